@@ -1,0 +1,191 @@
+package schema
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/apache/arrow/go/v15/arrow"
+	"github.com/apache/arrow/go/v15/arrow/array"
+)
+
+// Batch is a typed view on one record: rows of consecutive positions of one
+// epoch. The slices that its methods return are the record's own memory, to be
+// read only, and only until the last Release.
+type Batch struct {
+	Record  arrow.Record
+	Epoch   int
+	Number  int64 // of the batch within its epoch; -1 where the record doesn't come from a run
+	Variant int   // of Run.Variants
+	Tensor  Tensor
+	Form    Form
+
+	keys     *array.String
+	labels   []*array.Int32
+	weights  *array.Float32
+	epochs   *array.Int32
+	position *array.Int64
+	origin   *array.Int64
+	params   *array.String // nil without the column
+	image    arrow.Array
+}
+
+// View makes a Batch of any record with the columns of this package. It takes
+// no reference: the view lives as long as the record.
+func View(rec arrow.Record) (*Batch, error) {
+	b := &Batch{Record: rec, Number: -1}
+	for i, f := range rec.Schema().Fields() {
+		col := rec.Column(i)
+		ok := true
+		switch {
+		case f.Name == ColumnKey:
+			b.keys, ok = col.(*array.String)
+		case strings.HasPrefix(f.Name, ColumnLabel):
+			var c *array.Int32
+			c, ok = col.(*array.Int32)
+			b.labels = append(b.labels, c)
+		case f.Name == ColumnWeight:
+			b.weights, ok = col.(*array.Float32)
+		case f.Name == ColumnEpoch:
+			b.epochs, ok = col.(*array.Int32)
+		case f.Name == ColumnPosition:
+			b.position, ok = col.(*array.Int64)
+		case f.Name == ColumnSourceIndex:
+			b.origin, ok = col.(*array.Int64)
+		case f.Name == ColumnParams:
+			b.params, ok = col.(*array.String)
+		case f.Name == ColumnImage:
+			b.image = col
+			ok = b.setForm(f.Type)
+		}
+		if !ok {
+			return nil, fmt.Errorf("schema: column %q has type %s", f.Name, f.Type)
+		}
+	}
+	if b.keys == nil || b.image == nil || b.weights == nil || b.epochs == nil || b.position == nil || b.origin == nil {
+		return nil, fmt.Errorf("schema: not a batch: the columns are %v", rec.Schema())
+	}
+	if rec.NumRows() > 0 {
+		b.Epoch = int(b.epochs.Value(0))
+	}
+	return b, nil
+}
+
+func (b *Batch) setForm(t arrow.DataType) bool {
+	switch t := t.(type) {
+	case *TensorType:
+		b.Form, b.Tensor = FormTensor, t.Tensor
+	case *arrow.LargeBinaryType:
+		b.Form = FormEncoded
+	case *arrow.StructType:
+		b.Form, b.Tensor = FormVarying, Tensor{DType: Uint8, Layout: HWC}
+		return arrow.TypeEqual(t, varyingType)
+	default:
+		return false
+	}
+	return true
+}
+
+// Retain takes another reference on the record.
+func (b *Batch) Retain() { b.Record.Retain() }
+
+// Release gives one reference back.
+func (b *Batch) Release() { b.Record.Release() }
+
+// Rows is the number of rows.
+func (b *Batch) Rows() int { return int(b.Record.NumRows()) }
+
+// Key is a row's key.
+func (b *Batch) Key(row int) string { return b.keys.Value(row) }
+
+// Labels is the label column of a task, by its number: class numbers, Unknown
+// where null.
+func (b *Batch) Labels(task int) []int32 {
+	c := b.labels[task]
+	if c.NullN() == 0 {
+		return c.Int32Values()
+	}
+	out := make([]int32, c.Len())
+	for i := range out {
+		out[i] = Unknown
+		if c.IsValid(i) {
+			out[i] = c.Value(i)
+		}
+	}
+	return out
+}
+
+// Tasks is the number of label columns.
+func (b *Batch) Tasks() int { return len(b.labels) }
+
+// Weights is the weight column.
+func (b *Batch) Weights() []float32 { return b.weights.Float32Values() }
+
+// Positions is the position column.
+func (b *Batch) Positions() []int64 { return b.position.Int64Values() }
+
+// SourceIndexes is the source_index column.
+func (b *Batch) SourceIndexes() []int64 { return b.origin.Int64Values() }
+
+// Params is the augmentation drawn for a row, JSON; "" without the column.
+func (b *Batch) Params(row int) string {
+	if b.params == nil {
+		return ""
+	}
+	return b.params.Value(row)
+}
+
+// Uint8 is the image column of a uint8 tensor batch, rows one after the other;
+// nil for any other.
+func (b *Batch) Uint8() []uint8 {
+	if b.Form != FormTensor || b.Tensor.DType != Uint8 {
+		return nil
+	}
+	list := b.image.(*TensorArray).Storage().(*array.FixedSizeList)
+	n := b.Tensor.Elements()
+	start := list.Offset() * n
+	return list.ListValues().(*array.Uint8).Uint8Values()[start : start+list.Len()*n]
+}
+
+// Float32 is the image column of a float32 tensor batch, rows one after the
+// other; nil for any other.
+func (b *Batch) Float32() []float32 {
+	if b.Form != FormTensor || b.Tensor.DType != Float32 {
+		return nil
+	}
+	list := b.image.(*TensorArray).Storage().(*array.FixedSizeList)
+	n := b.Tensor.Elements()
+	start := list.Offset() * n
+	return list.ListValues().(*array.Float32).Float32Values()[start : start+list.Len()*n]
+}
+
+// Picture is a row's image; nil in a batch of encoded rows.
+func (b *Batch) Picture(row int) *Picture {
+	switch b.Form {
+	case FormTensor:
+		n := b.Tensor.Elements()
+		p := &Picture{Height: b.Tensor.Height, Width: b.Tensor.Width, Layout: b.Tensor.Layout}
+		if b.Tensor.DType == Float32 {
+			p.F32 = b.Float32()[row*n : (row+1)*n]
+		} else {
+			p.U8 = b.Uint8()[row*n : (row+1)*n]
+		}
+		return p
+	case FormVarying:
+		s := b.image.(*array.Struct)
+		return &Picture{
+			Height: int(s.Field(0).(*array.Int32).Value(row)),
+			Width:  int(s.Field(1).(*array.Int32).Value(row)),
+			Layout: HWC,
+			U8:     s.Field(2).(*array.LargeBinary).Value(row),
+		}
+	}
+	return nil
+}
+
+// Encoded is a row's image file in a batch of encoded rows; nil in any other.
+func (b *Batch) Encoded(row int) []byte {
+	if b.Form != FormEncoded {
+		return nil
+	}
+	return b.image.(*array.LargeBinary).Value(row)
+}

@@ -1,0 +1,272 @@
+package schema
+
+import (
+	"fmt"
+	"unsafe"
+
+	"github.com/apache/arrow/go/v15/arrow"
+	"github.com/apache/arrow/go/v15/arrow/array"
+	"github.com/apache/arrow/go/v15/arrow/memory"
+)
+
+// Builder makes the batches of one run, in any of its variants. It is the only
+// place where records are put together. Safe for concurrent use.
+type Builder struct {
+	run     *Run
+	mem     memory.Allocator
+	schemas []*arrow.Schema
+}
+
+// NewBuilder prepares the schemas of all variants. A nil mem is Arrow's default.
+func NewBuilder(run *Run, mem memory.Allocator) (*Builder, error) {
+	if err := Register(); err != nil {
+		return nil, err
+	}
+	if mem == nil {
+		mem = memory.DefaultAllocator
+	}
+	b := &Builder{run: run, mem: mem}
+	for v := range run.Variants {
+		s, err := run.Schema(v)
+		if err != nil {
+			return nil, err
+		}
+		b.schemas = append(b.schemas, s)
+	}
+	return b, nil
+}
+
+// Meta is all of a row but its image.
+type Meta struct {
+	Key         string
+	Labels      []int32 // per task
+	Weight      float32
+	Position    int64
+	SourceIndex int64
+	Params      string
+}
+
+// Draft is a batch being filled, row by row, each row by one goroutine at a
+// time and different rows by different ones. It ends with Finish or Discard.
+type Draft struct {
+	builder *Builder
+	epoch   int
+	number  int64
+	variant int
+	meta    []Meta
+	base    *Batch         // of a derived draft: whose other columns it shares
+	pixels  *memory.Buffer // FormTensor
+	rows    []*Picture     // FormVarying
+	encoded [][]byte       // FormEncoded
+}
+
+// Draft begins a batch of the first variant with a number of rows.
+func (b *Builder) Draft(epoch int, number int64, rows int) *Draft {
+	d := &Draft{builder: b, epoch: epoch, number: number, meta: make([]Meta, rows)}
+	d.allocate(rows)
+	return d
+}
+
+// Derive begins the same batch in another variant: the other columns are those
+// of base, only the pictures are to be filled. base is retained until the end.
+func (b *Builder) Derive(base *Batch, variant int) *Draft {
+	base.Retain()
+	d := &Draft{builder: b, epoch: base.Epoch, number: base.Number, variant: variant, base: base}
+	d.allocate(base.Rows())
+	return d
+}
+
+func (d *Draft) allocate(rows int) {
+	switch d.builder.run.Form {
+	case FormTensor:
+		t := d.tensor()
+		d.pixels = memory.NewResizableBuffer(d.builder.mem)
+		d.pixels.Resize(rows * t.Elements() * t.DType.Bytes())
+	case FormVarying:
+		d.rows = make([]*Picture, rows)
+	case FormEncoded:
+		d.encoded = make([][]byte, rows)
+	}
+}
+
+func (d *Draft) tensor() Tensor { return d.builder.run.Variants[d.variant].Tensor }
+
+// SetMeta sets all of a row but its image.
+func (d *Draft) SetMeta(row int, m Meta) { d.meta[row] = m }
+
+// Slot is a row's place in the batch's own buffer, to be filled; only for
+// FormTensor.
+func (d *Draft) Slot(row int) *Picture {
+	t := d.tensor()
+	n := t.Elements()
+	p := &Picture{Height: t.Height, Width: t.Width, Layout: t.Layout}
+	buf := d.pixels.Bytes()
+	if t.DType == Float32 {
+		p.F32 = unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(buf))), len(buf)/4)[row*n : (row+1)*n : (row+1)*n]
+	} else {
+		p.U8 = buf[row*n : (row+1)*n : (row+1)*n]
+	}
+	return p
+}
+
+// SetPicture sets a row's image where pictures vary in size, or copies it into
+// the row's slot where they don't.
+func (d *Draft) SetPicture(row int, p *Picture) error {
+	if d.builder.run.Form == FormVarying {
+		if p.U8 == nil || p.Layout != HWC {
+			return fmt.Errorf("schema: pictures of varying size are uint8 HWC, not %s", p.Tensor())
+		}
+		d.rows[row] = p
+		return nil
+	}
+	if got, want := p.Tensor(), d.tensor(); got != want {
+		return fmt.Errorf("schema: a picture of type %s in a batch of %s", got, want)
+	}
+	slot := d.Slot(row)
+	copy(slot.U8, p.U8)
+	copy(slot.F32, p.F32)
+	return nil
+}
+
+// SetEncoded sets a row's image file; only for FormEncoded.
+func (d *Draft) SetEncoded(row int, data []byte) { d.encoded[row] = data }
+
+// Discard gives the draft's memory back.
+func (d *Draft) Discard() {
+	if d.pixels != nil {
+		d.pixels.Release()
+	}
+	if d.base != nil {
+		d.base.Release()
+	}
+	*d = Draft{}
+}
+
+// Finish makes the batch, which the caller owns, and ends the draft.
+func (d *Draft) Finish() (*Batch, error) {
+	s := d.builder.schemas[d.variant]
+	var columns []arrow.Array
+	defer func() {
+		for _, c := range columns {
+			c.Release()
+		}
+	}()
+	rows := int64(len(d.meta))
+	if d.base != nil {
+		rows = d.base.Record.NumRows()
+		for i, c := range d.base.Record.Columns() {
+			if s.Field(i).Name == ColumnImage {
+				c = d.imageColumn(s.Field(i).Type, int(rows))
+			} else {
+				c.Retain()
+			}
+			columns = append(columns, c)
+		}
+	} else {
+		for _, f := range s.Fields() {
+			columns = append(columns, d.column(f))
+		}
+	}
+	batch, err := View(array.NewRecord(s, columns, rows))
+	if err != nil {
+		return nil, err // unreachable: the columns are those of the schema
+	}
+	batch.Epoch, batch.Number, batch.Variant = d.epoch, d.number, d.variant
+	d.Discard()
+	return batch, nil
+}
+
+// column builds a column of a new batch.
+func (d *Draft) column(f arrow.Field) arrow.Array {
+	mem, n := d.builder.mem, len(d.meta)
+	switch f.Name {
+	case ColumnImage:
+		return d.imageColumn(f.Type, n)
+	case ColumnKey:
+		return buildStrings(mem, n, func(i int) string { return d.meta[i].Key })
+	case ColumnParams:
+		return buildStrings(mem, n, func(i int) string { return d.meta[i].Params })
+	case ColumnWeight:
+		b := array.NewFloat32Builder(mem)
+		defer b.Release()
+		for _, m := range d.meta {
+			b.Append(m.Weight)
+		}
+		return b.NewArray()
+	case ColumnEpoch:
+		b := array.NewInt32Builder(mem)
+		defer b.Release()
+		for range d.meta {
+			b.Append(int32(d.epoch))
+		}
+		return b.NewArray()
+	case ColumnPosition:
+		return buildInt64s(mem, n, func(i int) int64 { return d.meta[i].Position })
+	case ColumnSourceIndex:
+		return buildInt64s(mem, n, func(i int) int64 { return d.meta[i].SourceIndex })
+	}
+	task := 0
+	for d.builder.run.Tasks[task].Name != f.Name[len(ColumnLabel):] {
+		task++
+	}
+	labels, known := make([]int32, n), make([]bool, n)
+	for i, m := range d.meta {
+		labels[i], known[i] = m.Labels[task], m.Labels[task] != Unknown
+	}
+	b := array.NewInt32Builder(mem)
+	defer b.Release()
+	b.AppendValues(labels, known) // unlike AppendNull it sets the bytes under a null, too
+	return b.NewArray()
+}
+
+func (d *Draft) imageColumn(t arrow.DataType, rows int) arrow.Array {
+	mem := d.builder.mem
+	switch d.builder.run.Form {
+	case FormTensor:
+		return tensorColumn(t.(*TensorType), d.pixels, rows)
+	case FormVarying:
+		b := array.NewStructBuilder(mem, varyingType)
+		defer b.Release()
+		for _, p := range d.rows {
+			b.Append(true)
+			b.FieldBuilder(0).(*array.Int32Builder).Append(int32(p.Height))
+			b.FieldBuilder(1).(*array.Int32Builder).Append(int32(p.Width))
+			b.FieldBuilder(2).(*array.BinaryBuilder).Append(p.U8)
+		}
+		return b.NewArray()
+	}
+	b := array.NewBinaryBuilder(mem, arrow.BinaryTypes.LargeBinary)
+	defer b.Release()
+	for _, data := range d.encoded {
+		b.Append(data)
+	}
+	return b.NewArray()
+}
+
+// tensorColumn wraps a filled buffer as a column, without a copy.
+func tensorColumn(t *TensorType, pixels *memory.Buffer, rows int) arrow.Array {
+	list := t.Storage.(*arrow.FixedSizeListType)
+	values := array.NewData(list.Elem(), rows*int(list.Len()), []*memory.Buffer{nil, pixels}, nil, 0, 0)
+	defer values.Release()
+	data := array.NewData(t, rows, []*memory.Buffer{nil}, []arrow.ArrayData{values}, 0, 0)
+	defer data.Release()
+	return array.NewExtensionData(data)
+}
+
+func buildStrings(mem memory.Allocator, n int, value func(int) string) arrow.Array {
+	b := array.NewStringBuilder(mem)
+	defer b.Release()
+	for i := range n {
+		b.Append(value(i))
+	}
+	return b.NewArray()
+}
+
+func buildInt64s(mem memory.Allocator, n int, value func(int) int64) arrow.Array {
+	b := array.NewInt64Builder(mem)
+	defer b.Release()
+	for i := range n {
+		b.Append(value(i))
+	}
+	return b.NewArray()
+}

@@ -1,0 +1,85 @@
+package schema
+
+import "fmt"
+
+// DType is the element type of a tensor.
+type DType string
+
+// Layout is the order of a tensor's dimensions.
+type Layout string
+
+// The element types and layouts that pictures and batches have.
+const (
+	Uint8   DType = "uint8"   // 0..255
+	Float32 DType = "float32" // 0..1 after to_tensor; any range after normalize
+
+	HWC Layout = "hwc" // height x width x channel: how decoders, OpenCV and Pillow lay pixels out
+	CHW Layout = "chw" // channel x height x width: how PyTorch does
+)
+
+// Bytes is the size of one element.
+func (d DType) Bytes() int {
+	if d == Float32 {
+		return 4
+	}
+	return 1
+}
+
+// Tensor is the static type of the pictures at one edge of a pipeline. Height
+// or Width is 0 where it varies from row to row.
+type Tensor struct {
+	DType         DType
+	Layout        Layout
+	Height, Width int
+}
+
+// Fixed reports whether every row has the same height and width.
+func (t Tensor) Fixed() bool { return t.Height > 0 && t.Width > 0 }
+
+// Elements is the number of values in one row of a fixed tensor (three channels).
+func (t Tensor) Elements() int { return 3 * t.Height * t.Width }
+
+// Shape is the shape of one row in the order of its layout.
+func (t Tensor) Shape() []int {
+	if t.Layout == CHW {
+		return []int{3, t.Height, t.Width}
+	}
+	return []int{t.Height, t.Width, 3}
+}
+
+func (t Tensor) String() string {
+	dim := func(n int, name string) string {
+		if n == 0 {
+			return name
+		}
+		return fmt.Sprint(n)
+	}
+	h, w := dim(t.Height, "h"), dim(t.Width, "w")
+	if t.Layout == CHW {
+		return fmt.Sprintf("%s[3,%s,%s]", t.DType, h, w)
+	}
+	return fmt.Sprintf("%s[%s,%s,3]", t.DType, h, w)
+}
+
+// Picture is one RGB image between two stages. Exactly one of U8 and F32 is
+// set, 3*Height*Width values in the order of Layout. Decoders give uint8 HWC.
+type Picture struct {
+	Height, Width int
+	Layout        Layout
+	U8            []uint8
+	F32           []float32
+}
+
+// NewPicture returns a black uint8 HWC picture.
+func NewPicture(height, width int) *Picture {
+	return &Picture{Height: height, Width: width, Layout: HWC, U8: make([]uint8, 3*height*width)}
+}
+
+// Tensor is the picture's own type; it is always fixed.
+func (p *Picture) Tensor() Tensor {
+	d := Uint8
+	if p.F32 != nil {
+		d = Float32
+	}
+	return Tensor{DType: d, Layout: p.Layout, Height: p.Height, Width: p.Width}
+}

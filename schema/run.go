@@ -1,0 +1,105 @@
+package schema
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+
+	"github.com/apache/arrow/go/v15/arrow"
+)
+
+// Variant is one shape in which batches leave a pipeline: the batch as it is,
+// or one scale of a multi-scale pipeline.
+type Variant struct {
+	Scale  float64 // 1 for a pipeline without scales
+	Tensor Tensor
+}
+
+// Form is how the image column holds its rows.
+type Form string
+
+// The forms of the image column.
+const (
+	FormEncoded Form = "encoded" // large_binary: the file as it is (no decode stage)
+	FormVarying Form = "varying" // struct<height, width, pixels>: each row of its own size
+	FormTensor  Form = "tensor"  // arrow.fixed_shape_tensor
+)
+
+// Run describes what a sink is about to get, all of it known before the first
+// batch. It goes into the metadata of every Arrow schema.
+type Run struct {
+	PlanHash string
+	Pipeline string // canonical form, JSON
+	Seed     uint64
+	Tasks    []Task
+	Counts   [][]int64 // [task][class], of the samples that the pipeline draws from; the last: unknown labels
+
+	Form     Form
+	Variants []Variant // one without multiscale
+	Scales   bool      // a multi-scale stage is there, even if with one scale
+	Params   bool      // the params column is there
+
+	Epochs          int
+	RowsPerEpoch    int64
+	BatchesPerEpoch int64
+	BatchSize       int // the last batch of an epoch may be shorter
+}
+
+// The keys of a schema's metadata.
+const (
+	MetaPlanHash = "sluice.plan_hash"
+	MetaPipeline = "sluice.pipeline"
+	MetaSeed     = "sluice.seed"
+	MetaTasks    = "sluice.tasks"  // JSON: [{"name": .., "classes": [..]}, ..]
+	MetaCounts   = "sluice.counts" // JSON: [[..], ..] per task and class, unknown last
+	MetaScale    = "scale"         // only with a multi-scale stage
+)
+
+// metadata is the schema metadata of one variant.
+func (r *Run) metadata(variant int) (arrow.Metadata, error) {
+	tasks, err := json.Marshal(r.Tasks)
+	if err != nil {
+		return arrow.Metadata{}, fmt.Errorf("schema: %w", err)
+	}
+	counts, err := json.Marshal(r.Counts)
+	if err != nil {
+		return arrow.Metadata{}, fmt.Errorf("schema: %w", err)
+	}
+	keys := []string{MetaPlanHash, MetaPipeline, MetaSeed, MetaTasks, MetaCounts}
+	values := []string{r.PlanHash, r.Pipeline, strconv.FormatUint(r.Seed, 10), string(tasks), string(counts)}
+	if r.Scales {
+		keys = append(keys, MetaScale)
+		values = append(values, FormatScale(r.Variants[variant].Scale))
+	}
+	return arrow.NewMetadata(keys, values), nil
+}
+
+// FormatScale writes a scale as file names and metadata have it: 0.5, 1, 1.5.
+func FormatScale(scale float64) string { return strconv.FormatFloat(scale, 'g', -1, 64) }
+
+// ReadRun restores what a schema's metadata say of the run that wrote it:
+// PlanHash, Pipeline, Seed, Tasks and Counts.
+func ReadRun(s *arrow.Schema) (*Run, error) {
+	md := s.Metadata()
+	get := func(key string) string {
+		if i := md.FindKey(key); i >= 0 {
+			return md.Values()[i]
+		}
+		return ""
+	}
+	r := &Run{PlanHash: get(MetaPlanHash), Pipeline: get(MetaPipeline)}
+	if r.PlanHash == "" {
+		return nil, fmt.Errorf("schema: no %s in the metadata: not written by sluice", MetaPlanHash)
+	}
+	var err error
+	if r.Seed, err = strconv.ParseUint(get(MetaSeed), 10, 64); err != nil {
+		return nil, fmt.Errorf("schema: metadata %s: %w", MetaSeed, err)
+	}
+	if err := json.Unmarshal([]byte(get(MetaTasks)), &r.Tasks); err != nil {
+		return nil, fmt.Errorf("schema: metadata %s: %w", MetaTasks, err)
+	}
+	if err := json.Unmarshal([]byte(get(MetaCounts)), &r.Counts); err != nil {
+		return nil, fmt.Errorf("schema: metadata %s: %w", MetaCounts, err)
+	}
+	return r, nil
+}
