@@ -1,0 +1,177 @@
+// Package layout holds the house rules as tests: which package may import
+// which, and what no package may use.
+package layout
+
+import (
+	"bytes"
+	"encoding/json"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/sluicedata/sluice"
+
+// mayImport lists, for each folder, the folders of this module that its
+// packages may import, beside internal/ and their own subfolders. A new folder
+// needs a line here: think about what it is first.
+var mayImport = map[string][]string{
+	"schema":     {},
+	"internal":   {"schema"},
+	"stages":     {"schema"},
+	"sources":    {"schema"},
+	"trainer":    {"schema"},
+	"sinks":      {"schema", "trainer"},
+	"flow":       {"schema", "stages", "sources", "trainer", "sinks"},
+	"cmd":        {"schema", "stages", "sources", "trainer", "sinks", "flow"},
+	"benchmarks": {"schema", "stages", "sources", "trainer", "sinks", "flow"},
+}
+
+// onlyIn keeps heavy dependencies where they belong, so that importing flow and
+// stages stays light.
+var onlyIn = map[string]string{
+	"gorgonia.org/":                          "trainer/gorgoniatrainer",
+	"google.golang.org/grpc":                 "sinks/flightsink",
+	"github.com/apache/arrow/go/v15/parquet": "sinks/parquetsink",
+	"github.com/reugn/go-streams":            "flow",
+	"github.com/alecthomas/kong":             "cmd",
+	"github.com/goccy/go-yaml":               "flow/pipefile",
+}
+
+type pkg struct {
+	ImportPath string
+	Imports    []string
+	Deps       []string
+}
+
+func list(t *testing.T) []pkg {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-json=ImportPath,Imports,Deps", module+"/...")
+	cmd.Dir = "../.."
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	var packages []pkg
+	for dec := json.NewDecoder(bytes.NewReader(out)); dec.More(); {
+		var p pkg
+		if err := dec.Decode(&p); err != nil {
+			t.Fatal(err)
+		}
+		packages = append(packages, p)
+	}
+	return packages
+}
+
+func inModule(path string) (string, bool) {
+	rest, ok := strings.CutPrefix(path, module+"/")
+	return rest, ok
+}
+
+func folder(path string) string { first, _, _ := strings.Cut(path, "/"); return first }
+
+func TestImportsFollowTheDesign(t *testing.T) {
+	for _, p := range list(t) {
+		from, _ := inModule(p.ImportPath)
+		allowed, known := mayImport[folder(from)]
+		if !known {
+			t.Errorf("folder %q has no line in mayImport of this test: say what it may import", folder(from))
+			continue
+		}
+		for _, path := range p.Imports {
+			checkImport(t, from, path, allowed)
+		}
+	}
+}
+
+func checkImport(t *testing.T, from, path string, allowed []string) {
+	t.Helper()
+	if to, ok := inModule(path); ok {
+		inside := to == from || strings.HasPrefix(to, from+"/") || strings.HasPrefix(from, to+"/")
+		fine := folder(to) == "internal" || inside
+		for _, a := range allowed {
+			fine = fine || folder(to) == a
+		}
+		// A suite such as stages/stagetest may import its own folder only.
+		if !fine {
+			t.Errorf("%s imports %s: %s may import %v and internal; move what both need to schema or internal, or wire it in cmd", from, to, folder(from), allowed)
+		}
+		return
+	}
+	for prefix, home := range onlyIn {
+		if strings.HasPrefix(path, prefix) && from != home && !strings.HasPrefix(from, home+"/") {
+			t.Errorf("%s imports %s: only %s may, so that the others stay light", from, path, home)
+		}
+	}
+}
+
+func TestFlowAndStagesStayLight(t *testing.T) {
+	for _, p := range list(t) {
+		from, _ := inModule(p.ImportPath)
+		if from != "flow" && from != "stages" {
+			continue
+		}
+		for _, dep := range p.Deps {
+			if strings.HasPrefix(dep, "gorgonia.org/") || strings.HasPrefix(dep, "google.golang.org/grpc") {
+				t.Errorf("%s depends on %s: put what needs it into a subfolder of its own, wired in cmd", from, dep)
+			}
+		}
+	}
+}
+
+// forbidden maps a name to what replaces it, by the folders where it is banned.
+// Pixels and draws must be the same on every machine, and depend on no clock.
+var forbidden = map[string]string{
+	"math.Sin": "internal/detmath", "math.Cos": "internal/detmath", "math.Sincos": "internal/detmath",
+	"math.Tan": "internal/detmath", "math.Exp": "internal/detmath", "math.Log": "internal/detmath",
+	"math.Pow": "internal/detmath", "math.FMA": "float64(x*y) + z", "time.Now": "the engine's figures, in flow",
+	"math/rand": "internal/rng", "math/rand/v2": "internal/rng",
+}
+
+func TestNoClockNoGlobalRandomNoFusedMaths(t *testing.T) {
+	for _, root := range []string{"stages", "internal", "sources", "schema"} {
+		err := filepath.WalkDir(filepath.Join("../..", root), func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") || strings.Contains(path, "stagetest") || strings.Contains(path, "sourcetest") {
+				return err
+			}
+			file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
+			if err != nil {
+				return err
+			}
+			checkNames(t, path, file)
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func checkNames(t *testing.T, path string, file *ast.File) {
+	t.Helper()
+	for _, spec := range file.Imports {
+		name, _ := strconv.Unquote(spec.Path.Value)
+		if instead, bad := forbidden[name]; bad {
+			t.Errorf("%s imports %s: use %s", path, name, instead)
+		}
+	}
+	ast.Inspect(file, func(n ast.Node) bool {
+		selector, ok := n.(*ast.SelectorExpr)
+		if !ok {
+			return true
+		}
+		if x, ok := selector.X.(*ast.Ident); ok {
+			name := x.Name + "." + selector.Sel.Name
+			if instead, bad := forbidden[name]; bad {
+				t.Errorf("%s uses %s: use %s", path, name, instead)
+			}
+		}
+		return true
+	})
+}

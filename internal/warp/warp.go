@@ -1,0 +1,168 @@
+// Package warp is the geometry of pictures: 2-D transforms, and the reference
+// resamplers that carry them out. The reference is plain and slow; it is the
+// oracle that faster paths are compared with, byte for byte.
+//
+// Conventions, as in OpenCV: a pixel's centre has integer coordinates, x to the
+// right and y down, and a transform maps a pixel of the output to a point of
+// the input. Results are rounded half up.
+//
+// Same bytes on every machine. A matrix may be composed in float64, every
+// product rounded by itself. Sampling is then done with integers: the matrix is
+// rounded to a grid of 2^-32 (Affine.Fixed), coordinates are exact on that grid,
+// and a sampling point's fraction is rounded half up to 2^-12 of a pixel
+// (OpenCV: 2^-5). Bilinear sums are integers of less than 32 bits, so a faster
+// path may order them as it likes. A transform by whole pixels copies them.
+// Resizes that equal Pillow's use its weights of 22 bits, whose double
+// arithmetic has no product that could be fused with a sum.
+package warp
+
+import (
+	"errors"
+	"fmt"
+	"image"
+	"math"
+
+	"github.com/sluicedata/sluice/schema"
+)
+
+// Filter is a way of weighing the input pixels around a point: an option value
+// in pipeline files.
+type Filter string
+
+// The filters, with Pillow's kernels.
+const (
+	Nearest  Filter = "nearest"  // the pixel whose square holds the point; a point between two takes the right or lower one
+	Bilinear Filter = "bilinear" // triangle, 2 pixels wide
+	Bicubic  Filter = "bicubic"  // Keys' cubic with a = -0.5 (OpenCV and torch have -0.75), 4 wide
+	Lanczos  Filter = "lanczos"  // windowed sinc, 6 wide
+	Box      Filter = "box"      // mean of the pixels covered; nearest where it doesn't shrink
+)
+
+// Filters are all filters, for option checks.
+var Filters = []Filter{Nearest, Bilinear, Bicubic, Lanczos, Box}
+
+// Border says what lies outside of the part of the input that may be seen.
+type Border int
+
+// The borders.
+const (
+	Constant Border = iota // Transform.Fill everywhere (cv2.BORDER_CONSTANT)
+	Edge                   // the nearest pixel inside (cv2.BORDER_REPLICATE)
+)
+
+// Transform says how an output picture is sampled from an input picture.
+type Transform struct {
+	Matrix        Affine // output pixel -> input point
+	Height, Width int    // of the output
+	Filter        Filter
+	// Antialias widens the filter when shrinking, and weighs the pixels near an
+	// edge instead of inventing some beyond it, as Pillow's resize does. Only for
+	// axis-aligned scalings whose output lies inside the clip; a flip in the matrix
+	// mirrors the resized picture. Nearest ignores it.
+	Antialias bool
+	Border    Border
+	Fill      [3]uint8
+	// Clip is the part of the input that may be seen; the zero value is all of
+	// it. Outside of it is border.
+	Clip image.Rectangle
+}
+
+// Resize is the transform of a whole picture to another size, with half-pixel
+// centres and edge border. With antialias it equals Pillow's Image.resize with
+// that filter, without it cv2.resize INTER_LINEAR within one grey level; Nearest
+// equals Pillow's NEAREST. Sizes must be positive (Check says so).
+//
+// For a part of a picture, give the part's size, set Clip to it and append
+// Translate(Clip.Min) to Matrix: that equals the resize of the cropped picture.
+func Resize(inH, inW, outH, outW int, f Filter, antialias bool) Transform {
+	sx, sy := float64(inW)/float64(outW), float64(inH)/float64(outH)
+	return Transform{
+		Matrix: Affine{sx, 0, float64(0.5*sx) - 0.5, 0, sy, float64(0.5*sy) - 0.5},
+		Height: outH, Width: outW,
+		Filter: f, Antialias: antialias, Border: Edge,
+	}
+}
+
+const (
+	maxSide  = 1 << 24 // of an input or output, in pixels
+	maxPoint = 1 << 29 // of a coordinate: 2^29 * 2^32 leaves room for sums in int64
+)
+
+// Check reports whether the transform can be applied to an input of that size.
+// All sizes must be positive, coordinates finite and below 2^29 pixels.
+func (t Transform) Check(inH, inW int) error {
+	switch {
+	case inH < 1 || inW < 1 || inH > maxSide || inW > maxSide:
+		return fmt.Errorf("warp: an input of %dx%d (height x width)", inH, inW)
+	case t.Height < 1 || t.Width < 1 || t.Height > maxSide || t.Width > maxSide:
+		return fmt.Errorf("warp: an output of %dx%d (height x width)", t.Height, t.Width)
+	case t.window(inH, inW).Empty():
+		return fmt.Errorf("warp: clip %v leaves nothing of an input of %dx%d (height x width)", t.Clip, inH, inW)
+	case t.Border != Constant && t.Border != Edge:
+		return fmt.Errorf("warp: unknown border %d", t.Border)
+	}
+	if err := t.Filter.Check(); err != nil {
+		return err
+	}
+	for row := 0; row < 6; row += 3 {
+		m := t.Matrix[row : row+3]
+		reach := float64(math.Abs(m[0])*float64(t.Width)) + float64(math.Abs(m[1])*float64(t.Height)) + math.Abs(m[2])
+		if !(reach < maxPoint) {
+			return fmt.Errorf("warp: matrix %v reaches too far or is not finite", t.Matrix)
+		}
+	}
+	if t.Antialias && t.Filter != Nearest {
+		return t.checkAntialias(inH, inW)
+	}
+	return nil
+}
+
+// Check reports an unknown filter.
+func (f Filter) Check() error {
+	for _, known := range Filters {
+		if f == known {
+			return nil
+		}
+	}
+	return fmt.Errorf("warp: unknown filter %q", string(f))
+}
+
+// window is the part of an input of that size that may be seen.
+func (t Transform) window(inH, inW int) image.Rectangle {
+	all := image.Rect(0, 0, inW, inH)
+	if t.Clip == (image.Rectangle{}) {
+		return all
+	}
+	return t.Clip.Intersect(all)
+}
+
+// Apply carries out a transform on a uint8 HWC picture: the reference. It panics
+// with the error of Check where that has one, and where src is not what its
+// fields say.
+func Apply(src *schema.Picture, t Transform) *schema.Picture {
+	if err := errors.Join(checkUint8HWC(src), t.Check(src.Height, src.Width)); err != nil {
+		panic(err)
+	}
+	dst := schema.NewPicture(t.Height, t.Width)
+	t.rows(dst.U8, src, 0, t.Height)
+	return dst
+}
+
+// rows computes the rows y0 <= y < y1 of the output into dst.
+func (t Transform) rows(dst []uint8, src *schema.Picture, y0, y1 int) {
+	switch {
+	case t.Filter == Nearest && t.axisAligned():
+		t.nearestRows(dst, src, y0, y1)
+	case t.Antialias && t.Filter != Nearest:
+		t.antialiasedRows(dst, src, y0, y1)
+	default:
+		t.sampledRows(dst, src, y0, y1)
+	}
+}
+
+func checkUint8HWC(p *schema.Picture) error {
+	if p.Layout != schema.HWC || len(p.U8) != 3*p.Height*p.Width {
+		return fmt.Errorf("warp: want a uint8 hwc picture, not %v with %d bytes", p.Tensor(), len(p.U8))
+	}
+	return nil
+}
