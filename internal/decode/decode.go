@@ -1,0 +1,168 @@
+// Package decode turns the bytes of an image file into an RGB picture.
+//
+// Formats are told by content, never by file name: JPEG, PNG, WebP (lossy and
+// lossless), BMP, GIF and PPM/PGM/PBM. TIFF is left out on purpose: a crafted
+// file panics the decoder that imaging uses (CVE-2023-36308).
+//
+// One set of rules holds for all formats, so that a picture has the same bytes
+// whichever file it was stored in, and the bytes that Pillow's
+// Image.open(f).convert("RGB") gives unless a rule says otherwise:
+//
+//   - Grey is replicated into the three channels.
+//   - Alpha is dropped. The stored, unpremultiplied RGB under it is kept, as
+//     convert("RGB") and cv2.IMREAD_COLOR do; nothing is blended.
+//   - Palettes are looked up; a transparent index shows its palette colour.
+//   - 16 bits per channel keep the high byte, as OpenCV does. (Pillow does for
+//     RGB PNG, but clips 16-bit grey to 255 and rounds 16-bit PPM.)
+//   - JPEG is libjpeg-turbo's default: triangle chroma upsampling, integer
+//     colour tables (upsample.go, ycc.go); its inverse DCT is image/jpeg's,
+//     which may differ from libjpeg-turbo's by one level. Components marked as
+//     RGB stay RGB. Four components are CMYK or YCCK with Adobe's inversion,
+//     turned to RGB by Pillow's formula.
+//   - Lossy WebP is libwebp's default: its upsampler, its limited-range tables.
+//   - A GIF is its first frame on its canvas, the rest of the canvas as Pillow
+//     fills it: with the transparent index, else index 0.
+//   - EXIF orientation 1..8 is applied (JPEG APP1, PNG eXIf, WebP EXIF). A
+//     broken EXIF block means orientation 1, never an error.
+//   - Colour profiles and gamma are ignored, as both libraries do.
+//
+// A file that is cut short is an error (ErrTruncated), never half a picture.
+// Headers are not trusted: a picture with more pixels than allowed is refused
+// before a pixel buffer is made, and a panic in a decoder comes back as an error.
+package decode
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/sluicedata/sluice/schema"
+)
+
+// Revision changes whenever the bytes of any decoded picture change; it is
+// part of the plan hash.
+const Revision = 1
+
+// DefaultMaxPixels is the limit on height*width where the caller gives none.
+const DefaultMaxPixels = 1 << 28
+
+// The kinds of failure a caller may want to tell apart with errors.Is. A file
+// that is damaged in any other way matches none of them.
+var (
+	ErrUnsupported = errors.New("not supported")
+	ErrTruncated   = errors.New("truncated")
+	ErrTooLarge    = errors.New("too many pixels")
+)
+
+// Header is what is known of an image before a pixel is decoded.
+type Header struct {
+	Format        string // "JPEG", "PNG", "WebP", "BMP", "GIF" or "PPM"
+	Height, Width int    // of the picture that Decode gives: after EXIF orientation
+	Orientation   int    // EXIF orientation 1..8; 1 where there is none
+}
+
+// Pixels is the number of pixels of the picture.
+func (h Header) Pixels() int64 { return int64(h.Height) * int64(h.Width) }
+
+// stored is the size as the file stores it, before orientation.
+func (h Header) stored() (height, width int) {
+	if swapsSides(h.Orientation) {
+		return h.Width, h.Height
+	}
+	return h.Height, h.Width
+}
+
+// format is one file format. parse reads the header, at a cost that does not
+// depend on the number of pixels; the function it returns decodes the pixels as
+// stored, and finds what is wrong behind the header.
+type format struct {
+	name       string
+	extensions []string
+	magic      func(data []byte) bool
+	parse      func(data []byte) (Header, pixelFunc, error)
+}
+
+type pixelFunc func() (*schema.Picture, error)
+
+var formats = []format{
+	{"JPEG", []string{".jpg", ".jpeg", ".jpe", ".jfif"}, isJPEG, parseJPEG},
+	{"PNG", []string{".png"}, isPNG, parsePNG},
+	{"WebP", []string{".webp"}, isWebP, parseWebP},
+	{"BMP", []string{".bmp", ".dib"}, isBMP, parseBMP},
+	{"GIF", []string{".gif"}, isGIF, parseGIF},
+	{"PPM", []string{".ppm", ".pgm", ".pbm", ".pnm"}, isPNM, parsePNM},
+}
+
+// Extensions lists the file name extensions, in lower case and with their dot,
+// that a folder of files takes for images.
+func Extensions() []string {
+	var all []string
+	for _, f := range formats {
+		all = append(all, f.extensions...)
+	}
+	return all
+}
+
+// ReadHeader reads the format, the size and the orientation. No pixel is decoded.
+func ReadHeader(data []byte) (h Header, err error) {
+	h, _, err = parse(data)
+	return h, err
+}
+
+// Decode gives the picture as uint8 HWC. A picture of more than maxPixels is
+// refused from its header; 0 means DefaultMaxPixels. data is not kept.
+func Decode(data []byte, maxPixels int64) (p *schema.Picture, err error) {
+	if maxPixels <= 0 {
+		maxPixels = DefaultMaxPixels
+	}
+	h, pixels, err := parse(data)
+	if err != nil {
+		return nil, err
+	}
+	if h.Pixels() > maxPixels {
+		return nil, fmt.Errorf("decode: %s: %w: %dx%d is %d, the limit is %d",
+			h.Format, ErrTooLarge, h.Height, h.Width, h.Pixels(), maxPixels)
+	}
+	defer recovered(h.Format, &err)
+	p, err = pixels()
+	if err != nil {
+		return nil, fmt.Errorf("decode: %s: %w", h.Format, err)
+	}
+	if height, width := h.stored(); p.Height != height || p.Width != width {
+		return nil, fmt.Errorf("decode: %s: decoded %dx%d where the header says %dx%d",
+			h.Format, p.Height, p.Width, height, width)
+	}
+	return orient(p, h.Orientation), nil
+}
+
+// parse finds the format by content, reads the header and gives the function
+// that decodes the pixels.
+func parse(data []byte) (h Header, pixels pixelFunc, err error) {
+	for _, f := range formats {
+		if !f.magic(data) {
+			continue
+		}
+		defer recovered(f.name, &err)
+		h, pixels, err = f.parse(data)
+		if err != nil {
+			return Header{}, nil, fmt.Errorf("decode: %s: %w", f.name, err)
+		}
+		if h.Height <= 0 || h.Width <= 0 {
+			return Header{}, nil, fmt.Errorf("decode: %s: the picture is %dx%d", f.name, h.Height, h.Width)
+		}
+		h.Format = f.name
+		if swapsSides(h.Orientation) {
+			h.Height, h.Width = h.Width, h.Height
+		}
+		return h, pixels, nil
+	}
+	return Header{}, nil, fmt.Errorf("decode: %s %w: JPEG, PNG, WebP, BMP, GIF and PPM/PGM are",
+		looksLike(data), ErrUnsupported)
+}
+
+// recovered turns a panic into an error: a decoder's bug, met by one bad file,
+// must not end a run.
+func recovered(format string, err *error) {
+	if r := recover(); r != nil {
+		*err = fmt.Errorf("decode: %s: damaged file: the decoder panicked: %v", format, r)
+	}
+}

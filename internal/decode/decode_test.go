@@ -1,0 +1,202 @@
+package decode
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"hash/crc32"
+	"image"
+	"image/color"
+	"image/gif"
+	"image/jpeg"
+	"image/png"
+	"runtime"
+	"strings"
+	"testing"
+
+	"golang.org/x/image/bmp"
+)
+
+// formula is a picture of integer formulas, for encoders of the standard library.
+func formula(height, width int) *image.NRGBA {
+	m := image.NewNRGBA(image.Rect(0, 0, width, height))
+	for y := range height {
+		for x := range width {
+			m.SetNRGBA(x, y, color.NRGBA{uint8(13*x + 7*y), uint8(5*x*y + 40), uint8(255 - 11*x + 17*y), 255})
+		}
+	}
+	return m
+}
+
+func encodeJPEG(t testing.TB, m image.Image) []byte {
+	var b bytes.Buffer
+	if err := jpeg.Encode(&b, m, nil); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func encodePNG(t testing.TB, m image.Image) []byte {
+	var b bytes.Buffer
+	if err := png.Encode(&b, m); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// seeds are small valid files of every format, made here.
+func seeds(t testing.TB) [][]byte {
+	m := formula(9, 13)
+	paletted := image.NewPaletted(m.Rect, color.Palette{color.Black, color.White, color.RGBA{200, 30, 9, 255}})
+	for i := range paletted.Pix {
+		paletted.Pix[i] = uint8(i % 3)
+	}
+	var g, b bytes.Buffer
+	if err := gif.Encode(&g, paletted, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := bmp.Encode(&b, m); err != nil {
+		t.Fatal(err)
+	}
+	return [][]byte{
+		encodeJPEG(t, m), encodePNG(t, m), encodePNG(t, paletted), g.Bytes(), b.Bytes(),
+		append([]byte("P5 3 2 65535\n"), make([]byte, 12)...),
+		[]byte("P3 2 1 9\n1 2 3 4 5 6\n"),
+	}
+}
+
+func TestErrors(t *testing.T) {
+	frame := func(marker byte, precision byte) []byte {
+		return []byte{0xff, 0xd8, 0xff, marker, 0, 11, precision, 0, 8, 0, 8, 1, 1, 0x11, 0, 0xff, 0xd9}
+	}
+	sampled := encodeJPEG(t, formula(9, 13))
+	sampled[bytes.Index(sampled, []byte{0xff, 0xc0})+11] = 0x11 // Y below 1x1 chroma is fine ...
+	sampled[bytes.Index(sampled, []byte{0xff, 0xc0})+14] = 0x22 // ... but not below 2x2
+	for _, c := range []struct {
+		name string
+		data []byte
+		is   error
+		says string
+	}{
+		{"empty", nil, ErrUnsupported, "empty file"},
+		{"tiff", []byte("II*\x00\x08\x00\x00\x00"), ErrUnsupported, "a TIFF image is not supported: JPEG, PNG"},
+		{"avif", []byte("\x00\x00\x00\x20ftypavif\x00\x00\x00\x00"), ErrUnsupported, "AVIF"},
+		{"heic", []byte("\x00\x00\x00\x20ftypheic\x00\x00\x00\x00"), ErrUnsupported, "HEIC"},
+		{"jpeg 2000", []byte("\x00\x00\x00\x0cjP  \r\n\x87\n"), ErrUnsupported, "JPEG 2000"},
+		{"jpeg xl", []byte("\xff\x0a\x00\x00"), ErrUnsupported, "JPEG XL"},
+		{"html", []byte("  <!DOCTYPE html><html>"), ErrUnsupported, "HTML page"},
+		{"text", []byte("404: caf\xc3\xa9 not found\n"), ErrUnsupported, "plain text"},
+		{"json", []byte(`{"error": 404}`), ErrUnsupported, "JSON"},
+		{"zeros", make([]byte, 99), ErrUnsupported, "zero bytes"},
+		{"unknown", []byte{0xde, 0xad, 0xbe, 0xef}, ErrUnsupported, "de ad be ef"},
+		{"arithmetic", frame(0xc9, 8), ErrUnsupported,
+			"JPEG with arithmetic coding (SOF9) is not supported: convert it to Huffman coding"},
+		{"arithmetic progressive", frame(0xca, 8), ErrUnsupported, "arithmetic coding (SOF10)"},
+		{"lossless", frame(0xc3, 8), ErrUnsupported, "lossless coding (SOF3)"},
+		{"hierarchical", frame(0xc5, 8), ErrUnsupported, "hierarchical coding (SOF5)"},
+		{"12 bits", frame(0xc1, 12), ErrUnsupported, "12 bits per sample"},
+		{"jpeg-ls", frame(0xf7, 8), ErrUnsupported, "JPEG-LS"},
+		{"no scan", frame(0xc0, 8), ErrTruncated, "no scan of component 1"},
+		{"sampling", sampled, ErrUnsupported, "1x1,2x2,1x1"},
+		{"no frame", []byte("\xff\xd8\xff\xd9"), ErrTruncated, "before the frame header"},
+		{"rle", append([]byte("BM"), []byte("\x00\x00\x00\x00\x00\x00\x00\x00\x36\x00\x00\x00\x28\x00\x00\x00"+
+			"\x01\x00\x00\x00\x01\x00\x00\x00\x01\x00\x08\x00\x01\x00\x00\x00"+strings.Repeat("\x00", 24))...),
+			ErrUnsupported, "run-length"},
+		{"no palette", []byte("GIF89a\x01\x00\x01\x00\x00\x00\x00\x2c\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02\x44\x01\x00\x3b"),
+			nil, "no colour table"},
+	} {
+		p, err := Decode(c.data, 0)
+		switch {
+		case err == nil:
+			t.Errorf("%s: %dx%d and no error", c.name, p.Height, p.Width)
+		case c.is != nil && !errors.Is(err, c.is):
+			t.Errorf("%s: %v is not %v", c.name, err, c.is)
+		case !strings.Contains(err.Error(), c.says):
+			t.Errorf("%s: %v doesn't say %q", c.name, err, c.says)
+		}
+	}
+}
+
+// A JPEG whose end was cut off and replaced by an end-of-image marker, as some
+// repair tools do, still lacks pixels.
+func TestTruncatedScan(t *testing.T) {
+	data := encodeJPEG(t, formula(64, 64))
+	cut := append(bytes.Clone(data[:len(data)-len(data)/4]), 0xff, 0xd9)
+	if _, err := Decode(cut, 0); !errors.Is(err, ErrTruncated) {
+		t.Errorf("error %v, want %v", err, ErrTruncated)
+	}
+}
+
+// A header that promises a huge picture is refused before memory is taken.
+func TestMaxPixels(t *testing.T) {
+	m := formula(9, 13)
+	for _, data := range seeds(t)[:5] {
+		if _, err := Decode(data, 9*13); err != nil {
+			t.Error(err)
+		}
+		if _, err := Decode(data, 9*13-1); !errors.Is(err, ErrTooLarge) {
+			t.Errorf("error %v, want %v", err, ErrTooLarge)
+		}
+	}
+	huge := encodePNG(t, m)
+	binary.BigEndian.PutUint32(huge[16:], 1<<31-1)
+	binary.BigEndian.PutUint32(huge[20:], 1<<31-1)
+	binary.BigEndian.PutUint32(huge[29:], crc32.ChecksumIEEE(huge[12:29]))
+	wide := encodeJPEG(t, m)
+	sof := bytes.Index(wide, []byte{0xff, 0xc0})
+	copy(wide[sof+5:], "\xff\xff\xff\xff")
+	for _, data := range [][]byte{huge, wide, []byte("P5 999999999 999999999 255\n..")} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		if _, err := Decode(data, 0); err == nil {
+			t.Error("no error")
+		}
+		runtime.ReadMemStats(&after)
+		if n := after.TotalAlloc - before.TotalAlloc; n > 1<<20 {
+			t.Errorf("%d bytes were allocated for %d bytes of data", n, len(data))
+		}
+	}
+}
+
+func TestBrokenEXIF(t *testing.T) {
+	good := "II*\x00\x08\x00\x00\x00\x01\x00\x12\x01\x03\x00\x01\x00\x00\x00\x06\x00\x00\x00\x00\x00\x00\x00"
+	if o := exifOrientation([]byte("Exif\x00\x00" + good)); o != 6 {
+		t.Errorf("orientation %d, want 6", o)
+	}
+	for i := range len(good) {
+		broken := []byte(good)
+		broken[i] ^= 0xff
+		if o := exifOrientation(broken); o < 1 || o > 8 {
+			t.Errorf("byte %d inverted: orientation %d", i, o)
+		}
+		if o := exifOrientation([]byte(good)[:i]); o != 1 && o != 6 {
+			t.Errorf("%d bytes: orientation %d", i, o)
+		}
+	}
+	// Every value other than 1..8 is taken for upright.
+	for _, v := range []byte{0, 9, 255} {
+		block := []byte(good)
+		block[18] = v
+		if o := exifOrientation(block); o != 1 {
+			t.Errorf("value %d: orientation %d", v, o)
+		}
+	}
+}
+
+func TestExtensions(t *testing.T) {
+	for _, e := range Extensions() {
+		if e[0] != '.' || e != strings.ToLower(e) || e == ".tiff" {
+			t.Errorf("extension %q", e)
+		}
+	}
+}
+
+func BenchmarkDecodeJPEG(b *testing.B) {
+	data := encodeJPEG(b, formula(375, 500))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := Decode(data, 0); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

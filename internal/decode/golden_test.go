@@ -1,0 +1,123 @@
+package decode
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"os"
+	"strings"
+	"testing"
+)
+
+// golden is a case of testdata/golden.json; golden.py says how they are made.
+type golden struct {
+	Name          string
+	By            string // "pillow" or "opencv"
+	Exact         bool   // else the inverse DCT may round differently
+	Height, Width int
+	Encoded, RGB  []byte
+}
+
+// maxIDCT is how far one level of difference in each of Y, Cb and Cr can carry.
+const maxIDCT = 3
+
+func goldens(t testing.TB) []golden {
+	t.Helper()
+	data, err := os.ReadFile("testdata/golden.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file struct{ Cases []golden }
+	if err := json.Unmarshal(data, &file); err != nil {
+		t.Fatal(err)
+	}
+	if len(file.Cases) < 100 {
+		t.Fatalf("testdata/golden.json has %d cases; run testdata/golden.py", len(file.Cases))
+	}
+	return file.Cases
+}
+
+func TestGolden(t *testing.T) {
+	for _, g := range goldens(t) {
+		t.Run(g.Name, func(t *testing.T) {
+			h, err := ReadHeader(g.Encoded)
+			if err != nil {
+				t.Fatal(err)
+			}
+			p := mustDecode(t, g.Encoded)
+			if p.Height != g.Height || p.Width != g.Width || h.Height != g.Height || h.Width != g.Width {
+				t.Fatalf("decoded %dx%d, header %dx%d, %s gives %dx%d",
+					p.Height, p.Width, h.Height, h.Width, g.By, g.Height, g.Width)
+			}
+			if len(p.U8) != len(g.RGB) {
+				t.Fatalf("%d bytes, want %d", len(p.U8), len(g.RGB))
+			}
+			limit := 0
+			if !g.Exact {
+				limit = maxIDCT
+			}
+			for i, v := range p.U8 {
+				if d := int(v) - int(g.RGB[i]); max(d, -d) > limit {
+					t.Fatalf("row %d, column %d, channel %d is %d, %s gives %d",
+						i/3/p.Width, i/3%p.Width, i%3, v, g.By, g.RGB[i])
+				}
+			}
+		})
+	}
+}
+
+// The plan hash promises bytes, and image/jpeg's inverse DCT has changed between
+// releases of Go (1.26 has a new one), so the golden pictures' bytes are pinned.
+func TestRevision(t *testing.T) {
+	const revision, want = 1, "394f5dd25d74d5efaaba8a1105b59a3952de19e63c7706e7d3828eaba410167d"
+	sum := sha256.New()
+	for _, g := range goldens(t) {
+		sum.Write(mustDecode(t, g.Encoded).U8)
+	}
+	if got := hex.EncodeToString(sum.Sum(nil)); got != want || Revision != revision {
+		t.Errorf("the decoded bytes have the hash %s at revision %d, pinned are %s and %d: "+
+			"if the change is wanted (or golden.json is new), raise Revision and pin both here",
+			got, Revision, want, revision)
+	}
+}
+
+// A file that lacks its end, be it one byte, is an error and never a panic.
+func TestCutAnywhere(t *testing.T) {
+	for _, g := range goldens(t) {
+		switch g.Name {
+		case "ppm/P1", "ppm/P2-maxval-30", "ppm/P3":
+			// Text loses its line end, or a digit of the last number, unseen.
+			g.Encoded = g.Encoded[:len(g.Encoded)-4]
+		}
+		for cut := range g.Encoded {
+			p, err := Decode(g.Encoded[:cut], 0)
+			if err == nil {
+				t.Errorf("%s: %d of %d bytes give %dx%d pixels and no error", g.Name, cut, len(g.Encoded), p.Height, p.Width)
+				break
+			}
+			if strings.Contains(err.Error(), "panicked") {
+				t.Errorf("%s: %d of %d bytes: %v", g.Name, cut, len(g.Encoded), err)
+			}
+		}
+	}
+}
+
+func TestReadHeaderFormat(t *testing.T) {
+	names := map[string]string{"jpeg": "JPEG", "png": "PNG", "webp": "WebP", "bmp": "BMP", "gif": "GIF", "ppm": "PPM"}
+	for _, g := range goldens(t) {
+		h, err := ReadHeader(g.Encoded)
+		if err != nil {
+			t.Fatal(err)
+		}
+		kind, _, _ := strings.Cut(g.Name, "/")
+		if want, ok := names[kind]; ok && h.Format != want {
+			t.Errorf("%s: format %q", g.Name, h.Format)
+		}
+		if kind == "exif" {
+			want := int(g.Name[len(g.Name)-1] - '0')
+			if h.Orientation != want {
+				t.Errorf("%s: orientation %d", g.Name, h.Orientation)
+			}
+		}
+	}
+}

@@ -1,0 +1,54 @@
+package decode
+
+import "github.com/sluicedata/sluice/schema"
+
+// turns[o] says how orientation o of EXIF makes the upright picture from the
+// stored one: transpose first, then mirror left-right and top-bottom. It equals
+// Pillow's ImageOps.exif_transpose.
+var turns = [9]struct{ transpose, mirror, flip bool }{
+	2: {mirror: true},
+	3: {mirror: true, flip: true},
+	4: {flip: true},
+	5: {transpose: true},
+	6: {transpose: true, mirror: true},
+	7: {transpose: true, mirror: true, flip: true},
+	8: {transpose: true, flip: true},
+}
+
+// swapsSides reports whether an orientation exchanges height and width.
+func swapsSides(orientation int) bool { return orientation >= 5 && orientation <= 8 }
+
+// orient turns a stored uint8 HWC picture upright. Orientation 1 returns it as it is.
+func orient(p *schema.Picture, orientation int) *schema.Picture {
+	if orientation < 2 || orientation > 8 {
+		return p
+	}
+	// Walk the output row by row; the source offset moves by right per output
+	// column and by down per output row.
+	t := turns[orientation]
+	start, right, down := 0, 3, 3*p.Width
+	height, width := p.Height, p.Width
+	if t.transpose {
+		height, width = width, height
+		right, down = down, right
+	}
+	out := schema.NewPicture(height, width)
+	if t.mirror {
+		start += (out.Width - 1) * right
+		right = -right
+	}
+	if t.flip {
+		start += (out.Height - 1) * down
+		down = -down
+	}
+	i := 0
+	for y := range out.Height {
+		s := start + y*down
+		for range out.Width {
+			copy(out.U8[i:i+3], p.U8[s:s+3])
+			i += 3
+			s += right
+		}
+	}
+	return out
+}

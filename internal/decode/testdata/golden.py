@@ -1,0 +1,292 @@
+#!/usr/bin/python3
+"""Golden values of package decode, and its measurement against Pillow and OpenCV.
+
+    /usr/bin/python3 internal/decode/testdata/golden.py            # writes golden.json
+    /usr/bin/python3 internal/decode/testdata/golden.py measure DATA DECODED
+
+golden.json holds small encoded files made here from an integer formula, each with
+the RGB bytes that Pillow (orientation applied) or OpenCV gives for it. Made with
+Debian 12's python3-pil 9.4.0 (libjpeg-turbo 2.1.5, libwebp 1.2.4) and python3-opencv
+4.6.0. `measure` compares what `go test -run TestDump -dump DECODED` wrote.
+
+ycck420.jpg was written by libjpeg-turbo itself (jpeg_set_colorspace JCS_YCCK,
+quality 60), since neither library writes YCCK with subsampled chroma.
+"""
+import base64, io, json, os, struct, sys, warnings
+
+import cv2
+import numpy as np
+from PIL import Image, ImageOps
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+cases = []
+
+
+def picture(height, width, channels=3):
+    """A picture whose channels are integer formulas of x and y."""
+    y, x = np.mgrid[0:height, 0:width]
+    planes = [x * 13 + y * 7, x * y * 5 + 40, 255 - x * 11 + y * 17, 255 - x * 3 - y * 5]
+    return np.stack(planes[:channels], -1).astype(np.int64) % 256
+
+
+def rgb8(height, width):
+    return Image.fromarray(picture(height, width).astype(np.uint8))
+
+
+def blocks(height, width):
+    """Colours constant on 16x16 squares: every DCT block has only its DC, so the
+    inverse DCT is exact and only upsampling and colour conversion are tested."""
+    y, x = np.mgrid[0:height, 0:width] // 16
+    p = np.stack([x * 90 + y * 50, 200 - x * 60 + y * 20, x * y * 70 + 30], -1) % 256
+    return Image.fromarray(p.astype(np.uint8))
+
+
+def encode(image, fmt, **options):
+    out = io.BytesIO()
+    image.save(out, fmt, **options)
+    return out.getvalue()
+
+
+def pillow(data):
+    with Image.open(io.BytesIO(data)) as image:
+        return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+
+
+def opencv(data):
+    return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)[:, :, ::-1]
+
+
+def add(name, data, by=pillow, exact=True, also=False):
+    """Records a file; `also` insists that the other library agrees."""
+    rgb = by(data)
+    if also:
+        other = opencv if by is pillow else pillow
+        assert np.array_equal(rgb, other(data)), name
+    cases.append(dict(name=name, by=by.__name__, exact=exact, height=rgb.shape[0], width=rgb.shape[1],
+                      encoded=base64.b64encode(data).decode(), rgb=base64.b64encode(rgb.tobytes()).decode()))
+
+
+# JPEG. Only the inverse DCT may differ, so exact=False but for blocks().
+
+def segments(data):
+    """Yields (marker, start, end) of the segments up to the first scan's header."""
+    pos = 2
+    while True:
+        marker, size = data[pos + 1], struct.unpack(">H", data[pos + 2:pos + 4])[0]
+        yield marker, pos, pos + 2 + size
+        pos += 2 + size
+        if marker == 0xDA:
+            return
+
+
+def resample(data, factors, height, width):
+    """Claims other sampling factors and another size. Where the number of blocks
+    in an MCU and of MCUs stays the same, that gives a valid file of scrambled content:
+    4:2:2 (2x1) becomes 4:4:0 (1x2), 4:2:0 (2x2) becomes 4:1:1 (4x1)."""
+    out = bytearray(data)
+    for marker, start, _ in segments(data):
+        if marker in (0xC0, 0xC2):
+            struct.pack_into(">HH", out, start + 5, height, width)
+            out[start + 11] = factors
+    return bytes(out)
+
+
+def rebrand(data, app14=None, ids=None):
+    """Drops APPn, puts an Adobe marker with a transform, renames the components."""
+    out, end = bytearray(b"\xff\xd8"), 2
+    if app14 is not None:
+        out += b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00" + bytes([app14])
+    for marker, start, end in segments(data):
+        part = bytearray(data[start:end])
+        if 0xE0 <= marker <= 0xEF:
+            continue
+        for i in range(len(ids or "")):
+            if marker in (0xC0, 0xC2):
+                part[10 + 3 * i] = ord(ids[i])
+            elif marker == 0xDA:
+                part[5 + 2 * i] = ord(ids[i])
+        out += part
+    return bytes(out) + data[end:]
+
+
+def jpegs():
+    samplings = {"444": 0, "422": 1, "420": 2}
+    for h, w in [(17, 13), (1, 1), (3, 5), (5, 3), (9, 6), (33, 34)]:
+        for name, s in samplings.items():
+            add(f"jpeg/{name}-{h}x{w}", encode(rgb8(h, w), "JPEG", quality=90, subsampling=s), exact=False, also=True)
+    for name, s in samplings.items():
+        data = encode(blocks(47, 41), "JPEG", quality=80, subsampling=s)
+        add(f"jpeg/{name}-blocks", data, also=True)
+        add(f"jpeg/{name}-progressive", encode(rgb8(21, 19), "JPEG", subsampling=s, progressive=True), exact=False, also=True)
+    for h, w in [(45, 15), (33, 9), (48, 16)]:  # 2 x 3 MCUs of 16x8 become 8x16
+        add(f"jpeg/440-{h}x{w}", resample(encode(rgb8(24, 32), "JPEG", subsampling=1), 0x12, h, w), exact=False, also=True)
+    add("jpeg/440-1x1", resample(encode(rgb8(8, 16), "JPEG", subsampling=1), 0x12, 1, 1), exact=False, also=True)
+    add("jpeg/440-blocks", resample(encode(blocks(48, 48), "JPEG", subsampling=1), 0x12, 91, 23), also=True)
+    for h, w in [(24, 64), (17, 35)]:  # 2 x 3 MCUs of 16x16 become 32x8
+        add(f"jpeg/411-{h}x{w}", resample(encode(rgb8(48, 32), "JPEG", subsampling=2), 0x41, h, w), exact=False, also=True)
+    add("jpeg/411-blocks", resample(encode(blocks(48, 32), "JPEG", subsampling=2), 0x41, 19, 37), also=True)
+    bgr = picture(37, 43).astype(np.uint8)[:, :, ::-1]
+    restart = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_RST_INTERVAL, 2])[1].tobytes()
+    assert b"\xff\xdd" in restart
+    add("jpeg/restart", restart, exact=False, also=True)
+    add("jpeg/grey", encode(rgb8(17, 13).convert("L"), "JPEG"), exact=False, also=True)
+    add("jpeg/grey-progressive", encode(rgb8(17, 13).convert("L"), "JPEG", progressive=True), exact=False, also=True)
+    plain = encode(rgb8(17, 13), "JPEG", subsampling=0, quality=95)
+    add("jpeg/rgb-adobe", rebrand(plain, app14=0), exact=False, also=True)
+    add("jpeg/ycc-adobe", rebrand(plain, app14=1), exact=False, also=True)
+    add("jpeg/rgb-ids", rebrand(plain, ids="RGB"), exact=False, also=True)
+    add("jpeg/ycc-adobe-rgb-ids", rebrand(plain, app14=1, ids="RGB"), exact=False, also=True)
+    add("jpeg/ycc-odd-ids", rebrand(plain, ids="abc"), exact=False, also=True)
+    half = encode(rgb8(17, 13), "JPEG", subsampling=2, quality=95)
+    add("jpeg/rgb-adobe-420", rebrand(half, app14=0), exact=False, also=True)
+    cmyk = encode(Image.fromarray(picture(17, 13, 4).astype(np.uint8), "CMYK"), "JPEG", quality=95)
+    add("jpeg/cmyk", cmyk, exact=False)
+    add("jpeg/cmyk-no-adobe", rebrand(cmyk), exact=False)
+    add("jpeg/ycck", rebrand(cmyk, app14=2), exact=False)
+    with open(os.path.join(HERE, "ycck420.jpg"), "rb") as f:
+        add("jpeg/ycck-420", f.read(), exact=False)
+
+
+def orientations():
+    for o in range(1, 9):
+        exif = Image.Exif()
+        exif[0x0112] = o
+        add(f"exif/jpeg-{o}", encode(blocks(5, 18), "JPEG", exif=exif, subsampling=0), also=True)
+        add(f"exif/png-{o}", encode(rgb8(3, 5), "PNG", exif=exif))
+        add(f"exif/webp-{o}", encode(rgb8(3, 5), "WEBP", lossless=True, exif=exif))
+
+
+def pngs():
+    for mode in ("1", "L", "LA", "P", "RGB", "RGBA"):
+        image = Image.fromarray(picture(13, 17, 4).astype(np.uint8), "RGBA")
+        if mode != "RGBA":
+            image = image.convert("RGB").convert(mode)
+        add(f"png/{mode}", encode(image, "PNG"), also=mode != "P")
+    few = rgb8(13, 17).quantize(5)
+    add("png/P-4bit", encode(few, "PNG", bits=4))
+    add("png/P-2bit", encode(rgb8(13, 17).quantize(3), "PNG", bits=2))
+    add("png/P-transparent", encode(few, "PNG", transparency=2))
+    add("png/P-alphas", encode(few, "PNG", transparency=bytes([0, 128, 7])))
+    add("png/RGB-transparent", encode(rgb8(13, 17), "PNG", transparency=(0, 40, 255)))
+    add("png/L-transparent", encode(rgb8(13, 17).convert("L"), "PNG", transparency=9))
+    deep = (picture(13, 17, 4) * 251 + picture(13, 17, 4)[::-1]) % 65536
+    for name, channels in [("grey16", 0), ("rgb16", [0, 1, 2]), ("rgba16", [0, 1, 2, 3])]:
+        data = cv2.imencode(".png", deep[:, :, channels].astype(np.uint16))[1].tobytes()
+        add(f"png/{name}", data, by=opencv, also=channels != 0)
+
+
+def webps():
+    for h, w in [(17, 13), (1, 1), (2, 2), (3, 5), (16, 32), (33, 34)]:
+        add(f"webp/lossy-{h}x{w}", encode(rgb8(h, w), "WEBP", quality=80), also=True)
+    add("webp/lossy-coarse", encode(rgb8(40, 50), "WEBP", quality=5), also=True)
+    add("webp/lossless", encode(rgb8(17, 13), "WEBP", lossless=True), also=True)
+    rgba = Image.fromarray(picture(17, 13, 4).astype(np.uint8), "RGBA")
+    add("webp/lossy-alpha", encode(rgba, "WEBP", quality=80))
+    add("webp/lossless-alpha", encode(rgba, "WEBP", lossless=True, exact=True))
+
+
+def bmp(height, width, bits, rows, palette=b"", header=40, masks=b"", colours=0):
+    """A bitmap by hand; height < 0 is top-down. rows are stored bottom-up as given."""
+    stride = (width * bits + 31) // 32 * 4
+    body = b"".join(r + bytes(stride - len(r)) for r in rows)
+    if header == 12:
+        info = struct.pack("<IHHHH", 12, width, height, 1, bits)
+    else:
+        info = struct.pack("<IiiHHIIiiII", 40, width, height, 1, bits, 3 if masks else 0, len(body), 2835, 2835, colours, 0)
+    offset = 14 + len(info) + len(masks) + len(palette)
+    return b"BM" + struct.pack("<IHHI", offset + len(body), 0, 0, offset) + info + masks + palette + body
+
+
+def bmps():
+    for mode in ("1", "L", "P", "RGB"):
+        add(f"bmp/{mode}", encode(rgb8(13, 17).convert(mode), "BMP"), also=True)
+    add("bmp/RGBA", encode(Image.fromarray(picture(5, 7, 4).astype(np.uint8), "RGBA"), "BMP"))
+    palette = b"".join(bytes([i * 16, 255 - i * 9, i * 3, 0]) for i in range(16))
+    nibbles = [bytes((x * 37 + y * 11) % 256 for x in range(4)) for y in range(5)]
+    add("bmp/4bit", bmp(5, 7, 4, nibbles, palette), also=True)
+    add("bmp/4bit-topdown", bmp(-5, 7, 4, nibbles, palette), also=True)
+    black_red = bytes([0, 0, 255, 0, 0, 0, 0, 0])
+    add("bmp/1bit-palette", bmp(3, 11, 1, [b"\xa5\xe0", b"\x12\x40", b"\xff\x00"], black_red), also=True)
+    triples = b"".join(bytes([i * 16, 255 - i * 9, i * 3]) for i in range(16))
+    add("bmp/core-header", bmp(5, 7, 4, nibbles, triples, header=12), also=True)
+    words = [bytes((x * 53 + y * 29) % 256 for x in range(14)) for y in range(5)]
+    add("bmp/16bit", bmp(5, 7, 16, words))  # OpenCV shifts 5 bits to 8, Pillow stretches them
+    add("bmp/565", bmp(5, 7, 16, words, masks=struct.pack("<III", 0xF800, 0x7E0, 0x1F)))
+    quads = [bytes((x * 53 + y * 29) % 256 for x in range(28)) for y in range(5)]
+    add("bmp/32bit", bmp(5, 7, 32, quads), also=True)
+    add("bmp/32bit-fields", bmp(5, 7, 32, quads, masks=struct.pack("<III", 0xFF000000, 0xFF0000, 0xFF00)))
+
+
+def gifs():
+    few = rgb8(21, 19).quantize(30)
+    plain = encode(few, "GIF", interlace=0)
+    add("gif/plain", plain)
+    add("gif/interlaced", encode(few, "GIF", interlace=1))
+    add("gif/grey", encode(rgb8(21, 19).convert("L"), "GIF"))
+    add("gif/transparent", encode(few, "GIF", transparency=4))
+    frames = [rgb8(9, 8).quantize(8), rgb8(8, 9).transpose(Image.ROTATE_90).quantize(8)]
+    add("gif/animated", encode(frames[0], "GIF", save_all=True, append_images=frames[1:], loop=0))
+    for name, data in [("offset", plain), ("offset-transparent", encode(few, "GIF", transparency=4, interlace=0))]:
+        out = bytearray(data)
+        frame = data.index(b"\x2c\x00\x00\x00\x00\x13\x00\x15\x00")
+        struct.pack_into("<HH", out, frame + 1, 3, 5)
+        add(f"gif/{name}-beyond", bytes(out))  # Pillow widens the canvas
+        struct.pack_into("<HH", out, 6, 25, 30)
+        add(f"gif/{name}", bytes(out))
+
+
+def pnms():
+    p = picture(5, 7)
+    grey = p[:, :, 0]
+    text = lambda v: " ".join(str(i) for i in v.ravel()).encode() + b"\n"
+    add("ppm/P6", b"P6\n# a comment\n7 5\n255\n" + p.astype(np.uint8).tobytes(), also=True)
+    add("ppm/P5", b"P5 7 5 255\n" + grey.astype(np.uint8).tobytes(), also=True)
+    add("ppm/P6-maxval-100", b"P6 7 5 100\n" + (p % 101).astype(np.uint8).tobytes())
+    add("ppm/P5-maxval-15", b"P5 7 5 15\n" + (grey % 16).astype(np.uint8).tobytes())
+    add("ppm/P3", b"P3 7 5\n255\n" + text(p), also=True)
+    add("ppm/P2-maxval-30", b"P2 7 5 30 # so\n" + text(grey % 31))
+    add("ppm/P4", b"P4 11 3\n" + bytes([0xA5, 0xE0, 0x12, 0x40, 0xFF, 0x00]), also=True)
+    add("ppm/P1", b"P1 5 2\n10110 0 1 0 0 1\n")
+    deep = p * 256 + p[::-1]
+    add("ppm/P5-16bit", b"P5 7 5 65535\n" + deep[:, :, 0].astype(">u2").tobytes(), by=opencv)
+    add("ppm/P6-16bit", b"P6 7 5 65535\n" + deep.astype(">u2").tobytes(), by=opencv)
+
+
+def write():
+    for make in (jpegs, orientations, pngs, webps, bmps, gifs, pnms):
+        make()
+    versions = dict(pillow=Image.__version__, opencv=cv2.__version__, numpy=np.__version__)
+    path = os.path.join(HERE, "golden.json")
+    with open(path, "w") as f:
+        lines = ",\n".join(json.dumps(c) for c in cases)
+        f.write('{"versions": %s,\n"cases": [\n%s\n]}\n' % (json.dumps(versions), lines))
+    print(f"{len(cases)} cases, {os.path.getsize(path)} bytes")
+
+
+def measure(data, decoded):
+    """Prints, per folder and format, how far the decoded files are from Pillow's and OpenCV's."""
+    groups = {}
+    for name in sorted(os.listdir(decoded)):
+        base, kind = os.path.splitext(name)
+        if kind == ".error":
+            print("refused:", open(os.path.join(decoded, name)).read())
+        if kind != ".ppm":
+            continue
+        ours = cv2.imread(os.path.join(decoded, name))[:, :, ::-1].astype(int)
+        source = os.path.join(decoded, base + ".encoded")  # a tar's member
+        if not os.path.exists(source):
+            source = os.path.join(data, base.replace("__", "/"))
+        encoded = open(source, "rb").read()
+        fmt = Image.open(source).format
+        for by in (pillow, opencv):
+            off = np.abs(by(encoded).astype(int) - ours)
+            groups.setdefault((base.split("__")[0], fmt, by.__name__), []).append((off.max(), off.mean(), base))
+    for key, g in groups.items():
+        worst = max(g)
+        print(*key, f"{len(g)} files: max {worst[0]}, mean {np.mean([x[1] for x in g]):.4f},",
+              f"worst mean {max(x[1] for x in g):.4f}, worst file {worst[2]}")
+
+
+if __name__ == "__main__":
+    warnings.filterwarnings("ignore")
+    measure(*sys.argv[2:]) if sys.argv[1:2] == ["measure"] else write()
