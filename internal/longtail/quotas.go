@@ -1,0 +1,238 @@
+package longtail
+
+import (
+	"math/bits"
+	"slices"
+	"sync"
+	"sync/atomic"
+)
+
+// Quotas says how often each class is drawn in each epoch, and which use of the
+// class each slot of an epoch is.
+//
+// With N draws an epoch and shares s_c of the sum S, let A_c(e) = (e+1) N s_c/S
+// be what class c is due by the end of epoch e, and U_c(e) what it has got. The
+// quotas of epoch e are the largest-remainder rounding of the credits
+// max(0, A_c(e) - U_c(e-1)) to the sum N: each class gets the whole part of its
+// credit, and what is left goes, one each, to the largest remainders, of equal
+// ones to the lower class. So a class that is due less than one draw an epoch
+// is not rounded to nothing for ever: it gets its draw when its turn has come.
+//
+// A class that was rounded up may have a credit below 0 at the next epoch. As
+// that counts as 0, the others' credits add up to more than N, and at times so
+// do their whole parts (shares 1, 50, 50, 50, 1 with N = 2 in epoch 31; never
+// with equal shares in any case tried). Then one each is taken back from the
+// smallest remainders, of equal ones from the higher class, among the classes
+// that have any; in random cases a credit never reached 2.
+//
+// Credits are kept as a whole part and a remainder over S, so nothing is ever
+// rounded and nothing grows with the epoch but the counts. Quotas keeps
+// O(classes) numbers for each of the last few epochs; any other epoch is
+// computed forward, from the last one or from the first. Safe for concurrent
+// use.
+type Quotas struct {
+	draws  int64
+	sum    uint64
+	due    []credit // N s_c/S, what an epoch adds to each credit
+	recent [8]atomic.Pointer[Epoch]
+
+	mu struct {
+		sync.Mutex
+		next    int         // the epoch to be computed
+		credits []credit    // A_c(next-1) - U_c(next-1)
+		used    []int64     // U_c(next-1)
+		quota   []int64     // working space
+		queue   []candidate // working space
+	}
+}
+
+// credit is whole + part/S; whole may be negative.
+type credit struct {
+	whole int64
+	part  uint64
+}
+
+// Epoch is the quotas of one epoch, laid end to end: class c has the slots
+// Starts[c] to Starts[c+1]-1, and the last element is N.
+type Epoch struct {
+	Number int
+	Starts []int64
+	Used   []int64 // how often each class was drawn in all epochs before
+}
+
+// NewQuotas returns the quotas of epochs of that many draws. It panics unless
+// shares and draws are >= 0 and the shares' sum is in 1..2^62.
+func NewQuotas(shares []int64, draws int64) *Quotas {
+	q := &Quotas{draws: draws, due: make([]credit, len(shares))}
+	for _, s := range shares {
+		if q.sum += uint64(s); s < 0 || q.sum > 1<<62 {
+			panic("longtail: shares are negative or too large")
+		}
+	}
+	if q.sum == 0 || draws < 0 {
+		panic("longtail: no shares, or a negative number of draws")
+	}
+	for c, s := range shares {
+		hi, lo := bits.Mul64(uint64(draws), uint64(s))
+		whole, part := bits.Div64(hi, lo, q.sum) // hi < sum, as s <= sum and draws < 2^63
+		q.due[c] = credit{int64(whole), part}
+	}
+	q.mu.quota, q.mu.queue = make([]int64, len(shares)), make([]candidate, 0, len(shares))
+	q.rewind()
+	return q
+}
+
+// Draws is the number of draws per epoch.
+func (q *Quotas) Draws() int64 { return q.draws }
+
+// Epoch returns the quotas of an epoch, which are not to be changed.
+func (q *Quotas) Epoch(number int) *Epoch {
+	place := &q.recent[number%len(q.recent)]
+	if e := place.Load(); e != nil && e.Number == number {
+		return e
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if e := place.Load(); e != nil && e.Number == number {
+		return e
+	}
+	if number < q.mu.next {
+		q.rewind()
+	}
+	for q.mu.next <= number {
+		keep := number-q.mu.next < len(q.recent)
+		if e := q.advance(keep); keep {
+			q.recent[e.Number%len(q.recent)].Store(e)
+		}
+	}
+	return place.Load()
+}
+
+// rewind goes back to before the first epoch.
+func (q *Quotas) rewind() {
+	q.mu.next = 0
+	q.mu.credits = make([]credit, len(q.due))
+	q.mu.used = make([]int64, len(q.due))
+}
+
+// advance computes the next epoch, and returns it if it is to be kept.
+func (q *Quotas) advance(keep bool) *Epoch {
+	q.round()
+	var e *Epoch
+	if keep {
+		e = &Epoch{Number: q.mu.next, Starts: make([]int64, len(q.due)+1), Used: slices.Clone(q.mu.used)}
+	}
+	for c, m := range q.mu.quota {
+		if keep {
+			e.Starts[c+1] = e.Starts[c] + m
+		}
+		q.mu.used[c] += m
+		q.mu.credits[c].whole -= m
+	}
+	q.mu.next++
+	return e
+}
+
+// round adds what is due to the credits and rounds them to quotas.
+func (q *Quotas) round() {
+	credits, quota := q.mu.credits, q.mu.quota
+	left := q.draws
+	for c, due := range q.due {
+		whole, part := credits[c].whole+due.whole, credits[c].part+due.part
+		if part >= q.sum {
+			whole, part = whole+1, part-q.sum
+		}
+		credits[c] = credit{whole, part}
+		quota[c] = max(0, whole)
+		left -= quota[c]
+	}
+	// More than the positive remainders is never left, for the positive credits
+	// add up to N at least; so a class without a share never gets a draw.
+	if left > 0 {
+		q.adjust(left, +1, func(c int) bool { return credits[c].whole >= 0 && credits[c].part > 0 })
+	}
+	for left < 0 { // at once but for credits above 2
+		left += q.adjust(-left, -1, func(c int) bool { return quota[c] > 0 })
+	}
+}
+
+// adjust changes the quotas of up to n eligible classes by delta: of those with
+// the largest remainders and lowest numbers first, or from the other end if
+// delta is negative. It returns how many it changed.
+func (q *Quotas) adjust(n, delta int64, eligible func(class int) bool) int64 {
+	queue := q.mu.queue[:0]
+	for c, credit := range q.mu.credits {
+		if !eligible(c) {
+			continue
+		}
+		if delta > 0 {
+			queue = append(queue, candidate{credit.part, c, c})
+		} else {
+			queue = append(queue, candidate{^credit.part, -c, c})
+		}
+	}
+	n = min(n, int64(len(queue)))
+	selectFirst(queue, int(n))
+	for _, c := range queue[:n] {
+		q.mu.quota[c.class] += delta
+	}
+	return n
+}
+
+// candidate is a class in the order of larger ranks, then smaller ties.
+type candidate struct {
+	rank  uint64
+	tie   int
+	class int
+}
+
+func (a candidate) before(b candidate) bool {
+	return a.rank > b.rank || a.rank == b.rank && a.tie < b.tie
+}
+
+// selectFirst puts the first n candidates at the list's begin, in no particular
+// order (Hoare's quickselect: resuming at epoch 10,000 with 1,000 classes would
+// otherwise sort for a second). Ties are unique, so which they are is certain.
+func selectFirst(list []candidate, n int) {
+	for len(list) > 1 && n > 0 && n < len(list) {
+		pivot := list[len(list)/2]
+		i, j := 0, len(list)-1
+		for i <= j {
+			for list[i].before(pivot) {
+				i++
+			}
+			for pivot.before(list[j]) {
+				j--
+			}
+			if i <= j {
+				list[i], list[j] = list[j], list[i]
+				i, j = i+1, j-1
+			}
+		}
+		switch { // list[:j+1] come before list[i:], the pivot alone may be between
+		case n <= j+1:
+			list = list[:j+1]
+		case n >= i:
+			list, n = list[i:], n-i
+		default:
+			return
+		}
+	}
+}
+
+// Quota is the number of draws of a class in this epoch.
+func (e *Epoch) Quota(class int) int64 { return e.Starts[class+1] - e.Starts[class] }
+
+// Slot tells which class a slot 0..N-1 belongs to, and which use of it: use 0 is
+// the class's first draw ever.
+func (e *Epoch) Slot(slot int64) (class int, use int64) {
+	low, high := 0, len(e.Starts)-1 // Starts[low] <= slot < Starts[high]
+	for high-low > 1 {
+		if mid := int(uint(low+high) >> 1); e.Starts[mid] <= slot {
+			low = mid
+		} else {
+			high = mid
+		}
+	}
+	return low, e.Used[low] + slot - e.Starts[low]
+}
