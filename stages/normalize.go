@@ -1,0 +1,173 @@
+package stages
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+
+	"github.com/sluicedata/sluice/schema"
+)
+
+// Normalize makes (v - mean) / std of each float32 value, by channel and in
+// float32, as torchvision's normalize; size and layout stay. DatasetMean and
+// DatasetStd stand for the figures of the pictures that the pipeline decodes:
+// the plan measures them and puts WithStats in this stage's place.
+type Normalize struct {
+	Mean Mean `sluice:"mean" doc:"imagenet, dataset (measured before the run), or [r, g, b] in 0..1"`
+	Std  Std  `sluice:"std" doc:"imagenet, dataset (measured before the run), or [r, g, b] in 0..1"`
+}
+
+// Mean is the mean of each channel, R, G, B, of values in 0..1. In files: three
+// numbers, imagenet, or dataset.
+type Mean [3]float64
+
+// Std is the standard deviation of each channel; in files as Mean.
+type Std [3]float64
+
+// The figures of ImageNet's training set that torchvision's models use, and
+// stand-ins for those of the data set at hand.
+var (
+	ImageNetMean = Mean{0.485, 0.456, 0.406}
+	ImageNetStd  = Std{0.229, 0.224, 0.225}
+	DatasetMean  = Mean{-1, -1, -1}
+	DatasetStd   = Std{-1, -1, -1}
+)
+
+const dataset = "dataset"
+
+// Name is the stage's name in pipeline files.
+func (Normalize) Name() string { return "normalize" }
+
+// Version of the algorithm.
+func (Normalize) Version() int { return 1 }
+
+// Check reports impossible options.
+func (n Normalize) Check() error {
+	var errs []error
+	for _, f := range n.Mean {
+		if n.Mean != DatasetMean && !(f >= 0 && f <= 1) {
+			errs = append(errs, errorf("mean", "%g is not in 0..1: of values 0..255 give a 255th", f))
+		}
+	}
+	named := n.Std == DatasetStd || n.Std == ImageNetStd
+	if n.Mean == (Mean{}) && named {
+		errs = append(errs, errorf("mean", "missing: give imagenet, dataset or [r, g, b] in 0..1"))
+	}
+	for _, f := range n.Std {
+		switch {
+		case n.Std == (Std{}):
+			return join(append(errs, errorf("std", "missing: give imagenet, dataset or [r, g, b] in 0..1"))...)
+		case n.Std == DatasetStd:
+		case f == 0 || float32(f) == 0:
+			errs = append(errs, errorf("std", "%g divides by zero: a channel without variation cannot be normalized", f))
+		case !(f > 0 && f <= 1):
+			errs = append(errs, errorf("std", "%g is not in 0..1: of values 0..255 give a 255th", f))
+		}
+	}
+	return join(errs...)
+}
+
+// NeedsStats says that the pictures must be measured before the stage can run.
+func (n Normalize) NeedsStats() bool { return n.Mean == DatasetMean || n.Std == DatasetStd }
+
+// WithStats is the stage with measured figures in the place of dataset.
+func (n Normalize) WithStats(mean, std [3]float64) Stage {
+	if n.Mean == DatasetMean {
+		n.Mean = mean
+	}
+	if n.Std == DatasetStd {
+		n.Std = std
+	}
+	return n
+}
+
+// Draw has nothing to draw.
+func (Normalize) Draw(*Row) (Params, error) { return Nothing{}, nil }
+
+// Output is the input's type.
+func (Normalize) Output(in schema.Tensor) (schema.Tensor, error) {
+	if in.DType != schema.Float32 {
+		return in, fmt.Errorf("needs float32, has %s: add to_tensor before it", in)
+	}
+	return in, nil
+}
+
+// Point subtracts, then divides. A stage that still needs its figures has none.
+func (n Normalize) Point(Params) Point {
+	var mean, std [3]float32
+	for c := range mean {
+		mean[c], std[c] = float32(n.Mean[c]), float32(n.Std[c])
+	}
+	return Point{Separate: true, Map: func(rgb [3]float32) [3]float32 {
+		for c := range rgb {
+			rgb[c] = (rgb[c] - mean[c]) / std[c]
+		}
+		return rgb
+	}}
+}
+
+// SetOption reads three numbers, imagenet or dataset.
+func (m *Mean) SetOption(v any) error {
+	return setChannels((*[3]float64)(m), v, map[string][3]float64{"imagenet": ImageNetMean, dataset: DatasetMean})
+}
+
+// SetOption reads three numbers, imagenet or dataset.
+func (s *Std) SetOption(v any) error {
+	return setChannels((*[3]float64)(s), v, map[string][3]float64{"imagenet": ImageNetStd, dataset: DatasetStd})
+}
+
+// OptionSchema describes the file form.
+func (Mean) OptionSchema() map[string]any { return channelsSchema() }
+
+// OptionSchema describes the file form.
+func (Std) OptionSchema() map[string]any { return channelsSchema() }
+
+// MarshalJSON writes a file form.
+func (m Mean) MarshalJSON() ([]byte, error) {
+	if m == DatasetMean {
+		return json.Marshal(dataset)
+	}
+	return json.Marshal([3]float64(m))
+}
+
+// MarshalJSON writes a file form.
+func (s Std) MarshalJSON() ([]byte, error) {
+	if s == DatasetStd {
+		return json.Marshal(dataset)
+	}
+	return json.Marshal([3]float64(s))
+}
+
+func setChannels(to *[3]float64, v any, names map[string][3]float64) error {
+	wrong := fmt.Errorf("want imagenet, dataset or three numbers in 0..1, have %v", v)
+	if name, ok := v.(string); ok {
+		known, ok := names[name]
+		if !ok {
+			return wrong
+		}
+		*to = known
+		return nil
+	}
+	list, ok := v.([]any)
+	if !ok || len(list) != 3 {
+		return wrong
+	}
+	for i, item := range list {
+		f, ok := number(item)
+		if !ok || math.IsNaN(f) || f < 0 || f > 1 {
+			return wrong
+		}
+		to[i] = f + 0 // -0 is 0: equal options have equal bytes
+	}
+	return nil
+}
+
+func channelsSchema() map[string]any {
+	return map[string]any{"oneOf": []any{
+		map[string]any{"enum": []any{"imagenet", dataset}},
+		map[string]any{
+			"type": "array", "minItems": 3, "maxItems": 3,
+			"items": map[string]any{"type": "number", "minimum": 0, "maximum": 1},
+		},
+	}}
+}

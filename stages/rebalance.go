@@ -1,0 +1,275 @@
+package stages
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/sluicedata/sluice/internal/longtail"
+	"github.com/sluicedata/sluice/internal/perm"
+	"github.com/sluicedata/sluice/schema"
+)
+
+// Rebalance draws the classes of a task in other shares than they have, and
+// shuffles. Every epoch has Draws draws; the shares p_c are, with n_c samples in
+// class c (Mahajan et al. 2018, Kang et al. 2020):
+//
+//	instance        p_c ~ n_c          the shares that there are
+//	square_root     p_c ~ sqrt(n_c)
+//	power           p_c ~ n_c^Power    0 < Power <= 1
+//	class_balanced  p_c ~ 1            every class alike
+//
+// Classes are those that have samples. With several tasks, the classes are the
+// tuples of labels that occur, ordered by their class numbers; an unknown label
+// counts as a class of its own, behind the others.
+//
+// Every draw is computed alone, by a closed form. The classes' quotas are laid
+// end to end (longtail.Quotas: exact for every epoch, and over epochs no class
+// falls behind by two draws). A keyed permutation sends a position of the epoch
+// to a slot, which belongs to a class c and is use u of it, counted over all
+// epochs. That is member perm(c, u div n_c)(u mod n_c) of the class: its samples
+// are gone through in one random order after another, so that at the end of
+// every epoch the use counts within a class differ by at most one.
+type Rebalance struct {
+	Target Target    `sluice:"target" doc:"shares of the classes: instance, square_root, power or class_balanced"`
+	Power  float64   `sluice:"power,positive" doc:"with target power: the exponent q of n^q, above 0, at most 1"`
+	Task   TaskNames `sluice:"task" doc:"the task to balance, or several for the joint label (default: the only one)"`
+	Draws  int64     `sluice:"draws,positive" doc:"draws per epoch (default: the number of samples)"`
+}
+
+// maxDraws keeps the uses of a class over 2^22 epochs within an int64.
+const maxDraws = 1 << 40
+
+// Target says in what shares classes are drawn.
+type Target string
+
+// The targets.
+const (
+	Instance      Target = "instance"
+	SquareRoot    Target = "square_root"
+	Power         Target = "power"
+	ClassBalanced Target = "class_balanced"
+)
+
+// Values lists the targets.
+func (Target) Values() []string {
+	return []string{string(Instance), string(SquareRoot), string(Power), string(ClassBalanced)}
+}
+
+// TaskNames is one task or several. In files: a name or a list of names.
+type TaskNames []string
+
+// SetOption reads a name or a list of names.
+func (n *TaskNames) SetOption(v any) error {
+	list, ok := v.([]any)
+	if !ok {
+		list = []any{v}
+	}
+	names := TaskNames{}
+	for _, item := range list {
+		name, ok := item.(string)
+		if !ok || name == "" {
+			return fmt.Errorf("want a task's name or a list of them, have %v", v)
+		}
+		names = append(names, name)
+	}
+	if len(names) == 0 {
+		return errors.New("the list is empty: give a task's name, or leave it out")
+	}
+	*n = names
+	return nil
+}
+
+// OptionSchema describes the file form.
+func (TaskNames) OptionSchema() map[string]any {
+	name := map[string]any{"type": "string", "minLength": 1}
+	return map[string]any{"anyOf": []any{name, map[string]any{"type": "array", "items": name, "minItems": 1, "uniqueItems": true}}}
+}
+
+// Name is the stage's name in pipeline files.
+func (Rebalance) Name() string { return "rebalance" }
+
+// Version of the algorithm.
+func (Rebalance) Version() int { return 1 }
+
+// Check reports impossible options.
+func (r Rebalance) Check() error {
+	errs := []error{oneOf("target", r.Target)}
+	if r.Target == "" {
+		errs = append(errs, errorf("target", "missing: give one of %s", strings.Join(r.Target.Values(), ", ")))
+	}
+	switch {
+	case r.Target != Power && r.Power != 0:
+		errs = append(errs, errorf("power", "only target power needs it"))
+	case r.Target == Power && r.Power == 0:
+		errs = append(errs, errorf("power", "missing: give a number between 0 and 1"))
+	case math.IsNaN(r.Power) || r.Power < 0 || r.Power > 1:
+		errs = append(errs, errorf("power", "%v is not between 0 (as class_balanced) and 1 (as instance)", r.Power))
+	}
+	for i, name := range r.Task {
+		if slices.Contains(r.Task[:i], name) {
+			errs = append(errs, errorf("task", "%q is named twice", name))
+		}
+	}
+	if r.Draws < 0 || r.Draws > maxDraws {
+		errs = append(errs, errorf("draws", "%d is not in 1..2^40", r.Draws))
+	}
+	return errors.Join(errs...)
+}
+
+// Sample returns the order in closed form. It keeps the samples sorted by class,
+// and O(classes) numbers for the quotas of a few epochs.
+func (r Rebalance) Sample(in Selection, index *schema.Index, key RandKey) (Order, error) {
+	if len(in) == 0 {
+		return nil, errEmpty
+	}
+	tasks, err := r.tasks(index)
+	if err != nil {
+		return nil, err
+	}
+	class, counts := groupBy(in, index, tasks)
+	o := &rebalanced{
+		members: make([]int, len(in)),
+		starts:  make([]int, len(counts)+1),
+		keys:    make([]RandKey, len(counts)),
+		quotas:  longtail.NewQuotas(r.shares(counts), r.draws(in)),
+		slots:   perm.NewSeries(uint64(r.draws(in)), perm.Derive(key, keyOrder, 0)),
+	}
+	for c, n := range counts {
+		o.starts[c+1] = o.starts[c] + int(n)
+		o.keys[c] = perm.Derive(key, keyMembers, uint64(c))
+	}
+	next := slices.Clone(o.starts)
+	for i, s := range in {
+		o.members[next[class[i]]] = s
+		next[class[i]]++
+	}
+	return o, nil
+}
+
+type rebalanced struct {
+	members []int     // samples, class after class
+	starts  []int     // of each class in members, and the end
+	keys    []RandKey // of each class's permutations
+	quotas  *longtail.Quotas
+	slots   *perm.Series // position -> slot
+}
+
+func (o *rebalanced) Len() int64 { return o.quotas.Draws() }
+
+func (o *rebalanced) At(epoch int, position int64) int {
+	slot := o.slots.At(uint64(epoch), uint64(position))
+	class, use := o.quotas.Epoch(epoch).Slot(int64(slot))
+	members := o.members[o.starts[class]:o.starts[class+1]]
+	n := uint64(len(members))
+	round := perm.New(n, o.keys[class], uint64(use)/n)
+	return members[round.At(uint64(use)%n)]
+}
+
+// Warn tells of classes without samples, and of a target that changes nothing.
+func (r Rebalance) Warn(in Selection, index *schema.Index) []string {
+	tasks, err := r.tasks(index)
+	if err != nil || len(in) == 0 {
+		return nil // Sample reports it
+	}
+	var warnings []string
+	var names []string
+	for _, task := range tasks {
+		names = append(names, index.Tasks[task].Name)
+		if empty := emptyClasses(in, index, task); len(empty) > 0 {
+			warnings = append(warnings, fmt.Sprintf("classes of task %s without samples, which get no draws: %s", index.Tasks[task].Name, listed(empty)))
+		}
+	}
+	_, counts := groupBy(in, index, tasks)
+	what := ""
+	switch {
+	case r.draws(in) != int64(len(in)) || !longtail.Proportional(r.shares(counts), counts):
+		return warnings
+	case len(counts) == 1:
+		what = fmt.Sprintf("all samples are of one class of task %s", strings.Join(names, ", "))
+	case r.Target == Instance || r.Target == Power && r.Power == 1:
+		what = fmt.Sprintf("target %s draws the classes in the shares that they have", r.Target)
+	default:
+		what = fmt.Sprintf("the classes of task %s are balanced already", strings.Join(names, ", "))
+	}
+	return append(warnings, what+": it changes nothing that shuffle doesn't do")
+}
+
+func (r Rebalance) draws(in Selection) int64 {
+	if r.Draws > 0 {
+		return r.Draws
+	}
+	return int64(len(in))
+}
+
+// shares are the integers s_c, p_c being s_c over their sum.
+func (r Rebalance) shares(counts []int64) []int64 {
+	switch r.Target {
+	case SquareRoot:
+		return longtail.SquareRoot(counts)
+	case Power:
+		return longtail.Power(counts, r.Power)
+	case ClassBalanced:
+		return longtail.ClassBalanced(counts)
+	}
+	return longtail.Instance(counts)
+}
+
+// tasks are the numbers of the tasks to balance.
+func (r Rebalance) tasks(index *schema.Index) ([]int, error) {
+	if len(r.Task) == 0 {
+		task, err := findTask("task", "", index)
+		return []int{task}, err
+	}
+	tasks, errs := make([]int, len(r.Task)), make([]error, len(r.Task))
+	for i, name := range r.Task {
+		tasks[i], errs[i] = findTask("task", name, index)
+	}
+	return tasks, errors.Join(errs...)
+}
+
+// groupBy numbers the label tuples that occur, in the order of their class
+// numbers with unknown ones last. class has an element for each of in.
+func groupBy(in Selection, index *schema.Index, tasks []int) (class []int, counts []int64) {
+	class = make([]int, len(in))
+	for _, task := range tasks { // refines the groups of the tasks before
+		classes := len(index.Tasks[task].Classes)
+		occur := map[int]int{}
+		for i, s := range in {
+			label := int(index.Labels[task][s])
+			if label == int(schema.Unknown) {
+				label = classes
+			}
+			class[i] = class[i]*(classes+1) + label
+			occur[class[i]]++
+		}
+		sorted := make([]int, 0, len(occur))
+		for c := range occur {
+			sorted = append(sorted, c)
+		}
+		slices.Sort(sorted)
+		counts = make([]int64, len(sorted))
+		number := make(map[int]int, len(sorted))
+		for i, c := range sorted {
+			number[c], counts[i] = i, int64(occur[c])
+		}
+		for i, c := range class {
+			class[i] = number[c]
+		}
+	}
+	return class, counts
+}
+
+// emptyClasses names the classes of a task without a selected sample.
+func emptyClasses(in Selection, index *schema.Index, task int) []string {
+	var empty []string
+	counts := classCounts(in, index, task)
+	for c, name := range index.Tasks[task].Classes {
+		if counts[c] == 0 {
+			empty = append(empty, name)
+		}
+	}
+	return empty
+}

@@ -1,0 +1,72 @@
+package stages
+
+import (
+	"github.com/sluicedata/sluice/internal/warp"
+	"github.com/sluicedata/sluice/schema"
+)
+
+// Resize scales a uint8 picture of height x width x 3, with half-pixel centres:
+// to Height x Width, or until its shorter side is Size and the longer one
+// floor(Size * longer / shorter), as torchvision's Resize(size).
+//
+// With Antialias (the default) bilinear equals Pillow's BILINEAR, which
+// torchvision uses; without it cv2.resize's INTER_LINEAR.
+type Resize struct {
+	Height        int                 `sluice:"height,positive" doc:"pixels; with width"`
+	Width         int                 `sluice:"width,positive" doc:"pixels; with height"`
+	Size          int                 `sluice:"size,positive" doc:"instead of height and width: pixels of the shorter side, keeping the shape"`
+	Interpolation ResizeInterpolation `sluice:"interpolation" default:"bilinear" doc:"filter, with Pillow's kernel"`
+	Antialias     OnOff               `sluice:"antialias" doc:"average when shrinking, as Pillow; false: sample, as OpenCV"`
+}
+
+// Name is the stage's name in pipeline files.
+func (Resize) Name() string { return "resize" }
+
+// Version of the algorithm.
+func (Resize) Version() int { return 1 }
+
+// Check reports impossible options.
+func (r Resize) Check() error {
+	return join(
+		checkSides(r.Size != 0, r.Height != 0, r.Width != 0),
+		checkPixels(r.Size, r.Height, r.Width),
+		oneOf("interpolation", r.Interpolation),
+	)
+}
+
+// Draw has nothing to draw. A shorter side of one pixel can make the longer one
+// absurd.
+func (r Resize) Draw(row *Row) (Params, error) {
+	h, w := r.target(row.Height, row.Width)
+	if err := checkArea(h, w, "size"); err != nil {
+		return nil, err
+	}
+	return Nothing{}, nil
+}
+
+// Output is fixed, unless only the shorter side is given and the input varies.
+func (r Resize) Output(in schema.Tensor) (schema.Tensor, error) {
+	out := in
+	out.Height, out.Width = 0, 0
+	if r.Size == 0 || in.Fixed() {
+		out.Height, out.Width = r.target(in.Height, in.Width)
+	}
+	return out, join(needPixels(in), checkArea(out.Height, out.Width, "size"))
+}
+
+// Warp scales the whole picture.
+func (r Resize) Warp(_ Params, height, width int) Transform {
+	h, w := r.target(height, width)
+	return warp.Resize(height, width, h, w, filterOr(r.Interpolation, warp.Bilinear), r.Antialias == On)
+}
+
+func (r Resize) target(height, width int) (h, w int) {
+	switch {
+	case r.Size == 0:
+		return r.Height, r.Width
+	case width <= height:
+		return r.Size * height / width, r.Size
+	default:
+		return r.Size, r.Size * width / height
+	}
+}

@@ -1,0 +1,115 @@
+package stages
+
+import (
+	"math"
+
+	"github.com/sluicedata/sluice/internal/detmath"
+	"github.com/sluicedata/sluice/internal/warp"
+	"github.com/sluicedata/sluice/schema"
+)
+
+// Rotate turns a uint8 picture of height x width x 3 by an angle drawn
+// uniformly from a range, in degrees; positive is counter-clockwise.
+//
+// It equals OpenCV's warpAffine with getRotationMatrix2D((w//2, h//2), degrees,
+// 1): pixel centres at integers, the same canvas, and what lies outside the
+// picture has the colour Fill, with which the edge is blended. (OpenCV rounds
+// coordinates to 1/32 pixel, we don't.)
+//
+// With Expand the canvas is that of Pillow's Image.rotate(expand=True), which is
+// torchvision's: the turn is about the picture's middle ((w-1)/2, (h-1)/2), each
+// side grows by whole pixels on both ends until everything is held, and quarter
+// turns are exact transpositions. Pictures then leave with sizes of their own.
+type Rotate struct {
+	Degrees       Range         `sluice:"degrees,symmetric" doc:"range of the angle, counter-clockwise; a number d stands for [-d, d]"`
+	Fill          Color         `sluice:"fill" doc:"colour outside the picture: a grey 0..255 or [r, g, b] (default 0: black)"`
+	Interpolation Interpolation `sluice:"interpolation" default:"bilinear" doc:"how values between pixels are found"`
+	Expand        bool          `sluice:"expand" doc:"enlarge the canvas to hold the whole turned picture, instead of keeping the size"`
+	P             Probability   `sluice:"p,positive" default:"1" doc:"share of the draws that are rotated"`
+}
+
+// RotateParams is the drawn angle.
+type RotateParams struct {
+	Degrees float64 `json:"degrees"`
+}
+
+// Name is the stage's name in pipeline files.
+func (Rotate) Name() string { return "rotate" }
+
+// Version of the algorithm.
+func (Rotate) Version() int { return 1 }
+
+// Check reports impossible options.
+func (r Rotate) Check() error {
+	errs := []error{r.Degrees.check("degrees"), oneOf("interpolation", r.Interpolation), r.P.check("p")}
+	if r.Degrees == (Range{}) {
+		errs = append(errs, errorf("degrees", "the range [0, 0] turns nothing: give degrees such as 30 or [-30, 30]"))
+	}
+	return join(errs...)
+}
+
+// Draw takes the angle.
+func (r Rotate) Draw(row *Row) (Params, error) {
+	if r.P.spares(row.Rand) {
+		return nil, nil
+	}
+	angle := r.Degrees.draw(row.Rand)
+	if r.Expand {
+		h, w := expanded(row.Height, row.Width, angle)
+		if err := checkArea(h, w, "expand"); err != nil {
+			return nil, err
+		}
+	}
+	return RotateParams{Degrees: angle}, nil
+}
+
+// Output keeps the size, unless the canvas expands by an angle not yet drawn.
+func (r Rotate) Output(in schema.Tensor) (schema.Tensor, error) {
+	out := in
+	if r.Expand {
+		out.Height, out.Width = 0, 0
+		if in.Fixed() && r.Degrees[0] == r.Degrees[1] {
+			out.Height, out.Width = expanded(in.Height, in.Width, r.Degrees[0])
+		}
+	}
+	return r.P.output(in, out), needPixels(in)
+}
+
+// Warp turns about pixel (w//2, h//2), or about the middle if the canvas expands.
+func (r Rotate) Warp(params Params, height, width int) Transform {
+	angle := params.(RotateParams).Degrees
+	t := Transform{
+		Height: height, Width: width,
+		Filter: filterOr(r.Interpolation, warp.Bilinear), Border: warp.Constant, Fill: r.Fill,
+	}
+	if !r.Expand {
+		t.Matrix = warp.Rotation(angle, float64(width/2), float64(height/2))
+		return t
+	}
+	t.Height, t.Width = expanded(height, width, angle)
+	left, top := float64(t.Width-width)/2, float64(t.Height-height)/2
+	t.Matrix = warp.Translate(-left, -top).Then(warp.Rotation(angle, float64(width-1)/2, float64(height-1)/2))
+	return t
+}
+
+// expanded is the canvas that holds a picture turned about its middle.
+func expanded(height, width int, degrees float64) (h, w int) {
+	sin, cos := detmath.SinCosDegrees(degrees)
+	sin, cos = math.Abs(sin), math.Abs(cos)
+	if sin == 0 {
+		return height, width
+	}
+	if cos == 0 {
+		return width, height
+	}
+	fh, fw := float64(height), float64(width)
+	return grown(height, float64(fw*sin)+float64(fh*cos)), grown(width, float64(fw*cos)+float64(fh*sin))
+}
+
+// grown is ceil(side/2 + extent/2) - floor(side/2 - extent/2): the pixels of the
+// old grid that a length around the old middle touches.
+func grown(side int, extent float64) int {
+	const speck = 1e-9 // a whole number but for rounding
+	middle := float64(side) / 2
+	return int(math.Ceil(middle+extent/2-speck) - math.Floor(middle-extent/2+speck))
+}

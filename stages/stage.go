@@ -1,0 +1,184 @@
+// Package stages declares what a pipeline can do to samples, pictures and
+// batches. This file is the contract; every other file holds one stage: its
+// options, its Check, its draw, its pure maths.
+//
+// A stage is data: an option struct with no state, no worker, no clock and no
+// generator of its own. What is random is drawn first, by Draw, as Params; what
+// happens to pixels is a pure function of Params. Both executors, the params
+// column, preview and replay use the same Params, so how a stage is run (alone,
+// fused with its neighbours) is never the stage's business.
+//
+// A stage is of exactly one kind, told by the interface it implements:
+//
+//	Decoder   encoded bytes -> picture
+//	Warper    touches no pixel: gives a 2-D transform, an output size, a filter
+//	Pointer   one pixel in, one pixel out: conversions and colour
+//	Sampler   acts on the index, before any image is read
+//	Labeler   labels -> weight
+//	Batcher   rows -> batches
+//	Grouper   batch -> the variants in which it leaves
+//
+// The option structs' exported fields carry a tag `sluice:"name"` with the
+// option's name in pipeline files, and may add ",positive" (an explicit zero in
+// a file is an error) or ",symmetric" (a number d stands for the range [-d, d]).
+// Zero values are useful or rejected by Check.
+package stages
+
+import (
+	"fmt"
+
+	"github.com/sluicedata/sluice/internal/rng"
+	"github.com/sluicedata/sluice/internal/warp"
+	"github.com/sluicedata/sluice/schema"
+)
+
+// Stage is a declared operation.
+type Stage interface {
+	// Name is the stage's name in pipeline files, in errors and in the
+	// address of its random numbers.
+	Name() string
+	// Version is raised whenever the same options and draw give other bytes;
+	// it is part of the plan hash.
+	Version() int
+	// Check reports every impossible option at once, joined; nil if all is well.
+	Check() error
+}
+
+// Random numbers and transforms, named here so that a stage can be written in
+// another module.
+type (
+	Rand      = rng.Stream
+	RandKey   = rng.Key
+	Transform = warp.Transform
+)
+
+// Row is all that a draw may depend on.
+type Row struct {
+	Key           string  // of the sample, for errors
+	Height, Width int     // of the picture that enters the stage
+	Labels        []int32 // per task; schema.Unknown where there is none
+	Epoch         int
+	Position      int64 // of the draw within its epoch
+	Rand          *Rand // of this stage, epoch, position and attempt alone
+}
+
+// Params is what a stage drew for one row: a value that marshals to a JSON
+// object, for the params column. Nil means that the stage leaves this row alone;
+// a stage that acts on every row and has nothing to draw returns Nothing.
+type Params any
+
+// Nothing is the Params of a stage that acts without drawing, such as resize.
+// It marshals to {}, and the params column leaves such stages out.
+type Nothing struct{}
+
+// Drawer is what Warper and Pointer share.
+type Drawer interface {
+	Stage
+	// Draw takes its random numbers from row.Rand, always in the same order.
+	// An error names what does not fit ("224x224 exceeds 200x180"); the engine
+	// adds stage and key.
+	Draw(row *Row) (Params, error)
+	// Output is the static type of the pictures that leave, for those that
+	// enter; an error says what the stage needs ("needs float32: add to_tensor
+	// before it"). A height or width of 0 varies from row to row.
+	Output(in schema.Tensor) (schema.Tensor, error)
+}
+
+// Decoder turns encoded bytes into a uint8 HWC RGB picture.
+type Decoder interface {
+	Stage
+	// MaxPixels is the size, in pixels, beyond which a picture is refused from
+	// its header alone.
+	MaxPixels() int64
+}
+
+// Warper moves pixels: rotate, crop, flip, resize.
+type Warper interface {
+	Drawer
+	// Warp is the transform for a picture of height x width. Neighbouring warps
+	// may be composed into one; the reference executor applies each by itself.
+	Warp(params Params, height, width int) Transform
+}
+
+// Pointer changes pixels where they are: to_tensor, normalize.
+type Pointer interface {
+	Drawer
+	Point(params Params) Point
+}
+
+// Point is what a Pointer does to a pixel. Values are 0..255 in a uint8
+// picture; the executor rounds half up and clamps when the output is uint8.
+type Point struct {
+	Map func(rgb [3]float32) [3]float32
+	// Separate says that each channel of the output depends on its own channel
+	// of the input only, so that an executor may tabulate Map.
+	Separate bool
+}
+
+// Order says which sample each draw of an epoch uses. Every draw is computed
+// alone; implementations are safe for concurrent use.
+type Order interface {
+	// Len is the number of draws per epoch.
+	Len() int64
+	// At is the sample, a number in the index, drawn at a position 0..Len()-1.
+	At(epoch int, position int64) int
+}
+
+// Selection is an Order that is the same in every epoch: samples in a list.
+type Selection []int
+
+// Len is the number of samples selected.
+func (s Selection) Len() int64 { return int64(len(s)) }
+
+// At ignores the epoch.
+func (s Selection) At(_ int, position int64) int { return s[position] }
+
+// Sampler acts on the index: filter, take, shuffle, rebalance.
+type Sampler interface {
+	Stage
+	// Sample returns the order that follows in. Filters and reorderings need
+	// the samples themselves and get a Selection; the plan sees to it that
+	// nothing follows an order that differs from epoch to epoch.
+	Sample(in Selection, index *schema.Index, key RandKey) (Order, error)
+}
+
+// Labeler gives each row a weight by its labels.
+type Labeler interface {
+	Stage
+	// Weigh prepares the weights from the counts of an index; the result maps a
+	// row's labels (one per task) to the factor of its weight column.
+	Weigh(index *schema.Index) (func(labels []int32) float32, error)
+}
+
+// Batcher groups the rows of consecutive positions into batches.
+type Batcher interface {
+	Stage
+	// Rows is the number of rows in a batch; the last of an epoch is short, or
+	// left out if dropLast.
+	Rows() (size int, dropLast bool)
+}
+
+// Grouper turns a batch into the variants in which it leaves, each a record of
+// its own shape.
+type Grouper interface {
+	Stage
+	// Variants are all the shapes in which batches of the given type can leave.
+	Variants(in schema.Tensor) ([]schema.Variant, error)
+	// Pick lists the variants, by number, in which one batch leaves, in order.
+	Pick(epoch int, batch int64, rand *Rand) []int
+	// Apply fills dst, one row of the variant, from src, the same row of the batch.
+	Apply(variant int, dst, src *schema.Picture)
+}
+
+// Warning is a remark about a plan that is legal and yet probably not meant,
+// returned by stages that implement Warner.
+type Warner interface {
+	Stage
+	// Warn looks at the samples that reach the stage.
+	Warn(in Selection, index *schema.Index) []string
+}
+
+// errorf prefixes an option error with its option's name.
+func errorf(option, format string, args ...any) error {
+	return fmt.Errorf("%s: %s", option, fmt.Sprintf(format, args...))
+}

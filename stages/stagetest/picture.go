@@ -1,0 +1,454 @@
+// Package stagetest is what every stage must hold to: one conformance suite per
+// kind. A stage's own test calls its suite in one line and adds what only that
+// stage promises.
+package stagetest
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/sluicedata/sluice/internal/options"
+	"github.com/sluicedata/sluice/internal/rng"
+	"github.com/sluicedata/sluice/internal/warp"
+	"github.com/sluicedata/sluice/schema"
+	"github.com/sluicedata/sluice/stages"
+)
+
+// Sizes are heights and widths of pictures that a stage must cope with, or
+// refuse with an error: a single pixel, thin ones, odd ones, larger ones.
+var Sizes = [][2]int{{1, 1}, {1, 7}, {7, 1}, {2, 2}, {3, 2}, {5, 5}, {31, 17}, {64, 48}, {97, 65}, {375, 500}, {501, 333}}
+
+// applied are the sizes up to which pictures are really made.
+const applied = 64 * 64
+
+var word = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
+
+// Picture checks a Warper or a Pointer: that it draws the same for a row
+// whatever the other rows, says the truth about what leaves, and leaves its
+// input alone. The options must be such that at least one of Sizes passes.
+func Picture(t *testing.T, stage stages.Drawer) {
+	t.Helper()
+	Options(t, stage)
+	if stage.Check() != nil {
+		return
+	}
+	switch s := stage.(type) {
+	case stages.Warper:
+		warper(t, s)
+	case stages.Pointer:
+		pointer(t, s)
+	default:
+		t.Errorf("%s: %T is neither a Warper nor a Pointer", stage.Name(), stage)
+	}
+}
+
+// Batches checks a Batcher or a Grouper.
+func Batches(t *testing.T, stage stages.Stage) {
+	t.Helper()
+	Options(t, stage)
+	if stage.Check() != nil {
+		return
+	}
+	switch s := stage.(type) {
+	case stages.Batcher:
+		if size, _ := s.Rows(); size < 1 {
+			t.Errorf("%s: batches of %d rows pass Check", s.Name(), size)
+		}
+	case stages.Grouper:
+		grouper(t, s)
+	default:
+		t.Errorf("%s: %T is neither a Batcher nor a Grouper", stage.Name(), stage)
+	}
+}
+
+// Options checks what holds for the options of a stage of any kind: stage must
+// pass its Check, the zero value and the catalogue's defaults pass or name what
+// they lack, and a zero stands for the catalogue's default.
+func Options(t *testing.T, stage stages.Stage) {
+	t.Helper()
+	typ := reflect.TypeOf(stage)
+	if typ.Kind() == reflect.Pointer {
+		typ = typ.Elem()
+	}
+	zero, ok := reflect.Zero(typ).Interface().(stages.Stage)
+	if !ok {
+		t.Fatalf("%v: a pointer is needed to call its methods: give it value receivers", typ)
+	}
+	if !word.MatchString(stage.Name()) || stage.Version() < 1 {
+		t.Errorf("%v: name %q (want lower_case), version %d (want at least 1)", typ, stage.Name(), stage.Version())
+	}
+	for _, f := range options.Fields(stage) {
+		if !word.MatchString(f.Name) || f.Doc == "" {
+			t.Errorf("%s: option %q: want a lower_case name and a line of doc", stage.Name(), f.Name)
+		}
+	}
+	if err := stage.Check(); err != nil {
+		t.Errorf("%s: the stage under test fails its Check: %v", stage.Name(), err)
+	}
+	checkErrors(t, "zero value", zero)
+
+	for _, entry := range stages.Catalog {
+		if initial := entry.New(); initial.Name() == stage.Name() {
+			checkErrors(t, "catalogue's default", initial)
+			zeroIsDefault(t, stage, initial)
+			return
+		}
+	}
+	t.Errorf("%s: not in stages.Catalog", stage.Name())
+}
+
+// checkErrors wants every error of a Check to begin with an option's name.
+func checkErrors(t *testing.T, what string, stage stages.Stage) {
+	t.Helper()
+	err := stage.Check()
+	if err == nil {
+		return
+	}
+	list := []error{err}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		list = joined.Unwrap()
+	}
+	for _, err := range list {
+		msg := err.Error()
+		name := msg[:strings.IndexAny(msg+" ", ": ")]
+		if !slices.Contains(options.Names(stage), name) || strings.Contains(msg, "\n") {
+			t.Errorf("%s: the %s fails with %q: want one line that begins with an option's name", stage.Name(), what, msg)
+		}
+	}
+}
+
+// zeroIsDefault wants an option left out in Go to mean what it means left out in
+// a file, where the catalogue's value stands. Options that a stage requires fail
+// its Check and are passed over.
+func zeroIsDefault(t *testing.T, stage, initial stages.Stage) {
+	t.Helper()
+	v := reflect.Indirect(reflect.ValueOf(stage))
+	defaults := reflect.Indirect(reflect.ValueOf(initial))
+	for i := range v.NumField() {
+		fresh := reflect.New(v.Type()).Elem()
+		fresh.Set(v)
+		fresh.Field(i).SetZero()
+		without := fresh.Interface().(stages.Stage)
+		if without.Check() != nil {
+			continue
+		}
+		fresh.Field(i).Set(defaults.Field(i))
+		with := fresh.Interface().(stages.Stage)
+		a, errA := options.Canonical(without)
+		b, errB := options.Canonical(with)
+		if errA != nil || errB != nil || string(a) != string(b) {
+			t.Errorf("%s: %s left out is %s, and %s with the catalogue's default: add a tag default (%v)",
+				stage.Name(), v.Type().Field(i).Name, a, b, errors.Join(errA, errB))
+		}
+		if d, ok := without.(stages.Drawer); ok && !reflect.DeepEqual(sample(d), sample(with.(stages.Drawer))) {
+			t.Errorf("%s: %s left out draws otherwise than with the catalogue's default", stage.Name(), v.Type().Field(i).Name)
+		}
+	}
+}
+
+// drawn is the outcome of one draw.
+type drawn struct {
+	params    stages.Params
+	err       string
+	transform stages.Transform
+}
+
+func draw(stage stages.Drawer, height, width, epoch int, position int64) drawn {
+	key := rng.NewKey(7, stage.Name(), "0")
+	params, err := stage.Draw(&stages.Row{
+		Key: "a/1.jpg", Height: height, Width: width, Labels: []int32{0}, Epoch: epoch, Position: position,
+		Rand: key.Stream(epoch, position, 0),
+	})
+	d := drawn{params: params}
+	if err != nil {
+		d.err = err.Error()
+	} else if w, ok := stage.(stages.Warper); ok && params != nil {
+		d.transform = w.Warp(params, height, width)
+	}
+	return d
+}
+
+// sample draws some rows of every size.
+func sample(stage stages.Drawer) []drawn {
+	var list []drawn
+	for _, size := range Sizes {
+		for position := range int64(8) {
+			list = append(list, draw(stage, size[0], size[1], int(position%2), position))
+		}
+	}
+	return list
+}
+
+func warper(t *testing.T, stage stages.Warper) {
+	t.Helper()
+	name := stage.Name()
+	if again, first := sample(stage), sample(stage); !reflect.DeepEqual(first, again) {
+		t.Errorf("%s: two draws of the same rows differ", name)
+	}
+	pixels := schema.Tensor{DType: schema.Uint8, Layout: schema.HWC}
+	if _, err := stage.Output(schema.Tensor{DType: schema.Float32, Layout: schema.CHW, Height: 375, Width: 500}); err == nil {
+		t.Errorf("%s: takes the pictures of to_tensor, which no warp can sample", name)
+	}
+	passed := 0
+	for _, size := range Sizes {
+		h, w := size[0], size[1]
+		in := pixels
+		in.Height, in.Width = h, w
+		out, refused := stage.Output(in)
+		var last []drawn
+		for position := range int64(8) {
+			d := draw(stage, h, w, 1, position)
+			// From the last to the first, to see that no row depends on another.
+			if last = append([]drawn{draw(stage, h, w, 1, 7-position)}, last...); position == 7 && !reflect.DeepEqual(last[7], d) {
+				t.Errorf("%s: draws depend on those before them", name)
+			}
+			if first := draw(stage, h, w, 1, 0); (d.err == "") != (first.err == "") {
+				t.Errorf("%s: %dx%d fails in some draws only: %q", name, w, h, d.err+first.err)
+			}
+			if refused != nil && d.err == "" {
+				t.Errorf("%s: Output refuses %v (%v), and Draw does not", name, in, refused)
+			}
+			if d.err != "" || refused != nil {
+				continue
+			}
+			passed++
+			outH, outW := h, w
+			if d.params != nil {
+				object(t, name, d.params)
+				outH, outW = d.transform.Height, d.transform.Width
+				transform(t, name, d.transform, h, w)
+			}
+			agree(t, name, in, out, outH, outW)
+			for _, unknown := range []schema.Tensor{{Height: h}, {Width: w}, {}} {
+				unknown.DType, unknown.Layout = pixels.DType, pixels.Layout
+				if out, err := stage.Output(unknown); err != nil {
+					t.Errorf("%s: refuses %v: %v", name, unknown, err)
+				} else {
+					agree(t, name, unknown, out, outH, outW)
+				}
+			}
+			if d.params != nil && position < 2 && h*w <= applied && outH*outW <= 16*applied {
+				apply(t, name, d.transform, h, w)
+			}
+		}
+	}
+	if passed == 0 {
+		t.Errorf("%s: refuses every size of %v", name, Sizes)
+	}
+}
+
+// agree compares a static type with the size of a real picture.
+func agree(t *testing.T, name string, in, out schema.Tensor, height, width int) {
+	t.Helper()
+	if out.DType != schema.Uint8 || out.Layout != schema.HWC {
+		t.Errorf("%s: Output(%v) is %v: warps keep uint8 hwc", name, in, out)
+	}
+	if out.Height != 0 && out.Height != height || out.Width != 0 && out.Width != width {
+		t.Errorf("%s: Output(%v) is %v, and the picture is %d high, %d wide", name, in, out, height, width)
+	}
+}
+
+// object wants params that the params column can hold and that compare equal
+// when drawn again.
+func object(t *testing.T, name string, params stages.Params) {
+	t.Helper()
+	b, err := json.Marshal(params)
+	var fields map[string]any
+	if err != nil || json.Unmarshal(b, &fields) != nil {
+		t.Errorf("%s: params %#v marshal to %s (%v): want a JSON object", name, params, b, err)
+	}
+	for key := range fields {
+		if !word.MatchString(key) {
+			t.Errorf("%s: params %s: want lower_case names", name, b)
+		}
+	}
+}
+
+func transform(t *testing.T, name string, tr stages.Transform, height, width int) {
+	t.Helper()
+	for _, f := range tr.Matrix {
+		if math.IsNaN(f) || math.IsInf(f, 0) {
+			t.Errorf("%s: matrix %v of %dx%d is not finite", name, tr.Matrix, width, height)
+		}
+	}
+	if _, ok := tr.Matrix.Invert(); !ok {
+		t.Errorf("%s: matrix %v of %dx%d has no inverse for the params column", name, tr.Matrix, width, height)
+	}
+	if err := tr.Check(height, width); err != nil {
+		t.Errorf("%s: %v", name, err)
+	}
+}
+
+// apply wants an input that is as it was, and an output that depends on nothing
+// else.
+func apply(t *testing.T, name string, tr stages.Transform, height, width int) {
+	t.Helper()
+	in := Pattern(height, width)
+	out := warp.Apply(in, tr)
+	if !reflect.DeepEqual(in, Pattern(height, width)) {
+		t.Errorf("%s: applied to %dx%d, it changed its input", name, width, height)
+	}
+	if !reflect.DeepEqual(out, warp.Apply(in, tr)) {
+		t.Errorf("%s: applied twice to %dx%d, it gave two results", name, width, height)
+	}
+}
+
+// Pattern is a uint8 picture with slopes, edges and all channels different, by
+// integer formulas that other languages repeat.
+func Pattern(height, width int) *schema.Picture {
+	p := schema.NewPicture(height, width)
+	for y := range height {
+		for x := range width {
+			for c := range 3 {
+				wave := (3*x + 2*y + 85*c) % 400 // a triangle: no jump anywhere
+				if wave >= 200 {
+					wave = 399 - wave
+				}
+				p.U8[(y*width+x)*3+c] = uint8(wave + 40*((x/16+y/16+c)%2))
+			}
+		}
+	}
+	return p
+}
+
+func pointer(t *testing.T, stage stages.Pointer) {
+	t.Helper()
+	name := stage.Name()
+	if again, first := sample(stage), sample(stage); !reflect.DeepEqual(first, again) {
+		t.Errorf("%s: two draws of the same rows differ", name)
+	}
+	accepted := 0
+	for _, in := range []schema.Tensor{
+		{DType: schema.Uint8, Layout: schema.HWC, Height: 5, Width: 7},
+		{DType: schema.Float32, Layout: schema.CHW, Height: 5, Width: 7},
+		{DType: schema.Float32, Layout: schema.HWC},
+	} {
+		out, err := stage.Output(in)
+		if err != nil {
+			continue
+		}
+		accepted++
+		if out.Height != in.Height || out.Width != in.Width {
+			t.Errorf("%s: Output(%v) is %v: a Pointer keeps the size", name, in, out)
+		}
+		for position := range int64(8) {
+			if d := draw(stage, 5, 7, 0, position); d.err != "" {
+				t.Errorf("%s: accepts %v, and Draw fails: %s", name, in, d.err)
+			} else if d.params != nil {
+				object(t, name, d.params)
+				point(t, name, stage.Point(d.params), in)
+			}
+		}
+	}
+	if accepted == 0 {
+		t.Errorf("%s: accepts neither uint8 hwc nor float32", name)
+	}
+}
+
+func point(t *testing.T, name string, p stages.Point, in schema.Tensor) {
+	t.Helper()
+	top := float32(1)
+	if in.DType == schema.Uint8 {
+		top = 255
+	}
+	for _, rgb := range [][3]float32{{0, 0, 0}, {top, top, top}, {0, top / 3, top}, {top, 0, top / 5}} {
+		out := p.Map(rgb)
+		if out != p.Map(rgb) {
+			t.Errorf("%s: %v becomes two things, or NaN: %v", name, rgb, out)
+		}
+		for c := range rgb {
+			if math.IsInf(float64(out[c]), 0) {
+				t.Errorf("%s: %v becomes %v", name, rgb, out)
+			}
+			alone := [3]float32{}
+			alone[c] = rgb[c]
+			if p.Separate && p.Map(alone)[c] != out[c] {
+				t.Errorf("%s: separate, and channel %d depends on the others", name, c)
+			}
+		}
+	}
+}
+
+func grouper(t *testing.T, stage stages.Grouper) {
+	t.Helper()
+	name := stage.Name()
+	if _, err := stage.Variants(schema.Tensor{DType: schema.Float32, Layout: schema.CHW}); err == nil {
+		t.Errorf("%s: accepts rows that vary in size", name)
+	}
+	accepted := 0
+	for _, size := range Sizes[2:] {
+		for _, kind := range []schema.Tensor{
+			{DType: schema.Uint8, Layout: schema.HWC}, {DType: schema.Float32, Layout: schema.CHW},
+			{DType: schema.Uint8, Layout: schema.CHW}, {DType: schema.Float32, Layout: schema.HWC},
+		} {
+			in := kind
+			in.Height, in.Width = size[0], size[1]
+			variants, err := stage.Variants(in)
+			if err != nil {
+				continue
+			}
+			accepted++
+			for v, variant := range variants {
+				if !variant.Tensor.Fixed() || !(variant.Scale > 0) {
+					t.Fatalf("%s: variant %d of %v is %+v", name, v, in, variant)
+				}
+				if in.Height*in.Width <= applied {
+					fill(t, fmt.Sprintf("%s of %v", name, in), stage, v, variant.Tensor, in)
+				}
+			}
+			picks(t, stage, len(variants))
+		}
+	}
+	if accepted == 0 {
+		t.Errorf("%s: refuses every size of %v", name, Sizes[2:])
+	}
+}
+
+// fill wants Apply to write every value of dst and none of src.
+func fill(t *testing.T, name string, stage stages.Grouper, variant int, out, in schema.Tensor) {
+	t.Helper()
+	src, same := tensor(in, 3), tensor(in, 3)
+	low, high := tensor(out, 0), tensor(out, 99)
+	stage.Apply(variant, low, src)
+	stage.Apply(variant, high, src)
+	if !reflect.DeepEqual(src, same) {
+		t.Errorf("%s: variant %d changed its input", name, variant)
+	}
+	if !reflect.DeepEqual(low, high) {
+		t.Errorf("%s: variant %d is not filled, or depends on what was there", name, variant)
+	}
+}
+
+// tensor is a picture of a type, every value the same.
+func tensor(of schema.Tensor, value uint8) *schema.Picture {
+	p := &schema.Picture{Height: of.Height, Width: of.Width, Layout: of.Layout}
+	if of.DType == schema.Float32 {
+		p.F32 = slices.Repeat([]float32{float32(value) / 4}, of.Elements())
+	} else {
+		p.U8 = slices.Repeat([]uint8{value}, of.Elements())
+	}
+	return p
+}
+
+func picks(t *testing.T, stage stages.Grouper, variants int) {
+	t.Helper()
+	key := rng.NewKey(7, stage.Name(), "0")
+	for batch := range int64(20) {
+		pick := stage.Pick(1, batch, key.Stream(1, batch, 0))
+		if len(pick) == 0 || !reflect.DeepEqual(pick, stage.Pick(1, batch, key.Stream(1, batch, 0))) {
+			t.Errorf("%s: batch %d leaves as %v, or not always", stage.Name(), batch, pick)
+		}
+		for _, v := range pick {
+			if v < 0 || v >= variants {
+				t.Errorf("%s: batch %d picks variant %d of %d", stage.Name(), batch, v, variants)
+			}
+		}
+	}
+}
