@@ -6,7 +6,7 @@ package stages
 // Pillow and OpenCV give; internal/decode states the rules for every other
 // format.
 type Decode struct {
-	Limit int64 `sluice:"max_pixels,positive" doc:"refuse pictures of more pixels, from their header (default 268435456)"`
+	Limit int64 `sluice:"max_pixels,positive" default:"268435456" doc:"refuse pictures of more pixels, from their header"`
 }
 
 const defaultMaxPixels = 1 << 28

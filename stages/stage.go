@@ -18,10 +18,11 @@
 //	Batcher   rows -> batches
 //	Grouper   batch -> the variants in which it leaves
 //
-// The option structs' exported fields carry a tag `sluice:"name"` with the
-// option's name in pipeline files, and may add ",positive" (an explicit zero in
-// a file is an error) or ",symmetric" (a number d stands for the range [-d, d]).
-// Zero values are useful or rejected by Check.
+// The option structs' exported fields carry tags: `sluice:"name"`, the option's
+// name in pipeline files, which may add ",positive" (an explicit zero in a file
+// is an error), ",symmetric" (a number d stands for the range [-d, d]) or ",path"
+// (relative to the file); `doc:"..."`, its help; `default:"..."`, what the zero
+// value stands for. Zero values are useful or rejected by Check.
 package stages
 
 import (

@@ -1,0 +1,58 @@
+package flow
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+
+	"github.com/sluicedata/sluice/internal/decode"
+	"github.com/sluicedata/sluice/internal/options"
+	"github.com/sluicedata/sluice/sources"
+)
+
+// canonical is all that the bytes of a run depend on, defaults written out. Not
+// in it: paths, times, the schedule, the number of epochs.
+type canonical struct {
+	Version   int              `json:"version"`
+	Source    string           `json:"source"` // identity: hash of keys, sizes and labels
+	Seed      uint64           `json:"seed"`
+	Fuse      Fuse             `json:"fuse"`
+	Exec      Executor         `json:"exec"`
+	Decoder   any              `json:"decoder"`
+	EpochRows int64            `json:"epoch_rows"`
+	BatchSize int              `json:"batch_size"`
+	Params    bool             `json:"params"`
+	Stages    []canonicalStage `json:"stages"`
+}
+
+type canonicalStage struct {
+	Name    string          `json:"name"`
+	ID      string          `json:"id"`
+	Version int             `json:"version"`
+	Options json.RawMessage `json:"options"`
+}
+
+// hash sets Canonical, Pipeline and PlanHash.
+func (p *Plan) hash() error {
+	c := canonical{
+		Version: 1, Source: sources.Identity(p.dataset.Index()), Seed: p.Settings.Seed,
+		Fuse: p.Settings.Fuse, Exec: p.Settings.Exec, Decoder: decode.Revision,
+		EpochRows: p.RowsPerEpoch, BatchSize: p.BatchSize, Params: p.Settings.Params,
+		Stages: []canonicalStage{},
+	}
+	for _, s := range p.steps {
+		opts, err := options.Canonical(s.stage)
+		if err != nil {
+			return fmt.Errorf("flow: %s: %w", s.name, err)
+		}
+		c.Stages = append(c.Stages, canonicalStage{Name: s.stage.Name(), ID: s.id, Version: s.stage.Version(), Options: opts})
+	}
+	b, err := json.Marshal(c)
+	if err != nil {
+		return fmt.Errorf("flow: %w", err)
+	}
+	sum := sha256.Sum256(b)
+	p.Canonical, p.Pipeline, p.PlanHash = b, string(b), hex.EncodeToString(sum[:])
+	return nil
+}

@@ -1,0 +1,116 @@
+package flow
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/sluicedata/sluice/schema"
+	"github.com/sluicedata/sluice/sources"
+	"github.com/sluicedata/sluice/stages"
+)
+
+// check looks at source and stages without touching the disk: their options,
+// their order, the types at each edge. Every mistake is in the joined error.
+func (p *Plan) check(source sources.Source) error {
+	var errs []error
+	if source == nil {
+		errs = append(errs, &StageError{-1, "flow", errors.New("the pipeline has no source")})
+	} else if err := source.Check(); err != nil {
+		errs = append(errs, within(-1, "sources: "+source.Name(), err)...)
+	}
+	t := schema.Tensor{DType: schema.Uint8, Layout: schema.HWC}
+	var decoded, batched, grouped bool
+	for i := range p.steps {
+		s := &p.steps[i]
+		if s.stage == nil {
+			errs = append(errs, &StageError{i, "flow", fmt.Errorf("stage %d is nil", i+1)})
+			continue
+		}
+		name := "stages: " + s.name
+		if err := s.stage.Check(); err != nil {
+			errs = append(errs, within(i, name, err)...)
+			decoded = decoded || isDecoder(s.stage) // no follow-up errors
+			continue
+		}
+		bad := func(format string, args ...any) {
+			errs = append(errs, &StageError{i, name, fmt.Errorf(format, args...)})
+		}
+		switch stage := s.stage.(type) {
+		case stages.Decoder:
+			if decoded {
+				bad("there is a decode stage already")
+			}
+			decoded = true
+		case stages.Drawer:
+			switch {
+			case !decoded:
+				bad("needs pictures: put decode before it")
+			case batched:
+				bad("works on single rows: put it before batch")
+			default:
+				out, err := stage.Output(t)
+				if err != nil {
+					bad("%w", err)
+					break
+				}
+				t = out
+			}
+		case stages.Sampler, stages.Labeler:
+			if batched {
+				bad("works on single rows: put it before batch")
+			}
+		case stages.Batcher:
+			switch {
+			case batched:
+				bad("there is a batch stage already")
+			case decoded && !t.Fixed():
+				bad("the rows still vary in size (%s): add resize before it", t)
+			}
+			batched = true
+		case stages.Grouper:
+			switch {
+			case grouped:
+				bad("there is a stage of this kind already")
+			case !batched:
+				bad("works on batches: put batch before it")
+			case !decoded:
+				bad("needs pictures: put decode before batch")
+			case t.Fixed():
+				if _, err := stage.Variants(t); err != nil {
+					bad("%w", err)
+				}
+			}
+			grouped = true
+		default:
+			bad("%T is of no kind that sluice knows: see package stages", stage)
+		}
+		s.out = t
+	}
+	return errors.Join(errs...)
+}
+
+func isDecoder(s stages.Stage) bool {
+	_, ok := s.(stages.Decoder)
+	return ok
+}
+
+// within makes a StageError of each of the errors joined in err.
+func within(index int, name string, err error) []error {
+	list := []error{err}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		list = joined.Unwrap()
+	}
+	out := make([]error, len(list))
+	for i, e := range list {
+		out[i] = &StageError{index, name, e}
+	}
+	return out
+}
+
+// pictureType is the static type of the pictures that reach the batch.
+func (p *Plan) pictureType() schema.Tensor {
+	if len(p.steps) == 0 {
+		return schema.Tensor{DType: schema.Uint8, Layout: schema.HWC}
+	}
+	return p.steps[len(p.steps)-1].out
+}

@@ -1,0 +1,177 @@
+package pipefile
+
+import (
+	"errors"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/sluicedata/sluice/internal/options"
+)
+
+// component is a stage or a source as the file writes it.
+type component struct {
+	place   // of the name
+	name    string
+	number  int // in its catalogue
+	options *node
+}
+
+// component reads `name`, `name:` or `name: {options}`.
+func (r *reader) component(what string, n *node, names []string) (component, bool) {
+	var c component
+	switch {
+	case n.kind == refused:
+		return c, false
+	case n.kind == mapKind && len(n.entries) > 0:
+		e := n.entries[0]
+		if len(n.entries) > 1 {
+			r.severalKeys(what, n, names)
+			return c, false
+		}
+		c = component{place: e.place, name: e.key, options: e.value}
+	case n.kind == scalarKind:
+		if name, ok := n.scalar.(string); ok {
+			c = component{place: n.place, name: name, options: &node{place: n.place}}
+			break
+		}
+		fallthrough
+	default:
+		r.add(n.place, "want a %s, such as %s: {...}, have %s", what, append(names, "name")[0], n.have())
+		return c, false
+	}
+	c.number = slices.Index(names, c.name)
+	if c.number < 0 {
+		r.add(c.place, "unknown %s %q%s (%ss: %s)", what, c.name,
+			options.DidYouMean(options.Nearest(c.name, names)), what, strings.Join(names, ", "))
+		return c, false
+	}
+	return c, true
+}
+
+// severalKeys explains an entry such as
+//
+//   - rotate:
+//     degrees: 30
+//
+// whose options are not indented below their stage, or two entries of which the
+// second lacks its dash.
+func (r *reader) severalKeys(what string, n *node, names []string) {
+	first, second := n.entries[0], n.entries[1]
+	var keys []string
+	for _, e := range n.entries {
+		keys = append(keys, e.key)
+	}
+	all := strings.Join(keys, ", ")
+	switch {
+	case !slices.Contains(names, second.key):
+		r.add(second.place, "a %s has one key, here are %s: indent the options of %q below it, or write %s: {%s: ...}",
+			what, all, first.key, first.key, second.key)
+	case what == "stage":
+		r.add(second.place, "a stage has one key, here are %s: begin %q with a dash of its own", all, second.key)
+	default:
+		r.add(second.place, "a pipeline has one source, here are %s", all)
+	}
+}
+
+// given is where the options of a struct stand in the file.
+type given struct {
+	at     map[string]place // of their values
+	failed map[string]bool  // an error was given for the option
+	none   bool             // an error was given for all of them
+}
+
+// options sets those of the struct that ptr points to from a map in the file.
+func (r *reader) options(who string, ptr any, n *node) given {
+	g := given{at: map[string]place{}, failed: map[string]bool{}, none: n.kind == refused}
+	if n.empty() || g.none {
+		return g
+	}
+	names := options.Names(ptr)
+	if n.kind != mapKind {
+		r.add(n.place, "%s: want its options as a map, such as {%s}, have %s", who, example(names), n.have())
+		g.none = true
+		return g
+	}
+	for _, e := range n.entries {
+		g.at[e.key] = e.value.place
+		if !e.value.sound() {
+			g.failed[e.key] = true
+			continue
+		}
+		err := options.Set(ptr, e.key, e.value.plain())
+		var unknown *options.UnknownError
+		switch {
+		case err == nil:
+			if r.folder != "" {
+				options.Resolve(ptr, e.key, r.folder)
+			}
+		case errors.As(err, &unknown):
+			r.add(e.place, "%s: %v", who, err)
+			g.failed[unknown.Meant] = true
+		default:
+			r.add(e.value.place, "%s: %v", who, err)
+			g.failed[e.key] = true
+		}
+	}
+	return g
+}
+
+func example(names []string) string {
+	if len(names) == 0 {
+		return ""
+	}
+	return names[0] + ": ..."
+}
+
+// check places the errors of a Check at the options that they name first, else
+// at the component. Errors that only follow from others are left out: those of
+// options that could not be set, and those of no option where one could not.
+func (r *reader) check(who string, at place, err error, g given) {
+	if g.none {
+		return
+	}
+	for _, e := range joined(err) {
+		msg := e.Error()
+		option := optionOf(msg)
+		where, written := g.at[option]
+		switch {
+		case g.failed[option]:
+		case written:
+			r.add(where, "%s: %s", who, msg)
+		case !strings.HasPrefix(msg, option+":") && len(g.failed) > 0:
+		default:
+			r.add(at, "%s: %s", who, msg)
+		}
+	}
+}
+
+// optionOf is the first word of an error, which by convention is the option's
+// name: "size: 0 rows", "p is 0", "scales[1]: -1 is negative".
+func optionOf(msg string) string { return msg[:strings.IndexAny(msg+" ", " :[")] }
+
+// joined takes errors.Join apart.
+func joined(err error) []error {
+	if err == nil {
+		return nil
+	}
+	if list, ok := err.(interface{ Unwrap() []error }); ok {
+		var out []error
+		for _, e := range list.Unwrap() {
+			out = append(out, joined(e)...)
+		}
+		return out
+	}
+	return []error{err}
+}
+
+// value is what a pointer to options points to, if that is a T by itself: a
+// pipeline holds its stages and sources as values, as Go code writes them.
+func value[T any](ptr T) T {
+	if v := reflect.ValueOf(ptr); v.Kind() == reflect.Pointer {
+		if plain, ok := v.Elem().Interface().(T); ok {
+			return plain
+		}
+	}
+	return ptr
+}

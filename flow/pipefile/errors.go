@@ -1,0 +1,62 @@
+package pipefile
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Error is one mistake in a pipeline file.
+type Error struct {
+	File         string
+	Line, Column int // from 1; columns count characters
+	Msg          string
+}
+
+func (e Error) Error() string { return fmt.Sprintf("%s:%d:%d: %s", e.File, e.Line, e.Column, e.Msg) }
+
+// Errors are all the mistakes in a pipeline file, in the order of their places.
+type Errors []Error
+
+// Error has a line for each mistake.
+func (list Errors) Error() string {
+	lines := make([]string, len(list))
+	for i, e := range list {
+		lines[i] = e.Error()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Unwrap lets errors.As find a single Error.
+func (list Errors) Unwrap() []error {
+	out := make([]error, len(list))
+	for i, e := range list {
+		out[i] = e
+	}
+	return out
+}
+
+// place is where something stands in the file.
+type place struct{ line, column int }
+
+// mistakes collects the errors of one file.
+type mistakes struct {
+	file string
+	list Errors
+}
+
+func (m *mistakes) add(at place, format string, args ...any) {
+	m.list = append(m.list, Error{m.file, max(at.line, 1), max(at.column, 1), fmt.Sprintf(format, args...)})
+}
+
+// err is nil where there is no mistake. One that two checks found counts once.
+func (m *mistakes) err() error {
+	if len(m.list) == 0 {
+		return nil
+	}
+	slices.SortStableFunc(m.list, func(a, b Error) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	})
+	return slices.Compact(m.list)
+}

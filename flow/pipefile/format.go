@@ -1,0 +1,237 @@
+package pipefile
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/sluicedata/sluice/flow"
+	"github.com/sluicedata/sluice/internal/options"
+	"github.com/sluicedata/sluice/sources"
+	"github.com/sluicedata/sluice/stages"
+)
+
+// identified is what flow.WithID returns.
+type identified interface {
+	ID() string
+	Unwrap() stages.Stage
+}
+
+// Format writes a pipeline, declared in Go or read from a file, as a pipeline
+// file. Options that have their catalogue's default are left out. Paths are
+// written as they are, so relative ones must be meant from the folder in which
+// the file will lie. What a file cannot hold is an error: stages outside the
+// catalogues, the executor and the params column (which are flags); the
+// schedule is left out.
+//
+// Parse gives back an equal pipeline, which Format has tried before it returns.
+func Format(p *flow.Pipeline, c Catalogs) ([]byte, error) {
+	if p.Settings.Params || p.Settings.Exec == flow.Reference {
+		return nil, fmt.Errorf("pipefile: the params column and the executor are flags of a run (--params, --exec): a pipeline file cannot hold them")
+	}
+	var b bytes.Buffer
+	if err := write(&b, p, c); err != nil {
+		return nil, fmt.Errorf("pipefile: %w", err)
+	}
+	back, err := parsePipeline("(the pipeline)", b.Bytes(), "", c, false)
+	if err != nil {
+		return nil, fmt.Errorf("pipefile: the pipeline cannot be written as a file:\n%w", err)
+	}
+	if err := same(p, back); err != nil {
+		return nil, fmt.Errorf("pipefile: the pipeline cannot be written as a file: %w", err)
+	}
+	return b.Bytes(), nil
+}
+
+func write(b *bytes.Buffer, p *flow.Pipeline, c Catalogs) error {
+	fmt.Fprintf(b, "version: %d\n", Version)
+	for _, o := range written(settingsOf(p), settings{}) {
+		fmt.Fprintf(b, "%s: %s\n", o.name, o.text)
+	}
+	inner, split := unsplit(p.Source)
+	if inner == nil {
+		return fmt.Errorf("the pipeline has no source")
+	}
+	i := slices.Index(sourceNames(c), inner.Name())
+	if i < 0 {
+		return fmt.Errorf("source %s is not in the catalogue", inner.Name())
+	}
+	fmt.Fprintf(b, "source: {%s: %s}\n", inner.Name(), flowMap(written(inner, c.Sources[i].New())))
+	if split != nil {
+		fmt.Fprintf(b, "split: %s\n", flowMap(written(split, &sources.Split{})))
+	}
+	if len(p.Stages) == 0 {
+		b.WriteString("stages: []\n")
+		return nil
+	}
+	b.WriteString("stages:\n")
+	for n, stage := range p.Stages {
+		stage, id := unwrap(stage)
+		if stage == nil {
+			return fmt.Errorf("stage %d is nil", n+1)
+		}
+		i := slices.Index(stageNames(c), stage.Name())
+		if i < 0 {
+			return fmt.Errorf("stage %s is not in the catalogue", stage.Name())
+		}
+		list := written(stage, c.Stages[i].New())
+		if id != "" {
+			list = append(list, option{"id", scalarText(id)})
+		}
+		fmt.Fprintf(b, "  - %s: %s\n", stage.Name(), flowMap(list))
+	}
+	return nil
+}
+
+func unwrap(s stages.Stage) (stages.Stage, string) {
+	if w, ok := s.(identified); ok {
+		return w.Unwrap(), w.ID()
+	}
+	return s, ""
+}
+
+// option is a name and its value in YAML's flow style.
+type option struct{ name, text string }
+
+// written lists the options that differ from the defaults.
+func written(of, defaults any) []option {
+	var out []option
+	usual := options.Fields(defaults)
+	for i, f := range options.Fields(of) {
+		have, err := f.JSON()
+		if err != nil {
+			have = json.RawMessage("null") // NaN: reading it back names the option
+		}
+		if i < len(usual) {
+			if want, err := usual[i].JSON(); err == nil && bytes.Equal(have, want) {
+				continue
+			}
+		}
+		out = append(out, option{f.Name, flowStyle(have)})
+	}
+	return out
+}
+
+func flowMap(list []option) string {
+	texts := make([]string, len(list))
+	for i, o := range list {
+		texts[i] = o.name + ": " + o.text
+	}
+	return "{" + strings.Join(texts, ", ") + "}"
+}
+
+// flowStyle turns JSON, which is YAML already, into YAML as people write it.
+func flowStyle(text json.RawMessage) string {
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.UseNumber()
+	var v any
+	if err := d.Decode(&v); err != nil {
+		panic(fmt.Sprintf("pipefile: %s is not JSON: %v", text, err))
+	}
+	return flowValue(v)
+}
+
+func flowValue(v any) string {
+	switch v := v.(type) {
+	case string:
+		return scalarText(v)
+	case []any:
+		texts := make([]string, len(v))
+		for i, item := range v {
+			texts[i] = flowValue(item)
+		}
+		return "[" + strings.Join(texts, ", ") + "]"
+	case map[string]any:
+		var list []option
+		for _, key := range sortedKeys(v) {
+			list = append(list, option{scalarText(key), flowValue(v[key])})
+		}
+		return flowMap(list)
+	case nil:
+		return "null"
+	}
+	return fmt.Sprint(v)
+}
+
+// plainText are the texts that need no quotes, unless they read as something else.
+var plainText = regexp.MustCompile(`^[A-Za-z/_.][A-Za-z0-9/_.-]*$`)
+
+func scalarText(s string) string {
+	var m mistakes
+	if plainText.MatchString(s) && m.resolve(place{}, s).scalar == s && len(m.list) == 0 {
+		return s
+	}
+	var b bytes.Buffer
+	e := json.NewEncoder(&b) // what JSON escapes, YAML's double quotes read
+	e.SetEscapeHTML(false)
+	if err := e.Encode(s); err != nil {
+		panic(fmt.Sprintf("pipefile: %v", err)) // a string always encodes
+	}
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// same reports the first difference between two pipelines.
+func same(a, b *flow.Pipeline) error {
+	if err := sameOptions(settingsOf(a), settingsOf(b)); err != nil {
+		return err
+	}
+	sa, splitA := unsplit(a.Source)
+	sb, splitB := unsplit(b.Source)
+	if err := sameOptions(sa, sb); err != nil {
+		return fmt.Errorf("%s: %w", sa.Name(), err)
+	}
+	if splitA != nil {
+		if err := sameOptions(splitA, splitB); err != nil {
+			return fmt.Errorf("split: %w", err)
+		}
+	}
+	if len(a.Stages) != len(b.Stages) {
+		return fmt.Errorf("%d stages become %d", len(a.Stages), len(b.Stages))
+	}
+	for i := range a.Stages {
+		x, idX := unwrap(a.Stages[i])
+		y, idY := unwrap(b.Stages[i])
+		if err := sameOptions(x, y); err != nil {
+			return fmt.Errorf("%s: %w", x.Name(), err)
+		}
+		if idX != idY {
+			return fmt.Errorf("%s: id %q becomes %q", x.Name(), idX, idY)
+		}
+	}
+	return nil
+}
+
+func settingsOf(p *flow.Pipeline) settings {
+	return settings{Seed: p.Settings.Seed, Epochs: int32(p.Settings.Epochs), Fuse: fuse(p.Settings.Fuse)}
+}
+
+func sameOptions(a, b any) error {
+	ta, tb := structType(a), structType(b)
+	if ta != tb {
+		return fmt.Errorf("%v is not what a file can give, which is %v", ta, tb)
+	}
+	ca, err := options.Canonical(a)
+	if err != nil {
+		return err
+	}
+	cb, err := options.Canonical(b)
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(ca, cb) {
+		return fmt.Errorf("%s becomes %s", ca, cb)
+	}
+	return nil
+}
+
+func structType(v any) reflect.Type {
+	t := reflect.TypeOf(v)
+	for t != nil && t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	return t
+}

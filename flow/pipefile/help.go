@@ -1,0 +1,63 @@
+package pipefile
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/sluicedata/sluice/internal/options"
+	"github.com/sluicedata/sluice/sources"
+)
+
+// Help describes all that a pipeline file may hold.
+func Help(c Catalogs) string {
+	var b strings.Builder
+	b.WriteString("PIPELINE\n\n")
+	describe(&b, "", "the top of a pipeline file", settings{})
+	describe(&b, "on_error", "what to do about rows that fail", onError{})
+	describe(&b, "split", "divide the source into training and validation samples", sources.Split{})
+	b.WriteString("SOURCES\n\n")
+	for _, e := range c.Sources {
+		describe(&b, e.New().Name(), e.Doc, e.New())
+	}
+	b.WriteString("STAGES\n\n")
+	for _, e := range c.Stages {
+		describe(&b, e.New().Name(), e.Doc, e.New())
+	}
+	return strings.TrimRight(b.String(), "\n") + "\n"
+}
+
+// HelpOn describes one stage or source.
+func HelpOn(name string, c Catalogs) (string, error) {
+	var b strings.Builder
+	if i := slices.Index(stageNames(c), name); i >= 0 {
+		describe(&b, name, c.Stages[i].Doc, c.Stages[i].New())
+		return b.String(), nil
+	}
+	if i := slices.Index(sourceNames(c), name); i >= 0 {
+		describe(&b, name, c.Sources[i].Doc, c.Sources[i].New())
+		return b.String(), nil
+	}
+	all := append(stageNames(c), sourceNames(c)...)
+	return "", fmt.Errorf("pipefile: no stage or source %q%s (there are: %s)",
+		name, options.DidYouMean(options.Nearest(name, all)), strings.Join(all, ", "))
+}
+
+// describe writes a name, its line of doc, and a line for each option.
+func describe(b *strings.Builder, name, doc string, of any) {
+	if name != "" {
+		doc = name + ": " + doc
+	}
+	fmt.Fprintf(b, "%s\n", doc)
+	w := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
+	for _, f := range options.Fields(of) {
+		text := f.Doc
+		if d, ok := f.Default(); ok && !strings.Contains(text, "default") {
+			text = strings.TrimSpace(fmt.Sprintf("%s (default %s)", text, flowValue(d)))
+		}
+		fmt.Fprintf(w, "    %s\t%s\t%s\n", f.Name, f.Kind(), text)
+	}
+	w.Flush() // into a strings.Builder, which never fails
+	b.WriteString("\n")
+}

@@ -1,0 +1,79 @@
+// Package pipefile reads and writes pipelines as YAML files.
+//
+//	# yaml-language-server: $schema=../docs/pipeline.schema.json
+//	version: 1
+//	seed: 42                              # 0 .. 2^64-1, default 0
+//	epochs: 10                            # default 1
+//	fuse: full                            # or exact
+//	on_error: {policy: fail}
+//	source: {folder: {path: data/train}}  # relative to this file
+//	split: {val: 0.1, use: train}
+//	stages:
+//	  - decode                            # or decode: or decode: {}
+//	  - rotate: {degrees: 30, id: tilt}   # every stage may have an id, see flow.WithID
+//	  - batch: {size: 32}
+//
+// What a file may name comes from Catalogs: the reader, the JSON schema and the
+// help are derived from the option structs' tags (internal/options), and a Go
+// user may add stages of their own.
+//
+// Values are read by YAML 1.2's core schema: 1e-8 is a number, yes is text. A
+// file is plain data: anchors, aliases, merge keys and tags are refused. All
+// mistakes are reported at once, each with line and column.
+package pipefile
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/sluicedata/sluice/flow"
+	"github.com/sluicedata/sluice/sources"
+	"github.com/sluicedata/sluice/stages"
+)
+
+// Version is the version of the file format.
+const Version = 1
+
+// Catalogs lists what a pipeline file may name.
+type Catalogs struct {
+	Stages  []stages.Entry
+	Sources []sources.Entry
+}
+
+// Load reads a pipeline file. Relative paths in it are relative to its folder.
+// Mistakes in the file are Errors.
+func Load(path string, c Catalogs) (*flow.Pipeline, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("pipefile: cannot read the pipeline: %w", err)
+	}
+	return Parse(path, data, filepath.Dir(path), c)
+}
+
+// Parse reads a pipeline from memory. name stands for the file in errors;
+// relative paths become relative to folder, "" leaves them alone.
+func Parse(name string, data []byte, folder string, c Catalogs) (*flow.Pipeline, error) {
+	return parsePipeline(name, data, folder, c, true)
+}
+
+// parsePipeline is Parse, or leaves out what the stages make of each other.
+func parsePipeline(name string, data []byte, folder string, c Catalogs, edges bool) (*flow.Pipeline, error) {
+	r := reader{mistakes: mistakes{file: name}, catalogs: c, folder: folder, edges: edges}
+	pipe := &flow.Pipeline{}
+	if root := r.parseYAML(data); root != nil {
+		r.pipeline(root, pipe)
+	}
+	if err := r.err(); err != nil {
+		return nil, err
+	}
+	return pipe, nil
+}
+
+// reader turns the nodes of one file into a pipeline.
+type reader struct {
+	mistakes
+	catalogs Catalogs
+	folder   string
+	edges    bool // check the order of the stages and the types between them
+}

@@ -1,0 +1,111 @@
+package pipefile
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/sluicedata/sluice/internal/options"
+	"github.com/sluicedata/sluice/sources"
+)
+
+// object is a JSON Schema, or a part of one.
+type object = map[string]any
+
+// Schema is a JSON Schema (draft 2020-12) of pipeline files, derived from the
+// catalogues. An editor with the YAML language server completes and checks a
+// file whose first line names it:
+//
+//	# yaml-language-server: $schema=pipeline.schema.json
+//
+// It knows names and types. What options allow together, only Check knows.
+func Schema(c Catalogs) []byte {
+	top := properties(settings{Version: Version})
+	delete(top["version"].(object), "default")
+	top["version"].(object)["const"] = Version
+	top["seed"].(object)["maximum"] = json.Number("18446744073709551615")
+	top["on_error"] = optionsSchema(onError{}, "what to do about rows that fail")
+	top["split"] = optionsSchema(sources.Split{}, "divide the source into training and validation samples")
+
+	places := object{}
+	for _, e := range c.Sources {
+		s := e.New()
+		places[s.Name()] = optionsSchema(s, e.Doc)
+	}
+	top["source"] = object{
+		"description": "where the samples come from",
+		"anyOf":       []any{oneOf(places), names(places)},
+	}
+	stages := object{}
+	for _, e := range c.Stages {
+		s := e.New()
+		schema := optionsSchema(s, e.Doc)
+		schema["properties"].(object)["id"] = object{
+			"type": "string", "pattern": idPattern.String(),
+			"description": "keeps the stage's random numbers its own when another of its name is put before it",
+		}
+		stages[s.Name()] = schema
+	}
+	top["stages"] = object{
+		"type":        "array",
+		"description": "what the samples pass, in this order",
+		"items":       object{"anyOf": []any{oneOf(stages), names(stages)}},
+	}
+	return encode(object{
+		"$schema":              "https://json-schema.org/draft/2020-12/schema",
+		"title":                "sluice pipeline",
+		"type":                 "object",
+		"properties":           top,
+		"required":             []any{"version", "source", "stages"},
+		"additionalProperties": false,
+	})
+}
+
+// optionsSchema is the schema of an option struct; its options may be left out.
+func optionsSchema(of any, doc string) object {
+	s := object{"type": []any{"object", "null"}, "properties": properties(of), "additionalProperties": false}
+	if doc != "" {
+		s["description"] = doc
+	}
+	return s
+}
+
+func properties(of any) object {
+	out := object{}
+	for _, f := range options.Fields(of) {
+		out[f.Name] = object(f.Schema())
+	}
+	return out
+}
+
+// oneOf is a map with one of the keys.
+func oneOf(choices object) object {
+	return object{
+		"type": "object", "properties": choices, "additionalProperties": false,
+		"minProperties": 1, "maxProperties": 1,
+	}
+}
+
+// names is one of the keys by itself, for all options at their defaults.
+func names(choices object) object {
+	list := make([]any, 0, len(choices))
+	for _, name := range sortedKeys(choices) {
+		list = append(list, name)
+	}
+	return object{"enum": list}
+}
+
+func encode(schema object) []byte {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	if err := e.Encode(schema); err != nil {
+		panic(fmt.Sprintf("pipefile: the schema of an option is not JSON: %v", err))
+	}
+	return b.Bytes()
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

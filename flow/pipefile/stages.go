@@ -1,0 +1,103 @@
+package pipefile
+
+import (
+	"errors"
+	"regexp"
+	"strings"
+
+	"github.com/sluicedata/sluice/flow"
+	"github.com/sluicedata/sluice/stages"
+)
+
+// idPattern keeps ids apart from the ordinals that address the random numbers
+// of stages without one.
+var idPattern = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_.-]*$`)
+
+// stages reads the list of stages. Where each is right by itself, their order
+// and the types at each edge are checked too, each error at its stage.
+func (r *reader) stages(e entry) []stages.Stage {
+	before := len(r.list)
+	list, places := r.stageList(e)
+	if !r.edges || len(r.list) > before {
+		return list
+	}
+	for _, err := range joined(flow.New(nil, list...).Check()) {
+		var mistake *flow.StageError
+		if errors.As(err, &mistake) && mistake.Index >= 0 {
+			r.add(places[mistake.Index], "%s: %s", strings.TrimPrefix(mistake.Name, "stages: "), mistake.Err)
+		}
+	}
+	return list
+}
+
+// stageList reads each stage by itself.
+func (r *reader) stageList(e entry) (out []stages.Stage, places []place) {
+	if e.value.kind == refused {
+		return nil, nil
+	}
+	if e.value.kind != listKind {
+		r.add(e.value.place, "stages: want a list, such as [decode, batch: {size: 32}], have %s", e.value.have())
+		return nil, nil
+	}
+	names := stageNames(r.catalogs)
+	ids := map[[2]string]int{}
+	for _, item := range e.value.items {
+		if item.empty() {
+			r.add(item.place, "a stage is missing behind this dash")
+			continue
+		}
+		c, ok := r.component("stage", item, names)
+		if !ok {
+			continue
+		}
+		ptr := r.catalogs.Stages[c.number].New()
+		id := r.takeID(&c, ids)
+		given := r.options(c.name, ptr, c.options)
+		r.check(c.name, c.place, ptr.Check(), given)
+		stage := value(ptr)
+		if id != "" {
+			stage = flow.WithID(id, stage)
+		}
+		out, places = append(out, stage), append(places, c.place)
+	}
+	return out, places
+}
+
+// takeID removes the key id, which every stage may have, from the options.
+func (r *reader) takeID(c *component, ids map[[2]string]int) string {
+	if c.options.kind != mapKind {
+		return ""
+	}
+	var id string
+	rest := &node{place: c.options.place, kind: mapKind}
+	for _, e := range c.options.entries {
+		if e.key != "id" {
+			rest.entries = append(rest.entries, e)
+			continue
+		}
+		text, ok := e.value.scalar.(string)
+		line, taken := ids[[2]string{c.name, text}]
+		switch {
+		case e.value.kind == refused:
+		case !ok:
+			r.add(e.value.place, "%s: id: want text, have %s", c.name, e.value.have())
+		case !idPattern.MatchString(text):
+			r.add(e.value.place, "%s: id: %q: an id begins with a letter, then letters, digits, - _ and . follow", c.name, text)
+		case taken:
+			r.add(e.value.place, "%s: id: %q is the id of the %s on line %d already", c.name, text, c.name, line)
+		default:
+			id = text
+			ids[[2]string{c.name, text}] = c.line
+		}
+	}
+	c.options = rest
+	return id
+}
+
+func stageNames(c Catalogs) []string {
+	names := make([]string, len(c.Stages))
+	for i, e := range c.Stages {
+		names[i] = e.New().Name()
+	}
+	return names
+}

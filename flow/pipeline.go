@@ -1,0 +1,99 @@
+package flow
+
+import (
+	"github.com/sluicedata/sluice/sources"
+	"github.com/sluicedata/sluice/stages"
+
+	"github.com/apache/arrow/go/v15/arrow/memory"
+)
+
+// Pipeline is a declaration: a source and the stages that its samples pass, in
+// order. Nothing is opened or checked before Plan, Run or Batches.
+type Pipeline struct {
+	Source   sources.Source
+	Stages   []stages.Stage
+	Settings Settings // what New leaves at its zero value; options override it
+}
+
+// New declares a pipeline.
+func New(source sources.Source, list ...stages.Stage) *Pipeline {
+	return &Pipeline{Source: source, Stages: list}
+}
+
+// Fuse says which stages may be merged, for it changes bytes.
+type Fuse string
+
+// The ways to fuse.
+const (
+	FuseFull  Fuse = "full"  // resamplers merge into one: closer to the ideal picture
+	FuseExact Fuse = "exact" // only what leaves the reference's bytes unchanged
+)
+
+// Executor names what runs the stages.
+type Executor string
+
+// The executors.
+const (
+	Reference Executor = "reference" // every stage by itself, plain loops: the oracle
+	Fused     Executor = "fused"     // the default; for now it runs the reference
+)
+
+// Settings are a run's parameters. The first group is part of the plan and may
+// change bytes, the second is the schedule and never does.
+type Settings struct {
+	Seed   uint64
+	Epochs int // 0: 1
+	Fuse   Fuse
+	Exec   Executor
+	Params bool // add the params column: the augmentation drawn for each row, JSON
+
+	Workers   int              // 0: GOMAXPROCS
+	Queue     int              // batches in flight beyond the one being written; 0: 2
+	Allocator memory.Allocator // of Arrow buffers; nil: memory.DefaultAllocator
+	Progress  func(Progress)   // called from one goroutine, at most about 10 times a second
+}
+
+// Option sets one parameter of a run.
+type Option func(*Settings)
+
+// Seed chooses the random numbers; the default is 0.
+func Seed(seed uint64) Option { return func(s *Settings) { s.Seed = seed } }
+
+// Epochs is the number of passes; the default is 1.
+func Epochs(n int) Option { return func(s *Settings) { s.Epochs = n } }
+
+// Workers is the number of goroutines that decode and transform; the default
+// is GOMAXPROCS.
+func Workers(n int) Option { return func(s *Settings) { s.Workers = n } }
+
+// Queue bounds the batches in flight.
+func Queue(batches int) Option { return func(s *Settings) { s.Queue = batches } }
+
+// Exec chooses the executor.
+func Exec(e Executor) Option { return func(s *Settings) { s.Exec = e } }
+
+// WithFuse chooses what may be merged.
+func WithFuse(f Fuse) Option { return func(s *Settings) { s.Fuse = f } }
+
+// WithParams adds the params column.
+func WithParams() Option { return func(s *Settings) { s.Params = true } }
+
+// Allocator gives the Arrow buffers their memory.
+func Allocator(mem memory.Allocator) Option { return func(s *Settings) { s.Allocator = mem } }
+
+// OnProgress is told how far a run has come.
+func OnProgress(f func(Progress)) Option { return func(s *Settings) { s.Progress = f } }
+
+// WithID gives a stage an id, so that its random numbers stay its own when
+// another stage of the same name is put before it.
+func WithID(id string, stage stages.Stage) stages.Stage { return identified{stage, id} }
+
+// identified is a stage with an id; Unwrap gives the stage, of whatever kind.
+type identified struct {
+	stages.Stage
+	id string
+}
+
+func (i identified) ID() string { return i.id }
+
+func (i identified) Unwrap() stages.Stage { return i.Stage }

@@ -1,0 +1,110 @@
+package flow
+
+import (
+	"fmt"
+	"sync"
+
+	streams "github.com/reugn/go-streams"
+	gsflow "github.com/reugn/go-streams/flow"
+
+	"github.com/sluicedata/sluice/schema"
+	"github.com/sluicedata/sluice/stages"
+)
+
+// variants is operator 3: a batch in, the same batch in each scale picked for
+// it out, one after the other. Without a grouper batches pass through.
+type variants struct {
+	in, out chan any
+	run     *run
+}
+
+func newVariants(r *run) *variants {
+	f := &variants{in: make(chan any), out: make(chan any), run: r}
+	go func() {
+		defer close(f.out)
+		for element := range f.in {
+			batch, ok := element.(*schema.Batch)
+			if !ok {
+				r.fail(foreign("variants", element, batch))
+				continue
+			}
+			if err := f.pass(batch); err != nil {
+				r.fail(err)
+			}
+			batch.Release()
+		}
+	}()
+	return f
+}
+
+// pass sends on what becomes of one batch, which stays the caller's.
+func (f *variants) pass(batch *schema.Batch) error {
+	r, p := f.run, f.run.plan
+	if p.grouper == nil {
+		batch.Retain()
+		send(r, f.out, batch)
+		return nil
+	}
+	grouper := p.grouper.stage.(stages.Grouper)
+	rand := p.grouper.key.Stream(batch.Epoch, batch.Number, 0)
+	for _, v := range grouper.Pick(batch.Epoch, batch.Number, rand) {
+		if r.stopped() {
+			return nil
+		}
+		variant, err := f.scale(grouper, batch, v)
+		if err != nil {
+			return fmt.Errorf("stages: %s: %w (epoch %d, batch %d)", p.grouper.name, err, batch.Epoch, batch.Number)
+		}
+		send(r, f.out, variant)
+	}
+	return nil
+}
+
+// scale fills one variant of a batch, rows in parallel.
+func (f *variants) scale(grouper stages.Grouper, batch *schema.Batch, variant int) (*schema.Batch, error) {
+	draft := f.run.builder.Derive(batch, variant)
+	errs := make(chan error, 1)
+	var wait sync.WaitGroup
+	workers := min(f.run.plan.Settings.Workers, batch.Rows())
+	for w := range workers {
+		wait.Go(func() {
+			defer func() {
+				if panicked := recover(); panicked != nil {
+					select {
+					case errs <- fmt.Errorf("panic: %v", panicked):
+					default:
+					}
+				}
+			}()
+			for row := w; row < batch.Rows(); row += workers {
+				grouper.Apply(variant, draft.Slot(row), batch.Picture(row))
+			}
+		})
+	}
+	wait.Wait()
+	select {
+	case err := <-errs:
+		draft.Discard()
+		return nil, err
+	default:
+	}
+	return draft.Finish()
+}
+
+// foreign is the error of an element that an operator cannot take.
+func foreign(operator string, have, want any) error {
+	return fmt.Errorf("flow: operator %s takes %T, and got %T: connect it to an operator of this package", operator, want, have)
+}
+
+func (f *variants) In() chan<- any  { return f.in }
+func (f *variants) Out() <-chan any { return f.out }
+
+func (f *variants) Via(next streams.Flow) streams.Flow {
+	gsflow.DoStream(f, next)
+	return next
+}
+
+func (f *variants) To(sink streams.Sink) {
+	gsflow.DoStream(f, sink)
+	sink.AwaitCompletion()
+}

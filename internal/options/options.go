@@ -1,0 +1,150 @@
+// Package options reads and writes option structs: the exported fields of
+// stages, sources and their like that carry a tag. Pipeline files, their JSON
+// schema, the CLI help and the plan hash all see options through this package.
+//
+//	type Rotate struct {
+//		Degrees stages.Range       `sluice:"degrees,symmetric" doc:"angle, counter-clockwise"`
+//		Fill    uint8              `sluice:"fill" doc:"grey level of what the turn uncovers"`
+//		P       stages.Probability `sluice:"p,positive" default:"1" doc:"chance to act on a row"`
+//	}
+//
+// The tag `sluice` holds the option's name and flags:
+//
+//	positive    an explicit 0 is an error
+//	symmetric   a single number d is handed to the type's SetSymmetric(d)
+//	path        a path: relative ones are relative to the file they stand in
+//
+// The tag `doc` is one line of help, `default` the value that the Go zero value
+// stands for. Fields without a `sluice` tag are no options; untagged embedded
+// structs add theirs.
+//
+// Types may read themselves (SetOption), describe what they read (OptionSchema),
+// list their values (Values, of string types) and write themselves
+// (json.Marshaler). Everything malformed about a struct, as opposed to a value
+// given by a user, is a programming error and panics.
+package options
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+)
+
+// Field is one option of a struct.
+type Field struct {
+	Name  string
+	Doc   string
+	Type  reflect.Type
+	Value any // in the struct given
+
+	Positive  bool // an explicit 0 is an error
+	Symmetric bool // a single number d stands for a range around 0
+	Path      bool // a file's or folder's name
+
+	zero  string // what the zero value stands for, as text; empty: itself
+	index []int
+}
+
+// Fields lists the options of a struct, or of what a pointer points to, in the
+// order of their declaration.
+func Fields(of any) []Field {
+	v := reflect.ValueOf(of)
+	for v.Kind() == reflect.Pointer {
+		v = v.Elem()
+	}
+	if v.Kind() != reflect.Struct {
+		panic(fmt.Sprintf("options: %T is not a struct of options", of))
+	}
+	fields := fieldsOf(v, nil)
+	seen := map[string]bool{}
+	for _, f := range fields {
+		if seen[f.Name] {
+			panic(fmt.Sprintf("options: %T has two options %q", of, f.Name))
+		}
+		seen[f.Name] = true
+	}
+	return fields
+}
+
+func fieldsOf(v reflect.Value, at []int) []Field {
+	var out []Field
+	for i := range v.NumField() {
+		field := v.Type().Field(i)
+		index := append(append([]int{}, at...), i)
+		tag, tagged := field.Tag.Lookup("sluice")
+		switch {
+		case !tagged && field.Anonymous && field.Type.Kind() == reflect.Struct:
+			out = append(out, fieldsOf(v.Field(i), index)...)
+		case !tagged || tag == "-":
+		case !field.IsExported():
+			panic(fmt.Sprintf("options: %v.%s has a tag but is not exported", v.Type(), field.Name))
+		default:
+			f := Field{Doc: field.Tag.Get("doc"), Type: field.Type, Value: v.Field(i).Interface(),
+				zero: field.Tag.Get("default"), index: index}
+			f.parseTag(tag, v.Type(), field.Name)
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+func (f *Field) parseTag(tag string, in reflect.Type, goName string) {
+	name, flags, _ := strings.Cut(tag, ",")
+	f.Name, f.Path = name, name == "path"
+	for flag := range strings.SplitSeq(flags, ",") {
+		switch flag {
+		case "positive":
+			f.Positive = true
+		case "symmetric":
+			f.Symmetric = true
+			if _, ok := reflect.New(f.Type).Interface().(symmetrical); !ok {
+				panic(fmt.Sprintf("options: %v.%s is tagged symmetric, and *%v has no SetSymmetric(float64)", in, goName, f.Type))
+			}
+		case "path":
+			f.Path = true
+		case "":
+		default:
+			panic(fmt.Sprintf("options: %v.%s: unknown flag %q in its tag", in, goName, flag))
+		}
+	}
+	if name == "" {
+		panic(fmt.Sprintf("options: %v.%s has a tag without a name", in, goName))
+	}
+}
+
+// Effective is the option's value with the zero value replaced by what it
+// stands for.
+func (f Field) Effective() any {
+	if given := reflect.ValueOf(f.Value); f.zero == "" || given.IsValid() && !given.IsZero() {
+		return f.Value
+	}
+	v := reflect.New(f.Type)
+	if err := assign(v.Elem(), parseDefault(f.zero)); err != nil {
+		panic(fmt.Sprintf("options: %s: its tag default:%q: %v", f.Name, f.zero, err))
+	}
+	return v.Elem().Interface()
+}
+
+// Names lists the options of a struct.
+func Names(of any) []string {
+	fields := Fields(of)
+	names := make([]string, len(fields))
+	for i, f := range fields {
+		names[i] = f.Name
+	}
+	return names
+}
+
+// find returns the option of a name, as a settable value of what ptr points to.
+func find(ptr any, name string) (Field, reflect.Value, error) {
+	v := reflect.ValueOf(ptr)
+	if v.Kind() != reflect.Pointer || v.IsNil() {
+		panic(fmt.Sprintf("options: %T is not a pointer to options", ptr))
+	}
+	for _, f := range Fields(ptr) {
+		if f.Name == name {
+			return f, v.Elem().FieldByIndex(f.index), nil
+		}
+	}
+	return Field{}, reflect.Value{}, unknown(name, Names(ptr))
+}

@@ -1,0 +1,16 @@
+package sources
+
+// Entry is a source that pipeline files may name. Its options, their types, the
+// JSON schema and the CLI help are read off the struct that New returns.
+type Entry struct {
+	New func() Source // a pointer to the options with their defaults
+	Doc string        // one line
+}
+
+// Catalog lists the sources, in the order in which help shows them. Adding a
+// source is one file and one line here. Split is not among them: it wraps a
+// source, and has a key of its own in pipeline files.
+var Catalog = []Entry{
+	{func() Source { return &Folder{} }, "a folder of images, or a .tar of one; the innermost folders are the labels"},
+	{func() Source { return &Manifest{} }, "a CSV or JSONL file that lists images with their labels"},
+}

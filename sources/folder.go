@@ -1,0 +1,244 @@
+package sources
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// Folder takes the images of a folder, or of a .tar of one. The innermost
+// len(Tasks) folders of an image's path are its labels, outermost first; folders
+// above them are only part of its key. Where no image lies in a folder, the
+// samples have no labels.
+//
+// The key is the path relative to the folder, or the member's path in the tar
+// without a leading "./" or "/". Files without an image extension, in any letter
+// case, and dot files are passed over and counted; a dot folder is passed over
+// whole and counts as one.
+//
+// Symbolic links are followed, to folders too; one that leads to a folder in
+// which it lies itself is passed over, with a warning. In a tar, hard and
+// symbolic links lead to other members; of two members of one name the later
+// counts, as when a tar is unpacked.
+type Folder struct {
+	Path string `sluice:"path" doc:"the folder, or a .tar of one"`
+	// Tasks nil stands for one task, class; empty for rows without labels.
+	Tasks   []string `sluice:"tasks" default:"[\"class\"]" doc:"names of the label folders, outermost first"`
+	Classes Classes  `sluice:"classes" doc:"fixes the classes and their order: a list, a file with one name a line, or a map from task to these"`
+}
+
+// Name is folder, of a tar too.
+func (Folder) Name() string { return "folder" }
+
+// Check looks at the options alone.
+func (f Folder) Check() error {
+	var path error
+	if f.Path == "" {
+		path = errors.New("path: is missing: give a folder of images, or a .tar of one")
+	}
+	return join(path, checkTasks(f.Tasks), f.Classes.check())
+}
+
+// Open lists the folder or tar. A tar stays open until Close.
+func (f Folder) Open(ctx context.Context) (Dataset, error) {
+	if err := f.Check(); err != nil {
+		return nil, within("sources: folder", err)
+	}
+	tasks := f.Tasks
+	if tasks == nil {
+		tasks = []string{"class"}
+	}
+	info, err := os.Stat(f.Path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, f.errorf("there is no such folder or file%s", f.workingFolder())
+	case err != nil:
+		return nil, f.errorf("cannot read: %w", cause(err))
+	case info.IsDir():
+		return f.openFolder(ctx, tasks)
+	case !info.Mode().IsRegular():
+		return nil, f.errorf("is neither a folder nor a file")
+	case extension(f.Path) == ".tar":
+		return f.openTar(ctx, tasks)
+	}
+	return nil, f.errorf("%s", notFolder(f.Path))
+}
+
+func (f Folder) errorf(format string, args ...any) error {
+	return fmt.Errorf("sources: folder: %q: %w", f.Path, fmt.Errorf(format, args...))
+}
+
+func (f Folder) prefix() string { return fmt.Sprintf("sources: folder: %q", f.Path) }
+
+// workingFolder says what a relative path was relative to.
+func (f Folder) workingFolder() string {
+	dir, err := os.Getwd()
+	if err != nil || filepath.IsAbs(f.Path) {
+		return ""
+	}
+	return fmt.Sprintf(" in %q", dir)
+}
+
+// notFolder says what to do with a file that is no tar.
+func notFolder(name string) string {
+	switch extension(name) {
+	case ".gz", ".tgz", ".zst", ".tzst", ".bz2", ".tbz2", ".xz", ".txz", ".zip", ".7z", ".rar":
+		return "is compressed, and samples are read in any order: unpack it into a folder, or into a plain .tar"
+	case ".csv", ".tsv", ".jsonl", ".ndjson":
+		return "is a list of images: use the source manifest"
+	}
+	return "is a file: give a folder of images, or a .tar of one"
+}
+
+func (f Folder) openFolder(ctx context.Context, tasks []string) (Dataset, error) {
+	w := walker{ctx: ctx, listing: newListing("this folder or below")}
+	if err := w.walk(f.Path, ""); err != nil {
+		return nil, f.errorf("%w", err)
+	}
+	shared, err := f.index(w.listing, tasks)
+	if err != nil {
+		return nil, err
+	}
+	return &files{opened: shared, folder: f.Path}, nil
+}
+
+// index turns a complete listing into what the dataset shares.
+func (f Folder) index(l *listing, tasks []string) (opened, error) {
+	used := l.finish(tasks)
+	if err := l.problems.err(f.prefix()); err != nil {
+		return opened{}, err
+	}
+	switch flat := len(used) < len(tasks); {
+	case flat && !f.Classes.isZero():
+		return opened{}, f.errorf("classes are given, and no image lies in a folder, so none has a label: put each into a folder of its class")
+	case flat && f.Tasks != nil && len(f.Tasks) > 1:
+		l.warnf("no image lies in a folder: the tasks %q are left out", tasks)
+	}
+	index, err := newIndex(l.rows, used, f.Classes, false)
+	if err != nil {
+		return opened{}, within(f.prefix(), err)
+	}
+	index.PassedOver = l.count()
+	for i, text := range l.warnings {
+		l.warnings[i] = fmt.Sprintf("folder: %q: %s", f.Path, text)
+	}
+	return opened{source: "sources: folder", index: index, warnings: l.warnings}, nil
+}
+
+// walker lists a folder and all below.
+type walker struct {
+	*listing
+	ctx     context.Context
+	parents []fs.FileInfo // of the folder under way and those above it
+}
+
+// walk lists one folder; key is its path with a slash at the end, or empty.
+// An error ends the listing; what is wrong with single files is a problem.
+func (w *walker) walk(folder, key string) error {
+	subfolders, err := w.list(folder, key)
+	if err != nil {
+		return err
+	}
+	for _, name := range subfolders {
+		if err := w.walk(filepath.Join(folder, name), key+name+"/"); err != nil {
+			return err
+		}
+	}
+	w.parents = w.parents[:len(w.parents)-1]
+	return nil
+}
+
+// list adds the files of a folder and returns its subfolders. The folder is
+// closed before they are listed: depth costs no file descriptors.
+func (w *walker) list(folder, key string) (subfolders []string, err error) {
+	f, err := os.Open(folder)
+	var info fs.FileInfo
+	if err == nil {
+		defer f.Close()
+		info, err = f.Stat()
+	}
+	w.parents = append(w.parents, info)
+	if err != nil {
+		w.unreadable(key, err)
+		return nil, nil
+	}
+	for {
+		entries, err := f.ReadDir(1024)
+		for _, e := range entries {
+			if w.entry(folder, key, e) {
+				subfolders = append(subfolders, e.Name())
+			}
+		}
+		if ctxErr := w.ctx.Err(); ctxErr != nil {
+			return nil, ctxErr
+		}
+		if err == io.EOF {
+			return subfolders, nil
+		} else if err != nil {
+			w.unreadable(key, err)
+			return subfolders, nil
+		}
+	}
+}
+
+func (w *walker) unreadable(key string, err error) {
+	if key == "" {
+		key = "."
+	}
+	w.problems.addf("cannot read the folder %q in it: %w", key, cause(err))
+}
+
+// entry takes a file or passes it over, and reports a folder to walk.
+func (w *walker) entry(folder, key string, e fs.DirEntry) (isFolder bool) {
+	name := e.Name()
+	if isDot(name) {
+		w.pass(name)
+		return false
+	}
+	mode, info := e.Type(), e.Info
+	if mode&fs.ModeSymlink != 0 {
+		info = func() (fs.FileInfo, error) { return os.Stat(filepath.Join(folder, name)) }
+		target, err := info()
+		if err != nil && w.isImage(name) {
+			w.problems.addf("image %q is a link that leads nowhere: mend or remove it: %w", key+name, cause(err))
+			return false
+		} else if err != nil {
+			w.pass(name)
+			return false
+		}
+		if target.IsDir() && w.above(target) {
+			w.pass(name)
+			w.warnf("passed over the link %q: it leads to a folder in which it lies", key+name)
+			return false
+		}
+		mode = target.Mode().Type()
+	}
+	switch {
+	case mode.IsDir():
+		return true
+	case !mode.IsRegular() || !w.isImage(name):
+		w.pass(name)
+		return false
+	}
+	i, err := info()
+	if err != nil {
+		w.problems.addf("cannot read image %q: %w", key+name, cause(err))
+		return false
+	}
+	w.add(key+name, i.Size(), 0)
+	return false
+}
+
+// above reports whether a folder is among those under way.
+func (w *walker) above(target fs.FileInfo) bool {
+	for _, parent := range w.parents {
+		if os.SameFile(parent, target) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,74 @@
+package sources
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"hash"
+	"math"
+
+	"github.com/sluicedata/sluice/schema"
+)
+
+// Identity is the hash of all that an index says of its samples, in their
+// order: tasks with their classes, keys, sizes, class names, weights and, after
+// a split, their numbers before it (they are delivered as source_index). Paths
+// and times are not in it, nor what was passed over: a copy of the data
+// elsewhere has the same identity.
+//
+// It is the SHA-256, in hex, of the line "sluice source 1" and, little-endian:
+// number of tasks, per task its name, number of classes, their names; number
+// of samples; per sample key, size, weight's bits, source number, and per task
+// the byte 1 and the class name, or the byte 0 where it is unknown. Numbers have
+// 8 bytes (weights 4), texts are preceded by their length.
+func Identity(x *schema.Index) string {
+	w := digest{Hash: sha256.New()}
+	w.buf = append(w.buf, "sluice source 1\n"...)
+	w.number(int64(len(x.Tasks)))
+	for _, task := range x.Tasks {
+		w.text(task.Name)
+		w.number(int64(len(task.Classes)))
+		for _, class := range task.Classes {
+			w.text(class)
+		}
+	}
+	w.number(int64(x.Len()))
+	for s, key := range x.Keys {
+		w.text(key)
+		w.number(x.Sizes[s])
+		w.buf = binary.LittleEndian.AppendUint32(w.buf, math.Float32bits(x.Weight(s)))
+		w.number(x.SourceIndex(s))
+		for t, labels := range x.Labels {
+			if labels[s] == schema.Unknown {
+				w.buf = append(w.buf, 0)
+				continue
+			}
+			w.buf = append(w.buf, 1)
+			w.text(x.Tasks[t].Classes[labels[s]])
+		}
+		w.flush(1 << 15)
+	}
+	w.flush(0)
+	return hex.EncodeToString(w.Sum(nil))
+}
+
+// digest gathers what is hashed: many small writes to a hash are slow.
+type digest struct {
+	hash.Hash
+	buf []byte
+}
+
+func (w *digest) number(n int64) { w.buf = binary.LittleEndian.AppendUint64(w.buf, uint64(n)) }
+
+func (w *digest) text(s string) {
+	w.number(int64(len(s)))
+	w.buf = append(w.buf, s...)
+}
+
+// flush hashes what is gathered if it is more than least bytes.
+func (w *digest) flush(least int) {
+	if len(w.buf) > least {
+		w.Write(w.buf) // never fails
+		w.buf = w.buf[:0]
+	}
+}

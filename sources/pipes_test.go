@@ -1,0 +1,26 @@
+//go:build unix
+
+package sources_test
+
+import (
+	"path/filepath"
+	"syscall"
+	"testing"
+
+	"github.com/sluicedata/sluice/sources"
+)
+
+// A pipe or device with an image's name must not be opened: reading would hang.
+func TestFolderPassesOverPipes(t *testing.T) {
+	dir := tree(t, "a/1.jpg")
+	must(t, syscall.Mkfifo(filepath.Join(dir, "a", "2.jpg"), 0o600))
+	if x := open(t, sources.Folder{Path: dir}).Index(); x.Len() != 1 || x.PassedOver != 1 {
+		t.Errorf("%d samples, %d passed over", x.Len(), x.PassedOver)
+	}
+}
+
+func TestFolderIsNoPipe(t *testing.T) {
+	pipe := filepath.Join(t.TempDir(), "pipe.tar")
+	must(t, syscall.Mkfifo(pipe, 0o600))
+	fails(t, sources.Folder{Path: pipe}, "neither a folder nor a file")
+}

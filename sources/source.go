@@ -1,0 +1,47 @@
+// Package sources says where samples come from. This file is the contract;
+// every other file holds one source, or what several share.
+//
+// A Source is options; Open reads its listing, never an image, and gives a
+// Dataset: an index in a stable order, and the encoded bytes of each sample by
+// number. The order, the keys and the labels depend on the data alone, not on
+// the path, the file system or the time.
+package sources
+
+import (
+	"context"
+
+	"github.com/sluicedata/sluice/schema"
+)
+
+// Source is a declared place of samples. Option structs carry the same tags as
+// those of stages do (see internal/options).
+type Source interface {
+	Name() string
+	// Check reports every impossible option at once, without touching the disk.
+	// Errors begin with the option's name; the caller adds the source's.
+	Check() error
+	// Open lists the samples. An empty or unreadable source is an error that
+	// says what was looked for, where; ctx ends it. It checks the options
+	// itself. The caller closes the Dataset.
+	Open(ctx context.Context) (Dataset, error)
+}
+
+// Dataset is an opened source. Index and Read are safe for concurrent use.
+type Dataset interface {
+	// Index is owned by the Dataset and not to be changed. Samples are sorted
+	// by key, bytewise; keys are unique and UTF-8.
+	Index() *schema.Index
+	// Read returns the encoded bytes of a sample, exactly Sizes[sample] of them;
+	// a file that has vanished or changed its size since Open is an error. It
+	// may use buf's storage; the result belongs to the caller.
+	Read(ctx context.Context, sample int, buf []byte) ([]byte, error)
+	// Close releases files. No Read may be under way or follow.
+	Close() error
+}
+
+// Warner is a Dataset with remarks about what is legal and yet probably not
+// meant: one sentence each, beginning with the source's name.
+type Warner interface {
+	Dataset
+	Warnings() []string
+}

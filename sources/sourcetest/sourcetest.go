@@ -1,0 +1,244 @@
+// Package sourcetest checks that a source keeps the contract of package
+// sources. The test of every source calls Run, in one line.
+package sourcetest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+
+	"github.com/sluicedata/sluice/schema"
+	"github.com/sluicedata/sluice/sources"
+)
+
+// Run tests a source that can be opened and holds at least one sample. source is
+// called for each use. Not for parallel tests: it counts open files and
+// goroutines.
+func Run(t *testing.T, source func() sources.Source) {
+	t.Helper()
+	t.Run("declaration", func(t *testing.T) { declaration(t, source()) })
+	t.Run("index", func(t *testing.T) { index(t, source()) })
+	t.Run("reopened", func(t *testing.T) { reopened(t, source(), source()) })
+	t.Run("read", func(t *testing.T) { read(t, source()) })
+	t.Run("concurrent", func(t *testing.T) { concurrent(t, source()) })
+	t.Run("cancelled", func(t *testing.T) { cancelled(t, source()) })
+	t.Run("closed", func(t *testing.T) { closed(t, source()) })
+}
+
+func open(t *testing.T, source sources.Source) sources.Dataset {
+	t.Helper()
+	d, err := source.Open(context.Background())
+	if err != nil {
+		t.Fatalf("Open: %v", err)
+	}
+	return d
+}
+
+func declaration(t *testing.T, source sources.Source) {
+	if name := source.Name(); name == "" || strings.ToLower(name) != name || strings.ContainsAny(name, " -./") {
+		t.Errorf("Name is %q: want lower case and underscores", name)
+	}
+	if err := source.Check(); err != nil {
+		t.Errorf("Check: %v", err)
+	}
+}
+
+func index(t *testing.T, source sources.Source) {
+	d := open(t, source)
+	defer d.Close()
+	x := d.Index()
+	n := x.Len()
+	if n == 0 {
+		t.Fatal("no samples: an empty source is an error of Open")
+	}
+	lengths := map[string]int{"Sizes": len(x.Sizes)}
+	if x.Weights != nil {
+		lengths["Weights"] = len(x.Weights)
+	}
+	if x.Origin != nil {
+		lengths["Origin"] = len(x.Origin)
+	}
+	for i, labels := range x.Labels {
+		lengths[fmt.Sprintf("Labels[%d]", i)] = len(labels)
+	}
+	for what, have := range lengths {
+		if have != n {
+			t.Errorf("%s has %d elements for %d samples", what, have, n)
+		}
+	}
+	if len(x.Labels) != len(x.Tasks) {
+		t.Fatalf("Labels are of %d tasks, Tasks of %d", len(x.Labels), len(x.Tasks))
+	}
+	keys(t, x)
+	for i, task := range x.Tasks {
+		unique(t, "task "+task.Name, task.Classes)
+		for s, label := range x.Labels[i] {
+			if label != schema.Unknown && (label < 0 || int(label) >= len(task.Classes)) {
+				t.Fatalf("sample %d has class %d of %d in task %q", s, label, len(task.Classes), task.Name)
+			}
+		}
+	}
+	if w, ok := d.(sources.Warner); ok {
+		for _, text := range w.Warnings() {
+			if text == "" || strings.Contains(text, "\n") {
+				t.Errorf("warning %q: want one line", text)
+			}
+		}
+	}
+}
+
+func keys(t *testing.T, x *schema.Index) {
+	for i, key := range x.Keys {
+		if key == "" || !utf8.ValidString(key) {
+			t.Errorf("key %q: want UTF-8 text", key)
+		}
+		if i > 0 && x.Keys[i-1] >= key {
+			t.Fatalf("key %q stands before %q: want them sorted bytewise, and unique", x.Keys[i-1], key)
+		}
+		if x.Origin != nil && i > 0 && x.Origin[i-1] >= x.Origin[i] {
+			t.Fatalf("sample %d comes from %d, the one before it from %d", i, x.Origin[i], x.Origin[i-1])
+		}
+		if x.Sizes[i] < 0 || x.Weight(i) < 0 {
+			t.Errorf("sample %d has size %d and weight %v", i, x.Sizes[i], x.Weight(i))
+		}
+	}
+}
+
+func unique(t *testing.T, what string, names []string) {
+	for i, name := range names {
+		if name == "" || !utf8.ValidString(name) || slices.Index(names, name) < i {
+			t.Errorf("%s: name %d is %q: want unique UTF-8 text", what, i, name)
+		}
+	}
+}
+
+func reopened(t *testing.T, first, second sources.Source) {
+	a, b := open(t, first), open(t, second)
+	defer a.Close()
+	defer b.Close()
+	if diff := cmp.Diff(a.Index(), b.Index()); diff != "" {
+		t.Errorf("opened twice, the index differs (-first +second):\n%s", diff)
+	}
+	if a, b := sources.Identity(a.Index()), sources.Identity(b.Index()); a != b {
+		t.Errorf("opened twice, the identity differs: %s, %s", a, b)
+	}
+}
+
+func read(t *testing.T, source sources.Source) {
+	d := open(t, source)
+	defer d.Close()
+	ctx := context.Background()
+	for s := range min(d.Index().Len(), 64) {
+		fresh, err := d.Read(ctx, s, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if int64(len(fresh)) != d.Index().Sizes[s] {
+			t.Errorf("sample %d: read %d bytes, Sizes says %d", s, len(fresh), d.Index().Sizes[s])
+		}
+		for _, buf := range [][]byte{make([]byte, 1), bytes.Repeat([]byte("x"), len(fresh)+100)} {
+			again, err := d.Read(ctx, s, buf)
+			if err != nil || !bytes.Equal(fresh, again) {
+				t.Errorf("sample %d read into %d bytes differs (error: %v)", s, len(buf), err)
+			}
+		}
+	}
+	stopped, cancel := context.WithCancel(ctx)
+	cancel()
+	if _, err := d.Read(stopped, 0, nil); !errors.Is(err, context.Canceled) {
+		t.Errorf("Read with a cancelled context: %v, want context.Canceled", err)
+	}
+}
+
+// concurrent reads all samples from several goroutines, each in another order,
+// and compares them with a first reading.
+func concurrent(t *testing.T, source sources.Source) {
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	d := open(t, source)
+	defer d.Close()
+	ctx := context.Background()
+	n := d.Index().Len()
+	want := make([][]byte, n)
+	for s := range want {
+		var err error
+		if want[s], err = d.Read(ctx, s, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const readers = 8
+	var all sync.WaitGroup
+	for r := range readers {
+		all.Go(func() {
+			var buf []byte
+			for i := range n {
+				s := (i + r*n/readers) % n
+				if r%2 == 1 {
+					s = n - 1 - s
+				}
+				var err error
+				if buf, err = d.Read(ctx, s, buf); err != nil || !bytes.Equal(buf, want[s]) {
+					t.Errorf("sample %d, read by %d goroutines at once, differs (error: %v)", s, readers, err)
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
+}
+
+func cancelled(t *testing.T, source sources.Source) {
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	before := openFiles()
+	d, err := source.Open(ctx)
+	if err == nil {
+		d.Close()
+	}
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("Open with a cancelled context: %v, want context.Canceled", err)
+	}
+	if after := openFiles(); after > before {
+		t.Errorf("%d files are open after a cancelled Open, %d before", after, before)
+	}
+}
+
+func closed(t *testing.T, source sources.Source) {
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	before := openFiles()
+	d := open(t, source)
+	for s := range min(d.Index().Len(), 8) {
+		if _, err := d.Read(context.Background(), s, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := d.Close(); err != nil {
+		t.Errorf("Close: %v", err)
+	}
+	if after := openFiles(); after > before {
+		t.Errorf("%d files are open after Close, %d before", after, before)
+	}
+}
+
+// openFiles counts this process's file descriptors; 0 where that is unknown.
+func openFiles() int {
+	if runtime.GOOS != "linux" {
+		return 0
+	}
+	list, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return 0
+	}
+	return len(list)
+}
