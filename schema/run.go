@@ -57,11 +57,11 @@ const (
 
 // metadata is the schema metadata of one variant.
 func (r *Run) metadata(variant int) (arrow.Metadata, error) {
-	tasks, err := json.Marshal(r.Tasks)
+	tasks, err := json.Marshal(append([]Task{}, r.Tasks...)) // none: [], not null
 	if err != nil {
 		return arrow.Metadata{}, fmt.Errorf("schema: %w", err)
 	}
-	counts, err := json.Marshal(r.Counts)
+	counts, err := json.Marshal(append([][]int64{}, r.Counts...))
 	if err != nil {
 		return arrow.Metadata{}, fmt.Errorf("schema: %w", err)
 	}

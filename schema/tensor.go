@@ -95,7 +95,8 @@ func (*TensorType) Deserialize(storage arrow.DataType, data string) (arrow.Exten
 	default:
 		return nil, fmt.Errorf("schema: %s: shape %v is not that of RGB pictures (3 x h x w or h x w x 3)", tensorName, md.Shape)
 	}
-	if !t.Fixed() || int(list.Len()) != t.Elements() {
+	// The first two comparisons keep the product from overflowing.
+	if n := int(list.Len()); !t.Fixed() || t.Height > n || t.Width > n || n != t.Elements() {
 		return nil, fmt.Errorf("schema: %s: shape %v does not match lists of %d", tensorName, md.Shape, list.Len())
 	}
 	return &TensorType{ExtensionBase: arrow.ExtensionBase{Storage: storage}, Tensor: t}, nil

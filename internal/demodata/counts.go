@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+
+	"github.com/sluicedata/sluice/internal/detmath"
 )
 
 // revision counts the changes to what is drawn: older data aren't continued.
@@ -89,7 +91,7 @@ func (id identity) counts() [][]int {
 func tail(classes int, factor float64) []float64 {
 	shares := make([]float64, classes)
 	for c := range shares {
-		shares[c] = math.Pow(factor, -float64(c)/float64(classes-1))
+		shares[c] = detmath.Pow(factor, -float64(c)/float64(classes-1))
 	}
 	return shares
 }

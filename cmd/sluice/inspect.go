@@ -1,0 +1,218 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"strings"
+
+	"github.com/apache/arrow/go/v15/arrow"
+
+	"github.com/sluicedata/sluice/schema"
+	"github.com/sluicedata/sluice/sinks"
+)
+
+type inspectCmd struct {
+	Path  string `arg:"" help:"Materialized directory, Arrow file, or a file that holds an Arrow stream."`
+	Stats bool   `help:"Also mean and standard deviation of each channel."`
+	JSON  bool   `name:"json" help:"Print one JSON report instead of text."`
+}
+
+// inspectReport is what inspect --json prints.
+type inspectReport struct {
+	Path     string                      `json:"path"`
+	PlanHash string                      `json:"plan_hash"`
+	Seed     uint64                      `json:"seed"`
+	Rows     int64                       `json:"rows"` // over all shapes
+	Batches  int64                       `json:"batches"`
+	Columns  []inspectColumn             `json:"columns"`
+	Shapes   []inspectShape              `json:"shapes"`
+	Tasks    map[string]map[string]int64 `json:"tasks"`   // rows by task and class; "" is unknown
+	Samples  map[string]map[string]int64 `json:"samples"` // the same of the samples drawn from
+	tasks    []schema.Task
+}
+
+type inspectColumn struct {
+	Name string `json:"name"`
+	Type string `json:"type"`
+}
+
+// inspectShape is one shape of the image column: one without multiscale.
+type inspectShape struct {
+	Scale string    `json:"scale,omitempty"`
+	Image string    `json:"image"`
+	Rows  int64     `json:"rows"`
+	Mean  []float64 `json:"mean,omitempty"` // per channel; uint8 counts as 0..1
+	Std   []float64 `json:"std,omitempty"`
+
+	sums channelSums
+}
+
+func (cmd *inspectCmd) Run(ctx context.Context, c console) error {
+	report := &inspectReport{Path: cmd.Path, Tasks: map[string]map[string]int64{}, Samples: map[string]map[string]int64{}}
+	var last *arrow.Schema
+	err := sinks.ReadParts(cmd.Path, func(b *schema.Batch) error {
+		if err := ctx.Err(); err != nil {
+			return context.Cause(ctx)
+		}
+		s := b.Record.Schema()
+		if last == nil || !s.Equal(last) {
+			if err := report.begin(s, b); err != nil {
+				return fmt.Errorf("inspect: %s: %w", cmd.Path, err)
+			}
+			last = s
+		}
+		report.add(b, cmd.Stats)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for i := range report.Shapes {
+		report.Shapes[i].finish()
+	}
+	if cmd.JSON {
+		return printJSON(c.out, report)
+	}
+	_, err = fmt.Fprint(c.out, report.text(cmd.Stats))
+	return err
+}
+
+// begin notes a schema that wasn't seen before.
+func (r *inspectReport) begin(s *arrow.Schema, b *schema.Batch) error {
+	run, err := schema.ReadRun(s)
+	if err != nil {
+		return err
+	}
+	shape := inspectShape{Image: string(b.Form)}
+	if b.Form == schema.FormTensor {
+		shape.Image = b.Tensor.String()
+	}
+	if i := s.Metadata().FindKey(schema.MetaScale); i >= 0 {
+		shape.Scale = s.Metadata().Values()[i]
+	}
+	r.Shapes = append(r.Shapes, shape)
+	if r.PlanHash != "" {
+		return nil // the other shapes of the same run
+	}
+	r.PlanHash, r.Seed, r.tasks = run.PlanHash, run.Seed, run.Tasks
+	for _, f := range s.Fields() {
+		r.Columns = append(r.Columns, inspectColumn{f.Name, f.Type.String()})
+	}
+	for t, task := range run.Tasks {
+		r.Tasks[task.Name], r.Samples[task.Name] = map[string]int64{}, map[string]int64{}
+		for class, n := range run.Counts[t] {
+			if class < len(task.Classes) {
+				r.Tasks[task.Name][task.Classes[class]] = 0
+				r.Samples[task.Name][task.Classes[class]] = n
+			} else if n > 0 {
+				r.Samples[task.Name][""] = n
+			}
+		}
+	}
+	return nil
+}
+
+func (r *inspectReport) add(b *schema.Batch, stats bool) {
+	shape := &r.Shapes[len(r.Shapes)-1]
+	r.Rows += int64(b.Rows())
+	r.Batches++
+	shape.Rows += int64(b.Rows())
+	for t, task := range r.tasks {
+		for _, label := range b.Labels(t) {
+			name := ""
+			if label >= 0 && int(label) < len(task.Classes) {
+				name = task.Classes[label]
+			}
+			r.Tasks[task.Name][name]++
+		}
+	}
+	if stats && b.Form != schema.FormEncoded {
+		for row := range b.Rows() {
+			shape.sums.add(b.Picture(row))
+		}
+	}
+}
+
+// channelSums gathers mean and variance; float64 sums of at most a few thousand
+// values of a picture are combined by Chan's method.
+type channelSums struct {
+	n          float64
+	mean, devs [3]float64
+}
+
+func (s *channelSums) add(p *schema.Picture) {
+	pixels := p.Height * p.Width
+	n := float64(pixels)
+	for c := range 3 {
+		var sum, square float64
+		for i := range pixels {
+			v := value(p, pixels, i, c)
+			sum += v
+			square += v * v
+		}
+		mean := sum / n
+		delta := mean - s.mean[c]
+		s.devs[c] += square - sum*mean + delta*delta*s.n*n/(s.n+n)
+		s.mean[c] += delta * n / (s.n + n)
+	}
+	s.n += n
+}
+
+// value is a channel of a pixel, uint8 as a share of 255.
+func value(p *schema.Picture, pixels, i, c int) float64 {
+	at := 3*i + c
+	if p.Layout == schema.CHW {
+		at = c*pixels + i
+	}
+	if p.F32 != nil {
+		return float64(p.F32[at])
+	}
+	return float64(p.U8[at]) / 255
+}
+
+func (s *inspectShape) finish() {
+	if s.sums.n == 0 {
+		return
+	}
+	for c := range 3 {
+		s.Mean = append(s.Mean, s.sums.mean[c])
+		s.Std = append(s.Std, math.Sqrt(max(s.sums.devs[c]/s.sums.n, 0)))
+	}
+}
+
+func (r *inspectReport) text(stats bool) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %d rows in %d batches\nplan %s, seed %d\n\ncolumns\n", r.Path, r.Rows, r.Batches, r.PlanHash, r.Seed)
+	for _, c := range r.Columns {
+		fmt.Fprintf(&b, "  %-16s %s\n", c.Name, c.Type)
+	}
+	b.WriteString("\nimages\n")
+	for _, s := range r.Shapes {
+		scale := ""
+		if s.Scale != "" {
+			scale = "scale " + s.Scale + "  "
+		}
+		fmt.Fprintf(&b, "  %s%s, %d rows\n", scale, s.Image, s.Rows)
+		if stats && s.Mean != nil {
+			fmt.Fprintf(&b, "    mean %s  std %s  (red, green, blue)\n", triple(s.Mean), triple(s.Std))
+		}
+	}
+	for _, task := range r.tasks {
+		fmt.Fprintf(&b, "\n%-20s %9s %9s\n", task.Name, "samples", "rows")
+		names := append([]string{}, task.Classes...)
+		if r.Tasks[task.Name][""]+r.Samples[task.Name][""] > 0 {
+			names = append(names, "")
+		}
+		for _, name := range names {
+			shown := name
+			if name == "" {
+				shown = "(unknown)"
+			}
+			fmt.Fprintf(&b, "  %-18s %9d %9d\n", shown, r.Samples[task.Name][name], r.Tasks[task.Name][name])
+		}
+	}
+	return b.String()
+}
+
+func triple(v []float64) string { return fmt.Sprintf("[%.4f, %.4f, %.4f]", v[0], v[1], v[2]) }

@@ -1,0 +1,84 @@
+// Command sluice runs pipelines: plan, preview, materialize, inspect, verify,
+// stream, demo. It holds flags and wiring only; it is the one place that knows
+// every component.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/sluicedata/sluice/flow"
+	"github.com/sluicedata/sluice/flow/pipefile"
+)
+
+// Exit status.
+const (
+	exitDone   = 0
+	exitFailed = 1
+	exitUsage  = 2 // bad usage or a bad pipeline
+)
+
+// commands is the whole command line; kong derives help from it.
+type commands struct {
+	Demo        demoCmd        `cmd:"" help:"Make a small long-tailed data set, materialize it through a pipeline and show the result."`
+	Plan        planCmd        `cmd:"" help:"Check a pipeline and show what it will do, without decoding anything."`
+	Preview     previewCmd     `cmd:"" help:"Write an HTML page with draws of each class: before, after, and what was drawn."`
+	Materialize materializeCmd `cmd:"" help:"Write the pipeline's batches as Arrow files; run again after a crash, it goes on."`
+	Verify      verifyCmd      `cmd:"" help:"Check a materialized data set against its manifest."`
+	Inspect     inspectCmd     `cmd:"" help:"Show columns, counts and classes of a data set, a file or a stream."`
+	Stream      streamCmd      `cmd:"" help:"Write the batches of one shape to stdout as an Arrow IPC stream."`
+	Stages      stagesCmd      `cmd:"" help:"List stages and sources with their options, or print the JSON schema of pipeline files."`
+}
+
+// streams are the process's own, or a test's.
+type console struct {
+	out, err io.Writer
+}
+
+func main() { os.Exit(run(os.Args[1:])) }
+
+// run is main without the exit.
+func run(args []string) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	c := console{os.Stdout, os.Stderr}
+	parser, err := kong.New(&commands{}, kong.Name("sluice"), kong.UsageOnError(),
+		kong.Description("A streaming image-augmentation engine for long-tailed vision data."),
+		kong.Writers(c.out, c.err), kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(c))
+	if err != nil {
+		panic(err) // the struct above is malformed
+	}
+	command, err := parser.Parse(args)
+	if err != nil {
+		fmt.Fprintf(c.err, "sluice: %v\n(sluice --help shows the commands)\n", err)
+		return exitUsage
+	}
+	err = command.Run()
+	if err == nil {
+		return exitDone
+	}
+	fmt.Fprintf(c.err, "sluice: %v\n", err)
+	return status(err)
+}
+
+// usageError is a command line that parses and yet makes no sense.
+type usageError struct{ error }
+
+// status tells a bad pipeline from a failed run.
+func status(err error) int {
+	var file pipefile.Errors
+	var pipeline *flow.PipelineError
+	var usage usageError
+	if errors.As(err, &file) || errors.As(err, &pipeline) || errors.As(err, &usage) {
+		return exitUsage
+	}
+	return exitFailed
+}

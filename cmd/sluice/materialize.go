@@ -1,0 +1,84 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/sluicedata/sluice/flow"
+	"github.com/sluicedata/sluice/sinks"
+)
+
+type materializeCmd struct {
+	runFlags
+	Out      string `short:"o" required:"" help:"Directory to write to; made if missing."`
+	Codec    string `help:"Compression of the Arrow files: none, lz4 or zstd." enum:"none,lz4,zstd" default:"none"`
+	PartRows int    `help:"Rows per file, rounded down to whole batches." default:"4096"`
+	Shard    string `help:"Make only shard i of n, written i/n, i from 0." placeholder:"I/N"`
+}
+
+func (cmd *materializeCmd) Run(ctx context.Context, c console) error {
+	pipe, err := cmd.load()
+	if err != nil {
+		return err
+	}
+	parts := sinks.ArrowParts{Dir: cmd.Out, Codec: sinks.Codec(cmd.Codec), PartRows: cmd.PartRows}
+	if cmd.Shard != "" {
+		if parts.Shard, parts.Shards, err = parseShard(cmd.Shard); err != nil {
+			return err
+		}
+	}
+	update, done := progressLine(c.err, "materialize")
+	report, err := flow.MaterializeShard(ctx, flow.Shard{Pipeline: pipe, Parts: parts, Options: []flow.Option{flow.OnProgress(update)}})
+	done()
+	if err != nil {
+		return err
+	}
+	if cmd.JSON {
+		return printJSON(c.out, report)
+	}
+	c.warn(report.Warnings)
+	if report.Batches == 0 {
+		_, err = fmt.Fprintf(c.err, "%s: complete already, verified\n", cmd.Out)
+		return err
+	}
+	_, err = fmt.Fprintf(c.err, "%s: %d rows in %d batches, %.0f images/s (%s)\n", cmd.Out, report.Rows, report.Batches, report.ImagesPerSecond, report.Bottleneck)
+	return err
+}
+
+func parseShard(s string) (shard, shards int, err error) {
+	i, n, ok := strings.Cut(s, "/")
+	if ok {
+		shard, err = strconv.Atoi(i)
+		if err == nil {
+			shards, err = strconv.Atoi(n)
+		}
+	}
+	if !ok || err != nil || shard < 0 || shard >= shards {
+		return 0, 0, usageError{fmt.Errorf("--shard %q: write i/n with 0 <= i < n, such as 0/4", s)}
+	}
+	return shard, shards, nil
+}
+
+type verifyCmd struct {
+	Dir  string `arg:"" help:"Materialized data set."`
+	JSON bool   `name:"json" help:"Print one JSON report instead of text."`
+}
+
+func (cmd *verifyCmd) Run(ctx context.Context, c console) error {
+	report, err := sinks.Verify(ctx, cmd.Dir)
+	if err != nil {
+		return err
+	}
+	if cmd.JSON {
+		err = printJSON(c.out, report)
+	} else if len(report.Problems) == 0 {
+		_, err = fmt.Fprintf(c.out, "%s: %d parts, %d rows, every checksum right\n", cmd.Dir, report.Parts, report.Rows)
+	}
+	for _, p := range report.Problems {
+		err = errors.Join(err, fmt.Errorf("verify: %s: %s: %s", cmd.Dir, p.Name, p.Text))
+	}
+	return err
+}

@@ -1,0 +1,315 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	_ "embed"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"html/template"
+	"image"
+	"image/png"
+	"slices"
+	"strings"
+
+	"github.com/disintegration/imaging"
+	"github.com/google/renameio/v2"
+
+	"github.com/sluicedata/sluice/flow"
+	"github.com/sluicedata/sluice/schema"
+)
+
+type previewCmd struct {
+	runFlags
+	Out      string `short:"o" default:"preview.html" help:"HTML file to write."`
+	PerClass int    `default:"4" help:"Draws shown of each class."`
+	Classes  int    `default:"12" help:"Classes shown; of more, the commonest and the rarest."`
+	Task     string `help:"Task whose classes group the draws; default the first."`
+}
+
+func (cmd *previewCmd) Run(ctx context.Context, c console) (err error) {
+	pipe, err := cmd.load()
+	if err != nil {
+		return err
+	}
+	report, err := cmd.write(ctx, pipe)
+	if err != nil {
+		return err
+	}
+	if cmd.JSON {
+		return printJSON(c.out, report)
+	}
+	_, err = fmt.Fprintf(c.err, "%s: %d draws of %d classes; open it in a browser\n", cmd.Out, report.Draws, report.Classes)
+	return err
+}
+
+type previewReport struct {
+	File     string `json:"file"`
+	PlanHash string `json:"plan_hash"`
+	Classes  int    `json:"classes"`
+	Draws    int    `json:"draws"`
+}
+
+// write plans the pipeline and writes the page.
+func (cmd *previewCmd) write(ctx context.Context, pipe *flow.Pipeline) (report *previewReport, err error) {
+	plan, err := pipe.Plan(ctx, flow.WithParams())
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, plan.Close()) }()
+	if plan.Form == schema.FormEncoded {
+		return nil, usageError{errors.New("preview: the pipeline has no decode stage, so there is nothing to see: add decode")}
+	}
+	page := &previewPage{Name: cmd.File, PlanHash: plan.PlanHash, Plan: plan.String(), Seed: plan.Seed, Warnings: plan.Warnings}
+	drawn := drawnCounts(plan)
+	for t := range plan.Tasks {
+		page.Histograms = append(page.Histograms, newHistogram(plan.Tasks[t], plan.Counts[t], drawn[t]))
+	}
+	groups, err := cmd.groups(plan)
+	if err != nil {
+		return nil, err
+	}
+	report = &previewReport{File: cmd.Out, PlanHash: plan.PlanHash, Classes: len(groups)}
+	for _, g := range groups {
+		for _, position := range g.positions {
+			row, err := plan.Row(ctx, 0, position)
+			if err != nil {
+				return nil, err
+			}
+			draw, err := newPreviewDraw(row)
+			if err != nil {
+				return nil, err
+			}
+			g.Draws = append(g.Draws, draw)
+			report.Draws++
+		}
+		page.Groups = append(page.Groups, g)
+	}
+	var html bytes.Buffer
+	if err := previewTemplate.Execute(&html, page); err != nil {
+		return nil, err
+	}
+	if err := renameio.WriteFile(cmd.Out, html.Bytes(), 0o644); err != nil {
+		return nil, fmt.Errorf("preview: writing %s: %w", cmd.Out, err)
+	}
+	return report, nil
+}
+
+//go:embed preview.html
+var previewHTML string
+
+var previewTemplate = template.Must(template.New("preview").Parse(previewHTML))
+
+type previewPage struct {
+	Name, PlanHash, Plan string
+	Seed                 uint64
+	Warnings             []string
+	Histograms           []histogram
+	Groups               []*previewGroup
+}
+
+// previewGroup is the draws of one class.
+type previewGroup struct {
+	Task, Class string // empty in a pipeline without labels
+	Samples     int64
+	Draws       []previewDraw
+	positions   []int64
+}
+
+type previewDraw struct {
+	Key      string
+	Position int64
+	Labels   string
+	Before   thumbnail
+	After    thumbnail
+	Params   []previewParam
+}
+
+type previewParam struct{ Stage, Value string }
+
+type thumbnail struct {
+	URI           template.URL
+	Width, Height int // of the picture itself
+}
+
+// drawnCounts counts the first epoch's draws by task and class, unknown last.
+func drawnCounts(plan *flow.Plan) [][]int64 {
+	index := plan.Index()
+	counts := make([][]int64, len(plan.Tasks))
+	for t, task := range plan.Tasks {
+		counts[t] = make([]int64, len(task.Classes)+1)
+	}
+	for position := range plan.RowsPerEpoch {
+		sample := plan.Drawn(0, position)
+		for t := range counts {
+			label := index.Labels[t][sample]
+			if label == schema.Unknown {
+				label = int32(len(counts[t]) - 1)
+			}
+			counts[t][label]++
+		}
+	}
+	return counts
+}
+
+// histogram compares the classes of one task before and after the samplers.
+type histogram struct {
+	Task   string
+	Height int
+	Bars   []histogramBar
+	More   int // classes not shown
+}
+
+type histogramBar struct {
+	Class                 string
+	Y                     int
+	Before, After         int64
+	BeforeWidth, AfterWid float64
+}
+
+const (
+	maxBars   = 40
+	barHeight = 26
+	barWidth  = 320
+)
+
+func newHistogram(task schema.Task, before, after []int64) histogram {
+	h := histogram{Task: task.Name}
+	most := int64(1)
+	for c := range before {
+		most = max(most, before[c], after[c])
+	}
+	for c := range before {
+		name := "(unknown)"
+		if c < len(task.Classes) {
+			name = task.Classes[c]
+		} else if before[c] == 0 {
+			continue
+		}
+		h.Bars = append(h.Bars, histogramBar{Class: name, Before: before[c], After: after[c],
+			BeforeWidth: barWidth * float64(before[c]) / float64(most), AfterWid: barWidth * float64(after[c]) / float64(most)})
+	}
+	slices.SortStableFunc(h.Bars, func(a, b histogramBar) int { return cmp.Compare(b.Before, a.Before) })
+	if len(h.Bars) > maxBars {
+		h.More = len(h.Bars) - maxBars
+		h.Bars = slices.Concat(h.Bars[:maxBars/2], h.Bars[len(h.Bars)-maxBars/2:])
+	}
+	for i := range h.Bars {
+		h.Bars[i].Y = i * barHeight
+	}
+	h.Height = len(h.Bars) * barHeight
+	return h
+}
+
+// groups chooses the classes and the positions of the draws to show.
+func (cmd *previewCmd) groups(plan *flow.Plan) ([]*previewGroup, error) {
+	if len(plan.Tasks) == 0 {
+		g := &previewGroup{Samples: int64(len(plan.Selection()))}
+		for position := range min(plan.RowsPerEpoch, int64(cmd.PerClass*4)) {
+			g.positions = append(g.positions, position)
+		}
+		return []*previewGroup{g}, nil
+	}
+	task := 0
+	if cmd.Task != "" {
+		var ok bool
+		if task, ok = plan.Index().TaskNumber(cmd.Task); !ok {
+			var names []string
+			for _, t := range plan.Tasks {
+				names = append(names, t.Name)
+			}
+			return nil, usageError{fmt.Errorf("preview: --task %q: the tasks are %s", cmd.Task, strings.Join(names, ", "))}
+		}
+	}
+	classes := plan.Tasks[task].Classes
+	order := make([]int, len(classes))
+	for c := range order {
+		order[c] = c
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(plan.Counts[task][b], plan.Counts[task][a]) })
+	if n := max(cmd.Classes, 1); len(order) > n {
+		order = slices.Concat(order[:(n+1)/2], order[len(order)-n/2:])
+	}
+	groups := make([]*previewGroup, 0, len(order))
+	byClass := map[int32]*previewGroup{}
+	for _, c := range order {
+		g := &previewGroup{Task: plan.Tasks[task].Name, Class: classes[c], Samples: plan.Counts[task][c]}
+		groups = append(groups, g)
+		byClass[int32(c)] = g
+	}
+	missing := len(groups)
+	for position := int64(0); position < plan.RowsPerEpoch && missing > 0; position++ {
+		g := byClass[plan.Index().Labels[task][plan.Drawn(0, position)]]
+		if g == nil || len(g.positions) == cmd.PerClass {
+			continue
+		}
+		g.positions = append(g.positions, position)
+		if len(g.positions) == cmd.PerClass {
+			missing--
+		}
+	}
+	return groups, nil
+}
+
+func newPreviewDraw(row *flow.Row) (previewDraw, error) {
+	d := previewDraw{Key: row.Meta.Key, Position: row.Meta.Position}
+	var err error
+	if d.Before, err = newThumbnail(row.Source); err != nil {
+		return d, err
+	}
+	if d.After, err = newThumbnail(row.Shown); err != nil {
+		return d, err
+	}
+	for _, drawn := range row.Drawn {
+		text, err := readable(drawn.Params)
+		if err != nil {
+			return d, err
+		}
+		if text != "" {
+			d.Params = append(d.Params, previewParam{drawn.Stage, text})
+		}
+	}
+	return d, nil
+}
+
+// readable writes drawn parameters for people: "x 12, y 7", numbers to four digits.
+func readable(params any) (string, error) {
+	b, err := json.Marshal(params)
+	if err != nil {
+		return "", err
+	}
+	var list []string
+	dec := json.NewDecoder(bytes.NewReader(b))
+	for {
+		token, err := dec.Token()
+		if err != nil {
+			return strings.Join(list, ", "), nil // the end
+		}
+		switch v := token.(type) {
+		case string:
+			list = append(list, v)
+		case float64:
+			list[len(list)-1] += fmt.Sprintf(" %.4g", v)
+		case bool:
+			list[len(list)-1] += fmt.Sprint(" ", v)
+		}
+	}
+}
+
+// newThumbnail shrinks a uint8 HWC picture to at most 180 pixels a side.
+func newThumbnail(p *schema.Picture) (thumbnail, error) {
+	img := image.NewNRGBA(image.Rect(0, 0, p.Width, p.Height))
+	for i := range p.Width * p.Height {
+		copy(img.Pix[4*i:], p.U8[3*i:3*i+3])
+		img.Pix[4*i+3] = 255
+	}
+	var buf bytes.Buffer
+	if err := png.Encode(&buf, imaging.Fit(img, 180, 180, imaging.Linear)); err != nil {
+		return thumbnail{}, err
+	}
+	uri := "data:image/png;base64," + base64.StdEncoding.EncodeToString(buf.Bytes())
+	return thumbnail{template.URL(uri), p.Width, p.Height}, nil
+}

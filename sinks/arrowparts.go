@@ -1,0 +1,186 @@
+package sinks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/sluicedata/sluice/schema"
+)
+
+// DefaultPartRows is the rows of a part, about, when PartRows is 0.
+const DefaultPartRows = 4096
+
+// ArrowParts materializes a run: Arrow IPC files in a directory, with a
+// manifest that is written last.
+//
+//	plan.json                      what is being made; a Layout
+//	part-00000-of-00016.arrow      whole batches of one epoch, one record each
+//	scale-0.5/part-...             instead, with a multi-scale stage
+//	manifest.json                  rows, checksum and classes of every part; a Manifest
+//
+// Every file is written to a name beginning with .tmp-, synced and renamed, so
+// that whatever has a final name is whole. After a crash, or when it was
+// cancelled, the same run goes on where it stopped; the directory's bytes are
+// those of an unbroken run. A directory of another run is refused. A finished
+// one is verified, and left as it is; damaged parts are made again.
+//
+// With several variants a part covers the same batches in each. Where not every
+// batch comes in each variant (multiscale's pick), the variant's parts hold
+// fewer batches, or none; their files are there all the same.
+//
+// Several processes can share the work, on one file system: shard i of n makes
+// the parts p with p mod n = i, and manifest-i-of-n.json; whichever finds all of
+// these present writes manifest.json.
+type ArrowParts struct {
+	Dir      string // made if it isn't there
+	Codec    Codec
+	PartRows int // a part holds floor(PartRows / batch size) batches, at least one; 0: 4096
+	Shard    int // 0-based
+	Shards   int // 0 or 1: all in one
+
+	run  *partsRun
+	step func(step, name string) error // see disk
+}
+
+var _ Skipper = (*ArrowParts)(nil)
+
+// Check reports every impossible option at once, without touching the disk.
+func (a *ArrowParts) Check() error {
+	var errs []error
+	fail := func(format string, args ...any) {
+		errs = append(errs, fmt.Errorf("sinks: arrow: "+format, args...))
+	}
+	if a.Dir == "" {
+		fail("no directory: set Dir (-o)")
+	}
+	if err := a.Codec.check(); err != nil {
+		fail("%w", err)
+	}
+	if a.PartRows < 0 {
+		fail("part rows %d: want a positive number (0: %d)", a.PartRows, DefaultPartRows)
+	}
+	if a.Shards < 0 || a.Shard < 0 || a.Shard >= max(1, a.Shards) {
+		fail("shard %d/%d: want i/n with 0 <= i < n", a.Shard, a.Shards)
+	}
+	return errors.Join(errs...)
+}
+
+// Open takes the directory and verifies what is in it.
+func (a *ArrowParts) Open(ctx context.Context, run *schema.Run) error {
+	if err := a.Check(); err != nil {
+		return err
+	}
+	rows := a.PartRows
+	if rows == 0 {
+		rows = DefaultPartRows
+	}
+	layout, err := newLayout(run, a.Codec.name(), rows)
+	if err != nil {
+		return wrap(err)
+	}
+	shards := max(1, a.Shards)
+	prefix := tempPrefix
+	if shards > 1 {
+		prefix += shardName(a.Shard, shards) + "-"
+	}
+	r := &partsRun{
+		disk:   &disk{dir: filepath.Clean(a.Dir), prefix: prefix, step: a.step},
+		layout: layout, shard: a.Shard, shards: shards,
+	}
+	for v := range run.Variants {
+		s, err := run.Schema(v)
+		if err != nil {
+			return wrap(err)
+		}
+		r.schemas = append(r.schemas, s)
+	}
+	a.run = r
+	if err := r.begin(ctx); err != nil {
+		a.run = nil
+		return wrap(err)
+	}
+	return nil
+}
+
+// Has reports whether a batch is in a verified part, or in another shard's.
+func (a *ArrowParts) Has(epoch int, batch int64) bool {
+	return a.run.kept[a.run.layout.part(epoch, batch)]
+}
+
+// Write takes one batch. A part is finished when the next one begins.
+func (a *ArrowParts) Write(ctx context.Context, b *schema.Batch) error {
+	r := a.run
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if r.failed != nil {
+		return r.failed
+	}
+	if err := r.write(b); err != nil {
+		r.failed = wrap(err)
+	}
+	return r.failed
+}
+
+// Close writes the manifest, or takes away what isn't finished.
+func (a *ArrowParts) Close(cause error) error {
+	r := a.run
+	a.run = nil
+	defer r.lock.release()
+	var err error
+	switch {
+	case cause != nil: // the caller knows
+	case r.failed != nil:
+		err = r.failed
+	default:
+		err = wrap(r.end())
+	}
+	return errors.Join(err, wrap(r.abandon()))
+}
+
+func wrap(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("sinks: arrow: %w", err)
+}
+
+// ours reports whether a name is of a file that may lie in a directory before
+// its plan does: such a directory counts as empty.
+func ours(name string) bool {
+	return strings.HasPrefix(name, tempPrefix) || name == lockName || strings.HasPrefix(name, lockName+"-")
+}
+
+// comparePlan refuses a directory with another plan, and says what differs.
+func (r *partsRun) comparePlan(data []byte) error {
+	dir := r.disk.dir
+	there, err := parseLayout(data)
+	if err != nil {
+		return fmt.Errorf("%s: %w: choose another directory", filepath.Join(dir, planName), err)
+	}
+	list := differences(there, r.layout)
+	if len(list) == 0 {
+		return nil
+	}
+	// The plan hash is what people compare: first.
+	slices.SortStableFunc(list, func(a, b string) int {
+		return boolInt(strings.HasPrefix(b, "plan_hash")) - boolInt(strings.HasPrefix(a, "plan_hash"))
+	})
+	more := ""
+	if len(list) > 6 {
+		more = fmt.Sprintf("\n  and %d more", len(list)-6)
+		list = list[:6]
+	}
+	return fmt.Errorf("%s holds another dataset; what differs:\n  %s%s\nChoose another directory, or remove this one", dir, strings.Join(list, "\n  "), more)
+}
+
+func boolInt(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,34 @@
+package sinks
+
+// OnStep calls f before every change to the directory. An error of it fails the
+// change; a panic ends the run there, as kill -9 would: see Die.
+func (a *ArrowParts) OnStep(f func(step, name string) error) { a.step = f }
+
+// Die lets go of what the system takes from a killed process, and no more.
+func (a *ArrowParts) Die() {
+	r := a.run
+	if r == nil {
+		return
+	}
+	if r.lock != nil {
+		r.lock.release()
+	}
+	if r.open != nil {
+		for _, f := range r.open.files {
+			if f.file != nil {
+				f.file.Close()
+			}
+		}
+	}
+}
+
+// ReadPartsWith is ReadParts with an allocator.
+var ReadPartsWith = readParts
+
+// NewLayout is the layout of a run.
+var NewLayout = newLayout
+
+// Span, PartOf and FileOf are the layout's sums.
+func (l *Layout) Span(part int) (epoch int, first, n int64) { return l.span(part) }
+func (l *Layout) PartOf(epoch int, batch int64) int         { return l.part(epoch, batch) }
+func (l *Layout) FileOf(part, variant int) string           { return l.file(part, variant) }

@@ -1,0 +1,154 @@
+package sinks
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/sluicedata/sluice/schema"
+)
+
+// Layout is everything that decides which files a directory holds and what
+// bytes are in them; plan.json is a Layout. It says nothing of shards, machines
+// and times: they change no byte.
+type Layout struct {
+	Version  int             `json:"version"` // of this form: 1
+	PlanHash string          `json:"plan_hash"`
+	Pipeline json.RawMessage `json:"pipeline"` // canonical form
+	Tasks    []schema.Task   `json:"tasks"`
+
+	Format   string    `json:"format"` // arrow
+	Codec    Codec     `json:"codec"`
+	Params   bool      `json:"params"`   // the params column is there
+	Variants []Variant `json:"variants"` // one without multiscale
+
+	Epochs          int   `json:"epochs"`
+	RowsPerEpoch    int64 `json:"rows_per_epoch"`
+	BatchesPerEpoch int64 `json:"batches_per_epoch"`
+	BatchSize       int   `json:"batch_size"`
+	PartRows        int   `json:"part_rows"`        // as asked for
+	BatchesPerPart  int64 `json:"batches_per_part"` // whole ones: floor(part_rows / batch_size), at least 1
+	PartCount       int   `json:"part_count"`       // of each variant
+}
+
+// Variant is one shape of a run's pictures, and the folder of its parts.
+type Variant struct {
+	Folder string  `json:"folder"` // scale-0.5; "." without multiscale
+	Scale  float64 `json:"scale"`
+	Image  string  `json:"image"` // float32[3,112,112], varying, encoded
+}
+
+func newLayout(run *schema.Run, codec Codec, partRows int) (*Layout, error) {
+	pipeline := json.RawMessage(run.Pipeline)
+	if !json.Valid(pipeline) {
+		pipeline = marshal(run.Pipeline)
+	}
+	l := &Layout{
+		Version: 1, PlanHash: run.PlanHash, Pipeline: pipeline, Tasks: append([]schema.Task{}, run.Tasks...),
+		Format: "arrow", Codec: codec, Params: run.Params,
+		Epochs: run.Epochs, RowsPerEpoch: run.RowsPerEpoch, BatchesPerEpoch: run.BatchesPerEpoch, BatchSize: run.BatchSize,
+		PartRows: partRows, BatchesPerPart: int64(max(1, partRows/max(1, run.BatchSize))),
+	}
+	l.PartCount = l.Epochs * l.partsPerEpoch()
+	for _, v := range run.Variants {
+		w := Variant{Folder: ".", Scale: v.Scale, Image: string(run.Form)}
+		if run.Scales {
+			w.Folder = "scale-" + schema.FormatScale(v.Scale)
+		}
+		if run.Form == schema.FormTensor {
+			w.Image = v.Tensor.String()
+		}
+		if slices.ContainsFunc(l.Variants, func(o Variant) bool { return o.Folder == w.Folder }) {
+			return nil, fmt.Errorf("two variants of scale %s: their files would have the same names", schema.FormatScale(v.Scale))
+		}
+		l.Variants = append(l.Variants, w)
+	}
+	return l, nil
+}
+
+func (l *Layout) partsPerEpoch() int {
+	return int((l.BatchesPerEpoch + l.BatchesPerPart - 1) / l.BatchesPerPart)
+}
+
+// part is the number of the part that holds a batch.
+func (l *Layout) part(epoch int, batch int64) int {
+	return epoch*l.partsPerEpoch() + int(batch/l.BatchesPerPart)
+}
+
+// span is what a part holds: batches first .. first+n-1 of an epoch.
+func (l *Layout) span(part int) (epoch int, first, n int64) {
+	epoch = part / l.partsPerEpoch()
+	first = int64(part%l.partsPerEpoch()) * l.BatchesPerPart
+	return epoch, first, min(l.BatchesPerPart, l.BatchesPerEpoch-first)
+}
+
+// file is a part's name in one variant, slash-separated, relative to the directory.
+func (l *Layout) file(part, variant int) string {
+	digits := max(5, len(fmt.Sprint(l.PartCount))) // so that names sort as numbers
+	return join(l.Variants[variant].Folder, fmt.Sprintf("part-%0*d-of-%0*d.arrow", digits, part, digits, l.PartCount))
+}
+
+// files are the names of a part in all variants.
+func (l *Layout) files(part int) []string {
+	var names []string
+	for v := range l.Variants {
+		names = append(names, l.file(part, v))
+	}
+	return names
+}
+
+// folders are the folders that hold parts.
+func (l *Layout) folders() []string {
+	var list []string
+	for _, v := range l.Variants {
+		list = append(list, v.Folder)
+	}
+	return list
+}
+
+func parseLayout(data []byte) (*Layout, error) {
+	l := &Layout{}
+	if err := json.Unmarshal(data, l); err != nil {
+		return nil, err
+	}
+	if l.Version != 1 {
+		return nil, fmt.Errorf("it has version %d, and this program knows version 1", l.Version)
+	}
+	return l, nil
+}
+
+// differences names what two layouts don't have in common, the outermost first.
+func differences(there, here *Layout) []string {
+	var a, b any
+	unmarshal(marshal(there), &a)
+	unmarshal(marshal(here), &b)
+	return compare("", a, b)
+}
+
+func compare(at string, a, b any) []string {
+	x, okX := a.(map[string]any)
+	y, okY := b.(map[string]any)
+	if !okX || !okY {
+		s, t := string(marshal(a)), string(marshal(b))
+		if s == t {
+			return nil
+		}
+		return []string{fmt.Sprintf("%s: %s there, %s here", at, shorten(s), shorten(t))}
+	}
+	keys := maps.Clone(x)
+	maps.Copy(keys, y)
+	var list []string
+	for _, key := range slices.Sorted(maps.Keys(keys)) {
+		list = append(list, compare(strings.TrimPrefix(at+"."+key, "."), x[key], y[key])...)
+	}
+	return list
+}
+
+func shorten(s string) string {
+	if r := []rune(s); len(r) > 60 {
+		return string(r[:30]) + " ... " + string(r[len(r)-25:])
+	}
+	return s
+}

@@ -1,0 +1,127 @@
+package sinks
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// The ledger notes each part as it is finished, one JSON line per file, synced,
+// so that a run that goes on after a crash knows which files to trust. The
+// manifest takes its place in the end. Each shard has its own.
+const ledgerPrefix = ".parts"
+
+func ledgerName(shard, shards int) string {
+	if shards > 1 {
+		return ledgerPrefix + "-" + shardName(shard, shards) + ".jsonl"
+	}
+	return ledgerPrefix + ".jsonl"
+}
+
+// appendLedger notes files, in one durable write.
+func appendLedger(d *disk, name string, parts []Part) error {
+	var lines []byte
+	for _, p := range parts {
+		lines = append(append(lines, marshal(p)...), '\n')
+	}
+	return d.do("write", name, func(path string) error {
+		_, statErr := os.Stat(path)
+		f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o666)
+		if err != nil {
+			return err
+		}
+		_, err = f.Write(lines)
+		err = errors.Join(err, f.Sync(), f.Close())
+		if err == nil && statErr != nil {
+			err = syncFolder(filepath.Dir(path))
+		}
+		return err
+	})
+}
+
+// mendLedger cuts off a last line that was not written to its end.
+func mendLedger(d *disk, name string) error {
+	data, err := os.ReadFile(d.path(name))
+	if errors.Is(err, fs.ErrNotExist) || err == nil && (len(data) == 0 || data[len(data)-1] == '\n') {
+		return nil
+	}
+	if err != nil {
+		return explain("read", name, d.dir, err)
+	}
+	return d.do("mend", name, func(path string) error {
+		return os.Truncate(path, int64(bytes.LastIndexByte(data, '\n')+1))
+	})
+}
+
+// records are all files that the directory's ledgers and manifests, of any
+// shard, tell of. What cannot be read or doesn't fit the layout tells nothing:
+// those parts are made again.
+func records(dir string, l *Layout) (map[string]Part, error) {
+	names, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, explain("read", "", dir, err)
+	}
+	all := map[string]Part{}
+	note := func(p Part) {
+		if fits(p, l) {
+			all[p.Name] = p
+		}
+	}
+	// Manifests first: a ledger is newer.
+	for _, e := range names {
+		if isManifest(e.Name()) {
+			if m, err := readManifest(filepath.Join(dir, e.Name())); err == nil {
+				for _, p := range m.Parts {
+					note(p)
+				}
+			}
+		}
+	}
+	for _, e := range names {
+		if !isLedger(e.Name()) {
+			continue
+		}
+		data, err := os.ReadFile(filepath.Join(dir, e.Name()))
+		if err != nil {
+			return nil, explain("read", e.Name(), dir, err)
+		}
+		for line := range bytes.Lines(data) {
+			var p Part
+			if json.Unmarshal(line, &p) == nil {
+				note(p)
+			}
+		}
+	}
+	return all, nil
+}
+
+func isManifest(name string) bool {
+	return strings.HasPrefix(name, "manifest") && strings.HasSuffix(name, ".json")
+}
+
+func isLedger(name string) bool {
+	return strings.HasPrefix(name, ledgerPrefix) && strings.HasSuffix(name, ".jsonl")
+}
+
+// fits reports whether a record is one that a run of this layout writes.
+func fits(p Part, l *Layout) bool {
+	if len(p.Classes) != len(l.Tasks) {
+		return false
+	}
+	for _, t := range l.Tasks {
+		if len(p.Classes[t.Name]) != len(t.Classes)+1 {
+			return false
+		}
+	}
+	if p.Epoch < 0 || p.Epoch >= l.Epochs || p.FirstBatch < 0 || p.FirstBatch >= l.BatchesPerEpoch {
+		return false
+	}
+	part := l.part(p.Epoch, p.FirstBatch)
+	_, first, n := l.span(part)
+	return p.FirstBatch == first && p.Batches == n && slices.Contains(l.files(part), p.Name)
+}

@@ -1,0 +1,369 @@
+package sinks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/apache/arrow/go/v15/arrow"
+
+	"github.com/sluicedata/sluice/schema"
+)
+
+// partsRun is one run of ArrowParts, from Open to Close. The order of what it
+// does to the directory:
+//
+//	lock · plan.json · remove unfinished and unverified files ·
+//	for every part: write, sync, rename, sync the folder, note in the ledger ·
+//	manifest · remove the ledger
+//
+// A crash between any two of these leaves a directory that the next run takes
+// up: a final name is only ever given to a whole file, and a file is only
+// trusted if the ledger or a manifest has its checksum.
+type partsRun struct {
+	disk    *disk
+	lock    *lock
+	layout  *Layout
+	schemas []*arrow.Schema // per variant
+	shard   int
+	shards  int
+
+	kept    []bool          // per part: nothing to do; fixed by begin
+	records map[string]Part // of finished files, by name
+	open    *openPart
+	failed  error // of a Write: the run cannot end well any more
+}
+
+// begin takes a directory, new or from an earlier run.
+func (r *partsRun) begin(ctx context.Context) (err error) {
+	if err := r.checkOwner(); err != nil {
+		return err
+	}
+	if err := r.disk.mkdir("."); err != nil {
+		return err
+	}
+	if r.lock, err = lockDirectory(r.disk.dir, r.shard, r.shards); err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			r.lock.release()
+		}
+	}()
+	if err := r.claim(); err != nil {
+		return err
+	}
+	folders := slices.Compact(append([]string{"."}, r.layout.folders()...))
+	for _, folder := range folders {
+		if err := r.disk.removeTemps(folder); err != nil {
+			return err
+		}
+	}
+	if err := mendLedger(r.disk, ledgerName(r.shard, r.shards)); err != nil {
+		return err
+	}
+	if err := r.keep(ctx); err != nil {
+		return err
+	}
+	if slices.Contains(r.kept, false) {
+		for _, folder := range folders {
+			if err := r.disk.mkdir(folder); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// checkOwner refuses a directory that holds anything but this plan's files.
+func (r *partsRun) checkOwner() error {
+	dir := r.disk.dir
+	data, err := os.ReadFile(filepath.Join(dir, planName))
+	if err == nil {
+		return r.comparePlan(data)
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return explain("read", planName, dir, err)
+	}
+	names, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return explain("read", "", dir, err)
+	}
+	for _, e := range names {
+		if !ours(e.Name()) {
+			return fmt.Errorf("%s is not empty and holds no %s (there is %q): choose an empty or new directory", dir, planName, e.Name())
+		}
+	}
+	return nil
+}
+
+// claim writes plan.json, unless it is there and the same.
+func (r *partsRun) claim() error {
+	// Once more under the lock: another run may have been first.
+	if err := r.checkOwner(); err != nil {
+		return err
+	}
+	if _, err := os.Stat(r.disk.path(planName)); err == nil {
+		return nil
+	}
+	if err := r.disk.writeTemp(planName, document(r.layout)); err != nil {
+		return err
+	}
+	err := r.disk.publishNew(planName)
+	if errors.Is(err, fs.ErrExist) {
+		return r.checkOwner() // another shard was first
+	}
+	if err != nil {
+		return errors.Join(err, r.disk.remove(r.disk.temp(planName)))
+	}
+	return r.disk.syncFolder(".")
+}
+
+// keep verifies what earlier runs finished, and removes this shard's files that
+// cannot be trusted.
+func (r *partsRun) keep(ctx context.Context) error {
+	known, err := records(r.disk.dir, r.layout)
+	if err != nil {
+		return err
+	}
+	var mine []Part
+	for part := range r.layout.PartCount {
+		for _, name := range r.layout.files(part) {
+			if p, ok := known[name]; ok && r.mine(part) {
+				mine = append(mine, p)
+			}
+		}
+	}
+	r.records, err = verified(ctx, r.disk.dir, mine)
+	if err != nil {
+		return err
+	}
+	r.kept = make([]bool, r.layout.PartCount)
+	for part := range r.kept {
+		r.kept[part] = r.finished(part) || !r.mine(part)
+		if r.kept[part] {
+			continue
+		}
+		for _, name := range r.layout.files(part) {
+			delete(r.records, name)
+			if err := r.disk.remove(name); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (r *partsRun) mine(part int) bool { return part%r.shards == r.shard }
+
+// finished reports whether every file of a part is there.
+func (r *partsRun) finished(part int) bool {
+	for _, name := range r.layout.files(part) {
+		if _, ok := r.records[name]; !ok {
+			return false
+		}
+	}
+	return true
+}
+
+// write takes one batch of any part.
+func (r *partsRun) write(b *schema.Batch) error {
+	l := r.layout
+	if b.Epoch < 0 || b.Epoch >= l.Epochs || b.Number < 0 || b.Number >= l.BatchesPerEpoch || b.Variant < 0 || b.Variant >= len(l.Variants) {
+		return fmt.Errorf("batch %d of epoch %d in variant %d: the run has %d epochs of %d batches in %d variants", b.Number, b.Epoch, b.Variant, l.Epochs, l.BatchesPerEpoch, len(l.Variants))
+	}
+	part := l.part(b.Epoch, b.Number)
+	if r.kept[part] {
+		return nil
+	}
+	if r.open != nil && r.open.number != part {
+		if err := r.finish(); err != nil {
+			return err
+		}
+	}
+	if r.open == nil {
+		if r.finished(part) {
+			return fmt.Errorf("batch %d of epoch %d comes after its part was finished: batches must come in order", b.Number, b.Epoch)
+		}
+		if err := r.start(part); err != nil {
+			return err
+		}
+	}
+	o := r.open
+	switch {
+	case b.Number < o.last:
+		return fmt.Errorf("batch %d of epoch %d comes after batch %d: batches must come in order", b.Number, b.Epoch, o.last)
+	case b.Number > o.last:
+		o.last = b.Number
+		o.seen++
+	}
+	return o.files[b.Variant].add(b, l.Tasks)
+}
+
+// start begins a part in all variants.
+func (r *partsRun) start(part int) error {
+	epoch, first, n := r.layout.span(part)
+	r.open = &openPart{number: part, last: -1}
+	for v, name := range r.layout.files(part) {
+		record := Part{Name: name, Epoch: epoch, FirstBatch: first, Batches: n, Classes: emptyLedger(r.layout)}
+		f, err := newPartFile(r.disk, record, r.schemas[v], r.layout.Codec)
+		if err != nil {
+			return err
+		}
+		r.open.files = append(r.open.files, f)
+	}
+	return nil
+}
+
+// finish gives the open part its final names.
+func (r *partsRun) finish() error {
+	o := r.open
+	if _, first, n := r.layout.span(o.number); o.seen != n {
+		return fmt.Errorf("part %d got %d of its %d batches (from number %d): batches were left out", o.number, o.seen, n, first)
+	}
+	var done []Part
+	for _, f := range o.files {
+		if err := f.finish(); err != nil {
+			return err
+		}
+		done = append(done, f.record)
+	}
+	for _, p := range done {
+		if err := r.disk.publish(p.Name); err != nil {
+			return err
+		}
+	}
+	for _, folder := range r.layout.folders() {
+		if err := r.disk.syncFolder(folder); err != nil {
+			return err
+		}
+	}
+	if err := appendLedger(r.disk, ledgerName(r.shard, r.shards), done); err != nil {
+		return err
+	}
+	for _, p := range done {
+		r.records[p.Name] = p
+	}
+	r.open = nil
+	return nil
+}
+
+// end completes the directory, or the shard.
+func (r *partsRun) end() error {
+	if r.open != nil {
+		if err := r.finish(); err != nil {
+			return err
+		}
+	}
+	var mine, missing []string
+	for part := range r.layout.PartCount {
+		if !r.mine(part) {
+			continue
+		}
+		if !r.finished(part) {
+			missing = append(missing, r.layout.file(part, 0))
+		}
+	}
+	if len(missing) > 0 {
+		return fmt.Errorf("%d of %d parts got no batches, the first %s", len(missing), r.layout.PartCount, missing[0])
+	}
+	for v := range r.layout.Variants {
+		for part := range r.layout.PartCount {
+			if r.mine(part) {
+				mine = append(mine, r.layout.file(part, v))
+			}
+		}
+	}
+	if r.shards > 1 {
+		return r.endShard(mine)
+	}
+	if err := r.disk.replace(manifestName, document(r.manifest("", mine))); err != nil {
+		return err
+	}
+	return r.removeLedgers(isLedger)
+}
+
+func (r *partsRun) manifest(shard string, names []string) *Manifest {
+	var parts []Part
+	for _, name := range names {
+		parts = append(parts, r.records[name])
+	}
+	return newManifest(r.layout, shard, parts)
+}
+
+// endShard writes the shard's manifest, and the whole one if this shard is the
+// last. Two that end at once both may write it: the bytes are the same.
+func (r *partsRun) endShard(names []string) error {
+	own := r.manifest(shardName(r.shard, r.shards), names)
+	if err := r.disk.replace(shardManifest(r.shard, r.shards), document(own)); err != nil {
+		return err
+	}
+	mine := ledgerName(r.shard, r.shards)
+	if err := r.removeLedgers(func(name string) bool { return name == mine }); err != nil {
+		return err
+	}
+	all := maps.Clone(r.records)
+	for i := range r.shards {
+		m, err := readManifest(r.disk.path(shardManifest(i, r.shards)))
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("the manifest of shard %d/%d: %w: remove it and run that shard again", i, r.shards, err)
+		}
+		for _, p := range m.Parts {
+			info, err := os.Stat(r.disk.path(p.Name))
+			if err != nil || info.Size() != p.Bytes {
+				return fmt.Errorf("%s of shard %d/%d is missing or damaged: run that shard again", r.disk.path(p.Name), i, r.shards)
+			}
+			all[p.Name] = p
+		}
+	}
+	r.records = all
+	var every []string
+	for v := range r.layout.Variants {
+		for part := range r.layout.PartCount {
+			every = append(every, r.layout.file(part, v))
+		}
+	}
+	for _, name := range every {
+		if _, ok := all[name]; !ok {
+			return fmt.Errorf("no shard's manifest has %s: remove the manifest-*.json in %s and run every shard again", name, r.disk.dir)
+		}
+	}
+	if err := r.disk.replace(manifestName, document(r.manifest("", every))); err != nil {
+		return err
+	}
+	whole := ledgerName(0, 1) // of a run without shards that was broken off
+	return r.removeLedgers(func(name string) bool { return name == whole })
+}
+
+func (r *partsRun) removeLedgers(which func(name string) bool) error {
+	names, err := os.ReadDir(r.disk.dir)
+	if err != nil {
+		return explain("read", "", r.disk.dir, err)
+	}
+	for _, e := range names {
+		if which(e.Name()) {
+			if err := r.disk.remove(e.Name()); err != nil {
+				return err
+			}
+		}
+	}
+	return r.disk.syncFolder(".")
+}
+
+// abandon leaves finished parts, and nothing unfinished.
+func (r *partsRun) abandon() error {
+	if r.open == nil {
+		return nil
+	}
+	err := r.open.abandon()
+	r.open = nil
+	return err
+}

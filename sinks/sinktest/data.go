@@ -1,0 +1,153 @@
+package sinktest
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/apache/arrow/go/v15/arrow/memory"
+
+	"github.com/sluicedata/sluice/schema"
+)
+
+// Runs are small runs of every form that a pipeline can deliver.
+func Runs() map[string]*schema.Run {
+	chw := schema.Tensor{DType: schema.Float32, Layout: schema.CHW, Height: 4, Width: 6}
+	hwc := schema.Tensor{DType: schema.Uint8, Layout: schema.HWC, Height: 5, Width: 3}
+	scales := NewRun(schema.FormTensor, hwc)
+	scales.Scales = true
+	scales.Variants = nil
+	for _, s := range []float64{0.5, 1, 1.5} {
+		t := hwc
+		t.Height, t.Width = int(5*s), int(3*s)
+		scales.Variants = append(scales.Variants, schema.Variant{Scale: s, Tensor: t})
+	}
+	params := NewRun(schema.FormTensor, hwc)
+	params.Params = true
+	unlabelled := NewRun(schema.FormTensor, hwc)
+	unlabelled.Tasks, unlabelled.Counts = nil, nil
+	one := NewRun(schema.FormTensor, hwc)
+	one.Epochs, one.RowsPerEpoch, one.BatchesPerEpoch = 1, 1, 1
+	none := NewRun(schema.FormTensor, hwc)
+	none.RowsPerEpoch, none.BatchesPerEpoch = 0, 0
+	return map[string]*schema.Run{
+		"uint8":      NewRun(schema.FormTensor, hwc),
+		"float32":    NewRun(schema.FormTensor, chw),
+		"varying":    NewRun(schema.FormVarying, schema.Tensor{DType: schema.Uint8, Layout: schema.HWC}),
+		"encoded":    NewRun(schema.FormEncoded, schema.Tensor{}),
+		"scales":     scales,
+		"params":     params,
+		"unlabelled": unlabelled,
+		"one row":    one,
+		"nothing":    none,
+	}
+}
+
+// names are the Runs' names, sorted.
+func names(runs map[string]*schema.Run) []string { return slices.Sorted(maps.Keys(runs)) }
+
+// NewRun is 2 epochs of 29 rows in batches of 4, with two tasks.
+func NewRun(form schema.Form, tensor schema.Tensor) *schema.Run {
+	return &schema.Run{
+		PlanHash: "5eed",
+		Pipeline: `{"seed":42,"stages":[{"flip":{"p":0.5}}]}`,
+		Seed:     42,
+		Tasks:    []schema.Task{{Name: "shape", Classes: []string{"circle", "star"}}, {Name: "type", Classes: []string{"a", "b", "c"}}},
+		Counts:   [][]int64{{20, 9, 0}, {10, 10, 8, 1}},
+		Form:     form,
+		Variants: []schema.Variant{{Scale: 1, Tensor: tensor}},
+
+		Epochs:          2,
+		RowsPerEpoch:    29,
+		BatchesPerEpoch: 8,
+		BatchSize:       4,
+	}
+}
+
+// rowsOf is the rows of a batch: the last of an epoch is short, and so is every
+// fifth, of which the engine left out rows that failed; one has none at all.
+func rowsOf(run *schema.Run, number int64) int {
+	rows := int(min(int64(run.BatchSize), run.RowsPerEpoch-number*int64(run.BatchSize)))
+	if number%5 == 3 {
+		rows--
+	}
+	if number == 6 {
+		rows = 0
+	}
+	return rows
+}
+
+// NewBatch is one batch of a run, the same for every call.
+func NewBatch(run *schema.Run, mem memory.Allocator, epoch int, number int64, variant int) (*schema.Batch, error) {
+	builder, err := schema.NewBuilder(run, mem)
+	if err != nil {
+		return nil, err
+	}
+	rows := rowsOf(run, number)
+	draft := builder.Draft(epoch, number, rows)
+	for row := range rows {
+		position := number*int64(run.BatchSize) + int64(row)
+		draft.SetMeta(row, meta(run, epoch, position))
+		fill(run, draft, row, epoch, position)
+	}
+	base, err := draft.Finish()
+	if err != nil || variant == 0 {
+		return base, err
+	}
+	defer base.Release()
+	derived := builder.Derive(base, variant)
+	for row := range rows {
+		fill(run, derived, row, epoch, number*int64(run.BatchSize)+int64(row))
+	}
+	return derived.Finish()
+}
+
+func meta(run *schema.Run, epoch int, position int64) schema.Meta {
+	n := int32(mix(uint64(epoch), uint64(position)) >> 40)
+	m := schema.Meta{
+		Key:         fmt.Sprintf("klaſſe %d/%d.jpg", n%7, position),
+		Labels:      []int32{n % 2, n%4 - 1}, // -1: unknown
+		Weight:      float32(n%5) / 4,
+		Position:    position,
+		SourceIndex: int64(n % 13),
+		Params:      fmt.Sprintf(`{"flip":{"flipped":%t}}`, n%2 == 0),
+	}
+	m.Labels = m.Labels[:len(run.Tasks)]
+	return m
+}
+
+func fill(run *schema.Run, d *schema.Draft, row, epoch int, position int64) {
+	seed := mix(uint64(epoch)+99, uint64(position))
+	switch run.Form {
+	case schema.FormEncoded:
+		d.SetEncoded(row, pixels(seed, int(seed%50)))
+	case schema.FormVarying:
+		p := schema.NewPicture(1+int(seed%9), 1+int(seed>>8%9))
+		p.U8 = pixels(seed, len(p.U8))
+		if err := d.SetPicture(row, p); err != nil {
+			panic(err) // it is of the form's type
+		}
+	case schema.FormTensor:
+		slot := d.Slot(row)
+		copy(slot.U8, pixels(seed, len(slot.U8)))
+		for i, v := range pixels(seed, len(slot.F32)) {
+			slot.F32[i] = float32(v) / 255
+		}
+	}
+}
+
+func pixels(seed uint64, n int) []byte {
+	out := make([]byte, n)
+	for i := range out {
+		out[i] = byte(mix(seed, uint64(i)/3)) // runs of three, so that there is something to compress
+	}
+	return out
+}
+
+// mix is a hash of two numbers (the finalizer of splitmix64).
+func mix(a, b uint64) uint64 {
+	z := a*0x9E3779B97F4A7C15 + b + 1
+	z = (z ^ z>>30) * 0xBF58476D1CE4E5B9
+	z = (z ^ z>>27) * 0x94D049BB133111EB
+	return z ^ z>>31
+}

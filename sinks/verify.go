@@ -1,0 +1,259 @@
+package sinks
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"reflect"
+	"runtime"
+	"strings"
+	"sync"
+
+	"github.com/sluicedata/sluice/schema"
+)
+
+// VerifyReport is what Verify found.
+type VerifyReport struct {
+	Manifest *Manifest `json:"-"`
+	Parts    int       `json:"parts"`
+	Rows     int64     `json:"rows"`
+	Bytes    int64     `json:"bytes"`
+	Problems []Problem `json:"problems"` // in the order of the manifest
+}
+
+// Problem is one file that isn't as the manifest says.
+type Problem struct {
+	Name string      `json:"name"` // relative to the directory, slash-separated
+	Kind ProblemKind `json:"kind"`
+	Text string      `json:"text"` // what was found, and what to do
+}
+
+// ProblemKind says in a word what is wrong with a file.
+type ProblemKind string
+
+// The kinds of problems.
+const (
+	Missing       ProblemKind = "missing"
+	Extra         ProblemKind = "extra" // an Arrow file that the manifest doesn't name
+	WrongChecksum ProblemKind = "checksum"
+	WrongRows     ProblemKind = "rows"     // the file is whole, the manifest's counts are wrong
+	Unreadable    ProblemKind = "readable" // the checksum is right, and yet it cannot be read
+	WrongPlan     ProblemKind = "plan"     // plan.json and the manifest tell of different runs
+)
+
+const repair = "run the same materialize command again: it makes this part again and keeps the others"
+
+// Verify checks a materialized directory against its manifest: that every part
+// is there, with the checksum, the rows and the rows per class that the
+// manifest says, and no other part is. An error means that it couldn't check;
+// what it found wrong is in the report.
+func Verify(ctx context.Context, dir string) (VerifyReport, error) {
+	m, err := ReadManifest(dir)
+	if err != nil {
+		return VerifyReport{}, err
+	}
+	report := VerifyReport{Manifest: m, Parts: len(m.Parts), Rows: m.Rows, Problems: []Problem{}}
+	add := func(name string, kind ProblemKind, format string, args ...any) {
+		report.Problems = append(report.Problems, Problem{name, kind, fmt.Sprintf(format, args...)})
+	}
+	if text := checkPlan(dir, m); text != "" {
+		add(planName, WrongPlan, "%s", text)
+	}
+	problems := make([]*Problem, len(m.Parts))
+	err = each(ctx, len(m.Parts), func(i int) { problems[i] = checkPart(ctx, dir, m, m.Parts[i]) })
+	if err != nil {
+		return VerifyReport{}, fmt.Errorf("sinks: verify: %w", err)
+	}
+	for i, p := range problems {
+		report.Bytes += m.Parts[i].Bytes
+		if p != nil {
+			report.Problems = append(report.Problems, *p)
+		}
+	}
+	if !sumsUp(m) {
+		add(manifestName, WrongRows, "its totals are not the sum of its parts: run the same materialize command again")
+	}
+	extra, err := extraParts(dir, m)
+	if err != nil {
+		return VerifyReport{}, fmt.Errorf("sinks: verify: %w", err)
+	}
+	for _, name := range extra {
+		add(name, Extra, "the manifest doesn't name it: remove it, or readers of the folder will take it along")
+	}
+	return report, nil
+}
+
+func checkPlan(dir string, m *Manifest) string {
+	data, err := os.ReadFile(filepath.Join(dir, planName))
+	var plan *Layout
+	if err == nil {
+		plan, err = parseLayout(data)
+	}
+	if err != nil {
+		return fmt.Sprintf("cannot be read (%v): without it the directory cannot be completed or repaired", err)
+	}
+	if list := differences(plan, &m.Layout); len(list) > 0 {
+		return fmt.Sprintf("it differs from %s (here): %s", manifestName, strings.Join(list, "; "))
+	}
+	return ""
+}
+
+func sumsUp(m *Manifest) bool {
+	for _, p := range m.Parts {
+		if !fits(p, &m.Layout) {
+			return false
+		}
+	}
+	again := newManifest(&m.Layout, "", m.Parts)
+	return again.Rows == m.Rows && reflect.DeepEqual(again.Classes, m.Classes)
+}
+
+// checkPart finds the first thing wrong with a part.
+func checkPart(ctx context.Context, dir string, m *Manifest, p Part) *Problem {
+	if !fits(p, &m.Layout) {
+		return &Problem{p.Name, WrongPlan, "the manifest's line doesn't fit its plan"}
+	}
+	sum, size, err := checksum(ctx, filepath.Join(dir, filepath.FromSlash(p.Name)))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return &Problem{p.Name, Missing, "it isn't there: " + repair}
+	case err != nil:
+		return &Problem{p.Name, Unreadable, fmt.Sprintf("%v: %s", err, repair)}
+	case size != p.Bytes:
+		return &Problem{p.Name, WrongChecksum, fmt.Sprintf("it has %d bytes instead of %d: %s", size, p.Bytes, repair)}
+	case sum != p.SHA256:
+		return &Problem{p.Name, WrongChecksum, fmt.Sprintf("its SHA-256 is %s instead of %s: %s", sum, p.SHA256, repair)}
+	}
+	rows, classes := int64(0), emptyLedger(&m.Layout)
+	err = ReadParts(filepath.Join(dir, filepath.FromSlash(p.Name)), func(b *schema.Batch) error {
+		rows += int64(b.Rows())
+		return countLabels(b, m.Tasks, classes)
+	})
+	switch {
+	case err != nil:
+		return &Problem{p.Name, Unreadable, err.Error()}
+	case rows != p.Rows:
+		return &Problem{p.Name, WrongRows, fmt.Sprintf("it holds %d rows, and the manifest says %d", rows, p.Rows)}
+	case !reflect.DeepEqual(classes, p.Classes):
+		return &Problem{p.Name, WrongRows, fmt.Sprintf("its rows per class are %s, and the manifest says %s", marshal(classes), marshal(p.Classes))}
+	}
+	return nil
+}
+
+// extraParts finds the Arrow files that nobody told of.
+func extraParts(dir string, m *Manifest) ([]string, error) {
+	known := map[string]bool{}
+	for _, p := range m.Parts {
+		known[p.Name] = true
+	}
+	var extra []string
+	err := filepath.WalkDir(dir, func(file string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(dir, file)
+		if err != nil {
+			return err
+		}
+		name := filepath.ToSlash(rel)
+		if !e.IsDir() && path.Ext(name) == ".arrow" && !strings.HasPrefix(e.Name(), ".") && !known[name] {
+			extra = append(extra, name)
+		}
+		return nil
+	})
+	return extra, err
+}
+
+// verified are those of the parts whose file is there with its checksum.
+func verified(ctx context.Context, dir string, parts []Part) (map[string]Part, error) {
+	ok := make([]bool, len(parts))
+	err := each(ctx, len(parts), func(i int) {
+		sum, size, err := checksum(ctx, filepath.Join(dir, filepath.FromSlash(parts[i].Name)))
+		ok[i] = err == nil && size == parts[i].Bytes && sum == parts[i].SHA256
+	})
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]Part{}
+	for i, p := range parts {
+		if ok[i] {
+			out[p.Name] = p
+		}
+	}
+	return out, nil
+}
+
+// checksum is the SHA-256 and the size of a file.
+func checksum(ctx context.Context, file string) (sum string, size int64, err error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return "", 0, err
+	}
+	defer f.Close()
+	h := sha256.New()
+	size, err = io.CopyBuffer(h, readerFunc(func(b []byte) (int, error) {
+		if ctx.Err() != nil {
+			return 0, context.Cause(ctx)
+		}
+		return f.Read(b)
+	}), make([]byte, 1<<20))
+	return hex.EncodeToString(h.Sum(nil)), size, err
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(b []byte) (int, error) { return f(b) }
+
+// each calls f for 0..n-1, on all processors, until the context ends.
+func each(ctx context.Context, n int, f func(i int)) error {
+	next := make(chan int)
+	var wait sync.WaitGroup
+	for range min(n, runtime.GOMAXPROCS(0)) {
+		wait.Go(func() {
+			for i := range next {
+				f(i)
+			}
+		})
+	}
+	for i := range n {
+		select {
+		case next <- i:
+			continue
+		case <-ctx.Done():
+		}
+		break
+	}
+	close(next)
+	wait.Wait()
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return nil
+}
+
+// countLabels adds a batch's rows to a class ledger.
+func countLabels(b *schema.Batch, tasks []schema.Task, ledger map[string][]int64) error {
+	if b.Tasks() != len(tasks) {
+		return fmt.Errorf("a batch with %d label columns in a run of %d tasks", b.Tasks(), len(tasks))
+	}
+	for t, task := range tasks {
+		counts := ledger[task.Name]
+		for _, label := range b.Labels(t) {
+			if label == schema.Unknown {
+				label = int32(len(counts) - 1)
+			}
+			if label < 0 || int(label) >= len(counts) {
+				return fmt.Errorf("label %d of task %s, which has %d classes", label, task.Name, len(task.Classes))
+			}
+			counts[label]++
+		}
+	}
+	return nil
+}
