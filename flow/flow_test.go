@@ -205,12 +205,11 @@ func TestAddedStageKeepsTheDrawsOfOthers(t *testing.T) {
 
 // sink is a Sink that can be slow, and fail.
 type sink struct {
-	delay   time.Duration
-	failAt  int64
-	panicky bool
-	writes  atomic.Int64
-	closed  atomic.Int64
-	cause   error
+	delay  time.Duration
+	failAt int64
+	writes atomic.Int64
+	closed atomic.Int64
+	cause  error
 }
 
 var errSink = errors.New("the disk is on fire")

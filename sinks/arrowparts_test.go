@@ -27,6 +27,9 @@ func TestArrowParts(t *testing.T) {
 			New: func(_ *testing.T, dir string) sinks.Sink {
 				return &sinks.ArrowParts{Dir: dir, PartRows: 11, Codec: codec}
 			},
+			Takes: func(run *schema.Run) bool {
+				return codec == "" || run.Form == schema.FormTensor && len(run.Variants) == 1 && !run.Params
+			},
 			Read: sinks.ReadParts,
 		})
 	}

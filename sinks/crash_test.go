@@ -132,7 +132,7 @@ func tear(t *testing.T, path string) {
 
 // Killed again and again, with damage in between.
 func TestKilledRepeatedly(t *testing.T) {
-	runs := sinktest.Runs()
+	runs := map[string]*schema.Run{"uint8": smallRun("uint8"), "scales": smallRun("scales")}
 	wants := map[string]map[string]string{}
 	for _, name := range []string{"uint8", "scales"} {
 		dir := t.TempDir()
@@ -147,7 +147,7 @@ func TestKilledRepeatedly(t *testing.T) {
 		}
 		name := rapid.SampledFrom([]string{"uint8", "scales"}).Draw(rt, "run")
 		for range rapid.IntRange(1, 4).Draw(rt, "kills") {
-			runUntil(rt, runs[name], arrowParts(dir), rapid.IntRange(1, 150).Draw(rt, "step"))
+			runUntil(rt, runs[name], arrowParts(dir), rapid.IntRange(1, 60).Draw(rt, "step"))
 			damage(rt, dir)
 		}
 		runUntil(rt, runs[name], arrowParts(dir), 0)

@@ -46,7 +46,7 @@ func newPartFile(d *disk, record Part, s *arrow.Schema, codec Codec) (*partFile,
 	p.buffer = bufio.NewWriterSize(p.out, 1<<18)
 	p.arrow, err = ipc.NewFileWriter(p, codec.options(s)...)
 	if err != nil {
-		p.abandon()
+		_ = p.abandon()
 		return nil, err
 	}
 	return p, nil

@@ -116,7 +116,7 @@ func readFile(path string, mem memory.Allocator, variant int, f func(*schema.Bat
 			batch, err = schema.View(rec)
 			return err
 		})
-		if err == io.EOF { // as it is: wrapped it is a file cut short
+		if err == io.EOF { //nolint:errorlint // as it is: wrapped it is a file cut short
 			if cut(r, file, info) {
 				return fail(errors.New("the stream is cut off: it lacks its end mark"))
 			}

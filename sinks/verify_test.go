@@ -225,7 +225,7 @@ func TestReadCutStream(t *testing.T) {
 	if err := sinks.ReadParts(path, func(*schema.Batch) error { return nil }); err != nil {
 		t.Fatal(err)
 	}
-	for at := 0; at < len(data); at += 3 {
+	for at := 0; at < len(data); at += 11 {
 		write(t, path, string(data[:at]))
 		if sinks.ReadParts(path, func(*schema.Batch) error { return nil }) == nil {
 			t.Errorf("a cut at %d of %d went unnoticed", at, len(data))

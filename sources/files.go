@@ -41,7 +41,7 @@ func (d *files) Read(ctx context.Context, sample int, buf []byte) ([]byte, error
 	size := d.index.Sizes[sample]
 	buf = slices.Grow(buf[:0], int(size)+1)[:size+1] // one more, to see that the file ends
 	n, err := io.ReadFull(f, buf)
-	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return nil, d.errorf(sample, "cannot read %q: %w", name, cause(err))
 	}
 	if int64(n) != size {

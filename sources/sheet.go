@@ -43,7 +43,7 @@ func skipBOM(r io.Reader) (*bufio.Reader, error) {
 	start, _ := b.Peek(3) // an error comes again when reading
 	switch {
 	case bytes.Equal(start, []byte("\xef\xbb\xbf")):
-		b.Discard(3)
+		_, _ = b.Discard(3) // peeked just before
 	case bytes.HasPrefix(start, []byte("\xff\xfe")), bytes.HasPrefix(start, []byte("\xfe\xff")):
 		return nil, errors.New("is UTF-16: save it as UTF-8")
 	}
@@ -146,7 +146,7 @@ func (s *sheet) addObject(number int, object []byte, byName map[string]int) erro
 	}
 	d := json.NewDecoder(bytes.NewReader(object))
 	d.UseNumber()
-	d.Token() // the brace
+	_, _ = d.Token() // the brace, seen before
 	l := line{number: number, cells: make([]string, len(s.columns))}
 	seen := map[string]bool{}
 	for d.More() {

@@ -91,7 +91,7 @@ func (f Filter) Sample(in Selection, index *schema.Index, _ RandKey) (Order, err
 	for _, s := range in {
 		known := labels != nil && labels[s] != schema.Unknown
 		switch {
-		case keep != nil && !(known && keep[labels[s]]):
+		case keep != nil && (!known || !keep[labels[s]]):
 		case drop != nil && known && drop[labels[s]]:
 		case patterns[0] != nil && !patterns[0].MatchString(index.Keys[s]):
 		case patterns[1] != nil && patterns[1].MatchString(index.Keys[s]):

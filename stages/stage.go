@@ -45,11 +45,14 @@ type Stage interface {
 	Check() error
 }
 
-// Random numbers and transforms, named here so that a stage can be written in
-// another module.
+// The types of random numbers and transforms have names here, so that a stage
+// can be written in another module.
 type (
-	Rand      = rng.Stream
-	RandKey   = rng.Key
+	// Rand is the random numbers of one draw of one stage.
+	Rand = rng.Stream
+	// RandKey is the address of a stage's random numbers.
+	RandKey = rng.Key
+	// Transform is what a Warper asks for.
 	Transform = warp.Transform
 )
 
@@ -171,8 +174,8 @@ type Grouper interface {
 	Apply(variant int, dst, src *schema.Picture)
 }
 
-// Warning is a remark about a plan that is legal and yet probably not meant,
-// returned by stages that implement Warner.
+// Warner is a stage with remarks about a plan that is legal and yet probably not
+// meant.
 type Warner interface {
 	Stage
 	// Warn looks at the samples that reach the stage.

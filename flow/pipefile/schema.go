@@ -75,7 +75,7 @@ func optionsSchema(of any, doc string) object {
 func properties(of any) object {
 	out := object{}
 	for _, f := range options.Fields(of) {
-		out[f.Name] = object(f.Schema())
+		out[f.Name] = f.Schema()
 	}
 	return out
 }

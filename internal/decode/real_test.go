@@ -91,7 +91,7 @@ func eachMember(archive []byte, f func(name string, content []byte)) error {
 	r := tar.NewReader(bytes.NewReader(archive))
 	for i := 0; ; i++ {
 		h, err := r.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {

@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# Killed at any moment and run again, materialize gives the bytes of an unbroken run.
+#
+#   bash .ci/check_kill.sh SLUICE DATA TMP
+#
+# Photos (flat), signs (two tasks) and cifar10-lt: an unbroken run with inspect and
+# verify, then 5 runs that get SIGKILL at a random moment and are run again. KILL_SEED=N
+# repeats the moments of an earlier run.
+set -euo pipefail
+sluice=${1:?usage: bash .ci/check_kill.sh SLUICE DATA TMP} data=$(realpath -m "$2")
+if ! [ -d "$data" ]; then
+  echo "SKIPPED: $data isn't there; this check needs the shared data folder"
+  exit 0
+fi
+tmp=$(mktemp -d "$3/kill.XXXXXX")
+RANDOM=${KILL_SEED:=$((RANDOM))}
+echo "KILL_SEED=$KILL_SEED"
+digest() { (cd "$1" && find . -type f | LC_ALL=C sort | xargs -d '\n' sha256sum | sha256sum | cut -c1-16); }
+fail() { echo "WRONG: $*; the files are in $tmp"; exit 1; }
+
+# check NAME PART_ROWS SOURCE STAGE...: the pipeline's own stages come after decode.
+check() {
+  local name=$1 rows=$2 source=$3 stage begin micros moment want out status
+  shift 3
+  { printf 'version: 1\nseed: 3\nsource: %s\nstages:\n  - decode: {}\n' "$source"; for stage; do echo "  - $stage"; done; } >"$tmp/$name.yaml"
+  make() { "$sluice" materialize "$tmp/$name.yaml" --part-rows "$rows" --params -o "$1"; }
+  echo "== $name"
+  begin=${EPOCHREALTIME/[.,]/}
+  make "$tmp/$name" 2>&1 | sed "s#$tmp/##"
+  micros=$((${EPOCHREALTIME/[.,]/} - begin))
+  "$sluice" inspect "$tmp/$name" --stats | sed "s#$tmp/##" | head -n 20
+  "$sluice" verify "$tmp/$name" | sed "s#$tmp/##"
+  want=$(digest "$tmp/$name")
+  for n in 1 2 3 4 5; do
+    out=$tmp/$name-$n
+    moment=$((micros * (RANDOM % 95 + 3) / 100))
+    make "$out" 2>/dev/null &
+    sleep "$((moment / 1000000)).$(printf %06d $((moment % 1000000)))"
+    kill -9 $! 2>/dev/null || true
+    status=0
+    wait $! 2>/dev/null || status=$?
+    local parts=0
+    [ -d "$out" ] && parts=$(find "$out" -name 'part-*' | wc -l)
+    [ "$status" = 0 ] || [ ! -e "$out/manifest.json" ] || [ "$parts" -gt 0 ] || fail "a manifest without parts"
+    make "$out" 2>/dev/null || fail "the run after a kill failed"
+    "$sluice" verify "$out" >/dev/null || fail "verify refuses what the run after a kill made"
+    echo "killed after $((moment / 1000)) of $((micros / 1000)) ms (status $status) with $parts of $(find "$out" -name 'part-*' | wc -l) parts; after it digest $(digest "$out"), unbroken $want"
+    [ "$(digest "$out")" = "$want" ] || fail "other bytes after a kill: compare $name and $name-$n"
+    rm -r "$out"
+  done
+}
+
+check photos 32 "{folder: {path: '$data/photos', tasks: []}}" \
+  "rotate: {degrees: 30}" "crop: {size: 0.5, offset: [0, 0.25]}" "flip: {}" "resize: {height: 224, width: 224}" "batch: {size: 16}"
+check signs 256 "{folder: {path: '$data/signs/signs.tar', tasks: [shape, type]}}" \
+  "rotate: {degrees: 30}" "crop: {size: 0.5, offset: [0, 0.25]}" "flip: {}" "resize: {height: 48, width: 48}" "to_tensor: {}" "batch: {size: 32}"
+check cifar10-lt 1024 "{folder: {path: '$data/cifar10-lt/train.tar'}}" \
+  "rotate: {degrees: 30}" "crop: {size: 0.5, offset: [0, 0.25]}" "flip: {}" "resize: {height: 32, width: 32}" "batch: {size: 64}"
+rm -r "$tmp"
