@@ -8,7 +8,6 @@
 # sha256 over the sha256 of all files. Run it from the repository.
 set -euo pipefail
 tmp=$(mktemp -d "${1:?usage: bash .ci/check_determinism.sh TMP}/determinism.XXXXXX")
-digest() { (cd "$1" && find . -type f | LC_ALL=C sort | xargs -d '\n' sha256sum | sha256sum | cut -c1-16); }
 
 levels=(any)
 if [ "$(go env GOARCH)" = amd64 ]; then
@@ -50,7 +49,7 @@ for level in "${levels[@]}"; do
     for workers in 1 2 5; do
       out=$tmp/$level-$procs-$workers
       GOMAXPROCS=$procs "$tmp/sluice-$level" materialize "$tmp/all.yaml" -o "$out" --workers "$workers" --params --part-rows 256 2>"$out.log" || { cat "$out.log"; exit 1; }
-      got=$(digest "$out")
+      got=$(bash .ci/digest "$out")
       echo "GOAMD64=$level GOMAXPROCS=$procs workers=$workers: $(find "$out" -name '*.arrow' | wc -l) part files, digest $got"
       if [ "$got" != "${first:=$got}" ]; then
         echo "WRONG: not the bytes of the first run; compare $tmp/${levels[0]}-1-1 and $out"

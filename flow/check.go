@@ -64,7 +64,7 @@ func (p *Plan) check(source sources.Source) error {
 			case batched:
 				bad("there is a batch stage already")
 			case decoded && !t.Fixed():
-				bad("the rows still vary in size (%s): add resize before it", t)
+				bad("the rows still vary in size (%s): add resize with height and width, or center_crop, before it", t)
 			}
 			batched = true
 		case stages.Grouper:

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/sluicedata/sluice/internal/decode"
@@ -25,7 +26,8 @@ type RowError struct {
 }
 
 func (e *RowError) Error() string {
-	return fmt.Sprintf("stages: %s: %v (key %q, epoch %d, position %d)", e.Stage, e.Err, e.Key, e.Epoch, e.Position)
+	text := strings.TrimPrefix(e.Err.Error(), e.Stage+": ") // decoders name themselves
+	return fmt.Sprintf("stages: %s: %s (key %q, epoch %d, position %d)", e.Stage, text, e.Key, e.Epoch, e.Position)
 }
 
 // Unwrap is the cause.
@@ -117,6 +119,9 @@ func (p *Plan) draw(r *run, row *Row, epoch int, position int64, stage *string) 
 		return err
 	}
 	begin = r.stats.read.add(begin)
+	if p.decoder == nil && p.Params {
+		row.Meta.Params = "{}"
+	}
 	if p.decoder != nil {
 		*stage = p.decoder.Name()
 		if row.Source, err = decode.Decode(row.Encoded, p.decoder.MaxPixels()); err != nil {

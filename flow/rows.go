@@ -24,6 +24,22 @@ type pending struct {
 	draft *schema.Draft
 	left  atomic.Int64  // rows still to be made
 	ready chan struct{} // closed when none is left
+
+	failed struct {
+		sync.Mutex
+		row int
+		err error // of the first row, in their order, that could not be made
+	}
+}
+
+// fail notes a row's error, so that the one reported doesn't depend on which
+// worker was first.
+func (p *pending) fail(row int, err error) {
+	p.failed.Lock()
+	defer p.failed.Unlock()
+	if p.failed.err == nil || row < p.failed.row {
+		p.failed.row, p.failed.err = row, err
+	}
 }
 
 type task struct {
@@ -78,7 +94,7 @@ func (f *rows) dispatch(tasks chan<- task, queue chan<- *pending) {
 func (f *rows) make(t task) {
 	if !f.run.stopped() {
 		if err := f.run.plan.makeRow(f.run, t); err != nil {
-			f.run.fail(err)
+			t.batch.fail(t.row, err)
 		}
 	}
 	if t.batch.left.Add(-1) == 0 {
@@ -91,6 +107,9 @@ func (f *rows) make(t task) {
 func (f *rows) emit(queue <-chan *pending) {
 	for p := range queue {
 		<-p.ready
+		if p.failed.err != nil {
+			f.run.fail(p.failed.err)
+		}
 		if f.run.stopped() {
 			p.draft.Discard()
 			continue

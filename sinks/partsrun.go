@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/apache/arrow/go/v15/arrow"
 
@@ -85,7 +86,11 @@ func (r *partsRun) checkOwner() error {
 	dir := r.disk.dir
 	data, err := os.ReadFile(filepath.Join(dir, planName))
 	if err == nil {
-		return r.comparePlan(data)
+		err = r.comparePlan(data)
+		if err != nil && r.shards == 1 && unused(dir) {
+			return r.takeOver()
+		}
+		return err
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
 		return explain("read", planName, dir, err)
@@ -100,6 +105,27 @@ func (r *partsRun) checkOwner() error {
 		}
 	}
 	return nil
+}
+
+// unused reports whether a directory holds a plan of which no part was made: a
+// run that failed at its first rows, probably by the mistake that is mended now.
+func unused(dir string) bool {
+	used := false
+	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		if err == nil && !e.IsDir() && !ours(e.Name()) && e.Name() != planName && !strings.HasPrefix(e.Name(), ledgerPrefix) {
+			used = true
+		}
+		return err
+	})
+	return err == nil && !used
+}
+
+// takeOver makes room for this run's plan, once no other run has the lock.
+func (r *partsRun) takeOver() error {
+	if r.lock == nil {
+		return nil
+	}
+	return errors.Join(r.disk.remove(ledgerName(0, 1)), r.disk.remove(planName))
 }
 
 // claim writes plan.json, unless it is there and the same.

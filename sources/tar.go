@@ -132,6 +132,8 @@ func tarError(file io.ReaderAt, err error, last string, at int64) error {
 	magic := make([]byte, 6)
 	n, _ := file.ReadAt(magic, 0)
 	switch {
+	case errors.Is(err, io.ErrUnexpectedEOF) && last == "" && at < 512:
+		return errors.New("is not a tar, in spite of its name")
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return fmt.Errorf("the tar is cut off %s: make or copy it again", where)
 	case !errors.Is(err, tar.ErrHeader):
@@ -239,6 +241,9 @@ func (m *members) follow(one member) (member, bool) {
 
 // checkEnd looks for signs that there was more: at is where reading ended.
 func (m *members) checkEnd(file io.ReaderAt, at int64) error {
+	if m.size%512 != 0 {
+		return fmt.Errorf("the tar is cut off: its %d bytes are no whole number of 512-byte blocks: make or copy it again", m.size)
+	}
 	if at <= (m.end+511)/512*512 {
 		m.warnf("the tar has no end mark: it may have been cut off between two members")
 	}

@@ -2,8 +2,11 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"strings"
 
 	"github.com/sluicedata/sluice/flow"
 	"github.com/sluicedata/sluice/flow/pipefile"
@@ -18,18 +21,25 @@ var catalogs = pipefile.Catalogs{Stages: stages.Catalog, Sources: sources.Catalo
 // the pipeline file.
 type runFlags struct {
 	File    string  `arg:"" help:"Pipeline file (YAML)."`
-	Workers int     `help:"Goroutines that decode and transform; default one per core. Never changes the bytes."`
-	Seed    *uint64 `help:"Seed of all random numbers."`
-	Epochs  int     `help:"Passes over the data."`
-	Exec    string  `help:"Executor: reference or fused (until it exists, fused runs the reference)." enum:"reference,fused," default:""`
-	Fuse    string  `help:"What may be merged: full or exact." enum:"full,exact," default:""`
+	Workers *int    `placeholder:"N" help:"Goroutines that decode and transform; default one per core. Never changes the bytes."`
+	Seed    *uint64 `placeholder:"N" help:"Seed of all random numbers; default the file's."`
+	Epochs  *int    `placeholder:"N" help:"Passes over the data; default the file's."`
+	Exec    string  `placeholder:"NAME" help:"Executor: reference or fused, the default (until it exists, fused runs the reference)."`
+	Fuse    string  `placeholder:"HOW" help:"What may be merged: full or exact; default the file's."`
 	Params  bool    `help:"Add the column params: the augmentation drawn for each row, JSON."`
 	JSON    bool    `name:"json" help:"Print one JSON report instead of text."`
 }
 
 // load reads the pipeline file and applies the flags.
 func (f *runFlags) load() (*flow.Pipeline, error) {
+	if err := errors.Join(atLeastOne("workers", f.Workers), atLeastOne("epochs", f.Epochs)); err != nil {
+		return nil, usageError{err}
+	}
 	pipe, err := pipefile.Load(f.File, catalogs)
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return nil, usageError{fmt.Errorf("cannot read the pipeline file %s: %w", f.File, path.Err)}
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -37,15 +47,23 @@ func (f *runFlags) load() (*flow.Pipeline, error) {
 	return pipe, nil
 }
 
+// atLeastOne refuses a number that flow would take for its default.
+func atLeastOne(flag string, n *int) error {
+	if n != nil && *n < 1 {
+		return fmt.Errorf("--%s %d: at least 1", flag, *n)
+	}
+	return nil
+}
+
 func (f *runFlags) apply(s *flow.Settings) {
-	if f.Workers != 0 {
-		s.Workers = f.Workers
+	if f.Workers != nil {
+		s.Workers = *f.Workers
 	}
 	if f.Seed != nil {
 		s.Seed = *f.Seed
 	}
-	if f.Epochs != 0 {
-		s.Epochs = f.Epochs
+	if f.Epochs != nil {
+		s.Epochs = *f.Epochs
 	}
 	if f.Exec != "" {
 		s.Exec = flow.Executor(f.Exec)
@@ -62,6 +80,16 @@ func printJSON(w io.Writer, v any) error {
 	enc.SetIndent("", "  ")
 	enc.SetEscapeHTML(false)
 	return enc.Encode(v)
+}
+
+func plural(n int, noun string) string {
+	switch {
+	case n == 1:
+		return "1 " + noun
+	case strings.HasSuffix(noun, "ch"):
+		return fmt.Sprintf("%d %ses", n, noun)
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 // warn prints a run's warnings.

@@ -26,6 +26,8 @@ type demoCmd struct {
 	Seed    uint64 `default:"1" help:"Seed of the data set that is drawn."`
 	Workers int    `help:"Goroutines that decode and transform; default one per core."`
 	JSON    bool   `name:"json" help:"Print one JSON report instead of text."`
+	Train   int    `hidden:"" help:"About so many training files, for tests."`
+	Val     int    `hidden:"" help:"About so many held-out files, for tests."`
 }
 
 //go:embed demo.yaml
@@ -86,7 +88,8 @@ func (cmd *demoCmd) Run(ctx context.Context, c console) error {
 func (cmd *demoCmd) draw(ctx context.Context, c console, dir string) (demodata.Report, error) {
 	update, done := progressLine(c.err, "draw")
 	begin := time.Now()
-	report, err := demodata.Write(ctx, demodata.Spec{Dir: dir, Seed: cmd.Seed, Workers: cmd.Workers}, func(n, total int) {
+	spec := demodata.Spec{Dir: dir, Seed: cmd.Seed, Workers: cmd.Workers, Train: cmd.Train, Val: cmd.Val}
+	report, err := demodata.Write(ctx, spec, func(n, total int) {
 		if update != nil && (n%20 == 0 || n == total) {
 			elapsed := time.Since(begin)
 			rate := float64(n) / max(elapsed.Seconds(), 1e-9)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/apache/arrow/go/v15/arrow"
@@ -68,14 +70,29 @@ func (cmd *inspectCmd) Run(ctx context.Context, c console) error {
 	if err != nil {
 		return err
 	}
+	if report.Batches == 0 {
+		return fmt.Errorf("inspect: %s: there is no finished part and no batch in it", cmd.Path)
+	}
 	for i := range report.Shapes {
 		report.Shapes[i].finish()
 	}
+	c.warn(unfinished(cmd.Path))
 	if cmd.JSON {
 		return printJSON(c.out, report)
 	}
 	_, err = fmt.Fprint(c.out, report.text(cmd.Stats))
 	return err
+}
+
+// unfinished warns of a directory that isn't complete.
+func unfinished(path string) []string {
+	if _, err := os.Stat(filepath.Join(path, "plan.json")); err != nil {
+		return nil // a file, or a folder of some parts
+	}
+	if _, err := sinks.ReadManifest(path); err != nil {
+		return []string{err.Error()}
+	}
+	return nil
 }
 
 // begin notes a schema that wasn't seen before.
@@ -183,8 +200,15 @@ func (s *inspectShape) finish() {
 
 func (r *inspectReport) text(stats bool) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %d rows in %d batches\nplan %s, seed %d\n\ncolumns\n", r.Path, r.Rows, r.Batches, r.PlanHash, r.Seed)
+	scales := ""
+	if len(r.Shapes) > 1 {
+		scales = fmt.Sprintf(", %d scales: each draw counts once in each that it came in", len(r.Shapes))
+	}
+	fmt.Fprintf(&b, "%s: %d rows in %s%s\nplan %s, seed %d\n\ncolumns\n", r.Path, r.Rows, plural(int(r.Batches), "batch"), scales, r.PlanHash, r.Seed)
 	for _, c := range r.Columns {
+		if c.Name == "image" && len(r.Shapes) > 1 {
+			c.Type = fmt.Sprintf("a type for each of %d scales, below", len(r.Shapes))
+		}
 		fmt.Fprintf(&b, "  %-16s %s\n", c.Name, c.Type)
 	}
 	b.WriteString("\nimages\n")

@@ -9,8 +9,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/alecthomas/kong"
 
@@ -18,7 +16,7 @@ import (
 	"github.com/sluicedata/sluice/flow/pipefile"
 )
 
-// Exit status.
+// Exit status; of a run that a signal stopped 128 + its number, as shells have it.
 const (
 	exitDone   = 0
 	exitFailed = 1
@@ -46,7 +44,7 @@ func main() { os.Exit(run(os.Args[1:])) }
 
 // run is main without the exit.
 func run(args []string) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := untilSignal(context.Background())
 	defer stop()
 	c := console{os.Stdout, os.Stderr}
 	parser, err := kong.New(&commands{}, kong.Name("sluice"), kong.UsageOnError(),
@@ -56,6 +54,11 @@ func run(args []string) int {
 	if err != nil {
 		panic(err) // the struct above is malformed
 	}
+	if len(args) == 0 {
+		parser.Stdout, parser.Exit = c.err, func(int) {}
+		_, _ = parser.Parse([]string{"--help"})
+		return exitUsage
+	}
 	command, err := parser.Parse(args)
 	if err != nil {
 		fmt.Fprintf(c.err, "sluice: %v\n(sluice --help shows the commands)\n", err)
@@ -64,6 +67,14 @@ func run(args []string) int {
 	err = command.Run()
 	if err == nil {
 		return exitDone
+	}
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) && !errors.As(err, new(stoppedError)) {
+		err = context.Cause(ctx)
+	}
+	var file pipefile.Errors
+	if errors.As(err, &file) { // one line each, which editors take for places to go to
+		fmt.Fprintln(c.err, file)
+		return exitUsage
 	}
 	fmt.Fprintf(c.err, "sluice: %v\n", err)
 	return status(err)
@@ -77,8 +88,12 @@ func status(err error) int {
 	var file pipefile.Errors
 	var pipeline *flow.PipelineError
 	var usage usageError
-	if errors.As(err, &file) || errors.As(err, &pipeline) || errors.As(err, &usage) {
+	var stopped stoppedError
+	switch {
+	case errors.As(err, &file), errors.As(err, &pipeline), errors.As(err, &usage):
 		return exitUsage
+	case errors.As(err, &stopped):
+		return 128 + int(stopped.Signal)
 	}
 	return exitFailed
 }

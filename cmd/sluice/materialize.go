@@ -13,7 +13,7 @@ import (
 
 type materializeCmd struct {
 	runFlags
-	Out      string `short:"o" required:"" help:"Directory to write to; made if missing."`
+	Out      string `short:"o" required:"" placeholder:"DIR" help:"Directory to write to; made if missing."`
 	Codec    string `help:"Compression of the Arrow files: none, lz4 or zstd." enum:"none,lz4,zstd" default:"none"`
 	PartRows int    `help:"Rows per file, rounded down to whole batches." default:"4096"`
 	Shard    string `help:"Make only shard i of n, written i/n, i from 0." placeholder:"I/N"`
@@ -30,9 +30,15 @@ func (cmd *materializeCmd) Run(ctx context.Context, c console) error {
 			return err
 		}
 	}
+	if err := parts.Check(); err != nil {
+		return usageError{err}
+	}
 	update, done := progressLine(c.err, "materialize")
 	report, err := flow.MaterializeShard(ctx, flow.Shard{Pipeline: pipe, Parts: parts, Options: []flow.Option{flow.OnProgress(update)}})
 	done()
+	if err != nil && ctx.Err() != nil {
+		return fmt.Errorf("%w; the parts finished so far are kept in %s: run the same command again, and it goes on there", err, cmd.Out)
+	}
 	if err != nil {
 		return err
 	}
@@ -44,7 +50,7 @@ func (cmd *materializeCmd) Run(ctx context.Context, c console) error {
 		_, err = fmt.Fprintf(c.err, "%s: complete already, verified\n", cmd.Out)
 		return err
 	}
-	_, err = fmt.Fprintf(c.err, "%s: %d rows in %d batches, %.0f images/s (%s)\n", cmd.Out, report.Rows, report.Batches, report.ImagesPerSecond, report.Bottleneck)
+	_, err = fmt.Fprintf(c.err, "%s: %d rows in %s, %.0f images/s (%s)\n", cmd.Out, report.Rows, plural(int(report.Batches), "batch"), report.ImagesPerSecond, report.Bottleneck)
 	return err
 }
 
@@ -75,7 +81,7 @@ func (cmd *verifyCmd) Run(ctx context.Context, c console) error {
 	if cmd.JSON {
 		err = printJSON(c.out, report)
 	} else if len(report.Problems) == 0 {
-		_, err = fmt.Fprintf(c.out, "%s: %d parts, %d rows, every checksum right\n", cmd.Dir, report.Parts, report.Rows)
+		_, err = fmt.Fprintf(c.out, "%s: %s, %d rows, every checksum right\n", cmd.Dir, plural(report.Parts, "part"), report.Rows)
 	}
 	for _, p := range report.Problems {
 		err = errors.Join(err, fmt.Errorf("verify: %s: %s: %s", cmd.Dir, p.Name, p.Text))

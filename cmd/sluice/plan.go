@@ -49,10 +49,12 @@ func (cmd *planCmd) Run(ctx context.Context, c console) (err error) {
 	report := planReport{
 		PlanHash: plan.PlanHash, Exec: string(plan.Settings.Exec), Samples: plan.Index().Len(), PassedOver: plan.Index().PassedOver,
 		Epochs: plan.Epochs, RowsPerEpoch: plan.RowsPerEpoch, BatchesPerEpoch: plan.BatchesPerEpoch, BatchSize: plan.BatchSize,
-		Tasks: plan.Tasks, Counts: plan.Counts, Form: plan.Form, Warnings: plan.Warnings, Canonical: plan.Canonical,
+		Tasks: plan.Tasks, Counts: plan.Counts, Form: plan.Form, Warnings: append([]string{}, plan.Warnings...), Canonical: plan.Canonical, Shapes: []string{},
 	}
 	for _, v := range plan.Variants {
-		report.Shapes = append(report.Shapes, v.Tensor.String())
+		if plan.Form != schema.FormEncoded {
+			report.Shapes = append(report.Shapes, v.Tensor.String())
+		}
 	}
 	return printJSON(c.out, report)
 }

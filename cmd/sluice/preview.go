@@ -12,6 +12,7 @@ import (
 	"html/template"
 	"image"
 	"image/png"
+	"io/fs"
 	"slices"
 	"strings"
 
@@ -55,7 +56,7 @@ type previewReport struct {
 
 // write plans the pipeline and writes the page.
 func (cmd *previewCmd) write(ctx context.Context, pipe *flow.Pipeline) (report *previewReport, err error) {
-	plan, err := pipe.Plan(ctx, flow.WithParams())
+	plan, err := pipe.Plan(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -93,9 +94,18 @@ func (cmd *previewCmd) write(ctx context.Context, pipe *flow.Pipeline) (report *
 		return nil, err
 	}
 	if err := renameio.WriteFile(cmd.Out, html.Bytes(), 0o644); err != nil {
-		return nil, fmt.Errorf("preview: writing %s: %w", cmd.Out, err)
+		return nil, fmt.Errorf("preview: cannot write %s: %w", cmd.Out, withoutPath(err))
 	}
 	return report, nil
+}
+
+// withoutPath leaves out the temporary file's name, which nobody has given.
+func withoutPath(err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return path.Err
+	}
+	return err
 }
 
 //go:embed preview.html

@@ -10,7 +10,7 @@ import (
 )
 
 // progressLine shows a run's progress on one line of a terminal, rewritten in
-// place. Where w is no terminal it is silent.
+// place and cut off at the terminal's edge. Where w is no terminal it is silent.
 func progressLine(w io.Writer, what string) (update func(flow.Progress), done func()) {
 	f, ok := w.(*os.File)
 	if !ok || !isTerminal(f) {
@@ -21,7 +21,7 @@ func progressLine(w io.Writer, what string) (update func(flow.Progress), done fu
 		if p.TotalRows > 0 {
 			share = float64(p.Rows) / float64(p.TotalRows)
 		}
-		const width = 24
+		const width = 20
 		bar := ""
 		for i := range width {
 			if float64(i) < share*width {
@@ -30,13 +30,18 @@ func progressLine(w io.Writer, what string) (update func(flow.Progress), done fu
 				bar += "░"
 			}
 		}
-		fmt.Fprintf(f, "\r%s %s %d/%d  %.0f images/s  ETA %s  %s\x1b[K",
-			what, bar, p.Rows, p.TotalRows, p.ImagesPerSecond, p.ETA.Round(time.Second), p.Bottleneck)
+		// 7l ... 7h: what is too long for the line doesn't go on in the next.
+		eta := ""
+		if p.ETA > 0 {
+			eta = "  ETA " + p.ETA.Round(time.Second).String()
+		}
+		fmt.Fprintf(f, "\r\x1b[K\x1b[?7l%s %s %d/%d  %.0f images/s%s  %s\x1b[?7h",
+			what, bar, p.Rows, p.TotalRows, p.ImagesPerSecond, eta, p.Bottleneck)
 	}
 	return update, func() { fmt.Fprint(f, "\r\x1b[K") }
 }
 
 func isTerminal(f *os.File) bool {
 	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0 && f.Name() != os.DevNull
+	return err == nil && info.Mode()&os.ModeCharDevice != 0 && f.Name() != os.DevNull && os.Getenv("TERM") != "dumb"
 }

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"errors"
+	"os/signal"
+	"syscall"
 
 	"github.com/sluicedata/sluice/flow"
 	"github.com/sluicedata/sluice/sinks"
@@ -10,7 +12,7 @@ import (
 
 type streamCmd struct {
 	runFlags
-	Scale float64 `help:"Which scale of a multi-scale pipeline."`
+	Scale float64 `placeholder:"S" help:"Which scale of a multi-scale pipeline."`
 }
 
 func (cmd *streamCmd) Run(ctx context.Context, c console) error {
@@ -18,11 +20,14 @@ func (cmd *streamCmd) Run(ctx context.Context, c console) error {
 	if err != nil {
 		return err
 	}
+	// A reader that goes away is an error of Write then, not the end of the process.
+	signal.Ignore(syscall.SIGPIPE)
+	defer signal.Reset(syscall.SIGPIPE)
 	update, done := progressLine(c.err, "stream")
 	report, err := pipe.Run(ctx, &sinks.IPCStream{W: c.out, Scale: cmd.Scale}, flow.OnProgress(update))
 	done()
 	if errors.Is(err, sinks.ErrClosedPipe) {
-		return nil // the reader has seen enough, as in: sluice stream FILE | head
+		err = nil // the reader has seen enough, as in: sluice stream FILE | head
 	}
 	if err != nil {
 		return err
