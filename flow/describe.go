@@ -2,6 +2,7 @@ package flow
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/sluicedata/sluice/internal/options"
@@ -18,9 +19,13 @@ func (p *Plan) String() string {
 		fmt.Fprintf(&b, "%-10s %s\n", label, fmt.Sprintf(format, args...))
 	}
 	line("plan", "%s", p.PlanHash)
-	line("source", "%d samples, %d files passed over", index.Len(), index.PassedOver)
+	side := ""
+	if p.side() != "" {
+		side = fmt.Sprintf(" on the %s side of the split", p.side())
+	}
+	line("source", "%s%s, %s passed over", plural(int64(index.Len()), "sample"), side, plural(int64(index.PassedOver), "file"))
 	for t, task := range p.Tasks {
-		line("", "task %s: %s", task.Name, describeCounts(task, p.Counts[t]))
+		line("", "task %s: %s", task.Name, describeCounts(task, p.Counts[t], p.DrawnCounts(t)))
 	}
 	line("draws", "%d of %d samples per epoch, %s, seed %d", p.RowsPerEpoch, len(p.selection), plural(int64(p.Epochs), "epoch"), p.Seed)
 	b.WriteString("\n1 check: every stage, its kind, what leaves it and the bytes of a row\n")
@@ -47,17 +52,40 @@ func (p *Plan) String() string {
 	}
 	fmt.Fprintf(&b, "3 fuse: %s; the %s executor runs stage after stage on whole pictures, so nothing is merged\n", p.Settings.Fuse, p.Settings.Exec)
 	fmt.Fprintf(&b, "4 schedule: %s, %d batches in flight\n\n", plural(int64(p.Settings.Workers), "worker"), p.Settings.Queue)
+	in := ""
+	if len(p.Variants) > 1 {
+		in = fmt.Sprintf(", each in %d of %d scales", p.picked(), len(p.Variants))
+	}
+	line("delivers", "%s of up to %d rows an epoch%s%s", plural(p.BatchesPerEpoch, "batch"), p.BatchSize, in, p.totalBytes())
 	for v := range p.Variants {
-		label := "delivers"
-		if v > 0 {
-			label = ""
-		}
-		line(label, "%s of up to %d rows an epoch: %s", plural(p.BatchesPerEpoch, "batch"), p.BatchSize, p.imageType(v))
+		line("", "%s", p.imageType(v))
 	}
 	for _, w := range p.Warnings {
 		line("warning", "%s", w)
 	}
 	return b.String()
+}
+
+// picked is the number of variants in which a batch leaves.
+func (p *Plan) picked() int {
+	if p.grouper == nil {
+		return 1
+	}
+	return len(p.grouper.stage.(stages.Grouper).Pick(0, 0, p.grouper.key.Stream(0, 0, 0)))
+}
+
+// totalBytes is the size of all the images of the run, on average where not
+// every batch leaves in every variant.
+func (p *Plan) totalBytes() string {
+	if p.Form != schema.FormTensor {
+		return ""
+	}
+	sum := int64(0)
+	for _, v := range p.Variants {
+		sum += int64(v.Tensor.Elements() * v.Tensor.DType.Bytes())
+	}
+	sum = sum * int64(p.picked()) / int64(len(p.Variants))
+	return fmt.Sprintf(", %s of images in %s", bytesText(sum*p.RowsPerEpoch*int64(p.Epochs)), plural(int64(p.Epochs), "epoch"))
 }
 
 // rowBytes is the size of a row whose shape is fixed.
@@ -84,7 +112,9 @@ func (p *Plan) imageType(variant int) string {
 	return text
 }
 
-func describeCounts(task schema.Task, counts []int64) string {
+// describeCounts lists the classes with their samples, and their draws in an
+// epoch where these differ.
+func describeCounts(task schema.Task, counts, drawn []int64) string {
 	var list []string
 	for c, n := range counts {
 		name := "unknown"
@@ -96,7 +126,11 @@ func describeCounts(task schema.Task, counts []int64) string {
 		if len(list) == 12 {
 			return strings.Join(list, ", ") + fmt.Sprintf(", ... (%d classes)", len(task.Classes))
 		}
-		list = append(list, fmt.Sprintf("%s %d", name, n))
+		text := fmt.Sprintf("%s %d", name, n)
+		if !slices.Equal(counts, drawn) {
+			text += fmt.Sprintf("→%d", drawn[c])
+		}
+		list = append(list, text)
 	}
 	return strings.Join(list, ", ")
 }
@@ -150,6 +184,8 @@ func plural(n int64, noun string) string {
 
 func bytesText(n int64) string {
 	switch {
+	case n >= 1<<30:
+		return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30))
 	case n >= 1<<20:
 		return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
 	case n >= 1<<10:

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	"github.com/sluicedata/sluice/internal/decode"
+	"github.com/sluicedata/sluice/sources"
 	"github.com/sluicedata/sluice/stages"
 )
 
@@ -29,6 +30,9 @@ func (p *Plan) measure(ctx context.Context) error {
 		s, ok := p.steps[i].stage.(statistician)
 		if !ok || !s.NeedsStats() {
 			continue
+		}
+		if p.side() == sources.Val {
+			return &PipelineError{fmt.Errorf("stages: %s: dataset would measure the validation side, and training is normalized by the training side: give the numbers that `sluice plan` shows for it", p.steps[i].name)}
 		}
 		if !measured {
 			var err error

@@ -3,6 +3,8 @@ package flow
 import (
 	"fmt"
 
+	"github.com/sluicedata/sluice/schema"
+	"github.com/sluicedata/sluice/sources"
 	"github.com/sluicedata/sluice/stages"
 )
 
@@ -44,7 +46,24 @@ func (p *Plan) resolveOrder() error {
 		p.order, last = order, s.name
 	}
 	p.warnBothBalances()
+	p.warnValidation()
 	return nil
+}
+
+// DrawnCounts is the number of draws of each class of a task in the first
+// epoch; the last element counts those of unknown label. It takes one look at
+// every draw, at no image.
+func (p *Plan) DrawnCounts(task int) []int64 {
+	counts := make([]int64, len(p.Tasks[task].Classes)+1)
+	labels := p.Index().Labels[task]
+	for position := range p.RowsPerEpoch {
+		label := labels[p.order.At(0, position)]
+		if label == schema.Unknown {
+			label = int32(len(counts) - 1)
+		}
+		counts[label]++
+	}
+	return counts
 }
 
 // warnBothBalances: class weights on top of rebalancing correct the same
@@ -57,5 +76,32 @@ func (p *Plan) warnBothBalances() {
 	}
 	if rebalance && weights {
 		p.Warnings = append(p.Warnings, "rebalance and class_weights are both on: rare classes are favoured twice; usually one of them is meant")
+	}
+}
+
+// side is the side of a split that the source takes; "" without a split.
+func (p *Plan) side() sources.Part {
+	switch split := p.source.(type) {
+	case sources.Split:
+		return split.Side()
+	case *sources.Split:
+		return split.Side()
+	}
+	return ""
+}
+
+// warnValidation: a validation set shows the data as they are, all of them.
+func (p *Plan) warnValidation() {
+	if p.side() != sources.Val {
+		return
+	}
+	for _, s := range p.steps {
+		dropLast := false
+		if batch, ok := s.stage.(stages.Batcher); ok {
+			_, dropLast = batch.Rows()
+		}
+		if s.stage.Name() == "rebalance" || dropLast {
+			p.Warnings = append(p.Warnings, s.name+": the validation side is drawn by it, too: evaluation usually takes every sample once, in a file of its own")
+		}
 	}
 }

@@ -51,6 +51,7 @@ type Settings struct {
 	Queue     int              // batches in flight beyond the one being written; 0: 2
 	Allocator memory.Allocator // of Arrow buffers; nil: memory.DefaultAllocator
 	Progress  func(Progress)   // called from one goroutine, at most about 10 times a second
+	OnPlan    func(*Plan)      // called by Run before anything is decoded
 }
 
 // Option sets one parameter of a run.
@@ -83,6 +84,10 @@ func Allocator(mem memory.Allocator) Option { return func(s *Settings) { s.Alloc
 
 // OnProgress is told how far a run has come.
 func OnProgress(f func(Progress)) Option { return func(s *Settings) { s.Progress = f } }
+
+// OnPlan is told the plan of a run before anything is decoded: the place to
+// show its warnings.
+func OnPlan(f func(*Plan)) Option { return func(s *Settings) { s.OnPlan = f } }
 
 // WithID gives a stage an id, so that its random numbers stay its own when
 // another stage of the same name is put before it.

@@ -21,6 +21,7 @@ type Plan struct {
 	Canonical []byte   // canonical form, JSON; the hash is taken of it
 	Warnings  []string // legal, but probably not meant
 
+	source    sources.Source
 	dataset   sources.Dataset
 	steps     []step
 	selection stages.Selection // the samples that filter and take leave
@@ -48,7 +49,7 @@ func (p *Pipeline) Plan(ctx context.Context, opts ...Option) (*Plan, error) {
 		set(&settings)
 	}
 	settings.defaults()
-	plan := &Plan{Settings: settings, steps: place(p.Stages, settings.Seed)}
+	plan := &Plan{Settings: settings, source: p.Source, steps: place(p.Stages, settings.Seed)}
 	if err := errors.Join(settings.check(), plan.check(p.Source)); err != nil {
 		return nil, &PipelineError{err}
 	}
@@ -186,7 +187,7 @@ func (p *Plan) resolve(ctx context.Context) error {
 		p.Warnings = append(p.Warnings, w.Warnings()...)
 	}
 	if err := p.resolveOrder(); err != nil {
-		return err
+		return &PipelineError{err}
 	}
 	if err := p.measure(ctx); err != nil {
 		return err
@@ -223,14 +224,14 @@ func (p *Plan) resolve(ctx context.Context) error {
 		p.Counts = append(p.Counts, selected.Counts(t))
 	}
 	if err := errors.Join(append(errs, p.shape())...); err != nil {
-		return err
+		return &PipelineError{err}
 	}
 	p.BatchesPerEpoch = p.RowsPerEpoch / int64(size)
 	if rest := p.RowsPerEpoch % int64(size); rest > 0 && !dropLast {
 		p.BatchesPerEpoch++
 	}
 	if p.BatchesPerEpoch == 0 {
-		return fmt.Errorf("flow: batch: the epoch's %d rows do not fill one batch of %d, and drop_last leaves it out: use a smaller batch", p.RowsPerEpoch, size)
+		return &PipelineError{fmt.Errorf("flow: batch: the epoch's %d rows do not fill one batch of %d, and drop_last leaves it out: use a smaller batch", p.RowsPerEpoch, size)}
 	}
 	if dropLast {
 		p.RowsPerEpoch = p.BatchesPerEpoch * int64(size)

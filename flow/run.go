@@ -33,6 +33,9 @@ func (p *Pipeline) Run(ctx context.Context, sink sinks.Sink, opts ...Option) (*R
 	if err != nil {
 		return nil, err
 	}
+	if plan.Settings.OnPlan != nil {
+		plan.Settings.OnPlan(plan)
+	}
 	report, err := plan.Deliver(ctx, sink)
 	return report, errors.Join(err, plan.Close())
 }

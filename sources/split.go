@@ -57,6 +57,14 @@ type Split struct {
 	Group    string  `sluice:"group" doc:"regular expression on keys: samples with the same captures stay on one side"`
 }
 
+// Side is the side taken, train where Use doesn't say.
+func (s Split) Side() Part {
+	if s.Use == "" {
+		return Train
+	}
+	return s.Use
+}
+
 // Name is split.
 func (Split) Name() string { return "split" }
 

@@ -25,7 +25,7 @@ import (
 //	a map             the same by class name
 type ClassWeights struct {
 	Task    string  `sluice:"task" doc:"the task whose classes are weighted (default: the only one)"`
-	Weights Weights `sluice:"weights" doc:"inverse, effective_number, a number per class in class order, or a map of them by name; numbers are scaled to the sum 1"`
+	Weights Weights `sluice:"weights" doc:"inverse, effective_number, a number per class in class order, or a map of them by name; such numbers are scaled to the sum 1 (inverse has the mean 1 over the samples); rows without a label keep their weight"`
 	Beta    float64 `sluice:"beta,positive" default:"0.9999" doc:"of effective_number, above 0 and below 1"`
 }
 

@@ -182,6 +182,17 @@ func (r Rebalance) Warn(in Selection, index *schema.Index) []string {
 			warnings = append(warnings, fmt.Sprintf("classes of task %s without samples, which get no draws: %s", index.Tasks[task].Name, listed(empty)))
 		}
 	}
+	for _, task := range tasks {
+		unknown := 0
+		for _, s := range in {
+			if index.Labels[task][s] == schema.Unknown {
+				unknown++
+			}
+		}
+		if unknown > 0 {
+			warnings = append(warnings, fmt.Sprintf("%d samples have no label of task %s: they count as a class of their own and get its share of the draws; leave them out with filter, if that isn't meant", unknown, index.Tasks[task].Name))
+		}
+	}
 	_, counts := groupBy(in, index, tasks)
 	what := ""
 	switch {

@@ -86,13 +86,17 @@ func plural(n int, noun string) string {
 	switch {
 	case n == 1:
 		return "1 " + noun
-	case strings.HasSuffix(noun, "ch"):
+	case strings.HasSuffix(noun, "tch"):
 		return fmt.Sprintf("%d %ses", n, noun)
 	}
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
-// warn prints a run's warnings.
+// warnings prints a run's warnings before it begins.
+func (c console) warnings() flow.Option {
+	return flow.OnPlan(func(p *flow.Plan) { c.warn(p.Warnings) })
+}
+
 func (c console) warn(list []string) {
 	for _, text := range list {
 		fmt.Fprintf(c.err, "warning: %s\n", text)

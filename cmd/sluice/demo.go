@@ -61,7 +61,7 @@ func (cmd *demoCmd) Run(ctx context.Context, c console) error {
 	if err != nil {
 		return err
 	}
-	before, after := plan.Counts, drawnCounts(plan)
+	before, after := plan.Counts[0], plan.DrawnCounts(0)
 	if err := plan.Close(); err != nil {
 		return err
 	}
@@ -115,7 +115,7 @@ func keepOrWrite(name string, content []byte) (edited bool, err error) {
 }
 
 // tell says what was made, where it lies and what to try next.
-func (cmd *demoCmd) tell(c console, report demoReport, tasks []schema.Task, before, after [][]int64, edited bool) error {
+func (cmd *demoCmd) tell(c console, report demoReport, tasks []schema.Task, before, after []int64, edited bool) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Drew a long-tailed data set: %d training files, imbalance factor %.0f, %d held-out files, two tasks (shape, color).\n",
 		report.Data.TrainFiles, report.Data.ImbalanceFactor, report.Data.ValFiles)
@@ -126,19 +126,19 @@ func (cmd *demoCmd) tell(c console, report demoReport, tasks []schema.Task, befo
 	}
 	fmt.Fprintf(&b, "\n%-12s %8s    %s\n", tasks[0].Name, "samples", "drawn in an epoch, by square-root rebalancing")
 	most := int64(1)
-	for i := range before[0] {
-		most = max(most, before[0][i], after[0][i])
+	for i := range before {
+		most = max(most, before[i], after[i])
 	}
 	for i, name := range tasks[0].Classes {
 		const width = 40
-		bar := strings.Repeat("█", int((after[0][i]*width+most-1)/most))
-		fmt.Fprintf(&b, "%-12s %8d -> %4d %s\n", name, before[0][i], after[0][i], bar)
+		bar := strings.Repeat("█", int((after[i]*width+most-1)/most))
+		fmt.Fprintf(&b, "%-12s %8d -> %4d %s\n", name, before[i], after[i], bar)
 	}
 	fmt.Fprintf(&b, "\nWhere everything lies, in %s:\n", cmd.Out)
 	for _, f := range [][2]string{
 		{"preview.html", "draws of each class, before and after: open it in a browser"},
 		{"pipeline.yaml", "the pipeline: change it and run it again"},
-		{"dataset/", "the Arrow files, with a manifest (pyarrow, DuckDB and polars read them)"},
+		{"dataset/", "Arrow files with a manifest: README shows how Python reads them"},
 		{"data/train/, data/val/", "the JPEG files, by shape and colour"},
 	} {
 		fmt.Fprintf(&b, "  %-24s %s\n", f[0], f[1])

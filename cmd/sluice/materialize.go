@@ -34,7 +34,7 @@ func (cmd *materializeCmd) Run(ctx context.Context, c console) error {
 		return usageError{err}
 	}
 	update, done := progressLine(c.err, "materialize")
-	report, err := flow.MaterializeShard(ctx, flow.Shard{Pipeline: pipe, Parts: parts, Options: []flow.Option{flow.OnProgress(update)}})
+	report, err := flow.MaterializeShard(ctx, flow.Shard{Pipeline: pipe, Parts: parts, Options: []flow.Option{flow.OnProgress(update), c.warnings()}})
 	done()
 	if err != nil && ctx.Err() != nil {
 		return fmt.Errorf("%w; the parts finished so far are kept in %s: run the same command again, and it goes on there", err, cmd.Out)
@@ -45,7 +45,6 @@ func (cmd *materializeCmd) Run(ctx context.Context, c console) error {
 	if cmd.JSON {
 		return printJSON(c.out, report)
 	}
-	c.warn(report.Warnings)
 	if report.Batches == 0 {
 		_, err = fmt.Fprintf(c.err, "%s: complete already, verified\n", cmd.Out)
 		return err

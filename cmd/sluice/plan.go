@@ -60,7 +60,8 @@ func (cmd *planCmd) Run(ctx context.Context, c console) (err error) {
 }
 
 type stagesCmd struct {
-	Schema bool `help:"Print the JSON schema of pipeline files, for editors."`
+	Name   string `arg:"" optional:"" help:"Only this stage or source."`
+	Schema bool   `help:"Print the JSON schema of pipeline files, for editors."`
 }
 
 func (cmd *stagesCmd) Run(c console) error {
@@ -68,6 +69,13 @@ func (cmd *stagesCmd) Run(c console) error {
 		_, err := c.out.Write(pipefile.Schema(catalogs))
 		return err
 	}
-	_, err := fmt.Fprint(c.out, pipefile.Help(catalogs))
+	text := pipefile.Help(catalogs)
+	if cmd.Name != "" {
+		var err error
+		if text, err = pipefile.HelpOn(cmd.Name, catalogs); err != nil {
+			return usageError{err}
+		}
+	}
+	_, err := fmt.Fprint(c.out, text)
 	return err
 }

@@ -65,9 +65,8 @@ func (cmd *previewCmd) write(ctx context.Context, pipe *flow.Pipeline) (report *
 		return nil, usageError{errors.New("preview: the pipeline has no decode stage, so there is nothing to see: add decode")}
 	}
 	page := &previewPage{Name: cmd.File, PlanHash: plan.PlanHash, Plan: plan.String(), Seed: plan.Seed, Warnings: plan.Warnings}
-	drawn := drawnCounts(plan)
 	for t := range plan.Tasks {
-		page.Histograms = append(page.Histograms, newHistogram(plan.Tasks[t], plan.Counts[t], drawn[t]))
+		page.Histograms = append(page.Histograms, newHistogram(plan.Tasks[t], plan.Counts[t], plan.DrawnCounts(t)))
 	}
 	groups, err := cmd.groups(plan)
 	if err != nil {
@@ -143,26 +142,6 @@ type previewParam struct{ Stage, Value string }
 type thumbnail struct {
 	URI           template.URL
 	Width, Height int // of the picture itself
-}
-
-// drawnCounts counts the first epoch's draws by task and class, unknown last.
-func drawnCounts(plan *flow.Plan) [][]int64 {
-	index := plan.Index()
-	counts := make([][]int64, len(plan.Tasks))
-	for t, task := range plan.Tasks {
-		counts[t] = make([]int64, len(task.Classes)+1)
-	}
-	for position := range plan.RowsPerEpoch {
-		sample := plan.Drawn(0, position)
-		for t := range counts {
-			label := index.Labels[t][sample]
-			if label == schema.Unknown {
-				label = int32(len(counts[t]) - 1)
-			}
-			counts[t][label]++
-		}
-	}
-	return counts
 }
 
 // histogram compares the classes of one task before and after the samplers.

@@ -28,6 +28,7 @@ import (
 
 	"github.com/sluicedata/sluice/schema"
 	"github.com/sluicedata/sluice/sinks"
+	"github.com/sluicedata/sluice/stages"
 )
 
 // TestMain makes the test binary a sluice for the scripts, and for the tests
@@ -59,6 +60,14 @@ func TestScript(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
+		Setup: func(e *testscript.Env) error {
+			var names []string
+			for _, entry := range stages.Catalog {
+				names = append(names, entry.New().Name())
+			}
+			e.Setenv("STAGES", strings.Join(names, ", "))
+			return nil
+		},
 		Condition: func(cond string) (bool, error) {
 			if cond == "tmpfs" { // whether a file system of a small size can be mounted
 				return exec.Command("unshare", "-m", "mount", "-t", "tmpfs", "none", os.TempDir()).Run() == nil, nil

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"os"
 	"os/signal"
 	"syscall"
 
@@ -16,6 +17,9 @@ type streamCmd struct {
 }
 
 func (cmd *streamCmd) Run(ctx context.Context, c console) error {
+	if f, ok := c.out.(*os.File); ok && isTerminal(f) {
+		return usageError{errors.New("stream: stdout is a terminal, and the stream is binary: send it to a file or a program, as in: sluice stream FILE > batches.arrows")}
+	}
 	pipe, err := cmd.load()
 	if err != nil {
 		return err
@@ -24,7 +28,7 @@ func (cmd *streamCmd) Run(ctx context.Context, c console) error {
 	signal.Ignore(syscall.SIGPIPE)
 	defer signal.Reset(syscall.SIGPIPE)
 	update, done := progressLine(c.err, "stream")
-	report, err := pipe.Run(ctx, &sinks.IPCStream{W: c.out, Scale: cmd.Scale}, flow.OnProgress(update))
+	report, err := pipe.Run(ctx, &sinks.IPCStream{W: c.out, Scale: cmd.Scale}, flow.OnProgress(update), c.warnings())
 	done()
 	if errors.Is(err, sinks.ErrClosedPipe) {
 		err = nil // the reader has seen enough, as in: sluice stream FILE | head
@@ -32,7 +36,6 @@ func (cmd *streamCmd) Run(ctx context.Context, c console) error {
 	if err != nil {
 		return err
 	}
-	c.warn(report.Warnings)
 	if cmd.JSON {
 		return printJSON(c.err, report)
 	}

@@ -14,10 +14,9 @@
 //   - Palettes are looked up; a transparent index shows its palette colour.
 //   - 16 bits per channel keep the high byte, as OpenCV does. (Pillow does for
 //     RGB PNG, but clips 16-bit grey to 255 and rounds 16-bit PPM.)
-//   - JPEG is libjpeg-turbo's default: triangle chroma upsampling, integer
-//     colour tables (upsample.go, ycc.go); its inverse DCT is image/jpeg's,
-//     which may differ from libjpeg-turbo's by one level. Components marked as
-//     RGB stay RGB. Four components are CMYK or YCCK with Adobe's inversion,
+//   - JPEG is libjpeg-turbo's default, byte for byte: "islow" inverse DCT
+//     (internal/jpeg), triangle chroma upsampling, integer colour tables
+//     (upsample.go, ycc.go). Components marked as RGB stay RGB. Four components are CMYK or YCCK with Adobe's inversion,
 //     turned to RGB by Pillow's formula.
 //   - Lossy WebP is libwebp's default: its upsampler, its limited-range tables.
 //   - A GIF is its first frame on its canvas, the rest of the canvas as Pillow
@@ -35,12 +34,13 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/sluicedata/sluice/internal/jpeg"
 	"github.com/sluicedata/sluice/schema"
 )
 
 // Revision changes whenever the bytes of any decoded picture change; it is
 // part of the plan hash.
-const Revision = 1
+const Revision = 2
 
 // DefaultMaxPixels is the limit on height*width where the caller gives none.
 const DefaultMaxPixels = 1 << 28
@@ -48,8 +48,8 @@ const DefaultMaxPixels = 1 << 28
 // The kinds of failure a caller may want to tell apart with errors.Is. A file
 // that is damaged in any other way matches none of them.
 var (
-	ErrUnsupported = errors.New("not supported")
-	ErrTruncated   = errors.New("truncated")
+	ErrUnsupported = jpeg.ErrUnsupported
+	ErrTruncated   = jpeg.ErrTruncated
 	ErrTooLarge    = errors.New("too many pixels")
 )
 
@@ -84,7 +84,7 @@ type format struct {
 type pixelFunc func() (*schema.Picture, error)
 
 var formats = []format{
-	{"JPEG", []string{".jpg", ".jpeg", ".jpe", ".jfif"}, isJPEG, parseJPEG},
+	{"JPEG", []string{".jpg", ".jpeg", ".jpe", ".jfif"}, jpeg.Is, parseJPEG},
 	{"PNG", []string{".png"}, isPNG, parsePNG},
 	{"WebP", []string{".webp"}, isWebP, parseWebP},
 	{"BMP", []string{".bmp", ".dib"}, isBMP, parseBMP},

@@ -70,8 +70,8 @@ func TestErrors(t *testing.T) {
 		return []byte{0xff, 0xd8, 0xff, marker, 0, 11, precision, 0, 8, 0, 8, 1, 1, 0x11, 0, 0xff, 0xd9}
 	}
 	sampled := encodeJPEG(t, formula(9, 13))
-	sampled[bytes.Index(sampled, []byte{0xff, 0xc0})+11] = 0x11 // Y below 1x1 chroma is fine ...
-	sampled[bytes.Index(sampled, []byte{0xff, 0xc0})+14] = 0x22 // ... but not below 2x2
+	sampled[bytes.Index(sampled, []byte{0xff, 0xc0})+11] = 0x31 // 3x1 beside 2x1: libjpeg refuses it
+	sampled[bytes.Index(sampled, []byte{0xff, 0xc0})+14] = 0x21 // at upsampling, and so do we
 	for _, c := range []struct {
 		name string
 		data []byte
@@ -97,7 +97,7 @@ func TestErrors(t *testing.T) {
 		{"12 bits", frame(0xc1, 12), ErrUnsupported, "12 bits per sample"},
 		{"jpeg-ls", frame(0xf7, 8), ErrUnsupported, "JPEG-LS"},
 		{"no scan", frame(0xc0, 8), ErrTruncated, "no scan of component 1"},
-		{"sampling", sampled, ErrUnsupported, "1x1,2x2,1x1"},
+		{"sampling", sampled, ErrUnsupported, "3x1,2x1,1x1"},
 		{"no frame", []byte("\xff\xd8\xff\xd9"), ErrTruncated, "before the frame header"},
 		{"rle", append([]byte("BM"), []byte("\x00\x00\x00\x00\x00\x00\x00\x00\x36\x00\x00\x00\x28\x00\x00\x00"+
 			"\x01\x00\x00\x00\x01\x00\x00\x00\x01\x00\x08\x00\x01\x00\x00\x00"+strings.Repeat("\x00", 24))...),

@@ -25,8 +25,8 @@ func FuzzDecode(f *testing.F) {
 		h, headerErr := ReadHeader(data)
 		p, err := Decode(data, maxPixels)
 		runtime.ReadMemStats(&after)
-		// A JPEG of one row is stored in rows of MCUs of 32x16 pixels and, if
-		// progressive, as 4-byte coefficients; a lossless WebP brings its own tables.
+		// A JPEG of one row is stored in rows of 8x8 blocks and, if progressive, as
+		// 2-byte coefficients; a lossless WebP brings its own tables.
 		if n := after.TotalAlloc - before.TotalAlloc; n > 64<<20+uint64(64*len(data)) {
 			t.Errorf("%d bytes were allocated for %d bytes of data", n, len(data))
 		}

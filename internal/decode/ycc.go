@@ -1,5 +1,7 @@
 package decode
 
+import "github.com/sluicedata/sluice/internal/jpeg"
+
 // The tables of libjpeg-turbo's YCbCr -> RGB conversion (jdcolor.c,
 // build_ycc_rgb_table): fixed point with 16 bits, one half added where the
 // result is shifted. crG and cbG are added before their shift.
@@ -47,28 +49,28 @@ func yccToRGB(y, cb, cr uint8) (r, g, b uint8) {
 // rowConverter chooses the conversion of a row of components to RGB. The
 // colour space is told as libjpeg tells it (jdapimin.c, default_decompress_parms):
 // JFIF means YCbCr, else Adobe's transform decides, else the component ids.
-func (j *jpegFile) rowConverter() func(dst []uint8, rows *[4][]uint8) {
+func rowConverter(h *jpeg.Header) func(dst []uint8, rows *[4][]uint8) {
 	switch {
-	case len(j.comps) == 1:
+	case len(h.Components) == 1:
 		return convertGrey
-	case len(j.comps) == 4 && (!j.adobe || j.adobeTransform == 0):
+	case len(h.Components) == 4 && (!h.Adobe || h.AdobeTransform == 0):
 		return convertCMYK
-	case len(j.comps) == 4:
+	case len(h.Components) == 4:
 		return convertYCCK
-	case j.isRGB():
+	case isRGB(h):
 		return convertRGB
 	}
 	return convertYCC
 }
 
-func (j *jpegFile) isRGB() bool {
+func isRGB(h *jpeg.Header) bool {
 	switch {
-	case j.jfif:
+	case h.JFIF:
 		return false
-	case j.adobe:
-		return j.adobeTransform == 0
+	case h.Adobe:
+		return h.AdobeTransform == 0
 	}
-	return j.comps[0].id == 'R' && j.comps[1].id == 'G' && j.comps[2].id == 'B'
+	return h.Components[0].ID == 'R' && h.Components[1].ID == 'G' && h.Components[2].ID == 'B'
 }
 
 func convertGrey(dst []uint8, rows *[4][]uint8) {

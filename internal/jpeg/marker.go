@@ -1,4 +1,4 @@
-package decode
+package jpeg
 
 import (
 	"bytes"
@@ -9,11 +9,11 @@ import (
 const (
 	mTEM   = 0x01
 	mSOF0  = 0xc0
+	mSOF2  = 0xc2
 	mDHT   = 0xc4
 	mDAC   = 0xcc
 	mSOF15 = 0xcf
 	mRST0  = 0xd0
-	mRST7  = 0xd7
 	mSOI   = 0xd8
 	mEOI   = 0xd9
 	mSOS   = 0xda
@@ -68,22 +68,6 @@ func nextSegment(data []byte, pos int) (segment, error) {
 	s.body = data[s.end+2 : s.end+length]
 	s.end += length
 	return s, nil
-}
-
-// skipScan passes over the entropy-coded data that begins at pos: up to the
-// next marker that is not a restart.
-func skipScan(data []byte, pos int) int {
-	for {
-		skip := bytes.IndexByte(data[pos:], 0xff)
-		if skip < 0 || pos+skip+1 >= len(data) {
-			return len(data)
-		}
-		pos += skip
-		if m := data[pos+1]; m != 0 && m != 0xff && (m < mRST0 || m > mRST7) {
-			return pos
-		}
-		pos++
-	}
 }
 
 // checkFrame refuses the codings that are no 8-bit Huffman JPEG, by name.

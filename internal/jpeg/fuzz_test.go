@@ -1,0 +1,136 @@
+package jpeg
+
+import (
+	"bytes"
+	"image"
+	"image/jpeg"
+	"os/exec"
+	"runtime"
+	"testing"
+)
+
+// oracle is image/jpeg's planes; nil where it fails, where it gives no planes, or
+// where its sizes are others.
+func oracle(data []byte, h *Header) [][]uint8 {
+	img, err := jpeg.Decode(bytes.NewReader(data))
+	if err != nil || img.Bounds().Dx() != h.Width || img.Bounds().Dy() != h.Height {
+		return nil
+	}
+	pick := func(pix []uint8, stride, i int) (out []uint8) {
+		w, height := h.PlaneSize(i)
+		for y := range height {
+			out = append(out, pix[y*stride:][:w]...)
+		}
+		return out
+	}
+	switch m := img.(type) {
+	case *image.Gray:
+		return [][]uint8{pick(m.Pix, m.Stride, 0)}
+	case *image.YCbCr:
+		return [][]uint8{pick(m.Y, m.YStride, 0), pick(m.Cb, m.CStride, 1), pick(m.Cr, m.CStride, 2)}
+	}
+	return nil
+}
+
+// subsampledAsStdlib tells whether the first component has the highest resolution
+// and the others share one: what image/jpeg has planes for.
+func subsampledAsStdlib(h *Header) bool {
+	if len(h.Components) == 1 {
+		return true
+	}
+	maxH, maxV := h.MaxSampling()
+	c := h.Components
+	return len(c) == 3 && c[0].H == maxH && c[0].V == maxV && c[1].H == c[2].H && c[1].V == c[2].V &&
+		maxH%c[1].H == 0 && maxV%c[1].V == 0 && c[1].H == 1 && c[1].V == 1
+}
+
+// FuzzDecode: whatever the bytes, no panic, no more memory than Decode states, and
+// what both decode, image/jpeg decodes to close values (else jpegtran is asked).
+//
+//	go test ./internal/jpeg -run - -fuzz FuzzDecode -fuzztime 4m -fuzzminimizetime 20x
+func FuzzDecode(f *testing.F) {
+	for _, g := range goldens(f) {
+		f.Add(g.Encoded)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		h, err := ReadHeader(data)
+		if err == nil && h.Width*h.Height > 1<<14 {
+			return
+		}
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		m, decodeErr := Decode(data)
+		runtime.ReadMemStats(&after)
+		if n := after.TotalAlloc - before.TotalAlloc; n > 1<<20+uint64(1700*len(data)) {
+			t.Errorf("%d bytes were allocated for %d bytes of data", n, len(data))
+		}
+		if decodeErr != nil {
+			return
+		}
+		if err != nil {
+			t.Fatalf("planes, but no header: %v", err)
+		}
+		for i, p := range m.Planes {
+			if w, height := h.PlaneSize(i); p.Width != w || p.Height != height || len(p.Pix) != p.Stride*ceilDiv(height, 8)*8 || p.Stride != ceilDiv(w, 8)*8 {
+				t.Errorf("plane %d is %dx%d with %d bytes", i, p.Width, p.Height, len(p.Pix))
+			}
+		}
+		if !subsampledAsStdlib(&h) || isOdd(data) {
+			return
+		}
+		for i, want := range oracle(data, &h) {
+			got := samples(&m.Planes[i])
+			for j := range got {
+				if d := int(got[j]) - int(want[j]); (d > 2 || d < -2) && !libjpegTurboAgrees(data, m) {
+					t.Fatalf("plane %d, sample %d is %d, image/jpeg gives %d", i, j, got[j], want[j])
+				}
+			}
+		}
+	})
+}
+
+// libjpegTurboAgrees asks jpegtran, where it is installed, to write the coefficients
+// anew: image/jpeg reads some odd files in its own way.
+func libjpegTurboAgrees(data []byte, m *Image) bool {
+	jpegtran := exec.Command("jpegtran", "-optimize")
+	jpegtran.Stdin = bytes.NewReader(data)
+	out, _ := jpegtran.Output()
+	again, err := Decode(out)
+	if err != nil || len(again.Planes) != len(m.Planes) {
+		return false
+	}
+	for i := range m.Planes {
+		if !bytes.Equal(samples(&again.Planes[i]), samples(&m.Planes[i])) {
+			return false
+		}
+	}
+	return true
+}
+
+// isOdd tells whether image/jpeg has reason to differ in a file that decodes: blocks
+// beyond maxPlainSum overflow, and where a sequential file has EOBn, which is for
+// progressive ones, libjpeg and we take it for the end of one block only.
+func isOdd(data []byte) bool {
+	d := decoder{}
+	_, _ = d.decode(data)
+	for i := range d.ac {
+		for _, v := range d.ac[i].values {
+			if v&15 == 0 && v != 0 && v != 0xf0 && !d.header.Progressive {
+				return true
+			}
+		}
+	}
+	return d.idct.extremes > 0
+}
+
+// A file cut anywhere is an error, and so is one whose end of image is put after the cut.
+func TestCutAnywhere(t *testing.T) {
+	for _, g := range goldens(t) {
+		for cut := range g.Encoded {
+			if _, err := Decode(g.Encoded[:cut]); err == nil {
+				t.Errorf("%s: %d of %d bytes give a picture", g.Name, cut, len(g.Encoded))
+				break
+			}
+		}
+	}
+}

@@ -1,0 +1,171 @@
+package jpeg
+
+import (
+	"bytes"
+	"fmt"
+)
+
+// Component is one colour component as the frame header declares it (T.81, B.2.2).
+type Component struct {
+	ID   byte
+	H, V int  // sampling factors, 1..4
+	Tq   byte // number of the quantization table, 0..3
+}
+
+// Header is what is known of a file before its first scan.
+type Header struct {
+	Width, Height int
+	Components    []Component // 1, 3 or 4
+	Progressive   bool
+
+	RestartInterval int // MCUs; 0 for none. A later DRI may change it
+	JFIF            bool
+	Adobe           bool
+	AdobeTransform  byte   // 0: RGB or CMYK, 1: YCbCr, 2: YCCK
+	Exif            []byte // body of the first APP1 that begins with "Exif\0", a part of data; or nil
+}
+
+// MaxSampling is the largest sampling factors of the components.
+func (h *Header) MaxSampling() (maxH, maxV int) {
+	for _, c := range h.Components {
+		maxH, maxV = max(maxH, c.H), max(maxV, c.V)
+	}
+	return maxH, maxV
+}
+
+// PlaneSize is the size of component i: libjpeg's downsampled_width and _height.
+func (h *Header) PlaneSize(i int) (width, height int) {
+	maxH, maxV := h.MaxSampling()
+	c := h.Components[i]
+	return ceilDiv(h.Width*c.H, maxH), ceilDiv(h.Height*c.V, maxV)
+}
+
+func ceilDiv(a, b int) int { return (a + b - 1) / b }
+
+// Is tells a JPEG file by its first bytes.
+func Is(data []byte) bool {
+	return len(data) >= 3 && data[0] == 0xff && data[1] == mSOI && data[2] == 0xff
+}
+
+// ReadHeader reads the markers up to the first scan.
+func ReadHeader(data []byte) (Header, error) {
+	var h Header
+	_, _, err := h.read(data, nil)
+	return h, err
+}
+
+// read walks the markers up to the first scan and returns its segment. Tables go
+// to each, which may be nil.
+func (h *Header) read(data []byte, each func(segment) error) (sos segment, scan int, err error) {
+	if !Is(data) {
+		return sos, 0, fmt.Errorf("no start-of-image marker")
+	}
+	for pos := 2; ; {
+		s, err := nextSegment(data, pos)
+		if err != nil {
+			return s, 0, err
+		}
+		pos = s.end
+		switch s.marker {
+		case mEOI:
+			return s, 0, h.missing()
+		case mSOS:
+			if h.Components == nil {
+				return s, 0, fmt.Errorf("a scan before the frame header")
+			}
+			return s, s.end, nil
+		case mAPP0, mAPP1, mAPP14:
+			h.application(s.marker, s.body)
+		default:
+			if err = h.segment(s); err == nil && each != nil {
+				err = each(s)
+			}
+		}
+		if err != nil {
+			return s, 0, err
+		}
+	}
+}
+
+// missing says what a file lacks that ends before its first scan.
+func (h *Header) missing() error {
+	if h.Components == nil {
+		return fmt.Errorf("%w: it ends before the frame header", ErrTruncated)
+	}
+	return fmt.Errorf("%w: no scan of component 1 of %d", ErrTruncated, len(h.Components))
+}
+
+// segment reads a segment that is allowed before and between scans.
+func (h *Header) segment(s segment) error {
+	switch m := s.marker; {
+	case m == mSOI:
+		return fmt.Errorf("a second start-of-image marker at byte %d", s.start)
+	case m == mDRI:
+		if len(s.body) != 2 {
+			return fmt.Errorf("the restart interval has %d bytes", len(s.body))
+		}
+		h.RestartInterval = int(s.body[0])<<8 | int(s.body[1])
+	case m == mDHP, m == mEXP:
+		return checkFrame(mSOF0+5, 8)
+	case m == mSOF55:
+		return fmt.Errorf("JPEG-LS (SOF55) is %w: convert it to baseline JPEG or PNG", ErrUnsupported)
+	case m >= mSOF0 && m <= mSOF15 && m != mDHT && m != mDAC:
+		return h.startOfFrame(m, s.body)
+	}
+	return nil
+}
+
+// application reads what matters of the APPn markers.
+func (h *Header) application(marker byte, body []byte) {
+	switch {
+	case marker == mAPP0 && len(body) >= 14 && bytes.HasPrefix(body, []byte("JFIF\x00")):
+		h.JFIF = true
+	case marker == mAPP14 && len(body) >= 12 && bytes.HasPrefix(body, []byte("Adobe")):
+		h.Adobe, h.AdobeTransform = true, body[11]
+	case marker == mAPP1 && h.Exif == nil && bytes.HasPrefix(body, []byte("Exif\x00")):
+		h.Exif = body
+	}
+}
+
+// startOfFrame reads the SOF segment: precision, height, width, components.
+func (h *Header) startOfFrame(marker byte, body []byte) error {
+	if len(body) < 6 || len(body) != 6+3*int(body[5]) {
+		return fmt.Errorf("the frame header has %d bytes", len(body))
+	}
+	if err := checkFrame(marker, body[0]); err != nil {
+		return err
+	}
+	if h.Components != nil {
+		return fmt.Errorf("two frame headers")
+	}
+	h.Height, h.Width = int(body[1])<<8|int(body[2]), int(body[3])<<8|int(body[4])
+	h.Progressive = marker == mSOF2
+	n := int(body[5])
+	switch {
+	case h.Height == 0:
+		return fmt.Errorf("a height given after the scan (DNL) is %w", ErrUnsupported)
+	case h.Width == 0:
+		return fmt.Errorf("the width is 0")
+	case n != 1 && n != 3 && n != 4:
+		return fmt.Errorf("JPEG with %d components is %w", n, ErrUnsupported)
+	}
+	components := make([]Component, n)
+	for i := range components {
+		b := body[6+3*i:]
+		c := Component{ID: b[0], H: int(b[1] >> 4), V: int(b[1] & 15), Tq: b[2]}
+		if c.H < 1 || c.H > 4 || c.V < 1 || c.V > 4 {
+			return fmt.Errorf("component %d has the sampling factors %dx%d", i+1, c.H, c.V)
+		}
+		if c.Tq > 3 {
+			return fmt.Errorf("component %d names quantization table %d of 0..3", i+1, c.Tq)
+		}
+		for _, other := range components[:i] {
+			if other.ID == c.ID {
+				return fmt.Errorf("two components have the id %d", c.ID)
+			}
+		}
+		components[i] = c
+	}
+	h.Components = components
+	return nil
+}

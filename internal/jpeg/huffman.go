@@ -1,0 +1,122 @@
+package jpeg
+
+import "fmt"
+
+// lutBits is how many bits are looked up at once.
+const lutBits = 10
+
+// entry is what a code stands for, and if it is known its value too:
+//
+//	bits  0-7   how many bits it takes
+//	bits  8-11  size: how many bits of value follow them
+//	bits 12-15  run: zero coefficients before it, or with size and value 0 EOBn (15: ZRL)
+//	bits 16-31  the signed value, where the value's bits are among those looked up; else 0
+//
+// 0 stands for no code.
+type entry uint32
+
+func (e entry) length() uint { return uint(e & 0xff) }
+func (e entry) size() uint   { return uint(e >> 8 & 15) }
+func (e entry) run() int     { return int(e >> 12 & 15) }
+func (e entry) value() int32 { return int32(e) >> 16 }
+
+// huffman is a decoding table (T.81, C.2 and F.2.2.3).
+type huffman struct {
+	defined bool
+	lut     [1 << lutBits]entry // by the next bits; 0 for codes longer than that
+	limit   [17]uint32          // by length: one above its last code, aligned to 16 bits
+	offset  [17]int             // by length: index of its first value less its first code
+	values  [256]uint8
+}
+
+// define reads one table of a DHT segment and returns the rest of the segment.
+func (h *huffman) define(body []byte, dc bool) ([]byte, error) {
+	if len(body) < 16 {
+		return nil, fmt.Errorf("a Huffman table ends early")
+	}
+	counts, body := body[:16], body[16:]
+	total := 0
+	for _, c := range counts {
+		total += int(c)
+	}
+	if total > 256 || total > len(body) {
+		return nil, fmt.Errorf("a Huffman table has %d codes", total)
+	}
+	*h = huffman{defined: true}
+	copy(h.values[:], body[:total])
+	if dc {
+		for _, v := range body[:total] {
+			if v > 15 {
+				return nil, fmt.Errorf("a Huffman table has DC differences of %d bits", v)
+			}
+		}
+	}
+	code, index := 0, 0
+	for length := 1; length <= 16; length++ {
+		h.offset[length] = index - code
+		for range counts[length-1] {
+			if code >= 1<<length {
+				return nil, fmt.Errorf("a Huffman table has too many codes of %d bits", length)
+			}
+			if length <= lutBits {
+				h.enter(code, length, h.values[index])
+			}
+			code++
+			index++
+		}
+		h.limit[length] = uint32(code) << (16 - length)
+		code <<= 1
+	}
+	return body[total:], nil
+}
+
+// enter fills the part of lut that begins with a code.
+func (h *huffman) enter(code, length int, symbol uint8) {
+	free := lutBits - length
+	part := h.lut[code<<free:][:1<<free]
+	size := int(symbol & 15)
+	plain := entry(length) | entry(symbol)<<8
+	if size == 0 || size > free {
+		for i := range part {
+			part[i] = plain
+		}
+		return
+	}
+	whole := entry(length+size) | entry(symbol>>4)<<12
+	for i := range part {
+		v := extend(int32(i>>(free-size)), uint(size))
+		part[i] = whole | entry(uint32(v)<<16)
+	}
+}
+
+// long finds a code of more than lutBits bits in acc, without its value.
+func (h *huffman) long(acc uint64) entry {
+	code := uint32(acc >> 48)
+	for length := lutBits + 1; length <= 16; length++ {
+		if code < h.limit[length] {
+			i := int(code>>(16-length)) + h.offset[length]
+			return entry(length) | entry(h.values[i&255])<<8
+		}
+	}
+	return 0
+}
+
+// symbol reads a code with its value: extended, 0 where its size is 0.
+func (h *huffman) symbol(b *bits) (e entry, value int32) {
+	if b.n < minBits {
+		b.fill()
+	}
+	e = h.lut[b.acc>>(64-lutBits)]
+	if e == 0 {
+		e = h.long(b.acc)
+	}
+	b.acc <<= e.length() & 63
+	b.n -= e.length()
+	value = e.value()
+	if size := e.size(); size != 0 {
+		value = extend(int32(b.acc>>((64-size)&63)), size)
+		b.acc <<= size
+		b.n -= size
+	}
+	return e, value
+}

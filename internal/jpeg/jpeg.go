@@ -1,0 +1,34 @@
+// Package jpeg decodes JPEG files (ITU-T T.81) to the planes of their components,
+// byte for byte as libjpeg-turbo's default "islow" decoder does: baseline, extended
+// sequential and progressive Huffman coding, 8 bits per sample, 1, 3 or 4 components
+// of any sampling factors, interleaved or not, with restart intervals.
+//
+// Upsampling and colour conversion are the caller's (internal/decode). The parts
+// stand apart, so that one can be replaced or left out for a part of the picture:
+//
+//	header.go, marker.go     what the markers say; no allocation in proportion to the picture
+//	huffman.go, bits.go      tables and bits
+//	scan.go, progressive.go  entropy-coded data -> dequantized coefficients of a block
+//	idct.go                  coefficients -> samples
+//	image.go                 planes, and the walk over the file that ties all together
+//
+// libjpeg repairs damaged files and warns; this package reports an error: data that
+// ends early, a code that no table has, a run past the end of a block, a restart
+// marker that isn't where it must be, scans that don't fit together, no end of image.
+// Bytes between segments, or between a scan's last block and the next marker, are
+// passed over, as everybody does. The one difference in a file without error: where
+// a progressive file leaves out scans, libjpeg smooths the blocks and we don't.
+package jpeg
+
+import "errors"
+
+// The kinds of failure a caller may want to tell apart with errors.Is; any other
+// error means a damaged file.
+var (
+	ErrUnsupported = errors.New("not supported")
+	ErrTruncated   = errors.New("truncated")
+)
+
+// maxScans bounds the work that a small progressive file can ask for. Encoders
+// write about ten scans; libjpeg-turbo's own fuzzers stop at the same number.
+const maxScans = 500

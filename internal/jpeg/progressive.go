@@ -1,0 +1,157 @@
+package jpeg
+
+import "fmt"
+
+// progressive checks a progressive scan's parameters (T.81, G.1.1.1) and says how
+// its blocks are decoded. libjpeg only warns of scans that don't continue earlier
+// ones; what they would give is arbitrary.
+func (d *decoder) progressive(p *scanParams) (blockFunc, error) {
+	dc := p.first == 0
+	if p.last > 63 || p.first > p.last || dc && p.last != 0 || !dc && len(p.comps) != 1 ||
+		p.bitsLo > 13 || p.bitsHi != 0 && p.bitsLo != p.bitsHi-1 {
+		return nil, fmt.Errorf("coefficients %d to %d, bits %d to %d of %d components are no progressive scan",
+			p.first, p.last, p.bitsHi, p.bitsLo, len(p.comps))
+	}
+	for _, c := range p.comps {
+		for k := p.first; k <= p.last; k++ {
+			if int(max(c.bitsLeft[k], 0)) != int(p.bitsHi) || p.bitsHi == 0 && c.bitsLeft[k] == 0 {
+				return nil, fmt.Errorf("it doesn't continue what earlier scans left of coefficient %d", k)
+			}
+			c.bitsLeft[k] = int8(p.bitsLo)
+		}
+	}
+	first, last, lo := p.first, p.last, p.bitsLo
+	switch {
+	case dc && p.bitsHi == 0:
+		return func(b *bits, c *scanComponent, bx, by int) error {
+			e, diff := c.dc.symbol(b)
+			if e == 0 {
+				return errData
+			}
+			c.pred += diff
+			d.coefs(c, bx, by)[0] = int16(c.pred << lo)
+			return nil
+		}, nil
+	case dc:
+		return func(b *bits, c *scanComponent, bx, by int) error {
+			d.coefs(c, bx, by)[0] |= int16(b.take(1) << lo)
+			return nil
+		}, nil
+	case p.bitsHi == 0:
+		return func(b *bits, c *scanComponent, bx, by int) error {
+			return d.acFirst(b, c.ac, d.coefs(c, bx, by), first, last, lo)
+		}, nil
+	}
+	return func(b *bits, c *scanComponent, bx, by int) error {
+		return d.acRefine(b, c.ac, d.coefs(c, bx, by), first, last, lo)
+	}, nil
+}
+
+// coefs are the coefficients of a block.
+func (d *decoder) coefs(c *scanComponent, bx, by int) *[64]int16 {
+	if bx >= c.blocksW || by >= c.blocksH {
+		return &d.padding
+	}
+	return (*[64]int16)(c.component.coefs[64*(by*c.blocksW+bx):])
+}
+
+// endOfBand reads how many blocks, from this one on, have no more coefficients
+// in the band: EOBn (T.81, table G.1).
+func endOfBand(b *bits, n int) int {
+	return 1<<n + int(b.take(uint(n)))
+}
+
+// acFirst decodes the first scan of a band (T.81, G.1.2.2).
+func (d *decoder) acFirst(b *bits, ac *huffman, coefs *[64]int16, first, last int, lo uint) error {
+	if d.eobRun > 0 {
+		d.eobRun--
+		return nil
+	}
+	for k := first; k <= last; k++ {
+		e, value := ac.symbol(b)
+		switch {
+		case e == 0:
+			return errData
+		case value != 0:
+			if k += e.run(); k > last {
+				return errData
+			}
+			coefs[k] = int16(value << lo)
+		case e.run() == 15:
+			k += 15
+		default:
+			d.eobRun = endOfBand(b, e.run()) - 1
+			return nil
+		}
+	}
+	return nil
+}
+
+// acRefine decodes one more bit of a band (T.81, G.1.2.3): a bit of correction for
+// each coefficient that isn't zero any more, in between those that become 1 or -1.
+func (d *decoder) acRefine(b *bits, ac *huffman, coefs *[64]int16, first, last int, lo uint) error {
+	one := int16(1) << lo
+	k := first
+	if d.eobRun == 0 {
+		for ; k <= last; k++ {
+			e, value := ac.symbol(b)
+			if e == 0 || value > 1 || value < -1 {
+				return errData
+			}
+			if value == 0 && e.run() != 15 {
+				d.eobRun = endOfBand(b, e.run())
+				break
+			}
+			// A run counts coefficients that are zero still; ZRL is 16 of them,
+			// of which the last one takes the place of a new coefficient.
+			k = refine(b, coefs, k, last, e.run(), one)
+			if value != 0 {
+				if k > last {
+					return errData
+				}
+				coefs[k] = int16(value) << lo
+			}
+		}
+	}
+	if d.eobRun > 0 {
+		refine(b, coefs, k, last, -1, one)
+		d.eobRun--
+	}
+	return nil
+}
+
+// refine corrects coefficients from k on until it has passed run zeros and meets
+// another, whose place it returns. A negative run is without end.
+func refine(b *bits, coefs *[64]int16, k, last, run int, one int16) int {
+	for ; k <= last; k++ {
+		switch v := coefs[k]; {
+		case v == 0:
+			if run == 0 {
+				return k
+			}
+			run--
+		case b.take(1) == 0:
+		case v > 0:
+			coefs[k] = v + one
+		default:
+			coefs[k] = v - one
+		}
+	}
+	return k
+}
+
+// reconstruct turns all coefficients of a component into samples.
+func (d *decoder) reconstruct(c *component) {
+	for by := range c.blocksH {
+		for bx := range c.blocksW {
+			coefs := (*[64]int16)(c.coefs[64*(by*c.blocksW+bx):])
+			for k, v := range coefs {
+				if v != 0 {
+					d.block.set(k, int(v), int(c.quant.q[k]))
+				}
+			}
+			d.idct.block(c.plane.Pix[8*(by*c.plane.Stride+bx):], c.plane.Stride, &d.block)
+			d.block = coefBlock{}
+		}
+	}
+}
