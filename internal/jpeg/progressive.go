@@ -52,7 +52,7 @@ func (d *decoder) coefs(c *scanComponent, bx, by int) *[64]int16 {
 	if bx >= c.blocksW || by >= c.blocksH {
 		return &d.padding
 	}
-	return (*[64]int16)(c.component.coefs[64*(by*c.blocksW+bx):])
+	return (*[64]int16)(c.coefs[64*(by*c.blocksW+bx):])
 }
 
 // endOfBand reads how many blocks, from this one on, have no more coefficients
