@@ -1,13 +1,10 @@
 package stages
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"math"
 	"slices"
-	"strings"
 
 	"github.com/sluicedata/sluice/internal/longtail"
 	"github.com/sluicedata/sluice/schema"
@@ -29,119 +26,19 @@ type ClassWeights struct {
 	Beta    float64 `sluice:"beta,positive" default:"0.9999" doc:"of effective_number, above 0 and below 1"`
 }
 
-// Weights is a rule or explicit numbers: one of the fields is set.
-type Weights struct {
-	Rule  WeightRule
-	List  []float64          // in class order
-	Named map[string]float64 // by class name
-}
+// Weights is a rule or explicit numbers: one of its fields Rule, List (in class
+// order) and Named (by class name) is set. A TRAINER.yaml declares class weights
+// by the same type.
+type Weights = longtail.Weights
 
 // WeightRule computes weights from the classes' numbers of samples.
-type WeightRule string
+type WeightRule = longtail.WeightRule
 
 // The rules.
 const (
-	InverseWeights         WeightRule = "inverse"
-	EffectiveNumberWeights WeightRule = "effective_number"
+	InverseWeights         = longtail.InverseWeights
+	EffectiveNumberWeights = longtail.EffectiveNumberWeights
 )
-
-const defaultBeta = 0.9999
-
-// Values lists the rules.
-func (WeightRule) Values() []string {
-	return []string{string(InverseWeights), string(EffectiveNumberWeights)}
-}
-
-// SetOption reads the name of a rule, a list or a map.
-func (w *Weights) SetOption(v any) error {
-	var out Weights
-	switch v := v.(type) {
-	case string:
-		out.Rule = WeightRule(v)
-		if !slices.Contains(out.Rule.Values(), v) {
-			return fmt.Errorf("%q is none of %s; give one of them, a list of numbers, or a map of numbers by class", v, strings.Join(out.Rule.Values(), ", "))
-		}
-	case []any:
-		out.List = make([]float64, len(v))
-		for i, item := range v {
-			f, ok := number(item)
-			if !ok {
-				return fmt.Errorf("want numbers, have %v", item)
-			}
-			out.List[i] = f
-		}
-	case map[string]any:
-		out.Named = make(map[string]float64, len(v))
-		for _, name := range slices.Sorted(maps.Keys(v)) {
-			f, ok := number(v[name])
-			if !ok {
-				return fmt.Errorf("class %q: want a number, have %v", name, v[name])
-			}
-			out.Named[name] = f
-		}
-	default:
-		return fmt.Errorf("want inverse, effective_number, a list of numbers, or a map of numbers by class, have %v", v)
-	}
-	*w = out
-	return nil
-}
-
-// OptionSchema describes the file form.
-func (Weights) OptionSchema() map[string]any {
-	weight := map[string]any{"type": "number", "minimum": 0}
-	var rules []any
-	for _, r := range WeightRule("").Values() {
-		rules = append(rules, r)
-	}
-	return map[string]any{"anyOf": []any{
-		map[string]any{"type": "string", "enum": rules},
-		map[string]any{"type": "array", "items": weight, "minItems": 1},
-		map[string]any{"type": "object", "additionalProperties": weight, "minProperties": 1},
-	}}
-}
-
-// MarshalJSON writes the file form.
-func (w Weights) MarshalJSON() ([]byte, error) {
-	switch {
-	case w.List != nil:
-		return json.Marshal(w.List)
-	case w.Named != nil:
-		return json.Marshal(w.Named)
-	}
-	return json.Marshal(w.Rule)
-}
-
-func (w Weights) check() error {
-	given := 0
-	for _, is := range []bool{w.Rule != "", w.List != nil, w.Named != nil} {
-		if is {
-			given++
-		}
-	}
-	switch {
-	case given == 0:
-		return errorf("weights", "missing: give %s, a list of numbers, or a map of numbers by class", strings.Join(w.Rule.Values(), ", "))
-	case given > 1:
-		return errorf("weights", "give one of a rule, a list and a map")
-	case w.Rule != "":
-		return oneOf("weights", w.Rule)
-	}
-	list := slices.Clone(w.List)
-	for _, name := range slices.Sorted(maps.Keys(w.Named)) {
-		list = append(list, w.Named[name])
-	}
-	sum := 0.0
-	for _, f := range list {
-		if math.IsNaN(f) || math.IsInf(f, 0) || f < 0 {
-			return errorf("weights", "%v is no weight: give numbers >= 0", f)
-		}
-		sum += f
-	}
-	if sum == 0 || math.IsInf(sum, 0) {
-		return errorf("weights", "their sum is %v: they cannot be scaled to 1", sum)
-	}
-	return nil
-}
 
 // Name is the stage's name in pipeline files.
 func (ClassWeights) Name() string { return "class_weights" }
@@ -151,7 +48,10 @@ func (ClassWeights) Version() int { return 1 }
 
 // Check reports impossible options.
 func (c ClassWeights) Check() error {
-	errs := []error{c.Weights.check()}
+	var errs []error
+	if err := c.Weights.Check(); err != nil {
+		errs = append(errs, errorf("weights", "%v", err))
+	}
 	if c.Beta != 0 && c.Weights.Rule != EffectiveNumberWeights {
 		errs = append(errs, errorf("beta", "only effective_number needs it"))
 	}
@@ -169,7 +69,7 @@ func (c ClassWeights) Weigh(index *schema.Index) (func(labels []int32) float32, 
 		return nil, err
 	}
 	counts := index.Counts(task)
-	weights, err := c.weights(index.Tasks[task], counts[:len(counts)-1])
+	weights, err := c.resolve(index.Tasks[task], counts[:len(counts)-1])
 	if err != nil {
 		return nil, err
 	}
@@ -185,52 +85,26 @@ func (c ClassWeights) Weigh(index *schema.Index) (func(labels []int32) float32, 
 	}, nil
 }
 
-func (c ClassWeights) weights(task schema.Task, counts []int64) ([]float64, error) {
-	switch {
-	case c.Weights.Named != nil:
-		list, err := inClassOrder(c.Weights.Named, task)
-		if err != nil {
-			return nil, err
-		}
-		return longtail.Scaled(list, 1), nil
-	case c.Weights.List != nil:
-		if len(c.Weights.List) != len(task.Classes) {
-			return nil, errorf("weights", "%d weights for the %d classes of task %s: %s", len(c.Weights.List), len(task.Classes), task.Name, listed(task.Classes))
-		}
-		return longtail.Scaled(c.Weights.List, 1), nil
-	case !slices.ContainsFunc(counts, func(n int64) bool { return n > 0 }):
-		return nil, errorf("weights", "no sample has a known class of task %s to count", task.Name)
-	case c.Weights.Rule == InverseWeights:
-		return longtail.InverseFrequency(counts), nil
-	}
-	beta := c.Beta
-	if beta == 0 {
-		beta = defaultBeta
-	}
-	return longtail.EffectiveNumber(counts, beta), nil
+// resolve is the weight of each class; every error names the option.
+func (c ClassWeights) resolve(task schema.Task, counts []int64) ([]float64, error) {
+	weights, err := c.Weights.Resolve(task.Name, task.Classes, counts, c.Beta)
+	return weights, named("weights", err)
 }
 
-// inClassOrder makes a list of a map, which must name every class and no other.
-func inClassOrder(named map[string]float64, task schema.Task) ([]float64, error) {
-	var errs []error
-	for _, name := range slices.Sorted(maps.Keys(named)) {
-		if !slices.Contains(task.Classes, name) {
-			errs = append(errs, unknownClass("weights", name, task))
-		}
+// named puts an option's name before each of the errors joined in err.
+func named(option string, err error) error {
+	if err == nil {
+		return nil
 	}
-	list := make([]float64, len(task.Classes))
-	var missing []string
-	for i, name := range task.Classes {
-		w, ok := named[name]
-		if !ok {
-			missing = append(missing, name)
-		}
-		list[i] = w
+	list := []error{err}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		list = joined.Unwrap()
 	}
-	if len(missing) > 0 {
-		errs = append(errs, errorf("weights", "%d weights for the %d classes of task %s: none for %s", len(named), len(task.Classes), task.Name, listed(missing)))
+	var out []error
+	for _, e := range list {
+		out = append(out, errorf(option, "%v", e))
 	}
-	return list, errors.Join(errs...)
+	return errors.Join(out...)
 }
 
 // Warn tells of factors that are all the same, and of classes without samples.
@@ -240,7 +114,7 @@ func (c ClassWeights) Warn(in Selection, index *schema.Index) []string {
 		return nil // Weigh reports it
 	}
 	counts := classCounts(in, index, task)
-	weights, err := c.weights(index.Tasks[task], counts[:len(counts)-1])
+	weights, err := c.resolve(index.Tasks[task], counts[:len(counts)-1])
 	if err != nil {
 		return nil
 	}

@@ -32,6 +32,7 @@ type commands struct {
 	Verify      verifyCmd      `cmd:"" help:"Check a materialized data set against its manifest."`
 	Inspect     inspectCmd     `cmd:"" help:"Show columns, counts and classes of a data set, a file or a stream."`
 	Stream      streamCmd      `cmd:"" help:"Write the batches of one shape to stdout as an Arrow IPC stream."`
+	Train       trainCmd       `cmd:"" help:"Train a model on the batches as they come; evaluate, save, resume."`
 	Stages      stagesCmd      `cmd:"" help:"List stages and sources with their options, or print the JSON schema of pipeline files."`
 }
 

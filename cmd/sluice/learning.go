@@ -1,0 +1,315 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+
+	"github.com/google/renameio/v2"
+
+	"github.com/sluicedata/sluice/flow"
+	"github.com/sluicedata/sluice/flow/pipefile"
+	"github.com/sluicedata/sluice/schema"
+	"github.com/sluicedata/sluice/sinks"
+	"github.com/sluicedata/sluice/trainer"
+	"github.com/sluicedata/sluice/trainer/gorgoniatrainer"
+	"github.com/sluicedata/sluice/trainer/softmax"
+)
+
+// learning is one training run: a pipeline, a trainer, data to evaluate on, a
+// directory. train and demo make it.
+//
+//	DIR/checkpoint.safetensors  weights and optimizer after the last finished epoch
+//	DIR/weights.safetensors     weights alone, named as in a PyTorch state_dict; written at the end
+//	DIR/log.jsonl               a line per step and per epoch
+//	DIR/report.json             the report
+type learning struct {
+	Pipeline  *flow.Pipeline
+	Train     *pipefile.TrainFile
+	Evals     []evaluation // the first one's metrics are the report's
+	Dir       string
+	Resume    bool
+	Overwrite bool // replace what an earlier run left
+	Progress  *trainLine
+	Warnings  []string
+
+	plan    *flow.Plan
+	config  trainer.Config
+	trainer trainer.Trainer
+	log     *trainLog
+	last    map[string]trainer.Metrics
+}
+
+// evaluation is a held-out pipeline.
+type evaluation struct {
+	Name     string
+	Pipeline *flow.Pipeline
+
+	plan    *flow.Plan
+	classes [][]int32 // per trained task: its label column's class numbers as the training set has them; nil: no such column
+	columns []int
+}
+
+// trainFigures are the report's member "train".
+type trainFigures struct {
+	sinks.TrainReport
+	Model   string        `json:"model"`
+	Trainer trainer.Stats `json:"trainer"`
+	History []epochRecord `json:"history"`
+}
+
+// epochRecord is an epoch's line of the log.
+type epochRecord struct {
+	Kind string `json:"kind"` // epoch
+	sinks.EpochInfo
+	Evaluations map[string]trainer.Metrics `json:"evaluations,omitempty"`
+}
+
+// stepRecord is a step's line of the log.
+type stepRecord struct {
+	Kind         string    `json:"kind"` // step
+	Epoch        int       `json:"epoch"`
+	Batch        int64     `json:"batch"`
+	Scale        float64   `json:"scale"`
+	Loss         float64   `json:"loss"`
+	Losses       []float64 `json:"losses"` // per task; -1 where no row had a label
+	LearningRate float64   `json:"learning_rate"`
+}
+
+func (l *learning) run(ctx context.Context) (report *trainReport, err error) {
+	if l.plan, err = l.Pipeline.Plan(ctx); err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, l.plan.Close()) }()
+	if l.config, err = l.Train.Config(&l.plan.Run); err != nil {
+		return nil, status2(err)
+	}
+	for i := range l.Evals {
+		e := &l.Evals[i]
+		if err := e.open(ctx, l.config); err != nil {
+			return nil, err
+		}
+		defer func() { err = errors.Join(err, e.plan.Close()) }()
+	}
+	if l.trainer, err = newTrainer(l.config); err != nil {
+		return nil, status2(err)
+	}
+	defer func() { err = errors.Join(err, l.trainer.Close()) }()
+	start, err := l.begin()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, l.log.close()) }()
+	sink := &sinks.Trainer{Trainer: l.trainer, Start: start, OnStep: l.onStep, OnEpoch: l.onEpoch}
+	l.plan.Settings.Progress = l.Progress.update
+	runReport, err := l.plan.Deliver(ctx, sink)
+	if err != nil {
+		return nil, err
+	}
+	return l.finish(ctx, runReport, sink.Report())
+}
+
+// newTrainer is the place where trainers are wired.
+func newTrainer(cfg trainer.Config) (trainer.Trainer, error) {
+	if cfg.Model.Name == trainer.Softmax {
+		return softmax.New(cfg)
+	}
+	return gorgoniatrainer.New(cfg)
+}
+
+// identity is of what decides the weights: the plan, and the trainer sized by it.
+func (l *learning) identity() (map[string]string, error) {
+	cfg := l.config.WithDefaults()
+	cfg.Workers = 0
+	b, err := json.Marshal(cfg)
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(b)
+	return map[string]string{"plan_hash": l.plan.PlanHash, "trainer_hash": hex.EncodeToString(sum[:])}, nil
+}
+
+func (l *learning) at(name string) string { return filepath.Join(l.Dir, name) }
+
+// begin prepares the directory, and loads the checkpoint of a run to go on with.
+func (l *learning) begin() (start int, err error) {
+	if err := os.MkdirAll(l.Dir, 0o777); err != nil {
+		return 0, fmt.Errorf("train: cannot make the directory: %w", err)
+	}
+	state, metadata, err := trainer.LoadSafetensors(l.at("checkpoint.safetensors"))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		// Nothing to go on with: with --resume too, so that one command serves both.
+	case l.Overwrite:
+	case err != nil:
+		return 0, fmt.Errorf("train: %w", err)
+	case !l.Resume:
+		return 0, fmt.Errorf("train: %s holds a training run of %s epochs: go on with --resume, or choose another directory", l.Dir, metadata["epochs"])
+	default:
+		if start, err = l.restore(state, metadata); err != nil {
+			return 0, err
+		}
+	}
+	l.log, err = openTrainLog(l.at("log.jsonl"), start)
+	return start, err
+}
+
+func (l *learning) restore(state []trainer.Tensor, metadata map[string]string) (epochs int, err error) {
+	id, err := l.identity()
+	if err != nil {
+		return 0, err
+	}
+	for _, key := range slices.Sorted(maps.Keys(id)) {
+		if metadata[key] != id[key] {
+			return 0, fmt.Errorf("train: the checkpoint in %s is of another run: its %s is %s, this run's is %s: choose another directory", l.Dir, key, metadata[key], id[key])
+		}
+	}
+	if epochs, err = strconv.Atoi(metadata["epochs"]); err != nil {
+		return 0, fmt.Errorf("train: the checkpoint in %s: epochs: %w", l.Dir, err)
+	}
+	if epochs > l.plan.Epochs {
+		return 0, fmt.Errorf("train: the checkpoint in %s has %d epochs behind it, more than the %d asked for: raise --epochs", l.Dir, epochs, l.plan.Epochs)
+	}
+	return epochs, l.trainer.Load(state)
+}
+
+func (l *learning) onStep(s sinks.StepInfo) {
+	losses := slices.Clone(s.Losses.Tasks)
+	for i, v := range losses {
+		if v != v { // NaN, which JSON hasn't got
+			losses[i] = -1
+		}
+	}
+	l.log.write(stepRecord{"step", s.Epoch, s.Batch, s.Scale, s.Losses.Total, losses, s.LearningRate})
+	l.Progress.step(s)
+}
+
+// onEpoch evaluates and saves: the log first, so that a checkpoint never knows
+// more epochs than the log.
+func (l *learning) onEpoch(ctx context.Context, info sinks.EpochInfo) error {
+	record := epochRecord{Kind: "epoch", EpochInfo: info}
+	done := info.Epoch + 1
+	if done%l.Train.Eval.Every == 0 || done == l.plan.Epochs {
+		for i := range l.Evals {
+			m, err := l.Evals[i].measure(ctx, l.trainer, l.config)
+			if err != nil {
+				return err
+			}
+			if record.Evaluations == nil {
+				record.Evaluations = map[string]trainer.Metrics{}
+			}
+			record.Evaluations[l.Evals[i].Name] = m
+		}
+		l.last = record.Evaluations
+	}
+	l.log.write(record)
+	if err := l.log.sync(); err != nil {
+		return err
+	}
+	metadata, err := l.identity()
+	if err != nil {
+		return err
+	}
+	metadata["epochs"] = strconv.Itoa(done)
+	return trainer.SaveSafetensors(l.at("checkpoint.safetensors"), l.trainer.State(), metadata)
+}
+
+// finish writes weights and report.
+func (l *learning) finish(ctx context.Context, run *flow.Report, train sinks.TrainReport) (*trainReport, error) {
+	metadata, err := l.identity()
+	if err != nil {
+		return nil, err
+	}
+	if err := trainer.SaveSafetensors(l.at("weights.safetensors"), trainer.Weights(l.trainer.State()), metadata); err != nil {
+		return nil, err
+	}
+	run.Warnings = append(l.Warnings, run.Warnings...)
+	run.Bottleneck = fmt.Sprintf("trainer busy %.0f %% and waiting for data %.0f %% of %.1f s; %s",
+		100*train.TrainingSeconds/run.Seconds, 100*(train.WaitingSeconds+train.FirstSeconds)/run.Seconds, run.Seconds, run.Bottleneck)
+	report := &trainReport{Report: run, Evaluations: map[string]trainer.Metrics{},
+		Train: trainFigures{TrainReport: train, Model: l.config.Model.Name, Trainer: l.trainer.Stats()}}
+	if l.last == nil { // a resumed run with nothing left to do
+		for i := range l.Evals {
+			if report.Evaluations[l.Evals[i].Name], err = l.Evals[i].measure(ctx, l.trainer, l.config); err != nil {
+				return nil, err
+			}
+		}
+	} else {
+		report.Evaluations = l.last
+	}
+	if len(l.Evals) > 0 {
+		report.EvaluatedOn = l.Evals[0].Name
+		report.Tasks = report.Evaluations[report.EvaluatedOn]
+	}
+	if report.Train.History, err = l.log.epochs(); err != nil {
+		return nil, err
+	}
+	b, err := json.MarshalIndent(report, "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("train: %w", err)
+	}
+	return report, renameio.WriteFile(l.at("report.json"), append(b, '\n'), 0o644)
+}
+
+// open plans a held-out pipeline and matches its classes by name.
+func (e *evaluation) open(ctx context.Context, cfg trainer.Config) (err error) {
+	if e.plan, err = e.Pipeline.Plan(ctx); err != nil {
+		return fmt.Errorf("evaluation %s: %w", e.Name, err)
+	}
+	if e.plan.Scales {
+		err = usageError{fmt.Errorf("evaluation %s: leave multiscale out: one scale is evaluated", e.Name)}
+	}
+	for _, task := range cfg.Tasks {
+		column := slices.IndexFunc(e.plan.Tasks, func(t schema.Task) bool { return t.Name == task.Task })
+		var classes []int32
+		if column >= 0 && err == nil {
+			classes, err = trainer.MatchClasses(schema.Task{Name: task.Task, Classes: task.Classes}, e.plan.Tasks[column])
+		}
+		e.columns, e.classes = append(e.columns, column), append(e.classes, classes)
+	}
+	if err != nil {
+		return errors.Join(err, e.plan.Close())
+	}
+	return nil
+}
+
+// measure evaluates the trainer on the whole held-out data.
+func (e *evaluation) measure(ctx context.Context, t trainer.Trainer, cfg trainer.Config) (trainer.Metrics, error) {
+	confusions := make([]*trainer.Confusion, len(cfg.Tasks))
+	for i, task := range cfg.Tasks {
+		confusions[i] = trainer.NewConfusion(schema.Task{Name: task.Task, Classes: task.Classes})
+	}
+	for batch, err := range e.plan.Batches(ctx) {
+		if err != nil {
+			return nil, fmt.Errorf("evaluation %s: %w", e.Name, err)
+		}
+		logits, err := t.Predict(ctx, batch)
+		if err != nil {
+			return nil, fmt.Errorf("evaluation %s: %w", e.Name, err)
+		}
+		for i, column := range e.columns {
+			if column < 0 {
+				continue
+			}
+			if err := confusions[i].Add(logits[i], trainer.Translate(batch.Labels(column), e.classes[i]), nil); err != nil {
+				return nil, fmt.Errorf("evaluation %s: %w", e.Name, err)
+			}
+		}
+	}
+	out := trainer.Metrics{}
+	for i, task := range cfg.Tasks {
+		if e.columns[i] >= 0 {
+			out[task.Task] = confusions[i].Metrics(task.Counts)
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,181 @@
+package pipefile
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/sluicedata/sluice/internal/options"
+	"github.com/sluicedata/sluice/schema"
+	"github.com/sluicedata/sluice/trainer"
+)
+
+// TrainFile is a TRAINER.yaml:
+//
+//	model: recipe                  # small_cnn, softmax, or {recipe: {pool_to: 56}}
+//	tasks: {shape: {loss: cross_entropy, class_weights: inverse, weight: 1}}   # default: every task
+//	optimizer: {adam: {lr: 0.001, betas: [0.9, 0.999], eps: 1e-8, weight_decay: 0.01}}
+//	schedule: {step: {size: 10, gamma: 0.1}}   # stepped once per epoch; default: none
+//	epochs: 20
+//	seed: 1                        # of the initial weights
+//	micro_batch: 8                 # rows computed at a time; default: the whole batch
+//	eval: {pipeline: val.yaml, every: 1}
+type TrainFile struct {
+	Model      trainer.Model
+	Tasks      map[string]trainer.TaskSpec // empty: every task of the data
+	Optimizer  trainer.Optimizer
+	Schedule   trainer.Schedule
+	Epochs     int // 0: not given
+	Seed       uint64
+	MicroBatch int
+	Eval       Evaluation
+}
+
+// Evaluation is how often to evaluate, and on what.
+type Evaluation struct {
+	Pipeline string `sluice:"pipeline,path" doc:"pipeline file of the held-out data, relative to this file"`
+	Every    int    `sluice:"every,positive" default:"1" doc:"epochs between two evaluations; the last epoch is always evaluated"`
+}
+
+type trainSettings struct {
+	Epochs     int32  `sluice:"epochs,positive" doc:"passes over the data"`
+	Seed       uint64 `sluice:"seed" default:"0" doc:"of the initial weights, 0 to 2^64-1"`
+	MicroBatch int32  `sluice:"micro_batch,positive" doc:"rows computed at a time, their gradients summed"`
+}
+
+var trainKeys = []string{"model", "tasks", "optimizer", "schedule", "epochs", "seed", "micro_batch", "eval"}
+
+// LoadTrain reads a TRAINER.yaml. Relative paths in it are relative to its
+// folder; mistakes in it are Errors, all of them at once.
+func LoadTrain(path string) (*TrainFile, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("pipefile: cannot read the trainer: %w", err)
+	}
+	return ParseTrain(path, data, filepath.Dir(path))
+}
+
+// ParseTrain reads a TRAINER.yaml from memory; see Parse.
+func ParseTrain(name string, data []byte, folder string) (*TrainFile, error) {
+	r := reader{mistakes: mistakes{file: name}, folder: folder}
+	f := &TrainFile{}
+	if root := r.parseYAML(data); root != nil {
+		r.train(root, f)
+	}
+	if err := r.err(); err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+func (r *reader) train(root *node, f *TrainFile) {
+	if root.kind != mapKind {
+		r.add(root.place, "a trainer is a map with the keys %s; this is %s", strings.Join(trainKeys, ", "), root.have())
+		return
+	}
+	var s trainSettings
+	modelSeen := false
+	for _, e := range root.entries {
+		switch e.key {
+		case "model":
+			modelSeen = true
+			r.model(e, f)
+		case "tasks":
+			r.tasks(e, f)
+		case "optimizer":
+			if c, ok := r.component("optimizer", e.value, []string{"adam"}); ok {
+				g := r.options("adam", &f.Optimizer, c.options)
+				r.check("adam", c.place, f.Optimizer.Check(), g)
+			}
+		case "schedule":
+			if c, ok := r.component("schedule", e.value, []string{"step"}); ok {
+				g := r.options("step", &f.Schedule, c.options)
+				if f.Schedule.StepSize == 0 && !g.failed["size"] {
+					r.add(c.place, "step: size is missing: the number of epochs between two changes of the rate")
+				} else {
+					r.check("step", c.place, f.Schedule.Check(), g)
+				}
+			}
+		case "epochs", "seed", "micro_batch":
+			if !e.value.sound() {
+				continue
+			}
+			if err := options.Set(&s, e.key, e.value.plain()); err != nil {
+				r.add(e.value.place, "%v", err)
+			} else if s.Epochs < 0 || s.MicroBatch < 0 {
+				r.add(e.value.place, "%s: %v is negative", e.key, e.value.plain())
+			}
+		case "eval":
+			g := r.options("eval", &f.Eval, e.value)
+			if f.Eval.Pipeline == "" && !g.failed["pipeline"] && !g.none {
+				r.add(e.place, "eval: pipeline is missing: name the pipeline file of the held-out data")
+			}
+			if f.Eval.Every < 0 {
+				r.add(g.at["every"], "eval: every: %d is negative", f.Eval.Every)
+			}
+		default:
+			r.add(e.place, "unknown key %q%s (keys: %s)", e.key, options.DidYouMean(options.Nearest(e.key, trainKeys)), strings.Join(trainKeys, ", "))
+		}
+	}
+	if !modelSeen {
+		r.add(root.place, "model is missing: give one of %s", strings.Join(trainer.Models, ", "))
+	}
+	f.Epochs, f.Seed, f.MicroBatch = int(s.Epochs), s.Seed, int(s.MicroBatch)
+	f.Eval.Every = max(f.Eval.Every, 1)
+}
+
+func (r *reader) model(e entry, f *TrainFile) {
+	c, ok := r.component("model", e.value, trainer.Models)
+	if !ok {
+		return
+	}
+	f.Model.Name = c.name
+	if c.name == trainer.Recipe {
+		r.options(c.name, &f.Model, c.options)
+	} else {
+		r.options(c.name, &struct{}{}, c.options)
+	}
+}
+
+func (r *reader) tasks(e entry, f *TrainFile) {
+	if e.value.kind != mapKind {
+		r.add(e.value.place, "tasks: want a map from task to its options, such as {shape: {loss: cross_entropy}}, have %s", e.value.have())
+		return
+	}
+	f.Tasks = map[string]trainer.TaskSpec{}
+	for _, t := range e.value.entries {
+		var spec trainer.TaskSpec
+		r.options("tasks: "+t.key, &spec, t.value)
+		f.Tasks[t.key] = spec
+	}
+}
+
+// Config sizes the trainer by the data of a run: its tasks, classes and counts.
+func (f *TrainFile) Config(run *schema.Run) (trainer.Config, error) {
+	cfg := trainer.Config{Model: f.Model, Optimizer: f.Optimizer, Schedule: f.Schedule, Seed: f.Seed, MicroBatch: f.MicroBatch}
+	names := slices.Sorted(maps.Keys(f.Tasks))
+	// Heads come in the order of the data's tasks.
+	rank := func(name string) int {
+		return slices.IndexFunc(run.Tasks, func(t schema.Task) bool { return t.Name == name })
+	}
+	slices.SortStableFunc(names, func(a, b string) int { return rank(a) - rank(b) })
+	if len(names) == 0 {
+		for _, t := range run.Tasks {
+			names = append(names, t.Name)
+		}
+	}
+	if len(names) == 0 {
+		return cfg, fmt.Errorf("trainer: the data has no labels, so there is nothing to learn: put the images into folders of their classes, or use a manifest")
+	}
+	for _, name := range names {
+		task, err := f.Tasks[name].Resolve(name, run)
+		if err != nil {
+			return cfg, err
+		}
+		cfg.Tasks = append(cfg.Tasks, task)
+	}
+	return cfg.WithDefaults(), cfg.Check()
+}

@@ -1,0 +1,200 @@
+package sinks
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/sluicedata/sluice/schema"
+	"github.com/sluicedata/sluice/trainer"
+)
+
+// Trainer trains: each record, and so each scale of a batch, is one step, in
+// order. While one trains the engine prepares the next ones, as many as its
+// queue holds.
+//
+// An epoch ends when a record of the next one comes, and the last one in Close;
+// never when the run failed: so a checkpoint that OnEpoch writes is always that
+// of whole epochs. To go on from one, Load it and set Start. The Trainer stays
+// the caller's, who closes it.
+type Trainer struct {
+	Trainer trainer.Trainer
+	Start   int // epochs that the trainer has behind it: their batches are not made
+
+	// OnStep, if set, is told of each step.
+	OnStep func(StepInfo)
+	// OnEpoch, if set, is called after the trainer's EndEpoch, with the context of
+	// the run: the place to evaluate and to save. Its error ends the run.
+	OnEpoch func(ctx context.Context, info EpochInfo) error
+
+	run     *schema.Run
+	ctx     context.Context // of the run, for the last epoch's end, in Close
+	report  TrainReport
+	current EpochInfo // of the epoch under way
+	records int
+	idle    time.Time // since when the sink waits
+}
+
+var _ Skipper = (*Trainer)(nil)
+
+// StepInfo is what is known after a step.
+type StepInfo struct {
+	Epoch        int
+	Batch        int64
+	Scale        float64
+	Losses       trainer.Losses
+	LearningRate float64 // of this step
+	Wait, Train  time.Duration
+}
+
+// EpochInfo sums an epoch up.
+type EpochInfo struct {
+	Epoch           int     `json:"epoch"`
+	Steps           int     `json:"steps"`
+	Rows            int64   `json:"rows"` // that counted in a step; each scale counts
+	Loss            float64 `json:"loss"` // mean of the steps' totals; 0 without steps
+	LearningRate    float64 `json:"learning_rate"`
+	WaitingSeconds  float64 `json:"waiting_seconds"`  // the trainer for the pipeline
+	TrainingSeconds float64 `json:"training_seconds"` // in steps, when the pipeline waits if its queue is full
+}
+
+// TrainReport is a run's.
+type TrainReport struct {
+	Steps           int         `json:"steps"`
+	Rows            int64       `json:"rows"`
+	FirstSeconds    float64     `json:"first_seconds"`    // of waiting, until the first batch came
+	WaitingSeconds  float64     `json:"waiting_seconds"`  // the trainer for the pipeline, after that
+	Starved         int         `json:"starved"`          // steps that waited for more than a millisecond
+	TrainingSeconds float64     `json:"training_seconds"` // in steps
+	BetweenSeconds  float64     `json:"between_seconds"`  // at the ends of epochs: evaluation, checkpoints
+	Epochs          []EpochInfo `json:"epochs"`
+}
+
+// Report is of the run under way, or of the last one.
+func (t *Trainer) Report() TrainReport {
+	r := t.report
+	r.Epochs = append([]EpochInfo{}, r.Epochs...)
+	return r
+}
+
+// Open refuses runs whose images a trainer can't learn from.
+func (t *Trainer) Open(ctx context.Context, run *schema.Run) error {
+	if t.Trainer == nil {
+		return fmt.Errorf("sinks: trainer: there is no trainer: set Trainer.Trainer")
+	}
+	if t.Start < 0 || t.Start > run.Epochs {
+		return fmt.Errorf("sinks: trainer: %d epochs are behind it, of %d: give the run more epochs", t.Start, run.Epochs)
+	}
+	for _, v := range run.Variants {
+		if err := trainer.CheckForm(run.Form, v.Tensor); err != nil {
+			return fmt.Errorf("sinks: %w", err)
+		}
+	}
+	t.run, t.ctx, t.report = run, ctx, TrainReport{Epochs: []EpochInfo{}}
+	t.records = 0
+	t.begin(t.Start)
+	t.idle = time.Now()
+	return nil
+}
+
+// Has reports the batches of epochs before Start.
+func (t *Trainer) Has(epoch int, _ int64) bool { return epoch < t.Start }
+
+// Write is one step. A batch without rows is none.
+func (t *Trainer) Write(ctx context.Context, batch *schema.Batch) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if t.Has(batch.Epoch, batch.Number) {
+		return nil
+	}
+	came := time.Now()
+	wait := came.Sub(t.idle)
+	defer func() { t.idle = time.Now() }()
+	if batch.Epoch < t.current.Epoch {
+		return fmt.Errorf("sinks: trainer: a batch of epoch %d after one of epoch %d", batch.Epoch, t.current.Epoch)
+	}
+	if err := t.endEpochs(ctx, batch.Epoch); err != nil {
+		return err
+	}
+	// Waiting counts for the epoch that is waited for.
+	if t.records++; t.records == 1 {
+		t.report.FirstSeconds = wait.Seconds()
+	} else {
+		t.report.WaitingSeconds += wait.Seconds()
+		if wait > time.Millisecond {
+			t.report.Starved++
+		}
+	}
+	t.current.WaitingSeconds += wait.Seconds()
+	if batch.Rows() == 0 {
+		return nil
+	}
+	return t.step(ctx, batch, wait)
+}
+
+func (t *Trainer) step(ctx context.Context, batch *schema.Batch, wait time.Duration) error {
+	begin := time.Now()
+	losses, err := t.Trainer.Step(ctx, batch)
+	train := time.Since(begin)
+	t.report.TrainingSeconds += train.Seconds()
+	t.current.TrainingSeconds += train.Seconds()
+	if err != nil {
+		return fmt.Errorf("sinks: trainer: %w", err)
+	}
+	if losses.Rows > 0 {
+		t.report.Steps++
+		t.report.Rows += int64(losses.Rows)
+		t.current.Steps++
+		t.current.Rows += int64(losses.Rows)
+		t.current.Loss += (losses.Total - t.current.Loss) / float64(t.current.Steps)
+	}
+	if t.OnStep != nil {
+		t.OnStep(StepInfo{
+			Epoch: batch.Epoch, Batch: batch.Number, Scale: t.run.Variants[batch.Variant].Scale,
+			Losses: losses, LearningRate: t.current.LearningRate, Wait: wait, Train: train,
+		})
+	}
+	return nil
+}
+
+// begin starts the figures of an epoch.
+func (t *Trainer) begin(epoch int) {
+	t.current = EpochInfo{Epoch: epoch, LearningRate: t.Trainer.Stats().LearningRate}
+}
+
+// endEpochs ends all epochs before one.
+func (t *Trainer) endEpochs(ctx context.Context, before int) error {
+	for t.current.Epoch < before {
+		begin := time.Now()
+		if err := t.endEpoch(ctx); err != nil {
+			return err
+		}
+		t.report.BetweenSeconds += time.Since(begin).Seconds()
+	}
+	return nil
+}
+
+func (t *Trainer) endEpoch(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if err := t.Trainer.EndEpoch(); err != nil {
+		return fmt.Errorf("sinks: trainer: end of epoch %d: %w", t.current.Epoch, err)
+	}
+	info := t.current
+	t.report.Epochs = append(t.report.Epochs, info)
+	t.begin(info.Epoch + 1)
+	if t.OnEpoch != nil {
+		return t.OnEpoch(ctx, info)
+	}
+	return nil
+}
+
+// Close ends the last epoch, if the run did not fail.
+func (t *Trainer) Close(cause error) error {
+	if cause != nil {
+		return nil
+	}
+	return t.endEpochs(t.ctx, t.run.Epochs)
+}

@@ -1,0 +1,111 @@
+package trainer
+
+import (
+	"fmt"
+	"math"
+	"sync"
+
+	"github.com/sluicedata/sluice/internal/detmath"
+)
+
+// The names of what a state holds beside the weights.
+const (
+	OptimizerPrefix = "optimizer."
+	EpochsName      = OptimizerPrefix + "epochs" // ended epochs, one number
+	stepName        = OptimizerPrefix + "step"
+	meanPrefix      = OptimizerPrefix + "exp_avg."    // then the weight's name, as in PyTorch
+	squarePrefix    = OptimizerPrefix + "exp_avg_sq." // likewise
+)
+
+// Adam is torch.optim.Adam with coupled weight decay, in float32, in PyTorch's
+// order of operations:
+//
+//	g = g + weight_decay p
+//	m = beta1 m + (1-beta1) g
+//	v = beta2 v + (1-beta2) g g
+//	p = p - lr/(1-beta1^t) m / (sqrt(v) / sqrt(1-beta2^t) + eps)
+//
+// Each element is computed alone, so the number of goroutines changes no byte.
+type Adam struct {
+	options      Optimizer
+	params       []Tensor
+	mean, square []Tensor
+	step         []float32 // the one element of the step tensor
+}
+
+// mostSteps is where the steps stop being counted: float32 holds all whole
+// numbers up to it, and the corrections 1-beta^t are 1 long before.
+const mostSteps = 1 << 24
+
+// NewAdam makes an optimizer of the weights, whose memory it will change. Zero
+// options stand for their defaults.
+func NewAdam(o Optimizer, params []Tensor) *Adam {
+	a := &Adam{options: o.withDefaults(), params: params, step: make([]float32, 1)}
+	for _, p := range params {
+		a.mean = append(a.mean, Tensor{meanPrefix + p.Name, p.Shape, make([]float32, len(p.Data))})
+		a.square = append(a.square, Tensor{squarePrefix + p.Name, p.Shape, make([]float32, len(p.Data))})
+	}
+	return a
+}
+
+// State is the optimizer's own: means, squares and the number of steps. The
+// tensors are its memory, so CopyState into them loads it.
+func (a *Adam) State() []Tensor {
+	out := append([]Tensor{}, a.mean...)
+	out = append(out, a.square...)
+	return append(out, Tensor{stepName, []int{1}, a.step})
+}
+
+// Steps is the number of steps so far.
+func (a *Adam) Steps() int { return int(a.step[0]) }
+
+// Step changes the weights by one gradient of each, in the order of the weights,
+// at a learning rate. The gradients are not changed.
+func (a *Adam) Step(learningRate float64, gradients [][]float32, workers int) {
+	if len(gradients) != len(a.params) {
+		panic(fmt.Sprintf("trainer: %d gradients for %d weights", len(gradients), len(a.params)))
+	}
+	a.step[0] = min(a.step[0]+1, mostSteps)
+	t, beta := float64(a.step[0]), a.options.Betas
+	k := adamStep{
+		decay: float32(a.options.WeightDecay),
+		beta1: float32(beta[0]), rest1: float32(1 - beta[0]),
+		beta2: float32(beta[1]), rest2: float32(1 - beta[1]),
+		root: float32(math.Sqrt(1 - detmath.Pow(beta[1], t))), eps: float32(a.options.Eps),
+		size: float32(learningRate / (1 - detmath.Pow(beta[0], t))),
+	}
+	for i, p := range a.params {
+		inParallel(len(p.Data), 1<<14, workers, func(from, to int) {
+			k.apply(p.Data[from:to], gradients[i][from:to], a.mean[i].Data[from:to], a.square[i].Data[from:to])
+		})
+	}
+}
+
+type adamStep struct{ decay, beta1, rest1, beta2, rest2, root, eps, size float32 }
+
+// apply's conversions forbid fused multiply-adds: same bytes on every machine.
+func (k adamStep) apply(param, gradient, mean, square []float32) {
+	gradient, mean, square = gradient[:len(param)], mean[:len(param)], square[:len(param)]
+	for i, p := range param {
+		g := gradient[i] + float32(k.decay*p)
+		m := float32(k.beta1*mean[i]) + float32(k.rest1*g)
+		v := float32(k.beta2*square[i]) + float32(float32(k.rest2*g)*g)
+		mean[i], square[i] = m, v
+		root := float32(math.Sqrt(float64(v))) // correctly rounded to float32
+		param[i] = p - float32(k.size*m)/(root/k.root+k.eps)
+	}
+}
+
+// inParallel splits 0..n-1 among goroutines, in pieces of at least a size.
+func inParallel(n, least, workers int, do func(from, to int)) {
+	pieces := max(1, min(workers, n/least))
+	if pieces == 1 {
+		do(0, n)
+		return
+	}
+	var wait sync.WaitGroup
+	for i := range pieces {
+		wait.Go(func() { do(i*n/pieces, (i+1)*n/pieces) })
+	}
+	wait.Wait()
+}

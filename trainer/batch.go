@@ -1,0 +1,146 @@
+package trainer
+
+import (
+	"fmt"
+	"math"
+	"strings"
+
+	"github.com/sluicedata/sluice/schema"
+)
+
+// CheckForm tells whether a trainer can learn from a form of image column:
+// float32 CHW tensors.
+func CheckForm(form schema.Form, tensor schema.Tensor) error {
+	if form == schema.FormTensor && tensor.DType == schema.Float32 && tensor.Layout == schema.CHW {
+		return nil
+	}
+	have := string(form) + " images"
+	if form == schema.FormTensor {
+		have = tensor.String()
+	}
+	return fmt.Errorf("trainer: the batches hold %s and not float32[3,h,w]: end the pipeline's transforms with to_tensor: {dtype: float32, layout: chw}", have)
+}
+
+// Pixels is the image column of a batch, rows x 3 x height x width, of
+// batch.Tensor's height and width. It is the record's own memory.
+func Pixels(batch *schema.Batch) ([]float32, error) {
+	if err := CheckForm(batch.Form, batch.Tensor); err != nil {
+		return nil, err
+	}
+	return batch.Float32(), nil
+}
+
+// Target is what a batch says of one task.
+type Target struct {
+	Labels  []int32   // class numbers; schema.Unknown where the row has none
+	Weights []float32 // weight column x class weight; 0 where the label is unknown
+	Sum     float64   // of the weights: the divisor of the loss; 0: the task has nothing to learn here
+}
+
+// Targets reads the labels and weights of all tasks from a batch, and tells how
+// many rows count: have a weight above 0 in any task. An error names the task
+// and the key of the row.
+func (c Config) Targets(batch *schema.Batch) (targets []Target, rows int, err error) {
+	counts := make([]bool, batch.Rows())
+	for _, task := range c.Tasks {
+		column, err := labelColumn(batch, task.Task)
+		if err != nil {
+			return nil, 0, err
+		}
+		t, err := task.target(batch, batch.Labels(column))
+		if err != nil {
+			return nil, 0, err
+		}
+		for i, w := range t.Weights {
+			if w > 0 && !counts[i] {
+				counts[i] = true
+				rows++
+			}
+		}
+		targets = append(targets, t)
+	}
+	return targets, rows, nil
+}
+
+func (c TaskConfig) target(batch *schema.Batch, labels []int32) (Target, error) {
+	t := Target{Labels: labels, Weights: make([]float32, len(labels))}
+	column := batch.Weights()
+	for i, label := range labels {
+		if w := column[i]; !(w >= 0) || math.IsInf(float64(w), 0) {
+			return Target{}, fmt.Errorf("trainer: weight %v is not a number >= 0 (key %q)", w, batch.Key(i))
+		}
+		if label == schema.Unknown {
+			continue
+		}
+		if label < 0 || int(label) >= len(c.Classes) {
+			return Target{}, fmt.Errorf("trainer: label %d of task %s is not in 0..%d (key %q)", label, c.Task, len(c.Classes)-1, batch.Key(i))
+		}
+		t.Weights[i] = column[i]
+		if c.ClassWeights != nil {
+			t.Weights[i] = float32(float64(column[i]) * c.ClassWeights[label])
+		}
+		t.Sum += float64(t.Weights[i])
+	}
+	return t, nil
+}
+
+// labelColumn finds a task's number in a batch.
+func labelColumn(batch *schema.Batch, task string) (int, error) {
+	var names []string
+	for _, f := range batch.Record.Schema().Fields() {
+		if name, ok := strings.CutPrefix(f.Name, schema.ColumnLabel); ok {
+			if name == task {
+				return len(names), nil
+			}
+			names = append(names, name)
+		}
+	}
+	return 0, fmt.Errorf("trainer: task %s is not in the batch (tasks: %s)", task, listed(names))
+}
+
+// NotFiniteError is a step that would have spoilt the weights. The batch was not
+// learnt from.
+type NotFiniteError struct {
+	What    string // "loss", "gradient"
+	Epoch   int
+	Batch   int64
+	Keys    []string // of all rows that counted
+	Suspect []string // of the rows among them whose pixels are not finite
+}
+
+// NotFinite makes the error of a batch.
+func NotFinite(what string, batch *schema.Batch) *NotFiniteError {
+	e := &NotFiniteError{What: what, Epoch: batch.Epoch, Batch: batch.Number}
+	weights, pixels := batch.Weights(), batch.Float32()
+	size := batch.Tensor.Elements()
+	for row := range batch.Rows() {
+		if weights[row] == 0 {
+			continue
+		}
+		e.Keys = append(e.Keys, batch.Key(row))
+		for _, v := range pixels[row*size : (row+1)*size] {
+			if v-v != 0 { // NaN or infinite
+				e.Suspect = append(e.Suspect, batch.Key(row))
+				break
+			}
+		}
+	}
+	return e
+}
+
+// Error names the keys.
+func (e *NotFiniteError) Error() string {
+	text := fmt.Sprintf("trainer: the %s is not finite in epoch %d, batch %d; the weights are as before it", e.What, e.Epoch, e.Batch)
+	if len(e.Suspect) > 0 {
+		return fmt.Sprintf("%s: the pixels are not finite of keys %s", text, quoted(e.Suspect))
+	}
+	return fmt.Sprintf("%s: the pixels are finite, so the learning rate may be too high, of keys %s", text, quoted(e.Keys))
+}
+
+func quoted(keys []string) string {
+	out := make([]string, len(keys))
+	for i, key := range keys {
+		out[i] = fmt.Sprintf("%q", key)
+	}
+	return strings.Join(out, ", ")
+}

@@ -1,0 +1,159 @@
+package trainer
+
+import (
+	"math"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/sluicedata/sluice/internal/options"
+	"github.com/sluicedata/sluice/schema"
+)
+
+func good() Config {
+	return Config{
+		Model: Model{Name: Recipe},
+		Tasks: []TaskConfig{{Task: "shape", Classes: []string{"a", "b", "c"}}, {Task: "type", Classes: []string{"x", "y"}}},
+	}
+}
+
+func TestDefaults(t *testing.T) {
+	c := good()
+	if err := c.Check(); err != nil {
+		t.Fatal(err)
+	}
+	c.Schedule.StepSize = 10
+	d := c.WithDefaults()
+	if d.Model.PoolTo != 56 || d.Schedule.Gamma != 0.1 || d.Tasks[1].Loss != CrossEntropy || d.Tasks[1].Weight != 1 {
+		t.Errorf("%+v", d)
+	}
+	if want := (Optimizer{0.001, [2]float64{0.9, 0.999}, 1e-8, 0}); d.Optimizer != want {
+		t.Errorf("optimizer %+v, want %+v", d.Optimizer, want)
+	}
+	if c.Tasks[1].Weight != 0 {
+		t.Error("WithDefaults changed the Config it was called on")
+	}
+	if !reflect.DeepEqual(d, d.WithDefaults()) {
+		t.Error("WithDefaults twice is not WithDefaults")
+	}
+	for _, f := range options.Fields(Optimizer{}) { // the tags say the same
+		if have, want := reflect.ValueOf(f.Effective()).Interface(), reflect.ValueOf(d.Optimizer).FieldByNameFunc(func(name string) bool {
+			field, _ := reflect.TypeFor[Optimizer]().FieldByName(name)
+			return strings.HasPrefix(field.Tag.Get("sluice"), f.Name)
+		}).Interface(); have != want {
+			t.Errorf("%s: the tag's default is %v, WithDefaults gives %v", f.Name, have, want)
+		}
+	}
+}
+
+func TestCheck(t *testing.T) {
+	nan := math.NaN()
+	for _, c := range []struct {
+		want  string
+		spoil func(*Config)
+	}{
+		{"model: missing", func(c *Config) { c.Model.Name = "" }},
+		{`model: unknown model "recip": did you mean "recipe"?`, func(c *Config) { c.Model.Name = "recip" }},
+		{"model.small_cnn.pool_to: only the recipe", func(c *Config) { c.Model = Model{SmallCNN, 8} }},
+		{"model.recipe.pool_to: -1", func(c *Config) { c.Model.PoolTo = -1 }},
+		{"tasks: missing", func(c *Config) { c.Tasks = nil }},
+		{"tasks.shape: task shape is there twice", func(c *Config) { c.Tasks[1].Task = "shape" }},
+		{"tasks.2: it has no name", func(c *Config) { c.Tasks[1].Task = "" }},
+		{"tasks.type: 1 classes", func(c *Config) { c.Tasks[1].Classes = []string{"x"} }},
+		{`tasks.shape.loss: unknown loss "cross_entropi": did you mean "cross_entropy"? (losses: cross_entropy, balanced_softmax)`, func(c *Config) { c.Tasks[0].Loss = "cross_entropi" }},
+		{"tasks.shape.class_weights: 2 weights for 3 classes: a, b, c", func(c *Config) { c.Tasks[0].ClassWeights = []float64{1, 2} }},
+		{"tasks.shape.class_weights: -2 is no weight", func(c *Config) { c.Tasks[0].ClassWeights = []float64{1, -2, 1} }},
+		{"tasks.shape.class_weights: their sum is 0", func(c *Config) { c.Tasks[0].ClassWeights = []float64{0, 0, 0} }},
+		{"tasks.shape.weight: -1 is not above 0", func(c *Config) { c.Tasks[0].Weight = -1 }},
+		{"tasks.shape: 2 counts for 3 classes", func(c *Config) { c.Tasks[0].Counts = []int64{1, 2} }},
+		{"tasks.shape.loss: balanced_softmax needs", func(c *Config) { c.Tasks[0].Loss = BalancedSoftmax }},
+		{"optimizer.adam.lr: -0.1 is not above 0", func(c *Config) { c.Optimizer.LearningRate = -0.1 }},
+		{"optimizer.adam.lr: NaN", func(c *Config) { c.Optimizer.LearningRate = nan }},
+		{"optimizer.adam.betas: 1 is", func(c *Config) { c.Optimizer.Betas = [2]float64{0.9, 1} }},
+		{"optimizer.adam.betas: -0.5 is", func(c *Config) { c.Optimizer.Betas = [2]float64{-0.5, 0.9} }},
+		{"optimizer.adam.eps: -1 is", func(c *Config) { c.Optimizer.Eps = -1 }},
+		{"optimizer.adam.weight_decay: +Inf is", func(c *Config) { c.Optimizer.WeightDecay = math.Inf(1) }},
+		{"schedule.step.size: -1", func(c *Config) { c.Schedule.StepSize = -1 }},
+		{"schedule.step.gamma: 0.5 changes nothing", func(c *Config) { c.Schedule.Gamma = 0.5 }},
+		{"schedule.step.gamma: -1 is", func(c *Config) { c.Schedule = Schedule{3, -1} }},
+		{"micro_batch: -1", func(c *Config) { c.MicroBatch = -1 }},
+		{"workers: -1", func(c *Config) { c.Workers = -1 }},
+	} {
+		config := good()
+		c.spoil(&config)
+		err := config.Check()
+		if err == nil || !strings.HasPrefix(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("want one error %q, have %v", c.want, err)
+		}
+	}
+}
+
+func TestCheckReportsAll(t *testing.T) {
+	c := good()
+	c.Model.Name, c.Optimizer.LearningRate, c.Schedule.StepSize = "x", -1, -1
+	c.Tasks[0].Loss, c.Tasks[1].ClassWeights = "focal", []float64{1}
+	list := c.Check().(interface{ Unwrap() []error }).Unwrap()
+	if len(list) != 5 {
+		t.Errorf("%d errors, want 5: %v", len(list), list)
+	}
+}
+
+func TestTaskSpec(t *testing.T) {
+	run := &schema.Run{
+		Tasks:  []schema.Task{{Name: "shape", Classes: []string{"a", "b", "c", "d"}}, {Name: "type", Classes: []string{"x", "y"}}},
+		Counts: [][]int64{{60, 30, 10, 0, 7}, {1, 2, 0}},
+	}
+	for _, c := range []struct {
+		value any // of class_weights
+		want  []float64
+		err   string
+	}{
+		{"inverse", []float64{100.0 / 180, 100.0 / 90, 100.0 / 30, 0}, ""},
+		{[]any{int64(1), int64(2), 3.0, int64(4)}, []float64{0.1, 0.2, 0.3, 0.4}, ""},
+		{map[string]any{"d": 1.0, "c": int64(1), "a": int64(0), "b": int64(2)}, []float64{0, 0.5, 0.25, 0.25}, ""},
+		{[]any{int64(1), int64(2)}, nil, "tasks.shape.class_weights: 2 weights for the 4 classes of task shape: a, b, c, d"},
+		{map[string]any{"a": 1.0, "bb": 1.0}, nil, `tasks.shape.class_weights: unknown class "bb" of task shape`},
+		{[]any{int64(1), int64(-2), int64(1), int64(1)}, nil, "tasks.shape.class_weights: -2 is no weight"},
+	} {
+		var spec TaskSpec
+		if err := options.Set(&spec, "class_weights", c.value); err != nil {
+			t.Fatal(err)
+		}
+		have, err := spec.Resolve("shape", run)
+		if c.err != "" {
+			if err == nil || !strings.Contains(err.Error(), c.err) {
+				t.Errorf("%v: %v, want %q", c.value, err, c.err)
+			}
+			continue
+		}
+		if err != nil || !slices.EqualFunc(have.ClassWeights, c.want, func(a, b float64) bool { return math.Abs(a-b) < 1e-12 }) {
+			t.Errorf("%v: %v, %v, want %v", c.value, have.ClassWeights, err, c.want)
+		}
+		if !slices.Equal(have.Counts, []int64{60, 30, 10, 0}) || len(have.Classes) != 4 {
+			t.Errorf("resolved %+v", have)
+		}
+	}
+	none, err := TaskSpec{}.Resolve("type", run)
+	if err != nil || none.ClassWeights != nil || none.Task != "type" {
+		t.Errorf("without weights: %+v, %v", none, err)
+	}
+	if _, err := (TaskSpec{}).Resolve("shap", run); err == nil || err.Error() != `tasks: "shap" is not in the data: did you mean "shape"? (tasks: shape, type)` {
+		t.Errorf("a task that isn't in the data: %v", err)
+	}
+	options.Fields(TaskSpec{}) // panics if a tag is malformed
+	if _, err := options.Canonical(TaskSpec{}); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestMatchClasses(t *testing.T) {
+	training := schema.Task{Name: "shape", Classes: []string{"a", "b", "c"}}
+	have, err := MatchClasses(training, schema.Task{Classes: []string{"c", "a"}})
+	if err != nil || !slices.Equal(Translate([]int32{0, 1, -1, 0}, have), []int32{2, 0, -1, 2}) {
+		t.Errorf("%v, %v", have, err)
+	}
+	if _, err := MatchClasses(training, schema.Task{Classes: []string{"d", "a", "e"}}); err == nil || !strings.Contains(err.Error(), "no class d, e") {
+		t.Errorf("unknown classes: %v", err)
+	}
+}

@@ -1,0 +1,157 @@
+package gorgoniatrainer
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"slices"
+	"testing"
+
+	"github.com/sluicedata/sluice/trainer"
+)
+
+// goldenTensor is what testdata/golden.py says of a tensor.
+type goldenTensor struct {
+	Norm        float64
+	Projections []float64
+}
+
+type goldenCase struct {
+	Name       string
+	Channels   int
+	PoolTo     int `json:"pool_to"`
+	Shapes     [][2]int
+	Rows       int
+	Count      int
+	Weighted   bool
+	Balanced   bool
+	RowWeights bool `json:"row_weights"`
+	Steps      []struct {
+		Loss               float64
+		Losses             []float64
+		LR                 float64
+		Gradients, Weights map[string]goldenTensor
+	}
+}
+
+func readGolden(t *testing.T) []goldenCase {
+	t.Helper()
+	data, err := os.ReadFile("testdata/golden.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var g struct{ Cases []goldenCase }
+	if err := json.Unmarshal(data, &g); err != nil {
+		t.Fatal(err)
+	}
+	if len(g.Cases) == 0 {
+		t.Fatal("testdata/golden.json is empty: cd testdata && /usr/bin/python3 golden.py > golden.json")
+	}
+	return g.Cases
+}
+
+// difference estimates the relative norm of a tensor's difference from PyTorch's.
+func (g goldenTensor) difference(data []float32, number int) float64 {
+	sum, norm := 0.0, 0.0
+	for _, v := range data {
+		norm += float64(v) * float64(v)
+	}
+	for k, want := range g.Projections {
+		got := 0.0
+		for i, axis := range mixed(len(data), 5000+8*number+k) {
+			got += float64(data[i]) * float64(axis) * math.Sqrt(12)
+		}
+		sum += (got - want) * (got - want)
+	}
+	return max(math.Sqrt(sum/float64(len(g.Projections))), math.Abs(math.Sqrt(norm)-g.Norm)) / g.Norm
+}
+
+func (c goldenCase) config() trainer.Config {
+	cfg := testConfig("recipe", c.PoolTo)
+	if c.Channels > 1 {
+		cfg.Model = trainer.Model{Name: "small_cnn"} // pools to 4, as the script
+	}
+	cfg.Optimizer.WeightDecay = 0.01
+	cfg.Schedule = trainer.Schedule{StepSize: 2, Gamma: 0.1}
+	for i := range cfg.Tasks {
+		n := len(cfg.Tasks[i].Classes)
+		for k := range n {
+			if c.Weighted {
+				cfg.Tasks[i].ClassWeights = append(cfg.Tasks[i].ClassWeights, float64(k+1)/float64(n*(n+1)/2))
+			}
+			cfg.Tasks[i].Counts = append(cfg.Tasks[i].Counts, int64(n-k)*10)
+		}
+		if c.Balanced {
+			cfg.Tasks[i].Loss = trainer.BalancedSoftmax
+		}
+	}
+	return cfg
+}
+
+// TestEqualsPyTorch compares losses, gradients and weights with golden.py's.
+func TestEqualsPyTorch(t *testing.T) {
+	for _, c := range readGolden(t) {
+		t.Run(fmt.Sprint(c.Name, c.Shapes), func(t *testing.T) {
+			tr := newTrainer(t, c.config())
+			setWeights(tr)
+			worst := 0.0
+			for step, want := range c.Steps {
+				size := c.Shapes[step%len(c.Shapes)]
+				rows := goldenRows(c.Rows, step, size)
+				if c.RowWeights {
+					for i := range rows.weights {
+						rows.weights[i] = float32(i%3) / 2
+					}
+				}
+				losses, err := tr.Step(t.Context(), rows.batch(t))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if step%8 == 7 {
+					tr.EndEpoch()
+				}
+				for i, got := range append(losses.Tasks, losses.Total) {
+					if w := append(slices.Clone(want.Losses), want.Loss)[i]; !(math.Abs(got-w) <= 1e-5*math.Abs(w)) {
+						t.Errorf("step %d: loss %d is %.8f, PyTorch's %.8f", step+1, i, got, w)
+					}
+				}
+				if got := tr.Stats().LearningRate; math.Abs(got-want.LR) > 1e-12 {
+					t.Errorf("step %d: learning rate %g, PyTorch's %g", step+1, got, want.LR)
+				}
+				worst = max(worst, compare(t, step, "gradient", gradients(tr), want.Gradients), compare(t, step, "weights", tr.model.names, want.Weights))
+			}
+			t.Logf("largest relative difference %.1e", worst)
+		})
+	}
+}
+
+func compare(t *testing.T, step int, what string, got []trainer.Tensor, want map[string]goldenTensor) float64 {
+	t.Helper()
+	worst := 0.0
+	for i, tensor := range got {
+		w, ok := want[tensor.Name]
+		if !ok {
+			if want != nil {
+				t.Errorf("PyTorch has no %s", tensor.Name)
+			}
+			continue
+		}
+		d := w.difference(tensor.Data, i)
+		worst = max(worst, d)
+		if !(d <= 1e-4) {
+			t.Errorf("step %d: %s of %s differs by %.1e", step+1, what, tensor.Name, d)
+		}
+	}
+	return worst
+}
+
+// gradients are those of the last step, named as the weights.
+func gradients(t *Trainer) []trainer.Tensor {
+	var out []trainer.Tensor
+	n := len(t.model.parameters) - 2
+	for _, p := range t.model.parameters[:n] {
+		out = append(out, trainer.Tensor{Name: p.name, Data: p.slope})
+	}
+	return append(out, t.model.headTensors(t.cfg.Tasks, t.model.weight.slope, t.model.bias.slope)...)
+}

@@ -1,0 +1,61 @@
+package gorgoniatrainer
+
+import (
+	"errors"
+	"math"
+
+	"github.com/sluicedata/sluice/trainer"
+	"gorgonia.org/gorgonia"
+)
+
+// lossTargets are what the loss op compares the logits with: a part of a
+// batch, whose tasks' weight sums are those of the whole batch, and its result.
+type lossTargets struct {
+	tasks   []trainer.Target
+	offsets [][]float64 // per task, see trainer.TaskConfig.Offsets
+	weights []float64   // per task
+	losses  []float64   // per task: this part's share of the loss; NaN without a labelled row
+	total   float64
+}
+
+var errNotFinite = errors.New("the loss is not finite")
+
+// loss is the fused cross-entropy of all tasks, (logits) -> scalar: the sum of
+// weight x trainer.SoftmaxLoss, which is torch.nn.CrossEntropyLoss with class
+// weights. A task without a labelled row contributes 0. Forward computes the
+// gradient too. A loss that isn't finite ends the run, so nothing is learnt
+// from it.
+func (g *graph) loss() *forwardOp {
+	m, t := g.model, &g.targets
+	o := &forwardOp{op: op{name: "cross entropy", arity: 1, out: newView()}, differentiable: []bool{true}}
+	o.do = func(in []gorgonia.Value) error {
+		logits := floats(in[0])
+		gradient := m.dlogits.take(len(logits))
+		t.losses, t.total = t.losses[:0], 0
+		for i, classes := range m.heads.classes {
+			n := g.rows * classes
+			loss := trainer.SoftmaxLoss(logits[:n], t.tasks[i], t.offsets[i], t.weights[i], gradient[:n])
+			if t.tasks[i].Sum > 0 {
+				t.total += float64(t.weights[i] * loss)
+			}
+			t.losses = append(t.losses, loss)
+			logits, gradient = logits[n:], gradient[n:]
+		}
+		o.value = gorgonia.NewF32(float32(t.total))
+		if math.IsNaN(t.total) || math.IsInf(t.total, 0) {
+			return errNotFinite
+		}
+		return nil
+	}
+	o.gradients = func(in gorgonia.Nodes, y, dy *gorgonia.Node) (gorgonia.Nodes, error) {
+		// dy is the constant 1: the loss is the end.
+		back := &op{name: "cross entropy gradient", arity: 3, out: newView(in[0].Shape()...)}
+		back.do = func(v []gorgonia.Value) error {
+			back.out.data = m.dlogits.data[:len(floats(v[0]))]
+			return nil
+		}
+		dx, err := gorgonia.ApplyOp(back, in[0], y, dy)
+		return gorgonia.Nodes{dx}, err
+	}
+	return o
+}

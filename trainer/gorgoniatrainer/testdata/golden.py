@@ -1,0 +1,115 @@
+"""What PyTorch computes for golden_test.go: cd testdata && /usr/bin/python3 golden.py > golden.json
+
+Weights, images and labels come from an integer formula that golden_test.go
+repeats. Of each tensor the norm and eight projections on vectors of the same
+formula are written: the root mean square of the projections of a difference
+estimates its norm."""
+
+import json
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+torch.set_num_threads(1)
+CLASSES = {"shape": 10, "type": 5}
+
+
+def mixed(n, salt):
+    """n numbers of -0.5..0.5, multiples of 2^-24."""
+    h = (np.arange(n, dtype=np.uint64) * 2654435761 + salt * 2246822519) % 2**32
+    h = ((h ^ (h >> 15)) * 2246822519) % 2**32
+    h = ((h ^ (h >> 13)) * 3266489917) % 2**32
+    h ^= h >> 16
+    return ((h >> 8).astype(np.float64) / 2**24 - 0.5).astype(np.float32)
+
+
+def fill(shape, salt, scale):
+    return torch.from_numpy((mixed(int(np.prod(shape)), salt) * np.float32(scale)).reshape(shape))
+
+
+def labels(rows, classes, salt):
+    """Class numbers, -1 (masked) for about every fifth row."""
+    u = mixed(rows, salt).astype(np.float64) + 0.5
+    mask = mixed(rows, salt + 1).astype(np.float64) + 0.5
+    return torch.from_numpy(np.where(mask < 0.2, -1, np.floor(u * classes)).astype(np.int64))
+
+
+class Net(torch.nn.Module):
+    def __init__(self, channels, pool_to):
+        super().__init__()
+        self.pool_to, last = pool_to, 3
+        for i, out in enumerate(channels):
+            setattr(self, f"conv{i + 1}" if len(channels) > 1 else "conv", torch.nn.Conv2d(last, out, 3, padding=1))
+            last = out
+        self.convs = [m for m in self.modules() if isinstance(m, torch.nn.Conv2d)]
+        for t, n in CLASSES.items():
+            setattr(self, f"head_{t}", torch.nn.Linear(last * pool_to**2, n))
+        for i, (name, p) in enumerate(self.named_parameters()):
+            p.data = fill(tuple(p.shape), 1000 + i, 0.4 if name.startswith("conv") else 0.04)
+
+    def forward(self, x):
+        for conv in self.convs:
+            x = F.max_pool2d(F.relu(conv(x)), 2)
+        x = F.adaptive_avg_pool2d(x, self.pool_to).flatten(1)
+        return {t: getattr(self, f"head_{t}")(x) for t in CLASSES}
+
+
+def summary(tensors):
+    out = {}
+    for i, (name, t) in enumerate(tensors):
+        v = t.detach().double().numpy().ravel()
+        axes = [mixed(v.size, 5000 + 8 * i + k).astype(np.float64) * 12**0.5 for k in range(8)]
+        out[name] = {"norm": float(np.linalg.norm(v)), "projections": [float(v @ a) for a in axes]}
+    return out
+
+
+def run(name, channels, pool_to, shapes, steps, record, rows=8, weighted=True, balanced=False, row_weights=False):
+    net = Net(channels, pool_to)
+    adam = torch.optim.Adam(net.parameters(), lr=0.001, weight_decay=0.01)
+    schedule = torch.optim.lr_scheduler.StepLR(adam, 2, 0.1)
+    out = {"name": name, "channels": len(channels), "pool_to": pool_to, "shapes": shapes, "rows": rows, "count": steps,
+           "weighted": weighted, "balanced": balanced, "row_weights": row_weights, "steps": []}
+    for step in range(steps):
+        height, width = shapes[step % len(shapes)]
+        logits = net(fill((rows, 3, height, width), 10 + step, 2))
+        losses, total = [], 0
+        for i, (task, n) in enumerate(CLASSES.items()):
+            y = labels(rows, n, 100 + 10 * step + 2 * i)
+            w = torch.arange(1, n + 1, dtype=torch.float32) / (n * (n + 1) / 2) if weighted else torch.ones(n)
+            z = logits[task]
+            if balanced:
+                z = z + torch.log(torch.arange(n, 0, -1, dtype=torch.float32) * 10)
+            if row_weights:  # 0, 0.5, 1 in turn
+                r = torch.arange(rows, dtype=torch.float32) % 3 / 2
+                known = (y >= 0).float()
+                loss = (r * F.cross_entropy(z, y, w, ignore_index=-1, reduction="none")).sum() / (r * known * w[y.clamp(min=0)]).sum()
+            else:
+                loss = F.cross_entropy(z, y, w, ignore_index=-1)
+            losses.append(float(loss))
+            total = total + loss
+        adam.zero_grad()
+        total.backward()
+        grads = [(k, p.grad.clone()) for k, p in net.named_parameters()]
+        adam.step()
+        if step % 8 == 7:
+            schedule.step()
+        entry = {"loss": float(total), "losses": losses, "lr": adam.param_groups[0]["lr"]}
+        if step + 1 in record:
+            entry["gradients"] = summary(grads)
+            entry["weights"] = summary(net.named_parameters())
+        out["steps"].append(entry)
+    return out
+
+
+print(json.dumps({"torch": torch.__version__, "numpy": np.__version__, "cases": [
+    run("recipe", [64], 8, [(16, 16)], 20, {1, 5, 20}),
+    run("recipe at 112", [64], 56, [(112, 112)], 1, {1}, rows=4),
+    run("scales", [64], 4, [(8, 8)], 1, {1}, row_weights=True),
+    run("scales", [64], 4, [(16, 16)], 1, {1}, row_weights=True),
+    run("scales", [64], 4, [(24, 24)], 1, {1}, row_weights=True),
+    run("scales in turn", [64], 4, [(8, 8), (16, 16), (24, 24)], 3, {3}),
+    run("odd sizes, uneven bins", [64], 5, [(17, 23), (15, 9)], 4, {1, 4}),
+    run("small_cnn", [16, 32], 4, [(16, 16)], 5, {1, 5}),
+    run("small_cnn, other sizes", [16, 32], 4, [(28, 28), (13, 21)], 4, {1, 4}, weighted=False, balanced=True, row_weights=True),
+]}, indent=None, separators=(",", ":")).replace('{"name"', '\n{"name"'))

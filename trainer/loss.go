@@ -1,0 +1,99 @@
+package trainer
+
+import (
+	"math"
+
+	"github.com/sluicedata/sluice/internal/detmath"
+)
+
+// Offsets is what a task's loss adds to the logits: log n_c for balanced
+// softmax (a class without samples gets -Inf, so probability 0), nil otherwise.
+func (c TaskConfig) Offsets() []float64 {
+	if c.Loss != BalancedSoftmax {
+		return nil
+	}
+	out := make([]float64, len(c.Counts))
+	for i, n := range c.Counts {
+		out[i] = detmath.Log(float64(n))
+	}
+	return out
+}
+
+// SoftmaxLoss is the weighted cross-entropy of rows of logits, with PyTorch's
+// mean: the sum of w_i (log sum_c exp(z_ic + o_c) - z_iy - o_y) over the sum of
+// the w_i. offsets may be nil. gradient, of the logits' size, receives scale
+// times the loss's gradient; nil: it isn't wanted. Rows of weight 0 have no
+// influence, whatever their logits, and gradient 0. NaN where no row counts.
+func SoftmaxLoss(logits []float32, target Target, offsets []float64, scale float64, gradient []float32) float64 {
+	if len(target.Labels) == 0 {
+		return math.NaN()
+	}
+	classes := len(logits) / len(target.Labels)
+	shifted, sum := make([]float64, classes), 0.0
+	for row, label := range target.Labels {
+		z := logits[row*classes : (row+1)*classes]
+		w := float64(target.Weights[row])
+		if w == 0 {
+			if gradient != nil {
+				clear(gradient[row*classes : (row+1)*classes])
+			}
+			continue
+		}
+		total := softmaxTerms(shifted, z, offsets)
+		own := shifted[label]
+		sum += float64(w * (detmath.Log(total) - own))
+		if gradient == nil {
+			continue
+		}
+		factor := scale * w / target.Sum
+		for c, s := range shifted {
+			p := detmath.Exp(s) / total
+			if c == int(label) {
+				p--
+			}
+			gradient[row*classes+c] = float32(factor * p)
+		}
+	}
+	if target.Sum == 0 {
+		return math.NaN()
+	}
+	return sum / target.Sum
+}
+
+// softmaxTerms writes z + offset less their maximum, and returns the sum of
+// their exponentials.
+func softmaxTerms(shifted []float64, z []float32, offsets []float64) float64 {
+	most := math.Inf(-1)
+	for c, v := range z {
+		shifted[c] = float64(v)
+		if offsets != nil {
+			shifted[c] += offsets[c]
+		}
+		most = math.Max(most, shifted[c]) // NaN if any is
+	}
+	total := 0.0
+	for c := range shifted {
+		shifted[c] -= most
+		total += detmath.Exp(shifted[c])
+	}
+	return total
+}
+
+// AdjustLogits is post-hoc logit adjustment (Menon et al. 2021), in place:
+// z_c - tau log(n_c/N), rows of len(counts) logits one after the other. Classes
+// without training samples get -Inf: they are never predicted.
+func AdjustLogits(logits []float32, counts []int64, tau float64) {
+	total := 0.0
+	for _, n := range counts {
+		total += float64(n)
+	}
+	for c, n := range counts {
+		shift := math.Inf(-1)
+		if n > 0 {
+			shift = -tau * detmath.Log(float64(n)/total)
+		}
+		for i := c; i < len(logits); i += len(counts) {
+			logits[i] = float32(float64(logits[i]) + shift)
+		}
+	}
+}

@@ -1,0 +1,90 @@
+package trainertest
+
+import (
+	"math"
+
+	"github.com/sluicedata/sluice/schema"
+)
+
+// nullLabels: rows without any label have no influence, rows without one task's
+// label have it on the other task's head alone.
+func (s *suite) nullLabels() {
+	spec := batchSpec{edit: func(row int, m *schema.Meta) {
+		if row%3 == 0 {
+			m.Labels = []int32{schema.Unknown, schema.Unknown}
+		}
+	}}
+	s.noInfluence(spec, func(row int) bool { return row%3 == 0 })
+
+	all := batchSpec{edit: func(row int, m *schema.Meta) { m.Labels[0] = schema.Unknown }}
+	t := s.trainer(base())
+	losses := s.step(t, all)
+	if !math.IsNaN(losses.Tasks[0]) {
+		s.Errorf("no row has a label of shape: its loss is %v, want NaN", losses.Tasks[0])
+	}
+	s.near("the sum is type's alone", losses.Total, losses.Tasks[1])
+	if losses.Rows != defaultRows {
+		s.Errorf("%d rows counted, want %d: they have a label of type", losses.Rows, defaultRows)
+	}
+}
+
+// weightZero: rows of weight 0 have no influence.
+func (s *suite) weightZero() {
+	zero := func(row int) bool { return row >= 9 } // padding at the end
+	spec := batchSpec{edit: func(row int, m *schema.Meta) {
+		if zero(row) {
+			m.Weight = 0
+		}
+	}}
+	s.noInfluence(spec, zero)
+
+	other := spec
+	other.edit = func(row int, m *schema.Meta) {
+		if spec.edit(row, m); zero(row) {
+			m.Labels = []int32{2, 3}
+		}
+	}
+	a, b := s.trainer(base()), s.trainer(base())
+	s.step(a, spec)
+	s.step(b, other)
+	s.same("other labels in rows of weight 0", a.State(), b.State())
+}
+
+// noInfluence changes the pixels of some rows, and leaves the rows out.
+func (s *suite) noInfluence(spec batchSpec, of func(row int) bool) {
+	s.Helper()
+	changed := spec
+	changed.pixel = func(row, _ int, v float32) float32 {
+		if of(row) {
+			return 900 - 1000*v
+		}
+		return v
+	}
+	without := spec
+	without.drop = of
+	a, b, c := s.trainer(base()), s.trainer(base()), s.trainer(base())
+	first, second, third := s.step(a, spec), s.step(b, changed), s.step(c, without)
+	s.same("other pixels in rows that don't count", a.State(), b.State())
+	if first.Total != second.Total || first.Rows != second.Rows || first.Rows != third.Rows {
+		s.Errorf("rows that don't count: losses %+v, with other pixels %+v, without them %+v", first, second, third)
+	}
+	s.near("the loss with and without rows that don't count", first.Total, third.Total)
+}
+
+// noRowCounts: such a batch changes nothing.
+func (s *suite) noRowCounts() {
+	for name, spec := range map[string]batchSpec{
+		"no rows":   {drop: func(int) bool { return true }},
+		"weights 0": {edit: func(_ int, m *schema.Meta) { m.Weight = 0 }},
+		"null":      {edit: func(_ int, m *schema.Meta) { m.Labels = []int32{schema.Unknown, schema.Unknown} }},
+	} {
+		t := s.trainer(base())
+		s.step(t, batchSpec{}) // so that Adam has moments
+		before := clone(t.State())
+		losses := s.step(t, spec)
+		s.same(name, before, t.State())
+		if losses.Rows != 0 || losses.Total != 0 || len(losses.Tasks) != 2 || !math.IsNaN(losses.Tasks[0]) || !math.IsNaN(losses.Tasks[1]) {
+			s.Errorf("%s: losses %+v, want no rows, a total of 0, and NaN for each task", name, losses)
+		}
+	}
+}
