@@ -19,12 +19,18 @@ func (p *Pipeline) Batches(ctx context.Context, opts ...Option) iter.Seq2[*schem
 			yield(nil, err)
 			return
 		}
-		more := true
+		more, closed := true, false
+		defer func() {
+			if !closed { // the body panicked
+				_ = plan.Close()
+			}
+		}()
 		for batch, err := range plan.Batches(ctx) {
 			if more = yield(batch, err); !more {
 				break
 			}
 		}
+		closed = true
 		if err := plan.Close(); err != nil && more {
 			yield(nil, err)
 		}
@@ -47,16 +53,16 @@ func (p *Plan) Batches(ctx context.Context) iter.Seq2[*schema.Batch, error] {
 		defer func() {
 			if !ended {
 				cancel(errLoopLeft)
-				for range h.batches { // none comes any more; the run closes it
+				for range h.batches { // at most one more; the run closes it
+					h.taken <- struct{}{}
 				}
 			}
 			cancel(nil)
 		}()
 		for batch := range h.batches {
-			if !yield(batch, nil) {
+			if !h.lend(batch, yield) {
 				return
 			}
-			h.taken <- struct{}{}
 		}
 		ended = true
 		if err := <-result; err != nil {
@@ -81,12 +87,15 @@ func (h *handOver) Write(ctx context.Context, batch *schema.Batch) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-	select {
-	case <-h.taken:
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
+	<-h.taken // whatever happens to ctx: the body is still reading the batch
 	return nil
+}
+
+// lend runs the loop's body on a batch and takes it back, also when the body
+// panics.
+func (h *handOver) lend(batch *schema.Batch, body func(*schema.Batch, error) bool) bool {
+	defer func() { h.taken <- struct{}{} }()
+	return body(batch, nil)
 }
 
 func (h *handOver) Close(cause error) error { return cause }

@@ -3,6 +3,8 @@ package flow
 import (
 	"context"
 	"errors"
+	"fmt"
+	"runtime/debug"
 	"time"
 
 	streams "github.com/reugn/go-streams"
@@ -33,7 +35,7 @@ func newDeliver(r *run, sink sinks.Sink) *deliver {
 			}
 			if !r.stopped() {
 				begin := time.Now()
-				if err := sink.Write(r.ctx, batch); err != nil {
+				if err := guard("sink", func() error { return sink.Write(r.ctx, batch) }); err != nil {
 					r.fail(err)
 				} else {
 					r.stats.delivered(batch)
@@ -53,7 +55,7 @@ func closeSink(r *run, sink sinks.Sink) error {
 	if r.stopped() {
 		cause = context.Cause(r.ctx)
 	}
-	err := sink.Close(cause)
+	err := guard("sink", func() error { return sink.Close(cause) })
 	if errors.Is(err, cause) {
 		return err
 	}
@@ -62,3 +64,13 @@ func closeSink(r *run, sink sinks.Sink) error {
 
 func (d *deliver) In() chan<- any   { return d.in }
 func (d *deliver) AwaitCompletion() { <-d.done }
+
+// guard turns a panic of somebody else's code into an error.
+func guard(what string, do func() error) (err error) {
+	defer func() {
+		if panicked := recover(); panicked != nil {
+			err = fmt.Errorf("flow: %s: panic: %v\n%s", what, panicked, debug.Stack())
+		}
+	}()
+	return do()
+}

@@ -25,10 +25,16 @@ func newFeed(r *run, sink sinks.Sink) *feed {
 	f := &feed{out: make(chan any)}
 	skipper, _ := sink.(sinks.Skipper)
 	wanted := func(j job) bool { return skipper == nil || !skipper.Has(j.epoch, j.number) }
-	var rows int64
-	for j := range r.plan.jobs() {
-		if wanted(j) {
-			rows += int64(j.rows)
+	rows := r.plan.RowsPerEpoch * int64(r.plan.Epochs)
+	if skipper != nil {
+		rows = 0
+		for j := range r.plan.jobs() {
+			if r.stopped() {
+				break
+			}
+			if wanted(j) {
+				rows += int64(j.rows)
+			}
 		}
 	}
 	r.stats.expect(rows)

@@ -494,3 +494,38 @@ func TestProgressAndReport(t *testing.T) {
 		t.Errorf("delivered %v", delivered)
 	}
 }
+
+// The body borrows its batch until it ends, whatever happens to the context.
+func TestCancelInTheBody(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	mem := memory.NewCheckedAllocator(memory.NewGoAllocator())
+	defer mem.AssertSize(t, 0)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var last error
+	for batch, err := range recipe(pictures(t)).Batches(ctx, flow.Allocator(mem)) {
+		if last = err; err != nil {
+			break
+		}
+		cancel()
+		time.Sleep(20 * time.Millisecond)
+		if len(batch.Float32()) != batch.Rows()*batch.Tensor.Elements() {
+			t.Error("the batch was taken away")
+		}
+	}
+	if !errors.Is(last, context.Canceled) {
+		t.Errorf("the loop ended with %v", last)
+	}
+}
+
+type panickySink struct{ sink }
+
+func (*panickySink) Write(context.Context, *schema.Batch) error { panic("sink boom") }
+
+func TestPanicInASinkIsAnError(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	_, err := recipe(pictures(t)).Run(t.Context(), &panickySink{})
+	if err == nil || !strings.Contains(err.Error(), "sink boom") {
+		t.Errorf("error %v", err)
+	}
+}

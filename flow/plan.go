@@ -131,8 +131,8 @@ func (s *Settings) defaults() {
 func (s *Settings) check() error {
 	var errs []error
 	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf("flow: "+format, args...)) }
-	if s.Epochs < 1 || s.Epochs > 1<<31-1 {
-		bad("epochs is %d: at least 1", s.Epochs)
+	if s.Epochs < 1 || s.Epochs > 1<<22 {
+		bad("epochs is %d: at least 1, at most 2^22", s.Epochs)
 	}
 	if s.Fuse != FuseFull && s.Fuse != FuseExact {
 		bad("fuse is %q: full or exact", s.Fuse)
@@ -225,6 +225,12 @@ func (p *Plan) resolve(ctx context.Context) error {
 	}
 	if err := errors.Join(append(errs, p.shape())...); err != nil {
 		return &PipelineError{err}
+	}
+	const most = 1 << 31 // bytes of images in a record
+	for _, v := range p.Variants {
+		if row := int64(v.Tensor.Elements() * v.Tensor.DType.Bytes()); p.Form == schema.FormTensor && row > most/min(int64(size), p.RowsPerEpoch) {
+			return &PipelineError{fmt.Errorf("flow: batch: %d rows of %s are more than 2 GiB in one record: use a smaller batch or smaller pictures", min(int64(size), p.RowsPerEpoch), v.Tensor)}
+		}
 	}
 	p.BatchesPerEpoch = p.RowsPerEpoch / int64(size)
 	if rest := p.RowsPerEpoch % int64(size); rest > 0 && !dropLast {

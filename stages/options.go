@@ -313,7 +313,7 @@ func checkPixels(size, height, width int) error {
 
 // checkArea refuses output that nobody can have meant, before it is allocated.
 func checkArea(height, width int, option string) error {
-	if int64(height)*int64(width) > defaultMaxPixels {
+	if height > defaultMaxPixels || width > defaultMaxPixels || int64(height)*int64(width) > defaultMaxPixels {
 		return errorf(option, "the result would be %dx%d (width x height), more than %d pixels", width, height, defaultMaxPixels)
 	}
 	return nil
