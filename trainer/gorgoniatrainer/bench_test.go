@@ -6,7 +6,8 @@ import (
 )
 
 // BenchmarkStep is one step of the recipe on 32 images; testdata/peer.py does
-// the same in PyTorch. -cpu 1,2 sets the workers.
+// the same in PyTorch. -cpu 1 or -cpu 2 sets the workers (of a list, b.Loop
+// measures the last twice).
 func BenchmarkStep(b *testing.B) {
 	for _, size := range []int{112, 224, 336} {
 		for _, assembly := range []bool{false, true} {

@@ -201,14 +201,31 @@ type adamFactors struct {
 	root, epsilon, size float32 // sqrt(1-beta2^t), eps, lr/(1-beta1^t)
 }
 
+// Numbers of Adam that are taken for 0, so that nothing becomes subnormal: a
+// mean that only decays would stay so for ever, and cost over a hundred cycles
+// each step. Beside eps they are nothing.
+const (
+	adamTiny       = 0x1p-100 // of gradient, mean and square
+	adamTinySquare = 0x1p-56  // of the gradient to be squared
+)
+
+// flush is v, or 0 if it is nearer to it than tiny.
+func flush(v, tiny float32) float32 {
+	if v < tiny && v > -tiny {
+		return 0
+	}
+	return v
+}
+
 // adamGo is one step of torch.optim.Adam on some elements, in the order of its
 // operations.
 func adamGo(param, gradient, mean, square []float32, k *adamFactors) {
 	gradient, mean, square = gradient[:len(param)], mean[:len(param)], square[:len(param)]
 	for i, p := range param {
-		g := gradient[i] + float32(k.decay*p)
-		m := float32(k.beta1*mean[i]) + float32(k.rest1*g)
-		v := float32(k.beta2*square[i]) + float32(float32(k.rest2*g)*g)
+		g := flush(gradient[i]+float32(k.decay*p), adamTiny)
+		m := flush(float32(k.beta1*mean[i])+float32(k.rest1*g), adamTiny)
+		s := flush(g, adamTinySquare)
+		v := flush(float32(k.beta2*square[i])+float32(float32(k.rest2*s)*s), adamTiny)
 		mean[i], square[i] = m, v
 		param[i] = p - float32(k.size*m)/(float32(math.Sqrt(float64(v)))/k.root+k.epsilon)
 	}

@@ -357,6 +357,26 @@ eight:
 	VZEROUPPER
 	RET
 
+// The sign's complement, and the bounds of flush in adamGo.
+DATA flushes<>+0x00(SB)/8, $0x7fffffff7fffffff
+DATA flushes<>+0x08(SB)/8, $0x7fffffff7fffffff
+DATA flushes<>+0x10(SB)/8, $0x7fffffff7fffffff
+DATA flushes<>+0x18(SB)/8, $0x7fffffff7fffffff
+DATA flushes<>+0x20(SB)/8, $0x0d8000000d800000
+DATA flushes<>+0x28(SB)/8, $0x0d8000000d800000
+DATA flushes<>+0x30(SB)/8, $0x0d8000000d800000
+DATA flushes<>+0x38(SB)/8, $0x0d8000000d800000
+DATA flushes<>+0x40(SB)/8, $0x2380000023800000
+DATA flushes<>+0x48(SB)/8, $0x2380000023800000
+DATA flushes<>+0x50(SB)/8, $0x2380000023800000
+DATA flushes<>+0x58(SB)/8, $0x2380000023800000
+GLOBL flushes<>(SB), RODATA|NOPTR, $96
+
+#define FLUSH(v, bound, out) \
+	VANDPS flushes<>+0x00(SB), v, Y7          \
+	VCMPPS $0x15, flushes<>+bound(SB), Y7, Y7 \
+	VANDPS v, Y7, out
+
 // func adamAVX2(param, gradient, mean, square *float32, k *adamFactors, n int)
 TEXT ·adamAVX2(SB), NOSPLIT, $0-48
 	MOVQ         param+0(FP), DI
@@ -378,14 +398,18 @@ elements:
 	VMOVUPS (DI), Y0        // p
 	VMULPS  Y0, Y8, Y1
 	VADDPS  (SI), Y1, Y1    // g
+	FLUSH(Y1, 0x20, Y1)
 	VMULPS  (R8), Y9, Y2
 	VMULPS  Y1, Y10, Y3
 	VADDPS  Y3, Y2, Y2      // m
+	FLUSH(Y2, 0x20, Y2)
 	VMOVUPS Y2, (R8)
 	VMULPS  (R9), Y11, Y4
-	VMULPS  Y1, Y12, Y5
-	VMULPS  Y1, Y5, Y5
+	FLUSH(Y1, 0x40, Y6)
+	VMULPS  Y6, Y12, Y5
+	VMULPS  Y6, Y5, Y5
 	VADDPS  Y5, Y4, Y4      // v
+	FLUSH(Y4, 0x20, Y4)
 	VMOVUPS Y4, (R9)
 	VSQRTPS Y4, Y4
 	VDIVPS  Y13, Y4, Y4

@@ -18,6 +18,11 @@ type lossTargets struct {
 	total   float64
 }
 
+// tinyGradient is where the gradient of a logit is taken for 0: a probability
+// of 1e-24 or less. Products with such numbers would be subnormal, each of
+// which takes the processor over a hundred cycles.
+const tinyGradient = 0x1p-80
+
 var errNotFinite = errors.New("the loss is not finite")
 
 // loss is the fused cross-entropy of all tasks, (logits) -> scalar: the sum of
@@ -37,6 +42,9 @@ func (g *graph) loss() *forwardOp {
 			loss := trainer.SoftmaxLoss(logits[:n], t.tasks[i], t.offsets[i], t.weights[i], gradient[:n])
 			if t.tasks[i].Sum > 0 {
 				t.total += float64(t.weights[i] * loss)
+			}
+			for k, v := range gradient[:n] {
+				gradient[k] = flush(v, tinyGradient)
 			}
 			t.losses = append(t.losses, loss)
 			logits, gradient = logits[n:], gradient[n:]
