@@ -11,7 +11,8 @@
 //	run.go        Run: wire the graph, run it, report
 //	feed.go       operator 1: the numbers of the batches to make
 //	rows.go       operator 2: an ordered, bounded pool that makes their rows
-//	reference.go  one row: read, decode, stage after stage, plain loops
+//	row.go        one row: which sample it is, and its file
+//	reference.go  its picture: decode, stage after stage, plain loops
 //	variants.go   operator 3: the scales in which a batch leaves
 //	deliver.go    operator 4: hands batches to the sink, closes it
 //	batches.go    Batches: the same run as an iterator
