@@ -2,13 +2,14 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
-	_ "embed"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,71 +18,77 @@ import (
 	"github.com/sluicedata/sluice/flow"
 	"github.com/sluicedata/sluice/flow/pipefile"
 	"github.com/sluicedata/sluice/internal/demodata"
-	"github.com/sluicedata/sluice/schema"
 	"github.com/sluicedata/sluice/sinks"
 )
 
 type demoCmd struct {
-	Out     string `short:"o" default:"sluice-demo" help:"Directory to write to; made if missing. A second run keeps what is there and right."`
-	Seed    uint64 `default:"1" help:"Seed of the data set that is drawn."`
+	Out     string `short:"o" default:"sluice-demo" help:"Directory for everything the demo makes; made if missing."`
+	Seed    uint64 `default:"1" help:"Seed of the data set, the augmentation and the initial weights."`
 	Workers int    `help:"Goroutines that decode and transform; default one per core."`
 	JSON    bool   `name:"json" help:"Print one JSON report instead of text."`
 	Train   int    `hidden:"" help:"About so many training files, for tests."`
 	Val     int    `hidden:"" help:"About so many held-out files, for tests."`
-}
+	Epochs  int    `hidden:"" help:"Epochs of the training runs, for tests."`
 
-//go:embed demo.yaml
-var demoPipeline []byte
+	edited []string // files of the demo that the user has changed
+}
 
 // demoReport is what demo --json prints.
 type demoReport struct {
-	Data        demodata.Report `json:"data"`
-	Materialize *flow.Report    `json:"materialize"`
-	Preview     *previewReport  `json:"preview"`
-	Out         string          `json:"out"`
+	Runs        map[string]*trainReport `json:"runs"`
+	Data        demodata.Report         `json:"data"`
+	Materialize *flow.Report            `json:"materialize"`
+	Preview     *previewReport          `json:"preview"`
+	Out         string                  `json:"out"`
+	Seconds     float64                 `json:"seconds"`
 }
 
+func (cmd *demoCmd) at(name string) string { return filepath.Join(cmd.Out, name) }
+
 func (cmd *demoCmd) Run(ctx context.Context, c console) error {
-	at := func(name string) string { return filepath.Join(cmd.Out, name) }
-	report := demoReport{Out: cmd.Out}
+	begin := time.Now()
+	epochs := cmp.Or(cmd.Epochs, demoEpochs)
+	report := &demoReport{Out: cmd.Out, Runs: map[string]*trainReport{}}
+	say := func(format string, args ...any) {
+		if !cmd.JSON {
+			fmt.Fprintf(c.out, format, args...)
+		}
+	}
 	var err error
-	if report.Data, err = cmd.draw(ctx, c, at("data")); err != nil {
+	if report.Data, err = cmd.draw(ctx, c, cmd.at("data")); err != nil {
 		return err
 	}
-	edited, err := keepOrWrite(at("pipeline.yaml"), demoPipeline)
-	if err != nil {
+	d := report.Data
+	say("Drew a long-tailed data set: %d training files, imbalance factor %.0f, %d held-out files, two tasks (shape, color).\n",
+		d.TrainFiles, d.ImbalanceFactor, d.ValFiles)
+	if err := cmd.materialize(ctx, c, report); err != nil {
 		return err
 	}
-	pipe, err := pipefile.Parse("demo.yaml", demoPipeline, cmd.Out, catalogs)
-	if err != nil {
-		return err
+	if m := report.Materialize; m.Batches > 0 {
+		say("Rebalanced, rotated, cropped, flipped and resized it: %d images at %.0f images/s (%s).\n", m.Rows, m.ImagesPerSecond, m.Bottleneck)
+	} else {
+		say("The materialized data set was complete already; every checksum is right.\n")
 	}
-	pipe.Settings.Workers = cmd.Workers
-	plan, err := pipe.Plan(ctx)
-	if err != nil {
-		return err
+	say("Training %d times from the same initial weights, the same number of steps:\n", len(demoRuns))
+	for i, r := range demoRuns {
+		run, err := cmd.train(ctx, c, r.of(cmd.Seed, epochs), fmt.Sprintf("%d/%d %s", i+1, len(demoRuns), r.Name))
+		if err != nil {
+			return err
+		}
+		report.Runs[r.Name] = run
+		say("  %-16s %d steps in %.1f s: %s\n", r.Name, run.Train.Steps, run.Seconds, r.What)
 	}
-	before, after := plan.Counts[0], plan.DrawnCounts(0)
-	if err := plan.Close(); err != nil {
-		return err
-	}
-	update, done := progressLine(c.err, "materialize")
-	report.Materialize, err = flow.MaterializeShard(ctx, flow.Shard{
-		Pipeline: pipe, Parts: sinks.ArrowParts{Dir: at("dataset")}, Options: []flow.Option{flow.OnProgress(update)},
-	})
-	done()
-	if err != nil {
-		return err
-	}
-	page := previewCmd{Out: at("preview.html"), PerClass: 4, Classes: 10}
-	page.File = "sluice demo"
-	if report.Preview, err = page.write(ctx, pipe); err != nil {
+	report.Seconds = time.Since(begin).Seconds()
+	table := newDemoTable(report)
+	if err := cmd.writePage(report, table); err != nil {
 		return err
 	}
 	if cmd.JSON {
 		return printJSON(c.out, report)
 	}
-	return cmd.tell(c, report, plan.Tasks, before, after, edited)
+	say("%s", table.text())
+	say("%s", cmd.next(report))
+	return nil
 }
 
 // draw makes the data set, with a progress line on a terminal.
@@ -101,6 +108,31 @@ func (cmd *demoCmd) draw(ctx context.Context, c console, dir string) (demodata.R
 	return report, err
 }
 
+// materialize writes an epoch of the demo's pipeline to disk, and its preview.
+func (cmd *demoCmd) materialize(ctx context.Context, c console, report *demoReport) error {
+	content, err := cmd.file("pipeline.yaml", "pipeline.yaml", nil)
+	if err != nil {
+		return err
+	}
+	pipe, err := pipefile.Parse("pipeline.yaml", content, cmd.Out, catalogs)
+	if err != nil {
+		return err
+	}
+	pipe.Settings.Workers = cmd.Workers
+	update, done := progressLine(c.err, "materialize")
+	report.Materialize, err = flow.MaterializeShard(ctx, flow.Shard{
+		Pipeline: pipe, Parts: sinks.ArrowParts{Dir: cmd.at("dataset")}, Options: []flow.Option{flow.OnProgress(update)},
+	})
+	done()
+	if err != nil {
+		return err
+	}
+	page := previewCmd{Out: cmd.at("preview.html"), PerClass: 4, Classes: 10}
+	page.File = "sluice demo"
+	report.Preview, err = page.write(ctx, pipe)
+	return err
+}
+
 // keepOrWrite writes a file that isn't there; one that the user has changed is
 // left alone, and reported.
 func keepOrWrite(name string, content []byte) (edited bool, err error) {
@@ -114,47 +146,31 @@ func keepOrWrite(name string, content []byte) (edited bool, err error) {
 	return false, renameio.WriteFile(name, content, 0o644)
 }
 
-// tell says what was made, where it lies and what to try next.
-func (cmd *demoCmd) tell(c console, report demoReport, tasks []schema.Task, before, after []int64, edited bool) error {
+// next says where everything lies and what to try.
+func (cmd *demoCmd) next(report *demoReport) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "Drew a long-tailed data set: %d training files, imbalance factor %.0f, %d held-out files, two tasks (shape, color).\n",
-		report.Data.TrainFiles, report.Data.ImbalanceFactor, report.Data.ValFiles)
-	if m := report.Materialize; m.Batches > 0 {
-		fmt.Fprintf(&b, "Rebalanced, rotated, cropped, flipped and resized it: %d images at %.0f images/s (%s).\n", m.Rows, m.ImagesPerSecond, m.Bottleneck)
-	} else {
-		b.WriteString("The materialized data set was complete already; every checksum is right.\n")
-	}
-	fmt.Fprintf(&b, "\n%-12s %8s    %s\n", tasks[0].Name, "samples", "drawn in an epoch, by square-root rebalancing")
-	most := int64(1)
-	for i := range before {
-		most = max(most, before[i], after[i])
-	}
-	for i, name := range tasks[0].Classes {
-		const width = 40
-		bar := strings.Repeat("█", int((after[i]*width+most-1)/most))
-		fmt.Fprintf(&b, "%-12s %8d -> %4d %s\n", name, before[i], after[i], bar)
-	}
-	fmt.Fprintf(&b, "\nWhere everything lies, in %s:\n", cmd.Out)
+	fmt.Fprintf(&b, "\nAll of this took %.0f s. Where everything lies, in %s:\n", report.Seconds, cmd.Out)
 	for _, f := range [][2]string{
-		{"preview.html", "draws of each class, before and after: open it in a browser"},
-		{"pipeline.yaml", "the pipeline: change it and run it again"},
-		{"dataset/", "Arrow files with a manifest: README shows how Python reads them"},
+		{"report.html", "this table, with the curves: open it in a browser"},
+		{"preview.html", "draws of each class, before and after"},
+		{"runs/both/", "pipeline.yaml and trainer.yaml to change and run again; weights, log, report"},
+		{"pipeline.yaml, dataset/", "a pipeline, and what it wrote: Arrow files with a manifest"},
 		{"data/train/, data/val/", "the JPEG files, by shape and colour"},
 	} {
 		fmt.Fprintf(&b, "  %-24s %s\n", f[0], f[1])
 	}
-	if edited {
-		b.WriteString("\npipeline.yaml has been changed: it was left as it is; the demo ran its own.\n")
+	slices.Sort(cmd.edited)
+	for _, name := range slices.Compact(cmd.edited) {
+		fmt.Fprintf(&b, "\n%s has been changed: it was left as it is; the demo ran its own.\n", name)
 	}
-	file, data := filepath.Join(cmd.Out, "pipeline.yaml"), filepath.Join(cmd.Out, "dataset")
+	run := func(name string) string { return cmd.at(filepath.Join("runs", "both", name)) }
 	fmt.Fprintf(&b, `
 What to try next:
-  go run ./cmd/sluice plan %[1]s
-  go run ./cmd/sluice preview %[1]s -o my-preview.html --seed 2
-  go run ./cmd/sluice inspect %[2]s --stats
-  go run ./cmd/sluice materialize %[1]s -o my-dataset --epochs 2 --params
+  go run ./cmd/sluice train %s --trainer %s -o my-run
+  go run ./cmd/sluice plan %s
+  go run ./cmd/sluice preview %[3]s -o my-preview.html --seed 2
+  go run ./cmd/sluice inspect %[4]s --stats
   go run ./cmd/sluice stages
-`, file, data)
-	_, err := fmt.Fprint(c.out, b.String())
-	return err
+`, run("pipeline.yaml"), run("trainer.yaml"), cmd.at("pipeline.yaml"), cmd.at("dataset"))
+	return b.String()
 }

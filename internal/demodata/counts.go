@@ -9,7 +9,7 @@ import (
 )
 
 // revision counts the changes to what is drawn: older data aren't continued.
-const revision = 1
+const revision = 2
 
 // identity is what decides the files: two runs with the same one make the same data.
 type identity struct {
@@ -24,10 +24,10 @@ type identity struct {
 func (s Spec) identity() (identity, error) {
 	id := identity{revision, s.Seed, s.Train, s.Val, s.ImbalanceFactor}
 	if id.Train == 0 {
-		id.Train = 1600
+		id.Train = 800
 	}
 	if id.Val == 0 {
-		id.Val = 400
+		id.Val = 600
 	}
 	if id.ImbalanceFactor == 0 {
 		id.ImbalanceFactor = 50

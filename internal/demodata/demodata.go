@@ -29,7 +29,7 @@ import (
 type Spec struct {
 	Dir  string // made if need be; empty, or an earlier run's of the same Spec
 	Seed uint64
-	// Train and Val are the approximate numbers of files; 0: 1600 and 400.
+	// Train and Val are the approximate numbers of files; 0: 800 and 600.
 	Train, Val int
 	// ImbalanceFactor is that of the shapes: images of the most frequent one over
 	// those of the rarest; 0: 50. The colours have its square root. 1: balanced.

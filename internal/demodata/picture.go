@@ -66,11 +66,9 @@ func drawPicture(r *rng.Stream, s shape, c color) picture {
 		p.outline = hsv(hue, saturation, mul(value, r.Uniform(0.45, 0.7)))
 	}
 	side := float64(min(p.width, p.height))
-	p.radius = mul(side, r.Uniform(0.19, 0.25)) // 38 to 50 % of the shorter side across
+	p.radius = mul(side, r.Uniform(0.28, 0.36)) // 56 to 72 % of the shorter side across
 	p.stretch = r.Uniform(0.9, 1.1)
-	// A little left of and above the middle, so that half a picture, cut out at an
-	// offset of up to a quarter as in the usual recipe, mostly shows the shape.
-	p.center = point{mul(float64(p.width), r.Uniform(0.37, 0.57)), mul(float64(p.height), r.Uniform(0.37, 0.57))}
+	p.center = point{mul(float64(p.width), r.Uniform(0.42, 0.58)), mul(float64(p.height), r.Uniform(0.42, 0.58))}
 	p.turn = direction(r, 0.2) // +-23 degrees
 	p.softness = r.Uniform(0.9, 1.6)
 	if r.IntN(2) == 0 {

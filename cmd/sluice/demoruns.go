@@ -1,0 +1,140 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"embed"
+	"fmt"
+	"os"
+	"path/filepath"
+	"text/template"
+
+	"github.com/sluicedata/sluice/flow/pipefile"
+)
+
+//go:embed demo/*.yaml
+var demoFiles embed.FS
+
+var demoTemplates = template.Must(template.ParseFS(demoFiles, "demo/*.yaml"))
+
+// demoRun is one of the demo's training runs: all have the same initial weights
+// and make the same number of optimizer steps.
+type demoRun struct {
+	Name, Short, What                        string
+	Augment, Rebalance, ClassWeights, Scales bool
+
+	Seed                    uint64
+	Side                    int // of the pictures, in pixels
+	Epochs, StepSize, Every int
+}
+
+var demoRuns = []demoRun{
+	{Name: "plain", Short: "plain", What: "every image once an epoch, as it is"},
+	{Name: "augmentation", Short: "augm.", What: "rotate, crop and flip", Augment: true},
+	{Name: "rebalancing", Short: "rebal.", What: "rare shapes drawn more often", Rebalance: true},
+	{Name: "both", Short: "both", What: "rare shapes drawn more often, each time as another view", Augment: true, Rebalance: true},
+	{Name: "class_weights", Short: "weights", What: "as plain, the loss of rare shapes weighs more", ClassWeights: true},
+	{Name: "both_multiscale", Short: "both, 3 scales", What: "as both, each batch at the scales 0.5, 1 and 1.5", Augment: true, Rebalance: true, Scales: true},
+}
+
+const (
+	demoSide   = 16
+	demoEpochs = 60 // a multiple of the number of scales
+)
+
+// evaluations of the demo, by name: the first one's figures are the report's.
+var demoEvals = []struct {
+	Name, File, What string
+	Crop             bool
+}{
+	{"whole image", "val-whole.yaml", "the whole image", false},
+	{"center crop", "val-crop.yaml", "the fixed counterpart of the augmentation's crop: the same size, in the middle", true},
+}
+
+// of fills in what the runs of one demo have in common.
+func (r demoRun) of(seed uint64, epochs int) demoRun {
+	r.Seed, r.Side, r.Epochs = seed, demoSide, epochs
+	if r.Scales {
+		r.Epochs = max(1, epochs/3) // a batch is three steps
+	}
+	r.StepSize = max(1, r.Epochs*3/4)
+	r.Every = max(1, r.Epochs/10)
+	return r
+}
+
+// dir is where a run's files lie, below the demo's folder.
+func (r demoRun) dir() string { return filepath.Join("runs", r.Name) }
+
+// demoFile fills in a template.
+func demoFile(name string, data any) ([]byte, error) {
+	var b bytes.Buffer
+	err := demoTemplates.ExecuteTemplate(&b, name, data)
+	return b.Bytes(), err
+}
+
+// file writes one of the demo's files, unless the user has changed it, and
+// returns what the demo itself goes by.
+func (cmd *demoCmd) file(template, name string, data any) ([]byte, error) {
+	content, err := demoFile(template, data)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(filepath.Dir(cmd.at(name)), 0o777); err != nil {
+		return nil, err
+	}
+	edited, err := keepOrWrite(cmd.at(name), content)
+	if edited {
+		cmd.edited = append(cmd.edited, name)
+	}
+	return content, err
+}
+
+// evaluations writes and reads the held-out pipelines.
+func (cmd *demoCmd) evaluations() ([]evaluation, error) {
+	var list []evaluation
+	for _, e := range demoEvals {
+		content, err := cmd.file("val.yaml", e.File, map[string]any{"What": e.What, "Crop": e.Crop, "Side": demoSide})
+		if err != nil {
+			return nil, err
+		}
+		pipe, err := pipefile.Parse(e.File, content, cmd.Out, catalogs)
+		if err != nil {
+			return nil, err
+		}
+		pipe.Settings.Workers = cmd.Workers
+		list = append(list, evaluation{Name: e.Name, Pipeline: pipe})
+	}
+	return list, nil
+}
+
+// train makes one run.
+func (cmd *demoCmd) train(ctx context.Context, c console, r demoRun, label string) (*trainReport, error) {
+	dir := cmd.at(r.dir())
+	content, err := cmd.file("run.yaml", filepath.Join(r.dir(), "pipeline.yaml"), r)
+	if err != nil {
+		return nil, err
+	}
+	pipe, err := pipefile.Parse("pipeline.yaml", content, dir, catalogs)
+	if err != nil {
+		return nil, fmt.Errorf("demo: %s: %w", r.Name, err)
+	}
+	pipe.Settings.Workers, pipe.Settings.Epochs = cmd.Workers, r.Epochs
+	if content, err = cmd.file("trainer.yaml", filepath.Join(r.dir(), "trainer.yaml"), r); err != nil {
+		return nil, err
+	}
+	file, err := pipefile.ParseTrain("trainer.yaml", content, dir)
+	if err != nil {
+		return nil, fmt.Errorf("demo: %s: %w", r.Name, err)
+	}
+	evals, err := cmd.evaluations()
+	if err != nil {
+		return nil, err
+	}
+	l := learning{Pipeline: pipe, Train: file, Evals: evals, Dir: dir, Overwrite: true, Progress: newTrainLine(c.err, label)}
+	defer l.Progress.done()
+	report, err := l.run(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("demo: %s: %w", r.Name, err)
+	}
+	return report, nil
+}
