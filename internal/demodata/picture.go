@@ -52,24 +52,26 @@ func drawPicture(r *rng.Stream, s shape, c color) picture {
 	p.height = min(p.height, 112)
 	p.quality = 85 + r.IntN(8)
 
-	// A muted background: two shades of related hues.
-	hue, value := r.Uniform(0, 360), r.Uniform(0.3, 0.9)
+	// A muted, dark background: two shades of related hues.
+	hue, value := r.Uniform(0, 360), r.Uniform(0.12, 0.4)
 	p.back = hsv(hue, r.Uniform(0.04, 0.26), value)
 	p.fore = hsv(hue+r.Uniform(-60, 60), r.Uniform(0.04, 0.26), clamp(value+r.Uniform(-0.12, 0.12)))
 	p.texture = drawTexture(r)
 	p.light = point{r.Uniform(-0.25, 0.25), r.Uniform(-0.25, 0.25)}
 
-	hue, saturation, value := r.Uniform(c.low, c.high), r.Uniform(0.55, 0.92), r.Uniform(0.55, 0.95)
+	hue, saturation, value := r.Uniform(c.low, c.high), r.Uniform(0.55, 0.92), r.Uniform(0.7, 1)
 	p.fill = hsv(hue, saturation, value)
 	if r.IntN(3) == 0 {
 		p.outlineWidth = r.Uniform(0.08, 0.16)
 		p.outline = hsv(hue, saturation, mul(value, r.Uniform(0.45, 0.7)))
 	}
 	side := float64(min(p.width, p.height))
-	p.radius = mul(side, r.Uniform(0.28, 0.36)) // 56 to 72 % of the shorter side across
+	p.radius = mul(side, r.Uniform(0.24, 0.3)) // 48 to 60 % of the shorter side across
 	p.stretch = r.Uniform(0.9, 1.1)
-	p.center = point{mul(float64(p.width), r.Uniform(0.42, 0.58)), mul(float64(p.height), r.Uniform(0.42, 0.58))}
-	p.turn = direction(r, 0.2) // +-23 degrees
+	// Place varies most: what an image of a rare shape shows of it is one place of
+	// many, and a crop at random offsets the others.
+	p.center = point{mul(float64(p.width), r.Uniform(0.36, 0.64)), mul(float64(p.height), r.Uniform(0.36, 0.64))}
+	p.turn = direction(r, 0.1) // +-11 degrees
 	p.softness = r.Uniform(0.9, 1.6)
 	if r.IntN(2) == 0 {
 		p.shadow = r.Uniform(0.2, 0.5)
