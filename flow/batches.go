@@ -82,6 +82,9 @@ type handOver struct {
 func (h *handOver) Open(context.Context, *schema.Run) error { return nil }
 
 func (h *handOver) Write(ctx context.Context, batch *schema.Batch) error {
+	if batch.Rows() == 0 { // all of them failed: nothing for a loop to do
+		return nil
+	}
 	select {
 	case h.batches <- batch:
 	case <-ctx.Done():

@@ -19,7 +19,9 @@ type canonical struct {
 	Seed      uint64           `json:"seed"`
 	Fuse      Fuse             `json:"fuse"`
 	Exec      Executor         `json:"exec"`
+	Revision  int              `json:"exec_revision"` // of the fused executor; 0: the reference, which stages' versions cover
 	Decoder   any              `json:"decoder"`
+	OnError   Policy           `json:"on_error"`
 	EpochRows int64            `json:"epoch_rows"`
 	BatchSize int              `json:"batch_size"`
 	Params    bool             `json:"params"`
@@ -37,9 +39,12 @@ type canonicalStage struct {
 func (p *Plan) hash() error {
 	c := canonical{
 		Version: 1, Source: sources.Identity(p.dataset.Index()), Seed: p.Settings.Seed,
-		Fuse: p.Settings.Fuse, Exec: p.Settings.Exec, Decoder: decode.Revision,
+		Fuse: p.Settings.Fuse, Exec: p.Settings.Exec, Decoder: decode.Revision, OnError: p.Settings.Failures.Policy,
 		EpochRows: p.RowsPerEpoch, BatchSize: p.BatchSize, Params: p.Settings.Params,
 		Stages: []canonicalStage{},
+	}
+	if c.Exec == Fused {
+		c.Revision = fusedRevision
 	}
 	for _, s := range p.steps {
 		opts, err := options.Canonical(s.stage)

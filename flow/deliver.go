@@ -23,30 +23,59 @@ type deliver struct {
 
 var _ streams.Sink = (*deliver)(nil)
 
-func newDeliver(r *run, sink sinks.Sink) *deliver {
+// newDeliver starts the operator. direct says that its batches come straight
+// from operator 3, so that those it is done with have left the run; behind
+// foreign operators that is so when they got them.
+func newDeliver(r *run, sink sinks.Sink, direct bool) *deliver {
 	d := &deliver{in: make(chan any), done: make(chan struct{})}
 	go func() {
 		defer close(d.done)
-		for element := range d.in {
+		for element := range timed(d.in, &r.stats.sink.starved) {
 			batch, ok := element.(*schema.Batch)
 			if !ok {
 				r.fail(foreign("deliver", element, batch))
 				continue
 			}
 			if !r.stopped() {
-				begin := time.Now()
-				if err := guard("sink", func() error { return sink.Write(r.ctx, batch) }); err != nil {
-					r.fail(err)
-				} else {
-					r.stats.delivered(batch)
-				}
-				r.stats.sink.add(begin)
+				d.write(r, sink, batch, direct)
 			}
 			batch.Release()
+			if direct {
+				r.left()
+			}
 		}
 		d.err = closeSink(r, sink)
 	}()
 	return d
+}
+
+func (d *deliver) write(r *run, sink sinks.Sink, batch *schema.Batch, direct bool) {
+	begin := time.Now()
+	r.budget.writing(1)
+	err := guard("sink", func() error { return sink.Write(r.ctx, batch) })
+	r.budget.writing(-1)
+	r.stats.sink.busy.add(begin)
+	r.stats.sink.items.Add(1)
+	switch {
+	case err != nil:
+		r.fail(err)
+	case direct:
+		r.stats.delivered(batch)
+	}
+}
+
+// timed yields what comes from a channel, and adds up the time of waiting.
+func timed(in <-chan any, waited *busy) func(yield func(any) bool) {
+	return func(yield func(any) bool) {
+		for {
+			begin := time.Now()
+			element, ok := <-in
+			waited.add(begin)
+			if !ok || !yield(element) {
+				return
+			}
+		}
+	}
 }
 
 // closeSink ends the sink; what ended the run comes first in the error.

@@ -50,7 +50,7 @@ func (p *Plan) String() string {
 	} else {
 		b.WriteString("no sampler: every sample once, in the source's order\n")
 	}
-	fmt.Fprintf(&b, "3 fuse: %s; the %s executor runs stage after stage on whole pictures, so nothing is merged\n", p.Settings.Fuse, p.Settings.Exec)
+	b.WriteString("3 fuse: " + p.describeFuse())
 	fmt.Fprintf(&b, "4 schedule: %s, %d batches in flight\n\n", plural(int64(p.Settings.Workers), "worker"), p.Settings.Queue)
 	in := ""
 	if len(p.Variants) > 1 {
@@ -147,6 +147,8 @@ func kindOf(s stages.Stage) string {
 		return "warp"
 	case stages.Pointer:
 		return "point"
+	case stages.Mapper:
+		return "map"
 	case stages.Batcher:
 		return "batcher"
 	case stages.Grouper:
@@ -176,7 +178,7 @@ func plural(n int64, noun string) string {
 	switch {
 	case n == 1:
 		return "1 " + noun
-	case strings.HasSuffix(noun, "tch"):
+	case strings.HasSuffix(noun, "tch"), strings.HasSuffix(noun, "ss"):
 		return fmt.Sprintf("%d %ses", n, noun)
 	}
 	return fmt.Sprintf("%d %ss", n, noun)

@@ -125,9 +125,10 @@ func TestSameBytesUnderRandomSchedules(t *testing.T) {
 	for range 12 {
 		workers, queue, procs := 1+r.IntN(16), 1+r.IntN(5), 1+r.IntN(4)
 		runtime.GOMAXPROCS(procs)
-		got := fingerprint(t, pipe, flow.Seed(7), flow.Epochs(2), flow.WithParams(), flow.Workers(workers), flow.Queue(queue))
+		readers, budget := 1+r.IntN(9), int64(1)<<r.IntN(24)
+		got := fingerprint(t, pipe, flow.Seed(7), flow.Epochs(2), flow.WithParams(), flow.Workers(workers), flow.Queue(queue), flow.Readers(readers), flow.Budget(budget))
 		if got != want {
-			t.Fatalf("other bytes with %d workers, queue %d, GOMAXPROCS %d", workers, queue, procs)
+			t.Fatalf("other bytes with %d workers, %d readers, queue %d, budget %d, GOMAXPROCS %d", workers, readers, queue, budget, procs)
 		}
 	}
 	if fingerprint(t, pipe, flow.Seed(8), flow.Epochs(2), flow.WithParams()) == want {
@@ -251,7 +252,7 @@ func TestCancelAtRandomMomentsLeavesNothing(t *testing.T) {
 		if r.IntN(4) == 0 {
 			s.failAt = int64(1 + r.IntN(6))
 		}
-		_, err := recipe(dir).Run(ctx, s, flow.Allocator(mem), flow.Workers(1+r.IntN(6)), flow.Queue(1+r.IntN(3)), flow.Epochs(3))
+		_, err := recipe(dir).Run(ctx, s, flow.Allocator(mem), flow.Workers(1+r.IntN(6)), flow.Queue(1+r.IntN(3)), flow.Budget(1<<r.IntN(24)), flow.Epochs(3))
 		if err != nil && !errors.Is(err, cause) && !errors.Is(err, errSink) {
 			t.Fatalf("run %d: %v", i, err)
 		}
@@ -458,7 +459,7 @@ func TestPlanHash(t *testing.T) {
 	}
 	for name, same := range map[string]string{
 		"workers": hash(recipe(dir), flow.Workers(5), flow.Queue(9)), "epochs": hash(recipe(dir), flow.Epochs(9)),
-		"exec": hash(recipe(dir), flow.Exec(flow.Reference)), "path": hash(recipe(copied)),
+		"exec": hash(recipe(dir), flow.Exec(flow.Fused)), "path": hash(recipe(copied)),
 	} {
 		if same != base {
 			t.Errorf("%s changes the plan hash", name)
@@ -466,7 +467,7 @@ func TestPlanHash(t *testing.T) {
 	}
 	for name, other := range map[string]string{
 		"seed": hash(recipe(dir), flow.Seed(1)), "fuse": hash(recipe(dir), flow.WithFuse(flow.FuseExact)),
-		"params": hash(recipe(dir), flow.WithParams()),
+		"params": hash(recipe(dir), flow.WithParams()), "reference": hash(recipe(dir), flow.Exec(flow.Reference)),
 		"stages": hash(flow.New(sources.Folder{Path: dir}, recipe(dir).Stages[:9]...)),
 	} {
 		if other == base {
@@ -486,7 +487,7 @@ func TestProgressAndReport(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if last.Rows != 35 || last.TotalRows != 35 || report.Rows != 35 || report.Batches != 15 || report.Exec != flow.Reference {
+	if last.Rows != 35 || last.TotalRows != 35 || report.Rows != 35 || report.Batches != 15 || report.Exec != flow.Fused {
 		t.Errorf("progress %+v, report %+v", last, report)
 	}
 	delivered := report.Delivered["class"]

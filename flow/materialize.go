@@ -2,6 +2,7 @@ package flow
 
 import (
 	"context"
+	"slices"
 
 	"github.com/sluicedata/sluice/sinks"
 )
@@ -16,7 +17,13 @@ type Shard struct {
 
 // MaterializeShard makes the parts of one shard that are not there yet. Run
 // again after a crash, it keeps what was finished and makes the rest; the bytes
-// are those of an unbroken run.
+// are those of an unbroken run. One of several shards has a quarantine file of
+// its own: bad-0-of-4.jsonl for bad.jsonl.
 func MaterializeShard(ctx context.Context, shard Shard) (*Report, error) {
-	return shard.Pipeline.Run(ctx, &shard.Parts, shard.Options...)
+	own := func(s *Settings) {
+		if n := shard.Parts.Shards; n > 1 {
+			s.Failures.Quarantine = numbered(s.Failures.Quarantine, shard.Parts.Shard, n)
+		}
+	}
+	return shard.Pipeline.Run(ctx, &shard.Parts, append(slices.Clip(shard.Options), own)...)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime"
 	"strconv"
+	"sync"
 
 	"github.com/sluicedata/sluice/internal/rng"
 	"github.com/sluicedata/sluice/schema"
@@ -29,6 +30,8 @@ type Plan struct {
 	weigh     []func(labels []int32) float32
 	decoder   stages.Decoder // nil: encoded rows
 	grouper   *step          // nil: one variant
+	refills   *refills       // for on_error: refill
+	tables    *sync.Map      // of points, by the steps that they are (fused.go)
 }
 
 // step is a stage in its place.
@@ -49,7 +52,7 @@ func (p *Pipeline) Plan(ctx context.Context, opts ...Option) (*Plan, error) {
 		set(&settings)
 	}
 	settings.defaults()
-	plan := &Plan{Settings: settings, source: p.Source, steps: place(p.Stages, settings.Seed)}
+	plan := &Plan{Settings: settings, source: p.Source, steps: place(p.Stages, settings.Seed), tables: new(sync.Map)}
 	if err := errors.Join(settings.check(), plan.check(p.Source)); err != nil {
 		return nil, &PipelineError{err}
 	}
@@ -117,14 +120,26 @@ func (s *Settings) defaults() {
 	if s.Exec == "" {
 		s.Exec = Fused
 	}
-	if s.Exec == Fused {
-		s.Exec = Reference // until the fused executor is there
-	}
 	if s.Workers == 0 {
 		s.Workers = runtime.GOMAXPROCS(0)
 	}
+	if s.Readers == 0 {
+		s.Readers = max(4, s.Workers)
+	}
 	if s.Queue == 0 {
 		s.Queue = 2
+	}
+	if s.Budget == 0 {
+		s.Budget = DefaultBudget
+	}
+	if s.World == 0 {
+		s.World = 1
+	}
+	if s.LastRound == "" {
+		s.LastRound = DropRound
+	}
+	if s.Failures.Policy == "" {
+		s.Failures.Policy = Fail
 	}
 }
 
@@ -137,14 +152,29 @@ func (s *Settings) check() error {
 	if s.Fuse != FuseFull && s.Fuse != FuseExact {
 		bad("fuse is %q: full or exact", s.Fuse)
 	}
-	if s.Exec != Reference {
+	if s.Exec != Reference && s.Exec != Fused {
 		bad("exec is %q: reference or fused", s.Exec)
 	}
 	if s.Workers < 1 {
 		bad("workers is %d: at least 1", s.Workers)
 	}
+	if s.Readers < 1 {
+		bad("readers is %d: at least 1", s.Readers)
+	}
 	if s.Queue < 1 {
 		bad("queue is %d: at least 1", s.Queue)
+	}
+	if s.Budget < 1 {
+		bad("budget is %d bytes: at least 1", s.Budget)
+	}
+	if s.World < 1 || s.Rank < 0 || s.Rank >= s.World {
+		bad("rank is %d of a world of %d: from 0 to below world", s.Rank, s.World)
+	}
+	if s.LastRound != DropRound && s.LastRound != PadRound {
+		bad("last round is %q: drop or pad", s.LastRound)
+	}
+	if err := s.Failures.Check(); err != nil {
+		errs = append(errs, within(-1, "flow: on_error", err)...)
 	}
 	return errors.Join(errs...)
 }
@@ -242,7 +272,15 @@ func (p *Plan) resolve(ctx context.Context) error {
 	if dropLast {
 		p.RowsPerEpoch = p.BatchesPerEpoch * int64(size)
 	}
-	return p.hash()
+	p.refills = p.newRefills()
+	if err := errors.Join(p.checkRanks(), p.hash()); err != nil {
+		return &PipelineError{err}
+	}
+	if err := p.checkState(); err != nil {
+		return &PipelineError{err}
+	}
+	p.warnBudget()
+	return nil
 }
 
 // defaultBatch is the number of rows in a record where no batch stage says.

@@ -1,7 +1,6 @@
 package flow
 
 import (
-	"math"
 	"time"
 
 	"github.com/sluicedata/sluice/internal/decode"
@@ -10,8 +9,8 @@ import (
 	"github.com/sluicedata/sluice/stages"
 )
 
-// picture is the reference executor: it decodes row.Encoded and applies stage
-// after stage to whole pictures. stage always names what is under way.
+// picture decodes row.Encoded and has the plan's executor draw and apply the
+// picture stages. stage always names what is under way.
 func (p *Plan) picture(r *run, row *Row, epoch int, position int64, stage *string) error {
 	*stage = p.decoder.Name()
 	begin := time.Now()
@@ -20,14 +19,19 @@ func (p *Plan) picture(r *run, row *Row, epoch int, position int64, stage *strin
 		return err
 	}
 	begin = r.stats.decode.add(begin)
-	err = p.transform(row, epoch, position, stage)
+	apply := p.reference
+	if p.Settings.Exec == Fused {
+		apply = p.fused
+	}
+	err = apply(row, epoch, position, stage)
 	r.stats.transform.add(begin)
 	return err
 }
 
-// transform draws and applies the picture stages.
-func (p *Plan) transform(row *Row, epoch int, position int64, stage *string) error {
-	row.Picture, row.Shown, row.Matrix = row.Source, row.Source, warp.Identity()
+// reference is the reference executor: it draws and applies stage after stage to
+// whole pictures.
+func (p *Plan) reference(row *Row, epoch int, position int64, stage *string) error {
+	row.Picture, row.Shown, row.Matrix = row.Source, row.Source, warp.Identity().Homography()
 	for i := range p.steps {
 		s := &p.steps[i]
 		drawer, ok := s.stage.(stages.Drawer)
@@ -38,7 +42,7 @@ func (p *Plan) transform(row *Row, epoch int, position int64, stage *string) err
 		pic := row.Picture
 		params, err := drawer.Draw(&stages.Row{
 			Key: row.Meta.Key, Height: pic.Height, Width: pic.Width, Labels: row.Meta.Labels,
-			Epoch: epoch, Position: position, Rand: s.key.Stream(epoch, position, 0),
+			Epoch: epoch, Position: position, Rand: s.key.Stream(epoch, position, row.Attempt),
 		})
 		if err != nil {
 			return err
@@ -51,7 +55,7 @@ func (p *Plan) transform(row *Row, epoch int, position int64, stage *string) err
 		case stages.Warper:
 			t := stage.Warp(params, pic.Height, pic.Width)
 			row.Picture = warp.Apply(pic, t)
-			if forward, ok := t.Matrix.Invert(); ok {
+			if forward, ok := t.Homography().Invert(); ok {
 				row.Matrix = row.Matrix.Then(forward)
 			}
 		case stages.Pointer:
@@ -60,6 +64,8 @@ func (p *Plan) transform(row *Row, epoch int, position int64, stage *string) err
 				return err
 			}
 			row.Picture = applyPoint(pic, stage.Point(params), out)
+		case stages.Mapper:
+			row.Picture = stage.Map(params, pic)
 		}
 		if row.Picture.U8 != nil && row.Picture.Layout == schema.HWC {
 			row.Shown = row.Picture
@@ -99,7 +105,7 @@ func applyPoint(src *schema.Picture, point stages.Point, t schema.Tensor) *schem
 			if dst.F32 != nil {
 				dst.F32[at] = rgb[c]
 			} else {
-				dst.U8[at] = uint8(min(max(math.Floor(float64(rgb[c])+0.5), 0), 255))
+				dst.U8[at] = warp.RoundToByte(rgb[c])
 			}
 		}
 	}

@@ -20,13 +20,18 @@ type RowError struct {
 	Key      string
 	Epoch    int
 	Position int64
+	Attempt  int // 0, or which refill of the draw
 	Err      error
+
+	labels []int32 // of the sample
 }
 
 func (e *RowError) Error() string {
-	text := strings.TrimPrefix(e.Err.Error(), e.Stage+": ") // decoders name themselves
-	return fmt.Sprintf("stages: %s: %s (key %q, epoch %d, position %d)", e.Stage, text, e.Key, e.Epoch, e.Position)
+	return fmt.Sprintf("stages: %s: %s (key %q, epoch %d, position %d)", e.Stage, e.cause(), e.Key, e.Epoch, e.Position)
 }
+
+// cause is without the stage: decoders name themselves.
+func (e *RowError) cause() string { return strings.TrimPrefix(e.Err.Error(), e.Stage+": ") }
 
 // Unwrap is the cause.
 func (e *RowError) Unwrap() error { return e.Err }
@@ -41,94 +46,129 @@ type Drawn struct {
 // came about. preview and replay show it.
 type Row struct {
 	Meta    schema.Meta
-	Sample  int             // number in the index
+	Sample  int             // number in the index; -1: not of the index
+	Attempt int             // 0, or which refill of the draw: its random numbers are that attempt's
 	Encoded []byte          // the file
 	Source  *schema.Picture // as decoded; nil in a pipeline without decode
 	Picture *schema.Picture // as it leaves
 	Shown   *schema.Picture // the last uint8 HWC picture of the way: what people look at
 	Drawn   []Drawn
-	Matrix  warp.Affine // the composed warps, from source to output pixels
+	Matrix  warp.Homography // the composed warps, from source to output pixels
+
+	epoch int
+	slot  *schema.Picture // its place in the batch, which an executor may fill: then it is Picture; nil outside of runs and where sizes vary
 }
 
-// Row makes a single draw, outside of any run.
+// Row makes a single draw, outside of any run, as a run would deliver it.
 func (p *Plan) Row(ctx context.Context, epoch int, position int64) (*Row, error) {
-	row, stage := &Row{}, "source"
 	r := &run{plan: p, ctx: ctx, stats: newStats(p)}
-	if err := p.safeDraw(r, row, epoch, position, &stage); err != nil {
-		return nil, &RowError{stage, row.Meta.Key, epoch, position, err}
+	row, failed := p.settle(r, p.locate(epoch, position), nil, nil)
+	switch {
+	case row != nil:
+		return row, nil
+	case len(failed) > 0:
+		return nil, failed[len(failed)-1]
 	}
-	return row, nil
+	return nil, context.Cause(ctx)
 }
 
-// makeRow makes one row of a batch and puts it into its place there.
-func (p *Plan) makeRow(r *run, t task) error {
-	row, stage := &Row{}, "source"
-	position := t.batch.job.first + int64(t.row)
-	err := p.safeDraw(r, row, t.batch.job.epoch, position, &stage)
-	if err == nil {
-		stage = "batch"
-		err = t.batch.put(t.row, row)
+// locateIn is the draw of one row of a job.
+func (p *Plan) locateIn(j job, at int) *Row {
+	position := j.first + int64(at)
+	if j.given == nil {
+		return p.locate(j.epoch, position)
 	}
+	return p.locateGiven(&j.given[at], j.epoch, position)
+}
+
+// locate says which sample a draw uses, and fills in all that the index knows.
+func (p *Plan) locate(epoch int, position int64) *Row {
+	return p.about(p.order.At(epoch, position), epoch, position, 0)
+}
+
+func (p *Plan) about(sample, epoch int, position int64, attempt int) *Row {
+	index := p.dataset.Index()
+	row := &Row{Sample: sample, Attempt: attempt, epoch: epoch}
+	row.Meta = schema.Meta{
+		Key: index.Keys[sample], Position: position, SourceIndex: index.SourceIndex(sample),
+		Weight: index.Weight(sample), Labels: make([]int32, len(index.Tasks)),
+	}
+	for t := range index.Tasks {
+		row.Meta.Labels[t] = index.Labels[t][sample]
+	}
+	p.weighRow(row)
+	return row
+}
+
+func (p *Plan) weighRow(row *Row) {
+	for _, weigh := range p.weigh {
+		row.Meta.Weight *= weigh(row.Meta.Labels)
+	}
+}
+
+// read fetches the row's file into buf's storage, if that is large enough.
+func (p *Plan) read(r *run, row *Row, buf []byte) *RowError {
+	begin := time.Now()
+	var err error
+	row.Encoded, err = p.dataset.Read(r.ctx, row.Sample, buf)
+	r.stats.read.add(begin)
 	if err != nil {
-		return &RowError{stage, row.Meta.Key, t.batch.job.epoch, position, err}
+		return row.failed("source", err)
 	}
 	return nil
 }
 
-// put copies a row into its place in the batch.
-func (b *pending) put(at int, row *Row) error {
-	b.draft.SetMeta(at, row.Meta)
-	if row.Picture == nil {
-		b.draft.SetEncoded(at, row.Encoded)
-		return nil
-	}
-	return b.draft.SetPicture(at, row.Picture)
+func (row *Row) failed(stage string, err error) *RowError {
+	return &RowError{Stage: stage, Key: row.Meta.Key, Epoch: row.epoch, Position: row.Meta.Position, Attempt: row.Attempt, Err: err, labels: row.Meta.Labels}
 }
 
-// safeDraw is draw with a panic turned into an error: a stage or a decoder
-// must not kill the process.
-func (p *Plan) safeDraw(r *run, row *Row, epoch int, position int64, stage *string) (err error) {
+// makeRow makes the row's picture and puts it into its place in a batch, which is
+// nil outside of runs. A stage or a decoder that panics must not kill the
+// process: that is an error, too.
+func (p *Plan) makeRow(r *run, row *Row, place *pending) (failed *RowError) {
+	stage := "source"
 	defer func() {
 		if panicked := recover(); panicked != nil {
-			err = fmt.Errorf("panic: %v\n%s", panicked, debug.Stack())
+			failed = row.failed(stage, fmt.Errorf("panic: %v\n%s", panicked, debug.Stack()))
 		}
 	}()
-	return p.draw(r, row, epoch, position, stage)
-}
-
-// draw locates, reads and makes one row. stage always names what is under way.
-func (p *Plan) draw(r *run, row *Row, epoch int, position int64, stage *string) error {
-	index := p.dataset.Index()
-	row.Meta.Position = position
-	row.Sample = p.order.At(epoch, position)
-	row.Meta.Key = index.Keys[row.Sample]
-	row.Meta.SourceIndex = index.SourceIndex(row.Sample)
-	row.Meta.Weight = index.Weight(row.Sample)
-	for t := range index.Tasks {
-		row.Meta.Labels = append(row.Meta.Labels, index.Labels[t][row.Sample])
-	}
-	for _, weigh := range p.weigh {
-		row.Meta.Weight *= weigh(row.Meta.Labels)
-	}
-	begin := time.Now()
 	var err error
-	if row.Encoded, err = p.dataset.Read(r.ctx, row.Sample, nil); err != nil {
-		return err
-	}
-	r.stats.read.add(begin)
-	if p.decoder == nil && p.Params {
+	if p.decoder != nil {
+		err = p.picture(r, row, row.epoch, row.Meta.Position, &stage)
+	} else if p.Params {
 		row.Meta.Params = "{}"
 	}
-	if p.decoder == nil {
-		return nil
+	if err == nil && place != nil {
+		stage = "batch"
+		err = place.put(int(row.Meta.Position-place.job.first), row)
 	}
-	return p.picture(r, row, epoch, position, stage)
+	if err != nil {
+		return row.failed(stage, err)
+	}
+	return nil
+}
+
+// put moves a row into its place in the batch; what was sampled into its slot is
+// there already.
+func (b *pending) put(at int, row *Row) error {
+	b.draft.SetMeta(at, row.Meta)
+	switch {
+	case row.Picture == nil:
+		b.draft.SetEncoded(at, row.Encoded)
+	case row.Picture != row.slot:
+		return b.draft.SetPicture(at, row.Picture)
+	}
+	return nil
 }
 
 // paramsJSON is the params column: what each stage drew, by its name, and the
-// composed matrix. Stages that draw nothing are left out.
+// composed matrix: 2x3 numbers, or 3x3 where a perspective was drawn. Stages that
+// draw nothing are left out.
 func (row *Row) paramsJSON() (string, error) {
-	out := map[string]any{"matrix": row.Matrix}
+	out := map[string]any{"matrix": row.Matrix.Affine()}
+	if row.Matrix.Projective() {
+		out["matrix"] = row.Matrix.Unit()
+	}
 	for _, d := range row.Drawn {
 		b, err := json.Marshal(d.Params)
 		if err != nil {

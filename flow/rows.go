@@ -3,63 +3,73 @@ package flow
 import (
 	"sync"
 	"sync/atomic"
+	"time"
 
 	streams "github.com/reugn/go-streams"
 	gsflow "github.com/reugn/go-streams/flow"
 
+	"github.com/sluicedata/sluice/internal/decode"
 	"github.com/sluicedata/sluice/schema"
 )
 
-// rows is operator 2: jobs in, batches out, in the order of the jobs. A pool of
-// workers makes single rows, of several batches at a time; a bounded queue of
-// pending batches keeps order and makes the pool wait for a slow sink.
+// rows is operator 2: jobs in, batches out, in the order of the jobs.
+//
+//	dispatch  splits jobs into tickets, one per row, in order
+//	readers   fetch the files of the next rows, a bounded number ahead
+//	admit     in order: waits for a row's file, then for memory; begins batches
+//	workers   make the rows of several batches at a time, each into its place
+//	emit      waits for the oldest batch, a future, and sends it on
+//
+// Readers and workers are pools; the others are one goroutine each, and what
+// they do in order makes the order of everything.
 type rows struct {
 	in, out chan any
 	run     *run
+	buffers sync.Pool // *[]byte of encoded files
 }
 
 // pending is a batch under way: a future.
 type pending struct {
 	job   job
-	draft *schema.Draft
+	draft *schema.Draft // nil before admission, and where the run ended first
+	draws []outcome     // per row, written by its worker
+	later []int64       // bytes reserved for each variant in which it will leave
 	left  atomic.Int64  // rows still to be made
 	ready chan struct{} // closed when none is left
-
-	failed struct {
-		sync.Mutex
-		row int
-		err error // of the first row, in their order, that could not be made
-	}
 }
 
-// fail notes a row's error, so that the one reported doesn't depend on which
-// worker was first.
-func (p *pending) fail(row int, err error) {
-	p.failed.Lock()
-	defer p.failed.Unlock()
-	if p.failed.err == nil || row < p.failed.row {
-		p.failed.row, p.failed.err = row, err
-	}
-}
-
-type task struct {
-	batch *pending
-	row   int
+// ticket is a row under way.
+type ticket struct {
+	batch   *pending
+	at      int   // its row in the batch
+	row     *Row  // located; nil once the run has ended
+	encoded int64 // bytes of its file, charged as read ahead
+	working int64 // bytes that making it takes
+	buffer  *[]byte
+	err     *RowError     // of reading
+	read    chan struct{} // closed when the file is there, or isn't
+	charged int64         // its bytes in the budget, once admitted
+	blocked bool          // admission waited for memory longer than for the file
 }
 
 func newRows(r *run) *rows {
 	f := &rows{in: make(chan any), out: make(chan any), run: r}
-	tasks := make(chan task, r.plan.Settings.Workers)
-	queue := make(chan *pending, r.plan.Settings.Queue)
+	s := r.plan.Settings
+	ahead := 2 * (s.Readers + s.Workers)
+	reads := make(chan *ticket, ahead)
+	order := make(chan *ticket, ahead)
+	tasks := make(chan *ticket)
+	queue := make(chan *pending, s.Queue+1)
+	r.stats.reader.capacity, r.stats.pictures.capacity = ahead, ahead
 	var workers sync.WaitGroup
-	for range r.plan.Settings.Workers {
-		workers.Go(func() {
-			for t := range tasks {
-				f.make(t)
-			}
-		})
+	for range s.Readers {
+		workers.Go(func() { f.fetch(reads) })
 	}
-	go f.dispatch(tasks, queue)
+	for range s.Workers {
+		workers.Go(func() { f.work(tasks) })
+	}
+	go f.dispatch(reads, order)
+	go f.admit(order, tasks, queue)
 	go func() {
 		f.emit(queue)
 		workers.Wait()
@@ -68,11 +78,9 @@ func newRows(r *run) *rows {
 	return f
 }
 
-// dispatch splits jobs into tasks. The queue's room comes first: that is the
-// backpressure.
-func (f *rows) dispatch(tasks chan<- task, queue chan<- *pending) {
-	defer close(queue)
-	defer close(tasks)
+func (f *rows) dispatch(reads, order chan<- *ticket) {
+	defer close(order)
+	defer close(reads)
 	for element := range f.in {
 		j, ok := element.(job)
 		if !ok {
@@ -81,45 +89,170 @@ func (f *rows) dispatch(tasks chan<- task, queue chan<- *pending) {
 		if f.run.stopped() {
 			continue // drain
 		}
-		p := &pending{job: j, draft: f.run.base.Draft(j.epoch, j.number, j.rows), ready: make(chan struct{})}
-		p.left.Store(int64(j.rows))
-		queue <- p
-		for row := range j.rows {
-			tasks <- task{p, row}
+		b := &pending{job: j, draws: make([]outcome, j.rows), ready: make(chan struct{})}
+		b.left.Store(int64(j.rows))
+		for at := range j.rows { // all of them, even if the run ends: so every batch that is begun ends
+			t := &ticket{batch: b, at: at, read: make(chan struct{})}
+			if !f.run.stopped() {
+				t.row = f.run.plan.locateIn(j, at)
+				t.encoded = f.run.plan.encodedBytes(t.row)
+				f.run.budget.readAhead(t.encoded)
+			}
+			order <- t
+			reads <- t
 		}
 	}
 }
 
-// make makes one row; after a failure it only counts it.
-func (f *rows) make(t task) {
-	if !f.run.stopped() {
-		if err := f.run.plan.makeRow(f.run, t); err != nil {
-			t.batch.fail(t.row, err)
+// fetch is a reader.
+func (f *rows) fetch(reads <-chan *ticket) {
+	m := &f.run.stats.reader
+	begin := time.Now()
+	for t := range reads {
+		begin = m.starved.add(begin)
+		m.queue(len(reads))
+		if t.row != nil && t.row.Encoded == nil && !f.run.stopped() {
+			t.buffer, _ = f.buffers.Get().(*[]byte)
+			if t.buffer == nil {
+				t.buffer = new([]byte)
+			}
+			t.err = f.run.plan.read(f.run, t.row, *t.buffer)
+			m.items.Add(1)
 		}
-	}
-	if t.batch.left.Add(-1) == 0 {
-		close(t.batch.ready)
+		if t.row != nil && t.row.Encoded != nil && t.err == nil {
+			t.working = f.run.plan.workingBytes(t.row.Encoded)
+		}
+		close(t.read)
+		begin = m.busy.add(begin)
 	}
 }
 
-// emit sends finished batches on, in order. It waits for all rows of a batch
-// even after a failure: a worker may still be writing into its buffer.
+// admit lets rows through to the workers, in order.
+func (f *rows) admit(order <-chan *ticket, tasks chan<- *ticket, queue chan<- *pending) {
+	defer close(queue)
+	defer close(tasks)
+	r := f.run
+	for t := range order {
+		begin := time.Now()
+		<-t.read
+		starved := time.Since(begin)
+		begin = time.Now()
+		if t.at == 0 {
+			if f.begin(t.batch); r.stopped() {
+				t.row = nil
+			}
+			queue <- t.batch // has room: the budget bounds the batches
+		}
+		if t.row != nil && !r.stopped() {
+			t.charged = t.encoded + t.working
+			r.budget.row(t.working, t.encoded)
+			r.pool.trim()
+			r.stats.pictures.queue(len(order))
+		}
+		t.blocked = time.Since(begin) > starved
+		tasks <- t
+	}
+}
+
+// begin admits a batch and allocates it.
+func (f *rows) begin(b *pending) {
+	r := f.run
+	if r.stopped() {
+		return
+	}
+	base, later := r.plan.batchBytes(b.job)
+	total := int64(0)
+	for _, n := range later {
+		total += n
+	}
+	r.budget.batch(base, total)
+	if r.stopped() {
+		return
+	}
+	b.later = later
+	r.pool.trim()
+	b.draft = r.base.Draft(b.job.epoch, b.job.number, b.job.rows)
+}
+
+// work is a worker. After the run's end it only counts.
+func (f *rows) work(tasks <-chan *ticket) {
+	m := &f.run.stats.pictures
+	begin := time.Now()
+	for t := range tasks {
+		if t.blocked {
+			begin = m.blocked.add(begin)
+		} else {
+			begin = m.starved.add(begin)
+		}
+		if t.row != nil && t.batch.draft != nil && !f.run.stopped() {
+			f.make(t)
+			m.items.Add(1)
+		}
+		last := t.batch.left.Add(-1) == 0
+		f.run.budget.rowMade(t.charged, last)
+		if last {
+			close(t.batch.ready)
+		}
+		begin = m.busy.add(begin)
+	}
+}
+
+// make settles one draw.
+func (f *rows) make(t *ticket) {
+	p, b := f.run.plan, t.batch
+	d := &b.draws[t.at]
+	d.planned = t.row.Meta.Labels
+	if p.Form == schema.FormTensor {
+		t.row.slot = b.draft.Slot(t.at)
+	}
+	row, failed := p.settle(f.run, t.row, t.err, b)
+	d.failures, d.lost = failed, row == nil
+	if row == nil {
+		b.draft.Drop(t.at)
+		return
+	}
+	d.labels, d.sample = row.Meta.Labels, row.Sample
+	switch p.Form {
+	case schema.FormVarying:
+		d.held = int64(len(row.Picture.U8))
+	case schema.FormEncoded:
+		d.held = int64(len(row.Encoded))
+	}
+	t.charged -= d.held
+	if p.Form != schema.FormEncoded && t.buffer != nil {
+		*t.buffer = t.row.Encoded[:0]
+		f.buffers.Put(t.buffer)
+	}
+}
+
+// emit sends whole batches on, in order. It waits for all rows of a batch even
+// after the run's end: a worker may still be writing into its buffer.
 func (f *rows) emit(queue <-chan *pending) {
-	for p := range queue {
-		<-p.ready
-		if p.failed.err != nil {
-			f.run.fail(p.failed.err)
-		}
-		if f.run.stopped() {
-			p.draft.Discard()
+	r := f.run
+	for b := range queue {
+		<-b.ready
+		if b.draft == nil {
 			continue
 		}
-		batch, err := p.draft.Finish()
+		if !r.stopped() {
+			if err := r.failures.note(b); err != nil {
+				r.fail(err)
+			}
+		}
+		if r.stopped() {
+			b.draft.Discard()
+			continue
+		}
+		batch, err := b.draft.Finish()
+		for i := range b.draws {
+			r.budget.give(b.draws[i].held)
+		}
 		if err != nil {
-			f.run.fail(err)
+			r.fail(err)
 			continue
 		}
-		send(f.run, f.out, batch)
+		r.underway.push(&summary{job: b.job, draws: b.draws, later: b.later, variants: max(len(b.later), 1)})
+		send(r, f.out, batch)
 	}
 }
 
@@ -130,6 +263,47 @@ func send(r *run, out chan<- any, batch *schema.Batch) {
 	case <-r.ctx.Done():
 		batch.Release()
 	}
+}
+
+// workingBytes is the memory that making a row takes: its picture as decoded,
+// after EXIF orientation, and as much again for the planes that the decoder or
+// the canvas that a stage makes of it. A file without a readable header, or with
+// more pixels than the decoder lets through, takes nothing: it will be refused.
+func (p *Plan) workingBytes(encoded []byte) int64 {
+	if p.decoder == nil {
+		return 0
+	}
+	limit := p.decoder.MaxPixels()
+	if limit <= 0 {
+		limit = decode.DefaultMaxPixels
+	}
+	h, err := decode.ReadHeader(encoded)
+	if err != nil || h.Pixels() > limit {
+		return 0
+	}
+	return 2 * 3 * h.Pixels()
+}
+
+// encodedBytes is the size of a row's file.
+func (p *Plan) encodedBytes(row *Row) int64 {
+	if row.Encoded != nil {
+		return int64(len(row.Encoded))
+	}
+	return p.Index().Sizes[row.Sample]
+}
+
+// batchBytes is the size of a batch's own image buffer, and of those of the
+// variants in which it leaves; 0 where rows vary in size: they are held to their
+// batch's end instead, and its buffer comes on top for a moment.
+func (p *Plan) batchBytes(j job) (base int64, later []int64) {
+	if p.Form != schema.FormTensor {
+		return 0, nil
+	}
+	size := func(t schema.Tensor) int64 { return int64(j.rows) * int64(t.Elements()*t.DType.Bytes()) }
+	for _, v := range p.picks(j.epoch, j.pick) {
+		later = append(later, size(p.Variants[v].Tensor))
+	}
+	return size(p.pictureType()), later
 }
 
 func (f *rows) In() chan<- any  { return f.in }

@@ -3,20 +3,34 @@ package flow
 import (
 	"context"
 	"errors"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
 
 	"github.com/sluicedata/sluice/schema"
 	"github.com/sluicedata/sluice/sinks"
 )
 
 // run is what the operators of one run share: the plan, the context that ends
-// them, and the figures they count.
+// them, the memory they may use and the figures they count.
 type run struct {
-	plan    *Plan
-	ctx     context.Context
-	cancel  context.CancelCauseFunc
-	stats   *stats
-	base    *schema.Builder // of the batches as operator 2 makes them
-	builder *schema.Builder // of the variants in which they leave
+	plan     *Plan
+	ctx      context.Context
+	cancel   context.CancelCauseFunc
+	has      func(epoch int, batch int64) bool // the sink has a batch already
+	budget   *budget
+	pool     *pool
+	failures failures
+	underway underway
+	stats    *stats
+	base     *schema.Builder // of the batches as operator 2 makes them
+	builder  *schema.Builder // of the variants in which they leave
+
+	state struct {
+		sync.Mutex
+		State
+	}
 }
 
 // fail ends the run; the first cause counts.
@@ -24,6 +38,96 @@ func (r *run) fail(err error) { r.cancel(err) }
 
 // stopped reports whether the run has failed or was cancelled.
 func (r *run) stopped() bool { return r.ctx.Err() != nil }
+
+// begin prepares a run. Its end belongs to the caller, unless it fails.
+func (p *Plan) begin(ctx context.Context) (*run, error) {
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	r := &run{plan: p, stats: newStats(p), has: func(int, int64) bool { return false }}
+	r.ctx, r.cancel = context.WithCancelCause(ctx)
+	r.budget = newBudget(r.ctx, p.Settings.Budget, p.Settings.Queue+1)
+	r.pool = newPool(p.Settings.Allocator, r.budget)
+	r.stats.budget, r.stats.ledger = r.budget, newLedger(p)
+	r.state.State = p.stateAt(p.start())
+	if s := p.Settings.Resume; s != nil {
+		r.state.Rows, r.state.Failed, r.state.Refilled = s.Rows, s.Failed, s.Refilled
+	}
+	var err, err2 error
+	r.base, err = schema.NewBuilder(p.base(), r.pool)
+	r.builder, err2 = schema.NewBuilder(&p.Run, r.pool)
+	if err := errors.Join(err, err2); err != nil {
+		r.cancel(nil)
+		return nil, err
+	}
+	return r, nil
+}
+
+// watchFailures opens the quarantine file, once it is known what will be made.
+func (r *run) watchFailures() (err error) {
+	p, f := r.plan, r.plan.Settings.Failures
+	world := int64(p.Settings.World)
+	r.failures = failures{policy: f.Policy, max: f.Max, draws: r.state.Failed + r.state.Refilled}
+	r.failures.limit = f.Max.of((p.RowsPerEpoch*int64(p.Epochs) + world - 1) / world)
+	name := f.Quarantine
+	if world > 1 {
+		name = numbered(name, p.Settings.Rank, p.Settings.World)
+	}
+	r.failures.quarantine, err = openQuarantine(name, func(epoch int, position int64) bool {
+		number := position / int64(p.BatchSize)
+		return p.makes(epoch, number) && !r.has(epoch, number)
+	})
+	if q := r.failures.quarantine; q != nil {
+		r.failures.draws = max(r.failures.draws, q.kept)
+	}
+	return err
+}
+
+// numbered is the name of one of several processes' files: bad-0-of-4.jsonl.
+func numbered(name string, i, n int) string {
+	if name == "" {
+		return ""
+	}
+	ext := filepath.Ext(name)
+	return strings.TrimSuffix(name, ext) + "-" + strconv.Itoa(i) + "-of-" + strconv.Itoa(n) + ext
+}
+
+// left notes that a record is through the sink, and its batch with its last
+// variant: only then the state moves on.
+func (r *run) left() {
+	s := r.underway.left()
+	if s == nil {
+		return
+	}
+	r.budget.through()
+	if r.stopped() {
+		return
+	}
+	rows, failed, refilled := r.stats.through(s)
+	r.state.Lock()
+	r.state.Epoch, r.state.Batch = s.job.next.epoch, s.job.next.batch
+	r.state.Rows += rows
+	r.state.Failed += failed
+	r.state.Refilled += refilled
+	state := r.state.State
+	r.state.Unlock()
+	if tell := r.plan.Settings.OnState; tell != nil {
+		tell(state)
+	}
+}
+
+// end sums up once all operators have ended. err is the run's.
+func (r *run) end(err error) (*Report, error) {
+	report := r.stats.end()
+	report.Memory.Buffers = r.pool.asked()
+	r.state.Lock()
+	report.State = r.state.State
+	r.state.Unlock()
+	r.cancel(nil)
+	r.budget.close()
+	r.pool.close()
+	return report, errors.Join(err, r.failures.quarantine.close())
+}
 
 // Run plans the pipeline and delivers all its batches to the sink. It returns
 // when the sink is closed and every goroutine has ended. The report covers what
@@ -43,24 +147,22 @@ func (p *Pipeline) Run(ctx context.Context, sink sinks.Sink, opts ...Option) (*R
 // Deliver runs the plan into a sink, as Pipeline.Run does; the plan stays open
 // and may be run again.
 func (p *Plan) Deliver(ctx context.Context, sink sinks.Sink) (*Report, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, context.Cause(ctx)
+	r, err := p.begin(ctx)
+	if err != nil {
+		return nil, err
 	}
-	r := &run{plan: p, stats: newStats(p)}
-	r.ctx, r.cancel = context.WithCancelCause(ctx)
 	defer r.cancel(nil)
-	var err error
-	if r.base, err = schema.NewBuilder(p.base(), p.Settings.Allocator); err != nil {
-		return nil, err
-	}
-	if r.builder, err = schema.NewBuilder(&p.Run, p.Settings.Allocator); err != nil {
-		return nil, err
-	}
 	if err := sink.Open(r.ctx, &p.Run); err != nil {
 		return nil, err
 	}
-	deliver := newDeliver(r, sink)
+	if skipper, ok := sink.(sinks.Skipper); ok {
+		r.has = skipper.Has
+	}
+	if err := r.watchFailures(); err != nil {
+		return nil, errors.Join(err, sink.Close(err))
+	}
+	deliver := newDeliver(r, sink, true)
 	r.stats.begin(p.Settings.Progress)
-	newFeed(r, sink).Via(newRows(r)).Via(newVariants(r)).To(deliver)
-	return r.stats.end(), deliver.err
+	newFeed(r).Via(newRows(r)).Via(newVariants(r)).To(deliver)
+	return r.end(deliver.err)
 }

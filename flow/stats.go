@@ -1,7 +1,7 @@
 package flow
 
 import (
-	"fmt"
+	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -11,83 +11,122 @@ import (
 
 // Progress is how far a run has come.
 type Progress struct {
-	Rows, TotalRows int64 // rows delivered, each scale of a batch counted once
-	Elapsed         time.Duration
-	ImagesPerSecond float64
-	ETA             time.Duration // 0 when not known yet
-	Bottleneck      string
+	Rows, TotalRows  int64 // rows delivered, each scale of a batch counted once; TotalRows includes those that fail
+	Failed, Refilled int64
+	Elapsed          time.Duration
+	ImagesPerSecond  float64
+	ETA              time.Duration // 0 when not known yet
+	Bottleneck       string
 }
 
 // Report is what a run did; its JSON is what --json prints.
 type Report struct {
-	Rows            int64              `json:"rows"` // rows made; each scale of a batch counts once
-	Failed          int64              `json:"failed"`
-	Batches         int64              `json:"batches"` // records delivered; each scale counts
-	Epochs          int                `json:"epochs"`
-	Seconds         float64            `json:"seconds"`
-	ImagesPerSecond float64            `json:"images_per_second"`
-	PlanHash        string             `json:"plan_hash"`
-	Exec            Executor           `json:"exec"`
-	Seed            uint64             `json:"seed"`
-	Workers         int                `json:"workers"`
-	Samples         int                `json:"samples"`     // of the source, after split
-	PassedOver      int                `json:"passed_over"` // files of the source that are no images
-	Bottleneck      string             `json:"bottleneck"`
-	Busy            map[string]float64 `json:"busy"` // share of the time: read, decode, transform of the workers', sink of the run's
+	Rows            int64    `json:"rows"`     // delivered; each scale of a batch counts once
+	Drawn           int64    `json:"drawn"`    // draws of the delivered batches: rows + failed
+	Failed          int64    `json:"failed"`   // draws that left no row
+	Refilled        int64    `json:"refilled"` // rows that are another sample of the class, as the drawn one failed
+	Batches         int64    `json:"batches"`  // records delivered; each scale counts
+	Empty           int64    `json:"empty"`    // batches of which every row failed
+	Epochs          int      `json:"epochs"`
+	Seconds         float64  `json:"seconds"`
+	ImagesPerSecond float64  `json:"images_per_second"`
+	PlanHash        string   `json:"plan_hash"`
+	Exec            Executor `json:"exec"`
+	Seed            uint64   `json:"seed"`
+	Workers         int      `json:"workers"`
+	Samples         int      `json:"samples"`     // of the source, after split
+	PassedOver      int      `json:"passed_over"` // files of the source that are no images
+	Bottleneck      string   `json:"bottleneck"`
+	// Busy shares of the time, in short: read, decode, transform, sink.
+	Busy      map[string]float64 `json:"busy"`
+	Operators []Operator         `json:"operators"`
+	Memory    Memory             `json:"memory"`
 	// Delivered rows by task and class; "" counts unknown labels.
 	Delivered map[string]map[string]int64 `json:"delivered"`
-	Warnings  []string                    `json:"warnings,omitempty"`
+	// Ledger is what each class got, by task: see Exposure.
+	Ledger   map[string]map[string]Exposure `json:"ledger"`
+	State    State                          `json:"state"` // where the next run would go on
+	Warnings []string                       `json:"warnings,omitempty"`
 }
 
-// busy adds up time, from many goroutines.
-type busy struct{ ns atomic.Int64 }
-
-// add counts the time since begin and returns now.
-func (b *busy) add(begin time.Time) time.Time {
-	now := time.Now()
-	b.ns.Add(int64(now.Sub(begin)))
-	return now
+// Memory is what a run had in flight, as its budget counts.
+type Memory struct {
+	BudgetBytes int64   `json:"budget_bytes"`
+	PeakBytes   int64   `json:"peak_bytes"`
+	Waited      float64 `json:"waited"`  // share of the time in which the next row waited for bytes
+	Buffers     int64   `json:"buffers"` // Arrow buffers that were no recycled ones
 }
 
 // stats are the figures of one run.
 type stats struct {
-	plan                          *Plan
-	began                         time.Time
-	total, rows, batches          atomic.Int64
-	read, decode, transform, sink busy
-	classes                       [][]int64 // [task][class], unknown last; deliver alone writes
-	lastBatch                     int64
-	stop                          chan struct{}
-	wait                          sync.WaitGroup
+	plan                    *Plan
+	budget                  *budget
+	began                   time.Time
+	total                   atomic.Int64
+	read, decode, transform busy // of the readers and the workers
+
+	reader, pictures, grouping, sink meter
+
+	records atomic.Int64
+	mu      sync.Mutex // of what follows, which counts batches that are through
+	rows    int64
+	drawn   int64
+	failed  int64
+	refill  int64
+	empty   int64
+	ledger  *ledger
+
+	stop chan struct{}
+	wait sync.WaitGroup
 }
 
 func newStats(p *Plan) *stats {
-	s := &stats{plan: p, lastBatch: -1, stop: make(chan struct{})}
-	for _, t := range p.Tasks {
-		s.classes = append(s.classes, make([]int64, len(t.Classes)+1))
+	s := &stats{plan: p, stop: make(chan struct{})}
+	s.reader.name, s.reader.workers = "read", p.Settings.Readers
+	s.pictures.name, s.pictures.workers = "decode", p.Settings.Workers
+	if p.decoder == nil {
+		s.pictures.name = "rows"
 	}
+	if p.grouper != nil {
+		s.grouping.name = p.grouper.name
+	}
+	s.grouping.workers, s.sink.name, s.sink.workers = 1, "sink", 1
 	return s
 }
 
 func (s *stats) expect(rows int64) { s.total.Store(rows) }
 
-// delivered counts a batch; of a batch's scales the first counts its rows.
+// delivered counts a record.
 func (s *stats) delivered(b *schema.Batch) {
-	s.batches.Add(1)
-	id := int64(b.Epoch)*s.plan.BatchesPerEpoch + b.Number
-	if id == s.lastBatch {
-		return
+	if b.Rows() > 0 {
+		s.records.Add(1)
 	}
-	s.lastBatch = id
-	s.rows.Add(int64(b.Rows()))
-	for t, counts := range s.classes {
-		for _, label := range b.Labels(t) {
-			if label == schema.Unknown {
-				label = int32(len(counts) - 1)
-			}
-			counts[label]++
+}
+
+// through counts a batch of which every variant is delivered.
+func (s *stats) through(b *summary) (rows, failed, refilled int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range b.draws {
+		switch d := &b.draws[i]; {
+		case d.lost:
+			failed++
+		case len(d.failures) > 0:
+			refilled++
+			rows++
+		default:
+			rows++
 		}
 	}
+	s.rows += rows
+	s.drawn += int64(len(b.draws))
+	s.failed += failed
+	s.refill += refilled
+	if rows == 0 {
+		s.empty++
+	}
+	s.ledger.add(b.draws)
+	return rows, failed, refilled
 }
 
 const progressEvery = 100 * time.Millisecond
@@ -113,40 +152,31 @@ func (s *stats) begin(tell func(Progress)) {
 }
 
 func (s *stats) progress() Progress {
-	p := Progress{Rows: s.rows.Load(), TotalRows: s.total.Load(), Elapsed: time.Since(s.began)}
+	s.mu.Lock()
+	p := Progress{Rows: s.rows, Failed: s.failed, Refilled: s.refill}
+	s.mu.Unlock()
+	p.TotalRows, p.Elapsed = s.total.Load(), time.Since(s.began)
 	p.ImagesPerSecond = float64(p.Rows) / max(p.Elapsed.Seconds(), 1e-9)
 	if p.Rows > 0 {
-		p.ETA = time.Duration(float64(p.TotalRows-p.Rows) / p.ImagesPerSecond * float64(time.Second))
+		p.ETA = time.Duration(float64(p.TotalRows-p.Rows-p.Failed) / p.ImagesPerSecond * float64(time.Second))
 	}
-	p.Bottleneck, _ = s.bottleneck(p.Elapsed)
+	_, hunger := s.budget.figures()
+	p.Bottleneck = bottleneck(s.operators(p.Elapsed), hunger.Seconds()/p.Elapsed.Seconds())
 	return p
 }
 
-// bottleneck names what the run waits for, with the shares it is told from.
-func (s *stats) bottleneck(elapsed time.Duration) (string, map[string]float64) {
-	workers := s.plan.Settings.Workers
-	of := func(b *busy, times int) float64 {
-		return float64(b.ns.Load()) / max(float64(elapsed)*float64(times), 1)
+// operators are the figures of each, in their order.
+func (s *stats) operators(elapsed time.Duration) []Operator {
+	pictures := s.pictures.report(elapsed)
+	whole := max(elapsed.Seconds()*float64(s.pictures.workers), 1e-9)
+	if s.plan.decoder != nil {
+		pictures.Of = map[string]float64{"decode": s.decode.seconds() / whole, "transform": s.transform.seconds() / whole}
 	}
-	shares := map[string]float64{
-		"read": of(&s.read, workers), "decode": of(&s.decode, workers),
-		"transform": of(&s.transform, workers), "sink": of(&s.sink, 1),
+	list := []Operator{s.reader.report(elapsed), pictures}
+	if s.plan.grouper != nil {
+		list = append(list, s.grouping.report(elapsed))
 	}
-	worst := "decode"
-	for _, name := range []string{"read", "transform"} {
-		if shares[name] > shares[worst] {
-			worst = name
-		}
-	}
-	working := shares["read"] + shares["decode"] + shares["transform"]
-	if shares["sink"] > working {
-		return fmt.Sprintf("sink: %.0f %% busy, workers %.0f %%", 100*shares["sink"], 100*working), shares
-	}
-	noun := "workers"
-	if workers == 1 {
-		noun = "worker"
-	}
-	return fmt.Sprintf("%s: %.0f %% of %d %s, sink %.0f %% busy", worst, 100*shares[worst], workers, noun, 100*shares["sink"]), shares
+	return append(list, s.sink.report(elapsed))
 }
 
 // end stops the progress and sums up.
@@ -154,24 +184,33 @@ func (s *stats) end() *Report {
 	elapsed := time.Since(s.began)
 	close(s.stop)
 	s.wait.Wait()
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	p := s.plan
+	peak, hunger := s.budget.figures()
 	r := &Report{
-		Rows: s.rows.Load(), Batches: s.batches.Load(), Epochs: p.Epochs, Seconds: elapsed.Seconds(),
-		PlanHash: p.PlanHash, Exec: p.Settings.Exec, Seed: p.Seed, Workers: p.Settings.Workers,
-		Samples: p.Index().Len(), PassedOver: p.Index().PassedOver,
-		Delivered: map[string]map[string]int64{}, Warnings: p.Warnings,
+		Rows: s.rows, Drawn: s.drawn, Failed: s.failed, Refilled: s.refill, Batches: s.records.Load(), Empty: s.empty,
+		Epochs: p.Epochs, Seconds: elapsed.Seconds(), PlanHash: p.PlanHash, Exec: p.Settings.Exec, Seed: p.Seed,
+		Workers: p.Settings.Workers, Samples: p.Index().Len(), PassedOver: p.Index().PassedOver,
+		Operators: s.operators(elapsed), Memory: Memory{BudgetBytes: p.Settings.Budget, PeakBytes: peak, Waited: hunger.Seconds() / elapsed.Seconds()},
+		Delivered: map[string]map[string]int64{}, Ledger: s.ledger.report(p.Tasks), Warnings: p.Warnings,
 	}
 	r.ImagesPerSecond = float64(r.Rows) / max(r.Seconds, 1e-9)
-	r.Bottleneck, r.Busy = s.bottleneck(elapsed)
-	for t, task := range p.Tasks {
-		counts := map[string]int64{}
-		for c, name := range task.Classes {
-			counts[name] = s.classes[t][c]
+	r.Bottleneck = bottleneck(r.Operators, r.Memory.Waited)
+	r.Busy = map[string]float64{}
+	for _, o := range r.Operators {
+		if o.Of == nil {
+			r.Busy[o.Name] = o.Busy
 		}
-		if unknown := s.classes[t][len(task.Classes)]; unknown > 0 {
-			counts[""] = unknown
+		maps.Copy(r.Busy, o.Of)
+	}
+	for task, classes := range r.Ledger {
+		r.Delivered[task] = map[string]int64{}
+		for class, x := range classes {
+			if class != "" || x.Delivered > 0 {
+				r.Delivered[task][class] = x.Delivered
+			}
 		}
-		r.Delivered[task.Name] = counts
 	}
 	return r
 }

@@ -3,6 +3,7 @@ package flow
 import (
 	"fmt"
 	"sync"
+	"time"
 
 	streams "github.com/reugn/go-streams"
 	gsflow "github.com/reugn/go-streams/flow"
@@ -22,7 +23,7 @@ func newVariants(r *run) *variants {
 	f := &variants{in: make(chan any), out: make(chan any), run: r}
 	go func() {
 		defer close(f.out)
-		for element := range f.in {
+		for element := range timed(f.in, &r.stats.grouping.starved) {
 			batch, ok := element.(*schema.Batch)
 			if !ok {
 				r.fail(foreign("variants", element, batch))
@@ -31,34 +32,58 @@ func newVariants(r *run) *variants {
 			if err := f.pass(batch); err != nil {
 				r.fail(err)
 			}
-			batch.Release()
 		}
 	}()
 	return f
 }
 
-// pass sends on what becomes of one batch, which stays the caller's.
+// pass sends on what becomes of one batch, which it gives up before the last
+// variant leaves: what is through the sink holds no memory here.
 func (f *variants) pass(batch *schema.Batch) error {
-	r, p := f.run, f.run.plan
+	r, p, m := f.run, f.run.plan, &f.run.stats.grouping
 	if p.grouper == nil {
-		batch.Retain()
-		send(r, f.out, batch)
+		f.send(batch)
 		return nil
 	}
-	grouper := p.grouper.stage.(stages.Grouper)
-	rand := p.grouper.key.Stream(batch.Epoch, batch.Number, 0)
-	for _, v := range grouper.Pick(batch.Epoch, batch.Number, rand) {
+	defer func() {
+		if batch != nil {
+			batch.Release()
+		}
+	}()
+	s := r.underway.find(batch.Epoch, batch.Number)
+	if s == nil {
+		return nil // the run has ended
+	}
+	picks := p.picks(batch.Epoch, s.job.pick)
+	for i, v := range picks {
 		if r.stopped() {
 			return nil
 		}
-		variant, err := f.scale(grouper, batch, v)
+		begin := time.Now()
+		variant, err := f.scale(p.grouperOf(), batch, v)
+		m.busy.add(begin)
 		if err != nil {
 			return fmt.Errorf("stages: %s: %w (epoch %d, batch %d)", p.grouper.name, err, batch.Epoch, batch.Number)
 		}
-		send(r, f.out, variant)
+		r.budget.give(s.later[i]) // charged by its own buffer now
+		if i == len(picks)-1 {
+			batch.Release()
+			batch = nil
+		}
+		f.send(variant)
 	}
 	return nil
 }
+
+func (f *variants) send(batch *schema.Batch) {
+	m := &f.run.stats.grouping
+	begin := time.Now()
+	send(f.run, f.out, batch)
+	m.blocked.add(begin)
+	m.items.Add(1)
+}
+
+func (p *Plan) grouperOf() stages.Grouper { return p.grouper.stage.(stages.Grouper) }
 
 // scale fills one variant of a batch, rows in parallel.
 func (f *variants) scale(grouper stages.Grouper, batch *schema.Batch, variant int) (*schema.Batch, error) {

@@ -94,8 +94,8 @@ func (b *Batch) Release() { b.Record.Release() }
 // Rows is the number of rows.
 func (b *Batch) Rows() int { return int(b.Record.NumRows()) }
 
-// Key is a row's key.
-func (b *Batch) Key(row int) string { return b.keys.Value(row) }
+// Key is a row's key; a copy, as strings never change and buffers are reused.
+func (b *Batch) Key(row int) string { return strings.Clone(b.keys.Value(row)) }
 
 // Labels is the label column of a task, by its number: class numbers, Unknown
 // where null.
@@ -126,12 +126,12 @@ func (b *Batch) Positions() []int64 { return b.position.Int64Values() }
 // SourceIndexes is the source_index column.
 func (b *Batch) SourceIndexes() []int64 { return b.origin.Int64Values() }
 
-// Params is the augmentation drawn for a row, JSON; "" without the column.
+// Params is the augmentation drawn for a row, JSON, as a copy; "" without the column.
 func (b *Batch) Params(row int) string {
 	if b.params == nil {
 		return ""
 	}
-	return b.params.Value(row)
+	return strings.Clone(b.params.Value(row))
 }
 
 // Uint8 is the image column of a uint8 tensor batch, rows one after the other;

@@ -2,6 +2,7 @@ package schema
 
 import (
 	"fmt"
+	"slices"
 	"unsafe"
 
 	"github.com/apache/arrow/go/v15/arrow"
@@ -54,6 +55,7 @@ type Draft struct {
 	number  int64
 	variant int
 	meta    []Meta
+	dropped []bool         // rows that the batch will not have
 	base    *Batch         // of a derived draft: whose other columns it shares
 	pixels  *memory.Buffer // FormTensor
 	rows    []*Picture     // FormVarying
@@ -62,7 +64,7 @@ type Draft struct {
 
 // Draft begins a batch of the first variant with a number of rows.
 func (b *Builder) Draft(epoch int, number int64, rows int) *Draft {
-	d := &Draft{builder: b, epoch: epoch, number: number, meta: make([]Meta, rows)}
+	d := &Draft{builder: b, epoch: epoch, number: number, meta: make([]Meta, rows), dropped: make([]bool, rows)}
 	d.allocate(rows)
 	return d
 }
@@ -79,9 +81,8 @@ func (b *Builder) Derive(base *Batch, variant int) *Draft {
 func (d *Draft) allocate(rows int) {
 	switch d.builder.run.Form {
 	case FormTensor:
-		t := d.tensor()
 		d.pixels = memory.NewResizableBuffer(d.builder.mem)
-		d.pixels.Resize(rows * t.Elements() * t.DType.Bytes())
+		d.pixels.Resize(rows * d.rowBytes())
 	case FormVarying:
 		d.rows = make([]*Picture, rows)
 	case FormEncoded:
@@ -93,6 +94,45 @@ func (d *Draft) tensor() Tensor { return d.builder.run.Variants[d.variant].Tenso
 
 // SetMeta sets all of a row but its image.
 func (d *Draft) SetMeta(row int, m Meta) { d.meta[row] = m }
+
+// Drop leaves a row out: the batch will be shorter, its other rows in order. The
+// row need not be filled.
+func (d *Draft) Drop(row int) { d.dropped[row] = true }
+
+// close moves the rows together where some were dropped.
+func (d *Draft) close() {
+	if !slices.Contains(d.dropped, true) {
+		return
+	}
+	n := 0
+	for row, drop := range d.dropped {
+		if drop {
+			continue
+		}
+		d.meta[n] = d.meta[row]
+		switch d.builder.run.Form {
+		case FormTensor:
+			size := d.rowBytes()
+			copy(d.pixels.Bytes()[n*size:(n+1)*size], d.pixels.Bytes()[row*size:])
+		case FormVarying:
+			d.rows[n] = d.rows[row]
+		case FormEncoded:
+			d.encoded[n] = d.encoded[row]
+		}
+		n++
+	}
+	d.meta, d.dropped = d.meta[:n], nil
+	switch d.builder.run.Form {
+	case FormTensor:
+		d.pixels.ResizeNoShrink(n * d.rowBytes())
+	case FormVarying:
+		d.rows = d.rows[:n]
+	case FormEncoded:
+		d.encoded = d.encoded[:n]
+	}
+}
+
+func (d *Draft) rowBytes() int { return d.tensor().Elements() * d.tensor().DType.Bytes() }
 
 // Slot is a row's place in the batch's own buffer, to be filled; only for
 // FormTensor.
@@ -144,6 +184,7 @@ func (d *Draft) Discard() {
 
 // Finish makes the batch, which the caller owns, and ends the draft.
 func (d *Draft) Finish() (*Batch, error) {
+	d.close()
 	s := d.builder.schemas[d.variant]
 	var columns []arrow.Array
 	defer func() {
@@ -227,6 +268,11 @@ func (d *Draft) imageColumn(t arrow.DataType, rows int) arrow.Array {
 	case FormVarying:
 		b := array.NewStructBuilder(mem, varyingType)
 		defer b.Release()
+		total := 0
+		for _, p := range d.rows {
+			total += len(p.U8)
+		}
+		b.FieldBuilder(2).(*array.BinaryBuilder).ReserveData(total)
 		for _, p := range d.rows {
 			b.Append(true)
 			b.FieldBuilder(0).(*array.Int32Builder).Append(int32(p.Height))
@@ -237,6 +283,11 @@ func (d *Draft) imageColumn(t arrow.DataType, rows int) arrow.Array {
 	}
 	b := array.NewBinaryBuilder(mem, arrow.BinaryTypes.LargeBinary)
 	defer b.Release()
+	total := 0
+	for _, data := range d.encoded {
+		total += len(data)
+	}
+	b.ReserveData(total)
 	for _, data := range d.encoded {
 		b.Append(data)
 	}

@@ -140,7 +140,7 @@ func (t *Trainer) step(ctx context.Context, batch *schema.Batch, wait time.Durat
 	t.report.TrainingSeconds += train.Seconds()
 	t.current.TrainingSeconds += train.Seconds()
 	if err != nil {
-		return fmt.Errorf("sinks: trainer: %w", err)
+		return fmt.Errorf("sinks: %w", err)
 	}
 	if losses.Rows > 0 {
 		t.report.Steps++

@@ -40,7 +40,7 @@ func (r *Range) SetOption(v any) error {
 }
 
 // SetSymmetric reads a single number d as [-d, d], as torchvision's degrees.
-func (r *Range) SetSymmetric(d float64) { *r = Range{-d, d} }
+func (r *Range) SetSymmetric(d float64) { *r = Range{0 - d, d} } // 0 - 0 is 0, not -0
 
 // OptionSchema describes the file form.
 func (Range) OptionSchema() map[string]any {

@@ -13,6 +13,7 @@
 //	Decoder   encoded bytes -> picture
 //	Warper    touches no pixel: gives a 2-D transform, an output size, a filter
 //	Pointer   one pixel in, one pixel out: conversions and colour
+//	Mapper    picture in, picture out: what needs more than a pixel
 //	Sampler   acts on the index, before any image is read
 //	Labeler   labels -> weight
 //	Batcher   rows -> batches
@@ -75,7 +76,7 @@ type Params any
 // It marshals to {}, and the params column leaves such stages out.
 type Nothing struct{}
 
-// Drawer is what Warper and Pointer share.
+// Drawer is what Warper, Pointer and Mapper share.
 type Drawer interface {
 	Stage
 	// Draw takes its random numbers from row.Rand, always in the same order.
@@ -117,6 +118,23 @@ type Point struct {
 	// Separate says that each channel of the output depends on its own channel
 	// of the input only, so that an executor may tabulate Map.
 	Separate bool
+}
+
+// Mapper makes a picture of the whole of another, of the same size:
+// color_jitter, whose contrast needs the mean.
+type Mapper interface {
+	Drawer
+	// Map returns a new picture of the type that Output says. It leaves in as it
+	// is, and keeps no reference to it.
+	Map(params Params, in *schema.Picture) *schema.Picture
+}
+
+// PointMapper is a Mapper that is a function of a pixel for some of its params.
+type PointMapper interface {
+	Mapper
+	// MapPoint is what Map does to a pixel, where ok; an executor may use it in
+	// place of Map, and merge it with its neighbours as a Pointer's.
+	MapPoint(params Params) (point Point, ok bool)
 }
 
 // Order says which sample each draw of an epoch uses. Every draw is computed

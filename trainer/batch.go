@@ -14,11 +14,14 @@ func CheckForm(form schema.Form, tensor schema.Tensor) error {
 	if form == schema.FormTensor && tensor.DType == schema.Float32 && tensor.Layout == schema.CHW {
 		return nil
 	}
-	have := string(form) + " images"
-	if form == schema.FormTensor {
-		have = tensor.String()
+	have, do := tensor.String(), "end the pipeline's transforms with to_tensor: {dtype: float32, layout: chw}"
+	switch form {
+	case schema.FormEncoded:
+		have, do = "encoded images", "add decode, resize with height and width, and to_tensor to the pipeline"
+	case schema.FormVarying:
+		have, do = "images that vary in size", "add resize with height and width to the pipeline, then to_tensor and batch"
 	}
-	return fmt.Errorf("trainer: the batches hold %s and not float32[3,h,w]: end the pipeline's transforms with to_tensor: {dtype: float32, layout: chw}", have)
+	return fmt.Errorf("trainer: the batches hold %s and not float32[3,h,w]: %s", have, do)
 }
 
 // Pixels is the image column of a batch, rows x 3 x height x width, of
@@ -130,11 +133,11 @@ func NotFinite(what string, batch *schema.Batch) *NotFiniteError {
 
 // Error names the keys.
 func (e *NotFiniteError) Error() string {
-	text := fmt.Sprintf("trainer: the %s is not finite in epoch %d, batch %d; the weights are as before it", e.What, e.Epoch, e.Batch)
+	text := fmt.Sprintf("trainer: the %s is not finite in epoch %d, batch %d (the weights are as before it)", e.What, e.Epoch, e.Batch)
 	if len(e.Suspect) > 0 {
-		return fmt.Sprintf("%s: the pixels are not finite of keys %s", text, quoted(e.Suspect))
+		return fmt.Sprintf("%s: there are pixels that aren't finite (keys %s)", text, quoted(e.Suspect))
 	}
-	return fmt.Sprintf("%s: the pixels are finite, so the learning rate may be too high, of keys %s", text, quoted(e.Keys))
+	return fmt.Sprintf("%s: the pixels are finite, so the weights have diverged: lower the learning rate (keys %s)", text, quoted(e.Keys))
 }
 
 func quoted(keys []string) string {

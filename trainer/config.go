@@ -15,19 +15,19 @@ import (
 // contents of a TRAINER.yaml. Heads are sized by the tasks' classes, which come
 // from the pipeline.
 type Config struct {
-	Model      Model
-	Tasks      []TaskConfig // one per trained task, in the order of the heads
-	Optimizer  Optimizer
-	Schedule   Schedule
-	Seed       uint64 // of the initial weights
-	MicroBatch int    // rows computed at a time, their gradients summed; 0: the whole batch
-	Workers    int    // goroutines of a step; 0: GOMAXPROCS. Never changes a byte
+	Model      Model        `json:"model"`
+	Tasks      []TaskConfig `json:"tasks"` // one per trained task, in the order of the heads
+	Optimizer  Optimizer    `json:"optimizer"`
+	Schedule   Schedule     `json:"schedule"`
+	Seed       uint64       `json:"seed"`        // of the initial weights
+	MicroBatch int          `json:"micro_batch"` // rows computed at a time, their gradients summed; 0: the whole batch
+	Workers    int          `json:"-"`           // goroutines of a step; 0: GOMAXPROCS. Never changes a byte
 }
 
 // Model chooses the network.
 type Model struct {
-	Name   string
-	PoolTo int `sluice:"pool_to,positive" default:"56" doc:"of recipe: side of the adaptive average pool before the heads"`
+	Name   string `json:"name"`
+	PoolTo int    `json:"pool_to" sluice:"pool_to,positive" default:"56" doc:"of recipe: side of the adaptive average pool before the heads"`
 }
 
 // The models. A trainer refuses those that it doesn't have.
@@ -56,27 +56,27 @@ func (Loss) Values() []string { return []string{string(CrossEntropy), string(Bal
 
 // TaskConfig is one head and its loss.
 type TaskConfig struct {
-	Task         string
-	Loss         Loss      // "": cross_entropy
-	Weight       float64   // of the task's loss in the sum; 0 stands for 1
-	ClassWeights []float64 // one per class; nil: all 1
-	Classes      []string
-	Counts       []int64 // training samples of each class, for balanced softmax; no element for unknown labels
+	Task         string    `json:"task"`
+	Loss         Loss      `json:"loss"`          // "": cross_entropy
+	Weight       float64   `json:"weight"`        // of the task's loss in the sum; 0 stands for 1
+	ClassWeights []float64 `json:"class_weights"` // one per class; nil: all 1
+	Classes      []string  `json:"classes"`
+	Counts       []int64   `json:"counts"` // training samples of each class, for balanced softmax; no element for unknown labels
 }
 
 // Optimizer is Adam with coupled weight decay, torch.optim.Adam.
 type Optimizer struct {
-	LearningRate float64    `sluice:"lr,positive" default:"0.001" doc:"learning rate of the first epoch"`
-	Betas        [2]float64 `sluice:"betas,positive" default:"[0.9, 0.999]" doc:"decay of the running means of gradient and squared gradient"`
-	Eps          float64    `sluice:"eps,positive" default:"1e-8" doc:"added to the root of the squared gradient"`
-	WeightDecay  float64    `sluice:"weight_decay" doc:"multiple of the weights that is added to the gradient"`
+	LearningRate float64    `json:"lr" sluice:"lr,positive" default:"0.001" doc:"learning rate of the first epoch"`
+	Betas        [2]float64 `json:"betas" sluice:"betas,positive" default:"[0.9, 0.999]" doc:"decay of the running means of gradient and squared gradient"`
+	Eps          float64    `json:"eps" sluice:"eps,positive" default:"1e-8" doc:"added to the root of the squared gradient"`
+	WeightDecay  float64    `json:"weight_decay" sluice:"weight_decay" doc:"multiple of the weights that is added to the gradient"`
 }
 
 // Schedule is torch.optim.lr_scheduler.StepLR, stepped once per epoch; the zero
 // value keeps the rate.
 type Schedule struct {
-	StepSize int     `sluice:"size,positive" doc:"epochs between two changes of the rate"`
-	Gamma    float64 `sluice:"gamma,positive" default:"0.1" doc:"factor of each change"`
+	StepSize int     `json:"size" sluice:"size,positive" doc:"epochs between two changes of the rate"`
+	Gamma    float64 `json:"gamma" sluice:"gamma,positive" default:"0.1" doc:"factor of each change"`
 }
 
 // WithDefaults writes out what zero values stand for.

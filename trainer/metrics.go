@@ -42,7 +42,7 @@ func (c *Confusion) Add(logits []float32, labels []int32, weights []float32) err
 		best, z := 0, logits[row*classes:(row+1)*classes]
 		for i, v := range z {
 			if math.IsNaN(float64(v)) {
-				return fmt.Errorf("trainer: metrics of task %s: a logit of class %s is NaN", c.Task.Name, c.Task.Classes[i])
+				return fmt.Errorf("trainer: metrics of task %s: a logit of class %s is NaN: the weights have diverged (lower the learning rate), or a pixel is not finite", c.Task.Name, c.Task.Classes[i])
 			}
 			if v > z[best] {
 				best = i

@@ -1,6 +1,7 @@
 package trainer
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/sluicedata/sluice/internal/longtail"
@@ -37,7 +38,7 @@ func (s TaskSpec) Resolve(name string, run *schema.Run) (TaskConfig, error) {
 		}
 		var err error
 		if out.ClassWeights, err = s.ClassWeights.Resolve(name, out.Classes, out.Counts, 0); err != nil {
-			return TaskConfig{}, fmt.Errorf("tasks.%s.class_weights: %w", name, err)
+			return TaskConfig{}, placed("tasks."+name+".class_weights", err)
 		}
 		return out, nil
 	}
@@ -46,6 +47,19 @@ func (s TaskSpec) Resolve(name string, run *schema.Run) (TaskConfig, error) {
 		names = append(names, t.Name)
 	}
 	return TaskConfig{}, fmt.Errorf("tasks: %q is not in the data%s (tasks: %s)", name, options.DidYouMean(options.Nearest(name, names)), listed(names))
+}
+
+// placed puts an option's place before each of the errors joined in one.
+func placed(place string, err error) error {
+	list, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return fmt.Errorf("%s: %w", place, err)
+	}
+	var out []error
+	for _, e := range list.Unwrap() {
+		out = append(out, placed(place, e))
+	}
+	return errors.Join(out...)
 }
 
 // MatchClasses tells which class of the training set each class of another data
@@ -65,7 +79,7 @@ func MatchClasses(training, other schema.Task) ([]int32, error) {
 		out[i] = n
 	}
 	if len(unknown) > 0 {
-		return nil, fmt.Errorf("trainer: task %s: the training set has no class %s (classes: %s)", training.Name, listed(unknown), listed(training.Classes))
+		return nil, fmt.Errorf("trainer: task %s: the training set has no class %s (its classes: %s): leave their images out, or train on some", training.Name, listed(unknown), listed(training.Classes))
 	}
 	return out, nil
 }

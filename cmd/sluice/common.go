@@ -6,6 +6,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
+	"runtime"
+	"runtime/debug"
+	"strconv"
 	"strings"
 
 	"github.com/sluicedata/sluice/flow"
@@ -22,17 +26,22 @@ var catalogs = pipefile.Catalogs{Stages: stages.Catalog, Sources: sources.Catalo
 type runFlags struct {
 	File    string  `arg:"" help:"Pipeline file (YAML)."`
 	Workers *int    `placeholder:"N" help:"Goroutines that decode and transform; default one per core. Never changes the bytes."`
+	Readers *int    `placeholder:"N" help:"Goroutines that read files ahead; default as workers, at least 4. Never changes the bytes."`
+	Budget  size    `placeholder:"SIZE" help:"Memory for what is in flight, such as 256MiB; default 1GiB. Never changes the bytes."`
 	Seed    *uint64 `placeholder:"N" help:"Seed of all random numbers; default the file's."`
 	Epochs  *int    `placeholder:"N" help:"Passes over the data; default the file's."`
-	Exec    string  `placeholder:"NAME" help:"Executor: reference or fused, the default (until it exists, fused runs the reference)."`
+	Exec    string  `placeholder:"NAME" help:"Executor: fused, the default, or reference: stage after stage, slow, what fused is held against."`
 	Fuse    string  `placeholder:"HOW" help:"What may be merged: full or exact; default the file's."`
 	Params  bool    `help:"Add the column params: the augmentation drawn for each row, JSON."`
+	OnError string  `placeholder:"POLICY" help:"What becomes of a row that cannot be made: fail, skip or refill; default the file's."`
+	MaxBad  string  `placeholder:"N|P%" help:"With skip and refill: how many draws may fail, as a number or a share; default the file's, else 1%."`
+	BadTo   string  `placeholder:"FILE" name:"quarantine" help:"With skip and refill: list what failed in this file, JSON lines; default the file's."`
 	JSON    bool    `name:"json" help:"Print one JSON report instead of text."`
 }
 
 // load reads the pipeline file and applies the flags.
 func (f *runFlags) load() (*flow.Pipeline, error) {
-	if err := errors.Join(atLeastOne("workers", f.Workers), atLeastOne("epochs", f.Epochs)); err != nil {
+	if err := errors.Join(atLeastOne("workers", f.Workers), atLeastOne("readers", f.Readers), atLeastOne("epochs", f.Epochs)); err != nil {
 		return nil, usageError{err}
 	}
 	pipe, err := pipefile.Load(f.File, catalogs)
@@ -43,7 +52,9 @@ func (f *runFlags) load() (*flow.Pipeline, error) {
 	if err != nil {
 		return nil, err
 	}
-	f.apply(&pipe.Settings)
+	if err := f.apply(&pipe.Settings); err != nil {
+		return nil, usageError{err}
+	}
 	return pipe, nil
 }
 
@@ -55,7 +66,26 @@ func atLeastOne(flag string, n *int) error {
 	return nil
 }
 
-func (f *runFlags) apply(s *flow.Settings) {
+func (f *runFlags) apply(s *flow.Settings) error {
+	s.Budget = int64(f.Budget)
+	if f.Readers != nil {
+		s.Readers = *f.Readers
+	}
+	if f.OnError != "" {
+		s.Failures.Policy = flow.Policy(f.OnError)
+		if s.Failures.Policy == flow.Fail {
+			s.Failures = flow.Failures{Policy: flow.Fail} // the file's max and quarantine have no say
+		}
+	}
+	if f.MaxBad != "" {
+		var err error
+		if s.Failures.Max, err = flow.ParseLimit(f.MaxBad); err != nil {
+			return fmt.Errorf("--max-bad %w", err)
+		}
+	}
+	if f.BadTo != "" {
+		s.Failures.Quarantine = f.BadTo
+	}
 	if f.Workers != nil {
 		s.Workers = *f.Workers
 	}
@@ -72,6 +102,36 @@ func (f *runFlags) apply(s *flow.Settings) {
 		s.Fuse = flow.Fuse(f.Fuse)
 	}
 	s.Params = s.Params || f.Params
+	return nil
+}
+
+// size is a number of bytes: 256MiB, 2GiB, 500MB or a plain number.
+type size int64
+
+// UnmarshalText reads the flag.
+func (s *size) UnmarshalText(text []byte) error {
+	number := strings.TrimRight(string(text), "KMGTiB")
+	unit, known := map[string]float64{"": 1, "B": 1, "KB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12,
+		"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}[string(text[len(number):])]
+	n, err := strconv.ParseFloat(number, 64)
+	if err != nil || !known || n*unit < 1 || n*unit > 1<<60 {
+		return fmt.Errorf("%q: want a size such as 256MiB or 2GiB", text)
+	}
+	*s = size(n * unit)
+	return nil
+}
+
+// limitMemory has Go collect its garbage before it grows far beyond the budget:
+// to be called when the plan is there, whose index stays as it is. GOMEMLIMIT,
+// if set, has the say.
+func limitMemory(p *flow.Plan) {
+	const other = 48 << 20 // stacks, tables, batches being written
+	if debug.SetMemoryLimit(-1) != math.MaxInt64 {
+		return
+	}
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	debug.SetMemoryLimit(int64(m.HeapAlloc) + p.Settings.Budget + other)
 }
 
 // printJSON writes one report, indented.
@@ -92,13 +152,24 @@ func plural(n int, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
-// warnings prints a run's warnings before it begins.
+// warnings prints a run's warnings before it begins, and bounds its memory.
 func (c console) warnings() flow.Option {
-	return flow.OnPlan(func(p *flow.Plan) { c.warn(p.Warnings) })
+	return flow.OnPlan(func(p *flow.Plan) {
+		c.warn(p.Warnings)
+		limitMemory(p)
+	})
 }
 
 func (c console) warn(list []string) {
 	for _, text := range list {
 		fmt.Fprintf(c.err, "warning: %s\n", text)
+	}
+}
+
+// failures tells of rows that failed in a run that went on.
+func (c console) failures(r *flow.Report) {
+	if r.Failed+r.Refilled > 0 {
+		fmt.Fprintf(c.err, "%d of %d draws failed: %d refilled by another sample of the class, %d left out\n",
+			r.Failed+r.Refilled, r.Drawn, r.Refilled, r.Failed)
 	}
 }

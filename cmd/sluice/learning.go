@@ -8,11 +8,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/google/renameio/v2"
 
@@ -90,6 +90,9 @@ func (l *learning) run(ctx context.Context) (report *trainReport, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, l.plan.Close()) }()
+	if err := checkForm(l.plan); err != nil {
+		return nil, err
+	}
 	if l.config, err = l.Train.Config(&l.plan.Run); err != nil {
 		return nil, status2(err)
 	}
@@ -99,6 +102,7 @@ func (l *learning) run(ctx context.Context) (report *trainReport, err error) {
 			return nil, err
 		}
 		defer func() { err = errors.Join(err, e.plan.Close()) }()
+		l.Warnings = append(l.Warnings, e.missing(l.config)...)
 	}
 	if l.trainer, err = newTrainer(l.config); err != nil {
 		return nil, status2(err)
@@ -135,7 +139,10 @@ func (l *learning) identity() (map[string]string, error) {
 		return nil, err
 	}
 	sum := sha256.Sum256(b)
-	return map[string]string{"plan_hash": l.plan.PlanHash, "trainer_hash": hex.EncodeToString(sum[:])}, nil
+	return map[string]string{
+		"plan_hash": l.plan.PlanHash, "pipeline": l.plan.Pipeline,
+		"trainer_hash": hex.EncodeToString(sum[:]), "trainer": string(b),
+	}, nil
 }
 
 func (l *learning) at(name string) string { return filepath.Join(l.Dir, name) }
@@ -144,6 +151,9 @@ func (l *learning) at(name string) string { return filepath.Join(l.Dir, name) }
 func (l *learning) begin() (start int, err error) {
 	if err := os.MkdirAll(l.Dir, 0o777); err != nil {
 		return 0, fmt.Errorf("train: cannot make the directory: %w", err)
+	}
+	if err := removeStale(l.Dir, "checkpoint.safetensors", "weights.safetensors", "report.json", "log.jsonl"); err != nil {
+		return 0, err
 	}
 	state, metadata, err := trainer.LoadSafetensors(l.at("checkpoint.safetensors"))
 	switch {
@@ -168,10 +178,8 @@ func (l *learning) restore(state []trainer.Tensor, metadata map[string]string) (
 	if err != nil {
 		return 0, err
 	}
-	for _, key := range slices.Sorted(maps.Keys(id)) {
-		if metadata[key] != id[key] {
-			return 0, fmt.Errorf("train: the checkpoint in %s is of another run: its %s is %s, this run's is %s: choose another directory", l.Dir, key, metadata[key], id[key])
-		}
+	if list := differing(metadata, id); len(list) > 0 {
+		return 0, fmt.Errorf("train: the checkpoint in %s is of another run; what differs:\n  %s\nGo on with the same pipeline and trainer, or choose another directory", l.Dir, strings.Join(list, "\n  "))
 	}
 	if epochs, err = strconv.Atoi(metadata["epochs"]); err != nil {
 		return 0, fmt.Errorf("train: the checkpoint in %s: epochs: %w", l.Dir, err)
@@ -266,7 +274,9 @@ func (e *evaluation) open(ctx context.Context, cfg trainer.Config) (err error) {
 		return fmt.Errorf("evaluation %s: %w", e.Name, err)
 	}
 	if e.plan.Scales {
-		err = usageError{fmt.Errorf("evaluation %s: leave multiscale out: one scale is evaluated", e.Name)}
+		err = usageError{errors.New("leave multiscale out: one scale is evaluated")}
+	} else {
+		err = checkForm(e.plan)
 	}
 	for _, task := range cfg.Tasks {
 		column := slices.IndexFunc(e.plan.Tasks, func(t schema.Task) bool { return t.Name == task.Task })
@@ -276,8 +286,11 @@ func (e *evaluation) open(ctx context.Context, cfg trainer.Config) (err error) {
 		}
 		e.columns, e.classes = append(e.columns, column), append(e.classes, classes)
 	}
+	if err == nil && !slices.ContainsFunc(e.columns, func(c int) bool { return c >= 0 }) {
+		err = usageError{fmt.Errorf("its data has none of the tasks that are trained (%s): give its source the same tasks", taskNames(cfg))}
+	}
 	if err != nil {
-		return errors.Join(err, e.plan.Close())
+		return errors.Join(fmt.Errorf("evaluation %s: %w", e.Name, err), e.plan.Close())
 	}
 	return nil
 }

@@ -49,6 +49,7 @@ func (cmd *materializeCmd) Run(ctx context.Context, c console) error {
 		_, err = fmt.Fprintf(c.err, "%s: complete already, verified\n", cmd.Out)
 		return err
 	}
+	c.failures(report)
 	_, err = fmt.Fprintf(c.err, "%s: %d rows in %s, %.0f images/s (%s)\n", cmd.Out, report.Rows, plural(int(report.Batches), "batch"), report.ImagesPerSecond, report.Bottleneck)
 	return err
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/sluicedata/sluice/flow"
 	"github.com/sluicedata/sluice/flow/pipefile"
 	"github.com/sluicedata/sluice/schema"
 )
@@ -28,6 +29,7 @@ type planReport struct {
 	Counts          [][]int64       `json:"counts"`
 	Form            schema.Form     `json:"form"`
 	Shapes          []string        `json:"shapes"`
+	Groups          []flow.Group    `json:"groups"` // of the fused executor
 	Warnings        []string        `json:"warnings"`
 	Canonical       json.RawMessage `json:"canonical"`
 }
@@ -50,6 +52,7 @@ func (cmd *planCmd) Run(ctx context.Context, c console) (err error) {
 		PlanHash: plan.PlanHash, Exec: string(plan.Settings.Exec), Samples: plan.Index().Len(), PassedOver: plan.Index().PassedOver,
 		Epochs: plan.Epochs, RowsPerEpoch: plan.RowsPerEpoch, BatchesPerEpoch: plan.BatchesPerEpoch, BatchSize: plan.BatchSize,
 		Tasks: plan.Tasks, Counts: plan.Counts, Form: plan.Form, Warnings: append([]string{}, plan.Warnings...), Canonical: plan.Canonical, Shapes: []string{},
+		Groups: append([]flow.Group{}, plan.Groups()...),
 	}
 	for _, v := range plan.Variants {
 		if plan.Form != schema.FormEncoded {

@@ -2,12 +2,14 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
 	"testing"
@@ -139,6 +141,94 @@ func TestKilled(t *testing.T) {
 		t.Error("no run was killed before its end")
 	}
 }
+
+const trainerFile = `model: small_cnn
+optimizer: {adam: {lr: 0.002, weight_decay: 0.01}}
+schedule: {step: {size: 2, gamma: 0.5}}
+epochs: 6
+eval: {pipeline: val.yaml}
+`
+
+const valFile = `version: 1
+source: {folder: {path: data}}
+stages: [decode, resize: {height: 24, width: 24}, to_tensor, batch: {size: 8}]
+`
+
+// A training run that is killed at any moment, and gone on with, gives the
+// weights, the checkpoint and the log of an unbroken one.
+func TestTrainKilled(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("not tried there")
+	}
+	program := filepath.Join(t.TempDir(), "sluice")
+	mustRun(t, exec.Command("go", "build", "-o", program, "."))
+	dir := recipeFolder(t, 2) // 68 images
+	for name, text := range map[string]string{"t.yaml": trainerFile, "val.yaml": valFile} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run := func(out string, more ...string) *exec.Cmd {
+		return command(dir, program, append([]string{"train", "p.yaml", "--trainer", "t.yaml", "-o", out}, more...)...)
+	}
+	begin := time.Now()
+	mustRun(t, run("unbroken"))
+	whole := time.Since(begin)
+	want := trainedFiles(t, filepath.Join(dir, "unbroken"))
+
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d; an unbroken run takes %v", seed, whole)
+	r := rand.New(rand.NewPCG(seed, 0))
+	killed := 0
+	for i := range 4 {
+		out := fmt.Sprintf("killed-%d", i)
+		var more []string
+		for _, after := range []bool{i%2 == 0, i%3 == 0} { // killed twice
+			cmd := run(out, more...)
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			if after { // the first checkpoint, in the second epoch
+				waitFor(t, filepath.Join(dir, out, "checkpoint.safetensors"))
+			}
+			time.Sleep(time.Duration(r.Int64N(int64(whole / 2))))
+			_ = cmd.Process.Kill()
+			if err := cmd.Wait(); err != nil {
+				killed++
+			}
+			more = []string{"--resume", fmt.Sprintf("--workers=%d", 1+i%3)}
+		}
+		mustRun(t, run(out, more...))
+		if diff := differ(want, trainedFiles(t, filepath.Join(dir, out))); diff != "" {
+			t.Errorf("killed and resumed: %s", diff)
+		}
+	}
+	if killed < 3 {
+		t.Errorf("%d runs were killed before their end", killed)
+	}
+}
+
+// trainedFiles are a training run's, without what clocks tell.
+func trainedFiles(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	files := mustReadTree(t, dir)
+	files["log.jsonl"] = clock.ReplaceAllString(files["log.jsonl"], `"seconds":0`)
+	var report struct {
+		Tasks, Evaluations any
+		Train              struct{ History any }
+	}
+	if err := json.Unmarshal([]byte(clock.ReplaceAllString(files["report.json"], `"seconds":0`)), &report); err != nil {
+		t.Fatal(err)
+	}
+	b, err := json.Marshal(report)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files["report.json"] = string(b)
+	return files
+}
+
+var clock = regexp.MustCompile(`"(waiting|training)_seconds": ?[^,}\s]+`)
 
 // Ctrl-C ends a run at once: nothing unfinished is left, it is said how to go
 // on, and the status is that of a process that a signal ended.

@@ -37,8 +37,12 @@ func progressLine(w io.Writer, what string) (update func(flow.Progress), done fu
 		if p.ETA > 0 {
 			eta = "  ETA " + p.ETA.Round(time.Second).String()
 		}
-		fmt.Fprintf(f, "\r\x1b[K\x1b[?7l%s %s %d/%d  %.0f images/s%s  %s\x1b[?7h",
-			what, bar, p.Rows, p.TotalRows, p.ImagesPerSecond, eta, p.Bottleneck)
+		bad := ""
+		if n := p.Failed + p.Refilled; n > 0 {
+			bad = fmt.Sprintf("  %d failed", n)
+		}
+		fmt.Fprintf(f, "\r\x1b[K\x1b[?7l%s %s %d/%d%s  %.0f images/s%s  %s\x1b[?7h",
+			what, bar, p.Rows, p.TotalRows, bad, p.ImagesPerSecond, eta, p.Bottleneck)
 	}
 	return update, func() { fmt.Fprint(f, "\r\x1b[K") }
 }

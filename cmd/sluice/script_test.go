@@ -66,6 +66,7 @@ func TestScript(t *testing.T) {
 				names = append(names, entry.New().Name())
 			}
 			e.Setenv("STAGES", strings.Join(names, ", "))
+			e.Setenv("RECIPE", recipePath())
 			return nil
 		},
 		Condition: func(cond string) (bool, error) {

@@ -2,9 +2,13 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
+	"maps"
 	"path/filepath"
+	"reflect"
 	"strings"
 
 	"github.com/sluicedata/sluice/flow"
@@ -26,7 +30,7 @@ func (cmd *trainCmd) Run(ctx context.Context, c console) error {
 	}
 	file, err := pipefile.LoadTrain(cmd.Trainer)
 	if err != nil {
-		return err
+		return unreadable(err, "the trainer file "+cmd.Trainer)
 	}
 	l := learning{Pipeline: pipe, Train: file, Dir: cmd.Out, Resume: cmd.Resume}
 	fromFile := pipe.Settings.Epochs
@@ -41,14 +45,17 @@ func (cmd *trainCmd) Run(ctx context.Context, c console) error {
 	if file.Eval.Pipeline != "" {
 		eval, err := pipefile.Load(file.Eval.Pipeline, catalogs)
 		if err != nil {
-			return err
+			return unreadable(err, fmt.Sprintf("the pipeline file %s, which %s names for the evaluation", file.Eval.Pipeline, cmd.Trainer))
 		}
-		eval.Settings.Workers = pipe.Settings.Workers
+		eval.Settings.Workers, eval.Settings.Epochs = pipe.Settings.Workers, 1
 		l.Evals = []evaluation{{Name: filepath.Base(file.Eval.Pipeline), Pipeline: eval}}
 	}
 	l.Progress = newTrainLine(c.err, "train")
 	report, err := l.run(ctx)
 	l.Progress.done()
+	if err != nil && ctx.Err() != nil {
+		return fmt.Errorf("%w; the epochs finished so far are kept in %s: run the same command again with --resume, and it goes on there", err, cmd.Out)
+	}
 	if err != nil {
 		return err
 	}
@@ -64,17 +71,123 @@ func (cmd *trainCmd) Run(ctx context.Context, c console) error {
 func (r *trainReport) text(dir string) string {
 	var b strings.Builder
 	t := r.Train
-	fmt.Fprintf(&b, "%s: %d steps in %d epochs", dir, t.Steps, len(t.Epochs))
 	if n := len(t.Epochs); n > 0 {
-		fmt.Fprintf(&b, ", loss %.4f", t.Epochs[n-1].Loss)
+		fmt.Fprintf(&b, "%s: %s in %s, loss %.4f, %.0f images/s; %s\n", dir, plural(t.Steps, "step"), plural(n, "epoch"),
+			t.Epochs[n-1].Loss, r.ImagesPerSecond, r.Bottleneck)
+	} else {
+		fmt.Fprintf(&b, "%s: complete already, all of its %s\n", dir, plural(len(t.History), "epoch"))
 	}
-	fmt.Fprintf(&b, ", %.0f images/s; %s\n", r.ImagesPerSecond, r.Bottleneck)
 	for _, name := range sortedKeys(r.Tasks) {
 		m := r.Tasks[name]
-		fmt.Fprintf(&b, "  %s on %s: balanced accuracy %.1f %%, accuracy %.1f %%, rarest third %.1f %%\n",
-			name, r.EvaluatedOn, 100*m.BalancedAccuracy, 100*m.Accuracy, 100*m.Rarest)
+		fmt.Fprintf(&b, "  %s on %s: balanced accuracy %s, accuracy %s, rarest third %s\n",
+			name, r.EvaluatedOn, percent(m.BalancedAccuracy), percent(m.Accuracy), percent(m.Rarest))
 	}
 	return b.String()
+}
+
+// percent shows a share, which isn't defined where no row of its classes was evaluated.
+func percent(s trainer.Share) string {
+	if s.IsZero() {
+		return "unknown"
+	}
+	return fmt.Sprintf("%.1f %%", 100*s)
+}
+
+// unreadable says of a file that cannot be read which one it is; other errors
+// stay as they are.
+func unreadable(err error, what string) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return usageError{fmt.Errorf("cannot read %s: %w", what, path.Err)}
+	}
+	return err
+}
+
+// checkForm refuses a pipeline whose images a trainer can't learn from, before
+// anything runs.
+func checkForm(p *flow.Plan) error {
+	for _, v := range p.Variants {
+		if err := trainer.CheckForm(p.Form, v.Tensor); err != nil {
+			return usageError{err}
+		}
+	}
+	return nil
+}
+
+// missing warns of trained tasks that the data doesn't have.
+func (e *evaluation) missing(cfg trainer.Config) (warnings []string) {
+	for i, task := range cfg.Tasks {
+		if e.columns[i] < 0 {
+			warnings = append(warnings, fmt.Sprintf("evaluation %s: its data has no task %s, which is trained but not evaluated", e.Name, task.Task))
+		}
+	}
+	return warnings
+}
+
+func taskNames(cfg trainer.Config) string {
+	var names []string
+	for _, t := range cfg.Tasks {
+		names = append(names, t.Task)
+	}
+	return strings.Join(names, ", ")
+}
+
+// differing lists what two identities don't have in common: in their JSON
+// members each value, the hashes only where nothing else tells.
+func differing(there, here map[string]string) []string {
+	var list, hashes []string
+	for _, key := range sortedKeys(here) {
+		switch {
+		case there[key] == here[key]:
+		case strings.HasSuffix(key, "_hash"):
+			hashes = append(hashes, fmt.Sprintf("%s: %s there, %s here", key, there[key], here[key]))
+		default:
+			var a, b any
+			if json.Unmarshal([]byte(there[key]), &a) == nil && json.Unmarshal([]byte(here[key]), &b) == nil {
+				list = append(list, differingValues(key, a, b)...)
+			}
+		}
+	}
+	if len(list) == 0 {
+		return hashes
+	}
+	return list
+}
+
+func differingValues(at string, a, b any) (list []string) {
+	if x, ok := a.(map[string]any); ok {
+		if y, ok := b.(map[string]any); ok {
+			keys := maps.Clone(x)
+			maps.Copy(keys, y)
+			for _, key := range sortedKeys(keys) {
+				list = append(list, differingValues(at+"."+key, x[key], y[key])...)
+			}
+			return list
+		}
+	}
+	if x, ok := a.([]any); ok {
+		if y, ok := b.([]any); ok && len(x) == len(y) {
+			for i := range x {
+				list = append(list, differingValues(fmt.Sprintf("%s.%d", at, i+1), x[i], y[i])...)
+			}
+			return list
+		}
+	}
+	if reflect.DeepEqual(a, b) {
+		return nil
+	}
+	return []string{fmt.Sprintf("%s: %s there, %s here", at, shortJSON(a), shortJSON(b))}
+}
+
+func shortJSON(v any) string {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Sprint(v)
+	}
+	if r := []rune(string(b)); len(r) > 120 {
+		return string(r[:60]) + " ... " + string(r[len(r)-50:])
+	}
+	return string(b)
 }
 
 // trainReport is what train --json prints and report.json holds.
@@ -91,8 +204,7 @@ func status2(err error) error {
 	if err == nil {
 		return nil
 	}
-	var done usageError
-	if errors.As(err, &done) {
+	if status(err) == exitUsage {
 		return err
 	}
 	return usageError{err}

@@ -10,7 +10,9 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -19,6 +21,28 @@ import (
 	"github.com/sluicedata/sluice/flow"
 	"github.com/sluicedata/sluice/sinks"
 )
+
+// removeStale takes away what a killed run was writing: the files that renameio
+// hasn't renamed to one of the names.
+func removeStale(dir string, names ...string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return fmt.Errorf("train: %w", err)
+	}
+	for _, e := range entries {
+		stale := slices.ContainsFunc(names, func(name string) bool {
+			random, ok := strings.CutPrefix(e.Name(), "."+name)
+			return ok && random != "" && strings.Trim(random, "0123456789") == ""
+		})
+		if !stale {
+			continue
+		}
+		if err := os.Remove(filepath.Join(dir, e.Name())); err != nil {
+			return fmt.Errorf("train: %w", err)
+		}
+	}
+	return nil
+}
 
 // trainLog is log.jsonl: a line per step and per epoch. The first error is kept
 // and returned by sync and close.

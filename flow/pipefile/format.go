@@ -3,6 +3,7 @@ package pipefile
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"reflect"
 	"regexp"
@@ -51,6 +52,9 @@ func write(b *bytes.Buffer, p *flow.Pipeline, c Catalogs) error {
 	fmt.Fprintf(b, "version: %d\n", Version)
 	for _, o := range written(settingsOf(p), settings{}) {
 		fmt.Fprintf(b, "%s: %s\n", o.name, o.text)
+	}
+	if list := written(onErrorOf(p), onError{}); len(list) > 0 {
+		fmt.Fprintf(b, "on_error: %s\n", flowMap(list))
 	}
 	inner, split := unsplit(p.Source)
 	if inner == nil {
@@ -176,7 +180,7 @@ func scalarText(s string) string {
 
 // same reports the first difference between two pipelines.
 func same(a, b *flow.Pipeline) error {
-	if err := sameOptions(settingsOf(a), settingsOf(b)); err != nil {
+	if err := errors.Join(sameOptions(settingsOf(a), settingsOf(b)), sameOptions(onErrorOf(a), onErrorOf(b))); err != nil {
 		return err
 	}
 	sa, splitA := unsplit(a.Source)
@@ -207,6 +211,11 @@ func same(a, b *flow.Pipeline) error {
 
 func settingsOf(p *flow.Pipeline) settings {
 	return settings{Seed: p.Settings.Seed, Epochs: int32(p.Settings.Epochs), Fuse: fuse(p.Settings.Fuse)}
+}
+
+func onErrorOf(p *flow.Pipeline) onError {
+	f := p.Settings.Failures
+	return onError{Policy: f.Policy, Max: limit(f.Max), Quarantine: f.Quarantine}
 }
 
 func sameOptions(a, b any) error {

@@ -5,7 +5,7 @@
 //	seed: 42                              # 0 .. 2^64-1, default 0
 //	epochs: 10                            # default 1
 //	fuse: full                            # or exact
-//	on_error: {policy: fail}
+//	on_error: {policy: refill, max: 1%, quarantine: bad.jsonl}  # default: fail
 //	source: {folder: {path: data/train}}  # relative to this file
 //	split: {val: 0.1, use: train}
 //	stages:

@@ -22,7 +22,7 @@ version: 1
 seed: 18446744073709551615
 epochs: 10
 fuse: exact
-on_error: {policy: fail}
+on_error: {policy: refill, max: 2.5%, quarantine: bad.jsonl}
 source:
   folder:
     path: data/train
@@ -57,7 +57,7 @@ func TestParse(t *testing.T) {
 		crop{Size: 0.5}, crop{Height: 224},
 		batch{Size: 32, DropLast: true},
 	)
-	want.Settings = flow.Settings{Seed: 1<<64 - 1, Epochs: 10, Fuse: flow.FuseExact}
+	want.Settings = flow.Settings{Seed: 1<<64 - 1, Epochs: 10, Fuse: flow.FuseExact, Failures: flow.Failures{Policy: flow.Refill, Max: flow.Limit{Share: 0.025}, Quarantine: "base/bad.jsonl"}}
 	if !reflect.DeepEqual(have, want) {
 		t.Errorf("have %+v\nwant %+v", have, want)
 	}

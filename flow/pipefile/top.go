@@ -1,6 +1,8 @@
 package pipefile
 
 import (
+	"encoding/json"
+	"fmt"
 	"strings"
 
 	"github.com/sluicedata/sluice/flow"
@@ -32,6 +34,7 @@ func (r *reader) pipeline(root *node, pipe *flow.Pipeline) {
 		return
 	}
 	var s settings
+	var failures flow.Failures
 	given, meant := map[string]entry{}, map[string]bool{}
 	for _, e := range root.entries {
 		given[e.key] = e
@@ -39,7 +42,7 @@ func (r *reader) pipeline(root *node, pipe *flow.Pipeline) {
 		case "version", "seed", "epochs", "fuse":
 			r.setting(&s, e)
 		case "on_error":
-			r.onError(e)
+			failures = r.onError(e)
 		case "source":
 			pipe.Source = r.source(e)
 		case "split": // below, when the source is known
@@ -59,7 +62,7 @@ func (r *reader) pipeline(root *node, pipe *flow.Pipeline) {
 			r.add(root.place, "%s is missing%s", key, missing[key])
 		}
 	}
-	pipe.Settings = flow.Settings{Seed: s.Seed, Epochs: int(s.Epochs), Fuse: flow.Fuse(s.Fuse)}
+	pipe.Settings = flow.Settings{Seed: s.Seed, Epochs: int(s.Epochs), Fuse: flow.Fuse(s.Fuse), Failures: failures}
 }
 
 // missing says what to do about a key that isn't there.
@@ -84,38 +87,54 @@ func (r *reader) setting(s *settings, e entry) {
 	}
 }
 
-// policies are the ways to go on after a failed row that this version has.
-// skip and refill, with a limit and a quarantine file, are to come.
-type policy string
-
-// Values lists the policies.
-func (policy) Values() []string { return []string{"fail"} }
-
+// onError is flow.Failures as a file has it.
 type onError struct {
-	Policy policy `sluice:"policy" default:"fail" doc:"what to do about a row that fails"`
+	Policy     flow.Policy `sluice:"policy" default:"fail" doc:"what becomes of a row that cannot be made: fail ends the run; skip: its batch is shorter; refill: another sample of its class takes its place"`
+	Max        limit       `sluice:"max" doc:"how many draws may fail before the run does: a number, or a share such as 1% (default: 1%)"`
+	Quarantine string      `sluice:"quarantine,path" doc:"file to list what failed in, JSON lines"`
 }
 
-func (r *reader) onError(e entry) {
-	later := map[string]string{
-		"max":        "max comes with the policies skip and refill; in this version the first failure ends the run",
-		"quarantine": "quarantine comes with the policies skip and refill; in this version the first failure ends the run",
+// limit is a number, or a share as text: 25 or 1%.
+type limit flow.Limit
+
+func (l *limit) SetOption(v any) error {
+	text := fmt.Sprint(v)
+	if _, isText := v.(string); isText != strings.HasSuffix(text, "%") || !isText && strings.Trim(text, "0123456789") != "" {
+		return fmt.Errorf("want a number of rows, such as 25, or a share of them, such as 1%%; have %s", options.Have(v))
 	}
-	n := e.value
-	if n.kind == mapKind {
-		var rest []entry
-		for _, o := range n.entries {
-			switch {
-			case later[o.key] != "":
-				r.add(o.place, "on_error: %s: leave it out", later[o.key])
-			case o.key == "policy" && (o.value.scalar == "skip" || o.value.scalar == "refill"):
-				r.add(o.value.place, "on_error: policy %s is not in this version, which has fail only", o.value.scalar)
-			default:
-				rest = append(rest, o)
-			}
-		}
-		n = &node{place: n.place, kind: mapKind, entries: rest}
+	read, err := flow.ParseLimit(text)
+	*l = limit(read)
+	return err
+}
+
+// OptionSchema describes the file form.
+func (limit) OptionSchema() map[string]any {
+	return map[string]any{"anyOf": []any{
+		map[string]any{"type": "integer", "minimum": 1},
+		map[string]any{"type": "string", "pattern": `^[0-9]+(\.[0-9]+)?%$`},
+	}}
+}
+
+// MarshalJSON writes what SetOption reads.
+func (l limit) MarshalJSON() ([]byte, error) {
+	switch {
+	case l == limit{}:
+		return []byte("null"), nil
+	case l.Share > 0:
+		return json.Marshal(flow.Limit(l).String())
 	}
-	r.options("on_error", &onError{}, n)
+	return json.Marshal(l.Count)
+}
+
+func (r *reader) onError(e entry) flow.Failures {
+	var o onError
+	given := r.options("on_error", &o, e.value)
+	f := flow.Failures{Policy: o.Policy, Max: flow.Limit(o.Max), Quarantine: o.Quarantine}
+	if given.failed["policy"] {
+		return f // what the others mean depends on it
+	}
+	r.check("on_error", e.place, f.Check(), given)
+	return f
 }
 
 // source reads `source: {name: {options}}`.

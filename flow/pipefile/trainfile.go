@@ -1,6 +1,7 @@
 package pipefile
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -32,6 +33,9 @@ type TrainFile struct {
 	Seed       uint64
 	MicroBatch int
 	Eval       Evaluation
+
+	file   string           // its name; "": made in Go
+	places map[string]place // of the options, such as "tasks.shape.class_weights"
 }
 
 // Evaluation is how often to evaluate, and on what.
@@ -61,8 +65,12 @@ func LoadTrain(path string) (*TrainFile, error) {
 // ParseTrain reads a TRAINER.yaml from memory; see Parse.
 func ParseTrain(name string, data []byte, folder string) (*TrainFile, error) {
 	r := reader{mistakes: mistakes{file: name}, folder: folder}
-	f := &TrainFile{}
-	if root := r.parseYAML(data); root != nil {
+	f := &TrainFile{file: name, places: map[string]place{}}
+	root := r.parseYAML(data)
+	for i := range r.list {
+		r.list[i].Msg = ofTrainer.Replace(r.list[i].Msg)
+	}
+	if root != nil {
 		r.train(root, f)
 	}
 	if err := r.err(); err != nil {
@@ -71,7 +79,14 @@ func ParseTrain(name string, data []byte, folder string) (*TrainFile, error) {
 	return f, nil
 }
 
+// ofTrainer has parseYAML's messages speak of trainers.
+var ofTrainer = strings.NewReplacer("pipeline file", "trainer file", "holds one pipeline", "holds one trainer",
+	"a pipeline needs version, source and stages", "a trainer needs a model")
+
 func (r *reader) train(root *node, f *TrainFile) {
+	if root.kind == refused {
+		return
+	}
 	if root.kind != mapKind {
 		r.add(root.place, "a trainer is a map with the keys %s; this is %s", strings.Join(trainKeys, ", "), root.have())
 		return
@@ -79,6 +94,7 @@ func (r *reader) train(root *node, f *TrainFile) {
 	var s trainSettings
 	modelSeen := false
 	for _, e := range root.entries {
+		f.places[e.key] = e.place
 		switch e.key {
 		case "model":
 			modelSeen = true
@@ -93,11 +109,14 @@ func (r *reader) train(root *node, f *TrainFile) {
 		case "schedule":
 			if c, ok := r.component("schedule", e.value, []string{"step"}); ok {
 				g := r.options("step", &f.Schedule, c.options)
-				if f.Schedule.StepSize == 0 && !g.failed["size"] {
-					r.add(c.place, "step: size is missing: the number of epochs between two changes of the rate")
-				} else {
-					r.check("step", c.place, f.Schedule.Check(), g)
+				s := f.Schedule
+				if s.StepSize == 0 { // without it gamma can't be told to be right
+					s.StepSize = 1
+					if !g.failed["size"] && !g.none {
+						r.add(c.place, "step: size is missing: the number of epochs between two changes of the rate")
+					}
 				}
+				r.check("step", c.place, s.Check(), g)
 			}
 		case "epochs", "seed", "micro_batch":
 			if !e.value.sound() {
@@ -117,7 +136,9 @@ func (r *reader) train(root *node, f *TrainFile) {
 				r.add(g.at["every"], "eval: every: %d is negative", f.Eval.Every)
 			}
 		default:
-			r.add(e.place, "unknown key %q%s (keys: %s)", e.key, options.DidYouMean(options.Nearest(e.key, trainKeys)), strings.Join(trainKeys, ", "))
+			near := options.Nearest(e.key, trainKeys)
+			modelSeen = modelSeen || near == "model"
+			r.add(e.place, "unknown key %q%s (keys: %s)", e.key, options.DidYouMean(near), strings.Join(trainKeys, ", "))
 		}
 	}
 	if !modelSeen {
@@ -134,7 +155,10 @@ func (r *reader) model(e entry, f *TrainFile) {
 	}
 	f.Model.Name = c.name
 	if c.name == trainer.Recipe {
-		r.options(c.name, &f.Model, c.options)
+		g := r.options(c.name, &f.Model, c.options)
+		if f.Model.PoolTo < 0 {
+			r.add(g.at["pool_to"], "%s: pool_to: %d is negative", c.name, f.Model.PoolTo)
+		}
 	} else {
 		r.options(c.name, &struct{}{}, c.options)
 	}
@@ -148,12 +172,26 @@ func (r *reader) tasks(e entry, f *TrainFile) {
 	f.Tasks = map[string]trainer.TaskSpec{}
 	for _, t := range e.value.entries {
 		var spec trainer.TaskSpec
-		r.options("tasks: "+t.key, &spec, t.value)
+		who := "tasks: " + t.key
+		g := r.options(who, &spec, t.value)
+		if spec.Weight < 0 {
+			r.add(g.at["weight"], "%s: weight: %v is not above 0: leave the task out if it is not to be trained", who, spec.Weight)
+		}
+		if !spec.ClassWeights.IsZero() {
+			if err := spec.ClassWeights.Check(); err != nil {
+				r.add(g.at["class_weights"], "%s: class_weights: %v", who, err)
+			}
+		}
 		f.Tasks[t.key] = spec
+		f.places["tasks."+t.key] = t.place
+		for option, at := range g.at {
+			f.places["tasks."+t.key+"."+option] = at
+		}
 	}
 }
 
 // Config sizes the trainer by the data of a run: its tasks, classes and counts.
+// What doesn't fit the data are Errors, like other mistakes in the file.
 func (f *TrainFile) Config(run *schema.Run) (trainer.Config, error) {
 	cfg := trainer.Config{Model: f.Model, Optimizer: f.Optimizer, Schedule: f.Schedule, Seed: f.Seed, MicroBatch: f.MicroBatch}
 	names := slices.Sorted(maps.Keys(f.Tasks))
@@ -168,14 +206,56 @@ func (f *TrainFile) Config(run *schema.Run) (trainer.Config, error) {
 		}
 	}
 	if len(names) == 0 {
-		return cfg, fmt.Errorf("trainer: the data has no labels, so there is nothing to learn: put the images into folders of their classes, or use a manifest")
+		return cfg, errors.New("trainer: the data has no labels, so there is nothing to learn: put the images into folders of their classes, or use a manifest")
 	}
+	var errs []error
 	for _, name := range names {
 		task, err := f.Tasks[name].Resolve(name, run)
-		if err != nil {
-			return cfg, err
+		for _, e := range joined(err) {
+			errs = append(errs, f.placed(name, e))
 		}
 		cfg.Tasks = append(cfg.Tasks, task)
 	}
-	return cfg.WithDefaults(), cfg.Check()
+	if len(errs) > 0 {
+		return cfg, asErrors(errs)
+	}
+	cfg = cfg.WithDefaults()
+	for _, e := range joined(cfg.Check()) {
+		errs = append(errs, f.placed("", e))
+	}
+	return cfg, asErrors(errs)
+}
+
+// placed gives an error the place of the option that its text begins with, such
+// as "tasks.shape.loss: ", else that of the task; as it is where there is none.
+func (f *TrainFile) placed(task string, err error) error {
+	msg := err.Error()
+	at, found := f.places["tasks."+task]
+	longest := 0
+	if found {
+		longest = len("tasks.")
+	}
+	for option, p := range f.places {
+		rest, ok := strings.CutPrefix(msg, option)
+		if ok && strings.HasPrefix(rest, ":") && len(option) > longest {
+			at, found, longest = p, true, len(option)
+		}
+	}
+	if f.file == "" || !found {
+		return err
+	}
+	return Error{f.file, at.line, at.column, msg}
+}
+
+// asErrors makes Errors of errors that all have a place.
+func asErrors(list []error) error {
+	var m mistakes
+	for _, err := range list {
+		var e Error
+		if !errors.As(err, &e) {
+			return errors.Join(list...)
+		}
+		m.list = append(m.list, e)
+	}
+	return m.err()
 }

@@ -11,7 +11,8 @@
 // rounded to a grid of 2^-32 (Affine.Fixed), coordinates are exact on that grid,
 // and a sampling point's fraction is rounded half up to 2^-12 of a pixel
 // (OpenCV: 2^-5). Bilinear sums are integers of less than 32 bits, so a faster
-// path may order them as it likes. A transform by whole pixels copies them.
+// path may order them as it likes. A transform by whole pixels copies them. A
+// Homography's points are divided in float64 before they are rounded to the grid.
 // Resizes that equal Pillow's use its weights of 22 bits, whose double
 // arithmetic has no product that could be fused with a sum.
 package warp
@@ -54,7 +55,11 @@ const (
 type Transform struct {
 	Matrix        Affine // output pixel -> input point
 	Height, Width int    // of the output
-	Filter        Filter
+	// Horizon is the last row of a 3x3 matrix whose first two are Matrix, for a
+	// Homography; the zero value stands for (0, 0, 1): an affine transform. Who
+	// reads Matrix alone asks Projective first.
+	Horizon [3]float64
+	Filter  Filter
 	// Antialias widens the filter when shrinking, and weighs the pixels near an
 	// edge instead of inventing some beyond it, as Pillow's resize does. Only for
 	// axis-aligned scalings whose output lies inside the clip; a flip in the matrix
@@ -104,6 +109,9 @@ func (t Transform) Check(inH, inW int) error {
 	if err := t.Filter.Check(); err != nil {
 		return err
 	}
+	if t.Projective() {
+		return t.checkHorizon()
+	}
 	for row := 0; row < 6; row += 3 {
 		m := t.Matrix[row : row+3]
 		reach := float64(math.Abs(m[0])*float64(t.Width)) + float64(math.Abs(m[1])*float64(t.Height)) + math.Abs(m[2])
@@ -151,6 +159,8 @@ func Apply(src *schema.Picture, t Transform) *schema.Picture {
 // rows computes the rows y0 <= y < y1 of the output into dst.
 func (t Transform) rows(dst []uint8, src *schema.Picture, y0, y1 int) {
 	switch {
+	case t.Projective():
+		t.projectedRows(dst, src, y0, y1)
 	case t.Filter == Nearest && t.axisAligned():
 		t.nearestRows(dst, src, y0, y1)
 	case t.Antialias && t.Filter != Nearest:

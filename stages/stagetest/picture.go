@@ -30,7 +30,7 @@ const applied = 64 * 64
 
 var word = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
 
-// Picture checks a Warper or a Pointer: that it draws the same for a row
+// Picture checks a Warper, a Pointer or a Mapper: that it draws the same for a row
 // whatever the other rows, says the truth about what leaves, and leaves its
 // input alone. The options must be such that at least one of Sizes passes.
 func Picture(t *testing.T, stage stages.Drawer) {
@@ -44,8 +44,10 @@ func Picture(t *testing.T, stage stages.Drawer) {
 		warper(t, s)
 	case stages.Pointer:
 		pointer(t, s)
+	case stages.Mapper:
+		mapper(t, s)
 	default:
-		t.Errorf("%s: %T is neither a Warper nor a Pointer", stage.Name(), stage)
+		t.Errorf("%s: %T is neither a Warper nor a Pointer nor a Mapper", stage.Name(), stage)
 	}
 }
 
@@ -273,13 +275,13 @@ func object(t *testing.T, name string, params stages.Params) {
 
 func transform(t *testing.T, name string, tr stages.Transform, height, width int) {
 	t.Helper()
-	for _, f := range tr.Matrix {
+	for _, f := range tr.Homography() {
 		if math.IsNaN(f) || math.IsInf(f, 0) {
-			t.Errorf("%s: matrix %v of %dx%d is not finite", name, tr.Matrix, width, height)
+			t.Errorf("%s: matrix %v of %dx%d is not finite", name, tr.Homography(), width, height)
 		}
 	}
-	if _, ok := tr.Matrix.Invert(); !ok {
-		t.Errorf("%s: matrix %v of %dx%d has no inverse for the params column", name, tr.Matrix, width, height)
+	if _, ok := tr.Homography().Invert(); !ok {
+		t.Errorf("%s: matrix %v of %dx%d has no inverse for the params column", name, tr.Homography(), width, height)
 	}
 	if err := tr.Check(height, width); err != nil {
 		t.Errorf("%s: %v", name, err)
@@ -374,6 +376,118 @@ func point(t *testing.T, name string, p stages.Point, in schema.Tensor) {
 			}
 		}
 	}
+}
+
+func mapper(t *testing.T, stage stages.Mapper) {
+	t.Helper()
+	name := stage.Name()
+	if again, first := sample(stage), sample(stage); !reflect.DeepEqual(first, again) {
+		t.Errorf("%s: two draws of the same rows differ", name)
+	}
+	accepted := 0
+	for _, kind := range []schema.Tensor{
+		{DType: schema.Uint8, Layout: schema.HWC}, {DType: schema.Float32, Layout: schema.CHW},
+		{DType: schema.Float32, Layout: schema.HWC}, {DType: schema.Uint8, Layout: schema.CHW},
+	} {
+		for _, size := range Sizes {
+			static, refused := stage.Output(kind) // of rows that vary in size
+			in := kind
+			in.Height, in.Width = size[0], size[1]
+			out, err := stage.Output(in)
+			if err != nil {
+				continue
+			}
+			accepted++
+			if refused != nil {
+				t.Errorf("%s: takes %v and refuses %v: %v", name, in, kind, refused)
+			}
+			if out.Height != size[0] || out.Width != size[1] {
+				t.Errorf("%s: Output(%v) is %v: a Mapper keeps the size", name, in, out)
+			}
+			for position := range int64(8) {
+				d := draw(stage, size[0], size[1], 1, position)
+				if d.params == nil || d.err != "" {
+					continue
+				}
+				object(t, name, d.params)
+				if position < 4 && size[0]*size[1] <= applied {
+					mapped(t, stage, d.params, in, out, static)
+				}
+			}
+		}
+	}
+	if accepted == 0 {
+		t.Errorf("%s: refuses every type and every size of %v", name, Sizes)
+	}
+}
+
+// mapped wants a new picture of the types that Output promised, an input that is
+// as it was, and the function of a pixel, where there is one, to give the same.
+func mapped(t *testing.T, stage stages.Mapper, params stages.Params, in, out, static schema.Tensor) {
+	t.Helper()
+	name := stage.Name()
+	src, same := filled(in), filled(in)
+	got := stage.Map(params, src)
+	if !reflect.DeepEqual(src, same) {
+		t.Errorf("%s: changed its input %v", name, in)
+	}
+	if got == src || shared(got.U8, src.U8) || shared(got.F32, src.F32) {
+		t.Errorf("%s: returns the memory of its input", name)
+	}
+	if !reflect.DeepEqual(got, stage.Map(params, src)) {
+		t.Errorf("%s: applied twice to %v, it gave two results", name, in)
+	}
+	for _, promised := range []schema.Tensor{out, static} {
+		have := got.Tensor()
+		if promised.Height == 0 {
+			have.Height = 0
+		}
+		if promised.Width == 0 {
+			have.Width = 0
+		}
+		if have != promised || len(got.U8)+len(got.F32) != got.Tensor().Elements() {
+			t.Errorf("%s: Output promises %v, and the picture is %v", name, promised, got.Tensor())
+		}
+	}
+	pointed(t, stage, params, src, got)
+}
+
+// shared says that two slices have their first value in common.
+func shared[T any](a, b []T) bool { return len(a) > 0 && len(b) > 0 && &a[0] == &b[0] }
+
+// pointed compares what a PointMapper does to a uint8 pixel with its Map.
+func pointed(t *testing.T, stage stages.Mapper, params stages.Params, src, want *schema.Picture) {
+	t.Helper()
+	p, isPoint := stage.(stages.PointMapper)
+	if !isPoint || src.U8 == nil || src.Layout != schema.HWC {
+		return
+	}
+	f, ok := p.MapPoint(params)
+	if !ok {
+		return
+	}
+	point(t, stage.Name(), f, src.Tensor())
+	for i := 0; i < len(src.U8); i += 3 {
+		out := f.Map([3]float32{float32(src.U8[i]), float32(src.U8[i+1]), float32(src.U8[i+2])})
+		for c, v := range out {
+			if v != float32(want.U8[i+c]) {
+				t.Fatalf("%s: %+v: a pixel %v becomes %v, and with Map %v", stage.Name(), params, src.U8[i:i+3], out, want.U8[i:i+3])
+			}
+		}
+	}
+}
+
+// filled is Pattern in a type; float32 values are in 0..1.
+func filled(of schema.Tensor) *schema.Picture {
+	p := Pattern(of.Height, of.Width)
+	p.Layout = of.Layout
+	if of.DType == schema.Float32 {
+		for _, v := range p.U8 {
+			p.F32 = append(p.F32, float32(v)/255)
+		}
+		p.U8 = nil
+	}
+	return p
 }
 
 func grouper(t *testing.T, stage stages.Grouper) {

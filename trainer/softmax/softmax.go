@@ -244,7 +244,7 @@ func (t *Trainer) Load(state []trainer.Tensor) error { return trainer.CopyState(
 
 // Stats describes the steps so far.
 func (t *Trainer) Stats() trainer.Stats {
-	s := trainer.Stats{Steps: t.steps, LearningRate: t.learningRate(), StepSeconds: map[string]float64{}}
+	s := trainer.Stats{Steps: t.steps, LearningRate: t.learningRate(), StepSeconds: map[string]float64{}, PeakBytes: trainer.PeakBytes()}
 	for _, w := range t.weights {
 		s.Parameters += len(w.Data)
 	}

@@ -1,6 +1,7 @@
 package softmax
 
 import (
+	"runtime"
 	"slices"
 	"testing"
 
@@ -19,6 +20,19 @@ func TestOtherModel(t *testing.T) {
 	c := trainer.Config{Model: trainer.Model{Name: trainer.Recipe}, Tasks: []trainer.TaskConfig{{Task: "a", Classes: []string{"x", "y"}}}}
 	if _, err := New(c); err == nil {
 		t.Error("the softmax trainer took the recipe's model")
+	}
+}
+
+// TestStats: the memory is that of the process, where the system tells it.
+func TestStats(t *testing.T) {
+	c := trainer.Config{Model: trainer.Model{Name: trainer.Softmax}, Tasks: []trainer.TaskConfig{{Task: "a", Classes: []string{"x", "y"}}}}
+	tr, err := New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const mib = 1 << 20
+	if have := tr.Stats().PeakBytes; runtime.GOOS == "linux" && (have < mib || have > mib*mib) {
+		t.Errorf("the peak is %d bytes", have)
 	}
 }
 

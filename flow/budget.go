@@ -1,0 +1,194 @@
+package flow
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// DefaultBudget is the memory, in bytes, that a run may have in flight where
+// Settings.Budget is 0.
+const DefaultBudget = 1 << 30
+
+// budget is the memory of a run: a weighted semaphore in bytes. Three things
+// are charged:
+//
+//	read ahead  encoded files, before the read, by their size in the index; at
+//	            most an eighth of the limit, so they never keep pictures out
+//	rows        working memory, before decoding, by the size in the header
+//	batches     Arrow buffers, by the pool that allocates them, until their last
+//	            Release, wherever that is
+//
+// Rows and batches are admitted by one goroutine, in the order of their
+// positions. What doesn't fit waits, except where waiting could be for ever: no
+// row is in flight and no finished batch is on its way through the sink, so
+// that nothing will be given back unless the sink gets more. Hence a picture
+// larger than the limit runs alone, a stalled sink bounds memory, and a sink
+// that gathers more batches than fit is served, row by row.
+type budget struct {
+	mu     sync.Mutex
+	change *sync.Cond
+
+	limit   int64
+	most    int   // batches begun and not through the sink
+	used    int64 // all of it
+	peak    int64
+	ahead   int64 // part of used: encoded, not admitted
+	rows    int   // admitted, not made
+	batches int   // begun, not through the sink
+	ready   int   // of these, all rows made
+	sinks   int   // writing
+	stopped bool
+	stop    func() bool
+
+	short  bool          // what waits for admission doesn't fit, whatever the queue
+	hunger time.Duration // that admission waited for bytes
+}
+
+func newBudget(ctx context.Context, limit int64, most int) *budget {
+	b := &budget{limit: limit, most: most}
+	b.change = sync.NewCond(&b.mu)
+	b.stop = context.AfterFunc(ctx, func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.stopped = true
+		b.change.Broadcast()
+	})
+	return b
+}
+
+// wait returns when ready, or at once when the run has ended.
+func (b *budget) wait(ready func() bool) {
+	for !b.stopped && !ready() {
+		b.change.Wait()
+	}
+}
+
+// admit is wait, for the one goroutine that admits.
+func (b *budget) admit(ready func() bool) {
+	for !b.stopped && !ready() {
+		begin := time.Now()
+		b.change.Wait()
+		if b.short {
+			b.hunger += time.Since(begin)
+		}
+	}
+}
+
+func (b *budget) add(n int64) {
+	b.used += n
+	b.peak = max(b.peak, b.used)
+}
+
+// fits reports whether rows and batches leave room for n bytes.
+func (b *budget) fits(n int64) bool {
+	b.short = b.used-b.ahead+n > b.limit-b.limit/8
+	return !b.short
+}
+
+// alone reports whether nothing is under way that will give memory back.
+func (b *budget) alone() bool { return b.rows == 0 && b.ready == 0 && b.sinks == 0 }
+
+// readAhead charges an encoded file; one is always let through.
+func (b *budget) readAhead(n int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.wait(func() bool { return b.ahead == 0 || b.ahead+n <= b.limit/8 })
+	b.ahead += n
+	b.add(n)
+}
+
+// batch admits a batch whose buffer, allocated next, takes n bytes, and whose
+// variants will take later bytes: these are charged now.
+func (b *budget) batch(n, later int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.admit(func() bool { return b.alone() || b.fits(n+later) && b.batches < b.most })
+	b.batches++
+	b.add(later)
+}
+
+// row admits a row that needs n bytes beside its encoded file.
+func (b *budget) row(n, encoded int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.admit(func() bool { return b.alone() || b.fits(n+encoded) })
+	b.ahead -= encoded
+	b.rows++
+	b.add(n)
+	b.change.Broadcast() // for readAhead
+}
+
+// rowMade gives a row's bytes back; last says that its batch is whole now.
+func (b *budget) rowMade(n int64, last bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.used -= n
+	b.rows--
+	if last {
+		b.ready++
+	}
+	b.change.Broadcast()
+}
+
+// through ends a batch: the sink is done with it, though it may keep its bytes.
+func (b *budget) through() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.batches--
+	b.ready--
+	b.change.Broadcast()
+}
+
+// writing notes that a sink begins (1) or ends (-1) a Write.
+func (b *budget) writing(n int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.sinks += n
+	b.change.Broadcast()
+}
+
+// take charges what isn't waited for.
+func (b *budget) take(n int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.add(n)
+}
+
+// give credits bytes.
+func (b *budget) give(n int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.used -= n
+	b.change.Broadcast()
+}
+
+// room is the number of bytes that are not charged.
+func (b *budget) room() int64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.limit - b.used
+}
+
+// figures are the most bytes that were charged, and how long admission waited
+// for bytes.
+func (b *budget) figures() (peak int64, hunger time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.peak, b.hunger
+}
+
+// warnBudget: batches that don't fit are made, but one row at a time.
+func (p *Plan) warnBudget() {
+	base, later := p.batchBytes(p.job(0, 0, 0))
+	for _, n := range later {
+		base += n
+	}
+	if limit := p.Settings.Budget; base > limit-limit/8 {
+		p.Warnings = append(p.Warnings, fmt.Sprintf("a batch takes %s, in all its scales, and the byte budget is %s: its rows will be made one at a time; raise the budget, or use a smaller batch", bytesText(base), bytesText(limit)))
+	}
+}
+
+// close forgets the context.
+func (b *budget) close() { b.stop() }

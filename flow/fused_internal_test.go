@@ -1,0 +1,50 @@
+package flow
+
+import (
+	"runtime"
+	"sync"
+	"testing"
+
+	"github.com/sluicedata/sluice/schema"
+	"github.com/sluicedata/sluice/stages"
+)
+
+// What a row allocates doesn't grow with its pictures: pixels go into the slot,
+// and what lies between passes is kept.
+func TestRowsAllocateNoPixels(t *testing.T) {
+	list := []stages.Stage{
+		stages.Decode{}, stages.Rotate{Degrees: stages.Range{-30, 30}}, stages.Crop{Size: 0.5}, stages.Flip{P: 0.5},
+		stages.Resize{Height: 96, Width: 96}, stages.ToTensor{},
+		stages.Normalize{Mean: stages.ImageNetMean, Std: stages.ImageNetStd},
+	}
+	for _, fuse := range []Fuse{FuseFull, FuseExact} {
+		settings := Settings{Fuse: fuse}
+		settings.defaults()
+		p := &Plan{Settings: settings, steps: place(list, 0), tables: new(sync.Map)}
+		for _, side := range []int{60, 1200} {
+			source := schema.NewPicture(side, side)
+			slot := &schema.Picture{Height: 96, Width: 96, Layout: schema.CHW, F32: make([]float32, 3*96*96)}
+			position := int64(0)
+			one := func() {
+				row, stage := &Row{Source: source, slot: slot}, ""
+				if err := p.fused(row, 0, position, &stage); err != nil {
+					t.Fatal(err)
+				}
+				if row.Picture != slot {
+					t.Fatal("not sampled into its slot")
+				}
+				position++
+			}
+			var before, after runtime.MemStats
+			one()
+			runtime.ReadMemStats(&before)
+			n := testing.AllocsPerRun(100, one)
+			runtime.ReadMemStats(&after)
+			bytes := (after.TotalAlloc - before.TotalAlloc) / 100
+			t.Logf("%s, %dx%d: %v allocations, %d bytes a row", fuse, side, side, n, bytes)
+			if n > 60 || bytes > 100_000 { // a quarter of the large picture is a megabyte; a collection may empty the pools
+				t.Errorf("%s, %dx%d: %v allocations, %d bytes a row", fuse, side, side, n, bytes)
+			}
+		}
+	}
+}

@@ -1,0 +1,144 @@
+package flow
+
+import (
+	"sync"
+
+	"github.com/sluicedata/sluice/schema"
+)
+
+// Exposure is what a run showed of one class.
+type Exposure struct {
+	Quota     int64 `json:"quota"`     // draws that the plan gives it in the batches of this run
+	Drawn     int64 `json:"drawn"`     // samples of it that were opened; more than the quota by what refills tried
+	Delivered int64 `json:"delivered"` // rows that left
+	Failed    int64 `json:"failed"`    // draws of its quota that left no row
+	Refilled  int64 `json:"refilled"`  // draws of its quota that left as another sample
+	Distinct  int64 `json:"distinct"`  // samples among the delivered rows
+	Repeats   int64 `json:"repeats"`   // delivered rows beyond the first of their sample
+}
+
+// ledger counts exposure by task and class, in O(classes) memory and one bit
+// per sample.
+type ledger struct {
+	index *schema.Index
+	seen  []uint64     // bit per sample: delivered in this run
+	rows  [][]Exposure // [task][class], unknown last
+}
+
+func newLedger(p *Plan) *ledger {
+	l := &ledger{index: p.Index(), seen: make([]uint64, (p.Index().Len()+63)/64)}
+	for _, t := range p.Tasks {
+		l.rows = append(l.rows, make([]Exposure, len(t.Classes)+1))
+	}
+	return l
+}
+
+// add counts the draws of a batch that the sink has taken.
+func (l *ledger) add(draws []outcome) {
+	for i := range draws {
+		d := &draws[i]
+		for _, f := range d.failures {
+			l.each(f.labels, func(x *Exposure) { x.Drawn++ })
+		}
+		l.each(d.planned, func(x *Exposure) {
+			x.Quota++
+			switch {
+			case d.lost:
+				x.Failed++
+			case len(d.failures) > 0:
+				x.Refilled++
+			}
+		})
+		if d.lost {
+			continue
+		}
+		fresh := d.sample >= 0 && l.seen[d.sample/64]>>(d.sample%64)&1 == 0
+		if fresh {
+			l.seen[d.sample/64] |= 1 << (d.sample % 64)
+		}
+		l.each(d.labels, func(x *Exposure) {
+			x.Drawn++
+			x.Delivered++
+			if fresh {
+				x.Distinct++
+			}
+		})
+	}
+}
+
+func (l *ledger) each(labels []int32, count func(*Exposure)) {
+	for t, label := range labels {
+		if label == schema.Unknown {
+			label = int32(len(l.rows[t]) - 1)
+		}
+		count(&l.rows[t][label])
+	}
+}
+
+// report is the ledger by names; classes without a draw are in it, an unknown
+// label ("") only where there is one.
+func (l *ledger) report(tasks []schema.Task) map[string]map[string]Exposure {
+	out := map[string]map[string]Exposure{}
+	for t, task := range tasks {
+		classes := map[string]Exposure{}
+		for c, x := range l.rows[t] {
+			x.Repeats = x.Delivered - x.Distinct
+			if c < len(task.Classes) {
+				classes[task.Classes[c]] = x
+			} else if x != (Exposure{}) {
+				classes[""] = x
+			}
+		}
+		out[task.Name] = classes
+	}
+	return out
+}
+
+// summary is what is known of a batch on its way from operator 2 to the sink.
+type summary struct {
+	job      job
+	draws    []outcome
+	variants int     // in which it has not left yet
+	later    []int64 // bytes reserved for the variants, in their order
+}
+
+// underway are the batches between operator 2 and the sink, in order.
+type underway struct {
+	mu   sync.Mutex
+	list []*summary
+}
+
+func (u *underway) push(s *summary) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.list = append(u.list, s)
+}
+
+// left notes that a variant of the oldest batch is through, and returns the
+// batch if it was the last one.
+func (u *underway) left() *summary {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if len(u.list) == 0 {
+		return nil
+	}
+	s := u.list[0]
+	if s.variants--; s.variants > 0 {
+		return nil
+	}
+	u.list[0] = nil
+	u.list = u.list[1:]
+	return s
+}
+
+// find returns a batch's summary.
+func (u *underway) find(epoch int, number int64) *summary {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for _, s := range u.list {
+		if s.job.epoch == epoch && s.job.number == number {
+			return s
+		}
+	}
+	return nil
+}

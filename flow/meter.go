@@ -1,0 +1,98 @@
+package flow
+
+import (
+	"fmt"
+	"sync/atomic"
+	"time"
+)
+
+// busy adds up time, from many goroutines.
+type busy struct{ ns atomic.Int64 }
+
+// add counts the time since begin and returns now.
+func (b *busy) add(begin time.Time) time.Time {
+	now := time.Now()
+	b.ns.Add(int64(now.Sub(begin)))
+	return now
+}
+
+func (b *busy) seconds() float64 { return time.Duration(b.ns.Load()).Seconds() }
+
+// meter measures one operator. The time of each of its goroutines is busy,
+// starved (waiting for input) or blocked (waiting to hand on); what is missing
+// to the whole lies before its first and after its last element.
+type meter struct {
+	name                   string
+	workers                int
+	busy, starved, blocked busy
+	items                  atomic.Int64 // rows or batches that it finished
+
+	capacity         int // of the queue in front of it; 0: none
+	queued, observed atomic.Int64
+}
+
+// queue notes how many elements wait in front of the operator.
+func (m *meter) queue(waiting int) {
+	m.queued.Add(int64(waiting))
+	m.observed.Add(1)
+}
+
+// Operator is what one operator of a run did with its time.
+type Operator struct {
+	Name    string  `json:"name"` // read, decode, the grouper's name, sink
+	Workers int     `json:"workers"`
+	Items   int64   `json:"items"`   // rows that read and decode made; records, of the others
+	Busy    float64 `json:"busy"`    // shares of workers x seconds
+	Starved float64 `json:"starved"` // waiting for input
+	Blocked float64 `json:"blocked"` // waiting to hand on: for the next operator, or for memory
+	// Mean number of elements waiting in front of it when one was taken, and its
+	// most; 0 where there is no queue.
+	Queue         float64 `json:"queue"`
+	QueueCapacity int     `json:"queue_capacity"`
+	// Busy, split up: decode has decode and transform.
+	Of map[string]float64 `json:"of,omitempty"`
+}
+
+func (m *meter) report(elapsed time.Duration) Operator {
+	whole := max(elapsed.Seconds()*float64(m.workers), 1e-9)
+	share := func(b *busy) float64 { return min(b.seconds()/whole, 1) }
+	return Operator{
+		Name: m.name, Workers: m.workers, Items: m.items.Load(),
+		Busy: share(&m.busy), Starved: share(&m.starved), Blocked: share(&m.blocked),
+		Queue:         float64(m.queued.Load()) / float64(max(m.observed.Load(), 1)),
+		QueueCapacity: m.capacity,
+	}
+}
+
+// bottleneck says what a run waits for: the operator that is busiest, or the
+// memory budget. hunger is the share of the time in which admission waited for
+// bytes.
+func bottleneck(operators []Operator, hunger float64) string {
+	worst, sink := operators[0], operators[len(operators)-1]
+	for _, o := range operators {
+		if o.Busy > worst.Busy {
+			worst = o
+		}
+	}
+	on := func(o Operator) string {
+		if o.Workers == 1 {
+			return ""
+		}
+		return fmt.Sprintf(" on %d workers", o.Workers)
+	}
+	name := worst.Name
+	for part, share := range worst.Of {
+		if 2*share > worst.Busy {
+			name = part
+		}
+	}
+	if hunger > 0.5 && sink.Busy < 0.5 {
+		return fmt.Sprintf("memory: %.0f %% of the time the next row waited for the byte budget; %s %.0f %% busy%s", 100*hunger, name, 100*worst.Busy, on(worst))
+	}
+	text := fmt.Sprintf("%s: %.0f %% busy%s", name, 100*worst.Busy, on(worst))
+	if worst.Name != sink.Name {
+		return fmt.Sprintf("%s; the sink waited %.0f %%", text, 100*sink.Starved)
+	}
+	pool := operators[1]
+	return fmt.Sprintf("%s; the workers %.0f %%, and waiting for it %.0f %%", text, 100*pool.Busy, 100*pool.Blocked)
+}

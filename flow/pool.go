@@ -1,0 +1,137 @@
+package flow
+
+import (
+	"sync"
+
+	"github.com/apache/arrow/go/v15/arrow/memory"
+)
+
+// pool gives Arrow buffers their memory during a run: it charges the budget,
+// and keeps freed blocks for the next buffer of their size, since Go's own
+// allocator leaves them to the garbage collector. Batches of a run have few
+// sizes, so that after the first ones nothing is allocated any more.
+//
+// Buffers may outlive the run: after close, what is freed goes back at once.
+type pool struct {
+	under  memory.Allocator
+	budget *budget
+
+	mu     sync.Mutex
+	idle   map[int][][]byte // by size
+	bytes  int64            // in idle
+	live   int64            // in use
+	most   int64            // in use at one time
+	closed bool
+	fresh  int64 // blocks asked of under
+}
+
+func newPool(under memory.Allocator, b *budget) *pool {
+	if under == nil {
+		under = memory.DefaultAllocator
+	}
+	return &pool{under: under, budget: b, idle: map[int][][]byte{}}
+}
+
+// clearBelow: smaller recycled blocks are zeroed, as Go's are. Larger ones hold
+// pixels or text, all of which is written.
+const clearBelow = 64 << 10
+
+// Allocate gives a block of exactly size bytes.
+func (p *pool) Allocate(size int) []byte {
+	p.budget.take(int64(size))
+	if block := p.reuse(size); block != nil {
+		return block
+	}
+	p.trim()
+	return p.under.Allocate(size)[:size:size]
+}
+
+func (p *pool) reuse(size int) []byte {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.live += int64(size)
+	p.most = max(p.most, p.live)
+	list := p.idle[size]
+	if len(list) == 0 {
+		p.fresh++
+		return nil
+	}
+	block := list[len(list)-1]
+	list[len(list)-1] = nil
+	p.idle[size] = list[:len(list)-1]
+	p.bytes -= int64(size)
+	if size < clearBelow {
+		clear(block)
+	}
+	return block
+}
+
+// Reallocate keeps the block when it is made smaller.
+func (p *pool) Reallocate(size int, b []byte) []byte {
+	if size <= cap(b) {
+		return b[:size]
+	}
+	block := p.Allocate(size)
+	copy(block, b)
+	p.Free(b)
+	return block
+}
+
+// Free keeps the block for another buffer.
+func (p *pool) Free(b []byte) {
+	b = b[:cap(b)] // its size, whatever Reallocate made of it
+	if len(b) == 0 {
+		return
+	}
+	p.mu.Lock()
+	p.live -= int64(len(b))
+	keep := !p.closed
+	if keep {
+		p.idle[len(b)] = append(p.idle[len(b)], b)
+		p.bytes += int64(len(b))
+		p.shrink(2*p.most - p.live) // where sizes differ from batch to batch, blocks would pile up
+	}
+	p.mu.Unlock()
+	if !keep {
+		p.under.Free(b)
+	}
+	p.budget.give(int64(len(b)))
+}
+
+// trim gives up idle blocks that the budget has no room for.
+func (p *pool) trim() {
+	room := max(p.budget.room(), 0)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.shrink(room)
+}
+
+// shrink leaves so many idle bytes at most; the caller has the lock.
+func (p *pool) shrink(to int64) {
+	for size, list := range p.idle {
+		for len(list) > 0 && p.bytes > to {
+			p.under.Free(list[len(list)-1])
+			list[len(list)-1] = nil
+			list = list[:len(list)-1]
+			p.bytes -= int64(size)
+		}
+		if p.idle[size] = list; len(list) == 0 {
+			delete(p.idle, size)
+		}
+	}
+}
+
+// close gives up all idle blocks, and from now on every block that is freed.
+func (p *pool) close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closed = true
+	p.shrink(0)
+}
+
+// asked is the number of blocks that were no recycled ones.
+func (p *pool) asked() int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.fresh
+}

@@ -1,0 +1,148 @@
+package flow
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/google/renameio/v2"
+)
+
+// Entry is a line of a quarantine file: one sample that failed in one draw.
+// Under refill a draw may have several, with attempts counted from 0.
+type Entry struct {
+	Key      string `json:"key"`
+	Epoch    int    `json:"epoch"`
+	Position int64  `json:"position"`
+	Attempt  int    `json:"attempt"`
+	Stage    string `json:"stage"` // "source" where reading failed
+	Cause    string `json:"cause"`
+}
+
+func entryOf(e *RowError) Entry {
+	cause, _, _ := strings.Cut(e.cause(), "\n") // a panic's stack differs from run to run
+	return Entry{Key: e.Key, Epoch: e.Epoch, Position: e.Position, Attempt: e.Attempt, Stage: e.Stage, Cause: cause}
+}
+
+// quarantine is the file, JSON lines in the order of draws. Lines are synced
+// before their batch goes on, so it never knows less than the sink. It may know
+// more, when a run is broken off: a run that makes these batches again takes
+// their lines out first, and keeps those of batches it doesn't make.
+type quarantine struct {
+	name string
+	file *os.File
+	kept int64 // draws in the lines kept
+}
+
+// openQuarantine prepares the file of a run that will make the draws for which
+// again is true. An empty name gives nil, which takes entries and drops them.
+func openQuarantine(name string, again func(epoch int, position int64) bool) (*quarantine, error) {
+	if name == "" {
+		return nil, nil
+	}
+	q := &quarantine{name: name}
+	old, err := readQuarantine(name)
+	if err == nil {
+		old = slices.DeleteFunc(old, func(e Entry) bool { return again(e.Epoch, e.Position) })
+		err = q.replace(old)
+	}
+	if err == nil {
+		q.file, err = os.OpenFile(name, os.O_WRONLY|os.O_APPEND, 0)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("flow: quarantine file: %w", err)
+	}
+	for i, e := range old {
+		if i == 0 || e.Epoch != old[i-1].Epoch || e.Position != old[i-1].Position {
+			q.kept++
+		}
+	}
+	return q, nil
+}
+
+// readQuarantine reads the entries; a torn last line is left out.
+func readQuarantine(name string) ([]Entry, error) {
+	data, err := os.ReadFile(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var list []Entry
+	number := 0
+	for line := range bytes.Lines(data) {
+		number++
+		var e Entry
+		dec := json.NewDecoder(bytes.NewReader(line))
+		dec.DisallowUnknownFields()
+		if err := dec.Decode(&e); err != nil || e.Key == "" {
+			if !bytes.HasSuffix(line, []byte("\n")) {
+				break
+			}
+			return nil, fmt.Errorf("%s:%d is no entry of a quarantine file: it would be replaced; move it away, or name another file", name, number)
+		}
+		list = append(list, e)
+	}
+	return list, nil
+}
+
+// replace puts the entries, in order, in place of the file.
+func (q *quarantine) replace(list []Entry) error {
+	slices.SortStableFunc(list, func(a, b Entry) int {
+		return cmp.Or(cmp.Compare(a.Epoch, b.Epoch), cmp.Compare(a.Position, b.Position), cmp.Compare(a.Attempt, b.Attempt))
+	})
+	if err := os.MkdirAll(filepath.Dir(q.name), 0o777); err != nil {
+		return err
+	}
+	return renameio.WriteFile(q.name, lines(list), 0o644)
+}
+
+func lines(list []Entry) []byte {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	for _, e := range list {
+		_ = enc.Encode(e) // strings and numbers always encode
+	}
+	return b.Bytes()
+}
+
+// append writes entries and syncs them.
+func (q *quarantine) append(list []Entry) error {
+	if q == nil {
+		return nil
+	}
+	_, err := q.file.Write(lines(list))
+	if err == nil {
+		err = q.file.Sync()
+	}
+	if err != nil {
+		return fmt.Errorf("flow: quarantine file: %w", err)
+	}
+	return nil
+}
+
+// close ends the file, with its lines in order: a run that made only some of
+// the batches may have put its own behind later ones.
+func (q *quarantine) close() error {
+	if q == nil {
+		return nil
+	}
+	err := q.file.Close()
+	list, readErr := readQuarantine(q.name)
+	if err = errors.Join(err, readErr); err == nil {
+		err = q.replace(list)
+	}
+	if err != nil {
+		return fmt.Errorf("flow: quarantine file: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,121 @@
+package flow
+
+import (
+	"encoding/binary"
+	"slices"
+	"sync"
+
+	"github.com/sluicedata/sluice/internal/rng"
+	"github.com/sluicedata/sluice/stages"
+)
+
+// mostRefills is the number of other samples that are tried for a draw.
+const mostRefills = 16
+
+// settle makes a draw with all its attempts: the row that it leaves, nil if
+// none, and the samples that failed on the way. first is the draw as located,
+// read if err is nil and it has bytes; err is why it couldn't be read.
+//
+// What a draw becomes is a function of data, plan, epoch and position: each
+// attempt's sample and random numbers are addressed by the attempt's number.
+func (p *Plan) settle(r *run, first *Row, err *RowError, place *pending) (*Row, []*RowError) {
+	var failed []*RowError
+	for row := first; ; {
+		if row.Encoded == nil && err == nil {
+			err = p.read(r, row, nil)
+		}
+		if err == nil {
+			charged := r.chargeRefill(row)
+			err = p.makeRow(r, row, place)
+			charged()
+		}
+		if err == nil {
+			return row, failed
+		}
+		if r.stopped() {
+			return nil, nil // the run's end, not the row's fault
+		}
+		failed = append(failed, err)
+		attempt := row.Attempt + 1
+		if p.Settings.Failures.Policy != Refill || attempt > mostRefills || first.Sample < 0 {
+			return nil, failed
+		}
+		rand := p.refills.key.Stream(first.epoch, first.Meta.Position, attempt)
+		sample, ok := p.refills.other(p, first.Sample, rand)
+		if !ok {
+			return nil, failed
+		}
+		row = p.about(sample, first.epoch, first.Meta.Position, attempt)
+		row.slot = first.slot
+		err = nil
+	}
+}
+
+// chargeRefill charges a substitute's working memory, which is not waited for:
+// its draw is admitted already, and others may be waiting for it.
+func (r *run) chargeRefill(row *Row) (done func()) {
+	if row.Attempt == 0 || r.budget == nil {
+		return func() {}
+	}
+	n := r.plan.workingBytes(row.Encoded)
+	r.budget.take(n)
+	return func() { r.budget.give(n) }
+}
+
+// refills finds substitutes for samples that fail: others of their class, which
+// is their label in the tasks that rebalance balances, or in all tasks.
+type refills struct {
+	key   rng.Key
+	tasks []int
+
+	once    sync.Once
+	members map[string][]int // samples of the selection, by labels; made when first needed
+}
+
+func (p *Plan) newRefills() *refills {
+	f := &refills{key: rng.NewKey(p.Settings.Seed, "on_error", "refill")}
+	index := p.Index()
+	for _, s := range p.steps {
+		if r, ok := s.stage.(stages.Rebalance); ok {
+			for _, name := range r.Task {
+				if t, ok := index.TaskNumber(name); ok {
+					f.tasks = append(f.tasks, t)
+				}
+			}
+		}
+	}
+	if len(f.tasks) == 0 {
+		for t := range index.Tasks {
+			f.tasks = append(f.tasks, t)
+		}
+	}
+	return f
+}
+
+func (f *refills) class(p *Plan, sample int) string {
+	var b []byte
+	for _, t := range f.tasks {
+		b = binary.LittleEndian.AppendUint32(b, uint32(p.Index().Labels[t][sample]))
+	}
+	return string(b)
+}
+
+// other draws a sample of the same class, but not the sample itself.
+func (f *refills) other(p *Plan, sample int, rand *rng.Stream) (int, bool) {
+	f.once.Do(func() {
+		f.members = map[string][]int{}
+		for _, s := range p.selection {
+			c := f.class(p, s)
+			f.members[c] = append(f.members[c], s)
+		}
+	})
+	members := f.members[f.class(p, sample)]
+	if len(members) < 2 {
+		return 0, false
+	}
+	i := rand.IntN(len(members) - 1)
+	if i >= slices.Index(members, sample) {
+		i++
+	}
+	return members[i], true
+}

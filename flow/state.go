@@ -1,0 +1,132 @@
+package flow
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/sluicedata/sluice/schema"
+)
+
+// State is a place in a run and all that is needed to go on there: nothing is
+// replayed. It is the same for all ranks that have made as many batches, and a
+// run that goes on may have another number of them.
+type State struct {
+	PlanHash string          `json:"plan_hash"`
+	Pipeline json.RawMessage `json:"pipeline,omitempty"` // canonical form: tells what differs in another plan
+
+	Epoch int   `json:"epoch"`
+	Batch int64 `json:"batch"` // the next one; of all ranks together
+
+	// So far, of this rank.
+	Rows     int64 `json:"rows"`
+	Failed   int64 `json:"failed"`
+	Refilled int64 `json:"refilled"`
+}
+
+// StateAfter is the state of a run that goes on behind a delivered batch, in
+// whatever variant: keep it once the last one is used. The counters are left at
+// zero; OnState and Report.State have them.
+func (p *Plan) StateAfter(b *schema.Batch) State {
+	from := int64(0)
+	if start := p.start(); b.Epoch == start.epoch {
+		from = start.batch
+	}
+	return p.stateAt(p.job(b.Epoch, from, b.Number).next)
+}
+
+func (p *Plan) stateAt(at cursor) State {
+	return State{PlanHash: p.PlanHash, Pipeline: p.Canonical, Epoch: at.epoch, Batch: at.batch}
+}
+
+// checkState refuses the state of another plan. One that was written by hand
+// may leave the plan out.
+func (p *Plan) checkState() error {
+	s := p.Settings.Resume
+	if s == nil {
+		return nil
+	}
+	if s.PlanHash != "" && s.PlanHash != p.PlanHash {
+		return fmt.Errorf("flow: the state is of another pipeline: its plan hash is %.12s, this one's is %.12s%s", s.PlanHash, p.PlanHash, differences(s.Pipeline, p.Canonical))
+	}
+	end := s.Epoch == p.Epochs && s.Batch == 0
+	if !end && (s.Epoch < 0 || s.Epoch >= p.Epochs || s.Batch < 0 || s.Batch >= p.BatchesPerEpoch) {
+		return fmt.Errorf("flow: the state is at epoch %d, batch %d (both from 0), and the run has %s of %s: raise epochs, or begin anew", s.Epoch, s.Batch, plural(int64(p.Epochs), "epoch"), plural(p.BatchesPerEpoch, "batch"))
+	}
+	return nil
+}
+
+// differences says in which members two canonical forms differ.
+func differences(there, here []byte) string {
+	var a, b any
+	if json.Unmarshal(there, &a) != nil || json.Unmarshal(here, &b) != nil {
+		return ""
+	}
+	list := compare("", a, b)
+	const most = 6
+	if len(list) > most {
+		list = append(list[:most], fmt.Sprintf("and %d more", len(list)-most))
+	}
+	if len(list) == 0 {
+		return ""
+	}
+	return "; what differs:\n  " + strings.Join(list, "\n  ")
+}
+
+func compare(at string, a, b any) []string {
+	mapA, okA := a.(map[string]any)
+	mapB, okB := b.(map[string]any)
+	listA, isA := a.([]any)
+	listB, isB := b.([]any)
+	var out []string
+	switch {
+	case okA && okB:
+		both := maps.Clone(mapA)
+		maps.Copy(both, mapB)
+		for _, key := range slices.Sorted(maps.Keys(both)) {
+			out = append(out, compare(strings.TrimPrefix(at+"."+key, "."), mapA[key], mapB[key])...)
+		}
+		return out
+	case isA && isB && len(listA) == len(listB) && len(listA) > 0 && isMap(listA[0]):
+		for i := range listA {
+			out = append(out, compare(fmt.Sprintf("%s[%d]%s", at, i, named(listB[i])), listA[i], listB[i])...)
+		}
+		return out
+	}
+	x, y := short(a), short(b)
+	switch {
+	case x == y:
+		return nil
+	case at == "source":
+		return []string{"source: keys, sizes or labels of its samples"}
+	}
+	if len(x) > 60 || len(y) > 60 {
+		return []string{at}
+	}
+	return []string{fmt.Sprintf("%s: %s in the state, %s here", at, x, y)}
+}
+
+func isMap(v any) bool {
+	_, ok := v.(map[string]any)
+	return ok
+}
+
+func named(stage any) string {
+	if m, ok := stage.(map[string]any); ok && m["name"] != nil {
+		return fmt.Sprintf(" %s", m["name"])
+	}
+	return ""
+}
+
+func short(v any) string {
+	if v == nil {
+		return "nothing"
+	}
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err.Error()
+	}
+	return string(b)
+}

@@ -1,0 +1,253 @@
+package flow
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	streams "github.com/reugn/go-streams"
+	gsflow "github.com/reugn/go-streams/flow"
+
+	"github.com/sluicedata/sluice/schema"
+	"github.com/sluicedata/sluice/sinks"
+)
+
+// Stream is a run whose operators are wired by the caller, in a go-streams
+// program of their own:
+//
+//	s, err := plan.Start(ctx)
+//	s.Source().Via(flow of anyone's).To(s.Sink(sink))     // the plan's draws
+//	source of anyone's.Via(s.Flow()).To(sink of anyone's) // samples of another origin
+//	report, err := s.Wait()
+//
+// Elements are *schema.Batch. Who takes one out of a channel owns it, and hands
+// it on or releases it; gsflow.FanOut sends one batch to all branches, so a Map
+// in front of it has to Retain it once for each branch beyond the first.
+//
+// go-streams knows no errors: they end the Stream, and Wait returns the first.
+// When it ends, Source and Flow close their output, and what is downstream ends
+// as after a last batch.
+type Stream struct {
+	run  *run
+	used bool
+	wait sync.WaitGroup // for what closes last: outlets and sinks
+
+	mu   sync.Mutex
+	errs []error // of closing sinks
+}
+
+// Start begins a run that the caller wires. Wait must be called, once, and ends it.
+func (p *Plan) Start(ctx context.Context) (*Stream, error) {
+	r, err := p.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.watchFailures(); err != nil {
+		r.cancel(nil)
+		return nil, err
+	}
+	r.stats.begin(p.Settings.Progress)
+	return &Stream{run: r}, nil
+}
+
+// Cancel ends the stream with an error, which Wait returns.
+func (s *Stream) Cancel(cause error) { s.run.fail(cause) }
+
+// Wait returns when everything of the stream's own has ended: after To, or from
+// another goroutine. The plan stays open.
+func (s *Stream) Wait() (*Report, error) {
+	s.wait.Wait()
+	var cause error
+	if s.run.stopped() {
+		cause = context.Cause(s.run.ctx)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.run.end(errors.Join(append([]error{cause}, s.errs...)...))
+}
+
+// Source gives the plan's own draws, as batches.
+func (s *Stream) Source() streams.Source {
+	s.once()
+	return s.outlet(newFeed(s.run).Via(newRows(s.run)).Via(newVariants(s.run)))
+}
+
+// Flow takes samples and gives batches: a Sample, or a string, the key of one of
+// the plan's own. Positions are counted in the order of arrival, in epoch 0; the
+// pipeline's samplers have no say. The last batch is short.
+func (s *Stream) Flow() streams.Flow {
+	s.once()
+	g := &gather{in: make(chan any), jobs: make(chan any)}
+	go g.work(s.run)
+	out := s.outlet(g.Via(newRows(s.run)).Via(newVariants(s.run)))
+	return &joined{out, g.in}
+}
+
+// once: a run's draws are made once.
+func (s *Stream) once() {
+	if s.used {
+		s.run.fail(errors.New("flow: a Stream has one Source or one Flow: Start another"))
+	}
+	s.used = true
+}
+
+// Sink makes a streams.Sink of one of ours. It is opened at once, and closed
+// when its input is; its errors end the stream.
+func (s *Stream) Sink(sink sinks.Sink) streams.Sink {
+	r := s.run
+	if err := sink.Open(r.ctx, &r.plan.Run); err != nil {
+		r.fail(err)
+		sink = unopened{}
+	}
+	d := newDeliver(r, sink, false)
+	s.wait.Go(func() {
+		<-d.done
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if !errors.Is(d.err, context.Cause(r.ctx)) {
+			s.errs = append(s.errs, d.err)
+		}
+	})
+	return d
+}
+
+// unopened stands for a sink that could not be opened.
+type unopened struct{ sinks.Sink }
+
+func (unopened) Close(cause error) error { return cause }
+
+// outlet is where batches leave for foreign operators.
+type outlet struct{ out chan any }
+
+func (s *Stream) outlet(from streams.Outlet) *outlet {
+	o, r := &outlet{make(chan any)}, s.run
+	s.wait.Go(func() {
+		defer close(o.out)
+		for element := range from.Out() {
+			batch := element.(*schema.Batch) // variants has seen to it
+			if batch.Rows() == 0 || r.stopped() {
+				batch.Release()
+			} else {
+				r.stats.delivered(batch)
+				send(r, o.out, batch)
+			}
+			r.left()
+		}
+	})
+	return o
+}
+
+func (o *outlet) Out() <-chan any { return o.out }
+
+func (o *outlet) Via(next streams.Flow) streams.Flow {
+	gsflow.DoStream(o, next)
+	return next
+}
+
+// joined is the outlet of several operators with the inlet of their first.
+type joined struct {
+	*outlet
+	in chan any
+}
+
+func (j *joined) In() chan<- any { return j.in }
+
+func (j *joined) To(sink streams.Sink) {
+	gsflow.DoStream(j, sink)
+	sink.AwaitCompletion()
+}
+
+// Sample is a sample that a foreign source gives. Without Data, Key is that of a
+// sample in the plan's index, from which everything else comes.
+type Sample struct {
+	Key    string
+	Data   []byte  // the encoded image; not changed, and kept until its row is made
+	Labels []int32 // class numbers, per task; nil: unknown
+	Weight float32 // 0: 1
+}
+
+// gather makes jobs of samples.
+type gather struct{ in, jobs chan any }
+
+func (g *gather) Out() <-chan any { return g.jobs }
+
+func (g *gather) Via(next streams.Flow) streams.Flow {
+	gsflow.DoStream(g, next)
+	return next
+}
+
+func (g *gather) work(r *run) {
+	defer close(g.jobs)
+	next := job{}
+	hand := func() {
+		next.rows = len(next.given)
+		next.pick, next.next = next.number, cursor{0, next.number + 1}
+		select {
+		case g.jobs <- next:
+		case <-r.ctx.Done():
+		}
+		next = job{number: next.number + 1, first: next.first + int64(next.rows)}
+	}
+	for element := range g.in {
+		if r.stopped() {
+			continue // drain
+		}
+		sample, err := r.plan.checkSample(element)
+		if err != nil {
+			r.fail(err)
+			continue
+		}
+		if next.given = append(next.given, sample); len(next.given) == r.plan.BatchSize {
+			hand()
+		}
+	}
+	if len(next.given) > 0 {
+		hand()
+	}
+}
+
+// checkSample is the sample of an element.
+func (p *Plan) checkSample(element any) (Sample, error) {
+	s, ok := element.(Sample)
+	if key, isKey := element.(string); isKey {
+		s, ok = Sample{Key: key}, true
+	}
+	if !ok {
+		return s, foreign("rows", element, s)
+	}
+	if s.Data == nil {
+		if _, ok := slices.BinarySearch(p.Index().Keys, s.Key); !ok {
+			return s, fmt.Errorf("flow: the source has no sample %q: give its Data", s.Key)
+		}
+		return s, nil
+	}
+	if s.Labels != nil && len(s.Labels) != len(p.Tasks) {
+		return s, fmt.Errorf("flow: sample %q has %d labels, and there are %d tasks", s.Key, len(s.Labels), len(p.Tasks))
+	}
+	for t, label := range s.Labels {
+		if label != schema.Unknown && (label < 0 || int(label) >= len(p.Tasks[t].Classes)) {
+			return s, fmt.Errorf("flow: sample %q: task %s has no class %d", s.Key, p.Tasks[t].Name, label)
+		}
+	}
+	return s, nil
+}
+
+// locateGiven is the row of a given sample.
+func (p *Plan) locateGiven(s *Sample, epoch int, position int64) *Row {
+	if s.Data == nil {
+		i, _ := slices.BinarySearch(p.Index().Keys, s.Key)
+		return p.about(i, epoch, position, 0)
+	}
+	row := &Row{Sample: -1, Encoded: s.Data, epoch: epoch}
+	row.Meta = schema.Meta{Key: s.Key, Labels: slices.Clone(s.Labels), Weight: s.Weight, Position: position, SourceIndex: -1}
+	if row.Meta.Labels == nil {
+		row.Meta.Labels = slices.Repeat([]int32{schema.Unknown}, len(p.Tasks))
+	}
+	if row.Meta.Weight == 0 {
+		row.Meta.Weight = 1
+	}
+	p.weighRow(row)
+	return row
+}

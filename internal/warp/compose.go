@@ -1,0 +1,234 @@
+package warp
+
+import (
+	"fmt"
+	"image"
+	"math"
+)
+
+// Pass is one sampling of a picture that stands for several neighbouring
+// transforms. Fuse makes it, for pictures of one size; Run carries it out.
+// A pass is read only once made, and may be run from many goroutines.
+type Pass struct {
+	InHeight, InWidth int // of the picture that it reads
+	Height, Width     int // of the output
+	Length            int // transforms of the chain that it stands for
+	Merged            int // resamplings among them; 0 where it only moves whole pixels
+	sampler
+}
+
+// sampler is a way of making the rows of a pass.
+type sampler interface {
+	// Region is the part of the input that the output depends on.
+	Region() image.Rectangle
+	// Method says in words how the values are found.
+	Method() string
+	run(out *writer, src Source, s *scratch)
+}
+
+// AntialiasFrom is how many input pixels the samples of a merged pass may lie
+// apart; output pixels that lie farther apart are the mean of several.
+const AntialiasFrom = 1.5
+
+// Fuse turns a chain of transforms of an inH x inW picture, each of which must
+// pass Check for the canvas that it reads, into as few passes as it may.
+//
+// Transforms by whole pixels that stay inside of their canvas (crops, flips,
+// quarter turns of a square) always join the resampling next to them, for they
+// leave its values as they are: it is a function of points on a grid of 2^-32,
+// and whole pixels move points along that grid. Mirrored points are rounded to
+// 2^-12 half down, so that they fall where the mirrored picture's would.
+//
+// With full, neighbouring bilinear resamplings become one, too (affine.go).
+// Other filters are somebody's choice, and stay passes of their own; so do
+// perspectives.
+func Fuse(inH, inW int, chain []Transform, full bool) []*Pass {
+	var passes []*Pass
+	h, w := inH, inW
+	for len(chain) > 0 || passes == nil {
+		link := newLink(h, w, chain, full)
+		passes = append(passes, link.pass())
+		chain = chain[len(link.chain):]
+		h, w = link.height, link.width
+	}
+	return passes
+}
+
+// link is the part of a chain that becomes one pass.
+type link struct {
+	inH, inW      int
+	height, width int // of the last canvas
+	chain         []Transform
+	before, after whole // copies before the first and after the last resampling
+	resampling    int   // the first that resamples; len(chain) if none does
+	size          image.Point
+	merged        int
+}
+
+// newLink takes as much of the chain's beginning as goes into one pass.
+func newLink(inH, inW int, chain []Transform, full bool) *link {
+	l := &link{inH: inH, inW: inW, height: inH, width: inW, before: unmoved, after: unmoved, size: image.Pt(inW, inH)}
+	for n, t := range chain {
+		copies, ok := t.wholePixels(l.height, l.width)
+		switch {
+		case t.Projective():
+			if n == 0 {
+				l.chain, l.height, l.width, l.merged = chain[:1], t.Height, t.Width, 1
+			}
+			return l
+		case ok && l.merged == 0:
+			l.before = copies.then(l.before)
+			l.size = image.Pt(t.Width, t.Height)
+			l.resampling = n + 1
+		case ok && l.takesAfter(copies):
+			l.after = copies.then(l.after)
+		case !ok && l.merged == 0 && t.takesBefore(l.before):
+			l.merged = 1
+		case !ok && l.merged > 0 && full && t.merges() && l.chain[l.resampling].merges():
+			l.merged++
+			l.after = unmoved
+		default:
+			return l
+		}
+		l.chain = chain[:n+1]
+		l.height, l.width = t.Height, t.Width
+	}
+	return l
+}
+
+// merges says that full may join the transform with others of its kind.
+func (t Transform) merges() bool { return t.Filter == Bilinear && !t.Projective() }
+
+// separable, gridded and convolved tell the reference's methods apart, as rows does.
+func (t Transform) separable() bool { return t.Antialias && t.Filter != Nearest }
+func (t Transform) gridded() bool   { return t.Filter == Nearest && t.axisAligned() }
+func (t Transform) convolved() bool {
+	return !t.separable() && (t.Filter == Bicubic || t.Filter == Lanczos)
+}
+
+// takesBefore says that copies before the transform leave its values as they are.
+func (t Transform) takesBefore(w whole) bool {
+	switch {
+	case t.convolved(): // sums of floats: the order of the taps counts
+		return w.xx == 1 && w.yy == 1
+	case t.separable() || t.gridded():
+		return !w.transposes()
+	}
+	return true
+}
+
+// takesAfter says that the link's resampling can be read through more copies.
+func (l *link) takesAfter(w whole) bool {
+	t := l.chain[l.resampling]
+	return l.merged > 1 || !w.transposes() || !t.separable() && !t.gridded()
+}
+
+func (l *link) pass() *Pass {
+	p := &Pass{InHeight: l.inH, InWidth: l.inW, Height: l.height, Width: l.width, Length: len(l.chain), Merged: l.merged}
+	if l.merged == 0 {
+		t := Transform{Matrix: Identity(), Height: l.size.Y, Width: l.size.X, Filter: Nearest}
+		if l.before.transposes() {
+			p.sampler = l.sampled(t)
+		} else {
+			p.sampler = l.gridded(t)
+		}
+		return p
+	}
+	t := l.chain[l.resampling]
+	switch {
+	case t.Projective():
+		p.sampler = alone{t, image.Rect(0, 0, l.inW, l.inH)}
+	case l.merged > 1:
+		p.sampler = l.composed()
+	case t.gridded():
+		p.sampler = l.gridded(t)
+	case t.separable():
+		p.sampler = l.separable(t)
+	default:
+		p.sampler = l.sampled(t)
+	}
+	return p
+}
+
+// whole is a transform by whole pixels: x' = xx*x + xy*y + x0 and likewise y',
+// each of xx, xy, yx, yy -1, 0 or 1, one of each row and column not 0.
+type whole struct{ xx, xy, x0, yx, yy, y0 int }
+
+var unmoved = whole{xx: 1, yy: 1}
+
+// then is first a, then b.
+func (a whole) then(b whole) whole {
+	return whole{
+		b.xx*a.xx + b.xy*a.yx, b.xx*a.xy + b.xy*a.yy, b.xx*a.x0 + b.xy*a.y0 + b.x0,
+		b.yx*a.xx + b.yy*a.yx, b.yx*a.xy + b.yy*a.yy, b.yx*a.x0 + b.yy*a.y0 + b.y0,
+	}
+}
+
+func (a whole) transposes() bool { return a.xx == 0 }
+
+// rectangle is where a rectangle of pixels comes from.
+func (a whole) rectangle(r image.Rectangle) image.Rectangle {
+	at := func(x, y int) image.Point { return image.Pt(a.xx*x+a.xy*y+a.x0, a.yx*x+a.yy*y+a.y0) }
+	p := image.Rectangle{at(r.Min.X, r.Min.Y), at(r.Max.X-1, r.Max.Y-1)}.Canon()
+	p.Max = p.Max.Add(image.Pt(1, 1))
+	return p
+}
+
+// affine is the same map of points.
+func (a whole) affine() Affine {
+	return Affine{float64(a.xx), float64(a.xy), float64(a.x0), float64(a.yx), float64(a.yy), float64(a.y0)}
+}
+
+// x and y are the maps of each axis where nothing is transposed.
+func (a whole) x() line { return line{a.x0, a.xx} }
+func (a whole) y() line { return line{a.y0, a.yy} }
+
+// line is the map i -> at + step*i of pixels along an axis; step is 1 or -1.
+type line struct{ at, step int }
+
+func (l line) of(i int) int { return l.at + l.step*i }
+
+// wholePixels recognizes a transform that copies pixels, all of them from
+// inside its window: exact whatever its filter and border are.
+func (t Transform) wholePixels(inH, inW int) (whole, bool) {
+	if t.Projective() {
+		return whole{}, false
+	}
+	var n [6]int
+	for i, v := range t.Matrix {
+		n[i] = int(v)
+		if float64(n[i]) != v || i%3 < 2 && n[i]*n[i] > 1 {
+			return whole{}, false
+		}
+	}
+	w := whole{n[0], n[1], n[2], n[3], n[4], n[5]}
+	if w.xx*w.xy != 0 || w.yx*w.yy != 0 || w.xx*w.yx != 0 || w.xy*w.yy != 0 || w.xx*w.yy-w.xy*w.yx == 0 {
+		return whole{}, false
+	}
+	return w, w.rectangle(image.Rect(0, 0, t.Width, t.Height)).In(t.window(inH, inW))
+}
+
+// Moves says that the matrix moves whole pixels: no value is mixed, whatever the
+// filter is.
+func (t Transform) Moves() bool {
+	for i, v := range t.Matrix {
+		if v != math.Trunc(v) || i%3 < 2 && math.Abs(v) > 1 {
+			return false
+		}
+	}
+	return !t.Projective()
+}
+
+// describe says how a transform alone is carried out, in words.
+func (t Transform) describe() string {
+	switch {
+	case t.separable():
+		return fmt.Sprintf("%s, antialiased, as Pillow", t.Filter)
+	case t.Filter == Box:
+		return string(Nearest)
+	}
+	return string(t.Filter)
+}
+
+// hypot is the length of (x, y), the same on every machine.
+func hypot(x, y float64) float64 { return math.Sqrt(float64(x*x) + float64(y*y)) }

@@ -1,0 +1,201 @@
+package warp
+
+import (
+	"fmt"
+	"image"
+	"math"
+	"sync"
+
+	"github.com/sluicedata/sluice/schema"
+)
+
+// Source is the pixels that a pass reads: a whole picture, or at least the part
+// of it that Region names.
+type Source struct {
+	Pix    []uint8         // RGB
+	Stride int             // bytes from one row to the next
+	Rect   image.Rectangle // the part of the picture that Pix holds, from its first byte on
+}
+
+// Whole is all of a uint8 HWC picture.
+func Whole(p *schema.Picture) Source {
+	return Source{Pix: p.U8, Stride: 3 * p.Width, Rect: image.Rect(0, 0, p.Width, p.Height)}
+}
+
+// offset is where pixel (x, y) of the picture lies in Pix.
+func (s *Source) offset(x, y int) int { return (y-s.Rect.Min.Y)*s.Stride + 3*(x-s.Rect.Min.X) }
+
+// Pixel is what happens to a sampled pixel on its way into the output. At most
+// one field is set; none copies.
+type Pixel struct {
+	U8  *[3][256]uint8   // value by channel, for uint8 pictures
+	F32 *[3][256]float32 // value by channel, for float32 pictures
+	// Map mixes channels; a uint8 picture takes its values rounded half up.
+	Map func(rgb [3]float32) [3]float32
+}
+
+// Run makes dst, a picture of the pass's output size, in one go over its pixels.
+// It panics where dst, src or px are of another type or size.
+func (p *Pass) Run(dst *schema.Picture, src Source, px Pixel) {
+	if err := p.check(dst, &src, px); err != nil {
+		panic(err)
+	}
+	s := scratches.Get().(*scratch)
+	defer scratches.Put(s)
+	s.writer = writer{dst: dst, px: px, rgb: sized(&s.row, 3*p.Width)}
+	p.run(&s.writer, src, s)
+	s.writer = writer{}
+}
+
+func (p *Pass) check(dst *schema.Picture, src *Source, px Pixel) error {
+	n := 3 * p.Height * p.Width
+	float := dst.F32 != nil
+	switch {
+	case dst.Height != p.Height || dst.Width != p.Width || len(dst.U8)+len(dst.F32) != n:
+		return fmt.Errorf("warp: a pass to %dx%d (height x width) into %v", p.Height, p.Width, dst.Tensor())
+	case float && px.U8 != nil || !float && px.F32 != nil || float && px.F32 == nil && px.Map == nil:
+		return fmt.Errorf("warp: values of another type than %v", dst.Tensor())
+	case !p.Region().In(src.Rect) || len(src.Pix) < src.offset(src.Rect.Max.X, src.Rect.Max.Y-1):
+		return fmt.Errorf("warp: a source of %v, %d bytes, where a pass reads %v", src.Rect, len(src.Pix), p.Region())
+	}
+	return nil
+}
+
+// scratch is a worker's memory, kept from picture to picture.
+type scratch struct {
+	writer      writer
+	row         []uint8  // an output row, RGB
+	fine        []uint16 // a row of subsamples
+	sums        []uint32
+	blended     []int32
+	across      []int32 // columns, or taps
+	down        []int32
+	weights     []int32
+	weightsDown []int32
+	reals       []float64
+	rows        []uint8 // rows resized
+}
+
+var scratches = sync.Pool{New: func() any { return new(scratch) }}
+
+// sized is a buffer of n elements, enlarged where it is too small; what it
+// holds is anything.
+func sized[T any](buf *[]T, n int) []T {
+	if cap(*buf) < n {
+		*buf = make([]T, n)
+	}
+	return (*buf)[:n]
+}
+
+// writer puts rows of RGB into the output picture.
+type writer struct {
+	dst *schema.Picture
+	px  Pixel
+	rgb []uint8 // scratch for a row
+}
+
+// plain says that the output takes RGB bytes as they are.
+func (w *writer) plain() bool {
+	return w.dst.U8 != nil && w.dst.Layout == schema.HWC && w.px.U8 == nil && w.px.Map == nil
+}
+
+// planes are row y of the output where it is three planes of tabulated floats.
+func (w *writer) planes(y int) (p planes, ok bool) {
+	if w.px.F32 == nil || w.dst.Layout != schema.CHW {
+		return p, false
+	}
+	width, size := w.dst.Width, w.dst.Width*w.dst.Height
+	for c := range 3 {
+		p.row[c] = w.dst.F32[c*size+y*width:][:width]
+	}
+	p.table = w.px.F32
+	return p, true
+}
+
+// planes is a row of each channel, and what bytes become there.
+type planes struct {
+	row   [3][]float32
+	table *[3][256]float32
+}
+
+// tabulate fills the columns from first to end from a row of RGB.
+func (p *planes) tabulate(rgb []uint8, first, end int) {
+	tabulatePlanes(rgb[3*first:3*end], p.row[0][first:end], p.row[1][first:end], p.row[2][first:end], p.table)
+}
+
+// begin is memory for row y, which put then takes.
+func (w *writer) begin(y int) []uint8 {
+	if !w.plain() {
+		return w.rgb
+	}
+	n := 3 * w.dst.Width
+	return w.dst.U8[y*n : (y+1)*n : (y+1)*n]
+}
+
+// put writes row y, given as RGB.
+func (w *writer) put(y int, rgb []uint8) {
+	width := w.dst.Width
+	if p, ok := w.planes(y); ok {
+		p.tabulate(rgb, 0, width)
+		return
+	}
+	plane := width * w.dst.Height
+	at, step := 3*y*width, 3 // of the first value, and to the next of its channel
+	next := 1                // to the next channel
+	if w.dst.Layout == schema.CHW {
+		at, step, next = y*width, 1, plane
+	}
+	switch {
+	case w.px.Map != nil:
+		w.mapped(rgb, at, step, next)
+	case w.px.F32 != nil:
+		tabulate(w.dst.F32[at:], rgb, 3, 1, w.px.F32)
+	case w.px.U8 != nil:
+		tabulate(w.dst.U8[at:], rgb, step, next, w.px.U8)
+	case step == 3:
+		copy(w.dst.U8[at:at+len(rgb)], rgb) // onto itself where begin gave the output
+	default:
+		for c := range 3 {
+			out := w.dst.U8[at+c*plane:][:width]
+			for x := range out {
+				out[x] = rgb[3*x+c]
+			}
+		}
+	}
+}
+
+// tabulatePlanes is the way of most training sets: RGB bytes to three planes.
+func tabulatePlanes(rgb []uint8, r, g, b []float32, table *[3][256]float32) {
+	g, b = g[:len(r)], b[:len(r)]
+	for x := range r {
+		if len(rgb) < 3 {
+			return
+		}
+		r[x], g[x], b[x] = table[0][rgb[0]], table[1][rgb[1]], table[2][rgb[2]]
+		rgb = rgb[3:]
+	}
+}
+
+func tabulate[T uint8 | float32](out []T, rgb []uint8, step, next int, table *[3][256]T) {
+	for at := 0; len(rgb) >= 3; at += step {
+		out[at], out[at+next], out[at+2*next] = table[0][rgb[0]], table[1][rgb[1]], table[2][rgb[2]]
+		rgb = rgb[3:]
+	}
+}
+
+func (w *writer) mapped(rgb []uint8, at, step, next int) {
+	for ; len(rgb) >= 3; at += step {
+		v := w.px.Map([3]float32{float32(rgb[0]), float32(rgb[1]), float32(rgb[2])})
+		for c := range v {
+			if w.dst.F32 != nil {
+				w.dst.F32[at+c*next] = v[c]
+			} else {
+				w.dst.U8[at+c*next] = RoundToByte(v[c])
+			}
+		}
+		rgb = rgb[3:]
+	}
+}
+
+// RoundToByte is v rounded half up and clamped, as points are in uint8 pictures.
+func RoundToByte(v float32) uint8 { return uint8(min(max(math.Floor(float64(v)+0.5), 0), 255)) }

@@ -1,0 +1,311 @@
+package warp
+
+import (
+	"fmt"
+	"image"
+	"math"
+)
+
+// affine samples the input at the points of a matrix: one resampling read
+// through copies, or several merged into one.
+//
+// Merged, every canvas between two resamplings stays as a layer: the next one
+// up saw its window only, and its border beyond. A point of the output is taken
+// down layer by layer. Where it lies outside of a layer's window with an Edge it
+// is moved to the nearest pixel's centre; with a Constant border it counts by
+// the share that a bilinear sample there would take from the window (1 inside,
+// falling to 0 over one pixel), and the rest is fill. What arrives at the input
+// is sampled bilinearly. So a crop followed by a turn never shows what the crop
+// cut off, and a turn's corners stay fill.
+//
+// Along each axis of the output, of which a step is s input pixels long, an
+// output pixel is the mean of ceil(s / AntialiasFrom) samples, spread evenly over
+// its square: one sample up to there, beyond it a box filter of the pixel's own
+// size. (Against pictures averaged from four samples by Lanczos, ceil(s) samples
+// were no closer, and cost twice as much.) Samples are the pixels of a finer
+// output, whose columns and rows the code counts.
+type affine struct {
+	height, width int // of the output
+	columns, rows int // samples per output pixel
+	filter        Filter
+	layers        []layer // the input first
+	taps          *[one][]float64
+}
+
+// layer is a canvas that is sampled, and how its points are found.
+type layer struct {
+	// fixed maps a sample's column and row to a point in units of 2^-32, one
+	// half of the fraction's last bit added: what is left is to shift. matrix
+	// is the same from the next layer up, or from samples to the last layer.
+	fixed  [6]int64
+	matrix Affine
+	window image.Rectangle
+	border Border
+	fill   [3]uint8
+}
+
+// sampled reads one resampling through the link's copies, in integers.
+func (l *link) sampled(t Transform) *affine {
+	a := &affine{height: l.height, width: l.width, columns: 1, rows: 1, filter: t.Filter}
+	bits := FixedBits - FractionBits
+	switch {
+	case t.Filter == Box:
+		a.filter = Nearest
+	case t.convolved():
+		a.taps = tapTables[t.Filter]()
+	}
+	if a.filter == Nearest {
+		bits = FixedBits
+	}
+	m := l.after.fixed(t.Matrix.Fixed())
+	m, mirrored := l.before.read(m)
+	for i := range 2 {
+		m[3*i+2] += 1<<(bits-1) - mirrored[i]
+	}
+	a.layers = []layer{{
+		fixed: m, window: l.before.rectangle(t.window(l.size.Y, l.size.X)), border: t.Border, fill: t.Fill,
+	}}
+	return a
+}
+
+// fixed is first the copies, then the matrix.
+func (a whole) fixed(m [6]int64) [6]int64 {
+	var c [6]int64
+	for i := 0; i < 6; i += 3 {
+		c[i] = m[i]*int64(a.xx) + m[i+1]*int64(a.yx)
+		c[i+1] = m[i]*int64(a.xy) + m[i+1]*int64(a.yy)
+		c[i+2] = m[i]*int64(a.x0) + m[i+1]*int64(a.y0) + m[i+2]
+	}
+	return c
+}
+
+// read is first the matrix, then the copies; mirrored is 1 for coordinates that
+// run the other way.
+func (a whole) read(m [6]int64) (c [6]int64, mirrored [2]int64) {
+	for i := range 3 {
+		c[i] = int64(a.xx)*m[i] + int64(a.xy)*m[i+3]
+		c[i+3] = int64(a.yx)*m[i] + int64(a.yy)*m[i+3]
+	}
+	c[2] += int64(a.x0) << FixedBits
+	c[5] += int64(a.y0) << FixedBits
+	if a.xx+a.xy < 0 {
+		mirrored[0] = 1
+	}
+	if a.yx+a.yy < 0 {
+		mirrored[1] = 1
+	}
+	return c, mirrored
+}
+
+// composed merges the bilinear resamplings of the link and the copies between.
+func (l *link) composed() *affine {
+	a := &affine{height: l.height, width: l.width, columns: 1, rows: 1, filter: Bilinear}
+	sizes := make([]image.Point, len(l.chain)) // of the canvas that each transform reads
+	sizes[0] = image.Pt(l.inW, l.inH)
+	for i, t := range l.chain[:len(l.chain)-1] {
+		sizes[i+1] = image.Pt(t.Width, t.Height)
+	}
+	step := Identity() // from the last layer made, or the output, to the canvas at hand
+	total := Identity()
+	antialias := true
+	var down []layer // the last canvas first
+	for i := len(l.chain) - 1; i >= l.resampling; i-- {
+		t := l.chain[i]
+		step, total = step.Then(t.Matrix), total.Then(t.Matrix)
+		if _, ok := t.wholePixels(sizes[i].Y, sizes[i].X); ok {
+			continue
+		}
+		antialias = antialias && !t.RefusesAntialias()
+		down = append(down, layer{matrix: step, window: t.window(sizes[i].Y, sizes[i].X), border: t.Border, fill: t.Fill})
+		step = Identity()
+	}
+	last := &down[len(down)-1]
+	last.matrix = last.matrix.Then(l.before.affine())
+	last.window = l.before.rectangle(last.window)
+	total = total.Then(l.before.affine())
+	if antialias {
+		a.columns, a.rows = samples(total[0], total[3]), samples(total[1], total[4])
+	}
+	down[0].matrix = fineGrid(a.columns, a.rows).Then(down[0].matrix)
+	m := Identity()
+	for i := range down {
+		d := &down[i]
+		m = m.Then(d.matrix)
+		d.fixed = m.Fixed()
+		for i := 2; i < 6; i += 3 {
+			d.fixed[i] += 1 << (FixedBits - FractionBits - 1)
+		}
+		a.layers = append([]layer{*d}, a.layers...)
+	}
+	return a
+}
+
+// RefusesAntialias recognizes a resize with antialias: false, which keeps what it
+// is merged with from antialiasing, too.
+func (t Transform) RefusesAntialias() bool {
+	return !t.Antialias && t.Border == Edge && t.axisAligned()
+}
+
+// maxSamples keeps a mean's sum in 32 bits.
+const maxSamples = 255
+
+// samples is how many an output pixel takes along an axis whose step is (dx, dy)
+// input pixels.
+func samples(dx, dy float64) int {
+	return int(min(max(math.Ceil(hypot(dx, dy)/AntialiasFrom), 1), maxSamples))
+}
+
+// fineGrid maps a sample's column and row to output pixels.
+func fineGrid(columns, rows int) Affine {
+	c, r := float64(columns), float64(rows)
+	return Affine{1 / c, 0, 0.5/c - 0.5, 0, 1 / r, 0.5/r - 0.5}
+}
+
+// Method names the filter.
+func (a *affine) Method() string {
+	if a.columns > 1 || a.rows > 1 {
+		return fmt.Sprintf("%s, mean of %dx%d samples", a.filter, a.columns, a.rows)
+	}
+	return string(a.filter)
+}
+
+func (a *affine) run(out *writer, src Source, mem *scratch) {
+	if a.columns == 1 && a.rows == 1 {
+		a.runSingle(out, &src)
+		return
+	}
+	fine := sized(&mem.fine, 3*a.width*a.columns)
+	sums := sized(&mem.sums, 3*a.width)
+	for y := range a.height {
+		clear(sums)
+		for i := range a.rows {
+			a.addRow(&src, sums, fine, y*a.rows+i)
+		}
+		rgb := out.begin(y)
+		n := uint32(a.columns * a.rows)
+		for i, sum := range sums {
+			rgb[i] = uint8((sum + 128*n) / (256 * n))
+		}
+		out.put(y, rgb)
+	}
+}
+
+// runSingle takes one sample per output pixel. Bilinear runs to planes of floats
+// go there at once.
+func (a *affine) runSingle(out *writer, src *Source) {
+	for y := range a.height {
+		rgb := out.begin(y)
+		first, end := a.row(src, rgb, y)
+		if p, ok := out.planes(y); ok && a.filter == Bilinear {
+			u, v, du, dv := a.start(src, first, y)
+			bilinearPlanes(p.row[0][first:end], p.row[1][first:end], p.row[2][first:end], p.table, src.Pix, src.Stride, u, v, du, dv)
+			p.tabulate(rgb, 0, first)
+			p.tabulate(rgb, end, a.width)
+			continue
+		}
+		a.runInside(src, rgb, y, first, end)
+		out.put(y, rgb)
+	}
+}
+
+// addSamples adds each output pixel's samples to its sums.
+func addSamples(sums []uint32, fine []uint16, columns int) {
+	for x := 0; x+3 <= len(sums); x += 3 {
+		var r, g, b uint32
+		samples := fine[:3*columns]
+		for len(samples) >= 3 {
+			r += uint32(samples[0])
+			g += uint32(samples[1])
+			b += uint32(samples[2])
+			samples = samples[3:]
+		}
+		sums[x] += r
+		sums[x+1] += g
+		sums[x+2] += b
+		fine = fine[3*columns:]
+	}
+}
+
+// row makes an output row of single samples but for those from first to end,
+// whose taps all lie in sight: runs of fill, and points that need care.
+func (a *affine) row(src *Source, rgb []uint8, y int) (first, end int) {
+	first, end = 0, a.width
+	for i := len(a.layers) - 1; i >= 0; i-- {
+		l := &a.layers[i]
+		from, to := a.touched(l, y, first, end)
+		fillRun(rgb[3*first:3*from], l.fill)
+		fillRun(rgb[3*to:3*end], l.fill)
+		first, end = a.inside(i, y, from, to)
+		a.careful(src, rgb, y, from, first)
+		a.careful(src, rgb, y, end, to)
+	}
+	return first, end
+}
+
+// runInside makes the rest of a row; convolutions leave none.
+func (a *affine) runInside(src *Source, rgb []uint8, y, first, end int) {
+	u, v, du, dv := a.start(src, first, y)
+	if a.filter == Nearest {
+		nearestRun(rgb[3*first:3*end], src.Pix, src.Stride, u, v, du, dv)
+	} else {
+		bilinearRun(rgb[3*first:3*end], src.Pix, src.Stride, u, v, du, dv)
+	}
+}
+
+// addRow adds a row of samples, in units of 1/256, to the sums of the output
+// pixels. Those whose samples all lie in sight need no memory for the row.
+func (a *affine) addRow(src *Source, sums []uint32, fine []uint16, y int) {
+	first, end := a.fineRow(src, fine, y)
+	from, to := (first+a.columns-1)/a.columns, end/a.columns // output pixels
+	if from >= to {
+		a.fineInside(src, fine, y, first, end)
+		addSamples(sums, fine, a.columns)
+		return
+	}
+	a.fineInside(src, fine, y, first, from*a.columns)
+	a.fineInside(src, fine, y, to*a.columns, end)
+	addSamples(sums[:3*from], fine, a.columns)
+	addSamples(sums[3*to:], fine[3*to*a.columns:], a.columns)
+	u, v, du, dv := a.start(src, from*a.columns, y)
+	addBilinearRun(sums[3*from:3*to], a.columns, src.Pix, src.Stride, u, v, du, dv)
+}
+
+// fineRow is row for samples, in units of 1/256.
+func (a *affine) fineRow(src *Source, rgb []uint16, y int) (first, end int) {
+	first, end = 0, a.width*a.columns
+	for i := len(a.layers) - 1; i >= 0; i-- {
+		l := &a.layers[i]
+		from, to := a.touched(l, y, first, end)
+		fineFillRun(rgb[3*first:3*from], l.fill)
+		fineFillRun(rgb[3*to:3*end], l.fill)
+		first, end = a.inside(i, y, from, to)
+		a.fineCareful(src, rgb, y, from, first)
+		a.fineCareful(src, rgb, y, end, to)
+	}
+	return first, end
+}
+
+func (a *affine) fineInside(src *Source, rgb []uint16, y, first, end int) {
+	u, v, du, dv := a.start(src, first, y)
+	fineBilinearRun(rgb[3*first:3*end], src.Pix, src.Stride, u, v, du, dv)
+}
+
+// start is the point of a sample in src, with the steps to the next.
+func (a *affine) start(src *Source, x, y int) (u, v, du, dv int64) {
+	m := &a.layers[0].fixed
+	u = m[0]*int64(x) + m[1]*int64(y) + m[2] - int64(src.Rect.Min.X)<<FixedBits
+	v = m[3]*int64(x) + m[4]*int64(y) + m[5] - int64(src.Rect.Min.Y)<<FixedBits
+	return u, v, m[0], m[3]
+}
+
+func fillRun(rgb []uint8, fill [3]uint8) {
+	for ; len(rgb) >= 3; rgb = rgb[3:] {
+		rgb[0], rgb[1], rgb[2] = fill[0], fill[1], fill[2]
+	}
+}
+
+func fineFillRun(rgb []uint16, fill [3]uint8) {
+	for ; len(rgb) >= 3; rgb = rgb[3:] {
+		rgb[0], rgb[1], rgb[2] = uint16(fill[0])<<8, uint16(fill[1])<<8, uint16(fill[2])<<8
+	}
+}

@@ -1,0 +1,89 @@
+package warp
+
+import "image"
+
+// grid copies whole pixels: crops, flips, and nearest resizes as nearestRows
+// makes them. Each output column has its column of the input, each row its row.
+type grid struct {
+	xs, ys []int // of the input; -1 is the fill
+	fill   [3]uint8
+}
+
+// gridded reads a transform's rows and columns through the link's copies.
+func (l *link) gridded(t Transform) *grid {
+	horizontal, vertical := t.axes(l.size.Y, l.size.X)
+	w := t.window(l.size.Y, l.size.X)
+	return &grid{
+		xs:   columns(horizontal, l.width, w.Min.X, w.Max.X, t.Border, l.after.x(), l.before.x()),
+		ys:   columns(vertical, l.height, w.Min.Y, w.Max.Y, t.Border, l.after.y(), l.before.y()),
+		fill: t.Fill,
+	}
+}
+
+func columns(a axis, n, first, end int, border Border, after, before line) []int {
+	table := a.nearest()
+	out := make([]int, n)
+	for i := range out {
+		at := int(table[after.of(i)])
+		if border == Edge {
+			at = min(max(at, first), end-1)
+		}
+		if at < first || at >= end {
+			out[i] = -1
+			continue
+		}
+		out[i] = before.of(at)
+	}
+	return out
+}
+
+// Region is the span of rows and columns.
+func (g *grid) Region() image.Rectangle {
+	x0, x1 := extent(g.xs)
+	y0, y1 := extent(g.ys)
+	if x0 >= x1 || y0 >= y1 {
+		return image.Rectangle{}
+	}
+	return image.Rect(x0, y0, x1, y1)
+}
+
+// extent is the least and one more than the greatest of the places that aren't -1.
+func extent(places []int) (first, end int) {
+	first = -1
+	for _, at := range places {
+		if at >= 0 && (first < 0 || at < first) {
+			first = at
+		}
+		end = max(end, at+1)
+	}
+	return max(first, 0), end
+}
+
+// Method names the filter.
+func (g *grid) Method() string { return "whole pixels, copied" }
+
+func (g *grid) run(out *writer, src Source, _ *scratch) {
+	runs := true // columns follow each other, so that rows are copied whole
+	for i, x := range g.xs {
+		runs = runs && x >= 0 && x == g.xs[0]+i
+	}
+	for y, from := range g.ys {
+		if from >= 0 && runs {
+			at := src.offset(g.xs[0], from)
+			out.put(y, src.Pix[at:at+3*len(g.xs)])
+			continue
+		}
+		rgb := out.begin(y)
+		for x, column := range g.xs {
+			pixel := rgb[3*x : 3*x+3 : 3*x+3]
+			if from < 0 || column < 0 {
+				copy(pixel, g.fill[:])
+				continue
+			}
+			at := src.offset(column, from)
+			in := src.Pix[at : at+3 : at+3]
+			pixel[0], pixel[1], pixel[2] = in[0], in[1], in[2]
+		}
+		out.put(y, rgb)
+	}
+}

@@ -1,0 +1,239 @@
+package warp
+
+import (
+	"image"
+	"math"
+)
+
+// separable is antialiasedRows, read through copies: Pillow's resize in two
+// passes, rows first, with tables of weights and without a memory of its own.
+type separable struct {
+	height, width        int
+	horizontal, vertical axis
+	filter               Filter
+	afterX, afterY       line // output pixel -> pixel of the resized picture
+	beforeX, beforeY     line // pixel of the picture that is resized -> of the input
+}
+
+func (l *link) separable(t Transform) *separable {
+	horizontal, vertical := t.axes(l.size.Y, l.size.X)
+	return &separable{
+		l.height, l.width, horizontal, vertical, t.Filter,
+		l.after.x(), l.after.y(), l.before.x(), l.before.y(),
+	}
+}
+
+// Method names the filter.
+func (s *separable) Method() string {
+	return Transform{Filter: s.filter, Antialias: true}.describe()
+}
+
+// Region is what the taps of the first and the last output pixel reach.
+func (s *separable) Region() image.Rectangle {
+	x0, x1 := s.horizontal.reach(s.filter, s.width, s.afterX, s.beforeX)
+	y0, y1 := s.vertical.reach(s.filter, s.height, s.afterY, s.beforeY)
+	return image.Rect(x0, y0, x1, y1)
+}
+
+func (a axis) reach(f Filter, n int, after, before line) (first, end int) {
+	i, j := a.place(after.of(0)), a.place(after.of(n-1))
+	from, _ := a.span(f, min(i, j))
+	_, to := a.span(f, max(i, j))
+	first, end = before.of(a.first+from), before.of(a.first+to-1)
+	return min(first, end), max(first, end) + 1
+}
+
+// span is the first and one more than the last tap of taps(f, i).
+func (a axis) span(f Filter, i int) (from, to int) {
+	support := float64(f.support() * max(a.scale, 1))
+	centre := a.centre(i)
+	return max(int(centre-support+0.5), 0), min(int(centre+support+0.5), a.in)
+}
+
+// kernel is the taps of every output pixel along one axis. Pixel i has the
+// weights[i*most : i*most+ends[i]-starts[i]] of the input pixels from starts[i].
+type kernel struct {
+	most         int
+	wide         bool // sums may need more than 32 bits: sharp filters that an edge cuts
+	starts, ends []int32
+	weights      []int32
+}
+
+// kernel tabulates taps, mirrored where the input is.
+func (a axis) kernel(f Filter, n int, after, before line, places, weights *[]int32, reals *[]float64) kernel {
+	k := kernel{most: int(2*float64(f.support()*max(a.scale, 1))) + 3}
+	all := sized(places, 2*n)
+	k.starts, k.ends = all[:n], all[n:]
+	k.weights = sized(weights, n*k.most)
+	values := sized(reals, k.most)
+	for i := range n {
+		place := a.place(after.of(i))
+		from, to := a.span(f, place)
+		fixed := k.weights[i*k.most:][:to-from]
+		a.weigh(f, place, from, values[:to-from], fixed)
+		k.wide = k.wide || overflows(fixed)
+		from, to = before.of(a.first+from), before.of(a.first+to-1)
+		if before.step < 0 {
+			from, to = to, from
+			for i, j := 0, len(fixed)-1; i < j; i, j = i+1, j-1 {
+				fixed[i], fixed[j] = fixed[j], fixed[i]
+			}
+		}
+		k.starts[i], k.ends[i] = int32(from), int32(to+1)
+	}
+	return k
+}
+
+// overflows says that bytes can be found whose sum with these weights, on the
+// way or in the end, does not fit clip32.
+func overflows(weights []int32) bool {
+	total := 0
+	for _, w := range weights {
+		total += int(max(w, -w))
+	}
+	return 255*total >= 1<<31-1<<weightBits
+}
+
+// weigh is the second half of taps: the weights of the window's pixels from on.
+func (a axis) weigh(f Filter, i, from int, values []float64, fixed []int32) {
+	centre := a.centre(i)
+	step := 1 / max(a.scale, 1)
+	sum := 0.0
+	for k := range values {
+		values[k] = f.weight(float64((float64(k+from) - centre + 0.5) * step))
+		sum += values[k]
+	}
+	for k, w := range values {
+		w /= sum
+		fixed[k] = int32(math.Copysign(0.5, w) + float64(w*(1<<weightBits)))
+	}
+}
+
+func (s *separable) run(out *writer, src Source, mem *scratch) {
+	region := s.Region()
+	across := s.horizontal.kernel(s.filter, s.width, s.afterX, s.beforeX, &mem.across, &mem.weights, &mem.reals)
+	down := s.vertical.kernel(s.filter, s.height, s.afterY, s.beforeY, &mem.down, &mem.weightsDown, &mem.reals)
+	n := 3 * s.width
+	rows := sized(&mem.rows, region.Dy()*n)
+	left := int32(src.Rect.Min.X)
+	for i := range across.starts {
+		across.starts[i] = 3 * (across.starts[i] - left)
+		across.ends[i] = 3 * (across.ends[i] - left)
+	}
+	for y := region.Min.Y; y < region.Max.Y; y++ {
+		in := src.Pix[(y-src.Rect.Min.Y)*src.Stride:]
+		resizeRow(rows[(y-region.Min.Y)*n:][:n], in[:3*src.Rect.Dx()], &across)
+	}
+	for y := range s.height {
+		first, end := int(down.starts[y])-region.Min.Y, int(down.ends[y])-region.Min.Y
+		rgb := out.begin(y)
+		weights := down.weights[y*down.most:][:end-first]
+		if down.wide {
+			blendRowsWide(rgb, rows[first*n:end*n], weights)
+		} else {
+			blendRows(rgb, rows[first*n:end*n], weights, mem)
+		}
+		out.put(y, rgb)
+	}
+}
+
+// resizeRow resizes one RGB row, two taps at a time; starts and ends of the
+// kernel count bytes.
+func resizeRow(dst, in []uint8, k *kernel) {
+	if k.wide {
+		resizeRowWide(dst, in, k)
+		return
+	}
+	for i, start := range k.starts {
+		if len(dst) < 3 {
+			return
+		}
+		taps, weights := in[start:k.ends[i]], k.weights[i*k.most:]
+		var r, g, b int32
+		for len(taps) >= 6 && len(weights) >= 2 {
+			w0, w1 := weights[0], weights[1]
+			r += w0*int32(taps[0]) + w1*int32(taps[3])
+			g += w0*int32(taps[1]) + w1*int32(taps[4])
+			b += w0*int32(taps[2]) + w1*int32(taps[5])
+			taps, weights = taps[6:], weights[2:]
+		}
+		if len(taps) >= 3 && len(weights) > 0 {
+			w := weights[0]
+			r += w * int32(taps[0])
+			g += w * int32(taps[1])
+			b += w * int32(taps[2])
+		}
+		dst[0], dst[1], dst[2] = clip32(r), clip32(g), clip32(b)
+		dst = dst[3:]
+	}
+}
+
+func resizeRowWide(dst, in []uint8, k *kernel) {
+	for i, start := range k.starts {
+		taps, weights := in[start:k.ends[i]], k.weights[i*k.most:]
+		for c := range 3 {
+			sum := 0
+			for j := 0; 3*j < len(taps); j++ {
+				sum += int(weights[j]) * int(taps[3*j+c])
+			}
+			dst[3*i+c] = clip8(sum)
+		}
+	}
+}
+
+// blendRows is the weighted sum of rows, one after the other in memory, four at
+// a time.
+func blendRows(dst, rows []uint8, weights []int32, mem *scratch) {
+	n := len(dst)
+	sums := sized(&mem.blended, n)
+	clear(sums)
+	for len(weights) > 4 {
+		a, b, c, d := rows[:n], rows[n:2*n], rows[2*n:3*n], rows[3*n:4*n]
+		w0, w1, w2, w3 := weights[0], weights[1], weights[2], weights[3]
+		for i := range sums {
+			sums[i] += w0*int32(a[i]) + w1*int32(b[i]) + w2*int32(c[i]) + w3*int32(d[i])
+		}
+		rows, weights = rows[4*n:], weights[4:]
+	}
+	var w [4]int32
+	var last [4][]uint8 // of weight 0 where there is none
+	for i := range last {
+		last[i] = rows[:n]
+		if i < len(weights) {
+			w[i], last[i] = weights[i], rows[i*n:(i+1)*n]
+		}
+	}
+	a, b, c, d := last[0][:n], last[1][:n], last[2][:n], last[3][:n]
+	sums = sums[:n]
+	if len(weights) <= 2 {
+		for i := range dst {
+			dst[i] = clip32(sums[i] + w[0]*int32(a[i]) + w[1]*int32(b[i]))
+		}
+		return
+	}
+	for i := range dst {
+		dst[i] = clip32(sums[i] + w[0]*int32(a[i]) + w[1]*int32(b[i]) + w[2]*int32(c[i]) + w[3]*int32(d[i]))
+	}
+}
+
+func blendRowsWide(dst, rows []uint8, weights []int32) {
+	for i := range dst {
+		sum := 0
+		for k, w := range weights {
+			sum += int(w) * int(rows[k*len(dst)+i])
+		}
+		dst[i] = clip8(sum)
+	}
+}
+
+// clip32 is clip8 for sums below 2^31 - 2^21.
+func clip32(sum int32) uint8 {
+	v := (sum + 1<<(weightBits-1)) >> weightBits
+	if uint32(v) > 255 {
+		if v < 0 {
+			return 0
+		}
+		return 255
+	}
+	return uint8(v)
+}

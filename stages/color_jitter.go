@@ -1,0 +1,316 @@
+package stages
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/sluicedata/sluice/schema"
+)
+
+// ColorJitter changes brightness, contrast, saturation and hue of a uint8
+// picture of height x width x 3 by random amounts, in random order: torchvision's
+// ColorJitter on a Pillow image, level for level. Each of the four rounds to
+// uint8, as Pillow does.
+//
+// Brightness multiplies; contrast pulls towards the picture's mean grey, the mean
+// of the picture that comes out of the adjustments before it; saturation pulls
+// towards each pixel's own grey; hue turns Pillow's HSV, in steps of 1/255 of the
+// circle. Draws: the order of those that are on, then the amounts of brightness,
+// contrast, saturation, hue.
+type ColorJitter struct {
+	Brightness Factor      `sluice:"brightness" doc:"range of the factor, 1 changes nothing; a number b stands for [max(0, 1-b), 1+b] (default: off)"`
+	Contrast   Factor      `sluice:"contrast" doc:"as brightness; 0 is the mean grey everywhere (default: off)"`
+	Saturation Factor      `sluice:"saturation" doc:"as brightness; 0 is without colour (default: off)"`
+	Hue        Range       `sluice:"hue,symmetric" doc:"range of the turn, -0.5 to 0.5 of the circle; a number h stands for [-h, h] (default: off)"`
+	P          Probability `sluice:"p,positive" default:"1" doc:"share of the draws that are changed"`
+}
+
+// Factor is the range of a random factor, uniform on [Min, Max); the zero value
+// is off, as [1, 1] is. In files: two numbers, or one as of Around.
+type Factor [2]float64
+
+// Around is the range of factors that differ from 1 by at most the spread, and
+// are not negative.
+func Around(spread float64) Factor { return Factor{max(0, 1-spread), 1 + spread} }
+
+// Adjustment is one of the four things that ColorJitter changes.
+type Adjustment string
+
+// The adjustments.
+const (
+	Brightness Adjustment = "brightness"
+	Contrast   Adjustment = "contrast"
+	Saturation Adjustment = "saturation"
+	Hue        Adjustment = "hue"
+)
+
+// ColorJitterParams is the order of what is done, and the amounts: factors, and
+// the hue's turn as a share of the circle. What is not in Order is 1, or 0 for
+// the hue.
+type ColorJitterParams struct {
+	Order      []Adjustment `json:"order"`
+	Brightness float64      `json:"brightness"`
+	Contrast   float64      `json:"contrast"`
+	Saturation float64      `json:"saturation"`
+	Hue        float64      `json:"hue"`
+}
+
+// Name is the stage's name in pipeline files.
+func (ColorJitter) Name() string { return "color_jitter" }
+
+// Version of the algorithm.
+func (ColorJitter) Version() int { return 1 }
+
+// Check reports impossible options.
+func (c ColorJitter) Check() error {
+	errs := []error{c.Brightness.check("brightness"), c.Contrast.check("contrast"), c.Saturation.check("saturation"),
+		c.Hue.check("hue"), c.P.check("p")}
+	if c.Hue[0] < -0.5 || c.Hue[1] > 0.5 {
+		errs = append(errs, errorf("hue", "[%g, %g] is not within -0.5 to 0.5: half of the circle to either side is all of it",
+			c.Hue[0], c.Hue[1]))
+	}
+	if join(errs...) == nil && len(c.on()) == 0 {
+		errs = append(errs, errorf("brightness", "nothing to do: give brightness, contrast or saturation such as 0.4, "+
+			"or hue such as 0.1, or leave the stage out"))
+	}
+	return join(errs...)
+}
+
+// on lists the adjustments whose range is more than the one value that changes
+// nothing.
+func (c ColorJitter) on() []Adjustment {
+	var list []Adjustment
+	for i, f := range []Factor{c.Brightness, c.Contrast, c.Saturation} {
+		if f.on() {
+			list = append(list, []Adjustment{Brightness, Contrast, Saturation}[i])
+		}
+	}
+	if c.Hue != (Range{}) {
+		list = append(list, Hue)
+	}
+	return list
+}
+
+// Draw takes the order, then the amounts.
+func (c ColorJitter) Draw(row *Row) (Params, error) {
+	if c.P.spares(row.Rand) {
+		return nil, nil
+	}
+	p := ColorJitterParams{Order: c.on()}
+	for i := len(p.Order) - 1; i > 0; i-- { // Fisher-Yates
+		j := row.Rand.IntN(i + 1)
+		p.Order[i], p.Order[j] = p.Order[j], p.Order[i]
+	}
+	p.Brightness, p.Contrast, p.Saturation = c.Brightness.draw(row.Rand), c.Contrast.draw(row.Rand), c.Saturation.draw(row.Rand)
+	if c.Hue != (Range{}) {
+		p.Hue = c.Hue.draw(row.Rand)
+	}
+	return p, nil
+}
+
+// Output is the input's type.
+func (c ColorJitter) Output(in schema.Tensor) (schema.Tensor, error) { return in, needPixels(in) }
+
+// Map makes one adjustment after the other.
+func (c ColorJitter) Map(params Params, in *schema.Picture) *schema.Picture {
+	p := params.(ColorJitterParams)
+	out := schema.NewPicture(in.Height, in.Width)
+	copy(out.U8, in.U8)
+	for _, a := range p.Order {
+		mean := 0
+		if a == Contrast {
+			mean = meanGrey(out.U8)
+		}
+		adjust := p.adjustment(a, mean)
+		for i := 0; i < len(out.U8); i += 3 {
+			rgb := (*[3]uint8)(out.U8[i:])
+			*rgb = adjust(*rgb)
+		}
+	}
+	return out
+}
+
+// MapPoint is the whole of Map where the contrast is left alone, and a function
+// of each channel where only the brightness changes.
+func (c ColorJitter) MapPoint(params Params) (point Point, ok bool) {
+	p := params.(ColorJitterParams)
+	point.Separate = true
+	var steps []func(rgb [3]uint8) [3]uint8
+	for _, a := range p.Order {
+		if a == Contrast {
+			return Point{}, false
+		}
+		point.Separate = point.Separate && a == Brightness
+		steps = append(steps, p.adjustment(a, 0))
+	}
+	point.Map = func(levels [3]float32) [3]float32 {
+		rgb := [3]uint8{uint8(levels[0]), uint8(levels[1]), uint8(levels[2])}
+		for _, adjust := range steps {
+			rgb = adjust(rgb)
+		}
+		return [3]float32{float32(rgb[0]), float32(rgb[1]), float32(rgb[2])}
+	}
+	return point, true
+}
+
+// adjustment is what one adjustment does to a pixel of a picture with that mean
+// grey: adjust_brightness, adjust_contrast, adjust_saturation and adjust_hue of
+// torchvision.transforms.functional_pil.
+func (p ColorJitterParams) adjustment(a Adjustment, mean int) func(rgb [3]uint8) [3]uint8 {
+	towards := func(factor float64, base func(rgb [3]uint8) int) func(rgb [3]uint8) [3]uint8 {
+		return func(rgb [3]uint8) [3]uint8 {
+			from := base(rgb)
+			for c, v := range rgb {
+				rgb[c] = blend(from, int(v), float32(factor))
+			}
+			return rgb
+		}
+	}
+	switch a {
+	case Brightness:
+		return towards(p.Brightness, func([3]uint8) int { return 0 })
+	case Contrast:
+		return towards(p.Contrast, func([3]uint8) int { return mean })
+	case Saturation:
+		return towards(p.Saturation, grey)
+	}
+	turn := uint8(int(float64(p.Hue * 255))) // towards 0, and modulo 256, as numpy's uint8 of a float
+	return func(rgb [3]uint8) [3]uint8 {
+		h, s, v := hsv(rgb)
+		return fromHSV(h+turn, s, v)
+	}
+}
+
+// blend is a where the factor is 0 and b where it is 1, rounded towards 0 and
+// clamped: ImagingBlend of Pillow's Blend.c, in float32.
+func blend(a, b int, factor float32) uint8 {
+	v := float32(a) + float32(factor*float32(b-a))
+	switch {
+	case v <= 0:
+		return 0
+	case v >= 255:
+		return 255
+	}
+	return uint8(v)
+}
+
+// grey is L24 of Pillow's Convert.c: ITU-R 601-2 luma, to 16 bits, rounded half up.
+func grey(rgb [3]uint8) int {
+	return (19595*int(rgb[0]) + 38470*int(rgb[1]) + 7471*int(rgb[2]) + 1<<15) >> 16
+}
+
+// meanGrey is the mean of the pixels' greys, rounded half up, as in Pillow's
+// ImageEnhance.Contrast.
+func meanGrey(pixels []uint8) int {
+	sum, n := 0, len(pixels)/3
+	for i := 0; i < len(pixels); i += 3 {
+		sum += grey([3]uint8(pixels[i:]))
+	}
+	return (2*sum + n) / (2 * n)
+}
+
+// hsv is rgb2hsv_row of Pillow's Convert.c: its variables are float32, what is
+// computed between assignments is float64. A hue of 255 is the whole circle.
+func hsv(rgb [3]uint8) (h, s, v uint8) {
+	r, g, b := rgb[0], rgb[1], rgb[2]
+	most, least := max(r, g, b), min(r, g, b)
+	if most == least {
+		return 0, 0, most
+	}
+	span := float32(most - least)
+	from := func(channel uint8) float64 { return float64(float32(most-channel) / span) }
+	var sector float32
+	switch most {
+	case r:
+		sector = float32(from(b) - from(g))
+	case g:
+		sector = float32(2 + from(r) - from(b))
+	default:
+		sector = float32(4 + from(g) - from(r))
+	}
+	turn := float64(sector)/6 + 1 // in 5/6 .. 11/6; the circle is 0..1
+	if turn >= 1 {
+		turn--
+	}
+	hue, saturation := float64(float32(turn)), float64(span/float32(most))
+	return uint8(float64(hue * 255)), uint8(float64(saturation * 255)), most
+}
+
+// fromHSV is hsv2rgb of Pillow's Convert.c.
+func fromHSV(h, s, v uint8) [3]uint8 {
+	if s == 0 {
+		return [3]uint8{v, v, v}
+	}
+	place := float64(h) * 6 / 255
+	sector := int(place) // 0..6
+	fraction, saturation := float32(place-float64(sector)), float32(float64(s)/255)
+	level := func(share float64) uint8 { return uint8(math.Round(float64(float64(v) * (1 - share)))) }
+	p := level(float64(saturation))
+	q := level(float64(float32(saturation * fraction)))
+	t := level(float64(float64(saturation) * (1 - float64(fraction))))
+	switch sector % 6 {
+	case 0:
+		return [3]uint8{v, t, p}
+	case 1:
+		return [3]uint8{q, v, p}
+	case 2:
+		return [3]uint8{p, v, t}
+	case 3:
+		return [3]uint8{p, q, v}
+	case 4:
+		return [3]uint8{t, p, v}
+	}
+	return [3]uint8{v, p, q}
+}
+
+// on says that a range is more than the factor 1.
+func (f Factor) on() bool { return f != Factor{} && f != Factor{1, 1} }
+
+// draw is uniform on the range, and 1 without a draw where it is off.
+func (f Factor) draw(rand *Rand) float64 {
+	if !f.on() {
+		return 1
+	}
+	return Range(f).draw(rand)
+}
+
+func (f Factor) check(option string) error {
+	if f[0] < 0 {
+		return errorf(option, "the factor %g is negative: 0 is the least, 1 changes nothing", f[0])
+	}
+	return Range(f).check(option)
+}
+
+// SetOption reads [min, max], or b for Around(b).
+func (f *Factor) SetOption(v any) error {
+	if b, ok := number(v); ok {
+		if !(b >= 0) {
+			return fmt.Errorf("%g is negative: b stands for [max(0, 1-b), 1+b]; for a range give [min, max]", b)
+		}
+		*f = Around(b)
+		return nil
+	}
+	list, ok := v.([]any)
+	if !ok || len(list) != 2 {
+		return fmt.Errorf("want one number b for [max(0, 1-b), 1+b], or two [min, max], have %v", v)
+	}
+	for i, item := range list {
+		n, ok := number(item)
+		if !ok {
+			return fmt.Errorf("want one number b for [max(0, 1-b), 1+b], or two [min, max], have %v", v)
+		}
+		f[i] = n + 0 // -0 is 0: equal options have equal bytes
+	}
+	if *f == (Factor{}) { // which in Go stands for off
+		return errors.New("[0, 0] would stand for off: for the factor 0 in every draw give [0, 1e-9]")
+	}
+	return nil
+}
+
+// OptionSchema describes the file form.
+func (Factor) OptionSchema() map[string]any {
+	level := map[string]any{"type": "number", "minimum": 0}
+	return map[string]any{"oneOf": []any{level,
+		map[string]any{"type": "array", "items": level, "minItems": 2, "maxItems": 2}}}
+}
