@@ -153,11 +153,12 @@ type TaskMetrics struct {
 	Accuracy         Share            `json:"accuracy,omitzero"`
 	Recall           map[string]Share `json:"recall"`
 	Precision        map[string]Share `json:"precision"`
-	Count            map[string]int64 `json:"count"`           // rows evaluated
-	Many             Share            `json:"many,omitzero"`   // mean recall of classes with > 100 training samples
-	Medium           Share            `json:"medium,omitzero"` // 20-100
-	Few              Share            `json:"few,omitzero"`    // < 20
-	Rarest           Share            `json:"rarest,omitzero"` // of the rarest third
+	Count            map[string]int64 `json:"count"`                 // rows evaluated
+	TrainCount       map[string]int64 `json:"train_count,omitempty"` // training samples, by which the groups below are told
+	Many             Share            `json:"many,omitzero"`         // mean recall of classes with > 100 training samples
+	Medium           Share            `json:"medium,omitzero"`       // 20-100
+	Few              Share            `json:"few,omitzero"`          // < 20
+	Rarest           Share            `json:"rarest,omitzero"`       // of the rarest third
 }
 
 // Metrics is what the member "tasks" of a report holds.
@@ -176,6 +177,10 @@ func (c *Confusion) Metrics(trainCounts []int64) TaskMetrics {
 	}
 	if len(trainCounts) != len(c.Counts) {
 		return m
+	}
+	m.TrainCount = map[string]int64{}
+	for class, n := range trainCounts {
+		m.TrainCount[c.Task.Classes[class]] = n
 	}
 	rarest := Rarest(trainCounts)
 	m.Many = Share(c.MeanRecall(func(class int) bool { return trainCounts[class] > ManyAbove }))

@@ -68,7 +68,7 @@ func TestMetricsJSON(t *testing.T) {
 	}
 	want := `{"empty":{"recall":{},"precision":{},"count":{"x":0,"y":0}},` +
 		`"shape":{"balanced_accuracy":0.4166666666666667,"accuracy":0.5714285714285714,"recall":{"a":0.75,"b":0.5,"d":0},` +
-		`"precision":{"a":0.75,"b":0.5,"c":0},"count":{"a":4,"b":2,"c":0,"d":1},"many":0.75,"medium":0.5,"few":0,"rarest":0}}`
+		`"precision":{"a":0.75,"b":0.5,"c":0},"count":{"a":4,"b":2,"c":0,"d":1},"train_count":{"a":101,"b":100,"c":20,"d":19},"many":0.75,"medium":0.5,"few":0,"rarest":0}}`
 	if string(text) != want {
 		t.Errorf("\n%s\nwant\n%s", text, want)
 	}

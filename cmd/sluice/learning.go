@@ -241,8 +241,10 @@ func (l *learning) finish(ctx context.Context, run *flow.Report, train sinks.Tra
 		return nil, err
 	}
 	run.Warnings = append(l.Warnings, run.Warnings...)
-	run.Bottleneck = fmt.Sprintf("trainer busy %.0f %% and waiting for data %.0f %% of %.1f s; %s",
-		100*train.TrainingSeconds/run.Seconds, 100*(train.WaitingSeconds+train.FirstSeconds)/run.Seconds, run.Seconds, run.Bottleneck)
+	run.Bottleneck = fmt.Sprintf("trainer busy %.0f %%, waiting for data %.0f %%, evaluating and saving %.0f %% of %.1f s; %s",
+		100*train.TrainingSeconds/run.Seconds, 100*(train.WaitingSeconds+train.FirstSeconds)/run.Seconds,
+		100*train.BetweenSeconds/run.Seconds, run.Seconds, run.Bottleneck)
+	run.ImagesPerSecond = float64(run.Rows) / max(run.Seconds-train.BetweenSeconds, 1e-9) // evaluation is not of the pipeline's pace
 	report := &trainReport{Report: run, Evaluations: map[string]trainer.Metrics{},
 		Train: trainFigures{TrainReport: train, Model: l.config.Model.Name, Trainer: l.trainer.Stats()}}
 	if l.last == nil { // a resumed run with nothing left to do

@@ -32,6 +32,9 @@ func (cmd *trainCmd) Run(ctx context.Context, c console) error {
 	if err != nil {
 		return unreadable(err, "the trainer file "+cmd.Trainer)
 	}
+	if cmd.Seed != nil {
+		file.Seed = *cmd.Seed // another seed is another run: of the initial weights too
+	}
 	l := learning{Pipeline: pipe, Train: file, Dir: cmd.Out, Resume: cmd.Resume}
 	fromFile := pipe.Settings.Epochs
 	switch {
