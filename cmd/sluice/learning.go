@@ -108,6 +108,14 @@ func (l *learning) run(ctx context.Context) (report *trainReport, err error) {
 		return nil, status2(err)
 	}
 	defer func() { err = errors.Join(err, l.trainer.Close()) }()
+	if err := os.MkdirAll(l.Dir, 0o777); err != nil {
+		return nil, fmt.Errorf("train: cannot make the directory: %w", err)
+	}
+	unlock, err := sinks.Lock(l.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("train: %w", err)
+	}
+	defer unlock()
 	start, err := l.begin()
 	if err != nil {
 		return nil, err
@@ -149,9 +157,6 @@ func (l *learning) at(name string) string { return filepath.Join(l.Dir, name) }
 
 // begin prepares the directory, and loads the checkpoint of a run to go on with.
 func (l *learning) begin() (start int, err error) {
-	if err := os.MkdirAll(l.Dir, 0o777); err != nil {
-		return 0, fmt.Errorf("train: cannot make the directory: %w", err)
-	}
 	if err := removeStale(l.Dir, "checkpoint.safetensors", "weights.safetensors", "report.json", "log.jsonl"); err != nil {
 		return 0, err
 	}
