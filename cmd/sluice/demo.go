@@ -69,14 +69,17 @@ func (cmd *demoCmd) Run(ctx context.Context, c console) error {
 	} else {
 		say("The materialized data set was complete already; every checksum is right.\n")
 	}
-	say("Training %d times from the same initial weights, the same number of steps:\n", len(demoRuns))
+	say("Training %d times from the same initial weights, the same number of steps (each scale of a batch is one):\n", len(demoRuns))
 	for i, r := range demoRuns {
 		run, err := cmd.train(ctx, c, r.of(cmd.Seed, epochs), fmt.Sprintf("%d/%d %s", i+1, len(demoRuns), r.Name))
+		if err != nil && ctx.Err() != nil {
+			return fmt.Errorf("%w; run it again: what is complete is kept", err)
+		}
 		if err != nil {
 			return err
 		}
 		report.Runs[r.Name] = run
-		say("  %-16s %d steps in %.1f s: %s\n", r.Name, run.Train.Steps, run.Seconds, r.What)
+		say("  %-16s %d epochs, %d steps in %.1f s: %s\n", r.Name, len(run.Train.Epochs), run.Train.Steps, run.Seconds, r.What)
 	}
 	report.Seconds = time.Since(begin).Seconds()
 	table := newDemoTable(report)
@@ -87,7 +90,7 @@ func (cmd *demoCmd) Run(ctx context.Context, c console) error {
 		return printJSON(c.out, report)
 	}
 	say("%s", table.text())
-	say("\nBalanced is the mean recall of the ten shapes, on the whole held-out image and on the augmentation's crop held fixed in its\n"+
+	say("\nBalanced is the mean recall of the ten shapes, on the whole held-out image and on the augmentation's crop held fixed in its\n" +
 		"middle. That crop is 0.9 of each side: milder than the recipe's 0.5, which would cut these shapes off.\n")
 	say("%s", cmd.next(report))
 	return nil
@@ -162,8 +165,11 @@ func (cmd *demoCmd) next(report *demoReport) string {
 		fmt.Fprintf(&b, "  %-24s %s\n", f[0], f[1])
 	}
 	slices.Sort(cmd.edited)
-	for _, name := range slices.Compact(cmd.edited) {
-		fmt.Fprintf(&b, "\n%s has been changed: it was left as it is; the demo ran its own.\n", name)
+	for i, name := range slices.Compact(cmd.edited) {
+		if i == 0 {
+			b.WriteByte('\n')
+		}
+		fmt.Fprintf(&b, "%s has been changed: it was left as it is; the demo ran its own, and the results are of that.\n", name)
 	}
 	run := func(name string) string { return cmd.at(filepath.Join("runs", "both", name)) }
 	fmt.Fprintf(&b, `

@@ -186,11 +186,11 @@ func (cmd *demoCmd) writePage(report *demoReport, table demoTable) error {
 	charts := []chart{
 		newChart(report, "Balanced accuracy of the shape task, held-out images", "%", 0, 100, of(func(m trainer.TaskMetrics) trainer.Share { return m.BalancedAccuracy })),
 		newChart(report, "Recall of the rarest third of the shapes, held-out images", "%", 0, 100, of(func(m trainer.TaskMetrics) trainer.Share { return m.Rarest })),
-		newChart(report, "Training loss, mean of each epoch", "", 0, max(math.Ceil(highest*2)/2, 0.5), func(r epochRecord) float64 { return r.Loss }),
+		newChart(report, "Training loss, mean of each epoch", "", 0, max(math.Ceil(highest), 1), func(r epochRecord) float64 { return r.Loss }),
 	}
 	var html bytes.Buffer
 	err := demoPage.Execute(&html, map[string]any{
-		"Report": report, "Table": table, "Charts": charts, "Colors": chartColors, "Evals": demoEvals,
+		"Report": report, "Table": table, "Charts": charts, "Colors": chartColors, "Evals": demoEvals, "Side": demoSide,
 	})
 	if err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -41,13 +42,18 @@ type learning struct {
 	Overwrite bool // replace what an earlier run left
 	Progress  *trainLine
 	Warnings  []string
+	OnStart   func(warnings []string) // before the first batch
+	OnEpoch   func(epochRecord)
 
+	start   int // epochs done by an earlier run
 	plan    *flow.Plan
 	config  trainer.Config
 	trainer trainer.Trainer
 	log     *trainLog
 	last    map[string]trainer.Metrics
 }
+
+var learningFiles = []string{"checkpoint.safetensors", "weights.safetensors", "report.json", "log.jsonl"}
 
 // evaluation is a held-out pipeline.
 type evaluation struct {
@@ -102,8 +108,8 @@ func (l *learning) run(ctx context.Context) (report *trainReport, err error) {
 			return nil, err
 		}
 		defer func() { err = errors.Join(err, e.plan.Close()) }()
-		l.Warnings = append(l.Warnings, e.missing(l.config)...)
 	}
+	l.Warnings = append(l.Warnings, l.remarks()...)
 	if l.trainer, err = newTrainer(l.config); err != nil {
 		return nil, status2(err)
 	}
@@ -121,6 +127,10 @@ func (l *learning) run(ctx context.Context) (report *trainReport, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, l.log.close()) }()
+	if l.OnStart != nil {
+		l.OnStart(append(l.Warnings, l.plan.Warnings...))
+	}
+	l.start = start
 	sink := &sinks.Trainer{Trainer: l.trainer, Start: start, OnStep: l.onStep, OnEpoch: l.onEpoch}
 	l.plan.Settings.Progress = l.Progress.update
 	runReport, err := l.plan.Deliver(ctx, sink)
@@ -157,13 +167,21 @@ func (l *learning) at(name string) string { return filepath.Join(l.Dir, name) }
 
 // begin prepares the directory, and loads the checkpoint of a run to go on with.
 func (l *learning) begin() (start int, err error) {
-	if err := removeStale(l.Dir, "checkpoint.safetensors", "weights.safetensors", "report.json", "log.jsonl"); err != nil {
+	if err := removeStale(l.Dir, learningFiles...); err != nil {
 		return 0, err
 	}
 	state, metadata, err := trainer.LoadSafetensors(l.at("checkpoint.safetensors"))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		// Nothing to go on with: with --resume too, so that one command serves both.
+		// With --resume too, so that one command serves both.
+		if l.Resume {
+			l.Warnings = append(l.Warnings, fmt.Sprintf("%s holds no checkpoint to go on with: training begins with the first epoch", l.Dir))
+		}
+		if !l.Overwrite {
+			if err := l.onlyOurs(); err != nil {
+				return 0, err
+			}
+		}
 	case l.Overwrite:
 	case err != nil:
 		return 0, fmt.Errorf("train: %w", err)
@@ -176,6 +194,22 @@ func (l *learning) begin() (start int, err error) {
 	}
 	l.log, err = openTrainLog(l.at("log.jsonl"), start)
 	return start, err
+}
+
+// onlyOurs refuses a directory of something else.
+func (l *learning) onlyOurs() error {
+	entries, err := os.ReadDir(l.Dir)
+	if err != nil {
+		return fmt.Errorf("train: %w", err)
+	}
+	for _, e := range entries {
+		name := e.Name()
+		ours := strings.HasPrefix(name, ".") || slices.Contains(learningFiles, name) || slices.Contains([]string{".yaml", ".yml"}, filepath.Ext(name))
+		if !ours {
+			return fmt.Errorf("train: %s holds other files (%s): choose a new directory", l.Dir, name)
+		}
+	}
+	return nil
 }
 
 func (l *learning) restore(state []trainer.Tensor, metadata map[string]string) (epochs int, err error) {
@@ -207,23 +241,48 @@ func (l *learning) onStep(s sinks.StepInfo) {
 }
 
 // onEpoch evaluates and saves: the log first, so that a checkpoint never knows
-// more epochs than the log.
+// more epochs than the log. An epoch whose evaluation fails is kept too.
 func (l *learning) onEpoch(ctx context.Context, info sinks.EpochInfo) error {
 	record := epochRecord{Kind: "epoch", EpochInfo: info}
 	done := info.Epoch + 1
+	var failed error
 	if done%l.Train.Eval.Every == 0 || done == l.plan.Epochs {
-		for i := range l.Evals {
-			m, err := l.Evals[i].measure(ctx, l.trainer, l.config)
-			if err != nil {
-				return err
-			}
-			if record.Evaluations == nil {
-				record.Evaluations = map[string]trainer.Metrics{}
-			}
-			record.Evaluations[l.Evals[i].Name] = m
-		}
+		record.Evaluations, failed = l.evaluate(ctx)
 		l.last = record.Evaluations
 	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if err := l.save(record); err != nil {
+		return err
+	}
+	if failed != nil {
+		return fmt.Errorf("%w; %s kept: mend the held-out data, or give its pipeline on_error, and go on with --resume", failed, plural(done, "epoch"))
+	}
+	if l.OnEpoch != nil {
+		l.OnEpoch(record)
+	}
+	return nil
+}
+
+// evaluate measures on all held-out data.
+func (l *learning) evaluate(ctx context.Context) (map[string]trainer.Metrics, error) {
+	if len(l.Evals) == 0 {
+		return nil, nil
+	}
+	out := map[string]trainer.Metrics{}
+	for i := range l.Evals {
+		m, err := l.Evals[i].measure(ctx, l.trainer, l.config)
+		if err != nil {
+			return nil, err
+		}
+		out[l.Evals[i].Name] = m
+	}
+	return out, nil
+}
+
+// save writes an epoch's record and the checkpoint after it.
+func (l *learning) save(record epochRecord) error {
 	l.log.write(record)
 	if err := l.log.sync(); err != nil {
 		return err
@@ -232,7 +291,7 @@ func (l *learning) onEpoch(ctx context.Context, info sinks.EpochInfo) error {
 	if err != nil {
 		return err
 	}
-	metadata["epochs"] = strconv.Itoa(done)
+	metadata["epochs"] = strconv.Itoa(record.Epoch + 1)
 	return trainer.SaveSafetensors(l.at("checkpoint.safetensors"), l.trainer.State(), metadata)
 }
 
@@ -246,21 +305,18 @@ func (l *learning) finish(ctx context.Context, run *flow.Report, train sinks.Tra
 		return nil, err
 	}
 	run.Warnings = append(l.Warnings, run.Warnings...)
-	run.Bottleneck = fmt.Sprintf("trainer busy %.0f %%, waiting for data %.0f %%, evaluating and saving %.0f %% of %.1f s; %s",
+	run.Bottleneck = fmt.Sprintf("trainer busy %.0f %%, waiting for data %.0f %%, evaluating and saving %.0f %% of %.1f s",
 		100*train.TrainingSeconds/run.Seconds, 100*(train.WaitingSeconds+train.FirstSeconds)/run.Seconds,
-		100*train.BetweenSeconds/run.Seconds, run.Seconds, run.Bottleneck)
+		100*train.BetweenSeconds/run.Seconds, run.Seconds)
 	run.ImagesPerSecond = float64(run.Rows) / max(run.Seconds-train.BetweenSeconds, 1e-9) // evaluation is not of the pipeline's pace
-	report := &trainReport{Report: run, Evaluations: map[string]trainer.Metrics{},
+	report := &trainReport{Report: run, after: l.start, Evaluations: map[string]trainer.Metrics{},
 		Train: trainFigures{TrainReport: train, Model: l.config.Model.Name, Trainer: l.trainer.Stats()}}
 	if l.last == nil { // a resumed run with nothing left to do
-		for i := range l.Evals {
-			if report.Evaluations[l.Evals[i].Name], err = l.Evals[i].measure(ctx, l.trainer, l.config); err != nil {
-				return nil, err
-			}
+		if l.last, err = l.evaluate(ctx); err != nil {
+			return nil, err
 		}
-	} else {
-		report.Evaluations = l.last
 	}
+	maps.Copy(report.Evaluations, l.last)
 	if len(l.Evals) > 0 {
 		report.EvaluatedOn = l.Evals[0].Name
 		report.Tasks = report.Evaluations[report.EvaluatedOn]
@@ -277,6 +333,9 @@ func (l *learning) finish(ctx context.Context, run *flow.Report, train sinks.Tra
 
 // open plans a held-out pipeline and matches its classes by name.
 func (e *evaluation) open(ctx context.Context, cfg trainer.Config) (err error) {
+	if err := e.ownStatistics(); err != nil {
+		return fmt.Errorf("evaluation %s: %w", e.Name, err)
+	}
 	if e.plan, err = e.Pipeline.Plan(ctx); err != nil {
 		return fmt.Errorf("evaluation %s: %w", e.Name, err)
 	}

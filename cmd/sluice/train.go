@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"maps"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/sluicedata/sluice/flow"
@@ -25,12 +27,12 @@ type trainCmd struct {
 
 func (cmd *trainCmd) Run(ctx context.Context, c console) error {
 	pipe, err := cmd.load()
-	if err != nil {
-		return err
+	file, badTrainer := pipefile.LoadTrain(cmd.Trainer)
+	if badTrainer != nil {
+		badTrainer = unreadable(badTrainer, "the trainer file "+cmd.Trainer)
 	}
-	file, err := pipefile.LoadTrain(cmd.Trainer)
-	if err != nil {
-		return unreadable(err, "the trainer file "+cmd.Trainer)
+	if err := errors.Join(err, badTrainer); err != nil {
+		return err
 	}
 	if cmd.Seed != nil {
 		file.Seed = *cmd.Seed // another seed is another run: of the initial weights too
@@ -54,6 +56,13 @@ func (cmd *trainCmd) Run(ctx context.Context, c console) error {
 		l.Evals = []evaluation{{Name: filepath.Base(file.Eval.Pipeline), Pipeline: eval}}
 	}
 	l.Progress = newTrainLine(c.err, "train")
+	if !cmd.JSON {
+		l.OnStart = c.warn
+		l.OnEpoch = func(r epochRecord) {
+			l.Progress.clear()
+			fmt.Fprintln(c.err, r.text(pipe.Settings.Epochs))
+		}
+	}
 	report, err := l.run(ctx)
 	l.Progress.done()
 	if err != nil && ctx.Err() != nil {
@@ -65,9 +74,21 @@ func (cmd *trainCmd) Run(ctx context.Context, c console) error {
 	if cmd.JSON {
 		return printJSON(c.out, report)
 	}
-	c.warn(report.Warnings)
+	c.failures(report.Report)
 	_, err = fmt.Fprint(c.err, report.text(cmd.Out))
 	return err
+}
+
+// text is an epoch in a line.
+func (r epochRecord) text(epochs int) string {
+	line := fmt.Sprintf("epoch %d/%d: loss %.4f", r.Epoch+1, epochs, r.Loss)
+	for _, name := range sortedKeys(r.Evaluations) {
+		for _, task := range sortedKeys(r.Evaluations[name]) {
+			m := r.Evaluations[name][task]
+			line += fmt.Sprintf(", %s %s (rarest third %s)", task, percent(m.BalancedAccuracy), percent(m.Rarest))
+		}
+	}
+	return line
 }
 
 // text sums a training run up.
@@ -75,7 +96,11 @@ func (r *trainReport) text(dir string) string {
 	var b strings.Builder
 	t := r.Train
 	if n := len(t.Epochs); n > 0 {
-		fmt.Fprintf(&b, "%s: %s in %s, loss %.4f, %.0f images/s; %s\n", dir, plural(t.Steps, "step"), plural(n, "epoch"),
+		after := ""
+		if r.after > 0 {
+			after = " after the " + plural(r.after, "epoch") + " done before"
+		}
+		fmt.Fprintf(&b, "%s: %s in %s%s, loss %.4f, %.0f images/s\n  %s\n", dir, plural(t.Steps, "step"), plural(n, "epoch"), after,
 			t.Epochs[n-1].Loss, r.ImagesPerSecond, r.Bottleneck)
 	} else {
 		fmt.Fprintf(&b, "%s: complete already, all of its %s\n", dir, plural(len(t.History), "epoch"))
@@ -84,6 +109,29 @@ func (r *trainReport) text(dir string) string {
 		m := r.Tasks[name]
 		fmt.Fprintf(&b, "  %s on %s: balanced accuracy %s, accuracy %s, rarest third %s\n",
 			name, r.EvaluatedOn, percent(m.BalancedAccuracy), percent(m.Accuracy), percent(m.Rarest))
+		b.WriteString(recalls(m))
+	}
+	return b.String()
+}
+
+// recalls lists the classes, the commonest first; of many those at the ends.
+func recalls(m trainer.TaskMetrics) string {
+	const most = 20
+	names := sortedKeys(m.TrainCount)
+	slices.SortStableFunc(names, func(a, b string) int { return cmp.Compare(m.TrainCount[b], m.TrainCount[a]) })
+	var b strings.Builder
+	for i, name := range names {
+		if len(names) > most && i == most/2 {
+			fmt.Fprintf(&b, "    ... %d classes in between: report.json has them\n", len(names)-most)
+		}
+		if len(names) > most && i >= most/2 && i < len(names)-most/2 {
+			continue
+		}
+		recall := "not evaluated"
+		if share, ok := m.Recall[name]; ok {
+			recall = "recall " + percent(share)
+		}
+		fmt.Fprintf(&b, "    %-16s %6d images, %s\n", name, m.TrainCount[name], recall)
 	}
 	return b.String()
 }
@@ -200,6 +248,8 @@ type trainReport struct {
 	EvaluatedOn string                     `json:"evaluated_on"` // its name
 	Evaluations map[string]trainer.Metrics `json:"evaluations"`  // by name
 	Train       trainFigures               `json:"train"`
+
+	after int // epochs done before, by another run
 }
 
 // status2 marks errors of declarations that fit no data: exit status 2.

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"math"
+	"reflect"
+	"slices"
+	"testing"
+
+	"github.com/sluicedata/sluice/flow"
+	"github.com/sluicedata/sluice/flow/pipefile"
+	"github.com/sluicedata/sluice/internal/demodata"
+	"github.com/sluicedata/sluice/sources"
+	"github.com/sluicedata/sluice/stages"
+	"github.com/sluicedata/sluice/trainer"
+)
+
+func find[S stages.Stage](p *flow.Pipeline) (found S, ok bool) {
+	for _, s := range declared(p) {
+		if found, ok = s.(S); ok {
+			return found, true
+		}
+	}
+	return found, false
+}
+
+// The runs differ in what their names say, and in nothing else.
+func TestDemoRunsAreFair(t *testing.T) {
+	dir := t.TempDir()
+	if _, err := demodata.Write(t.Context(), demodata.Spec{Dir: dir + "/data", Seed: 1, Train: 70, Val: 50}, nil); err != nil {
+		t.Fatal(err)
+	}
+	var steps int64
+	var same trainer.Config
+	for i, r := range demoRuns {
+		run := r.of(5, demoEpochs)
+		content, err := demoFile("run.yaml", run)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pipe, err := pipefile.Parse(r.Name, content, dir+"/runs/x", catalogs)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if source := pipe.Source.(sources.Folder); source.Path != dir+"/data/train" {
+			t.Errorf("%s: trains on %s", r.Name, source.Path)
+		}
+		_, rotate := find[stages.Rotate](pipe)
+		crop, crops := find[stages.Crop](pipe)
+		_, flip := find[stages.Flip](pipe)
+		rebalance, rebalances := find[stages.Rebalance](pipe)
+		scales, multi := find[stages.MultiScale](pipe)
+		if rotate != r.Augment || crops != r.Augment || flip != r.Augment || rebalances != r.Rebalance || multi != r.Scales {
+			t.Errorf("%s: rotate %v, crop %v, flip %v, rebalance %v, multiscale %v", r.Name, rotate, crops, flip, rebalances, multi)
+		}
+		if crops && crop.Size != 0.9 || rebalances && rebalance.Target != stages.SquareRoot || multi && !slices.Equal(scales.Scales, []float64{0.5, 1, 1.5}) {
+			t.Errorf("%s: %v, %v, %v", r.Name, crop, rebalance, scales)
+		}
+		plan, err := pipe.Plan(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := plan.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if content, err = demoFile("trainer.yaml", run); err != nil {
+			t.Fatal(err)
+		}
+		file, err := pipefile.ParseTrain(r.Name, content, dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg, err := file.Config(&plan.Run)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := plan.BatchesPerEpoch * int64(len(plan.Variants)) * int64(file.Epochs)
+		decay := float64(cfg.Schedule.StepSize) / float64(file.Epochs)
+		weights := cfg.Tasks[0].ClassWeights
+		cfg.Tasks[0].ClassWeights, cfg.Schedule.StepSize = nil, 0
+		if i == 0 {
+			steps, same = n, cfg
+		}
+		if n != steps || decay != 0.75 || file.Epochs != run.Epochs || plan.Seed != 5 || cfg.Seed != 5 {
+			t.Errorf("%s: %d steps and not %d, the rate falls at %v of them, seeds %d and %d", r.Name, n, steps, decay, plan.Seed, cfg.Seed)
+		}
+		if !reflect.DeepEqual(cfg, same) {
+			t.Errorf("%s: another trainer: %+v\nthan %+v", r.Name, cfg, same)
+		}
+		if (weights != nil) != r.ClassWeights || weights != nil && !(weights[0] != weights[9]) {
+			t.Errorf("%s: class weights %v", r.Name, weights)
+		}
+	}
+}
+
+// The runs are evaluated on the held-out images: whole, and their centre crop.
+func TestDemoEvaluations(t *testing.T) {
+	cmd := &demoCmd{Out: t.TempDir()}
+	evals, err := cmd.evaluations()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, e := range evals {
+		if source := e.Pipeline.Source.(sources.Folder); source.Path != cmd.at("data/val") {
+			t.Errorf("%s: of %s", e.Name, source.Path)
+		}
+		crop, ok := find[stages.CenterCrop](e.Pipeline)
+		if ok != (i == 1) || ok && crop.Size != 0.9 {
+			t.Errorf("%s: crop %v %v", e.Name, ok, crop)
+		}
+	}
+}
+
+func TestDemoTable(t *testing.T) {
+	report := &demoReport{Runs: map[string]*trainReport{}}
+	report.Data.Shapes = []string{"a", "b", "c"}
+	report.Data.Counts = map[string]int{"train/a": 9, "train/b": 3, "train/c": 1}
+	for i, r := range demoRuns {
+		m := func(shift float64) trainer.Metrics {
+			return trainer.Metrics{
+				"shape": {BalancedAccuracy: trainer.Share(0.3 + 0.1*float64(i) + shift), Rarest: 0.2, Recall: map[string]trainer.Share{"a": trainer.Share(0.9 - 0.1*float64(i)), "b": 0.5, "c": 0.25}},
+				"color": {BalancedAccuracy: 0.75},
+			}
+		}
+		report.Runs[r.Name] = &trainReport{Tasks: m(0), Evaluations: map[string]trainer.Metrics{demoEvals[0].Name: m(0), demoEvals[1].Name: m(0.01)}}
+	}
+	table := newDemoTable(report)
+	got := map[string][]float64{}
+	for _, row := range append(table.Rows, table.Sums...) {
+		for _, v := range row.Values {
+			got[row.Name] = append(got[row.Name], math.Round(v*10)/10)
+		}
+	}
+	for name, want := range map[string][]float64{
+		"a":                     {90, 80, 70, 60, 50, 40},
+		"c":                     {25, 25, 25, 25, 25, 25},
+		"balanced, whole image": {30, 40, 50, 60, 70, 80},
+		"balanced, center crop": {31, 41, 51, 61, 71, 81},
+		"commonest third":       {90, 80, 70, 60, 50, 40},
+		"  against plain":       {0, -10, -20, -30, -40, -50},
+		"color, balanced":       {75, 75, 75, 75, 75, 75},
+	} {
+		if !slices.Equal(got[name], want) {
+			t.Errorf("%s: %v, want %v", name, got[name], want)
+		}
+	}
+}

@@ -1,0 +1,137 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/sluicedata/sluice/flow"
+	"github.com/sluicedata/sluice/schema"
+	"github.com/sluicedata/sluice/stages"
+	"github.com/sluicedata/sluice/trainer"
+)
+
+// declared lists a pipeline's stages without their ids.
+func declared(p *flow.Pipeline) []stages.Stage {
+	list := slices.Clone(p.Stages)
+	for i, s := range list {
+		if named, ok := s.(interface{ Unwrap() stages.Stage }); ok {
+			list[i] = named.Unwrap()
+		}
+	}
+	return list
+}
+
+func declares[S stages.Stage](p *flow.Pipeline) bool {
+	return slices.ContainsFunc(declared(p), func(s stages.Stage) bool { _, ok := s.(S); return ok })
+}
+
+// remarks are about training that is possible and probably not meant.
+func (l *learning) remarks() (list []string) {
+	say := func(format string, args ...any) { list = append(list, fmt.Sprintf(format, args...)) }
+	if l.plan.RowsPerEpoch > 1 && !declares[stages.Shuffle](l.Pipeline) && !declares[stages.Rebalance](l.Pipeline) {
+		say("the pipeline has neither shuffle nor rebalance: the trainer sees one class after the other, in every epoch the same: add shuffle")
+	}
+	for _, task := range l.config.Tasks {
+		corrects := task.Loss == trainer.BalancedSoftmax
+		for _, w := range task.ClassWeights {
+			corrects = corrects || w != task.ClassWeights[0]
+		}
+		if corrects && l.rebalances(task.Task) {
+			say("task %s is balanced twice, by the pipeline's rebalance and by the loss (%s): use one of them", task.Task, correction(task))
+		}
+	}
+	for i := range l.Evals {
+		e := &l.Evals[i]
+		list = append(list, e.missing(l.config)...)
+		if n := shared(l.plan, e.plan); n > 0 {
+			say("evaluation %s: %d of its %d samples have the key and the size of training samples: is a split missing, or use: val?", e.Name, n, len(e.plan.Selection()))
+		}
+		if declares[stages.Rebalance](e.Pipeline) {
+			say("evaluation %s: its rebalance draws some samples several times and others never: leave it out", e.Name)
+		}
+		list = append(list, e.absent(l.config)...)
+	}
+	return list
+}
+
+func correction(t trainer.TaskConfig) string {
+	if t.Loss == trainer.BalancedSoftmax {
+		return "balanced_softmax"
+	}
+	return "class_weights"
+}
+
+// rebalances reports whether the draws of a task's classes have other shares
+// than its samples.
+func (l *learning) rebalances(task string) bool {
+	if !declares[stages.Rebalance](l.Pipeline) {
+		return false
+	}
+	t := slices.IndexFunc(l.plan.Tasks, func(t schema.Task) bool { return t.Name == task })
+	samples, draws := l.plan.Counts[t], l.plan.DrawnCounts(t)
+	n, m := float64(0), float64(0)
+	for c := range samples {
+		n, m = n+float64(samples[c]), m+float64(draws[c])
+	}
+	for c := range samples {
+		if before, after := float64(samples[c])/n, float64(draws[c])/m; before > 0 && (after > 1.2*before+1/m || after < before/1.2-1/m) {
+			return true
+		}
+	}
+	return false
+}
+
+// shared counts the samples of an evaluation that have the key and the size of
+// one that is trained on.
+func shared(train, eval *flow.Plan) (n int) {
+	type sample struct {
+		key  string
+		size int64
+	}
+	known := map[sample]bool{}
+	for _, i := range train.Selection() {
+		known[sample{train.Index().Keys[i], train.Index().Sizes[i]}] = true
+	}
+	for _, i := range eval.Selection() {
+		if known[sample{eval.Index().Keys[i], eval.Index().Sizes[i]}] {
+			n++
+		}
+	}
+	return n
+}
+
+// absent warns of classes that are trained and have nothing to be evaluated on.
+func (e *evaluation) absent(cfg trainer.Config) (warnings []string) {
+	for i, task := range cfg.Tasks {
+		if e.columns[i] < 0 {
+			continue
+		}
+		found := map[string]int64{}
+		for c, name := range e.plan.Tasks[e.columns[i]].Classes {
+			found[name] = e.plan.Counts[e.columns[i]][c]
+		}
+		var none []string
+		for _, name := range task.Classes {
+			if found[name] == 0 {
+				none = append(none, name)
+			}
+		}
+		if len(none) > 0 && len(none) < len(task.Classes) {
+			warnings = append(warnings, fmt.Sprintf("evaluation %s: no sample of %s's %s: means are over the other %d classes",
+				e.Name, task.Task, strings.Join(none, ", "), len(task.Classes)-len(none)))
+		}
+	}
+	return warnings
+}
+
+// ownStatistics refuses an evaluation that would be normalized by its own data.
+func (e *evaluation) ownStatistics() error {
+	for _, s := range declared(e.Pipeline) {
+		if n, ok := s.(interface{ NeedsStats() bool }); ok && n.NeedsStats() {
+			return usageError{errors.New("normalize: dataset would measure the held-out data, and training is normalized by its own: give the numbers that `sluice plan` shows for the training pipeline")}
+		}
+	}
+	return nil
+}
