@@ -11,7 +11,8 @@ import (
 // Batches runs the pipeline and yields its batches in order. The loop's body
 // borrows each batch: it is released when the body ends; Retain keeps it. An
 // error is yielded once, last, with a nil batch. Leaving the loop early ends
-// the run, and every goroutine of it, before the loop statement returns.
+// the run, and every goroutine of it, before the loop statement returns; the
+// batch at hand then doesn't count for OnState (see Plan.StateAfter).
 func (p *Pipeline) Batches(ctx context.Context, opts ...Option) iter.Seq2[*schema.Batch, error] {
 	return func(yield func(*schema.Batch, error) bool) {
 		plan, err := p.Plan(ctx, opts...)
@@ -41,7 +42,7 @@ func (p *Pipeline) Batches(ctx context.Context, opts ...Option) iter.Seq2[*schem
 func (p *Plan) Batches(ctx context.Context) iter.Seq2[*schema.Batch, error] {
 	return func(yield func(*schema.Batch, error) bool) {
 		ctx, cancel := context.WithCancelCause(ctx)
-		h := &handOver{batches: make(chan *schema.Batch), taken: make(chan struct{})}
+		h := &handOver{batches: make(chan *schema.Batch), taken: make(chan bool)}
 		result := make(chan error, 1)
 		go func() {
 			defer close(h.batches)
@@ -54,7 +55,7 @@ func (p *Plan) Batches(ctx context.Context) iter.Seq2[*schema.Batch, error] {
 			if !ended {
 				cancel(errLoopLeft)
 				for range h.batches { // at most one more; the run closes it
-					h.taken <- struct{}{}
+					h.taken <- false
 				}
 			}
 			cancel(nil)
@@ -76,7 +77,7 @@ var errLoopLeft = errors.New("flow: the loop over the batches was left")
 // handOver is the sink of Batches: Write lends a batch to the loop's body.
 type handOver struct {
 	batches chan *schema.Batch
-	taken   chan struct{}
+	taken   chan bool // false: the loop was left
 }
 
 func (h *handOver) Open(context.Context, *schema.Run) error { return nil }
@@ -90,14 +91,16 @@ func (h *handOver) Write(ctx context.Context, batch *schema.Batch) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-	<-h.taken // whatever happens to ctx: the body is still reading the batch
+	if !<-h.taken { // whatever happens to ctx: the body is still reading the batch
+		return errLoopLeft
+	}
 	return nil
 }
 
 // lend runs the loop's body on a batch and takes it back, also when the body
 // panics.
-func (h *handOver) lend(batch *schema.Batch, body func(*schema.Batch, error) bool) bool {
-	defer func() { h.taken <- struct{}{} }()
+func (h *handOver) lend(batch *schema.Batch, body func(*schema.Batch, error) bool) (more bool) {
+	defer func() { h.taken <- more }()
 	return body(batch, nil)
 }
 

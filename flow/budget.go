@@ -181,7 +181,7 @@ func (b *budget) figures() (peak int64, hunger time.Duration) {
 
 // warnBudget: batches that don't fit are made, but one row at a time.
 func (p *Plan) warnBudget() {
-	base, later := p.batchBytes(p.job(0, 0, 0))
+	base, later := p.batchBytes(p.job(0, 0, 0), p.picks(0, 0))
 	for _, n := range later {
 		base += n
 	}

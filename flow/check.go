@@ -3,7 +3,10 @@ package flow
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
+	"github.com/sluicedata/sluice/internal/rng"
 	"github.com/sluicedata/sluice/schema"
 	"github.com/sluicedata/sluice/sources"
 	"github.com/sluicedata/sluice/stages"
@@ -13,7 +16,7 @@ import (
 // their order, the types at each edge. Every mistake is in the joined error.
 func (p *Plan) check(source sources.Source) error {
 	var errs []error
-	if source == nil {
+	if isNil(source) {
 		errs = append(errs, &StageError{-1, "flow", errors.New("the pipeline has no source")})
 	} else if err := source.Check(); err != nil {
 		errs = append(errs, within(-1, "sources: "+source.Name(), err)...)
@@ -85,6 +88,54 @@ func (p *Plan) check(source sources.Source) error {
 			bad("%T is of no kind that sluice knows: see package stages", stage)
 		}
 		s.out = t
+	}
+	return errors.Join(p.checkVarying(append(errs, p.checkIDs()...))...)
+}
+
+// checkIDs: stages of one name and id would draw the same numbers.
+func (p *Plan) checkIDs() (errs []error) {
+	first := map[rng.Key]int{}
+	for i, s := range p.steps {
+		if s.stage == nil {
+			continue
+		}
+		if before, twice := first[s.key]; twice {
+			errs = append(errs, &StageError{i, "stages: " + s.name, fmt.Errorf("stages %d and %d, both %s, have the same id, %q, so they would draw the same numbers: give each an id of its own", before+1, i+1, s.stage.Name(), strings.TrimPrefix(s.id, "id:"))})
+		}
+		first[s.key] = i
+	}
+	return errs
+}
+
+// checkVarying: pictures that leave with sizes of their own are uint8 HWC. Sizes
+// are known only where there is no other mistake.
+func (p *Plan) checkVarying(errs []error) []error {
+	t := p.pictureType()
+	if len(errs) > 0 || t.Fixed() || isRGB(t) {
+		return errs
+	}
+	i := slices.IndexFunc(p.steps, func(s step) bool { return s.out == t })
+	return []error{&StageError{i, "stages: " + p.steps[i].name, fmt.Errorf("rows that vary in size (%s) leave as uint8 hwc only: add resize with height and width, or center_crop, before it, or leave it out", t)}}
+}
+
+// checkWeights: a task's classes are weighted once.
+func (p *Plan) checkWeights() error {
+	var errs []error
+	index, first := p.Index(), map[int]string{}
+	for i := range p.steps {
+		s := &p.steps[i]
+		weights, ok := s.stage.(stages.ClassWeights)
+		if pointer, is := s.stage.(*stages.ClassWeights); is {
+			weights, ok = *pointer, true
+		}
+		task, known := index.TaskNumber(weights.Task)
+		if !ok || !known { // Weigh reports an unknown one
+			continue
+		}
+		if before, twice := first[task]; twice {
+			errs = append(errs, &StageError{i, "stages: " + s.name, fmt.Errorf("task %s is weighted by %s already, and a row's weight would be the product: leave one of them out", index.Tasks[task].Name, before)})
+		}
+		first[task] = s.name
 	}
 	return errors.Join(errs...)
 }

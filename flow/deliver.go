@@ -36,12 +36,10 @@ func newDeliver(r *run, sink sinks.Sink, direct bool) *deliver {
 				r.fail(foreign("deliver", element, batch))
 				continue
 			}
-			if !r.stopped() {
-				d.write(r, sink, batch, direct)
-			}
+			written := !r.stopped() && d.write(r, sink, batch, direct)
 			batch.Release()
 			if direct {
-				r.left()
+				r.left(written)
 			}
 		}
 		d.err = closeSink(r, sink)
@@ -49,7 +47,7 @@ func newDeliver(r *run, sink sinks.Sink, direct bool) *deliver {
 	return d
 }
 
-func (d *deliver) write(r *run, sink sinks.Sink, batch *schema.Batch, direct bool) {
+func (d *deliver) write(r *run, sink sinks.Sink, batch *schema.Batch, direct bool) (written bool) {
 	begin := time.Now()
 	r.budget.writing(1)
 	err := guard("sink", func() error { return sink.Write(r.ctx, batch) })
@@ -62,6 +60,7 @@ func (d *deliver) write(r *run, sink sinks.Sink, batch *schema.Batch, direct boo
 	case direct:
 		r.stats.delivered(batch)
 	}
+	return err == nil
 }
 
 // timed yields what comes from a channel, and adds up the time of waiting.

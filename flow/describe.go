@@ -5,173 +5,238 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/sluicedata/sluice/internal/options"
 	"github.com/sluicedata/sluice/schema"
-	"github.com/sluicedata/sluice/stages"
+	"github.com/sluicedata/sluice/sources"
 )
 
-// String is the plan as people read it: the samples, the stages with the type
-// at each edge, how they run, what leaves.
+// String is the plan as people read it: its four steps, and what leaves.
 func (p *Plan) String() string {
-	var b strings.Builder
-	index := p.Index()
-	line := func(label, format string, args ...any) {
-		fmt.Fprintf(&b, "%-10s %s\n", label, fmt.Sprintf(format, args...))
-	}
-	line("plan", "%s", p.PlanHash)
-	side := ""
-	if p.side() != "" {
-		side = fmt.Sprintf(" on the %s side of the split", p.side())
-	}
-	line("source", "%s%s, %s passed over", plural(int64(index.Len()), "sample"), side, plural(int64(index.PassedOver), "file"))
-	for t, task := range p.Tasks {
-		line("", "task %s: %s", task.Name, describeCounts(task, p.Counts[t], p.DrawnCounts(t)))
-	}
-	line("draws", "%d of %d samples per epoch, %s, seed %d", p.RowsPerEpoch, len(p.selection), plural(int64(p.Epochs), "epoch"), p.Seed)
-	b.WriteString("\n1 check: every stage, its kind, what leaves it and the bytes of a row\n")
-	var pushed []string
-	for i, s := range p.steps {
-		edge, cost := "", ""
-		switch s.stage.(type) {
-		case stages.Sampler:
-			pushed = append(pushed, s.name)
-		case stages.Decoder, stages.Drawer:
-			edge, cost = s.out.String(), rowBytes(s.out)
-		case stages.Batcher:
-			edge = plural(p.BatchesPerEpoch, "batch")
-		case stages.Grouper:
-			edge = plural(int64(len(p.Variants)), "scale")
-		}
-		fmt.Fprintf(&b, "%3d  %-20s %-8s %-20s %10s  %s\n", i+1, s.name, kindOf(s.stage), edge, cost, optionLine(s.stage))
-	}
-	b.WriteString("\n2 push down: ")
-	if len(pushed) > 0 {
-		fmt.Fprintf(&b, "%s on the index, before any image is read\n", strings.Join(pushed, ", "))
-	} else {
-		b.WriteString("no sampler: every sample once, in the source's order\n")
-	}
-	b.WriteString("3 fuse: " + p.describeFuse())
-	fmt.Fprintf(&b, "4 schedule: %s, %d batches in flight\n\n", plural(int64(p.Settings.Workers), "worker"), p.Settings.Queue)
-	in := ""
-	if len(p.Variants) > 1 {
-		in = fmt.Sprintf(", each in %d of %d scales", p.picked(), len(p.Variants))
-	}
-	line("delivers", "%s of up to %d rows an epoch%s%s", plural(p.BatchesPerEpoch, "batch"), p.BatchSize, in, p.totalBytes())
-	for v := range p.Variants {
-		line("", "%s", p.imageType(v))
-	}
+	o := p.Outline()
+	var t planText
+	t.line("plan", "%s", p.PlanHash)
+	t.line("", "seed %d, %s of %s, on_error: %s", p.Seed, plural(int64(p.Epochs), "epoch"), plural(p.RowsPerEpoch, "draw"), p.Settings.Failures.Policy)
+	p.describeCheck(&t, o)
+	p.describePushDown(&t, o)
+	t.step(3, "fuse", "stages in brackets cost one pass over the pixels together")
+	p.describeFuse(&t, o.Groups)
+	p.describeSchedule(&t, &o.Schedule)
+	p.describeRecords(&t, o)
 	for _, w := range p.Warnings {
-		line("warning", "%s", w)
+		t.line("warning", "%s", w)
 	}
-	return b.String()
+	return t.String()
 }
 
-// picked is the number of variants in which a batch leaves.
-func (p *Plan) picked() int {
-	if p.grouper == nil {
-		return 1
-	}
-	return len(p.grouper.stage.(stages.Grouper).Pick(0, 0, p.grouper.key.Stream(0, 0, 0)))
+// planText is lines with a label in the margin.
+type planText struct{ strings.Builder }
+
+const margin = 11
+
+func (t *planText) line(label, format string, args ...any) {
+	fmt.Fprintf(t, "%-*s %s\n", margin, label, fmt.Sprintf(format, args...))
 }
 
-// totalBytes is the size of all the images of the run, on average where not
-// every batch leaves in every variant.
-func (p *Plan) totalBytes() string {
-	if p.Form != schema.FormTensor {
-		return ""
-	}
-	sum := int64(0)
-	for _, v := range p.Variants {
-		sum += int64(v.Tensor.Elements() * v.Tensor.DType.Bytes())
-	}
-	sum = sum * int64(p.picked()) / int64(len(p.Variants))
-	return fmt.Sprintf(", %s of images in %s", bytesText(sum*p.RowsPerEpoch*int64(p.Epochs)), plural(int64(p.Epochs), "epoch"))
+func (t *planText) step(n int, name, about string) {
+	t.WriteByte('\n')
+	t.line(fmt.Sprint(n, " ", name), "%s", about)
 }
 
-// rowBytes is the size of a row whose shape is fixed.
-func rowBytes(t schema.Tensor) string {
-	if !t.Fixed() {
-		return ""
+// describeCheck is the first step: source and stages, and the type of what
+// leaves them where it changes.
+func (p *Plan) describeCheck(t *planText, o *Outline) {
+	name, given := p.sourceOptions()
+	index := p.Index()
+	samples := plural(int64(index.Len()), "sample")
+	if side := p.side(); side != "" {
+		samples += fmt.Sprintf(" on the %s side", side)
 	}
-	return bytesText(int64(t.Elements() * t.DType.Bytes()))
-}
-
-// imageType is the image column of a variant.
-func (p *Plan) imageType(variant int) string {
-	switch p.Form {
-	case schema.FormEncoded:
-		return "encoded files"
-	case schema.FormVarying:
-		return "pictures of varying size"
-	}
-	t := p.Variants[variant].Tensor
-	text := fmt.Sprintf("%s, %s a batch", t, bytesText(int64(p.BatchSize*t.Elements()*t.DType.Bytes())))
-	if p.Scales {
-		text = "scale " + schema.FormatScale(p.Variants[variant].Scale) + ", " + text
-	}
-	return text
-}
-
-// describeCounts lists the classes with their samples, and their draws in an
-// epoch where these differ.
-func describeCounts(task schema.Task, counts, drawn []int64) string {
-	var list []string
-	for c, n := range counts {
-		name := "unknown"
-		if c < len(task.Classes) {
-			name = task.Classes[c]
-		} else if n == 0 {
+	rows := []checked{{name: name, options: given, leaves: samples, size: bytesText(o.Schedule.EncodedBytes) + " a file"}}
+	for i, e := range o.Stages {
+		c := checked{number: fmt.Sprint(i + 1), name: e.Name, options: e.Options, leaves: e.Type}
+		switch {
+		case e.Type != "" && e.RowBytes > 0:
+			c.size = bytesText(e.RowBytes) + " a row"
+		case e.Type != "":
+			c.size = "sizes vary"
+		case e.Kind == "batcher":
+			c.leaves = fmt.Sprintf("batches of %d", p.BatchSize)
+			if o.Schedule.BatchBytes > 0 {
+				c.size = bytesText(o.Schedule.BatchBytes) + " a batch"
+			}
+		}
+		if e.Kind != "grouper" {
+			rows = append(rows, c)
 			continue
 		}
-		if len(list) == 12 {
-			return strings.Join(list, ", ") + fmt.Sprintf(", ... (%d classes)", len(task.Classes))
+		scales := scaleRows(o.Leaves)
+		c.leaves, c.size = scales[0].leaves, scales[0].size
+		rows = append(append(rows, c), scales[1:]...)
+	}
+	t.step(1, "check", "what was declared, and what leaves each stage where that changes")
+	widths := [3]int{}
+	for _, c := range rows {
+		widths[0] = max(widths[0], len(c.name))
+		if len(c.options) <= mostOptions {
+			widths[1] = max(widths[1], len(c.options))
 		}
-		text := fmt.Sprintf("%s %d", name, n)
+		widths[2] = max(widths[2], len(c.leaves))
+	}
+	for _, c := range rows {
+		text := fmt.Sprintf("%-*s  %-*s", widths[0], c.name, widths[1], c.options)
+		if len(c.options) > widths[1] && c.leaves != "" { // too long for its column
+			t.line(right(c.number), "%s", text)
+			text, c.number = strings.Repeat(" ", widths[0]+2+widths[1]), ""
+		}
+		if c.leaves != "" {
+			text += fmt.Sprintf("  %-*s  %s", widths[2], c.leaves, c.size)
+		}
+		t.line(right(c.number), "%s", strings.TrimRight(text, " "))
+	}
+	if index.PassedOver > 0 {
+		t.line("", "%s passed over: no image by its name", plural(int64(index.PassedOver), "file"))
+	}
+}
+
+// checked is a line of the first step.
+type checked struct{ number, name, options, leaves, size string }
+
+// mostOptions is how long options may be before what leaves goes to a line of
+// its own.
+const mostOptions = 44
+
+func right(number string) string { return fmt.Sprintf("%*s", margin, number) }
+
+// scaleRows tell the scales, of many the first ones.
+func scaleRows(list []Leaving) (rows []checked) {
+	for i, l := range list {
+		if i == 6 && len(list) > 7 {
+			return append(rows, checked{leaves: fmt.Sprintf("... (%d scales)", len(list))})
+		}
+		rows = append(rows, checked{leaves: "scale " + schema.FormatScale(l.Scale) + ": " + l.Type, size: bytesText(l.BatchBytes) + " a batch"})
+	}
+	return rows
+}
+
+// sourceOptions are those of the source, and of the split around it.
+func (p *Plan) sourceOptions() (name, given string) {
+	source, around := p.source, ""
+	var split *sources.Split
+	switch s := source.(type) {
+	case sources.Split:
+		split = &s
+	case *sources.Split:
+		split = s
+	}
+	if split != nil {
+		source, around = split.Source, "; split "+optionLine(split)
+	}
+	return source.Name(), optionLine(source) + around
+}
+
+// describePushDown is the second step.
+func (p *Plan) describePushDown(t *planText, o *Outline) {
+	t.step(2, "push down", "samplers act on the index, before any image is read")
+	if len(o.PushedDown) == 0 {
+		t.line("", "no sampler: each of %s once an epoch, in the source's order", plural(p.RowsPerEpoch, "sample"))
+	}
+	for _, s := range o.PushedDown {
+		switch {
+		case !s.Draws:
+			t.line("", "%s: %d of %s stay", s.Name, s.Leaves, plural(s.Of, "sample"))
+		case s.Distinct == 0:
+			t.line("", "%s: %s an epoch from %s", s.Name, plural(s.Leaves, "draw"), plural(s.Of, "sample"))
+		default:
+			t.line("", "%s: %s an epoch from %s; the first epoch uses %d of them", s.Name, plural(s.Leaves, "draw"), plural(s.Of, "sample"), s.Distinct)
+		}
+	}
+	if n := p.order.Len() - p.RowsPerEpoch; n > 0 {
+		t.line("", "%s at an epoch's end fill no batch: drop_last leaves them out", plural(n, "draw"))
+	}
+	for i, task := range p.Tasks {
+		drawn := p.Counts[i]
+		if o.Drawn != nil {
+			drawn = o.Drawn[i]
+		}
+		t.line("", "%s: %s", task.Name, describeCounts(task, p.Counts[i], drawn))
+	}
+}
+
+// describeCounts lists the classes with their samples, and their draws in the
+// first epoch where these differ; of many classes the commonest and the rarest.
+func describeCounts(task schema.Task, counts, drawn []int64) string {
+	const most = 8
+	order := make([]int, 0, len(counts))
+	for c, n := range counts {
+		if c < len(task.Classes) || n > 0 {
+			order = append(order, c)
+		}
+	}
+	head := ""
+	if len(order) > most {
+		slices.SortStableFunc(order, func(a, b int) int { return int(counts[b] - counts[a]) })
+		head = fmt.Sprintf("%d classes: ", len(task.Classes))
+	}
+	var list []string
+	for i, c := range order {
+		if len(order) > most && i >= most/2 && i < len(order)-most/2 {
+			if i == most/2 {
+				list = append(list, "...")
+			}
+			continue
+		}
+		name := "(unknown)"
+		if c < len(task.Classes) {
+			name = task.Classes[c]
+		}
+		text := fmt.Sprintf("%s %d", name, counts[c])
 		if !slices.Equal(counts, drawn) {
 			text += fmt.Sprintf("→%d", drawn[c])
 		}
 		list = append(list, text)
 	}
-	return strings.Join(list, ", ")
+	return head + strings.Join(list, ", ")
 }
 
-func kindOf(s stages.Stage) string {
-	switch s.(type) {
-	case stages.Sampler:
-		return "sampler"
-	case stages.Labeler:
-		return "labeler"
-	case stages.Decoder:
-		return "decoder"
-	case stages.Warper:
-		return "warp"
-	case stages.Pointer:
-		return "point"
-	case stages.Mapper:
-		return "map"
-	case stages.Batcher:
-		return "batcher"
-	case stages.Grouper:
-		return "grouper"
+// describeSchedule is the fourth step.
+func (p *Plan) describeSchedule(t *planText, s *Schedule) {
+	t.step(4, "schedule", "how much at a time; none of it changes a byte")
+	way := []string{plural(int64(s.Readers), "reader"), plural(int64(s.Workers), "worker")}
+	if p.grouper != nil {
+		way = append(way, p.grouper.name)
 	}
-	return "?"
+	rank := ""
+	if s.World > 1 {
+		rank = fmt.Sprintf("; rank %d of %d: every %dth batch", s.Rank, s.World, s.World)
+	}
+	t.line("", "%s → sink, in the order of positions%s", strings.Join(way, " → "), rank)
+	batch := "batches as large as their pictures"
+	if s.BatchBytes > 0 {
+		batch = plural(int64(s.Batches), "batch") + " of " + bytesText(s.BatchBytes)
+		if s.ScalesBytes > 0 {
+			batch += " with " + bytesText(s.ScalesBytes) + " of scales"
+		}
+	}
+	t.line("", "in flight: %s, %s ahead: about %s, and the pictures being made; budget %s",
+		batch, plural(int64(s.FilesAhead), "file"), bytesText(s.InFlightBytes), bytesText(s.BudgetBytes))
 }
 
-// optionLine is a stage's options that are set, in the form of pipeline files.
-func optionLine(s stages.Stage) string {
-	var list []string
-	for _, f := range options.Fields(s) {
-		text, err := f.JSON()
-		if err != nil {
-			return err.Error()
-		}
-		switch string(text) {
-		case "0", `""`, "false", "[0,0]", "[0,0,0]", "[]", "{}", "null": // not set
-		default:
-			list = append(list, f.Name+": "+strings.ReplaceAll(strings.Trim(string(text), `"`), ",", ", "))
-		}
+// describeRecords tells what reaches the sink.
+func (p *Plan) describeRecords(t *planText, o *Outline) {
+	each := ""
+	if p.grouper != nil {
+		each = fmt.Sprintf(": %s, each in %d of %s", plural(p.BatchesPerEpoch, "batch"), p.picked(), plural(int64(len(p.Variants)), "scale"))
 	}
-	return strings.Join(list, ", ")
+	size := ""
+	if o.ImageBytes > 0 {
+		size = fmt.Sprintf("; %s of images in %s", bytesText(o.ImageBytes), plural(int64(p.Epochs), "epoch"))
+	}
+	t.WriteByte('\n')
+	t.line("delivers", "%s an epoch%s%s", plural(o.RecordsPerEpoch, "record"), each, size)
+	image := o.Leaves[0].Type
+	if len(o.Leaves) > 1 {
+		image = "a shape per scale"
+	}
+	t.line("", "up to %s each: %s", plural(int64(p.BatchSize), "row"), strings.Replace(strings.Join(p.Columns(), ", "), schema.ColumnImage, fmt.Sprintf("%s (%s)", schema.ColumnImage, image), 1))
 }
 
 func plural(n int64, noun string) string {

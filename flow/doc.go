@@ -18,7 +18,8 @@
 //	check.go      what makes a list of stages a legal pipeline; all errors at once
 //	order.go      samplers, moved before the decoder: which sample each draw uses
 //	canonical.go  the canonical form and its hash: what the bytes depend on
-//	describe.go   Plan.String: the plan as people read it
+//	outline.go    Plan.Outline: the plan's four steps as figures
+//	describe.go   Plan.String: the same as people read it
 //
 //	run.go        Run: wire the graph, run it, report
 //	ranks.go      the batches that a run makes: all, or every R-th of a rank

@@ -169,9 +169,9 @@ func (p *Plan) describePass(pass *warp.Pass, ops []op) Group {
 	case pass.Merged < 2:
 		g.Method = pass.Method() + ": the reference's bytes"
 	case refused != "":
-		g.Method = fmt.Sprintf("%s merged into one bilinear sampling, however much they shrink: %s has antialias: false", join(resampled), refused)
+		g.Method = fmt.Sprintf("%s: one bilinear sampling, however much they shrink: %s has antialias: false", join(resampled), refused)
 	default:
-		g.Method = fmt.Sprintf("%s merged into one sampling: bilinear; along an axis where neighbouring output pixels lie s > %g source pixels apart, the mean of ceil(s/%g) bilinear samples",
+		g.Method = fmt.Sprintf("%s: one bilinear sampling; along an axis that shrinks s > %g times, the mean of ceil(s/%g) samples",
 			join(resampled), warp.AntialiasFrom, warp.AntialiasFrom)
 	}
 	note := func(names []string, text string) {
@@ -199,29 +199,30 @@ func join(names []string) string {
 }
 
 // describeFuse is the third step of Plan.String.
-func (p *Plan) describeFuse() string {
-	list := p.Groups()
-	var b strings.Builder
+func (p *Plan) describeFuse(t *planText, list []Group) {
 	switch {
 	case p.decoder == nil:
-		return "nothing: files leave as they are\n"
+		t.line("", "nothing: files leave as they are")
+		return
 	case p.Settings.Exec == Reference:
-		return "nothing: the reference executor runs stage after stage on whole pictures\n"
+		t.line("", "nothing: the reference executor runs stage after stage on whole pictures")
 	case len(list) == 0 && p.hasPictureStages():
-		return fmt.Sprintf("%s, by the fused executor; what is merged depends on the pictures\n", p.Settings.Fuse)
+		t.line("", "%s: what is merged depends on the pictures", p.Settings.Fuse)
+	default:
+		t.line("", "%s: decode, then %s over each picture", p.Settings.Fuse, plural(int64(len(list)), "pass"))
 	}
-	fmt.Fprintf(&b, "%s, by the fused executor: decode, then %s over each picture\n", p.Settings.Fuse, plural(int64(len(list)), "pass"))
 	for _, g := range list {
-		fmt.Fprintf(&b, "   %s\n", strings.Join(g.Stages, ", "))
+		t.line("", "[%s]", strings.Join(g.Stages, " + "))
 		if g.Apart != "" {
-			fmt.Fprintf(&b, "      apart: %s\n", g.Apart)
+			t.line("", "  apart: %s", g.Apart)
 		}
-		fmt.Fprintf(&b, "      %s\n", g.Method)
-		for _, n := range g.Notes {
-			fmt.Fprintf(&b, "      %s\n", n)
+		for _, text := range append([]string{g.Method}, g.Notes...) {
+			t.line("", "  %s", text)
 		}
 	}
-	return b.String()
+	if p.grouper != nil {
+		t.line("", "%s: apart: each scale is computed from the finished batch", p.grouper.name)
+	}
 }
 
 func (p *Plan) hasPictureStages() bool {

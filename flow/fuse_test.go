@@ -212,9 +212,9 @@ func TestPlanTellsWhatIsFused(t *testing.T) {
 		opts []flow.Option
 		want []string
 	}{
-		{recipe(dir), nil, []string{"full, by the fused executor: decode, then 1 pass", "rotate, crop, flip, resize, to_tensor, normalize\n",
-			"rotate and resize merged into one sampling: bilinear;", "s > 1.5 source pixels apart, the mean of ceil(s/1.5) bilinear samples", "crop and flip: whole pixels", "a table of 256 values"}},
-		{recipe(dir), []flow.Option{flow.WithFuse(flow.FuseExact)}, []string{"2 passes", "rotate, crop, flip\n", "fuse is exact", "as Pillow: the reference's bytes"}},
+		{recipe(dir), nil, []string{"full: decode, then 1 pass", "[rotate + crop + flip + resize + to_tensor + normalize]\n",
+			"rotate and resize: one bilinear sampling;", "shrinks s > 1.5 times, the mean of ceil(s/1.5) samples", "crop and flip: whole pixels", "a table of 256 values"}},
+		{recipe(dir), []flow.Option{flow.WithFuse(flow.FuseExact)}, []string{"2 passes", "[rotate + crop + flip]\n", "fuse is exact", "as Pillow: the reference's bytes"}},
 		{recipe(dir), []flow.Option{flow.Exec(flow.Reference)}, []string{"nothing: the reference executor"}},
 		{pipe(rotate, stages.Resize{Height: 16, Width: 16, Antialias: stages.Off}), nil, []string{"however much they shrink: resize has antialias: false"}},
 		{pipe(rotate, stages.Resize{Height: 16, Width: 16, Interpolation: stages.Lanczos}), nil, []string{"resize asks for lanczos"}},

@@ -10,7 +10,7 @@ import (
 
 // fusedRevision changes whenever the fused executor gives other bytes for the
 // same draws; it is part of the plan hash.
-const fusedRevision = 1
+const fusedRevision = 2
 
 // op is what one stage does to one row: a warp, a point, or a map.
 type op struct {
@@ -30,7 +30,12 @@ func (p *Plan) fused(row *Row, epoch int, position int64, stage *string) error {
 	if err != nil {
 		return err
 	}
-	p.render(row, ops)
+	p.render(row, groups(ops, row.Source.Tensor()), &input{pic: row.Source})
+	return p.describe(row)
+}
+
+// describe fills the params column.
+func (p *Plan) describe(row *Row) (err error) {
 	if p.Params {
 		row.Meta.Params, err = row.paramsJSON()
 	}
@@ -138,20 +143,21 @@ func groups(ops []op, source schema.Tensor) []group {
 	return list
 }
 
-// render makes row.Picture from row.Source: in the row's slot if it has one.
-func (p *Plan) render(row *Row, ops []op) {
-	keep := row.slot == nil // outside of runs people look at what is on the way
-	pic := row.Source
-	row.Shown = pic
-	var borrowed *schema.Picture // pic, where it is to be given back
-	list := groups(ops, pic.Tensor())
+// render makes row.Picture from what the first group reads: in the row's slot if it
+// has one.
+func (p *Plan) render(row *Row, list []group, in *input) {
+	keep := row.kept // people look at what is on the way
+	row.Shown = row.Source
+	row.Picture = row.Source
+	var borrowed *schema.Picture // in.pic, where it is to be given back
 	for i := range list {
-		g, from, lent := &list[i], pic, borrowed
+		g, from, lent := &list[i], in, borrowed
+		var pic *schema.Picture
 		borrowed = nil
 		switch {
 		case g.mapper != nil:
-			pic = g.mapper.mapper.Map(g.mapper.params, from)
-		case i == len(list)-1 && !keep && row.slot.Tensor() == g.out:
+			pic = g.mapper.mapper.Map(g.mapper.params, from.pic)
+		case i == len(list)-1 && !keep && row.slot != nil && row.slot.Tensor() == g.out:
 			pic = row.slot
 			p.sample(pic, from, g.chain, g.points)
 		case i == len(list)-1 || keep:
@@ -166,13 +172,14 @@ func (p *Plan) render(row *Row, ops []op) {
 			row.Shown = p.shown(row.Shown, from, pic, g)
 		}
 		giveBack(lent)
+		in = &input{pic: pic}
+		row.Picture = pic
 	}
-	row.Picture = pic
 }
 
 // shown is the last uint8 HWC picture up to the end of a group that makes pic
 // from from.
-func (p *Plan) shown(before, from, pic *schema.Picture, g *group) *schema.Picture {
+func (p *Plan) shown(before *schema.Picture, from *input, pic *schema.Picture, g *group) *schema.Picture {
 	if isRGB(g.out) {
 		return pic
 	}
@@ -180,7 +187,7 @@ func (p *Plan) shown(before, from, pic *schema.Picture, g *group) *schema.Pictur
 	for n > 0 && !isRGB(g.points[n-1].out) {
 		n--
 	}
-	if g.mapper != nil || !isRGB(from.Tensor()) || n == 0 && len(g.chain) == 0 {
+	if g.mapper != nil || !from.isRGB() || n == 0 && len(g.chain) == 0 {
 		return before
 	}
 	out := g.out // of the last point that leaves RGB; points keep the size
@@ -193,8 +200,9 @@ func (p *Plan) shown(before, from, pic *schema.Picture, g *group) *schema.Pictur
 func isRGB(t schema.Tensor) bool { return t.DType == schema.Uint8 && t.Layout == schema.HWC }
 
 // sample carries out warps and points into dst.
-func (p *Plan) sample(dst, src *schema.Picture, chain []warp.Transform, points []op) {
-	if !isRGB(src.Tensor()) { // points only
+func (p *Plan) sample(dst *schema.Picture, in *input, chain []warp.Transform, points []op) {
+	if !in.isRGB() { // points only
+		src := in.pic
 		for _, o := range points {
 			src = applyPoint(src, *o.point, o.out)
 		}
@@ -202,16 +210,29 @@ func (p *Plan) sample(dst, src *schema.Picture, chain []warp.Transform, points [
 		copy(dst.F32, src.F32)
 		return
 	}
-	passes := warp.Fuse(src.Height, src.Width, chain, p.Settings.Fuse == FuseFull)
-	var borrowed *schema.Picture
-	for _, pass := range passes[:len(passes)-1] {
-		mid := borrow(schema.Tensor{DType: schema.Uint8, Layout: schema.HWC, Height: pass.Height, Width: pass.Width})
-		pass.Run(mid, warp.Whole(src), warp.Pixel{})
-		giveBack(borrowed)
-		src, borrowed = mid, mid
+	passes, src := in.passes, in.rgb
+	if in.pic != nil {
+		passes = warp.Fuse(in.pic.Height, in.pic.Width, chain, p.Settings.Fuse == FuseFull)
+		src = warp.Whole(in.pic)
 	}
-	passes[len(passes)-1].Run(dst, warp.Whole(src), p.pixel(points))
-	giveBack(borrowed)
+	var borrowed *schema.Picture
+	for i, pass := range passes {
+		to, pixel := dst, warp.Pixel{}
+		if i == len(passes)-1 {
+			pixel = p.pixel(points)
+		} else {
+			to = borrow(schema.Tensor{DType: schema.Uint8, Layout: schema.HWC, Height: pass.Height, Width: pass.Width})
+		}
+		if i == 0 && in.planes != nil {
+			pass.RunYCC(to, in.planes, pixel)
+		} else {
+			pass.Run(to, src, pixel)
+		}
+		giveBack(borrowed)
+		if i < len(passes)-1 {
+			src, borrowed = warp.Whole(to), to
+		}
+	}
 }
 
 // pixel is points in a row as one function of a byte, tabulated where each

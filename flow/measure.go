@@ -32,7 +32,7 @@ func (p *Plan) measure(ctx context.Context) error {
 			continue
 		}
 		if p.side() == sources.Val {
-			return &PipelineError{fmt.Errorf("stages: %s: dataset would measure the validation side, and training is normalized by the training side: give the numbers that `sluice plan` shows for it", p.steps[i].name)}
+			return &PipelineError{&StageError{i, "stages: " + p.steps[i].name, errors.New("dataset would measure the validation side, and training is normalized by the training side: give the numbers that `sluice plan` shows for it")}}
 		}
 		if !measured {
 			var err error

@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/sluicedata/sluice/schema"
@@ -11,7 +12,7 @@ import (
 // resolveOrder applies the samplers, wherever they stand, to the index: no
 // image is read that is not drawn. Filter and take leave a list of samples,
 // shuffle and rebalance an order that differs from epoch to epoch, so nothing
-// can follow them.
+// can follow them. Every mistake is in the joined error.
 func (p *Plan) resolveOrder() error {
 	index := p.dataset.Index()
 	p.selection = make(stages.Selection, index.Len())
@@ -20,7 +21,9 @@ func (p *Plan) resolveOrder() error {
 	}
 	p.order = p.selection
 	last := ""
-	for _, s := range p.steps {
+	var errs []error
+	for i := range p.steps {
+		s := &p.steps[i]
 		if w, ok := s.stage.(stages.Warner); ok {
 			for _, text := range w.Warn(p.selection, index) {
 				p.Warnings = append(p.Warnings, s.name+": "+text)
@@ -30,24 +33,28 @@ func (p *Plan) resolveOrder() error {
 		if !ok {
 			continue
 		}
+		bad := func(err error) { errs = append(errs, within(i, "stages: "+s.name, err)...) }
 		if _, fixed := p.order.(stages.Selection); !fixed {
-			return fmt.Errorf("stages: %s: comes after %s, whose order differs from epoch to epoch: write filter, then take, then one of shuffle and rebalance (which shuffles)", s.name, last)
+			bad(fmt.Errorf("comes after %s, whose order differs from epoch to epoch: write filter, then take, then one of shuffle and rebalance (which shuffles)", last))
+			continue
 		}
+		s.reached = p.order.Len()
 		order, err := sampler.Sample(p.selection, index, s.key)
-		if err != nil {
-			return fmt.Errorf("stages: %s: %w", s.name, err)
+		if err == nil && order.Len() == 0 {
+			err = fmt.Errorf("no sample is left of %d", len(p.selection))
 		}
-		if order.Len() == 0 {
-			return fmt.Errorf("stages: %s: no sample is left of %d", s.name, len(p.selection))
+		if err != nil {
+			bad(err) // what follows is looked at as if this stage weren't there
+			continue
 		}
 		if selection, ok := order.(stages.Selection); ok {
 			p.selection = selection
 		}
-		p.order, last = order, s.name
+		p.order, s.left, last = order, order.Len(), s.name
 	}
 	p.warnBothBalances()
 	p.warnValidation()
-	return nil
+	return errors.Join(errs...)
 }
 
 // DrawnCounts is the number of draws of each class of a task in the first

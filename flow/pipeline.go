@@ -13,6 +13,10 @@ type Pipeline struct {
 	Source   sources.Source
 	Stages   []stages.Stage
 	Settings Settings // what New leaves at its zero value; options override it
+
+	// Explain says where the mistakes of a PipelineError stand; nil leaves it as
+	// it is. It is set where a pipeline was read from a file.
+	Explain func(*PipelineError) error
 }
 
 // New declares a pipeline.

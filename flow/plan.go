@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"runtime"
 	"strconv"
 	"sync"
@@ -41,6 +42,8 @@ type step struct {
 	id    string  // tells stages of one name apart in the address of their randomness
 	key   rng.Key // of its random numbers
 	out   schema.Tensor
+
+	reached, left int64 // of a sampler: samples that reach it; samples, or draws per epoch, that leave it
 }
 
 // Plan opens the source, checks everything and resolves the run's parameters.
@@ -65,6 +68,10 @@ func (p *Pipeline) Plan(ctx context.Context, opts ...Option) (*Plan, error) {
 	}
 	plan.dataset = dataset
 	if err := plan.resolve(ctx); err != nil {
+		var mistake *PipelineError
+		if errors.As(err, &mistake) && p.Explain != nil {
+			err = p.Explain(mistake)
+		}
 		return nil, errors.Join(err, dataset.Close())
 	}
 	return plan, nil
@@ -187,11 +194,11 @@ func place(list []stages.Stage, seed uint64) []step {
 	for _, stage := range list {
 		s := step{stage: stage}
 		named, hasID := stage.(identified)
-		if hasID {
-			s.stage = named.Stage
+		for inner, ok := named, hasID; ok; inner, ok = s.stage.(identified) {
+			s.stage = inner.Stage // of several ids the outermost counts
 		}
-		if s.stage == nil {
-			steps = append(steps, s)
+		if isNil(s.stage) {
+			steps = append(steps, step{})
 			continue // check reports it
 		}
 		s.name = s.stage.Name()
@@ -210,25 +217,25 @@ func place(list []stages.Stage, seed uint64) []step {
 	return steps
 }
 
+// isNil reports an interface that holds nothing, or a nil pointer.
+func isNil(v any) bool {
+	return v == nil || reflect.ValueOf(v).Kind() == reflect.Pointer && reflect.ValueOf(v).IsNil()
+}
+
 // resolve settles what depends on the data: order, weights, counts, statistics,
 // the shape of the run and the hash.
 func (p *Plan) resolve(ctx context.Context) error {
 	if w, ok := p.dataset.(interface{ Warnings() []string }); ok {
 		p.Warnings = append(p.Warnings, w.Warnings()...)
 	}
-	if err := p.resolveOrder(); err != nil {
-		return &PipelineError{err}
-	}
-	if err := p.measure(ctx); err != nil {
-		return err
-	}
+	mistakes := p.resolveOrder()
 	index := p.dataset.Index()
 	selected := index
 	if len(p.selection) != index.Len() {
 		selected = index.Select(p.selection)
 	}
 	size, dropLast := defaultBatch, false
-	var errs []error
+	batcher, errs := -1, []error{mistakes, p.checkWeights()}
 	for i := range p.steps {
 		s := &p.steps[i]
 		switch stage := s.stage.(type) {
@@ -236,15 +243,29 @@ func (p *Plan) resolve(ctx context.Context) error {
 			p.decoder = stage
 		case stages.Batcher:
 			size, dropLast = stage.Rows()
+			batcher = i
 		case stages.Grouper:
 			p.grouper = s
 		case stages.Labeler:
 			weigh, err := stage.Weigh(selected)
 			if err != nil {
-				errs = append(errs, fmt.Errorf("stages: %s: %w", s.name, err))
+				errs = append(errs, within(i, "stages: "+s.name, err)...)
 			}
 			p.weigh = append(p.weigh, weigh)
 		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return &PipelineError{err}
+	}
+	if err := p.measure(ctx); err != nil { // reads every picture, where a stage asks for it
+		return err
+	}
+	ofBatch := func(format string, args ...any) error {
+		name := "stages: batch"
+		if batcher >= 0 {
+			name = "stages: " + p.steps[batcher].name
+		}
+		return &PipelineError{&StageError{batcher, name, fmt.Errorf(format, args...)}}
 	}
 	p.Run = schema.Run{
 		Seed: p.Settings.Seed, Params: p.Settings.Params, Epochs: p.Settings.Epochs,
@@ -253,13 +274,13 @@ func (p *Plan) resolve(ctx context.Context) error {
 	for t := range index.Tasks {
 		p.Counts = append(p.Counts, selected.Counts(t))
 	}
-	if err := errors.Join(append(errs, p.shape())...); err != nil {
+	if err := p.shape(); err != nil {
 		return &PipelineError{err}
 	}
 	const most = 1 << 31 // bytes of images in a record
 	for _, v := range p.Variants {
 		if row := int64(v.Tensor.Elements() * v.Tensor.DType.Bytes()); p.Form == schema.FormTensor && row > most/min(int64(size), p.RowsPerEpoch) {
-			return &PipelineError{fmt.Errorf("flow: batch: %d rows of %s are more than 2 GiB in one record: use a smaller batch or smaller pictures", min(int64(size), p.RowsPerEpoch), v.Tensor)}
+			return ofBatch("%d rows of %s are more than 2 GiB in one record: use a smaller batch or smaller pictures", min(int64(size), p.RowsPerEpoch), v.Tensor)
 		}
 	}
 	p.BatchesPerEpoch = p.RowsPerEpoch / int64(size)
@@ -267,7 +288,7 @@ func (p *Plan) resolve(ctx context.Context) error {
 		p.BatchesPerEpoch++
 	}
 	if p.BatchesPerEpoch == 0 {
-		return &PipelineError{fmt.Errorf("flow: batch: the epoch's %d rows do not fill one batch of %d, and drop_last leaves it out: use a smaller batch", p.RowsPerEpoch, size)}
+		return ofBatch("the epoch's %d rows do not fill one batch of %d, and drop_last leaves it out: use a smaller batch", p.RowsPerEpoch, size)
 	}
 	if dropLast {
 		p.RowsPerEpoch = p.BatchesPerEpoch * int64(size)

@@ -88,8 +88,18 @@ func (p *Plan) makes(epoch int, number int64) bool {
 	if epoch == start.epoch {
 		from = start.batch
 	}
-	return epoch >= start.epoch && number >= from && number < p.roundsEnd(from) &&
-		(number-from)%int64(p.Settings.World) == int64(p.Settings.Rank)
+	if epoch < start.epoch {
+		return false
+	}
+	if number < from {
+		number += p.BatchesPerEpoch
+	}
+	for ; number < p.roundsEnd(from); number += p.BatchesPerEpoch { // as itself, and where it pads
+		if (number-from)%int64(p.Settings.World) == int64(p.Settings.Rank) {
+			return true
+		}
+	}
+	return false
 }
 
 // start is where the run begins.

@@ -13,6 +13,11 @@ import (
 // picture stages. stage always names what is under way.
 func (p *Plan) picture(r *run, row *Row, epoch int, position int64, stage *string) error {
 	*stage = p.decoder.Name()
+	if p.Settings.Exec == Fused {
+		if done, err := p.fromFile(r, row, epoch, position, stage); done || err != nil {
+			return err
+		}
+	}
 	begin := time.Now()
 	var err error
 	if row.Source, err = decode.Decode(row.Encoded, p.decoder.MaxPixels()); err != nil {

@@ -76,8 +76,12 @@ func (p *Plan) newRefills() *refills {
 	f := &refills{key: rng.NewKey(p.Settings.Seed, "on_error", "refill")}
 	index := p.Index()
 	for _, s := range p.steps {
-		if r, ok := s.stage.(stages.Rebalance); ok {
-			for _, name := range r.Task {
+		balanced, ok := s.stage.(stages.Rebalance)
+		if pointer, is := s.stage.(*stages.Rebalance); is {
+			balanced, ok = *pointer, true
+		}
+		if ok {
+			for _, name := range balanced.Task {
 				if t, ok := index.TaskNumber(name); ok {
 					f.tasks = append(f.tasks, t)
 				}

@@ -49,13 +49,14 @@ type Row struct {
 	Sample  int             // number in the index; -1: not of the index
 	Attempt int             // 0, or which refill of the draw: its random numbers are that attempt's
 	Encoded []byte          // the file
-	Source  *schema.Picture // as decoded; nil in a pipeline without decode
+	Source  *schema.Picture // as decoded; nil in a pipeline without decode, and in runs where not all of it was
 	Picture *schema.Picture // as it leaves
 	Shown   *schema.Picture // the last uint8 HWC picture of the way: what people look at
 	Drawn   []Drawn
 	Matrix  warp.Homography // the composed warps, from source to output pixels
 
 	epoch int
+	kept  bool            // outside of runs: Source and Shown are wanted
 	slot  *schema.Picture // its place in the batch, which an executor may fill: then it is Picture; nil outside of runs and where sizes vary
 }
 
@@ -109,8 +110,10 @@ func (p *Plan) weighRow(row *Row) {
 // read fetches the row's file into buf's storage, if that is large enough.
 func (p *Plan) read(r *run, row *Row, buf []byte) *RowError {
 	begin := time.Now()
-	var err error
-	row.Encoded, err = p.dataset.Read(r.ctx, row.Sample, buf)
+	err := guard("source", func() (err error) {
+		row.Encoded, err = p.dataset.Read(r.ctx, row.Sample, buf)
+		return err
+	})
 	r.stats.read.add(begin)
 	if err != nil {
 		return row.failed("source", err)
@@ -133,6 +136,7 @@ func (p *Plan) makeRow(r *run, row *Row, place *pending) (failed *RowError) {
 		}
 	}()
 	var err error
+	row.kept = place == nil
 	if p.decoder != nil {
 		err = p.picture(r, row, row.epoch, row.Meta.Position, &stage)
 	} else if p.Params {

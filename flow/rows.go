@@ -55,10 +55,10 @@ type ticket struct {
 func newRows(r *run) *rows {
 	f := &rows{in: make(chan any), out: make(chan any), run: r}
 	s := r.plan.Settings
-	ahead := 2 * (s.Readers + s.Workers)
+	ahead := s.filesAhead()
 	reads := make(chan *ticket, ahead)
 	order := make(chan *ticket, ahead)
-	tasks := make(chan *ticket)
+	tasks := make(chan *ticket, s.Workers) // so that no worker waits for admission to be scheduled
 	queue := make(chan *pending, s.Queue+1)
 	r.stats.reader.capacity, r.stats.pictures.capacity = ahead, ahead
 	var workers sync.WaitGroup
@@ -160,7 +160,7 @@ func (f *rows) begin(b *pending) {
 	if r.stopped() {
 		return
 	}
-	base, later := r.plan.batchBytes(b.job)
+	base, later := r.plan.batchBytes(b.job, r.picks(b.job.epoch, b.job.pick))
 	total := int64(0)
 	for _, n := range later {
 		total += n
@@ -257,11 +257,13 @@ func (f *rows) emit(queue <-chan *pending) {
 }
 
 // send hands a batch on, or releases it when the run ends first.
-func send(r *run, out chan<- any, batch *schema.Batch) {
+func send(r *run, out chan<- any, batch *schema.Batch) bool {
 	select {
 	case out <- batch:
+		return true
 	case <-r.ctx.Done():
 		batch.Release()
+		return false
 	}
 }
 
@@ -293,14 +295,14 @@ func (p *Plan) encodedBytes(row *Row) int64 {
 }
 
 // batchBytes is the size of a batch's own image buffer, and of those of the
-// variants in which it leaves; 0 where rows vary in size: they are held to their
+// variants that are made of it; 0 where rows vary in size: they are held to their
 // batch's end instead, and its buffer comes on top for a moment.
-func (p *Plan) batchBytes(j job) (base int64, later []int64) {
+func (p *Plan) batchBytes(j job, picks []int) (base int64, later []int64) {
 	if p.Form != schema.FormTensor {
 		return 0, nil
 	}
 	size := func(t schema.Tensor) int64 { return int64(j.rows) * int64(t.Elements()*t.DType.Bytes()) }
-	for _, v := range p.picks(j.epoch, j.pick) {
+	for _, v := range picks {
 		later = append(later, size(p.Variants[v].Tensor))
 	}
 	return size(p.pictureType()), later

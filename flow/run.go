@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -18,7 +19,8 @@ type run struct {
 	plan     *Plan
 	ctx      context.Context
 	cancel   context.CancelCauseFunc
-	has      func(epoch int, batch int64) bool // the sink has a batch already
+	has      func(epoch int, batch int64) bool // the sink has a batch already, or wants none of its variants
+	wants    func(variant int) bool            // the sink takes a variant; nil: all
 	budget   *budget
 	pool     *pool
 	failures failures
@@ -31,6 +33,15 @@ type run struct {
 		sync.Mutex
 		State
 	}
+}
+
+// picks lists the variants that are made of a batch; nil without a grouper.
+func (r *run) picks(epoch int, number int64) []int {
+	list := r.plan.picks(epoch, number)
+	if r.wants == nil {
+		return list
+	}
+	return slices.DeleteFunc(slices.Clone(list), func(v int) bool { return !r.wants(v) })
 }
 
 // fail ends the run; the first cause counts.
@@ -68,7 +79,8 @@ func (r *run) watchFailures() (err error) {
 	p, f := r.plan, r.plan.Settings.Failures
 	world := int64(p.Settings.World)
 	r.failures = failures{policy: f.Policy, max: f.Max, draws: r.state.Failed + r.state.Refilled}
-	r.failures.limit = f.Max.of((p.RowsPerEpoch*int64(p.Epochs) + world - 1) / world)
+	perEpoch := min(p.roundsEnd(0)/world*int64(p.BatchSize), p.RowsPerEpoch) // of a rank
+	r.failures.limit = f.Max.of(perEpoch * int64(p.Epochs))
 	name := f.Quarantine
 	if world > 1 {
 		name = numbered(name, p.Settings.Rank, p.Settings.World)
@@ -92,15 +104,16 @@ func numbered(name string, i, n int) string {
 	return strings.TrimSuffix(name, ext) + "-" + strconv.Itoa(i) + "-of-" + strconv.Itoa(n) + ext
 }
 
-// left notes that a record is through the sink, and its batch with its last
-// variant: only then the state moves on.
-func (r *run) left() {
+// left notes that a record is through, and its batch with its last variant: only
+// then, and if the sink has it, the state moves on. After the run's end nothing
+// is written any more, so where the last variant was, all were.
+func (r *run) left(written bool) {
 	s := r.underway.left()
 	if s == nil {
 		return
 	}
 	r.budget.through()
-	if r.stopped() {
+	if !written {
 		return
 	}
 	rows, failed, refilled := r.stats.through(s)
@@ -157,6 +170,11 @@ func (p *Plan) Deliver(ctx context.Context, sink sinks.Sink) (*Report, error) {
 	}
 	if skipper, ok := sink.(sinks.Skipper); ok {
 		r.has = skipper.Has
+	}
+	if chooser, ok := sink.(sinks.Chooser); ok && p.grouper != nil {
+		has := r.has
+		r.wants = chooser.Wants
+		r.has = func(epoch int, batch int64) bool { return has(epoch, batch) || len(r.picks(epoch, batch)) == 0 }
 	}
 	if err := r.watchFailures(); err != nil {
 		return nil, errors.Join(err, sink.Close(err))

@@ -127,13 +127,16 @@ func (s *Stream) outlet(from streams.Outlet) *outlet {
 		defer close(o.out)
 		for element := range from.Out() {
 			batch := element.(*schema.Batch) // variants has seen to it
-			if batch.Rows() == 0 || r.stopped() {
+			gone := !r.stopped()
+			switch {
+			case !gone || batch.Rows() == 0:
 				batch.Release()
-			} else {
-				r.stats.delivered(batch)
-				send(r, o.out, batch)
+			default:
+				if gone = send(r, o.out, batch); gone {
+					r.stats.records.Add(1)
+				}
 			}
-			r.left()
+			r.left(gone)
 		}
 	})
 	return o

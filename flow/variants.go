@@ -54,7 +54,7 @@ func (f *variants) pass(batch *schema.Batch) error {
 	if s == nil {
 		return nil // the run has ended
 	}
-	picks := p.picks(batch.Epoch, s.job.pick)
+	picks := r.picks(batch.Epoch, s.job.pick)
 	for i, v := range picks {
 		if r.stopped() {
 			return nil

@@ -39,7 +39,7 @@ type IPCStream struct {
 	state *ipcStream
 }
 
-var _ Sink = (*IPCStream)(nil)
+var _ Chooser = (*IPCStream)(nil)
 
 type ipcStream struct {
 	variant int
@@ -114,6 +114,9 @@ func (s *IPCStream) choose(run *schema.Run) (int, error) {
 	}
 	return 0, fmt.Errorf("the pipeline has no scale %s: choose one of %s (--scale)", schema.FormatScale(s.Scale), list)
 }
+
+// Wants the chosen scale.
+func (s *IPCStream) Wants(variant int) bool { return variant == s.state.variant }
 
 // Write sends one batch, at once. ErrClosedPipe: the reader has gone.
 func (s *IPCStream) Write(ctx context.Context, b *schema.Batch) error {

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 
 	"github.com/apache/arrow/go/v15/arrow"
 	"github.com/apache/arrow/go/v15/arrow/ipc"
@@ -101,7 +102,7 @@ func readFile(path string, mem memory.Allocator, variant int, f func(*schema.Bat
 	if err != nil {
 		return fail(err)
 	}
-	r, done, err := openReader(file, limited{mem, max(1<<32, 1024*info.Size())})
+	r, done, err := openReader(file, newLimited(mem, info.Size()))
 	if err != nil {
 		return fail(err)
 	}
@@ -141,8 +142,12 @@ func openReader(file *os.File, mem memory.Allocator) (r recordReader, done func(
 	if _, err := file.Seek(0, io.SeekStart); err != nil {
 		return nil, nil, err
 	}
+	isFile := bytes.Equal(head, ipc.Magic)
 	err = guard(func() error {
-		if bytes.Equal(head, ipc.Magic) {
+		if err := checkSchema(file, isFile); err != nil {
+			return fmt.Errorf("not an Arrow file or stream: %w", err)
+		}
+		if isFile {
 			fr, err := ipc.NewFileReader(file, ipc.WithAllocator(mem))
 			if err == nil {
 				r, done = fr, func() { fr.Close() }
@@ -171,26 +176,40 @@ func cut(r recordReader, file *os.File, info fs.FileInfo) bool {
 }
 
 // limited refuses what only a damaged length can ask for: Go cannot recover
-// from the system's refusal. zstd makes at most about 1000 of one byte.
+// from the system's refusal. What is in use at one time is bounded by the file's
+// size and what may become of it: zstd makes 128 KiB of 4 bytes at most, and a
+// record of ours holds 2 GiB of images.
 type limited struct {
 	memory.Allocator
-	bytes int64
+	left *atomic.Int64
 }
 
-func (l limited) check(size int) {
-	if int64(size) > l.bytes {
-		panic(fmt.Sprintf("a buffer of %d bytes", size))
+func newLimited(mem memory.Allocator, fileSize int64) limited {
+	l := limited{mem, new(atomic.Int64)}
+	const slack = 1 << 16 // alignment, and Arrow's own small buffers
+	l.left.Store(slack + 2*fileSize + min(1<<32, fileSize<<15))
+	return l
+}
+
+func (l limited) take(size int) {
+	if l.left.Add(-int64(size)) < 0 {
+		panic(fmt.Sprintf("it asks for a buffer of %d bytes", size))
 	}
 }
 
 func (l limited) Allocate(size int) []byte {
-	l.check(size)
+	l.take(size)
 	return l.Allocator.Allocate(size)
 }
 
 func (l limited) Reallocate(size int, b []byte) []byte {
-	l.check(size)
+	l.take(size - len(b))
 	return l.Allocator.Reallocate(size, b)
+}
+
+func (l limited) Free(b []byte) {
+	l.left.Add(int64(len(b)))
+	l.Allocator.Free(b)
 }
 
 // guard makes an error of a panic: that is how Arrow's readers meet damaged data.

@@ -30,6 +30,15 @@ type Sink interface {
 	Close(cause error) error
 }
 
+// Chooser is a Sink that takes some variants only; the others aren't made, and
+// batches that leave in none of these aren't either.
+type Chooser interface {
+	Sink
+	// Wants reports whether a variant is to be written. It may be called from
+	// Open's return until Close, and always answers the same.
+	Wants(variant int) bool
+}
+
 // Skipper is a Sink that already holds some batches of a run, from an earlier
 // run of the same plan: those need not be made again.
 type Skipper interface {

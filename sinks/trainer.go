@@ -89,6 +89,11 @@ func (t *Trainer) Open(ctx context.Context, run *schema.Run) error {
 		if err := trainer.CheckForm(run.Form, v.Tensor); err != nil {
 			return fmt.Errorf("sinks: %w", err)
 		}
+		if c, ok := t.Trainer.(trainer.ImageChecker); ok {
+			if err := c.CheckImage(v.Tensor.Height, v.Tensor.Width); err != nil {
+				return fmt.Errorf("sinks: trainer: scale %s: %w", schema.FormatScale(v.Scale), err)
+			}
+		}
 	}
 	t.run, t.ctx, t.report = run, ctx, TrainReport{Epochs: []EpochInfo{}}
 	t.records = 0

@@ -93,6 +93,26 @@ func TestTrainerRefuses(t *testing.T) {
 	}
 }
 
+// choosy takes images of 4x4 and above.
+type choosy struct{ fake }
+
+func (*choosy) CheckImage(height, width int) error {
+	if height < 4 || width < 4 {
+		return fmt.Errorf("%dx%d is too small", height, width)
+	}
+	return nil
+}
+
+func TestTrainerChecksImages(t *testing.T) {
+	err := (&sinks.Trainer{Trainer: &choosy{}}).Open(t.Context(), floats(1, 1, 0.5))
+	if err == nil || !strings.HasSuffix(err.Error(), "scale 0.5: 2x3 is too small") {
+		t.Errorf("images of 2x3: %v", err)
+	}
+	if err := (&sinks.Trainer{Trainer: &choosy{}}).Open(t.Context(), floats(1, 1)); err != nil {
+		t.Error(err)
+	}
+}
+
 // fake is a trainer that notes what happens, and takes its time.
 type fake struct {
 	trainer.Trainer

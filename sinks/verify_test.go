@@ -1,6 +1,7 @@
 package sinks_test
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"os"
@@ -179,8 +180,7 @@ func TestReadParts(t *testing.T) {
 }
 
 // A damaged batch is an error or other numbers, never a panic; a file cut short
-// is always an error. (A damaged schema can have Arrow ask for more memory than
-// there is: what checksums and Verify are for.)
+// is always an error.
 func TestReadDamagedParts(t *testing.T) {
 	dir := t.TempDir()
 	deliver(t, sinktest.Runs()["uint8"], &sinks.ArrowParts{Dir: dir, PartRows: 11, Codec: sinks.LZ4})
@@ -189,16 +189,19 @@ func TestReadDamagedParts(t *testing.T) {
 		t.Fatal(err)
 	}
 	path, failed := filepath.Join(dir, "damaged"), 0
-	schemaEnd := 16 + int(binary.LittleEndian.Uint32(data[12:])) // after the magic, a mark and this length
 	footer := len(data) - 10 - int(binary.LittleEndian.Uint32(data[len(data)-10:]))
-	for at := 0; at < len(data); at += 13 {
-		if at > schemaEnd && at < footer {
-			bad := append([]byte{}, data...)
-			bad[at] ^= 0x81
-			write(t, path, string(bad))
-			if sinks.ReadParts(path, func(*schema.Batch) error { return nil }) != nil {
-				failed++
-			}
+	for at := 0; at < len(data); at++ {
+		if at%13 != 0 && at < footer { // every byte of the schema, some of the others
+			continue
+		}
+		bad := append([]byte{}, data...)
+		bad[at] ^= 0x81
+		write(t, path, string(bad))
+		if sinks.ReadParts(path, func(*schema.Batch) error { return nil }) != nil {
+			failed++
+		}
+		if at%13 != 0 {
+			continue
 		}
 		write(t, path, string(data[:at]))
 		if err := sinks.ReadParts(path, func(*schema.Batch) error { return nil }); err == nil {
@@ -208,6 +211,22 @@ func TestReadDamagedParts(t *testing.T) {
 	if failed == 0 {
 		t.Error("no damage was noticed")
 	}
+}
+
+// A damaged length asks for no more memory than a file of this size can fill.
+func TestReadDamagedLength(t *testing.T) {
+	dir := t.TempDir()
+	deliver(t, sinktest.Runs()["uint8"], &sinks.ArrowParts{Dir: dir, PartRows: 11, Codec: sinks.LZ4})
+	data, err := os.ReadFile(filepath.Join(dir, "part-00000-of-00008.arrow"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := bytes.Index(data, []byte{0x04, 0x22, 0x4D, 0x18}) // an LZ4 frame, behind its length as it was
+	binary.LittleEndian.PutUint64(data[at-8:], 3<<30)
+	path := filepath.Join(dir, "damaged")
+	write(t, path, string(data))
+	err = sinks.ReadParts(path, func(*schema.Batch) error { return nil })
+	wantError(t, err, "it asks for a buffer of 3221225472 bytes")
 }
 
 func TestReadCutStream(t *testing.T) {

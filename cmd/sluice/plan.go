@@ -15,23 +15,27 @@ type planCmd struct {
 	runFlags
 }
 
-// planReport is what plan --json prints.
+// planReport is what plan --json prints: the text's four steps as figures.
 type planReport struct {
-	PlanHash        string          `json:"plan_hash"`
-	Exec            string          `json:"exec"`
-	Samples         int             `json:"samples"`
-	PassedOver      int             `json:"passed_over"`
-	Epochs          int             `json:"epochs"`
-	RowsPerEpoch    int64           `json:"rows_per_epoch"`
-	BatchesPerEpoch int64           `json:"batches_per_epoch"`
-	BatchSize       int             `json:"batch_size"`
-	Tasks           []schema.Task   `json:"tasks"`
-	Counts          [][]int64       `json:"counts"`
-	Form            schema.Form     `json:"form"`
-	Shapes          []string        `json:"shapes"`
-	Groups          []flow.Group    `json:"groups"` // of the fused executor
-	Warnings        []string        `json:"warnings"`
-	Canonical       json.RawMessage `json:"canonical"`
+	PlanHash        string        `json:"plan_hash"`
+	Seed            uint64        `json:"seed"`
+	Exec            flow.Executor `json:"exec"`
+	Fuse            flow.Fuse     `json:"fuse"`
+	OnError         flow.Policy   `json:"on_error"`
+	Samples         int           `json:"samples"`
+	PassedOver      int           `json:"passed_over"`
+	Epochs          int           `json:"epochs"`
+	RowsPerEpoch    int64         `json:"rows_per_epoch"`
+	BatchesPerEpoch int64         `json:"batches_per_epoch"`
+	BatchSize       int           `json:"batch_size"`
+	Columns         []string      `json:"columns"`
+	Tasks           []schema.Task `json:"tasks"`
+	Counts          [][]int64     `json:"counts"` // samples, by task and class; the last of each are unknown
+	Form            schema.Form   `json:"form"`
+	Shapes          []string      `json:"shapes"`
+	*flow.Outline
+	Warnings  []string        `json:"warnings"`
+	Canonical json.RawMessage `json:"canonical"`
 }
 
 func (cmd *planCmd) Run(ctx context.Context, c console) (err error) {
@@ -48,11 +52,13 @@ func (cmd *planCmd) Run(ctx context.Context, c console) (err error) {
 		_, err := fmt.Fprint(c.out, plan)
 		return err
 	}
+	index := plan.Index()
 	report := planReport{
-		PlanHash: plan.PlanHash, Exec: string(plan.Settings.Exec), Samples: plan.Index().Len(), PassedOver: plan.Index().PassedOver,
-		Epochs: plan.Epochs, RowsPerEpoch: plan.RowsPerEpoch, BatchesPerEpoch: plan.BatchesPerEpoch, BatchSize: plan.BatchSize,
-		Tasks: plan.Tasks, Counts: plan.Counts, Form: plan.Form, Warnings: append([]string{}, plan.Warnings...), Canonical: plan.Canonical, Shapes: []string{},
-		Groups: append([]flow.Group{}, plan.Groups()...),
+		PlanHash: plan.PlanHash, Seed: plan.Seed, Exec: plan.Settings.Exec, Fuse: plan.Settings.Fuse, OnError: plan.Settings.Failures.Policy,
+		Samples: index.Len(), PassedOver: index.PassedOver, Epochs: plan.Epochs,
+		RowsPerEpoch: plan.RowsPerEpoch, BatchesPerEpoch: plan.BatchesPerEpoch, BatchSize: plan.BatchSize,
+		Columns: plan.Columns(), Tasks: plan.Tasks, Counts: plan.Counts, Form: plan.Form, Shapes: []string{},
+		Outline: plan.Outline(), Warnings: append([]string{}, plan.Warnings...), Canonical: plan.Canonical,
 	}
 	for _, v := range plan.Variants {
 		if plan.Form != schema.FormEncoded {

@@ -32,6 +32,9 @@ type previewCmd struct {
 }
 
 func (cmd *previewCmd) Run(ctx context.Context, c console) (err error) {
+	if err := errors.Join(atLeastOne("per-class", &cmd.PerClass), atLeastOne("classes", &cmd.Classes)); err != nil {
+		return usageError{err}
+	}
 	pipe, err := cmd.load()
 	if err != nil {
 		return err
@@ -64,7 +67,7 @@ func (cmd *previewCmd) write(ctx context.Context, pipe *flow.Pipeline) (report *
 	if plan.Form == schema.FormEncoded {
 		return nil, usageError{errors.New("preview: the pipeline has no decode stage, so there is nothing to see: add decode")}
 	}
-	page := &previewPage{Name: cmd.File, PlanHash: plan.PlanHash, Plan: plan.String(), Seed: plan.Seed, Warnings: plan.Warnings}
+	page := &previewPage{Name: cmd.File, PlanHash: plan.PlanHash, Plan: plan.String(), Seed: plan.Seed, Warnings: plan.Warnings, Drawing: drawPlan(plan)}
 	for t := range plan.Tasks {
 		page.Histograms = append(page.Histograms, newHistogram(plan.Tasks[t], plan.Counts[t], plan.DrawnCounts(t)))
 	}
@@ -116,6 +119,7 @@ type previewPage struct {
 	Name, PlanHash, Plan string
 	Seed                 uint64
 	Warnings             []string
+	Drawing              *drawing
 	Histograms           []histogram
 	Groups               []*previewGroup
 }
@@ -219,15 +223,21 @@ func (cmd *previewCmd) groups(plan *flow.Plan) ([]*previewGroup, error) {
 		order[c] = c
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(plan.Counts[task][b], plan.Counts[task][a]) })
-	if n := max(cmd.Classes, 1); len(order) > n {
-		order = slices.Concat(order[:(n+1)/2], order[len(order)-n/2:])
+	if len(order) > cmd.Classes {
+		order = slices.Concat(order[:(cmd.Classes+1)/2], order[len(order)-cmd.Classes/2:])
 	}
-	groups := make([]*previewGroup, 0, len(order))
+	groups := make([]*previewGroup, 0, len(order)+1)
 	byClass := map[int32]*previewGroup{}
-	for _, c := range order {
-		g := &previewGroup{Task: plan.Tasks[task].Name, Class: classes[c], Samples: plan.Counts[task][c]}
+	add := func(label int32, class string, samples int64) {
+		g := &previewGroup{Task: plan.Tasks[task].Name, Class: class, Samples: samples}
 		groups = append(groups, g)
-		byClass[int32(c)] = g
+		byClass[label] = g
+	}
+	for _, c := range order {
+		add(int32(c), classes[c], plan.Counts[task][c])
+	}
+	if n := plan.Counts[task][len(classes)]; n > 0 {
+		add(schema.Unknown, "(unknown)", n)
 	}
 	missing := len(groups)
 	for position := int64(0); position < plan.RowsPerEpoch && missing > 0; position++ {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -12,6 +13,7 @@ import (
 	"regexp"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -299,6 +301,51 @@ func TestInterruptedStream(t *testing.T) {
 	out, err := command(dir, "sluice", "inspect", "stream.arrow").CombinedOutput()
 	if err == nil {
 		t.Errorf("the stream that was cut off reads as a whole one:\n%s", out)
+	}
+}
+
+// A stream whose reader has stalled, so that a write is stuck in the pipe, ends
+// with the first signal all the same, and keeps its state.
+func TestStalledStream(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("processes cannot be interrupted there")
+	}
+	program := filepath.Join(t.TempDir(), "sluice") // the test's own binary would call what is stuck a leak
+	mustRun(t, exec.Command("go", "build", "-o", program, "."))
+	dir := recipeFolder(t, 1)
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	cmd := command(dir, program, "stream", "p.yaml", "--scale=1", "--epochs=4000", "--state=state.json")
+	var stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = w, &stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	w.Close()
+	t.Cleanup(func() { _ = cmd.Process.Kill() })
+	if _, err := io.CopyN(io.Discard, r, 1<<20); err != nil { // and no more
+		t.Fatal(err)
+	}
+	time.Sleep(200 * time.Millisecond)
+	begin := time.Now()
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	err = cmd.Wait()
+	if took := time.Since(begin); took > 4*time.Second {
+		t.Errorf("it took %v to end", took)
+	}
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.ExitCode() != 143 || !strings.Contains(stderr.String(), "its reader had stalled") {
+		t.Errorf("%v, want exit status 143; stderr:\n%s", err, &stderr)
+	}
+	data, err := os.ReadFile(filepath.Join(dir, "state.json"))
+	var state struct{ Rows int64 }
+	if err != nil || json.Unmarshal(data, &state) != nil || state.Rows == 0 {
+		t.Errorf("the state: %s, %v", data, err)
 	}
 }
 

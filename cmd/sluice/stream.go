@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -48,14 +49,17 @@ func (cmd *streamCmd) Run(ctx context.Context, c console) error {
 	signal.Ignore(syscall.SIGPIPE)
 	defer signal.Reset(syscall.SIGPIPE)
 	update, done := progressLine(c.err, "stream")
-	report, err := pipe.Run(ctx, withRows{&sinks.IPCStream{W: c.out, Scale: cmd.Scale}}, flow.OnProgress(update), c.warnings())
+	report, err := unlessStuck(ctx, func() (*flow.Report, error) {
+		return pipe.Run(ctx, withRows{&sinks.IPCStream{W: c.out, Scale: cmd.Scale}}, flow.OnProgress(update), c.warnings())
+	})
 	done()
 	if errors.Is(err, sinks.ErrClosedPipe) {
 		err = nil // the reader has seen enough, as in: sluice stream FILE | head
 	}
 	if report != nil {
-		err = errors.Join(err, keeper.write(report.State))
+		keeper.last = &report.State
 	}
+	err = errors.Join(err, keeper.end())
 	if err != nil {
 		return err
 	}
@@ -66,45 +70,83 @@ func (cmd *streamCmd) Run(ctx context.Context, c console) error {
 	return nil
 }
 
+// grace is how long a run may take to end once it was stopped.
+const grace = time.Second
+
+// unlessStuck runs do. Where a write to a reader that stalls keeps it from ending
+// with the context, it is left behind: only the process's end ends such a write.
+func unlessStuck(ctx context.Context, do func() (*flow.Report, error)) (report *flow.Report, err error) {
+	ended := make(chan struct{})
+	var r *flow.Report
+	var e error
+	go func() {
+		defer close(ended)
+		r, e = do()
+	}()
+	select {
+	case <-ended:
+		return r, e
+	case <-ctx.Done():
+	}
+	select {
+	case <-ended:
+		return r, e
+	case <-time.After(grace):
+		return nil, fmt.Errorf("stream: %w; its reader had stalled", context.Cause(ctx))
+	}
+}
+
 // withRows keeps batches of which every row failed from readers that don't
 // expect them.
-type withRows struct{ sinks.Sink }
+type withRows struct{ *sinks.IPCStream }
 
 func (s withRows) Write(ctx context.Context, b *schema.Batch) error {
 	if b.Rows() == 0 {
 		return nil
 	}
-	return s.Sink.Write(ctx, b)
+	return s.IPCStream.Write(ctx, b)
 }
 
 // stateKeeper writes the state of a run to a file. What it says is streamed, a
 // reader may still have it before itself: one that keeps its own place, from
 // the columns epoch and position, resumes by that.
 type stateKeeper struct {
-	file    string // "": none
+	file string // "": none
+
+	mu      sync.Mutex // a run that is left behind may still be noting
+	last    *flow.State
 	written time.Time
 	err     error
 }
 
 func (k *stateKeeper) note(s flow.State) {
-	if time.Since(k.written) > time.Second {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.last = &s; time.Since(k.written) > time.Second {
 		k.written = time.Now()
-		k.err = errors.Join(k.err, k.write(s))
+		k.write()
 	}
 }
 
-func (k *stateKeeper) write(s flow.State) error {
-	if k.file == "" || k.err != nil {
-		return k.err
+// end writes the last state.
+func (k *stateKeeper) end() error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.write()
+	return k.err
+}
+
+func (k *stateKeeper) write() {
+	if k.file == "" || k.last == nil || k.err != nil {
+		return
 	}
-	b, err := json.MarshalIndent(s, "", "  ")
+	b, err := json.MarshalIndent(k.last, "", "  ")
 	if err == nil {
 		err = renameio.WriteFile(k.file, append(b, '\n'), 0o644)
 	}
 	if err != nil {
-		return fmt.Errorf("stream: cannot write the state: %w", err)
+		k.err = fmt.Errorf("stream: cannot write the state: %w", err)
 	}
-	return nil
 }
 
 // readState reads the flag --resume; nil: from the start.

@@ -48,7 +48,12 @@ func Load(path string, c Catalogs) (*flow.Pipeline, error) {
 	if err != nil {
 		return nil, fmt.Errorf("pipefile: cannot read the pipeline: %w", err)
 	}
-	return Parse(path, data, filepath.Dir(path), c)
+	pipe, r, err := read(path, data, filepath.Dir(path), c, true)
+	if err != nil {
+		return nil, err
+	}
+	pipe.Explain = r.explain
+	return pipe, nil
 }
 
 // Parse reads a pipeline from memory. name stands for the file in errors;
@@ -59,15 +64,20 @@ func Parse(name string, data []byte, folder string, c Catalogs) (*flow.Pipeline,
 
 // parsePipeline is Parse, or leaves out what the stages make of each other.
 func parsePipeline(name string, data []byte, folder string, c Catalogs, edges bool) (*flow.Pipeline, error) {
-	r := reader{mistakes: mistakes{file: name}, catalogs: c, folder: folder, edges: edges}
+	pipe, _, err := read(name, data, folder, c, edges)
+	return pipe, err
+}
+
+func read(name string, data []byte, folder string, c Catalogs, edges bool) (*flow.Pipeline, *reader, error) {
+	r := &reader{mistakes: mistakes{file: name}, catalogs: c, folder: folder, edges: edges}
 	pipe := &flow.Pipeline{}
 	if root := r.parseYAML(data); root != nil {
 		r.pipeline(root, pipe)
 	}
 	if err := r.err(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return pipe, nil
+	return pipe, r, nil
 }
 
 // reader turns the nodes of one file into a pipeline.
@@ -76,4 +86,12 @@ type reader struct {
 	catalogs Catalogs
 	folder   string
 	edges    bool // check the order of the stages and the types between them
+
+	stagesAt []placed // of the pipeline
+}
+
+// placed is where a stage stands, and its options.
+type placed struct {
+	place
+	options given
 }

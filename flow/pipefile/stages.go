@@ -17,27 +17,43 @@ var idPattern = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_.-]*$`)
 // and the types at each edge are checked too, each error at its stage.
 func (r *reader) stages(e entry) []stages.Stage {
 	before := len(r.list)
-	list, places := r.stageList(e)
+	list := r.stageList(e)
 	if !r.edges || len(r.list) > before {
 		return list
 	}
 	for _, err := range joined(flow.New(nil, list...).Check()) {
 		var mistake *flow.StageError
 		if errors.As(err, &mistake) && mistake.Index >= 0 {
-			r.add(places[mistake.Index], "%s: %s", strings.TrimPrefix(mistake.Name, "stages: "), mistake.Err)
+			r.add(r.stagesAt[mistake.Index].place, "%s: %s", strings.TrimPrefix(mistake.Name, "stages: "), mistake.Err)
 		}
 	}
 	return list
 }
 
+// explain gives the mistakes that show when the source is open, such as a task
+// or a class that isn't there, their places in the file. An error of anything but
+// stages stays as it is.
+func (r *reader) explain(err *flow.PipelineError) error {
+	found := &reader{mistakes: mistakes{file: r.file}}
+	for _, e := range joined(err.Err) {
+		var mistake *flow.StageError
+		if !errors.As(e, &mistake) || mistake.Index < 0 {
+			return err
+		}
+		at := r.stagesAt[mistake.Index]
+		found.check(strings.TrimPrefix(mistake.Name, "stages: "), at.place, mistake.Err, at.options)
+	}
+	return found.err()
+}
+
 // stageList reads each stage by itself.
-func (r *reader) stageList(e entry) (out []stages.Stage, places []place) {
+func (r *reader) stageList(e entry) (out []stages.Stage) {
 	if e.value.kind == refused {
-		return nil, nil
+		return nil
 	}
 	if e.value.kind != listKind {
 		r.add(e.value.place, "stages: want a list, such as [decode, batch: {size: 32}], have %s", e.value.have())
-		return nil, nil
+		return nil
 	}
 	names := stageNames(r.catalogs)
 	ids := map[[2]string]int{}
@@ -58,9 +74,9 @@ func (r *reader) stageList(e entry) (out []stages.Stage, places []place) {
 		if id != "" {
 			stage = flow.WithID(id, stage)
 		}
-		out, places = append(out, stage), append(places, c.place)
+		out, r.stagesAt = append(out, stage), append(r.stagesAt, placed{c.place, given})
 	}
-	return out, places
+	return out
 }
 
 // takeID removes the key id, which every stage may have, from the options.

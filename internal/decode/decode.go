@@ -63,6 +63,17 @@ type Header struct {
 // Pixels is the number of pixels of the picture.
 func (h Header) Pixels() int64 { return int64(h.Height) * int64(h.Width) }
 
+func (h Header) checkPixels(most int64) error {
+	if most <= 0 {
+		most = DefaultMaxPixels
+	}
+	if h.Pixels() > most {
+		return fmt.Errorf("decode: %s: %w: %dx%d is %d, the limit is %d",
+			h.Format, ErrTooLarge, h.Height, h.Width, h.Pixels(), most)
+	}
+	return nil
+}
+
 // stored is the size as the file stores it, before orientation.
 func (h Header) stored() (height, width int) {
 	if swapsSides(h.Orientation) {
@@ -111,16 +122,12 @@ func ReadHeader(data []byte) (h Header, err error) {
 // Decode gives the picture as uint8 HWC. A picture of more than maxPixels is
 // refused from its header; 0 means DefaultMaxPixels. data is not kept.
 func Decode(data []byte, maxPixels int64) (p *schema.Picture, err error) {
-	if maxPixels <= 0 {
-		maxPixels = DefaultMaxPixels
-	}
 	h, pixels, err := parse(data)
 	if err != nil {
 		return nil, err
 	}
-	if h.Pixels() > maxPixels {
-		return nil, fmt.Errorf("decode: %s: %w: %dx%d is %d, the limit is %d",
-			h.Format, ErrTooLarge, h.Height, h.Width, h.Pixels(), maxPixels)
+	if err := h.checkPixels(maxPixels); err != nil {
+		return nil, err
 	}
 	defer recovered(h.Format, &err)
 	p, err = pixels()

@@ -2,67 +2,204 @@ package decode
 
 import (
 	"fmt"
+	"image"
 	"strings"
+	"sync"
 
 	"github.com/sluicedata/sluice/internal/jpeg"
 	"github.com/sluicedata/sluice/schema"
 )
-
-// plane is one colour component at its own resolution. Only the w x h samples
-// that belong to the picture count; pix is wider, as blocks are whole.
-type plane struct {
-	pix    []uint8
-	stride int
-	w, h   int
-}
 
 func parseJPEG(data []byte) (Header, pixelFunc, error) {
 	j, err := jpeg.ReadHeader(data)
 	if err != nil {
 		return Header{}, nil, err
 	}
+	return headerOf(&j), func() (*schema.Picture, error) { return decodeJPEG(data) }, nil
+}
+
+// headerOf is before orientation.
+func headerOf(j *jpeg.Header) Header {
 	h := Header{Height: j.Height, Width: j.Width, Orientation: 1}
 	if j.Exif != nil {
 		h.Orientation = exifOrientation(j.Exif)
 	}
-	return h, func() (*schema.Picture, error) { return decodeJPEG(data, &j) }, nil
+	return h
 }
 
-// decodeJPEG gives the stored picture: the planes of internal/jpeg, then
-// libjpeg-turbo's upsampling and colour conversion row by row.
-func decodeJPEG(data []byte, h *jpeg.Header) (*schema.Picture, error) {
+func decodeJPEG(data []byte) (*schema.Picture, error) {
+	f := files.Get().(*File)
+	defer f.Close()
+	f.data = data
+	var err error
+	if f.coded, err = jpeg.ReadHeader(data); err != nil {
+		return nil, err
+	}
+	p := schema.NewPicture(f.coded.Height, f.coded.Width)
+	return p, f.decodeRGB(p.U8, image.Rect(0, 0, p.Width, p.Height))
+}
+
+// File is a JPEG file of which parts are decoded. It has a decoder's memory, which
+// the next file takes over after Close.
+type File struct {
+	Header
+	data   []byte
+	coded  jpeg.Header
+	coder  jpeg.Decoder
+	turned []uint8    // planes transposed
+	rows   [4][]uint8 // a row of each component at full resolution
+	rgb    []uint8
+}
+
+var files = sync.Pool{New: func() any { return new(File) }}
+
+// OpenJPEG reads a file's header; nil for a file of another format. Errors are those
+// of Decode.
+func OpenJPEG(data []byte, maxPixels int64) (f *File, err error) {
+	if !jpeg.Is(data) {
+		return nil, nil
+	}
+	f = files.Get().(*File)
+	defer func() {
+		if err != nil {
+			f.Close()
+			f = nil
+		}
+	}()
+	defer recovered("JPEG", &err)
+	if f.coded, err = jpeg.ReadHeader(data); err != nil {
+		return f, fmt.Errorf("decode: JPEG: %w", err)
+	}
+	f.data, f.Header = data, headerOf(&f.coded)
+	f.Format = "JPEG"
+	if f.Transposed() {
+		f.Height, f.Width = f.Width, f.Height
+	}
+	return f, f.checkPixels(maxPixels)
+}
+
+// Close gives the decoder's memory back, and what was decoded with it.
+func (f *File) Close() {
+	f.data, f.Header, f.coded = nil, Header{}, jpeg.Header{}
+	files.Put(f)
+}
+
+// HasYCC tells whether the planes are YCbCr or grey, in a layout that YCC has.
+func (f *File) HasYCC() bool {
+	return f.coded.HasYCC() && (len(f.coded.Components()) == 1 || !isRGB(&f.coded))
+}
+
+// YCC decodes what a region of the picture needs, in planes at a scale of
+// 1/denominator. Their sides are exchanged where the orientation says so, and region
+// is a part of what is then; Mirrored says what is left to do for the upright
+// picture. The planes are the file's.
+func (f *File) YCC(region image.Rectangle, denominator int) (y jpeg.YCC, err error) {
+	defer recovered("JPEG", &err)
+	if f.Transposed() {
+		region = transposed(region)
+	}
+	if _, err := f.coder.DecodeRegion(f.data, region, denominator); err != nil {
+		return y, fmt.Errorf("decode: JPEG: %w", err)
+	}
+	y = f.coder.YCC()
+	if f.Transposed() {
+		y = y.Transposed(&f.turned)
+	}
+	return y, nil
+}
+
+// Shifts say how wide the samples of YCC's coarsest plane are at full scale: 2^shift
+// pixels.
+func (f *File) Shifts() (x, y uint) {
+	maxH, maxV := f.coded.MaxSampling()
+	for _, c := range f.coded.Components() {
+		for c.H<<x < maxH {
+			x++
+		}
+		for c.V<<y < maxV {
+			y++
+		}
+	}
+	if f.Transposed() {
+		return y, x
+	}
+	return x, y
+}
+
+// Transposed and Mirrored say how the upright picture is made of the stored one:
+// transposed first, then mirrored left-right and top-bottom.
+func (f *File) Transposed() bool { return swapsSides(f.Orientation) }
+
+// Mirrored is the second part.
+func (f *File) Mirrored() (leftRight, topBottom bool) {
+	t := turns[f.Orientation]
+	return t.mirror, t.flip
+}
+
+// RGB decodes at least a region of the stored picture; without orientation. It gives
+// the part that it has, which is the file's, in rows without gaps.
+func (f *File) RGB(region image.Rectangle) (rgb []uint8, part image.Rectangle, err error) {
+	defer recovered("JPEG", &err)
+	// Whole groups of upsampled pixels have all the samples that they need.
+	maxH, maxV := f.coded.MaxSampling()
+	part = image.Rect(region.Min.X/maxH*maxH, region.Min.Y/maxV*maxV, (region.Max.X+maxH-1)/maxH*maxH, (region.Max.Y+maxV-1)/maxV*maxV)
+	part = part.Intersect(image.Rect(0, 0, f.coded.Width, f.coded.Height))
+	if part.Empty() {
+		part = image.Rect(0, 0, min(maxH, f.coded.Width), min(maxV, f.coded.Height))
+	}
+	n := 3 * part.Dx() * part.Dy()
+	if cap(f.rgb) < n {
+		f.rgb = make([]uint8, n)
+	}
+	rgb = f.rgb[:n]
+	if err := f.decodeRGB(rgb, part); err != nil {
+		return nil, part, fmt.Errorf("decode: JPEG: %w", err)
+	}
+	return rgb, part, nil
+}
+
+// decodeRGB gives a part of the stored picture, which begins with whole groups of
+// upsampled pixels: planes, then libjpeg-turbo's upsampling and colour conversion
+// row by row.
+func (f *File) decodeRGB(rgb []uint8, part image.Rectangle) error {
+	h := &f.coded
 	maxH, maxV := h.MaxSampling()
-	for _, c := range h.Components {
+	for _, c := range h.Components() {
 		if maxH%c.H != 0 || maxV%c.V != 0 { // libjpeg refuses them, too
-			return nil, fmt.Errorf("JPEG with the sampling factors %s is %w: convert it to 4:2:0 or 4:4:4",
+			return fmt.Errorf("JPEG with the sampling factors %s is %w: convert it to 4:2:0 or 4:4:4",
 				samplingFactors(h), ErrUnsupported)
 		}
 	}
-	m, err := jpeg.Decode(data)
+	m, err := f.coder.DecodeRegion(f.data, part, 1)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	p := schema.NewPicture(m.Height, m.Width)
-	var rows [4][]uint8
-	var planes [4]plane
-	for i, q := range m.Planes {
-		rows[i] = make([]uint8, m.Width+2*maxH) // upsampled columns are whole
-		planes[i] = plane{pix: q.Pix, stride: q.Stride, w: q.Width, h: q.Height}
+	width := part.Dx()
+	for i := range m.Planes {
+		if cap(f.rows[i]) < width+2*maxH { // upsampled columns are whole
+			f.rows[i] = make([]uint8, width+2*maxH)
+		}
+		f.rows[i] = f.rows[i][:width+2*maxH]
 	}
 	convert := rowConverter(h)
-	for y := range m.Height {
-		for i, c := range m.Components {
-			upsampleRow(rows[i], &planes[i], y, maxH/c.H, maxV/c.V)
+	for y := part.Min.Y; y < part.Max.Y; y++ {
+		for i, c := range h.Components() {
+			upsampleRow(f.rows[i], &m.Planes[i], part.Min.X, part.Max.X, y, maxH/c.H, maxV/c.V)
 		}
-		convert(p.U8[3*y*m.Width:3*(y+1)*m.Width], &rows)
+		convert(rgb[:3*width], &f.rows)
+		rgb = rgb[3*width:]
 	}
-	return p, nil
+	return nil
 }
 
 func samplingFactors(h *jpeg.Header) string {
 	var factors []string
-	for _, c := range h.Components {
+	for _, c := range h.Components() {
 		factors = append(factors, fmt.Sprintf("%dx%d", c.H, c.V))
 	}
 	return strings.Join(factors, ",")
+}
+
+func transposed(r image.Rectangle) image.Rectangle {
+	return image.Rect(r.Min.Y, r.Min.X, r.Max.Y, r.Max.X)
 }

@@ -61,3 +61,21 @@ func vp8PixelToRGB(y, u, v uint8) (r, g, b uint8) {
 		clamp((l - high(u, 6419) - high(v, 13320) + 8708) >> 6),
 		clamp((l + high(u, 33050) - 17685) >> 6)
 }
+
+// plane is one colour component at its own resolution.
+type plane struct {
+	pix    []uint8
+	stride int
+	w, h   int
+}
+
+// row is one row of samples.
+func (p *plane) row(y int) []uint8 { return p.pix[y*p.stride:][:p.w] }
+
+// rowPair gives the two rows that output row y lies between, 1/4 of their distance
+// from near. Beyond the first and last row of the picture it is repeated.
+func (p *plane) rowPair(y int) (near, far []uint8) {
+	n := y / 2
+	f := min(max(n-1+2*(y%2), 0), p.h-1)
+	return p.row(n), p.row(f)
+}

@@ -51,11 +51,11 @@ func yccToRGB(y, cb, cr uint8) (r, g, b uint8) {
 // JFIF means YCbCr, else Adobe's transform decides, else the component ids.
 func rowConverter(h *jpeg.Header) func(dst []uint8, rows *[4][]uint8) {
 	switch {
-	case len(h.Components) == 1:
+	case len(h.Components()) == 1:
 		return convertGrey
-	case len(h.Components) == 4 && (!h.Adobe || h.AdobeTransform == 0):
+	case len(h.Components()) == 4 && (!h.Adobe || h.AdobeTransform == 0):
 		return convertCMYK
-	case len(h.Components) == 4:
+	case len(h.Components()) == 4:
 		return convertYCCK
 	case isRGB(h):
 		return convertRGB
@@ -70,7 +70,8 @@ func isRGB(h *jpeg.Header) bool {
 	case h.Adobe:
 		return h.AdobeTransform == 0
 	}
-	return h.Components[0].ID == 'R' && h.Components[1].ID == 'G' && h.Components[2].ID == 'B'
+	c := h.Components()
+	return c[0].ID == 'R' && c[1].ID == 'G' && c[2].ID == 'B'
 }
 
 func convertGrey(dst []uint8, rows *[4][]uint8) {

@@ -1,6 +1,9 @@
 package jpeg
 
-import "encoding/binary"
+import (
+	"bytes"
+	"encoding/binary"
+)
 
 // bits reads entropy-coded data, in which 0xff is followed by a stuffed zero
 // (T.81, F.1.2.3); any other byte behind it makes a marker, where the data ends.
@@ -98,4 +101,22 @@ func (b *bits) restart(m int) bool {
 	}
 	*b = bits{data: b.data, pos: pos + 1}
 	return true
+}
+
+// skipToMarker leaves out all data up to the next marker, or to the end.
+func (b *bits) skipToMarker() {
+	pos := b.pos
+	for {
+		skip := bytes.IndexByte(b.data[pos:], 0xff)
+		if skip < 0 {
+			pos = len(b.data)
+			break
+		}
+		pos += skip
+		if pos+1 >= len(b.data) || b.data[pos+1] != 0 {
+			break
+		}
+		pos += 2
+	}
+	*b = bits{data: b.data, pos: pos}
 }

@@ -17,7 +17,7 @@ func oracle(data []byte, h *Header) [][]uint8 {
 		return nil
 	}
 	pick := func(pix []uint8, stride, i int) (out []uint8) {
-		w, height := h.PlaneSize(i)
+		w, height := h.PlaneSize(i, 1)
 		for y := range height {
 			out = append(out, pix[y*stride:][:w]...)
 		}
@@ -35,11 +35,11 @@ func oracle(data []byte, h *Header) [][]uint8 {
 // subsampledAsStdlib tells whether the first component has the highest resolution
 // and the others share one: what image/jpeg has planes for.
 func subsampledAsStdlib(h *Header) bool {
-	if len(h.Components) == 1 {
+	if len(h.Components()) == 1 {
 		return true
 	}
 	maxH, maxV := h.MaxSampling()
-	c := h.Components
+	c := h.Components()
 	return len(c) == 3 && c[0].H == maxH && c[0].V == maxV && c[1].H == c[2].H && c[1].V == c[2].V &&
 		maxH%c[1].H == 0 && maxV%c[1].V == 0 && c[1].H == 1 && c[1].V == 1
 }
@@ -59,7 +59,7 @@ func FuzzDecode(f *testing.F) {
 		}
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		m, decodeErr := Decode(data)
+		m, decodeErr := new(Decoder).Decode(data)
 		runtime.ReadMemStats(&after)
 		if n := after.TotalAlloc - before.TotalAlloc; n > 1<<20+uint64(1700*len(data)) {
 			t.Errorf("%d bytes were allocated for %d bytes of data", n, len(data))
@@ -71,7 +71,7 @@ func FuzzDecode(f *testing.F) {
 			t.Fatalf("planes, but no header: %v", err)
 		}
 		for i, p := range m.Planes {
-			if w, height := h.PlaneSize(i); p.Width != w || p.Height != height || len(p.Pix) != p.Stride*ceilDiv(height, 8)*8 || p.Stride != ceilDiv(w, 8)*8 {
+			if w, height := h.PlaneSize(i, 1); p.Width != w || p.Height != height || p.Rect != image.Rect(-1, -1, w+1, height+1) {
 				t.Errorf("plane %d is %dx%d with %d bytes", i, p.Width, p.Height, len(p.Pix))
 			}
 		}
@@ -95,7 +95,7 @@ func libjpegTurboAgrees(data []byte, m *Image) bool {
 	jpegtran := exec.Command("jpegtran", "-optimize")
 	jpegtran.Stdin = bytes.NewReader(data)
 	out, _ := jpegtran.Output()
-	again, err := Decode(out)
+	again, err := new(Decoder).Decode(out)
 	if err != nil || len(again.Planes) != len(m.Planes) {
 		return false
 	}
@@ -111,11 +111,11 @@ func libjpegTurboAgrees(data []byte, m *Image) bool {
 // beyond maxPlainSum overflow, and where a sequential file has EOBn, which is for
 // progressive ones, libjpeg and we take it for the end of one block only.
 func isOdd(data []byte) bool {
-	d := decoder{}
-	_, _ = d.decode(data)
+	var d Decoder
+	_, _ = d.Decode(data)
 	for i := range d.ac {
 		for _, v := range d.ac[i].values {
-			if v&15 == 0 && v != 0 && v != 0xf0 && !d.header.Progressive {
+			if v&15 == 0 && v != 0 && v != 0xf0 && !d.image.Progressive {
 				return true
 			}
 		}
@@ -127,7 +127,7 @@ func isOdd(data []byte) bool {
 func TestCutAnywhere(t *testing.T) {
 	for _, g := range goldens(t) {
 		for cut := range g.Encoded {
-			if _, err := Decode(g.Encoded[:cut]); err == nil {
+			if _, err := new(Decoder).Decode(g.Encoded[:cut]); err == nil {
 				t.Errorf("%s: %d of %d bytes give a picture", g.Name, cut, len(g.Encoded))
 				break
 			}

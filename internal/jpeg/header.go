@@ -15,7 +15,6 @@ type Component struct {
 // Header is what is known of a file before its first scan.
 type Header struct {
 	Width, Height int
-	Components    []Component // 1, 3 or 4
 	Progressive   bool
 
 	RestartInterval int // MCUs; 0 for none. A later DRI may change it
@@ -23,21 +22,44 @@ type Header struct {
 	Adobe           bool
 	AdobeTransform  byte   // 0: RGB or CMYK, 1: YCbCr, 2: YCCK
 	Exif            []byte // body of the first APP1 that begins with "Exif\0", a part of data; or nil
+
+	comps [4]Component
+	n     int
 }
+
+// Components are the header's, 1, 3 or 4.
+func (h *Header) Components() []Component { return h.comps[:h.n] }
 
 // MaxSampling is the largest sampling factors of the components.
 func (h *Header) MaxSampling() (maxH, maxV int) {
-	for _, c := range h.Components {
+	for _, c := range h.Components() {
 		maxH, maxV = max(maxH, c.H), max(maxV, c.V)
 	}
 	return maxH, maxV
 }
 
-// PlaneSize is the size of component i: libjpeg's downsampled_width and _height.
-func (h *Header) PlaneSize(i int) (width, height int) {
+// PlaneSize is the size of component i at a scale of 1/denominator: libjpeg's
+// downsampled_width and _height.
+func (h *Header) PlaneSize(i, denominator int) (width, height int) {
 	maxH, maxV := h.MaxSampling()
-	c := h.Components[i]
-	return ceilDiv(h.Width*c.H, maxH), ceilDiv(h.Height*c.V, maxV)
+	c := h.comps[i]
+	size := h.blockSize(i, denominator)
+	return ceilDiv(h.Width*c.H*size, 8*maxH), ceilDiv(h.Height*c.V*size, 8*maxV)
+}
+
+// blockSize is how many samples of component i a block of 8 gives along each axis
+// at a scale of 1/denominator: 8, 4, 2 or 1. Components of a lower resolution are
+// scaled less, as far as it goes for both axes alike (jdmaster.c,
+// jpeg_calc_output_dimensions).
+func (h *Header) blockSize(i, denominator int) int {
+	maxH, maxV := h.MaxSampling()
+	c := h.comps[i]
+	least := 8 / denominator
+	size := least
+	for size < 8 && maxH*least%(2*size*c.H) == 0 && maxV*least%(2*size*c.V) == 0 {
+		size *= 2
+	}
+	return size
 }
 
 func ceilDiv(a, b int) int { return (a + b - 1) / b }
@@ -47,7 +69,7 @@ func Is(data []byte) bool {
 	return len(data) >= 3 && data[0] == 0xff && data[1] == mSOI && data[2] == 0xff
 }
 
-// ReadHeader reads the markers up to the first scan.
+// ReadHeader reads the markers up to the first scan. It allocates nothing.
 func ReadHeader(data []byte) (Header, error) {
 	var h Header
 	_, _, err := h.read(data, nil)
@@ -55,8 +77,8 @@ func ReadHeader(data []byte) (Header, error) {
 }
 
 // read walks the markers up to the first scan and returns its segment. Tables go
-// to each, which may be nil.
-func (h *Header) read(data []byte, each func(segment) error) (sos segment, scan int, err error) {
+// to d, which may be nil.
+func (h *Header) read(data []byte, d *Decoder) (sos segment, scan int, err error) {
 	if !Is(data) {
 		return sos, 0, fmt.Errorf("no start-of-image marker")
 	}
@@ -70,15 +92,15 @@ func (h *Header) read(data []byte, each func(segment) error) (sos segment, scan 
 		case mEOI:
 			return s, 0, h.missing()
 		case mSOS:
-			if h.Components == nil {
+			if h.n == 0 {
 				return s, 0, fmt.Errorf("a scan before the frame header")
 			}
 			return s, s.end, nil
 		case mAPP0, mAPP1, mAPP14:
 			h.application(s.marker, s.body)
 		default:
-			if err = h.segment(s); err == nil && each != nil {
-				err = each(s)
+			if err = h.segment(s); err == nil && d != nil {
+				err = d.tables(s)
 			}
 		}
 		if err != nil {
@@ -89,10 +111,10 @@ func (h *Header) read(data []byte, each func(segment) error) (sos segment, scan 
 
 // missing says what a file lacks that ends before its first scan.
 func (h *Header) missing() error {
-	if h.Components == nil {
+	if h.n == 0 {
 		return fmt.Errorf("%w: it ends before the frame header", ErrTruncated)
 	}
-	return fmt.Errorf("%w: no scan of component 1 of %d", ErrTruncated, len(h.Components))
+	return fmt.Errorf("%w: no scan of component 1 of %d", ErrTruncated, h.n)
 }
 
 // segment reads a segment that is allowed before and between scans.
@@ -135,7 +157,7 @@ func (h *Header) startOfFrame(marker byte, body []byte) error {
 	if err := checkFrame(marker, body[0]); err != nil {
 		return err
 	}
-	if h.Components != nil {
+	if h.n != 0 {
 		return fmt.Errorf("two frame headers")
 	}
 	h.Height, h.Width = int(body[1])<<8|int(body[2]), int(body[3])<<8|int(body[4])
@@ -149,8 +171,8 @@ func (h *Header) startOfFrame(marker byte, body []byte) error {
 	case n != 1 && n != 3 && n != 4:
 		return fmt.Errorf("JPEG with %d components is %w", n, ErrUnsupported)
 	}
-	components := make([]Component, n)
-	for i := range components {
+	var components [4]Component
+	for i := range n {
 		b := body[6+3*i:]
 		c := Component{ID: b[0], H: int(b[1] >> 4), V: int(b[1] & 15), Tq: b[2]}
 		if c.H < 1 || c.H > 4 || c.V < 1 || c.V > 4 {
@@ -166,6 +188,6 @@ func (h *Header) startOfFrame(marker byte, body []byte) error {
 		}
 		components[i] = c
 	}
-	h.Components = components
+	h.comps, h.n = components, n
 	return nil
 }

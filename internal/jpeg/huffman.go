@@ -1,6 +1,9 @@
 package jpeg
 
-import "fmt"
+import (
+	"bytes"
+	"fmt"
+)
 
 // lutBits is how many bits are looked up at once.
 const lutBits = 10
@@ -27,6 +30,47 @@ type huffman struct {
 	limit   [17]uint32          // by length: one above its last code, aligned to 16 bits
 	offset  [17]int             // by length: index of its first value less its first code
 	values  [256]uint8
+
+	skips [1 << lutBits]skip // where only the place in the block counts
+
+	raw []byte // of the segment that defined it: many files have the same tables
+}
+
+// skip is as many whole codes with their values as the bits looked up hold, or one
+// whose value goes beyond them:
+//
+//	bits  0-7   how many bits they take
+//	bits  8-15  how many coefficients
+//	bit  16     the last code is the end of the block
+//
+// 0 stands for no code, or one that is longer.
+type skip uint32
+
+// tabulateSkips follows lut.
+func (h *huffman) tabulateSkips() {
+	for i := range h.skips {
+		bits, coefs := uint(0), 0
+		h.skips[i] = 0
+		for {
+			e := h.lut[i<<bits&(1<<lutBits-1)]
+			length := e.length() + e.size()
+			if e == 0 || bits > 0 && bits+length > lutBits {
+				break
+			}
+			bits += length
+			end := e>>16 == 0 && e.size() == 0 && e.run() != 15
+			if !end {
+				coefs += e.run() + 1
+			}
+			h.skips[i] = skip(bits) | skip(coefs)<<8
+			if end {
+				h.skips[i] |= 1 << 16
+			}
+			if end || bits >= lutBits {
+				break
+			}
+		}
+	}
 }
 
 // define reads one table of a DHT segment and returns the rest of the segment.
@@ -34,6 +78,7 @@ func (h *huffman) define(body []byte, dc bool) ([]byte, error) {
 	if len(body) < 16 {
 		return nil, fmt.Errorf("a Huffman table ends early")
 	}
+	whole := body
 	counts, body := body[:16], body[16:]
 	total := 0
 	for _, c := range counts {
@@ -42,7 +87,11 @@ func (h *huffman) define(body []byte, dc bool) ([]byte, error) {
 	if total > 256 || total > len(body) {
 		return nil, fmt.Errorf("a Huffman table has %d codes", total)
 	}
-	*h = huffman{defined: true}
+	if raw := whole[:16+total]; bytes.Equal(raw, h.raw) {
+		h.defined = true
+		return body[total:], nil
+	}
+	*h = huffman{defined: true, raw: h.raw[:0]}
 	copy(h.values[:], body[:total])
 	if dc {
 		for _, v := range body[:total] {
@@ -67,6 +116,10 @@ func (h *huffman) define(body []byte, dc bool) ([]byte, error) {
 		h.limit[length] = uint32(code) << (16 - length)
 		code <<= 1
 	}
+	if !dc {
+		h.tabulateSkips()
+	}
+	h.raw = append(h.raw, whole[:16+total]...)
 	return body[total:], nil
 }
 

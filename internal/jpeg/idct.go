@@ -42,20 +42,41 @@ const maxPlainSum = 5800
 // smallLast is the last position in zigzag order within the first 4x4 coefficients.
 const smallLast = 9
 
-// coefBlock is a block of dequantized coefficients in natural order.
+// coefBlock is a block of dequantized coefficients in natural order, two neighbours in
+// a word: the first plus 2^32 times the second. Words are added, subtracted and
+// multiplied like numbers, and are the words of the results as long as these have 32
+// bits; so full and small do two columns or two rows at once.
 type coefBlock struct {
-	coefs [64]int16
+	pairs [32]int64
 	last  int // zigzag position of the last one that may not be zero
 	sum   int // of magnitudes, see maxPlainSum
 }
 
-// set stores coefficient k in zigzag order, later ones after earlier ones. It is
+// slots is where coefficient k in zigzag order is: the word, and how far its bits are
+// shifted there, 0 or 32.
+var slots = func() (s [64]uint8) {
+	for k, at := range zigzag {
+		s[k] = at>>1 | at&1<<5
+	}
+	return s
+}()
+
+// set stores coefficient k in zigzag order, once, later ones after earlier ones. It is
 // stored modulo 2^16, as libjpeg's SIMD code multiplies.
 func (c *coefBlock) set(k, value, quant int) {
 	p := value * quant
-	c.coefs[zigzag[k&63]&63] = int16(p)
+	slot := slots[k&63]
+	c.pairs[slot&31] += int64(int16(p)) << (slot & 32)
 	c.last = k
 	c.sum += p ^ p>>63
+}
+
+// unpack gives the coefficients one by one.
+func (c *coefBlock) unpack() (coefs [64]int16) {
+	for i, v := range c.pairs {
+		coefs[2*i], coefs[2*i+1] = int16(v), int16((v+1<<31)>>32)
+	}
+	return coefs
 }
 
 // idct is the space between the two passes.
@@ -64,18 +85,25 @@ type idct struct {
 	extremes int // how many blocks exceeded maxPlainSum
 }
 
-// block writes the 8x8 samples of a block to dst. All ways give the same bytes.
-func (t *idct) block(dst []uint8, stride int, c *coefBlock) {
-	switch {
-	case c.sum > maxPlainSum:
+// block writes the samples of a block to dst: size x size of them. All ways for one
+// size give the same bytes.
+func (t *idct) block(dst []uint8, stride int, c *coefBlock, size int) {
+	if c.sum > maxPlainSum {
 		t.extremes++
-		t.extreme(dst, stride, &c.coefs)
+	}
+	switch {
+	case size != 8:
+		coefs := c.unpack()
+		t.reduced(dst, stride, &coefs, size)
+	case c.sum > maxPlainSum:
+		coefs := c.unpack()
+		t.extreme(dst, stride, &coefs)
 	case c.last == 0:
-		flat(dst, stride, c.coefs[0])
+		flat(dst, stride, int16(c.pairs[0]))
 	case c.last <= smallLast:
-		t.small(dst, stride, &c.coefs)
+		t.small(dst, stride, &c.pairs)
 	default:
-		t.full(dst, stride, &c.coefs)
+		t.full(dst, stride, &c.pairs)
 	}
 }
 
@@ -88,42 +116,102 @@ func flat(dst []uint8, stride int, dc int16) {
 }
 
 // small is the transform where only the first 4x4 coefficients are not zero.
-func (t *idct) small(dst []uint8, stride int, coefs *[64]int16) {
-	for x := range 4 {
-		in, out := (*[25]int16)(coefs[x:]), (*[57]int32)(t.ws[x:])
-		e0, e1, e2, e3 := even(int32(in[0]), int32(in[16]), 0, 0)
-		o0, o1, o2, o3 := odd(int32(in[8]), int32(in[24]), 0, 0, int32(in[8]), int32(in[24]))
-		storeColumn(out, e0, e1, e2, e3, o0, o1, o2, o3)
+func (t *idct) small(dst []uint8, stride int, pairs *[32]int64) {
+	for x := range 2 {
+		in, out := (*[13]int64)(pairs[x:]), (*[58]int32)(t.ws[2*x:])
+		e0, e1, e2, e3 := even2(in[0], in[8], 0, 0)
+		o0, o1, o2, o3 := odd2(in[4], in[12], 0, 0)
+		storeColumns(out, e0, e1, e2, e3, o0, o1, o2, o3)
 	}
-	for y := range 8 {
-		in := (*[4]int32)(t.ws[8*y:])
-		e0, e1, e2, e3 := even(in[0], in[2], 0, 0)
-		o0, o1, o2, o3 := odd(in[1], in[3], 0, 0, in[1], in[3])
-		storeRow(dst[y*stride:], e0, e1, e2, e3, o0, o1, o2, o3)
+	for y := 0; y < 8; y += 2 {
+		in := (*[12]int32)(t.ws[8*y:])
+		e0, e1, e2, e3 := even2(pair(in[0], in[8]), pair(in[2], in[10]), 0, 0)
+		o0, o1, o2, o3 := odd2(pair(in[1], in[9]), pair(in[3], in[11]), 0, 0)
+		storeRows(dst[y*stride:], stride, e0, e1, e2, e3, o0, o1, o2, o3)
 	}
 }
 
 // full is the transform of any block up to maxPlainSum.
-func (t *idct) full(dst []uint8, stride int, coefs *[64]int16) {
-	for x := range 8 {
-		in, out := (*[57]int16)(coefs[x:]), (*[57]int32)(t.ws[x:])
-		if in[8]|in[16]|in[24]|in[32]|in[40]|in[48]|in[56] == 0 {
-			v := int32(in[0]) << pass1Bits
-			out[0], out[8], out[16], out[24] = v, v, v, v
-			out[32], out[40], out[48], out[56] = v, v, v, v
+func (t *idct) full(dst []uint8, stride int, pairs *[32]int64) {
+	for x := range 4 {
+		in, out := (*[29]int64)(pairs[x:]), (*[58]int32)(t.ws[2*x:])
+		if in[4]|in[8]|in[12]|in[16]|in[20]|in[24]|in[28] == 0 {
+			a, b := int32(in[0])<<pass1Bits, int32((in[0]+1<<31)>>32)<<pass1Bits
+			out[0], out[8], out[16], out[24], out[32], out[40], out[48], out[56] = a, a, a, a, a, a, a, a
+			out[1], out[9], out[17], out[25], out[33], out[41], out[49], out[57] = b, b, b, b, b, b, b, b
 			continue
 		}
-		e0, e1, e2, e3 := even(int32(in[0]), int32(in[16]), int32(in[32]), int32(in[48]))
-		x1, x3, x5, x7 := int32(in[8]), int32(in[24]), int32(in[40]), int32(in[56])
-		o0, o1, o2, o3 := odd(x1, x3, x5, x7, x1+x5, x3+x7)
-		storeColumn(out, e0, e1, e2, e3, o0, o1, o2, o3)
+		e0, e1, e2, e3 := even2(in[0], in[8], in[16], in[24])
+		o0, o1, o2, o3 := odd2(in[4], in[12], in[20], in[28])
+		storeColumns(out, e0, e1, e2, e3, o0, o1, o2, o3)
 	}
-	for y := range 8 {
-		in := (*[8]int32)(t.ws[8*y:])
-		e0, e1, e2, e3 := even(in[0], in[2], in[4], in[6])
-		o0, o1, o2, o3 := odd(in[1], in[3], in[5], in[7], in[1]+in[5], in[3]+in[7])
-		storeRow(dst[y*stride:], e0, e1, e2, e3, o0, o1, o2, o3)
+	for y := 0; y < 8; y += 2 {
+		in := (*[16]int32)(t.ws[8*y:])
+		e0, e1, e2, e3 := even2(pair(in[0], in[8]), pair(in[2], in[10]), pair(in[4], in[12]), pair(in[6], in[14]))
+		o0, o1, o2, o3 := odd2(pair(in[1], in[9]), pair(in[3], in[11]), pair(in[5], in[13]), pair(in[7], in[15]))
+		storeRows(dst[y*stride:], stride, e0, e1, e2, e3, o0, o1, o2, o3)
 	}
+}
+
+func pair(a, b int32) int64 { return int64(a) + int64(b)<<32 }
+
+// even2 and odd2 are even and odd of two lines at once.
+func even2(x0, x2, x4, x6 int64) (e0, e1, e2, e3 int64) {
+	z := (x2 + x6) * c6
+	lo, hi := z-x6*c2plusC6, z+x2*c2minusC6
+	sum, diff := (x0+x4)<<constBits, (x0-x4)<<constBits
+	return sum + hi, diff + lo, diff - lo, sum - hi
+}
+
+func odd2(x1, x3, x5, x7 int64) (o0, o1, o2, o3 int64) {
+	x15, x37 := x1+x5, x3+x7
+	z := (x15 + x37) * c3
+	z15, z37 := z-x15*c3minusC5, z-x37*c3plusC5
+	z17, z35 := (x1+x7)*c3minusC7, (x3+x5)*c1plusC3
+	return x1*m1 - z17 + z15, x3*m3 - z35 + z37, x5*m5 - z35 + z15, x7*m7 - z17 + z37
+}
+
+// storeColumns writes two columns. 2^31 makes the lower half of a word a positive
+// number, so that the upper one is rid of its borrow.
+func storeColumns(out *[58]int32, e0, e1, e2, e3, o0, o1, o2, o3 int64) {
+	const half = half1<<32 + half1
+	e0, e1, e2, e3 = e0+half, e1+half, e2+half, e3+half
+	a, b := e0+o0, e0-o0
+	out[0], out[1] = int32(a)>>shift1, int32((a+1<<31)>>(32+shift1))
+	out[56], out[57] = int32(b)>>shift1, int32((b+1<<31)>>(32+shift1))
+	a, b = e1+o1, e1-o1
+	out[8], out[9] = int32(a)>>shift1, int32((a+1<<31)>>(32+shift1))
+	out[48], out[49] = int32(b)>>shift1, int32((b+1<<31)>>(32+shift1))
+	a, b = e2+o2, e2-o2
+	out[16], out[17] = int32(a)>>shift1, int32((a+1<<31)>>(32+shift1))
+	out[40], out[41] = int32(b)>>shift1, int32((b+1<<31)>>(32+shift1))
+	a, b = e3+o3, e3-o3
+	out[24], out[25] = int32(a)>>shift1, int32((a+1<<31)>>(32+shift1))
+	out[32], out[33] = int32(b)>>shift1, int32((b+1<<31)>>(32+shift1))
+}
+
+// storeRows writes two rows.
+func storeRows(dst []uint8, stride int, e0, e1, e2, e3, o0, o1, o2, o3 int64) {
+	const half = half2<<32 + half2
+	e0, e1, e2, e3 = e0+half, e1+half, e2+half, e3+half
+	v0, v1, v2, v3 := e0+o0, e1+o1, e2+o2, e3+o3
+	v4, v5, v6, v7 := e3-o3, e2-o2, e1-o1, e0-o0
+	const inside = 1<<(shift2+8) - 1
+	var a, b uint64 // four samples of each row
+	if (v0|v1|v2|v3|v4|v5|v6|v7)&^(inside<<32|inside) == 0 {
+		const low = 0xff<<32 | 0xff
+		a = uint64(v0)>>shift2&low | uint64(v1)>>shift2&low<<8 | uint64(v2)>>shift2&low<<16 | uint64(v3)>>shift2&low<<24
+		b = uint64(v4)>>shift2&low | uint64(v5)>>shift2&low<<8 | uint64(v6)>>shift2&low<<16 | uint64(v7)>>shift2&low<<24
+	} else {
+		a = clamp2(v0) | clamp2(v1)<<8 | clamp2(v2)<<16 | clamp2(v3)<<24
+		b = clamp2(v4) | clamp2(v5)<<8 | clamp2(v6)<<16 | clamp2(v7)<<24
+	}
+	binary.LittleEndian.PutUint64(dst, a&(1<<32-1)|b<<32)
+	binary.LittleEndian.PutUint64(dst[stride:], a>>32|b&^(1<<32-1))
+}
+
+func clamp2(v int64) uint64 {
+	return uint64(clamp(int32(v)>>shift2)) | uint64(clamp(int32((v+1<<31)>>(32+shift2))))<<32
 }
 
 // even is the half of the transform that takes coefficients 0, 2, 4 and 6.

@@ -1,63 +1,47 @@
 package jpeg
 
-import "fmt"
+import (
+	"fmt"
+	"image"
+)
 
-// Plane holds the samples of one component at its own resolution. Width x Height
-// samples belong to the picture; Stride and the number of rows are rounded up to
-// whole blocks of 8.
+// Plane holds samples of one component at its own resolution.
 type Plane struct {
-	Pix                   []uint8
-	Stride, Width, Height int
+	// Pix begins with sample Rect.Min; Stride is from one row to the next.
+	Pix    []uint8
+	Stride int
+	// Rect is the samples held. Where it reaches the plane's edge it goes one sample
+	// beyond, which repeats the edge's: so there are neighbours to interpolate with.
+	Rect          image.Rectangle
+	Width, Height int // of the whole plane
 }
 
-// Image is a decoded file: one plane per component of its header.
+// Row is the samples x0 <= x < x1 of a row.
+func (p *Plane) Row(y, x0, x1 int) []uint8 {
+	at := (y-p.Rect.Min.Y)*p.Stride - p.Rect.Min.X
+	return p.Pix[at+x0 : at+x1 : at+x1]
+}
+
+// Image is a file's decoded samples: one plane per component of its header.
 type Image struct {
 	Header
 	Planes []Plane
 }
 
-// Decode decodes a whole file, whose size the caller has checked with ReadHeader. A
-// file too short for its size is refused before planes are made: they take at most
-// 512 bytes for each byte of data (64 samples a bit), and 1,536 in a progressive
-// file, whose coefficients are kept.
-func Decode(data []byte) (*Image, error) {
-	var d decoder
-	return d.decode(data)
-}
+// Decoder decodes files one after the other and keeps its memory for the next: once
+// it has seen the largest, sequential files are decoded without an allocation. The
+// zero value is ready. A decoder may be used by one goroutine at a time.
+type Decoder struct {
+	image  Image
+	planes [4]Plane
+	quant  [4]quantTable
+	dc, ac [4]huffman
+	comps  [4]component
+	scans  int
+	params scanParams
+	bits   bits
+	block  coefBlock // empty between blocks
 
-func (d *decoder) decode(data []byte) (*Image, error) {
-	s, pos, err := d.header.read(data, d.tables)
-	if err != nil {
-		return nil, err
-	}
-	if err := d.allocate(len(data) - pos); err != nil {
-		return nil, err
-	}
-	for s.marker != mEOI {
-		if s.marker == mSOS {
-			pos, err = d.scan(s.body, data[s.end:])
-			pos += s.end
-		} else if err = d.header.segment(s); err == nil {
-			pos, err = s.end, d.tables(s)
-		}
-		if err != nil {
-			return nil, err
-		}
-		if s, err = nextSegment(data, pos); err != nil {
-			return nil, err
-		}
-	}
-	return d.finish()
-}
-
-// decoder is what decoding carries from marker to marker.
-type decoder struct {
-	header  Header
-	quant   [4]quantTable
-	dc, ac  [4]huffman
-	comps   []component
-	scans   int
-	block   coefBlock // empty between blocks
 	padding [64]int16 // where coefficients of blocks outside the picture go
 	eobRun  int       // progressive: blocks whose band has ended
 	idct    idct
@@ -66,8 +50,12 @@ type decoder struct {
 // component is a component's state while decoding.
 type component struct {
 	Component
-	plane            Plane
-	blocksW, blocksH int        // of the plane
+	blocksW, blocksH int             // of the plane
+	wanted           image.Rectangle // blocks whose samples are made
+	size             int             // samples of a block along each axis: 8, 4, 2 or 1
+	at               int             // where block (0, 0) would begin in pix
+	stride           int
+	pix              []uint8    // a frame of one sample or more around the blocks
 	quant            quantTable // as it was at the component's first scan (T.81, B.2.4.1)
 	scanned          bool       // a scan with its DC coefficients was seen
 	pred             int32      // DC predictor of the scan
@@ -96,8 +84,59 @@ var zigzag = [64]uint8{
 	53, 60, 61, 54, 47, 55, 62, 63,
 }
 
+// Decode decodes a whole file, whose size the caller has checked with ReadHeader. A
+// file too short for its size is refused before planes are made: they take at most
+// 576 bytes for each byte of data (64 samples a bit, and a frame), and 1,600 in a
+// progressive file, whose coefficients are kept.
+func (d *Decoder) Decode(data []byte) (*Image, error) {
+	return d.DecodeRegion(data, image.Rect(0, 0, 1<<16, 1<<16), 1)
+}
+
+// DecodeRegion decodes what a part of the picture takes, at a scale of 1/denominator
+// (1, 2, 4 or 8): of each plane, the samples of the region's pixels and those next to
+// them that a triangle filter reads to bring the plane to full resolution. They are
+// the samples of the whole picture at that scale, libjpeg's for -scale. region is in
+// pixels of the full picture; what lies outside of that is left out, but a pixel at
+// least is decoded.
+//
+// Damage to what isn't needed is not noticed: to blocks below the region, and in a
+// file with restart markers to intervals without a block of the region. All markers
+// are read, so a file cut anywhere is an error here, too.
+//
+// The image is the decoder's, until its next call.
+func (d *Decoder) DecodeRegion(data []byte, region image.Rectangle, denominator int) (*Image, error) {
+	m := &d.image
+	*m = Image{}
+	for i := range 4 {
+		d.quant[i].defined, d.dc[i].defined, d.ac[i].defined = false, false, false
+	}
+	d.scans, d.idct.extremes, d.block = 0, 0, coefBlock{}
+	s, pos, err := m.read(data, d)
+	if err != nil {
+		return nil, err
+	}
+	if err := d.allocate(len(data)-pos, region, denominator); err != nil {
+		return nil, err
+	}
+	for s.marker != mEOI {
+		if s.marker == mSOS {
+			pos, err = d.scan(s.body, data[s.end:])
+			pos += s.end
+		} else if err = m.segment(s); err == nil {
+			pos, err = s.end, d.tables(s)
+		}
+		if err != nil {
+			return nil, err
+		}
+		if s, err = nextSegment(data, pos); err != nil {
+			return nil, err
+		}
+	}
+	return d.finish()
+}
+
 // tables reads the segments that define tables, and no other.
-func (d *decoder) tables(s segment) error {
+func (d *Decoder) tables(s segment) error {
 	switch s.marker {
 	case mDQT:
 		return d.defineQuant(s.body)
@@ -108,7 +147,7 @@ func (d *decoder) tables(s segment) error {
 }
 
 // defineQuant reads a DQT segment (T.81, B.2.4.1).
-func (d *decoder) defineQuant(body []byte) error {
+func (d *Decoder) defineQuant(body []byte) error {
 	for len(body) > 0 {
 		wide, id := int(body[0]>>4), body[0]&15
 		body = body[1:]
@@ -129,7 +168,7 @@ func (d *decoder) defineQuant(body []byte) error {
 }
 
 // defineHuffman reads a DHT segment (T.81, B.2.4.2).
-func (d *decoder) defineHuffman(body []byte) (err error) {
+func (d *Decoder) defineHuffman(body []byte) (err error) {
 	for len(body) > 0 {
 		class, id := body[0]>>4, body[0]&15
 		if class > 1 || id > 3 {
@@ -146,27 +185,47 @@ func (d *decoder) defineHuffman(body []byte) (err error) {
 	return nil
 }
 
-// allocate makes the planes, if rest bytes can hold their blocks: each takes a
-// bit for its DC coefficient at the least.
-func (d *decoder) allocate(rest int) error {
-	d.comps = make([]component, len(d.header.Components))
+// allocate makes the planes, if rest bytes can hold the picture's blocks: each takes
+// a bit for its DC coefficient at the least.
+func (d *Decoder) allocate(rest int, region image.Rectangle, denominator int) error {
+	h := &d.image.Header
 	blocks := 0
-	for i := range d.comps {
-		c := &d.comps[i]
-		c.Component = d.header.Components[i]
-		c.plane.Width, c.plane.Height = d.header.PlaneSize(i)
-		c.blocksW, c.blocksH = ceilDiv(c.plane.Width, 8), ceilDiv(c.plane.Height, 8)
-		c.plane.Stride = 8 * c.blocksW
-		blocks += c.blocksW * c.blocksH
+	for i, c := range h.Components() {
+		w, height := h.PlaneSize(i, 1)
+		d.comps[i] = component{
+			Component: c, blocksW: ceilDiv(w, 8), blocksH: ceilDiv(height, 8), size: h.blockSize(i, denominator),
+			pix: d.comps[i].pix, coefs: d.comps[i].coefs,
+		}
+		blocks += d.comps[i].blocksW * d.comps[i].blocksH
 	}
 	if rest < blocks/8 {
-		return fmt.Errorf("%w: %d bytes cannot hold %dx%d pixels", ErrTruncated, rest, d.header.Height, d.header.Width)
+		return fmt.Errorf("%w: %d bytes cannot hold %dx%d pixels", ErrTruncated, rest, h.Height, h.Width)
 	}
-	for i := range d.comps {
-		c := &d.comps[i]
-		c.plane.Pix = make([]uint8, 64*c.blocksW*c.blocksH)
-		if d.header.Progressive {
-			c.coefs = make([]int16, 64*c.blocksW*c.blocksH)
+	region = region.Intersect(image.Rect(0, 0, h.Width, h.Height))
+	if region.Empty() {
+		region = image.Rect(0, 0, 1, 1)
+	}
+	maxH, maxV := h.MaxSampling()
+	for i := range h.n {
+		c, p := &d.comps[i], &d.planes[i]
+		p.Width, p.Height = h.PlaneSize(i, denominator)
+		p.Rect.Min.X, p.Rect.Max.X = reach(region.Min.X, region.Max.X, c.H*c.size, 8*maxH, p.Width)
+		p.Rect.Min.Y, p.Rect.Max.Y = reach(region.Min.Y, region.Max.Y, c.V*c.size, 8*maxV, p.Height)
+		c.wanted = image.Rect(p.Rect.Min.X/c.size, p.Rect.Min.Y/c.size, ceilDiv(p.Rect.Max.X, c.size), ceilDiv(p.Rect.Max.Y, c.size))
+		c.stride = c.wanted.Dx()*c.size + 2*frame
+		n := (c.wanted.Dy()*c.size + 2) * c.stride
+		if cap(c.pix) < n {
+			c.pix = make([]uint8, n)
+		}
+		c.pix = c.pix[:n]
+		c.at = c.stride + frame - (c.wanted.Min.Y*c.stride+c.wanted.Min.X)*c.size
+		if h.Progressive {
+			n := 64 * c.blocksW * c.wanted.Max.Y
+			if cap(c.coefs) < n {
+				c.coefs = make([]int16, n)
+			}
+			c.coefs = c.coefs[:n]
+			clear(c.coefs)
 			for k := range c.bitsLeft {
 				c.bitsLeft[k] = -1
 			}
@@ -175,18 +234,60 @@ func (d *decoder) allocate(rest int) error {
 	return nil
 }
 
+// frame is the columns at each side of a plane's blocks.
+const frame = 8
+
+// reach is the samples that the pixels first <= i < end take along an axis, of which
+// num lie on den pixels.
+func reach(first, end, num, den, n int) (from, to int) {
+	// Sample k lies at pixel (k + 1/2)*den/num - 1/2.
+	from = max((2*first+1)*num-den, 0) / (2 * den)
+	to = ceilDiv(max((2*end-1)*num-den, 0), 2*den) + 1
+	return min(from, n-1), min(to, n)
+}
+
 // finish checks that every component has data and gives the planes.
-func (d *decoder) finish() (*Image, error) {
-	m := &Image{Header: d.header}
-	for i := range d.comps {
+func (d *Decoder) finish() (*Image, error) {
+	h := &d.image.Header
+	for i := range h.n {
 		c := &d.comps[i]
 		if !c.scanned {
-			return nil, fmt.Errorf("%w: no scan of component %d of %d", ErrTruncated, i+1, len(d.comps))
+			return nil, fmt.Errorf("%w: no scan of component %d of %d", ErrTruncated, i+1, h.n)
 		}
-		if d.header.Progressive {
+		if h.Progressive {
 			d.reconstruct(c)
 		}
-		m.Planes = append(m.Planes, c.plane)
+		c.repeatEdges(&d.planes[i])
 	}
-	return m, nil
+	d.image.Planes = d.planes[:h.n]
+	return &d.image, nil
+}
+
+// repeatEdges goes around the samples that the plane holds, where they lie at its edge.
+func (c *component) repeatEdges(p *Plane) {
+	r := p.Rect
+	at := func(x, y int) int { return c.at + y*c.stride + x }
+	if r.Max.X == p.Width {
+		for y := r.Min.Y; y < r.Max.Y; y++ {
+			c.pix[at(r.Max.X, y)] = c.pix[at(r.Max.X-1, y)]
+		}
+		p.Rect.Max.X++
+	}
+	if r.Min.X == 0 {
+		for y := r.Min.Y; y < r.Max.Y; y++ {
+			c.pix[at(-1, y)] = c.pix[at(0, y)]
+		}
+		p.Rect.Min.X--
+	}
+	x, n := p.Rect.Min.X, p.Rect.Dx()
+	if r.Min.Y == 0 {
+		copy(c.pix[at(x, -1):][:n], c.pix[at(x, 0):])
+		p.Rect.Min.Y--
+	}
+	if r.Max.Y == p.Height {
+		copy(c.pix[at(x, r.Max.Y):][:n], c.pix[at(x, r.Max.Y-1):])
+		p.Rect.Max.Y++
+	}
+	p.Stride = c.stride
+	p.Pix = c.pix[at(p.Rect.Min.X, p.Rect.Min.Y):]
 }

@@ -9,8 +9,11 @@
 //	header.go, marker.go     what the markers say; no allocation in proportion to the picture
 //	huffman.go, bits.go      tables and bits
 //	scan.go, progressive.go  entropy-coded data -> dequantized coefficients of a block
-//	idct.go                  coefficients -> samples
+//	idct.go, reduced.go      coefficients -> samples, 8x8 or fewer of a block
 //	image.go                 planes, and the walk over the file that ties all together
+//
+// A Decoder takes a part of the picture, and a scale; blocks outside of the part
+// are passed over.
 //
 // libjpeg repairs damaged files and warns; this package reports an error: data that
 // ends early, a code that no table has, a run past the end of a block, a restart

@@ -3,53 +3,59 @@ package jpeg
 import "fmt"
 
 // progressive checks a progressive scan's parameters (T.81, G.1.1.1) and says how
-// its blocks are decoded. libjpeg only warns of scans that don't continue earlier
+// its blocks are coded. libjpeg only warns of scans that don't continue earlier
 // ones; what they would give is arbitrary.
-func (d *decoder) progressive(p *scanParams) (blockFunc, error) {
+func (d *Decoder) progressive(p *scanParams) (scanKind, error) {
 	dc := p.first == 0
-	if p.last > 63 || p.first > p.last || dc && p.last != 0 || !dc && len(p.comps) != 1 ||
+	if p.last > 63 || p.first > p.last || dc && p.last != 0 || !dc && p.n != 1 ||
 		p.bitsLo > 13 || p.bitsHi != 0 && p.bitsLo != p.bitsHi-1 {
-		return nil, fmt.Errorf("coefficients %d to %d, bits %d to %d of %d components are no progressive scan",
-			p.first, p.last, p.bitsHi, p.bitsLo, len(p.comps))
+		return 0, fmt.Errorf("coefficients %d to %d, bits %d to %d of %d components are no progressive scan",
+			p.first, p.last, p.bitsHi, p.bitsLo, p.n)
 	}
-	for _, c := range p.comps {
+	for i := range p.n {
+		c := p.comps[i].component
 		for k := p.first; k <= p.last; k++ {
 			if int(max(c.bitsLeft[k], 0)) != int(p.bitsHi) || p.bitsHi == 0 && c.bitsLeft[k] == 0 {
-				return nil, fmt.Errorf("it doesn't continue what earlier scans left of coefficient %d", k)
+				return 0, fmt.Errorf("it doesn't continue what earlier scans left of coefficient %d", k)
 			}
 			c.bitsLeft[k] = int8(p.bitsLo)
 		}
 	}
-	first, last, lo := p.first, p.last, p.bitsLo
 	switch {
 	case dc && p.bitsHi == 0:
-		return func(b *bits, c *scanComponent, bx, by int) error {
-			e, diff := c.dc.symbol(b)
-			if e == 0 {
-				return errData
-			}
-			c.pred += diff
-			d.coefs(c, bx, by)[0] = int16(c.pred << lo)
-			return nil
-		}, nil
+		return dcFirst, nil
 	case dc:
-		return func(b *bits, c *scanComponent, bx, by int) error {
-			d.coefs(c, bx, by)[0] |= int16(b.take(1) << lo)
-			return nil
-		}, nil
+		return dcRefine, nil
 	case p.bitsHi == 0:
-		return func(b *bits, c *scanComponent, bx, by int) error {
-			return d.acFirst(b, c.ac, d.coefs(c, bx, by), first, last, lo)
-		}, nil
+		return acFirst, nil
 	}
-	return func(b *bits, c *scanComponent, bx, by int) error {
-		return d.acRefine(b, c.ac, d.coefs(c, bx, by), first, last, lo)
-	}, nil
+	return acRefine, nil
+}
+
+// progressiveBlock decodes what a scan has of a block.
+func (d *Decoder) progressiveBlock(b *bits, p *scanParams, c *scanComponent, bx, by int) error {
+	coefs := d.coefs(c, bx, by)
+	switch p.kind {
+	case dcFirst:
+		e, diff := c.dc.symbol(b)
+		if e == 0 {
+			return errData
+		}
+		c.pred += diff
+		coefs[0] = int16(c.pred << p.bitsLo)
+	case dcRefine:
+		coefs[0] |= int16(b.take(1) << p.bitsLo)
+	case acFirst:
+		return d.acFirst(b, c.ac, coefs, p.first, p.last, p.bitsLo)
+	default:
+		return d.acRefine(b, c.ac, coefs, p.first, p.last, p.bitsLo)
+	}
+	return nil
 }
 
 // coefs are the coefficients of a block.
-func (d *decoder) coefs(c *scanComponent, bx, by int) *[64]int16 {
-	if bx >= c.blocksW || by >= c.blocksH {
+func (d *Decoder) coefs(c *scanComponent, bx, by int) *[64]int16 {
+	if bx >= c.blocksW || by >= c.component.wanted.Max.Y {
 		return &d.padding
 	}
 	return (*[64]int16)(c.coefs[64*(by*c.blocksW+bx):])
@@ -62,7 +68,7 @@ func endOfBand(b *bits, n int) int {
 }
 
 // acFirst decodes the first scan of a band (T.81, G.1.2.2).
-func (d *decoder) acFirst(b *bits, ac *huffman, coefs *[64]int16, first, last int, lo uint) error {
+func (d *Decoder) acFirst(b *bits, ac *huffman, coefs *[64]int16, first, last int, lo uint) error {
 	if d.eobRun > 0 {
 		d.eobRun--
 		return nil
@@ -89,7 +95,7 @@ func (d *decoder) acFirst(b *bits, ac *huffman, coefs *[64]int16, first, last in
 
 // acRefine decodes one more bit of a band (T.81, G.1.2.3): a bit of correction for
 // each coefficient that isn't zero any more, in between those that become 1 or -1.
-func (d *decoder) acRefine(b *bits, ac *huffman, coefs *[64]int16, first, last int, lo uint) error {
+func (d *Decoder) acRefine(b *bits, ac *huffman, coefs *[64]int16, first, last int, lo uint) error {
 	one := int16(1) << lo
 	k := first
 	if d.eobRun == 0 {
@@ -140,17 +146,17 @@ func refine(b *bits, coefs *[64]int16, k, last, run int, one int16) int {
 	return k
 }
 
-// reconstruct turns all coefficients of a component into samples.
-func (d *decoder) reconstruct(c *component) {
-	for by := range c.blocksH {
-		for bx := range c.blocksW {
+// reconstruct turns the coefficients of a component into samples.
+func (d *Decoder) reconstruct(c *component) {
+	for by := c.wanted.Min.Y; by < c.wanted.Max.Y; by++ {
+		for bx := c.wanted.Min.X; bx < c.wanted.Max.X; bx++ {
 			coefs := (*[64]int16)(c.coefs[64*(by*c.blocksW+bx):])
 			for k, v := range coefs {
 				if v != 0 {
 					d.block.set(k, int(v), int(c.quant.q[k]))
 				}
 			}
-			d.idct.block(c.plane.Pix[8*(by*c.plane.Stride+bx):], c.plane.Stride, &d.block)
+			d.idct.block(c.pix[c.at+(by*c.stride+bx)*c.size:], c.stride, &d.block, c.size)
 			d.block = coefBlock{}
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"image"
 )
 
 // errData stands for codes that make no sense; scan says where.
@@ -11,10 +12,23 @@ var errData = errors.New("damaged entropy-coded data")
 
 // scanParams is a scan header (T.81, B.2.3).
 type scanParams struct {
-	comps          []scanComponent
+	kind           scanKind
+	n              int
+	comps          [4]scanComponent
 	first, last    int  // band of coefficients in zigzag order: Ss, Se
 	bitsHi, bitsLo uint // successive approximation: Ah, Al
 }
+
+// scanKind says how a scan's blocks are coded.
+type scanKind int
+
+const (
+	sequential scanKind = iota
+	dcFirst
+	dcRefine
+	acFirst
+	acRefine
+)
 
 // scanComponent is a component of a scan: its tables, and its blocks in an MCU.
 type scanComponent struct {
@@ -23,50 +37,49 @@ type scanComponent struct {
 	h, v   int
 }
 
-// blockFunc decodes the block in column bx and row by of a component; blocks that
-// only fill up an MCU lie outside of its plane.
-type blockFunc func(b *bits, c *scanComponent, bx, by int) error
-
-// scan decodes a scan's data, the beginning of data, and returns where it ends.
-func (d *decoder) scan(body, data []byte) (end int, err error) {
+// scan decodes a scan's data, the beginning of data, as far as it is wanted, and
+// returns how far it came.
+func (d *Decoder) scan(body, data []byte) (end int, err error) {
 	if d.scans++; d.scans > maxScans {
 		return 0, fmt.Errorf("JPEG with more than %d scans is %w", maxScans, ErrUnsupported)
 	}
-	p, err := d.scanParams(body)
-	if err != nil {
+	p := &d.params
+	if err := d.scanParams(p, body); err != nil {
 		return 0, fmt.Errorf("scan %d: %w", d.scans, err)
 	}
-	decode := d.sequential
-	if d.header.Progressive {
-		if decode, err = d.progressive(p); err != nil {
+	if d.image.Progressive {
+		if p.kind, err = d.progressive(p); err != nil {
 			return 0, fmt.Errorf("scan %d: %w", d.scans, err)
 		}
 	}
-	b := bits{data: data}
-	if err := d.mcus(&b, p, decode); err != nil {
+	b := &d.bits
+	*b = bits{data: data}
+	defer func() { b.data = nil }()
+	if err := d.mcus(b, p); err != nil {
 		if b.overrun() || b.ended() && errors.Is(err, errData) {
 			return 0, fmt.Errorf("%w: a scan ends before its last block", ErrTruncated)
 		}
 		return 0, fmt.Errorf("scan %d, %d bytes into it: %w", d.scans, b.pos, err)
 	}
-	for _, c := range p.comps {
+	for i := range p.n {
+		c := p.comps[i].component
 		c.scanned = c.scanned || p.first == 0
 	}
 	return b.pos, nil
 }
 
 // scanParams reads a scan header.
-func (d *decoder) scanParams(body []byte) (*scanParams, error) {
+func (d *Decoder) scanParams(p *scanParams, body []byte) error {
 	if len(body) < 1 || len(body) != 4+2*int(body[0]) {
-		return nil, fmt.Errorf("its header has %d bytes", len(body))
+		return fmt.Errorf("its header has %d bytes", len(body))
 	}
 	n := int(body[0])
-	if n < 1 || n > len(d.comps) {
-		return nil, fmt.Errorf("it has %d of %d components", n, len(d.comps))
+	if n < 1 || n > d.image.n {
+		return fmt.Errorf("it has %d of %d components", n, d.image.n)
 	}
 	tail := body[1+2*n:]
-	p := &scanParams{last: 63}
-	if d.header.Progressive { // a sequential scan has all; libjpeg ignores what it says
+	*p = scanParams{last: 63}
+	if d.image.Progressive { // a sequential scan has all; libjpeg ignores what it says
 		p.first, p.last = int(tail[0]), int(tail[1])
 		p.bitsHi, p.bitsLo = uint(tail[2]>>4), uint(tail[2]&15)
 	}
@@ -74,24 +87,24 @@ func (d *decoder) scanParams(body []byte) (*scanParams, error) {
 	for i := range n {
 		c, err := d.scanComponent(p, body[1+2*i], body[2+2*i])
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if n == 1 { // not interleaved: blocks one by one (T.81, A.2.2)
 			c.h, c.v = 1, 1
 		}
 		blocks += c.h * c.v
-		p.comps = append(p.comps, c)
+		p.comps[i], p.n = c, i+1
 	}
 	if blocks > 10 {
-		return nil, fmt.Errorf("an MCU has %d blocks, more than the 10 that ITU-T T.81 allows", blocks)
+		return fmt.Errorf("an MCU has %d blocks, more than the 10 that ITU-T T.81 allows", blocks)
 	}
-	return p, nil
+	return nil
 }
 
 // scanComponent finds a scan's component by its id and takes its tables.
-func (d *decoder) scanComponent(p *scanParams, id, tables byte) (scanComponent, error) {
+func (d *Decoder) scanComponent(p *scanParams, id, tables byte) (scanComponent, error) {
 	c := scanComponent{}
-	for i := range d.comps {
+	for i := range d.image.n {
 		if d.comps[i].ID == id {
 			c.component = &d.comps[i]
 		}
@@ -99,7 +112,7 @@ func (d *decoder) scanComponent(p *scanParams, id, tables byte) (scanComponent, 
 	if c.component == nil {
 		return c, fmt.Errorf("it is of component %d, which the frame header doesn't have", id)
 	}
-	for _, other := range p.comps {
+	for _, other := range p.comps[:p.n] {
 		if other.component == c.component {
 			return c, fmt.Errorf("it has component %d twice", id)
 		}
@@ -118,44 +131,51 @@ func (d *decoder) scanComponent(p *scanParams, id, tables byte) (scanComponent, 
 	if needDC && !c.dc.defined || needAC && !c.ac.defined {
 		return c, fmt.Errorf("a Huffman table of component %d is missing", id)
 	}
-	if !d.header.Progressive && c.scanned {
+	if !d.image.Progressive && c.scanned {
 		return c, fmt.Errorf("component %d has a scan already", id)
 	}
 	return c, nil
 }
 
-// mcus walks over the MCUs of a scan (T.81, A.2) and the restart markers between them.
-func (d *decoder) mcus(b *bits, p *scanParams, decode blockFunc) error {
-	maxH, maxV := d.header.MaxSampling()
-	columns, rows := ceilDiv(d.header.Width, 8*maxH), ceilDiv(d.header.Height, 8*maxV)
-	if len(p.comps) == 1 {
-		columns, rows = p.comps[0].blocksW, p.comps[0].blocksH
+// mcus walks over the MCUs of a scan (T.81, A.2) and the restart markers between
+// them, down to the last that is wanted.
+func (d *Decoder) mcus(b *bits, p *scanParams) error {
+	h := &d.image.Header
+	maxH, _ := h.MaxSampling()
+	columns := ceilDiv(h.Width, 8*maxH)
+	if p.n == 1 {
+		columns = p.comps[0].blocksW
 	}
+	wanted := p.wanted()
+	interval, restarts := h.RestartInterval, 0
 	d.resetScan(p)
-	interval, restarts := d.header.RestartInterval, 0
-	left := interval
-	for my := range rows {
-		for mx := range columns {
-			if interval > 0 {
-				if left == 0 {
-					if !b.restart(restarts & 7) {
-						return fmt.Errorf("no restart marker %d where it must be", restarts&7)
-					}
-					d.resetScan(p)
-					restarts++
-					left = interval
+	// at counts MCUs; stop is one more than the last wanted, and end one more than
+	// the last before the next restart marker or stop.
+	stop := (wanted.Max.Y-1)*columns + wanted.Max.X
+	if h.Progressive {
+		stop = wanted.Max.Y * columns // later scans may have other intervals
+	}
+	for at := 0; at < stop; {
+		end := stop
+		if interval > 0 {
+			if at > 0 {
+				if !b.restart(restarts & 7) {
+					return fmt.Errorf("no restart marker %d where it must be", restarts&7)
 				}
-				left--
+				d.resetScan(p)
+				restarts++
 			}
-			for i := range p.comps {
-				c := &p.comps[i]
-				for v := range c.v {
-					for h := range c.h {
-						if err := decode(b, c, mx*c.h+h, my*c.v+v); err != nil {
-							return err
-						}
-					}
-				}
+			end = min(at+interval, stop)
+		}
+		for ; at < end; at++ {
+			mx, my := at%columns, at/columns
+			if interval > 0 && !h.Progressive && nextWanted(wanted, columns, mx, my) >= end && end < stop {
+				at = end
+				b.skipToMarker()
+				break
+			}
+			if err := d.mcu(b, p, mx, my); err != nil {
+				return err
 			}
 			if b.overrun() {
 				return errData
@@ -165,22 +185,70 @@ func (d *decoder) mcus(b *bits, p *scanParams, decode blockFunc) error {
 	return nil
 }
 
+// wanted is the MCUs that have wanted blocks.
+func (p *scanParams) wanted() (r image.Rectangle) {
+	for i := range p.n {
+		c := &p.comps[i]
+		w := c.component.wanted
+		r = r.Union(image.Rect(w.Min.X/c.h, w.Min.Y/c.v, ceilDiv(w.Max.X, c.h), ceilDiv(w.Max.Y, c.v)))
+	}
+	return r
+}
+
+// nextWanted is the number of the first wanted MCU from (mx, my) on; one more than
+// the last if none is left.
+func nextWanted(wanted image.Rectangle, columns, mx, my int) int {
+	if mx >= wanted.Max.X {
+		mx, my = 0, my+1
+	}
+	if my < wanted.Min.Y {
+		mx, my = 0, wanted.Min.Y
+	}
+	return my*columns + max(mx, wanted.Min.X)
+}
+
+// mcu decodes the blocks of an MCU; those that only fill it up lie outside of their
+// plane.
+func (d *Decoder) mcu(b *bits, p *scanParams, mx, my int) error {
+	for i := range p.n {
+		c := &p.comps[i]
+		for by := my * c.v; by < (my+1)*c.v; by++ {
+			for bx := mx * c.h; bx < (mx+1)*c.h; bx++ {
+				var err error
+				if p.kind == sequential {
+					err = d.sequential(b, c, bx, by)
+				} else {
+					err = d.progressiveBlock(b, p, c, bx, by)
+				}
+				if err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
 // resetScan is what happens at the begin of a scan and at restarts.
-func (d *decoder) resetScan(p *scanParams) {
-	for _, c := range p.comps {
-		c.pred = 0
+func (d *Decoder) resetScan(p *scanParams) {
+	for i := range p.n {
+		p.comps[i].pred = 0
 	}
 	d.eobRun = 0
 }
 
-// sequential is the blockFunc of baseline and extended sequential files.
-func (d *decoder) sequential(b *bits, c *scanComponent, bx, by int) error {
+// sequential decodes a block of baseline and extended sequential files.
+func (d *Decoder) sequential(b *bits, c *scanComponent, bx, by int) error {
+	if !(image.Point{bx, by}).In(c.wanted) {
+		if !b.skipBlock(c) {
+			return errData
+		}
+		return nil
+	}
 	if !b.decodeBlock(&d.block, c) {
 		return errData
 	}
-	if bx < c.blocksW && by < c.blocksH {
-		d.idct.block(c.plane.Pix[8*(by*c.plane.Stride+bx):], c.plane.Stride, &d.block)
-	}
+	d.idct.block(c.pix[c.at+(by*c.stride+bx)*c.size:], c.stride, &d.block, c.size)
 	d.block = coefBlock{}
 	return nil
 }
@@ -196,6 +264,7 @@ func (b *bits) decodeBlock(block *coefBlock, c *scanComponent) bool {
 	c.pred += diff
 	q := &c.quant.q
 	block.set(0, int(int16(c.pred)), int(q[0]))
+	sum, last := block.sum, 0
 
 	lut := &c.ac.lut
 	data, pos, acc, n := b.data, b.pos, b.acc, b.n
@@ -242,7 +311,67 @@ func (b *bits) decodeBlock(block *coefBlock, c *scanComponent) bool {
 			b.pos, b.acc, b.n = pos, acc, n
 			return false
 		}
-		block.set(k, int(value), int(q[k]))
+		p := int(value) * int(q[k&63]) // as coefBlock.set
+		slot := slots[k&63]
+		block.pairs[slot&31] += int64(int16(p)) << (slot & 32)
+		sum += p ^ p>>63
+		last = k
+	}
+	b.pos, b.acc, b.n = pos, acc, n
+	block.sum, block.last = sum, last
+	return true
+}
+
+// skipBlock passes over a block, but for its DC difference.
+func (b *bits) skipBlock(c *scanComponent) bool {
+	e, diff := c.dc.symbol(b)
+	if e == 0 {
+		return false
+	}
+	c.pred += diff
+
+	skips := &c.ac.skips
+	data, pos, acc, n := b.data, b.pos, b.acc, b.n
+	for k := 1; k < 64; {
+		if n < minBits {
+			fast := false
+			if rest := data[pos:]; len(rest) >= 8 {
+				if v := binary.BigEndian.Uint64(rest); (^v-lowBits)&v&highBits == 0 {
+					acc |= v >> (n & 63)
+					pos += int((63 - n) >> 3)
+					n |= 56
+					fast = true
+				}
+			}
+			if !fast {
+				b.pos, b.acc, b.n = pos, acc, n
+				b.fillSlow()
+				pos, acc, n = b.pos, b.acc, b.n
+			}
+		}
+		e := skips[acc>>(64-lutBits)]
+		if next := k + int(e>>8&0xff); e != 0 && next < 64 {
+			acc <<= e & 63
+			n -= uint(e & 63)
+			if e >= 1<<16 {
+				break
+			}
+			k = next
+			continue
+		}
+		// One by one: the last of the codes that were looked up may be the next block's.
+		b.pos, b.acc, b.n = pos, acc, n
+		e1, value := c.ac.symbol(b)
+		pos, acc, n = b.pos, b.acc, b.n
+		if e1 == 0 {
+			return false
+		}
+		if value == 0 && e1.run() != 15 {
+			return true // end of block
+		}
+		if k += e1.run() + 1; k > 64 && value != 0 {
+			return false
+		}
 	}
 	b.pos, b.acc, b.n = pos, acc, n
 	return true

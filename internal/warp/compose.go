@@ -139,7 +139,7 @@ func (l *link) pass() *Pass {
 	case t.Projective():
 		p.sampler = alone{t, image.Rect(0, 0, l.inW, l.inH)}
 	case l.merged > 1:
-		p.sampler = l.composed()
+		p.sampler = l.composed(1)
 	case t.gridded():
 		p.sampler = l.gridded(t)
 	case t.separable():

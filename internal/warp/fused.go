@@ -48,15 +48,22 @@ func (p *Pass) Run(dst *schema.Picture, src Source, px Pixel) {
 }
 
 func (p *Pass) check(dst *schema.Picture, src *Source, px Pixel) error {
-	n := 3 * p.Height * p.Width
+	if err := p.checkOutput(dst, px); err != nil {
+		return err
+	}
+	if !p.Region().In(src.Rect) || len(src.Pix) < src.offset(src.Rect.Max.X, src.Rect.Max.Y-1) {
+		return fmt.Errorf("warp: a source of %v, %d bytes, where a pass reads %v", src.Rect, len(src.Pix), p.Region())
+	}
+	return nil
+}
+
+func (p *Pass) checkOutput(dst *schema.Picture, px Pixel) error {
 	float := dst.F32 != nil
 	switch {
-	case dst.Height != p.Height || dst.Width != p.Width || len(dst.U8)+len(dst.F32) != n:
+	case dst.Height != p.Height || dst.Width != p.Width || len(dst.U8)+len(dst.F32) != 3*p.Height*p.Width:
 		return fmt.Errorf("warp: a pass to %dx%d (height x width) into %v", p.Height, p.Width, dst.Tensor())
 	case float && px.U8 != nil || !float && px.F32 != nil || float && px.F32 == nil && px.Map == nil:
 		return fmt.Errorf("warp: values of another type than %v", dst.Tensor())
-	case !p.Region().In(src.Rect) || len(src.Pix) < src.offset(src.Rect.Max.X, src.Rect.Max.Y-1):
-		return fmt.Errorf("warp: a source of %v, %d bytes, where a pass reads %v", src.Rect, len(src.Pix), p.Region())
 	}
 	return nil
 }
@@ -74,6 +81,9 @@ type scratch struct {
 	weightsDown []int32
 	reals       []float64
 	rows        []uint8 // rows resized
+	wide        []uint16
+	planes      []uint16
+	pairs       []uint64
 }
 
 var scratches = sync.Pool{New: func() any { return new(scratch) }}

@@ -30,6 +30,8 @@ type affine struct {
 	filter        Filter
 	layers        []layer // the input first
 	taps          *[one][]float64
+	link          *link      // what was merged with antialiasing; else nil
+	step          [2]float64 // then: input pixels from an output pixel to the next, along each axis
 }
 
 // layer is a canvas that is sampled, and how its points are found.
@@ -42,6 +44,8 @@ type layer struct {
 	window image.Rectangle
 	border Border
 	fill   [3]uint8
+	// fillYCC is fill where planes are read.
+	fillYCC ycc
 }
 
 // sampled reads one resampling through the link's copies, in integers.
@@ -63,7 +67,7 @@ func (l *link) sampled(t Transform) *affine {
 		m[3*i+2] += 1<<(bits-1) - mirrored[i]
 	}
 	a.layers = []layer{{
-		fixed: m, window: l.before.rectangle(t.window(l.size.Y, l.size.X)), border: t.Border, fill: t.Fill,
+		fixed: m, window: l.before.rectangle(t.window(l.size.Y, l.size.X)), border: t.Border, fill: t.Fill, fillYCC: yccOf(t.Fill),
 	}}
 	return a
 }
@@ -97,8 +101,9 @@ func (a whole) read(m [6]int64) (c [6]int64, mirrored [2]int64) {
 	return c, mirrored
 }
 
-// composed merges the bilinear resamplings of the link and the copies between.
-func (l *link) composed() *affine {
+// composed merges the bilinear resamplings of the link and the copies between, for
+// an input whose samples lie so many pixels apart.
+func (l *link) composed(spacing float64) *affine {
 	a := &affine{height: l.height, width: l.width, columns: 1, rows: 1, filter: Bilinear}
 	sizes := make([]image.Point, len(l.chain)) // of the canvas that each transform reads
 	sizes[0] = image.Pt(l.inW, l.inH)
@@ -116,7 +121,7 @@ func (l *link) composed() *affine {
 			continue
 		}
 		antialias = antialias && !t.RefusesAntialias()
-		down = append(down, layer{matrix: step, window: t.window(sizes[i].Y, sizes[i].X), border: t.Border, fill: t.Fill})
+		down = append(down, layer{matrix: step, window: t.window(sizes[i].Y, sizes[i].X), border: t.Border, fill: t.Fill, fillYCC: yccOf(t.Fill)})
 		step = Identity()
 	}
 	last := &down[len(down)-1]
@@ -124,7 +129,9 @@ func (l *link) composed() *affine {
 	last.window = l.before.rectangle(last.window)
 	total = total.Then(l.before.affine())
 	if antialias {
-		a.columns, a.rows = samples(total[0], total[3]), samples(total[1], total[4])
+		a.link = l
+		a.step = [2]float64{hypot(total[0], total[3]), hypot(total[1], total[4])}
+		a.columns, a.rows = samples(a.step[0]/spacing), samples(a.step[1]/spacing)
 	}
 	down[0].matrix = fineGrid(a.columns, a.rows).Then(down[0].matrix)
 	m := Identity()
@@ -149,10 +156,10 @@ func (t Transform) RefusesAntialias() bool {
 // maxSamples keeps a mean's sum in 32 bits.
 const maxSamples = 255
 
-// samples is how many an output pixel takes along an axis whose step is (dx, dy)
-// input pixels.
-func samples(dx, dy float64) int {
-	return int(min(max(math.Ceil(hypot(dx, dy)/AntialiasFrom), 1), maxSamples))
+// samples is how many an output pixel takes along an axis whose step is so many
+// samples of the input.
+func samples(step float64) int {
+	return int(min(max(math.Ceil(step/AntialiasFrom), 1), maxSamples))
 }
 
 // fineGrid maps a sample's column and row to output pixels.

@@ -7,7 +7,8 @@
 Made with Debian 12's libjpeg-turbo-progs 2.1.5: cjpeg and jpegtran write the files.
 The planes come from djpeg -dct int -nosmooth, one component at a time: scans of the
 other components are taken out and what is left is renamed to a grey picture of the
-component's own size, which djpeg decodes with the same inverse DCT.
+component's own size, which djpeg decodes with the same inverse DCT; reduced are those
+of djpeg -scale, by the samples that a block of 8 gives.
 """
 import base64, itertools, json, os, random, struct, subprocess, sys, tempfile
 
@@ -80,12 +81,12 @@ def split(data):
         return run("jpegtran", "-scans", script.name, data=data)
 
 
-def planes(data):
+def planes(data, scale="1/1"):
     """Of each component (width, height, samples) by djpeg."""
     parts = split(data)
     out = []
     for i in range(len(frame(data)[2])):
-        pgm = run("djpeg", "-dct", "int", "-nosmooth", "-grayscale", "-pnm", data=alone(parts, i))
+        pgm = run("djpeg", "-dct", "int", "-nosmooth", "-grayscale", "-pnm", "-scale", scale, data=alone(parts, i))
         _, size, _, pixels = pgm.split(b"\n", 3)
         w, h = map(int, size.split())
         assert len(pixels) == w * h
@@ -129,8 +130,10 @@ def coarsen(data, seed):
 
 
 def case(name, data):
-    return dict(name=name, encoded=base64.b64encode(data).decode(),
-                planes=[dict(width=w, height=h, pix=base64.b64encode(p).decode()) for w, h, p in planes(data)])
+    def listed(scale):
+        return [dict(width=w, height=h, pix=base64.b64encode(p).decode()) for w, h, p in planes(data, scale)]
+    return dict(name=name, encoded=base64.b64encode(data).decode(), planes=listed("1/1"),
+                reduced={"4": listed("1/2"), "2": listed("1/4"), "1": listed("1/8")})
 
 
 def make(sampling, height, width, quality, kind, noise=0):

@@ -1,0 +1,87 @@
+package flow
+
+import (
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/sluicedata/sluice/schema"
+	"github.com/sluicedata/sluice/sources"
+	"github.com/sluicedata/sluice/stages"
+)
+
+// BenchmarkPhotos is photos in memory to rows of a batch, one after the other: each
+// photo's fastest of b.N rounds (at least 5), with the same draw each time.
+//
+//	GOMAXPROCS=1 go test ./flow -run xxx -bench Photos -benchtime 9x
+func BenchmarkPhotos(b *testing.B) {
+	files, _ := filepath.Glob("/work/shared/data/photos/*.JPEG")
+	if len(files) == 0 {
+		b.Skip("no photos")
+	}
+	var photos [][]byte
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			b.Fatal(err)
+		}
+		photos = append(photos, data)
+	}
+	tail := []stages.Stage{stages.ToTensor{}, stages.Normalize{Mean: stages.ImageNetMean, Std: stages.ImageNetStd}}
+	for _, c := range []struct {
+		name string
+		list []stages.Stage
+	}{
+		{"recipe", []stages.Stage{stages.Decode{}, stages.Rotate{Degrees: stages.Range{-30, 30}},
+			stages.Crop{Size: 0.5, Offset: stages.Range{0, 0.25}}, stages.Flip{P: 0.5}, stages.Resize{Height: 224, Width: 224}}},
+		{"random_resized_crop", []stages.Stage{stages.Decode{}, stages.RandomResizedCrop{Height: 224, Width: 224}, stages.Flip{P: 0.5}}},
+		{"evaluation", []stages.Stage{stages.Decode{}, stages.Resize{Size: 256}, stages.CenterCrop{Height: 224, Width: 224}}},
+		{"small", []stages.Stage{stages.Decode{}, stages.Rotate{Degrees: stages.Range{-30, 30}}, stages.Resize{Height: 64, Width: 64}}},
+	} {
+		for _, fuse := range []Fuse{FuseFull, FuseExact} {
+			b.Run(c.name+"/"+string(fuse), func(b *testing.B) {
+				pipe := New(sources.Folder{Path: filepath.Dir(filepath.Dir(files[0]))}, append(c.list, append(tail, stages.Batch{Size: 32})...)...)
+				settings := Settings{Fuse: fuse}
+				settings.defaults()
+				p := &Plan{Settings: settings, steps: place(pipe.Stages, 1), tables: new(sync.Map)}
+				p.decoder = stages.Decode{}
+				r := &run{plan: p, stats: newStats(p)}
+				slot := &schema.Picture{Height: 224, Width: 224, Layout: schema.CHW, F32: make([]float32, 3*224*224)}
+				if c.name == "small" {
+					slot = &schema.Picture{Height: 64, Width: 64, Layout: schema.CHW, F32: make([]float32, 3*64*64)}
+				}
+				best := make([]time.Duration, len(photos))
+				var before, after runtime.MemStats
+				rounds := max(b.N, 5)
+				for round := range rounds {
+					if round == 1 {
+						runtime.ReadMemStats(&before)
+					}
+					for i, data := range photos {
+						row, stage := &Row{Encoded: data, slot: slot}, ""
+						begin := time.Now()
+						if err := p.picture(r, row, 0, int64(i), &stage); err != nil {
+							b.Fatal(err)
+						}
+						if d := time.Since(begin); round == 0 || d < best[i] {
+							best[i] = d
+						}
+					}
+				}
+				runtime.ReadMemStats(&after)
+				sum := time.Duration(0)
+				for _, d := range best {
+					sum += d
+				}
+				n := float64((rounds - 1) * len(photos))
+				b.ReportMetric(sum.Seconds()*1e3/float64(len(photos)), "ms/photo")
+				b.ReportMetric(float64(after.Mallocs-before.Mallocs)/n, "allocs/photo")
+				b.ReportMetric(float64(after.TotalAlloc-before.TotalAlloc)/n, "B/photo")
+				b.ReportMetric(0, "ns/op")
+			})
+		}
+	}
+}

@@ -1,0 +1,521 @@
+package warp
+
+import (
+	"image"
+	"math"
+
+	"github.com/sluicedata/sluice/internal/jpeg"
+	"github.com/sluicedata/sluice/schema"
+)
+
+// A pass may read the planes of a JPEG file in place of RGB. Each plane is sampled
+// bilinearly at its own resolution, at the place where its samples lie (JFIF:
+// centred), in units of 1/256 of a level; what an output pixel is the mean of is
+// averaged in YCbCr, and borders are blended in there; then it becomes RGB, is
+// rounded, and goes the way of all pixels. So chroma is interpolated once and not
+// twice (by libjpeg's triangle first), and no value is rounded before the last.
+//
+// Where output pixels lie far apart the planes may have been decoded at a scale: then
+// their samples are means of 2x2, 4x4 or 8x8 pixels already (jidctred).
+
+// yccSampler is a sampler that has such a way.
+type yccSampler interface {
+	sampler
+	// yccScale is the denominator of the largest scale that does; 0 if none does.
+	yccScale() int
+	// yccRegion is the part of the input that the planes must hold, where a sample
+	// of the coarsest is 2^shift pixels wide.
+	yccRegion(shiftX, shiftY uint) image.Rectangle
+	// scaled is the sampler for planes at that scale.
+	scaled(denominator int) yccSampler
+	runYCC(out *writer, src *jpeg.YCC, s *scratch)
+}
+
+// YCCScale is the denominator (1, 2, 4 or 8) of the scale at which RunYCC wants a
+// JPEG file's planes; 0 where the pass reads RGB only: copies, filters other than
+// bilinear, and perspectives.
+func (p *Pass) YCCScale() int {
+	if y, ok := p.sampler.(yccSampler); ok {
+		return y.yccScale()
+	}
+	return 0
+}
+
+// YCCRegion is the part of the input whose planes RunYCC reads, where the coarsest
+// has samples of 2^shift pixels.
+func (p *Pass) YCCRegion(shiftX, shiftY uint) image.Rectangle {
+	return p.sampler.(yccSampler).yccRegion(shiftX, shiftY).Intersect(image.Rect(0, 0, p.InWidth, p.InHeight))
+}
+
+// RunYCC is Run, from planes at YCCScale that hold what YCCRegion's pixels take.
+func (p *Pass) RunYCC(dst *schema.Picture, src *jpeg.YCC, px Pixel) {
+	y := p.sampler.(yccSampler).scaled(p.YCCScale())
+	if err := p.checkOutput(dst, px); err != nil {
+		panic(err)
+	}
+	s := scratches.Get().(*scratch)
+	defer scratches.Put(s)
+	s.writer = writer{dst: dst, px: px, rgb: sized(&s.row, 3*p.Width)}
+	y.runYCC(&s.writer, src, s)
+	s.writer = writer{}
+}
+
+// ycc is a colour in units of 1/256; chroma is 128 for grey.
+type ycc [3]int32
+
+// JFIF's conversion, in units of 2^-14.
+const (
+	crToR = 22970 // 1.402
+	cbToG = 5638  // 0.344136
+	crToG = 11700 // 0.714136
+	cbToB = 29032 // 1.772
+
+	yccGrey = 128 << 8
+	yccHalf = 1 << 21
+)
+
+// rgb rounds half up.
+func (v ycc) rgb() (r, g, b uint8) {
+	l, cb, cr := int(v[0])<<14+yccHalf, int(v[1])-yccGrey, int(v[2])-yccGrey
+	return level((l + crToR*cr) >> 22), level((l - cbToG*cb - crToG*cr) >> 22), level((l + cbToB*cb) >> 22)
+}
+
+func level(v int) uint8 {
+	if uint(v) > 255 {
+		if v < 0 {
+			return 0
+		}
+		return 255
+	}
+	return uint8(v)
+}
+
+// yccOf is the colour of RGB bytes, which rgb takes back to them.
+func yccOf(c [3]uint8) ycc {
+	r, g, b := int32(c[0]), int32(c[1]), int32(c[2])
+	return ycc{
+		(19595*r + 38470*g + 7471*b + 128) >> 8, // 0.299, 0.587, 0.114
+		(-11059*r-21709*g+32768*b+128)>>8 + yccGrey,
+		(32768*r-27439*g-5329*b+128)>>8 + yccGrey,
+	}
+}
+
+// walk is a run of points in one plane, or in two that lie alike.
+type walk struct {
+	pix, twin    []uint8
+	stride       int
+	u, v, du, dv int64 // in samples from pix's first, as bilinearRun has it
+}
+
+// inPlane is a coordinate in units of 2^-32 pixel, in samples of a plane.
+func inPlane(u int64, shift uint) int64 { return (u+1<<(FixedBits-1))>>shift - 1<<(FixedBits-1) }
+
+// walks begins runs at a point, with the steps to the next.
+func walks(src *jpeg.YCC, u, v, du, dv int64) (luma, chroma walk) {
+	const half = 1 << (runShift - 1)
+	at := func(i int) walk {
+		p := &src.Planes[i]
+		sx, sy := src.ShiftX[i], src.ShiftY[i]
+		return walk{
+			pix: p.Pix, stride: p.Stride,
+			u: inPlane(u, sx) + half - int64(p.Rect.Min.X)<<FixedBits, du: du >> sx,
+			v: inPlane(v, sy) + half - int64(p.Rect.Min.Y)<<FixedBits, dv: dv >> sy,
+		}
+	}
+	luma = at(0)
+	if src.Count > 1 {
+		chroma = at(1)
+		chroma.twin = src.Planes[2].Pix
+	}
+	return luma, chroma
+}
+
+// yccRegion is the region: a point's neighbours in each plane come with it.
+func (a *affine) yccRegion(_, _ uint) image.Rectangle { return a.Region() }
+
+// yccScale is that of the coarser of the two steps between output pixels, such that
+// these lie at least yccStep samples apart still.
+func (a *affine) yccScale() int {
+	if a.filter != Bilinear {
+		return 0
+	}
+	d := 1
+	for a.link != nil && d < 8 && min(a.step[0], a.step[1]) >= yccStep*float64(2*d) {
+		d *= 2
+	}
+	return d
+}
+
+// yccStep is for the mean of bilinear samples, which blur more at a scale than a
+// triangle filter does (TestScaledPlanesAreCloseToTheIdealPicture).
+const yccStep = 4
+
+func (a *affine) scaled(denominator int) yccSampler {
+	if denominator == 1 {
+		return a
+	}
+	return a.link.composed(float64(denominator))
+}
+
+func (a *affine) runYCC(out *writer, src *jpeg.YCC, mem *scratch) {
+	if a.columns == 1 && a.rows == 1 {
+		var pairs []uint64
+		if _, ok := out.planes(0); ok && src.Count > 1 {
+			r := src.Planes[1].Rect
+			pairs = sized(&mem.pairs, (r.Dx())*(r.Dy()+1)+2) // a row more, of anything
+			pairChroma(pairs, &src.Planes[1], &src.Planes[2])
+		}
+		for y := range a.height {
+			a.yccRow(out, src, pairs, y)
+		}
+		return
+	}
+	sums := sized(&mem.sums, 3*a.width)
+	n := int32(a.columns * a.rows)
+	for y := range a.height {
+		clear(sums)
+		for i := range a.rows {
+			a.addYCCRow(src, sums, y*a.rows+i)
+		}
+		rgb := out.begin(y)
+		for i := 0; i+3 <= len(sums); i += 3 {
+			v := ycc{(int32(sums[i]) + n/2) / n, (int32(sums[i+1]) + n/2) / n, (int32(sums[i+2]) + n/2) / n}
+			rgb[i], rgb[i+1], rgb[i+2] = v.rgb()
+		}
+		out.put(y, rgb)
+	}
+}
+
+// yccRow makes an output row of single samples.
+func (a *affine) yccRow(out *writer, src *jpeg.YCC, pairs []uint64, y int) {
+	rgb := out.begin(y)
+	first, end := 0, a.width
+	for i := len(a.layers) - 1; i >= 0; i-- {
+		l := &a.layers[i]
+		from, to := a.touched(l, y, first, end)
+		fillRun(rgb[3*first:3*from], l.fill)
+		fillRun(rgb[3*to:3*end], l.fill)
+		first, end = a.inside(i, y, from, to)
+		a.carefulYCC(src, rgb, y, from, first)
+		a.carefulYCC(src, rgb, y, end, to)
+	}
+	luma, chroma := a.yccStart(src, first, y)
+	if p, ok := out.planes(y); ok && src.Count > 1 {
+		chroma.stride = src.Planes[1].Rect.Dx() // of pairs
+		yccPlanes(p.row[0][first:end], p.row[1][first:end], p.row[2][first:end], p.table, luma, chroma, pairs)
+		p.tabulate(rgb, 0, first)
+		p.tabulate(rgb, end, a.width)
+		return
+	}
+	yccRun(rgb[3*first:3*end], luma, chroma)
+	out.put(y, rgb)
+}
+
+// carefulYCC samples points whose taps may lie anywhere.
+func (a *affine) carefulYCC(src *jpeg.YCC, rgb []uint8, y, from, to int) {
+	for x := from; x < to; x++ {
+		rgb[3*x], rgb[3*x+1], rgb[3*x+2] = a.yccAt(src, x, y).rgb()
+	}
+}
+
+// addYCCRow adds a row of samples to the sums of the output pixels.
+func (a *affine) addYCCRow(src *jpeg.YCC, sums []uint32, y int) {
+	first, end := 0, a.width*a.columns
+	add := func(x int, v ycc) {
+		s := sums[3*(x/a.columns):][:3]
+		for c := range s {
+			s[c] += uint32(v[c])
+		}
+	}
+	for i := len(a.layers) - 1; i >= 0; i-- {
+		l := &a.layers[i]
+		from, to := a.touched(l, y, first, end)
+		for x := first; x < from; x++ {
+			add(x, l.fillYCC)
+		}
+		for x := to; x < end; x++ {
+			add(x, l.fillYCC)
+		}
+		first, end = a.inside(i, y, from, to)
+		for x := from; x < first; x++ {
+			add(x, a.yccAt(src, x, y))
+		}
+		for x := end; x < to; x++ {
+			add(x, a.yccAt(src, x, y))
+		}
+	}
+	// Whole output pixels go by runs; parts at the ends one by one.
+	from, to := (first+a.columns-1)/a.columns, end/a.columns
+	if from >= to {
+		for x := first; x < end; x++ {
+			add(x, a.yccAt(src, x, y))
+		}
+		return
+	}
+	for x := first; x < from*a.columns; x++ {
+		add(x, a.yccAt(src, x, y))
+	}
+	for x := to * a.columns; x < end; x++ {
+		add(x, a.yccAt(src, x, y))
+	}
+	luma, chroma := a.yccStart(src, from*a.columns, y)
+	addYCCRun(sums[3*from:3*to], a.columns, luma, chroma)
+}
+
+func (a *affine) yccStart(src *jpeg.YCC, x, y int) (luma, chroma walk) {
+	m := &a.layers[0].fixed
+	const half = 1 << (runShift - 1)
+	u := m[0]*int64(x) + m[1]*int64(y) + m[2] - half
+	v := m[3]*int64(x) + m[4]*int64(y) + m[5] - half
+	return walks(src, u, v, m[0], m[3])
+}
+
+// yccAt samples a point that may lie anywhere, down all layers.
+func (a *affine) yccAt(src *jpeg.YCC, x, y int) ycc {
+	var sum [3]int64
+	weight := int64(one * one) // of what is still to come
+	bottom := &a.layers[0]
+	var u, v int64 // in units of 2^-12
+	if len(a.layers) == 1 {
+		m := &bottom.fixed
+		u = (m[0]*int64(x) + m[1]*int64(y) + m[2]) >> runShift
+		v = (m[3]*int64(x) + m[4]*int64(y) + m[5]) >> runShift
+	} else {
+		px, py := float64(x), float64(y)
+		for i := len(a.layers) - 1; i > 0; i-- {
+			l := &a.layers[i]
+			px, py = l.matrix.Apply(px, py)
+			w := l.window
+			if l.border == Constant {
+				weight = l.blend(&sum, weight, fraction(px), fraction(py))
+			}
+			px = min(max(px, float64(w.Min.X)), float64(w.Max.X-1))
+			py = min(max(py, float64(w.Min.Y)), float64(w.Max.Y-1))
+		}
+		px, py = bottom.matrix.Apply(px, py)
+		u, v = fraction(px), fraction(py)
+	}
+	if bottom.border == Constant {
+		weight = bottom.blend(&sum, weight, u, v)
+	}
+	w := bottom.window
+	u = min(max(u, int64(w.Min.X)*one), int64(w.Max.X-1)*one)
+	v = min(max(v, int64(w.Min.Y)*one), int64(w.Max.Y-1)*one)
+	var value ycc
+	if weight > 0 {
+		sample := yccPoint(src, u<<runShift, v<<runShift)
+		for c := range sum {
+			sum[c] += weight * int64(sample[c])
+		}
+	}
+	for c := range sum {
+		value[c] = int32((sum[c] + 1<<(2*FractionBits-1)) >> (2 * FractionBits))
+	}
+	return value
+}
+
+// blend adds the layer's fill as far as a bilinear sample at a point takes it, and
+// gives the weight that is left.
+func (l *layer) blend(sum *[3]int64, weight, u, v int64) int64 {
+	seen := coverFixed(u, l.window.Min.X, l.window.Max.X) * coverFixed(v, l.window.Min.Y, l.window.Max.Y)
+	rest := weight * seen >> (2 * FractionBits)
+	for c := range sum {
+		sum[c] += (weight - rest) * int64(l.fillYCC[c])
+	}
+	return rest
+}
+
+// coverFixed is cover of a coordinate in units of 2^-12.
+func coverFixed(u int64, first, end int) int64 {
+	return max(0, min(one, u-int64(first-1)*one, int64(end)*one-u))
+}
+
+// yccPoint samples the planes at a point inside of the picture, in units of 2^-32.
+func yccPoint(src *jpeg.YCC, u, v int64) ycc {
+	const half = 1 << (runShift - 1)
+	w := walk{stride: src.Planes[0].Stride}
+	place := func(i int) {
+		p := &src.Planes[i]
+		w.u = inPlane(u, src.ShiftX[i]) + half - int64(p.Rect.Min.X)<<FixedBits
+		w.v = inPlane(v, src.ShiftY[i]) + half - int64(p.Rect.Min.Y)<<FixedBits
+	}
+	place(0)
+	value := ycc{sampleWalk(src.Planes[0].Pix, &w), yccGrey, yccGrey}
+	if src.Count > 1 {
+		w.stride = src.Planes[1].Stride
+		place(1)
+		value[1], value[2] = sampleWalk(src.Planes[1].Pix, &w), sampleWalk(src.Planes[2].Pix, &w)
+	}
+	return value
+}
+
+// plane is the axis in samples of a plane, read through copies of whole pixels.
+func (a axis) plane(before line, shift uint, n int) axis {
+	if before.step < 0 {
+		a.origin = float64(a.in) - (a.origin + float64(float64(a.out)*a.scale))
+		a.first = before.at - (a.first + a.in - 1)
+		a.flipped = !a.flipped
+	} else {
+		a.first += before.at
+	}
+	size := float64(int(1) << shift)
+	end := min((a.first+a.in+1<<shift-1)>>shift, n)
+	begin := a.first >> shift
+	a.origin = (float64(a.first)+a.origin)/size - float64(begin)
+	a.first, a.in = begin, end-begin
+	a.scale /= size
+	return a
+}
+
+// reducedStep is how many samples output pixels lie apart at the least after planes
+// were decoded at a scale: at Pillow's reducing_gap of 3 "results are almost the same".
+const reducedStep = 3
+
+func (s *separable) yccScale() int {
+	if s.filter != Bilinear {
+		return 0
+	}
+	d := 1
+	for d < 8 && min(s.horizontal.scale, s.vertical.scale) >= reducedStep*float64(2*d) {
+		d *= 2
+	}
+	return d
+}
+
+// yccRegion has one more sample of the coarsest plane on each side, since a filter
+// is at least two of its samples wide, and one for rounding.
+func (s *separable) yccRegion(shiftX, shiftY uint) image.Rectangle {
+	for 1<<shiftX < s.yccScale() {
+		shiftX++
+	}
+	for 1<<shiftY < s.yccScale() {
+		shiftY++
+	}
+	r := s.Region()
+	x, y := 2<<shiftX, 2<<shiftY
+	return image.Rect(r.Min.X-x, r.Min.Y-y, r.Max.X+x, r.Max.Y+y)
+}
+
+func (s *separable) scaled(int) yccSampler { return s } // planes say their scale
+
+// Weights of planes have 14 bits, so that sums of values with 16 bits fit in 32.
+const planeBits = 14
+
+// narrow is kernel's weights with planeBits, their sums 1.
+func (k *kernel) narrow() {
+	for i := range k.starts {
+		w := k.weights[i*k.most:][:k.ends[i]-k.starts[i]]
+		rest, largest := int32(1<<planeBits), 0
+		for j, v := range w {
+			w[j] = (v + 1<<(weightBits-planeBits-1)) >> (weightBits - planeBits)
+			rest -= w[j]
+			if w[j] > w[largest] {
+				largest = j
+			}
+		}
+		w[largest] += rest
+	}
+}
+
+// runYCC resizes plane after plane, rows first, to 16 bits.
+func (s *separable) runYCC(out *writer, src *jpeg.YCC, mem *scratch) {
+	size := s.width * s.height
+	all := sized(&mem.planes, size*src.Count)
+	for i := range src.Count {
+		p := &src.Planes[i]
+		horizontal := s.horizontal.plane(s.beforeX, src.ShiftX[i], p.Width)
+		vertical := s.vertical.plane(s.beforeY, src.ShiftY[i], p.Height)
+		across := horizontal.kernel(s.filter, s.width, s.afterX, line{0, 1}, &mem.across, &mem.weights, &mem.reals)
+		down := vertical.kernel(s.filter, s.height, s.afterY, line{0, 1}, &mem.down, &mem.weightsDown, &mem.reals)
+		across.narrow()
+		down.narrow()
+		y0, y1 := int32(math.MaxInt32), int32(0)
+		for y := range down.starts {
+			y0, y1 = min(y0, down.starts[y]), max(y1, down.ends[y])
+		}
+		rows := sized(&mem.wide, int(y1-y0)*s.width)
+		for y := y0; y < y1; y++ {
+			in := p.Pix[(int(y)-p.Rect.Min.Y)*p.Stride:]
+			planeRow(rows[int(y-y0)*s.width:][:s.width], in[:p.Rect.Dx()], p.Rect.Min.X, &across)
+		}
+		for y := range s.height {
+			from, to := int(down.starts[y]-y0), int(down.ends[y]-y0)
+			blendPlaneRows(all[i*size+y*s.width:][:s.width], rows[from*s.width:to*s.width], down.weights[y*down.most:][:to-from], mem)
+		}
+	}
+	for y := range s.height {
+		rgb := out.begin(y)
+		luma := all[y*s.width:][:s.width]
+		if src.Count == 1 {
+			for x, l := range luma {
+				v := level((int(l) + 128) >> 8)
+				rgb[3*x], rgb[3*x+1], rgb[3*x+2] = v, v, v
+			}
+		} else {
+			cb, cr := all[size+y*s.width:][:s.width], all[2*size+y*s.width:][:s.width]
+			for x, l := range luma {
+				to := rgb[3*x : 3*x+3 : 3*x+3]
+				to[0], to[1], to[2] = ycc{int32(l), int32(cb[x]), int32(cr[x])}.rgb()
+			}
+		}
+		out.put(y, rgb)
+	}
+}
+
+// planeRow resizes a row of samples, of which in begins with sample left, to units
+// of 1/256.
+func planeRow(dst []uint16, in []uint8, left int, k *kernel) {
+	for i := range dst {
+		taps := in[int(k.starts[i])-left : int(k.ends[i])-left]
+		weights := k.weights[i*k.most:][:len(taps)]
+		sum := int32(1 << (planeBits - 9))
+		for j, v := range taps {
+			sum += weights[j] * int32(v)
+		}
+		dst[i] = word(sum >> (planeBits - 8))
+	}
+}
+
+func blendPlaneRows(dst, rows []uint16, weights []int32, mem *scratch) {
+	n := len(dst)
+	if len(weights) == 2 {
+		a, b := rows[:n], rows[n:2*n]
+		w0, w1 := weights[0], weights[1]
+		for i := range dst {
+			dst[i] = word((w0*int32(a[i]) + w1*int32(b[i]) + 1<<(planeBits-1)) >> planeBits)
+		}
+		return
+	}
+	sums := sized(&mem.blended, n)
+	for i := range sums {
+		sums[i] = 1 << (planeBits - 1)
+	}
+	for len(weights) >= 3 {
+		a, b, c := rows[:n], rows[n:2*n], rows[2*n:3*n]
+		w0, w1, w2 := weights[0], weights[1], weights[2]
+		for i := range sums {
+			sums[i] += w0*int32(a[i]) + w1*int32(b[i]) + w2*int32(c[i])
+		}
+		rows, weights = rows[3*n:], weights[3:]
+	}
+	for ; len(weights) > 0; weights = weights[1:] {
+		w, a := weights[0], rows[:n]
+		for i := range sums {
+			sums[i] += w * int32(a[i])
+		}
+		rows = rows[n:]
+	}
+	for i, v := range sums {
+		dst[i] = word(v >> planeBits)
+	}
+}
+
+func word(v int32) uint16 {
+	if uint32(v) > 1<<16-1 {
+		if v < 0 {
+			return 0
+		}
+		return 1<<16 - 1
+	}
+	return uint16(v)
+}
