@@ -49,8 +49,9 @@ def finish():
 
 
 def pipeline(source, *stages, seed=1, folder=None):
-    """Writes a pipeline file and returns its name; source and stages are YAML in flow style."""
-    text = f"version: 1\nseed: {seed}\nsource: {source}\nstages:\n" + "".join(f"  - {s}\n" for s in stages)
+    """Writes a pipeline file and returns its name; source and stages are YAML in flow style.
+    fuse: exact, as the other libraries go step by step too."""
+    text = f"version: 1\nseed: {seed}\nfuse: exact\nsource: {source}\nstages:\n" + "".join(f"  - {s}\n" for s in stages)
     with tempfile.NamedTemporaryFile("w", suffix=".yaml", dir=folder, delete=False) as file:
         file.write(text)
     return file.name
