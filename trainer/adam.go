@@ -27,6 +27,9 @@ const (
 //
 // Each element is computed alone, so the number of goroutines changes no byte.
 type Adam struct {
+	// Kernel, if set, is a faster AdamKernel that gives the same bytes.
+	Kernel func(param, gradient, mean, square []float32, k *AdamFactors)
+
 	options      Optimizer
 	params       []Tensor
 	mean, square []Tensor
@@ -67,32 +70,60 @@ func (a *Adam) Step(learningRate float64, gradients [][]float32, workers int) {
 	}
 	a.step[0] = min(a.step[0]+1, mostSteps)
 	t, beta := float64(a.step[0]), a.options.Betas
-	k := adamStep{
-		decay: float32(a.options.WeightDecay),
-		beta1: float32(beta[0]), rest1: float32(1 - beta[0]),
-		beta2: float32(beta[1]), rest2: float32(1 - beta[1]),
-		root: float32(math.Sqrt(1 - detmath.Pow(beta[1], t))), eps: float32(a.options.Eps),
-		size: float32(learningRate / (1 - detmath.Pow(beta[0], t))),
+	k := &AdamFactors{
+		Decay: float32(a.options.WeightDecay),
+		Beta1: float32(beta[0]), Rest1: float32(1 - beta[0]),
+		Beta2: float32(beta[1]), Rest2: float32(1 - beta[1]),
+		Root: float32(math.Sqrt(1 - detmath.Pow(beta[1], t))), Eps: float32(a.options.Eps),
+		Size: float32(learningRate / (1 - detmath.Pow(beta[0], t))),
+	}
+	kernel := a.Kernel
+	if kernel == nil {
+		kernel = AdamKernel
 	}
 	for i, p := range a.params {
 		inParallel(len(p.Data), 1<<14, workers, func(from, to int) {
-			k.apply(p.Data[from:to], gradients[i][from:to], a.mean[i].Data[from:to], a.square[i].Data[from:to])
+			kernel(p.Data[from:to], gradients[i][from:to], a.mean[i].Data[from:to], a.square[i].Data[from:to], k)
 		})
 	}
 }
 
-type adamStep struct{ decay, beta1, rest1, beta2, rest2, root, eps, size float32 }
+// AdamFactors are the constants of one step, for an Adam's Kernel.
+type AdamFactors struct {
+	Decay           float32 // weight decay
+	Beta1, Rest1    float32 // rest: 1 - beta
+	Beta2, Rest2    float32
+	Root, Eps, Size float32 // sqrt(1-beta2^t), eps, lr/(1-beta1^t)
+}
 
-// apply's conversions forbid fused multiply-adds: same bytes on every machine.
-func (k adamStep) apply(param, gradient, mean, square []float32) {
+// Numbers that are taken for 0, so that nothing becomes subnormal: a mean that
+// only decays would stay so for ever, and cost a processor over a hundred cycles
+// each step. Beside eps they are nothing.
+const (
+	adamTiny       = 0x1p-100 // of gradient, mean and square
+	adamTinySquare = 0x1p-56  // of the gradient to be squared
+)
+
+// flush is v, or 0 if it is nearer to it than tiny.
+func flush(v, tiny float32) float32 {
+	if v < tiny && v > -tiny {
+		return 0
+	}
+	return v
+}
+
+// AdamKernel is one step on some elements, in the order of PyTorch's operations.
+// Its conversions forbid fused multiply-adds: same bytes on every machine.
+func AdamKernel(param, gradient, mean, square []float32, k *AdamFactors) {
 	gradient, mean, square = gradient[:len(param)], mean[:len(param)], square[:len(param)]
 	for i, p := range param {
-		g := gradient[i] + float32(k.decay*p)
-		m := float32(k.beta1*mean[i]) + float32(k.rest1*g)
-		v := float32(k.beta2*square[i]) + float32(float32(k.rest2*g)*g)
+		g := flush(gradient[i]+float32(k.Decay*p), adamTiny)
+		m := flush(float32(k.Beta1*mean[i])+float32(k.Rest1*g), adamTiny)
+		s := flush(g, adamTinySquare)
+		v := flush(float32(k.Beta2*square[i])+float32(float32(k.Rest2*s)*s), adamTiny)
 		mean[i], square[i] = m, v
 		root := float32(math.Sqrt(float64(v))) // correctly rounded to float32
-		param[i] = p - float32(k.size*m)/(root/k.root+k.eps)
+		param[i] = p - float32(k.Size*m)/(root/k.Root+k.Eps)
 	}
 }
 

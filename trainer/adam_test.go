@@ -97,6 +97,28 @@ func TestAdamIsTorchs(t *testing.T) {
 	}
 }
 
+// TestAdamFlushes: nothing becomes subnormal, and what is taken for 0 is far
+// below eps.
+func TestAdamFlushes(t *testing.T) {
+	k := &AdamFactors{Beta1: 0.5, Rest1: 0.5, Beta2: 0.5, Rest2: 0.5, Root: 1, Eps: 1e-8, Size: 0.1}
+	for _, c := range []struct{ gradient, mean, square, wantMean, wantSquare float32 }{
+		{0, 0x1p-99, 0x1p-99, 0x1p-100, 0x1p-100},
+		{0, -0x1p-99, 0x1p-99, -0x1p-100, 0x1p-100},
+		{0, 0x1.8p-100, 0x1.8p-100, 0, 0},
+		{0x1p-101, 0, 0, 0, 0},
+		{0x1p-56, 0, 0x1p-10, 0x1p-57, 0x1p-11},
+		{0x1p-50, 0, 0, 0x1p-51, 0},
+		{0x1p-40, 0, 0, 0x1p-41, 0x1p-81},
+		{0x1p-57, 0, 0x1p-99, 0x1p-58, 0x1p-100},
+	} {
+		p, m, v := []float32{1}, []float32{c.mean}, []float32{c.square}
+		AdamKernel(p, []float32{c.gradient}, m, v, k)
+		if m[0] != c.wantMean || v[0] != c.wantSquare {
+			t.Errorf("gradient %g of mean %g and square %g: %g and %g, want %g and %g", c.gradient, c.mean, c.square, m[0], v[0], c.wantMean, c.wantSquare)
+		}
+	}
+}
+
 func TestAdamWorkers(t *testing.T) {
 	const n = 100_003
 	run := func(workers int) []float32 {

@@ -3,6 +3,7 @@ package trainer
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/sluicedata/sluice/schema"
@@ -44,7 +45,6 @@ type Target struct {
 // many rows count: have a weight above 0 in any task. An error names the task
 // and the key of the row.
 func (c Config) Targets(batch *schema.Batch) (targets []Target, rows int, err error) {
-	counts := make([]bool, batch.Rows())
 	for _, task := range c.Tasks {
 		column, err := labelColumn(batch, task.Task)
 		if err != nil {
@@ -54,15 +54,21 @@ func (c Config) Targets(batch *schema.Batch) (targets []Target, rows int, err er
 		if err != nil {
 			return nil, 0, err
 		}
-		for i, w := range t.Weights {
-			if w > 0 && !counts[i] {
-				counts[i] = true
-				rows++
-			}
-		}
 		targets = append(targets, t)
 	}
+	for row := range batch.Rows() {
+		if Counts(targets, row) {
+			rows++
+		}
+	}
 	return targets, rows, nil
+}
+
+// Counts tells whether a row has a weight above 0 in any task. One that doesn't
+// must be left out of all sums, rather than multiplied by 0: its pixels may be
+// NaN.
+func Counts(targets []Target, row int) bool {
+	return slices.ContainsFunc(targets, func(t Target) bool { return t.Weights[row] > 0 })
 }
 
 func (c TaskConfig) target(batch *schema.Batch, labels []int32) (Target, error) {
@@ -107,43 +113,46 @@ type NotFiniteError struct {
 	What    string // "loss", "gradient"
 	Epoch   int
 	Batch   int64
-	Keys    []string // of all rows that counted
-	Suspect []string // of the rows among them whose pixels are not finite
+	Keys    []string // of all rows that count: of a weight above 0 in any task
+	Suspect []string // of all rows whose pixels are not finite
 }
 
-// NotFinite makes the error of a batch.
-func NotFinite(what string, batch *schema.Batch) *NotFiniteError {
+// NotFinite makes the error of a batch, whose targets tell which rows count.
+func NotFinite(what string, batch *schema.Batch, targets []Target) *NotFiniteError {
 	e := &NotFiniteError{What: what, Epoch: batch.Epoch, Batch: batch.Number}
-	weights, pixels := batch.Weights(), batch.Float32()
-	size := batch.Tensor.Elements()
+	pixels, size := batch.Float32(), batch.Tensor.Elements()
 	for row := range batch.Rows() {
-		if weights[row] == 0 {
-			continue
+		if Counts(targets, row) {
+			e.Keys = append(e.Keys, batch.Key(row))
 		}
-		e.Keys = append(e.Keys, batch.Key(row))
-		for _, v := range pixels[row*size : (row+1)*size] {
-			if v-v != 0 { // NaN or infinite
-				e.Suspect = append(e.Suspect, batch.Key(row))
-				break
-			}
+		if slices.ContainsFunc(pixels[row*size:(row+1)*size], func(v float32) bool { return v-v != 0 }) {
+			e.Suspect = append(e.Suspect, batch.Key(row))
 		}
 	}
 	return e
 }
 
-// Error names the keys.
+// Error names the first keys, and counts the epoch from 1, as reports do.
 func (e *NotFiniteError) Error() string {
-	text := fmt.Sprintf("trainer: the %s is not finite in epoch %d, batch %d (the weights are as before it)", e.What, e.Epoch, e.Batch)
-	if len(e.Suspect) > 0 {
-		return fmt.Sprintf("%s: there are pixels that aren't finite (keys %s)", text, quoted(e.Suspect))
+	text := fmt.Sprintf("trainer: the %s is not finite in epoch %d, batch %d (the weights are as before it)", e.What, e.Epoch+1, e.Batch)
+	if slices.ContainsFunc(e.Suspect, func(key string) bool { return slices.Contains(e.Keys, key) }) {
+		return fmt.Sprintf("%s: there are pixels that aren't finite (%s)", text, someKeys(e.Suspect, mostKeys))
 	}
-	return fmt.Sprintf("%s: the pixels are finite, so the weights have diverged: lower the learning rate (keys %s)", text, quoted(e.Keys))
+	return fmt.Sprintf("%s: the pixels are finite, so the weights have diverged: lower the learning rate (%s)", text, someKeys(e.Keys, 3))
 }
 
-func quoted(keys []string) string {
+// mostKeys is how many keys a message names.
+const mostKeys = 8
+
+// someKeys lists keys; of more than mostKeys the number and the first.
+func someKeys(keys []string, first int) string {
+	head := "keys "
+	if len(keys) > mostKeys {
+		head, keys = fmt.Sprintf("%d rows, first ", len(keys)), keys[:first]
+	}
 	out := make([]string, len(keys))
 	for i, key := range keys {
 		out[i] = fmt.Sprintf("%q", key)
 	}
-	return strings.Join(out, ", ")
+	return head + strings.Join(out, ", ")
 }

@@ -89,6 +89,25 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+// TestBetas: 0 is one, as in PyTorch.
+func TestBetas(t *testing.T) {
+	var o Optimizer
+	for _, betas := range [][2]float64{{0, 0.999}, {0.9, 0}} {
+		if err := options.Set(&o, "betas", []any{betas[0], betas[1]}); err != nil {
+			t.Fatal(err)
+		}
+		if o.Betas != betas || o.withDefaults().Betas != betas {
+			t.Errorf("betas %v became %v", betas, o.withDefaults().Betas)
+		}
+		if err := o.Check(); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := options.Set(&o, "betas", []any{int64(0), 0.99}); err != nil || o.Betas != [2]float64{0, 0.99} {
+		t.Errorf("betas: [0, 0.99] became %v, %v", o.Betas, err)
+	}
+}
+
 func TestCheckReportsAll(t *testing.T) {
 	c := good()
 	c.Model.Name, c.Optimizer.LearningRate, c.Schedule.StepSize = "x", -1, -1

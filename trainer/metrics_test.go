@@ -81,6 +81,20 @@ func TestMetricsJSON(t *testing.T) {
 	}
 }
 
+// TestGroups: of the bounds, 20 and 100 samples are medium.
+func TestGroups(t *testing.T) {
+	task := schema.Task{Name: "shape", Classes: []string{"101", "100", "21", "20", "19", "0"}}
+	c := NewConfusion(task)
+	for class, right := range []int64{16, 8, 4, 2, 1, 0} { // of 32
+		c.Counts[class][class] += right
+		c.Counts[class][(class+1)%6] += 32 - right
+	}
+	m := c.Metrics([]int64{101, 100, 21, 20, 19, 0})
+	if m.Many != 16.0/32 || m.Medium != Share(8+4+2)/3/32 || m.Few != 0.5/32 {
+		t.Errorf("many %v, medium %v, few %v", m.Many, m.Medium, m.Few)
+	}
+}
+
 func TestAdd(t *testing.T) {
 	c := NewConfusion(abc)
 	z := []float32{1, 1, 0, 0, float32(math.Inf(-1)), -2, -1, -3}

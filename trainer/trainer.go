@@ -46,6 +46,12 @@ type Trainer interface {
 	Close() error
 }
 
+// ImageChecker is what a Trainer implements that can't take images of every
+// size: so a run is refused before it begins.
+type ImageChecker interface {
+	CheckImage(height, width int) error
+}
+
 // Losses are one step's.
 type Losses struct {
 	Total float64   // what was minimized; 0 where no row counted

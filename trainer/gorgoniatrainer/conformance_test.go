@@ -8,7 +8,9 @@ import (
 	"github.com/sluicedata/sluice/trainer/trainertest"
 )
 
-func TestConformance(t *testing.T) {
+func TestConformance(t *testing.T) { gorgoniatrainer.BothKernels(t, conformance) }
+
+func conformance(t *testing.T) {
 	for _, model := range []trainer.Model{{Name: trainer.Recipe, PoolTo: 4}, {Name: trainer.SmallCNN}} {
 		t.Run(model.Name, func(t *testing.T) {
 			trainertest.Run(t, func(cfg trainer.Config) (trainer.Trainer, error) {

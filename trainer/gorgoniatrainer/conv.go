@@ -67,11 +67,16 @@ func newConvolution(t team) *convolution {
 }
 
 // forward fills y [rows, out, high.out, wide.out] from x [rows, in, height,
-// width], weight [out, in, 3, 3] and bias [out].
-func (c *convolution) forward(g *geometry, y, x, weight, bias []float32) {
+// width], weight [out, in, 3, 3] and bias [out]. Rows to skip, if skip isn't nil,
+// become 0, and have no gradient: so what is behind them can't be NaN.
+func (c *convolution) forward(g *geometry, y, x, weight, bias []float32, skip []bool) {
 	arg := c.arg.take(g.rows * g.pooledSize())
 	c.team.run(g.rows, func(worker, row int) {
 		in, out := x[row*g.inSize():(row+1)*g.inSize()], y[row*g.outSize():(row+1)*g.outSize()]
+		if skip != nil && skip[row] {
+			clear(out)
+			return
+		}
 		if g.average {
 			clear(out)
 		}
@@ -172,7 +177,7 @@ func (g *geometry) fillPhases(phases, x []float32, top int) {
 // bias [out], which it adds to what they hold if add is set, and of x where dx
 // isn't nil. Only the positions of the maxima have a gradient, a quarter of
 // all.
-func (c *convolution) backward(g *geometry, dx, dweight, dbias, dy, x, weight []float32, add bool) {
+func (c *convolution) backward(g *geometry, dx, dweight, dbias, dy, x, weight []float32, skip []bool, add bool) {
 	arg, size := c.arg.take(g.rows*g.pooledSize()), g.out*g.lanes
 	sums := c.sums.take(g.rows * size)
 	if dx != nil {
@@ -187,6 +192,9 @@ func (c *convolution) backward(g *geometry, dx, dweight, dbias, dy, x, weight []
 			clear(p.dx)
 		}
 		clear(p.sums)
+		if skip != nil && skip[row] {
+			return
+		}
 		for top := 0; top < g.pooledHeight; top += g.tile {
 			c.tiles[worker].backwardTile(&p, top)
 		}

@@ -90,7 +90,9 @@ func (c goldenCase) config() trainer.Config {
 }
 
 // TestEqualsPyTorch compares losses, gradients and weights with golden.py's.
-func TestEqualsPyTorch(t *testing.T) {
+func TestEqualsPyTorch(t *testing.T) { bothKernels(t, equalsPyTorch) }
+
+func equalsPyTorch(t *testing.T) {
 	for _, c := range readGolden(t) {
 		t.Run(fmt.Sprint(c.Name, c.Shapes), func(t *testing.T) {
 			tr := newTrainer(t, c.config())
@@ -148,10 +150,9 @@ func compare(t *testing.T, step int, what string, got []trainer.Tensor, want map
 
 // gradients are those of the last step, named as the weights.
 func gradients(t *Trainer) []trainer.Tensor {
-	var out []trainer.Tensor
-	n := len(t.model.parameters) - 2
-	for _, p := range t.model.parameters[:n] {
-		out = append(out, trainer.Tensor{Name: p.name, Data: p.slope})
+	out := slices.Clone(t.model.names)
+	for i := range out {
+		out[i].Data = t.model.gradients[i]
 	}
-	return append(out, t.model.headTensors(t.cfg.Tasks, t.model.weight.slope, t.model.bias.slope)...)
+	return out
 }

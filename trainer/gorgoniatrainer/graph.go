@@ -20,7 +20,6 @@ type graph struct {
 	targets             lossTargets
 	logits              *view
 	parameters          gorgonia.Nodes
-	solvable            []gorgonia.ValueGrad
 }
 
 // newGraph builds and compiles; learn adds loss and gradients.
@@ -38,7 +37,6 @@ func newGraph(m *model, rows, height, width int, learn bool) (*graph, error) {
 		return nil, fmt.Errorf("gorgoniatrainer: graph for %s: %w", shapeName(rows, height, width), err)
 	}
 	g.vm = gorgonia.NewTapeMachine(g.g)
-	g.solvable = gorgonia.NodesToValueGrads(g.parameters)
 	return g, nil
 }
 
@@ -83,7 +81,7 @@ func (g *graph) convolve(l *layer, plan *geometry, deep, last bool) *forwardOp {
 	o := &forwardOp{op: op{name: l.name, arity: 3, out: newView(shape...)}, differentiable: []bool{deep, true, true}}
 	o.do = func(in []gorgonia.Value) error {
 		o.out.data = l.y.take(plan.rows * plan.outSize())
-		l.forward(plan, o.out.data, floats(in[0]), floats(in[1]), floats(in[2]))
+		l.forward(plan, o.out.data, floats(in[0]), floats(in[1]), floats(in[2]), g.model.skip)
 		return nil
 	}
 	o.gradients = func(in gorgonia.Nodes, y, dy *gorgonia.Node) (gorgonia.Nodes, error) {
@@ -93,7 +91,7 @@ func (g *graph) convolve(l *layer, plan *geometry, deep, last bool) *forwardOp {
 			if deep {
 				dx.data = l.dx.take(plan.rows * plan.inSize())
 			}
-			l.backward(plan, dx.data, l.weight.slope, l.bias.slope, floats(v[3]), floats(v[0]), floats(v[1]), g.model.accumulate)
+			l.backward(plan, dx.data, l.weight.slope, l.bias.slope, floats(v[3]), floats(v[0]), floats(v[1]), g.model.skip, g.model.accumulate)
 			return nil
 		}
 		dw, err := gorgonia.ApplyOp(back, in[0], in[1], y, dy)

@@ -108,8 +108,6 @@ func goldenRows(n, step int, size [2]int) *rows {
 	return r
 }
 
-// cut is some of the rows.
-
 // batch makes a record, with an allocator that fails the test for what isn't
 // given back. The tasks' columns are in another order than the trainer's.
 func (r *rows) batch(t testing.TB) *schema.Batch {
@@ -137,6 +135,17 @@ func (r *rows) batch(t testing.TB) *schema.Batch {
 	}
 	t.Cleanup(batch.Release)
 	return batch
+}
+
+// bothKernels runs a test with the assembly, where the processor has it, and with
+// plain Go.
+func bothKernels(t *testing.T, test func(t *testing.T)) {
+	for _, assembly := range []bool{true, false} {
+		t.Run(fmt.Sprintf("assembly=%t", assembly), func(t *testing.T) {
+			useKernels(t, assembly)
+			test(t)
+		})
+	}
 }
 
 // useKernels runs a test with the assembly or with plain Go.

@@ -1,7 +1,5 @@
 package gorgoniatrainer
 
-import "math"
-
 // The inner loops, in plain Go. Each fixes the order of its sums, and its
 // products are rounded before they are added (the conversions forbid fused
 // multiply-adds), so the assembly of kernels_amd64.s gives the same bytes:
@@ -78,16 +76,17 @@ func convPoolGo(dst, dst2 []float32, arg, arg2 []uint8, x, w []float32, bias *[2
 	}
 }
 
-// largest is bias + ReLU of the first largest of four values, and its number.
+// largest is bias + ReLU of the first largest of four values, or a NaN among
+// them, and its number.
 func largest(m, b, c, d, bias float32) (float32, uint8) {
 	k := uint8(0)
-	if b > m {
+	if b > m || b != b {
 		m, k = b, 1
 	}
-	if c > m {
+	if c > m || c != c {
 		m, k = c, 2
 	}
-	if d > m {
+	if d > m || d != d {
 		m, k = d, 3
 	}
 	if m += bias; m <= 0 {
@@ -193,40 +192,10 @@ func axpyGo(dst, x []float32, f float32) {
 	}
 }
 
-// adamFactors are the constants of one step of Adam.
-type adamFactors struct {
-	decay               float32 // weight decay
-	beta1, rest1        float32 // rest = 1 - beta
-	beta2, rest2        float32
-	root, epsilon, size float32 // sqrt(1-beta2^t), eps, lr/(1-beta1^t)
-}
-
-// Numbers of Adam that are taken for 0, so that nothing becomes subnormal: a
-// mean that only decays would stay so for ever, and cost over a hundred cycles
-// each step. Beside eps they are nothing.
-const (
-	adamTiny       = 0x1p-100 // of gradient, mean and square
-	adamTinySquare = 0x1p-56  // of the gradient to be squared
-)
-
 // flush is v, or 0 if it is nearer to it than tiny.
 func flush(v, tiny float32) float32 {
 	if v < tiny && v > -tiny {
 		return 0
 	}
 	return v
-}
-
-// adamGo is one step of torch.optim.Adam on some elements, in the order of its
-// operations.
-func adamGo(param, gradient, mean, square []float32, k *adamFactors) {
-	gradient, mean, square = gradient[:len(param)], mean[:len(param)], square[:len(param)]
-	for i, p := range param {
-		g := flush(gradient[i]+float32(k.decay*p), adamTiny)
-		m := flush(float32(k.beta1*mean[i])+float32(k.rest1*g), adamTiny)
-		s := flush(g, adamTinySquare)
-		v := flush(float32(k.beta2*square[i])+float32(float32(k.rest2*s)*s), adamTiny)
-		mean[i], square[i] = m, v
-		param[i] = p - float32(k.size*m)/(float32(math.Sqrt(float64(v)))/k.root+k.epsilon)
-	}
 }

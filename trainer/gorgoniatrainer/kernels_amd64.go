@@ -1,6 +1,10 @@
 package gorgoniatrainer
 
-import "golang.org/x/sys/cpu"
+import (
+	"golang.org/x/sys/cpu"
+
+	"github.com/sluicedata/sluice/trainer"
+)
 
 func haveAssembly() bool { return cpu.X86.HasAVX2 }
 
@@ -23,7 +27,7 @@ func gemm1AVX2(c, a, b *float32, bStride, depth, n, add int)
 func axpyAVX2(dst, x *float32, f float32, n int)
 
 //go:noescape
-func adamAVX2(param, gradient, mean, square *float32, k *adamFactors, n int)
+func adamAVX2(param, gradient, mean, square *float32, k *trainer.AdamFactors, n int)
 
 // The functions below check the lengths that the assembly relies on.
 
@@ -87,13 +91,13 @@ func axpy(dst, x []float32, f float32) {
 	axpyGo(dst[n:], x[n:], f)
 }
 
-func adam(param, gradient, mean, square []float32, k *adamFactors) {
+func adam(param, gradient, mean, square []float32, k *trainer.AdamFactors) {
 	n := len(param) &^ 7
 	if !useAssembly || n == 0 {
-		adamGo(param, gradient, mean, square, k)
+		trainer.AdamKernel(param, gradient, mean, square, k)
 		return
 	}
 	_, _, _ = gradient[len(param)-1], mean[len(param)-1], square[len(param)-1]
 	adamAVX2(&param[0], &gradient[0], &mean[0], &square[0], k, n)
-	adamGo(param[n:], gradient[n:], mean[n:], square[n:], k)
+	trainer.AdamKernel(param[n:], gradient[n:], mean[n:], square[n:], k)
 }

@@ -58,9 +58,11 @@ GLOBL codes<>(SB), RODATA|NOPTR, $128
 	POSITION(p2, Y2, Y6)                \
 	POSITION(p3, Y3, Y7)
 
-// m and Y8 become the larger of m and v, and its number.
+// m and Y8 become the larger of m and v, or a NaN, and its number.
 #define LARGER(v, m, code) \
 	VCMPPS    $0x1e, m, v, Y9                  \
+	VCMPPS    $0x03, v, v, Y10                 \
+	VORPS     Y10, Y9, Y9                      \
 	VBLENDVPS Y9, v, m, m                      \
 	VBLENDVPS Y9, codes<>+code(SB), Y8, Y8
 
@@ -160,7 +162,9 @@ next:
 	LEAQ         (DX)(BX*4), BX
 	CMPL         AX, $4
 	CMOVQEQ      R11, BX
-	VBROADCASTSS (SI), Y4
+	MOVQ         SI, R12
+	CMOVQEQ      R11, R12 // 0 times 0, whatever the gradient
+	VBROADCASTSS (R12), Y4
 	VMULPS       0(BX), Y4, Y5
 	VMULPS       32(BX), Y4, Y6
 	VMULPS       64(BX), Y4, Y7
@@ -357,7 +361,7 @@ eight:
 	VZEROUPPER
 	RET
 
-// The sign's complement, and the bounds of flush in adamGo.
+// The sign's complement, and the bounds of flush in trainer.AdamKernel.
 DATA flushes<>+0x00(SB)/8, $0x7fffffff7fffffff
 DATA flushes<>+0x08(SB)/8, $0x7fffffff7fffffff
 DATA flushes<>+0x10(SB)/8, $0x7fffffff7fffffff
@@ -377,7 +381,7 @@ GLOBL flushes<>(SB), RODATA|NOPTR, $96
 	VCMPPS $0x15, flushes<>+bound(SB), Y7, Y7 \
 	VANDPS v, Y7, out
 
-// func adamAVX2(param, gradient, mean, square *float32, k *adamFactors, n int)
+// func adamAVX2(param, gradient, mean, square *float32, k *trainer.AdamFactors, n int)
 TEXT ·adamAVX2(SB), NOSPLIT, $0-48
 	MOVQ         param+0(FP), DI
 	MOVQ         gradient+8(FP), SI

@@ -2,6 +2,8 @@
 
 package gorgoniatrainer
 
+import "github.com/sluicedata/sluice/trainer"
+
 func haveAssembly() bool { return false }
 
 func convPool(dst, dst2 []float32, arg, arg2 []uint8, x, w []float32, bias *[2]float32, b block, n int) {
@@ -20,6 +22,6 @@ func gemm(c []float32, cStride int, a []float32, aStride int, b []float32, bStri
 
 func axpy(dst, x []float32, f float32) { axpyGo(dst, x, f) }
 
-func adam(param, gradient, mean, square []float32, k *adamFactors) {
-	adamGo(param, gradient, mean, square, k)
+func adam(param, gradient, mean, square []float32, k *trainer.AdamFactors) {
+	trainer.AdamKernel(param, gradient, mean, square, k)
 }

@@ -44,8 +44,11 @@ type model struct {
 	parameters      []*parameter
 	logits, dlogits slab[float32]
 	dfeatures       slab[float32]
-	accumulate      bool // gradients add to what is there: a further part of the batch
-	names           []trainer.Tensor
+	accumulate      bool   // gradients add to what is there: a further part of the batch
+	skip            []bool // rows that don't count, whatever their pixels; nil: all do
+	skips           slab[bool]
+	names           []trainer.Tensor // the weights as State names them, in their order
+	gradients       [][]float32      // of names
 }
 
 // channels of the networks, and what their average pool gives by default.
@@ -73,7 +76,7 @@ func newModel(cfg trainer.Config, t team) *model {
 		}
 		l.weight, l.bias = newParameter(l.name+".weight", out, in, 3, 3), newParameter(l.name+".bias", out)
 		m.layers, m.parameters = append(m.layers, l), append(m.parameters, l.weight, l.bias)
-		m.names = append(m.names, l.weight.tensor(), l.bias.tensor())
+		m.names, m.gradients = append(m.names, l.weight.tensor(), l.bias.tensor()), append(m.gradients, l.weight.slope, l.bias.slope)
 		in = out
 	}
 	m.layers[len(m.layers)-1].poolTo = poolTo
@@ -86,6 +89,9 @@ func newModel(cfg trainer.Config, t team) *model {
 	m.bias = newParameter("head.bias", m.heads.outputs)
 	m.parameters = append(m.parameters, m.weight, m.bias)
 	m.names = append(m.names, m.headTensors(cfg.Tasks, m.weight.data, m.bias.data)...)
+	for _, g := range m.headTensors(cfg.Tasks, m.weight.slope, m.bias.slope) {
+		m.gradients = append(m.gradients, g.Data)
+	}
 	m.initialize(cfg.Seed)
 	return m
 }

@@ -33,6 +33,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"sync/atomic"
 	"time"
 
 	"github.com/sluicedata/sluice/schema"
@@ -43,8 +44,8 @@ import (
 type Trainer struct {
 	cfg      trainer.Config
 	model    *model
-	adam     *Adam
-	epochs   int
+	adam     *trainer.Adam
+	epochs   []float32 // the one element of the epochs tensor
 	steps    int
 	offsets  [][]float64
 	weights  []float64
@@ -65,7 +66,12 @@ type timing struct {
 	seconds float64
 }
 
-var _ trainer.Trainer = (*Trainer)(nil)
+var (
+	_ trainer.Trainer      = (*Trainer)(nil)
+	_ trainer.ImageChecker = (*Trainer)(nil)
+)
+
+var errClosed = errors.New("gorgoniatrainer: closed")
 
 // New makes a trainer with initial weights.
 func New(cfg trainer.Config) (*Trainer, error) {
@@ -73,10 +79,11 @@ func New(cfg trainer.Config) (*Trainer, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Trainer{cfg: cfg, graphs: map[shape]*graph{}, seconds: map[string]timing{}}
+	t := &Trainer{cfg: cfg, epochs: make([]float32, 1), graphs: map[shape]*graph{}, seconds: map[string]timing{}}
 	workers := team{cfg.Workers}
 	t.model = newModel(cfg, workers)
-	t.adam = newAdam(cfg.Optimizer, workers, t.model.parameters)
+	t.adam = trainer.NewAdam(cfg.Optimizer, t.model.names)
+	t.adam.Kernel = adam
 	for _, task := range cfg.Tasks {
 		t.offsets = append(t.offsets, task.Offsets())
 		t.weights = append(t.weights, task.Weight)
@@ -87,13 +94,13 @@ func New(cfg trainer.Config) (*Trainer, error) {
 // graph gives the one for a shape, made on first use.
 func (t *Trainer) graph(s shape) (*graph, error) {
 	if t.model == nil {
-		return nil, errors.New("gorgoniatrainer: closed")
+		return nil, errClosed
 	}
 	if g := t.graphs[s]; g != nil {
 		return g, nil
 	}
-	if s.height < 4 || s.width < 4 {
-		return nil, fmt.Errorf("gorgoniatrainer: images of %dx%d: the least is 4x4", s.height, s.width)
+	if err := t.CheckImage(s.height, s.width); err != nil {
+		return nil, err
 	}
 	g, err := newGraph(t.model, s.rows, s.height, s.width, s.learn)
 	if err != nil {
@@ -103,6 +110,14 @@ func (t *Trainer) graph(s shape) (*graph, error) {
 	t.graphs[s] = g
 	t.compiled++
 	return g, nil
+}
+
+// CheckImage implements trainer.ImageChecker.
+func (t *Trainer) CheckImage(height, width int) error {
+	if height < 4 || width < 4 {
+		return fmt.Errorf("gorgoniatrainer: images of %dx%d are too small: the least is 4x4", height, width)
+	}
+	return nil
 }
 
 // parts calls do for successive rows of a batch, MicroBatch at a time.
@@ -148,9 +163,8 @@ func (t *Trainer) Step(ctx context.Context, batch *schema.Batch) (trainer.Losses
 	if rows == 0 {
 		return losses, context.Cause(ctx)
 	}
-	var last *graph
 	err = t.parts(ctx, batch, true, func(g *graph, from, to int) error {
-		t.model.accumulate, last = from > 0, g
+		t.model.accumulate = from > 0
 		n := batch.Tensor.Elements()
 		if err := g.learn(pixels[from*n:to*n], targets, from, to); err != nil {
 			return err
@@ -162,18 +176,15 @@ func (t *Trainer) Step(ctx context.Context, batch *schema.Batch) (trainer.Losses
 		return nil
 	})
 	if errors.Is(err, errNotFinite) {
-		return trainer.Losses{}, trainer.NotFinite("loss", batch)
+		return trainer.Losses{}, trainer.NotFinite("loss", batch, targets)
 	}
 	if err != nil {
 		return trainer.Losses{}, err
 	}
 	if !t.model.finite() {
-		return trainer.Losses{}, trainer.NotFinite("gradient", batch)
+		return trainer.Losses{}, trainer.NotFinite("gradient", batch, targets)
 	}
-	t.adam.learningRate = t.learningRate()
-	if err := t.adam.Step(last.solvable); err != nil {
-		return trainer.Losses{}, err
-	}
+	t.adam.Step(t.learningRate(), t.model.gradients, t.cfg.Workers)
 	t.steps++
 	t.time(shapeName(batch.Rows(), batch.Tensor.Height, batch.Tensor.Width), time.Since(start))
 	return losses, nil
@@ -185,7 +196,13 @@ func (g *graph) learn(pixels []float32, targets []trainer.Target, from, to int) 
 	for _, t := range targets {
 		g.targets.tasks = append(g.targets.tasks, trainer.Target{Labels: t.Labels[from:to], Weights: t.Weights[from:to], Sum: t.Sum})
 	}
+	skip := g.model.skips.take(to - from)
+	for i := range skip {
+		skip[i] = !trainer.Counts(targets, from+i)
+	}
+	g.model.skip = skip
 	err := g.run(pixels)
+	g.model.skip = nil
 	clear(g.targets.tasks) // labels are the batch's memory
 	if err != nil && (math.IsNaN(g.targets.total) || math.IsInf(g.targets.total, 0)) {
 		return errNotFinite // the VM's error doesn't unwrap to it
@@ -193,22 +210,25 @@ func (g *graph) learn(pixels []float32, targets []trainer.Target, from, to int) 
 	return err
 }
 
-// finite tells whether the gradients of the convolutions are: a value that isn't,
-// anywhere behind them, would show there or in the loss.
+// finite tells whether all gradients are.
 func (m *model) finite() bool {
-	sum := float32(0)
-	for _, l := range m.layers {
-		for _, p := range []*parameter{l.weight, l.bias} {
-			for _, v := range p.slope {
-				sum += v - v // 0, or NaN for NaN and the infinities
+	const piece = 1 << 16
+	var bad atomic.Bool
+	for _, g := range m.gradients {
+		m.heads.team.run((len(g)+piece-1)/piece, func(_, task int) {
+			for _, v := range g[task*piece : min((task+1)*piece, len(g))] {
+				if v-v != 0 { // NaN or infinite
+					bad.Store(true)
+					return
+				}
 			}
-		}
+		})
 	}
-	return sum == 0
+	return !bad.Load()
 }
 
 func (t *Trainer) learningRate() float64 {
-	return t.cfg.Schedule.LearningRate(t.cfg.Optimizer.LearningRate, t.epochs)
+	return t.cfg.Schedule.LearningRate(t.cfg.Optimizer.LearningRate, int(t.epochs[0]))
 }
 
 func (t *Trainer) time(name string, d time.Duration) {
@@ -223,7 +243,7 @@ func (t *Trainer) Predict(ctx context.Context, batch *schema.Batch) ([][]float32
 		return nil, err
 	}
 	if t.model == nil {
-		return nil, errors.New("gorgoniatrainer: closed")
+		return nil, errClosed
 	}
 	out, whole := make([][]float32, len(t.cfg.Tasks)), t.whole.take(batch.Rows()*t.model.heads.outputs)
 	for i, classes := range t.model.heads.classes {
@@ -249,7 +269,7 @@ func (t *Trainer) Predict(ctx context.Context, batch *schema.Batch) ([][]float32
 
 // EndEpoch implements trainer.Trainer.
 func (t *Trainer) EndEpoch() error {
-	t.epochs++
+	t.epochs[0]++
 	return nil
 }
 

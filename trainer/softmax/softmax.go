@@ -109,13 +109,13 @@ func (t *Trainer) Step(ctx context.Context, batch *schema.Batch) (trainer.Losses
 		return losses, nil
 	}
 	if !finite(losses.Total) {
-		return trainer.Losses{}, trainer.NotFinite("loss", batch)
+		return trainer.Losses{}, trainer.NotFinite("loss", batch, targets)
 	}
 	t.backward(batch.Rows(), targets)
 	for _, g := range t.gradients {
 		for _, v := range g {
 			if !finite(float64(v)) {
-				return trainer.Losses{}, trainer.NotFinite("gradient", batch)
+				return trainer.Losses{}, trainer.NotFinite("gradient", batch, targets)
 			}
 		}
 	}

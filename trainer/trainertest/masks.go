@@ -1,6 +1,7 @@
 package trainertest
 
 import (
+	"fmt"
 	"math"
 
 	"github.com/sluicedata/sluice/schema"
@@ -53,22 +54,30 @@ func (s *suite) weightZero() {
 // noInfluence changes the pixels of some rows, and leaves the rows out.
 func (s *suite) noInfluence(spec batchSpec, of func(row int) bool) {
 	s.Helper()
-	changed := spec
-	changed.pixel = func(row, _ int, v float32) float32 {
-		if of(row) {
-			return 900 - 1000*v
-		}
-		return v
-	}
 	without := spec
 	without.drop = of
-	a, b, c := s.trainer(base()), s.trainer(base()), s.trainer(base())
-	first, second, third := s.step(a, spec), s.step(b, changed), s.step(c, without)
-	s.same("other pixels in rows that don't count", a.State(), b.State())
-	if first.Total != second.Total || first.Rows != second.Rows || first.Rows != third.Rows {
-		s.Errorf("rows that don't count: losses %+v, with other pixels %+v, without them %+v", first, second, third)
+	for _, parts := range []int{0, 5} {
+		c := base()
+		c.MicroBatch = parts
+		plain, fewer := s.trainer(c), s.trainer(c)
+		first, third := s.step(plain, spec), s.step(fewer, without)
+		s.near("the loss with and without rows that don't count", first.Total, third.Total)
+		for _, bad := range []float32{900, math.MaxFloat32, float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1))} {
+			changed := spec
+			changed.pixel = func(row, i int, v float32) float32 {
+				if of(row) && i%5 > 0 {
+					return bad * (1 - v)
+				}
+				return v
+			}
+			other := s.trainer(c)
+			second := s.step(other, changed)
+			s.same(fmt.Sprintf("pixels of %v in rows that don't count", bad), plain.State(), other.State())
+			if first.Total != second.Total || first.Rows != second.Rows || first.Rows != third.Rows {
+				s.Errorf("rows that don't count: losses %+v, with pixels of %v %+v, without them %+v", first, bad, second, third)
+			}
+		}
 	}
-	s.near("the loss with and without rows that don't count", first.Total, third.Total)
 }
 
 // noRowCounts: such a batch changes nothing.

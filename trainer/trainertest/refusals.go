@@ -132,7 +132,15 @@ func (s *suite) load() {
 		"weights alone": func(l []trainer.Tensor) ([]trainer.Tensor, string) {
 			return trainer.Weights(l), trainer.OptimizerPrefix
 		},
-		"nothing": func([]trainer.Tensor) ([]trainer.Tensor, string) { return nil, before[0].Name },
+		"steps of -1":    count(trainer.OptimizerPrefix+"step", -1),
+		"steps of 0.5":   count(trainer.OptimizerPrefix+"step", 0.5),
+		"steps of NaN":   count(trainer.OptimizerPrefix+"step", math.NaN()),
+		"steps of +Inf":  count(trainer.OptimizerPrefix+"step", math.Inf(1)),
+		"epochs of -1":   count(trainer.EpochsName, -1),
+		"epochs of 0.5":  count(trainer.EpochsName, 0.5),
+		"epochs of NaN":  count(trainer.EpochsName, math.NaN()),
+		"epochs of +Inf": count(trainer.EpochsName, math.Inf(1)),
+		"nothing":        func([]trainer.Tensor) ([]trainer.Tensor, string) { return nil, before[0].Name },
 	} {
 		state, word := spoil(clone(other.State()))
 		s.says("Load, "+name, t.Load(state), word)
@@ -144,6 +152,30 @@ func (s *suite) load() {
 		s.Errorf("Load in another order: %v", err)
 	}
 	s.same("loaded", other.State(), t.State())
+
+	closed, err := s.create(base())
+	if err != nil {
+		s.Fatal(err)
+	}
+	if err := closed.Close(); err != nil {
+		s.Fatal(err)
+	}
+	if err := closed.Load(nil); err == nil {
+		s.Error("Load of nothing after Close: no error")
+	}
+}
+
+// count spoils a number of a state.
+func count(name string, v float64) func([]trainer.Tensor) ([]trainer.Tensor, string) {
+	return func(l []trainer.Tensor) ([]trainer.Tensor, string) {
+		for i := range l {
+			if l[i].Name == name {
+				l[i].Data[0] = float32(v)
+				return l, name
+			}
+		}
+		return nil, "" // a trainer that counts otherwise
+	}
 }
 
 // cancelled: the context's cause ends Step and Predict, and changes nothing.

@@ -1,0 +1,4 @@
+package gorgoniatrainer
+
+// BothKernels is for the tests outside of the package.
+var BothKernels = bothKernels
