@@ -72,9 +72,35 @@ func (p *Plan) open(row *Row, f *decode.File, list []group) (in *input, err erro
 			return &input{pic: row.Source}, err
 		}
 	}
-	// The file's orientation comes before the chain; planes are transposed as they are.
+	v := p.view(f, list[0].chain)
+	in = &input{passes: v.passes}
+	if v.ycc {
+		planes, err := f.YCC(v.region, v.scale)
+		in.planes = &planes
+		return in, err
+	}
+	if f.Transposed() {
+		if row.Source == nil {
+			row.Source, err = decode.Decode(row.Encoded, p.decoder.MaxPixels())
+		}
+		return &input{pic: row.Source}, err
+	}
+	in.rgb.Pix, in.rgb.Rect, err = f.RGB(v.region)
+	in.rgb.Stride = 3 * in.rgb.Rect.Dx()
+	return in, err
+}
+
+// view is what the first group of a row takes of a file.
+type view struct {
+	passes []*warp.Pass
+	region image.Rectangle // of the stored picture; transposed where the planes are
+	ycc    bool
+	scale  int
+}
+
+// view puts the file's orientation before the chain; planes are transposed as they are.
+func (p *Plan) view(f *decode.File, chain []warp.Transform) view {
 	h, w := f.Height, f.Width
-	chain := list[0].chain
 	if leftRight, topBottom := f.Mirrored(); leftRight || topBottom {
 		m := warp.Identity()
 		if leftRight {
@@ -86,21 +112,60 @@ func (p *Plan) open(row *Row, f *decode.File, list []group) (in *input, err erro
 		chain = append([]warp.Transform{{Matrix: m, Height: h, Width: w, Filter: warp.Nearest}}, chain...)
 	}
 	full := p.Settings.Fuse == FuseFull
-	in = &input{passes: warp.Fuse(h, w, chain, full)}
-	first := in.passes[0]
+	v := view{passes: warp.Fuse(h, w, chain, full), scale: 1}
+	first := v.passes[0]
 	if scale := first.YCCScale(); full && scale > 0 && f.HasYCC() {
-		planes, err := f.YCC(first.YCCRegion(f.Shifts()), scale)
-		in.planes = &planes
-		return in, err
+		v.ycc, v.scale, v.region = true, scale, first.YCCRegion(f.Shifts())
+	} else {
+		v.region = first.Region()
 	}
+	return v
+}
+
+// fileBytes is the memory that a row takes of a JPEG file of which it reads no more
+// than ops need.
+func (p *Plan) fileBytes(f *decode.File, ops []op, list []group) int64 {
+	all := image.Rect(0, 0, f.Width, f.Height)
 	if f.Transposed() {
-		if row.Source == nil {
-			row.Source, err = decode.Decode(row.Encoded, p.decoder.MaxPixels())
-		}
-		return &input{pic: row.Source}, err
+		all = image.Rect(0, 0, f.Height, f.Width)
 	}
-	var held image.Rectangle
-	in.rgb.Pix, held, err = f.RGB(first.Region())
-	in.rgb.Stride, in.rgb.Rect = 3*held.Dx(), held
-	return in, err
+	whole := f.Bytes(all, 1, false)
+	if p.Settings.Exec != Fused || len(list) == 0 || len(list[0].chain) == 0 {
+		return whole + p.canvasBytes(ops, list, 0)
+	}
+	v := p.view(f, list[0].chain)
+	if !v.ycc && f.Transposed() {
+		return whole + p.canvasBytes(ops, list, len(v.passes))
+	}
+	return f.Bytes(v.region, v.scale, v.ycc) + p.canvasBytes(ops, list, len(v.passes))
+}
+
+// canvasBytes is the memory of the pictures between decoding and the batch, of which two
+// are there at a time: none, where one pass writes into the row's place.
+func (p *Plan) canvasBytes(ops []op, list []group, passes int) int64 {
+	if p.Settings.Exec == Fused && len(list) == 1 && passes <= 1 && list[0].mapper == nil && p.Form == schema.FormTensor {
+		return 0
+	}
+	most := 0
+	for _, o := range ops {
+		most = max(most, o.out.Elements()*o.out.DType.Bytes())
+	}
+	return 2 * int64(most)
+}
+
+// trialOps draws a row's stages for their sizes; false where that fails, as the
+// row itself will.
+func (p *Plan) trialOps(row *Row, height, width int) (ops []op, list []group, ok bool) {
+	defer func() {
+		if recover() != nil { // a stage's panic: the worker will report it
+			ok = false
+		}
+	}()
+	stage := ""
+	draw := &Row{Meta: row.Meta, Attempt: row.Attempt}
+	ops, err := p.ops(draw, height, width, row.epoch, row.Meta.Position, &stage)
+	if err != nil {
+		return nil, nil, false
+	}
+	return ops, groups(ops, schema.Tensor{DType: schema.Uint8, Layout: schema.HWC, Height: height, Width: width}), true
 }

@@ -104,7 +104,7 @@ func (p *Plan) groupsOf(source schema.Tensor, ops []op) []Group {
 			if i == len(passes)-1 {
 				part, rest = append(slices.Clip(part), rest...), nil
 			}
-			list = append(list, p.describePass(pass, part))
+			list = append(list, p.describePass(pass, part, len(list) == 0))
 			last := &list[len(list)-1]
 			if len(list) > 1 {
 				last.Apart = apart
@@ -144,7 +144,7 @@ func (p *Plan) apart(before, after []op) string {
 }
 
 // describePass tells what becomes of each stage of a pass.
-func (p *Plan) describePass(pass *warp.Pass, ops []op) Group {
+func (p *Plan) describePass(pass *warp.Pass, ops []op, first bool) Group {
 	var g Group
 	var moved, resampled, tabulated, mixed []string
 	refused := ""
@@ -165,7 +165,10 @@ func (p *Plan) describePass(pass *warp.Pass, ops []op) Group {
 			}
 		}
 	}
+	planes := first && p.Settings.Fuse == FuseFull && pass.Merged > 0 && pass.YCCScale() > 0
 	switch {
+	case pass.Merged < 2 && planes:
+		g.Method = pass.Method() + ": the reference's bytes but for JPEG"
 	case pass.Merged < 2:
 		g.Method = pass.Method() + ": the reference's bytes"
 	case refused != "":
@@ -173,6 +176,11 @@ func (p *Plan) describePass(pass *warp.Pass, ops []op) Group {
 	default:
 		g.Method = fmt.Sprintf("%s: one bilinear sampling; along an axis that shrinks s > %g times, the mean of ceil(s/%g) samples",
 			join(resampled), warp.AntialiasFrom, warp.AntialiasFrom)
+	}
+	if planes {
+		g.Notes = append(g.Notes, "of a JPEG file in YCbCr or grey only the part that is needed is decoded, and its planes are sampled as they are: chroma once, at its own resolution, and RGB made last")
+	} else if first {
+		g.Notes = append(g.Notes, "of a JPEG file only the part that is needed is decoded: the bytes of the whole")
 	}
 	note := func(names []string, text string) {
 		if len(names) > 0 {

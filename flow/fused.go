@@ -10,7 +10,7 @@ import (
 
 // fusedRevision changes whenever the fused executor gives other bytes for the
 // same draws; it is part of the plan hash.
-const fusedRevision = 2
+const fusedRevision = 3
 
 // op is what one stage does to one row: a warp, a point, or a map.
 type op struct {

@@ -1,6 +1,10 @@
 package flow
 
 import (
+	"bytes"
+	"image"
+	"image/jpeg"
+	"image/png"
 	"runtime"
 	"sync"
 	"testing"
@@ -44,6 +48,42 @@ func TestRowsAllocateNoPixels(t *testing.T) {
 			t.Logf("%s, %dx%d: %v allocations, %d bytes a row", fuse, side, side, n, bytes)
 			if n > 60 || bytes > 100_000 { // a quarter of the large picture is a megabyte; a collection may empty the pools
 				t.Errorf("%s, %dx%d: %v allocations, %d bytes a row", fuse, side, side, n, bytes)
+			}
+		}
+	}
+}
+
+// Canvases that stages make of a small file are charged to the budget too.
+func TestCanvasesAreCharged(t *testing.T) {
+	var jpg, pn bytes.Buffer
+	if err := jpeg.Encode(&jpg, image.NewRGBA(image.Rect(0, 0, 40, 30)), nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := png.Encode(&pn, image.NewRGBA(image.Rect(0, 0, 40, 30))); err != nil {
+		t.Fatal(err)
+	}
+	recipe := []stages.Stage{stages.Decode{}, stages.Rotate{Degrees: stages.Range{-30, 30}}, stages.Resize{Height: 1000, Width: 1000}}
+	for _, c := range []struct {
+		name  string
+		list  []stages.Stage
+		fuse  Fuse
+		exec  Executor
+		least int64
+		most  int64
+	}{
+		{"one pass", recipe, FuseFull, Fused, 0, 100_000},
+		{"two passes", recipe, FuseExact, Fused, 2 * 3_000_000, 7_000_000},
+		{"reference", recipe, FuseFull, Reference, 2 * 3_000_000, 7_000_000},
+		{"a map between", []stages.Stage{stages.Decode{}, stages.Resize{Height: 1000, Width: 1000},
+			stages.ColorJitter{Contrast: stages.Around(0.3)}, stages.Resize{Height: 8, Width: 8}}, FuseFull, Fused, 2 * 3_000_000, 7_000_000},
+	} {
+		settings := Settings{Fuse: c.fuse, Exec: c.exec}
+		settings.defaults()
+		p := &Plan{Settings: settings, steps: place(c.list, 0), tables: new(sync.Map), decoder: stages.Decode{}}
+		p.Form = schema.FormTensor
+		for form, file := range map[string][]byte{"JPEG": jpg.Bytes(), "PNG": pn.Bytes()} {
+			if n := p.workingBytes(&Row{Encoded: file}); n < c.least || n > c.most {
+				t.Errorf("%s of a %s: %d bytes, want %d to %d", c.name, form, n, c.least, c.most)
 			}
 		}
 	}

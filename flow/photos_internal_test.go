@@ -18,7 +18,7 @@ import (
 //
 //	GOMAXPROCS=1 go test ./flow -run xxx -bench Photos -benchtime 9x
 func BenchmarkPhotos(b *testing.B) {
-	files, _ := filepath.Glob("/work/shared/data/photos/*.JPEG")
+	files, _ := filepath.Glob("../../shared/data/photos/*.JPEG")
 	if len(files) == 0 {
 		b.Skip("no photos")
 	}

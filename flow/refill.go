@@ -57,7 +57,7 @@ func (r *run) chargeRefill(row *Row) (done func()) {
 	if row.Attempt == 0 || r.budget == nil {
 		return func() {}
 	}
-	n := r.plan.workingBytes(row.Encoded)
+	n := r.plan.workingBytes(row)
 	r.budget.take(n)
 	return func() { r.budget.give(n) }
 }

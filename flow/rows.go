@@ -9,6 +9,7 @@ import (
 	gsflow "github.com/reugn/go-streams/flow"
 
 	"github.com/sluicedata/sluice/internal/decode"
+	"github.com/sluicedata/sluice/internal/warp"
 	"github.com/sluicedata/sluice/schema"
 )
 
@@ -120,7 +121,7 @@ func (f *rows) fetch(reads <-chan *ticket) {
 			m.items.Add(1)
 		}
 		if t.row != nil && t.row.Encoded != nil && t.err == nil {
-			t.working = f.run.plan.workingBytes(t.row.Encoded)
+			t.working = f.run.plan.workingBytes(t.row)
 		}
 		close(t.read)
 		begin = m.busy.add(begin)
@@ -267,11 +268,11 @@ func send(r *run, out chan<- any, batch *schema.Batch) bool {
 	}
 }
 
-// workingBytes is the memory that making a row takes: its picture as decoded,
-// after EXIF orientation, and as much again for the planes that the decoder or
-// the canvas that a stage makes of it. A file without a readable header, or with
-// more pixels than the decoder lets through, takes nothing: it will be refused.
-func (p *Plan) workingBytes(encoded []byte) int64 {
+// workingBytes is the memory that making a row takes: what its draw reads of the
+// picture, after EXIF orientation, with the decoder's own, and the canvases that stages
+// make. A file without a readable header, or with more pixels than the decoder lets
+// through, takes nothing: it will be refused.
+func (p *Plan) workingBytes(row *Row) int64 {
 	if p.decoder == nil {
 		return 0
 	}
@@ -279,11 +280,31 @@ func (p *Plan) workingBytes(encoded []byte) int64 {
 	if limit <= 0 {
 		limit = decode.DefaultMaxPixels
 	}
-	h, err := decode.ReadHeader(encoded)
+	f, err := decode.OpenJPEG(row.Encoded, limit)
+	if err != nil {
+		return 0
+	}
+	if f != nil {
+		defer f.Close()
+		ops, list, ok := p.trialOps(row, f.Height, f.Width)
+		if !ok {
+			return 6 * f.Pixels()
+		}
+		return p.fileBytes(f, ops, list)
+	}
+	h, err := decode.ReadHeader(row.Encoded)
 	if err != nil || h.Pixels() > limit {
 		return 0
 	}
-	return 2 * 3 * h.Pixels()
+	ops, list, ok := p.trialOps(row, h.Height, h.Width)
+	if !ok {
+		return 6 * h.Pixels()
+	}
+	passes := len(list)
+	if len(list) > 0 && len(list[0].chain) > 0 {
+		passes = len(warp.Fuse(h.Height, h.Width, list[0].chain, p.Settings.Fuse == FuseFull))
+	}
+	return 6*h.Pixels() + p.canvasBytes(ops, list, passes)
 }
 
 // encodedBytes is the size of a row's file.

@@ -126,6 +126,18 @@ func (f *File) Shifts() (x, y uint) {
 	return x, y
 }
 
+// Bytes is the memory that YCC takes, or RGB where ycc is false: its pixels and planes.
+func (f *File) Bytes(region image.Rectangle, denominator int, ycc bool) int64 {
+	if f.Transposed() && ycc {
+		return 2 * f.coded.RegionBytes(transposed(region), denominator)
+	}
+	n := f.coded.RegionBytes(region, denominator)
+	if !ycc {
+		n += 3 * int64(region.Dx()) * int64(region.Dy())
+	}
+	return n
+}
+
 // Transposed and Mirrored say how the upright picture is made of the stored one:
 // transposed first, then mirrored left-right and top-bottom.
 func (f *File) Transposed() bool { return swapsSides(f.Orientation) }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"image"
 	"image/jpeg"
+	"math/rand/v2"
 	"os/exec"
 	"runtime"
 	"testing"
@@ -45,7 +46,8 @@ func subsampledAsStdlib(h *Header) bool {
 }
 
 // FuzzDecode: whatever the bytes, no panic, no more memory than Decode states, and
-// what both decode, image/jpeg decodes to close values (else jpegtran is asked).
+// what both decode, image/jpeg decodes to close values (else jpegtran is asked), and
+// regions at any scale are the whole's.
 //
 //	go test ./internal/jpeg -run - -fuzz FuzzDecode -fuzztime 4m -fuzzminimizetime 20x
 func FuzzDecode(f *testing.F) {
@@ -65,6 +67,9 @@ func FuzzDecode(f *testing.F) {
 			t.Errorf("%d bytes were allocated for %d bytes of data", n, len(data))
 		}
 		if decodeErr != nil {
+			// A region may do without the damaged part; it must end and stay inside.
+			x := len(data) % 61
+			_, _ = new(Decoder).DecodeRegion(data, image.Rect(x, x/2, x+9, x/2+14), 1<<(len(data)%4))
 			return
 		}
 		if err != nil {
@@ -75,6 +80,7 @@ func FuzzDecode(f *testing.F) {
 				t.Errorf("plane %d is %dx%d with %d bytes", i, p.Width, p.Height, len(p.Pix))
 			}
 		}
+		regionsAgree(t, data)
 		if !subsampledAsStdlib(&h) || isOdd(data) {
 			return
 		}
@@ -87,6 +93,25 @@ func FuzzDecode(f *testing.F) {
 			}
 		}
 	})
+}
+
+// regionsAgree compares some regions with the whole picture.
+func regionsAgree(t *testing.T, data []byte) {
+	all := wholes(t, data)
+	w, h := all[0].Width, all[0].Height
+	r := rand.New(rand.NewPCG(uint64(len(data)), uint64(w)))
+	var d Decoder
+	for range 6 {
+		x, y, s := r.IntN(w), r.IntN(h), r.IntN(4)
+		region := image.Rect(x, y, x+1+r.IntN(w-x), y+1+r.IntN(h-y))
+		m, err := d.DecodeRegion(data, region, 1<<s)
+		if err != nil {
+			t.Fatalf("%v at 1/%d: %v", region, 1<<s, err)
+		}
+		if !sameAsWhole(t, m, &all[s], region, 1<<s) {
+			t.Fatalf("%v at 1/%d is not the whole's", region, 1<<s)
+		}
+	}
 }
 
 // libjpegTurboAgrees asks jpegtran, where it is installed, to write the coefficients
@@ -109,10 +134,15 @@ func libjpegTurboAgrees(data []byte, m *Image) bool {
 
 // isOdd tells whether image/jpeg has reason to differ in a file that decodes: blocks
 // beyond maxPlainSum overflow, and where a sequential file has EOBn, which is for
-// progressive ones, libjpeg and we take it for the end of one block only.
+// progressive ones, libjpeg and we take it for the end of one block only. Of a
+// quantization table between scans image/jpeg takes the last, libjpeg and we the one
+// that a component's first scan had.
 func isOdd(data []byte) bool {
 	var d Decoder
 	_, _ = d.Decode(data)
+	if at := bytes.Index(data, []byte{0xff, mSOS}); at >= 0 && bytes.Contains(data[at:], []byte{0xff, mDQT}) {
+		return true
+	}
 	for i := range d.ac {
 		for _, v := range d.ac[i].values {
 			if v&15 == 0 && v != 0 && v != 0xf0 && !d.image.Progressive {

@@ -6,7 +6,7 @@ import (
 )
 
 // lutBits is how many bits are looked up at once.
-const lutBits = 10
+const lutBits = 11
 
 // entry is what a code stands for, and if it is known its value too:
 //

@@ -93,8 +93,7 @@ func (t *idct) block(dst []uint8, stride int, c *coefBlock, size int) {
 	}
 	switch {
 	case size != 8:
-		coefs := c.unpack()
-		t.reduced(dst, stride, &coefs, size)
+		t.reduced(dst, stride, c, size)
 	case c.sum > maxPlainSum:
 		coefs := c.unpack()
 		t.extreme(dst, stride, &coefs)

@@ -201,17 +201,11 @@ func (d *Decoder) allocate(rest int, region image.Rectangle, denominator int) er
 	if rest < blocks/8 {
 		return fmt.Errorf("%w: %d bytes cannot hold %dx%d pixels", ErrTruncated, rest, h.Height, h.Width)
 	}
-	region = region.Intersect(image.Rect(0, 0, h.Width, h.Height))
-	if region.Empty() {
-		region = image.Rect(0, 0, 1, 1)
-	}
-	maxH, maxV := h.MaxSampling()
 	for i := range h.n {
 		c, p := &d.comps[i], &d.planes[i]
 		p.Width, p.Height = h.PlaneSize(i, denominator)
-		p.Rect.Min.X, p.Rect.Max.X = reach(region.Min.X, region.Max.X, c.H*c.size, 8*maxH, p.Width)
-		p.Rect.Min.Y, p.Rect.Max.Y = reach(region.Min.Y, region.Max.Y, c.V*c.size, 8*maxV, p.Height)
-		c.wanted = image.Rect(p.Rect.Min.X/c.size, p.Rect.Min.Y/c.size, ceilDiv(p.Rect.Max.X, c.size), ceilDiv(p.Rect.Max.Y, c.size))
+		p.Rect = h.planeRegion(i, region, denominator)
+		c.wanted = blocksOf(p.Rect, c.size)
 		c.stride = c.wanted.Dx()*c.size + 2*frame
 		n := (c.wanted.Dy()*c.size + 2) * c.stride
 		if cap(c.pix) < n {
@@ -232,6 +226,38 @@ func (d *Decoder) allocate(rest int, region image.Rectangle, denominator int) er
 		}
 	}
 	return nil
+}
+
+// RegionBytes is the memory that DecodeRegion takes.
+func (h *Header) RegionBytes(region image.Rectangle, denominator int) (n int64) {
+	for i := range h.n {
+		size := h.blockSize(i, denominator)
+		wanted := blocksOf(h.planeRegion(i, region, denominator), size)
+		n += int64(wanted.Dx()*size+2*frame) * int64(wanted.Dy()*size+2)
+		if w, _ := h.PlaneSize(i, 1); h.Progressive {
+			n += 128 * int64(ceilDiv(w, 8)) * int64(wanted.Max.Y)
+		}
+	}
+	return n
+}
+
+// planeRegion is the samples of component i that a region takes.
+func (h *Header) planeRegion(i int, region image.Rectangle, denominator int) (r image.Rectangle) {
+	region = region.Intersect(image.Rect(0, 0, h.Width, h.Height))
+	if region.Empty() {
+		region = image.Rect(0, 0, 1, 1)
+	}
+	maxH, maxV := h.MaxSampling()
+	c, size := h.comps[i], h.blockSize(i, denominator)
+	width, height := h.PlaneSize(i, denominator)
+	r.Min.X, r.Max.X = reach(region.Min.X, region.Max.X, c.H*size, 8*maxH, width)
+	r.Min.Y, r.Max.Y = reach(region.Min.Y, region.Max.Y, c.V*size, 8*maxV, height)
+	return r
+}
+
+// blocksOf is the blocks that have samples.
+func blocksOf(r image.Rectangle, size int) image.Rectangle {
+	return image.Rect(r.Min.X/size, r.Min.Y/size, ceilDiv(r.Max.X, size), ceilDiv(r.Max.Y, size))
 }
 
 // frame is the columns at each side of a plane's blocks.

@@ -55,7 +55,7 @@ func (d *Decoder) progressiveBlock(b *bits, p *scanParams, c *scanComponent, bx,
 
 // coefs are the coefficients of a block.
 func (d *Decoder) coefs(c *scanComponent, bx, by int) *[64]int16 {
-	if bx >= c.blocksW || by >= c.component.wanted.Max.Y {
+	if bx >= c.blocksW || by >= c.wanted.Max.Y {
 		return &d.padding
 	}
 	return (*[64]int16)(c.coefs[64*(by*c.blocksW+bx):])

@@ -13,19 +13,65 @@ const (
 )
 
 // reduced writes size x size samples: 4x4, 2x2 or one.
-func (t *idct) reduced(dst []uint8, stride int, coefs *[64]int16, size int) {
-	switch size {
-	case 4:
-		t.four(dst, stride, coefs)
-	case 2:
-		t.two(dst, stride, coefs)
+func (t *idct) reduced(dst []uint8, stride int, c *coefBlock, size int) {
+	switch {
+	case size == 1:
+		dst[0] = single(int16(c.pairs[0]))
+	case c.last == 0 && c.sum <= maxPlainSum:
+		v := single(int16(c.pairs[0]))
+		for y := range size {
+			row := dst[y*stride:][:size]
+			for x := range row {
+				row[x] = v
+			}
+		}
+	case size == 4 && c.sum <= maxPlainSum:
+		t.four(dst, stride, &c.pairs)
+	case size == 4:
+		coefs := c.unpack()
+		t.extremeFour(dst, stride, &coefs)
 	default:
-		// Modulo 2^10, as in the C code, which all use for this size.
-		dst[0] = clamp((int32(coefs[0])+4)>>3<<22>>22 + 128)
+		coefs := c.unpack()
+		t.two(dst, stride, &coefs)
 	}
 }
 
-func (t *idct) four(dst []uint8, stride int, coefs *[64]int16) {
+// single is the sample of a block's DC coefficient, modulo 2^10 before it is clamped,
+// as in the C code, which all use for this size.
+func single(dc int16) uint8 { return clamp((int32(dc)+4)>>3<<22>>22 + 128) }
+
+// four works on two columns and two rows at once, as full does.
+func (t *idct) four(dst []uint8, stride int, pairs *[32]int64) {
+	for x := range 4 {
+		in, out := (*[29]int64)(pairs[x:]), (*[26]int32)(t.ws[2*x:])
+		if in[4]|in[8]|in[12]|in[20]|in[24]|in[28] == 0 {
+			a, b := int32(in[0])<<pass1Bits, int32((in[0]+1<<31)>>32)<<pass1Bits
+			out[0], out[8], out[16], out[24] = a, a, a, a
+			out[1], out[9], out[17], out[25] = b, b, b, b
+			continue
+		}
+		a, b, c, d := average2(in[0], in[4], in[8], in[12], in[20], in[24], in[28])
+		const half = 1<<(shift1of4-1)<<32 + 1<<(shift1of4-1)
+		a, b, c, d = a+half, b+half, c+half, d+half
+		out[0], out[1] = int32(a)>>shift1of4, int32((a+1<<31)>>(32+shift1of4))
+		out[8], out[9] = int32(b)>>shift1of4, int32((b+1<<31)>>(32+shift1of4))
+		out[16], out[17] = int32(c)>>shift1of4, int32((c+1<<31)>>(32+shift1of4))
+		out[24], out[25] = int32(d)>>shift1of4, int32((d+1<<31)>>(32+shift1of4))
+	}
+	for y := 0; y < 4; y += 2 {
+		in := (*[16]int32)(t.ws[8*y:])
+		a, b, c, d := average2(pair(in[0], in[8]), pair(in[1], in[9]), pair(in[2], in[10]), pair(in[3], in[11]),
+			pair(in[5], in[13]), pair(in[6], in[14]), pair(in[7], in[15]))
+		const half = (1<<(shift2of4-1)+128<<shift2of4)<<32 + 1<<(shift2of4-1) + 128<<shift2of4
+		for i, v := range [4]int64{a + half, b + half, c + half, d + half} {
+			dst[y*stride+i] = clamp(int32(v) >> shift2of4)
+			dst[(y+1)*stride+i] = clamp(int32((v + 1<<31) >> (32 + shift2of4)))
+		}
+	}
+}
+
+// extremeFour is four with libjpeg-turbo's overflows.
+func (t *idct) extremeFour(dst []uint8, stride int, coefs *[64]int16) {
 	for x := range 8 {
 		if x == 4 {
 			continue
@@ -46,8 +92,8 @@ func (t *idct) four(dst []uint8, stride int, coefs *[64]int16) {
 	}
 }
 
-// average2 is 8 coefficients to 4 sums of two samples.
-func average2(x0, x1, x2, x3, x5, x6, x7 int32) (a, b, c, d int32) {
+// average2 is 8 coefficients to 4 sums of two samples, of one line or of two.
+func average2[T int32 | int64](x0, x1, x2, x3, x5, x6, x7 T) (a, b, c, d T) {
 	e := x0 << (constBits + 1)
 	e2 := x2*c2plusC6 - x6*c2minusC6
 	o0 := x1*8697 - x3*17799 + x5*11893 - x7*1730        // 1.061594337, 2.172734803, 1.451774981, 0.211164243

@@ -167,8 +167,7 @@ func (d *Decoder) mcus(b *bits, p *scanParams) error {
 			}
 			end = min(at+interval, stop)
 		}
-		for ; at < end; at++ {
-			mx, my := at%columns, at/columns
+		for mx, my := at%columns, at/columns; at < end; at++ {
 			if interval > 0 && !h.Progressive && nextWanted(wanted, columns, mx, my) >= end && end < stop {
 				at = end
 				b.skipToMarker()
@@ -180,6 +179,9 @@ func (d *Decoder) mcus(b *bits, p *scanParams) error {
 			if b.overrun() {
 				return errData
 			}
+			if mx++; mx == columns {
+				mx, my = 0, my+1
+			}
 		}
 	}
 	return nil
@@ -189,7 +191,7 @@ func (d *Decoder) mcus(b *bits, p *scanParams) error {
 func (p *scanParams) wanted() (r image.Rectangle) {
 	for i := range p.n {
 		c := &p.comps[i]
-		w := c.component.wanted
+		w := c.wanted
 		r = r.Union(image.Rect(w.Min.X/c.h, w.Min.Y/c.v, ceilDiv(w.Max.X, c.h), ceilDiv(w.Max.Y, c.v)))
 	}
 	return r
@@ -214,15 +216,31 @@ func (d *Decoder) mcu(b *bits, p *scanParams, mx, my int) error {
 		c := &p.comps[i]
 		for by := my * c.v; by < (my+1)*c.v; by++ {
 			for bx := mx * c.h; bx < (mx+1)*c.h; bx++ {
-				var err error
-				if p.kind == sequential {
-					err = d.sequential(b, c, bx, by)
-				} else {
-					err = d.progressiveBlock(b, p, c, bx, by)
+				if p.kind != sequential {
+					if err := d.progressiveBlock(b, p, c, bx, by); err != nil {
+						return err
+					}
+					continue
 				}
-				if err != nil {
-					return err
+				w := &c.wanted
+				if bx < w.Min.X || bx >= w.Max.X || by < w.Min.Y || by >= w.Max.Y {
+					if !b.skipBlock(c) {
+						return errData
+					}
+					continue
 				}
+				if c.size == 1 { // only DC coefficients count
+					if !b.skipBlock(c) {
+						return errData
+					}
+					c.pix[c.at+by*c.stride+bx] = single(int16(int(int16(c.pred)) * int(c.quant.q[0])))
+					continue
+				}
+				if !b.decodeBlock(&d.block, c) {
+					return errData
+				}
+				d.idct.block(c.pix[c.at+(by*c.stride+bx)*c.size:], c.stride, &d.block, c.size)
+				d.block = coefBlock{}
 			}
 		}
 	}
@@ -235,22 +253,6 @@ func (d *Decoder) resetScan(p *scanParams) {
 		p.comps[i].pred = 0
 	}
 	d.eobRun = 0
-}
-
-// sequential decodes a block of baseline and extended sequential files.
-func (d *Decoder) sequential(b *bits, c *scanComponent, bx, by int) error {
-	if !(image.Point{bx, by}).In(c.wanted) {
-		if !b.skipBlock(c) {
-			return errData
-		}
-		return nil
-	}
-	if !b.decodeBlock(&d.block, c) {
-		return errData
-	}
-	d.idct.block(c.pix[c.at+(by*c.stride+bx)*c.size:], c.stride, &d.block, c.size)
-	d.block = coefBlock{}
-	return nil
 }
 
 // decodeBlock decodes the coefficients of a block (T.81, F.2.2), dequantized and

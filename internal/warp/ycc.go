@@ -2,7 +2,6 @@ package warp
 
 import (
 	"image"
-	"math"
 
 	"github.com/sluicedata/sluice/internal/jpeg"
 	"github.com/sluicedata/sluice/schema"
@@ -160,9 +159,9 @@ func (a *affine) scaled(denominator int) yccSampler {
 func (a *affine) runYCC(out *writer, src *jpeg.YCC, mem *scratch) {
 	if a.columns == 1 && a.rows == 1 {
 		var pairs []uint64
-		if _, ok := out.planes(0); ok && src.Count > 1 {
+		if src.Count > 1 {
 			r := src.Planes[1].Rect
-			pairs = sized(&mem.pairs, (r.Dx())*(r.Dy()+1)+2) // a row more, of anything
+			pairs = sized(&mem.pairs, r.Dx()*(r.Dy()+1)+2) // a row more, of anything
 			pairChroma(pairs, &src.Planes[1], &src.Planes[2])
 		}
 		for y := range a.height {
@@ -200,14 +199,14 @@ func (a *affine) yccRow(out *writer, src *jpeg.YCC, pairs []uint64, y int) {
 		a.carefulYCC(src, rgb, y, end, to)
 	}
 	luma, chroma := a.yccStart(src, first, y)
-	if p, ok := out.planes(y); ok && src.Count > 1 {
-		chroma.stride = src.Planes[1].Rect.Dx() // of pairs
+	chroma.stride = src.Planes[1].Rect.Dx() // of pairs
+	if p, ok := out.planes(y); ok && pairs != nil {
 		yccPlanes(p.row[0][first:end], p.row[1][first:end], p.row[2][first:end], p.table, luma, chroma, pairs)
 		p.tabulate(rgb, 0, first)
 		p.tabulate(rgb, end, a.width)
 		return
 	}
-	yccRun(rgb[3*first:3*end], luma, chroma)
+	yccRun(rgb[3*first:3*end], luma, chroma, pairs)
 	out.put(y, rgb)
 }
 
@@ -417,11 +416,12 @@ func (k *kernel) narrow() {
 	}
 }
 
-// runYCC resizes plane after plane, rows first, to 16 bits.
+// runYCC resizes plane after plane, rows first, to 16 bits. Rows are resized two at a
+// time, in the halves of words: two of luma, or one of each chroma.
 func (s *separable) runYCC(out *writer, src *jpeg.YCC, mem *scratch) {
 	size := s.width * s.height
 	all := sized(&mem.planes, size*src.Count)
-	for i := range src.Count {
+	for i := range min(src.Count, 2) {
 		p := &src.Planes[i]
 		horizontal := s.horizontal.plane(s.beforeX, src.ShiftX[i], p.Width)
 		vertical := s.vertical.plane(s.beforeY, src.ShiftY[i], p.Height)
@@ -429,18 +429,35 @@ func (s *separable) runYCC(out *writer, src *jpeg.YCC, mem *scratch) {
 		down := vertical.kernel(s.filter, s.height, s.afterY, line{0, 1}, &mem.down, &mem.weightsDown, &mem.reals)
 		across.narrow()
 		down.narrow()
-		y0, y1 := int32(math.MaxInt32), int32(0)
-		for y := range down.starts {
-			y0, y1 = min(y0, down.starts[y]), max(y1, down.ends[y])
+		left, right := span(&across)
+		y0, y1 := span(&down)
+		for k := range across.starts {
+			across.starts[k] -= int32(left)
+			across.ends[k] -= int32(left)
 		}
-		rows := sized(&mem.wide, int(y1-y0)*s.width)
-		for y := y0; y < y1; y++ {
-			in := p.Pix[(int(y)-p.Rect.Min.Y)*p.Stride:]
-			planeRow(rows[int(y-y0)*s.width:][:s.width], in[:p.Rect.Dx()], p.Rect.Min.X, &across)
+		words := sized(&mem.pairs, right-left)
+		height := y1 - y0
+		n := (height + 1) * s.width // a row more, for an odd number of luma's
+		rows := sized(&mem.wide, 2*n)
+		row := func(k int) []uint16 { return rows[k*s.width:][:s.width] }
+		if i == 0 {
+			for y := 0; y < height; y += 2 {
+				packRows(words, p.Row(y0+y, left, right), p.Row(min(y0+y+1, y1-1), left, right))
+				resizeWords(row(y), row(y+1), words, &across)
+			}
+		} else {
+			for y := range height {
+				packRows(words, p.Row(y0+y, left, right), src.Planes[2].Row(y0+y, left, right))
+				resizeWords(row(y), row(height+1+y), words, &across)
+			}
 		}
 		for y := range s.height {
-			from, to := int(down.starts[y]-y0), int(down.ends[y]-y0)
-			blendPlaneRows(all[i*size+y*s.width:][:s.width], rows[from*s.width:to*s.width], down.weights[y*down.most:][:to-from], mem)
+			from, to := int(down.starts[y])-y0, int(down.ends[y])-y0
+			weights := down.weights[y*down.most:][:to-from]
+			blendPlaneRows(all[i*size+y*s.width:][:s.width], rows[from*s.width:to*s.width], weights, mem)
+			if i > 0 {
+				blendPlaneRows(all[2*size+y*s.width:][:s.width], rows[n+from*s.width:n+to*s.width], weights, mem)
+			}
 		}
 	}
 	for y := range s.height {
@@ -462,17 +479,39 @@ func (s *separable) runYCC(out *writer, src *jpeg.YCC, mem *scratch) {
 	}
 }
 
-// planeRow resizes a row of samples, of which in begins with sample left, to units
-// of 1/256.
-func planeRow(dst []uint16, in []uint8, left int, k *kernel) {
-	for i := range dst {
-		taps := in[int(k.starts[i])-left : int(k.ends[i])-left]
+// span is the first and one more than the last place that a kernel reads.
+func span(k *kernel) (first, end int) {
+	low, high := k.starts[0], k.ends[0]
+	for i, start := range k.starts {
+		low, high = min(low, start), max(high, k.ends[i])
+	}
+	return int(low), int(high)
+}
+
+func packRows(words []uint64, a, b []uint8) {
+	a, b = a[:len(words)], b[:len(words)]
+	for x := range words {
+		words[x] = uint64(a[x]) | uint64(b[x])<<32
+	}
+}
+
+// resizeWords resizes two rows at once, to units of 1/256. Weights aren't negative and
+// their sum is 1, so sums have 22 bits.
+func resizeWords(a, b []uint16, words []uint64, k *kernel) {
+	b, ends := b[:len(a)], k.ends[:len(a)]
+	const half = 1 << (planeBits - 9)
+	for i := range a {
+		taps := words[k.starts[i]:ends[i]]
 		weights := k.weights[i*k.most:][:len(taps)]
-		sum := int32(1 << (planeBits - 9))
-		for j, v := range taps {
-			sum += weights[j] * int32(v)
+		sum := uint64(half<<32 + half)
+		for len(taps) >= 2 && len(weights) >= 2 {
+			sum += uint64(weights[0])*taps[0] + uint64(weights[1])*taps[1]
+			taps, weights = taps[2:], weights[2:]
 		}
-		dst[i] = word(sum >> (planeBits - 8))
+		if len(taps) > 0 && len(weights) > 0 {
+			sum += uint64(weights[0]) * taps[0]
+		}
+		a[i], b[i] = uint16(uint32(sum)>>(planeBits-8)), uint16(sum>>(32+planeBits-8))
 	}
 }
 
@@ -482,7 +521,7 @@ func blendPlaneRows(dst, rows []uint16, weights []int32, mem *scratch) {
 		a, b := rows[:n], rows[n:2*n]
 		w0, w1 := weights[0], weights[1]
 		for i := range dst {
-			dst[i] = word((w0*int32(a[i]) + w1*int32(b[i]) + 1<<(planeBits-1)) >> planeBits)
+			dst[i] = uint16((w0*int32(a[i]) + w1*int32(b[i]) + 1<<(planeBits-1)) >> planeBits)
 		}
 		return
 	}
@@ -506,16 +545,6 @@ func blendPlaneRows(dst, rows []uint16, weights []int32, mem *scratch) {
 		rows = rows[n:]
 	}
 	for i, v := range sums {
-		dst[i] = word(v >> planeBits)
+		dst[i] = uint16(v >> planeBits)
 	}
-}
-
-func word(v int32) uint16 {
-	if uint32(v) > 1<<16-1 {
-		if v < 0 {
-			return 0
-		}
-		return 1<<16 - 1
-	}
-	return uint16(v)
 }

@@ -1,9 +1,12 @@
 package warp
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"image"
 	"math"
+	"math/bits"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -391,5 +394,33 @@ func TestScaledPlanesAreCloseToTheIdealPicture(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// The same bytes on every machine, as TestFusedHash: raise flow's fusedRevision with it.
+func TestPlanesHash(t *testing.T) {
+	const want = "4b42623f4ae99c4a03ed4f99eb5662c0"
+	h := sha256.New()
+	r := rand.New(rand.NewPCG(13, 14))
+	for range 300 {
+		height, width := 1+r.IntN(60), 1+r.IntN(60)
+		first := Fuse(height, width, randomChain(r, height, width, []Filter{Bilinear}), true)[0]
+		scale := first.YCCScale()
+		if scale == 0 {
+			continue
+		}
+		planes := randomPlanes(r, height, width, uint(bits.TrailingZeros(uint(scale))))
+		for i := range planes.Count {
+			p := &planes.Planes[i]
+			for k := range p.Pix {
+				p.Pix[k] = uint8(r.IntN(256))
+			}
+		}
+		dst := schema.NewPicture(first.Height, first.Width)
+		first.RunYCC(dst, planes, Pixel{})
+		h.Write(dst.U8)
+	}
+	if got := hex.EncodeToString(h.Sum(nil)[:16]); got != want {
+		t.Errorf("hash of the outputs is %s, want %s", got, want)
 	}
 }

@@ -6,7 +6,10 @@ import (
 	"time"
 )
 
-// BenchmarkRegion decodes each photo by turns as a whole, its middle half of each side, and scaled.
+// BenchmarkRegion decodes each photo by turns: all of it, parts, at scales, and (skip) its
+// last pixel, which is entropy decoding alone; each job's fastest of b.N rounds:
+//
+//	GOMAXPROCS=1 go test ./internal/jpeg -run - -bench Region -benchtime 7x
 func BenchmarkRegion(b *testing.B) {
 	files := photos(b)
 	var d Decoder
