@@ -19,6 +19,7 @@ type deliver struct {
 	in   chan any
 	done chan struct{}
 	err  error // of the run; read after AwaitCompletion
+	own  error // of it, what the sink's Close returned
 }
 
 var _ streams.Sink = (*deliver)(nil)
@@ -30,7 +31,11 @@ func newDeliver(r *run, sink sinks.Sink, direct bool) *deliver {
 	d := &deliver{in: make(chan any), done: make(chan struct{})}
 	go func() {
 		defer close(d.done)
-		for element := range timed(d.in, &r.stats.sink.starved) {
+		input := timed(d.in, &r.stats.sink.starved)
+		if !direct {
+			input = patient(r, d.in, &r.stats.sink.starved, grace)
+		}
+		for element := range input {
 			batch, ok := element.(*schema.Batch)
 			if !ok {
 				r.fail(foreign("deliver", element, batch))
@@ -42,7 +47,7 @@ func newDeliver(r *run, sink sinks.Sink, direct bool) *deliver {
 				r.left(written)
 			}
 		}
-		d.err = closeSink(r, sink)
+		d.close(r, sink)
 	}()
 	return d
 }
@@ -77,17 +82,86 @@ func timed(in <-chan any, waited *busy) func(yield func(any) bool) {
 	}
 }
 
-// closeSink ends the sink; what ended the run comes first in the error.
-func closeSink(r *run, sink sinks.Sink) error {
+// grace is for how long an operator with a foreign input waits for more of it
+// once the run has ended: a source may be idle for ever, and go-streams cannot
+// tell it to stop.
+const grace = time.Second
+
+// patient is timed for a foreign input. When it stops before the input does, what
+// still comes is taken and dropped, so that nothing upstream blocks.
+func patient(r *run, in <-chan any, waited *busy, grace time.Duration) func(yield func(any) bool) {
+	return func(yield func(any) bool) {
+		ended := r.ctx.Done()
+		var idle <-chan time.Time
+		for {
+			begin := time.Now()
+			select {
+			case element, ok := <-in:
+				waited.add(begin)
+				if !ok || !yield(element) {
+					return
+				}
+			case <-ended:
+			case <-idle:
+				go drain(in)
+				return
+			}
+			if r.stopped() {
+				ended, idle = nil, time.After(grace)
+			}
+		}
+	}
+}
+
+func drain(in <-chan any) {
+	for element := range in {
+		if batch, ok := element.(*schema.Batch); ok {
+			batch.Release()
+		}
+	}
+}
+
+// close ends the sink; what ended the run comes first in the error.
+func (d *deliver) close(r *run, sink sinks.Sink) {
 	var cause error
 	if r.stopped() {
 		cause = context.Cause(r.ctx)
 	}
-	err := guard("sink", func() error { return sink.Close(cause) })
-	if errors.Is(err, cause) {
-		return err
+	d.own = guard("sink", func() error { return sink.Close(cause) })
+	d.err = joined(cause, d.own)
+}
+
+// joined is the cause, and what came on top of it. The cause is said once, if it
+// is among the errors, too.
+func joined(cause error, errs ...error) error {
+	if cause == nil {
+		return errors.Join(errs...)
 	}
-	return errors.Join(cause, err)
+	var list []error
+	for _, err := range errs {
+		list = append(list, without(err, cause)...)
+	}
+	if len(list) == 0 {
+		return cause
+	}
+	if !errors.Is(errors.Join(list...), cause) {
+		list = append([]error{cause}, list...)
+	}
+	return errors.Join(list...)
+}
+
+// without lists the errors joined in err but the cause itself.
+func without(err, cause error) (list []error) {
+	if err == nil || errors.Is(err, cause) && err.Error() == cause.Error() {
+		return nil
+	}
+	if several, ok := err.(interface{ Unwrap() []error }); ok && errors.Is(err, cause) {
+		for _, e := range several.Unwrap() {
+			list = append(list, without(e, cause)...)
+		}
+		return list
+	}
+	return []error{err}
 }
 
 func (d *deliver) In() chan<- any   { return d.in }

@@ -17,6 +17,7 @@
 //	plan.go       Plan: open the source, check everything, resolve, hash
 //	check.go      what makes a list of stages a legal pipeline; all errors at once
 //	order.go      samplers, moved before the decoder: which sample each draw uses
+//	measure.go    the data's own mean and deviation, where a stage asks for them
 //	canonical.go  the canonical form and its hash: what the bytes depend on
 //	outline.go    Plan.Outline: the plan's four steps as figures
 //	describe.go   Plan.String: the same as people read it
@@ -30,6 +31,7 @@
 //	row.go        one row: which sample it is, its file, its place in the batch
 //	refill.go     a draw with all its attempts
 //	reference.go  a row's picture: decode, stage after stage, plain loops
+//	file.go       the part of a JPEG file that a draw takes, decoded alone
 //	fused.go      the same draws, sampled in as few passes as fuse allows
 //	fuse.go       those passes in words: what is merged, what isn't and why
 //	variants.go   operator 3: the scales in which a batch leaves
@@ -61,8 +63,8 @@
 // failure (or the caller's context) cancels its context with a cause. From then
 // on each operator keeps draining its input, releases what it drains, and
 // closes its output, so that every goroutine ends and nothing blocks; deliver
-// passes the cause to the sink's Close, and Run returns it. A panic in a stage
-// becomes such a failure too. A row that cannot be made ends the run, or is
+// passes the cause to the sink's Close, and Run returns it. A panic in a stage, a
+// sampler's order, a sink or a callback becomes such a failure too. A row that cannot be made ends the run, or is
 // skipped or refilled (Failures); accounts of it are kept in the order of
 // positions, so they too depend on the data alone.
 //

@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -28,7 +29,8 @@ type Failures struct {
 	// Max is the number of draws that may fail before the run does, refilled
 	// ones included. The zero value means 1 % of the run's draws.
 	Max Limit
-	// Quarantine is the file that lists what failed; "": none. See Entry.
+	// Quarantine is the file that lists what failed; "": none. See Entry. What
+	// Stream.Flow is given has another one: bad-given.jsonl for bad.jsonl.
 	Quarantine string
 }
 
@@ -115,13 +117,15 @@ type TooManyFailures struct {
 	Failed, Limit int64 // draws
 	Max           Limit
 	Last          []*RowError // some of them, the newest last
+
+	of string // what the share is of; "": the run
 }
 
 func (e *TooManyFailures) Error() string {
 	var b strings.Builder
 	of := ""
 	if e.Max.Share > 0 {
-		of = fmt.Sprintf(" (%s of the run)", e.Max)
+		of = fmt.Sprintf(" (%s of %s)", e.Max, cmp.Or(e.of, "the run"))
 	}
 	fmt.Fprintf(&b, "flow: %d draws have failed, and on_error allows %d%s: mend or remove these files, or raise max. The last of them:", e.Failed, e.Limit, of)
 	for _, f := range e.Last {
@@ -148,6 +152,10 @@ type failures struct {
 	draws      int64 // that failed, with those before a resume
 	last       []*RowError
 	quarantine *quarantine // nil: none
+
+	given bool   // by a foreign source, without a known end: a share is of what came so far
+	came  int64  // draws
+	of    string // what a share is of
 }
 
 const lastFailures = 5
@@ -155,6 +163,10 @@ const lastFailures = 5
 // note takes a batch's failures; its error ends the run.
 func (f *failures) note(b *pending) error {
 	var entries []Entry
+	if f.given {
+		f.came += int64(len(b.draws))
+		f.limit, f.of = f.max.of(f.came), "the samples given so far"
+	}
 	for i := range b.draws {
 		d := &b.draws[i]
 		if len(d.failures) == 0 {
@@ -179,7 +191,7 @@ func (f *failures) note(b *pending) error {
 		return err
 	}
 	if f.draws > f.limit {
-		return &TooManyFailures{Failed: f.draws, Limit: f.limit, Max: f.max, Last: f.last}
+		return &TooManyFailures{Failed: f.draws, Limit: f.limit, Max: f.max, Last: f.last, of: f.of}
 	}
 	return nil
 }

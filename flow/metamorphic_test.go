@@ -43,7 +43,7 @@ func TestMetamorphic(t *testing.T) {
 	count, first := *caseCount, uint64(time.Now().UnixNano())
 	if count == 0 {
 		count = 200
-		if testing.Short() || raceEnabled {
+		if testing.Short() || flow.RaceEnabled {
 			count = 30
 		}
 	}

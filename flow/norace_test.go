@@ -1,5 +1,6 @@
 //go:build !race
 
-package flow_test
+package flow
 
-const raceEnabled = false
+// RaceEnabled tells tests of the race detector, which makes pools drop what they hold.
+const RaceEnabled = false

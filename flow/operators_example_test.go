@@ -105,3 +105,62 @@ func ExampleStream_Flow() {
 	// uint8[64,64,3], 2 rows
 	// uint8[64,64,3], 1 rows
 }
+
+// The pipeline's halves, with anyone's operator between rows and scales.
+func ExampleStream_Scales() {
+	err := scratch(func() error {
+		ctx := context.Background()
+		if _, err := demodata.Write(ctx, demodata.Spec{Dir: "data", Train: 40, Val: 10}, nil); err != nil {
+			return err
+		}
+		plan, err := flow.New(
+			sources.Folder{Path: "data/train", Tasks: []string{"shape", "color"}},
+			stages.Decode{}, stages.Resize{Height: 64, Width: 64}, stages.Batch{Size: 2},
+			stages.MultiScale{Scales: []float64{0.5, 1}},
+		).Plan(ctx)
+		if err != nil {
+			return err
+		}
+		defer plan.Close()
+		run, err := plan.Start(ctx)
+		if err != nil {
+			return err
+		}
+		hard := make(chan any, 3)
+		for i := range 3 {
+			hard <- plan.Index().Keys[i]
+		}
+		close(hard)
+		full := func(b *schema.Batch) bool {
+			if b.Rows() < 2 {
+				b.Release() // who takes a batch hands it on or releases it
+				return false
+			}
+			return true
+		}
+		shape := func(b *schema.Batch) string {
+			defer b.Release()
+			return fmt.Sprintf("%s, %d rows", b.Tensor, b.Rows())
+		}
+		out := make(chan any, 4)
+		extension.NewChanSource(hard).
+			Via(run.Rows()).                // samples into batches
+			Via(gsflow.NewFilter(full, 1)). // of one's own
+			Via(run.Scales()).              // each batch in its scales
+			Via(gsflow.NewMap(shape, 1)).
+			To(extension.NewChanSink(out))
+		if _, err := run.Wait(); err != nil {
+			return err
+		}
+		for text := range out {
+			fmt.Println(text)
+		}
+		return nil
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	// Output:
+	// uint8[32,32,3], 2 rows
+	// uint8[64,64,3], 2 rows
+}

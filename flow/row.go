@@ -55,15 +55,20 @@ type Row struct {
 	Drawn   []Drawn
 	Matrix  warp.Homography // the composed warps, from source to output pixels
 
-	epoch int
-	kept  bool            // outside of runs: Source and Shown are wanted
-	slot  *schema.Picture // its place in the batch, which an executor may fill: then it is Picture; nil outside of runs and where sizes vary
+	epoch  int
+	broken error           // a panic in locating it: it ends the run
+	kept   bool            // outside of runs: Source and Shown are wanted
+	slot   *schema.Picture // its place in the batch, which an executor may fill: then it is Picture; nil outside of runs and where sizes vary
 }
 
 // Row makes a single draw, outside of any run, as a run would deliver it.
 func (p *Plan) Row(ctx context.Context, epoch int, position int64) (*Row, error) {
 	r := &run{plan: p, ctx: ctx, stats: newStats(p)}
-	row, failed := p.settle(r, p.locate(epoch, position), nil, nil)
+	first := p.locate(epoch, position)
+	if first.broken != nil {
+		return nil, first.failed("source", first.broken)
+	}
+	row, failed := p.settle(r, first, nil, nil)
 	switch {
 	case row != nil:
 		return row, nil
@@ -83,8 +88,16 @@ func (p *Plan) locateIn(j job, at int) *Row {
 }
 
 // locate says which sample a draw uses, and fills in all that the index knows.
-func (p *Plan) locate(epoch int, position int64) *Row {
-	return p.about(p.order.At(epoch, position), epoch, position, 0)
+func (p *Plan) locate(epoch int, position int64) (row *Row) {
+	err := guard("order", func() error {
+		row = p.about(p.order.At(epoch, position), epoch, position, 0)
+		return nil
+	})
+	if err != nil {
+		row = &Row{Sample: -1, Encoded: []byte{}, epoch: epoch, broken: err}
+		row.Meta.Position = position
+	}
+	return row
 }
 
 func (p *Plan) about(sample, epoch int, position int64, attempt int) *Row {
@@ -102,9 +115,15 @@ func (p *Plan) about(sample, epoch int, position int64, attempt int) *Row {
 }
 
 func (p *Plan) weighRow(row *Row) {
-	for _, weigh := range p.weigh {
-		row.Meta.Weight *= weigh(row.Meta.Labels)
+	if len(p.weigh) == 0 {
+		return
 	}
+	row.broken = guard("weight", func() error {
+		for _, weigh := range p.weigh {
+			row.Meta.Weight *= weigh(row.Meta.Labels)
+		}
+		return nil
+	})
 }
 
 // read fetches the row's file into buf's storage, if that is large enough.
@@ -135,6 +154,12 @@ func (p *Plan) makeRow(r *run, row *Row, place *pending) (failed *RowError) {
 			failed = row.failed(stage, fmt.Errorf("panic: %v\n%s", panicked, debug.Stack()))
 		}
 	}()
+	if row.broken != nil {
+		if failed = row.failed("source", row.broken); place != nil {
+			r.fail(failed)
+		}
+		return failed
+	}
 	var err error
 	row.kept = place == nil
 	if p.decoder != nil {

@@ -21,6 +21,9 @@ type run struct {
 	cancel   context.CancelCauseFunc
 	has      func(epoch int, batch int64) bool // the sink has a batch already, or wants none of its variants
 	wants    func(variant int) bool            // the sink takes a variant; nil: all
+	given    bool                              // the samples come from a foreign source
+	plain    bool                              // batches leave before the grouper
+	told     error                             // of OnProgress
 	budget   *budget
 	pool     *pool
 	failures failures
@@ -36,12 +39,40 @@ type run struct {
 }
 
 // picks lists the variants that are made of a batch; nil without a grouper.
-func (r *run) picks(epoch int, number int64) []int {
-	list := r.plan.picks(epoch, number)
-	if r.wants == nil {
-		return list
+func (r *run) picks(epoch int, number int64) (list []int) {
+	if r.plan.grouper == nil || r.plain {
+		return nil
 	}
-	return slices.DeleteFunc(slices.Clone(list), func(v int) bool { return !r.wants(v) })
+	r.guard(r.plan.grouper.name, func() {
+		list = r.plan.picks(epoch, number)
+		if r.wants != nil {
+			list = slices.DeleteFunc(slices.Clone(list), func(v int) bool { return !r.wants(v) })
+		}
+	})
+	return list
+}
+
+// guard ends the run if somebody else's code panics.
+func (r *run) guard(what string, do func()) {
+	if err := guard(what, func() error { do(); return nil }); err != nil {
+		r.fail(err)
+	}
+}
+
+// progress is what tells the caller how far the run is.
+func (r *run) progress() func(Progress) {
+	tell := r.plan.Settings.Progress
+	if tell == nil {
+		return nil
+	}
+	return func(p Progress) {
+		if r.told != nil {
+			return
+		}
+		if r.told = guard("progress", func() error { tell(p); return nil }); r.told != nil {
+			r.fail(r.told)
+		}
+	}
 }
 
 // fail ends the run; the first cause counts.
@@ -82,6 +113,11 @@ func (r *run) watchFailures() (err error) {
 	perEpoch := min(p.roundsEnd(0)/world*int64(p.BatchSize), p.RowsPerEpoch) // of a rank
 	r.failures.limit = f.Max.of(perEpoch * int64(p.Epochs))
 	name := f.Quarantine
+	if r.given { // which are no draws of the plan: they have a file of their own
+		r.failures.given = true
+		r.failures.quarantine, err = openQuarantine(suffixed(name, "-given"), func(int, int64) bool { return false })
+		return err
+	}
 	if world > 1 {
 		name = numbered(name, p.Settings.Rank, p.Settings.World)
 	}
@@ -97,11 +133,15 @@ func (r *run) watchFailures() (err error) {
 
 // numbered is the name of one of several processes' files: bad-0-of-4.jsonl.
 func numbered(name string, i, n int) string {
+	return suffixed(name, "-"+strconv.Itoa(i)+"-of-"+strconv.Itoa(n))
+}
+
+func suffixed(name, suffix string) string {
 	if name == "" {
 		return ""
 	}
 	ext := filepath.Ext(name)
-	return strings.TrimSuffix(name, ext) + "-" + strconv.Itoa(i) + "-of-" + strconv.Itoa(n) + ext
+	return strings.TrimSuffix(name, ext) + suffix + ext
 }
 
 // left notes that a record is through, and its batch with its last variant: only
@@ -124,8 +164,8 @@ func (r *run) left(written bool) {
 	r.state.Refilled += refilled
 	state := r.state.State
 	r.state.Unlock()
-	if tell := r.plan.Settings.OnState; tell != nil {
-		tell(state)
+	if tell := r.plan.Settings.OnState; tell != nil && !r.given {
+		r.guard("state", func() { tell(state) })
 	}
 }
 
@@ -134,8 +174,13 @@ func (r *run) end(err error) (*Report, error) {
 	report := r.stats.end()
 	report.Memory.Buffers = r.pool.asked()
 	r.state.Lock()
-	report.State = r.state.State
+	if !r.given {
+		report.State = r.state.State
+	}
 	r.state.Unlock()
+	if r.told != nil {
+		err = joined(r.told, err)
+	}
 	r.cancel(nil)
 	r.budget.close()
 	r.pool.close()
@@ -165,11 +210,15 @@ func (p *Plan) Deliver(ctx context.Context, sink sinks.Sink) (*Report, error) {
 		return nil, err
 	}
 	defer r.cancel(nil)
-	if err := sink.Open(r.ctx, &p.Run); err != nil {
+	if err := guard("sink", func() error { return sink.Open(r.ctx, &p.Run) }); err != nil {
 		return nil, err
 	}
 	if skipper, ok := sink.(sinks.Skipper); ok {
-		r.has = skipper.Has
+		r.has = func(epoch int, batch int64) bool {
+			has := true // in a run that ends
+			r.guard("sink", func() { has = skipper.Has(epoch, batch) })
+			return has
+		}
 	}
 	if chooser, ok := sink.(sinks.Chooser); ok && p.grouper != nil {
 		has := r.has
@@ -180,7 +229,7 @@ func (p *Plan) Deliver(ctx context.Context, sink sinks.Sink) (*Report, error) {
 		return nil, errors.Join(err, sink.Close(err))
 	}
 	deliver := newDeliver(r, sink, true)
-	r.stats.begin(p.Settings.Progress)
+	r.stats.begin(r.progress())
 	newFeed(r).Via(newRows(r)).Via(newVariants(r)).To(deliver)
 	return r.end(deliver.err)
 }

@@ -157,7 +157,7 @@ func (s *stats) progress() Progress {
 	s.mu.Unlock()
 	p.TotalRows, p.Elapsed = s.total.Load(), time.Since(s.began)
 	p.ImagesPerSecond = float64(p.Rows) / max(p.Elapsed.Seconds(), 1e-9)
-	if p.Rows > 0 {
+	if p.Rows > 0 && p.TotalRows > 0 {
 		p.ETA = time.Duration(float64(p.TotalRows-p.Rows-p.Failed) / p.ImagesPerSecond * float64(time.Second))
 	}
 	_, hunger := s.budget.figures()

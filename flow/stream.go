@@ -22,13 +22,20 @@ import (
 //	source of anyone's.Via(s.Flow()).To(sink of anyone's) // samples of another origin
 //	report, err := s.Wait()
 //
+// Where a foreign operator is to stand in front of the pipeline's scales, these are
+// an operator of their own:
+//
+//	s.Draws().Via(flow of anyone's).Via(s.Scales()).To(sink of anyone's)
+//	source of anyone's.Via(s.Rows()).Via(flow of anyone's).Via(s.Scales()).To(...)
+//
 // Elements are *schema.Batch. Who takes one out of a channel owns it, and hands
 // it on or releases it; gsflow.FanOut sends one batch to all branches, so a Map
 // in front of it has to Retain it once for each branch beyond the first.
 //
 // go-streams knows no errors: they end the Stream, and Wait returns the first.
 // When it ends, Source and Flow close their output, and what is downstream ends
-// as after a last batch.
+// as after a last batch. A source that isn't ours need not end: what it gives
+// later is dropped, in a goroutine that ends when the source does.
 type Stream struct {
 	run  *run
 	used bool
@@ -44,11 +51,7 @@ func (p *Plan) Start(ctx context.Context) (*Stream, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := r.watchFailures(); err != nil {
-		r.cancel(nil)
-		return nil, err
-	}
-	r.stats.begin(p.Settings.Progress)
+	r.stats.begin(r.progress())
 	return &Stream{run: r}, nil
 }
 
@@ -65,39 +68,79 @@ func (s *Stream) Wait() (*Report, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.run.end(errors.Join(append([]error{cause}, s.errs...)...))
+	return s.run.end(joined(cause, s.errs...))
 }
 
 // Source gives the plan's own draws, as batches.
 func (s *Stream) Source() streams.Source {
-	s.once()
+	s.once(false, false)
 	return s.outlet(newFeed(s.run).Via(newRows(s.run)).Via(newVariants(s.run)))
+}
+
+// Draws is Source without the pipeline's scales: see Scales.
+func (s *Stream) Draws() streams.Source {
+	s.once(false, true)
+	return s.outlet(newFeed(s.run).Via(newRows(s.run)))
 }
 
 // Flow takes samples and gives batches: a Sample, or a string, the key of one of
 // the plan's own. Positions are counted in the order of arrival, in epoch 0; the
-// pipeline's samplers have no say. The last batch is short.
+// pipeline's samplers have no say. The last batch is short. Of such a run there is
+// no State, and it has no ranks; a share in Failures.Max is one of the samples
+// given so far, and the quarantine has a file of its own.
 func (s *Stream) Flow() streams.Flow {
-	s.once()
+	g := s.gather(false)
+	return &between{s.outlet(g.Via(newRows(s.run)).Via(newVariants(s.run))), g.in}
+}
+
+// Rows is Flow without the pipeline's scales: see Scales.
+func (s *Stream) Rows() streams.Flow {
+	g := s.gather(true)
+	return &between{s.outlet(g.Via(newRows(s.run))), g.in}
+}
+
+// Scales takes batches as Draws and Rows give them, or as somebody made them of
+// these, and gives each in the scales that the pipeline picks for its epoch and
+// number; it passes them on in a pipeline without scales. The Report counts what
+// left Draws or Rows.
+func (s *Stream) Scales() streams.Flow {
+	r := s.run
+	f := &variants{in: make(chan any), out: make(chan any), run: r, alone: true}
+	s.wait.Go(func() { f.work(patient(r, f.in, &r.stats.grouping.starved, grace)) })
+	return f
+}
+
+func (s *Stream) gather(plain bool) *gather {
+	if set := s.run.plan.Settings; set.Resume != nil || set.World > 1 {
+		s.run.fail(errors.New("flow: samples from a foreign source are a run of their own: it cannot go on from a state (Resume), and it isn't dealt to ranks (World): plan it without them"))
+	}
+	s.once(true, plain)
 	g := &gather{in: make(chan any), jobs: make(chan any)}
 	go g.work(s.run)
-	out := s.outlet(g.Via(newRows(s.run)).Via(newVariants(s.run)))
-	return &joined{out, g.in}
+	return g
 }
 
 // once: a run's draws are made once.
-func (s *Stream) once() {
+func (s *Stream) once(given, plain bool) {
 	if s.used {
 		s.run.fail(errors.New("flow: a Stream has one Source or one Flow: Start another"))
+		return
 	}
 	s.used = true
+	s.run.given, s.run.plain = given, plain
+	if s.run.stopped() {
+		return
+	}
+	if err := s.run.watchFailures(); err != nil {
+		s.run.fail(err)
+	}
 }
 
 // Sink makes a streams.Sink of one of ours. It is opened at once, and closed
 // when its input is; its errors end the stream.
 func (s *Stream) Sink(sink sinks.Sink) streams.Sink {
 	r := s.run
-	if err := sink.Open(r.ctx, &r.plan.Run); err != nil {
+	if err := guard("sink", func() error { return sink.Open(r.ctx, &r.plan.Run) }); err != nil {
 		r.fail(err)
 		sink = unopened{}
 	}
@@ -106,9 +149,7 @@ func (s *Stream) Sink(sink sinks.Sink) streams.Sink {
 		<-d.done
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		if !errors.Is(d.err, context.Cause(r.ctx)) {
-			s.errs = append(s.errs, d.err)
-		}
+		s.errs = append(s.errs, d.own)
 	})
 	return d
 }
@@ -149,21 +190,22 @@ func (o *outlet) Via(next streams.Flow) streams.Flow {
 	return next
 }
 
-// joined is the outlet of several operators with the inlet of their first.
-type joined struct {
+// between is the outlet of several operators with the inlet of their first.
+type between struct {
 	*outlet
 	in chan any
 }
 
-func (j *joined) In() chan<- any { return j.in }
+func (b *between) In() chan<- any { return b.in }
 
-func (j *joined) To(sink streams.Sink) {
-	gsflow.DoStream(j, sink)
+func (b *between) To(sink streams.Sink) {
+	gsflow.DoStream(b, sink)
 	sink.AwaitCompletion()
 }
 
-// Sample is a sample that a foreign source gives. Without Data, Key is that of a
-// sample in the plan's index, from which everything else comes.
+// Sample is a sample that a foreign source gives. Key names it, in errors and in
+// the quarantine. Without Data, Key is that of a sample in the plan's index, from
+// which everything else comes.
 type Sample struct {
 	Key    string
 	Data   []byte  // the encoded image; not changed, and kept until its row is made
@@ -193,7 +235,7 @@ func (g *gather) work(r *run) {
 		}
 		next = job{number: next.number + 1, first: next.first + int64(next.rows)}
 	}
-	for element := range g.in {
+	for element := range patient(r, g.in, new(busy), 0) {
 		if r.stopped() {
 			continue // drain
 		}
@@ -219,6 +261,9 @@ func (p *Plan) checkSample(element any) (Sample, error) {
 	}
 	if !ok {
 		return s, foreign("rows", element, s)
+	}
+	if s.Key == "" {
+		return s, errors.New("flow: a sample has no Key: give it one, it names the row in errors and in the quarantine")
 	}
 	if s.Data == nil {
 		if _, ok := slices.BinarySearch(p.Index().Keys, s.Key); !ok {

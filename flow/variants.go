@@ -17,24 +17,27 @@ import (
 type variants struct {
 	in, out chan any
 	run     *run
+	alone   bool // behind foreign operators: its batches have left the run
 }
 
 func newVariants(r *run) *variants {
 	f := &variants{in: make(chan any), out: make(chan any), run: r}
-	go func() {
-		defer close(f.out)
-		for element := range timed(f.in, &r.stats.grouping.starved) {
-			batch, ok := element.(*schema.Batch)
-			if !ok {
-				r.fail(foreign("variants", element, batch))
-				continue
-			}
-			if err := f.pass(batch); err != nil {
-				r.fail(err)
-			}
-		}
-	}()
+	go f.work(timed(f.in, &r.stats.grouping.starved))
 	return f
+}
+
+func (f *variants) work(input func(yield func(any) bool)) {
+	defer close(f.out)
+	for element := range input {
+		batch, ok := element.(*schema.Batch)
+		if !ok {
+			f.run.fail(foreign("variants", element, batch))
+			continue
+		}
+		if err := guard("variants", func() error { return f.pass(batch) }); err != nil {
+			f.run.fail(err)
+		}
+	}
 }
 
 // pass sends on what becomes of one batch, which it gives up before the last
@@ -50,11 +53,20 @@ func (f *variants) pass(batch *schema.Batch) error {
 			batch.Release()
 		}
 	}()
-	s := r.underway.find(batch.Epoch, batch.Number)
-	if s == nil {
-		return nil // the run has ended
+	var picks []int
+	var later []int64
+	if f.alone {
+		if want := p.pictureType(); batch.Tensor != want {
+			return fmt.Errorf("flow: scales are made of batches of %s, and this one is of %s (epoch %d, batch %d)", want, batch.Tensor, batch.Epoch, batch.Number)
+		}
+		picks = p.picks(batch.Epoch, batch.Number)
+	} else {
+		s := r.underway.find(batch.Epoch, batch.Number)
+		if s == nil {
+			return nil // the run has ended
+		}
+		picks, later = r.picks(batch.Epoch, s.job.pick), s.later
 	}
-	picks := r.picks(batch.Epoch, s.job.pick)
 	for i, v := range picks {
 		if r.stopped() {
 			return nil
@@ -65,7 +77,9 @@ func (f *variants) pass(batch *schema.Batch) error {
 		if err != nil {
 			return fmt.Errorf("stages: %s: %w (epoch %d, batch %d)", p.grouper.name, err, batch.Epoch, batch.Number)
 		}
-		r.budget.give(s.later[i]) // charged by its own buffer now
+		if later != nil {
+			r.budget.give(later[i]) // charged by its own buffer now
+		}
 		if i == len(picks)-1 {
 			batch.Release()
 			batch = nil

@@ -19,8 +19,8 @@ import (
 
 type benchCmd struct {
 	runFlags
-	Repeat  int           `help:"Runs that are measured, after a warm-up." default:"5"`
-	Seconds time.Duration `name:"time" placeholder:"DURATION" help:"Without --epochs: how long a run takes, in as many epochs as that needs." default:"2s"`
+	Repeat int           `help:"Runs that are measured, after a warm-up." default:"5"`
+	Time   time.Duration `name:"time" placeholder:"DURATION" help:"Without --epochs: how long a run takes, in as many epochs as that needs." default:"2s"`
 }
 
 // benchReport is what bench --json prints: the report of the run of median
@@ -55,8 +55,8 @@ func (cmd *benchCmd) Run(ctx context.Context, c console) error {
 	if cmd.BadTo != "" {
 		return usageError{errors.New("--quarantine: bench writes no file")}
 	}
-	if cmd.Repeat < 1 || cmd.Seconds <= 0 {
-		return usageError{fmt.Errorf("--repeat %d --time %v: at least 1, and more than nothing", cmd.Repeat, cmd.Seconds)}
+	if cmd.Repeat < 1 || cmd.Time <= 0 {
+		return usageError{fmt.Errorf("--repeat %d --time %v: at least 1, and more than nothing", cmd.Repeat, cmd.Time)}
 	}
 	pipe, err := cmd.load()
 	if err != nil {
@@ -66,7 +66,7 @@ func (cmd *benchCmd) Run(ctx context.Context, c console) error {
 	if cmd.Workers != nil {
 		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(*cmd.Workers))
 	}
-	b := &bench{pipe: pipe, most: cmd.Seconds}
+	b := &bench{pipe: pipe, most: cmd.Time}
 	if cmd.Epochs != nil {
 		b.most = math.MaxInt64
 	}
