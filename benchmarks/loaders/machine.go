@@ -1,0 +1,96 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"math"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// busySeconds is the time that all processors together have worked since the
+// machine started, NaN where the system isn't Linux.
+func busySeconds() float64 {
+	data, err := os.ReadFile("/proc/stat")
+	fields := strings.Fields(strings.SplitN(string(data), "\n", 2)[0])
+	if err != nil || len(fields) < 9 {
+		return math.NaN()
+	}
+	sum := 0.0
+	for i, field := range fields[1:9] { // user nice system idle iowait irq softirq steal
+		ticks, err := strconv.ParseFloat(field, 64)
+		if err != nil {
+			return math.NaN()
+		}
+		if i != 3 && i != 4 {
+			sum += ticks
+		}
+	}
+	return sum / 100
+}
+
+// treeSeconds is the time of the processors that a process and those that it has
+// started have used, NaN where the system isn't Linux.
+func treeSeconds(pid int) float64 {
+	names, _ := filepath.Glob("/proc/[0-9]*/stat")
+	children, used := map[int][]int{}, map[int]float64{}
+	for _, name := range names {
+		data, _ := os.ReadFile(name) // it may have ended
+		_, rest, ok := strings.Cut(string(data), ") ")
+		fields := strings.Fields(rest) // from the third on: state, parent, ...
+		if !ok || len(fields) < 15 {
+			continue
+		}
+		var n [15]int
+		for i := range n {
+			n[i], _ = strconv.Atoi(fields[i])
+		}
+		id, _ := strconv.Atoi(filepath.Base(filepath.Dir(name)))
+		children[n[1]] = append(children[n[1]], id)
+		used[id] = float64(n[11]+n[12]+n[13]+n[14]) / 100 // user, system, and those of ended children
+	}
+	if len(used) == 0 {
+		return math.NaN()
+	}
+	sum := 0.0
+	for list := []int{pid}; len(list) > 0; list = list[1:] {
+		sum += used[list[0]]
+		list = append(list, children[list[0]]...)
+	}
+	return sum
+}
+
+// waitForQuiet waits, for at most so long, until other programs use less than a
+// fifth of a processor for a moment. It returns what they used last.
+func waitForQuiet(ctx context.Context, most time.Duration) (others float64) {
+	for begin := time.Now(); ; {
+		before, from := busySeconds(), time.Now()
+		select {
+		case <-ctx.Done():
+			return others
+		case <-time.After(300 * time.Millisecond):
+		}
+		others = (busySeconds() - before) / time.Since(from).Seconds()
+		if !(others > 0.2) || time.Since(begin) > most { // NaN waits for nothing
+			return others
+		}
+	}
+}
+
+func cpuName() string {
+	file, err := os.Open("/proc/cpuinfo")
+	if err != nil {
+		return runtime.GOARCH
+	}
+	defer file.Close()
+	for lines := bufio.NewScanner(file); lines.Scan(); {
+		if name, value, ok := strings.Cut(lines.Text(), ":"); ok && strings.TrimSpace(name) == "model name" {
+			return strings.TrimSpace(value)
+		}
+	}
+	return runtime.GOARCH
+}

@@ -1,0 +1,61 @@
+package main
+
+import (
+	"encoding/xml"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+)
+
+func results() []*group {
+	var groups []*group
+	for i, workers := range []int{1, 2} {
+		k := float64(i + 1)
+		groups = append(groups, &group{size: "photos", recipe: "rrc", workers: workers, others: []float64{0.1}, list: []*contestant{
+			{name: "sluice", speeds: []float64{400 * k, 500 * k, 600 * k}, cpu: []float64{2, 2, 2}},
+			{name: "opencv", versions: map[string]any{"opencv": "4.6"}, speeds: []float64{200 * k, 200 * k, 200 * k}, cpu: []float64{3, 5, 4}},
+		}, missing: []string{"ffcv: not there & <nowhere>"}})
+	}
+	return groups
+}
+
+func TestTable(t *testing.T) {
+	var b strings.Builder
+	table(&b, results())
+	for _, want := range []string{
+		"| sluice | 1 | 500 (400...600) |  | 2.00 (2.00...2.00) |  |",
+		"| opencv | 2 | 400 (400...400) | 2.50 (2.00...3.00) | 4.00 (3.00...5.00) | 2.00 (1.50...2.50) |",
+		"opencv 4.6", "- ffcv: not there",
+	} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("no %q in\n%s", want, b.String())
+		}
+	}
+}
+
+func TestPlotIsXML(t *testing.T) {
+	var b strings.Builder
+	plot(&b, results())
+	if n := strings.Count(b.String(), "<path"); n != 4 {
+		t.Errorf("%d bars", n)
+	}
+	for d := xml.NewDecoder(strings.NewReader(b.String())); ; {
+		if _, err := d.Token(); errors.Is(err, io.EOF) {
+			return
+		} else if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestRecipes(t *testing.T) {
+	for _, name := range []string{"recipe", "rrc", "center"} {
+		if stages, err := list(name); err != nil || len(stages) < 5 {
+			t.Errorf("%s: %d stages, %v", name, len(stages), err)
+		}
+	}
+	if _, err := list("nonsense"); err == nil {
+		t.Error("nonsense is a recipe")
+	}
+}
