@@ -2,6 +2,7 @@ package jpeg
 
 import (
 	"bytes"
+	"errors"
 	"image"
 	"image/jpeg"
 	"math/rand/v2"
@@ -87,7 +88,7 @@ func FuzzDecode(f *testing.F) {
 		for i, want := range oracle(data, &h) {
 			got := samples(&m.Planes[i])
 			for j := range got {
-				if d := int(got[j]) - int(want[j]); (d > 2 || d < -2) && !libjpegTurboAgrees(data, m) {
+				if d := int(got[j]) - int(want[j]); (d > 2 || d < -2) && !libjpegTurboAgrees(t, data, m) {
 					t.Fatalf("plane %d, sample %d is %d, image/jpeg gives %d", i, j, got[j], want[j])
 				}
 			}
@@ -114,12 +115,15 @@ func regionsAgree(t *testing.T, data []byte) {
 	}
 }
 
-// libjpegTurboAgrees asks jpegtran, where it is installed, to write the coefficients
-// anew: image/jpeg reads some odd files in its own way.
-func libjpegTurboAgrees(data []byte, m *Image) bool {
+// libjpegTurboAgrees asks jpegtran to write the coefficients anew: image/jpeg reads
+// some odd files in its own way. Without it nobody decides, and the test is skipped.
+func libjpegTurboAgrees(t *testing.T, data []byte, m *Image) bool {
 	jpegtran := exec.Command("jpegtran", "-optimize")
 	jpegtran.Stdin = bytes.NewReader(data)
-	out, _ := jpegtran.Output()
+	out, err := jpegtran.Output()
+	if errors.Is(err, exec.ErrNotFound) {
+		t.Skip("image/jpeg gives other samples, and jpegtran (libjpeg-turbo-progs) isn't there to decide")
+	}
 	again, err := new(Decoder).Decode(out)
 	if err != nil || len(again.Planes) != len(m.Planes) {
 		return false

@@ -42,21 +42,19 @@ const maxPlainSum = 5800
 // smallLast is the last position in zigzag order within the first 4x4 coefficients.
 const smallLast = 9
 
-// coefBlock is a block of dequantized coefficients in natural order, two neighbours in
-// a word: the first plus 2^32 times the second. Words are added, subtracted and
-// multiplied like numbers, and are the words of the results as long as these have 32
-// bits; so full and small do two columns or two rows at once.
+// coefBlock is a block of dequantized coefficients in natural order, four neighbours in
+// a word, the first in its lowest 16 bits.
 type coefBlock struct {
-	pairs [32]int64
+	words [16]uint64
 	last  int // zigzag position of the last one that may not be zero
 	sum   int // of magnitudes, see maxPlainSum
 }
 
 // slots is where coefficient k in zigzag order is: the word, and how far its bits are
-// shifted there, 0 or 32.
+// shifted there, 0, 16, 32 or 48.
 var slots = func() (s [64]uint8) {
 	for k, at := range zigzag {
-		s[k] = at>>1 | at&1<<5
+		s[k] = at>>2 | at&3<<4
 	}
 	return s
 }()
@@ -66,28 +64,44 @@ var slots = func() (s [64]uint8) {
 func (c *coefBlock) set(k, value, quant int) {
 	p := value * quant
 	slot := slots[k&63]
-	c.pairs[slot&31] += int64(int16(p)) << (slot & 32)
+	c.words[slot&15] |= uint64(uint16(p)) << (slot & 48)
 	c.last = k
 	c.sum += p ^ p>>63
 }
 
 // unpack gives the coefficients one by one.
 func (c *coefBlock) unpack() (coefs [64]int16) {
-	for i, v := range c.pairs {
-		coefs[2*i], coefs[2*i+1] = int16(v), int16((v+1<<31)>>32)
+	for i := range coefs {
+		coefs[i] = int16(c.words[i/4] >> (i % 4 * 16))
 	}
 	return coefs
 }
 
-// idct is the space between the two passes.
+// idct turns blocks into samples: with AVX2 two at a time, so that one may wait for the
+// next or for flush. All ways for a size give the same bytes.
 type idct struct {
-	ws       [64]int32
-	extremes int // how many blocks exceeded maxPlainSum
+	extremes int       // how many blocks exceeded maxPlainSum
+	ws       [64]int32 // between the two passes
+
+	blocks  [2]coefBlock // empty from the waiting on
+	waiting int          // how many blocks wait: 0 or 1
+	dst     []uint8      // where the waiting one's samples go
+	stride  int
+	nowhere [64]uint8 // where a missing second one's samples go
 }
 
-// block writes the samples of a block to dst: size x size of them. All ways for one
-// size give the same bytes.
-func (t *idct) block(dst []uint8, stride int, c *coefBlock, size int) {
+// reset forgets what a decoding that failed has left.
+func (t *idct) reset() {
+	t.extremes, t.blocks, t.waiting, t.dst = 0, [2]coefBlock{}, 0, nil
+}
+
+// next is an empty block to fill before put.
+func (t *idct) next() *coefBlock { return &t.blocks[t.waiting&1] }
+
+// put writes the samples of the block that next gave to dst, size x size of them, not
+// always at once.
+func (t *idct) put(dst []uint8, stride, size int) {
+	c := t.next()
 	if c.sum > maxPlainSum {
 		t.extremes++
 	}
@@ -98,12 +112,34 @@ func (t *idct) block(dst []uint8, stride int, c *coefBlock, size int) {
 		coefs := c.unpack()
 		t.extreme(dst, stride, &coefs)
 	case c.last == 0:
-		flat(dst, stride, int16(c.pairs[0]))
+		flat(dst, stride, int16(c.words[0]))
+	case useAssembly:
+		if t.waiting++; t.waiting == 1 {
+			t.dst, t.stride = dst, stride
+		} else {
+			t.both(dst, stride)
+		}
+		return
 	case c.last <= smallLast:
-		t.small(dst, stride, &c.pairs)
+		t.small(dst, stride, &c.words)
 	default:
-		t.full(dst, stride, &c.pairs)
+		t.full(dst, stride, &c.words)
 	}
+	*c = coefBlock{}
+}
+
+// flush writes what still waits.
+func (t *idct) flush() {
+	if t.waiting > 0 {
+		t.both(t.nowhere[:], 8)
+	}
+}
+
+// both writes the waiting block and the second one, and empties both.
+func (t *idct) both(dst []uint8, stride int) {
+	full2(t.dst, t.stride, dst, stride, &t.blocks)
+	t.blocks = [2]coefBlock{}
+	t.waiting, t.dst = 0, nil
 }
 
 // flat is the transform of a DC coefficient.
@@ -115,11 +151,11 @@ func flat(dst []uint8, stride int, dc int16) {
 }
 
 // small is the transform where only the first 4x4 coefficients are not zero.
-func (t *idct) small(dst []uint8, stride int, pairs *[32]int64) {
+func (t *idct) small(dst []uint8, stride int, words *[16]uint64) {
 	for x := range 2 {
-		in, out := (*[13]int64)(pairs[x:]), (*[58]int32)(t.ws[2*x:])
-		e0, e1, e2, e3 := even2(in[0], in[8], 0, 0)
-		o0, o1, o2, o3 := odd2(in[4], in[12], 0, 0)
+		out := (*[59]int32)(t.ws[x:])
+		e0, e1, e2, e3 := even2(columns(words[0], x), columns(words[4], x), 0, 0)
+		o0, o1, o2, o3 := odd2(columns(words[2], x), columns(words[6], x), 0, 0)
 		storeColumns(out, e0, e1, e2, e3, o0, o1, o2, o3)
 	}
 	for y := 0; y < 8; y += 2 {
@@ -131,17 +167,18 @@ func (t *idct) small(dst []uint8, stride int, pairs *[32]int64) {
 }
 
 // full is the transform of any block up to maxPlainSum.
-func (t *idct) full(dst []uint8, stride int, pairs *[32]int64) {
+func (t *idct) full(dst []uint8, stride int, words *[16]uint64) {
 	for x := range 4 {
-		in, out := (*[29]int64)(pairs[x:]), (*[58]int32)(t.ws[2*x:])
-		if in[4]|in[8]|in[12]|in[16]|in[20]|in[24]|in[28] == 0 {
-			a, b := int32(in[0])<<pass1Bits, int32((in[0]+1<<31)>>32)<<pass1Bits
+		in, out := (*[15]uint64)(words[x>>1:]), (*[59]int32)(t.ws[x>>1*4+x&1:])
+		x0 := columns(in[0], x)
+		if ac := in[2] | in[4] | in[6] | in[8] | in[10] | in[12] | in[14]; ac>>(x&1*16)&everyOther == 0 {
+			a, b := int32(x0)<<pass1Bits, int32((x0+1<<31)>>32)<<pass1Bits
 			out[0], out[8], out[16], out[24], out[32], out[40], out[48], out[56] = a, a, a, a, a, a, a, a
-			out[1], out[9], out[17], out[25], out[33], out[41], out[49], out[57] = b, b, b, b, b, b, b, b
+			out[2], out[10], out[18], out[26], out[34], out[42], out[50], out[58] = b, b, b, b, b, b, b, b
 			continue
 		}
-		e0, e1, e2, e3 := even2(in[0], in[8], in[16], in[24])
-		o0, o1, o2, o3 := odd2(in[4], in[12], in[20], in[28])
+		e0, e1, e2, e3 := even2(x0, columns(in[4], x), columns(in[8], x), columns(in[12], x))
+		o0, o1, o2, o3 := odd2(columns(in[2], x), columns(in[6], x), columns(in[10], x), columns(in[14], x))
 		storeColumns(out, e0, e1, e2, e3, o0, o1, o2, o3)
 	}
 	for y := 0; y < 8; y += 2 {
@@ -151,6 +188,19 @@ func (t *idct) full(dst []uint8, stride int, pairs *[32]int64) {
 		storeRows(dst[y*stride:], stride, e0, e1, e2, e3, o0, o1, o2, o3)
 	}
 }
+
+// Two lines are transformed at once as the halves of words: the first plus 2^32 times
+// the second. Such words are added, subtracted and multiplied like numbers, and are the
+// words of the results as long as these have 32 bits.
+
+// columns is two coefficients of a word, the first and third, or from an odd x on the
+// second and fourth.
+func columns(w uint64, x int) int64 {
+	const signs = 1<<47 | 1<<15
+	return int64(w>>(x&1*16)&everyOther^signs) - signs
+}
+
+const everyOther = 0xffff<<32 | 0xffff
 
 func pair(a, b int32) int64 { return int64(a) + int64(b)<<32 }
 
@@ -170,23 +220,23 @@ func odd2(x1, x3, x5, x7 int64) (o0, o1, o2, o3 int64) {
 	return x1*m1 - z17 + z15, x3*m3 - z35 + z37, x5*m5 - z35 + z15, x7*m7 - z17 + z37
 }
 
-// storeColumns writes two columns. 2^31 makes the lower half of a word a positive
+// storeColumns writes two columns, two apart. 2^31 makes the lower half of a word a positive
 // number, so that the upper one is rid of its borrow.
-func storeColumns(out *[58]int32, e0, e1, e2, e3, o0, o1, o2, o3 int64) {
+func storeColumns(out *[59]int32, e0, e1, e2, e3, o0, o1, o2, o3 int64) {
 	const half = half1<<32 + half1
 	e0, e1, e2, e3 = e0+half, e1+half, e2+half, e3+half
 	a, b := e0+o0, e0-o0
-	out[0], out[1] = int32(a)>>shift1, int32((a+1<<31)>>(32+shift1))
-	out[56], out[57] = int32(b)>>shift1, int32((b+1<<31)>>(32+shift1))
+	out[0], out[2] = int32(a)>>shift1, int32((a+1<<31)>>(32+shift1))
+	out[56], out[58] = int32(b)>>shift1, int32((b+1<<31)>>(32+shift1))
 	a, b = e1+o1, e1-o1
-	out[8], out[9] = int32(a)>>shift1, int32((a+1<<31)>>(32+shift1))
-	out[48], out[49] = int32(b)>>shift1, int32((b+1<<31)>>(32+shift1))
+	out[8], out[10] = int32(a)>>shift1, int32((a+1<<31)>>(32+shift1))
+	out[48], out[50] = int32(b)>>shift1, int32((b+1<<31)>>(32+shift1))
 	a, b = e2+o2, e2-o2
-	out[16], out[17] = int32(a)>>shift1, int32((a+1<<31)>>(32+shift1))
-	out[40], out[41] = int32(b)>>shift1, int32((b+1<<31)>>(32+shift1))
+	out[16], out[18] = int32(a)>>shift1, int32((a+1<<31)>>(32+shift1))
+	out[40], out[42] = int32(b)>>shift1, int32((b+1<<31)>>(32+shift1))
 	a, b = e3+o3, e3-o3
-	out[24], out[25] = int32(a)>>shift1, int32((a+1<<31)>>(32+shift1))
-	out[32], out[33] = int32(b)>>shift1, int32((b+1<<31)>>(32+shift1))
+	out[24], out[26] = int32(a)>>shift1, int32((a+1<<31)>>(32+shift1))
+	out[32], out[34] = int32(b)>>shift1, int32((b+1<<31)>>(32+shift1))
 }
 
 // storeRows writes two rows.

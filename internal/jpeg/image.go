@@ -40,7 +40,6 @@ type Decoder struct {
 	scans  int
 	params scanParams
 	bits   bits
-	block  coefBlock // empty between blocks
 
 	padding [64]int16 // where coefficients of blocks outside the picture go
 	eobRun  int       // progressive: blocks whose band has ended
@@ -110,7 +109,8 @@ func (d *Decoder) DecodeRegion(data []byte, region image.Rectangle, denominator 
 	for i := range 4 {
 		d.quant[i].defined, d.dc[i].defined, d.ac[i].defined = false, false, false
 	}
-	d.scans, d.idct.extremes, d.block = 0, 0, coefBlock{}
+	d.scans = 0
+	d.idct.reset()
 	s, pos, err := m.read(data, d)
 	if err != nil {
 		return nil, err

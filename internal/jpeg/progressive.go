@@ -151,13 +151,14 @@ func (d *Decoder) reconstruct(c *component) {
 	for by := c.wanted.Min.Y; by < c.wanted.Max.Y; by++ {
 		for bx := c.wanted.Min.X; bx < c.wanted.Max.X; bx++ {
 			coefs := (*[64]int16)(c.coefs[64*(by*c.blocksW+bx):])
+			block := d.idct.next()
 			for k, v := range coefs {
 				if v != 0 {
-					d.block.set(k, int(v), int(c.quant.q[k]))
+					block.set(k, int(v), int(c.quant.q[k]))
 				}
 			}
-			d.idct.block(c.pix[c.at+(by*c.stride+bx)*c.size:], c.stride, &d.block, c.size)
-			d.block = coefBlock{}
+			d.idct.put(c.pix[c.at+(by*c.stride+bx)*c.size:], c.stride, c.size)
 		}
 	}
+	d.idct.flush()
 }

@@ -16,9 +16,9 @@ const (
 func (t *idct) reduced(dst []uint8, stride int, c *coefBlock, size int) {
 	switch {
 	case size == 1:
-		dst[0] = single(int16(c.pairs[0]))
+		dst[0] = single(int16(c.words[0]))
 	case c.last == 0 && c.sum <= maxPlainSum:
-		v := single(int16(c.pairs[0]))
+		v := single(int16(c.words[0]))
 		for y := range size {
 			row := dst[y*stride:][:size]
 			for x := range row {
@@ -26,7 +26,7 @@ func (t *idct) reduced(dst []uint8, stride int, c *coefBlock, size int) {
 			}
 		}
 	case size == 4 && c.sum <= maxPlainSum:
-		t.four(dst, stride, &c.pairs)
+		t.four(dst, stride, &c.words)
 	case size == 4:
 		coefs := c.unpack()
 		t.extremeFour(dst, stride, &coefs)
@@ -41,22 +41,24 @@ func (t *idct) reduced(dst []uint8, stride int, c *coefBlock, size int) {
 func single(dc int16) uint8 { return clamp((int32(dc)+4)>>3<<22>>22 + 128) }
 
 // four works on two columns and two rows at once, as full does.
-func (t *idct) four(dst []uint8, stride int, pairs *[32]int64) {
+func (t *idct) four(dst []uint8, stride int, words *[16]uint64) {
 	for x := range 4 {
-		in, out := (*[29]int64)(pairs[x:]), (*[26]int32)(t.ws[2*x:])
-		if in[4]|in[8]|in[12]|in[20]|in[24]|in[28] == 0 {
-			a, b := int32(in[0])<<pass1Bits, int32((in[0]+1<<31)>>32)<<pass1Bits
+		in, out := (*[15]uint64)(words[x>>1:]), (*[27]int32)(t.ws[x>>1*4+x&1:])
+		x0 := columns(in[0], x)
+		if ac := in[2] | in[4] | in[6] | in[10] | in[12] | in[14]; ac>>(x&1*16)&everyOther == 0 {
+			a, b := int32(x0)<<pass1Bits, int32((x0+1<<31)>>32)<<pass1Bits
 			out[0], out[8], out[16], out[24] = a, a, a, a
-			out[1], out[9], out[17], out[25] = b, b, b, b
+			out[2], out[10], out[18], out[26] = b, b, b, b
 			continue
 		}
-		a, b, c, d := average2(in[0], in[4], in[8], in[12], in[20], in[24], in[28])
+		a, b, c, d := average2(x0, columns(in[2], x), columns(in[4], x), columns(in[6], x),
+			columns(in[10], x), columns(in[12], x), columns(in[14], x))
 		const half = 1<<(shift1of4-1)<<32 + 1<<(shift1of4-1)
 		a, b, c, d = a+half, b+half, c+half, d+half
-		out[0], out[1] = int32(a)>>shift1of4, int32((a+1<<31)>>(32+shift1of4))
-		out[8], out[9] = int32(b)>>shift1of4, int32((b+1<<31)>>(32+shift1of4))
-		out[16], out[17] = int32(c)>>shift1of4, int32((c+1<<31)>>(32+shift1of4))
-		out[24], out[25] = int32(d)>>shift1of4, int32((d+1<<31)>>(32+shift1of4))
+		out[0], out[2] = int32(a)>>shift1of4, int32((a+1<<31)>>(32+shift1of4))
+		out[8], out[10] = int32(b)>>shift1of4, int32((b+1<<31)>>(32+shift1of4))
+		out[16], out[18] = int32(c)>>shift1of4, int32((c+1<<31)>>(32+shift1of4))
+		out[24], out[26] = int32(d)>>shift1of4, int32((d+1<<31)>>(32+shift1of4))
 	}
 	for y := 0; y < 4; y += 2 {
 		in := (*[16]int32)(t.ws[8*y:])

@@ -61,6 +61,7 @@ func (d *Decoder) scan(body, data []byte) (end int, err error) {
 		}
 		return 0, fmt.Errorf("scan %d, %d bytes into it: %w", d.scans, b.pos, err)
 	}
+	d.idct.flush()
 	for i := range p.n {
 		c := p.comps[i].component
 		c.scanned = c.scanned || p.first == 0
@@ -236,11 +237,10 @@ func (d *Decoder) mcu(b *bits, p *scanParams, mx, my int) error {
 					c.pix[c.at+by*c.stride+bx] = single(int16(int(int16(c.pred)) * int(c.quant.q[0])))
 					continue
 				}
-				if !b.decodeBlock(&d.block, c) {
+				if !b.decodeBlock(d.idct.next(), c) {
 					return errData
 				}
-				d.idct.block(c.pix[c.at+(by*c.stride+bx)*c.size:], c.stride, &d.block, c.size)
-				d.block = coefBlock{}
+				d.idct.put(c.pix[c.at+(by*c.stride+bx)*c.size:], c.stride, c.size)
 			}
 		}
 	}
@@ -315,7 +315,7 @@ func (b *bits) decodeBlock(block *coefBlock, c *scanComponent) bool {
 		}
 		p := int(value) * int(q[k&63]) // as coefBlock.set
 		slot := slots[k&63]
-		block.pairs[slot&31] += int64(int16(p)) << (slot & 32)
+		block.words[slot&15] |= uint64(uint16(p)) << (slot & 48)
 		sum += p ^ p>>63
 		last = k
 	}
