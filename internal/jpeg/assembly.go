@@ -2,3 +2,5 @@ package jpeg
 
 // useAssembly is a variable so that tests can compare assembly with plain Go.
 var useAssembly = haveAssembly()
+
+const noBlock = -64

@@ -5,3 +5,9 @@ package jpeg
 func haveAssembly() bool { return false }
 
 func full2([]uint8, int, []uint8, int, *[2]coefBlock) { panic("jpeg: no assembly") }
+
+func magnitudesAVX2(*[16]uint64) int { panic("jpeg: no assembly") }
+
+func decodeBlockAVX2(*bits, *[16]uint64, *component, *huffman, *huffman) int {
+	panic("jpeg: no assembly")
+}

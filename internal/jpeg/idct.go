@@ -47,7 +47,7 @@ const smallLast = 9
 type coefBlock struct {
 	words [16]uint64
 	last  int // zigzag position of the last one that may not be zero
-	sum   int // of magnitudes, see maxPlainSum
+	sum   int // at least that of their magnitudes, see maxPlainSum
 }
 
 // slots is where coefficient k in zigzag order is: the word, and how far its bits are
@@ -77,6 +77,14 @@ func (c *coefBlock) unpack() (coefs [64]int16) {
 	return coefs
 }
 
+// magnitudes is their sum.
+func (c *coefBlock) magnitudes() (sum int) {
+	for _, v := range c.unpack() {
+		sum += max(int(v), -int(v))
+	}
+	return sum
+}
+
 // idct turns blocks into samples: with AVX2 two at a time, so that one may wait for the
 // next or for flush. All ways for a size give the same bytes.
 type idct struct {
@@ -102,8 +110,13 @@ func (t *idct) next() *coefBlock { return &t.blocks[t.waiting&1] }
 // always at once.
 func (t *idct) put(dst []uint8, stride, size int) {
 	c := t.next()
+	if useAssembly && c.last > 0 {
+		c.sum = magnitudesAVX2(&c.words)
+	}
 	if c.sum > maxPlainSum {
-		t.extremes++
+		if c.sum = c.magnitudes(); c.sum > maxPlainSum {
+			t.extremes++
+		}
 	}
 	switch {
 	case size != 8:

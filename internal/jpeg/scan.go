@@ -259,6 +259,9 @@ func (d *Decoder) resetScan(p *scanParams) {
 // in natural order. It takes nearly all of an image's entropy decoding, so the
 // reader's state is kept in variables and fill's first half is repeated here.
 func (b *bits) decodeBlock(block *coefBlock, c *scanComponent) bool {
+	if useAssembly {
+		return b.decodeBlockFast(block, c)
+	}
 	e, diff := c.dc.symbol(b)
 	if e == 0 {
 		return false
@@ -321,6 +324,46 @@ func (b *bits) decodeBlock(block *coefBlock, c *scanComponent) bool {
 	}
 	b.pos, b.acc, b.n = pos, acc, n
 	block.sum, block.last = sum, last
+	return true
+}
+
+// decodeBlockFast has assembly decode as much of a block as it can: it leaves what
+// comes near a byte 0xff, codes longer than lutBits and the last coefficient.
+func (b *bits) decodeBlockFast(block *coefBlock, c *scanComponent) bool {
+	last := decodeBlockAVX2(b, &block.words, c.component, c.dc, c.ac)
+	if last >= 0 {
+		block.last = last
+		return true
+	}
+	q := &c.quant.q
+	k := -last // the next coefficient
+	if last == noBlock {
+		e, diff := c.dc.symbol(b)
+		if e == 0 {
+			return false
+		}
+		c.pred += diff
+		block.set(0, int(int16(c.pred)), int(q[0]))
+		k = 1
+	}
+	block.last = k - 1
+	for ; k < 64; k++ {
+		e, value := c.ac.symbol(b)
+		if e == 0 {
+			return false
+		}
+		if value == 0 {
+			if e.run() != 15 {
+				break // end of block
+			}
+			k += 15
+			continue
+		}
+		if k += e.run(); k > 63 {
+			return false
+		}
+		block.set(k, int(value), int(q[k&63]))
+	}
 	return true
 }
 
