@@ -5,12 +5,13 @@ import "golang.org/x/sys/cpu"
 func haveAssembly() bool { return cpu.X86.HasAVX2 && cpu.X86.HasBMI2 }
 
 //go:noescape
-func full2AVX2(a *uint8, strideA int, b *uint8, strideB int, coefsA, coefsB *uint64)
+func full2AVX2(a *uint8, strideA int, b *uint8, strideB int, coefsA, coefsB *uint64) (largest int)
 
-// full2 is full of two blocks.
-func full2(a []uint8, strideA int, b []uint8, strideB int, blocks *[2]coefBlock) {
+// full2 is full of two blocks. It gives the larger sum of magnitudes of theirs: where that is
+// above maxPlainSum, they need another transform.
+func full2(a []uint8, strideA int, b []uint8, strideB int, blocks *[2]coefBlock) (largest int) {
 	_, _ = a[7*strideA+7], b[7*strideB+7]
-	full2AVX2(&a[0], strideA, &b[0], strideB, &blocks[0].words[0], &blocks[1].words[0])
+	return full2AVX2(&a[0], strideA, &b[0], strideB, &blocks[0].words[0], &blocks[1].words[0])
 }
 
 //go:noescape

@@ -47,7 +47,7 @@ const smallLast = 9
 type coefBlock struct {
 	words [16]uint64
 	last  int // zigzag position of the last one that may not be zero
-	sum   int // at least that of their magnitudes, see maxPlainSum
+	sum   int // of magnitudes, see maxPlainSum; assembly leaves it out
 }
 
 // slots is where coefficient k in zigzag order is: the word, and how far its bits are
@@ -77,14 +77,6 @@ func (c *coefBlock) unpack() (coefs [64]int16) {
 	return coefs
 }
 
-// magnitudes is their sum.
-func (c *coefBlock) magnitudes() (sum int) {
-	for _, v := range c.unpack() {
-		sum += max(int(v), -int(v))
-	}
-	return sum
-}
-
 // idct turns blocks into samples: with AVX2 two at a time, so that one may wait for the
 // next or for flush. All ways for a size give the same bytes.
 type idct struct {
@@ -110,35 +102,46 @@ func (t *idct) next() *coefBlock { return &t.blocks[t.waiting&1] }
 // always at once.
 func (t *idct) put(dst []uint8, stride, size int) {
 	c := t.next()
-	if useAssembly && c.last > 0 {
-		c.sum = magnitudesAVX2(&c.words)
-	}
-	if c.sum > maxPlainSum {
-		if c.sum = c.magnitudes(); c.sum > maxPlainSum {
-			t.extremes++
-		}
-	}
 	switch {
 	case size != 8:
 		t.reduced(dst, stride, c, size)
-	case c.sum > maxPlainSum:
+	case c.last == 0 && !t.isExtreme(c):
+		flat(dst, stride, int16(c.words[0]))
+	case !useAssembly:
+		t.one(dst, stride, c)
+	case t.waiting == 0:
+		t.waiting, t.dst, t.stride = 1, dst, stride
+		return
+	default:
+		t.both(dst, stride)
+		return
+	}
+	*c = coefBlock{}
+}
+
+// one is the transform of a block to 8x8.
+func (t *idct) one(dst []uint8, stride int, c *coefBlock) {
+	switch {
+	case t.isExtreme(c):
 		coefs := c.unpack()
 		t.extreme(dst, stride, &coefs)
-	case c.last == 0:
-		flat(dst, stride, int16(c.words[0]))
-	case useAssembly:
-		if t.waiting++; t.waiting == 1 {
-			t.dst, t.stride = dst, stride
-		} else {
-			t.both(dst, stride)
-		}
-		return
 	case c.last <= smallLast:
 		t.small(dst, stride, &c.words)
 	default:
 		t.full(dst, stride, &c.words)
 	}
-	*c = coefBlock{}
+}
+
+// isExtreme tells whether a block exceeds maxPlainSum.
+func (t *idct) isExtreme(c *coefBlock) bool {
+	sum := c.sum
+	if useAssembly {
+		sum = magnitudesAVX2(&c.words)
+	}
+	if sum > maxPlainSum {
+		t.extremes++
+	}
+	return sum > maxPlainSum
 }
 
 // flush writes what still waits.
@@ -150,7 +153,10 @@ func (t *idct) flush() {
 
 // both writes the waiting block and the second one, and empties both.
 func (t *idct) both(dst []uint8, stride int) {
-	full2(t.dst, t.stride, dst, stride, &t.blocks)
+	if full2(t.dst, t.stride, dst, stride, &t.blocks) > maxPlainSum {
+		t.one(t.dst, t.stride, &t.blocks[0])
+		t.one(dst, stride, &t.blocks[1])
+	}
 	t.blocks = [2]coefBlock{}
 	t.waiting, t.dst = 0, nil
 }

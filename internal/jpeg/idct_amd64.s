@@ -61,6 +61,11 @@ DATA grey<>+0x08(SB)/8, $0x8080808080808080
 DATA grey<>+0x10(SB)/8, $0x8080808080808080
 DATA grey<>+0x18(SB)/8, $0x8080808080808080
 GLOBL grey<>(SB), RODATA|NOPTR, $32
+DATA ones<>+0x00(SB)/8, $0x0001000100010001
+DATA ones<>+0x08(SB)/8, $0x0001000100010001
+DATA ones<>+0x10(SB)/8, $0x0001000100010001
+DATA ones<>+0x18(SB)/8, $0x0001000100010001
+GLOBL ones<>(SB), RODATA|NOPTR, $32
 
 // Lines 0..7 in Y0..Y7 to lines of the result; the sums of the even ones wait in memory.
 #define BUTTERFLY(even, oddL, oddH, shift, plus, minus) \
@@ -197,8 +202,21 @@ GLOBL grey<>(SB), RODATA|NOPTR, $32
 	LEAQ         (AX)(BX*2), AX \
 	LEAQ         (CX)(DX*2), CX
 
-// func full2AVX2(a *uint8, strideA int, b *uint8, strideB int, coefsA, coefsB *uint64)
-TEXT ·full2AVX2(SB), NOSPLIT, $256-48
+// Adds the magnitudes of a row to Y9; saturated, so that -32768 becomes positive.
+#define MAGNITUDES(y) \
+	VPSUBSW  y, Y8, Y10           \
+	VPMAXSW  y, Y10, Y10          \
+	VPMADDWD ones<>(SB), Y10, Y10 \
+	VPADDD   Y10, Y9, Y9
+
+#define SUM_HALVES(from, to, tmp) \
+	VPSHUFD $0x4e, from, tmp \
+	VPADDD  tmp, from, to    \
+	VPSHUFD $0xb1, to, tmp   \
+	VPADDD  tmp, to, to
+
+// func full2AVX2(a *uint8, strideA int, b *uint8, strideB int, coefsA, coefsB *uint64) (largest int)
+TEXT ·full2AVX2(SB), NOSPLIT, $256-56
 	MOVQ a+0(FP), AX
 	MOVQ strideA+8(FP), BX
 	MOVQ b+16(FP), CX
@@ -213,6 +231,23 @@ TEXT ·full2AVX2(SB), NOSPLIT, $256-48
 	LOAD(5, Y5, X5)
 	LOAD(6, Y6, X6)
 	LOAD(7, Y7, X7)
+
+	VPXOR Y8, Y8, Y8
+	VPXOR Y9, Y9, Y9
+	MAGNITUDES(Y0)
+	MAGNITUDES(Y1)
+	MAGNITUDES(Y2)
+	MAGNITUDES(Y3)
+	MAGNITUDES(Y4)
+	MAGNITUDES(Y5)
+	MAGNITUDES(Y6)
+	MAGNITUDES(Y7)
+	SUM_HALVES(Y9, Y9, Y10)
+	VEXTRACTI128 $1, Y9, X10
+	VPMAXSD X10, X9, X9
+	VMOVD   X9, R8
+	MOVQ    R8, largest+48(FP)
+
 	PASS(round1, 11)
 	TRANSPOSE
 	PASS(round2, 18)
@@ -246,36 +281,23 @@ TEXT ·full2AVX2(SB), NOSPLIT, $256-48
 	VZEROUPPER
 	RET
 
-DATA ones<>+0x00(SB)/8, $0x0001000100010001
-DATA ones<>+0x08(SB)/8, $0x0001000100010001
-DATA ones<>+0x10(SB)/8, $0x0001000100010001
-DATA ones<>+0x18(SB)/8, $0x0001000100010001
-GLOBL ones<>(SB), RODATA|NOPTR, $32
-
-#define MAGNITUDES(at, y) \
-	VMOVDQU   at(AX), y     \
-	VPSUBSW   y, Y15, Y4    \
-	VPMAXSW   y, Y4, y      \
-	VPMADDWD  ones<>(SB), y, y
-
 // func magnitudesAVX2(words *[16]uint64) int
 TEXT ·magnitudesAVX2(SB), NOSPLIT, $0-16
-	MOVQ words+0(FP), AX
-	VPXOR Y15, Y15, Y15
-	MAGNITUDES(0, Y0)
-	MAGNITUDES(32, Y1)
-	MAGNITUDES(64, Y2)
-	MAGNITUDES(96, Y3)
-	VPADDD Y1, Y0, Y0
-	VPADDD Y3, Y2, Y2
-	VPADDD Y2, Y0, Y0
-	VEXTRACTI128 $1, Y0, X1
-	VPADDD X1, X0, X0
-	VPSHUFD $0x4e, X0, X1
-	VPADDD X1, X0, X0
-	VPSHUFD $0xb1, X0, X1
-	VPADDD X1, X0, X0
-	VMOVD X0, AX
-	MOVQ AX, ret+8(FP)
+	MOVQ    words+0(FP), AX
+	VPXOR   Y8, Y8, Y8
+	VPXOR   Y9, Y9, Y9
+	VMOVDQU (AX), Y0
+	VMOVDQU 32(AX), Y1
+	VMOVDQU 64(AX), Y2
+	VMOVDQU 96(AX), Y3
+	MAGNITUDES(Y0)
+	MAGNITUDES(Y1)
+	MAGNITUDES(Y2)
+	MAGNITUDES(Y3)
+	VEXTRACTI128 $1, Y9, X1
+	VPADDD  X1, X9, X9
+	SUM_HALVES(X9, X0, X1)
+	VMOVD   X0, AX
+	MOVQ    AX, ret+8(FP)
 	VZEROUPPER
 	RET

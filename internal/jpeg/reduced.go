@@ -14,10 +14,11 @@ const (
 
 // reduced writes size x size samples: 4x4, 2x2 or one.
 func (t *idct) reduced(dst []uint8, stride int, c *coefBlock, size int) {
+	extreme := t.isExtreme(c)
 	switch {
 	case size == 1:
 		dst[0] = single(int16(c.words[0]))
-	case c.last == 0 && c.sum <= maxPlainSum:
+	case c.last == 0 && !extreme:
 		v := single(int16(c.words[0]))
 		for y := range size {
 			row := dst[y*stride:][:size]
@@ -25,7 +26,7 @@ func (t *idct) reduced(dst []uint8, stride int, c *coefBlock, size int) {
 				row[x] = v
 			}
 		}
-	case size == 4 && c.sum <= maxPlainSum:
+	case size == 4 && !extreme:
 		t.four(dst, stride, &c.words)
 	case size == 4:
 		coefs := c.unpack()

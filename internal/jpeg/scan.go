@@ -148,6 +148,7 @@ func (d *Decoder) mcus(b *bits, p *scanParams) error {
 		columns = p.comps[0].blocksW
 	}
 	wanted := p.wanted()
+	whole := p.whole()
 	interval, restarts := h.RestartInterval, 0
 	d.resetScan(p)
 	// at counts MCUs; stop is one more than the last wanted, and end one more than
@@ -174,7 +175,11 @@ func (d *Decoder) mcus(b *bits, p *scanParams) error {
 				b.skipToMarker()
 				break
 			}
-			if err := d.mcu(b, p, mx, my); err != nil {
+			if image.Pt(mx, my).In(whole) {
+				if !d.wholeMCU(b, p, mx, my) {
+					return errData
+				}
+			} else if err := d.mcu(b, p, mx, my); err != nil {
 				return err
 			}
 			if b.overrun() {
@@ -196,6 +201,39 @@ func (p *scanParams) wanted() (r image.Rectangle) {
 		r = r.Union(image.Rect(w.Min.X/c.h, w.Min.Y/c.v, ceilDiv(w.Max.X, c.h), ceilDiv(w.Max.Y, c.v)))
 	}
 	return r
+}
+
+// whole is the MCUs of a sequential scan whose blocks are all wanted, and to be made of
+// more than their DC coefficients.
+func (p *scanParams) whole() image.Rectangle {
+	r := p.wanted()
+	for i := range p.n {
+		c := &p.comps[i]
+		w := c.wanted
+		if p.kind != sequential || c.size == 1 {
+			return image.Rectangle{}
+		}
+		r = r.Intersect(image.Rectangle{image.Pt(ceilDiv(w.Min.X, c.h), ceilDiv(w.Min.Y, c.v)), image.Pt(w.Max.X/c.h, w.Max.Y/c.v)})
+	}
+	return r
+}
+
+// wholeMCU is mcu of those.
+func (d *Decoder) wholeMCU(b *bits, p *scanParams, mx, my int) bool {
+	for i := range p.n {
+		c := &p.comps[i]
+		at := c.at + (my*c.v*c.stride+mx*c.h)*c.size
+		for range c.v {
+			for x := range c.h {
+				if !b.decodeBlock(d.idct.next(), c) {
+					return false
+				}
+				d.idct.put(c.pix[at+x*c.size:], c.stride, c.size)
+			}
+			at += c.stride * c.size
+		}
+	}
+	return true
 }
 
 // nextWanted is the number of the first wanted MCU from (mx, my) on; one more than
