@@ -98,7 +98,7 @@ func (f *File) YCC(region image.Rectangle, denominator int) (y jpeg.YCC, err err
 	if f.Transposed() {
 		region = transposed(region)
 	}
-	if _, err := f.coder.DecodeRegion(f.data, region, denominator); err != nil {
+	if _, err := f.coder.DecodeRegion(f.data, region, denominator, nil); err != nil {
 		return y, fmt.Errorf("decode: JPEG: %w", err)
 	}
 	y = f.coder.YCC()
@@ -182,7 +182,7 @@ func (f *File) decodeRGB(rgb []uint8, part image.Rectangle) error {
 				samplingFactors(h), ErrUnsupported)
 		}
 	}
-	m, err := f.coder.DecodeRegion(f.data, part, 1)
+	m, err := f.coder.DecodeRegion(f.data, part, 1, nil)
 	if err != nil {
 		return err
 	}

@@ -70,7 +70,7 @@ func FuzzDecode(f *testing.F) {
 		if decodeErr != nil {
 			// A region may do without the damaged part; it must end and stay inside.
 			x := len(data) % 61
-			_, _ = new(Decoder).DecodeRegion(data, image.Rect(x, x/2, x+9, x/2+14), 1<<(len(data)%4))
+			_, _ = new(Decoder).DecodeRegion(data, image.Rect(x, x/2, x+9, x/2+14), 1<<(len(data)%4), nil)
 			return
 		}
 		if err != nil {
@@ -105,7 +105,7 @@ func regionsAgree(t *testing.T, data []byte) {
 	for range 6 {
 		x, y, s := r.IntN(w), r.IntN(h), r.IntN(4)
 		region := image.Rect(x, y, x+1+r.IntN(w-x), y+1+r.IntN(h-y))
-		m, err := d.DecodeRegion(data, region, 1<<s)
+		m, err := d.DecodeRegion(data, region, 1<<s, nil)
 		if err != nil {
 			t.Fatalf("%v at 1/%d: %v", region, 1<<s, err)
 		}

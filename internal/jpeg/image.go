@@ -44,6 +44,8 @@ type Decoder struct {
 	padding [64]int16 // where coefficients of blocks outside the picture go
 	eobRun  int       // progressive: blocks whose band has ended
 	idct    idct
+	file    []byte  // while it is decoded
+	known   *Points // of it
 }
 
 // component is a component's state while decoding.
@@ -88,7 +90,7 @@ var zigzag = [64]uint8{
 // 576 bytes for each byte of data (64 samples a bit, and a frame), and 1,600 in a
 // progressive file, whose coefficients are kept.
 func (d *Decoder) Decode(data []byte) (*Image, error) {
-	return d.DecodeRegion(data, image.Rect(0, 0, 1<<16, 1<<16), 1)
+	return d.DecodeRegion(data, image.Rect(0, 0, 1<<16, 1<<16), 1, nil)
 }
 
 // DecodeRegion decodes what a part of the picture takes, at a scale of 1/denominator
@@ -102,8 +104,12 @@ func (d *Decoder) Decode(data []byte) (*Image, error) {
 // file with restart markers to intervals without a block of the region. All markers
 // are read, so a file cut anywhere is an error here, too.
 //
+// known is what earlier calls know of the file, and learns from this one; it may be nil.
+//
 // The image is the decoder's, until its next call.
-func (d *Decoder) DecodeRegion(data []byte, region image.Rectangle, denominator int) (*Image, error) {
+func (d *Decoder) DecodeRegion(data []byte, region image.Rectangle, denominator int, known *Points) (*Image, error) {
+	d.file, d.known = data, known
+	defer func() { d.file, d.known = nil, nil }()
 	m := &d.image
 	*m = Image{}
 	for i := range 4 {

@@ -71,7 +71,7 @@ func TestPlanesAreLibjpegTurbos(t *testing.T) {
 func TestReducedPlanesAreLibjpegTurbos(t *testing.T) {
 	for _, g := range goldens(t) {
 		for denominator := 2; denominator <= 8; denominator *= 2 {
-			m, err := new(Decoder).DecodeRegion(g.Encoded, image.Rect(0, 0, 1<<16, 1<<16), denominator)
+			m, err := new(Decoder).DecodeRegion(g.Encoded, image.Rect(0, 0, 1<<16, 1<<16), denominator, nil)
 			if err != nil {
 				t.Errorf("%s: %v", g.Name, err)
 				continue

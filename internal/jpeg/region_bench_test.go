@@ -33,7 +33,7 @@ func BenchmarkRegion(b *testing.B) {
 				{image.Rect(0, 0, w, t), 2}, {image.Rect(0, 0, w, t), 4}, {image.Rect(0, 0, w, t), 8}, {image.Rect(w-1, t-1, w, t), 1},
 			} {
 				begin := time.Now()
-				if _, err := d.DecodeRegion(data, job.r, job.s); err != nil {
+				if _, err := d.DecodeRegion(data, job.r, job.s, nil); err != nil {
 					b.Fatal(err)
 				}
 				if e := time.Since(begin); best[k][i] == 0 || e < best[k][i] {

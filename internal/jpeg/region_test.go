@@ -14,7 +14,7 @@ var regionSeed = flag.Uint64("regions", 0, "replay the random regions of this se
 func wholes(t testing.TB, data []byte) (all [4]Image) {
 	var d Decoder
 	for s := range all {
-		m, err := d.DecodeRegion(data, image.Rect(0, 0, 1<<16, 1<<16), 1<<s)
+		m, err := d.DecodeRegion(data, image.Rect(0, 0, 1<<16, 1<<16), 1<<s, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -79,11 +79,15 @@ func TestRegionsAreTheWholes(t *testing.T) {
 	for _, g := range goldens(t) {
 		all := wholes(t, g.Encoded)
 		w, h := all[0].Width, all[0].Height
-		for range 40 {
+		var known *Points
+		for i := range 60 {
+			if i == 30 {
+				known = new(Points)
+			}
 			x, y := r.IntN(w), r.IntN(h)
 			region := image.Rect(x, y, x+1+r.IntN(w-x), y+1+r.IntN(h-y))
 			s := r.IntN(4)
-			m, err := d.DecodeRegion(g.Encoded, region, 1<<s)
+			m, err := d.DecodeRegion(g.Encoded, region, 1<<s, known)
 			if err != nil {
 				t.Fatalf("%s: %v at 1/%d: %v", g.Name, region, 1<<s, err)
 			}
@@ -100,10 +104,10 @@ func TestRegionsAllocateNothing(t *testing.T) {
 	for _, name := range []string{"2x2,1x1,1x1/35x21", "2x1,1x1,1x1/17x9/q30/-restart 1"} {
 		data := named(t, name)
 		for _, r := range []image.Rectangle{{}, image.Rect(5, 6, 9, 30), image.Rect(0, 0, 100, 100)} {
-			if _, err := d.DecodeRegion(data, r, 1); err != nil {
+			if _, err := d.DecodeRegion(data, r, 1, nil); err != nil {
 				t.Errorf("%s: %v: %v", name, r, err)
 			}
-			n := testing.AllocsPerRun(20, func() { _, _ = d.DecodeRegion(data, r, 1) })
+			n := testing.AllocsPerRun(20, func() { _, _ = d.DecodeRegion(data, r, 1, nil) })
 			if n != 0 {
 				t.Errorf("%s: %v: %v allocations", name, r, n)
 			}
@@ -120,7 +124,7 @@ func TestRegionsOfCutFiles(t *testing.T) {
 	for _, name := range []string{"2x2,1x1,1x1/35x21", "2x1,1x1,1x1/17x9/q30/-restart 1", "2x1,1x1,1x1/35x21/q90"} {
 		data := named(t, name)
 		for cut := range data {
-			if _, err := d.DecodeRegion(data[:cut], image.Rect(0, 0, 2, 2), 1); err == nil {
+			if _, err := d.DecodeRegion(data[:cut], image.Rect(0, 0, 2, 2), 1, nil); err == nil {
 				t.Errorf("%s: %d of %d bytes give a region", name, cut, len(data))
 			}
 		}

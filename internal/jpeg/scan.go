@@ -140,7 +140,7 @@ func (d *Decoder) scanComponent(p *scanParams, id, tables byte) (scanComponent, 
 
 // mcus walks over the MCUs of a scan (T.81, A.2) and the restart markers between
 // them, down to the last that is wanted.
-func (d *Decoder) mcus(b *bits, p *scanParams) error {
+func (d *Decoder) mcus(b *bits, p *scanParams) (err error) {
 	h := &d.image.Header
 	maxH, _ := h.MaxSampling()
 	columns := ceilDiv(h.Width, 8*maxH)
@@ -151,6 +151,9 @@ func (d *Decoder) mcus(b *bits, p *scanParams) error {
 	whole := p.whole()
 	interval, restarts := h.RestartInterval, 0
 	d.resetScan(p)
+	_, maxV := h.MaxSampling()
+	seeker := d.seeker(p, columns, ceilDiv(h.Height, 8*maxV))
+	defer func(known int) { seeker.done(known, err) }(seeker.known())
 	// at counts MCUs; stop is one more than the last wanted, and end one more than
 	// the last before the next restart marker or stop.
 	stop := (wanted.Max.Y-1)*columns + wanted.Max.X
@@ -175,12 +178,21 @@ func (d *Decoder) mcus(b *bits, p *scanParams) error {
 				b.skipToMarker()
 				break
 			}
-			if image.Pt(mx, my).In(whole) {
+			switch seeker.found(b, p, at); {
+			case isIn(mx, my, &whole):
 				if !d.wholeMCU(b, p, mx, my) {
 					return errData
 				}
-			} else if err := d.mcu(b, p, mx, my); err != nil {
-				return err
+			case !isIn(mx, my, &wanted):
+				if to := seeker.seek(b, p, at, nextWanted(wanted, columns, mx, my)); to > at {
+					at, mx, my = to-1, to%columns-1, to/columns
+					break
+				}
+				fallthrough
+			default:
+				if err := d.mcu(b, p, mx, my); err != nil {
+					return err
+				}
 			}
 			if b.overrun() {
 				return errData
