@@ -22,3 +22,8 @@ func magnitudesAVX2(words *[16]uint64) int
 //
 //go:noescape
 func decodeBlockAVX2(b *bits, words *[16]uint64, c *component, dc, ac *huffman) int
+
+// skipBlockAVX2 is decodeBlockAVX2 without the coefficients.
+//
+//go:noescape
+func skipBlockAVX2(b *bits, c *component, dc, ac *huffman) int

@@ -11,3 +11,5 @@ func magnitudesAVX2(*[16]uint64) int { panic("jpeg: no assembly") }
 func decodeBlockAVX2(*bits, *[16]uint64, *component, *huffman, *huffman) int {
 	panic("jpeg: no assembly")
 }
+
+func skipBlockAVX2(*bits, *component, *huffman, *huffman) int { panic("jpeg: no assembly") }

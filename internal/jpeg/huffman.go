@@ -31,7 +31,8 @@ type huffman struct {
 	offset  [17]int             // by length: index of its first value less its first code
 	values  [256]uint8
 
-	skips [1 << lutBits]skip // where only the place in the block counts
+	skips    [1 << lutBits]skip // where only the place in the block counts
+	skipping bool               // skips is filled
 
 	raw []byte // of the segment that defined it: many files have the same tables
 }
@@ -48,6 +49,7 @@ type skip uint32
 
 // tabulateSkips follows lut.
 func (h *huffman) tabulateSkips() {
+	h.skipping = true
 	for i := range h.skips {
 		bits, coefs := uint(0), 0
 		h.skips[i] = 0
@@ -116,9 +118,6 @@ func (h *huffman) define(body []byte, dc bool) ([]byte, error) {
 		h.limit[length] = uint32(code) << (16 - length)
 		code <<= 1
 	}
-	if !dc {
-		h.tabulateSkips()
-	}
 	h.raw = append(h.raw, whole[:16+total]...)
 	return body[total:], nil
 }
@@ -136,9 +135,13 @@ func (h *huffman) enter(code, length int, symbol uint8) {
 		return
 	}
 	whole := entry(length+size) | entry(symbol>>4)<<12
-	for i := range part {
-		v := extend(int32(i>>(free-size)), uint(size))
-		part[i] = whole | entry(uint32(v)<<16)
+	each := 1 << (free - size)
+	for v := range int32(1) << size {
+		e := whole | entry(extend(v, uint(size)))<<16
+		for i := range part[:each] {
+			part[i] = e
+		}
+		part = part[each:]
 	}
 }
 

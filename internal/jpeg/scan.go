@@ -378,25 +378,27 @@ func (b *bits) decodeBlock(block *coefBlock, c *scanComponent) bool {
 }
 
 // decodeBlockFast has assembly decode as much of a block as it can: it leaves what
-// comes near a byte 0xff, codes longer than lutBits and the last coefficient.
+// comes near the end of the data, codes longer than lutBits and the last coefficient.
 func (b *bits) decodeBlockFast(block *coefBlock, c *scanComponent) bool {
 	last := decodeBlockAVX2(b, &block.words, c.component, c.dc, c.ac)
 	if last >= 0 {
 		block.last = last
 		return true
 	}
-	q := &c.quant.q
-	k := -last // the next coefficient
+	block.last = -last - 1
 	if last == noBlock {
 		e, diff := c.dc.symbol(b)
 		if e == 0 {
 			return false
 		}
 		c.pred += diff
-		block.set(0, int(int16(c.pred)), int(q[0]))
-		k = 1
+		block.set(0, int(int16(c.pred)), int(c.quant.q[0]))
 	}
-	block.last = k - 1
+	return b.rest(block, c, block.last+1)
+}
+
+// rest decodes the coefficients from k on, one by one; block may be nil.
+func (b *bits) rest(block *coefBlock, c *scanComponent, k int) bool {
 	for ; k < 64; k++ {
 		e, value := c.ac.symbol(b)
 		if e == 0 {
@@ -412,19 +414,32 @@ func (b *bits) decodeBlockFast(block *coefBlock, c *scanComponent) bool {
 		if k += e.run(); k > 63 {
 			return false
 		}
-		block.set(k, int(value), int(q[k&63]))
+		if block != nil {
+			block.set(k, int(value), int(c.quant.q[k&63]))
+		}
 	}
 	return true
 }
 
 // skipBlock passes over a block, but for its DC difference.
 func (b *bits) skipBlock(c *scanComponent) bool {
+	if useAssembly {
+		if last := skipBlockAVX2(b, c.component, c.dc, c.ac); last != noBlock {
+			return last >= 0 || b.rest(nil, c, -last)
+		}
+	}
 	e, diff := c.dc.symbol(b)
 	if e == 0 {
 		return false
 	}
 	c.pred += diff
+	if useAssembly {
+		return b.rest(nil, c, 1)
+	}
 
+	if !c.ac.skipping {
+		c.ac.tabulateSkips()
+	}
 	skips := &c.ac.skips
 	data, pos, acc, n := b.data, b.pos, b.acc, b.n
 	for k := 1; k < 64; {

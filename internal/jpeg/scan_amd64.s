@@ -98,112 +98,131 @@ end:
 	SHRQ $(64-const_lutBits), BX           \
 	MOVL (R11)(BX*4), BX
 
-// A coefficient whose value is in the table.
-#define COEFFICIENT \
-	LOOKUP                  \
-	MOVL BX, DX             \
-	SARL $16, DX            \
-	JEQ  special            \
+// The place of an entry's coefficient; the last of a block is left to Go, so that what
+// follows a place is of the same block.
+#define PLACE \
 	MOVL BX, CX             \
 	SHRL $12, CX            \
 	ANDL $15, CX            \
 	LEAQ 1(AX)(CX*1), R8    \
 	CMPQ R8, $62            \
 	JHI  rest               \
-	PASS_CODE               \
-	MOVQ R8, AX             \
+	MOVQ R8, AX
+
+// A coefficient whose value is in the table.
+#define COEFFICIENT \
+	LOOKUP       \
+	MOVL BX, DX  \
+	SARL $16, DX \
+	JEQ  special \
+	PLACE        \
+	PASS_CODE    \
 	STORE
+
+// A coefficient that doesn't matter.
+#define SKIP \
+	LOOKUP       \
+	MOVL BX, DX  \
+	SARL $16, DX \
+	JEQ  special \
+	PLACE        \
+	PASS_CODE
+
+// Without size and value an entry is the end of the block, 16 zeros, or no code.
+#define NO_END(elsewhere) \
+	MOVL  BX, CX    \
+	SHRL  $12, CX   \
+	CMPL  CX, $15   \
+	JEQ   elsewhere \
+	TESTL BX, BX    \
+	JEQ   elsewhere
+
+#define LOAD_READER \
+	MOVQ b+0(FP), BX             \
+	MOVQ bits_data(BX), SI       \
+	MOVQ (bits_data+8)(BX), R14  \
+	LEAQ -8(SI)(R14*1), R14      \
+	ADDQ bits_pos(BX), SI        \
+	MOVQ bits_acc(BX), R9        \
+	MOVQ bits_n(BX), R10
+
+#define STORE_READER \
+	MOVQ b+0(FP), BX       \
+	SUBQ bits_data(BX), SI \
+	MOVQ SI, bits_pos(BX)  \
+	MOVQ R9, bits_acc(BX)  \
+	MOVQ R10, bits_n(BX)
+
+// The DC coefficient's difference is added to the predictor of component R12; DX.
+#define DC(nothing, sized, added) \
+	LOOKUP                       \
+	TESTL BX, BX                 \
+	JEQ   nothing                \
+	MOVL  BX, DX                 \
+	SARL  $16, DX                \
+	TESTL $0xf00, BX             \
+	JNE   sized                  \
+	PASS_CODE                    \
+	JMP   added                  \
+sized:                           \
+	PASS_CODE                    \
+	TAKE_VALUE                   \
+added:                           \
+	ADDL component_pred(R12), DX \
+	MOVL DX, component_pred(R12)
 
 // func decodeBlockAVX2(b *bits, words *[16]uint64, c *component, dc, ac *huffman) int
 TEXT ·decodeBlockAVX2(SB), NOSPLIT, $0-48
-	MOVQ b+0(FP), BX
-	MOVQ bits_data(BX), SI
-	MOVQ (bits_data+8)(BX), R14
-	LEAQ -8(SI)(R14*1), R14
-	ADDQ bits_pos(BX), SI
-	MOVQ bits_acc(BX), R9
-	MOVQ bits_n(BX), R10
+	LOAD_READER
 	MOVQ words+8(FP), DI
 	MOVQ c+16(FP), R12
 	MOVQ dc+24(FP), R11
 	LEAQ huffman_lut(R11), R11
 	FILL(bytesDC)
 
-lookupDC:
-	LOOKUP
-	TESTL BX, BX
-	JEQ  nothing
-	MOVL BX, DX
-	SARL $16, DX
-	TESTL $0xf00, BX
-	JNE  sizedDC
-	PASS_CODE
-
-dc:
-	ADDL component_pred(R12), DX
-	MOVL DX, component_pred(R12)
+start:
+	DC(nothing, sizedDC, addedDC)
 	ADDQ $(component_quant+quantTable_q), R12
 	LEAQ places<>(SB), R13
 	XORL AX, AX
 	STORE
 	MOVQ ac+32(FP), R11
 	LEAQ huffman_lut(R11), R11
-	CMPQ R10, $(56-const_lutBits)
-	JLT  fill
-	JMP  four
 
 fill:
 	FILL(bytes)
 
-five:
+filled:
 	COEFFICIENT
-
-four:
 	COEFFICIENT
 	COEFFICIENT
 	COEFFICIENT
 	COEFFICIENT
 	JMP fill
 
-bytesDC:
-	FILL_BYTES(nextDC, plainDC, endDC, nothing)
-	JMP lookupDC
-
-bytes:
-	FILL_BYTES(nextByte, plainByte, endBytes, rest)
-	JMP five
-
-sizedDC:
-	PASS_CODE
-	TAKE_VALUE
-	JMP dc
-
 special:
 	TESTL $0xf00, BX
 	JNE  sized
-	MOVL BX, CX // the end of the block, 16 zeros, or no code
-	SHRL $12, CX
-	CMPL CX, $15
-	JEQ  rest
-	TESTL BX, BX
-	JEQ  rest
+	NO_END(rest)
 	PASS_CODE
 	JMP  done
 
 sized:
-	CMPQ R10, $26
+	CMPQ R10, $26 // a code and its value
 	JLT  fill
-	MOVL BX, CX
-	SHRL $12, CX
-	ANDL $15, CX
-	LEAQ 1(AX)(CX*1), R8
-	CMPQ R8, $62
-	JHI  rest
-	MOVQ R8, AX
+	PLACE
 	PASS_CODE
 	TAKE_VALUE
 	STORE
 	JMP  fill
+
+bytesDC:
+	FILL_BYTES(nextDC, plainDC, endDC, nothing)
+	JMP start
+
+bytes:
+	FILL_BYTES(next, plain, end, rest)
+	JMP filled
 
 nothing:
 	MOVQ $const_noBlock, ret+40(FP)
@@ -214,10 +233,71 @@ rest:
 	NEGQ AX
 
 done:
-	MOVQ b+0(FP), BX
-	SUBQ bits_data(BX), SI
-	MOVQ SI, bits_pos(BX)
-	MOVQ R9, bits_acc(BX)
-	MOVQ R10, bits_n(BX)
+	STORE_READER
 	MOVQ AX, ret+40(FP)
+	RET
+
+// func skipBlockAVX2(b *bits, c *component, dc, ac *huffman) int
+TEXT ·skipBlockAVX2(SB), NOSPLIT, $0-40
+	LOAD_READER
+	MOVQ c+8(FP), R12
+	MOVQ dc+16(FP), R11
+	LEAQ huffman_lut(R11), R11
+	FILL(bytesDC)
+
+start:
+	DC(nothing, sizedDC, addedDC)
+	XORL AX, AX
+	MOVQ ac+24(FP), R11
+	LEAQ huffman_lut(R11), R11
+
+fill:
+	FILL(bytes)
+
+filled:
+	SKIP
+	SKIP
+	SKIP
+	SKIP
+	SKIP
+	JMP fill
+
+special:
+	TESTL $0xf00, BX
+	JNE  sized
+	NO_END(rest)
+	PASS_CODE
+	JMP  done
+
+sized:
+	CMPQ R10, $26
+	JLT  fill
+	PLACE
+	PASS_CODE
+	MOVL  BX, CX
+	SHRL  $8, CX
+	ANDL  $15, CX
+	SHLXQ CX, R9, R9
+	SUBQ  CX, R10
+	JMP   fill
+
+bytesDC:
+	FILL_BYTES(nextDC, plainDC, endDC, nothing)
+	JMP start
+
+bytes:
+	FILL_BYTES(next, plain, end, rest)
+	JMP filled
+
+nothing:
+	MOVQ $const_noBlock, ret+32(FP)
+	RET
+
+rest:
+	INCQ AX
+	NEGQ AX
+
+done:
+	STORE_READER
+	MOVQ AX, ret+32(FP)
 	RET
