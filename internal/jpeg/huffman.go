@@ -34,6 +34,9 @@ type huffman struct {
 	skips    [1 << lutBits]skip // where only the place in the block counts
 	skipping bool               // skips is filled
 
+	pairs   [1 << lutBits]codePair // for assembly, of AC coefficients
+	pairing bool                   // pairs is filled
+
 	raw []byte // of the segment that defined it: many files have the same tables
 }
 
@@ -70,6 +73,55 @@ func (h *huffman) tabulateSkips() {
 			}
 			if end || bits >= lutBits {
 				break
+			}
+		}
+	}
+}
+
+// codePair is the one or two coefficients whose codes with their values the bits looked
+// up begin with:
+//
+//	bits  0-5   how many bits they take, with the end of the block
+//	bit  6      the end of the block follows
+//	bits 7-10   run of the first
+//	bits 11-15  how far from the coefficient before them the last is
+//	bits 16-23  the signed value of the first, not 0
+//	bits 24-31  the signed value of the last
+//
+// Where there is one, it is the last, too. 0 stands for what lut must tell.
+type codePair uint32
+
+const pairEnd = 1 << 6
+
+// tabulatePairs follows lut.
+func (h *huffman) tabulatePairs() {
+	h.pairing = true
+	for i := 0; i < len(h.pairs); {
+		e := h.lut[i]
+		n, v := e.length(), e.value()
+		if e == 0 {
+			n = lutBits
+		}
+		part := h.pairs[i:][:1<<(lutBits-n)]
+		i += len(part)
+		if e.size() != 0 || v == 0 || v != int32(int8(v)) {
+			clear(part)
+			continue
+		}
+		first := codePair(n) | codePair(e.run())<<7 | codePair(uint8(v))<<16
+		single := first | codePair(e.run()+1)<<11 | codePair(uint8(v))<<24
+		for k := range part {
+			next := h.lut[k<<n&(1<<lutBits-1)]
+			free, far, v := lutBits-n, e.run()+next.run()+2, next.value()
+			switch {
+			case next == 0 || next.length() > free || next.size() != 0:
+				part[k] = single
+			case v == 0 && next.run() != 15:
+				part[k] = single + codePair(next.length()) | pairEnd
+			case v == 0 || v != int32(int8(v)) || far > 31:
+				part[k] = single
+			default:
+				part[k] = first + codePair(next.length()) | codePair(far)<<11 | codePair(uint8(v))<<24
 			}
 		}
 	}

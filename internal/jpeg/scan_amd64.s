@@ -96,7 +96,7 @@ end:
 #define LOOKUP \
 	MOVQ R9, BX            \
 	SHRQ $(64-const_lutBits), BX           \
-	MOVL (R11)(BX*4), BX
+	MOVL huffman_lut(R11)(BX*4), BX
 
 // The place of an entry's coefficient; the last of a block is left to Go, so that what
 // follows a place is of the same block.
@@ -109,24 +109,46 @@ end:
 	JHI  rest               \
 	MOVQ R8, AX
 
-// A coefficient whose value is in the table.
-#define COEFFICIENT \
-	LOOKUP       \
-	MOVL BX, DX  \
-	SARL $16, DX \
-	JEQ  special \
-	PLACE        \
-	PASS_CODE    \
-	STORE
+// One or two coefficients of R11's pairs: R8 is the place of the last.
+#define PAIR \
+	MOVQ  R9, BX                        \
+	SHRQ  $(64-const_lutBits), BX       \
+	MOVL  huffman_pairs(R11)(BX*4), BX  \
+	TESTL $0xff0000, BX                 \
+	JEQ   special                       \
+	MOVL  BX, R8                        \
+	SHRL  $11, R8                       \
+	ANDL  $31, R8                       \
+	ADDQ  AX, R8                        \
+	CMPQ  R8, $62                       \
+	JHI   rest                          \
+	SHLXQ BX, R9, R9                    \
+	MOVL  BX, CX                        \
+	ANDL  $63, CX                       \
+	SUBQ  CX, R10
 
-// A coefficient that doesn't matter.
-#define SKIP \
-	LOOKUP       \
-	MOVL BX, DX  \
-	SARL $16, DX \
-	JEQ  special \
-	PLACE        \
-	PASS_CODE
+#define DECODE_PAIR \
+	PAIR                     \
+	MOVL    BX, CX           \
+	SHRL    $7, CX           \
+	ANDL    $15, CX          \
+	LEAQ    1(AX)(CX*1), AX  \
+	MOVL    BX, DX           \
+	SHRL    $16, DX          \
+	MOVBLSX DX, DX           \
+	STORE                    \
+	MOVQ    R8, AX           \
+	MOVL    BX, DX           \
+	SARL    $24, DX          \
+	STORE                    \
+	TESTL   $const_pairEnd, BX \
+	JNE     done
+
+#define SKIP_PAIR \
+	PAIR                     \
+	MOVQ    R8, AX           \
+	TESTL   $const_pairEnd, BX \
+	JNE     done
 
 // Without size and value an entry is the end of the block, 16 zeros, or no code.
 #define NO_END(elsewhere) \
@@ -177,7 +199,6 @@ TEXT ·decodeBlockAVX2(SB), NOSPLIT, $0-48
 	MOVQ words+8(FP), DI
 	MOVQ c+16(FP), R12
 	MOVQ dc+24(FP), R11
-	LEAQ huffman_lut(R11), R11
 	FILL(bytesDC)
 
 start:
@@ -187,25 +208,34 @@ start:
 	XORL AX, AX
 	STORE
 	MOVQ ac+32(FP), R11
-	LEAQ huffman_lut(R11), R11
 
 fill:
 	FILL(bytes)
 
 filled:
-	COEFFICIENT
-	COEFFICIENT
-	COEFFICIENT
-	COEFFICIENT
-	COEFFICIENT
+	DECODE_PAIR
+	DECODE_PAIR
+	DECODE_PAIR
+	DECODE_PAIR
+	DECODE_PAIR
 	JMP fill
 
 special:
+	LOOKUP
+	MOVL BX, DX
+	SARL $16, DX
+	JNE  large
 	TESTL $0xf00, BX
 	JNE  sized
 	NO_END(rest)
 	PASS_CODE
 	JMP  done
+
+large: // for a pair
+	PLACE
+	PASS_CODE
+	STORE
+	JMP  fill
 
 sized:
 	CMPQ R10, $26 // a code and its value
@@ -242,32 +272,39 @@ TEXT ·skipBlockAVX2(SB), NOSPLIT, $0-40
 	LOAD_READER
 	MOVQ c+8(FP), R12
 	MOVQ dc+16(FP), R11
-	LEAQ huffman_lut(R11), R11
 	FILL(bytesDC)
 
 start:
 	DC(nothing, sizedDC, addedDC)
 	XORL AX, AX
 	MOVQ ac+24(FP), R11
-	LEAQ huffman_lut(R11), R11
 
 fill:
 	FILL(bytes)
 
 filled:
-	SKIP
-	SKIP
-	SKIP
-	SKIP
-	SKIP
+	SKIP_PAIR
+	SKIP_PAIR
+	SKIP_PAIR
+	SKIP_PAIR
+	SKIP_PAIR
 	JMP fill
 
 special:
+	LOOKUP
+	MOVL BX, DX
+	SARL $16, DX
+	JNE  large
 	TESTL $0xf00, BX
 	JNE  sized
 	NO_END(rest)
 	PASS_CODE
 	JMP  done
+
+large:
+	PLACE
+	PASS_CODE
+	JMP  fill
 
 sized:
 	CMPQ R10, $26
