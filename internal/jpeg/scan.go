@@ -381,7 +381,7 @@ func (b *bits) decodeBlock(block *coefBlock, c *scanComponent) bool {
 }
 
 // decodeBlockFast has assembly decode as much of a block as it can: it leaves what
-// comes near the end of the data, codes longer than lutBits and the last coefficient.
+// comes near the end of the data, and codes longer than lutBits.
 func (b *bits) decodeBlockFast(block *coefBlock, c *scanComponent) bool {
 	last := decodeBlockAVX2(b, &block.words, c.component, c.dc, c.ac)
 	if last >= 0 {

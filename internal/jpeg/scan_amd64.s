@@ -98,8 +98,7 @@ end:
 	SHRQ $(64-const_lutBits), BX           \
 	MOVL huffman_lut(R11)(BX*4), BX
 
-// The place of an entry's coefficient; the last of a block is left to Go, so that what
-// follows a place is of the same block.
+// The place of an entry's coefficient; the last of a block is left to Go.
 #define PLACE \
 	MOVL BX, CX             \
 	SHRL $12, CX            \
@@ -121,14 +120,16 @@ end:
 	ANDL  $31, R8                       \
 	ADDQ  AX, R8                        \
 	CMPQ  R8, $62                       \
-	JHI   rest                          \
-	SHLXQ BX, R9, R9                    \
-	MOVL  BX, CX                        \
-	ANDL  $63, CX                       \
+	JHI   last                          \
+	PASS_PAIR
+
+#define PASS_PAIR \
+	SHLXQ BX, R9, R9 \
+	MOVL  BX, CX     \
+	ANDL  $63, CX    \
 	SUBQ  CX, R10
 
-#define DECODE_PAIR \
-	PAIR                     \
+#define STORE_PAIR \
 	MOVL    BX, CX           \
 	SHRL    $7, CX           \
 	ANDL    $15, CX          \
@@ -140,7 +141,19 @@ end:
 	MOVQ    R8, AX           \
 	MOVL    BX, DX           \
 	SARL    $24, DX          \
-	STORE                    \
+	STORE
+
+// The block's last coefficient may be the pair's; what follows it is the next block's.
+#define IS_LAST(elsewhere) \
+	CMPQ  R8, $63              \
+	JNE   elsewhere            \
+	TESTL $const_pairEnd, BX   \
+	JNE   elsewhere            \
+	PASS_PAIR
+
+#define DECODE_PAIR \
+	PAIR                     \
+	STORE_PAIR               \
 	TESTL   $const_pairEnd, BX \
 	JNE     done
 
@@ -220,6 +233,11 @@ filled:
 	DECODE_PAIR
 	JMP fill
 
+last:
+	IS_LAST(rest)
+	STORE_PAIR
+	JMP done
+
 special:
 	LOOKUP
 	MOVL BX, DX
@@ -289,6 +307,10 @@ filled:
 	SKIP_PAIR
 	SKIP_PAIR
 	JMP fill
+
+last:
+	IS_LAST(rest)
+	JMP done
 
 special:
 	LOOKUP
