@@ -106,7 +106,7 @@ func (c ColorJitter) Draw(row *Row) (Params, error) {
 	if c.Hue != (Range{}) {
 		p.Hue = c.Hue.draw(row.Rand)
 	}
-	return p, nil
+	return Keep(row, p), nil
 }
 
 // Output is the input's type.
@@ -114,7 +114,7 @@ func (c ColorJitter) Output(in schema.Tensor) (schema.Tensor, error) { return in
 
 // Map makes one adjustment after the other.
 func (c ColorJitter) Map(params Params, in *schema.Picture) *schema.Picture {
-	p := params.(ColorJitterParams)
+	p := params.(*ColorJitterParams)
 	out := schema.NewPicture(in.Height, in.Width)
 	copy(out.U8, in.U8)
 	for _, a := range p.Order {
@@ -134,7 +134,7 @@ func (c ColorJitter) Map(params Params, in *schema.Picture) *schema.Picture {
 // MapPoint is the whole of Map where the contrast is left alone, and a function
 // of each channel where only the brightness changes.
 func (c ColorJitter) MapPoint(params Params) (point Point, ok bool) {
-	p := params.(ColorJitterParams)
+	p := params.(*ColorJitterParams)
 	point.Separate = true
 	var steps []func(rgb [3]uint8) [3]uint8
 	for _, a := range p.Order {
