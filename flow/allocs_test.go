@@ -1,9 +1,7 @@
 package flow_test
 
 import (
-	"bytes"
 	"fmt"
-	"image/jpeg"
 	"math/rand/v2"
 	"runtime"
 	"slices"
@@ -23,11 +21,8 @@ func TestRunsAllocateForBatchesAlone(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	var list []sample
 	for i := range 256 {
-		var file bytes.Buffer
-		if err := jpeg.Encode(&file, photo(r, 40+r.IntN(40), 40+r.IntN(40)), nil); err != nil {
-			t.Fatal(err)
-		}
-		list = append(list, sample{fmt.Sprintf("%02d.jpg", i), file.Bytes(), [2]int32{0, 1}})
+		file := turned(encoded(photo(r, 40+r.IntN(40), 40+r.IntN(40)), true), byte(1+i%8))
+		list = append(list, sample{fmt.Sprintf("%03d.jpg", i), file, [2]int32{0, 1}})
 	}
 	tail := []stages.Stage{stages.ToTensor{}, stages.Normalize{Mean: stages.ImageNetMean, Std: stages.ImageNetStd}}
 	for name, warps := range map[string][]stages.Stage{

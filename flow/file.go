@@ -77,12 +77,6 @@ func (p *Plan) open(m *scratch, row *Row, f *decode.File, list []group) (in inpu
 		in.planes = &m.planes
 		return in, err
 	}
-	if f.Transposed() {
-		if row.Source == nil {
-			row.Source, err = decode.Decode(row.Encoded, p.decoder.MaxPixels())
-		}
-		return input{pic: row.Source}, err
-	}
 	in.rgb.Pix, in.rgb.Rect, err = f.RGB(v.region)
 	in.rgb.Stride = 3 * in.rgb.Rect.Dx()
 	return in, err
@@ -91,12 +85,13 @@ func (p *Plan) open(m *scratch, row *Row, f *decode.File, list []group) (in inpu
 // view is what the first group of a row takes of a file.
 type view struct {
 	passes []*warp.Pass
-	region image.Rectangle // of the stored picture; transposed where the planes are
+	region image.Rectangle // of the stored picture, its sides exchanged where the upright one's are
 	ycc    bool
 	scale  int
 }
 
-// view puts the file's orientation before the chain; planes are transposed as they are.
+// view puts what is left of the file's orientation before the chain: sides are exchanged
+// as it is decoded.
 func (p *Plan) view(m *scratch, f *decode.File, chain []warp.Transform) view {
 	h, w := f.Height, f.Width
 	if leftRight, topBottom := f.Mirrored(); leftRight || topBottom {
@@ -124,18 +119,10 @@ func (p *Plan) view(m *scratch, f *decode.File, chain []warp.Transform) view {
 // fileBytes is the memory that a row takes of a JPEG file of which it reads no more
 // than ops need.
 func (p *Plan) fileBytes(m *scratch, f *decode.File, list []group) int64 {
-	all := image.Rect(0, 0, f.Width, f.Height)
-	if f.Transposed() {
-		all = image.Rect(0, 0, f.Height, f.Width)
-	}
-	whole := f.Bytes(all, 1, false)
 	if p.Settings.Exec != Fused || len(list) == 0 || len(list[0].chain) == 0 {
-		return whole + p.canvasBytes(m.ops, list, 0)
+		return f.Bytes(image.Rect(0, 0, f.Width, f.Height), 1, false) + p.canvasBytes(m.ops, list, 0)
 	}
 	v := p.view(m, f, list[0].chain)
-	if !v.ycc && f.Transposed() {
-		return whole + p.canvasBytes(m.ops, list, len(v.passes))
-	}
 	return f.Bytes(v.region, v.scale, v.ycc) + p.canvasBytes(m.ops, list, len(v.passes))
 }
 
