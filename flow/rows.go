@@ -137,14 +137,6 @@ func (f *rows) fetch(reads <-chan *ticket) {
 	}
 }
 
-// giveBack takes a ticket's buffer for another file.
-func (f *rows) giveBack(t *ticket) {
-	if t.buffer != nil {
-		f.buffers.Put(t.buffer)
-		t.buffer = nil
-	}
-}
-
 // admit lets rows through to the workers, in order.
 func (f *rows) admit(order <-chan *ticket, tasks chan<- *ticket, queue chan<- *pending) {
 	defer close(queue)
@@ -225,8 +217,9 @@ func (f *rows) make(m *scratch, t *ticket) {
 		t.row.slot = b.draft.Slot(t.at)
 	}
 	row, failed := p.settle(f.run, m, &t.row, t.err, b)
-	if p.Form != schema.FormEncoded {
-		f.giveBack(t)
+	if p.Form != schema.FormEncoded && t.buffer != nil { // there the batch holds it to its end
+		f.buffers.Put(t.buffer)
+		t.buffer = nil
 	}
 	d.failures, d.lost = failed, row == nil
 	if row == nil {
@@ -264,7 +257,6 @@ func (f *rows) emit(queue <-chan *pending) {
 		batch, err := b.draft.Finish()
 		for i := range b.draws {
 			r.budget.give(b.draws[i].held)
-			f.giveBack(&b.tickets[i])
 		}
 		if err != nil {
 			r.fail(err)
