@@ -30,7 +30,7 @@ func (in *input) isRGB() bool { return in.pic == nil || isRGB(in.pic.Tensor()) }
 // It does nothing where the file is of another format. Damage in the part of the
 // data that isn't read is not noticed (jpeg.DecodeRegion): whether a damaged file
 // fails is a function of file and draw, as all else is. A file cut short always fails.
-func (p *Plan) fromFile(r *run, row *Row, epoch int, position int64, stage *string) (done bool, err error) {
+func (p *Plan) fromFile(r *run, m *scratch, row *Row, stage *string) (done bool, err error) {
 	begin := time.Now()
 	f, err := decode.OpenJPEG(row.Encoded, p.decoder.MaxPixels())
 	if f == nil {
@@ -38,9 +38,7 @@ func (p *Plan) fromFile(r *run, row *Row, epoch int, position int64, stage *stri
 	}
 	defer f.Close()
 	decoder := *stage
-	row.Matrix = warp.Identity().Homography()
-	ops, err := p.ops(row, f.Height, f.Width, epoch, position, stage)
-	if err != nil {
+	if err := p.draws(m, row, f.Height, f.Width, stage); err != nil {
 		// A file that can't be decoded fails there, as under the reference.
 		if _, broken := decode.Decode(row.Encoded, p.decoder.MaxPixels()); broken != nil {
 			*stage, err = decoder, broken
@@ -49,15 +47,15 @@ func (p *Plan) fromFile(r *run, row *Row, epoch int, position int64, stage *stri
 	}
 	last := *stage
 	*stage = decoder
-	list := groups(ops, schema.Tensor{DType: schema.Uint8, Layout: schema.HWC, Height: f.Height, Width: f.Width})
+	list := m.groups(schema.Tensor{DType: schema.Uint8, Layout: schema.HWC, Height: f.Height, Width: f.Width})
 	begin = r.stats.transform.add(begin)
-	in, err := p.open(row, f, list)
+	in, err := p.open(m, row, f, list)
 	if err != nil {
 		return true, err
 	}
 	begin = r.stats.decode.add(begin)
 	*stage = last
-	p.render(row, list, in)
+	p.render(m, row, list, in)
 	err = p.describe(row)
 	r.stats.transform.add(begin)
 	return true, err
@@ -65,25 +63,19 @@ func (p *Plan) fromFile(r *run, row *Row, epoch int, position int64, stage *stri
 
 // open decodes what the first group of a row reads. Outside of runs the whole
 // picture is there, too.
-func (p *Plan) open(row *Row, f *decode.File, list []group) (in *input, err error) {
+func (p *Plan) open(m *scratch, row *Row, f *decode.File, list []group) (in input, err error) {
 	part := len(list) > 0 && len(list[0].chain) > 0
 	if row.kept || !part {
 		if row.Source, err = decode.Decode(row.Encoded, p.decoder.MaxPixels()); err != nil || !part {
-			return &input{pic: row.Source}, err
+			return input{pic: row.Source}, err
 		}
 	}
-	v := p.view(f, list[0].chain)
-	in = &input{passes: v.passes}
+	v := p.view(m, f, list[0].chain)
+	in.passes = v.passes
 	if v.ycc {
-		planes, err := f.YCC(v.region, v.scale)
-		in.planes = &planes
+		m.planes, err = f.YCC(v.region, v.scale)
+		in.planes = &m.planes
 		return in, err
-	}
-	if f.Transposed() {
-		if row.Source == nil {
-			row.Source, err = decode.Decode(row.Encoded, p.decoder.MaxPixels())
-		}
-		return &input{pic: row.Source}, err
 	}
 	in.rgb.Pix, in.rgb.Rect, err = f.RGB(v.region)
 	in.rgb.Stride = 3 * in.rgb.Rect.Dx()
@@ -93,26 +85,28 @@ func (p *Plan) open(row *Row, f *decode.File, list []group) (in *input, err erro
 // view is what the first group of a row takes of a file.
 type view struct {
 	passes []*warp.Pass
-	region image.Rectangle // of the stored picture; transposed where the planes are
+	region image.Rectangle // of the stored picture, its sides exchanged where the upright one's are
 	ycc    bool
 	scale  int
 }
 
-// view puts the file's orientation before the chain; planes are transposed as they are.
-func (p *Plan) view(f *decode.File, chain []warp.Transform) view {
+// view puts what is left of the file's orientation before the chain: sides are exchanged
+// as it is decoded.
+func (p *Plan) view(m *scratch, f *decode.File, chain []warp.Transform) view {
 	h, w := f.Height, f.Width
 	if leftRight, topBottom := f.Mirrored(); leftRight || topBottom {
-		m := warp.Identity()
+		mirror := warp.Transform{Matrix: warp.Identity(), Height: h, Width: w, Filter: warp.Nearest}
 		if leftRight {
-			m[0], m[2] = -1, float64(w-1)
+			mirror.Matrix[0], mirror.Matrix[2] = -1, float64(w-1)
 		}
 		if topBottom {
-			m[4], m[5] = -1, float64(h-1)
+			mirror.Matrix[4], mirror.Matrix[5] = -1, float64(h-1)
 		}
-		chain = append([]warp.Transform{{Matrix: m, Height: h, Width: w, Filter: warp.Nearest}}, chain...)
+		m.mirrored = append(append(m.mirrored[:0], mirror), chain...)
+		chain = m.mirrored
 	}
 	full := p.Settings.Fuse == FuseFull
-	v := view{passes: warp.Fuse(h, w, chain, full), scale: 1}
+	v := view{passes: m.fuser.Fuse(h, w, chain, full), scale: 1}
 	first := v.passes[0]
 	if scale := first.YCCScale(); full && scale > 0 && f.HasYCC() {
 		v.ycc, v.scale, v.region = true, scale, first.YCCRegion(f.Shifts())
@@ -124,20 +118,12 @@ func (p *Plan) view(f *decode.File, chain []warp.Transform) view {
 
 // fileBytes is the memory that a row takes of a JPEG file of which it reads no more
 // than ops need.
-func (p *Plan) fileBytes(f *decode.File, ops []op, list []group) int64 {
-	all := image.Rect(0, 0, f.Width, f.Height)
-	if f.Transposed() {
-		all = image.Rect(0, 0, f.Height, f.Width)
-	}
-	whole := f.Bytes(all, 1, false)
+func (p *Plan) fileBytes(m *scratch, f *decode.File, list []group) int64 {
 	if p.Settings.Exec != Fused || len(list) == 0 || len(list[0].chain) == 0 {
-		return whole + p.canvasBytes(ops, list, 0)
+		return f.Bytes(image.Rect(0, 0, f.Width, f.Height), 1, false) + p.canvasBytes(m.ops, list, 0)
 	}
-	v := p.view(f, list[0].chain)
-	if !v.ycc && f.Transposed() {
-		return whole + p.canvasBytes(ops, list, len(v.passes))
-	}
-	return f.Bytes(v.region, v.scale, v.ycc) + p.canvasBytes(ops, list, len(v.passes))
+	v := p.view(m, f, list[0].chain)
+	return f.Bytes(v.region, v.scale, v.ycc) + p.canvasBytes(m.ops, list, len(v.passes))
 }
 
 // canvasBytes is the memory of the pictures between decoding and the batch, of which two
@@ -153,19 +139,18 @@ func (p *Plan) canvasBytes(ops []op, list []group, passes int) int64 {
 	return 2 * int64(most)
 }
 
-// trialOps draws a row's stages for their sizes; false where that fails, as the
-// row itself will.
-func (p *Plan) trialOps(row *Row, height, width int) (ops []op, list []group, ok bool) {
+// trial draws a row's stages for their sizes, into m.ops and groups; false where that
+// fails, as the row itself will.
+func (p *Plan) trial(m *scratch, row *Row, height, width int) (list []group, ok bool) {
 	defer func() {
 		if recover() != nil { // a stage's panic: the worker will report it
 			ok = false
 		}
 	}()
 	stage := ""
-	draw := &Row{Meta: row.Meta, Attempt: row.Attempt}
-	ops, err := p.ops(draw, height, width, row.epoch, row.Meta.Position, &stage)
-	if err != nil {
-		return nil, nil, false
+	draw := Row{Meta: row.Meta, Attempt: row.Attempt, epoch: row.epoch}
+	if p.draws(m, &draw, height, width, &stage) != nil {
+		return nil, false
 	}
-	return ops, groups(ops, schema.Tensor{DType: schema.Uint8, Layout: schema.HWC, Height: height, Width: width}), true
+	return m.groups(schema.Tensor{DType: schema.Uint8, Layout: schema.HWC, Height: height, Width: width}), true
 }

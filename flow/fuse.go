@@ -27,41 +27,41 @@ func (p *Plan) Groups() []Group {
 	if p.Settings.Exec != Fused || p.decoder == nil {
 		return nil
 	}
-	source, ops := p.typical()
-	return p.groupsOf(source, ops)
+	source, m := p.typical()
+	return p.groupsOf(source, m)
 }
 
 // typical draws the ops of a picture, of the first size that all stages take.
-func (p *Plan) typical() (source schema.Tensor, most []op) {
+func (p *Plan) typical() (source schema.Tensor, most *scratch) {
 	for _, side := range []int{1200, 5000, 400, 64} {
 		source = schema.Tensor{DType: schema.Uint8, Layout: schema.HWC, Height: side, Width: side * 4 / 3}
 		resamplings := -1
 		for position := range int64(32) {
-			ops, ok := p.tryOps(source, position)
-			if !ok {
+			m := new(scratch)
+			if !p.try(m, source, position) {
 				break
 			}
 			n := 0
-			for _, g := range groups(ops, source) {
+			for _, g := range m.groups(source) {
 				for _, pass := range p.passes(&g, source) {
 					n += 64 * pass.Merged
 				}
 				n += len(g.ops)
 			}
 			if n > resamplings {
-				resamplings, most = n, ops
+				resamplings, most = n, m
 			}
 		}
 		if most != nil {
 			return source, most
 		}
 	}
-	return source, nil
+	return source, new(scratch)
 }
 
-// tryOps is ops for a picture that need not exist; a stage may refuse it, even
-// by a panic.
-func (p *Plan) tryOps(source schema.Tensor, position int64) (ops []op, ok bool) {
+// try is draws for a picture that need not exist; a stage may refuse it, even by a
+// panic.
+func (p *Plan) try(m *scratch, source schema.Tensor, position int64) (ok bool) {
 	defer func() {
 		if recover() != nil {
 			ok = false
@@ -69,11 +69,11 @@ func (p *Plan) tryOps(source schema.Tensor, position int64) (ops []op, ok bool) 
 	}()
 	stage := ""
 	row := &Row{}
+	row.Meta.Position = position
 	for range p.Tasks {
 		row.Meta.Labels = append(row.Meta.Labels, 0)
 	}
-	ops, err := p.ops(row, source.Height, source.Width, 0, position, &stage)
-	return ops, err == nil
+	return p.draws(m, row, source.Height, source.Width, &stage) == nil
 }
 
 // passes are those of a group's chain, for pictures of the size that enters it.
@@ -84,11 +84,11 @@ func (p *Plan) passes(g *group, in schema.Tensor) []*warp.Pass {
 	return warp.Fuse(in.Height, in.Width, g.chain, p.Settings.Fuse == FuseFull)
 }
 
-func (p *Plan) groupsOf(source schema.Tensor, ops []op) []Group {
+func (p *Plan) groupsOf(source schema.Tensor, m *scratch) []Group {
 	var list []Group
 	apart := "" // of the group that comes next
 	in := source
-	for _, g := range groups(ops, source) {
+	for _, g := range m.groups(source) {
 		if g.mapper != nil {
 			name := p.steps[g.mapper.step].name
 			list = append(list, Group{Stages: []string{name}, Method: "the whole picture at once, as the reference", Apart: name + " needs the whole picture"})

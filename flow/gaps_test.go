@@ -49,7 +49,7 @@ func TestDrawsDifferByEpochAndPosition(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			degrees := row.Drawn[0].Params.(stages.RotateParams).Degrees
+			degrees := row.Drawn[0].Params.(*stages.RotateParams).Degrees
 			if before, twice := seen[degrees]; twice {
 				t.Errorf("epoch %d, position %d draws %v, as %s", epoch, position, degrees, before)
 			}
@@ -300,7 +300,7 @@ func TestRandomResizedCropRounds(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if w := row.Drawn[0].Params.(stages.Window); w.Width != want || w.Height != want {
+		if w := row.Drawn[0].Params.(*stages.Window); w.Width != want || w.Height != want {
 			t.Errorf("a window of %v pixels is %dx%d, want %d", side, w.Width, w.Height, want)
 		}
 	}
@@ -333,12 +333,12 @@ func TestStagesThatPlanRefuses(t *testing.T) {
 		t.Errorf("a source that is a nil pointer: %v", err)
 	}
 	// The outermost id counts; other stages may have it, too; two tasks may be weighted.
-	degrees := func(s ...stages.Stage) any {
+	degrees := func(s ...stages.Stage) float64 {
 		row, err := planOf(t, small(4), append([]stages.Stage{stages.Decode{}}, s...)).Row(t.Context(), 0, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return row.Drawn[0].Params
+		return row.Drawn[0].Params.(*stages.RotateParams).Degrees
 	}
 	if a := degrees(flow.WithID("a", rotate)); a != degrees(flow.WithID("a", flow.WithID("b", rotate)), flow.WithID("a", stages.Flip{P: 0.5})) || a == degrees(flow.WithID("b", rotate)) {
 		t.Error("an id around an id doesn't count")

@@ -4,7 +4,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"sync"
 	"testing"
 	"time"
 
@@ -46,13 +45,14 @@ func BenchmarkPhotos(b *testing.B) {
 				pipe := New(sources.Folder{Path: filepath.Dir(filepath.Dir(files[0]))}, append(c.list, append(tail, stages.Batch{Size: 32})...)...)
 				settings := Settings{Fuse: fuse}
 				settings.defaults()
-				p := &Plan{Settings: settings, steps: place(pipe.Stages, 1), tables: new(sync.Map)}
+				p := &Plan{Settings: settings, steps: place(pipe.Stages, 1)}
 				p.decoder = stages.Decode{}
 				r := &run{plan: p, stats: newStats(p)}
 				slot := &schema.Picture{Height: 224, Width: 224, Layout: schema.CHW, F32: make([]float32, 3*224*224)}
 				if c.name == "small" {
 					slot = &schema.Picture{Height: 64, Width: 64, Layout: schema.CHW, F32: make([]float32, 3*64*64)}
 				}
+				row, mem, stage := new(Row), new(scratch), ""
 				best := make([]time.Duration, len(photos))
 				var before, after runtime.MemStats
 				rounds := max(b.N, 5)
@@ -61,9 +61,10 @@ func BenchmarkPhotos(b *testing.B) {
 						runtime.ReadMemStats(&before)
 					}
 					for i, data := range photos {
-						row, stage := &Row{Encoded: data, slot: slot}, ""
+						*row = Row{Encoded: data, slot: slot}
+						row.Meta.Position = int64(i)
 						begin := time.Now()
-						if err := p.picture(r, row, 0, int64(i), &stage); err != nil {
+						if err := p.picture(r, mem, row, &stage); err != nil {
 							b.Fatal(err)
 						}
 						if d := time.Since(begin); round == 0 || d < best[i] {

@@ -7,7 +7,6 @@ import (
 	"reflect"
 	"runtime"
 	"strconv"
-	"sync"
 
 	"github.com/sluicedata/sluice/internal/rng"
 	"github.com/sluicedata/sluice/schema"
@@ -32,7 +31,6 @@ type Plan struct {
 	decoder   stages.Decoder // nil: encoded rows
 	grouper   *step          // nil: one variant
 	refills   *refills       // for on_error: refill
-	tables    *sync.Map      // of points, by the steps that they are (fused.go)
 }
 
 // step is a stage in its place.
@@ -55,7 +53,7 @@ func (p *Pipeline) Plan(ctx context.Context, opts ...Option) (*Plan, error) {
 		set(&settings)
 	}
 	settings.defaults()
-	plan := &Plan{Settings: settings, source: p.Source, steps: place(p.Stages, settings.Seed), tables: new(sync.Map)}
+	plan := &Plan{Settings: settings, source: p.Source, steps: place(p.Stages, settings.Seed)}
 	if err := errors.Join(settings.check(), plan.check(p.Source)); err != nil {
 		return nil, &PipelineError{err}
 	}

@@ -106,8 +106,12 @@ func (p *pool) trim() {
 	p.shrink(room)
 }
 
-// shrink leaves so many idle bytes at most; the caller has the lock.
+// shrink leaves so many idle bytes at most; the caller has the lock. Empty lists stay
+// until then: the next block of their size is on its way.
 func (p *pool) shrink(to int64) {
+	if p.bytes <= to && !p.closed {
+		return
+	}
 	for size, list := range p.idle {
 		for len(list) > 0 && p.bytes > to {
 			p.under.Free(list[len(list)-1])

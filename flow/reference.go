@@ -11,10 +11,10 @@ import (
 
 // picture decodes row.Encoded and has the plan's executor draw and apply the
 // picture stages. stage always names what is under way.
-func (p *Plan) picture(r *run, row *Row, epoch int, position int64, stage *string) error {
+func (p *Plan) picture(r *run, m *scratch, row *Row, stage *string) error {
 	*stage = p.decoder.Name()
 	if p.Settings.Exec == Fused {
-		if done, err := p.fromFile(r, row, epoch, position, stage); done || err != nil {
+		if done, err := p.fromFile(r, m, row, stage); done || err != nil {
 			return err
 		}
 	}
@@ -24,18 +24,19 @@ func (p *Plan) picture(r *run, row *Row, epoch int, position int64, stage *strin
 		return err
 	}
 	begin = r.stats.decode.add(begin)
-	apply := p.reference
 	if p.Settings.Exec == Fused {
-		apply = p.fused
+		err = p.fused(m, row, stage)
+	} else {
+		err = p.reference(m, row, stage)
 	}
-	err = apply(row, epoch, position, stage)
 	r.stats.transform.add(begin)
 	return err
 }
 
 // reference is the reference executor: it draws and applies stage after stage to
 // whole pictures.
-func (p *Plan) reference(row *Row, epoch int, position int64, stage *string) error {
+func (p *Plan) reference(m *scratch, row *Row, stage *string) error {
+	m.drawn = m.drawn[:0]
 	row.Picture, row.Shown, row.Matrix = row.Source, row.Source, warp.Identity().Homography()
 	for i := range p.steps {
 		s := &p.steps[i]
@@ -45,17 +46,13 @@ func (p *Plan) reference(row *Row, epoch int, position int64, stage *string) err
 		}
 		*stage = s.name
 		pic := row.Picture
-		params, err := drawer.Draw(&stages.Row{
-			Key: row.Meta.Key, Height: pic.Height, Width: pic.Width, Labels: row.Meta.Labels,
-			Epoch: epoch, Position: position, Rand: s.key.Stream(epoch, position, row.Attempt),
-		})
+		params, err := m.draw(p, i, drawer, row, pic.Height, pic.Width)
 		if err != nil {
 			return err
 		}
 		if params == nil {
 			continue
 		}
-		row.Drawn = append(row.Drawn, Drawn{s.name, params})
 		switch stage := drawer.(type) {
 		case stages.Warper:
 			t := stage.Warp(params, pic.Height, pic.Width)
@@ -76,12 +73,8 @@ func (p *Plan) reference(row *Row, epoch int, position int64, stage *string) err
 			row.Shown = row.Picture
 		}
 	}
-	if !p.Params {
-		return nil
-	}
-	var err error
-	row.Meta.Params, err = row.paramsJSON()
-	return err
+	row.Drawn = m.drawn
+	return p.describe(row)
 }
 
 // applyPoint maps every pixel into a new picture of the given type.

@@ -18,16 +18,18 @@ const mostRefills = 16
 //
 // What a draw becomes is a function of data, plan, epoch and position: each
 // attempt's sample and random numbers are addressed by the attempt's number.
-func (p *Plan) settle(r *run, first *Row, err *RowError, place *pending) (*Row, []*RowError) {
+func (p *Plan) settle(r *run, m *scratch, first *Row, err *RowError, place *pending) (*Row, []*RowError) {
 	var failed []*RowError
 	for row := first; ; {
 		if row.Encoded == nil && err == nil {
 			err = p.read(r, row, nil)
 		}
 		if err == nil {
-			charged := r.chargeRefill(row)
-			err = p.makeRow(r, row, place)
-			charged()
+			charged := r.chargeRefill(m, row)
+			err = p.makeRow(r, m, row, place)
+			if charged > 0 {
+				r.budget.give(charged)
+			}
 		}
 		if err == nil {
 			return row, failed
@@ -45,21 +47,22 @@ func (p *Plan) settle(r *run, first *Row, err *RowError, place *pending) (*Row, 
 		if !ok {
 			return nil, failed
 		}
-		row = p.about(sample, first.epoch, first.Meta.Position, attempt)
-		row.slot = first.slot
+		other := p.about(sample, first.epoch, first.Meta.Position, attempt, nil)
+		other.slot = first.slot
+		row = &other
 		err = nil
 	}
 }
 
-// chargeRefill charges a substitute's working memory, which is not waited for:
-// its draw is admitted already, and others may be waiting for it.
-func (r *run) chargeRefill(row *Row) (done func()) {
+// chargeRefill charges a substitute's working memory, and says how much that is. It
+// is not waited for: the draw is admitted already, and others may be waiting for it.
+func (r *run) chargeRefill(m *scratch, row *Row) int64 {
 	if row.Attempt == 0 || r.budget == nil {
-		return func() {}
+		return 0
 	}
-	n := r.plan.workingBytes(row)
+	n := r.plan.workingBytes(m, row)
 	r.budget.take(n)
-	return func() { r.budget.give(n) }
+	return n
 }
 
 // refills finds substitutes for samples that fail: others of their class, which

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -64,11 +65,11 @@ type Row struct {
 // Row makes a single draw, outside of any run, as a run would deliver it.
 func (p *Plan) Row(ctx context.Context, epoch int, position int64) (*Row, error) {
 	r := &run{plan: p, ctx: ctx, stats: newStats(p)}
-	first := p.locate(epoch, position)
+	first := p.locate(epoch, position, nil)
 	if first.broken != nil {
 		return nil, first.failed("source", first.broken)
 	}
-	row, failed := p.settle(r, first, nil, nil)
+	row, failed := p.settle(r, new(scratch), &first, nil, nil)
 	switch {
 	case row != nil:
 		return row, nil
@@ -78,39 +79,39 @@ func (p *Plan) Row(ctx context.Context, epoch int, position int64) (*Row, error)
 	return nil, context.Cause(ctx)
 }
 
-// locateIn is the draw of one row of a job.
-func (p *Plan) locateIn(j job, at int) *Row {
+// locateIn is the draw of one row of a job, its labels in the memory given.
+func (p *Plan) locateIn(j *job, at int, labels []int32) Row {
 	position := j.first + int64(at)
 	if j.given == nil {
-		return p.locate(j.epoch, position)
+		return p.locate(j.epoch, position, labels)
 	}
-	return p.locateGiven(&j.given[at], j.epoch, position)
+	return p.locateGiven(&j.given[at], j.epoch, position, labels)
 }
 
 // locate says which sample a draw uses, and fills in all that the index knows.
-func (p *Plan) locate(epoch int, position int64) (row *Row) {
+func (p *Plan) locate(epoch int, position int64, labels []int32) (row Row) {
 	err := guard("order", func() error {
-		row = p.about(p.order.At(epoch, position), epoch, position, 0)
+		row = p.about(p.order.At(epoch, position), epoch, position, 0, labels)
 		return nil
 	})
 	if err != nil {
-		row = &Row{Sample: -1, Encoded: []byte{}, epoch: epoch, broken: err}
+		row = Row{Sample: -1, Encoded: []byte{}, epoch: epoch, broken: err}
 		row.Meta.Position = position
 	}
 	return row
 }
 
-func (p *Plan) about(sample, epoch int, position int64, attempt int) *Row {
+func (p *Plan) about(sample, epoch int, position int64, attempt int, labels []int32) Row {
 	index := p.dataset.Index()
-	row := &Row{Sample: sample, Attempt: attempt, epoch: epoch}
+	row := Row{Sample: sample, Attempt: attempt, epoch: epoch}
 	row.Meta = schema.Meta{
 		Key: index.Keys[sample], Position: position, SourceIndex: index.SourceIndex(sample),
-		Weight: index.Weight(sample), Labels: make([]int32, len(index.Tasks)),
+		Weight: index.Weight(sample), Labels: slices.Grow(labels[:0], len(index.Tasks))[:len(index.Tasks)],
 	}
 	for t := range index.Tasks {
 		row.Meta.Labels[t] = index.Labels[t][sample]
 	}
-	p.weighRow(row)
+	p.weighRow(&row)
 	return row
 }
 
@@ -147,7 +148,7 @@ func (row *Row) failed(stage string, err error) *RowError {
 // makeRow makes the row's picture and puts it into its place in a batch, which is
 // nil outside of runs. A stage or a decoder that panics must not kill the
 // process: that is an error, too.
-func (p *Plan) makeRow(r *run, row *Row, place *pending) (failed *RowError) {
+func (p *Plan) makeRow(r *run, m *scratch, row *Row, place *pending) (failed *RowError) {
 	stage := "source"
 	defer func() {
 		if panicked := recover(); panicked != nil {
@@ -163,7 +164,7 @@ func (p *Plan) makeRow(r *run, row *Row, place *pending) (failed *RowError) {
 	var err error
 	row.kept = place == nil
 	if p.decoder != nil {
-		err = p.picture(r, row, row.epoch, row.Meta.Position, &stage)
+		err = p.picture(r, m, row, &stage)
 	} else if p.Params {
 		row.Meta.Params = "{}"
 	}

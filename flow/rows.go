@@ -9,7 +9,6 @@ import (
 	gsflow "github.com/reugn/go-streams/flow"
 
 	"github.com/sluicedata/sluice/internal/decode"
-	"github.com/sluicedata/sluice/internal/warp"
 	"github.com/sluicedata/sluice/schema"
 )
 
@@ -31,26 +30,28 @@ type rows struct {
 
 // pending is a batch under way: a future.
 type pending struct {
-	job   job
-	draft *schema.Draft // nil before admission, and where the run ended first
-	draws []outcome     // per row, written by its worker
-	later []int64       // bytes reserved for each variant in which it will leave
-	left  atomic.Int64  // rows still to be made
-	ready chan struct{} // closed when none is left
+	job     job
+	draft   *schema.Draft // nil before admission, and where the run ended first
+	tickets []ticket      // per row
+	draws   []outcome     // per row, written by its worker
+	later   []int64       // bytes reserved for each variant in which it will leave
+	left    atomic.Int64  // rows still to be made
+	ready   chan struct{} // closed when none is left
 }
 
 // ticket is a row under way.
 type ticket struct {
 	batch   *pending
-	at      int   // its row in the batch
-	row     *Row  // located; nil once the run has ended
-	encoded int64 // bytes of its file, charged as read ahead
-	working int64 // bytes that making it takes
-	buffer  *[]byte
-	err     *RowError     // of reading
-	read    chan struct{} // closed when the file is there, or isn't
-	charged int64         // its bytes in the budget, once admitted
-	blocked bool          // admission waited for memory longer than for the file
+	at      int            // its row in the batch
+	located bool           // false once the run has ended
+	row     Row            // empty once it is made
+	encoded int64          // bytes of its file, charged as read ahead
+	working int64          // bytes that making it takes
+	buffer  *[]byte        // that its file was read into; nil: none
+	err     *RowError      // of reading
+	read    sync.WaitGroup // done when the file is there, or isn't
+	charged int64          // its bytes in the budget, once admitted
+	blocked bool           // admission waited for memory longer than for the file
 }
 
 func newRows(r *run) *rows {
@@ -90,13 +91,18 @@ func (f *rows) dispatch(reads, order chan<- *ticket) {
 		if f.run.stopped() {
 			continue // drain
 		}
-		b := &pending{job: j, draws: make([]outcome, j.rows), ready: make(chan struct{})}
+		p := f.run.plan
+		b := &pending{job: j, tickets: make([]ticket, j.rows), draws: make([]outcome, j.rows), ready: make(chan struct{})}
 		b.left.Store(int64(j.rows))
+		tasks := len(p.Tasks)
+		labels := make([]int32, j.rows*tasks)
 		for at := range j.rows { // all of them, even if the run ends: so every batch that is begun ends
-			t := &ticket{batch: b, at: at, read: make(chan struct{})}
+			t := &b.tickets[at]
+			t.batch, t.at = b, at
+			t.read.Add(1)
 			if !f.run.stopped() {
-				t.row = f.run.plan.locateIn(j, at)
-				t.encoded = f.run.plan.encodedBytes(t.row)
+				t.row, t.located = p.locateIn(&b.job, at, labels[at*tasks:at*tasks:(at+1)*tasks]), true
+				t.encoded = p.encodedBytes(&t.row)
 				f.run.budget.readAhead(t.encoded)
 			}
 			order <- t
@@ -107,23 +113,26 @@ func (f *rows) dispatch(reads, order chan<- *ticket) {
 
 // fetch is a reader.
 func (f *rows) fetch(reads <-chan *ticket) {
-	m := &f.run.stats.reader
+	m, mem := &f.run.stats.reader, new(scratch)
 	begin := time.Now()
 	for t := range reads {
 		begin = m.starved.add(begin)
 		m.queue(len(reads))
-		if t.row != nil && t.row.Encoded == nil && !f.run.stopped() {
-			t.buffer, _ = f.buffers.Get().(*[]byte)
-			if t.buffer == nil {
-				t.buffer = new([]byte)
+		if t.located && t.row.Encoded == nil && !f.run.stopped() {
+			buffer, _ := f.buffers.Get().(*[]byte)
+			if buffer == nil {
+				buffer = new([]byte)
 			}
-			t.err = f.run.plan.read(f.run, t.row, *t.buffer)
+			if t.err = f.run.plan.read(f.run, &t.row, *buffer); t.err == nil {
+				*buffer = t.row.Encoded
+				t.buffer = buffer
+			}
 			m.items.Add(1)
 		}
-		if t.row != nil && t.row.Encoded != nil && t.err == nil {
-			t.working = f.run.plan.workingBytes(t.row)
+		if t.located && t.row.Encoded != nil && t.err == nil {
+			t.working = f.run.plan.workingBytes(mem, &t.row)
 		}
-		close(t.read)
+		t.read.Done()
 		begin = m.busy.add(begin)
 	}
 }
@@ -135,16 +144,16 @@ func (f *rows) admit(order <-chan *ticket, tasks chan<- *ticket, queue chan<- *p
 	r := f.run
 	for t := range order {
 		begin := time.Now()
-		<-t.read
+		t.read.Wait()
 		starved := time.Since(begin)
 		begin = time.Now()
 		if t.at == 0 {
 			if f.begin(t.batch); r.stopped() {
-				t.row = nil
+				t.located = false
 			}
 			queue <- t.batch // has room: the budget bounds the batches
 		}
-		if t.row != nil && !r.stopped() {
+		if t.located && !r.stopped() {
 			t.charged = t.encoded + t.working
 			r.budget.row(t.working, t.encoded)
 			r.pool.trim()
@@ -177,7 +186,7 @@ func (f *rows) begin(b *pending) {
 
 // work is a worker. After the run's end it only counts.
 func (f *rows) work(tasks <-chan *ticket) {
-	m := &f.run.stats.pictures
+	m, mem := &f.run.stats.pictures, new(scratch)
 	begin := time.Now()
 	for t := range tasks {
 		if t.blocked {
@@ -185,8 +194,8 @@ func (f *rows) work(tasks <-chan *ticket) {
 		} else {
 			begin = m.starved.add(begin)
 		}
-		if t.row != nil && t.batch.draft != nil && !f.run.stopped() {
-			f.make(t)
+		if t.located && t.batch.draft != nil && !f.run.stopped() {
+			f.make(mem, t)
 			m.items.Add(1)
 		}
 		last := t.batch.left.Add(-1) == 0
@@ -198,15 +207,20 @@ func (f *rows) work(tasks <-chan *ticket) {
 	}
 }
 
-// make settles one draw.
-func (f *rows) make(t *ticket) {
+// make settles one draw. What the ticket holds of it is given up: batches end late.
+func (f *rows) make(m *scratch, t *ticket) {
 	p, b := f.run.plan, t.batch
 	d := &b.draws[t.at]
 	d.planned = t.row.Meta.Labels
+	defer func() { t.row = Row{} }()
 	if p.Form == schema.FormTensor {
 		t.row.slot = b.draft.Slot(t.at)
 	}
-	row, failed := p.settle(f.run, t.row, t.err, b)
+	row, failed := p.settle(f.run, m, &t.row, t.err, b)
+	if p.Form != schema.FormEncoded && t.buffer != nil { // there the batch holds it to its end
+		f.buffers.Put(t.buffer)
+		t.buffer = nil
+	}
 	d.failures, d.lost = failed, row == nil
 	if row == nil {
 		b.draft.Drop(t.at)
@@ -220,10 +234,6 @@ func (f *rows) make(t *ticket) {
 		d.held = int64(len(row.Encoded))
 	}
 	t.charged -= d.held
-	if p.Form != schema.FormEncoded && t.buffer != nil {
-		*t.buffer = t.row.Encoded[:0]
-		f.buffers.Put(t.buffer)
-	}
 }
 
 // emit sends whole batches on, in order. It waits for all rows of a batch even
@@ -272,7 +282,7 @@ func send(r *run, out chan<- any, batch *schema.Batch) bool {
 // picture, after EXIF orientation, with the decoder's own, and the canvases that stages
 // make. A file without a readable header, or with more pixels than the decoder lets
 // through, takes nothing: it will be refused.
-func (p *Plan) workingBytes(row *Row) int64 {
+func (p *Plan) workingBytes(m *scratch, row *Row) int64 {
 	if p.decoder == nil {
 		return 0
 	}
@@ -286,25 +296,25 @@ func (p *Plan) workingBytes(row *Row) int64 {
 	}
 	if f != nil {
 		defer f.Close()
-		ops, list, ok := p.trialOps(row, f.Height, f.Width)
+		list, ok := p.trial(m, row, f.Height, f.Width)
 		if !ok {
 			return 6 * f.Pixels()
 		}
-		return p.fileBytes(f, ops, list)
+		return p.fileBytes(m, f, list)
 	}
 	h, err := decode.ReadHeader(row.Encoded)
 	if err != nil || h.Pixels() > limit {
 		return 0
 	}
-	ops, list, ok := p.trialOps(row, h.Height, h.Width)
+	list, ok := p.trial(m, row, h.Height, h.Width)
 	if !ok {
 		return 6 * h.Pixels()
 	}
 	passes := len(list)
 	if len(list) > 0 && len(list[0].chain) > 0 {
-		passes = len(warp.Fuse(h.Height, h.Width, list[0].chain, p.Settings.Fuse == FuseFull))
+		passes = len(m.fuser.Fuse(h.Height, h.Width, list[0].chain, p.Settings.Fuse == FuseFull))
 	}
-	return 6*h.Pixels() + p.canvasBytes(ops, list, passes)
+	return 6*h.Pixels() + p.canvasBytes(m.ops, list, passes)
 }
 
 // encodedBytes is the size of a row's file.

@@ -283,19 +283,21 @@ func (p *Plan) checkSample(element any) (Sample, error) {
 }
 
 // locateGiven is the row of a given sample.
-func (p *Plan) locateGiven(s *Sample, epoch int, position int64) *Row {
+func (p *Plan) locateGiven(s *Sample, epoch int, position int64, labels []int32) Row {
 	if s.Data == nil {
 		i, _ := slices.BinarySearch(p.Index().Keys, s.Key)
-		return p.about(i, epoch, position, 0)
+		return p.about(i, epoch, position, 0, labels)
 	}
-	row := &Row{Sample: -1, Encoded: s.Data, epoch: epoch}
-	row.Meta = schema.Meta{Key: s.Key, Labels: slices.Clone(s.Labels), Weight: s.Weight, Position: position, SourceIndex: -1}
-	if row.Meta.Labels == nil {
-		row.Meta.Labels = slices.Repeat([]int32{schema.Unknown}, len(p.Tasks))
+	row := Row{Sample: -1, Encoded: s.Data, epoch: epoch}
+	row.Meta = schema.Meta{Key: s.Key, Labels: append(labels[:0], s.Labels...), Weight: s.Weight, Position: position, SourceIndex: -1}
+	if s.Labels == nil {
+		for range p.Tasks {
+			row.Meta.Labels = append(row.Meta.Labels, schema.Unknown)
+		}
 	}
 	if row.Meta.Weight == 0 {
 		row.Meta.Weight = 1
 	}
-	p.weighRow(row)
+	p.weighRow(&row)
 	return row
 }

@@ -58,6 +58,7 @@ type Draft struct {
 	dropped []bool         // rows that the batch will not have
 	base    *Batch         // of a derived draft: whose other columns it shares
 	pixels  *memory.Buffer // FormTensor
+	slots   []Picture      // its rows
 	rows    []*Picture     // FormVarying
 	encoded [][]byte       // FormEncoded
 }
@@ -83,6 +84,10 @@ func (d *Draft) allocate(rows int) {
 	case FormTensor:
 		d.pixels = memory.NewResizableBuffer(d.builder.mem)
 		d.pixels.Resize(rows * d.rowBytes())
+		d.slots = make([]Picture, rows)
+		for row := range d.slots {
+			d.slots[row] = d.slot(row)
+		}
 	case FormVarying:
 		d.rows = make([]*Picture, rows)
 	case FormEncoded:
@@ -136,10 +141,12 @@ func (d *Draft) rowBytes() int { return d.tensor().Elements() * d.tensor().DType
 
 // Slot is a row's place in the batch's own buffer, to be filled; only for
 // FormTensor.
-func (d *Draft) Slot(row int) *Picture {
+func (d *Draft) Slot(row int) *Picture { return &d.slots[row] }
+
+func (d *Draft) slot(row int) Picture {
 	t := d.tensor()
 	n := t.Elements()
-	p := &Picture{Height: t.Height, Width: t.Width, Layout: t.Layout}
+	p := Picture{Height: t.Height, Width: t.Width, Layout: t.Layout}
 	buf := d.pixels.Bytes()
 	if t.DType == Float32 {
 		p.F32 = unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(buf))), len(buf)/4)[row*n : (row+1)*n : (row+1)*n]

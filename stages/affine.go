@@ -123,7 +123,7 @@ func (a Affine) Draw(row *Row) (Params, error) {
 	if y := (Range{a.Shear[2], a.Shear[3]}); y != (Range{}) {
 		p.ShearY = y.draw(row.Rand)
 	}
-	return p, nil
+	return Keep(row, p), nil
 }
 
 // checkReach refuses a picture so large that its points could land beyond what a
@@ -153,7 +153,7 @@ func (a Affine) Output(in schema.Tensor) (schema.Tensor, error) {
 // x shear, all but the first about the middle: the matrix of torchvision's
 // _get_inverse_affine_matrix.
 func (a Affine) Warp(params Params, height, width int) Transform {
-	p := params.(AffineParams)
+	p := params.(*AffineParams)
 	cx, cy := float64(width-1)/2, float64(height-1)/2
 	matrix := warp.Translate(-cx-float64(p.TranslateX), -cy-float64(p.TranslateY)).
 		Then(warp.Rotation(p.Degrees, 0, 0)).

@@ -74,18 +74,18 @@ func TestAffineEqualsTorchvision(t *testing.T) {
 	for _, c := range augment[[]fixed](t, "affine") {
 		in := stagetest.Pattern(c.Height, c.Width)
 		stage := stages.Affine{}
-		matrix := stage.Warp(c.Params, c.Height, c.Width).Matrix
+		matrix := stage.Warp(&c.Params, c.Height, c.Width).Matrix
 		for i, want := range c.Matrix {
 			if math.Abs(matrix[i]-want) > 1e-11 {
 				t.Errorf("%+v: matrix %v, torchvision has %v", c.Params, matrix, c.Matrix)
 				break
 			}
 		}
-		bilinear := apply(stage, c.Params, in)
+		bilinear := apply(stage, &c.Params, in)
 		within(t, fmt.Sprintf("%+v: bilinear", c.Params), bilinear.U8, c.Bilinear, c.Height, c.Width, 1)
 		within(t, fmt.Sprintf("%+v: tensor", c.Params), bilinear.U8, c.Tensor, c.Height, c.Width, 1)
 		stage.Interpolation = stages.Nearest
-		few(t, fmt.Sprintf("%+v: nearest", c.Params), apply(stage, c.Params, in), c.Nearest, 0.01)
+		few(t, fmt.Sprintf("%+v: nearest", c.Params), apply(stage, &c.Params, in), c.Nearest, 0.01)
 	}
 }
 
@@ -134,7 +134,7 @@ func TestAffineDistribution(t *testing.T) {
 		most := int(math.RoundToEven(float64(c.Width) * c.Translate[0]))
 		shifts, angles := make([]float64, 2*most+1), make([]float64, 40)
 		c.compare(t, fmt.Sprintf("%dx%d", c.Width, c.Height), draws, func(position int64) map[string]float64 {
-			p := draw(t, stage, c.Height, c.Width, position).(stages.AffineParams)
+			p := draw(t, stage, c.Height, c.Width, position).(*stages.AffineParams)
 			shifts[p.TranslateX+most]++ // panics beyond the greatest shift
 			angles[int((p.Degrees-c.Degrees[0])/(c.Degrees[1]-c.Degrees[0])*40)]++
 			return map[string]float64{"degrees": p.Degrees, "translate_x": float64(p.TranslateX), "translate_y": float64(p.TranslateY),

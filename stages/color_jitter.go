@@ -70,7 +70,7 @@ func (c ColorJitter) Check() error {
 		errs = append(errs, errorf("hue", "[%g, %g] is not within -0.5 to 0.5: half of the circle to either side is all of it",
 			c.Hue[0], c.Hue[1]))
 	}
-	if join(errs...) == nil && len(c.on()) == 0 {
+	if join(errs...) == nil && len(c.on(nil)) == 0 {
 		errs = append(errs, errorf("brightness", "nothing to do: give brightness, contrast or saturation such as 0.4, "+
 			"or hue such as 0.1, or leave the stage out"))
 	}
@@ -78,9 +78,8 @@ func (c ColorJitter) Check() error {
 }
 
 // on lists the adjustments whose range is more than the one value that changes
-// nothing.
-func (c ColorJitter) on() []Adjustment {
-	var list []Adjustment
+// nothing, behind those of a list.
+func (c ColorJitter) on(list []Adjustment) []Adjustment {
 	for i, f := range []Factor{c.Brightness, c.Contrast, c.Saturation} {
 		if f.on() {
 			list = append(list, []Adjustment{Brightness, Contrast, Saturation}[i])
@@ -97,7 +96,11 @@ func (c ColorJitter) Draw(row *Row) (Params, error) {
 	if c.P.spares(row.Rand) {
 		return nil, nil
 	}
-	p := ColorJitterParams{Order: c.on()}
+	var p ColorJitterParams
+	if spent, ok := row.Spent.(*ColorJitterParams); ok {
+		p.Order = spent.Order[:0]
+	}
+	p.Order = c.on(p.Order)
 	for i := len(p.Order) - 1; i > 0; i-- { // Fisher-Yates
 		j := row.Rand.IntN(i + 1)
 		p.Order[i], p.Order[j] = p.Order[j], p.Order[i]
@@ -106,7 +109,7 @@ func (c ColorJitter) Draw(row *Row) (Params, error) {
 	if c.Hue != (Range{}) {
 		p.Hue = c.Hue.draw(row.Rand)
 	}
-	return p, nil
+	return Keep(row, p), nil
 }
 
 // Output is the input's type.
@@ -114,7 +117,7 @@ func (c ColorJitter) Output(in schema.Tensor) (schema.Tensor, error) { return in
 
 // Map makes one adjustment after the other.
 func (c ColorJitter) Map(params Params, in *schema.Picture) *schema.Picture {
-	p := params.(ColorJitterParams)
+	p := params.(*ColorJitterParams)
 	out := schema.NewPicture(in.Height, in.Width)
 	copy(out.U8, in.U8)
 	for _, a := range p.Order {
@@ -122,11 +125,7 @@ func (c ColorJitter) Map(params Params, in *schema.Picture) *schema.Picture {
 		if a == Contrast {
 			mean = meanGrey(out.U8)
 		}
-		adjust := p.adjustment(a, mean)
-		for i := 0; i < len(out.U8); i += 3 {
-			rgb := (*[3]uint8)(out.U8[i:])
-			*rgb = adjust(*rgb)
-		}
+		p.adjust(a, mean, out.U8)
 	}
 	return out
 }
@@ -134,51 +133,50 @@ func (c ColorJitter) Map(params Params, in *schema.Picture) *schema.Picture {
 // MapPoint is the whole of Map where the contrast is left alone, and a function
 // of each channel where only the brightness changes.
 func (c ColorJitter) MapPoint(params Params) (point Point, ok bool) {
-	p := params.(ColorJitterParams)
+	p := params.(*ColorJitterParams)
 	point.Separate = true
-	var steps []func(rgb [3]uint8) [3]uint8
 	for _, a := range p.Order {
 		if a == Contrast {
 			return Point{}, false
 		}
 		point.Separate = point.Separate && a == Brightness
-		steps = append(steps, p.adjustment(a, 0))
 	}
 	point.Map = func(levels [3]float32) [3]float32 {
 		rgb := [3]uint8{uint8(levels[0]), uint8(levels[1]), uint8(levels[2])}
-		for _, adjust := range steps {
-			rgb = adjust(rgb)
+		for _, a := range p.Order {
+			p.adjust(a, 0, rgb[:])
 		}
 		return [3]float32{float32(rgb[0]), float32(rgb[1]), float32(rgb[2])}
 	}
 	return point, true
 }
 
-// adjustment is what one adjustment does to a pixel of a picture with that mean
-// grey: adjust_brightness, adjust_contrast, adjust_saturation and adjust_hue of
+// adjust makes one adjustment of pixels of a picture with that mean grey:
+// adjust_brightness, adjust_contrast, adjust_saturation and adjust_hue of
 // torchvision.transforms.functional_pil.
-func (p ColorJitterParams) adjustment(a Adjustment, mean int) func(rgb [3]uint8) [3]uint8 {
-	towards := func(factor float64, base func(rgb [3]uint8) int) func(rgb [3]uint8) [3]uint8 {
-		return func(rgb [3]uint8) [3]uint8 {
-			from := base(rgb)
-			for c, v := range rgb {
-				rgb[c] = blend(from, int(v), float32(factor))
-			}
-			return rgb
-		}
-	}
+func (p *ColorJitterParams) adjust(a Adjustment, mean int, pixels []uint8) {
 	switch a {
 	case Brightness:
-		return towards(p.Brightness, func([3]uint8) int { return 0 })
+		towards(pixels, 0, float32(p.Brightness))
 	case Contrast:
-		return towards(p.Contrast, func([3]uint8) int { return mean })
+		towards(pixels, mean, float32(p.Contrast))
 	case Saturation:
-		return towards(p.Saturation, grey)
+		for ; len(pixels) >= 3; pixels = pixels[3:] {
+			towards(pixels[:3], grey([3]uint8(pixels)), float32(p.Saturation))
+		}
+	case Hue:
+		turn := uint8(int(float64(p.Hue * 255))) // towards 0, and modulo 256, as numpy's uint8 of a float
+		for ; len(pixels) >= 3; pixels = pixels[3:] {
+			h, s, v := hsv([3]uint8(pixels))
+			*(*[3]uint8)(pixels) = fromHSV(h+turn, s, v)
+		}
 	}
-	turn := uint8(int(float64(p.Hue * 255))) // towards 0, and modulo 256, as numpy's uint8 of a float
-	return func(rgb [3]uint8) [3]uint8 {
-		h, s, v := hsv(rgb)
-		return fromHSV(h+turn, s, v)
+}
+
+// towards blends values with a level.
+func towards(values []uint8, level int, factor float32) {
+	for i, v := range values {
+		values[i] = blend(level, int(v), factor)
 	}
 }
 

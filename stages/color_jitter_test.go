@@ -145,7 +145,7 @@ func TestColorJitterEqualsTorchvision(t *testing.T) {
 	cases := augment[[]fixed](t, "color_jitter")
 	for _, c := range cases {
 		in := augmented(t, c.Kind, c.Height, c.Width)
-		if got := (stages.ColorJitter{}).Map(c.Params, in); digest(got) != c.SHA256 {
+		if got := (stages.ColorJitter{}).Map(&c.Params, in); digest(got) != c.SHA256 {
 			t.Errorf("%s: %+v: not torchvision's bytes", c.Kind, c.Params)
 		}
 	}
@@ -163,7 +163,7 @@ func TestColorJitterOfAllColors(t *testing.T) {
 		SHA256 string
 	}
 	for _, c := range augment[[]fixed](t, "colors") {
-		if got := (stages.ColorJitter{}).Map(c.Params, in); digest(got) != c.SHA256 {
+		if got := (stages.ColorJitter{}).Map(&c.Params, in); digest(got) != c.SHA256 {
 			t.Errorf("%+v: not torchvision's bytes", c.Params)
 		}
 	}
@@ -181,7 +181,7 @@ func TestColorJitterPoints(t *testing.T) {
 		{[]stages.Adjustment{stages.Hue, stages.Brightness}, true, false},
 		{[]stages.Adjustment{stages.Brightness, stages.Contrast}, false, false},
 	} {
-		point, ok := (stages.ColorJitter{}).MapPoint(stages.ColorJitterParams{Order: c.order})
+		point, ok := (stages.ColorJitter{}).MapPoint(&stages.ColorJitterParams{Order: c.order})
 		if ok != c.ok || ok && point.Separate != c.separate {
 			t.Errorf("%v: a point %v, separate %v", c.order, ok, point.Separate)
 		}
@@ -194,7 +194,7 @@ func TestColorJitterDistribution(t *testing.T) {
 	}
 	orders, hues := map[string]float64{}, make([]float64, 20)
 	augment[statistics](t, "color_jitter_statistics").compare(t, "color_jitter", draws, func(position int64) map[string]float64 {
-		p := draw(t, stage, 375, 500, position).(stages.ColorJitterParams)
+		p := draw(t, stage, 375, 500, position).(*stages.ColorJitterParams)
 		orders[fmt.Sprint(p.Order)]++
 		hues[int(math.Floor(100*p.Hue))+10]++ // panics outside of [-0.1, 0.1)
 		return map[string]float64{"brightness": p.Brightness, "contrast": p.Contrast, "saturation": p.Saturation, "hue": p.Hue}

@@ -85,7 +85,7 @@ func (c Crop) Draw(row *Row) (Params, error) {
 	}
 	win.X = places.Min.X + row.Rand.IntN(places.Dx())
 	win.Y = places.Min.Y + row.Rand.IntN(places.Dy())
-	return win, nil
+	return Keep(row, win), nil
 }
 
 // Output has the window's size.
@@ -133,7 +133,7 @@ func (c Crop) offsets(side, length int) (first, last int) {
 
 // Warp moves the window to the origin.
 func (c Crop) Warp(params Params, height, width int) Transform {
-	return params.(Window).warp()
+	return params.(*Window).warp()
 }
 
 func (w Window) warp() Transform {

@@ -54,7 +54,7 @@ func TestCropTooLarge(t *testing.T) {
 
 func TestCropCuts(t *testing.T) {
 	in := stagetest.Pattern(9, 11)
-	out := apply(stages.Crop{}, stages.Window{X: 3, Y: 2, Width: 5, Height: 4}, in)
+	out := apply(stages.Crop{}, &stages.Window{X: 3, Y: 2, Width: 5, Height: 4}, in)
 	if out.Height != 4 || out.Width != 5 {
 		t.Fatalf("%d high, %d wide", out.Height, out.Width)
 	}

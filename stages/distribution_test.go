@@ -32,7 +32,7 @@ func TestAngleDistribution(t *testing.T) {
 	stage := stages.Rotate{Degrees: stages.Range{-30, 30}}
 	counts, low, high := make([]float64, 60), 0.0, 0.0
 	for position := range int64(draws) {
-		d := draw(t, stage, 375, 500, position).(stages.RotateParams).Degrees
+		d := draw(t, stage, 375, 500, position).(*stages.RotateParams).Degrees
 		counts[int(math.Floor(d))+30]++ // panics outside of [-30, 30)
 		low, high = min(low, d), max(high, d)
 	}
@@ -51,7 +51,7 @@ func TestOffsetDistribution(t *testing.T) {
 		xs, ys := make([]float64, max(1, w/4)), make([]float64, max(1, h/4))
 		joint := make([]float64, 4)
 		for position := range int64(draws) {
-			got := draw(t, stage, h, w, position).(stages.Window)
+			got := draw(t, stage, h, w, position).(*stages.Window)
 			if got.Width != max(1, w/2) || got.Height != max(1, h/2) {
 				t.Fatalf("%dx%d: a window of %dx%d", w, h, got.Width, got.Height)
 			}
@@ -77,7 +77,7 @@ func TestAnywhereDistribution(t *testing.T) {
 	stage := stages.Crop{Height: 20, Width: 30}
 	xs, ys := make([]float64, 41-30), make([]float64, 25-20)
 	for position := range int64(draws) {
-		got := draw(t, stage, 24, 40, position).(stages.Window)
+		got := draw(t, stage, 24, 40, position).(*stages.Window)
 		xs[got.X]++
 		ys[got.Y]++
 	}
@@ -89,7 +89,7 @@ func TestFlipDistribution(t *testing.T) {
 	for _, p := range []stages.Probability{0.5, 0.1, 1} {
 		flipped := 0.0
 		for position := range int64(draws) {
-			if draw(t, stages.Flip{P: p}, 375, 500, position).(stages.FlipParams).Flipped {
+			if draw(t, stages.Flip{P: p}, 375, 500, position).(*stages.FlipParams).Flipped {
 				flipped++
 			}
 		}

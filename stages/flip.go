@@ -50,7 +50,7 @@ func (f Flip) Check() error {
 
 // Draw decides.
 func (f Flip) Draw(row *Row) (Params, error) {
-	return FlipParams{Flipped: !f.P.spares(row.Rand)}, nil
+	return Keep(row, FlipParams{Flipped: !f.P.spares(row.Rand)}), nil
 }
 
 // Output is the input's type.
@@ -60,7 +60,7 @@ func (f Flip) Output(in schema.Tensor) (schema.Tensor, error) { return in, needP
 func (f Flip) Warp(params Params, height, width int) Transform {
 	t := Transform{Matrix: warp.Identity(), Height: height, Width: width, Filter: warp.Nearest}
 	switch {
-	case !params.(FlipParams).Flipped:
+	case !params.(*FlipParams).Flipped:
 	case f.Direction == Vertical:
 		t.Matrix[4], t.Matrix[5] = -1, float64(height-1)
 	default:

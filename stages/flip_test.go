@@ -14,7 +14,7 @@ func TestFlip(t *testing.T) {
 	stagetest.Picture(t, stages.Flip{P: 1, Direction: stages.Vertical})
 	wrong(t, stages.Flip{}, "p is 0: it never flips")
 	wrong(t, stages.Flip{P: 0.5, Direction: "diagonal"}, `direction: "diagonal" is none of horizontal, vertical`)
-	if p := draw(t, stages.Flip{P: 1}, 3, 3, 0); p != (stages.FlipParams{Flipped: true}) {
+	if p := draw(t, stages.Flip{P: 1}, 3, 3, 0); !p.(*stages.FlipParams).Flipped {
 		t.Errorf("p 1 draws %v", p)
 	}
 }
@@ -30,7 +30,7 @@ func TestFlipMirrors(t *testing.T) {
 		{stages.Vertical, true, []uint8{7, 8, 9, 10, 11, 12, 1, 2, 3, 4, 5, 6}},
 		{stages.Horizontal, false, in.U8},
 	} {
-		got := apply(stages.Flip{Direction: c.direction}, stages.FlipParams{Flipped: c.flipped}, in)
+		got := apply(stages.Flip{Direction: c.direction}, &stages.FlipParams{Flipped: c.flipped}, in)
 		if !slices.Equal(got.U8, c.want) {
 			t.Errorf("%s, %v: %v", c.direction, c.flipped, got.U8)
 		}

@@ -93,9 +93,9 @@ func TestRecipeEqualsOpenCV(t *testing.T) {
 	cases := golden[[]fixed](t, "recipe")
 	for _, c := range cases {
 		p := stagetest.Pattern(c.Height, c.Width)
-		p = apply(stages.Rotate{}, stages.RotateParams{Degrees: c.Degrees}, p)
-		p = apply(stages.Crop{}, stages.Window{X: c.X, Y: c.Y, Width: c.Width / 2, Height: c.Height / 2}, p)
-		p = apply(stages.Flip{}, stages.FlipParams{Flipped: c.Flip}, p)
+		p = apply(stages.Rotate{}, &stages.RotateParams{Degrees: c.Degrees}, p)
+		p = apply(stages.Crop{}, &stages.Window{X: c.X, Y: c.Y, Width: c.Width / 2, Height: c.Height / 2}, p)
+		p = apply(stages.Flip{}, &stages.FlipParams{Flipped: c.Flip}, p)
 		mean, largest := difference(t, p, c.Height/2, c.Width/2, c.Pixels)
 		if mean > 0.2 || largest > 4 {
 			t.Errorf("%dx%d turned by %g: mean difference %.3f, largest %g", c.Width, c.Height, c.Degrees, mean, largest)

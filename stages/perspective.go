@@ -57,10 +57,10 @@ func (s Perspective) Draw(row *Row) (Params, error) {
 	for range 10 {
 		p := s.corners(row)
 		if _, ok := p.homography(row.Height, row.Width); ok {
-			return p, nil
+			return Keep(row, p), nil
 		}
 	}
-	return unmoved(row.Height, row.Width), nil
+	return Keep(row, unmoved(row.Height, row.Width)), nil
 }
 
 // corners is get_params of torchvision's RandomPerspective.
@@ -93,7 +93,7 @@ func (s Perspective) Output(in schema.Tensor) (schema.Tensor, error) { return in
 
 // Warp is projective, and so is not merged with its neighbours.
 func (s Perspective) Warp(params Params, height, width int) Transform {
-	h, ok := params.(PerspectiveParams).homography(height, width)
+	h, ok := params.(*PerspectiveParams).homography(height, width)
 	if !ok {
 		h = warp.Identity().Homography()
 	}

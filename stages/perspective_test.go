@@ -39,7 +39,7 @@ func TestPerspectiveEqualsTorchvision(t *testing.T) {
 	for _, c := range augment[[]fixed](t, "perspective") {
 		what := fmt.Sprintf("%+v", c.Params)
 		stage := stages.Perspective{}
-		warp := stage.Warp(c.Params, c.Height, c.Width)
+		warp := stage.Warp(&c.Params, c.Height, c.Width)
 		m := c.Matrix
 		for i := range c.Height * c.Width {
 			x, y := float64(i%c.Width), float64(i/c.Width)
@@ -53,12 +53,12 @@ func TestPerspectiveEqualsTorchvision(t *testing.T) {
 			}
 		}
 		in := stagetest.Pattern(c.Height, c.Width)
-		got := apply(stage, c.Params, in).U8
+		got := apply(stage, &c.Params, in).U8
 		within(t, what+": bilinear", got, c.BilinearDouble, c.Height, c.Width, 1)
 		within(t, what+": bilinear, torchvision's matrix", got, c.Bilinear, c.Height, c.Width, 2)
 		stage.Interpolation = stages.Nearest
-		few(t, what+": nearest", apply(stage, c.Params, in), c.NearestDouble, 0.01)
-		few(t, what+": nearest, torchvision's matrix", apply(stage, c.Params, in), c.Nearest, 0.02)
+		few(t, what+": nearest", apply(stage, &c.Params, in), c.NearestDouble, 0.01)
+		few(t, what+": nearest, torchvision's matrix", apply(stage, &c.Params, in), c.Nearest, 0.02)
 	}
 }
 
@@ -73,7 +73,7 @@ func TestPerspectiveDistribution(t *testing.T) {
 	for _, c := range augment[[]fixed](t, "perspective_statistics") {
 		stage := stages.Perspective{DistortionScale: c.DistortionScale}
 		c.compare(t, fmt.Sprintf("%dx%d, %g", c.Width, c.Height, c.DistortionScale), draws, func(position int64) map[string]float64 {
-			p := draw(t, stage, c.Height, c.Width, position).(stages.PerspectiveParams)
+			p := draw(t, stage, c.Height, c.Width, position).(*stages.PerspectiveParams)
 			out := map[string]float64{}
 			for name, corner := range map[string][2]int{
 				"top_left": p.TopLeft, "top_right": p.TopRight, "bottom_right": p.BottomRight, "bottom_left": p.BottomLeft,

@@ -76,10 +76,10 @@ func (c RandomResizedCrop) Draw(row *Row) (Params, error) {
 		if w > 0 && w <= float64(row.Width) && h > 0 && h <= float64(row.Height) {
 			y := row.Rand.IntN(row.Height - int(h) + 1)
 			x := row.Rand.IntN(row.Width - int(w) + 1)
-			return Window{X: x, Y: y, Width: int(w), Height: int(h)}, nil
+			return Keep(row, Window{X: x, Y: y, Width: int(w), Height: int(h)}), nil
 		}
 	}
-	return central(row.Height, row.Width, ratio), nil
+	return Keep(row, central(row.Height, row.Width, ratio)), nil
 }
 
 // central is the largest window in the middle of a picture whose width / height
@@ -104,7 +104,7 @@ func (c RandomResizedCrop) Output(in schema.Tensor) (schema.Tensor, error) {
 
 // Warp resizes the window; the clip keeps what surrounds it out.
 func (c RandomResizedCrop) Warp(params Params, height, width int) Transform {
-	win := params.(Window)
+	win := params.(*Window)
 	h, w := c.size()
 	t := warp.Resize(win.Height, win.Width, h, w, filterOr(c.Interpolation, warp.Bilinear), c.Antialias == On)
 	t.Matrix = t.Matrix.Then(warp.Translate(float64(win.X), float64(win.Y)))

@@ -25,7 +25,7 @@ func TestRandomResizedCrop(t *testing.T) {
 func TestRandomResizedCropEqualsTorchvision(t *testing.T) {
 	for _, c := range golden[[]resized](t, "resized_crop") {
 		stage := stages.RandomResizedCrop{Height: c.OutHeight, Width: c.OutWidth, Interpolation: c.Interpolation}
-		got := apply(stage, c.Window, stagetest.Pattern(c.Height, c.Width))
+		got := apply(stage, &c.Window, stagetest.Pattern(c.Height, c.Width))
 		if mean, worst := difference(t, got, c.OutHeight, c.OutWidth, c.Pixels); worst > 0 {
 			t.Errorf("%+v of %dx%d: mean difference %.3f, largest %g", c.Window, c.Width, c.Height, mean, worst)
 		}
@@ -42,7 +42,7 @@ func TestRandomResizedCropFallback(t *testing.T) {
 	for _, c := range golden[[]fixed](t, "central") {
 		stage := stages.RandomResizedCrop{Size: 8, Scale: stages.Range{1, 1}, Ratio: c.Ratio}
 		for position := range int64(5) {
-			if got := draw(t, stage, c.Height, c.Width, position); got != c.Window {
+			if got := *draw(t, stage, c.Height, c.Width, position).(*stages.Window); got != c.Window {
 				t.Errorf("%dx%d, ratio %v: %+v, torchvision has %+v", c.Width, c.Height, c.Ratio, got, c.Window)
 			}
 		}
@@ -62,7 +62,7 @@ func TestRandomResizedCropDistribution(t *testing.T) {
 		stage := stages.RandomResizedCrop{Size: 8, Scale: c.Scale, Ratio: c.Ratio}
 		sum, square := map[string]float64{}, map[string]float64{}
 		for position := range int64(n) {
-			w := draw(t, stage, c.Height, c.Width, position).(stages.Window)
+			w := draw(t, stage, c.Height, c.Width, position).(*stages.Window)
 			for name, v := range map[string]float64{
 				"area": float64(w.Width*w.Height) / float64(c.Width*c.Height), "log_ratio": math.Log(float64(w.Width) / float64(w.Height)),
 				"x": float64(w.X), "y": float64(w.Y), "width": float64(w.Width), "height": float64(w.Height),

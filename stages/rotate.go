@@ -60,7 +60,7 @@ func (r Rotate) Draw(row *Row) (Params, error) {
 			return nil, err
 		}
 	}
-	return RotateParams{Degrees: angle}, nil
+	return Keep(row, RotateParams{Degrees: angle}), nil
 }
 
 // Output keeps the size, unless the canvas expands by an angle not yet drawn.
@@ -77,7 +77,7 @@ func (r Rotate) Output(in schema.Tensor) (schema.Tensor, error) {
 
 // Warp turns about pixel (w//2, h//2), or about the middle if the canvas expands.
 func (r Rotate) Warp(params Params, height, width int) Transform {
-	angle := params.(RotateParams).Degrees
+	angle := params.(*RotateParams).Degrees
 	t := Transform{
 		Height: height, Width: width,
 		Filter: filterOr(r.Interpolation, warp.Bilinear), Border: warp.Constant, Fill: r.Fill,

@@ -36,7 +36,7 @@ func TestRotateExpandEqualsPillow(t *testing.T) {
 	}
 	for _, c := range golden[[]fixed](t, "expand") {
 		stage := stages.Rotate{Degrees: stages.Range{c.Degrees, c.Degrees}, Expand: true}
-		params := stages.RotateParams{Degrees: c.Degrees}
+		params := &stages.RotateParams{Degrees: c.Degrees}
 		if tr := stage.Warp(params, c.Height, c.Width); tr.Height != c.OutHeight || tr.Width != c.OutWidth {
 			t.Errorf("%dx%d turned by %g: %dx%d, Pillow has %dx%d",
 				c.Width, c.Height, c.Degrees, tr.Width, tr.Height, c.OutWidth, c.OutHeight)

@@ -57,7 +57,7 @@ type (
 	Transform = warp.Transform
 )
 
-// Row is all that a draw may depend on.
+// Row is all that a draw may depend on. It is the engine's: a stage doesn't keep it.
 type Row struct {
 	Key           string  // of the sample, for errors
 	Height, Width int     // of the picture that enters the stage
@@ -65,16 +65,30 @@ type Row struct {
 	Epoch         int
 	Position      int64 // of the draw within its epoch
 	Rand          *Rand // of this stage, epoch, position and attempt alone
+	// Spent is what the stage returned for an earlier row and nobody needs any more,
+	// or nil: memory for Keep. No draw may depend on what is in it.
+	Spent Params
 }
 
 // Params is what a stage drew for one row: a value that marshals to a JSON
 // object, for the params column. Nil means that the stage leaves this row alone;
-// a stage that acts on every row and has nothing to draw returns Nothing.
+// a stage that acts on every row and has nothing to draw returns Nothing. Keep makes
+// Params without an allocation per row.
 type Params any
 
 // Nothing is the Params of a stage that acts without drawing, such as resize.
 // It marshals to {}, and the params column leaves such stages out.
 type Nothing struct{}
+
+// Keep is v as Params, a *T: in the memory of row.Spent, if that is one.
+func Keep[T any](row *Row, v T) *T {
+	p, ok := row.Spent.(*T)
+	if !ok {
+		p = new(T)
+	}
+	*p = v
+	return p
+}
 
 // Drawer is what Warper, Pointer and Mapper share.
 type Drawer interface {

@@ -46,7 +46,7 @@ type File struct {
 	data   []byte
 	coded  jpeg.Header
 	coder  jpeg.Decoder
-	turned []uint8    // planes transposed
+	turned []uint8    // planes or pixels transposed
 	rows   [4][]uint8 // a row of each component at full resolution
 	rgb    []uint8
 }
@@ -128,14 +128,20 @@ func (f *File) Shifts() (x, y uint) {
 
 // Bytes is the memory that YCC takes, or RGB where ycc is false: its pixels and planes.
 func (f *File) Bytes(region image.Rectangle, denominator int, ycc bool) int64 {
-	if f.Transposed() && ycc {
-		return 2 * f.coded.RegionBytes(transposed(region), denominator)
+	pixels := 3 * int64(region.Dx()) * int64(region.Dy())
+	if f.Transposed() {
+		region = transposed(region)
 	}
 	n := f.coded.RegionBytes(region, denominator)
-	if !ycc {
-		n += 3 * int64(region.Dx()) * int64(region.Dy())
+	switch {
+	case ycc && f.Transposed():
+		return 2 * n
+	case ycc:
+		return n
+	case f.Transposed():
+		return n + 2*pixels
 	}
-	return n
+	return n + pixels
 }
 
 // Transposed and Mirrored say how the upright picture is made of the stored one:
@@ -148,10 +154,13 @@ func (f *File) Mirrored() (leftRight, topBottom bool) {
 	return t.mirror, t.flip
 }
 
-// RGB decodes at least a region of the stored picture; without orientation. It gives
-// the part that it has, which is the file's, in rows without gaps.
+// RGB decodes at least a region of the picture, whose sides are exchanged as YCC's are.
+// It gives the part that it has, which is the file's, in rows without gaps.
 func (f *File) RGB(region image.Rectangle) (rgb []uint8, part image.Rectangle, err error) {
 	defer recovered("JPEG", &err)
+	if f.Transposed() {
+		region = transposed(region)
+	}
 	// Whole groups of upsampled pixels have all the samples that they need.
 	maxH, maxV := f.coded.MaxSampling()
 	part = image.Rect(region.Min.X/maxH*maxH, region.Min.Y/maxV*maxV, (region.Max.X+maxH-1)/maxH*maxH, (region.Max.Y+maxV-1)/maxV*maxV)
@@ -167,7 +176,28 @@ func (f *File) RGB(region image.Rectangle) (rgb []uint8, part image.Rectangle, e
 	if err := f.decodeRGB(rgb, part); err != nil {
 		return nil, part, fmt.Errorf("decode: JPEG: %w", err)
 	}
+	if f.Transposed() {
+		if cap(f.turned) < n {
+			f.turned = make([]uint8, n)
+		}
+		transposeRGB(f.turned[:n], rgb, part.Dx(), part.Dy())
+		return f.turned[:n], transposed(part), nil
+	}
 	return rgb, part, nil
+}
+
+// transposeRGB exchanges the sides of a picture of so many columns and rows, in tiles
+// that stay in the cache.
+func transposeRGB(dst, src []uint8, columns, rows int) {
+	const tile = 16
+	for y0 := 0; y0 < rows; y0 += tile {
+		for x := range columns {
+			for y := y0; y < min(y0+tile, rows); y++ {
+				to, from := dst[3*(x*rows+y):][:3], src[3*(y*columns+x):][:3]
+				to[0], to[1], to[2] = from[0], from[1], from[2]
+			}
+		}
+	}
 }
 
 // decodeRGB gives a part of the stored picture, which begins with whole groups of

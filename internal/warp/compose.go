@@ -14,7 +14,12 @@ type Pass struct {
 	Height, Width     int // of the output
 	Length            int // transforms of the chain that it stands for
 	Merged            int // resamplings among them; 0 where it only moves whole pixels
-	sampler
+	sampler               // one of those below
+	link              link
+	affine            affine
+	separable         separable
+	grid              grid
+	alone             alone
 }
 
 // sampler is a way of making the rows of a pass.
@@ -42,16 +47,29 @@ const AntialiasFrom = 1.5
 // With full, neighbouring bilinear resamplings become one, too (affine.go).
 // Other filters are somebody's choice, and stay passes of their own; so do
 // perspectives.
+//
+// The passes refer to chain, which is not to be changed while they are in use.
 func Fuse(inH, inW int, chain []Transform, full bool) []*Pass {
-	var passes []*Pass
-	h, w := inH, inW
-	for len(chain) > 0 || passes == nil {
-		link := newLink(h, w, chain, full)
-		passes = append(passes, link.pass())
-		chain = chain[len(link.chain):]
-		h, w = link.height, link.width
+	return new(Fuser).Fuse(inH, inW, chain, full)
+}
+
+// Fuser is memory for the passes of one chain after the other.
+type Fuser struct{ passes []*Pass }
+
+// Fuse is the function of that name. The passes last until the next call.
+func (f *Fuser) Fuse(inH, inW int, chain []Transform, full bool) []*Pass {
+	n, h, w := 0, inH, inW
+	for len(chain) > 0 || n == 0 {
+		if n == len(f.passes) {
+			f.passes = append(f.passes, new(Pass))
+		}
+		p := f.passes[n]
+		p.link = newLink(h, w, chain, full)
+		p.make()
+		chain = chain[p.Length:]
+		n, h, w = n+1, p.Height, p.Width
 	}
-	return passes
+	return f.passes[:n]
 }
 
 // link is the part of a chain that becomes one pass.
@@ -66,8 +84,8 @@ type link struct {
 }
 
 // newLink takes as much of the chain's beginning as goes into one pass.
-func newLink(inH, inW int, chain []Transform, full bool) *link {
-	l := &link{inH: inH, inW: inW, height: inH, width: inW, before: unmoved, after: unmoved, size: image.Pt(inW, inH)}
+func newLink(inH, inW int, chain []Transform, full bool) link {
+	l := link{inH: inH, inW: inW, height: inH, width: inW, before: unmoved, after: unmoved, size: image.Pt(inW, inH)}
 	for n, t := range chain {
 		copies, ok := t.wholePixels(l.height, l.width)
 		switch {
@@ -123,31 +141,35 @@ func (l *link) takesAfter(w whole) bool {
 	return l.merged > 1 || !w.transposes() || !t.separable() && !t.gridded()
 }
 
-func (l *link) pass() *Pass {
-	p := &Pass{InHeight: l.inH, InWidth: l.inW, Height: l.height, Width: l.width, Length: len(l.chain), Merged: l.merged}
+// make chooses the link's sampler and prepares it.
+func (p *Pass) make() {
+	l := &p.link
+	p.InHeight, p.InWidth, p.Height, p.Width = l.inH, l.inW, l.height, l.width
+	p.Length, p.Merged = len(l.chain), l.merged
 	if l.merged == 0 {
 		t := Transform{Matrix: Identity(), Height: l.size.Y, Width: l.size.X, Filter: Nearest}
 		if l.before.transposes() {
-			p.sampler = l.sampled(t)
+			p.sampler = p.affine.sample(l, t)
 		} else {
-			p.sampler = l.gridded(t)
+			p.sampler = p.grid.copy(l, t)
 		}
-		return p
+		return
 	}
 	t := l.chain[l.resampling]
 	switch {
 	case t.Projective():
-		p.sampler = alone{t, image.Rect(0, 0, l.inW, l.inH)}
+		p.alone = alone{t, image.Rect(0, 0, l.inW, l.inH)}
+		p.sampler = &p.alone
 	case l.merged > 1:
-		p.sampler = l.composed(1)
+		p.sampler = p.affine.compose(l, 1)
 	case t.gridded():
-		p.sampler = l.gridded(t)
+		p.sampler = p.grid.copy(l, t)
 	case t.separable():
-		p.sampler = l.separable(t)
+		p.separable = newSeparable(l, t)
+		p.sampler = &p.separable
 	default:
-		p.sampler = l.sampled(t)
+		p.sampler = p.affine.sample(l, t)
 	}
-	return p
 }
 
 // whole is a transform by whole pixels: x' = xx*x + xy*y + x0 and likewise y',

@@ -84,6 +84,7 @@ type scratch struct {
 	wide        []uint16
 	planes      []uint16
 	pairs       []uint64
+	scaled      affine // a sampler for planes at a scale
 }
 
 var scratches = sync.Pool{New: func() any { return new(scratch) }}

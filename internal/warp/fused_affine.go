@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"image"
 	"math"
+	"slices"
 )
 
 // affine samples the input at the points of a matrix: one resampling read
@@ -48,9 +49,9 @@ type layer struct {
 	fillYCC ycc
 }
 
-// sampled reads one resampling through the link's copies, in integers.
-func (l *link) sampled(t Transform) *affine {
-	a := &affine{height: l.height, width: l.width, columns: 1, rows: 1, filter: t.Filter}
+// sample makes a read one resampling through the link's copies, in integers.
+func (a *affine) sample(l *link, t Transform) *affine {
+	*a = affine{height: l.height, width: l.width, columns: 1, rows: 1, filter: t.Filter, layers: a.layers[:0]}
 	bits := FixedBits - FractionBits
 	switch {
 	case t.Filter == Box:
@@ -66,9 +67,9 @@ func (l *link) sampled(t Transform) *affine {
 	for i := range 2 {
 		m[3*i+2] += 1<<(bits-1) - mirrored[i]
 	}
-	a.layers = []layer{{
+	a.layers = append(a.layers, layer{
 		fixed: m, window: l.before.rectangle(t.window(l.size.Y, l.size.X)), border: t.Border, fill: t.Fill, fillYCC: yccOf(t.Fill),
-	}}
+	})
 	return a
 }
 
@@ -101,27 +102,26 @@ func (a whole) read(m [6]int64) (c [6]int64, mirrored [2]int64) {
 	return c, mirrored
 }
 
-// composed merges the bilinear resamplings of the link and the copies between, for
-// an input whose samples lie so many pixels apart.
-func (l *link) composed(spacing float64) *affine {
-	a := &affine{height: l.height, width: l.width, columns: 1, rows: 1, filter: Bilinear}
-	sizes := make([]image.Point, len(l.chain)) // of the canvas that each transform reads
-	sizes[0] = image.Pt(l.inW, l.inH)
-	for i, t := range l.chain[:len(l.chain)-1] {
-		sizes[i+1] = image.Pt(t.Width, t.Height)
-	}
+// compose makes a merge the bilinear resamplings of the link and the copies between,
+// for an input whose samples lie so many pixels apart.
+func (a *affine) compose(l *link, spacing float64) *affine {
+	*a = affine{height: l.height, width: l.width, columns: 1, rows: 1, filter: Bilinear, layers: a.layers[:0]}
 	step := Identity() // from the last layer made, or the output, to the canvas at hand
 	total := Identity()
 	antialias := true
-	var down []layer // the last canvas first
+	down := a.layers // the last canvas first
 	for i := len(l.chain) - 1; i >= l.resampling; i-- {
-		t := l.chain[i]
+		t := &l.chain[i]
+		h, w := l.inH, l.inW // of the canvas that it reads
+		if i > 0 {
+			h, w = l.chain[i-1].Height, l.chain[i-1].Width
+		}
 		step, total = step.Then(t.Matrix), total.Then(t.Matrix)
-		if _, ok := t.wholePixels(sizes[i].Y, sizes[i].X); ok {
+		if _, ok := t.wholePixels(h, w); ok {
 			continue
 		}
 		antialias = antialias && !t.RefusesAntialias()
-		down = append(down, layer{matrix: step, window: t.window(sizes[i].Y, sizes[i].X), border: t.Border, fill: t.Fill, fillYCC: yccOf(t.Fill)})
+		down = append(down, layer{matrix: step, window: t.window(h, w), border: t.Border, fill: t.Fill, fillYCC: yccOf(t.Fill)})
 		step = Identity()
 	}
 	last := &down[len(down)-1]
@@ -142,8 +142,9 @@ func (l *link) composed(spacing float64) *affine {
 		for i := 2; i < 6; i += 3 {
 			d.fixed[i] += 1 << (FixedBits - FractionBits - 1)
 		}
-		a.layers = append([]layer{*d}, a.layers...)
 	}
+	slices.Reverse(down)
+	a.layers = down
 	return a
 }
 

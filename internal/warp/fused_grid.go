@@ -7,22 +7,24 @@ import "image"
 type grid struct {
 	xs, ys []int // of the input; -1 is the fill
 	fill   [3]uint8
+	table  []int64 // memory
 }
 
-// gridded reads a transform's rows and columns through the link's copies.
-func (l *link) gridded(t Transform) *grid {
+// copy makes g read a transform's rows and columns through the link's copies.
+func (g *grid) copy(l *link, t Transform) *grid {
 	horizontal, vertical := t.axes(l.size.Y, l.size.X)
 	w := t.window(l.size.Y, l.size.X)
-	return &grid{
-		xs:   columns(horizontal, l.width, w.Min.X, w.Max.X, t.Border, l.after.x(), l.before.x()),
-		ys:   columns(vertical, l.height, w.Min.Y, w.Max.Y, t.Border, l.after.y(), l.before.y()),
-		fill: t.Fill,
-	}
+	g.xs, g.ys = sized(&g.xs, l.width), sized(&g.ys, l.height)
+	g.place(g.xs, horizontal, w.Min.X, w.Max.X, t.Border, l.after.x(), l.before.x())
+	g.place(g.ys, vertical, w.Min.Y, w.Max.Y, t.Border, l.after.y(), l.before.y())
+	g.fill = t.Fill
+	return g
 }
 
-func columns(a axis, n, first, end int, border Border, after, before line) []int {
-	table := a.nearest()
-	out := make([]int, n)
+// place fills out with the input coordinate of each output pixel along an axis.
+func (g *grid) place(out []int, a axis, first, end int, border Border, after, before line) {
+	table := sized(&g.table, a.out)
+	a.nearest(table)
 	for i := range out {
 		at := int(table[after.of(i)])
 		if border == Edge {
@@ -34,7 +36,6 @@ func columns(a axis, n, first, end int, border Border, after, before line) []int
 		}
 		out[i] = before.of(at)
 	}
-	return out
 }
 
 // Region is the span of rows and columns.

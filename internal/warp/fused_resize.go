@@ -15,9 +15,9 @@ type separable struct {
 	beforeX, beforeY     line // pixel of the picture that is resized -> of the input
 }
 
-func (l *link) separable(t Transform) *separable {
+func newSeparable(l *link, t Transform) separable {
 	horizontal, vertical := t.axes(l.size.Y, l.size.X)
-	return &separable{
+	return separable{
 		l.height, l.width, horizontal, vertical, t.Filter,
 		l.after.x(), l.after.y(), l.before.x(), l.before.y(),
 	}

@@ -324,7 +324,7 @@ func TestPixelsOnTheirWayOut(t *testing.T) {
 	}
 }
 
-// A pass allocates its own description and nothing by row or pixel.
+// A pass allocates its own description, once, and nothing by row or pixel.
 func TestPassesDoNotAllocatePerRow(t *testing.T) {
 	src := picture("smooth", 375, 500)
 	for name, chain := range map[string][]Transform{
@@ -345,6 +345,10 @@ func TestPassesDoNotAllocatePerRow(t *testing.T) {
 			if n := testing.AllocsPerRun(20, func() { Fuse(in.Height, in.Width, chain, full) }); n > 20 {
 				t.Errorf("%s, full %v: %v allocations to fuse", name, full, n)
 			}
+			fuser := new(Fuser)
+			if n := testing.AllocsPerRun(20, func() { fuser.Fuse(in.Height, in.Width, chain, full) }); n > 0 {
+				t.Errorf("%s, full %v: %v allocations to fuse again", name, full, n)
+			}
 		}
 	}
 }
@@ -362,5 +366,19 @@ func TestFusedHash(t *testing.T) {
 	}
 	if got := hex.EncodeToString(h.Sum(nil)[:16]); got != want {
 		t.Errorf("hash of the outputs is %s, want %s", got, want)
+	}
+}
+
+// Passes made in the memory of others are those that Fuse makes.
+func TestFuserForgetsEarlierChains(t *testing.T) {
+	r := chains(t)
+	fuser := new(Fuser)
+	for range 300 {
+		h, w := 1+r.IntN(40), 1+r.IntN(40)
+		src := pattern(r.IntN(3), h, w)
+		chain := randomChain(r, h, w, Filters)
+		full := r.IntN(2) == 0
+		want := runPasses(src, Fuse(h, w, chain, full))
+		exact(t, runPasses(src, fuser.Fuse(h, w, chain, full)).U8, want.U8)
 	}
 }

@@ -162,7 +162,9 @@ func clip8(sum int) uint8 {
 func (t Transform) nearestRows(dst []uint8, src *schema.Picture, y0, y1 int) {
 	horizontal, vertical := t.axes(src.Height, src.Width)
 	in := view{src, t.window(src.Height, src.Width), t.Border, t.Fill}
-	xs, ys := horizontal.nearest(), vertical.nearest()
+	xs, ys := make([]int64, t.Width), make([]int64, t.Height)
+	horizontal.nearest(xs)
+	vertical.nearest(ys)
 	for y := y0; y < y1; y++ {
 		for x := range t.Width {
 			for c := range 3 {
@@ -173,15 +175,13 @@ func (t Transform) nearestRows(dst []uint8, src *schema.Picture, y0, y1 int) {
 	}
 }
 
-// nearest gives the input coordinate of each output pixel. Pillow adds up the
-// scale from pixel to pixel, which decides where a middle falls between two
+// nearest fills a table with the input coordinate of each output pixel. Pillow adds
+// up the scale from pixel to pixel, which decides where a middle falls between two
 // pixels.
-func (a axis) nearest() []int64 {
-	table := make([]int64, a.out)
+func (a axis) nearest(table []int64) {
 	at := a.origin + float64(a.scale*0.5)
 	for i := range table {
 		table[a.place(i)] = int64(math.Floor(at)) + int64(a.first)
 		at += a.scale
 	}
-	return table
 }

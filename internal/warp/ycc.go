@@ -25,8 +25,8 @@ type yccSampler interface {
 	// yccRegion is the part of the input that the planes must hold, where a sample
 	// of the coarsest is 2^shift pixels wide.
 	yccRegion(shiftX, shiftY uint) image.Rectangle
-	// scaled is the sampler for planes at that scale.
-	scaled(denominator int) yccSampler
+	// scaled is the sampler for planes at that scale, which may be made in mem.
+	scaled(denominator int, mem *affine) yccSampler
 	runYCC(out *writer, src *jpeg.YCC, s *scratch)
 }
 
@@ -48,12 +48,12 @@ func (p *Pass) YCCRegion(shiftX, shiftY uint) image.Rectangle {
 
 // RunYCC is Run, from planes at YCCScale that hold what YCCRegion's pixels take.
 func (p *Pass) RunYCC(dst *schema.Picture, src *jpeg.YCC, px Pixel) {
-	y := p.sampler.(yccSampler).scaled(p.YCCScale())
 	if err := p.checkOutput(dst, px); err != nil {
 		panic(err)
 	}
 	s := scratches.Get().(*scratch)
 	defer scratches.Put(s)
+	y := p.sampler.(yccSampler).scaled(p.YCCScale(), &s.scaled)
 	s.writer = writer{dst: dst, px: px, rgb: sized(&s.row, 3*p.Width)}
 	y.runYCC(&s.writer, src, s)
 	s.writer = writer{}
@@ -149,11 +149,11 @@ func (a *affine) yccScale() int {
 // triangle filter does (TestScaledPlanesAreCloseToTheIdealPicture).
 const yccStep = 4
 
-func (a *affine) scaled(denominator int) yccSampler {
+func (a *affine) scaled(denominator int, mem *affine) yccSampler {
 	if denominator == 1 {
 		return a
 	}
-	return a.link.composed(float64(denominator))
+	return mem.compose(a.link, float64(denominator))
 }
 
 func (a *affine) runYCC(out *writer, src *jpeg.YCC, mem *scratch) {
@@ -395,7 +395,7 @@ func (s *separable) yccRegion(shiftX, shiftY uint) image.Rectangle {
 	return image.Rect(r.Min.X-x, r.Min.Y-y, r.Max.X+x, r.Max.Y+y)
 }
 
-func (s *separable) scaled(int) yccSampler { return s } // planes say their scale
+func (s *separable) scaled(int, *affine) yccSampler { return s } // planes say their scale
 
 // Weights of planes have 14 bits, so that sums of values with 16 bits fit in 32.
 const planeBits = 14

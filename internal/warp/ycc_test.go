@@ -118,7 +118,7 @@ func TestPlanesAgainstTheOracle(t *testing.T) {
 		got := schema.NewPicture(first.Height, first.Width)
 		first.RunYCC(got, planes, Pixel{})
 		var want []float64
-		switch s := first.sampler.(yccSampler).scaled(scale).(type) {
+		switch s := first.sampler.(yccSampler).scaled(scale, new(affine)).(type) {
 		case *affine:
 			want = supersampled(&schema.Picture{Height: h, Width: w}, chain[:first.Length], s.columns, s.rows, planesAt(planes))
 		case *separable:

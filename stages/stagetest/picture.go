@@ -163,10 +163,14 @@ type drawn struct {
 }
 
 func draw(stage stages.Drawer, height, width, epoch int, position int64) drawn {
+	return drawInto(nil, stage, height, width, epoch, position)
+}
+
+func drawInto(spent stages.Params, stage stages.Drawer, height, width, epoch int, position int64) drawn {
 	key := rng.NewKey(7, stage.Name(), "0")
 	params, err := stage.Draw(&stages.Row{
 		Key: "a/1.jpg", Height: height, Width: width, Labels: []int32{0}, Epoch: epoch, Position: position,
-		Rand: key.Stream(epoch, position, 0),
+		Rand: key.Stream(epoch, position, 0), Spent: spent,
 	})
 	d := drawn{params: params}
 	if err != nil {
@@ -188,12 +192,30 @@ func sample(stage stages.Drawer) []drawn {
 	return list
 }
 
+// repeats draws rows again, and again in the memory of others' params.
+func repeats(t *testing.T, stage stages.Drawer) {
+	t.Helper()
+	first := sample(stage)
+	if again := sample(stage); !reflect.DeepEqual(first, again) {
+		t.Errorf("%s: two draws of the same rows differ", stage.Name())
+	}
+	var spent stages.Params
+	for i, want := range first {
+		size, position := Sizes[i/8], int64(i%8)
+		got := drawInto(spent, stage, size[0], size[1], int(position%2), position)
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: a draw depends on row.Spent: %+v, without %+v", stage.Name(), got, want)
+		}
+		if got.err == "" && got.params != nil {
+			spent = got.params
+		}
+	}
+}
+
 func warper(t *testing.T, stage stages.Warper) {
 	t.Helper()
 	name := stage.Name()
-	if again, first := sample(stage), sample(stage); !reflect.DeepEqual(first, again) {
-		t.Errorf("%s: two draws of the same rows differ", name)
-	}
+	repeats(t, stage)
 	pixels := schema.Tensor{DType: schema.Uint8, Layout: schema.HWC}
 	if _, err := stage.Output(schema.Tensor{DType: schema.Float32, Layout: schema.CHW, Height: 375, Width: 500}); err == nil {
 		t.Errorf("%s: takes the pictures of to_tensor, which no warp can sample", name)
@@ -323,9 +345,7 @@ func Pattern(height, width int) *schema.Picture {
 func pointer(t *testing.T, stage stages.Pointer) {
 	t.Helper()
 	name := stage.Name()
-	if again, first := sample(stage), sample(stage); !reflect.DeepEqual(first, again) {
-		t.Errorf("%s: two draws of the same rows differ", name)
-	}
+	repeats(t, stage)
 	accepted := 0
 	for _, in := range []schema.Tensor{
 		{DType: schema.Uint8, Layout: schema.HWC, Height: 5, Width: 7},
@@ -381,9 +401,7 @@ func point(t *testing.T, name string, p stages.Point, in schema.Tensor) {
 func mapper(t *testing.T, stage stages.Mapper) {
 	t.Helper()
 	name := stage.Name()
-	if again, first := sample(stage), sample(stage); !reflect.DeepEqual(first, again) {
-		t.Errorf("%s: two draws of the same rows differ", name)
-	}
+	repeats(t, stage)
 	accepted := 0
 	for _, kind := range []schema.Tensor{
 		{DType: schema.Uint8, Layout: schema.HWC}, {DType: schema.Float32, Layout: schema.CHW},
