@@ -4,16 +4,20 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/sluicedata/sluice/internal/jpeg"
 	"github.com/sluicedata/sluice/schema"
 	"github.com/sluicedata/sluice/sources"
 	"github.com/sluicedata/sluice/stages"
 )
 
 // BenchmarkPhotos is photos in memory to rows of a batch, one after the other: each
-// photo's fastest of b.N rounds (at least 5), with the same draw each time.
+// photo's fastest of b.N rounds (at least 5), with the same draw each time; "again" knows
+// points of each file, as from the second epoch on.
 //
 //	GOMAXPROCS=1 go test ./flow -run xxx -bench Photos -benchtime 9x
 func BenchmarkPhotos(b *testing.B) {
@@ -40,14 +44,19 @@ func BenchmarkPhotos(b *testing.B) {
 		{"evaluation", []stages.Stage{stages.Decode{}, stages.Resize{Size: 256}, stages.CenterCrop{Height: 224, Width: 224}}},
 		{"small", []stages.Stage{stages.Decode{}, stages.Rotate{Degrees: stages.Range{-30, 30}}, stages.Resize{Height: 64, Width: 64}}},
 	} {
-		for _, fuse := range []Fuse{FuseFull, FuseExact} {
-			b.Run(c.name+"/"+string(fuse), func(b *testing.B) {
+		for _, variant := range []string{"full", "full/again", "exact", "exact/again"} {
+			b.Run(c.name+"/"+variant, func(b *testing.B) {
+				fuse, again := strings.CutSuffix(variant, "/again")
 				pipe := New(sources.Folder{Path: filepath.Dir(filepath.Dir(files[0]))}, append(c.list, append(tail, stages.Batch{Size: 32})...)...)
-				settings := Settings{Fuse: fuse}
+				settings := Settings{Fuse: Fuse(fuse)}
 				settings.defaults()
 				p := &Plan{Settings: settings, steps: place(pipe.Stages, 1)}
 				p.decoder = stages.Decode{}
 				r := &run{plan: p, stats: newStats(p)}
+				if again {
+					r.points = &points{known: make([]atomic.Pointer[jpeg.Points], len(photos))}
+					r.points.left.Store(pointsBytes)
+				}
 				slot := &schema.Picture{Height: 224, Width: 224, Layout: schema.CHW, F32: make([]float32, 3*224*224)}
 				if c.name == "small" {
 					slot = &schema.Picture{Height: 64, Width: 64, Layout: schema.CHW, F32: make([]float32, 3*64*64)}
@@ -61,7 +70,7 @@ func BenchmarkPhotos(b *testing.B) {
 						runtime.ReadMemStats(&before)
 					}
 					for i, data := range photos {
-						*row = Row{Encoded: data, slot: slot}
+						*row = Row{Sample: i, Encoded: data, slot: slot}
 						row.Meta.Position = int64(i)
 						begin := time.Now()
 						if err := p.picture(r, mem, row, &stage); err != nil {

@@ -43,6 +43,7 @@ func decodeJPEG(data []byte) (*schema.Picture, error) {
 // the next file takes over after Close.
 type File struct {
 	Header
+	Known  *jpeg.Points // of the file's data, where its owner keeps them; or nil
 	data   []byte
 	coded  jpeg.Header
 	coder  jpeg.Decoder
@@ -80,7 +81,7 @@ func OpenJPEG(data []byte, maxPixels int64) (f *File, err error) {
 
 // Close gives the decoder's memory back, and what was decoded with it.
 func (f *File) Close() {
-	f.data, f.Header, f.coded = nil, Header{}, jpeg.Header{}
+	f.data, f.Known, f.Header, f.coded = nil, nil, Header{}, jpeg.Header{}
 	files.Put(f)
 }
 
@@ -98,7 +99,7 @@ func (f *File) YCC(region image.Rectangle, denominator int) (y jpeg.YCC, err err
 	if f.Transposed() {
 		region = transposed(region)
 	}
-	if _, err := f.coder.DecodeRegion(f.data, region, denominator, nil); err != nil {
+	if _, err := f.coder.DecodeRegion(f.data, region, denominator, f.Known); err != nil {
 		return y, fmt.Errorf("decode: JPEG: %w", err)
 	}
 	y = f.coder.YCC()
@@ -143,6 +144,9 @@ func (f *File) Bytes(region image.Rectangle, denominator int, ycc bool) int64 {
 	}
 	return n + pixels
 }
+
+// PointsBytes is the memory that Known may take; 0 where it is of no use.
+func (f *File) PointsBytes() int64 { return f.coded.PointsBytes() }
 
 // Transposed and Mirrored say how the upright picture is made of the stored one:
 // transposed first, then mirrored left-right and top-bottom.
@@ -212,7 +216,7 @@ func (f *File) decodeRGB(rgb []uint8, part image.Rectangle) error {
 				samplingFactors(h), ErrUnsupported)
 		}
 	}
-	m, err := f.coder.DecodeRegion(f.data, part, 1, nil)
+	m, err := f.coder.DecodeRegion(f.data, part, 1, f.Known)
 	if err != nil {
 		return err
 	}

@@ -30,10 +30,14 @@ type point struct {
 	pred [3]int16
 }
 
-// PointsBytes is the memory that the points of a file may take, once all are known.
+// PointsBytes is the memory that the points of a file take, once all are known; 0 where
+// they can't be used, or the picture is so small that they wouldn't help.
 func (h *Header) PointsBytes() int64 {
 	maxH, maxV := h.MaxSampling()
 	columns, rows := ceilDiv(h.Width, 8*maxH), ceilDiv(h.Height, 8*maxV)
+	if h.Progressive || h.RestartInterval > 0 || h.n > 3 || rows < 8 {
+		return 0
+	}
 	return 12 * int64(rows) * int64(ceilDiv(columns, pointEvery(maxH)))
 }
 
