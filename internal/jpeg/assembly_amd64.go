@@ -27,3 +27,19 @@ func decodeBlockAVX2(b *bits, words *[16]uint64, c *component, dc, ac *huffman) 
 //
 //go:noescape
 func skipBlockAVX2(b *bits, c *component, dc, ac *huffman) int
+
+//go:noescape
+func fourAVX2(dst *uint8, stride int, words *uint64)
+
+//go:noescape
+func twoAVX2(dst *uint8, stride int, words *uint64)
+
+// reducedFast is four or two.
+func reducedFast(dst []uint8, stride, size int, words *[16]uint64) {
+	_ = dst[(size-1)*(stride+1)]
+	if size == 4 {
+		fourAVX2(&dst[0], stride, &words[0])
+	} else {
+		twoAVX2(&dst[0], stride, &words[0])
+	}
+}

@@ -18,6 +18,8 @@ func (t *idct) reduced(dst []uint8, stride int, c *coefBlock, size int) {
 	switch {
 	case size == 1:
 		dst[0] = single(int16(c.words[0]))
+	case useAssembly && !extreme:
+		reducedFast(dst, stride, size, &c.words)
 	case c.last == 0 && !extreme:
 		v := single(int16(c.words[0]))
 		for y := range size {

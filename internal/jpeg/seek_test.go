@@ -15,7 +15,7 @@ import (
 func noisy(t testing.TB, seed uint64, grey bool) []byte {
 	t.Helper()
 	r := rand.New(rand.NewPCG(seed, 3))
-	m := image.NewRGBA(image.Rect(0, 0, 300+r.IntN(200), 60+r.IntN(60)))
+	m := image.NewRGBA(image.Rect(0, 0, 300+r.IntN(200), 130+r.IntN(60)))
 	for y := range m.Rect.Dy() {
 		for x := range m.Rect.Dx() {
 			v := uint8(x) ^ uint8(r.IntN(1+x/4))
