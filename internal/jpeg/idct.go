@@ -171,12 +171,8 @@ func flat(dst []uint8, stride int, dc int16) {
 
 // small is the transform where only the first 4x4 coefficients are not zero.
 func (t *idct) small(dst []uint8, stride int, words *[16]uint64) {
-	for x := range 2 {
-		out := (*[59]int32)(t.ws[x:])
-		e0, e1, e2, e3 := even2(columns(words[0], x), columns(words[4], x), 0, 0)
-		o0, o1, o2, o3 := odd2(columns(words[2], x), columns(words[6], x), 0, 0)
-		storeColumns(out, e0, e1, e2, e3, o0, o1, o2, o3)
-	}
+	columns8((*[59]int32)(t.ws[:]), first(words[0]), first(words[2]), first(words[4]), first(words[6]), 0, 0, 0, 0)
+	columns8((*[59]int32)(t.ws[1:]), second(words[0]), second(words[2]), second(words[4]), second(words[6]), 0, 0, 0, 0)
 	for y := 0; y < 8; y += 2 {
 		in := (*[12]int32)(t.ws[8*y:])
 		e0, e1, e2, e3 := even2(pair(in[0], in[8]), pair(in[2], in[10]), 0, 0)
@@ -187,18 +183,10 @@ func (t *idct) small(dst []uint8, stride int, words *[16]uint64) {
 
 // full is the transform of any block up to maxPlainSum.
 func (t *idct) full(dst []uint8, stride int, words *[16]uint64) {
-	for x := range 4 {
-		in, out := (*[15]uint64)(words[x>>1:]), (*[59]int32)(t.ws[x>>1*4+x&1:])
-		x0 := columns(in[0], x)
-		if ac := in[2] | in[4] | in[6] | in[8] | in[10] | in[12] | in[14]; ac>>(x&1*16)&everyOther == 0 {
-			a, b := int32(x0)<<pass1Bits, int32((x0+1<<31)>>32)<<pass1Bits
-			out[0], out[8], out[16], out[24], out[32], out[40], out[48], out[56] = a, a, a, a, a, a, a, a
-			out[2], out[10], out[18], out[26], out[34], out[42], out[50], out[58] = b, b, b, b, b, b, b, b
-			continue
-		}
-		e0, e1, e2, e3 := even2(x0, columns(in[4], x), columns(in[8], x), columns(in[12], x))
-		o0, o1, o2, o3 := odd2(columns(in[2], x), columns(in[6], x), columns(in[10], x), columns(in[14], x))
-		storeColumns(out, e0, e1, e2, e3, o0, o1, o2, o3)
+	for i := range 2 {
+		in, out := (*[15]uint64)(words[i:]), t.ws[4*i:]
+		columns8((*[59]int32)(out), first(in[0]), first(in[2]), first(in[4]), first(in[6]), first(in[8]), first(in[10]), first(in[12]), first(in[14]))
+		columns8((*[59]int32)(out[1:]), second(in[0]), second(in[2]), second(in[4]), second(in[6]), second(in[8]), second(in[10]), second(in[12]), second(in[14]))
 	}
 	for y := 0; y < 8; y += 2 {
 		in := (*[16]int32)(t.ws[8*y:])
@@ -208,18 +196,31 @@ func (t *idct) full(dst []uint8, stride int, words *[16]uint64) {
 	}
 }
 
+// columns8 is full's first pass of two columns.
+func columns8(out *[59]int32, x0, x1, x2, x3, x4, x5, x6, x7 int64) {
+	if x1|x2|x3|x4|x5|x6|x7 == 0 {
+		a, b := int32(x0)<<pass1Bits, int32((x0+1<<31)>>32)<<pass1Bits
+		out[0], out[8], out[16], out[24], out[32], out[40], out[48], out[56] = a, a, a, a, a, a, a, a
+		out[2], out[10], out[18], out[26], out[34], out[42], out[50], out[58] = b, b, b, b, b, b, b, b
+		return
+	}
+	e0, e1, e2, e3 := even2(x0, x2, x4, x6)
+	o0, o1, o2, o3 := odd2(x1, x3, x5, x7)
+	storeColumns(out, e0, e1, e2, e3, o0, o1, o2, o3)
+}
+
 // Two lines are transformed at once as the halves of words: the first plus 2^32 times
 // the second. Such words are added, subtracted and multiplied like numbers, and are the
 // words of the results as long as these have 32 bits.
 
-// columns is two coefficients of a word, the first and third, or from an odd x on the
-// second and fourth.
-func columns(w uint64, x int) int64 {
-	const signs = 1<<47 | 1<<15
-	return int64(w>>(x&1*16)&everyOther^signs) - signs
-}
+// first is the first and third coefficient of a word, second the second and fourth.
+func first(w uint64) int64  { return int64(w&everyOther^signs) - signs }
+func second(w uint64) int64 { return int64(w>>16&everyOther^signs) - signs }
 
-const everyOther = 0xffff<<32 | 0xffff
+const (
+	everyOther = 0xffff<<32 | 0xffff
+	signs      = 1<<47 | 1<<15
+)
 
 func pair(a, b int32) int64 { return int64(a) + int64(b)<<32 }
 

@@ -45,23 +45,10 @@ func single(dc int16) uint8 { return clamp((int32(dc)+4)>>3<<22>>22 + 128) }
 
 // four works on two columns and two rows at once, as full does.
 func (t *idct) four(dst []uint8, stride int, words *[16]uint64) {
-	for x := range 4 {
-		in, out := (*[15]uint64)(words[x>>1:]), (*[27]int32)(t.ws[x>>1*4+x&1:])
-		x0 := columns(in[0], x)
-		if ac := in[2] | in[4] | in[6] | in[10] | in[12] | in[14]; ac>>(x&1*16)&everyOther == 0 {
-			a, b := int32(x0)<<pass1Bits, int32((x0+1<<31)>>32)<<pass1Bits
-			out[0], out[8], out[16], out[24] = a, a, a, a
-			out[2], out[10], out[18], out[26] = b, b, b, b
-			continue
-		}
-		a, b, c, d := average2(x0, columns(in[2], x), columns(in[4], x), columns(in[6], x),
-			columns(in[10], x), columns(in[12], x), columns(in[14], x))
-		const half = 1<<(shift1of4-1)<<32 + 1<<(shift1of4-1)
-		a, b, c, d = a+half, b+half, c+half, d+half
-		out[0], out[2] = int32(a)>>shift1of4, int32((a+1<<31)>>(32+shift1of4))
-		out[8], out[10] = int32(b)>>shift1of4, int32((b+1<<31)>>(32+shift1of4))
-		out[16], out[18] = int32(c)>>shift1of4, int32((c+1<<31)>>(32+shift1of4))
-		out[24], out[26] = int32(d)>>shift1of4, int32((d+1<<31)>>(32+shift1of4))
+	for i := range 2 {
+		in, out := (*[15]uint64)(words[i:]), t.ws[4*i:]
+		columns4((*[27]int32)(out), first(in[0]), first(in[2]), first(in[4]), first(in[6]), first(in[10]), first(in[12]), first(in[14]))
+		columns4((*[27]int32)(out[1:]), second(in[0]), second(in[2]), second(in[4]), second(in[6]), second(in[10]), second(in[12]), second(in[14]))
 	}
 	for y := 0; y < 4; y += 2 {
 		in := (*[16]int32)(t.ws[8*y:])
@@ -73,6 +60,23 @@ func (t *idct) four(dst []uint8, stride int, words *[16]uint64) {
 			dst[(y+1)*stride+i] = clamp(int32((v + 1<<31) >> (32 + shift2of4)))
 		}
 	}
+}
+
+// columns4 is four's first pass of two columns.
+func columns4(out *[27]int32, x0, x1, x2, x3, x5, x6, x7 int64) {
+	if x1|x2|x3|x5|x6|x7 == 0 {
+		a, b := int32(x0)<<pass1Bits, int32((x0+1<<31)>>32)<<pass1Bits
+		out[0], out[8], out[16], out[24] = a, a, a, a
+		out[2], out[10], out[18], out[26] = b, b, b, b
+		return
+	}
+	a, b, c, d := average2(x0, x1, x2, x3, x5, x6, x7)
+	const half = 1<<(shift1of4-1)<<32 + 1<<(shift1of4-1)
+	a, b, c, d = a+half, b+half, c+half, d+half
+	out[0], out[2] = int32(a)>>shift1of4, int32((a+1<<31)>>(32+shift1of4))
+	out[8], out[10] = int32(b)>>shift1of4, int32((b+1<<31)>>(32+shift1of4))
+	out[16], out[18] = int32(c)>>shift1of4, int32((c+1<<31)>>(32+shift1of4))
+	out[24], out[26] = int32(d)>>shift1of4, int32((d+1<<31)>>(32+shift1of4))
 }
 
 // extremeFour is four with libjpeg-turbo's overflows.
