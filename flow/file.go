@@ -37,7 +37,7 @@ func (p *Plan) fromFile(r *run, m *scratch, row *Row, stage *string) (done bool,
 		return false, err
 	}
 	defer f.Close()
-	f.Known = r.points.of(row, f)
+	f.Known = p.points.of(row, f)
 	decoder := *stage
 	if err := p.draws(m, row, f.Height, f.Width, stage); err != nil {
 		// A file that can't be decoded fails there, as under the reference.

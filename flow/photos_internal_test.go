@@ -5,11 +5,9 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/sluicedata/sluice/internal/jpeg"
 	"github.com/sluicedata/sluice/schema"
 	"github.com/sluicedata/sluice/sources"
 	"github.com/sluicedata/sluice/stages"
@@ -52,11 +50,11 @@ func BenchmarkPhotos(b *testing.B) {
 				settings.defaults()
 				p := &Plan{Settings: settings, steps: place(pipe.Stages, 1)}
 				p.decoder = stages.Decode{}
-				r := &run{plan: p, stats: newStats(p)}
+				p.points = newPoints(0)
 				if again {
-					r.points = &points{known: make([]atomic.Pointer[jpeg.Points], len(photos))}
-					r.points.left.Store(pointsBytes)
+					p.points = newPoints(len(photos))
 				}
+				r := &run{plan: p, stats: newStats(p)}
 				slot := &schema.Picture{Height: 224, Width: 224, Layout: schema.CHW, F32: make([]float32, 3*224*224)}
 				if c.name == "small" {
 					slot = &schema.Picture{Height: 64, Width: 64, Layout: schema.CHW, F32: make([]float32, 3*64*64)}

@@ -31,6 +31,7 @@ type Plan struct {
 	decoder   stages.Decoder // nil: encoded rows
 	grouper   *step          // nil: one variant
 	refills   *refills       // for on_error: refill
+	points    *points        // of the files that its runs have read
 }
 
 // step is a stage in its place.
@@ -64,7 +65,7 @@ func (p *Pipeline) Plan(ctx context.Context, opts ...Option) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	plan.dataset = dataset
+	plan.dataset, plan.points = dataset, newPoints(dataset.Index().Len())
 	if err := plan.resolve(ctx); err != nil {
 		var mistake *PipelineError
 		if errors.As(err, &mistake) && p.Explain != nil {

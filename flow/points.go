@@ -7,29 +7,26 @@ import (
 	"github.com/sluicedata/sluice/internal/jpeg"
 )
 
-// pointsBytes is the most that a run remembers of where decoding can begin in its files:
+// pointsBytes is the most that a plan remembers of where decoding can begin in its files:
 // about a hundredth of their size. It is not in the budget.
 const pointsBytes = 64 << 20
 
 // points is what decoding leaves for the next draw of the same sample.
 type points struct {
-	known []atomic.Pointer[jpeg.Points] // by sample; empty where none is drawn again
+	known []atomic.Pointer[jpeg.Points] // by sample
 	left  atomic.Int64                  // bytes
 }
 
-func newPoints(p *Plan) *points {
-	pts := new(points)
-	if samples := p.Index().Len(); p.RowsPerEpoch*int64(p.Epochs) > int64(samples) {
-		pts.known = make([]atomic.Pointer[jpeg.Points], samples)
-	}
-	pts.left.Store(pointsBytes)
-	return pts
+func newPoints(samples int) *points {
+	p := &points{known: make([]atomic.Pointer[jpeg.Points], samples)}
+	p.left.Store(pointsBytes)
+	return p
 }
 
-// of is the points of a row's file; nil outside of runs, where they are not worth it, and
-// where too many are kept already.
+// of is the points of a row's file; nil where they are not worth it, and where too many
+// are kept already.
 func (p *points) of(row *Row, f *decode.File) *jpeg.Points {
-	if p == nil || row.Sample < 0 || row.Sample >= len(p.known) {
+	if row.Sample < 0 || row.Sample >= len(p.known) {
 		return nil
 	}
 	slot := &p.known[row.Sample]

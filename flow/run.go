@@ -29,7 +29,6 @@ type run struct {
 	failures failures
 	underway underway
 	stats    *stats
-	points   *points
 	base     *schema.Builder // of the batches as operator 2 makes them
 	builder  *schema.Builder // of the variants in which they leave
 
@@ -87,7 +86,7 @@ func (p *Plan) begin(ctx context.Context) (*run, error) {
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
-	r := &run{plan: p, stats: newStats(p), points: newPoints(p), has: func(int, int64) bool { return false }}
+	r := &run{plan: p, stats: newStats(p), has: func(int, int64) bool { return false }}
 	r.ctx, r.cancel = context.WithCancelCause(ctx)
 	r.budget = newBudget(r.ctx, p.Settings.Budget, p.Settings.Queue+1)
 	r.pool = newPool(p.Settings.Allocator, r.budget)

@@ -151,13 +151,17 @@ func (g *group) measure(ctx context.Context) error {
 	args := func(dir string) []string {
 		return []string{g.recipe, strconv.Itoa(g.workers), strconv.Itoa(g.work.images), dir}
 	}
-	ours := []string{"sluice"}
+	ours := []string{"sluice", "sluice-first", "sluice-plain"}
 	if g.recipe == "recipe" {
 		ours = append(ours, "sluice-exact")
 	}
 	for _, name := range ours {
 		c := &contestant{name: name}
-		if err := c.start(ctx, append([]string{self, "-child", name}, args(g.work.repeated)...), "GOMAXPROCS="+strconv.Itoa(g.workers)); err != nil {
+		env := []string{"GOMAXPROCS=" + strconv.Itoa(g.workers)}
+		if name == "sluice-plain" {
+			env = append(env, "GODEBUG=cpu.avx2=off") // no assembly
+		}
+		if err := c.start(ctx, append([]string{self, "-child", name}, args(g.work.repeated)...), env...); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 		g.list = append(g.list, c)

@@ -48,16 +48,25 @@ func sluice(ctx context.Context, args []string) error {
 	if name == "sluice-exact" {
 		options = append(options, flow.WithFuse(flow.FuseExact))
 	}
-	plan, err := flow.New(sources.Folder{Path: dir}, stages...).Plan(ctx, options...)
+	pipe := flow.New(sources.Folder{Path: dir}, stages...)
+	plan, err := pipe.Plan(ctx, options...)
 	if err != nil {
 		return err
 	}
-	defer plan.Close()
+	defer func() { _ = plan.Close() }()
 	tell := json.NewEncoder(os.Stdout)
 	if err := tell.Encode(map[string]any{"versions": map[string]string{}}); err != nil {
 		return err
 	}
 	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
+		if name == "sluice-first" { // a plan remembers where decoding can begin in files that it has read
+			if err := plan.Close(); err != nil {
+				return err
+			}
+			if plan, err = pipe.Plan(ctx, options...); err != nil {
+				return err
+			}
+		}
 		begin := time.Now()
 		report, err := plan.Deliver(ctx, &sinks.Discard{})
 		if err != nil {
