@@ -82,8 +82,10 @@ type scratch struct {
 	reals       []float64
 	rows        []uint8 // rows resized
 	wide        []uint16
-	planes      []uint16
+	narrow      []int16
+	narrower    []int16
 	pairs       []uint64
+	resizings   [2]resizing
 	scaled      affine // a sampler for planes at a scale
 }
 
