@@ -155,6 +155,9 @@ func (d *Decoder) mcus(b *bits, p *scanParams) error {
 	if h.Progressive {
 		stop = wanted.Max.Y * columns // later scans may have other intervals
 	}
+	if d.whole {
+		stop = p.mcuRows(h) * columns
+	}
 	for at := 0; at < stop; {
 		end := stop
 		if interval > 0 {
@@ -168,7 +171,7 @@ func (d *Decoder) mcus(b *bits, p *scanParams) error {
 			end = min(at+interval, stop)
 		}
 		for mx, my := at%columns, at/columns; at < end; at++ {
-			if interval > 0 && !h.Progressive && nextWanted(wanted, columns, mx, my) >= end && end < stop {
+			if interval > 0 && !h.Progressive && !d.whole && nextWanted(wanted, columns, mx, my) >= end && end < stop {
 				at = end
 				b.skipToMarker()
 				break
@@ -185,6 +188,15 @@ func (d *Decoder) mcus(b *bits, p *scanParams) error {
 		}
 	}
 	return nil
+}
+
+// mcuRows is the rows of MCUs that a scan has.
+func (p *scanParams) mcuRows(h *Header) int {
+	if p.n == 1 {
+		return p.comps[0].blocksH
+	}
+	_, maxV := h.MaxSampling()
+	return ceilDiv(h.Height, 8*maxV)
 }
 
 // wanted is the MCUs that have wanted blocks.
