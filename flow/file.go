@@ -29,7 +29,8 @@ func (in *input) isRGB() bool { return in.pic == nil || isRGB(in.pic.Tensor()) }
 //
 // It does nothing where the file is of another format. Damage in the part of the
 // data that isn't read is not noticed (jpeg.DecodeRegion): whether a damaged file
-// fails is a function of file and draw, as all else is. A file cut short always fails.
+// fails, or with Fills is repaired, is a function of file and draw, as all else is. A
+// file cut short always is.
 func (p *Plan) fromFile(r *run, row *Row, epoch int, position int64, stage *string) (done bool, err error) {
 	begin := time.Now()
 	f, err := decode.OpenJPEG(row.Encoded, p.decoder.MaxPixels())
@@ -37,12 +38,13 @@ func (p *Plan) fromFile(r *run, row *Row, epoch int, position int64, stage *stri
 		return false, err
 	}
 	defer f.Close()
+	f.Fill = p.decoder.Fills()
 	decoder := *stage
 	row.Matrix = warp.Identity().Homography()
 	ops, err := p.ops(row, f.Height, f.Width, epoch, position, stage)
 	if err != nil {
 		// A file that can't be decoded fails there, as under the reference.
-		if _, broken := decode.Decode(row.Encoded, p.decoder.MaxPixels()); broken != nil {
+		if _, broken := p.decode(row); broken != nil {
 			*stage, err = decoder, broken
 		}
 		return true, err
@@ -68,7 +70,7 @@ func (p *Plan) fromFile(r *run, row *Row, epoch int, position int64, stage *stri
 func (p *Plan) open(row *Row, f *decode.File, list []group) (in *input, err error) {
 	part := len(list) > 0 && len(list[0].chain) > 0
 	if row.kept || !part {
-		if row.Source, err = decode.Decode(row.Encoded, p.decoder.MaxPixels()); err != nil || !part {
+		if row.Source, err = p.decode(row); err != nil || !part {
 			return &input{pic: row.Source}, err
 		}
 	}
@@ -76,17 +78,17 @@ func (p *Plan) open(row *Row, f *decode.File, list []group) (in *input, err erro
 	in = &input{passes: v.passes}
 	if v.ycc {
 		planes, err := f.YCC(v.region, v.scale)
-		in.planes = &planes
+		in.planes, row.Repairs = &planes, f.Warnings
 		return in, err
 	}
 	if f.Transposed() {
 		if row.Source == nil {
-			row.Source, err = decode.Decode(row.Encoded, p.decoder.MaxPixels())
+			row.Source, err = p.decode(row)
 		}
 		return &input{pic: row.Source}, err
 	}
 	in.rgb.Pix, in.rgb.Rect, err = f.RGB(v.region)
-	in.rgb.Stride = 3 * in.rgb.Rect.Dx()
+	in.rgb.Stride, row.Repairs = 3*in.rgb.Rect.Dx(), f.Warnings
 	return in, err
 }
 

@@ -213,6 +213,9 @@ func (f *rows) make(t *ticket) {
 		return
 	}
 	d.labels, d.sample = row.Meta.Labels, row.Sample
+	if row.Repairs > 0 {
+		d.filled = row.Meta.Key
+	}
 	switch p.Form {
 	case schema.FormVarying:
 		d.held = int64(len(row.Picture.U8))
@@ -286,6 +289,7 @@ func (p *Plan) workingBytes(row *Row) int64 {
 	}
 	if f != nil {
 		defer f.Close()
+		f.Fill = p.decoder.Fills()
 		ops, list, ok := p.trialOps(row, f.Height, f.Width)
 		if !ok {
 			return 6 * f.Pixels()

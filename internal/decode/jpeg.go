@@ -154,10 +154,14 @@ func (f *File) Shifts() (x, y uint) {
 
 // Bytes is the memory that YCC takes, or RGB where ycc is false: its pixels and planes.
 func (f *File) Bytes(region image.Rectangle, denominator int, ycc bool) int64 {
-	if f.Transposed() && ycc {
-		return 2 * f.coded.RegionBytes(transposed(region), denominator)
+	extra := int64(0)
+	if f.Fill {
+		extra = f.coded.FillBytes()
 	}
-	n := f.coded.RegionBytes(region, denominator)
+	if f.Transposed() && ycc {
+		return 2*f.coded.RegionBytes(transposed(region), denominator) + extra
+	}
+	n := f.coded.RegionBytes(region, denominator) + extra
 	if !ycc {
 		n += 3 * int64(region.Dx()) * int64(region.Dy())
 	}

@@ -270,6 +270,18 @@ func (h *Header) RegionBytes(region image.Rectangle, denominator int) (n int64) 
 	return n
 }
 
+// FillBytes is the memory that Decoder.Fill may take beside that: for the coefficients
+// of all of a progressive file.
+func (h *Header) FillBytes() (n int64) {
+	maxH, maxV := h.MaxSampling()
+	for _, c := range h.Components() {
+		if h.Progressive {
+			n += 128 * int64(ceilDiv(h.Width, 8*maxH)*c.H) * int64(ceilDiv(h.Height, 8*maxV)*c.V)
+		}
+	}
+	return n
+}
+
 // planeRegion is the samples of component i that a region takes.
 func (h *Header) planeRegion(i int, region image.Rectangle, denominator int) (r image.Rectangle) {
 	region = region.Intersect(image.Rect(0, 0, h.Width, h.Height))
