@@ -14,7 +14,7 @@ package stages
 type Decode struct {
 	Limit int64 `sluice:"max_pixels,positive" default:"268435456" doc:"refuse pictures of more pixels, from their header"`
 
-	Truncated Truncation `sluice:"truncated" default:"error" doc:"what becomes of JPEG files that are cut short or damaged: an error, or fill: a picture as libjpeg's, grey or coarse where data is missing, which the run counts"`
+	Truncated Truncation `sluice:"truncated" default:"error" doc:"JPEG files that are cut short or damaged: an error, or filled as libjpeg does, and counted"`
 }
 
 // Truncation is what becomes of a JPEG file that is cut short or damaged; "" is
