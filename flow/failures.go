@@ -107,6 +107,7 @@ type outcome struct {
 	labels   []int32 // of the sample that it left with
 	sample   int     // that sample's number in the index; -1: not of the index
 	lost     bool    // it left no row
+	filled   string  // key of that sample, where its file is damaged and was filled; else ""
 	failures []*RowError
 	held     int64 // bytes charged until the batch is finished
 }

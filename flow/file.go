@@ -29,7 +29,8 @@ func (in *input) isRGB() bool { return in.pic == nil || isRGB(in.pic.Tensor()) }
 //
 // It does nothing where the file is of another format. Damage in the part of the
 // data that isn't read is not noticed (jpeg.DecodeRegion): whether a damaged file
-// fails is a function of file and draw, as all else is. A file cut short always fails.
+// fails, or with Fills is repaired, is a function of file and draw, as all else is. A
+// file cut short always is.
 func (p *Plan) fromFile(r *run, m *scratch, row *Row, stage *string) (done bool, err error) {
 	begin := time.Now()
 	f, err := decode.OpenJPEG(row.Encoded, p.decoder.MaxPixels())
@@ -38,10 +39,11 @@ func (p *Plan) fromFile(r *run, m *scratch, row *Row, stage *string) (done bool,
 	}
 	defer f.Close()
 	f.Known = p.points.of(row, f)
+	f.Fill = p.decoder.Fills()
 	decoder := *stage
 	if err := p.draws(m, row, f.Height, f.Width, stage); err != nil {
 		// A file that can't be decoded fails there, as under the reference.
-		if _, broken := decode.Decode(row.Encoded, p.decoder.MaxPixels()); broken != nil {
+		if _, broken := p.decode(row); broken != nil {
 			*stage, err = decoder, broken
 		}
 		return true, err
@@ -67,7 +69,7 @@ func (p *Plan) fromFile(r *run, m *scratch, row *Row, stage *string) (done bool,
 func (p *Plan) open(m *scratch, row *Row, f *decode.File, list []group) (in input, err error) {
 	part := len(list) > 0 && len(list[0].chain) > 0
 	if row.kept || !part {
-		if row.Source, err = decode.Decode(row.Encoded, p.decoder.MaxPixels()); err != nil || !part {
+		if row.Source, err = p.decode(row); err != nil || !part {
 			return input{pic: row.Source}, err
 		}
 	}
@@ -75,11 +77,11 @@ func (p *Plan) open(m *scratch, row *Row, f *decode.File, list []group) (in inpu
 	in.passes = v.passes
 	if v.ycc {
 		m.planes, err = f.YCC(v.region, v.scale)
-		in.planes = &m.planes
+		in.planes, row.Repairs = &m.planes, f.Warnings
 		return in, err
 	}
 	in.rgb.Pix, in.rgb.Rect, err = f.RGB(v.region)
-	in.rgb.Stride = 3 * in.rgb.Rect.Dx()
+	in.rgb.Stride, row.Repairs = 3*in.rgb.Rect.Dx(), f.Warnings
 	return in, err
 }
 

@@ -8,7 +8,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/sluicedata/sluice/internal/decode"
 	"github.com/sluicedata/sluice/sources"
 	"github.com/sluicedata/sluice/stages"
 )
@@ -55,10 +54,10 @@ type pixelSums struct {
 // pixelStats is the mean and (population) standard deviation over all pixels
 // of the selected samples.
 func (p *Plan) pixelStats(ctx context.Context) (mean, std [3]float64, err error) {
-	limit := int64(0)
+	var decoder stages.Decoder = stages.Decode{}
 	for _, s := range p.steps {
 		if d, ok := s.stage.(stages.Decoder); ok {
-			limit = d.MaxPixels()
+			decoder = d
 		}
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -75,7 +74,7 @@ func (p *Plan) pixelStats(ctx context.Context) (mean, std [3]float64, err error)
 				if i >= len(p.selection) {
 					break
 				}
-				if err := p.addPixels(ctx, p.selection[i], limit, &sums); err != nil {
+				if err := p.addPixels(ctx, p.selection[i], decoder, &sums); err != nil {
 					cancel(err)
 				}
 			}
@@ -104,12 +103,12 @@ func (p *Plan) pixelStats(ctx context.Context) (mean, std [3]float64, err error)
 	return mean, std, nil
 }
 
-func (p *Plan) addPixels(ctx context.Context, sample int, limit int64, sums *pixelSums) error {
+func (p *Plan) addPixels(ctx context.Context, sample int, decoder stages.Decoder, sums *pixelSums) error {
 	data, err := p.dataset.Read(ctx, sample, nil)
 	if err != nil {
 		return err
 	}
-	pic, err := decode.Decode(data, limit)
+	pic, _, err := decodeFile(decoder, data)
 	if err != nil {
 		return &RowError{Stage: "decode", Key: p.dataset.Index().Keys[sample], Err: err}
 	}

@@ -20,7 +20,7 @@ func (p *Plan) picture(r *run, m *scratch, row *Row, stage *string) error {
 	}
 	begin := time.Now()
 	var err error
-	if row.Source, err = decode.Decode(row.Encoded, p.decoder.MaxPixels()); err != nil {
+	if row.Source, err = p.decode(row); err != nil {
 		return err
 	}
 	begin = r.stats.decode.add(begin)
@@ -31,6 +31,21 @@ func (p *Plan) picture(r *run, m *scratch, row *Row, stage *string) error {
 	}
 	r.stats.transform.add(begin)
 	return err
+}
+
+// decode makes a row's whole picture.
+func (p *Plan) decode(row *Row) (pic *schema.Picture, err error) {
+	pic, row.Repairs, err = decodeFile(p.decoder, row.Encoded)
+	return pic, err
+}
+
+// decodeFile decodes as the options say; repairs is 0 where the file isn't damaged.
+func decodeFile(d stages.Decoder, data []byte) (pic *schema.Picture, repairs int, err error) {
+	if d.Fills() {
+		return decode.Fill(data, d.MaxPixels())
+	}
+	pic, err = decode.Decode(data, d.MaxPixels())
+	return pic, 0, err
 }
 
 // reference is the reference executor: it draws and applies stage after stage to

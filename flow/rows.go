@@ -227,6 +227,9 @@ func (f *rows) make(m *scratch, t *ticket) {
 		return
 	}
 	d.labels, d.sample = row.Meta.Labels, row.Sample
+	if row.Repairs > 0 {
+		d.filled = row.Meta.Key
+	}
 	switch p.Form {
 	case schema.FormVarying:
 		d.held = int64(len(row.Picture.U8))
@@ -296,6 +299,7 @@ func (p *Plan) workingBytes(m *scratch, row *Row) int64 {
 	}
 	if f != nil {
 		defer f.Close()
+		f.Fill = p.decoder.Fills()
 		list, ok := p.trial(m, row, f.Height, f.Width)
 		if !ok {
 			return 6 * f.Pixels()

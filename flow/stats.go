@@ -21,12 +21,14 @@ type Progress struct {
 
 // Report is what a run did; its JSON is what --json prints.
 type Report struct {
-	Rows            int64    `json:"rows"`     // delivered; each scale of a batch counts once
-	Drawn           int64    `json:"drawn"`    // draws of the delivered batches: rows + failed
-	Failed          int64    `json:"failed"`   // draws that left no row
-	Refilled        int64    `json:"refilled"` // rows that are another sample of the class, as the drawn one failed
-	Batches         int64    `json:"batches"`  // records delivered; each scale counts
-	Empty           int64    `json:"empty"`    // batches of which every row failed
+	Rows            int64    `json:"rows"`                   // delivered; each scale of a batch counts once
+	Drawn           int64    `json:"drawn"`                  // draws of the delivered batches: rows + failed
+	Failed          int64    `json:"failed"`                 // draws that left no row
+	Refilled        int64    `json:"refilled"`               // rows that are another sample of the class, as the drawn one failed
+	Filled          int64    `json:"filled"`                 // rows of damaged files, as decode's truncated: fill has them
+	FirstFilled     string   `json:"first_filled,omitempty"` // key of the first of them
+	Batches         int64    `json:"batches"`                // records delivered; each scale counts
+	Empty           int64    `json:"empty"`                  // batches of which every row failed
 	Epochs          int      `json:"epochs"`
 	Seconds         float64  `json:"seconds"`
 	ImagesPerSecond float64  `json:"images_per_second"`
@@ -74,6 +76,8 @@ type stats struct {
 	failed  int64
 	refill  int64
 	empty   int64
+	filled  int64
+	first   string // key of the first row filled
 	ledger  *ledger
 
 	stop chan struct{}
@@ -108,7 +112,8 @@ func (s *stats) through(b *summary) (rows, failed, refilled int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i := range b.draws {
-		switch d := &b.draws[i]; {
+		d := &b.draws[i]
+		switch {
 		case d.lost:
 			failed++
 		case len(d.failures) > 0:
@@ -116,6 +121,11 @@ func (s *stats) through(b *summary) (rows, failed, refilled int64) {
 			rows++
 		default:
 			rows++
+		}
+		if d.filled != "" {
+			if s.filled++; s.filled == 1 {
+				s.first = d.filled
+			}
 		}
 	}
 	s.rows += rows
@@ -189,7 +199,7 @@ func (s *stats) end() *Report {
 	p := s.plan
 	peak, hunger := s.budget.figures()
 	r := &Report{
-		Rows: s.rows, Drawn: s.drawn, Failed: s.failed, Refilled: s.refill, Batches: s.records.Load(), Empty: s.empty,
+		Rows: s.rows, Drawn: s.drawn, Failed: s.failed, Refilled: s.refill, Filled: s.filled, FirstFilled: s.first, Batches: s.records.Load(), Empty: s.empty,
 		Epochs: p.Epochs, Seconds: elapsed.Seconds(), PlanHash: p.PlanHash, Exec: p.Settings.Exec, Seed: p.Seed,
 		Workers: p.Settings.Workers, Samples: p.Index().Len(), PassedOver: p.Index().PassedOver,
 		Operators: s.operators(elapsed), Memory: Memory{BudgetBytes: p.Settings.Budget, PeakBytes: peak, Waited: hunger.Seconds() / elapsed.Seconds()},

@@ -5,9 +5,30 @@ package stages
 // a person sees. The RGB of a JPEG is libjpeg-turbo's with its defaults, which
 // Pillow and OpenCV give; internal/decode states the rules for every other
 // format.
+//
+// A JPEG file that is damaged or cut short once its first scan has begun is an error,
+// or with Truncated: fill a picture, which runs count: libjpeg-turbo's for the bytes
+// there are, which Pillow gives with LOAD_TRUNCATED_IMAGES. What the data lacks is grey
+// in a baseline file, and coarser in a progressive one. Damaged headers, other formats
+// and codings that aren't supported stay errors.
 type Decode struct {
 	Limit int64 `sluice:"max_pixels,positive" default:"268435456" doc:"refuse pictures of more pixels, from their header"`
+
+	Truncated Truncation `sluice:"truncated" default:"error" doc:"JPEG files that are cut short or damaged: an error, or filled as libjpeg does, and counted"`
 }
+
+// Truncation is what becomes of a JPEG file that is cut short or damaged; "" is
+// TruncatedError.
+type Truncation string
+
+// The truncations.
+const (
+	TruncatedError Truncation = "error" // the row fails
+	TruncatedFill  Truncation = "fill"  // the picture that libjpeg makes of it
+)
+
+// Values lists the truncations.
+func (Truncation) Values() []string { return []string{string(TruncatedError), string(TruncatedFill)} }
 
 const defaultMaxPixels = 1 << 28
 
@@ -19,11 +40,15 @@ func (Decode) Version() int { return 1 }
 
 // Check reports impossible options.
 func (d Decode) Check() error {
+	var err error
 	if d.Limit < 0 {
-		return errorf("max_pixels", "%d is negative", d.Limit)
+		err = errorf("max_pixels", "%d is negative", d.Limit)
 	}
-	return nil
+	return join(err, oneOf("truncated", d.Truncated))
 }
+
+// Fills tells whether damaged files give pictures.
+func (d Decode) Fills() bool { return d.Truncated == TruncatedFill }
 
 // MaxPixels is the limit in force.
 func (d Decode) MaxPixels() int64 {

@@ -109,6 +109,8 @@ type Decoder interface {
 	// MaxPixels is the size, in pixels, beyond which a picture is refused from
 	// its header alone.
 	MaxPixels() int64
+	// Fills tells whether JPEG files that are cut short or damaged give pictures.
+	Fills() bool
 }
 
 // Warper moves pixels: rotate, crop, flip, resize.

@@ -166,8 +166,13 @@ func (c console) warn(list []string) {
 	}
 }
 
-// failures tells of rows that failed in a run that went on.
+// failures tells of rows that failed in a run that went on, or whose damaged files
+// were filled.
 func (c console) failures(r *flow.Report) {
+	if r.Filled > 0 {
+		c.warn([]string{fmt.Sprintf("%d of %s are of files that are cut short or damaged, the first of %s: what is missing is filled",
+			r.Filled, plural(int(r.Rows), "row"), r.FirstFilled)})
+	}
 	if r.Failed+r.Refilled > 0 {
 		fmt.Fprintf(c.err, "%d of %d draws failed: %d refilled by another sample of the class, %d left out\n",
 			r.Failed+r.Refilled, r.Drawn, r.Refilled, r.Failed)

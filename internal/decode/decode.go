@@ -25,7 +25,8 @@
 //     broken EXIF block means orientation 1, never an error.
 //   - Colour profiles and gamma are ignored, as both libraries do.
 //
-// A file that is cut short is an error (ErrTruncated), never half a picture.
+// A file that is cut short is an error (ErrTruncated), never half a picture: but a
+// JPEG file by Fill, which does with damage what libjpeg does.
 // Headers are not trusted: a picture with more pixels than allowed is refused
 // before a pixel buffer is made, and a panic in a decoder comes back as an error.
 package decode
@@ -40,7 +41,7 @@ import (
 
 // Revision changes whenever the bytes of any decoded picture change; it is
 // part of the plan hash.
-const Revision = 2
+const Revision = 3
 
 // DefaultMaxPixels is the limit on height*width where the caller gives none.
 const DefaultMaxPixels = 1 << 28

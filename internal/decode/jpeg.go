@@ -39,11 +39,37 @@ func decodeJPEG(data []byte) (*schema.Picture, error) {
 	return p, f.decodeRGB(p.U8, image.Rect(0, 0, p.Width, p.Height))
 }
 
+// Fill is Decode, but a JPEG file that is damaged or cut short once its first scan has
+// begun gives a picture: what libjpeg makes of it (internal/jpeg says how far).
+// warnings is how many places were repaired, at least 1 where there is damage.
+func Fill(data []byte, maxPixels int64) (p *schema.Picture, warnings int, err error) {
+	f, err := OpenJPEG(data, maxPixels)
+	if f == nil {
+		if err == nil {
+			p, err = Decode(data, maxPixels)
+		}
+		return p, 0, err
+	}
+	defer f.Close()
+	defer recovered(f.Format, &err)
+	f.Fill = true
+	p = schema.NewPicture(f.coded.Height, f.coded.Width)
+	if err := f.decodeRGB(p.U8, image.Rect(0, 0, p.Width, p.Height)); err != nil {
+		return nil, 0, fmt.Errorf("decode: %s: %w", f.Format, err)
+	}
+	return orient(p, f.Orientation), f.Warnings, nil
+}
+
 // File is a JPEG file of which parts are decoded. It has a decoder's memory, which
 // the next file takes over after Close.
 type File struct {
 	Header
-	Known  *jpeg.Points // of the file's data, where its owner keeps them; or nil
+	Known *jpeg.Points // of the file's data, where its owner keeps them; or nil
+	// Fill has damaged files decoded as the function Fill does; Warnings is then what the
+	// last part took.
+	Fill     bool
+	Warnings int
+
 	data   []byte
 	coded  jpeg.Header
 	coder  jpeg.Decoder
@@ -81,7 +107,7 @@ func OpenJPEG(data []byte, maxPixels int64) (f *File, err error) {
 
 // Close gives the decoder's memory back, and what was decoded with it.
 func (f *File) Close() {
-	f.data, f.Known, f.Header, f.coded = nil, nil, Header{}, jpeg.Header{}
+	f.data, f.Known, f.Header, f.coded, f.Fill, f.Warnings = nil, nil, Header{}, jpeg.Header{}, false, 0
 	files.Put(f)
 }
 
@@ -99,7 +125,7 @@ func (f *File) YCC(region image.Rectangle, denominator int) (y jpeg.YCC, err err
 	if f.Transposed() {
 		region = transposed(region)
 	}
-	if _, err := f.coder.DecodeRegion(f.data, region, denominator, f.Known); err != nil {
+	if _, err := f.decodeRegion(region, denominator); err != nil {
 		return y, fmt.Errorf("decode: JPEG: %w", err)
 	}
 	y = f.coder.YCC()
@@ -134,6 +160,9 @@ func (f *File) Bytes(region image.Rectangle, denominator int, ycc bool) int64 {
 		region = transposed(region)
 	}
 	n := f.coded.RegionBytes(region, denominator)
+	if f.Fill {
+		n += f.coded.FillBytes()
+	}
 	switch {
 	case ycc && f.Transposed():
 		return 2 * n
@@ -216,7 +245,7 @@ func (f *File) decodeRGB(rgb []uint8, part image.Rectangle) error {
 				samplingFactors(h), ErrUnsupported)
 		}
 	}
-	m, err := f.coder.DecodeRegion(f.data, part, 1, f.Known)
+	m, err := f.decodeRegion(part, 1)
 	if err != nil {
 		return err
 	}
@@ -236,6 +265,15 @@ func (f *File) decodeRGB(rgb []uint8, part image.Rectangle) error {
 		rgb = rgb[3*width:]
 	}
 	return nil
+}
+
+func (f *File) decodeRegion(region image.Rectangle, denominator int) (*jpeg.Image, error) {
+	f.coder.Fill = f.Fill
+	m, err := f.coder.DecodeRegion(f.data, region, denominator, f.Known)
+	if err == nil {
+		f.Warnings = m.Warnings
+	}
+	return m, err
 }
 
 func samplingFactors(h *jpeg.Header) string {

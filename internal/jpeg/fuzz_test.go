@@ -81,7 +81,7 @@ func FuzzDecode(f *testing.F) {
 				t.Errorf("plane %d is %dx%d with %d bytes", i, p.Width, p.Height, len(p.Pix))
 			}
 		}
-		regionsAgree(t, data)
+		regionsAgree(t, data, false)
 		if !subsampledAsStdlib(&h) || isOdd(data) {
 			return
 		}
@@ -97,11 +97,12 @@ func FuzzDecode(f *testing.F) {
 }
 
 // regionsAgree compares some regions with the whole picture.
-func regionsAgree(t *testing.T, data []byte) {
-	all := wholes(t, data)
+func regionsAgree(t *testing.T, data []byte, fill bool) {
+	t.Helper()
+	all := wholes(t, data, fill)
 	w, h := all[0].Width, all[0].Height
 	r := rand.New(rand.NewPCG(uint64(len(data)), uint64(w)))
-	var d Decoder
+	d := Decoder{Fill: fill}
 	for range 6 {
 		x, y, s := r.IntN(w), r.IntN(h), r.IntN(4)
 		region := image.Rect(x, y, x+1+r.IntN(w-x), y+1+r.IntN(h-y))
@@ -140,7 +141,7 @@ func libjpegTurboAgrees(t *testing.T, data []byte, m *Image) bool {
 // beyond maxPlainSum overflow, and where a sequential file has EOBn, which is for
 // progressive ones, libjpeg and we take it for the end of one block only. Of a
 // quantization table between scans image/jpeg takes the last, libjpeg and we the one
-// that a component's first scan had.
+// that a component's first scan had. It smooths nothing.
 func isOdd(data []byte) bool {
 	var d Decoder
 	_, _ = d.Decode(data)
@@ -154,7 +155,7 @@ func isOdd(data []byte) bool {
 			}
 		}
 	}
-	return d.idct.extremes > 0
+	return d.idct.extremes > 0 || d.image.Progressive && d.smooths()
 }
 
 // A file cut anywhere is an error, and so is one whose end of image is put after the cut.

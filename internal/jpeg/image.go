@@ -26,12 +26,19 @@ func (p *Plane) Row(y, x0, x1 int) []uint8 {
 type Image struct {
 	Header
 	Planes []Plane
+	// Warnings is how many places were repaired, with Decoder.Fill: at least 1 where a
+	// file is damaged.
+	Warnings int
 }
 
 // Decoder decodes files one after the other and keeps its memory for the next: once
 // it has seen the largest, sequential files are decoded without an allocation. The
 // zero value is ready. A decoder may be used by one goroutine at a time.
 type Decoder struct {
+	// Fill has damaged files give a picture with warnings, as libjpeg does, from the
+	// first scan on. There is no bound on memory by the data then, only by the size.
+	Fill bool
+
 	image  Image
 	planes [4]Plane
 	quant  [4]quantTable
@@ -43,6 +50,7 @@ type Decoder struct {
 
 	padding [64]int16 // where coefficients of blocks outside the picture go
 	eobRun  int       // progressive: blocks whose band has ended
+	whole   bool      // scans are decoded to their end
 	idct    idct
 	file    []byte  // while it is decoded
 	known   *Points // of it
@@ -52,6 +60,7 @@ type Decoder struct {
 type component struct {
 	Component
 	blocksW, blocksH int             // of the plane
+	rows             int             // of blocks that are decoded
 	wanted           image.Rectangle // blocks whose samples are made
 	size             int             // samples of a block along each axis: 8, 4, 2 or 1
 	at               int             // where block (0, 0) would begin in pix
@@ -102,7 +111,8 @@ func (d *Decoder) Decode(data []byte) (*Image, error) {
 //
 // Damage to what isn't needed is not noticed: to blocks below the region, and in a
 // file with restart markers to intervals without a block of the region. All markers
-// are read, so a file cut anywhere is an error here, too.
+// are read, so a file cut anywhere is noticed here, too. With Fill the samples are
+// those of the whole picture all the same, whatever the damage.
 //
 // known is what earlier calls know of the file, and learns from this one; it may be nil.
 //
@@ -110,17 +120,33 @@ func (d *Decoder) Decode(data []byte) (*Image, error) {
 func (d *Decoder) DecodeRegion(data []byte, region image.Rectangle, denominator int, known *Points) (*Image, error) {
 	d.file, d.known = data, known
 	defer func() { d.file, d.known = nil, nil }()
-	m := &d.image
-	*m = Image{}
+	m, err := d.undamaged(data, region, denominator)
+	if err != nil && d.Fill || err == nil && m.Progressive && d.smooths() {
+		return d.repaired(data, region, denominator, err)
+	}
+	return m, err
+}
+
+// reset forgets the last file.
+func (d *Decoder) reset() {
+	d.image = Image{}
 	for i := range 4 {
 		d.quant[i].defined, d.dc[i].defined, d.ac[i].defined = false, false, false
 	}
-	d.scans = 0
+	d.scans, d.whole = 0, false
 	d.idct.reset()
+}
+
+// undamaged decodes a file without damage, as far as it looks at it.
+func (d *Decoder) undamaged(data []byte, region image.Rectangle, denominator int) (*Image, error) {
+	d.reset()
+	m := &d.image
 	s, pos, err := m.read(data, d)
 	if err != nil {
 		return nil, err
 	}
+	// With several scans, where one ends decides what the next one is.
+	d.whole = d.Fill && (m.Progressive || len(s.body) > 0 && int(s.body[0]) < m.n)
 	if err := d.allocate(len(data)-pos, region, denominator); err != nil {
 		return nil, err
 	}
@@ -212,6 +238,9 @@ func (d *Decoder) allocate(rest int, region image.Rectangle, denominator int) er
 		p.Width, p.Height = h.PlaneSize(i, denominator)
 		p.Rect = h.planeRegion(i, region, denominator)
 		c.wanted = blocksOf(p.Rect, c.size)
+		if c.rows = c.wanted.Max.Y; d.whole {
+			c.rows = c.blocksH
+		}
 		c.stride = c.wanted.Dx()*c.size + 2*frame
 		n := (c.wanted.Dy()*c.size + 2) * c.stride
 		if cap(c.pix) < n {
@@ -220,7 +249,7 @@ func (d *Decoder) allocate(rest int, region image.Rectangle, denominator int) er
 		c.pix = c.pix[:n]
 		c.at = c.stride + frame - (c.wanted.Min.Y*c.stride+c.wanted.Min.X)*c.size
 		if h.Progressive {
-			n := 64 * c.blocksW * c.wanted.Max.Y
+			n := 64 * c.blocksW * c.rows
 			if cap(c.coefs) < n {
 				c.coefs = make([]int16, n)
 			}
@@ -242,6 +271,18 @@ func (h *Header) RegionBytes(region image.Rectangle, denominator int) (n int64) 
 		n += int64(wanted.Dx()*size+2*frame) * int64(wanted.Dy()*size+2)
 		if w, _ := h.PlaneSize(i, 1); h.Progressive {
 			n += 128 * int64(ceilDiv(w, 8)) * int64(wanted.Max.Y)
+		}
+	}
+	return n
+}
+
+// FillBytes is the memory that Decoder.Fill may take beside that: for the coefficients
+// of all of a progressive file.
+func (h *Header) FillBytes() (n int64) {
+	maxH, maxV := h.MaxSampling()
+	for _, c := range h.Components() {
+		if h.Progressive {
+			n += 128 * int64(ceilDiv(h.Width, 8*maxH)*c.H) * int64(ceilDiv(h.Height, 8*maxV)*c.V)
 		}
 	}
 	return n
@@ -289,6 +330,7 @@ func (d *Decoder) finish() (*Image, error) {
 		if h.Progressive {
 			d.reconstruct(c)
 		}
+		d.idct.flush()
 		c.repeatEdges(&d.planes[i])
 	}
 	d.image.Planes = d.planes[:h.n]

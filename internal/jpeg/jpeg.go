@@ -11,6 +11,8 @@
 //	scan.go, progressive.go  entropy-coded data -> dequantized coefficients of a block
 //	idct.go, reduced.go      coefficients -> samples, 8x8 or fewer of a block
 //	image.go                 planes, and the walk over the file that ties all together
+//	fill.go, careful.go      the same again for damaged files, slowly
+//	smooth.go                blocks of progressive files that lack scans
 //
 // A Decoder takes a part of the picture, and a scale; blocks outside of the part
 // are passed over.
@@ -19,8 +21,25 @@
 // ends early, a code that no table has, a run past the end of a block, a restart
 // marker that isn't where it must be, scans that don't fit together, no end of image.
 // Bytes between segments, or between a scan's last block and the next marker, are
-// passed over, as everybody does. The one difference in a file without error: where
-// a progressive file leaves out scans, libjpeg smooths the blocks and we don't.
+// passed over, as everybody does.
+//
+// With Decoder.Fill it repairs, too, and counts: the planes are byte for byte those of
+// libjpeg-turbo 2.1.5 reading from memory or a file (djpeg, the TurboJPEG API; Pillow
+// with LOAD_TRUNCATED_IMAGES, and OpenCV where an end of image is put behind the cut;
+// of the bare bytes OpenCV repeats rows or gives nothing). So it is for files cut
+// anywhere once the first scan has begun, and for damage to the data of scans:
+//
+//   - Behind the end, or behind a marker within the data, follow zero bits to the end of
+//     the MCU. Later MCUs are grey, or in a progressive file what earlier scans made of
+//     them, up to the next restart marker.
+//   - Restart markers that are missing, wrong or too many are dealt with as
+//     jpeg_resync_to_restart does.
+//   - A code that no table has is 0; coefficients past a block's end are its last.
+//   - Progressive blocks are smoothed as far as scans are missing.
+//
+// Where libjpeg gives up, the file ends for us and there is a picture all the same: in
+// segments between scans that make no sense, and markers that it doesn't know. Damage
+// to the headers up to the first scan's stays an error, as what isn't supported does.
 package jpeg
 
 import "errors"

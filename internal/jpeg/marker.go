@@ -24,7 +24,9 @@ const (
 	mAPP0  = 0xe0
 	mAPP1  = 0xe1
 	mAPP14 = 0xee
+	mAPP15 = 0xef
 	mSOF55 = 0xf7 // JPEG-LS (ITU-T T.87)
+	mCOM   = 0xfe
 )
 
 // segment is a marker with what belongs to it.

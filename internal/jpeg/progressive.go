@@ -2,15 +2,12 @@ package jpeg
 
 import "fmt"
 
-// progressive checks a progressive scan's parameters (T.81, G.1.1.1) and says how
-// its blocks are coded. libjpeg only warns of scans that don't continue earlier
-// ones; what they would give is arbitrary.
+// progressive checks that a progressive scan continues earlier ones, and says how its
+// blocks are coded. libjpeg only warns; what other scans would give is arbitrary.
 func (d *Decoder) progressive(p *scanParams) (scanKind, error) {
-	dc := p.first == 0
-	if p.last > 63 || p.first > p.last || dc && p.last != 0 || !dc && p.n != 1 ||
-		p.bitsLo > 13 || p.bitsHi != 0 && p.bitsLo != p.bitsHi-1 {
-		return 0, fmt.Errorf("coefficients %d to %d, bits %d to %d of %d components are no progressive scan",
-			p.first, p.last, p.bitsHi, p.bitsLo, p.n)
+	kind, err := p.progressiveKind()
+	if err != nil {
+		return 0, err
 	}
 	for i := range p.n {
 		c := p.comps[i].component
@@ -20,6 +17,17 @@ func (d *Decoder) progressive(p *scanParams) (scanKind, error) {
 			}
 			c.bitsLeft[k] = int8(p.bitsLo)
 		}
+	}
+	return kind, nil
+}
+
+// progressiveKind checks a progressive scan's parameters (T.81, G.1.1.1).
+func (p *scanParams) progressiveKind() (scanKind, error) {
+	dc := p.first == 0
+	if p.last > 63 || p.first > p.last || dc && p.last != 0 || !dc && p.n != 1 ||
+		p.bitsLo > 13 || p.bitsHi != 0 && p.bitsLo != p.bitsHi-1 {
+		return 0, fmt.Errorf("coefficients %d to %d, bits %d to %d of %d components are no progressive scan",
+			p.first, p.last, p.bitsHi, p.bitsLo, p.n)
 	}
 	switch {
 	case dc && p.bitsHi == 0:
@@ -55,7 +63,7 @@ func (d *Decoder) progressiveBlock(b *bits, p *scanParams, c *scanComponent, bx,
 
 // coefs are the coefficients of a block.
 func (d *Decoder) coefs(c *scanComponent, bx, by int) *[64]int16 {
-	if bx >= c.blocksW || by >= c.wanted.Max.Y {
+	if bx >= c.blocksW || by >= c.rows {
 		return &d.padding
 	}
 	return (*[64]int16)(c.coefs[64*(by*c.blocksW+bx):])
@@ -150,15 +158,7 @@ func refine(b *bits, coefs *[64]int16, k, last, run int, one int16) int {
 func (d *Decoder) reconstruct(c *component) {
 	for by := c.wanted.Min.Y; by < c.wanted.Max.Y; by++ {
 		for bx := c.wanted.Min.X; bx < c.wanted.Max.X; bx++ {
-			coefs := (*[64]int16)(c.coefs[64*(by*c.blocksW+bx):])
-			block := d.idct.next()
-			for k, v := range coefs {
-				if v != 0 {
-					block.set(k, int(v), int(c.quant.q[k]))
-				}
-			}
-			d.idct.put(c.pix[c.at+(by*c.stride+bx)*c.size:], c.stride, c.size)
+			d.transform(c, bx, by, (*[64]int16)(c.coefs[64*(by*c.blocksW+bx):]))
 		}
 	}
-	d.idct.flush()
 }

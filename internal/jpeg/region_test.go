@@ -11,8 +11,8 @@ import (
 var regionSeed = flag.Uint64("regions", 0, "replay the random regions of this seed")
 
 // wholes is the whole picture at every scale, each plane cloned.
-func wholes(t testing.TB, data []byte) (all [4]Image) {
-	var d Decoder
+func wholes(t testing.TB, data []byte, fill bool) (all [4]Image) {
+	d := Decoder{Fill: fill}
 	for s := range all {
 		m, err := d.DecodeRegion(data, image.Rect(0, 0, 1<<16, 1<<16), 1<<s, nil)
 		if err != nil {
@@ -77,7 +77,7 @@ func TestRegionsAreTheWholes(t *testing.T) {
 	r := rand.New(rand.NewPCG(seed, 1))
 	var d Decoder // one for all files: nothing is left over
 	for _, g := range goldens(t) {
-		all := wholes(t, g.Encoded)
+		all := wholes(t, g.Encoded, false)
 		w, h := all[0].Width, all[0].Height
 		var known *Points
 		for i := range 60 {

@@ -61,7 +61,6 @@ func (d *Decoder) scan(body, data []byte) (end int, err error) {
 		}
 		return 0, fmt.Errorf("scan %d, %d bytes into it: %w", d.scans, b.pos, err)
 	}
-	d.idct.flush()
 	for i := range p.n {
 		c := p.comps[i].component
 		c.scanned = c.scanned || p.first == 0
@@ -163,6 +162,9 @@ func (d *Decoder) mcus(b *bits, p *scanParams) (err error) {
 	if h.Progressive {
 		stop = wanted.Max.Y * columns // later scans may have other intervals
 	}
+	if d.whole {
+		stop = p.mcuRows(h) * columns
+	}
 	for at := 0; at < stop; {
 		end := stop
 		if interval > 0 {
@@ -176,7 +178,7 @@ func (d *Decoder) mcus(b *bits, p *scanParams) (err error) {
 			end = min(at+interval, stop)
 		}
 		for mx, my := at%columns, at/columns; at < end; at++ {
-			if interval > 0 && !h.Progressive && nextWanted(wanted, columns, mx, my) >= end && end < stop {
+			if interval > 0 && !h.Progressive && !d.whole && nextWanted(wanted, columns, mx, my) >= end && end < stop {
 				at = end
 				b.skipToMarker()
 				break
@@ -206,6 +208,15 @@ func (d *Decoder) mcus(b *bits, p *scanParams) (err error) {
 		}
 	}
 	return nil
+}
+
+// mcuRows is the rows of MCUs that a scan has.
+func (p *scanParams) mcuRows(h *Header) int {
+	if p.n == 1 {
+		return p.comps[0].blocksH
+	}
+	_, maxV := h.MaxSampling()
+	return ceilDiv(h.Height, 8*maxV)
 }
 
 // wanted is the MCUs that have wanted blocks.

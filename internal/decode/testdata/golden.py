@@ -2,6 +2,7 @@
 """Golden values of package decode, and its measurement against Pillow and OpenCV.
 
     /usr/bin/python3 internal/decode/testdata/golden.py            # writes golden.json
+    /usr/bin/python3 internal/decode/testdata/golden.py fill       # writes fill.json
     /usr/bin/python3 internal/decode/testdata/golden.py measure DATA DECODED
 
 golden.json holds small encoded files made here from an integer formula, each with
@@ -9,10 +10,14 @@ the RGB bytes that Pillow (orientation applied) or OpenCV gives for it. Made wit
 Debian 12's python3-pil 9.4.0 (libjpeg-turbo 2.1.5, libwebp 1.2.4) and python3-opencv
 4.6.0. `measure` compares what `go test -run TestDump -dump DECODED` wrote.
 
+fill.json holds JPEG files with the CRC-32 of the RGB that OpenCV and Pillow give for the
+file cut after each number of bytes from its first scan on, with an end of image put
+behind: what libjpeg itself takes the end of a file for. null where they give up.
+
 ycck420.jpg was written by libjpeg-turbo itself (jpeg_set_colorspace JCS_YCCK,
 quality 60), since neither library writes YCCK with subsampled chroma.
 """
-import base64, io, json, os, struct, sys, warnings
+import base64, io, json, os, struct, sys, warnings, zlib
 
 import cv2
 import numpy as np
@@ -287,6 +292,41 @@ def measure(data, decoded):
               f"worst mean {max(x[1] for x in g):.4f}, worst file {worst[2]}")
 
 
+def cut(data):
+    """CRC of a file cut here; None where libjpeg gives up."""
+    data += b"\xff\xd9"
+    got = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    if got is None:
+        return None
+    rgb = np.ascontiguousarray(got[:, :, ::-1])
+    assert np.array_equal(rgb, pillow(data))
+    return zlib.crc32(rgb)
+
+
+def fill():
+    files = []
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    # Pillow 9.4 writes no restart markers: OpenCV does.
+    pixels = np.ascontiguousarray(picture(40, 50).astype(np.uint8)[:, :, ::-1])
+    restarts = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, 60, cv2.IMWRITE_JPEG_RST_INTERVAL, 3])[1].tobytes()
+    for name, data in [("4:2:0", encode(rgb8(40, 50), "JPEG", quality=60, subsampling="4:2:0")), ("4:2:0 restarts", restarts),
+                       ("4:4:4", encode(rgb8(21, 30), "JPEG", quality=60, subsampling="4:4:4")),
+                       ("4:2:0 progressive", encode(rgb8(41, 51), "JPEG", quality=60, subsampling="4:2:0", progressive=True)),
+                       ("4:2:2 progressive turned", encode(rgb8(20, 35), "JPEG", quality=60, subsampling="4:2:2", progressive=True, exif=exif))]:
+        at = data.index(b"\xff\xda")
+        first = at + 2 + data[at + 3]
+        files.append(dict(name=name, encoded=base64.b64encode(data).decode(), first=first, cuts=[cut(data[:n]) for n in range(first, len(data))]))
+    with open(os.path.join(HERE, "fill.json"), "w") as f:
+        f.write('{"cases": [\n%s\n]}\n' % ",\n".join(json.dumps(c, separators=(",", ":")) for c in files))
+    print(len(files), "files,", os.path.getsize(f.name), "bytes")
+
+
 if __name__ == "__main__":
     warnings.filterwarnings("ignore")
-    measure(*sys.argv[2:]) if sys.argv[1:2] == ["measure"] else write()
+    if sys.argv[1:2] == ["measure"]:
+        measure(*sys.argv[2:])
+    elif sys.argv[1:2] == ["fill"]:
+        fill()
+    else:
+        write()

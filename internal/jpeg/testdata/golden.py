@@ -2,6 +2,7 @@
 """Golden values of package jpeg: files of every layout with libjpeg-turbo's planes.
 
     /usr/bin/python3 internal/jpeg/testdata/golden.py          # writes golden.json
+    /usr/bin/python3 internal/jpeg/testdata/golden.py fill     # writes fill.json
     /usr/bin/python3 internal/jpeg/testdata/golden.py all DIR  # many more, for -golden DIR
 
 Made with Debian 12's libjpeg-turbo-progs 2.1.5: cjpeg and jpegtran write the files.
@@ -9,8 +10,12 @@ The planes come from djpeg -dct int -nosmooth, one component at a time: scans of
 other components are taken out and what is left is renamed to a grey picture of the
 component's own size, which djpeg decodes with the same inverse DCT; reduced are those
 of djpeg -scale, by the samples that a block of 8 gives.
+
+fill.json holds grey files with the CRC-32 of what djpeg gives at the scales 1/1, 1/2,
+1/4 and 1/8 of the file cut after each number of bytes from its first scan on, and of
+the file with some bytes changed; null where djpeg gives up.
 """
-import base64, itertools, json, os, random, struct, subprocess, sys, tempfile
+import base64, itertools, json, os, random, struct, subprocess, sys, tempfile, zlib
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SAMPLINGS = ["1x1", "2x1,1x1,1x1", "2x2,1x1,1x1", "1x2,1x1,1x1", "4x1,1x1,1x1", "1x4,1x1,1x1", "4x2,1x1,1x1",
@@ -187,5 +192,54 @@ def many(folder):
     print(n, "files")
 
 
+def grey(data):
+    """CRCs of a grey file, damaged or not, by scale; None where djpeg gives no picture."""
+    out = []
+    for scale in ("1/1", "1/2", "1/4", "1/8"):
+        done = subprocess.run(["djpeg", "-dct", "int", "-pnm", "-scale", scale], input=data, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        if done.returncode not in (0, 2):  # 2: with warnings
+            return None
+        out.append(zlib.crc32(done.stdout.split(b"\n", 3)[3]))
+    return out
+
+
+def damage(r, data, start):
+    """Some bytes to change, [[position, byte], ...], one of them perhaps to a marker."""
+    edits = [[r.randrange(start, len(data)), r.choice([0, 0xFF, r.randrange(256)])] for _ in range(r.choice([1, 1, 2, 4]))]
+    if r.random() < 0.5:
+        at = r.randrange(start, len(data) - 1)
+        edits += [[at, 0xFF], [at + 1, r.choice([0xD0, 0xD1, 0xD2, 0xD5, 0xD7, 0xD9])]]
+    return edits
+
+
+def fill():
+    r, cases = random.Random(2), []
+    for height, width, quality, kind in [(21, 35, 90, ["-optimize"]), (33, 27, 75, ["-restart", "3B"]), (41, 33, 60, ["-progressive"]),
+                                         (17, 50, 85, ["-progressive", "-restart", "2B"]), (9, 16, 85, ["-progressive"])]:
+        data = run("cjpeg", "-quality", str(quality), "-grayscale", *kind, data=ppm(height, width, 40))
+        first = data.index(b"\xff\xda")
+        first += 2 + data[first + 3]
+        changes = [damage(r, data, first) for _ in range(150)]
+        cases.append(dict(
+            name=f"{width}x{height}/q{quality}/{' '.join(kind)}", encoded=base64.b64encode(data).decode(),
+            first=first, cuts=[grey(data[:n]) for n in range(first, len(data))],
+            damaged=[dict(edits=e, crcs=grey(edited(data, e))) for e in changes]))
+    with open(os.path.join(HERE, "fill.json"), "w") as f:
+        f.write('{"cases": [\n%s\n]}\n' % ",\n".join(json.dumps(c, separators=(",", ":")) for c in cases))
+    print(len(cases), "cases,", os.path.getsize(f.name), "bytes")
+
+
+def edited(data, edits):
+    data = bytearray(data)
+    for at, value in edits:
+        data[at] = value
+    return bytes(data)
+
+
 if __name__ == "__main__":
-    many(sys.argv[2]) if sys.argv[1:2] == ["all"] else few()
+    if sys.argv[1:2] == ["all"]:
+        many(sys.argv[2])
+    elif sys.argv[1:2] == ["fill"]:
+        fill()
+    else:
+        few()
