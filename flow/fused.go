@@ -10,7 +10,7 @@ import (
 
 // fusedRevision changes whenever the fused executor gives other bytes for the
 // same draws; it is part of the plan hash.
-const fusedRevision = 4
+const fusedRevision = 5
 
 // fused draws all picture stages, as the reference does, and then samples: each
 // group of warps in as few passes as fuse allows, its points on the way out.

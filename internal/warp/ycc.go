@@ -158,35 +158,43 @@ func (a *affine) scaled(denominator int, mem *affine) yccSampler {
 
 func (a *affine) runYCC(out *writer, src *jpeg.YCC, mem *scratch) {
 	if a.columns == 1 && a.rows == 1 {
-		var pairs []uint64
+		colours := sized(&mem.sums, a.width+7) // assembly makes eight at a time
+		var pairs chromaPairs
 		if src.Count > 1 {
-			r := src.Planes[1].Rect
-			pairs = sized(&mem.pairs, r.Dx()*(r.Dy()+1)+2) // a row more, of anything
-			pairChroma(pairs, &src.Planes[1], &src.Planes[2])
+			pairs = pairChroma(mem, &src.Planes[1], &src.Planes[2])
 		}
 		for y := range a.height {
-			a.yccRow(out, src, pairs, y)
+			a.yccRow(out, src, colours, pairs, y)
 		}
 		return
 	}
-	sums := sized(&mem.sums, 3*a.width)
-	n := int32(a.columns * a.rows)
+	// Sums of the samples of each column, for assembly seven more.
+	each := a.width*a.columns + 7
+	all := sized(&mem.sums, 3*each+a.width)
+	sums := [3][]uint32{all[:each], all[each : 2*each], all[2*each : 3*each]}
+	colours := all[3*each:]
+	var pairs chromaPairs
+	if src.Count > 1 {
+		pairs = pairChroma(mem, &src.Planes[1], &src.Planes[2])
+	}
 	for y := range a.height {
-		clear(sums)
+		clear(all[:3*each])
 		for i := range a.rows {
-			a.addYCCRow(src, sums, y*a.rows+i)
+			a.addYCCRow(src, &sums, pairs, y*a.rows+i)
+		}
+		means(colours, &sums, a.columns, a.columns*a.rows)
+		if p, ok := out.planes(y); ok {
+			lookUp(p.row[0], p.row[1], p.row[2], p.table, colours)
+			continue
 		}
 		rgb := out.begin(y)
-		for i := 0; i+3 <= len(sums); i += 3 {
-			v := ycc{(int32(sums[i]) + n/2) / n, (int32(sums[i+1]) + n/2) / n, (int32(sums[i+2]) + n/2) / n}
-			rgb[i], rgb[i+1], rgb[i+2] = v.rgb()
-		}
+		unpackRGB(rgb, colours)
 		out.put(y, rgb)
 	}
 }
 
-// yccRow makes an output row of single samples.
-func (a *affine) yccRow(out *writer, src *jpeg.YCC, pairs []uint64, y int) {
+// yccRow makes an output row of single samples; colours is memory for them.
+func (a *affine) yccRow(out *writer, src *jpeg.YCC, colours []uint32, pairs chromaPairs, y int) {
 	rgb := out.begin(y)
 	first, end := 0, a.width
 	for i := len(a.layers) - 1; i >= 0; i-- {
@@ -199,14 +207,19 @@ func (a *affine) yccRow(out *writer, src *jpeg.YCC, pairs []uint64, y int) {
 		a.carefulYCC(src, rgb, y, end, to)
 	}
 	luma, chroma := a.yccStart(src, first, y)
-	chroma.stride = src.Planes[1].Rect.Dx() // of pairs
-	if p, ok := out.planes(y); ok && pairs != nil {
-		yccPlanes(p.row[0][first:end], p.row[1][first:end], p.row[2][first:end], p.table, luma, chroma, pairs)
+	if colours = colours[:end-first]; chroma.pix == nil {
+		greyRun(colours, luma)
+	} else {
+		chroma.stride = src.Planes[1].Rect.Dx() // of pairs
+		sampleYCC(colours, luma, chroma, pairs)
+	}
+	if p, ok := out.planes(y); ok {
+		lookUp(p.row[0][first:end], p.row[1][first:end], p.row[2][first:end], p.table, colours)
 		p.tabulate(rgb, 0, first)
 		p.tabulate(rgb, end, a.width)
 		return
 	}
-	yccRun(rgb[3*first:3*end], luma, chroma, pairs)
+	unpackRGB(rgb[3*first:], colours)
 	out.put(y, rgb)
 }
 
@@ -217,13 +230,12 @@ func (a *affine) carefulYCC(src *jpeg.YCC, rgb []uint8, y, from, to int) {
 	}
 }
 
-// addYCCRow adds a row of samples to the sums of the output pixels.
-func (a *affine) addYCCRow(src *jpeg.YCC, sums []uint32, y int) {
+// addYCCRow adds a row of samples to the sums of their columns.
+func (a *affine) addYCCRow(src *jpeg.YCC, sums *[3][]uint32, pairs chromaPairs, y int) {
 	first, end := 0, a.width*a.columns
 	add := func(x int, v ycc) {
-		s := sums[3*(x/a.columns):][:3]
-		for c := range s {
-			s[c] += uint32(v[c])
+		for c := range sums {
+			sums[c][x] += uint32(v[c])
 		}
 	}
 	for i := len(a.layers) - 1; i >= 0; i-- {
@@ -243,22 +255,14 @@ func (a *affine) addYCCRow(src *jpeg.YCC, sums []uint32, y int) {
 			add(x, a.yccAt(src, x, y))
 		}
 	}
-	// Whole output pixels go by runs; parts at the ends one by one.
-	from, to := (first+a.columns-1)/a.columns, end/a.columns
-	if from >= to {
-		for x := first; x < end; x++ {
-			add(x, a.yccAt(src, x, y))
-		}
+	luma, chroma := a.yccStart(src, first, y)
+	run := [3][]uint32{sums[0][first:end], sums[1][first:end], sums[2][first:end]}
+	if chroma.pix == nil {
+		addGreyRun(&run, luma)
 		return
 	}
-	for x := first; x < from*a.columns; x++ {
-		add(x, a.yccAt(src, x, y))
-	}
-	for x := to * a.columns; x < end; x++ {
-		add(x, a.yccAt(src, x, y))
-	}
-	luma, chroma := a.yccStart(src, from*a.columns, y)
-	addYCCRun(sums[3*from:3*to], a.columns, luma, chroma)
+	chroma.stride = src.Planes[1].Rect.Dx() // of pairs
+	addYCC(&run, luma, chroma, pairs)
 }
 
 func (a *affine) yccStart(src *jpeg.YCC, x, y int) (luma, chroma walk) {

@@ -1,0 +1,87 @@
+package warp
+
+import "github.com/sluicedata/sluice/internal/jpeg"
+
+//go:noescape
+func sampleYCCAVX2(dst *uint32, n int, luma, chroma *walk, pairs *uint16)
+
+//go:noescape
+func addYCCAVX2(first *uint32, n int, luma, chroma *walk, pairs *uint16, second, third *uint32)
+
+//go:noescape
+func lookUpAVX2(red, green, blue *float32, table *[3][256]float32, colours *uint32, n int)
+
+//go:noescape
+func interleaveAVX2(dst *uint16, a, b *uint8, n int)
+
+// The functions below check the lengths that the assembly relies on.
+
+// pairChroma makes Cb and Cr, which lie alike, into pairs: what sampleYCC reads.
+func pairChroma(mem *scratch, cb, cr *jpeg.Plane) chromaPairs {
+	width, height := cb.Rect.Dx(), cb.Rect.Dy()
+	if !useAssembly {
+		return chromaPairs{words: pairChromaGo(mem, cb, cr)}
+	}
+	pairs := sized(&mem.wide, width*(height+1)+2) // a row more, of anything
+	for y := range height {
+		b, r, out := cb.Pix[y*cb.Stride:][:width], cr.Pix[y*cr.Stride:][:width], pairs[y*width:][:width]
+		if width >= 16 {
+			interleaveAVX2(&out[0], &b[0], &r[0], width)
+			continue
+		}
+		for x, v := range b {
+			out[x] = uint16(v) | uint16(r[x])<<8
+		}
+	}
+	return chromaPairs{halves: pairs}
+}
+
+// sampleYCC is sampleYCCGo, but that dst has room for seven more, and that luma's pixels
+// go on for three bytes behind the last that is read.
+func sampleYCC(dst []uint32, luma, chroma walk, pairs chromaPairs) {
+	n := len(dst)
+	if pairs.halves == nil || n == 0 {
+		sampleYCCGo(dst, luma, chroma, pairs.words)
+		return
+	}
+	_ = dst[:n+7]
+	checkRun(n, &luma, &chroma, pairs.halves)
+	sampleYCCAVX2(&dst[0], n, &luma, &chroma, &pairs.halves[0])
+}
+
+// addYCC is addYCCGo, with room and pixels as sampleYCC's.
+func addYCC(sums *[3][]uint32, luma, chroma walk, pairs chromaPairs) {
+	n := len(sums[0])
+	if pairs.halves == nil || n == 0 {
+		addYCCGo(sums, luma, chroma, pairs.words)
+		return
+	}
+	_, _, _ = sums[0][:n+7], sums[1][:n+7], sums[2][:n+7]
+	checkRun(n, &luma, &chroma, pairs.halves)
+	addYCCAVX2(&sums[0][0], n, &luma, &chroma, &pairs.halves[0], &sums[1][0], &sums[2][0])
+}
+
+func checkRun(n int, luma, chroma *walk, pairs []uint16) {
+	_, _ = luma.pix[luma.least(n)], luma.pix[luma.most(n)+luma.stride+3]
+	_, _ = pairs[chroma.least(n)], pairs[chroma.most(n)+chroma.stride+1]
+}
+
+// least and most bound the places of a run of n points.
+func (w *walk) least(n int) int {
+	return int(min(w.v, w.v+int64(n-1)*w.dv)>>FixedBits)*w.stride + int(min(w.u, w.u+int64(n-1)*w.du)>>FixedBits)
+}
+
+func (w *walk) most(n int) int {
+	return int(max(w.v, w.v+int64(n-1)*w.dv)>>FixedBits)*w.stride + int(max(w.u, w.u+int64(n-1)*w.du)>>FixedBits)
+}
+
+// lookUp is lookUpGo.
+func lookUp(r, g, b []float32, table *[3][256]float32, colours []uint32) {
+	n := len(colours)
+	if !useAssembly || n < 8 {
+		lookUpGo(r, g, b, table, colours)
+		return
+	}
+	_, _, _ = r[n-1], g[n-1], b[n-1]
+	lookUpAVX2(&r[0], &g[0], &b[0], table, &colours[0], n)
+}

@@ -1,0 +1,286 @@
+#include "go_asm.h"
+#include "textflag.h"
+
+// AVX2 forms of ycc_run.go's loops.
+
+#define CONST32(name, v) \
+	DATA name<>+0(SB)/4, $v  \
+	DATA name<>+4(SB)/4, $v  \
+	DATA name<>+8(SB)/4, $v  \
+	DATA name<>+12(SB)/4, $v \
+	DATA name<>+16(SB)/4, $v \
+	DATA name<>+20(SB)/4, $v \
+	DATA name<>+24(SB)/4, $v \
+	DATA name<>+28(SB)/4, $v \
+	GLOBL name<>(SB), RODATA|NOPTR, $32
+
+#define CONST128(name, a, b) \
+	DATA name<>+0(SB)/8, $a  \
+	DATA name<>+8(SB)/8, $b  \
+	DATA name<>+16(SB)/8, $a \
+	DATA name<>+24(SB)/8, $b \
+	GLOBL name<>(SB), RODATA|NOPTR, $32
+
+DATA iota<>+0(SB)/8, $0x0000000100000000
+DATA iota<>+8(SB)/8, $0x0000000300000002
+DATA iota<>+16(SB)/8, $0x0000000500000004
+DATA iota<>+24(SB)/8, $0x0000000700000006
+GLOBL iota<>(SB), RODATA|NOPTR, $32
+
+CONST32(lanes, 8)
+CONST32(unit, 4096)
+CONST32(half20, 1048576)
+CONST32(half16, 65536)
+CONST32(half15, 32768)
+CONST32(grey7, 16384)
+
+// Factors of Cb and Cr, in the halves of a word.
+CONST32(toRed, 1505361920)
+CONST32(toGreen, 3528255994)
+CONST32(toBlue, 29032)
+
+// Bytes of a word to its halves.
+CONST128(bytes01, 0x8005800480018000, 0x800d800c80098008)
+CONST128(bytes02, 0x8006800480028000, 0x800e800c800a8008)
+CONST128(bytes13, 0x8007800580038001, 0x800f800d800b8009)
+
+// Four reds, greens, blues and zeros to four colours.
+CONST128(colours, 0xd0905010c080400, 0xf0b07030e0a0602)
+
+// The places of eight points lie in memory in four vectors, u of points 0, 1, 4 and 5 and
+// of 2, 3, 6 and 7, and so v: so that VSHUFPS gives their halves in order.
+#define POINTS(at, du) \
+	MOVQ AX, (at+0)(SP)  \
+	ADDQ du, AX          \
+	MOVQ AX, (at+8)(SP)  \
+	ADDQ du, AX          \
+	MOVQ AX, (at+32)(SP) \
+	ADDQ du, AX          \
+	MOVQ AX, (at+40)(SP) \
+	ADDQ du, AX          \
+	MOVQ AX, (at+16)(SP) \
+	ADDQ du, AX          \
+	MOVQ AX, (at+24)(SP) \
+	ADDQ du, AX          \
+	MOVQ AX, (at+48)(SP) \
+	ADDQ du, AX          \
+	MOVQ AX, (at+56)(SP)
+
+#define STEP(at, du) \
+	SHLQ         $3, du      \
+	VMOVQ        du, X0      \
+	VPBROADCASTQ X0, Y0      \
+	VMOVDQU      Y0, at(SP)
+
+// A walk's points, steps and stride.
+#define START(walk, at, steps) \
+	MOVQ         walk_u(walk), AX       \
+	MOVQ         walk_du(walk), BX      \
+	POINTS(at, BX)                      \
+	STEP(steps, BX)                     \
+	MOVQ         walk_v(walk), AX       \
+	MOVQ         walk_dv(walk), BX      \
+	POINTS(at+64, BX)                   \
+	STEP(steps+32, BX)                  \
+	VPBROADCASTD walk_stride(walk), Y0  \
+	VMOVDQU      Y0, (steps+64)(SP)
+
+#define HALVES(at, step, int, frac) \
+	VMOVDQU at(SP), Y0           \
+	VMOVDQU (at+32)(SP), Y1      \
+	VSHUFPS $0xdd, Y1, Y0, int   \
+	VSHUFPS $0x88, Y1, Y0, frac  \
+	VPADDQ  step(SP), Y0, Y0     \
+	VPADDQ  step(SP), Y1, Y1     \
+	VMOVDQU Y0, at(SP)           \
+	VMOVDQU Y1, (at+32)(SP)      \
+	VPSRLD  $20, frac, frac
+
+// Eight points: Y4 is their places, Y3 the weights of left and right, Y5 that of below.
+#define NEXT(at, steps) \
+	HALVES(at, steps, Y2, Y3)           \
+	HALVES(at+64, steps+32, Y4, Y5)     \
+	VPMULLD (steps+64)(SP), Y4, Y4      \
+	VPADDD  Y2, Y4, Y4                  \
+	VPSLLD  $16, Y3, Y2                 \
+	VPSUBD  Y3, Y2, Y3                  \
+	VPADDD  unit<>(SB), Y3, Y3
+
+#define GATHER(base, scale, out) \
+	VMOVDQA    Y14, Y6                     \
+	VPGATHERDD Y6, (base)(Y4*scale), out
+
+// Between a row's words (in, of which bytes are taken) and the next one's; below is lost.
+#define BETWEEN(bytes, above, below, out, lost) \
+	VPSHUFB  bytes<>(SB), above, out  \
+	VPSHUFB  bytes<>(SB), below, lost \
+	VPMADDWD Y3, out, out             \
+	VPMADDWD Y3, lost, lost           \
+	VPSUBD   out, lost, lost          \
+	VPMULLD  Y5, lost, lost           \
+	VPSLLD   $12, out, out            \
+	VPADDD   lost, out, out
+
+// Luma with 24 bits below a level to Y15, Cb and Cr to Y9 and Y11.
+#define SAMPLE \
+	VPCMPGTD iota<>(SB), Y13, Y14               \
+	NEXT(0, 256)                                \
+	GATHER(SI, 1, Y7)                           \
+	GATHER(R8, 1, Y8)                           \
+	BETWEEN(bytes01, Y7, Y8, Y15, Y10)          \
+	NEXT(128, 352)                              \
+	GATHER(R9, 2, Y7)                           \
+	GATHER(R10, 2, Y8)                          \
+	BETWEEN(bytes02, Y7, Y8, Y9, Y10)           \
+	BETWEEN(bytes13, Y7, Y8, Y11, Y10)
+
+// Rows of luma in SI and R8, of pairs in R9 and R10; how many points are left in Y13.
+#define BEGIN \
+	MOVQ         luma+16(FP), R11      \
+	MOVQ         chroma+24(FP), R12    \
+	START(R11, 0, 256)                 \
+	START(R12, 128, 352)               \
+	MOVQ         walk_pix(R11), SI     \
+	MOVQ         walk_stride(R11), R8  \
+	ADDQ         SI, R8                \
+	MOVQ         pairs+32(FP), R9      \
+	MOVQ         walk_stride(R12), R10 \
+	LEAQ         (R9)(R10*2), R10      \
+	MOVQ         n+8(FP), CX           \
+	VMOVD        CX, X13               \
+	VPBROADCASTD X13, Y13
+
+// func sampleYCCAVX2(dst *uint32, n int, luma, chroma *walk, pairs *uint16)
+TEXT ·sampleYCCAVX2(SB), NOSPLIT, $448-40
+	MOVQ dst+0(FP), DI
+	BEGIN
+
+eight:
+	SAMPLE
+	VPSRLD   $3, Y15, Y15
+	VPADDD   half20<>(SB), Y15, Y15
+	VPADDD   half16<>(SB), Y9, Y9
+	VPADDD   half16<>(SB), Y11, Y11
+	VPSRLD   $17, Y9, Y9
+	VPSRLD   $17, Y11, Y11
+	VPSUBD   grey7<>(SB), Y9, Y9
+	VPSUBD   grey7<>(SB), Y11, Y11
+	VPSLLD   $16, Y11, Y11
+	VPBLENDW $0xaa, Y11, Y9, Y9
+	VPMADDWD toRed<>(SB), Y9, Y0
+	VPMADDWD toGreen<>(SB), Y9, Y1
+	VPMADDWD toBlue<>(SB), Y9, Y2
+	VPADDD   Y15, Y0, Y0
+	VPADDD   Y15, Y1, Y1
+	VPADDD   Y15, Y2, Y2
+	VPSRAD   $21, Y0, Y0
+	VPSRAD   $21, Y1, Y1
+	VPSRAD   $21, Y2, Y2
+	VPXOR    Y3, Y3, Y3
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y3, Y2, Y2
+	VPACKUSWB Y2, Y0, Y0
+	VPSHUFB  colours<>(SB), Y0, Y0
+	VMOVDQU  Y0, (DI)
+	ADDQ     $32, DI
+	VPSUBD   lanes<>(SB), Y13, Y13
+	SUBQ     $8, CX
+	JGT      eight
+	VZEROUPPER
+	RET
+
+#define ADD(sum, to) \
+	VPADDD  half15<>(SB), sum, sum \
+	VPSRLD  $16, sum, sum          \
+	VPAND   Y14, sum, sum          \
+	VPADDD  (to), sum, sum         \
+	VMOVDQU sum, (to)              \
+	ADDQ    $32, to
+
+// func addYCCAVX2(first *uint32, n int, luma, chroma *walk, pairs *uint16, second, third *uint32)
+TEXT ·addYCCAVX2(SB), NOSPLIT, $448-56
+	MOVQ first+0(FP), DI
+	MOVQ second+40(FP), DX
+	MOVQ third+48(FP), R13
+	BEGIN
+
+eight:
+	SAMPLE
+	ADD(Y15, DI)
+	ADD(Y9, DX)
+	ADD(Y11, R13)
+	VPSUBD lanes<>(SB), Y13, Y13
+	SUBQ   $8, CX
+	JGT    eight
+	VZEROUPPER
+	RET
+
+// func lookUpAVX2(red, green, blue *float32, table *[3][256]float32, colours *uint32, n int)
+TEXT ·lookUpAVX2(SB), NOSPLIT, $0-48
+	MOVQ red+0(FP), R8
+	MOVQ green+8(FP), R9
+	MOVQ blue+16(FP), R10
+	MOVQ table+24(FP), AX
+	LEAQ 1024(AX), BX
+	LEAQ 2048(AX), DX
+	MOVQ colours+32(FP), SI
+	MOVQ n+40(FP), DI
+	SUBQ $8, DI
+	XORL CX, CX
+	VPCMPEQD Y15, Y15, Y15
+	VPSRLD   $24, Y15, Y15
+
+eight:
+	VMOVDQU    (SI)(CX*4), Y0
+	VPAND      Y15, Y0, Y1
+	VPCMPEQD   Y4, Y4, Y4
+	VGATHERDPS Y4, (AX)(Y1*4), Y5
+	VPSRLD     $8, Y0, Y2
+	VPAND      Y15, Y2, Y2
+	VPCMPEQD   Y4, Y4, Y4
+	VGATHERDPS Y4, (BX)(Y2*4), Y6
+	VPSRLD     $16, Y0, Y3
+	VPAND      Y15, Y3, Y3
+	VPCMPEQD   Y4, Y4, Y4
+	VGATHERDPS Y4, (DX)(Y3*4), Y7
+	VMOVUPS    Y5, (R8)(CX*4)
+	VMOVUPS    Y6, (R9)(CX*4)
+	VMOVUPS    Y7, (R10)(CX*4)
+	CMPQ       CX, DI
+	JEQ        done
+	ADDQ       $8, CX
+	CMPQ       CX, DI
+	JLE        eight
+	MOVQ       DI, CX // some of them again
+	JMP        eight
+
+done:
+	VZEROUPPER
+	RET
+
+// func interleaveAVX2(dst *uint16, a, b *uint8, n int)
+TEXT ·interleaveAVX2(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), DI
+	MOVQ a+8(FP), SI
+	MOVQ b+16(FP), DX
+	MOVQ n+24(FP), CX
+	SUBQ $16, CX
+	XORL AX, AX
+
+sixteen:
+	VMOVDQU    (SI)(AX*1), X0
+	VMOVDQU    (DX)(AX*1), X1
+	VPUNPCKLBW X1, X0, X2
+	VPUNPCKHBW X1, X0, X3
+	VMOVDQU    X2, (DI)(AX*2)
+	VMOVDQU    X3, 16(DI)(AX*2)
+	CMPQ       AX, CX
+	JEQ        interleaved
+	ADDQ       $16, AX
+	CMPQ       AX, CX
+	JLE        sixteen
+	MOVQ       CX, AX
+	JMP        sixteen
+
+interleaved:
+	RET

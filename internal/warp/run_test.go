@@ -1,0 +1,74 @@
+package warp
+
+import (
+	"math/rand/v2"
+	"testing"
+)
+
+// Runs of points anywhere in the planes, in any direction, at their very edges too.
+func TestSampledRuns(t *testing.T) {
+	r := rand.New(rand.NewPCG(4, 4))
+	var colours, sums [][]uint32
+	for range 4000 {
+		w, h := 2+r.IntN(60), 2+r.IntN(60)
+		src := randomPlanes(r, h, w, 0)
+		if src.Count == 1 {
+			continue
+		}
+		n := 1 + r.IntN(40)
+		at := func(size int) (from, step int64) {
+			a, b := r.Int64N(int64(size-1)<<FixedBits+1), r.Int64N(int64(size-1)<<FixedBits+1)
+			if r.IntN(3) == 0 {
+				a, b = 0, int64(size-1)<<FixedBits
+			}
+			if r.IntN(4) == 0 {
+				b = a
+			}
+			return a, (b - a) / int64(max(n-1, 1))
+		}
+		u, du := at(w)
+		v, dv := at(h)
+		bothWays(t, func() {
+			luma, chroma := walks(src, u, v, du, dv)
+			chroma.stride = src.Planes[1].Rect.Dx()
+			mem := new(scratch)
+			pairs := pairChroma(mem, &src.Planes[1], &src.Planes[2])
+			run := make([]uint32, n+7)
+			sampleYCC(run[:n], luma, chroma, pairs)
+			same(t, &colours, run[:n])
+			var s [3][]uint32
+			all := make([]uint32, 3*(n+7))
+			for i := range all {
+				all[i] = uint32(i)
+			}
+			for c := range s {
+				s[c] = all[c*(n+7):][:n]
+			}
+			addYCC(&s, luma, chroma, pairs)
+			same(t, &sums, all) // nothing behind the run has changed
+		})
+	}
+}
+
+func TestLookedUpColours(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 5))
+	table := new([3][256]float32)
+	for c := range table {
+		for i := range table[c] {
+			table[c][i] = r.Float32()
+		}
+	}
+	var all [][]float32
+	for range 1000 {
+		n := 1 + r.IntN(40)
+		colours := make([]uint32, n)
+		for i := range colours {
+			colours[i] = r.Uint32() & 0xffffff
+		}
+		bothWays(t, func() {
+			out := make([]float32, 3*n+3)
+			lookUp(out[:n], out[n+1:][:n], out[2*n+2:][:n], table, colours)
+			same(t, &all, out)
+		})
+	}
+}
