@@ -7,8 +7,7 @@ import (
 
 // Plane holds samples of one component at its own resolution.
 type Plane struct {
-	// Pix begins with sample Rect.Min; Stride is from one row to the next. Behind the
-	// last sample it goes on for three bytes at least, which are anything.
+	// Pix begins with sample Rect.Min; Stride is from one row to the next.
 	Pix    []uint8
 	Stride int
 	// Rect is the samples held. Where it reaches the plane's edge it goes one sample

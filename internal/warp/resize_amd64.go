@@ -7,7 +7,7 @@ func blendRows16AVX2(dst *int16, pix *uint8, stride int, weights *int16, taps, n
 func resizeAVX2(dst *uint16, src *int16, starts *int32, left int, weights *int16, chunks, groups int)
 
 //go:noescape
-func convertPlanesAVX2(red, green, blue *float32, luma, cb, cr *uint16, table *[3][256]float32, n int)
+func convertAVX2(dst *uint32, luma, cb, cr *uint16, n int)
 
 // The functions below check the lengths that the assembly relies on.
 
@@ -55,13 +55,13 @@ func (r *resizing) resize(dst []uint16, src []int16) {
 	r.resizeGo(dst, src, 8*groups)
 }
 
-// convertPlanes is convertPlanesGo.
-func convertPlanes(p *planes, rows *[3][]uint16) {
-	n := len(p.row[0])
+// convert is convertGo.
+func convert(colours []uint32, rows *[3][]uint16) {
+	n := len(colours)
 	if !useAssembly || n < 8 {
-		convertPlanesGo(p, rows)
+		convertGo(colours, rows)
 		return
 	}
-	_, _, _, _, _ = p.row[1][n-1], p.row[2][n-1], rows[0][n-1], rows[1][n-1], rows[2][n-1]
-	convertPlanesAVX2(&p.row[0][0], &p.row[1][0], &p.row[2][0], &rows[0][0], &rows[1][0], &rows[2][0], p.table, n)
+	_, _, _ = rows[0][n-1], rows[1][n-1], rows[2][n-1]
+	convertAVX2(&colours[0], &rows[0][0], &rows[1][0], &rows[2][0], n)
 }

@@ -21,7 +21,13 @@ CONST(crToR, 22970)
 CONST(cbToG, 5638)
 CONST(crToG, 11700)
 CONST(cbToB, 29032)
-CONST(white, 255)
+
+// Four reds, greens, blues and zeros to four colours.
+DATA interleaved<>+0(SB)/8, $0x0d0905010c080400
+DATA interleaved<>+8(SB)/8, $0x0f0b07030e0a0602
+DATA interleaved<>+16(SB)/8, $0x0d0905010c080400
+DATA interleaved<>+24(SB)/8, $0x0f0b07030e0a0602
+GLOBL interleaved<>(SB), RODATA|NOPTR, $32
 
 // func blendRows16AVX2(dst *int16, pix *uint8, stride int, weights *int16, taps, n int)
 TEXT ·blendRows16AVX2(SB), NOSPLIT, $0-48
@@ -144,24 +150,13 @@ chunk:
 	VZEROUPPER
 	RET
 
-// A channel's rounded value in y becomes a number of the table at AX.
-#define LOOKUP(y, mask, out) \
-	VPSRAD     $22, y, y           \
-	VPMAXSD    Y14, y, y           \
-	VPMINSD    white<>(SB), y, y   \
-	VPCMPEQD   mask, mask, mask    \
-	VGATHERDPS mask, (AX)(y*4), out
-
-// func convertPlanesAVX2(red, green, blue *float32, luma, cb, cr *uint16, table *[3][256]float32, n int)
-TEXT ·convertPlanesAVX2(SB), NOSPLIT, $0-64
-	MOVQ red+0(FP), R8
-	MOVQ green+8(FP), R9
-	MOVQ blue+16(FP), R10
-	MOVQ luma+24(FP), R11
-	MOVQ cb+32(FP), R12
-	MOVQ cr+40(FP), R13
-	MOVQ table+48(FP), BX
-	MOVQ n+56(FP), DX
+// func convertAVX2(dst *uint32, luma, cb, cr *uint16, n int)
+TEXT ·convertAVX2(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), DI
+	MOVQ luma+8(FP), R11
+	MOVQ cb+16(FP), R12
+	MOVQ cr+24(FP), R13
+	MOVQ n+32(FP), DX
 	SUBQ $8, DX
 	XORL CX, CX
 	VPXOR   Y14, Y14, Y14
@@ -170,6 +165,7 @@ TEXT ·convertPlanesAVX2(SB), NOSPLIT, $0-64
 	VMOVDQU crToG<>(SB), Y12
 	VMOVDQU cbToB<>(SB), Y13
 	VMOVDQU grey<>(SB), Y15
+	VMOVDQU interleaved<>(SB), Y9
 
 eight:
 	VPMOVZXWD (R11)(CX*2), Y0
@@ -187,23 +183,22 @@ eight:
 	VPSUBD    Y4, Y0, Y4
 	VPSUBD    Y5, Y4, Y4 // green
 	VPADDD    Y6, Y0, Y6 // blue
-	MOVQ      BX, AX
-	LOOKUP(Y3, Y7, Y0)
-	VMOVUPS   Y0, (R8)(CX*4)
-	ADDQ      $1024, AX
-	LOOKUP(Y4, Y8, Y1)
-	VMOVUPS   Y1, (R9)(CX*4)
-	ADDQ      $1024, AX
-	LOOKUP(Y6, Y9, Y2)
-	VMOVUPS   Y2, (R10)(CX*4)
+	VPSRAD    $22, Y3, Y3
+	VPSRAD    $22, Y4, Y4
+	VPSRAD    $22, Y6, Y6
+	VPACKSSDW Y4, Y3, Y3
+	VPACKSSDW Y14, Y6, Y6
+	VPACKUSWB Y6, Y3, Y3
+	VPSHUFB   Y9, Y3, Y3
+	VMOVDQU   Y3, (DI)(CX*4)
 	CMPQ      CX, DX
-	JEQ       converted
+	JEQ       done
 	ADDQ      $8, CX
 	CMPQ      CX, DX
 	JLE       eight
-	MOVQ      DX, CX
+	MOVQ      DX, CX // some of them again
 	JMP       eight
 
-converted:
+done:
 	VZEROUPPER
 	RET

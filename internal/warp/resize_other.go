@@ -10,4 +10,4 @@ func blendRows16(dst []int16, pix []uint8, stride int, weights []int16) {
 
 func (r *resizing) resize(dst []uint16, src []int16) { r.resizeGo(dst, src, 0) }
 
-func convertPlanes(p *planes, rows *[3][]uint16) { convertPlanesGo(p, rows) }
+func convert(colours []uint32, rows *[3][]uint16) { convertGo(colours, rows) }

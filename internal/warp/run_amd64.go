@@ -3,13 +3,10 @@ package warp
 import "github.com/sluicedata/sluice/internal/jpeg"
 
 //go:noescape
-func sampleYCCAVX2(dst *uint32, n int, luma, chroma *walk, pairs *uint16)
+func sampleYCCAVX2(dst *uint32, n int, luma, chroma *walk, pairs *uint16, alike int)
 
 //go:noescape
-func addYCCAVX2(first *uint32, n int, luma, chroma *walk, pairs *uint16, second, third *uint32)
-
-//go:noescape
-func lookUpAVX2(red, green, blue *float32, table *[3][256]float32, colours *uint32, n int)
+func addYCCAVX2(first *uint32, n int, luma, chroma *walk, pairs *uint16, alike int, second, third *uint32)
 
 //go:noescape
 func interleaveAVX2(dst *uint16, a, b *uint8, n int)
@@ -36,8 +33,7 @@ func pairChroma(mem *scratch, cb, cr *jpeg.Plane) chromaPairs {
 	return chromaPairs{halves: pairs}
 }
 
-// sampleYCC is sampleYCCGo, but that dst has room for seven more, and that luma's pixels
-// go on for three bytes behind the last that is read.
+// sampleYCC is sampleYCCGo, but that dst has room for seven more.
 func sampleYCC(dst []uint32, luma, chroma walk, pairs chromaPairs) {
 	n := len(dst)
 	if pairs.halves == nil || n == 0 {
@@ -46,10 +42,10 @@ func sampleYCC(dst []uint32, luma, chroma walk, pairs chromaPairs) {
 	}
 	_ = dst[:n+7]
 	checkRun(n, &luma, &chroma, pairs.halves)
-	sampleYCCAVX2(&dst[0], n, &luma, &chroma, &pairs.halves[0])
+	sampleYCCAVX2(&dst[0], n, &luma, &chroma, &pairs.halves[0], alike(&luma, &chroma))
 }
 
-// addYCC is addYCCGo, with room and pixels as sampleYCC's.
+// addYCC is addYCCGo, but that sums have room for seven more.
 func addYCC(sums *[3][]uint32, luma, chroma walk, pairs chromaPairs) {
 	n := len(sums[0])
 	if pairs.halves == nil || n == 0 {
@@ -58,11 +54,19 @@ func addYCC(sums *[3][]uint32, luma, chroma walk, pairs chromaPairs) {
 	}
 	_, _, _ = sums[0][:n+7], sums[1][:n+7], sums[2][:n+7]
 	checkRun(n, &luma, &chroma, pairs.halves)
-	addYCCAVX2(&sums[0][0], n, &luma, &chroma, &pairs.halves[0], &sums[1][0], &sums[2][0])
+	addYCCAVX2(&sums[0][0], n, &luma, &chroma, &pairs.halves[0], alike(&luma, &chroma), &sums[1][0], &sums[2][0])
+}
+
+// alike is 1 where the points lie alike in luma and chroma.
+func alike(luma, chroma *walk) int {
+	if luma.u == chroma.u && luma.v == chroma.v && luma.du == chroma.du && luma.dv == chroma.dv {
+		return 1
+	}
+	return 0
 }
 
 func checkRun(n int, luma, chroma *walk, pairs []uint16) {
-	_, _ = luma.pix[luma.least(n)], luma.pix[luma.most(n)+luma.stride+3]
+	_, _ = luma.pix[luma.least(n)], luma.pix[luma.most(n)+luma.stride+1]
 	_, _ = pairs[chroma.least(n)], pairs[chroma.most(n)+chroma.stride+1]
 }
 
@@ -73,15 +77,4 @@ func (w *walk) least(n int) int {
 
 func (w *walk) most(n int) int {
 	return int(max(w.v, w.v+int64(n-1)*w.dv)>>FixedBits)*w.stride + int(max(w.u, w.u+int64(n-1)*w.du)>>FixedBits)
-}
-
-// lookUp is lookUpGo.
-func lookUp(r, g, b []float32, table *[3][256]float32, colours []uint32) {
-	n := len(colours)
-	if !useAssembly || n < 8 {
-		lookUpGo(r, g, b, table, colours)
-		return
-	}
-	_, _, _ = r[n-1], g[n-1], b[n-1]
-	lookUpAVX2(&r[0], &g[0], &b[0], table, &colours[0], n)
 }

@@ -40,7 +40,6 @@ CONST32(toGreen, 3528255994)
 CONST32(toBlue, 29032)
 
 // Bytes of a word to its halves.
-CONST128(bytes01, 0x8005800480018000, 0x800d800c80098008)
 CONST128(bytes02, 0x8006800480028000, 0x800e800c800a8008)
 CONST128(bytes13, 0x8007800580038001, 0x800f800d800b8009)
 
@@ -96,24 +95,41 @@ CONST128(colours, 0xd0905010c080400, 0xf0b07030e0a0602)
 	VMOVDQU Y1, (at+32)(SP)      \
 	VPSRLD  $20, frac, frac
 
-// Eight points: Y4 is their places, Y3 the weights of left and right, Y5 that of below.
+// Eight points: Y2 and Y12 are the samples left and above, Y4 their places, Y3 the
+// weights of left and right, Y5 that of below.
 #define NEXT(at, steps) \
 	HALVES(at, steps, Y2, Y3)           \
-	HALVES(at+64, steps+32, Y4, Y5)     \
-	VPMULLD (steps+64)(SP), Y4, Y4      \
+	HALVES(at+64, steps+32, Y12, Y5)    \
+	VPMULLD (steps+64)(SP), Y12, Y4     \
 	VPADDD  Y2, Y4, Y4                  \
-	VPSLLD  $16, Y3, Y2                 \
-	VPSUBD  Y3, Y2, Y3                  \
+	VPSLLD  $16, Y3, Y0                 \
+	VPSUBD  Y3, Y0, Y3                  \
 	VPADDD  unit<>(SB), Y3, Y3
 
-#define GATHER(base, scale, out) \
-	VMOVDQA    Y14, Y6                     \
-	VPGATHERDD Y6, (base)(Y4*scale), out
+// The places in Y4, which lie in memory at 448, as numbers to AX, BX, R11, R12 (first
+// four) and so on: loads one by one are faster than VPGATHERDD on most processors.
+#define PLACES(at) \
+	MOVL (448+at)(SP), AX   \
+	MOVL (452+at)(SP), BX   \
+	MOVL (456+at)(SP), R11  \
+	MOVL (460+at)(SP), R12
 
-// Between a row's words (in, of which bytes are taken) and the next one's; below is lost.
-#define BETWEEN(bytes, above, below, out, lost) \
-	VPSHUFB  bytes<>(SB), above, out  \
-	VPSHUFB  bytes<>(SB), below, lost \
+// Two bytes each of eight places: the halves of a row's words.
+#define BYTES2(base, out, lane) \
+	VPINSRW $(lane+0), (base)(AX*1), out, out  \
+	VPINSRW $(lane+1), (base)(BX*1), out, out  \
+	VPINSRW $(lane+2), (base)(R11*1), out, out \
+	VPINSRW $(lane+3), (base)(R12*1), out, out
+
+// Four bytes each of four places.
+#define BYTES4(base, out) \
+	VMOVD   (base)(AX*2), out               \
+	VPINSRD $1, (base)(BX*2), out, out      \
+	VPINSRD $2, (base)(R11*2), out, out     \
+	VPINSRD $3, (base)(R12*2), out, out
+
+// Between a row's pairs, in the halves of words, and the next one's.
+#define BETWEEN(out, lost) \
 	VPMADDWD Y3, out, out             \
 	VPMADDWD Y3, lost, lost           \
 	VPSUBD   out, lost, lost          \
@@ -121,18 +137,47 @@ CONST128(colours, 0xd0905010c080400, 0xf0b07030e0a0602)
 	VPSLLD   $12, out, out            \
 	VPADDD   lost, out, out
 
-// Luma with 24 bits below a level to Y15, Cb and Cr to Y9 and Y11.
-#define SAMPLE \
-	VPCMPGTD iota<>(SB), Y13, Y14               \
-	NEXT(0, 256)                                \
-	GATHER(SI, 1, Y7)                           \
-	GATHER(R8, 1, Y8)                           \
-	BETWEEN(bytes01, Y7, Y8, Y15, Y10)          \
-	NEXT(128, 352)                              \
-	GATHER(R9, 2, Y7)                           \
-	GATHER(R10, 2, Y8)                          \
-	BETWEEN(bytes02, Y7, Y8, Y9, Y10)           \
-	BETWEEN(bytes13, Y7, Y8, Y11, Y10)
+// Luma with 24 bits below a level to Y15, Cb and Cr to Y9 and Y11. Where the planes are
+// alike (R14 is not 0) points have the same fractions in all. Points behind the end are
+// the first sample's.
+#define SAMPLE(apart, placed) \
+	VPCMPGTD iota<>(SB), Y13, Y14     \
+	NEXT(0, 256)                      \
+	VPAND    Y14, Y4, Y0              \
+	VMOVDQU  Y0, 448(SP)              \
+	PLACES(0)                         \
+	BYTES2(SI, X7, 0)                 \
+	BYTES2(R8, X8, 0)                 \
+	PLACES(16)                        \
+	BYTES2(SI, X7, 4)                 \
+	BYTES2(R8, X8, 4)                 \
+	VPMOVZXBW X7, Y15                 \
+	VPMOVZXBW X8, Y10                 \
+	BETWEEN(Y15, Y10)                 \
+	TESTQ    R14, R14                 \
+	JEQ      apart                    \
+	VPMULLD  (352+64)(SP), Y12, Y4    \
+	VPADDD   Y2, Y4, Y4               \
+	JMP      placed                   \
+apart:                                \
+	NEXT(128, 352)                    \
+placed:                               \
+	VPAND    Y14, Y4, Y0              \
+	VMOVDQU  Y0, 448(SP)              \
+	PLACES(0)                         \
+	BYTES4(R9, X7)                    \
+	BYTES4(R10, X8)                   \
+	PLACES(16)                        \
+	BYTES4(R9, X0)                    \
+	BYTES4(R10, X1)                   \
+	VINSERTI128 $1, X0, Y7, Y7        \
+	VINSERTI128 $1, X1, Y8, Y8        \
+	VPSHUFB  bytes02<>(SB), Y7, Y9    \
+	VPSHUFB  bytes02<>(SB), Y8, Y10   \
+	BETWEEN(Y9, Y10)                  \
+	VPSHUFB  bytes13<>(SB), Y7, Y11   \
+	VPSHUFB  bytes13<>(SB), Y8, Y10   \
+	BETWEEN(Y11, Y10)
 
 // Rows of luma in SI and R8, of pairs in R9 and R10; how many points are left in Y13.
 #define BEGIN \
@@ -146,17 +191,18 @@ CONST128(colours, 0xd0905010c080400, 0xf0b07030e0a0602)
 	MOVQ         pairs+32(FP), R9      \
 	MOVQ         walk_stride(R12), R10 \
 	LEAQ         (R9)(R10*2), R10      \
+	MOVQ         alike+40(FP), R14     \
 	MOVQ         n+8(FP), CX           \
 	VMOVD        CX, X13               \
 	VPBROADCASTD X13, Y13
 
-// func sampleYCCAVX2(dst *uint32, n int, luma, chroma *walk, pairs *uint16)
-TEXT ·sampleYCCAVX2(SB), NOSPLIT, $448-40
+// func sampleYCCAVX2(dst *uint32, n int, luma, chroma *walk, pairs *uint16, alike int)
+TEXT ·sampleYCCAVX2(SB), NOSPLIT, $480-48
 	MOVQ dst+0(FP), DI
 	BEGIN
 
 eight:
-	SAMPLE
+	SAMPLE(apart, placed)
 	VPSRLD   $3, Y15, Y15
 	VPADDD   half20<>(SB), Y15, Y15
 	VPADDD   half16<>(SB), Y9, Y9
@@ -197,64 +243,21 @@ eight:
 	VMOVDQU sum, (to)              \
 	ADDQ    $32, to
 
-// func addYCCAVX2(first *uint32, n int, luma, chroma *walk, pairs *uint16, second, third *uint32)
-TEXT ·addYCCAVX2(SB), NOSPLIT, $448-56
+// func addYCCAVX2(first *uint32, n int, luma, chroma *walk, pairs *uint16, alike int, second, third *uint32)
+TEXT ·addYCCAVX2(SB), NOSPLIT, $480-64
 	MOVQ first+0(FP), DI
-	MOVQ second+40(FP), DX
-	MOVQ third+48(FP), R13
+	MOVQ second+48(FP), DX
+	MOVQ third+56(FP), R13
 	BEGIN
 
 eight:
-	SAMPLE
+	SAMPLE(apart, placed)
 	ADD(Y15, DI)
 	ADD(Y9, DX)
 	ADD(Y11, R13)
 	VPSUBD lanes<>(SB), Y13, Y13
 	SUBQ   $8, CX
 	JGT    eight
-	VZEROUPPER
-	RET
-
-// func lookUpAVX2(red, green, blue *float32, table *[3][256]float32, colours *uint32, n int)
-TEXT ·lookUpAVX2(SB), NOSPLIT, $0-48
-	MOVQ red+0(FP), R8
-	MOVQ green+8(FP), R9
-	MOVQ blue+16(FP), R10
-	MOVQ table+24(FP), AX
-	LEAQ 1024(AX), BX
-	LEAQ 2048(AX), DX
-	MOVQ colours+32(FP), SI
-	MOVQ n+40(FP), DI
-	SUBQ $8, DI
-	XORL CX, CX
-	VPCMPEQD Y15, Y15, Y15
-	VPSRLD   $24, Y15, Y15
-
-eight:
-	VMOVDQU    (SI)(CX*4), Y0
-	VPAND      Y15, Y0, Y1
-	VPCMPEQD   Y4, Y4, Y4
-	VGATHERDPS Y4, (AX)(Y1*4), Y5
-	VPSRLD     $8, Y0, Y2
-	VPAND      Y15, Y2, Y2
-	VPCMPEQD   Y4, Y4, Y4
-	VGATHERDPS Y4, (BX)(Y2*4), Y6
-	VPSRLD     $16, Y0, Y3
-	VPAND      Y15, Y3, Y3
-	VPCMPEQD   Y4, Y4, Y4
-	VGATHERDPS Y4, (DX)(Y3*4), Y7
-	VMOVUPS    Y5, (R8)(CX*4)
-	VMOVUPS    Y6, (R9)(CX*4)
-	VMOVUPS    Y7, (R10)(CX*4)
-	CMPQ       CX, DI
-	JEQ        done
-	ADDQ       $8, CX
-	CMPQ       CX, DI
-	JLE        eight
-	MOVQ       DI, CX // some of them again
-	JMP        eight
-
-done:
 	VZEROUPPER
 	RET
 

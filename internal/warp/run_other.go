@@ -12,10 +12,6 @@ func sampleYCC(dst []uint32, luma, chroma walk, pairs chromaPairs) {
 	sampleYCCGo(dst, luma, chroma, pairs.words)
 }
 
-func lookUp(r, g, b []float32, table *[3][256]float32, colours []uint32) {
-	lookUpGo(r, g, b, table, colours)
-}
-
 func addYCC(sums *[3][]uint32, luma, chroma walk, pairs chromaPairs) {
 	addYCCGo(sums, luma, chroma, pairs.words)
 }

@@ -49,26 +49,3 @@ func TestSampledRuns(t *testing.T) {
 		})
 	}
 }
-
-func TestLookedUpColours(t *testing.T) {
-	r := rand.New(rand.NewPCG(5, 5))
-	table := new([3][256]float32)
-	for c := range table {
-		for i := range table[c] {
-			table[c][i] = r.Float32()
-		}
-	}
-	var all [][]float32
-	for range 1000 {
-		n := 1 + r.IntN(40)
-		colours := make([]uint32, n)
-		for i := range colours {
-			colours[i] = r.Uint32() & 0xffffff
-		}
-		bothWays(t, func() {
-			out := make([]float32, 3*n+3)
-			lookUp(out[:n], out[n+1:][:n], out[2*n+2:][:n], table, colours)
-			same(t, &all, out)
-		})
-	}
-}

@@ -183,13 +183,7 @@ func (a *affine) runYCC(out *writer, src *jpeg.YCC, mem *scratch) {
 			a.addYCCRow(src, &sums, pairs, y*a.rows+i)
 		}
 		means(colours, &sums, a.columns, a.columns*a.rows)
-		if p, ok := out.planes(y); ok {
-			lookUp(p.row[0], p.row[1], p.row[2], p.table, colours)
-			continue
-		}
-		rgb := out.begin(y)
-		unpackRGB(rgb, colours)
-		out.put(y, rgb)
+		out.colours(y, colours)
 	}
 }
 

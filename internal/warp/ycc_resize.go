@@ -38,6 +38,7 @@ func (s *separable) runYCC(out *writer, src *jpeg.YCC, mem *scratch) {
 		s.prepare(ways[1], src, 1, mem)
 	}
 	wide := sized(&mem.wide, 3*s.width)
+	colours := sized(&mem.sums, s.width)
 	var rows [3][]uint16
 	for i := range rows {
 		rows[i] = wide[i*s.width:][:s.width]
@@ -50,16 +51,8 @@ func (s *separable) runYCC(out *writer, src *jpeg.YCC, mem *scratch) {
 		if src.Count > 1 {
 			ways[1].twins(rows[1], rows[2], &src.Planes[1], &src.Planes[2], y, mem)
 		}
-		if p, ok := out.planes(y); ok {
-			convertPlanes(&p, &rows)
-			continue
-		}
-		rgb := out.begin(y)
-		for x, l := range rows[0] {
-			to := rgb[3*x : 3*x+3 : 3*x+3]
-			to[0], to[1], to[2] = ycc{int32(l), int32(rows[1][x]), int32(rows[2][x])}.rgb()
-		}
-		out.put(y, rgb)
+		convert(colours, &rows)
+		out.colours(y, colours)
 	}
 }
 
@@ -217,17 +210,16 @@ func (r *resizing) resizeWords(a, b []uint16, words []uint64) {
 	}
 }
 
-// convertPlanesGo converts a row, as ycc.rgb does, and looks it up.
-func convertPlanesGo(p *planes, rows *[3][]uint16) {
-	r := p.row[0]
-	n := len(r)
-	g, b, luma, cbs, crs := p.row[1][:n], p.row[2][:n], rows[0][:n], rows[1][:n], rows[2][:n]
-	for x := range r {
+// convertGo makes colours of a row, as ycc.rgb does.
+func convertGo(colours []uint32, rows *[3][]uint16) {
+	n := len(colours)
+	luma, cbs, crs := rows[0][:n], rows[1][:n], rows[2][:n]
+	for x := range colours {
 		l, cb, cr := int(luma[x])<<14+yccHalf, int(cbs[x])-yccGrey, int(crs[x])-yccGrey
 		red, green, blue := (l+crToR*cr)>>22, (l-cbToG*cb-crToG*cr)>>22, (l+cbToB*cb)>>22
 		if uint(red|green|blue) > 255 {
 			red, green, blue = int(level(red)), int(level(green)), int(level(blue))
 		}
-		r[x], g[x], b[x] = p.table[0][uint8(red)], p.table[1][uint8(green)], p.table[2][uint8(blue)]
+		colours[x] = uint32(red | green<<8 | blue<<16)
 	}
 }

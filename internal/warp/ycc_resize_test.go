@@ -99,15 +99,9 @@ func TestResizedRows(t *testing.T) {
 	}
 }
 
-func TestConvertedPlanes(t *testing.T) {
+func TestConvertedRows(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 3))
-	var all [][]float32
-	p := planes{table: new([3][256]float32)}
-	for c := range p.table {
-		for i := range p.table[c] {
-			p.table[c][i] = r.Float32()
-		}
-	}
+	var all [][]uint32
 	for range 3000 {
 		n := 1 + r.IntN(40)
 		var rows [3][]uint16
@@ -117,11 +111,8 @@ func TestConvertedPlanes(t *testing.T) {
 			}
 		}
 		bothWays(t, func() {
-			out := make([]float32, 3*n+3)
-			for c := range p.row {
-				p.row[c] = out[c*(n+1):][:n:n]
-			}
-			convertPlanes(&p, &rows)
+			out := make([]uint32, n+1)
+			convert(out[:n], &rows)
 			same(t, &all, out)
 		})
 	}
