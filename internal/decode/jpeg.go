@@ -257,11 +257,12 @@ func (f *File) decodeRGB(rgb []uint8, part image.Rectangle) error {
 		f.rows[i] = f.rows[i][:width+2*maxH]
 	}
 	convert := rowConverter(h)
+	var rows [4][]uint8
 	for y := part.Min.Y; y < part.Max.Y; y++ {
 		for i, c := range h.Components() {
-			upsampleRow(f.rows[i], &m.Planes[i], part.Min.X, part.Max.X, y, maxH/c.H, maxV/c.V)
+			rows[i] = upsampleRow(f.rows[i], &m.Planes[i], part.Min.X, part.Max.X, y, maxH/c.H, maxV/c.V)
 		}
-		convert(rgb[:3*width], &f.rows)
+		convert(rgb[:3*width], &rows)
 		rgb = rgb[3*width:]
 	}
 	return nil

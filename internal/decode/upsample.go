@@ -2,19 +2,21 @@ package decode
 
 import "github.com/sluicedata/sluice/internal/jpeg"
 
-// upsampleRow writes the columns x0 <= x < x1 of row y of a component at full
-// resolution; x0 is the first column of a sample. It repeats libjpeg-turbo 2.1.5's
+// upsampleRow gives the columns x0 <= x < x1 of row y of a component at full
+// resolution, the plane's own or in dst; x0 is the first column of a sample. It repeats libjpeg-turbo 2.1.5's
 // choice of method and its arithmetic (jdsample.c, jinit_upsampler and the
 // *_fancy_upsample functions): triangle filters where the ratio is 2x1, 1x2 or 2x2,
 // repetition elsewhere and where a component is at most two samples wide. Beyond the
 // plane's edges its samples are repeated (for rows, jdmainct.c), which gives what
 // libjpeg's special cases for first and last columns give. dst has room for whole
 // groups of columns.
-func upsampleRow(dst []uint8, p *jpeg.Plane, x0, x1, y, hRatio, vRatio int) {
+func upsampleRow(dst []uint8, p *jpeg.Plane, x0, x1, y, hRatio, vRatio int) []uint8 {
 	k0, k1 := x0/hRatio, (x1+hRatio-1)/hRatio
 	near := y / vRatio
 	far := near - 1 + 2*(y%2) // of a ratio of 2: the row lies 1/4 of the way there
 	switch {
+	case hRatio == 1 && vRatio == 1:
+		return p.Row(y, k0, k1)
 	case hRatio == 2 && vRatio == 1 && p.Width > 2:
 		upsampleH2(dst, p.Row(y, k0-1, k1+1))
 	case hRatio == 1 && vRatio == 2:
@@ -24,6 +26,7 @@ func upsampleRow(dst []uint8, p *jpeg.Plane, x0, x1, y, hRatio, vRatio int) {
 	default:
 		repeatRow(dst, p.Row(near, k0, k1), hRatio)
 	}
+	return dst
 }
 
 // repeatRow is int_upsample for one row.
@@ -39,10 +42,10 @@ func repeatRow(dst, src []uint8, ratio int) {
 	}
 }
 
-// upsampleH2 is h2v1_fancy_upsample: 3/4 of the nearer sample, 1/4 of the
+// upsampleH2Go is h2v1_fancy_upsample: 3/4 of the nearer sample, 1/4 of the
 // farther. The alternating bias (1, 2) is ordered dither instead of rounding up.
 // src has a sample more on each side.
-func upsampleH2(dst, src []uint8) {
+func upsampleH2Go(dst, src []uint8) {
 	for len(src) >= 3 && len(dst) >= 2 {
 		s := 3 * int(src[1])
 		dst[0] = uint8((s + int(src[0]) + 1) >> 2)
@@ -61,10 +64,10 @@ func upsampleV2(dst, near, far []uint8, y int) {
 	}
 }
 
-// upsampleH2V2 is h2v2_fancy_upsample: 9/16, 3/16, 3/16 and 1/16 of the four
+// upsampleH2V2Go is h2v2_fancy_upsample: 9/16, 3/16, 3/16 and 1/16 of the four
 // nearest samples, the vertical sums shared between columns. near and far have a
 // sample more on each side.
-func upsampleH2V2(dst, near, far []uint8) {
+func upsampleH2V2Go(dst, near, far []uint8) {
 	far = far[:len(near)]
 	prev := 3*int(near[0]) + int(far[0])
 	this := 3*int(near[1]) + int(far[1])

@@ -86,7 +86,10 @@ func convertRGB(dst []uint8, rows *[4][]uint8) {
 	}
 }
 
-func convertYCC(dst []uint8, rows *[4][]uint8) {
+// useAssembly is a variable so that tests can compare assembly with plain Go.
+var useAssembly = haveAssembly()
+
+func convertYCCGo(dst []uint8, rows *[4][]uint8) {
 	n := len(dst) / 3
 	ys, cbs, crs := rows[0][:n], rows[1][:n], rows[2][:n]
 	for x, y := range ys {
