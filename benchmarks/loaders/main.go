@@ -36,7 +36,7 @@ var (
 	rounds      = flag.Int("rounds", 5, "rounds that count")
 	workers     = flag.String("workers", "1,2", "numbers of workers")
 	names       = flag.String("peers", "opencv,opencv-composed,pillow,tensors,albumentations,dali,dali-composed,spdl,grain,ffcv", "peers to measure; peers.py has them")
-	recipes     = flag.String("recipes", "recipe,rrc,center", "what to do with each picture")
+	recipes     = flag.String("recipes", "recipe,rrc,center,decode", "what to do with each picture")
 	sizes       = flag.String("sizes", "photos,large", "photos: the files as they are; large: 20 of them, enlarged")
 	images      = flag.Int("images", 1024, "images of a round")
 	largeImages = flag.Int("large-images", 128, "the same with large pictures")
@@ -151,7 +151,10 @@ func (g *group) measure(ctx context.Context) error {
 	args := func(dir string) []string {
 		return []string{g.recipe, strconv.Itoa(g.workers), strconv.Itoa(g.work.images), dir}
 	}
-	ours := []string{"sluice", "sluice-first", "sluice-plain"}
+	ours := []string{"sluice", "sluice-plain"}
+	if g.recipe != "decode" {
+		ours = append(ours, "sluice-first")
+	}
 	if g.recipe == "recipe" {
 		ours = append(ours, "sluice-exact")
 	}

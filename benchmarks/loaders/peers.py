@@ -53,7 +53,7 @@ def shorter(w, h, size=256):
 class OpenCV:
     """Step after step with OpenCV on one thread per worker; bilinear, not antialiased."""
 
-    recipes = "recipe", "rrc", "center"
+    recipes = "recipe", "rrc", "center", "decode"
 
     def load(self):
         global cv2
@@ -81,6 +81,9 @@ class OpenCV:
         return cv2.flip(img, 1) if random.random() < 0.5 else img
 
     def draw(self, file, out):
+        if self.recipe == "decode":
+            cv2.imread(file)
+            return
         planes = cv2.split(self.picture(cv2.imread(file)))  # blue, green, red
         for c in range(3):
             cv2.LUT(planes[2 - c], self.tables[c], dst=out[c])
@@ -105,7 +108,7 @@ class OpenCVComposed(OpenCV):
 class Pillow:
     """torchvision on Pillow's pictures; resize is antialiased."""
 
-    recipes = "recipe", "rrc", "center"
+    recipes = "recipe", "rrc", "center", "decode"
 
     def load(self):
         global torch, T, F, Image
@@ -137,6 +140,8 @@ class Pillow:
 
     def draw(self, file, out):
         img, w, h = self.open(file)
+        if self.recipe == "decode":
+            return
         if self.recipe == "recipe":
             img = F.rotate(img, random.uniform(-30, 30), self.bilinear, center=[w // 2, h // 2])
             x, y, cw, ch = offsets(w, h)
@@ -178,6 +183,8 @@ class Tensors(Pillow):
 
 class Albumentations(OpenCV):
     """albumentations' Compose, which calls OpenCV: its Rotate, a Lambda that crops, its Resize, and so on."""
+
+    recipes = "recipe", "rrc", "center"
 
     def load(self):
         versions = super().load()
@@ -260,6 +267,8 @@ class DALIComposed(DALI):
 class SPDL(OpenCV):
     """SPDL's pipeline of threads around OpenCV's functions; a thread fills a whole batch."""
 
+    recipes = "recipe", "rrc", "center"
+
     def load(self):
         versions = super().load()
         from importlib.metadata import version
@@ -290,6 +299,8 @@ class SPDL(OpenCV):
 
 class Grain(OpenCV):
     """grain's MapDataset around OpenCV's functions: its processes with 2 workers, in this process with 1."""
+
+    recipes = "recipe", "rrc", "center"
 
     def load(self):
         versions = super().load()

@@ -15,6 +15,7 @@ import (
 // titles say in words what is measured.
 var titles = map[string]string{
 	"recipe": "rotate, crop, flip, resize", "rrc": "RandomResizedCrop, flip", "center": "resize 256, centre crop",
+	"decode": "decoding alone, to RGB",
 	"photos": "photos as they are", "large": "enlarged to 3000 and more",
 }
 

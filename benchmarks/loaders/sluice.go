@@ -4,12 +4,16 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/sluicedata/sluice/flow"
+	"github.com/sluicedata/sluice/internal/decode"
 	"github.com/sluicedata/sluice/sinks"
 	"github.com/sluicedata/sluice/sources"
 	"github.com/sluicedata/sluice/stages"
@@ -39,6 +43,9 @@ func sluice(ctx context.Context, args []string) error {
 	workers, err := strconv.Atoi(args[2])
 	if err != nil {
 		return err
+	}
+	if recipe == "decode" {
+		return decodeOnly(workers, dir)
 	}
 	stages, err := list(recipe)
 	if err != nil {
@@ -73,6 +80,42 @@ func sluice(ctx context.Context, args []string) error {
 			return err
 		}
 		if err := tell.Encode(map[string]any{"images": report.Rows, "made": report.Rows, "seconds": time.Since(begin).Seconds()}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// decodeOnly is sluice for the recipe decode: files to RGB, a new picture each.
+func decodeOnly(workers int, dir string) error {
+	files, err := filepath.Glob(filepath.Join(dir, "*"))
+	if err != nil {
+		return err
+	}
+	tell := json.NewEncoder(os.Stdout)
+	if err := tell.Encode(map[string]any{"versions": map[string]string{}}); err != nil {
+		return err
+	}
+	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
+		begin := time.Now()
+		failed := make([]error, workers)
+		var all sync.WaitGroup
+		for k := range workers {
+			all.Go(func() {
+				for i := k; i < len(files) && failed[k] == nil; i += workers {
+					data, err := os.ReadFile(files[i])
+					if err == nil {
+						_, err = decode.Decode(data, 0)
+					}
+					failed[k] = err
+				}
+			})
+		}
+		all.Wait()
+		if err := errors.Join(failed...); err != nil {
+			return err
+		}
+		if err := tell.Encode(map[string]any{"images": len(files), "made": len(files), "seconds": time.Since(begin).Seconds()}); err != nil {
 			return err
 		}
 	}
