@@ -98,13 +98,13 @@ end:
 	SHRQ $(64-const_lutBits), BX           \
 	MOVL huffman_lut(R11)(BX*4), BX
 
-// The place of an entry's coefficient; the last of a block is left to Go.
-#define PLACE \
+// The place of an entry's coefficient.
+#define PLACE(most) \
 	MOVL BX, CX             \
 	SHRL $12, CX            \
 	ANDL $15, CX            \
 	LEAQ 1(AX)(CX*1), R8    \
-	CMPQ R8, $62            \
+	CMPQ R8, $most          \
 	JHI  rest               \
 	MOVQ R8, AX
 
@@ -142,14 +142,6 @@ end:
 	MOVL    BX, DX           \
 	SARL    $24, DX          \
 	STORE
-
-// The block's last coefficient may be the pair's; what follows it is the next block's.
-#define IS_LAST(elsewhere) \
-	CMPQ  R8, $63              \
-	JNE   elsewhere            \
-	TESTL $const_pairEnd, BX   \
-	JNE   elsewhere            \
-	PASS_PAIR
 
 #define DECODE_PAIR \
 	PAIR                     \
@@ -233,10 +225,17 @@ filled:
 	DECODE_PAIR
 	JMP fill
 
-last:
-	IS_LAST(rest)
-	STORE_PAIR
-	JMP done
+last: // a pair's second may be the next block's
+	LOOKUP
+	MOVL BX, DX
+	SARL $16, DX
+	JEQ  rest
+	PLACE(63)
+	PASS_CODE
+	STORE
+	CMPQ AX, $63
+	JEQ  done
+	JMP  fill
 
 special:
 	LOOKUP
@@ -250,7 +249,7 @@ special:
 	JMP  done
 
 large: // for a pair
-	PLACE
+	PLACE(62)
 	PASS_CODE
 	STORE
 	JMP  fill
@@ -258,7 +257,7 @@ large: // for a pair
 sized:
 	CMPQ R10, $26 // a code and its value
 	JLT  fill
-	PLACE
+	PLACE(62)
 	PASS_CODE
 	TAKE_VALUE
 	STORE
@@ -309,8 +308,15 @@ filled:
 	JMP fill
 
 last:
-	IS_LAST(rest)
-	JMP done
+	LOOKUP
+	MOVL BX, DX
+	SARL $16, DX
+	JEQ  rest
+	PLACE(63)
+	PASS_CODE
+	CMPQ AX, $63
+	JEQ  done
+	JMP  fill
 
 special:
 	LOOKUP
@@ -324,14 +330,14 @@ special:
 	JMP  done
 
 large:
-	PLACE
+	PLACE(62)
 	PASS_CODE
 	JMP  fill
 
 sized:
 	CMPQ R10, $26
 	JLT  fill
-	PLACE
+	PLACE(62)
 	PASS_CODE
 	MOVL  BX, CX
 	SHRL  $8, CX
