@@ -74,7 +74,8 @@ type File struct {
 	coded  jpeg.Header
 	coder  jpeg.Decoder
 	turned []uint8    // planes or pixels transposed
-	rows   [4][]uint8 // a row of each component at full resolution
+	rows   [4][]uint8 // memory for a row of each component
+	full   [4][]uint8 // a row of each at full resolution
 	rgb    []uint8
 }
 
@@ -257,12 +258,11 @@ func (f *File) decodeRGB(rgb []uint8, part image.Rectangle) error {
 		f.rows[i] = f.rows[i][:width+2*maxH]
 	}
 	convert := rowConverter(h)
-	var rows [4][]uint8
 	for y := part.Min.Y; y < part.Max.Y; y++ {
 		for i, c := range h.Components() {
-			rows[i] = upsampleRow(f.rows[i], &m.Planes[i], part.Min.X, part.Max.X, y, maxH/c.H, maxV/c.V)
+			f.full[i] = upsampleRow(f.rows[i], &m.Planes[i], part.Min.X, part.Max.X, y, maxH/c.H, maxV/c.V)
 		}
-		convert(rgb[:3*width], &rows)
+		convert(rgb[:3*width], &f.full)
 		rgb = rgb[3*width:]
 	}
 	return nil
