@@ -11,11 +11,13 @@
 //	scan.go, progressive.go  entropy-coded data -> dequantized coefficients of a block
 //	idct.go, reduced.go      coefficients -> samples, 8x8 or fewer of a block
 //	image.go                 planes, and the walk over the file that ties all together
+//	seek.go                  where decoding can begin, for the next time
+//	assembly*.go, *_amd64.s  the inner loops with AVX2: the same bytes
 //	fill.go, careful.go      the same again for damaged files, slowly
 //	smooth.go                blocks of progressive files that lack scans
 //
 // A Decoder takes a part of the picture, and a scale; blocks outside of the part
-// are passed over.
+// are passed over, and with Points of an earlier decoding they are not even read.
 //
 // libjpeg repairs damaged files and warns; this package reports an error: data that
 // ends early, a code that no table has, a run past the end of a block, a restart
