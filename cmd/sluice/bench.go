@@ -220,7 +220,7 @@ func (r *benchReport) print(w io.Writer, file string) error {
 		}
 	}
 	_, err := fmt.Fprintf(w, `%s: %s of %.1f s and %d images after a warm-up, %s
-images/s     %.0f (%.0f..%.0f)
+images/s     %.0f, the median (%.0f..%.0f)
 ms an image  %s
 allocated    %.1f KiB an image, in %.1f allocations
 peak memory  %.0f MiB; in flight %.0f of %.0f MiB

@@ -14,6 +14,7 @@ import (
 
 	"github.com/sluicedata/sluice/flow"
 	"github.com/sluicedata/sluice/flow/pipefile"
+	"github.com/sluicedata/sluice/internal/decode"
 )
 
 // Exit status; of a run that a signal stopped 128 + its number, as shells have it.
@@ -79,6 +80,9 @@ func run(args []string) int {
 		return exitUsage
 	}
 	fmt.Fprintf(c.err, "sluice: %v\n", err)
+	if row := new(flow.RowError); errors.As(err, &row) && errors.Is(err, decode.ErrTruncated) {
+		fmt.Fprintln(c.err, "(decode: {truncated: fill} makes a picture of what is left of a JPEG file; on_error: {policy: skip} leaves such rows out, refill draws others of their class)")
+	}
 	return status(err)
 }
 

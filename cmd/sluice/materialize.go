@@ -45,11 +45,14 @@ func (cmd *materializeCmd) Run(ctx context.Context, c console) error {
 	if cmd.JSON {
 		return printJSON(c.out, report)
 	}
-	if report.Batches == 0 {
+	if report.Drawn == 0 {
 		_, err = fmt.Fprintf(c.err, "%s: complete already, verified\n", cmd.Out)
 		return err
 	}
 	c.failures(report)
+	if report.Rows == 0 {
+		return fmt.Errorf("%s has no row: each of %s failed", cmd.Out, plural(int(report.Drawn), "draw"))
+	}
 	_, err = fmt.Fprintf(c.err, "%s: %d rows in %s, %.0f images/s (%s)\n", cmd.Out, report.Rows, plural(int(report.Batches), "batch"), report.ImagesPerSecond, report.Bottleneck)
 	return err
 }

@@ -90,7 +90,7 @@ func TestErrors(t *testing.T) {
 		{"zeros", make([]byte, 99), ErrUnsupported, "zero bytes"},
 		{"unknown", []byte{0xde, 0xad, 0xbe, 0xef}, ErrUnsupported, "de ad be ef"},
 		{"arithmetic", frame(0xc9, 8), ErrUnsupported,
-			"JPEG with arithmetic coding (SOF9) is not supported: convert it to Huffman coding"},
+			"arithmetic coding (SOF9) is not supported: convert it to Huffman coding"},
 		{"arithmetic progressive", frame(0xca, 8), ErrUnsupported, "arithmetic coding (SOF10)"},
 		{"lossless", frame(0xc3, 8), ErrUnsupported, "lossless coding (SOF3)"},
 		{"hierarchical", frame(0xc5, 8), ErrUnsupported, "hierarchical coding (SOF5)"},

@@ -242,7 +242,7 @@ func (f *File) decodeRGB(rgb []uint8, part image.Rectangle) error {
 	maxH, maxV := h.MaxSampling()
 	for _, c := range h.Components() {
 		if maxH%c.H != 0 || maxV%c.V != 0 { // libjpeg refuses them, too
-			return fmt.Errorf("JPEG with the sampling factors %s is %w: convert it to 4:2:0 or 4:4:4",
+			return fmt.Errorf("a picture with the sampling factors %s is %w: convert it to 4:2:0 or 4:4:4",
 				samplingFactors(h), ErrUnsupported)
 		}
 	}

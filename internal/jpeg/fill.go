@@ -120,7 +120,7 @@ func (c *component) paddedH() int { return ceilDiv(c.blocksH, c.V) * c.V }
 // repairScan decodes a scan, whatever it holds. Errors are those of its header.
 func (d *Decoder) repairScan(r *repairing, body []byte) (err error) {
 	if d.scans++; d.scans > maxScans {
-		return fmt.Errorf("JPEG with more than %d scans is %w", maxScans, ErrUnsupported)
+		return fmt.Errorf("a file of more than %d scans is %w", maxScans, ErrUnsupported)
 	}
 	p := &d.params
 	if err = d.scanParams(p, body); err == nil && d.image.Progressive {

@@ -169,7 +169,7 @@ func (h *Header) startOfFrame(marker byte, body []byte) error {
 	case h.Width == 0:
 		return fmt.Errorf("the width is 0")
 	case n != 1 && n != 3 && n != 4:
-		return fmt.Errorf("JPEG with %d components is %w", n, ErrUnsupported)
+		return fmt.Errorf("a picture of %d components is %w", n, ErrUnsupported)
 	}
 	var components [4]Component
 	for i := range n {

@@ -75,7 +75,7 @@ func nextSegment(data []byte, pos int) (segment, error) {
 // checkFrame refuses the codings that are no 8-bit Huffman JPEG, by name.
 func checkFrame(marker, precision byte) error {
 	refuse := func(what, instead string) error {
-		return fmt.Errorf("JPEG with %s (SOF%d) is %w: convert it to %s", what, marker-mSOF0, ErrUnsupported, instead)
+		return fmt.Errorf("%s (SOF%d) is %w: convert it to %s", what, marker-mSOF0, ErrUnsupported, instead)
 	}
 	switch {
 	case marker == mSOF0+3:

@@ -41,7 +41,7 @@ type scanComponent struct {
 // returns how far it came.
 func (d *Decoder) scan(body, data []byte) (end int, err error) {
 	if d.scans++; d.scans > maxScans {
-		return 0, fmt.Errorf("JPEG with more than %d scans is %w", maxScans, ErrUnsupported)
+		return 0, fmt.Errorf("a file of more than %d scans is %w", maxScans, ErrUnsupported)
 	}
 	p := &d.params
 	if err := d.scanParams(p, body); err != nil {
