@@ -75,14 +75,18 @@ type scratch struct {
 	fine        []uint16 // a row of subsamples
 	sums        []uint32
 	blended     []int32
-	across      []int32 // columns, or taps
-	down        []int32
+	across      []int32    // columns, or taps
+	down        [2][]int32 // of luma and chroma
 	weights     []int32
-	weightsDown []int32
+	weightsDown [2][]int32
+	packed      []int32
 	reals       []float64
 	rows        []uint8 // rows resized
-	wide        []uint16
-	planes      []uint16
+	columns     []int16
+	resized     []uint8 // columns of rows resized
+	wide        [3][]int16
+	planes      []int16
+	levels      []uint8
 	pairs       []uint64
 }
 
@@ -184,6 +188,26 @@ func tabulatePlanes(rgb []uint8, r, g, b []float32, table *[3][256]float32) {
 		r[x], g[x], b[x] = table[0][rgb[0]], table[1][rgb[1]], table[2][rgb[2]]
 		rgb = rgb[3:]
 	}
+}
+
+// putPlanes is put of a row given by channel.
+func (w *writer) putPlanes(y int, r, g, b []uint8) {
+	if p, ok := w.planes(y); ok {
+		for c, levels := range [3][]uint8{r, g, b} {
+			row, table := p.row[c][:len(levels)], &p.table[c]
+			for x, v := range levels {
+				row[x] = table[v]
+			}
+		}
+		return
+	}
+	rgb := w.begin(y)
+	g, b = g[:len(r)], b[:len(r)]
+	for x := range r {
+		to := rgb[3*x : 3*x+3 : 3*x+3]
+		to[0], to[1], to[2] = r[x], g[x], b[x]
+	}
+	w.put(y, rgb)
 }
 
 func tabulate[T uint8 | float32](out []T, rgb []uint8, step, next int, table *[3][256]T) {

@@ -109,29 +109,32 @@ func (a axis) weigh(f Filter, i, from int, values []float64, fixed []int32) {
 	}
 }
 
+// of is the weights of output pixel i.
+func (k *kernel) of(i int) []int32 { return k.weights[i*k.most:][:k.ends[i]-k.starts[i]] }
+
 func (s *separable) run(out *writer, src Source, mem *scratch) {
 	region := s.Region()
 	across := s.horizontal.kernel(s.filter, s.width, s.afterX, s.beforeX, &mem.across, &mem.weights, &mem.reals)
-	down := s.vertical.kernel(s.filter, s.height, s.afterY, s.beforeY, &mem.down, &mem.weightsDown, &mem.reals)
+	down := s.vertical.kernel(s.filter, s.height, s.afterY, s.beforeY, &mem.down[0], &mem.weightsDown[0], &mem.reals)
 	n := 3 * s.width
-	rows := sized(&mem.rows, region.Dy()*n)
-	left := int32(src.Rect.Min.X)
+	rows := sized(&mem.rows, (region.Dy()+1)*n) // a row more, of anything
 	for i := range across.starts {
-		across.starts[i] = 3 * (across.starts[i] - left)
-		across.ends[i] = 3 * (across.ends[i] - left)
+		across.starts[i] = 3 * (across.starts[i] - int32(region.Min.X))
+		across.ends[i] = 3 * (across.ends[i] - int32(region.Min.X))
 	}
-	for y := region.Min.Y; y < region.Max.Y; y++ {
-		in := src.Pix[(y-src.Rect.Min.Y)*src.Stride:]
-		resizeRow(rows[(y-region.Min.Y)*n:][:n], in[:3*src.Rect.Dx()], &across)
+	if !resizeRowsFast(rows, &src, region, &across, mem) {
+		for y := range region.Dy() {
+			in := src.Pix[src.offset(region.Min.X, region.Min.Y+y):]
+			resizeRow(rows[y*n:][:n], in[:3*region.Dx()], &across)
+		}
 	}
 	for y := range s.height {
-		first, end := int(down.starts[y])-region.Min.Y, int(down.ends[y])-region.Min.Y
+		below := rows[(int(down.starts[y])-region.Min.Y)*n:]
 		rgb := out.begin(y)
-		weights := down.weights[y*down.most:][:end-first]
 		if down.wide {
-			blendRowsWide(rgb, rows[first*n:end*n], weights)
+			blendRowsWide(rgb, below, down.of(y))
 		} else {
-			blendRows(rgb, rows[first*n:end*n], weights, mem)
+			blendRows(rgb, below, down.of(y), mem)
 		}
 		out.put(y, rgb)
 	}
@@ -182,8 +185,11 @@ func resizeRowWide(dst, in []uint8, k *kernel) {
 }
 
 // blendRows is the weighted sum of rows, one after the other in memory, four at
-// a time.
+// a time; there is one more of them than weights.
 func blendRows(dst, rows []uint8, weights []int32, mem *scratch) {
+	if blendRowsFast(dst, rows, weights, mem) {
+		return
+	}
 	n := len(dst)
 	sums := sized(&mem.blended, n)
 	clear(sums)

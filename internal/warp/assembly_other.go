@@ -1,0 +1,5 @@
+//go:build !amd64
+
+package warp
+
+func haveAssembly() bool { return false }

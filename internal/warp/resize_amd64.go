@@ -1,0 +1,174 @@
+package warp
+
+import (
+	"image"
+
+	"github.com/sluicedata/sluice/internal/jpeg"
+)
+
+// The functions ending in Fast check the lengths that the assembly relies on, and report
+// whether they did their work: what is smaller than a block is left to plain Go.
+
+// block is the rows, and the bytes or words of a row, that the assembly takes at once.
+const block = 16
+
+// columnsAVX2 transposes 16 rows of n >= 16 bytes to n columns of 16 words.
+//
+//go:noescape
+func columnsAVX2(columns *int16, rows *uint8, stride, n int)
+
+// resizeWordsAVX2 makes n columns of 16 values as resizeWords does: value i is of the
+// columns from starts[i] on, with pairs of weights.
+//
+//go:noescape
+func resizeWordsAVX2(out, columns *int16, starts, weights *int32, pairs, n int)
+
+// resizeRGBAVX2 makes 3*n columns of 16 bytes as resizeRow does, of every third column.
+//
+//go:noescape
+func resizeRGBAVX2(out *uint8, columns *int16, starts, weights *int32, pairs, n int)
+
+// rowsOfWordsAVX2 transposes n >= 8 columns of 16 words to rows; stride counts words.
+//
+//go:noescape
+func rowsOfWordsAVX2(rows *int16, stride int, columns *int16, n int)
+
+// rowsOfBytesAVX2 transposes n >= 16 columns of 16 bytes to rows.
+//
+//go:noescape
+func rowsOfBytesAVX2(rows *uint8, stride int, columns *uint8, n int)
+
+// blendWordsAVX2 is blendPlaneRows of 2*pairs rows of n >= 16 words.
+//
+//go:noescape
+func blendWordsAVX2(dst, rows *int16, weights *int32, pairs, n int)
+
+// blendBytesAVX2 is blendRows of 2*pairs rows of n >= 16 bytes.
+//
+//go:noescape
+func blendBytesAVX2(dst, rows *uint8, weights *int32, pairs, n int)
+
+// convertAVX2 is convertPlanes of n >= 16 pixels.
+//
+//go:noescape
+func convertAVX2(red, green, blue *uint8, luma, cb, cr *int16, n int)
+
+// halves is pairs of weights in the halves of words, of weight 0 where there is none.
+func halves(dst []int32, weights []int32) {
+	for i := range dst {
+		dst[i] = 0
+		if 2*i+1 < len(weights) {
+			dst[i] = weights[2*i]&0xffff | weights[2*i+1]<<16
+		} else if 2*i < len(weights) {
+			dst[i] = weights[2*i] & 0xffff
+		}
+	}
+}
+
+// splitHalves is halves of two parts of each weight: its 15 lower bits, and the others.
+func splitHalves(dst []int32, weights []int32) {
+	const low = 1<<15 - 1
+	for i := 0; i+2 <= len(dst); i += 2 {
+		var a, b int32
+		if i < len(weights) {
+			a = weights[i]
+		}
+		if i+1 < len(weights) {
+			b = weights[i+1]
+		}
+		dst[i], dst[i+1] = a&low|b&low<<16, a>>15&0xffff|b>>15<<16
+	}
+}
+
+// pack is all weights of a kernel of n columns, where taps lie step columns apart: as
+// many pairs for each output pixel, of size words.
+func (k *kernel) pack(mem *scratch, n, step, size int, halves func(dst, weights []int32)) (weights []int32, pairs int) {
+	most := 0
+	for i, start := range k.starts {
+		if start < 0 || int(k.ends[i]) > n {
+			panic("warp: a tap outside of its row")
+		}
+		most = max(most, int(k.ends[i]-start))
+	}
+	pairs = (most/step + 1) / 2
+	weights = sized(&mem.packed, len(k.starts)*pairs*size)
+	for i, start := range k.starts {
+		halves(weights[i*pairs*size:][:pairs*size], k.weights[i*k.most:][:int(k.ends[i]-start)/step])
+	}
+	return weights, pairs
+}
+
+func resizePlaneFast(dst []int16, p *jpeg.Plane, area image.Rectangle, k *kernel, mem *scratch) bool {
+	w, h, n := area.Dx(), area.Dy(), len(k.starts)
+	if !useAssembly || min(w, h, n) < block {
+		return false
+	}
+	weights, pairs := k.pack(mem, w, 1, 1, halves)
+	columns := sized(&mem.columns, block*(w+2*pairs+n))
+	columns, resized := columns[:block*(w+2*pairs)], columns[block*(w+2*pairs):]
+	for y := 0; ; y += block {
+		y = min(y, h-block)
+		at := (area.Min.Y+y-p.Rect.Min.Y)*p.Stride + area.Min.X - p.Rect.Min.X
+		in, out := p.Pix[at:at+(block-1)*p.Stride+w], dst[y*n:(y+block)*n]
+		columnsAVX2(&columns[0], &in[0], p.Stride, w)
+		resizeWordsAVX2(&resized[0], &columns[0], &k.starts[0], &weights[0], pairs, n)
+		rowsOfWordsAVX2(&out[0], n, &resized[0], n)
+		if y == h-block {
+			return true
+		}
+	}
+}
+
+func resizeRowsFast(dst []uint8, src *Source, region image.Rectangle, k *kernel, mem *scratch) bool {
+	w, h, n := 3*region.Dx(), region.Dy(), 3*len(k.starts)
+	if !useAssembly || k.wide || min(w, h, n) < block {
+		return false
+	}
+	weights, pairs := k.pack(mem, w, 3, 2, splitHalves)
+	columns, resized := sized(&mem.columns, block*(w+6*pairs)), sized(&mem.resized, block*n)
+	for y := 0; ; y += block {
+		y = min(y, h-block)
+		at := src.offset(region.Min.X, region.Min.Y+y)
+		in, out := src.Pix[at:at+(block-1)*src.Stride+w], dst[y*n:(y+block)*n]
+		columnsAVX2(&columns[0], &in[0], src.Stride, w)
+		resizeRGBAVX2(&resized[0], &columns[0], &k.starts[0], &weights[0], pairs, n/3)
+		rowsOfBytesAVX2(&out[0], n, &resized[0], n)
+		if y == h-block {
+			return true
+		}
+	}
+}
+
+func blendPlaneRowsFast(dst, rows []int16, weights []int32, mem *scratch) bool {
+	n, pairs := len(dst), (len(weights)+1)/2
+	if !useAssembly || n < block {
+		return false
+	}
+	packed := sized(&mem.packed, pairs)
+	halves(packed, weights)
+	rows = rows[:2*pairs*n]
+	blendWordsAVX2(&dst[0], &rows[0], &packed[0], pairs, n)
+	return true
+}
+
+func blendRowsFast(dst, rows []uint8, weights []int32, mem *scratch) bool {
+	n, pairs := len(dst), (len(weights)+1)/2
+	if !useAssembly || n < block {
+		return false
+	}
+	packed := sized(&mem.packed, 2*pairs)
+	splitHalves(packed, weights)
+	rows = rows[:2*pairs*n]
+	blendBytesAVX2(&dst[0], &rows[0], &packed[0], pairs, n)
+	return true
+}
+
+func convertPlanesFast(r, g, b []uint8, luma, cb, cr []int16) bool {
+	n := len(r)
+	if !useAssembly || n < block {
+		return false
+	}
+	g, b, luma, cb, cr = g[:n], b[:n], luma[:n], cb[:n], cr[:n]
+	convertAVX2(&r[0], &g[0], &b[0], &luma[0], &cb[0], &cr[0], n)
+	return true
+}
