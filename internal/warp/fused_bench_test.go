@@ -101,3 +101,16 @@ func BenchmarkSeparable(b *testing.B) {
 		})
 	}
 }
+
+func BenchmarkKernel(b *testing.B) {
+	a := newAxis(500.0/224, 0, 224, 0, 500)
+	var places, weights []int32
+	var reals []float64
+	for _, f := range []Filter{Bilinear, Bicubic} {
+		b.Run(Transform{Filter: f}.describe(), func(b *testing.B) {
+			for b.Loop() {
+				a.kernel(f, 224, line{0, 1}, line{0, 1}, &places, &weights, &reals)
+			}
+		})
+	}
+}

@@ -53,29 +53,18 @@ func blendBytesAVX2(dst, rows *uint8, weights *int32, pairs, n int)
 //go:noescape
 func convertAVX2(red, green, blue *uint8, luma, cb, cr *int16, n int)
 
-// halves is pairs of weights in the halves of words, of weight 0 where there is none.
-func halves(dst []int32, weights []int32) {
+// halves is pairs of weights in the halves of words.
+func halves(dst, weights []int32) {
 	for i := range dst {
-		dst[i] = 0
-		if 2*i+1 < len(weights) {
-			dst[i] = weights[2*i]&0xffff | weights[2*i+1]<<16
-		} else if 2*i < len(weights) {
-			dst[i] = weights[2*i] & 0xffff
-		}
+		dst[i] = weights[2*i]&0xffff | weights[2*i+1]<<16
 	}
 }
 
 // splitHalves is halves of two parts of each weight: its 15 lower bits, and the others.
-func splitHalves(dst []int32, weights []int32) {
+func splitHalves(dst, weights []int32) {
 	const low = 1<<15 - 1
 	for i := 0; i+2 <= len(dst); i += 2 {
-		var a, b int32
-		if i < len(weights) {
-			a = weights[i]
-		}
-		if i+1 < len(weights) {
-			b = weights[i+1]
-		}
+		a, b := weights[i], weights[i+1]
 		dst[i], dst[i+1] = a&low|b&low<<16, a>>15&0xffff|b>>15<<16
 	}
 }
@@ -92,8 +81,8 @@ func (k *kernel) pack(mem *scratch, n, step, size int, halves func(dst, weights 
 	}
 	pairs = (most/step + 1) / 2
 	weights = sized(&mem.packed, len(k.starts)*pairs*size)
-	for i, start := range k.starts {
-		halves(weights[i*pairs*size:][:pairs*size], k.weights[i*k.most:][:int(k.ends[i]-start)/step])
+	for i := range k.starts {
+		halves(weights[i*pairs*size:][:pairs*size], k.weights[i*k.most:][:k.usual])
 	}
 	return weights, pairs
 }
@@ -145,7 +134,7 @@ func blendPlaneRowsFast(dst, rows []int16, weights []int32, mem *scratch) bool {
 		return false
 	}
 	packed := sized(&mem.packed, pairs)
-	halves(packed, weights)
+	halves(packed, weights[:2*pairs])
 	rows = rows[:2*pairs*n]
 	blendWordsAVX2(&dst[0], &rows[0], &packed[0], pairs, n)
 	return true
@@ -157,7 +146,7 @@ func blendRowsFast(dst, rows []uint8, weights []int32, mem *scratch) bool {
 		return false
 	}
 	packed := sized(&mem.packed, 2*pairs)
-	splitHalves(packed, weights)
+	splitHalves(packed, weights[:2*pairs])
 	rows = rows[:2*pairs*n]
 	blendBytesAVX2(&dst[0], &rows[0], &packed[0], pairs, n)
 	return true

@@ -58,19 +58,19 @@ func (s *separable) scaled(int) yccSampler { return s } // planes say their scal
 // Weights of planes have 14 bits, so that sums of values with 16 bits fit in 32.
 const planeBits = 14
 
-// narrow is kernel's weights with planeBits, their sums 1.
+// narrow is kernel's weights with planeBits, their sums 1: the first of the largest takes
+// what is over.
 func (k *kernel) narrow() {
 	for i := range k.starts {
-		w := k.weights[i*k.most:][:k.ends[i]-k.starts[i]]
-		rest, largest := int32(1<<planeBits), 0
-		for j, v := range w {
-			w[j] = (v + 1<<(weightBits-planeBits-1)) >> (weightBits - planeBits)
-			rest -= w[j]
-			if w[j] > w[largest] {
-				largest = j
-			}
+		row := k.weights[i*k.most:][:k.usual]
+		rest, largest := int32(1<<planeBits), 0 // and minus its place, in the lower half
+		for j, v := range row {
+			v = (v + 1<<(weightBits-planeBits-1)) >> (weightBits - planeBits)
+			row[j] = v
+			rest -= v
+			largest = max(largest, int(v)<<32-j)
 		}
-		w[largest] += rest
+		row[uint32(-largest)] += rest
 	}
 }
 
@@ -192,7 +192,8 @@ func resizeWords(a, b []int16, words []uint64, k *kernel) {
 	}
 }
 
-// blendPlaneRows is the weighted sum of rows; there is one more of them than weights.
+// blendPlaneRows is the weighted sum of rows; there is one more of them than weights, and a 0
+// behind an odd number of these.
 func blendPlaneRows(dst, rows []int16, weights []int32, mem *scratch) {
 	if blendPlaneRowsFast(dst, rows, weights, mem) {
 		return
