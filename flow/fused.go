@@ -280,6 +280,9 @@ func tabulate(points []op) warp.Pixel {
 			}
 		}
 	}
+	if px.F32 != nil {
+		return warp.Tabulated(px.F32)
+	}
 	return px
 }
 

@@ -32,6 +32,8 @@ type Pixel struct {
 	F32 *[3][256]float32 // value by channel, for float32 pictures
 	// Map mixes channels; a uint8 picture takes its values rounded half up.
 	Map func(rgb [3]float32) [3]float32
+
+	lines *[3]line255 // what computes F32, where something does
 }
 
 // Run makes dst, a picture of the pass's output size, in one go over its pixels.
@@ -190,24 +192,41 @@ func tabulatePlanes(rgb []uint8, r, g, b []float32, table *[3][256]float32) {
 	}
 }
 
+// planar says that putPlanes takes rows as they become: channel by channel.
+func (w *writer) planar() bool { return w.dst.Layout == schema.CHW && w.px.Map == nil }
+
 // putPlanes is put of a row given by channel.
 func (w *writer) putPlanes(y int, r, g, b []uint8) {
-	if p, ok := w.planes(y); ok {
-		for c, levels := range [3][]uint8{r, g, b} {
-			row, table := p.row[c][:len(levels)], &p.table[c]
-			for x, v := range levels {
-				row[x] = table[v]
-			}
+	if !w.planar() {
+		rgb := w.begin(y)
+		g, b = g[:len(r)], b[:len(r)]
+		for x := range r {
+			to := rgb[3*x : 3*x+3 : 3*x+3]
+			to[0], to[1], to[2] = r[x], g[x], b[x]
 		}
+		w.put(y, rgb)
 		return
 	}
-	rgb := w.begin(y)
-	g, b = g[:len(r)], b[:len(r)]
-	for x := range r {
-		to := rgb[3*x : 3*x+3 : 3*x+3]
-		to[0], to[1], to[2] = r[x], g[x], b[x]
+	size := len(r) * w.dst.Height
+	for c, levels := range [3][]uint8{r, g, b} {
+		at := c*size + y*len(r)
+		switch {
+		case w.px.lines != nil && w.px.lines[c].valuesFast(w.dst.F32[at:], levels):
+		case w.px.F32 != nil:
+			lookUp(w.dst.F32[at:], levels, &w.px.F32[c])
+		case w.px.U8 != nil:
+			lookUp(w.dst.U8[at:], levels, &w.px.U8[c])
+		default:
+			copy(w.dst.U8[at:], levels)
+		}
 	}
-	w.put(y, rgb)
+}
+
+func lookUp[T uint8 | float32](out []T, levels []uint8, table *[256]T) {
+	out = out[:len(levels)]
+	for x, v := range levels {
+		out[x] = table[v]
+	}
 }
 
 func tabulate[T uint8 | float32](out []T, rgb []uint8, step, next int, table *[3][256]T) {

@@ -82,7 +82,7 @@ func BenchmarkSeparable(b *testing.B) {
 	}
 	dst := &schema.Picture{Height: 224, Width: 224, Layout: schema.CHW, F32: make([]float32, 3*224*224)}
 	pass := Fuse(375, 500, []Transform{Resize(375, 500, 224, 224, Bilinear, true)}, true)[0]
-	px := Pixel{F32: bytesToFloats()}
+	px := Tabulated(bytesToFloats())
 	defer func() { useAssembly = haveAssembly() }()
 	for _, assembly := range []bool{false, true} {
 		useAssembly = assembly && haveAssembly()

@@ -146,7 +146,9 @@ func (s *separable) run(out *writer, src Source, mem *scratch) {
 		across.starts[i] = 3 * (across.starts[i] - int32(region.Min.X))
 		across.ends[i] = 3 * (across.ends[i] - int32(region.Min.X))
 	}
-	if !resizeRowsFast(rows, &src, region, &across, mem) {
+	planar := out.planar() // by channel instead of by pixel
+	if !resizeRowsFast(rows, &src, region, &across, mem, planar) {
+		planar = false
 		for y := range region.Dy() {
 			in := src.Pix[src.offset(region.Min.X, region.Min.Y+y):]
 			resizeRow(rows[y*n:][:n], in[:3*region.Dx()], &across)
@@ -154,13 +156,17 @@ func (s *separable) run(out *writer, src Source, mem *scratch) {
 	}
 	for y := range s.height {
 		below := rows[(int(down.starts[y])-region.Min.Y)*n:]
-		rgb := out.begin(y)
+		row := out.begin(y) // scratch where the output is planar
 		if down.wide {
-			blendRowsWide(rgb, below, down.of(y))
+			blendRowsWide(row, below, down.of(y))
 		} else {
-			blendRows(rgb, below, down.of(y), mem)
+			blendRows(row, below, down.of(y), mem)
 		}
-		out.put(y, rgb)
+		if planar {
+			out.putPlanes(y, row[:s.width], row[s.width:2*s.width], row[2*s.width:])
+		} else {
+			out.put(y, row)
+		}
 	}
 }
 

@@ -3,6 +3,8 @@ package warp
 import (
 	"image"
 
+	"golang.org/x/sys/cpu"
+
 	"github.com/sluicedata/sluice/internal/jpeg"
 )
 
@@ -24,9 +26,10 @@ func columnsAVX2(columns *int16, rows *uint8, stride, n int)
 func resizeWordsAVX2(out, columns *int16, starts, weights *int32, pairs, n int)
 
 // resizeRGBAVX2 makes 3*n columns of 16 bytes as resizeRow does, of every third column.
+// Steps are the bytes from one output pixel to the next, and to its next channel.
 //
 //go:noescape
-func resizeRGBAVX2(out *uint8, columns *int16, starts, weights *int32, pairs, n int)
+func resizeRGBAVX2(out *uint8, columns *int16, starts, weights *int32, pairs, n, pixelStep, channelStep int)
 
 // rowsOfWordsAVX2 transposes n >= 8 columns of 16 words to rows; stride counts words.
 //
@@ -52,6 +55,11 @@ func blendBytesAVX2(dst, rows *uint8, weights *int32, pairs, n int)
 //
 //go:noescape
 func convertAVX2(red, green, blue *uint8, luma, cb, cr *int16, n int)
+
+// valuesAVX2 is n >= 16 values of a line255.
+//
+//go:noescape
+func valuesAVX2(dst *float32, levels *uint8, line *line255, n int)
 
 // halves is pairs of weights in the halves of words.
 func halves(dst, weights []int32) {
@@ -108,10 +116,15 @@ func resizePlaneFast(dst []int16, p *jpeg.Plane, area image.Rectangle, k *kernel
 	}
 }
 
-func resizeRowsFast(dst []uint8, src *Source, region image.Rectangle, k *kernel, mem *scratch) bool {
+// resizeRowsFast makes rows of RGB, or of three planes each.
+func resizeRowsFast(dst []uint8, src *Source, region image.Rectangle, k *kernel, mem *scratch, planar bool) bool {
 	w, h, n := 3*region.Dx(), region.Dy(), 3*len(k.starts)
 	if !useAssembly || k.wide || min(w, h, n) < block {
 		return false
+	}
+	pixelStep, channelStep := 3*block, block
+	if planar {
+		pixelStep, channelStep = block, block*n/3
 	}
 	weights, pairs := k.pack(mem, w, 3, 2, splitHalves)
 	columns, resized := sized(&mem.columns, block*(w+6*pairs)), sized(&mem.resized, block*n)
@@ -120,7 +133,7 @@ func resizeRowsFast(dst []uint8, src *Source, region image.Rectangle, k *kernel,
 		at := src.offset(region.Min.X, region.Min.Y+y)
 		in, out := src.Pix[at:at+(block-1)*src.Stride+w], dst[y*n:(y+block)*n]
 		columnsAVX2(&columns[0], &in[0], src.Stride, w)
-		resizeRGBAVX2(&resized[0], &columns[0], &k.starts[0], &weights[0], pairs, n/3)
+		resizeRGBAVX2(&resized[0], &columns[0], &k.starts[0], &weights[0], pairs, n/3, pixelStep, channelStep)
 		rowsOfBytesAVX2(&out[0], n, &resized[0], n)
 		if y == h-block {
 			return true
@@ -159,5 +172,17 @@ func convertPlanesFast(r, g, b []uint8, luma, cb, cr []int16) bool {
 	}
 	g, b, luma, cb, cr = g[:n], b[:n], luma[:n], cb[:n], cr[:n]
 	convertAVX2(&r[0], &g[0], &b[0], &luma[0], &cb[0], &cr[0], n)
+	return true
+}
+
+var haveFMA = cpu.X86.HasFMA
+
+func (l *line255) valuesFast(dst []float32, levels []uint8) bool {
+	n := len(levels)
+	if !useAssembly || !haveFMA || n < block {
+		return false
+	}
+	dst = dst[:n]
+	valuesAVX2(&dst[0], &levels[0], l, n)
 	return true
 }

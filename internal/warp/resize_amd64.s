@@ -268,14 +268,16 @@ pixelTaps:
 	VPACKUSWB Y0, Y0, Y0  \
 	VPERMQ    $8, Y0, Y0
 
-// func resizeRGBAVX2(out *uint8, columns *int16, starts, weights *int32, pairs, n int)
-TEXT ·resizeRGBAVX2(SB), NOSPLIT, $0-48
+// func resizeRGBAVX2(out *uint8, columns *int16, starts, weights *int32, pairs, n, pixelStep, channelStep int)
+TEXT ·resizeRGBAVX2(SB), NOSPLIT, $0-64
 	MOVQ out+0(FP), DI
 	MOVQ columns+8(FP), SI
 	MOVQ starts+16(FP), DX
 	MOVQ weights+24(FP), BX
 	MOVQ pairs+32(FP), R8
 	MOVQ n+40(FP), CX
+	MOVQ pixelStep+48(FP), AX
+	MOVQ channelStep+56(FP), R14
 	VPBROADCASTD pillowHalf<>(SB), Y15
 
 rgb:
@@ -283,6 +285,7 @@ rgb:
 	SHLQ    $5, R10
 	ADDQ    SI, R10
 	MOVQ    $3, R12
+	MOVQ    DI, R15
 
 rgbChannel:
 	MOVQ R10, R13
@@ -299,12 +302,13 @@ rgbTaps:
 	JNZ  rgbTaps
 
 	SPLITEND
-	VMOVDQU X0, (DI)
-	ADDQ    $16, DI
+	VMOVDQU X0, (R15)
+	ADDQ    R14, R15
 	ADDQ    $32, R10
 	DECQ    R12
 	JNZ     rgbChannel
 	MOVQ    R11, BX
+	ADDQ    AX, DI
 	ADDQ    $4, DX
 	DECQ    CX
 	JNZ     rgb
@@ -443,5 +447,42 @@ convert:
 	NEXT(16, convert, convertDone)
 
 convertDone:
+	VZEROUPPER
+	RET
+
+// 1/255 in two parts.
+DWORDS(high255, $0x3b808081)
+DWORDS(low255, $0xaf7efeff)
+
+#define VALUES(levels, dst) \
+	VPMOVZXBD   levels, Y0   \
+	VCVTDQ2PS   Y0, Y0       \
+	VMULPS      Y14, Y0, Y1  \
+	VFMADD231PS Y15, Y0, Y1  \
+	VSUBPS      Y13, Y1, Y1  \
+	VMULPS      Y11, Y1, Y2  \
+	VFMADD231PS Y12, Y1, Y2  \
+	VMOVUPS     Y2, dst
+
+// func valuesAVX2(dst *float32, levels *uint8, line *line255, n int)
+TEXT ·valuesAVX2(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), DI
+	MOVQ levels+8(FP), SI
+	MOVQ line+16(FP), BX
+	MOVQ n+24(FP), CX
+	SUBQ $16, CX
+	XORQ DX, DX
+	VBROADCASTSS high255<>(SB), Y15
+	VBROADCASTSS low255<>(SB), Y14
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS 4(BX), Y12
+	VBROADCASTSS 8(BX), Y11
+
+values:
+	VALUES((SI)(DX*1), (DI)(DX*4))
+	VALUES(8(SI)(DX*1), 32(DI)(DX*4))
+	NEXT(16, values, valuesDone)
+
+valuesDone:
 	VZEROUPPER
 	RET

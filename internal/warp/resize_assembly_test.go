@@ -20,6 +20,7 @@ func bothWays(t *testing.T, p *Pass, run func(dst *schema.Picture, px Pixel)) {
 		t.Skip("no assembly for this machine")
 	}
 	defer func() { useAssembly = true }()
+	px := Tabulated(bytesToFloats())
 	for _, layout := range []schema.Layout{schema.HWC, schema.CHW} {
 		var bytes [2][]uint8
 		var floats [2][]float32
@@ -30,7 +31,7 @@ func bothWays(t *testing.T, p *Pass, run func(dst *schema.Picture, px Pixel)) {
 			run(dst, Pixel{})
 			bytes[i] = dst.U8
 			dst = &schema.Picture{Height: p.Height, Width: p.Width, Layout: layout, F32: make([]float32, len(dst.U8))}
-			run(dst, Pixel{F32: bytesToFloats()})
+			run(dst, px)
 			floats[i] = dst.F32
 		}
 		if !slices.Equal(bytes[0], bytes[1]) || !slices.Equal(floats[0], floats[1]) {

@@ -10,10 +10,14 @@ import (
 
 func resizePlaneFast([]int16, *jpeg.Plane, image.Rectangle, *kernel, *scratch) bool { return false }
 
-func resizeRowsFast([]uint8, *Source, image.Rectangle, *kernel, *scratch) bool { return false }
+func resizeRowsFast([]uint8, *Source, image.Rectangle, *kernel, *scratch, bool) bool {
+	return false
+}
 
 func blendPlaneRowsFast(_, _ []int16, _ []int32, _ *scratch) bool { return false }
 
 func blendRowsFast(_, _ []uint8, _ []int32, _ *scratch) bool { return false }
 
 func convertPlanesFast(_, _, _ []uint8, _, _, _ []int16) bool { return false }
+
+func (l *line255) valuesFast([]float32, []uint8) bool { return false }
