@@ -199,11 +199,7 @@ func (w *writer) planar() bool { return w.dst.Layout == schema.CHW && w.px.Map =
 func (w *writer) putPlanes(y int, r, g, b []uint8) {
 	if !w.planar() {
 		rgb := w.begin(y)
-		g, b = g[:len(r)], b[:len(r)]
-		for x := range r {
-			to := rgb[3*x : 3*x+3 : 3*x+3]
-			to[0], to[1], to[2] = r[x], g[x], b[x]
-		}
+		interleave(rgb, r, g, b)
 		w.put(y, rgb)
 		return
 	}
@@ -219,6 +215,17 @@ func (w *writer) putPlanes(y int, r, g, b []uint8) {
 		default:
 			copy(w.dst.U8[at:], levels)
 		}
+	}
+}
+
+func interleave(rgb, r, g, b []uint8) {
+	if interleaveFast(rgb, r, g, b) {
+		return
+	}
+	g, b = g[:len(r)], b[:len(r)]
+	for x := range r {
+		to := rgb[3*x : 3*x+3 : 3*x+3]
+		to[0], to[1], to[2] = r[x], g[x], b[x]
 	}
 }
 

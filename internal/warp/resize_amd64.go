@@ -61,6 +61,23 @@ func convertAVX2(red, green, blue *uint8, luma, cb, cr *int16, n int)
 //go:noescape
 func valuesAVX2(dst *float32, levels *uint8, line *line255, n int)
 
+// interleaveAVX2 is interleave of n >= 16 pixels.
+//
+//go:noescape
+func interleaveAVX2(rgb, red, green, blue *uint8, places *[3][3][16]uint8, n int)
+
+// interleaved is, by 16 bytes of 48 and by channel, the pixel that each byte is of; 0x80
+// where it is of another channel (VPSHUFB).
+var interleaved = func() (places [3][3][16]uint8) {
+	for i := range 48 {
+		for c := range 3 {
+			places[i/16][c][i%16] = 0x80
+		}
+		places[i/16][i%3][i%16] = uint8(i / 3)
+	}
+	return places
+}()
+
 // halves is pairs of weights in the halves of words.
 func halves(dst, weights []int32) {
 	for i := range dst {
@@ -82,7 +99,7 @@ func splitHalves(dst, weights []int32) {
 func (k *kernel) pack(mem *scratch, n, step, size int, halves func(dst, weights []int32)) (weights []int32, pairs int) {
 	most := 0
 	for i, start := range k.starts {
-		if start < 0 || int(k.ends[i]) > n {
+		if start < 0 || start >= k.ends[i] || int(k.ends[i]) > n {
 			panic("warp: a tap outside of its row")
 		}
 		most = max(most, int(k.ends[i]-start))
@@ -143,7 +160,7 @@ func resizeRowsFast(dst []uint8, src *Source, region image.Rectangle, k *kernel,
 
 func blendPlaneRowsFast(dst, rows []int16, weights []int32, mem *scratch) bool {
 	n, pairs := len(dst), (len(weights)+1)/2
-	if !useAssembly || n < block {
+	if !useAssembly || n < block || pairs == 0 {
 		return false
 	}
 	packed := sized(&mem.packed, pairs)
@@ -155,7 +172,7 @@ func blendPlaneRowsFast(dst, rows []int16, weights []int32, mem *scratch) bool {
 
 func blendRowsFast(dst, rows []uint8, weights []int32, mem *scratch) bool {
 	n, pairs := len(dst), (len(weights)+1)/2
-	if !useAssembly || n < block {
+	if !useAssembly || n < block || pairs == 0 {
 		return false
 	}
 	packed := sized(&mem.packed, 2*pairs)
@@ -172,6 +189,16 @@ func convertPlanesFast(r, g, b []uint8, luma, cb, cr []int16) bool {
 	}
 	g, b, luma, cb, cr = g[:n], b[:n], luma[:n], cb[:n], cr[:n]
 	convertAVX2(&r[0], &g[0], &b[0], &luma[0], &cb[0], &cr[0], n)
+	return true
+}
+
+func interleaveFast(rgb, r, g, b []uint8) bool {
+	n := len(r)
+	if !useAssembly || n < block {
+		return false
+	}
+	rgb, g, b = rgb[:3*n], g[:n], b[:n]
+	interleaveAVX2(&rgb[0], &r[0], &g[0], &b[0], &interleaved, n)
 	return true
 }
 

@@ -450,6 +450,40 @@ convertDone:
 	VZEROUPPER
 	RET
 
+#define MIX(i) \
+	VPSHUFB (48*i)(AX), X0, X3    \
+	VPSHUFB (48*i+16)(AX), X1, X4 \
+	VPSHUFB (48*i+32)(AX), X2, X5 \
+	VPOR    X3, X4, X4            \
+	VPOR    X4, X5, X5            \
+	VMOVDQU X5, (16*i)(R10)
+
+// func interleaveAVX2(rgb, red, green, blue *uint8, places *[3][3][16]uint8, n int)
+TEXT ·interleaveAVX2(SB), NOSPLIT, $0-48
+	MOVQ rgb+0(FP), DI
+	MOVQ red+8(FP), SI
+	MOVQ green+16(FP), BX
+	MOVQ blue+24(FP), R9
+	MOVQ places+32(FP), AX
+	MOVQ n+40(FP), CX
+	SUBQ $16, CX
+	XORQ DX, DX
+
+mix:
+	VMOVDQU (SI)(DX*1), X0
+	VMOVDQU (BX)(DX*1), X1
+	VMOVDQU (R9)(DX*1), X2
+	LEAQ    (DX)(DX*2), R10
+	ADDQ    DI, R10
+	MIX(0)
+	MIX(1)
+	MIX(2)
+	NEXT(16, mix, mixDone)
+
+mixDone:
+	VZEROUPPER
+	RET
+
 // 1/255 in two parts.
 DWORDS(high255, $0x3b808081)
 DWORDS(low255, $0xaf7efeff)

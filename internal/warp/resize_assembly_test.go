@@ -20,9 +20,14 @@ func bothWays(t *testing.T, p *Pass, run func(dst *schema.Picture, px Pixel)) {
 		t.Skip("no assembly for this machine")
 	}
 	defer func() { useAssembly = true }()
-	px := Tabulated(bytesToFloats())
+	px, u8 := Tabulated(bytesToFloats()), new([3][256]uint8)
+	for c := range u8 {
+		for v := range u8[c] {
+			u8[c][v] = uint8(255 - v + c)
+		}
+	}
 	for _, layout := range []schema.Layout{schema.HWC, schema.CHW} {
-		var bytes [2][]uint8
+		var bytes, others [2][]uint8
 		var floats [2][]float32
 		for i := range 2 {
 			useAssembly = i == 1
@@ -30,11 +35,15 @@ func bothWays(t *testing.T, p *Pass, run func(dst *schema.Picture, px Pixel)) {
 			dst.Layout = layout
 			run(dst, Pixel{})
 			bytes[i] = dst.U8
+			dst = schema.NewPicture(p.Height, p.Width)
+			dst.Layout = layout
+			run(dst, Pixel{U8: u8})
+			others[i] = dst.U8
 			dst = &schema.Picture{Height: p.Height, Width: p.Width, Layout: layout, F32: make([]float32, len(dst.U8))}
 			run(dst, px)
 			floats[i] = dst.F32
 		}
-		if !slices.Equal(bytes[0], bytes[1]) || !slices.Equal(floats[0], floats[1]) {
+		if !slices.Equal(bytes[0], bytes[1]) || !slices.Equal(others[0], others[1]) || !slices.Equal(floats[0], floats[1]) {
 			t.Fatalf("assembly gives other bytes: %v, %dx%d from %v", p.sampler, p.Height, p.Width, p.Region())
 		}
 	}

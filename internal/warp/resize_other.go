@@ -20,4 +20,6 @@ func blendRowsFast(_, _ []uint8, _ []int32, _ *scratch) bool { return false }
 
 func convertPlanesFast(_, _, _ []uint8, _, _, _ []int16) bool { return false }
 
+func interleaveFast(_, _, _, _ []uint8) bool { return false }
+
 func (l *line255) valuesFast([]float32, []uint8) bool { return false }

@@ -110,17 +110,15 @@ func (s *separable) runYCC(out *writer, src *jpeg.YCC, mem *scratch) {
 			k := &down[min(i, 1)]
 			blendPlaneRows(row[i], rows[i][int(k.starts[y])*s.width:], k.of(y), mem)
 		}
-		if src.Count == 1 {
-			rgb := out.begin(y)
-			for x, l := range row[0] {
-				v := uint8((int(l) + 1<<15 + 128) >> 8)
-				rgb[3*x], rgb[3*x+1], rgb[3*x+2] = v, v, v
-			}
-			out.put(y, rgb)
-			continue
-		}
 		r, g, b := levels[:s.width], levels[s.width:2*s.width], levels[2*s.width:]
-		convertPlanes(r, g, b, row[0], row[1], row[2])
+		if src.Count == 1 {
+			for x, l := range row[0] {
+				r[x] = uint8((int(l) + yccGrey + 128) >> 8)
+			}
+			g, b = r, r
+		} else {
+			convertPlanes(r, g, b, row[0], row[1], row[2])
+		}
 		out.putPlanes(y, r, g, b)
 	}
 }
