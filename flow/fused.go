@@ -10,7 +10,7 @@ import (
 
 // fusedRevision changes whenever the fused executor gives other bytes for the
 // same draws; it is part of the plan hash.
-const fusedRevision = 5
+const fusedRevision = 4
 
 // fused draws all picture stages, as the reference does, and then samples: each
 // group of warps in as few passes as fuse allows, its points on the way out.
@@ -171,6 +171,9 @@ func tabulate(points []op, px warp.Pixel) warp.Pixel {
 				px.U8[c][i] = uint8(v)
 			}
 		}
+	}
+	if px.F32 != nil {
+		return warp.Tabulated(px.F32)
 	}
 	return px
 }

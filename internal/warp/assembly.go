@@ -1,4 +1,4 @@
 package warp
 
-// useAssembly is a variable so that tests can compare assembly with plain Go.
+// useAssembly chooses between two ways to the same bytes.
 var useAssembly = haveAssembly()

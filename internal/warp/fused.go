@@ -32,6 +32,8 @@ type Pixel struct {
 	F32 *[3][256]float32 // value by channel, for float32 pictures
 	// Map mixes channels; a uint8 picture takes its values rounded half up.
 	Map func(rgb [3]float32) [3]float32
+
+	lines *[3]line255 // what computes F32, where something does
 }
 
 // Run makes dst, a picture of the pass's output size, in one go over its pixels.
@@ -75,17 +77,20 @@ type scratch struct {
 	fine        []uint16 // a row of subsamples
 	sums        []uint32
 	blended     []int32
-	across      []int32 // columns, or taps
-	down        []int32
+	across      []int32    // columns, or taps
+	down        [2][]int32 // of luma and chroma
 	weights     []int32
-	weightsDown []int32
+	weightsDown [2][]int32
+	packed      []int32
 	reals       []float64
 	rows        []uint8 // rows resized
-	wide        []uint16
-	narrow      []int16
-	narrower    []int16
+	columns     []int16
+	resized     []uint8 // columns of rows resized
+	wide        [3][]int16
+	planes      []int16
+	levels      []uint8
+	halves      []uint16 // Cb and Cr
 	pairs       []uint64
-	resizings   [2]resizing
 	scaled      affine // a sampler for planes at a scale
 }
 
@@ -186,6 +191,50 @@ func tabulatePlanes(rgb []uint8, r, g, b []float32, table *[3][256]float32) {
 		}
 		r[x], g[x], b[x] = table[0][rgb[0]], table[1][rgb[1]], table[2][rgb[2]]
 		rgb = rgb[3:]
+	}
+}
+
+// planar says that putPlanes takes rows as they become: channel by channel.
+func (w *writer) planar() bool { return w.dst.Layout == schema.CHW && w.px.Map == nil }
+
+// putPlanes is put of a row given by channel.
+func (w *writer) putPlanes(y int, r, g, b []uint8) {
+	if !w.planar() {
+		rgb := w.begin(y)
+		interleave(rgb, r, g, b)
+		w.put(y, rgb)
+		return
+	}
+	size := len(r) * w.dst.Height
+	for c, levels := range [3][]uint8{r, g, b} {
+		at := c*size + y*len(r)
+		switch {
+		case w.px.lines != nil && w.px.lines[c].valuesFast(w.dst.F32[at:], levels):
+		case w.px.F32 != nil:
+			lookUp(w.dst.F32[at:], levels, &w.px.F32[c])
+		case w.px.U8 != nil:
+			lookUp(w.dst.U8[at:], levels, &w.px.U8[c])
+		default:
+			copy(w.dst.U8[at:], levels)
+		}
+	}
+}
+
+func interleave(rgb, r, g, b []uint8) {
+	if interleaveFast(rgb, r, g, b) {
+		return
+	}
+	g, b = g[:len(r)], b[:len(r)]
+	for x := range r {
+		to := rgb[3*x : 3*x+3 : 3*x+3]
+		to[0], to[1], to[2] = r[x], g[x], b[x]
+	}
+}
+
+func lookUp[T uint8 | float32](out []T, levels []uint8, table *[256]T) {
+	out = out[:len(levels)]
+	for x, v := range levels {
+		out[x] = table[v]
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"image"
 	"testing"
 
+	"github.com/sluicedata/sluice/internal/jpeg"
 	"github.com/sluicedata/sluice/schema"
 )
 
@@ -65,5 +66,51 @@ func BenchmarkFused(b *testing.B) {
 				}
 			})
 		}
+	}
+}
+
+// BenchmarkSeparable is a resize of a 500x375 photo to 224x224 float32 CHW, from RGB and
+// from planes of 4:2:0, with assembly and without.
+func BenchmarkSeparable(b *testing.B) {
+	src := picture("smooth", 375, 500)
+	planes := &jpeg.YCC{Count: 3, ShiftX: [3]uint{0, 1, 1}, ShiftY: [3]uint{0, 1, 1}}
+	for i := range planes.Planes {
+		p := &planes.Planes[i]
+		p.Width, p.Height = (500+1<<planes.ShiftX[i]-1)>>planes.ShiftX[i], (375+1<<planes.ShiftY[i]-1)>>planes.ShiftY[i]
+		p.Rect, p.Stride = image.Rect(0, 0, p.Width, p.Height), p.Width
+		p.Pix = src.U8[i*1000:][:p.Width*p.Height]
+	}
+	dst := &schema.Picture{Height: 224, Width: 224, Layout: schema.CHW, F32: make([]float32, 3*224*224)}
+	pass := Fuse(375, 500, []Transform{Resize(375, 500, 224, 224, Bilinear, true)}, true)[0]
+	px := Tabulated(bytesToFloats())
+	defer func() { useAssembly = haveAssembly() }()
+	for _, assembly := range []bool{false, true} {
+		useAssembly = assembly && haveAssembly()
+		name := map[bool]string{false: "/go", true: "/assembly"}[assembly]
+		b.Run("rgb"+name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				pass.Run(dst, Whole(src), px)
+			}
+		})
+		b.Run("planes"+name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				pass.RunYCC(dst, planes, px)
+			}
+		})
+	}
+}
+
+func BenchmarkKernel(b *testing.B) {
+	a := newAxis(500.0/224, 0, 224, 0, 500)
+	var places, weights []int32
+	var reals []float64
+	for _, f := range []Filter{Bilinear, Bicubic} {
+		b.Run(Transform{Filter: f}.describe(), func(b *testing.B) {
+			for b.Loop() {
+				a.kernel(f, 224, line{0, 1}, line{0, 1}, &places, &weights, &reals)
+			}
+		})
 	}
 }

@@ -3,6 +3,7 @@ package warp
 import (
 	"image"
 	"math"
+	"slices"
 )
 
 // separable is antialiasedRows, read through copies: Pillow's resize in two
@@ -45,15 +46,18 @@ func (a axis) reach(f Filter, n int, after, before line) (first, end int) {
 
 // span is the first and one more than the last tap of taps(f, i).
 func (a axis) span(f Filter, i int) (from, to int) {
-	support := float64(f.support() * max(a.scale, 1))
-	centre := a.centre(i)
+	return a.around(a.centre(i), float64(f.support()*max(a.scale, 1)))
+}
+
+func (a axis) around(centre, support float64) (from, to int) {
 	return max(int(centre-support+0.5), 0), min(int(centre+support+0.5), a.in)
 }
 
 // kernel is the taps of every output pixel along one axis. Pixel i has the
-// weights[i*most : i*most+ends[i]-starts[i]] of the input pixels from starts[i].
+// weights[i*most : i*most+ends[i]-starts[i]] of the input pixels from starts[i],
+// followed by 0s up to usual of them, an even number.
 type kernel struct {
-	most         int
+	most, usual  int
 	wide         bool // sums may need more than 32 bits: sharp filters that an edge cuts
 	starts, ends []int32
 	weights      []int32
@@ -61,23 +65,29 @@ type kernel struct {
 
 // kernel tabulates taps, mirrored where the input is.
 func (a axis) kernel(f Filter, n int, after, before line, places, weights *[]int32, reals *[]float64) kernel {
-	k := kernel{most: int(2*float64(f.support()*max(a.scale, 1))) + 3}
+	support := float64(f.support() * max(a.scale, 1))
+	step := 1 / max(a.scale, 1)
+	k := kernel{most: int(2*support) + 3, usual: (int(2*support) + 2) &^ 1}
 	all := sized(places, 2*n)
 	k.starts, k.ends = all[:n], all[n:]
 	k.weights = sized(weights, n*k.most)
 	values := sized(reals, k.most)
 	for i := range n {
-		place := a.place(after.of(i))
-		from, to := a.span(f, place)
-		fixed := k.weights[i*k.most:][:to-from]
-		a.weigh(f, place, from, values[:to-from], fixed)
-		k.wide = k.wide || overflows(fixed)
+		centre := a.centre(a.place(after.of(i)))
+		from, to := a.around(centre, support)
+		row := k.weights[i*k.most:][:k.most]
+		fixed := row[:to-from]
+		if f == Bilinear {
+			weighTriangle(centre, step, from, len(fixed), values[:k.usual], row[:k.usual])
+		} else {
+			weigh(f, centre, step, from, values[:len(fixed)], fixed)
+			k.wide = k.wide || overflows(fixed)
+			clear(row[len(fixed):k.usual])
+		}
 		from, to = before.of(a.first+from), before.of(a.first+to-1)
 		if before.step < 0 {
 			from, to = to, from
-			for i, j := 0, len(fixed)-1; i < j; i, j = i+1, j-1 {
-				fixed[i], fixed[j] = fixed[j], fixed[i]
-			}
+			slices.Reverse(fixed)
 		}
 		k.starts[i], k.ends[i] = int32(from), int32(to+1)
 	}
@@ -95,9 +105,7 @@ func overflows(weights []int32) bool {
 }
 
 // weigh is the second half of taps: the weights of the window's pixels from on.
-func (a axis) weigh(f Filter, i, from int, values []float64, fixed []int32) {
-	centre := a.centre(i)
-	step := 1 / max(a.scale, 1)
+func weigh(f Filter, centre, step float64, from int, values []float64, fixed []int32) {
 	sum := 0.0
 	for k := range values {
 		values[k] = f.weight(float64((float64(k+from) - centre + 0.5) * step))
@@ -109,31 +117,56 @@ func (a axis) weigh(f Filter, i, from int, values []float64, fixed []int32) {
 	}
 }
 
+// weighTriangle is weigh of n bilinear weights, and of 0 behind them. How many there are
+// differs from pixel to pixel, so that loops of n or other branches would be mispredicted.
+func weighTriangle(centre, step float64, from, n int, values []float64, fixed []int32) {
+	sum := 0.0
+	for k := range values {
+		w := math.Float64bits(1 - math.Abs(float64((float64(k+from)-centre+0.5)*step)))
+		w &= uint64((k - n) >> 63)
+		values[k] = math.Float64frombits(w &^ uint64(int64(w)>>63))
+		sum += values[k]
+	}
+	fixed = fixed[:len(values)]
+	for k, w := range values {
+		fixed[k] = int32(0.5 + float64(w/sum*(1<<weightBits)))
+	}
+}
+
+// of is the weights of output pixel i.
+func (k *kernel) of(i int) []int32 { return k.weights[i*k.most:][:k.ends[i]-k.starts[i]] }
+
 func (s *separable) run(out *writer, src Source, mem *scratch) {
 	region := s.Region()
 	across := s.horizontal.kernel(s.filter, s.width, s.afterX, s.beforeX, &mem.across, &mem.weights, &mem.reals)
-	down := s.vertical.kernel(s.filter, s.height, s.afterY, s.beforeY, &mem.down, &mem.weightsDown, &mem.reals)
+	down := s.vertical.kernel(s.filter, s.height, s.afterY, s.beforeY, &mem.down[0], &mem.weightsDown[0], &mem.reals)
 	n := 3 * s.width
-	rows := sized(&mem.rows, region.Dy()*n)
-	left := int32(src.Rect.Min.X)
+	rows := sized(&mem.rows, (region.Dy()+1)*n) // a row more, of anything
 	for i := range across.starts {
-		across.starts[i] = 3 * (across.starts[i] - left)
-		across.ends[i] = 3 * (across.ends[i] - left)
+		across.starts[i] = 3 * (across.starts[i] - int32(region.Min.X))
+		across.ends[i] = 3 * (across.ends[i] - int32(region.Min.X))
 	}
-	for y := region.Min.Y; y < region.Max.Y; y++ {
-		in := src.Pix[(y-src.Rect.Min.Y)*src.Stride:]
-		resizeRow(rows[(y-region.Min.Y)*n:][:n], in[:3*src.Rect.Dx()], &across)
+	planar := out.planar() // by channel instead of by pixel
+	if !resizeRowsFast(rows, &src, region, &across, mem, planar) {
+		planar = false
+		for y := range region.Dy() {
+			in := src.Pix[src.offset(region.Min.X, region.Min.Y+y):]
+			resizeRow(rows[y*n:][:n], in[:3*region.Dx()], &across)
+		}
 	}
 	for y := range s.height {
-		first, end := int(down.starts[y])-region.Min.Y, int(down.ends[y])-region.Min.Y
-		rgb := out.begin(y)
-		weights := down.weights[y*down.most:][:end-first]
+		below := rows[(int(down.starts[y])-region.Min.Y)*n:]
+		row := out.begin(y) // scratch where the output is planar
 		if down.wide {
-			blendRowsWide(rgb, rows[first*n:end*n], weights)
+			blendRowsWide(row, below, down.of(y))
 		} else {
-			blendRows(rgb, rows[first*n:end*n], weights, mem)
+			blendRows(row, below, down.of(y), mem)
 		}
-		out.put(y, rgb)
+		if planar {
+			out.putPlanes(y, row[:s.width], row[s.width:2*s.width], row[2*s.width:])
+		} else {
+			out.put(y, row)
+		}
 	}
 }
 
@@ -182,8 +215,11 @@ func resizeRowWide(dst, in []uint8, k *kernel) {
 }
 
 // blendRows is the weighted sum of rows, one after the other in memory, four at
-// a time.
+// a time; there is one more of them than weights, and a 0 behind an odd number of these.
 func blendRows(dst, rows []uint8, weights []int32, mem *scratch) {
+	if blendRowsFast(dst, rows, weights, mem) {
+		return
+	}
 	n := len(dst)
 	sums := sized(&mem.blended, n)
 	clear(sums)

@@ -1,67 +1,215 @@
 package warp
 
+import (
+	"image"
+
+	"golang.org/x/sys/cpu"
+
+	"github.com/sluicedata/sluice/internal/jpeg"
+)
+
+// The functions ending in Fast check the lengths that the assembly relies on, and report
+// whether they did their work: what is smaller than a block is left to plain Go.
+
+// block is the rows, and the bytes or words of a row, that the assembly takes at once.
+const block = 16
+
+// columnsAVX2 transposes 16 rows of n >= 16 bytes to n columns of 16 words.
+//
 //go:noescape
-func blendRows16AVX2(dst *int16, pix *uint8, stride int, weights *int16, taps, n int)
+func columnsAVX2(columns *int16, rows *uint8, stride, n int)
 
+// resizeWordsAVX2 makes n columns of 16 values as resizeWords does: value i is of the
+// columns from starts[i] on, with pairs of weights.
+//
 //go:noescape
-func resizeAVX2(dst *uint16, src *int16, starts *int32, left int, weights *int16, chunks, groups int)
+func resizeWordsAVX2(out, columns *int16, starts, weights *int32, pairs, n int)
 
+// resizeRGBAVX2 makes 3*n columns of 16 bytes as resizeRow does, of every third column.
+// Steps are the bytes from one output pixel to the next, and to its next channel.
+//
 //go:noescape
-func convertAVX2(dst *uint32, luma, cb, cr *uint16, n int)
+func resizeRGBAVX2(out *uint8, columns *int16, starts, weights *int32, pairs, n, pixelStep, channelStep int)
 
-// The functions below check the lengths that the assembly relies on.
+// rowsOfWordsAVX2 transposes n >= 8 columns of 16 words to rows; stride counts words.
+//
+//go:noescape
+func rowsOfWordsAVX2(rows *int16, stride int, columns *int16, n int)
 
-// blendRows16 is blendRows16Go.
-func blendRows16(dst []int16, pix []uint8, stride int, weights []int16) {
-	n := len(dst)
-	if !useAssembly || n < 16 || len(weights) == 0 {
-		blendRows16Go(dst, pix, stride, weights)
-		return
+// rowsOfBytesAVX2 transposes n >= 16 columns of 16 bytes to rows.
+//
+//go:noescape
+func rowsOfBytesAVX2(rows *uint8, stride int, columns *uint8, n int)
+
+// blendWordsAVX2 is blendPlaneRows of 2*pairs rows of n >= 16 words.
+//
+//go:noescape
+func blendWordsAVX2(dst, rows *int16, weights *int32, pairs, n int)
+
+// blendBytesAVX2 is blendRows of 2*pairs rows of n >= 16 bytes.
+//
+//go:noescape
+func blendBytesAVX2(dst, rows *uint8, weights *int32, pairs, n int)
+
+// convertAVX2 is convertPlanes of n >= 16 pixels.
+//
+//go:noescape
+func convertAVX2(red, green, blue *uint8, luma, cb, cr *int16, n int)
+
+// valuesAVX2 is n >= 16 values of a line255.
+//
+//go:noescape
+func valuesAVX2(dst *float32, levels *uint8, line *line255, n int)
+
+// interleaveAVX2 is interleave of n >= 16 pixels.
+//
+//go:noescape
+func interleaveAVX2(rgb, red, green, blue *uint8, places *[3][3][16]uint8, n int)
+
+// interleaved is, by 16 bytes of 48 and by channel, the pixel that each byte is of; 0x80
+// where it is of another channel (VPSHUFB).
+var interleaved = func() (places [3][3][16]uint8) {
+	for i := range 48 {
+		for c := range 3 {
+			places[i/16][c][i%16] = 0x80
+		}
+		places[i/16][i%3][i%16] = uint8(i / 3)
 	}
-	_ = pix[(len(weights)-1)*stride+n-1]
-	blendRows16AVX2(&dst[0], &pix[0], stride, &weights[0], len(weights), n)
+	return places
+}()
+
+// halves is pairs of weights in the halves of words.
+func halves(dst, weights []int32) {
+	for i := range dst {
+		dst[i] = weights[2*i]&0xffff | weights[2*i+1]<<16
+	}
 }
 
-// pack sorts across's weights for assembly. Of eight output pixels a vector has the
-// weights of two, four pixels apart, for eight taps each; the other three vectors
-// follow, and then those for the next eight taps.
-func (r *resizing) pack() {
-	k := &r.across
-	most := 0
-	for i := range k.starts {
-		most = max(most, int(k.ends[i]-k.starts[i]))
+// splitHalves is halves of two parts of each weight: its 15 lower bits, and the others.
+func splitHalves(dst, weights []int32) {
+	const low = 1<<15 - 1
+	for i := 0; i+2 <= len(dst); i += 2 {
+		a, b := weights[i], weights[i+1]
+		dst[i], dst[i+1] = a&low|b&low<<16, a>>15&0xffff|b>>15<<16
 	}
-	r.chunks = (most + 7) / 8
-	groups := (len(k.starts) + 7) / 8
-	packed := sized(&r.packed, groups*r.chunks*64)
-	clear(packed)
+}
+
+// pack is all weights of a kernel of n columns, where taps lie step columns apart: as
+// many pairs for each output pixel, of size words.
+func (k *kernel) pack(mem *scratch, n, step, size int, halves func(dst, weights []int32)) (weights []int32, pairs int) {
+	most := 0
+	for i, start := range k.starts {
+		if start < 0 || start >= k.ends[i] || int(k.ends[i]) > n {
+			panic("warp: a tap outside of its row")
+		}
+		most = max(most, int(k.ends[i]-start))
+	}
+	pairs = (most/step + 1) / 2
+	weights = sized(&mem.packed, len(k.starts)*pairs*size)
 	for i := range k.starts {
-		for j, w := range k.weights[i*k.most:][:k.ends[i]-k.starts[i]] {
-			packed[((i/8*r.chunks+j/8)*4+i%4)*16+i%8/4*8+j%8] = int16(w)
+		halves(weights[i*pairs*size:][:pairs*size], k.weights[i*k.most:][:k.usual])
+	}
+	return weights, pairs
+}
+
+func resizePlaneFast(dst []int16, p *jpeg.Plane, area image.Rectangle, k *kernel, mem *scratch) bool {
+	w, h, n := area.Dx(), area.Dy(), len(k.starts)
+	if !useAssembly || min(w, h, n) < block {
+		return false
+	}
+	weights, pairs := k.pack(mem, w, 1, 1, halves)
+	columns := sized(&mem.columns, block*(w+2*pairs+n))
+	columns, resized := columns[:block*(w+2*pairs)], columns[block*(w+2*pairs):]
+	for y := 0; ; y += block {
+		y = min(y, h-block)
+		at := (area.Min.Y+y-p.Rect.Min.Y)*p.Stride + area.Min.X - p.Rect.Min.X
+		in, out := p.Pix[at:at+(block-1)*p.Stride+w], dst[y*n:(y+block)*n]
+		columnsAVX2(&columns[0], &in[0], p.Stride, w)
+		resizeWordsAVX2(&resized[0], &columns[0], &k.starts[0], &weights[0], pairs, n)
+		rowsOfWordsAVX2(&out[0], n, &resized[0], n)
+		if y == h-block {
+			return true
 		}
 	}
-	r.packed = packed
 }
 
-// resize is resizeGo of a whole row; src has room for eight more taps a chunk.
-func (r *resizing) resize(dst []uint16, src []int16) {
-	groups := 0
-	if useAssembly && len(dst) >= 8 {
-		groups = len(dst) / 8
-		_ = src[:r.right-r.left+8*r.chunks]
-		_, _ = r.across.starts[8*groups-1], r.packed[64*groups*r.chunks-1]
-		resizeAVX2(&dst[0], &src[0], &r.across.starts[0], r.left, &r.packed[0], r.chunks, groups)
+// resizeRowsFast makes rows of RGB, or of three planes each.
+func resizeRowsFast(dst []uint8, src *Source, region image.Rectangle, k *kernel, mem *scratch, planar bool) bool {
+	w, h, n := 3*region.Dx(), region.Dy(), 3*len(k.starts)
+	if !useAssembly || k.wide || min(w, h, n) < block {
+		return false
 	}
-	r.resizeGo(dst, src, 8*groups)
+	pixelStep, channelStep := 3*block, block
+	if planar {
+		pixelStep, channelStep = block, block*n/3
+	}
+	weights, pairs := k.pack(mem, w, 3, 2, splitHalves)
+	columns, resized := sized(&mem.columns, block*(w+6*pairs)), sized(&mem.resized, block*n)
+	for y := 0; ; y += block {
+		y = min(y, h-block)
+		at := src.offset(region.Min.X, region.Min.Y+y)
+		in, out := src.Pix[at:at+(block-1)*src.Stride+w], dst[y*n:(y+block)*n]
+		columnsAVX2(&columns[0], &in[0], src.Stride, w)
+		resizeRGBAVX2(&resized[0], &columns[0], &k.starts[0], &weights[0], pairs, n/3, pixelStep, channelStep)
+		rowsOfBytesAVX2(&out[0], n, &resized[0], n)
+		if y == h-block {
+			return true
+		}
+	}
 }
 
-// convert is convertGo.
-func convert(colours []uint32, rows *[3][]uint16) {
-	n := len(colours)
-	if !useAssembly || n < 8 {
-		convertGo(colours, rows)
-		return
+func blendPlaneRowsFast(dst, rows []int16, weights []int32, mem *scratch) bool {
+	n, pairs := len(dst), (len(weights)+1)/2
+	if !useAssembly || n < block || pairs == 0 {
+		return false
 	}
-	_, _, _ = rows[0][n-1], rows[1][n-1], rows[2][n-1]
-	convertAVX2(&colours[0], &rows[0][0], &rows[1][0], &rows[2][0], n)
+	packed := sized(&mem.packed, pairs)
+	halves(packed, weights[:2*pairs])
+	rows = rows[:2*pairs*n]
+	blendWordsAVX2(&dst[0], &rows[0], &packed[0], pairs, n)
+	return true
+}
+
+func blendRowsFast(dst, rows []uint8, weights []int32, mem *scratch) bool {
+	n, pairs := len(dst), (len(weights)+1)/2
+	if !useAssembly || n < block || pairs == 0 {
+		return false
+	}
+	packed := sized(&mem.packed, 2*pairs)
+	splitHalves(packed, weights[:2*pairs])
+	rows = rows[:2*pairs*n]
+	blendBytesAVX2(&dst[0], &rows[0], &packed[0], pairs, n)
+	return true
+}
+
+func convertPlanesFast(r, g, b []uint8, luma, cb, cr []int16) bool {
+	n := len(r)
+	if !useAssembly || n < block {
+		return false
+	}
+	g, b, luma, cb, cr = g[:n], b[:n], luma[:n], cb[:n], cr[:n]
+	convertAVX2(&r[0], &g[0], &b[0], &luma[0], &cb[0], &cr[0], n)
+	return true
+}
+
+func interleaveFast(rgb, r, g, b []uint8) bool {
+	n := len(r)
+	if !useAssembly || n < block {
+		return false
+	}
+	rgb, g, b = rgb[:3*n], g[:n], b[:n]
+	interleaveAVX2(&rgb[0], &r[0], &g[0], &b[0], &interleaved, n)
+	return true
+}
+
+var haveFMA = cpu.X86.HasFMA
+
+func (l *line255) valuesFast(dst []float32, levels []uint8) bool {
+	n := len(levels)
+	if !useAssembly || !haveFMA || n < block {
+		return false
+	}
+	dst = dst[:n]
+	valuesAVX2(&dst[0], &levels[0], l, n)
+	return true
 }

@@ -2,12 +2,24 @@
 
 package warp
 
-func (r *resizing) pack() {}
+import (
+	"image"
 
-func blendRows16(dst []int16, pix []uint8, stride int, weights []int16) {
-	blendRows16Go(dst, pix, stride, weights)
+	"github.com/sluicedata/sluice/internal/jpeg"
+)
+
+func resizePlaneFast([]int16, *jpeg.Plane, image.Rectangle, *kernel, *scratch) bool { return false }
+
+func resizeRowsFast([]uint8, *Source, image.Rectangle, *kernel, *scratch, bool) bool {
+	return false
 }
 
-func (r *resizing) resize(dst []uint16, src []int16) { r.resizeGo(dst, src, 0) }
+func blendPlaneRowsFast(_, _ []int16, _ []int32, _ *scratch) bool { return false }
 
-func convert(colours []uint32, rows *[3][]uint16) { convertGo(colours, rows) }
+func blendRowsFast(_, _ []uint8, _ []int32, _ *scratch) bool { return false }
+
+func convertPlanesFast(_, _, _ []uint8, _, _, _ []int16) bool { return false }
+
+func interleaveFast(_, _, _, _ []uint8) bool { return false }
+
+func (l *line255) valuesFast([]float32, []uint8) bool { return false }

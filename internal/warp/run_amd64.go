@@ -9,7 +9,7 @@ func sampleYCCAVX2(dst *uint32, n int, luma, chroma *walk, pairs *uint16, alike 
 func addYCCAVX2(first *uint32, n int, luma, chroma *walk, pairs *uint16, alike int, second, third *uint32)
 
 //go:noescape
-func interleaveAVX2(dst *uint16, a, b *uint8, n int)
+func interleaveBytesAVX2(dst *uint16, a, b *uint8, n int)
 
 // The functions below check the lengths that the assembly relies on.
 
@@ -19,11 +19,11 @@ func pairChroma(mem *scratch, cb, cr *jpeg.Plane) chromaPairs {
 	if !useAssembly {
 		return chromaPairs{words: pairChromaGo(mem, cb, cr)}
 	}
-	pairs := sized(&mem.wide, width*(height+1)+2) // a row more, of anything
+	pairs := sized(&mem.halves, width*(height+1)+2) // a row more, of anything
 	for y := range height {
 		b, r, out := cb.Pix[y*cb.Stride:][:width], cr.Pix[y*cr.Stride:][:width], pairs[y*width:][:width]
 		if width >= 16 {
-			interleaveAVX2(&out[0], &b[0], &r[0], width)
+			interleaveBytesAVX2(&out[0], &b[0], &r[0], width)
 			continue
 		}
 		for x, v := range b {

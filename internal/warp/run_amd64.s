@@ -261,8 +261,8 @@ eight:
 	VZEROUPPER
 	RET
 
-// func interleaveAVX2(dst *uint16, a, b *uint8, n int)
-TEXT ·interleaveAVX2(SB), NOSPLIT, $0-32
+// func interleaveBytesAVX2(dst *uint16, a, b *uint8, n int)
+TEXT ·interleaveBytesAVX2(SB), NOSPLIT, $0-32
 	MOVQ dst+0(FP), DI
 	MOVQ a+8(FP), SI
 	MOVQ b+16(FP), DX

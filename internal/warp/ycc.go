@@ -208,7 +208,7 @@ func (a *affine) yccRow(out *writer, src *jpeg.YCC, colours []uint32, pairs chro
 		sampleYCC(colours, luma, chroma, pairs)
 	}
 	if p, ok := out.planes(y); ok {
-		lookUp(p.row[0][first:end], p.row[1][first:end], p.row[2][first:end], p.table, colours)
+		tabulateColours(p.row[0][first:end], p.row[1][first:end], p.row[2][first:end], p.table, colours)
 		p.tabulate(rgb, 0, first)
 		p.tabulate(rgb, end, a.width)
 		return
@@ -345,52 +345,3 @@ func yccPoint(src *jpeg.YCC, u, v int64) ycc {
 	}
 	return value
 }
-
-// plane is the axis in samples of a plane, read through copies of whole pixels.
-func (a axis) plane(before line, shift uint, n int) axis {
-	if before.step < 0 {
-		a.origin = float64(a.in) - (a.origin + float64(float64(a.out)*a.scale))
-		a.first = before.at - (a.first + a.in - 1)
-		a.flipped = !a.flipped
-	} else {
-		a.first += before.at
-	}
-	size := float64(int(1) << shift)
-	end := min((a.first+a.in+1<<shift-1)>>shift, n)
-	begin := a.first >> shift
-	a.origin = (float64(a.first)+a.origin)/size - float64(begin)
-	a.first, a.in = begin, end-begin
-	a.scale /= size
-	return a
-}
-
-// reducedStep is how many samples output pixels lie apart at the least after planes
-// were decoded at a scale: at Pillow's reducing_gap of 3 "results are almost the same".
-const reducedStep = 3
-
-func (s *separable) yccScale() int {
-	if s.filter != Bilinear {
-		return 0
-	}
-	d := 1
-	for d < 8 && min(s.horizontal.scale, s.vertical.scale) >= reducedStep*float64(2*d) {
-		d *= 2
-	}
-	return d
-}
-
-// yccRegion has one more sample of the coarsest plane on each side, since a filter
-// is at least two of its samples wide, and one for rounding.
-func (s *separable) yccRegion(shiftX, shiftY uint) image.Rectangle {
-	for 1<<shiftX < s.yccScale() {
-		shiftX++
-	}
-	for 1<<shiftY < s.yccScale() {
-		shiftY++
-	}
-	r := s.Region()
-	x, y := 2<<shiftX, 2<<shiftY
-	return image.Rect(r.Min.X-x, r.Min.Y-y, r.Max.X+x, r.Max.Y+y)
-}
-
-func (s *separable) scaled(int, *affine) yccSampler { return s } // planes say their scale

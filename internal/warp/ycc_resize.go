@@ -1,203 +1,183 @@
 package warp
 
 import (
-	"encoding/binary"
+	"image"
 
 	"github.com/sluicedata/sluice/internal/jpeg"
 )
 
-// Weights of planes have planeBits, their sums are 1. A row of a plane is first blended
-// from several, in units of 1/128, and then resized, to units of 1/256: so sums fit in 32
-// bits, and factors in 16 with a sign.
-const (
-	planeBits   = 14
-	blendedBits = 7
-)
-
-// resizing is how planes are resized.
-type resizing struct {
-	left, right  int // the columns that are read
-	across, down kernel
-	chunks       int     // of eight taps
-	packed       []int16 // across's weights for assembly: see pack
-
-	places, placesDown, weights, weightsDown []int32
-	downNarrow                               []int16 // down's weights
+// plane is the axis in samples of a plane, read through copies of whole pixels.
+func (a axis) plane(before line, shift uint, n int) axis {
+	if before.step < 0 {
+		a.origin = float64(a.in) - (a.origin + float64(float64(a.out)*a.scale))
+		a.first = before.at - (a.first + a.in - 1)
+		a.flipped = !a.flipped
+	} else {
+		a.first += before.at
+	}
+	size := float64(int(1) << shift)
+	end := min((a.first+a.in+1<<shift-1)>>shift, n)
+	begin := a.first >> shift
+	a.origin = (float64(a.first)+a.origin)/size - float64(begin)
+	a.first, a.in = begin, end-begin
+	a.scale /= size
+	return a
 }
 
-// runYCC makes output rows one by one: each plane's rows are blended into one, which is
-// then resized. So the second step, whose taps lie anywhere, is done for the fewest rows.
-func (s *separable) runYCC(out *writer, src *jpeg.YCC, mem *scratch) {
-	alike := src.Count > 1 && src.ShiftX[0] == src.ShiftX[1] && src.ShiftY[0] == src.ShiftY[1]
-	ways := [2]*resizing{&mem.resizings[0], &mem.resizings[1]}
-	s.prepare(ways[0], src, 0, mem)
-	switch {
-	case alike:
-		ways[1] = ways[0]
-	case src.Count > 1:
-		s.prepare(ways[1], src, 1, mem)
+// reducedStep is how many samples output pixels lie apart at the least after planes
+// were decoded at a scale: at Pillow's reducing_gap of 3 "results are almost the same".
+const reducedStep = 3
+
+func (s *separable) yccScale() int {
+	if s.filter != Bilinear {
+		return 0
 	}
-	wide := sized(&mem.wide, 3*s.width)
-	colours := sized(&mem.sums, s.width)
-	var rows [3][]uint16
-	for i := range rows {
-		rows[i] = wide[i*s.width:][:s.width]
-		if i >= src.Count {
-			fill16(rows[i], yccGrey)
-		}
+	d := 1
+	for d < 8 && min(s.horizontal.scale, s.vertical.scale) >= reducedStep*float64(2*d) {
+		d *= 2
 	}
-	for y := range s.height {
-		ways[0].row(rows[0], &src.Planes[0], y, mem)
-		if src.Count > 1 {
-			ways[1].twins(rows[1], rows[2], &src.Planes[1], &src.Planes[2], y, mem)
-		}
-		convert(colours, &rows)
-		out.colours(y, colours)
-	}
+	return d
 }
 
-func fill16(row []uint16, v uint16) {
-	for i := range row {
-		row[i] = v
+// yccRegion has one more sample of the coarsest plane on each side, since a filter
+// is at least two of its samples wide, and one for rounding.
+func (s *separable) yccRegion(shiftX, shiftY uint) image.Rectangle {
+	for 1<<shiftX < s.yccScale() {
+		shiftX++
 	}
+	for 1<<shiftY < s.yccScale() {
+		shiftY++
+	}
+	r := s.Region()
+	x, y := 2<<shiftX, 2<<shiftY
+	return image.Rect(r.Min.X-x, r.Min.Y-y, r.Max.X+x, r.Max.Y+y)
 }
 
-// prepare tabulates the taps in plane i.
-func (s *separable) prepare(r *resizing, src *jpeg.YCC, i int, mem *scratch) {
-	p := &src.Planes[i]
-	horizontal := s.horizontal.plane(s.beforeX, src.ShiftX[i], p.Width)
-	vertical := s.vertical.plane(s.beforeY, src.ShiftY[i], p.Height)
-	r.across = horizontal.kernel(s.filter, s.width, s.afterX, line{0, 1}, &r.places, &r.weights, &mem.reals)
-	r.down = vertical.kernel(s.filter, s.height, s.afterY, line{0, 1}, &r.placesDown, &r.weightsDown, &mem.reals)
-	r.across.narrow()
-	r.down.narrow()
-	r.left, r.right = span(&r.across)
-	narrow := sized(&r.downNarrow, len(r.down.weights)+1)
-	for k, w := range r.down.weights {
-		narrow[k] = int16(w)
-	}
-	if useAssembly {
-		r.pack()
-	}
-}
+func (s *separable) scaled(int, *affine) yccSampler { return s } // planes say their scale
 
-// narrow is kernel's weights with planeBits, their sums 1.
+// Weights of planes have 14 bits, so that sums of values with 16 bits fit in 32.
+const planeBits = 14
+
+// narrow is kernel's weights with planeBits, their sums 1: the first of the largest takes
+// what is over.
 func (k *kernel) narrow() {
 	for i := range k.starts {
-		w := k.weights[i*k.most:][:k.ends[i]-k.starts[i]]
-		rest, largest := int32(1<<planeBits), 0
-		for j, v := range w {
-			w[j] = (v + 1<<(weightBits-planeBits-1)) >> (weightBits - planeBits)
-			rest -= w[j]
-			if w[j] > w[largest] {
-				largest = j
-			}
+		row := k.weights[i*k.most:][:k.usual]
+		rest, largest := int32(1<<planeBits), 0 // and minus its place, in the lower half
+		for j, v := range row {
+			v = (v + 1<<(weightBits-planeBits-1)) >> (weightBits - planeBits)
+			row[j] = v
+			rest -= v
+			largest = max(largest, int(v)<<32-j)
 		}
-		w[largest] += rest
+		row[uint32(-largest)] += rest
 	}
 }
 
-// span is the first and one more than the last place that a kernel reads.
-func span(k *kernel) (first, end int) {
+// runYCC resizes plane after plane, rows first, to 16 bits; then row after row. Values
+// in between are in units of 1/256 less 128 levels, so that they fit an int16.
+func (s *separable) runYCC(out *writer, src *jpeg.YCC, mem *scratch) {
+	var down [2]kernel
+	var rows [3][]int16 // resized across, and a row more, of anything
+	for i := range min(src.Count, 2) {
+		p := &src.Planes[i]
+		horizontal := s.horizontal.plane(s.beforeX, src.ShiftX[i], p.Width)
+		vertical := s.vertical.plane(s.beforeY, src.ShiftY[i], p.Height)
+		across := horizontal.kernel(s.filter, s.width, s.afterX, line{0, 1}, &mem.across, &mem.weights, &mem.reals)
+		down[i] = vertical.kernel(s.filter, s.height, s.afterY, line{0, 1}, &mem.down[i], &mem.weightsDown[i], &mem.reals)
+		across.narrow()
+		down[i].narrow()
+		left, right := across.fromFirst()
+		y0, y1 := down[i].fromFirst()
+		area := image.Rect(left, y0, right, y1)
+		n := (area.Dy() + 1) * s.width
+		if i == 0 {
+			rows[0] = sized(&mem.wide[0], n)
+			resizePlane(rows[0], p, area, &across, mem)
+		} else {
+			rows[1], rows[2] = sized(&mem.wide[1], n), sized(&mem.wide[2], n)
+			resizePlanes(rows[1], rows[2], p, &src.Planes[2], area, &across, mem)
+		}
+	}
+	var row [3][]int16
+	all := sized(&mem.planes, 3*s.width)
+	for i := range row {
+		row[i] = all[i*s.width:][:s.width]
+	}
+	levels := sized(&mem.levels, 3*s.width)
+	for y := range s.height {
+		for i := range src.Count {
+			k := &down[min(i, 1)]
+			blendPlaneRows(row[i], rows[i][int(k.starts[y])*s.width:], k.of(y), mem)
+		}
+		r, g, b := levels[:s.width], levels[s.width:2*s.width], levels[2*s.width:]
+		if src.Count == 1 {
+			for x, l := range row[0] {
+				r[x] = uint8((int(l) + yccGrey + 128) >> 8)
+			}
+			g, b = r, r
+		} else {
+			convertPlanes(r, g, b, row[0], row[1], row[2])
+		}
+		out.putPlanes(y, r, g, b)
+	}
+}
+
+// fromFirst counts places from the first that the kernel reads, and gives this and one
+// more than the last.
+func (k *kernel) fromFirst() (first, end int) {
 	low, high := k.starts[0], k.ends[0]
 	for i, start := range k.starts {
 		low, high = min(low, start), max(high, k.ends[i])
 	}
+	for i := range k.starts {
+		k.starts[i] -= low
+		k.ends[i] -= low
+	}
 	return int(low), int(high)
 }
 
-// row makes row y of the output from a plane, in units of 1/256.
-func (r *resizing) row(dst []uint16, p *jpeg.Plane, y int, mem *scratch) {
-	r.resize(dst, r.blend(p, y, &mem.narrow))
-}
-
-// twins is row of two planes that lie alike.
-func (r *resizing) twins(a, b []uint16, p, q *jpeg.Plane, y int, mem *scratch) {
-	if useAssembly {
-		r.row(a, p, y, mem)
-		r.row(b, q, y, mem)
+// resizePlane resizes the rows of an area; k counts from its left.
+func resizePlane(dst []int16, p *jpeg.Plane, area image.Rectangle, k *kernel, mem *scratch) {
+	if resizePlaneFast(dst, p, area, k, mem) {
 		return
 	}
-	first, second := r.blend(p, y, &mem.narrow), r.blend(q, y, &mem.narrower)
-	words := sized(&mem.pairs, len(first))
-	for i, v := range second[:len(first)] {
-		words[i] = uint64(first[i]) | uint64(v)<<32
-	}
-	r.resizeWords(a, b, words)
-}
-
-// blend makes one row of those that row y of the output takes.
-func (r *resizing) blend(p *jpeg.Plane, y int, buf *[]int16) []int16 {
-	from, taps := int(r.down.starts[y]), int(r.down.ends[y]-r.down.starts[y])
-	n := r.right - r.left
-	blended := sized(buf, n+8*r.chunks+8)[:n] // assembly reads on, with weights of 0
-	pix := p.Pix[(from-p.Rect.Min.Y)*p.Stride+r.left-p.Rect.Min.X:]
-	blendRows16(blended, pix, p.Stride, r.downNarrow[y*r.down.most:][:taps])
-	return blended
-}
-
-// blendRows16Go blends rows that lie stride apart, to units of 1/128: eight pixels at a
-// time, two in a word.
-func blendRows16Go(dst []int16, pix []uint8, stride int, weights []int16) {
-	const half = 1 << (planeBits - blendedBits - 1)
-	x := 0
-	for ; x+8 <= len(dst); x += 8 {
-		const low, halves = 0xff<<32 | 0xff, half<<32 | half
-		a, b, c, d := uint64(halves), uint64(halves), uint64(halves), uint64(halves)
-		at := pix[x:]
-		for k, w := range weights {
-			v := binary.LittleEndian.Uint64(at[k*stride:])
-			w := uint64(w)
-			a += v & low * w
-			b += v >> 8 & low * w
-			c += v >> 16 & low * w
-			d += v >> 24 & low * w
-		}
-		const shift = planeBits - blendedBits
-		out := dst[x : x+8 : x+8]
-		out[0], out[4] = int16(uint32(a)>>shift), int16(a>>(32+shift))
-		out[1], out[5] = int16(uint32(b)>>shift), int16(b>>(32+shift))
-		out[2], out[6] = int16(uint32(c)>>shift), int16(c>>(32+shift))
-		out[3], out[7] = int16(uint32(d)>>shift), int16(d>>(32+shift))
-	}
-	for ; x < len(dst); x++ {
-		sum := int32(half)
-		for k, w := range weights {
-			sum += int32(w) * int32(pix[k*stride+x])
-		}
-		dst[x] = int16(sum >> (planeBits - blendedBits))
+	words, width := sized(&mem.pairs, area.Dx()), len(k.starts)
+	for y := 0; y < area.Dy(); y += 2 {
+		at := area.Min.Y + y
+		packRows(words, p.Row(at, area.Min.X, area.Max.X), p.Row(min(at+1, area.Max.Y-1), area.Min.X, area.Max.X))
+		resizeWords(dst[y*width:][:width], dst[(y+1)*width:][:width], words, k)
 	}
 }
 
-// resizeGo resizes a row, whose first column is left, to units of 1/256, from output
-// pixel first on.
-func (r *resizing) resizeGo(dst []uint16, src []int16, first int) {
-	k := &r.across
-	for i := first; i < len(dst); i++ {
-		taps := src[int(k.starts[i])-r.left : int(k.ends[i])-r.left]
-		weights := k.weights[i*k.most:][:len(taps)]
-		sum := int32(1 << (resizedShift - 1))
-		for len(taps) >= 2 && len(weights) >= 2 {
-			sum += int32(taps[0])*weights[0] + int32(taps[1])*weights[1]
-			taps, weights = taps[2:], weights[2:]
-		}
-		if len(taps) > 0 && len(weights) > 0 {
-			sum += int32(taps[0]) * weights[0]
-		}
-		dst[i] = uint16(sum >> resizedShift)
+// resizePlanes is resizePlane of two planes that lie alike.
+func resizePlanes(dst, twin []int16, p, q *jpeg.Plane, area image.Rectangle, k *kernel, mem *scratch) {
+	if resizePlaneFast(dst, p, area, k, mem) && resizePlaneFast(twin, q, area, k, mem) {
+		return
+	}
+	words, width := sized(&mem.pairs, area.Dx()), len(k.starts)
+	for y := range area.Dy() {
+		at := area.Min.Y + y
+		packRows(words, p.Row(at, area.Min.X, area.Max.X), q.Row(at, area.Min.X, area.Max.X))
+		resizeWords(dst[y*width:][:width], twin[y*width:][:width], words, k)
 	}
 }
 
-const resizedShift = planeBits + blendedBits - 8
+func packRows(words []uint64, a, b []uint8) {
+	a, b = a[:len(words)], b[:len(words)]
+	for x := range words {
+		words[x] = uint64(a[x]) | uint64(b[x])<<32
+	}
+}
 
-// resizeWords is resizeGo of two rows at once, in the halves of words.
-func (r *resizing) resizeWords(a, b []uint16, words []uint64) {
-	k := &r.across
-	b = b[:len(a)]
+// resizeWords resizes two rows at once, in the halves of words. Weights aren't negative
+// and their sum is 1, so sums have 22 bits; of what is less than 0 the upper ones are lost.
+func resizeWords(a, b []int16, words []uint64, k *kernel) {
+	b, ends := b[:len(a)], k.ends[:len(a)]
+	const half = 1<<(planeBits-9) + 1<<(planeBits+7) // of a unit, and 128 levels
 	for i := range a {
-		taps := words[int(k.starts[i])-r.left : int(k.ends[i])-r.left]
+		taps := words[k.starts[i]:ends[i]]
 		weights := k.weights[i*k.most:][:len(taps)]
-		const half = 1 << (resizedShift - 1)
 		sum := uint64(half<<32 + half)
 		for len(taps) >= 2 && len(weights) >= 2 {
 			sum += uint64(weights[0])*taps[0] + uint64(weights[1])*taps[1]
@@ -206,20 +186,61 @@ func (r *resizing) resizeWords(a, b []uint16, words []uint64) {
 		if len(taps) > 0 && len(weights) > 0 {
 			sum += uint64(weights[0]) * taps[0]
 		}
-		a[i], b[i] = uint16(uint32(sum)>>resizedShift), uint16(sum>>(32+resizedShift))
+		a[i], b[i] = int16(uint32(sum)>>(planeBits-8)), int16(sum>>(32+planeBits-8))
 	}
 }
 
-// convertGo makes colours of a row, as ycc.rgb does.
-func convertGo(colours []uint32, rows *[3][]uint16) {
-	n := len(colours)
-	luma, cbs, crs := rows[0][:n], rows[1][:n], rows[2][:n]
-	for x := range colours {
-		l, cb, cr := int(luma[x])<<14+yccHalf, int(cbs[x])-yccGrey, int(crs[x])-yccGrey
+// blendPlaneRows is the weighted sum of rows; there is one more of them than weights, and a 0
+// behind an odd number of these.
+func blendPlaneRows(dst, rows []int16, weights []int32, mem *scratch) {
+	if blendPlaneRowsFast(dst, rows, weights, mem) {
+		return
+	}
+	n := len(dst)
+	if len(weights) == 2 {
+		a, b := rows[:n], rows[n:2*n]
+		w0, w1 := weights[0], weights[1]
+		for i := range dst {
+			dst[i] = int16((w0*int32(a[i]) + w1*int32(b[i]) + 1<<(planeBits-1)) >> planeBits)
+		}
+		return
+	}
+	sums := sized(&mem.blended, n)
+	for i := range sums {
+		sums[i] = 1 << (planeBits - 1)
+	}
+	for len(weights) >= 3 {
+		a, b, c := rows[:n], rows[n:2*n], rows[2*n:3*n]
+		w0, w1, w2 := weights[0], weights[1], weights[2]
+		for i := range sums {
+			sums[i] += w0*int32(a[i]) + w1*int32(b[i]) + w2*int32(c[i])
+		}
+		rows, weights = rows[3*n:], weights[3:]
+	}
+	for ; len(weights) > 0; weights = weights[1:] {
+		w, a := weights[0], rows[:n]
+		for i := range sums {
+			sums[i] += w * int32(a[i])
+		}
+		rows = rows[n:]
+	}
+	for i, v := range sums {
+		dst[i] = int16(v >> planeBits)
+	}
+}
+
+// convertPlanes is ycc.rgb for a row of values as resizePlane has them.
+func convertPlanes(r, g, b []uint8, luma, cb, cr []int16) {
+	if convertPlanesFast(r, g, b, luma, cb, cr) {
+		return
+	}
+	g, b, luma, cb, cr = g[:len(r)], b[:len(r)], luma[:len(r)], cb[:len(r)], cr[:len(r)]
+	for x := range r {
+		l, cb, cr := int(luma[x])<<14+yccHalf+yccGrey<<14, int(cb[x]), int(cr[x])
 		red, green, blue := (l+crToR*cr)>>22, (l-cbToG*cb-crToG*cr)>>22, (l+cbToB*cb)>>22
 		if uint(red|green|blue) > 255 {
 			red, green, blue = int(level(red)), int(level(green)), int(level(blue))
 		}
-		colours[x] = uint32(red | green<<8 | blue<<16)
+		r[x], g[x], b[x] = uint8(red), uint8(green), uint8(blue)
 	}
 }

@@ -44,8 +44,8 @@ func sampleYCCGo(dst []uint32, luma, chroma walk, pairs []uint64) {
 	}
 }
 
-// lookUp makes floats of colours. Eight at a time with VGATHERDPS was slower.
-func lookUp(r, g, b []float32, table *[3][256]float32, colours []uint32) {
+// tabulateColours makes floats of colours. Eight at a time with VGATHERDPS was slower.
+func tabulateColours(r, g, b []float32, table *[3][256]float32, colours []uint32) {
 	r, g, b = r[:len(colours)], g[:len(colours)], b[:len(colours)]
 	for x, c := range colours {
 		r[x], g[x], b[x] = table[0][uint8(c)], table[1][uint8(c>>8)], table[2][uint8(c>>16)]
@@ -64,7 +64,7 @@ func unpackRGB(rgb []uint8, colours []uint32) {
 // colours writes row y.
 func (w *writer) colours(y int, row []uint32) {
 	if p, ok := w.planes(y); ok {
-		lookUp(p.row[0], p.row[1], p.row[2], p.table, row)
+		tabulateColours(p.row[0], p.row[1], p.row[2], p.table, row)
 		return
 	}
 	rgb := w.begin(y)
