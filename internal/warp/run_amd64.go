@@ -3,7 +3,7 @@ package warp
 import "github.com/sluicedata/sluice/internal/jpeg"
 
 //go:noescape
-func sampleYCCAVX2(dst *uint32, n int, luma, chroma *walk, pairs *uint16, alike int)
+func sampleYCCAVX2(red *uint8, n int, luma, chroma *walk, pairs *uint16, alike int, green, blue *uint8)
 
 //go:noescape
 func addYCCAVX2(first *uint32, n int, luma, chroma *walk, pairs *uint16, alike int, second, third *uint32)
@@ -34,15 +34,15 @@ func pairChroma(mem *scratch, cb, cr *jpeg.Plane) chromaPairs {
 }
 
 // sampleYCC is sampleYCCGo, but that dst has room for seven more.
-func sampleYCC(dst []uint32, luma, chroma walk, pairs chromaPairs) {
-	n := len(dst)
+func sampleYCC(dst *[3][]uint8, luma, chroma walk, pairs chromaPairs) {
+	n := len(dst[0])
 	if pairs.halves == nil || n == 0 {
 		sampleYCCGo(dst, luma, chroma, pairs.words)
 		return
 	}
-	_ = dst[:n+7]
+	_, _, _ = dst[0][:n+7], dst[1][:n+7], dst[2][:n+7]
 	checkRun(n, &luma, &chroma, pairs.halves)
-	sampleYCCAVX2(&dst[0], n, &luma, &chroma, &pairs.halves[0], alike(&luma, &chroma))
+	sampleYCCAVX2(&dst[0][0], n, &luma, &chroma, &pairs.halves[0], alike(&luma, &chroma), &dst[1][0], &dst[2][0])
 }
 
 // addYCC is addYCCGo, but that sums have room for seven more.

@@ -43,8 +43,12 @@ CONST32(toBlue, 29032)
 CONST128(bytes02, 0x8006800480028000, 0x800e800c800a8008)
 CONST128(bytes13, 0x8007800580038001, 0x800f800d800b8009)
 
-// Four reds, greens, blues and zeros to four colours.
-CONST128(colours, 0xd0905010c080400, 0xf0b07030e0a0602)
+// Fours of reds, greens and blues, from both halves, to eights.
+DATA eights<>+0(SB)/8, $0x0000000400000000
+DATA eights<>+8(SB)/8, $0x0000000500000001
+DATA eights<>+16(SB)/8, $0x0000000600000002
+DATA eights<>+24(SB)/8, $0x0000000700000003
+GLOBL eights<>(SB), RODATA|NOPTR, $32
 
 // The places of eight points lie in memory in four vectors, u of points 0, 1, 4 and 5 and
 // of 2, 3, 6 and 7, and so v: so that VSHUFPS gives their halves in order.
@@ -196,9 +200,11 @@ placed:                               \
 	VMOVD        CX, X13               \
 	VPBROADCASTD X13, Y13
 
-// func sampleYCCAVX2(dst *uint32, n int, luma, chroma *walk, pairs *uint16, alike int)
-TEXT ·sampleYCCAVX2(SB), NOSPLIT, $480-48
-	MOVQ dst+0(FP), DI
+// func sampleYCCAVX2(red *uint8, n int, luma, chroma *walk, pairs *uint16, alike int, green, blue *uint8)
+TEXT ·sampleYCCAVX2(SB), NOSPLIT, $480-64
+	MOVQ red+0(FP), DI
+	MOVQ green+48(FP), DX
+	MOVQ blue+56(FP), R13
 	BEGIN
 
 eight:
@@ -226,9 +232,15 @@ eight:
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y3, Y2, Y2
 	VPACKUSWB Y2, Y0, Y0
-	VPSHUFB  colours<>(SB), Y0, Y0
-	VMOVDQU  Y0, (DI)
-	ADDQ     $32, DI
+	VMOVDQU  eights<>(SB), Y1
+	VPERMD   Y0, Y1, Y0
+	VMOVQ    X0, (DI)
+	VMOVHPS  X0, (DX)
+	VEXTRACTI128 $1, Y0, X0
+	VMOVQ    X0, (R13)
+	ADDQ     $8, DI
+	ADDQ     $8, DX
+	ADDQ     $8, R13
 	VPSUBD   lanes<>(SB), Y13, Y13
 	SUBQ     $8, CX
 	JGT      eight

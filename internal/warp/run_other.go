@@ -8,7 +8,7 @@ func pairChroma(mem *scratch, cb, cr *jpeg.Plane) chromaPairs {
 	return chromaPairs{words: pairChromaGo(mem, cb, cr)}
 }
 
-func sampleYCC(dst []uint32, luma, chroma walk, pairs chromaPairs) {
+func sampleYCC(dst *[3][]uint8, luma, chroma walk, pairs chromaPairs) {
 	sampleYCCGo(dst, luma, chroma, pairs.words)
 }
 

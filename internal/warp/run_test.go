@@ -32,7 +32,8 @@ func same[T comparable](t *testing.T, all *[][]T, have []T) {
 // Runs of points anywhere in the planes, in any direction, at their very edges too.
 func TestSampledRuns(t *testing.T) {
 	r := rand.New(rand.NewPCG(4, 4))
-	var colours, sums [][]uint32
+	var bytes [][]uint8
+	var sums [][]uint32
 	for range 4000 {
 		w, h := 2+r.IntN(60), 2+r.IntN(60)
 		src := randomPlanes(r, h, w, 0)
@@ -57,9 +58,13 @@ func TestSampledRuns(t *testing.T) {
 			chroma.stride = src.Planes[1].Rect.Dx()
 			mem := new(scratch)
 			pairs := pairChroma(mem, &src.Planes[1], &src.Planes[2])
-			run := make([]uint32, n+7)
-			sampleYCC(run[:n], luma, chroma, pairs)
-			same(t, &colours, run[:n])
+			var run [3][]uint8
+			levels := make([]uint8, 3*(n+7))
+			for c := range run {
+				run[c] = levels[c*(n+7):][:n]
+			}
+			sampleYCC(&run, luma, chroma, pairs)
+			same(t, &bytes, slices.Concat(run[0], run[1], run[2]))
 			var s [3][]uint32
 			all := make([]uint32, 3*(n+7))
 			for i := range all {

@@ -157,70 +157,75 @@ func (a *affine) scaled(denominator int, mem *affine) yccSampler {
 }
 
 func (a *affine) runYCC(out *writer, src *jpeg.YCC, mem *scratch) {
-	if a.columns == 1 && a.rows == 1 {
-		colours := sized(&mem.sums, a.width+7) // assembly makes eight at a time
-		var pairs chromaPairs
-		if src.Count > 1 {
-			pairs = pairChroma(mem, &src.Planes[1], &src.Planes[2])
-		}
-		for y := range a.height {
-			a.yccRow(out, src, colours, pairs, y)
-		}
-		return
-	}
-	// Sums of the samples of each column, for assembly seven more.
-	each := a.width*a.columns + 7
-	all := sized(&mem.sums, 3*each+a.width)
-	sums := [3][]uint32{all[:each], all[each : 2*each], all[2*each : 3*each]}
-	colours := all[3*each:]
 	var pairs chromaPairs
 	if src.Count > 1 {
 		pairs = pairChroma(mem, &src.Planes[1], &src.Planes[2])
 	}
+	// Assembly makes eight samples at a time.
+	levels := sized(&mem.levels, 3*a.width+3*(a.width+7))
+	var row, run [3][]uint8
+	for c := range row {
+		row[c], run[c] = levels[c*a.width:][:a.width], levels[3*a.width+c*(a.width+7):][:a.width+7]
+	}
+	if a.columns == 1 && a.rows == 1 {
+		for y := range a.height {
+			a.yccRow(&row, run, src, pairs, y)
+			out.putPlanes(y, row[0], row[1], row[2])
+		}
+		return
+	}
+	each := a.width*a.columns + 7
+	all := sized(&mem.sums, 3*each)
+	sums := [3][]uint32{all[:each], all[each : 2*each], all[2*each:]}
 	for y := range a.height {
-		clear(all[:3*each])
+		clear(all)
 		for i := range a.rows {
 			a.addYCCRow(src, &sums, pairs, y*a.rows+i)
 		}
-		means(colours, &sums, a.columns, a.columns*a.rows)
-		out.colours(y, colours)
+		means(&row, &sums, a.columns, a.columns*a.rows)
+		out.putPlanes(y, row[0], row[1], row[2])
 	}
 }
 
-// yccRow makes an output row of single samples; colours is memory for them.
-func (a *affine) yccRow(out *writer, src *jpeg.YCC, colours []uint32, pairs chromaPairs, y int) {
-	rgb := out.begin(y)
+// yccRow makes an output row of single samples; run is memory for them.
+func (a *affine) yccRow(row *[3][]uint8, run [3][]uint8, src *jpeg.YCC, pairs chromaPairs, y int) {
 	first, end := 0, a.width
 	for i := len(a.layers) - 1; i >= 0; i-- {
 		l := &a.layers[i]
 		from, to := a.touched(l, y, first, end)
-		fillRun(rgb[3*first:3*from], l.fill)
-		fillRun(rgb[3*to:3*end], l.fill)
+		for c, v := range l.fill {
+			fill8(row[c][first:from], v)
+			fill8(row[c][to:end], v)
+		}
 		first, end = a.inside(i, y, from, to)
-		a.carefulYCC(src, rgb, y, from, first)
-		a.carefulYCC(src, rgb, y, end, to)
+		a.carefulYCC(row, src, y, from, first)
+		a.carefulYCC(row, src, y, end, to)
+	}
+	for c := range run {
+		run[c] = run[c][:end-first]
 	}
 	luma, chroma := a.yccStart(src, first, y)
-	if colours = colours[:end-first]; chroma.pix == nil {
-		greyRun(colours, luma)
+	if chroma.pix == nil {
+		greyRun(&run, luma)
 	} else {
 		chroma.stride = src.Planes[1].Rect.Dx() // of pairs
-		sampleYCC(colours, luma, chroma, pairs)
+		sampleYCC(&run, luma, chroma, pairs)
 	}
-	if p, ok := out.planes(y); ok {
-		tabulateColours(p.row[0][first:end], p.row[1][first:end], p.row[2][first:end], p.table, colours)
-		p.tabulate(rgb, 0, first)
-		p.tabulate(rgb, end, a.width)
-		return
+	for c := range row {
+		copy(row[c][first:], run[c])
 	}
-	unpackRGB(rgb[3*first:], colours)
-	out.put(y, rgb)
+}
+
+func fill8(row []uint8, v uint8) {
+	for i := range row {
+		row[i] = v
+	}
 }
 
 // carefulYCC samples points whose taps may lie anywhere.
-func (a *affine) carefulYCC(src *jpeg.YCC, rgb []uint8, y, from, to int) {
+func (a *affine) carefulYCC(row *[3][]uint8, src *jpeg.YCC, y, from, to int) {
 	for x := from; x < to; x++ {
-		rgb[3*x], rgb[3*x+1], rgb[3*x+2] = a.yccAt(src, x, y).rgb()
+		row[0][x], row[1][x], row[2][x] = a.yccAt(src, x, y).rgb()
 	}
 }
 

@@ -8,16 +8,17 @@ import (
 
 // The inner loops from planes. All taps lie inside of the planes.
 
-// sampleYCCGo samples a run of colours: red, green and blue from the lowest byte on. Cb
-// and Cr are interpolated in the halves of words: their sums stay below 2^32, and as
+// sampleYCCGo samples a run, to a row of each channel. Cb and Cr are interpolated in the halves of words: their sums stay below 2^32, and as
 // they are sums of integers, borrows between the halves cancel. Luma keeps 21 bits below
 // a level, chroma 7, and the factors of its conversion have 14.
-func sampleYCCGo(dst []uint32, luma, chroma walk, pairs []uint64) {
+func sampleYCCGo(dst *[3][]uint8, luma, chroma walk, pairs []uint64) {
 	pix, stride := luma.pix, luma.stride
 	u, v, du, dv := luma.u, luma.v, luma.du, luma.dv
 	wide := chroma.stride
 	cu, cv, cdu, cdv := chroma.u, chroma.v, chroma.du, chroma.dv
-	for x := range dst {
+	r := dst[0]
+	g, b := dst[1][:len(r)], dst[2][:len(r)]
+	for x := range r {
 		at := int(v>>FixedBits)*stride + int(u>>FixedBits)
 		fx, fy := uint32(u>>runShift)&(one-1), uint32(v>>runShift)&(one-1)
 		p, q := uint32(binary.LittleEndian.Uint16(pix[at:])), uint32(binary.LittleEndian.Uint16(pix[at+stride:]))
@@ -40,45 +41,17 @@ func sampleYCCGo(dst []uint32, luma, chroma walk, pairs []uint64) {
 		if uint(red|green|blue) > 255 {
 			red, green, blue = int(level(red)), int(level(green)), int(level(blue))
 		}
-		dst[x] = uint32(red | green<<8 | blue<<16)
+		r[x], g[x], b[x] = uint8(red), uint8(green), uint8(blue)
 	}
-}
-
-// tabulateColours makes floats of colours. Eight at a time with VGATHERDPS was slower.
-func tabulateColours(r, g, b []float32, table *[3][256]float32, colours []uint32) {
-	r, g, b = r[:len(colours)], g[:len(colours)], b[:len(colours)]
-	for x, c := range colours {
-		r[x], g[x], b[x] = table[0][uint8(c)], table[1][uint8(c>>8)], table[2][uint8(c>>16)]
-	}
-}
-
-// unpackRGB makes bytes of colours.
-func unpackRGB(rgb []uint8, colours []uint32) {
-	for _, c := range colours {
-		to := rgb[:3:3]
-		to[0], to[1], to[2] = uint8(c), uint8(c>>8), uint8(c>>16)
-		rgb = rgb[3:]
-	}
-}
-
-// colours writes row y.
-func (w *writer) colours(y int, row []uint32) {
-	if p, ok := w.planes(y); ok {
-		tabulateColours(p.row[0], p.row[1], p.row[2], p.table, row)
-		return
-	}
-	rgb := w.begin(y)
-	unpackRGB(rgb, row)
-	w.put(y, rgb)
 }
 
 // greyRun is the run of a grey picture.
-func greyRun(dst []uint32, luma walk) {
-	for x := range dst {
-		v := (uint32(sampleWalk(luma.pix, &luma)) + 128) >> 8
+func greyRun(dst *[3][]uint8, luma walk) {
+	for x := range dst[0] {
+		v := uint8((sampleWalk(luma.pix, &luma) + 128) >> 8)
 		luma.u += luma.du
 		luma.v += luma.dv
-		dst[x] = v * 0x010101
+		dst[0][x], dst[1][x], dst[2][x] = v, v, v
 	}
 }
 
@@ -116,11 +89,11 @@ func addGreyRun(sums *[3][]uint32, luma walk) {
 	}
 }
 
-// means makes colours of the sums of columns, of n samples each colour.
-func means(colours []uint32, sums *[3][]uint32, columns, n int) {
+// means makes a row of each channel of the sums of columns, of n samples each.
+func means(row *[3][]uint8, sums *[3][]uint32, columns, n int) {
 	const bits = 40
 	inverse := uint64(1<<bits+n-1) / uint64(n) // exact for sums below 2^bits/n
-	for x := range colours {
+	for x := range row[0] {
 		var v ycc
 		for c := range v {
 			sum := uint64(n / 2)
@@ -133,8 +106,7 @@ func means(colours []uint32, sums *[3][]uint32, columns, n int) {
 				v[c] = int32(sum / uint64(n))
 			}
 		}
-		r, g, b := v.rgb()
-		colours[x] = uint32(r) | uint32(g)<<8 | uint32(b)<<16
+		row[0][x], row[1][x], row[2][x] = v.rgb()
 	}
 }
 
