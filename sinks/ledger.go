@@ -87,6 +87,9 @@ func records(dir string, l *Layout) (map[string]Part, error) {
 			continue
 		}
 		data, err := os.ReadFile(filepath.Join(dir, e.Name()))
+		if errors.Is(err, fs.ErrNotExist) { // another shard has just ended; its parts are no others'
+			continue
+		}
 		if err != nil {
 			return nil, explain("read", e.Name(), dir, err)
 		}

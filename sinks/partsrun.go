@@ -99,6 +99,9 @@ func (r *partsRun) checkOwner() error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return explain("read", "", dir, err)
 	}
+	if slices.ContainsFunc(names, func(e fs.DirEntry) bool { return e.Name() == planName }) {
+		return r.checkOwner() // another shard has just begun
+	}
 	for _, e := range names {
 		if !ours(e.Name()) {
 			return fmt.Errorf("%s is not empty and holds no %s (there is %q): choose an empty or new directory", dir, planName, e.Name())

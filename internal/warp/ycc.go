@@ -9,7 +9,7 @@ import (
 
 // A pass may read the planes of a JPEG file in place of RGB. Each plane is sampled
 // bilinearly at its own resolution, at the place where its samples lie (JFIF:
-// centred), in units of 1/256 of a level; what an output pixel is the mean of is
+// centred), in units of 1/128 of a level or finer; what an output pixel is the mean of is
 // averaged in YCbCr, and borders are blended in there; then it becomes RGB, is
 // rounded, and goes the way of all pixels. So chroma is interpolated once and not
 // twice (by libjpeg's triangle first), and no value is rounded before the last.

@@ -8,9 +8,10 @@ import (
 
 // The inner loops from planes. All taps lie inside of the planes.
 
-// sampleYCCGo samples a run, to a row of each channel. Cb and Cr are interpolated in the halves of words: their sums stay below 2^32, and as
-// they are sums of integers, borrows between the halves cancel. Luma keeps 21 bits below
-// a level, chroma 7, and the factors of its conversion have 14.
+// sampleYCCGo samples a run, to a row of each channel. Cb and Cr are interpolated in the
+// halves of words: their sums stay below 2^32, and as they are sums of integers, borrows
+// between the halves cancel. Luma keeps 21 bits below a level, chroma 7, and the factors
+// of its conversion have 14.
 func sampleYCCGo(dst *[3][]uint8, luma, chroma walk, pairs []uint64) {
 	pix, stride := luma.pix, luma.stride
 	u, v, du, dv := luma.u, luma.v, luma.du, luma.dv
