@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"context"
 	"image"
 	"time"
 
@@ -43,7 +44,7 @@ func (p *Plan) fromFile(r *run, m *scratch, row *Row, stage *string) (done bool,
 	decoder := *stage
 	if err := p.draws(m, row, f.Height, f.Width, stage); err != nil {
 		// A file that can't be decoded fails there, as under the reference.
-		if _, broken := p.decode(row); broken != nil {
+		if _, broken := p.decode(r.ctx, row); broken != nil {
 			*stage, err = decoder, broken
 		}
 		return true, err
@@ -52,7 +53,7 @@ func (p *Plan) fromFile(r *run, m *scratch, row *Row, stage *string) (done bool,
 	*stage = decoder
 	list := m.groups(schema.Tensor{DType: schema.Uint8, Layout: schema.HWC, Height: f.Height, Width: f.Width})
 	begin = r.stats.transform.add(begin)
-	in, err := p.open(m, row, f, list)
+	in, err := p.open(r.ctx, m, row, f, list)
 	if err != nil {
 		return true, err
 	}
@@ -66,21 +67,21 @@ func (p *Plan) fromFile(r *run, m *scratch, row *Row, stage *string) (done bool,
 
 // open decodes what the first group of a row reads. Outside of runs the whole
 // picture is there, too.
-func (p *Plan) open(m *scratch, row *Row, f *decode.File, list []group) (in input, err error) {
+func (p *Plan) open(ctx context.Context, m *scratch, row *Row, f *decode.File, list []group) (in input, err error) {
 	part := len(list) > 0 && len(list[0].chain) > 0
 	if row.kept || !part {
-		if row.Source, err = p.decode(row); err != nil || !part {
+		if row.Source, err = p.decode(ctx, row); err != nil || !part {
 			return input{pic: row.Source}, err
 		}
 	}
 	v := p.view(m, f, list[0].chain)
 	in.passes = v.passes
 	if v.ycc {
-		m.planes, err = f.YCC(v.region, v.scale)
+		m.planes, err = f.YCC(ctx, v.region, v.scale)
 		in.planes, row.Repairs = &m.planes, f.Warnings
 		return in, err
 	}
-	in.rgb.Pix, in.rgb.Rect, err = f.RGB(v.region)
+	in.rgb.Pix, in.rgb.Rect, err = f.RGB(ctx, v.region)
 	in.rgb.Stride, row.Repairs = 3*in.rgb.Rect.Dx(), f.Warnings
 	return in, err
 }

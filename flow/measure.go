@@ -108,7 +108,7 @@ func (p *Plan) addPixels(ctx context.Context, sample int, decoder stages.Decoder
 	if err != nil {
 		return err
 	}
-	pic, _, err := decodeFile(decoder, data)
+	pic, _, err := decodeFile(ctx, decoder, data)
 	if err != nil {
 		return &RowError{Stage: "decode", Key: p.dataset.Index().Keys[sample], Err: err}
 	}

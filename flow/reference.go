@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"context"
 	"time"
 
 	"github.com/sluicedata/sluice/internal/decode"
@@ -20,7 +21,7 @@ func (p *Plan) picture(r *run, m *scratch, row *Row, stage *string) error {
 	}
 	begin := time.Now()
 	var err error
-	if row.Source, err = p.decode(row); err != nil {
+	if row.Source, err = p.decode(r.ctx, row); err != nil {
 		return err
 	}
 	begin = r.stats.decode.add(begin)
@@ -34,17 +35,17 @@ func (p *Plan) picture(r *run, m *scratch, row *Row, stage *string) error {
 }
 
 // decode makes a row's whole picture.
-func (p *Plan) decode(row *Row) (pic *schema.Picture, err error) {
-	pic, row.Repairs, err = decodeFile(p.decoder, row.Encoded)
+func (p *Plan) decode(ctx context.Context, row *Row) (pic *schema.Picture, err error) {
+	pic, row.Repairs, err = decodeFile(ctx, p.decoder, row.Encoded)
 	return pic, err
 }
 
 // decodeFile decodes as the options say; repairs is 0 where the file isn't damaged.
-func decodeFile(d stages.Decoder, data []byte) (pic *schema.Picture, repairs int, err error) {
+func decodeFile(ctx context.Context, d stages.Decoder, data []byte) (pic *schema.Picture, repairs int, err error) {
 	if d.Fills() {
-		return decode.Fill(data, d.MaxPixels())
+		return decode.Fill(ctx, data, d.MaxPixels())
 	}
-	pic, err = decode.Decode(data, d.MaxPixels())
+	pic, err = decode.Decode(ctx, data, d.MaxPixels())
 	return pic, 0, err
 }
 

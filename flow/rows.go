@@ -302,7 +302,7 @@ func (p *Plan) workingBytes(m *scratch, row *Row) int64 {
 		f.Fill = p.decoder.Fills()
 		list, ok := p.trial(m, row, f.Height, f.Width)
 		if !ok {
-			return 6 * f.Pixels()
+			return f.DecodeBytes
 		}
 		return p.fileBytes(m, f, list)
 	}
@@ -312,13 +312,13 @@ func (p *Plan) workingBytes(m *scratch, row *Row) int64 {
 	}
 	list, ok := p.trial(m, row, h.Height, h.Width)
 	if !ok {
-		return 6 * h.Pixels()
+		return h.DecodeBytes
 	}
 	passes := len(list)
 	if len(list) > 0 && len(list[0].chain) > 0 {
 		passes = len(m.fuser.Fuse(h.Height, h.Width, list[0].chain, p.Settings.Fuse == FuseFull))
 	}
-	return 6*h.Pixels() + p.canvasBytes(m.ops, list, passes)
+	return h.DecodeBytes + p.canvasBytes(m.ops, list, passes)
 }
 
 // encodedBytes is the size of a row's file.

@@ -105,7 +105,7 @@ func decodeOnly(workers int, dir string) error {
 				for i := k; i < len(files) && failed[k] == nil; i += workers {
 					data, err := os.ReadFile(files[i])
 					if err == nil {
-						_, err = decode.Decode(data, 0)
+						_, err = decode.Decode(context.Background(), data, 0)
 					}
 					failed[k] = err
 				}

@@ -1,6 +1,7 @@
 package decode
 
 import (
+	"context"
 	"encoding/binary"
 	"fmt"
 	"math/bits"
@@ -29,7 +30,8 @@ func parseBMP(data []byte) (Header, pixelFunc, error) {
 		return Header{}, nil, err
 	}
 	h := Header{Height: f.height, Width: f.width, Orientation: 1}
-	return h, func() (*schema.Picture, error) { return f.decode() }, nil
+	h.DecodeBytes = 6 * h.Pixels()
+	return h, f.decode, nil
 }
 
 // read takes the header: BITMAPCOREHEADER (12 bytes) or BITMAPINFOHEADER and
@@ -137,7 +139,7 @@ func (f *bmpFile) findRows(data []byte, offset int64) error {
 	return nil
 }
 
-func (f *bmpFile) decode() (*schema.Picture, error) {
+func (f *bmpFile) decode(context.Context) (*schema.Picture, error) {
 	p := schema.NewPicture(f.height, f.width)
 	for y := range f.height {
 		stored := f.height - 1 - y

@@ -32,6 +32,7 @@
 package decode
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -59,6 +60,9 @@ type Header struct {
 	Format        string // "JPEG", "PNG", "WebP", "BMP", "GIF" or "PPM"
 	Height, Width int    // of the picture that Decode gives: after EXIF orientation
 	Orientation   int    // EXIF orientation 1..8; 1 where there is none
+	// DecodeBytes is the memory that Decode takes at most, beside data: its own, and the
+	// picture's.
+	DecodeBytes int64
 }
 
 // Pixels is the number of pixels of the picture.
@@ -85,7 +89,8 @@ func (h Header) stored() (height, width int) {
 
 // format is one file format. parse reads the header, at a cost that does not
 // depend on the number of pixels; the function it returns decodes the pixels as
-// stored, and finds what is wrong behind the header.
+// stored, and finds what is wrong behind the header. DecodeBytes is that function's:
+// turning the picture upright comes on top of it.
 type format struct {
 	name       string
 	extensions []string
@@ -93,7 +98,8 @@ type format struct {
 	parse      func(data []byte) (Header, pixelFunc, error)
 }
 
-type pixelFunc func() (*schema.Picture, error)
+// pixelFunc ends early, with the context's cause, when the context does.
+type pixelFunc func(context.Context) (*schema.Picture, error)
 
 var formats = []format{
 	{"JPEG", []string{".jpg", ".jpeg", ".jpe", ".jfif"}, jpeg.Is, parseJPEG},
@@ -121,8 +127,9 @@ func ReadHeader(data []byte) (h Header, err error) {
 }
 
 // Decode gives the picture as uint8 HWC. A picture of more than maxPixels is
-// refused from its header; 0 means DefaultMaxPixels. data is not kept.
-func Decode(data []byte, maxPixels int64) (p *schema.Picture, err error) {
+// refused from its header; 0 means DefaultMaxPixels. data is not kept. When ctx ends, the
+// error is its cause.
+func Decode(ctx context.Context, data []byte, maxPixels int64) (p *schema.Picture, err error) {
 	h, pixels, err := parse(data)
 	if err != nil {
 		return nil, err
@@ -130,8 +137,14 @@ func Decode(data []byte, maxPixels int64) (p *schema.Picture, err error) {
 	if err := h.checkPixels(maxPixels); err != nil {
 		return nil, err
 	}
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
 	defer recovered(h.Format, &err)
-	p, err = pixels()
+	p, err = pixels(ctx)
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("decode: %s: %w", h.Format, err)
 	}
@@ -158,6 +171,9 @@ func parse(data []byte) (h Header, pixels pixelFunc, err error) {
 			return Header{}, nil, fmt.Errorf("decode: %s: the picture is %dx%d", f.name, h.Height, h.Width)
 		}
 		h.Format = f.name
+		if h.Orientation > 1 {
+			h.DecodeBytes += 3 * h.Pixels()
+		}
 		if swapsSides(h.Orientation) {
 			h.Height, h.Width = h.Width, h.Height
 		}

@@ -2,6 +2,7 @@ package decode
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"hash/crc32"
@@ -105,7 +106,7 @@ func TestErrors(t *testing.T) {
 		{"no palette", []byte("GIF89a\x01\x00\x01\x00\x00\x00\x00\x2c\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02\x44\x01\x00\x3b"),
 			nil, "no colour table"},
 	} {
-		p, err := Decode(c.data, 0)
+		p, err := Decode(t.Context(), c.data, 0)
 		switch {
 		case err == nil:
 			t.Errorf("%s: %dx%d and no error", c.name, p.Height, p.Width)
@@ -122,7 +123,7 @@ func TestErrors(t *testing.T) {
 func TestTruncatedScan(t *testing.T) {
 	data := encodeJPEG(t, formula(64, 64))
 	cut := append(bytes.Clone(data[:len(data)-len(data)/4]), 0xff, 0xd9)
-	if _, err := Decode(cut, 0); !errors.Is(err, ErrTruncated) {
+	if _, err := Decode(t.Context(), cut, 0); !errors.Is(err, ErrTruncated) {
 		t.Errorf("error %v, want %v", err, ErrTruncated)
 	}
 }
@@ -131,10 +132,10 @@ func TestTruncatedScan(t *testing.T) {
 func TestMaxPixels(t *testing.T) {
 	m := formula(9, 13)
 	for _, data := range seeds(t)[:5] {
-		if _, err := Decode(data, 9*13); err != nil {
+		if _, err := Decode(t.Context(), data, 9*13); err != nil {
 			t.Error(err)
 		}
-		if _, err := Decode(data, 9*13-1); !errors.Is(err, ErrTooLarge) {
+		if _, err := Decode(t.Context(), data, 9*13-1); !errors.Is(err, ErrTooLarge) {
 			t.Errorf("error %v, want %v", err, ErrTooLarge)
 		}
 	}
@@ -148,7 +149,7 @@ func TestMaxPixels(t *testing.T) {
 	for _, data := range [][]byte{huge, wide, []byte("P5 999999999 999999999 255\n..")} {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		if _, err := Decode(data, 0); err == nil {
+		if _, err := Decode(t.Context(), data, 0); err == nil {
 			t.Error("no error")
 		}
 		runtime.ReadMemStats(&after)
@@ -195,7 +196,7 @@ func BenchmarkDecodeJPEG(b *testing.B) {
 	data := encodeJPEG(b, formula(375, 500))
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := Decode(data, 0); err != nil {
+		if _, err := Decode(context.Background(), data, 0); err != nil {
 			b.Fatal(err)
 		}
 	}

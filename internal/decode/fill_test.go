@@ -40,7 +40,7 @@ func TestFillIsLibjpegTurbos(t *testing.T) {
 		}
 		given := 0
 		for i, want := range f.Cuts {
-			p, warnings, err := Fill(f.Encoded[:f.First+i], 0)
+			p, warnings, err := Fill(t.Context(), f.Encoded[:f.First+i], 0)
 			if err != nil || warnings == 0 || p.Height != h.Height || p.Width != h.Width {
 				t.Fatalf("%s: cut at %d: %v, %d warnings", f.Name, f.First+i, err, warnings)
 			}
@@ -68,13 +68,13 @@ func TestFillOfParts(t *testing.T) {
 			}
 			f.Fill = true
 			w, h := f.Width, f.Height
-			whole, all, err := f.RGB(image.Rect(0, 0, w, h))
+			whole, all, err := f.RGB(t.Context(), image.Rect(0, 0, w, h))
 			if err != nil || all != image.Rect(0, 0, w, h) {
 				t.Fatalf("%s: %v, %v", c.Name, all, err)
 			}
 			whole = bytes.Clone(whole)
 			x, y := r.IntN(w), r.IntN(h)
-			rgb, part, err := f.RGB(image.Rect(x, y, x+1+r.IntN(w-x), y+1+r.IntN(h-y)))
+			rgb, part, err := f.RGB(t.Context(), image.Rect(x, y, x+1+r.IntN(w-x), y+1+r.IntN(h-y)))
 			if err != nil || f.Warnings == 0 {
 				t.Fatalf("%s: %v, %d warnings", c.Name, err, f.Warnings)
 			}
@@ -92,18 +92,18 @@ func TestFillOfParts(t *testing.T) {
 // Whole files have no warning; other formats have no filling.
 func TestFillOfOthers(t *testing.T) {
 	for _, g := range goldens(t) {
-		p, warnings, err := Fill(g.Encoded, 0)
+		p, warnings, err := Fill(t.Context(), g.Encoded, 0)
 		if err != nil || warnings != 0 || !bytes.Equal(p.U8, g.RGB) {
 			t.Errorf("%s: %v, %d warnings", g.Name, err, warnings)
 			continue
 		}
 		h, _ := ReadHeader(g.Encoded)
-		_, _, err = Fill(g.Encoded[:len(g.Encoded)/2], 0)
-		_, want := Decode(g.Encoded[:len(g.Encoded)/2], 0)
+		_, _, err = Fill(t.Context(), g.Encoded[:len(g.Encoded)/2], 0)
+		_, want := Decode(t.Context(), g.Encoded[:len(g.Encoded)/2], 0)
 		if h.Format != "JPEG" && (err == nil || err.Error() != want.Error()) {
 			t.Errorf("%s: half of it: %v, and without filling %v", g.Name, err, want)
 		}
-		if _, _, err := Fill(g.Encoded, 1); h.Pixels() > 1 && !errors.Is(err, ErrTooLarge) {
+		if _, _, err := Fill(t.Context(), g.Encoded, 1); h.Pixels() > 1 && !errors.Is(err, ErrTooLarge) {
 			t.Errorf("%s: with a limit of 1 pixel: %v", g.Name, err)
 		}
 	}

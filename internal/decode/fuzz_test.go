@@ -1,6 +1,7 @@
 package decode
 
 import (
+	"context"
 	"runtime"
 	"strings"
 	"testing"
@@ -23,7 +24,7 @@ func FuzzDecode(f *testing.F) {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
 		h, headerErr := ReadHeader(data)
-		p, err := Decode(data, maxPixels)
+		p, err := Decode(context.Background(), data, maxPixels)
 		runtime.ReadMemStats(&after)
 		// A JPEG of one row is stored in rows of 8x8 blocks and, if progressive, as
 		// 2-byte coefficients; a lossless WebP brings its own tables.

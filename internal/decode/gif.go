@@ -3,6 +3,7 @@ package decode
 import (
 	"bytes"
 	"compress/lzw"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -43,7 +44,9 @@ func parseGIF(data []byte) (Header, pixelFunc, error) {
 	if err := f.read(&byteReader{data: data}); err != nil {
 		return Header{}, nil, err
 	}
-	return Header{Height: f.height, Width: f.width, Orientation: 1}, f.decode, nil
+	h := Header{Height: f.height, Width: f.width, Orientation: 1}
+	h.DecodeBytes = 6 * h.Pixels()
+	return h, f.decode, nil
 }
 
 // byteReader takes bytes from the front; short is set once there were too few.
@@ -139,7 +142,7 @@ func (f *gifFile) readFrame(r *byteReader) {
 	f.codes = r.blocks()
 }
 
-func (f *gifFile) decode() (*schema.Picture, error) {
+func (f *gifFile) decode(context.Context) (*schema.Picture, error) {
 	if f.palette == nil {
 		return nil, errors.New("no colour table in it")
 	}

@@ -82,7 +82,7 @@ func TestCutAnywhere(t *testing.T) {
 			g.Encoded = g.Encoded[:len(g.Encoded)-4]
 		}
 		for cut := range g.Encoded {
-			p, err := Decode(g.Encoded[:cut], 0)
+			p, err := Decode(t.Context(), g.Encoded[:cut], 0)
 			if err == nil {
 				t.Errorf("%s: %d of %d bytes give %dx%d pixels and no error", g.Name, cut, len(g.Encoded), p.Height, p.Width)
 				break

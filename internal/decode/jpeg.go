@@ -1,6 +1,7 @@
 package decode
 
 import (
+	"context"
 	"fmt"
 	"image"
 	"strings"
@@ -15,19 +16,20 @@ func parseJPEG(data []byte) (Header, pixelFunc, error) {
 	if err != nil {
 		return Header{}, nil, err
 	}
-	return headerOf(&j), func() (*schema.Picture, error) { return decodeJPEG(data) }, nil
+	return headerOf(&j), func(ctx context.Context) (*schema.Picture, error) { return decodeJPEG(ctx, data) }, nil
 }
 
 // headerOf is before orientation.
 func headerOf(j *jpeg.Header) Header {
 	h := Header{Height: j.Height, Width: j.Width, Orientation: 1}
+	h.DecodeBytes = 6 * h.Pixels()
 	if j.Exif != nil {
 		h.Orientation = exifOrientation(j.Exif)
 	}
 	return h
 }
 
-func decodeJPEG(data []byte) (*schema.Picture, error) {
+func decodeJPEG(ctx context.Context, data []byte) (*schema.Picture, error) {
 	f := files.Get().(*File)
 	defer f.Close()
 	f.data = data
@@ -36,17 +38,17 @@ func decodeJPEG(data []byte) (*schema.Picture, error) {
 		return nil, err
 	}
 	p := schema.NewPicture(f.coded.Height, f.coded.Width)
-	return p, f.decodeRGB(p.U8, image.Rect(0, 0, p.Width, p.Height))
+	return p, f.decodeRGB(ctx, p.U8, image.Rect(0, 0, p.Width, p.Height))
 }
 
 // Fill is Decode, but a JPEG file that is damaged or cut short once its first scan has
 // begun gives a picture: what libjpeg makes of it (internal/jpeg says how far).
 // warnings is how many places were repaired, at least 1 where there is damage.
-func Fill(data []byte, maxPixels int64) (p *schema.Picture, warnings int, err error) {
+func Fill(ctx context.Context, data []byte, maxPixels int64) (p *schema.Picture, warnings int, err error) {
 	f, err := OpenJPEG(data, maxPixels)
 	if f == nil {
 		if err == nil {
-			p, err = Decode(data, maxPixels)
+			p, err = Decode(ctx, data, maxPixels)
 		}
 		return p, 0, err
 	}
@@ -54,7 +56,7 @@ func Fill(data []byte, maxPixels int64) (p *schema.Picture, warnings int, err er
 	defer recovered(f.Format, &err)
 	f.Fill = true
 	p = schema.NewPicture(f.coded.Height, f.coded.Width)
-	if err := f.decodeRGB(p.U8, image.Rect(0, 0, p.Width, p.Height)); err != nil {
+	if err := f.decodeRGB(ctx, p.U8, image.Rect(0, 0, p.Width, p.Height)); err != nil {
 		return nil, 0, fmt.Errorf("decode: %s: %w", f.Format, err)
 	}
 	return orient(p, f.Orientation), f.Warnings, nil
@@ -121,12 +123,12 @@ func (f *File) HasYCC() bool {
 // 1/denominator. Their sides are exchanged where the orientation says so, and region
 // is a part of what is then; Mirrored says what is left to do for the upright
 // picture. The planes are the file's.
-func (f *File) YCC(region image.Rectangle, denominator int) (y jpeg.YCC, err error) {
+func (f *File) YCC(ctx context.Context, region image.Rectangle, denominator int) (y jpeg.YCC, err error) {
 	defer recovered("JPEG", &err)
 	if f.Transposed() {
 		region = transposed(region)
 	}
-	if _, err := f.decodeRegion(region, denominator); err != nil {
+	if _, err := f.decodeRegion(ctx, region, denominator); err != nil {
 		return y, fmt.Errorf("decode: JPEG: %w", err)
 	}
 	y = f.coder.YCC()
@@ -190,7 +192,7 @@ func (f *File) Mirrored() (leftRight, topBottom bool) {
 
 // RGB decodes at least a region of the picture, whose sides are exchanged as YCC's are.
 // It gives the part that it has, which is the file's, in rows without gaps.
-func (f *File) RGB(region image.Rectangle) (rgb []uint8, part image.Rectangle, err error) {
+func (f *File) RGB(ctx context.Context, region image.Rectangle) (rgb []uint8, part image.Rectangle, err error) {
 	defer recovered("JPEG", &err)
 	if f.Transposed() {
 		region = transposed(region)
@@ -207,7 +209,7 @@ func (f *File) RGB(region image.Rectangle) (rgb []uint8, part image.Rectangle, e
 		f.rgb = make([]uint8, n)
 	}
 	rgb = f.rgb[:n]
-	if err := f.decodeRGB(rgb, part); err != nil {
+	if err := f.decodeRGB(ctx, rgb, part); err != nil {
 		return nil, part, fmt.Errorf("decode: JPEG: %w", err)
 	}
 	if f.Transposed() {
@@ -237,7 +239,7 @@ func transposeRGB(dst, src []uint8, columns, rows int) {
 // decodeRGB gives a part of the stored picture, which begins with whole groups of
 // upsampled pixels: planes, then libjpeg-turbo's upsampling and colour conversion
 // row by row.
-func (f *File) decodeRGB(rgb []uint8, part image.Rectangle) error {
+func (f *File) decodeRGB(ctx context.Context, rgb []uint8, part image.Rectangle) error {
 	h := &f.coded
 	maxH, maxV := h.MaxSampling()
 	for _, c := range h.Components() {
@@ -246,7 +248,7 @@ func (f *File) decodeRGB(rgb []uint8, part image.Rectangle) error {
 				samplingFactors(h), ErrUnsupported)
 		}
 	}
-	m, err := f.decodeRegion(part, 1)
+	m, err := f.decodeRegion(ctx, part, 1)
 	if err != nil {
 		return err
 	}
@@ -268,9 +270,9 @@ func (f *File) decodeRGB(rgb []uint8, part image.Rectangle) error {
 	return nil
 }
 
-func (f *File) decodeRegion(region image.Rectangle, denominator int) (*jpeg.Image, error) {
+func (f *File) decodeRegion(ctx context.Context, region image.Rectangle, denominator int) (*jpeg.Image, error) {
 	f.coder.Fill = f.Fill
-	m, err := f.coder.DecodeRegion(f.data, region, denominator, f.Known)
+	m, err := f.coder.DecodeRegion(ctx, f.data, region, denominator, f.Known)
 	if err == nil {
 		f.Warnings = m.Warnings
 	}

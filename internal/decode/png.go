@@ -2,6 +2,7 @@ package decode
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -57,7 +58,8 @@ func parsePNG(data []byte) (Header, pixelFunc, error) {
 				return h, nil, fmt.Errorf("%w: %d bytes of data cannot hold %dx%d pixels",
 					ErrTruncated, compressed, h.Height, h.Width)
 			}
-			return h, func() (*schema.Picture, error) { return decodePNG(data) }, nil
+			h.DecodeBytes = 6 * h.Pixels()
+			return h, func(context.Context) (*schema.Picture, error) { return decodePNG(data) }, nil
 		}
 		rest = rest[12+length:]
 	}

@@ -2,6 +2,7 @@ package decode
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -47,7 +48,9 @@ func parsePNM(data []byte) (Header, pixelFunc, error) {
 	if need := f.leastBytes(); need > int64(len(f.samples)) {
 		return Header{}, nil, fmt.Errorf("%w: %d of %d bytes of pixels", ErrTruncated, len(f.samples), need)
 	}
-	return Header{Height: f.height, Width: f.width, Orientation: 1}, f.decode, nil
+	h := Header{Height: f.height, Width: f.width, Orientation: 1}
+	h.DecodeBytes = 6 * h.Pixels()
+	return h, f.decode, nil
 }
 
 func (f *pnmFile) bitmap() bool { return f.kind == '1' || f.kind == '4' }
@@ -76,7 +79,7 @@ func (f *pnmFile) leastBytes() int64 {
 	return rows * columns
 }
 
-func (f *pnmFile) decode() (*schema.Picture, error) {
+func (f *pnmFile) decode(context.Context) (*schema.Picture, error) {
 	p := schema.NewPicture(f.height, f.width)
 	next := f.binarySample()
 	if f.kind < '4' {

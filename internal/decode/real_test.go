@@ -34,7 +34,7 @@ func readReal(t *testing.T, name string) []byte {
 
 func mustDecode(t *testing.T, data []byte) *schema.Picture {
 	t.Helper()
-	p, err := Decode(data, 0)
+	p, err := Decode(t.Context(), data, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +52,7 @@ func TestDump(t *testing.T) {
 	}
 	write := func(name string, data []byte) {
 		out := filepath.Join(*dump, strings.ReplaceAll(name, "/", "__"))
-		p, err := Decode(data, 0)
+		p, err := Decode(t.Context(), data, 0)
 		if err != nil {
 			err = os.WriteFile(out+".error", []byte(err.Error()), 0o644)
 		} else {

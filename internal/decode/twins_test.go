@@ -94,7 +94,7 @@ func TestUnsupportedJPEGs(t *testing.T) {
 		"testimgari.jpg": "decode: JPEG: arithmetic coding (SOF9) is not supported: convert it to Huffman coding",
 		"monkey12.jpg":   "decode: JPEG: 12 bits per sample (SOF1) is not supported: convert it to 8 bits per sample",
 	} {
-		_, err := Decode(readReal(t, "images/jpeg-variants/"+name), 0)
+		_, err := Decode(t.Context(), readReal(t, "images/jpeg-variants/"+name), 0)
 		if !errors.Is(err, ErrUnsupported) || err.Error() != want {
 			t.Errorf("%s: %v, want %s", name, err, want)
 		}

@@ -2,6 +2,7 @@ package decode
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -45,10 +46,10 @@ func parseWebP(data []byte) (Header, pixelFunc, error) {
 			canvasW, canvasH = 1+uint24(body[4:]), 1+uint24(body[7:])
 		case kind == "VP8 " && pixels == nil:
 			h.Height, h.Width, err = vp8Size(body)
-			pixels = func() (*schema.Picture, error) { return decodeVP8(body) }
+			pixels = func(context.Context) (*schema.Picture, error) { return decodeVP8(body) }
 		case kind == "VP8L" && pixels == nil:
 			h.Height, h.Width, err = vp8lSize(body)
-			pixels = func() (*schema.Picture, error) { return decodeVP8L(body) }
+			pixels = func(context.Context) (*schema.Picture, error) { return decodeVP8L(body) }
 		case kind == "EXIF":
 			h.Orientation = exifOrientation(body)
 		}
@@ -63,6 +64,7 @@ func parseWebP(data []byte) (Header, pixelFunc, error) {
 	if canvasW != 0 && (canvasW != h.Width || canvasH != h.Height) {
 		return h, nil, fmt.Errorf("a picture of %dx%d on a canvas of %dx%d", h.Height, h.Width, canvasH, canvasW)
 	}
+	h.DecodeBytes = 6 * h.Pixels()
 	return h, pixels, nil
 }
 

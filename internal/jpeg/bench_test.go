@@ -2,6 +2,7 @@ package jpeg
 
 import (
 	"bytes"
+	"context"
 	"image/jpeg"
 	"os"
 	"path/filepath"
@@ -53,7 +54,7 @@ func BenchmarkAgainstStdlib(b *testing.B) {
 				}
 			})
 			timed(&own[i], func() {
-				if _, err := decoder.Decode(data); err != nil {
+				if _, err := decoder.Decode(context.Background(), data); err != nil {
 					b.Fatal(err)
 				}
 			})
@@ -78,7 +79,7 @@ func BenchmarkDecodePhotos(b *testing.B) {
 	b.ReportAllocs()
 	var d Decoder
 	for i := 0; b.Loop(); i++ {
-		if _, err := d.Decode(files[i%len(files)]); err != nil {
+		if _, err := d.Decode(context.Background(), files[i%len(files)]); err != nil {
 			b.Fatal(err)
 		}
 	}

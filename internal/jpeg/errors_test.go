@@ -2,6 +2,7 @@ package jpeg
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -102,7 +103,7 @@ func TestErrors(t *testing.T) {
 		{"bits", edit(t, progressive, mSOS, 1, func(b []byte) []byte { b[len(b)-1] = 0x51; return b }), nil, "no progressive scan"},
 		{"continues nothing", edit(t, progressive, mSOS, 1, func(b []byte) []byte { b[len(b)-1] = 0x21; return b }), nil, "doesn't continue"},
 	} {
-		m, err := new(Decoder).Decode(c.data)
+		m, err := new(Decoder).Decode(context.Background(), c.data)
 		switch {
 		case err == nil:
 			t.Errorf("%s: %d planes and no error", c.name, len(m.Planes))
@@ -118,7 +119,7 @@ func TestErrors(t *testing.T) {
 func TestMissingScan(t *testing.T) {
 	data := named(t, "split/2x2")
 	last := bytes.LastIndex(data, []byte{0xff, mSOS})
-	if _, err := new(Decoder).Decode(append(bytes.Clone(data[:last]), 0xff, mEOI)); !errors.Is(err, ErrTruncated) {
+	if _, err := new(Decoder).Decode(context.Background(), append(bytes.Clone(data[:last]), 0xff, mEOI)); !errors.Is(err, ErrTruncated) {
 		t.Errorf("error %v, want %v", err, ErrTruncated)
 	}
 }

@@ -2,6 +2,7 @@ package jpeg
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"hash/crc32"
@@ -51,7 +52,7 @@ func TestFilledIsLibjpegTurbos(t *testing.T) {
 	check := func(f *filled, what string, at int, data []byte, want *[4]uint32) bool {
 		given := 0
 		for s := range 4 {
-			m, err := d.DecodeRegion(data, image.Rect(0, 0, 1<<16, 1<<16), 1<<s, nil)
+			m, err := d.DecodeRegion(context.Background(), data, image.Rect(0, 0, 1<<16, 1<<16), 1<<s, nil)
 			if err != nil {
 				t.Errorf("%s: %s %d: %v", f.Name, what, at, err)
 				continue
@@ -90,12 +91,12 @@ func TestFilledIsLibjpegTurbos(t *testing.T) {
 // A file without damage has no warning with Fill, and the same planes.
 func TestFillOfWholeFiles(t *testing.T) {
 	for _, g := range goldens(t) {
-		want, err := new(Decoder).Decode(g.Encoded)
+		want, err := new(Decoder).Decode(context.Background(), g.Encoded)
 		if err != nil {
 			t.Fatal(err)
 		}
 		d := Decoder{Fill: true}
-		m, err := d.Decode(g.Encoded)
+		m, err := d.Decode(context.Background(), g.Encoded)
 		if err != nil || m.Warnings != 0 {
 			t.Errorf("%s: %v, %d warnings", g.Name, err, m.Warnings)
 			continue
@@ -124,7 +125,7 @@ func TestFillOfCutHeaders(t *testing.T) {
 			t.Fatal(err)
 		}
 		for cut := range g.Encoded {
-			m, err := d.Decode(g.Encoded[:cut])
+			m, err := d.Decode(context.Background(), g.Encoded[:cut])
 			switch {
 			case cut < first && err == nil:
 				t.Errorf("%s: %d of %d bytes give a picture", g.Name, cut, len(g.Encoded))
@@ -159,7 +160,7 @@ func TestFillOfUnsupported(t *testing.T) {
 		data[at+1] = marker
 		for _, fill := range []bool{false, true} {
 			d := Decoder{Fill: fill}
-			_, err := d.Decode(data)
+			_, err := d.Decode(context.Background(), data)
 			if !errors.Is(err, ErrUnsupported) || !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), "convert it to") {
 				t.Errorf("marker %#x, fill %v: %v", marker, fill, err)
 			}
@@ -190,14 +191,14 @@ func FuzzFill(f *testing.F) {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
 		d := Decoder{Fill: true}
-		m, err := d.Decode(data)
+		m, err := d.Decode(context.Background(), data)
 		runtime.ReadMemStats(&after)
 		// 64 pixels of the coarsest component are a sample of it, which takes a block, and
 		// those that fill up its MCU; a picture of one row has 8.
 		if n := after.TotalAlloc - before.TotalAlloc; n > 1<<20+uint64(1700*len(data)+1<<13*max(h.Width, h.Height)+64*h.Width*h.Height) {
 			t.Errorf("%d bytes were allocated for %d bytes of data", n, len(data))
 		}
-		whole, strict := new(Decoder).Decode(data)
+		whole, strict := new(Decoder).Decode(context.Background(), data)
 		if err != nil {
 			_, _, tablesErr := d.image.read(data, &d)
 			if strict == nil || tablesErr == nil && !strings.HasPrefix(err.Error(), "scan 1:") && !errors.Is(err, ErrUnsupported) {

@@ -2,6 +2,7 @@ package jpeg
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"image"
 	"image/jpeg"
@@ -62,7 +63,7 @@ func FuzzDecode(f *testing.F) {
 		}
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		m, decodeErr := new(Decoder).Decode(data)
+		m, decodeErr := new(Decoder).Decode(context.Background(), data)
 		runtime.ReadMemStats(&after)
 		if n := after.TotalAlloc - before.TotalAlloc; n > 1<<20+uint64(1700*len(data)) {
 			t.Errorf("%d bytes were allocated for %d bytes of data", n, len(data))
@@ -70,7 +71,7 @@ func FuzzDecode(f *testing.F) {
 		if decodeErr != nil {
 			// A region may do without the damaged part; it must end and stay inside.
 			x := len(data) % 61
-			_, _ = new(Decoder).DecodeRegion(data, image.Rect(x, x/2, x+9, x/2+14), 1<<(len(data)%4), nil)
+			_, _ = new(Decoder).DecodeRegion(context.Background(), data, image.Rect(x, x/2, x+9, x/2+14), 1<<(len(data)%4), nil)
 			return
 		}
 		if err != nil {
@@ -106,7 +107,7 @@ func regionsAgree(t *testing.T, data []byte, fill bool) {
 	for range 6 {
 		x, y, s := r.IntN(w), r.IntN(h), r.IntN(4)
 		region := image.Rect(x, y, x+1+r.IntN(w-x), y+1+r.IntN(h-y))
-		m, err := d.DecodeRegion(data, region, 1<<s, nil)
+		m, err := d.DecodeRegion(context.Background(), data, region, 1<<s, nil)
 		if err != nil {
 			t.Fatalf("%v at 1/%d: %v", region, 1<<s, err)
 		}
@@ -125,7 +126,7 @@ func libjpegTurboAgrees(t *testing.T, data []byte, m *Image) bool {
 	if errors.Is(err, exec.ErrNotFound) {
 		t.Skip("image/jpeg gives other samples, and jpegtran (libjpeg-turbo-progs) isn't there to decide")
 	}
-	again, err := new(Decoder).Decode(out)
+	again, err := new(Decoder).Decode(context.Background(), out)
 	if err != nil || len(again.Planes) != len(m.Planes) {
 		return false
 	}
@@ -146,7 +147,7 @@ func isOdd(data []byte) bool {
 	defer func(was bool) { useAssembly = was }(useAssembly)
 	useAssembly = false // it doesn't count coefficients that overflow to small ones
 	var d Decoder
-	_, _ = d.Decode(data)
+	_, _ = d.Decode(context.Background(), data)
 	if at := bytes.Index(data, []byte{0xff, mSOS}); at >= 0 && bytes.Contains(data[at:], []byte{0xff, mDQT}) {
 		return true
 	}
@@ -164,7 +165,7 @@ func isOdd(data []byte) bool {
 func TestCutAnywhere(t *testing.T) {
 	for _, g := range goldens(t) {
 		for cut := range g.Encoded {
-			if _, err := new(Decoder).Decode(g.Encoded[:cut]); err == nil {
+			if _, err := new(Decoder).Decode(context.Background(), g.Encoded[:cut]); err == nil {
 				t.Errorf("%s: %d of %d bytes give a picture", g.Name, cut, len(g.Encoded))
 				break
 			}

@@ -1,6 +1,7 @@
 package jpeg
 
 import (
+	"context"
 	"fmt"
 	"image"
 )
@@ -54,6 +55,7 @@ type Decoder struct {
 	idct    idct
 	file    []byte  // while it is decoded
 	known   *Points // of it
+	ctx     context.Context
 }
 
 // component is a component's state while decoding.
@@ -98,8 +100,8 @@ var zigzag = [64]uint8{
 // file too short for its size is refused before planes are made: they take at most
 // 576 bytes for each byte of data (64 samples a bit, and a frame), and 1,600 in a
 // progressive file, whose coefficients are kept.
-func (d *Decoder) Decode(data []byte) (*Image, error) {
-	return d.DecodeRegion(data, image.Rect(0, 0, 1<<16, 1<<16), 1, nil)
+func (d *Decoder) Decode(ctx context.Context, data []byte) (*Image, error) {
+	return d.DecodeRegion(ctx, data, image.Rect(0, 0, 1<<16, 1<<16), 1, nil)
 }
 
 // DecodeRegion decodes what a part of the picture takes, at a scale of 1/denominator
@@ -116,11 +118,19 @@ func (d *Decoder) Decode(data []byte) (*Image, error) {
 //
 // known is what earlier calls know of the file, and learns from this one; it may be nil.
 //
+// It ends early, with the cause, when ctx does; nothing is repaired then.
+//
 // The image is the decoder's, until its next call.
-func (d *Decoder) DecodeRegion(data []byte, region image.Rectangle, denominator int, known *Points) (*Image, error) {
-	d.file, d.known = data, known
-	defer func() { d.file, d.known = nil, nil }()
+func (d *Decoder) DecodeRegion(ctx context.Context, data []byte, region image.Rectangle, denominator int, known *Points) (*Image, error) {
+	d.ctx, d.file, d.known = ctx, data, known
+	defer func() { d.ctx, d.file, d.known = nil, nil, nil }()
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
 	m, err := d.undamaged(data, region, denominator)
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
 	if err != nil && d.Fill || err == nil && m.Progressive && d.smooths() {
 		return d.repaired(data, region, denominator, err)
 	}

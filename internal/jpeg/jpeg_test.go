@@ -2,6 +2,7 @@ package jpeg
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"flag"
 	"image"
@@ -49,7 +50,7 @@ func samples(p *Plane) []byte {
 
 func TestPlanesAreLibjpegTurbos(t *testing.T) {
 	for _, g := range goldens(t) {
-		m, err := new(Decoder).Decode(g.Encoded)
+		m, err := new(Decoder).Decode(context.Background(), g.Encoded)
 		if err != nil {
 			t.Errorf("%s: %v", g.Name, err)
 			continue
@@ -71,7 +72,7 @@ func TestPlanesAreLibjpegTurbos(t *testing.T) {
 func TestReducedPlanesAreLibjpegTurbos(t *testing.T) {
 	for _, g := range goldens(t) {
 		for denominator := 2; denominator <= 8; denominator *= 2 {
-			m, err := new(Decoder).DecodeRegion(g.Encoded, image.Rect(0, 0, 1<<16, 1<<16), denominator, nil)
+			m, err := new(Decoder).DecodeRegion(context.Background(), g.Encoded, image.Rect(0, 0, 1<<16, 1<<16), denominator, nil)
 			if err != nil {
 				t.Errorf("%s: %v", g.Name, err)
 				continue
@@ -109,7 +110,7 @@ func TestManyPlanes(t *testing.T) {
 	for _, name := range names {
 		data, _ := os.ReadFile(name)
 		want, _ := os.ReadFile(strings.TrimSuffix(name, "jpg") + "planes")
-		m, err := new(Decoder).Decode(data)
+		m, err := new(Decoder).Decode(context.Background(), data)
 		if err != nil {
 			wrong++
 			t.Errorf("%s: %v", name, err)

@@ -1,6 +1,7 @@
 package jpeg
 
 import (
+	"context"
 	"image"
 	"testing"
 	"time"
@@ -40,7 +41,7 @@ func BenchmarkRegion(b *testing.B) {
 					points = nil
 				}
 				begin := time.Now()
-				if _, err := d.DecodeRegion(data, job.r, job.s, points); err != nil {
+				if _, err := d.DecodeRegion(context.Background(), data, job.r, job.s, points); err != nil {
 					b.Fatal(err)
 				}
 				if e := time.Since(begin); best[k][i] == 0 || e < best[k][i] {

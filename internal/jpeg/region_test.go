@@ -1,6 +1,7 @@
 package jpeg
 
 import (
+	"context"
 	"flag"
 	"image"
 	"math/rand/v2"
@@ -14,7 +15,7 @@ var regionSeed = flag.Uint64("regions", 0, "replay the random regions of this se
 func wholes(t testing.TB, data []byte, fill bool) (all [4]Image) {
 	d := Decoder{Fill: fill}
 	for s := range all {
-		m, err := d.DecodeRegion(data, image.Rect(0, 0, 1<<16, 1<<16), 1<<s, nil)
+		m, err := d.DecodeRegion(context.Background(), data, image.Rect(0, 0, 1<<16, 1<<16), 1<<s, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -87,7 +88,7 @@ func TestRegionsAreTheWholes(t *testing.T) {
 			x, y := r.IntN(w), r.IntN(h)
 			region := image.Rect(x, y, x+1+r.IntN(w-x), y+1+r.IntN(h-y))
 			s := r.IntN(4)
-			m, err := d.DecodeRegion(g.Encoded, region, 1<<s, known)
+			m, err := d.DecodeRegion(context.Background(), g.Encoded, region, 1<<s, known)
 			if err != nil {
 				t.Fatalf("%s: %v at 1/%d: %v", g.Name, region, 1<<s, err)
 			}
@@ -104,10 +105,10 @@ func TestRegionsAllocateNothing(t *testing.T) {
 	for _, name := range []string{"2x2,1x1,1x1/35x21", "2x1,1x1,1x1/17x9/q30/-restart 1"} {
 		data := named(t, name)
 		for _, r := range []image.Rectangle{{}, image.Rect(5, 6, 9, 30), image.Rect(0, 0, 100, 100)} {
-			if _, err := d.DecodeRegion(data, r, 1, nil); err != nil {
+			if _, err := d.DecodeRegion(context.Background(), data, r, 1, nil); err != nil {
 				t.Errorf("%s: %v: %v", name, r, err)
 			}
-			n := testing.AllocsPerRun(20, func() { _, _ = d.DecodeRegion(data, r, 1, nil) })
+			n := testing.AllocsPerRun(20, func() { _, _ = d.DecodeRegion(context.Background(), data, r, 1, nil) })
 			if n != 0 {
 				t.Errorf("%s: %v: %v allocations", name, r, n)
 			}
@@ -124,7 +125,7 @@ func TestRegionsOfCutFiles(t *testing.T) {
 	for _, name := range []string{"2x2,1x1,1x1/35x21", "2x1,1x1,1x1/17x9/q30/-restart 1", "2x1,1x1,1x1/35x21/q90"} {
 		data := named(t, name)
 		for cut := range data {
-			if _, err := d.DecodeRegion(data[:cut], image.Rect(0, 0, 2, 2), 1, nil); err == nil {
+			if _, err := d.DecodeRegion(context.Background(), data[:cut], image.Rect(0, 0, 2, 2), 1, nil); err == nil {
 				t.Errorf("%s: %d of %d bytes give a region", name, cut, len(data))
 			}
 		}

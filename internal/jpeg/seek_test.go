@@ -2,6 +2,7 @@ package jpeg
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"image"
 	"image/color"
@@ -35,7 +36,7 @@ func noisy(t testing.TB, seed uint64, grey bool) []byte {
 
 // described is what a decoding gives, to compare.
 func described(d *Decoder, data []byte, r image.Rectangle, denominator int, known *Points) string {
-	m, err := d.DecodeRegion(data, r, denominator, known)
+	m, err := d.DecodeRegion(context.Background(), data, r, denominator, known)
 	if err != nil {
 		return err.Error()
 	}

@@ -1,6 +1,7 @@
 package warp
 
 import (
+	"context"
 	"image"
 	"math/bits"
 	"math/rand/v2"
@@ -126,7 +127,7 @@ func TestResizeAssemblyOnPhotos(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		src, err := decode.Decode(data, 0)
+		src, err := decode.Decode(context.Background(), data, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -138,7 +139,7 @@ func TestResizeAssemblyOnPhotos(t *testing.T) {
 		p := Fuse(src.Height, src.Width, chain, false)[0]
 		bothWays(t, p, func(dst *schema.Picture, px Pixel) { p.Run(dst, Whole(src), px) })
 		p = Fuse(src.Height, src.Width, chain, true)[0]
-		planes, err := f.YCC(p.YCCRegion(f.Shifts()), p.YCCScale())
+		planes, err := f.YCC(context.Background(), p.YCCRegion(f.Shifts()), p.YCCScale())
 		if err != nil {
 			t.Fatal(err)
 		}

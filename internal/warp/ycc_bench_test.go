@@ -1,6 +1,7 @@
 package warp
 
 import (
+	"context"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -43,7 +44,7 @@ func BenchmarkPlanes(b *testing.B) {
 			at[1] = time.Now()
 			pass := Fuse(f.Height, f.Width, drawnRecipe(r, f.Height, f.Width, 224, true), true)[0]
 			at[2] = time.Now()
-			planes, err := f.YCC(pass.YCCRegion(f.Shifts()), pass.YCCScale())
+			planes, err := f.YCC(context.Background(), pass.YCCRegion(f.Shifts()), pass.YCCScale())
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -1,6 +1,7 @@
 package warp
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -254,7 +255,7 @@ func TestPassesOfRegions(t *testing.T) {
 			}
 			var pictures [2]*schema.Picture
 			for i, region := range []image.Rectangle{first.YCCRegion(f.Shifts()), image.Rect(0, 0, f.Width, f.Height)} {
-				planes, err := f.YCC(region, scale)
+				planes, err := f.YCC(context.Background(), region, scale)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -307,7 +308,7 @@ func TestPlanesOfPhotos(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				src, err := decode.Decode(data, 0)
+				src, err := decode.Decode(context.Background(), data, 0)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -350,7 +351,7 @@ func fromPlanes(t *testing.T, data []byte, pass *Pass) *schema.Picture {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	planes, err := f.YCC(pass.YCCRegion(f.Shifts()), pass.YCCScale())
+	planes, err := f.YCC(context.Background(), pass.YCCRegion(f.Shifts()), pass.YCCScale())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -373,7 +374,7 @@ func TestScaledPlanesAreCloseToTheIdealPicture(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			src, err := decode.Decode(data, 0)
+			src, err := decode.Decode(context.Background(), data, 0)
 			if err != nil {
 				t.Fatal(err)
 			}
