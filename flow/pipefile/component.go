@@ -43,7 +43,7 @@ func (r *reader) component(what string, n *node, names []string) (component, boo
 	c.number = slices.Index(names, c.name)
 	if c.number < 0 {
 		r.add(c.place, "unknown %s %q%s (%ss: %s)", what, c.name,
-			options.DidYouMean(options.Nearest(c.name, names)), what, strings.Join(names, ", "))
+			meantComponent(c.name, names, foreignNames[what]), what, strings.Join(names, ", "))
 		return c, false
 	}
 	return c, true
@@ -107,6 +107,9 @@ func (r *reader) options(who string, ptr any, n *node) given {
 				options.Resolve(ptr, e.key, r.folder)
 			}
 		case errors.As(err, &unknown):
+			if meant, note, known := meantOption(who, e.key, unknown.Options); known {
+				unknown.Meant, unknown.Note = meant, note
+			}
 			r.add(e.place, "%s: %v", who, err)
 			g.failed[unknown.Meant] = true
 		default:

@@ -41,7 +41,7 @@ func HelpOn(name string, c Catalogs) (string, error) {
 	}
 	all := append(stageNames(c), sourceNames(c)...)
 	return "", fmt.Errorf("pipefile: no stage or source %q%s (there are: %s)",
-		name, options.DidYouMean(options.Nearest(name, all)), strings.Join(all, ", "))
+		name, meantComponent(name, all, slices.Concat(foreignStages, foreignSources)), strings.Join(all, ", "))
 }
 
 // describe writes a name, its line of doc, and a line for each option.

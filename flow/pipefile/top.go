@@ -49,9 +49,9 @@ func (r *reader) pipeline(root *node, pipe *flow.Pipeline) {
 		case "stages":
 			pipe.Stages = r.stages(e)
 		default:
-			near := options.Nearest(e.key, topKeys)
+			near, text := meantKey(e.key, topKeys)
 			meant[near] = true
-			r.add(e.place, "unknown key %q%s (keys: %s)", e.key, options.DidYouMean(near), strings.Join(topKeys, ", "))
+			r.add(e.place, "unknown key %q%s (keys: %s)", e.key, text, strings.Join(topKeys, ", "))
 		}
 	}
 	if e, ok := given["split"]; ok {

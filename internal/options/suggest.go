@@ -9,6 +9,7 @@ import (
 type UnknownError struct {
 	Name    string
 	Meant   string // the nearest option there is; "" if none is near
+	Note    string // what else is to be said of it
 	Options []string
 }
 
@@ -20,7 +21,14 @@ func (e *UnknownError) Error() string {
 	if len(e.Options) == 0 {
 		return fmt.Sprintf("unknown option %q: there are no options", e.Name)
 	}
-	return fmt.Sprintf("unknown option %q%s (options: %s)", e.Name, DidYouMean(e.Meant), strings.Join(e.Options, ", "))
+	meant := DidYouMean(e.Meant)
+	switch {
+	case e.Note != "" && meant != "":
+		meant += " - " + e.Note
+	case e.Note != "":
+		meant = ": " + e.Note
+	}
+	return fmt.Sprintf("unknown option %q%s (options: %s)", e.Name, meant, strings.Join(e.Options, ", "))
 }
 
 // DidYouMean is the part of an error that proposes a name, or nothing.

@@ -1,0 +1,246 @@
+package pipefile
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/sluicedata/sluice/internal/options"
+)
+
+// foreign is a name that people bring along from another library. Its equal here
+// is meant to be written as it stands, and changed: figures are the other
+// library's defaults where it has some.
+type foreign struct {
+	names string // as that library spells them, separated by spaces
+	of    string // the library
+	write string // its equal here, as an item of a file's list of stages; "": there is none
+	note  string // what differs, or what to do instead
+}
+
+// foreignStages has torchvision's transforms (v2 too), albumentations', and what
+// else prepares pictures under names that are widely known.
+var foreignStages = []foreign{
+	{"RandomHorizontalFlip", "torchvision", "flip: {p: 0.5}", ""},
+	{"RandomVerticalFlip", "torchvision", "flip: {p: 0.5, direction: vertical}", ""},
+	{"RandomRotation", "torchvision", "rotate: {degrees: 30}", ""},
+	{"RandomAffine", "torchvision", "affine: {degrees: 30, translate: [0.1, 0.1], scale: [0.9, 1.1]}", "a positive angle is counter-clockwise here"},
+	{"RandomPerspective", "torchvision", "perspective: {distortion_scale: 0.5, p: 0.5}", ""},
+	{"RandomCrop", "torchvision", "crop: {size: 224}", "it doesn't pad"},
+	{"RandomResizedCrop RandomSizedCrop", "torchvision", "random_resized_crop: {size: 224}", ""},
+	{"CenterCrop", "torchvision", "center_crop: {size: 224}", ""},
+	{"Resize Scale", "torchvision", "resize: {size: 256}", "size is the shorter side; height and width give both"},
+	{"ColorJitter ColourJitter", "torchvision", "color_jitter: {brightness: 0.2, contrast: 0.2, saturation: 0.2, hue: 0.1}", ""},
+	{"RandomGrayscale", "torchvision", "color_jitter: {saturation: [0, 1e-9], p: 0.1}", ""},
+	{"ToTensor PILToTensor ToImage ToDtype ConvertImageDtype ToPureTensor", "torchvision", "to_tensor", ""},
+	{"Normalize", "torchvision", "normalize: {mean: imagenet, std: imagenet}", ""},
+	{"Grayscale", "torchvision", "color_jitter: {saturation: [0, 1e-9]}", "the picture keeps three channels"},
+	{"Compose Sequential", "torchvision", "", "the list of stages is one already: write its members there"},
+	{"RandomApply", "torchvision", "", "every stage that changes pixels takes p itself"},
+	{"Pad FiveCrop TenCrop Lambda LinearTransformation RandomChoice RandomOrder RandomErasing GaussianBlur GaussianNoise ElasticTransform RandomInvert " +
+		"RandomPosterize RandomSolarize RandomAdjustSharpness RandomAutocontrast RandomEqualize RandomChannelPermutation RandomPhotometricDistort " +
+		"RandomZoomOut RandomIoUCrop RandomShortestSize ScaleJitter AutoAugment RandAugment TrivialAugmentWide AugMix MixUp CutMix JPEG", "torchvision", "", ""},
+
+	{"HorizontalFlip", "albumentations", "flip: {p: 0.5}", ""},
+	{"VerticalFlip", "albumentations", "flip: {p: 0.5, direction: vertical}", ""},
+	{"Rotate", "albumentations", "rotate: {degrees: 90, p: 0.5}", ""},
+	{"SafeRotate", "albumentations", "rotate: {degrees: 90, expand: true, p: 0.5}", "a resize behind it gives all pictures one size"},
+	{"ShiftScaleRotate", "albumentations", "affine: {degrees: 45, translate: [0.0625, 0.0625], scale: [0.9, 1.1], p: 0.5}", ""},
+	{"RandomScale", "albumentations", "affine: {scale: [0.9, 1.1], p: 0.5}", "the picture keeps its size"},
+	{"SmallestMaxSize", "albumentations", "resize: {size: 256}", ""},
+	{"LongestMaxSize", "albumentations", "", "resize takes height and width, or size, the shorter side"},
+	{"RandomBrightnessContrast RandomBrightness RandomContrast", "albumentations", "color_jitter: {brightness: 0.2, contrast: 0.2, p: 0.5}", ""},
+	{"HueSaturationValue", "albumentations", "color_jitter: {hue: 0.05, saturation: 0.2, brightness: 0.1, p: 0.5}", "hue is a share of the circle, the others are factors"},
+	{"ToGray", "albumentations", "color_jitter: {saturation: [0, 1e-9], p: 0.5}", ""},
+	{"ToTensorV2 ToFloat", "albumentations", "to_tensor", ""},
+	{"OneOf SomeOf RandomOrder NoOp", "albumentations", "", "every stage that changes pixels takes p itself"},
+	{"PadIfNeeded CropNonEmptyMaskIfExists RandomRotate90 Transpose D4 SquareSymmetry CoarseDropout Cutout GridDropout Erasing XYMasking GaussNoise ISONoise " +
+		"MultiplicativeNoise Blur MotionBlur MedianBlur Defocus ZoomBlur AdvancedBlur GlassBlur CLAHE RandomGamma RandomToneCurve ImageCompression " +
+		"JpegCompression Downscale GridDistortion OpticalDistortion ThinPlateSpline RGBShift ChannelShuffle ChannelDropout Posterize Solarize Equalize " +
+		"Sharpen Emboss Superpixels FancyPCA InvertImg Spatter RandomFog RandomRain RandomShadow RandomSnow RandomSunFlare PixelDropout Mosaic", "albumentations", "", ""},
+
+	{"RandomFlip", "Keras", "flip: {p: 0.5}", ""},
+	{"RandomTranslation", "Keras", "affine: {translate: [0.1, 0.1]}", ""},
+	{"RandomZoom", "Keras", "affine: {scale: [0.9, 1.1]}", ""},
+	{"RandomShear", "Keras", "affine: {shear: 10}", ""},
+	{"Rescaling", "Keras", "to_tensor", ""},
+	{"Resizing", "Keras", "resize: {height: 224, width: 224}", ""},
+	{"Normalization", "Keras", "normalize: {mean: dataset, std: dataset}", ""},
+
+	{"WeightedRandomSampler WeightedSampler ImbalancedDatasetSampler BalancedBatchSampler", "PyTorch", "rebalance: {target: class_balanced}", ""},
+	{"RandomSampler", "PyTorch", "shuffle", ""},
+	{"BatchSampler DataLoader", "PyTorch", "batch: {size: 32}", ""},
+	{"SubsetRandomSampler", "PyTorch", "", "filter and take leave samples out, split divides them"},
+	{"oversample undersample oversampling undersampling balance", "", "rebalance: {target: class_balanced}", ""},
+	{"imdecode read_image load_image imread", "", "decode", ""},
+}
+
+// foreignSources are names of what folder and manifest read.
+var foreignSources = []foreign{
+	{"ImageFolder DatasetFolder image_dataset_from_directory directory dir", "", "folder: {path: data/train}", ""},
+	{"tar webdataset wds", "", "folder: {path: train.tar}", "the folders in it are the labels"},
+	{"csv tsv json jsonl list", "", "manifest: {path: train.csv}", ""},
+}
+
+// foreignNames are looked up by what an error calls them.
+var foreignNames = map[string][]foreign{"stage": foreignStages, "source": foreignSources}
+
+// foreignOption is an option that another library, or another habit, calls
+// otherwise.
+type foreignOption struct {
+	of    string // the stages, sources or parts of a file, separated by spaces; "*": any stage or source
+	names string
+	meant string // the option; "": there is none
+	note  string
+}
+
+var foreignOptions = []foreignOption{
+	{"*", "prob probability", "p", ""},
+	{"*", "always_apply", "", "leave it out: without p a stage always applies, flip but every second time"},
+	{"*", "resample interp filter", "interpolation", ""},
+	{"*", "value cval fill_value fillcolor border_value", "fill", ""},
+	{"rotate affine perspective", "border_mode mode padding_mode mask_value cval_mask", "", "what the picture doesn't cover is of the colour fill"},
+	{"*", "seed random_state generator", "", "seed at the top of the file, or --seed, holds for all random numbers"},
+	{"rotate", "limit angle angles angle_range", "degrees", ""},
+	{"rotate", "center rotate_method crop_border", "", ""},
+	{"affine", "rotate rotate_limit limit angle angles", "degrees", ""},
+	{"affine", "translate_percent shift_limit shift", "translate", ""},
+	{"affine", "shift_limit_x shift_limit_y translate_px", "translate", "shares of width and height, [0.1, 0.1]"},
+	{"affine", "scale_limit", "scale", "a limit of 0.1 is the range [0.9, 1.1]"},
+	{"perspective", "scale", "distortion_scale", ""},
+	{"flip", "axis orientation dir", "direction", ""},
+	{"crop center_crop random_resized_crop", "output_size crop_size", "size", ""},
+	{"crop", "padding pad_if_needed", "", "it doesn't pad: resize before it"},
+	{"resize", "output_size shape smallest_side shorter_side shortest_edge min_size", "size", "the shorter side; or height and width"},
+	{"resize", "max_size longest_side longest_edge", "", "resize takes height and width, or size, the shorter side"},
+	{"color_jitter", "brightness_limit brightness_range", "brightness", ""},
+	{"color_jitter", "contrast_limit contrast_range", "contrast", ""},
+	{"color_jitter", "saturation_limit saturation_range sat_shift_limit", "saturation", "a factor"},
+	{"color_jitter", "hue_limit hue_range hue_shift_limit", "hue", "a share of the circle, at most 0.5"},
+	{"to_tensor", "channel_order data_format format channels_first transpose_mask", "layout", ""},
+	{"to_tensor", "type", "dtype", ""},
+	{"normalize", "means mu avg average image_mean", "mean", ""},
+	{"normalize", "stds sd stdev stddev sigma deviation standard_deviation image_std", "std", ""},
+	{"normalize", "max_pixel_value", "", "mean and std are of pixels in 0..1: leave it out"},
+	{"normalize", "inplace", "", "leave it out"},
+	{"batch", "batch_size n rows", "size", ""},
+	{"batch", "num_workers workers", "", "--workers says how many decode"},
+	{"batch", "shuffle", "", "shuffle is a stage of its own"},
+	{"rebalance", "num_samples samples epoch_size length size", "draws", ""},
+	{"rebalance", "strategy method sampling mode sampler", "target", ""},
+	{"rebalance", "alpha exponent q", "power", "with target: power"},
+	{"rebalance", "label label_column column", "task", ""},
+	{"rebalance", "replacement", "", "a class that is drawn more often than it has samples gives each in turn"},
+	{"shuffle", "buffer buffer_size", "", "shuffle draws from all samples, at no cost: leave it out"},
+	{"folder", "root dir directory folder data", "path", ""},
+	{"folder", "labels label target label_names", "tasks", ""},
+	{"folder", "class_names", "classes", ""},
+	{"folder", "transform target_transform", "", "what is done to pictures stands under stages"},
+	{"manifest", "file csv list root annotations", "path", ""},
+	{"manifest", "image_column filename_column image file_name filename image_path path_col", "path_column", ""},
+	{"manifest", "label_column labels label target class columns label_columns", "tasks", "a list, such as [class]"},
+	{"manifest", "weight weights sample_weight", "weight_column", ""},
+	{"manifest", "class_names", "classes", ""},
+	{"split", "test_size val_size validation_split validation valid fraction ratio share", "val", ""},
+	{"split", "subset part side", "use", "train or val"},
+	{"split", "stratified", "stratify", ""},
+	{"split", "groups group_by", "group", ""},
+	{"split", "seed random_state shuffle", "", "a sample's key says on which side it is: leave it out"},
+	{"on_error", "mode action", "policy", ""},
+	{"on_error", "limit max_errors budget", "max", ""},
+	{"top", "transforms transform pipeline steps augmentations operations ops", "stages", ""},
+	{"top", "data dataset datasets input", "source", ""},
+	{"top", "random_seed random_state", "seed", ""},
+	{"top", "num_epochs n_epochs max_epochs epoch", "epochs", ""},
+	{"top", "errors error onerror", "on_error", ""},
+	{"top", "batch_size batch shuffle rebalance decode resize", "", "it is a stage: write it under stages"},
+	{"top", "num_workers workers budget params exec", "", "it is a flag of the command: --workers, --budget, --params, --exec"},
+	{"top", "output out sink", "", "sluice materialize FILE -o DIR says where to write"},
+	{"adam", "learning_rate learningrate rate", "lr", ""},
+	{"adam", "decay l2 wd", "weight_decay", ""},
+}
+
+// fold makes spellings of a name equal: RandomHorizontalFlip, A.random_horizontal_flip.
+func fold(name string) string {
+	name = name[strings.LastIndexByte(name, '.')+1:]
+	return strings.NewReplacer("-", "", "_", "", " ", "").Replace(strings.ToLower(name))
+}
+
+func (f foreign) has(folded string) bool { return hasName(f.names, folded) }
+
+func hasName(names, folded string) bool {
+	return slices.ContainsFunc(strings.Fields(names), func(n string) bool { return fold(n) == folded })
+}
+
+// meantComponent is what an error says of a name that isn't in the catalogue: what
+// was probably meant, or that there is no equal.
+func meantComponent(written string, names []string, table []foreign) string {
+	folded := fold(written)
+	for _, name := range names {
+		if fold(name) == folded {
+			return options.DidYouMean(name)
+		}
+	}
+	for _, f := range table {
+		if !f.has(folded) {
+			continue
+		}
+		here, _, _ := strings.Cut(f.write, ":")
+		switch {
+		case f.write == "":
+			return ": " + cmp.Or(f.note, "there is no equal of it here")
+		case !slices.Contains(names, here):
+			continue // catalogues of somebody's own
+		}
+		whose := "as in"
+		if f.of != "" {
+			whose = f.of + " " + written[strings.LastIndexByte(written, '.')+1:] + " is here"
+		}
+		text := options.DidYouMean(here)
+		if f.write != here || f.of != "" {
+			text += fmt.Sprintf(" %s: %s", whose, f.write)
+		}
+		if f.note != "" {
+			text += " (" + f.note + ")"
+		}
+		return text
+	}
+	return options.DidYouMean(options.Nearest(written, names))
+}
+
+// meantOption is the option of who that was probably meant, and a remark; known is
+// false where nobody is known to call an option so. A name of who alone goes before one
+// of all.
+func meantOption(who, written string, names []string) (meant, note string, known bool) {
+	folded := fold(written)
+	for _, name := range names {
+		if fold(name) == folded {
+			return name, "", true
+		}
+	}
+	for _, of := range []string{who, "*"} {
+		for _, o := range foreignOptions {
+			if hasName(o.of, fold(of)) && hasName(o.names, folded) && (o.meant == "" || slices.Contains(names, o.meant)) && !(of == "*" && slices.Contains(topParts, who)) {
+				return o.meant, o.note, true
+			}
+		}
+	}
+	return "", "", false
+}
+
+// meantKey is the key of a file's top that was probably meant, "" where none is, and
+// what an error says of it.
+func meantKey(written string, keys []string) (meant, text string) {
+	meant, note, known := meantOption("top", written, keys)
+	if !known {
+		meant = options.Nearest(written, keys)
+	}
+	if text = options.DidYouMean(meant); text == "" && note != "" {
+		text = ": " + note
+	}
+	return meant, text
+}
+
+// topParts have no stage's options.
+var topParts = []string{"top", "split", "on_error"}
