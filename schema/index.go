@@ -15,7 +15,7 @@ type Task struct {
 type Index struct {
 	Tasks   []Task
 	Keys    []string  // slash-separated path with extension, unique
-	Sizes   []int64   // encoded bytes
+	Sizes   []int64   // encoded bytes; -1: the sample was missing when the source was listed
 	Labels  [][]int32 // [task][sample]; Unknown where there is none
 	Weights []float32 // per sample; nil: all 1
 

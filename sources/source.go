@@ -9,6 +9,7 @@ package sources
 
 import (
 	"context"
+	"errors"
 
 	"github.com/sluicedata/sluice/schema"
 )
@@ -26,14 +27,25 @@ type Source interface {
 	Open(ctx context.Context) (Dataset, error)
 }
 
+// ErrMissing is wrapped by the error of a Read whose sample was missing when the
+// source was listed: a list's row without its file, a link that leads nowhere.
+// Its size in the index is -1. That is known of the data, and part of their
+// identity, so on_error decides what becomes of the row.
+var ErrMissing = errors.New("it was missing when the source was listed")
+
 // Dataset is an opened source. Index and Read are safe for concurrent use.
 type Dataset interface {
 	// Index is owned by the Dataset and not to be changed. Samples are sorted
 	// by key, bytewise; keys are unique and UTF-8.
 	Index() *schema.Index
-	// Read returns the encoded bytes of a sample, exactly Sizes[sample] of them;
-	// a file that has vanished or changed its size since Open is an error. It
+	// Read returns the encoded bytes of a sample, exactly Sizes[sample] of them. It
 	// may use buf's storage; the result belongs to the caller.
+	//
+	// An error that wraps ErrMissing is of a sample whose size is -1, and fails
+	// its row. Any other ends the run, whatever on_error says: no row may depend on
+	// the machine. So Read tries again itself where that makes sense (a lack of
+	// descriptors, a connection that was cut), and its error says what to do. A
+	// sample that has vanished or changed since Open is such an error, too.
 	Read(ctx context.Context, sample int, buf []byte) ([]byte, error)
 	// Close releases files. No Read may be under way or follow.
 	Close() error
