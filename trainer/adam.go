@@ -3,6 +3,7 @@ package trainer
 import (
 	"fmt"
 	"math"
+	"slices"
 	"sync"
 
 	"github.com/sluicedata/sluice/internal/detmath"
@@ -11,9 +12,10 @@ import (
 // The names of what a state holds beside the weights.
 const (
 	OptimizerPrefix = "optimizer."
-	EpochsName      = OptimizerPrefix + "epochs" // ended epochs, one number
-	stepName        = OptimizerPrefix + "step"
-	meanPrefix      = OptimizerPrefix + "exp_avg."    // then the weight's name, as in PyTorch
+	EpochsName      = OptimizerPrefix + "epochs"      // ended epochs, one number
+	stepName        = OptimizerPrefix + "step"        // of all weights, in states of before each had its own
+	stepPrefix      = stepName + "."                  // then the weight's name, as in PyTorch
+	meanPrefix      = OptimizerPrefix + "exp_avg."    // likewise
 	squarePrefix    = OptimizerPrefix + "exp_avg_sq." // likewise
 )
 
@@ -25,15 +27,17 @@ const (
 //	v = beta2 v + (1-beta2) g g
 //	p = p - lr/(1-beta1^t) m / (sqrt(v) / sqrt(1-beta2^t) + eps)
 //
+// A weight without a gradient is left alone, with its m, v and t, as PyTorch does
+// where grad is None: so each weight counts steps of its own.
+//
 // Each element is computed alone, so the number of goroutines changes no byte.
 type Adam struct {
 	// Kernel, if set, is a faster AdamKernel that gives the same bytes.
 	Kernel func(param, gradient, mean, square []float32, k *AdamFactors)
 
-	options      Optimizer
-	params       []Tensor
-	mean, square []Tensor
-	step         []float32 // the one element of the step tensor
+	options            Optimizer
+	params             []Tensor
+	mean, square, step []Tensor // per weight; a step tensor has one element
 }
 
 // mostSteps is where the steps stop being counted: float32 holds all whole
@@ -43,48 +47,52 @@ const mostSteps = 1 << 24
 // NewAdam makes an optimizer of the weights, whose memory it will change. Zero
 // options stand for their defaults.
 func NewAdam(o Optimizer, params []Tensor) *Adam {
-	a := &Adam{options: o.withDefaults(), params: params, step: make([]float32, 1)}
+	a := &Adam{options: o.withDefaults(), params: params}
 	for _, p := range params {
 		a.mean = append(a.mean, Tensor{meanPrefix + p.Name, p.Shape, make([]float32, len(p.Data))})
 		a.square = append(a.square, Tensor{squarePrefix + p.Name, p.Shape, make([]float32, len(p.Data))})
+		a.step = append(a.step, Tensor{stepPrefix + p.Name, []int{1}, make([]float32, 1)})
 	}
 	return a
 }
 
-// State is the optimizer's own: means, squares and the number of steps. The
-// tensors are its memory, so CopyState into them loads it.
-func (a *Adam) State() []Tensor {
-	out := append([]Tensor{}, a.mean...)
-	out = append(out, a.square...)
-	return append(out, Tensor{stepName, []int{1}, a.step})
-}
-
-// Steps is the number of steps so far.
-func (a *Adam) Steps() int { return int(a.step[0]) }
+// State is the optimizer's own: means, squares and numbers of steps. The tensors
+// are its memory, so CopyState into them loads it.
+func (a *Adam) State() []Tensor { return slices.Concat(a.mean, a.square, a.step) }
 
 // Step changes the weights by one gradient of each, in the order of the weights,
-// at a learning rate. The gradients are not changed.
+// at a learning rate. A gradient of nil leaves its weight as it is: it had no part
+// in the loss. The gradients are not changed.
 func (a *Adam) Step(learningRate float64, gradients [][]float32, workers int) {
 	if len(gradients) != len(a.params) {
 		panic(fmt.Sprintf("trainer: %d gradients for %d weights", len(gradients), len(a.params)))
-	}
-	a.step[0] = min(a.step[0]+1, mostSteps)
-	t, beta := float64(a.step[0]), a.options.Betas
-	k := &AdamFactors{
-		Decay: float32(a.options.WeightDecay),
-		Beta1: float32(beta[0]), Rest1: float32(1 - beta[0]),
-		Beta2: float32(beta[1]), Rest2: float32(1 - beta[1]),
-		Root: float32(math.Sqrt(1 - detmath.Pow(beta[1], t))), Eps: float32(a.options.Eps),
-		Size: float32(learningRate / (1 - detmath.Pow(beta[0], t))),
 	}
 	kernel := a.Kernel
 	if kernel == nil {
 		kernel = AdamKernel
 	}
 	for i, p := range a.params {
+		if gradients[i] == nil {
+			continue
+		}
+		step := a.step[i].Data
+		step[0] = min(step[0]+1, mostSteps)
+		k := a.options.factors(learningRate, float64(step[0]))
 		inParallel(len(p.Data), 1<<14, workers, func(from, to int) {
 			kernel(p.Data[from:to], gradients[i][from:to], a.mean[i].Data[from:to], a.square[i].Data[from:to], k)
 		})
+	}
+}
+
+// factors are those of step t, from 1.
+func (o Optimizer) factors(learningRate, t float64) *AdamFactors {
+	beta := *o.Betas
+	return &AdamFactors{
+		Decay: float32(o.WeightDecay),
+		Beta1: float32(beta[0]), Rest1: float32(1 - beta[0]),
+		Beta2: float32(beta[1]), Rest2: float32(1 - beta[1]),
+		Root: float32(math.Sqrt(1 - detmath.Pow(beta[1], t))), Eps: float32(o.Eps),
+		Size: float32(learningRate / (1 - detmath.Pow(beta[0], t))),
 	}
 }
 

@@ -66,10 +66,10 @@ type TaskConfig struct {
 
 // Optimizer is Adam with coupled weight decay, torch.optim.Adam.
 type Optimizer struct {
-	LearningRate float64    `json:"lr" sluice:"lr,positive" default:"0.001" doc:"learning rate of the first epoch"`
-	Betas        [2]float64 `json:"betas" sluice:"betas,positive" default:"[0.9, 0.999]" doc:"decay of the running means of gradient and squared gradient"`
-	Eps          float64    `json:"eps" sluice:"eps,positive" default:"1e-8" doc:"added to the root of the squared gradient"`
-	WeightDecay  float64    `json:"weight_decay" sluice:"weight_decay" doc:"multiple of the weights that is added to the gradient"`
+	LearningRate float64     `json:"lr" sluice:"lr,positive" default:"0.001" doc:"learning rate of the first epoch"`
+	Betas        *[2]float64 `json:"betas" sluice:"betas" default:"[0.9, 0.999]" doc:"decay of the running means of gradient and squared gradient, each from 0 to below 1"`
+	Eps          float64     `json:"eps" sluice:"eps,positive" default:"1e-8" doc:"added to the root of the squared gradient"`
+	WeightDecay  float64     `json:"weight_decay" sluice:"weight_decay" doc:"multiple of the weights that is added to the gradient"`
 }
 
 // Schedule is torch.optim.lr_scheduler.StepLR, stepped once per epoch; the zero
@@ -105,8 +105,8 @@ func (o Optimizer) withDefaults() Optimizer {
 	if o.LearningRate == 0 {
 		o.LearningRate = 0.001
 	}
-	if o.Betas == [2]float64{} {
-		o.Betas = [2]float64{0.9, 0.999}
+	if o.Betas == nil { // not [0, 0], which PyTorch takes, too
+		o.Betas = &[2]float64{0.9, 0.999}
 	}
 	if o.Eps == 0 {
 		o.Eps = 1e-8

@@ -28,7 +28,7 @@ func TestDefaults(t *testing.T) {
 	if d.Model.PoolTo != 56 || d.Schedule.Gamma != 0.1 || d.Tasks[1].Loss != CrossEntropy || d.Tasks[1].Weight != 1 {
 		t.Errorf("%+v", d)
 	}
-	if want := (Optimizer{0.001, [2]float64{0.9, 0.999}, 1e-8, 0}); d.Optimizer != want {
+	if want := (Optimizer{0.001, &[2]float64{0.9, 0.999}, 1e-8, 0}); !reflect.DeepEqual(d.Optimizer, want) {
 		t.Errorf("optimizer %+v, want %+v", d.Optimizer, want)
 	}
 	if c.Tasks[1].Weight != 0 {
@@ -41,7 +41,7 @@ func TestDefaults(t *testing.T) {
 		if have, want := reflect.ValueOf(f.Effective()).Interface(), reflect.ValueOf(d.Optimizer).FieldByNameFunc(func(name string) bool {
 			field, _ := reflect.TypeFor[Optimizer]().FieldByName(name)
 			return strings.HasPrefix(field.Tag.Get("sluice"), f.Name)
-		}).Interface(); have != want {
+		}).Interface(); !reflect.DeepEqual(have, want) {
 			t.Errorf("%s: the tag's default is %v, WithDefaults gives %v", f.Name, have, want)
 		}
 	}
@@ -70,8 +70,8 @@ func TestCheck(t *testing.T) {
 		{"tasks.shape.loss: balanced_softmax needs", func(c *Config) { c.Tasks[0].Loss = BalancedSoftmax }},
 		{"optimizer.adam.lr: -0.1 is not above 0", func(c *Config) { c.Optimizer.LearningRate = -0.1 }},
 		{"optimizer.adam.lr: NaN", func(c *Config) { c.Optimizer.LearningRate = nan }},
-		{"optimizer.adam.betas: 1 is", func(c *Config) { c.Optimizer.Betas = [2]float64{0.9, 1} }},
-		{"optimizer.adam.betas: -0.5 is", func(c *Config) { c.Optimizer.Betas = [2]float64{-0.5, 0.9} }},
+		{"optimizer.adam.betas: 1 is", func(c *Config) { c.Optimizer.Betas = &[2]float64{0.9, 1} }},
+		{"optimizer.adam.betas: -0.5 is", func(c *Config) { c.Optimizer.Betas = &[2]float64{-0.5, 0.9} }},
 		{"optimizer.adam.eps: -1 is", func(c *Config) { c.Optimizer.Eps = -1 }},
 		{"optimizer.adam.weight_decay: +Inf is", func(c *Config) { c.Optimizer.WeightDecay = math.Inf(1) }},
 		{"schedule.step.size: -1", func(c *Config) { c.Schedule.StepSize = -1 }},
@@ -89,22 +89,22 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// TestBetas: 0 is one, as in PyTorch.
+// TestBetas: 0 is one, as in PyTorch, also twice.
 func TestBetas(t *testing.T) {
-	var o Optimizer
-	for _, betas := range [][2]float64{{0, 0.999}, {0.9, 0}} {
+	for _, betas := range [][2]float64{{0, 0.999}, {0.9, 0}, {0, 0}} {
+		var o Optimizer
 		if err := options.Set(&o, "betas", []any{betas[0], betas[1]}); err != nil {
 			t.Fatal(err)
 		}
-		if o.Betas != betas || o.withDefaults().Betas != betas {
-			t.Errorf("betas %v became %v", betas, o.withDefaults().Betas)
+		if *o.Betas != betas || *o.withDefaults().Betas != betas {
+			t.Errorf("betas %v became %v", betas, *o.withDefaults().Betas)
 		}
 		if err := o.Check(); err != nil {
 			t.Error(err)
 		}
 	}
-	if err := options.Set(&o, "betas", []any{int64(0), 0.99}); err != nil || o.Betas != [2]float64{0, 0.99} {
-		t.Errorf("betas: [0, 0.99] became %v, %v", o.Betas, err)
+	if have := *(Optimizer{}).withDefaults().Betas; have != [2]float64{0.9, 0.999} {
+		t.Errorf("the default is %v", have)
 	}
 }
 

@@ -19,9 +19,10 @@ type Trainer interface {
 	// Step is one optimizer step on one batch of float32 CHW tensors of any
 	// height and width: forward, loss, gradients of this batch alone, update.
 	// Rows of weight 0 and null labels don't count; a batch in which no row
-	// counts changes nothing, and a task for which none does has gradient 0. A
-	// loss or a gradient that isn't finite is a *NotFiniteError, which names the
-	// batch's keys. After any error, the context's cause among them, the state is
+	// counts changes nothing. A task for which none does has no part in the step:
+	// the weights that serve it alone stay as they are, and so does the
+	// optimizer's state of them, as with PyTorch where grad is None. A loss or a
+	// gradient that isn't finite is a *NotFiniteError, which names the batch's keys. After any error, the context's cause among them, the state is
 	// as it was before. The batch is not kept.
 	Step(ctx context.Context, batch *schema.Batch) (Losses, error)
 	// Predict gives each row's logits: for each task, rows x classes, row by row.

@@ -235,7 +235,7 @@ func TestRecipeTrainers(t *testing.T) {
 			Task: "class", Loss: trainer.CrossEntropy, Weight: 1, ClassWeights: []float64{0.1, 0.2, 0.3, 0.4},
 			Classes: []string{"circle", "square", "star", "triangle"}, Counts: []int64{24, 18, 9, 12},
 		}},
-		Optimizer: trainer.Optimizer{LearningRate: 0.001, Betas: [2]float64{0.9, 0.999}, Eps: 1e-8, WeightDecay: 0.01},
+		Optimizer: trainer.Optimizer{LearningRate: 0.001, Betas: &[2]float64{0.9, 0.999}, Eps: 1e-8, WeightDecay: 0.01},
 		Schedule:  trainer.Schedule{StepSize: 10, Gamma: 0.1},
 	}
 	multi := single

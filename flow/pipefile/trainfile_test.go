@@ -38,7 +38,7 @@ eval: {pipeline: val.yaml, every: 1}
 )
 
 func TestParseTrain(t *testing.T) {
-	adam := trainer.Optimizer{LearningRate: 0.001, Betas: [2]float64{0.9, 0.999}, Eps: 1e-8, WeightDecay: 0.01}
+	adam := trainer.Optimizer{LearningRate: 0.001, Betas: &[2]float64{0.9, 0.999}, Eps: 1e-8, WeightDecay: 0.01}
 	every := Evaluation{Every: 1}
 	for name, c := range map[string]struct {
 		text string

@@ -2,6 +2,7 @@ package gorgoniatrainer
 
 import (
 	"math"
+	"slices"
 
 	"github.com/sluicedata/sluice/internal/rng"
 	"github.com/sluicedata/sluice/trainer"
@@ -94,6 +95,19 @@ func newModel(cfg trainer.Config, t team) *model {
 	}
 	m.initialize(cfg.Seed)
 	return m
+}
+
+// ofLoss are the gradients of the weights that had a part in the loss: nil stands
+// for those of a head whose task has nothing to learn. All convolutions have one.
+func (m *model) ofLoss(targets []trainer.Target) [][]float32 {
+	out := slices.Clone(m.gradients)
+	for i, t := range targets {
+		if t.Sum == 0 {
+			head := out[len(out)-2*(len(targets)-i):]
+			head[0], head[1] = nil, nil
+		}
+	}
+	return out
 }
 
 func (p *parameter) tensor() trainer.Tensor {

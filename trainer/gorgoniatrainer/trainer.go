@@ -22,7 +22,7 @@
 //
 // conv.weight [64, 3, 3, 3], conv.bias [64], head_<task>.weight [classes,
 // 64*56*56], head_<task>.bias [classes]; beside them optimizer.exp_avg.<name>,
-// optimizer.exp_avg_sq.<name>, optimizer.step and optimizer.epochs.
+// optimizer.exp_avg_sq.<name>, optimizer.step.<name> and optimizer.epochs.
 //
 // All results are the same bytes for any number of workers, and with or without
 // the assembly that amd64 processors with AVX2 use.
@@ -184,7 +184,7 @@ func (t *Trainer) Step(ctx context.Context, batch *schema.Batch) (trainer.Losses
 	if !t.model.finite() {
 		return trainer.Losses{}, trainer.NotFinite("gradient", batch, targets)
 	}
-	t.adam.Step(t.learningRate(), t.model.gradients, t.cfg.Workers)
+	t.adam.Step(t.learningRate(), t.model.ofLoss(targets), t.cfg.Workers)
 	t.steps++
 	t.time(shapeName(batch.Rows(), batch.Tensor.Height, batch.Tensor.Width), time.Since(start))
 	return losses, nil

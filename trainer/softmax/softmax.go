@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"math"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -119,7 +120,13 @@ func (t *Trainer) Step(ctx context.Context, batch *schema.Batch) (trainer.Losses
 			}
 		}
 	}
-	t.adam.Step(t.learningRate(), t.gradients, t.config.Workers)
+	gradients := slices.Clone(t.gradients)
+	for i, target := range targets {
+		if target.Sum == 0 { // it had no part in the loss
+			gradients[2*i], gradients[2*i+1] = nil, nil
+		}
+	}
+	t.adam.Step(t.learningRate(), gradients, t.config.Workers)
 	t.count(batch, time.Since(begin))
 	return losses, nil
 }

@@ -67,7 +67,7 @@ func (s *suite) lossesOf(t trainer.Trainer, c trainer.Config, spec batchSpec) []
 func (s *suite) gradient() {
 	const rate, eps, h = 0.01, 1e6, 1e-3
 	c := base()
-	c.Optimizer = trainer.Optimizer{LearningRate: rate * eps, Eps: eps, Betas: [2]float64{0, 0.999}}
+	c.Optimizer = trainer.Optimizer{LearningRate: rate * eps, Eps: eps, Betas: &[2]float64{0, 0.999}}
 	t := s.trainer(c)
 	spec := batchSpec{edit: mixed}
 	start := clone(t.State())

@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/sluicedata/sluice/schema"
+	"github.com/sluicedata/sluice/trainer"
 )
 
 // nullLabels: rows without any label have no influence, rows without one task's
@@ -26,6 +27,52 @@ func (s *suite) nullLabels() {
 	s.near("the sum is type's alone", losses.Total, losses.Tasks[1])
 	if losses.Rows != defaultRows {
 		s.Errorf("%d rows counted, want %d: they have a label of type", losses.Rows, defaultRows)
+	}
+}
+
+// noPart: a task without a row that counts leaves alone what serves it alone,
+// weights and optimizer's state; what it shares moves.
+func (s *suite) noPart() {
+	hide := func(task int) func(int, *schema.Meta) {
+		return func(_ int, m *schema.Meta) { m.Labels[task] = schema.Unknown }
+	}
+	moved := func(t trainer.Trainer, spec batchSpec) map[string]bool {
+		before, names := clone(t.State()), map[string]bool{}
+		s.step(t, spec)
+		for i, tensor := range t.State() {
+			if !sameBits(tensor.Data, before[i].Data) {
+				names[tensor.Name] = true
+			}
+		}
+		return names
+	}
+	for _, parts := range []int{0, 5} {
+		c := base() // with weight decay
+		c.MicroBatch = parts
+		t := s.trainer(c)
+		all := moved(t, batchSpec{}) // so that every weight has momentum
+		for task, how := range map[int]func(int, *schema.Meta){0: hide(0), 1: hide(1)} {
+			without, only := moved(t, batchSpec{number: 1, edit: how}), moved(t, batchSpec{number: 2, edit: hide(1 - task)})
+			own := 0
+			for name := range all {
+				switch {
+				case !without[name] && only[name]:
+					own++
+				case !without[name]:
+					s.Errorf("%s moves neither with task %s hidden nor with it alone", name, tasks[task].Name)
+				}
+			}
+			weights := 0
+			for _, w := range trainer.Weights(t.State()) {
+				if !without[w.Name] {
+					weights++
+				}
+			}
+			if weights == 0 || own <= weights {
+				s.Errorf("without a label of %s, %d weights and %d tensors of the optimizer's state stay as they are, want its head's (moved: %v)",
+					tasks[task].Name, weights, own-weights, without)
+			}
+		}
 	}
 }
 

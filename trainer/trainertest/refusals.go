@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/sluicedata/sluice/schema"
 	"github.com/sluicedata/sluice/trainer"
@@ -132,14 +133,18 @@ func (s *suite) load() {
 		"weights alone": func(l []trainer.Tensor) ([]trainer.Tensor, string) {
 			return trainer.Weights(l), trainer.OptimizerPrefix
 		},
-		"steps of -1":    count(trainer.OptimizerPrefix+"step", -1),
-		"steps of 0.5":   count(trainer.OptimizerPrefix+"step", 0.5),
-		"steps of NaN":   count(trainer.OptimizerPrefix+"step", math.NaN()),
-		"steps of +Inf":  count(trainer.OptimizerPrefix+"step", math.Inf(1)),
-		"epochs of -1":   count(trainer.EpochsName, -1),
-		"epochs of 0.5":  count(trainer.EpochsName, 0.5),
-		"epochs of NaN":  count(trainer.EpochsName, math.NaN()),
-		"epochs of +Inf": count(trainer.EpochsName, math.Inf(1)),
+		"steps of -1":    number(trainer.OptimizerPrefix+"step", -1),
+		"steps of 0.5":   number(trainer.OptimizerPrefix+"step", 0.5),
+		"steps of NaN":   number(trainer.OptimizerPrefix+"step", math.NaN()),
+		"steps of +Inf":  number(trainer.OptimizerPrefix+"step", math.Inf(1)),
+		"a weight NaN":   number(before[0].Name, math.NaN()),
+		"a weight -Inf":  number(before[0].Name, math.Inf(-1)),
+		"a mean NaN":     number(trainer.OptimizerPrefix+"exp_avg.", math.NaN()),
+		"a square of -1": number(trainer.OptimizerPrefix+"exp_avg_sq.", -1),
+		"epochs of -1":   number(trainer.EpochsName, -1),
+		"epochs of 0.5":  number(trainer.EpochsName, 0.5),
+		"epochs of NaN":  number(trainer.EpochsName, math.NaN()),
+		"epochs of +Inf": number(trainer.EpochsName, math.Inf(1)),
 		"nothing":        func([]trainer.Tensor) ([]trainer.Tensor, string) { return nil, before[0].Name },
 	} {
 		state, word := spoil(clone(other.State()))
@@ -165,13 +170,13 @@ func (s *suite) load() {
 	}
 }
 
-// count spoils a number of a state.
-func count(name string, v float64) func([]trainer.Tensor) ([]trainer.Tensor, string) {
+// number spoils a number of the last tensor whose name begins so.
+func number(prefix string, v float64) func([]trainer.Tensor) ([]trainer.Tensor, string) {
 	return func(l []trainer.Tensor) ([]trainer.Tensor, string) {
-		for i := range l {
-			if l[i].Name == name {
+		for i := range slices.Backward(l) {
+			if strings.HasPrefix(l[i].Name, prefix) {
 				l[i].Data[0] = float32(v)
-				return l, name
+				return l, l[i].Name
 			}
 		}
 		return nil, "" // a trainer that counts otherwise

@@ -36,6 +36,7 @@ func Run(t *testing.T, create New) {
 		{"null labels", (*suite).nullLabels},
 		{"weight 0", (*suite).weightZero},
 		{"no row counts", (*suite).noRowCounts},
+		{"no part in the loss", (*suite).noPart},
 		{"not finite", (*suite).notFinite},
 		{"image type", (*suite).imageType},
 		{"labels", (*suite).labels},

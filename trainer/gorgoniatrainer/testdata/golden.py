@@ -1,4 +1,4 @@
-"""What PyTorch computes for golden_test.go: cd testdata && /usr/bin/python3 golden.py > golden.json
+"""What the newest PyTorch of PyPI computes for golden_test.go: cd testdata && python golden.py > golden.json
 
 Weights, images and labels come from an integer formula that golden_test.go
 repeats. Of each tensor the norm and eight projections on vectors of the same
@@ -28,11 +28,11 @@ def fill(shape, salt, scale):
     return torch.from_numpy((mixed(int(np.prod(shape)), salt) * np.float32(scale)).reshape(shape))
 
 
-def labels(rows, classes, salt):
-    """Class numbers, -1 (masked) for about every fifth row."""
+def labels(rows, classes, salt, hidden=False):
+    """Class numbers, -1 (masked) for about every fifth row, or for all of them."""
     u = mixed(rows, salt).astype(np.float64) + 0.5
     mask = mixed(rows, salt + 1).astype(np.float64) + 0.5
-    return torch.from_numpy(np.where(mask < 0.2, -1, np.floor(u * classes)).astype(np.int64))
+    return torch.from_numpy(np.where((mask < 0.2) | hidden, -1, np.floor(u * classes)).astype(np.int64))
 
 
 class Net(torch.nn.Module):
@@ -55,27 +55,32 @@ class Net(torch.nn.Module):
         return {t: getattr(self, f"head_{t}")(x) for t in CLASSES}
 
 
-def summary(tensors):
-    out = {}
-    for i, (name, t) in enumerate(tensors):
+def summary(net, tensors):
+    out, number = {}, {name: i for i, (name, _) in enumerate(net.named_parameters())}
+    for name, t in tensors:
+        i = number[name]
         v = t.detach().double().numpy().ravel()
         axes = [mixed(v.size, 5000 + 8 * i + k).astype(np.float64) * 12**0.5 for k in range(8)]
         out[name] = {"norm": float(np.linalg.norm(v)), "projections": [float(v @ a) for a in axes]}
     return out
 
 
-def run(name, channels, pool_to, shapes, steps, record, rows=8, weighted=True, balanced=False, row_weights=False):
+# hidden: per step the number of the task of which no row has a label, or -1.
+def run(name, channels, pool_to, shapes, steps, record, rows=8, weighted=True, balanced=False, row_weights=False, hidden=()):
     net = Net(channels, pool_to)
     adam = torch.optim.Adam(net.parameters(), lr=0.001, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.StepLR(adam, 2, 0.1)
     out = {"name": name, "channels": len(channels), "pool_to": pool_to, "shapes": shapes, "rows": rows, "count": steps,
-           "weighted": weighted, "balanced": balanced, "row_weights": row_weights, "steps": []}
+           "weighted": weighted, "balanced": balanced, "row_weights": row_weights, "hidden": list(hidden), "steps": []}
     for step in range(steps):
         height, width = shapes[step % len(shapes)]
         logits = net(fill((rows, 3, height, width), 10 + step, 2))
         losses, total = [], 0
         for i, (task, n) in enumerate(CLASSES.items()):
-            y = labels(rows, n, 100 + 10 * step + 2 * i)
+            y = labels(rows, n, 100 + 10 * step + 2 * i, bool(hidden) and hidden[step] == i)
+            if not (y >= 0).any():  # nothing to learn: the usual "if mask.any(): total = total + loss"
+                losses.append(None)
+                continue
             w = torch.arange(1, n + 1, dtype=torch.float32) / (n * (n + 1) / 2) if weighted else torch.ones(n)
             z = logits[task]
             if balanced:
@@ -86,23 +91,23 @@ def run(name, channels, pool_to, shapes, steps, record, rows=8, weighted=True, b
                 loss = (r * F.cross_entropy(z, y, w, ignore_index=-1, reduction="none")).sum() / (r * known * w[y.clamp(min=0)]).sum()
             else:
                 loss = F.cross_entropy(z, y, w, ignore_index=-1)
-            losses.append(float(loss))
+            losses.append(float(loss.detach()))
             total = total + loss
         adam.zero_grad()
         total.backward()
-        grads = [(k, p.grad.clone()) for k, p in net.named_parameters()]
+        grads = [(k, p.grad.clone()) for k, p in net.named_parameters() if p.grad is not None]
         adam.step()
         if step % 8 == 7:
             schedule.step()
-        entry = {"loss": float(total), "losses": losses, "lr": adam.param_groups[0]["lr"]}
+        entry = {"loss": float(total.detach()), "losses": losses, "lr": adam.param_groups[0]["lr"]}
         if step + 1 in record:
-            entry["gradients"] = summary(grads)
-            entry["weights"] = summary(net.named_parameters())
+            entry["gradients"] = summary(net, grads)
+            entry["weights"] = summary(net, net.named_parameters())
         out["steps"].append(entry)
     return out
 
 
-print(json.dumps({"torch": torch.__version__, "numpy": np.__version__, "cases": [
+print(json.dumps({"torch": torch.__version__.split("+")[0], "numpy": np.__version__, "cases": [
     run("recipe", [64], 8, [(16, 16)], 20, {1, 5, 20}),
     run("recipe at 112", [64], 56, [(112, 112)], 1, {1}, rows=4),
     run("scales", [64], 4, [(8, 8)], 1, {1}, row_weights=True),
@@ -112,4 +117,6 @@ print(json.dumps({"torch": torch.__version__, "numpy": np.__version__, "cases": 
     run("odd sizes, uneven bins", [64], 5, [(17, 23), (15, 9)], 4, {1, 4}),
     run("small_cnn", [16, 32], 4, [(16, 16)], 5, {1, 5}),
     run("small_cnn, other sizes", [16, 32], 4, [(28, 28), (13, 21)], 4, {1, 4}, weighted=False, balanced=True, row_weights=True),
+    run("a task without labels", [64], 4, [(8, 8)], 8, {1, 3, 4, 8}, hidden=[-1, 0, 0, -1, 1, 1, -1, 0]),
+    run("a task whose labels come later", [16, 32], 4, [(16, 16)], 6, {2, 3, 6}, balanced=True, hidden=[1, 1, 1, -1, 0, -1]),
 ]}, indent=None, separators=(",", ":")).replace('{"name"', '\n{"name"'))
