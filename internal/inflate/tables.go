@@ -1,0 +1,212 @@
+package inflate
+
+import "math/bits"
+
+// Tables are looked up by the next bits of the stream. A code that is longer than
+// the table's bits has its entries in a second table behind it, to which one of the
+// first links.
+//
+//	literals   bits 0-3 how many bits they take, 4-5 how many they are, 7 set, 8-31 themselves
+//	length,    bits 0-4 the bits that it takes with its extra ones, 8-11 without these,
+//	distance   12-31 its least value
+//	link       bits 5 and 6 set, 8-11 the bits of the second table's index, 12-31 where it begins
+//	end        bit 6 set, bit 4 too; 0-3 the bits that it takes
+//	no code    bit 6 set, nothing else
+const (
+	isLiteral = 1 << 7
+	isOther   = 1 << 6
+	isLink    = 1 << 5 // where isOther
+	isEnd     = 1 << 4 // where isOther
+
+	literalBits  = 11
+	distanceBits = 9
+	longest      = 15 // bits of a code
+)
+
+type tables struct {
+	literals  [1<<literalBits + 1<<12]uint32
+	single    [1 << literalBits]uint32 // the same, one literal at a time
+	distances [1<<distanceBits + 1<<11]uint32
+	lengths   [128]uint8 // of code lengths: bits 0-2 how many bits, 3-7 the symbol
+	isFixed   bool       // it holds the fixed code
+}
+
+// literalSymbols and distanceSymbols are the entries of the symbols but for the bits
+// of their codes.
+var (
+	literalSymbols  = newLiteralSymbols()
+	distanceSymbols = newDistanceSymbols()
+)
+
+func newLiteralSymbols() (list [288]uint32) {
+	for i := range 256 {
+		list[i] = isLiteral | 1<<4 | uint32(i)<<8
+	}
+	list[256] = isOther | isEnd
+	least := uint32(3)
+	for i := range uint32(29) {
+		extra := uint32(0)
+		if i >= 8 && i < 28 {
+			extra = i/4 - 1
+		}
+		if i == 28 {
+			least = 258
+		}
+		list[257+i] = least<<12 | extra
+		least += 1 << extra
+	}
+	list[286], list[287] = isOther, isOther
+	return list
+}
+
+func newDistanceSymbols() (list [32]uint32) {
+	least := uint32(1)
+	for i := range uint32(30) {
+		extra := uint32(0)
+		if i >= 4 {
+			extra = i/2 - 1
+		}
+		list[i] = least<<12 | extra
+		least += 1 << extra
+	}
+	list[30], list[31] = isOther, isOther
+	return list
+}
+
+// fixed is the code of blocks that bring none.
+func (t *tables) fixed() {
+	if t.isFixed {
+		return
+	}
+	var lengths [288 + 32]uint8
+	for i := range lengths {
+		switch {
+		case i < 144:
+			lengths[i] = 8
+		case i < 256:
+			lengths[i] = 9
+		case i < 280:
+			lengths[i] = 7
+		case i < 288:
+			lengths[i] = 8
+		default:
+			lengths[i] = 5
+		}
+	}
+	t.build(lengths[:288], lengths[288:])
+	t.isFixed = true
+}
+
+// build makes the tables of a block; false where the lengths are those of no code.
+func (t *tables) build(literals, distances []uint8) bool {
+	t.isFixed = false
+	if !fillTable(t.literals[:], literalBits, literals, literalSymbols[:]) ||
+		!fillTable(t.distances[:], distanceBits, distances, distanceSymbols[:]) {
+		return false
+	}
+	copy(t.single[:], t.literals[:])
+	for i := range uint32(1 << literalBits) {
+		e := t.single[i]
+		if e&isLiteral == 0 {
+			continue
+		}
+		taken := e & 15
+		for n := uint32(2); n <= 3; n++ {
+			next := t.single[i>>taken]
+			if next&isLiteral == 0 || taken+next&15 > literalBits {
+				break
+			}
+			taken += next & 15
+			e = e&0xffffff00&^(0xff<<(8*n)) | next>>8&0xff<<(8*n) | isLiteral | n<<4 | taken
+		}
+		t.literals[i] = e
+	}
+	return true
+}
+
+// buildLengths makes the table of the code lengths' code.
+func (t *tables) buildLengths(lengths *[19]uint8) bool {
+	var symbols [19]uint32
+	for i := range symbols {
+		symbols[i] = uint32(i) << 12
+	}
+	var table [128]uint32
+	if !fillTable(table[:], 7, lengths[:], symbols[:]) {
+		return false
+	}
+	for i, e := range table {
+		if e&isOther != 0 { // of a code of one symbol, which zlib refuses here
+			return false
+		}
+		t.lengths[i] = uint8(e>>12<<3 | e&7)
+	}
+	return true
+}
+
+// fillTable makes a table with an index of size bits, and the second tables behind
+// it. As zlib has it, a code must be complete, but for one of no symbol, or of a
+// single one of one bit.
+func fillTable(table []uint32, size uint, lengths []uint8, symbols []uint32) bool {
+	var counts [longest + 1]int
+	for _, n := range lengths {
+		counts[n]++
+	}
+	left := 1
+	for n := 1; n <= longest; n++ {
+		if left = left<<1 - counts[n]; left < 0 {
+			return false
+		}
+	}
+	used := len(lengths) - counts[0]
+	if left > 0 {
+		if used > 1 || used == 1 && counts[1] == 0 {
+			return false
+		}
+		for i := range table[:1<<size] {
+			table[i] = isOther
+		}
+	}
+	var next [longest + 2]uint32
+	for n := 1; n <= longest; n++ {
+		next[n+1] = (next[n] + uint32(counts[n])) << 1
+	}
+	most := uint(longest) // bits of a code that occurs
+	for most > 1 && counts[most] == 0 {
+		most--
+	}
+	end := uint32(1) << size // of the second tables
+	if most > size {
+		clear(table[:1<<size])
+	}
+	for symbol, n := range lengths {
+		if n == 0 {
+			continue
+		}
+		length := uint(n)
+		code := uint32(bits.Reverse16(uint16(next[length]))) >> (16 - length)
+		next[length]++
+		e := symbols[symbol]
+		if e&(isLiteral|isOther) != 0 {
+			e |= uint32(length)
+		} else { // its extra bits are there
+			e += uint32(length) | uint32(length)<<8
+		}
+		if length <= size {
+			for i := code; i < 1<<size; i += 1 << length {
+				table[i] = e
+			}
+			continue
+		}
+		link := &table[code&(1<<size-1)]
+		if *link == 0 {
+			more := uint32(most - size)
+			*link = isOther | isLink | more<<8 | end<<12
+			end += 1 << more
+		}
+		more := uint(*link >> 8 & 15)
+		for i := code >> size; i < 1<<more; i += 1 << (length - size) {
+			table[*link>>12+i] = e
+		}
+	}
+	return true
+}
