@@ -21,11 +21,9 @@ func parseJPEG(data []byte) (Header, pixelFunc, error) {
 
 // headerOf is before orientation.
 func headerOf(j *jpeg.Header) Header {
-	h := Header{Height: j.Height, Width: j.Width, Orientation: 1}
+	about := notes{exif: j.Exif, xmp: j.XMP}
+	h := Header{Height: j.Height, Width: j.Width, Orientation: about.orientation()}
 	h.DecodeBytes = 6 * h.Pixels()
-	if j.Exif != nil {
-		h.Orientation = exifOrientation(j.Exif)
-	}
 	return h
 }
 

@@ -27,7 +27,8 @@ func isPNG(data []byte) bool { return bytes.HasPrefix(data, []byte(pngSignature)
 // parsePNG walks the chunks from IHDR to IEND. Their checksums and contents are
 // image/png's to check.
 func parsePNG(data []byte) (Header, pixelFunc, error) {
-	h := Header{Orientation: 1}
+	var h Header
+	var about notes
 	var depth, compressed int64
 	for rest := data[len(pngSignature):]; ; {
 		if len(rest) < 12 {
@@ -48,8 +49,8 @@ func parsePNG(data []byte) (Header, pixelFunc, error) {
 			depth = int64(body[8]) * pngChannels[body[9]]
 		case h.Width == 0:
 			return h, nil, fmt.Errorf("it begins with the chunk %q instead of IHDR", kind)
-		case kind == "eXIf":
-			h.Orientation = exifOrientation(body)
+		case kind == "eXIf", kind == "tEXt", kind == "zTXt", kind == "iTXt":
+			about.pngChunk(kind, body)
 		case kind == "IDAT":
 			compressed += length
 		case kind == "IEND":
@@ -58,6 +59,7 @@ func parsePNG(data []byte) (Header, pixelFunc, error) {
 				return h, nil, fmt.Errorf("%w: %d bytes of data cannot hold %dx%d pixels",
 					ErrTruncated, compressed, h.Height, h.Width)
 			}
+			h.Orientation = about.orientation()
 			h.DecodeBytes = 6 * h.Pixels()
 			return h, func(context.Context) (*schema.Picture, error) { return decodePNG(data) }, nil
 		}

@@ -14,8 +14,12 @@ import (
 	"golang.org/x/image/vp8l"
 )
 
-// webpAnimated is the animation flag of a VP8X chunk.
-const webpAnimated = 1 << 1
+// Flags of a VP8X chunk.
+const (
+	webpAnimated = 1 << 1
+	webpXMP      = 1 << 2
+	webpEXIF     = 1 << 3
+)
 
 func isWebP(data []byte) bool {
 	return len(data) >= 12 && string(data[:4]) == "RIFF" && string(data[8:12]) == "WEBP"
@@ -24,7 +28,9 @@ func isWebP(data []byte) bool {
 // parseWebP walks the RIFF chunks. x/image's container reader is not used: it
 // would decode the alpha plane, which is dropped here.
 func parseWebP(data []byte) (Header, pixelFunc, error) {
-	h := Header{Orientation: 1}
+	var h Header
+	var about notes // libwebp sees only chunks that the flags announce
+	var flags byte
 	size := int64(binary.LittleEndian.Uint32(data[4:])) + 8
 	if size > int64(len(data)) {
 		return h, nil, fmt.Errorf("%w: %d of %d bytes", ErrTruncated, len(data), size)
@@ -43,6 +49,7 @@ func parseWebP(data []byte) (Header, pixelFunc, error) {
 			if body[0]&webpAnimated != 0 {
 				return h, nil, fmt.Errorf("animated WebP is %w: save its first frame as a picture", ErrUnsupported)
 			}
+			flags = body[0]
 			canvasW, canvasH = 1+uint24(body[4:]), 1+uint24(body[7:])
 		case kind == "VP8 " && pixels == nil:
 			h.Height, h.Width, err = vp8Size(body)
@@ -50,8 +57,10 @@ func parseWebP(data []byte) (Header, pixelFunc, error) {
 		case kind == "VP8L" && pixels == nil:
 			h.Height, h.Width, err = vp8lSize(body)
 			pixels = func(context.Context) (*schema.Picture, error) { return decodeVP8L(body) }
-		case kind == "EXIF":
-			h.Orientation = exifOrientation(body)
+		case kind == "EXIF" && flags&webpEXIF != 0 && about.exif == nil && length > 0:
+			about.exif = body
+		case kind == "XMP " && flags&webpXMP != 0 && about.xmp == nil:
+			about.xmp = body
 		}
 		if err != nil {
 			return h, nil, err
@@ -64,6 +73,7 @@ func parseWebP(data []byte) (Header, pixelFunc, error) {
 	if canvasW != 0 && (canvasW != h.Width || canvasH != h.Height) {
 		return h, nil, fmt.Errorf("a picture of %dx%d on a canvas of %dx%d", h.Height, h.Width, canvasH, canvasW)
 	}
+	h.Orientation = about.orientation()
 	h.DecodeBytes = 6 * h.Pixels()
 	return h, pixels, nil
 }

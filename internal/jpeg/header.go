@@ -12,6 +12,9 @@ type Component struct {
 	Tq   byte // number of the quantization table, 0..3
 }
 
+// xmpMarker begins an APP1 with an XMP packet (XMP part 3, 1.1.3).
+const xmpMarker = "http://ns.adobe.com/xap/1.0/\x00"
+
 // Header is what is known of a file before its first scan.
 type Header struct {
 	Width, Height int
@@ -21,7 +24,8 @@ type Header struct {
 	JFIF            bool
 	Adobe           bool
 	AdobeTransform  byte   // 0: RGB or CMYK, 1: YCbCr, 2: YCCK
-	Exif            []byte // body of the first APP1 that begins with "Exif\0", a part of data; or nil
+	Exif            []byte // body of the first APP1 that begins with "Exif\0\0", a part of data; or nil
+	XMP             []byte // XMP packet of the last APP1 that has one, a part of data; or nil
 
 	comps [4]Component
 	n     int
@@ -144,8 +148,10 @@ func (h *Header) application(marker byte, body []byte) {
 		h.JFIF = true
 	case marker == mAPP14 && len(body) >= 12 && bytes.HasPrefix(body, []byte("Adobe")):
 		h.Adobe, h.AdobeTransform = true, body[11]
-	case marker == mAPP1 && h.Exif == nil && bytes.HasPrefix(body, []byte("Exif\x00")):
+	case marker == mAPP1 && h.Exif == nil && bytes.HasPrefix(body, []byte("Exif\x00\x00")):
 		h.Exif = body
+	case marker == mAPP1 && bytes.HasPrefix(body, []byte(xmpMarker)):
+		h.XMP = body[len(xmpMarker):]
 	}
 }
 
