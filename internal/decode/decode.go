@@ -21,8 +21,9 @@
 //   - Lossy WebP is libwebp's default: its upsampler, its limited-range tables.
 //   - A GIF is its first frame on its canvas, the rest of the canvas as Pillow
 //     fills it: with the transparent index, else index 0.
-//   - EXIF orientation 1..8 is applied (JPEG APP1, PNG eXIf, WebP EXIF). A
-//     broken EXIF block means orientation 1, never an error.
+//   - Orientation 1..8 is applied, found as Pillow's ImageOps.exif_transpose does
+//     (notes.go): in EXIF (JPEG APP1, PNG eXIf, WebP EXIF), ImageMagick's raw profiles
+//     (PNG), else XMP. A broken note means orientation 1, never an error.
 //   - Colour profiles and gamma are ignored, as both libraries do.
 //
 // A file that is cut short is an error (ErrTruncated), never half a picture: but a
@@ -42,7 +43,7 @@ import (
 
 // Revision changes whenever the bytes of any decoded picture change; it is
 // part of the plan hash.
-const Revision = 3
+const Revision = 4
 
 // DefaultMaxPixels is the limit on height*width where the caller gives none.
 const DefaultMaxPixels = 1 << 28

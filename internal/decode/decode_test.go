@@ -2,9 +2,11 @@ package decode
 
 import (
 	"bytes"
+	"compress/zlib"
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"hash/crc32"
 	"image"
 	"image/color"
@@ -167,10 +169,10 @@ func TestBrokenEXIF(t *testing.T) {
 	for i := range len(good) {
 		broken := []byte(good)
 		broken[i] ^= 0xff
-		if o := exifOrientation(broken); o < 1 || o > 8 {
+		if o := exifOrientation(broken); o < 0 || o > 8 {
 			t.Errorf("byte %d inverted: orientation %d", i, o)
 		}
-		if o := exifOrientation([]byte(good)[:i]); o != 1 && o != 6 {
+		if o := exifOrientation([]byte(good)[:i]); o != 0 && o != 6 {
 			t.Errorf("%d bytes: orientation %d", i, o)
 		}
 	}
@@ -198,6 +200,42 @@ func BenchmarkDecodeJPEG(b *testing.B) {
 	for b.Loop() {
 		if _, err := Decode(context.Background(), data, 0); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+// Notes about orientation that Pillow passes over, damaged ones, and many of them.
+func TestNotes(t *testing.T) {
+	exif := "II*\x00\x08\x00\x00\x00\x01\x00\x12\x01\x03\x00\x01\x00\x00\x00\x06\x00\x00\x00\x00\x00\x00\x00"
+	hexed := func(name, s string) string { return fmt.Sprintf("\n%s\n%8d\n%x\n", name, len(s), s) }
+	deflated := func(s string) string {
+		var b bytes.Buffer
+		w := zlib.NewWriter(&b)
+		w.Write([]byte(s))
+		w.Close()
+		return b.String()
+	}
+	for _, c := range []struct {
+		kind, body string
+		want       int
+	}{
+		{"tEXt", "Raw profile type APP1\x00" + hexed("APP1", "Exif\x00\x00"+exif), 6},
+		{"tEXt", "Raw profile type APP1\x00" + hexed("APP1", `x tiff:Orientation="8"`), 8},
+		{"zTXt", "Raw profile type xmp\x00\x00" + deflated(hexed("xmp", "<tiff:Orientation>3")), 3},
+		{"iTXt", xmpKey + "\x00\x00\x00\x00\x00tiff:Orientation = '6'", 6},
+		{"iTXt", xmpKey + "\x00\x01\x00en\x00\x00" + deflated(`tiff:Orientation="6"`), 6},
+		{"iTXt", xmpKey + "\x00\x01\x00en\x00\x00" + deflated(`tiff:Orientation="6"`)[:12], 1},
+		{"zTXt", xmpKey + "\x00\x00" + deflated(strings.Repeat(" ", maxText)+`tiff:Orientation="6"`), 1},
+		{"iTXt", xmpKey + "\x00\x00", 1},
+		{"iTXt", xmpKey + "\x00\x00\x00\x00\x00tiff:Orientation tiff:Orientation=6 tiff:Orientation=\"", 1},
+		{"tEXt", "Raw profile type exif\x00\nexif\n", 1},
+		{"tEXt", "Raw profile type exif\x00\nexif\n 9\nnot hexadecimal", 1},
+		{"tEXt", "Orientation\x006", 1},
+	} {
+		var n notes
+		n.pngChunk(c.kind, []byte(c.body))
+		if o := n.orientation(); o != c.want {
+			t.Errorf("%s %.40q: orientation %d, want %d", c.kind, c.body, o, c.want)
 		}
 	}
 }

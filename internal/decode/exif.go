@@ -30,11 +30,11 @@ func (d *ifd) orientation() int {
 	if !ok {
 		return 0
 	}
-	v, ok := d.numbers(e, 2)
-	if !ok || len(v) != 1 || v[0] < 1 || v[0] > 8 {
+	v, ok := d.number(e, 0)
+	if !ok || e.count != 1 || v < 1 || v > 8 {
 		return 1
 	}
-	return int(v[0])
+	return int(v)
 }
 
 // ifd is the first directory of a TIFF file or of an EXIF block.
@@ -125,18 +125,17 @@ func (d *ifd) find(tag uint16) (ifdEntry, bool) {
 // entry reads type, count and value.
 func (d *ifd) entry(b []byte) (ifdEntry, bool) {
 	kind, field := d.order.Uint16(b), int64(4)
-	number := func(b []byte) uint64 { return uint64(d.order.Uint32(b)) }
 	if d.big {
-		field, number = 8, d.order.Uint64
+		field = 8
 	}
-	count := number(b[2:])
+	count := d.offset(b[2:])
 	// A value takes a byte at least.
 	if int(kind) >= len(ifdSizes) || ifdSizes[kind] == 0 || count == 0 || count > uint64(len(d.data)) {
 		return ifdEntry{}, false
 	}
 	e := ifdEntry{kind: kind, count: int64(count), value: b[2+field:]}
 	if size := e.count * ifdSizes[kind]; size > field {
-		at := number(b[2+field:])
+		at := d.offset(b[2+field:])
 		if at > uint64(len(d.data)) || size > int64(len(d.data))-int64(at) {
 			return ifdEntry{}, false
 		}
@@ -145,28 +144,44 @@ func (d *ifd) entry(b []byte) (ifdEntry, bool) {
 	return e, true
 }
 
+// offset reads a count or an offset: 32 bits, 64 in a BigTIFF.
+func (d *ifd) offset(b []byte) uint64 {
+	if d.big {
+		return d.order.Uint64(b)
+	}
+	return uint64(d.order.Uint32(b))
+}
+
 // numbers reads at most so many values of an entry of whole numbers.
 func (d *ifd) numbers(e ifdEntry, most int64) ([]int64, bool) {
 	v := make([]int64, min(e.count, most))
 	for i := range v {
-		switch b := e.value[int64(i)*ifdSizes[e.kind]:]; e.kind {
-		case 1, 7:
-			v[i] = int64(b[0])
-		case 3:
-			v[i] = int64(d.order.Uint16(b))
-		case 4, 13:
-			v[i] = int64(d.order.Uint32(b))
-		case 6:
-			v[i] = int64(int8(b[0]))
-		case 8:
-			v[i] = int64(int16(d.order.Uint16(b)))
-		case 9:
-			v[i] = int64(int32(d.order.Uint32(b)))
-		case 16:
-			v[i] = int64(d.order.Uint64(b))
-		default:
+		var ok bool
+		if v[i], ok = d.number(e, int64(i)); !ok {
 			return nil, false
 		}
 	}
 	return v, true
+}
+
+// number is value i of an entry of whole numbers.
+func (d *ifd) number(e ifdEntry, i int64) (v int64, ok bool) {
+	b := e.value[i*ifdSizes[e.kind]:]
+	switch e.kind {
+	case 1, 7:
+		return int64(b[0]), true
+	case 3:
+		return int64(d.order.Uint16(b)), true
+	case 4, 13:
+		return int64(d.order.Uint32(b)), true
+	case 6:
+		return int64(int8(b[0])), true
+	case 8:
+		return int64(int16(d.order.Uint16(b))), true
+	case 9:
+		return int64(int32(d.order.Uint32(b))), true
+	case 16:
+		return int64(d.order.Uint64(b)), true
+	}
+	return 0, false
 }

@@ -148,6 +148,9 @@ func (c textChunk) inflated() []byte {
 // profile is what a raw profile holds: a line break, its name, its length, then hexadecimal
 // digits in lines.
 func (c textChunk) profile() []byte {
+	if c.body == nil {
+		return nil
+	}
 	lines := bytes.SplitN(c.inflated(), []byte("\n"), 4)
 	if len(lines) < 4 {
 		return nil
@@ -159,8 +162,6 @@ func (c textChunk) profile() []byte {
 		return r
 	}, lines[3])
 	block := make([]byte, len(digits)/2)
-	if n, err := hex.Decode(block, digits); err != nil {
-		return block[:n]
-	}
-	return block
+	n, _ := hex.Decode(block, digits) // up to what is none
+	return block[:n]
 }

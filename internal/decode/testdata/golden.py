@@ -1,14 +1,12 @@
-#!/usr/bin/python3
 """Golden values of package decode, and its measurement against Pillow and OpenCV.
 
-    /usr/bin/python3 internal/decode/testdata/golden.py            # writes golden.json
-    /usr/bin/python3 internal/decode/testdata/golden.py fill       # writes fill.json
-    /usr/bin/python3 internal/decode/testdata/golden.py measure DATA DECODED
+    python internal/decode/testdata/golden.py            # writes golden.json
+    python internal/decode/testdata/golden.py fill       # writes fill.json
+    python internal/decode/testdata/golden.py measure DATA DECODED
 
 golden.json holds small encoded files made here from an integer formula, each with
-the RGB bytes that Pillow (orientation applied) or OpenCV gives for it. Made with
-Debian 12's python3-pil 9.4.0 (libjpeg-turbo 2.1.5, libwebp 1.2.4) and python3-opencv
-4.6.0. `measure` compares what `go test -run TestDump -dump DECODED` wrote.
+the RGB bytes that Pillow (orientation applied) or OpenCV gives for it. python is that of
+.ci/python/requirements.txt: Pillow 13, OpenCV 5. `measure` compares what `go test -run TestDump -dump DECODED` wrote.
 
 fill.json holds JPEG files with the CRC-32 of the RGB that OpenCV and Pillow give for the
 file cut after each number of bytes from its first scan on, with an end of image put
@@ -21,7 +19,7 @@ import base64, io, json, os, struct, sys, warnings, zlib
 
 import cv2
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, PngImagePlugin
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 cases = []
@@ -159,6 +157,63 @@ def orientations():
         add(f"exif/jpeg-{o}", encode(blocks(5, 18), "JPEG", exif=exif, subsampling=0), also=True)
         add(f"exif/png-{o}", encode(rgb8(3, 5), "PNG", exif=exif))
         add(f"exif/webp-{o}", encode(rgb8(3, 5), "WEBP", lossless=True, exif=exif))
+
+    for quote in ("attribute", "element"):
+        xmp = packet(6, quote)
+        add(f"exif/xmp-{quote}-jpeg-6", encode(blocks(5, 18), "JPEG", xmp=xmp, subsampling=0))
+        add(f"exif/xmp-{quote}-webp-6", encode(rgb8(3, 5), "WEBP", lossless=True, xmp=xmp))
+        for name, info in (("iTXt", texts("iTXt", XMP, xmp)), ("zTXt", texts("zTXt", XMP, xmp))):
+            add(f"exif/xmp-{quote}-png-{name}-6", encode(rgb8(3, 5), "PNG", pnginfo=info))
+    deflated = PngImagePlugin.PngInfo()
+    deflated.add_itxt(XMP, packet(8, "attribute").decode(), zip=True)
+    add("exif/xmp-png-deflated-8", encode(rgb8(3, 5), "PNG", pnginfo=deflated))
+    for name, xmp in [("single-digit", packet(66, "attribute")), ("first", packet(6, "element") + packet(8, "element"))]:
+        add(f"exif/xmp-{name}-6", encode(rgb8(3, 5), "PNG", pnginfo=texts("iTXt", XMP, xmp)))
+    add("exif/xmp-no-orientation-1", encode(rgb8(3, 5), "PNG", pnginfo=texts("iTXt", XMP, packet(9, "attribute"))))
+    for kind in ("tEXt", "zTXt", "iTXt"):
+        add(f"exif/raw-profile-{kind}-6", encode(rgb8(3, 5), "PNG", pnginfo=texts(kind, "Raw profile type exif", profile("exif", block(6)))))
+    both = texts("tEXt", "Raw profile type exif", profile("exif", block(6)))
+    both.add_itxt(XMP, packet(8, "attribute").decode())
+    add("exif/raw-profile-before-xmp-6", encode(rgb8(3, 5), "PNG", pnginfo=both))
+    add("exif/eXIf-before-raw-profile-3", encode(rgb8(3, 5), "PNG", pnginfo=both, exif=block(3)))
+    nothing = Image.Exif()
+    nothing[0x010F] = "maker"
+    add("exif/eXIf-without-raw-profile-xmp-8", encode(rgb8(3, 5), "PNG", pnginfo=both, exif=nothing.tobytes()))
+    odd = Image.Exif()
+    odd[0x0112] = 77
+    for fmt in ("JPEG", "PNG", "WEBP"):
+        info = dict(pnginfo=texts("iTXt", XMP, packet(8, "element"))) if fmt == "PNG" else dict(xmp=packet(8, "element"))
+        for name, exif in (("3", block(3)), ("1", odd.tobytes())):
+            add(f"exif/before-xmp-{fmt}-{name}", encode(blocks(5, 18), fmt, lossless=True, subsampling=0, exif=exif, **info))
+
+
+XMP = "XML:com.adobe.xmp"
+
+
+def packet(orientation, form):
+    note = f'tiff:Orientation="{orientation}"/>' if form == "attribute" else f"><tiff:Orientation>{orientation}</tiff:Orientation></rdf:Description>"
+    return f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF><rdf:Description rdf:about="" {note}</rdf:RDF></x:xmpmeta>'.encode()
+
+
+def block(orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    return exif.tobytes()
+
+
+def profile(name, data):
+    """As ImageMagick writes it."""
+    digits = data.hex()
+    return ("\n%s\n%8d\n" % (name, len(data)) + "".join(digits[i:i + 72] + "\n" for i in range(0, len(digits), 72))).encode()
+
+
+def texts(kind, key, value):
+    info = PngImagePlugin.PngInfo()
+    if kind == "iTXt":
+        info.add_itxt(key, value.decode())
+    else:
+        info.add_text(key, value.decode(), zip=kind == "zTXt")
+    return info
 
 
 def pngs():
