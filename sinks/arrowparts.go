@@ -162,8 +162,14 @@ func (r *partsRun) comparePlan(data []byte) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w: choose another directory", filepath.Join(dir, planName), err)
 	}
-	list := differences(there, r.layout)
+	here := *r.layout
+	here.Version = there.Version
+	list := differences(there, &here)
+	if len(list) == 0 && there.Version != LayoutVersion && r.shards == 1 && unused(dir) {
+		return r.takeOver()
+	}
 	if len(list) == 0 {
+		r.layout.Version = there.Version
 		return nil
 	}
 	// The plan hash is what people compare: first.

@@ -14,7 +14,7 @@ import (
 // bytes are in them; plan.json is a Layout. It says nothing of shards, machines
 // and times: they change no byte.
 type Layout struct {
-	Version  int             `json:"version"` // of this form: 1
+	Version  int             `json:"version"` // of this form: see LayoutVersion
 	PlanHash string          `json:"plan_hash"`
 	Pipeline json.RawMessage `json:"pipeline"` // canonical form
 	Tasks    []schema.Task   `json:"tasks"`
@@ -33,6 +33,12 @@ type Layout struct {
 	PartCount       int   `json:"part_count"`       // of each variant
 }
 
+// LayoutVersion is that of the directories that are written now. Those of
+// version 1 are read and verified; they are never completed or repaired, so that
+// no directory mixes two. Since 2 the messages of every part are closed by the
+// format's end-of-stream mark, before the footer.
+const LayoutVersion = 2
+
 // Variant is one shape of a run's pictures, and the folder of its parts.
 type Variant struct {
 	Folder string  `json:"folder"` // scale-0.5; "." without multiscale
@@ -46,7 +52,7 @@ func newLayout(run *schema.Run, codec Codec, partRows int) (*Layout, error) {
 		pipeline = marshal(run.Pipeline)
 	}
 	l := &Layout{
-		Version: 1, PlanHash: run.PlanHash, Pipeline: pipeline, Tasks: append([]schema.Task{}, run.Tasks...),
+		Version: LayoutVersion, PlanHash: run.PlanHash, Pipeline: pipeline, Tasks: append([]schema.Task{}, run.Tasks...),
 		Format: "arrow", Codec: codec, Params: run.Params,
 		Epochs: run.Epochs, RowsPerEpoch: run.RowsPerEpoch, BatchesPerEpoch: run.BatchesPerEpoch, BatchSize: run.BatchSize,
 		PartRows: partRows, BatchesPerPart: int64(max(1, partRows/max(1, run.BatchSize))),
@@ -113,10 +119,17 @@ func parseLayout(data []byte) (*Layout, error) {
 	if err := json.Unmarshal(data, l); err != nil {
 		return nil, err
 	}
-	if l.Version != 1 {
-		return nil, fmt.Errorf("it has version %d, and this program knows version 1", l.Version)
+	if err := checkVersion(l.Version); err != nil {
+		return nil, err
 	}
 	return l, nil
+}
+
+func checkVersion(version int) error {
+	if version < 1 || version > LayoutVersion {
+		return fmt.Errorf("it has layout version %d, and this program knows versions 1 to %d", version, LayoutVersion)
+	}
+	return nil
 }
 
 // differences names what two layouts don't have in common, the outermost first.

@@ -74,8 +74,8 @@ func readManifest(path string) (*Manifest, error) {
 	if err := json.Unmarshal(data, m); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	if m.Version != 1 || m.PlanHash == "" {
-		return nil, fmt.Errorf("%s: version %d: this program knows version 1", path, m.Version)
+	if err := checkVersion(m.Version); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return m, nil
 }

@@ -2,7 +2,9 @@ package sinks
 
 import (
 	"bufio"
+	"bytes"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"hash"
@@ -32,6 +34,7 @@ type partFile struct {
 	buffer *bufio.Writer
 	hash   hash.Hash
 	arrow  *ipc.FileWriter
+	tail   *bytes.Buffer // gathers what the Arrow writer's Close writes; nil before
 }
 
 // newPartFile begins a file under its unfinished name.
@@ -54,12 +57,20 @@ func newPartFile(d *disk, record Part, s *arrow.Schema, codec Codec) (*partFile,
 
 // Write and Seek are for the Arrow writer, which only ever asks where it is.
 func (p *partFile) Write(b []byte) (int, error) {
+	if p.tail != nil {
+		return p.tail.Write(b)
+	}
 	n, err := p.buffer.Write(b)
 	p.record.Bytes += int64(n)
 	return n, err
 }
 
-func (p *partFile) Seek(int64, int) (int64, error) { return p.record.Bytes, nil }
+func (p *partFile) Seek(int64, int) (int64, error) {
+	if p.tail != nil {
+		return p.record.Bytes + int64(p.tail.Len()), nil
+	}
+	return p.record.Bytes, nil
+}
 
 // add appends one batch.
 func (p *partFile) add(b *schema.Batch, tasks []schema.Task) error {
@@ -78,10 +89,36 @@ func (p *partFile) plain(err error) error {
 	return err
 }
 
+// endOfStream ends the messages of an Arrow file, as it does those of a stream.
+var endOfStream = []byte{0xFF, 0xFF, 0xFF, 0xFF, 0, 0, 0, 0}
+
+// end writes the end of the stream and the footer. This version of Arrow leaves
+// the former out, and readers that take the file for a stream need it; so what
+// Close writes is gathered: of a file without batches all of it, of any other
+// the footer, its length and the magic.
+func (p *partFile) end() error {
+	p.tail = &bytes.Buffer{}
+	if err := p.arrow.Close(); err != nil {
+		return err
+	}
+	tail := p.tail.Bytes()
+	p.tail = nil
+	footer := len(tail) - footerEnd - int(binary.LittleEndian.Uint32(tail[len(tail)-footerEnd:]))
+	for _, b := range [][]byte{tail[:footer], endOfStream, tail[footer:]} {
+		if _, err := p.Write(b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// footerEnd is the bytes behind an Arrow file's footer: its length, the magic.
+const footerEnd = 4 + 6
+
 // finish writes the footer and makes the file durable, still under its
 // unfinished name.
 func (p *partFile) finish() error {
-	if err := p.arrow.Close(); err != nil {
+	if err := p.end(); err != nil {
 		return p.plain(err)
 	}
 	if err := p.buffer.Flush(); err != nil {

@@ -175,6 +175,11 @@ func (r *partsRun) keep(ctx context.Context) error {
 	r.kept = make([]bool, r.layout.PartCount)
 	for part := range r.kept {
 		r.kept[part] = r.finished(part) || !r.mine(part)
+		if !r.kept[part] && r.layout.Version != LayoutVersion {
+			return r.tooOld(part)
+		}
+	}
+	for part := range r.kept {
 		if r.kept[part] {
 			continue
 		}
@@ -186,6 +191,13 @@ func (r *partsRun) keep(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// tooOld says of a directory of an earlier layout why it isn't gone on with.
+func (r *partsRun) tooOld(part int) error {
+	names := slices.DeleteFunc(r.layout.files(part), func(name string) bool { _, ok := r.records[name]; return ok })
+	return fmt.Errorf("%s is of layout %d, which an earlier version of sluice wrote, and %s is missing or damaged: this one writes layout %d and never mixes two; remove the directory and run the same command again, or finish it with the version that began it",
+		r.disk.dir, r.layout.Version, names[0], LayoutVersion)
 }
 
 func (r *partsRun) mine(part int) bool { return part%r.shards == r.shard }

@@ -112,8 +112,8 @@ func TestVerifyOfNoDataset(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantError(t, verify(), dir+" holds no manifest.json", "isn't finished", "run the same materialize command again")
-	write(t, filepath.Join(dir, "manifest.json"), `{"version":2}`)
-	wantError(t, verify(), "manifest.json", "version 2")
+	write(t, filepath.Join(dir, "manifest.json"), `{"version":9}`)
+	wantError(t, verify(), "manifest.json", "version 9")
 	dir = filepath.Join(dir, "nowhere")
 	wantError(t, verify(), dir, "no such file")
 }

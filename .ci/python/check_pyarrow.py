@@ -59,6 +59,9 @@ def read_files(directory, folder):
         if pathlib.PurePosixPath(part["name"]).parent.as_posix() == folder:
             with pa.OSFile(str(directory / part["name"])) as file:
                 tables.append(pa.ipc.open_file(file).read_all())
+            with pa.OSFile(str(directory / part["name"])) as file:  # behind the magic a file is a stream, to its end mark
+                file.seek(8)
+                assert pa.ipc.open_stream(file).read_all().equals(tables[-1]), part
             assert tables[-1].num_rows == part["rows"], part
     table = pa.concat_tables(tables)
     table.validate(full=True)

@@ -21,6 +21,7 @@ for codec in ["none", "lz4", "zstd"]:
         table.validate(full=True)
         assert isinstance(table.schema.field("image").type, pa.FixedShapeTensorType)
         assert table.num_rows == part["rows"]
+        assert pa.ipc.open_stream(pa.BufferReader(data[8:])).read_all().equals(table)  # the messages end as a stream does
         for task in manifest["tasks"]:
             labels = table[f"label.{task['name']}"].to_pylist()
             want = [labels.count(c) for c in range(len(task["classes"]))] + [labels.count(None)]
