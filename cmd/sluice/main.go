@@ -9,12 +9,12 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"github.com/alecthomas/kong"
 
 	"github.com/sluicedata/sluice/flow"
 	"github.com/sluicedata/sluice/flow/pipefile"
-	"github.com/sluicedata/sluice/internal/decode"
 )
 
 // Exit status; of a run that a signal stopped 128 + its number, as shells have it.
@@ -26,6 +26,8 @@ const (
 
 // commands is the whole command line; kong derives help from it.
 type commands struct {
+	Version versionFlag `help:"Print which sluice this is, and end."`
+
 	Demo        demoCmd        `cmd:"" help:"Make a small long-tailed data set, train on it in six ways and show the result."`
 	Plan        planCmd        `cmd:"" help:"Check a pipeline and show what it will do, without decoding anything."`
 	Preview     previewCmd     `cmd:"" help:"Write an HTML page with draws of each class: before, after, and what was drawn."`
@@ -64,26 +66,14 @@ func run(args []string) int {
 	}
 	command, err := parser.Parse(args)
 	if err != nil {
-		fmt.Fprintf(c.err, "sluice: %v\n(sluice --help shows the commands)\n", err)
-		return exitUsage
+		return c.fail(ctx, usageError{fmt.Errorf("%w\n(sluice --help shows the commands)", err)}, slices.Contains(args, "--json"), args[0] == "stream")
 	}
-	err = command.Run()
-	if err == nil {
-		return exitDone
+	if err := command.Run(); err != nil {
+		node := command.Selected()
+		asJSON := slices.ContainsFunc(node.Flags, func(f *kong.Flag) bool { return f.Name == "json" && f.Target.Bool() })
+		return c.fail(ctx, err, asJSON, node.Name == "stream")
 	}
-	if ctx.Err() != nil && errors.Is(err, context.Canceled) && !errors.As(err, new(stoppedError)) {
-		err = context.Cause(ctx)
-	}
-	var file pipefile.Errors
-	if errors.As(err, &file) { // one line each, which editors take for places to go to
-		fmt.Fprintln(c.err, file)
-		return exitUsage
-	}
-	fmt.Fprintf(c.err, "sluice: %v\n", err)
-	if row := new(flow.RowError); errors.As(err, &row) && errors.Is(err, decode.ErrTruncated) {
-		fmt.Fprintln(c.err, "(decode: {truncated: fill} makes a picture of what is left of a JPEG file; on_error: {policy: skip} leaves such rows out, refill draws others of their class)")
-	}
-	return status(err)
+	return exitDone
 }
 
 // usageError is a command line that parses and yet makes no sense.

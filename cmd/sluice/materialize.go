@@ -42,6 +42,9 @@ func (cmd *materializeCmd) Run(ctx context.Context, c console) error {
 	if err != nil {
 		return err
 	}
+	if report.Drawn > 0 && report.Rows == 0 {
+		return fmt.Errorf("%s has no row: each of %s failed", cmd.Out, plural(int(report.Drawn), "draw"))
+	}
 	if cmd.JSON {
 		return printJSON(c.out, report)
 	}
@@ -50,9 +53,6 @@ func (cmd *materializeCmd) Run(ctx context.Context, c console) error {
 		return err
 	}
 	c.failures(report)
-	if report.Rows == 0 {
-		return fmt.Errorf("%s has no row: each of %s failed", cmd.Out, plural(int(report.Drawn), "draw"))
-	}
 	_, err = fmt.Fprintf(c.err, "%s: %d rows in %s, %.0f images/s (%s)\n", cmd.Out, report.Rows, plural(int(report.Batches), "batch"), report.ImagesPerSecond, report.Bottleneck)
 	return err
 }
@@ -81,13 +81,20 @@ func (cmd *verifyCmd) Run(ctx context.Context, c console) error {
 	if err != nil {
 		return err
 	}
-	if cmd.JSON {
-		err = printJSON(c.out, report)
-	} else if len(report.Problems) == 0 {
-		_, err = fmt.Fprintf(c.out, "%s: %s, %d rows, every checksum right\n", cmd.Dir, plural(report.Parts, "part"), report.Rows)
-	}
 	for _, p := range report.Problems {
 		err = errors.Join(err, fmt.Errorf("verify: %s: %s: %s", cmd.Dir, p.Name, p.Text))
 	}
+	switch {
+	case err != nil && cmd.JSON:
+		return reported{errors.Join(err, printJSON(c.out, struct {
+			sinks.VerifyReport
+			failure
+		}{report, failed(err)}))}
+	case err != nil:
+		return err
+	case cmd.JSON:
+		return printJSON(c.out, report)
+	}
+	_, err = fmt.Fprintf(c.out, "%s: %s, %d rows, every checksum right\n", cmd.Dir, plural(report.Parts, "part"), report.Rows)
 	return err
 }

@@ -47,6 +47,18 @@ func (cmd *trainCmd) Run(ctx context.Context, c console) error {
 			l.Warnings = append(l.Warnings, fmt.Sprintf("%s says %d epochs, %s %d: the trainer's count", cmd.File, fromFile, cmd.Trainer, file.Epochs))
 		}
 	}
+	if file.Eval.Use != "" {
+		edits, err := cmd.edits()
+		if err != nil {
+			return usageError{err}
+		}
+		eval, err := cmd.read(append(edits, file.Eval.Edits()...)...)
+		if err != nil {
+			return fmt.Errorf("evaluation: %w", err)
+		}
+		eval.Settings.Workers, eval.Settings.Epochs = pipe.Settings.Workers, 1
+		l.Evals = []evaluation{{Name: file.Eval.Use, Pipeline: eval}}
+	}
 	if file.Eval.Pipeline != "" {
 		eval, err := pipefile.Load(file.Eval.Pipeline, catalogs)
 		if err != nil {

@@ -103,7 +103,7 @@ func (r *reader) options(who string, ptr any, n *node) given {
 		var unknown *options.UnknownError
 		switch {
 		case err == nil:
-			if r.folder != "" {
+			if r.folder != "" && !e.value.edited() {
 				options.Resolve(ptr, e.key, r.folder)
 			}
 		case errors.As(err, &unknown):

@@ -9,12 +9,17 @@ import (
 
 // Error is one mistake in a pipeline file.
 type Error struct {
-	File         string
-	Line, Column int // from 1; columns count characters
+	File         string // or the flag that is mistaken, see Edit
+	Line, Column int    // from 1; columns count characters. 0: File is a flag
 	Msg          string
 }
 
-func (e Error) Error() string { return fmt.Sprintf("%s:%d:%d: %s", e.File, e.Line, e.Column, e.Msg) }
+func (e Error) Error() string {
+	if e.Line == 0 {
+		return e.File + ": " + e.Msg
+	}
+	return fmt.Sprintf("%s:%d:%d: %s", e.File, e.Line, e.Column, e.Msg)
+}
 
 // Errors are all the mistakes in a pipeline file, in the order of their places.
 type Errors []Error
@@ -37,16 +42,25 @@ func (list Errors) Unwrap() []error {
 	return out
 }
 
-// place is where something stands in the file.
+// place is where something stands in the file. A negative line is that of an edit, from
+// -1 on.
 type place struct{ line, column int }
+
+// edited says that the value comes from an edit, not from the file.
+func (p place) edited() bool { return p.line < 0 }
 
 // mistakes collects the errors of one file.
 type mistakes struct {
-	file string
-	list Errors
+	file  string
+	flags []string // of the edits
+	list  Errors
 }
 
 func (m *mistakes) add(at place, format string, args ...any) {
+	if at.edited() {
+		m.list = append(m.list, Error{File: m.flags[-1-at.line], Msg: fmt.Sprintf(format, args...)})
+		return
+	}
 	m.list = append(m.list, Error{m.file, max(at.line, 1), max(at.column, 1), fmt.Sprintf(format, args...)})
 }
 

@@ -41,25 +41,25 @@ type Catalogs struct {
 	Sources []sources.Entry
 }
 
-// Load reads a pipeline file. Relative paths in it are relative to its folder.
-// Mistakes in the file are Errors.
-func Load(path string, c Catalogs) (*flow.Pipeline, error) {
+// Load reads a pipeline file, changed by the edits. Relative paths in it are relative
+// to its folder. Mistakes in the file are Errors.
+func Load(path string, c Catalogs, edits ...Edit) (*flow.Pipeline, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("pipefile: cannot read the pipeline: %w", err)
 	}
-	pipe, r, err := read(path, data, filepath.Dir(path), c, true)
+	return Parse(path, data, filepath.Dir(path), c, edits...)
+}
+
+// Parse reads a pipeline from memory. name stands for the file in errors;
+// relative paths become relative to folder, "" leaves them alone.
+func Parse(name string, data []byte, folder string, c Catalogs, edits ...Edit) (*flow.Pipeline, error) {
+	pipe, r, err := read(name, data, folder, c, true, edits...)
 	if err != nil {
 		return nil, err
 	}
 	pipe.Explain = r.explain
 	return pipe, nil
-}
-
-// Parse reads a pipeline from memory. name stands for the file in errors;
-// relative paths become relative to folder, "" leaves them alone.
-func Parse(name string, data []byte, folder string, c Catalogs) (*flow.Pipeline, error) {
-	return parsePipeline(name, data, folder, c, true)
 }
 
 // parsePipeline is Parse, or leaves out what the stages make of each other.
@@ -68,10 +68,11 @@ func parsePipeline(name string, data []byte, folder string, c Catalogs, edges bo
 	return pipe, err
 }
 
-func read(name string, data []byte, folder string, c Catalogs, edges bool) (*flow.Pipeline, *reader, error) {
+func read(name string, data []byte, folder string, c Catalogs, edges bool, edits ...Edit) (*flow.Pipeline, *reader, error) {
 	r := &reader{mistakes: mistakes{file: name}, catalogs: c, folder: folder, edges: edges}
 	pipe := &flow.Pipeline{}
 	if root := r.parseYAML(data); root != nil {
+		r.edit(root, edits)
 		r.pipeline(root, pipe)
 	}
 	if err := r.err(); err != nil {

@@ -34,7 +34,7 @@ func (r *reader) stages(e entry) []stages.Stage {
 // or a class that isn't there, their places in the file. An error of anything but
 // stages stays as it is.
 func (r *reader) explain(err *flow.PipelineError) error {
-	found := &reader{mistakes: mistakes{file: r.file}}
+	found := &reader{mistakes: mistakes{file: r.file, flags: r.flags}}
 	for _, e := range joined(err.Err) {
 		var mistake *flow.StageError
 		if !errors.As(e, &mistake) || mistake.Index < 0 {

@@ -24,6 +24,9 @@ import (
 //	seed: 1                        # of the initial weights
 //	micro_batch: 8                 # rows computed at a time; default: the whole batch
 //	eval: {pipeline: val.yaml, every: 1}
+//
+// eval: {use: val, without: [rebalance, flip]} makes the evaluation's of the training
+// pipeline.
 type TrainFile struct {
 	Model      trainer.Model
 	Tasks      map[string]trainer.TaskSpec // empty: every task of the data
@@ -40,8 +43,18 @@ type TrainFile struct {
 
 // Evaluation is how often to evaluate, and on what.
 type Evaluation struct {
-	Pipeline string `sluice:"pipeline,path" doc:"pipeline file of the held-out data, relative to this file"`
-	Every    int    `sluice:"every,positive" default:"1" doc:"epochs between two evaluations; the last epoch is always evaluated"`
+	Pipeline string   `sluice:"pipeline,path" doc:"pipeline file of the held-out data, relative to this file"`
+	Use      string   `sluice:"use" doc:"instead of pipeline: the training pipeline, with this side of its split"`
+	Without  []string `sluice:"without" doc:"with use: stages that are left out, such as rebalance, rotate, flip and multiscale"`
+	Every    int      `sluice:"every,positive" default:"1" doc:"epochs between two evaluations; the last epoch is always evaluated"`
+}
+
+// Edits make the evaluation's pipeline of the training file.
+func (e *Evaluation) Edits() (list []Edit) {
+	for _, stage := range e.Without {
+		list = append(list, Edit{Flag: "eval: without: " + stage, Path: stage, Leave: true})
+	}
+	return append(list, Edit{Flag: "eval: use: " + e.Use, Path: "split.use", Value: e.Use})
 }
 
 type trainSettings struct {
@@ -129,8 +142,12 @@ func (r *reader) train(root *node, f *TrainFile) {
 			}
 		case "eval":
 			g := r.options("eval", &f.Eval, e.value)
-			if f.Eval.Pipeline == "" && !g.failed["pipeline"] && !g.none {
-				r.add(e.place, "eval: pipeline is missing: name the pipeline file of the held-out data")
+			switch ev := &f.Eval; {
+			case g.none || g.failed["pipeline"] || g.failed["use"]:
+			case ev.Pipeline == "" && ev.Use == "":
+				r.add(e.place, "eval: pipeline is missing: name the pipeline file of the held-out data, or the side of the training file's split, use: val")
+			case ev.Pipeline != "" && (ev.Use != "" || len(ev.Without) > 0):
+				r.add(e.place, "eval: pipeline names a file of its own: leave use and without out, or pipeline")
 			}
 			if f.Eval.Every < 0 {
 				r.add(g.at["every"], "eval: every: %d is negative", f.Eval.Every)

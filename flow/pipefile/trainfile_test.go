@@ -147,6 +147,7 @@ var trainMistakes = map[string]string{
 	"m\nmicro_batch: all":                       "2:14: micro_batch: want a whole number",
 	"m\neval: val.yaml":                         "2:7: eval: want its options as a map",
 	"m\neval: {every: 2}":                       "2:1: eval: pipeline is missing: name the pipeline file of the held-out data",
+	"m\neval: {pipeline: v, use: val}":          "2:1: eval: pipeline names a file of its own: leave use and without out",
 	"m\neval: {pipeline: v, every: 0}":          "2:28: eval: every is 0",
 	"m\neval: {pipeline: v, every: -1}":         "2:28: eval: every: -1 is negative",
 }

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/sluicedata/sluice/flow"
+	"github.com/sluicedata/sluice/flow/pipefile"
+	"github.com/sluicedata/sluice/internal/decode"
+)
+
+// failure is what a command with --json prints where it fails: on stdout, stream on
+// stderr. verify adds it to its report.
+type failure struct {
+	Error  string    `json:"error"`
+	Exit   int       `json:"exit"`
+	Errors []mistake `json:"errors"` // in files and flags, each with its place; empty if that isn't what failed
+}
+
+// mistake is a pipefile.Error.
+type mistake struct {
+	File    string `json:"file"` // or the flag, such as "--set stages.rotate.degrees=wide"
+	Line    int    `json:"line"` // from 1; 0 of a flag
+	Column  int    `json:"column"`
+	Message string `json:"message"`
+}
+
+// failed describes an error, as JSON has it.
+func failed(err error) failure {
+	f := failure{Error: explained(err), Exit: status(err), Errors: []mistake{}}
+	for _, e := range mistakes(err) {
+		f.Errors = append(f.Errors, mistake{e.File, e.Line, e.Column, e.Msg})
+	}
+	return f
+}
+
+// reported is an error whose JSON object is printed already.
+type reported struct{ error }
+
+func (e reported) Unwrap() error { return e.error }
+
+// fail prints why a command failed, and returns its exit status. asJSON: as JSON too; a
+// stream's stdout is its data's.
+func (c console) fail(ctx context.Context, err error, asJSON, streams bool) int {
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) && !errors.As(err, new(stoppedError)) {
+		err = context.Cause(ctx)
+	}
+	f := failed(err)
+	if asJSON && streams {
+		_ = printJSON(c.err, f)
+		return f.Exit
+	}
+	if len(f.Errors) == 0 {
+		fmt.Fprint(c.err, "sluice: ")
+	}
+	fmt.Fprintln(c.err, f.Error)
+	if asJSON && !errors.As(err, new(reported)) {
+		_ = printJSON(c.out, f)
+	}
+	return f.Exit
+}
+
+// explained is an error's text; of mistakes in files one line each, which editors take
+// for places to go to.
+func explained(err error) string {
+	if list := mistakes(err); len(list) > 0 {
+		return list.Error()
+	}
+	text := err.Error()
+	if row := new(flow.RowError); errors.As(err, &row) && errors.Is(err, decode.ErrTruncated) {
+		text += "\n(decode: {truncated: fill} makes a picture of what is left of a JPEG file; on_error: {policy: skip} leaves such rows out, refill draws others of their class)"
+	}
+	return text
+}
+
+// mistakes are all that an error holds of them: of several files, too.
+func mistakes(err error) (list pipefile.Errors) {
+	switch e := err.(type) {
+	case nil:
+	case pipefile.Errors:
+		return e
+	case pipefile.Error:
+		return pipefile.Errors{e}
+	case interface{ Unwrap() []error }:
+		for _, one := range e.Unwrap() {
+			list = append(list, mistakes(one)...)
+		}
+	case interface{ Unwrap() error }:
+		return mistakes(e.Unwrap())
+	}
+	return slices.Compact(list)
+}

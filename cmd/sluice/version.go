@@ -1,0 +1,41 @@
+package main
+
+import (
+	"fmt"
+	"runtime"
+	"runtime/debug"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/sluicedata/sluice/internal/decode"
+)
+
+// versionFlag prints what this program is, and what of it decides bytes.
+type versionFlag bool
+
+// BeforeReset ends the program with the answer, whatever else was asked.
+func (versionFlag) BeforeReset(app *kong.Kong, c console) error {
+	fmt.Fprint(c.out, version())
+	app.Exit(exitDone)
+	return nil
+}
+
+// version says from which source the program was built, as far as Go has noted it.
+func version() string {
+	module, revision, modified := "(devel)", "unknown", ""
+	if info, ok := debug.ReadBuildInfo(); ok {
+		if info.Main.Version != "" {
+			module = info.Main.Version
+		}
+		for _, s := range info.Settings {
+			switch {
+			case s.Key == "vcs.revision":
+				revision = s.Value
+			case s.Key == "vcs.modified" && s.Value == "true":
+				modified = ", modified"
+			}
+		}
+	}
+	return fmt.Sprintf("sluice %s\nsource   %s%s\nbuilt    %s %s/%s\ndecoder  revision %d\n", module, revision, modified,
+		runtime.Version(), runtime.GOOS, runtime.GOARCH, decode.Revision)
+}
