@@ -38,7 +38,7 @@ func (Pick) Values() []string { return []string{string(Each), string(Cycle), str
 func (MultiScale) Name() string { return "multiscale" }
 
 // Version of the algorithm.
-func (MultiScale) Version() int { return 1 }
+func (MultiScale) Version() int { return 2 }
 
 // Check reports impossible options.
 func (m MultiScale) Check() error {

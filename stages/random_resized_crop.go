@@ -38,7 +38,7 @@ var (
 func (RandomResizedCrop) Name() string { return "random_resized_crop" }
 
 // Version of the algorithm.
-func (RandomResizedCrop) Version() int { return 1 }
+func (RandomResizedCrop) Version() int { return 2 }
 
 // Check reports impossible options.
 func (c RandomResizedCrop) Check() error {

@@ -23,7 +23,7 @@ type Resize struct {
 func (Resize) Name() string { return "resize" }
 
 // Version of the algorithm.
-func (Resize) Version() int { return 1 }
+func (Resize) Version() int { return 2 }
 
 // Check reports impossible options.
 func (r Resize) Check() error {

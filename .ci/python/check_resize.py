@@ -36,9 +36,5 @@ for size, samplers in sizes:
         for key, got in common.by_key(table).items():
             differences.add(key, got, reference(decoded[key], got.shape[1], got.shape[0]))
         what = f"{size}, antialias {antialias}, {table.num_rows} photos against {name}"
-        if name == "Pillow":
-            common.at_most(f"{what}: mean", differences.mean, 0.5)
-            common.at_most(f"{what}: max", differences.max, 2)
-        else:
-            common.at_most(f"{what}: max", differences.max, 1)
+        common.at_most(f"{what}: max", differences.max, 0 if name == "Pillow" else 1)
 common.finish()

@@ -83,7 +83,8 @@ type scratch struct {
 	weightsDown [2][]int32
 	packed      []int32
 	reals       []float64
-	rows        []uint8 // rows resized
+	rows        []uint8 // rows resized, or columns
+	narrow      []uint8 // both
 	columns     []int16
 	resized     []uint8 // columns of rows resized
 	wide        [3][]int16

@@ -7,7 +7,7 @@ import (
 )
 
 // separable is antialiasedRows, read through copies: Pillow's resize in two
-// passes, rows first, with tables of weights and without a memory of its own.
+// passes, with tables of weights and without a memory of its own.
 type separable struct {
 	height, width        int
 	horizontal, vertical axis
@@ -140,34 +140,56 @@ func (s *separable) run(out *writer, src Source, mem *scratch) {
 	region := s.Region()
 	across := s.horizontal.kernel(s.filter, s.width, s.afterX, s.beforeX, &mem.across, &mem.weights, &mem.reals)
 	down := s.vertical.kernel(s.filter, s.height, s.afterY, s.beforeY, &mem.down[0], &mem.weightsDown[0], &mem.reals)
-	n := 3 * s.width
-	rows := sized(&mem.rows, (region.Dy()+1)*n) // a row more, of anything
 	for i := range across.starts {
 		across.starts[i] = 3 * (across.starts[i] - int32(region.Min.X))
 		across.ends[i] = 3 * (across.ends[i] - int32(region.Min.X))
 	}
+	n := 3 * s.width
 	planar := out.planar() // by channel instead of by pixel
-	if !resizeRowsFast(rows, &src, region, &across, mem, planar) {
-		planar = false
-		for y := range region.Dy() {
-			in := src.Pix[src.offset(region.Min.X, region.Min.Y+y):]
-			resizeRow(rows[y*n:][:n], in[:3*region.Dx()], &across)
+	if columnsFirst(s.horizontal, s.vertical) {
+		wide := 3 * region.Dx()
+		mid := Source{Pix: sized(&mem.rows, s.height*wide), Stride: wide, Rect: image.Rect(region.Min.X, 0, region.Max.X, s.height)}
+		for y := range s.height {
+			below := src.Pix[src.offset(region.Min.X, int(down.starts[y])):]
+			blendRows(mid.Pix[y*wide:][:wide], below, src.Stride, &down, y, mem)
 		}
+		rows := sized(&mem.narrow, s.height*n)
+		planar = resizeRows(rows, &mid, mid.Rect, &across, mem, planar)
+		for y := range s.height {
+			out.putResized(y, rows[y*n:][:n], planar)
+		}
+		return
 	}
+	rows := sized(&mem.rows, (region.Dy()+1)*n) // a row more, of anything
+	planar = resizeRows(rows, &src, region, &across, mem, planar)
 	for y := range s.height {
-		below := rows[(int(down.starts[y])-region.Min.Y)*n:]
 		row := out.begin(y) // scratch where the output is planar
-		if down.wide {
-			blendRowsWide(row, below, down.of(y))
-		} else {
-			blendRows(row, below, down.of(y), mem)
-		}
-		if planar {
-			out.putPlanes(y, row[:s.width], row[s.width:2*s.width], row[2*s.width:])
-		} else {
-			out.put(y, row)
-		}
+		blendRows(row, rows[(int(down.starts[y])-region.Min.Y)*n:], n, &down, y, mem)
+		out.putResized(y, row, planar)
 	}
+}
+
+// resizeRows resizes the rows of a region, and says that it gave them channel by channel:
+// it may where planar says so.
+func resizeRows(dst []uint8, src *Source, region image.Rectangle, k *kernel, mem *scratch, planar bool) bool {
+	if resizeRowsFast(dst, src, region, k, mem, planar) {
+		return planar
+	}
+	n := 3 * len(k.starts)
+	for y := range region.Dy() {
+		in := src.Pix[src.offset(region.Min.X, region.Min.Y+y):]
+		resizeRow(dst[y*n:][:n], in[:3*region.Dx()], k)
+	}
+	return false
+}
+
+// putResized writes row y, given as resizeRows has it.
+func (w *writer) putResized(y int, row []uint8, planar bool) {
+	if n := w.dst.Width; planar {
+		w.putPlanes(y, row[:n], row[n:2*n], row[2*n:])
+		return
+	}
+	w.put(y, row)
 }
 
 // resizeRow resizes one RGB row, two taps at a time; starts and ends of the
@@ -214,29 +236,37 @@ func resizeRowWide(dst, in []uint8, k *kernel) {
 	}
 }
 
-// blendRows is the weighted sum of rows, one after the other in memory, four at
-// a time; there is one more of them than weights, and a 0 behind an odd number of these.
-func blendRows(dst, rows []uint8, weights []int32, mem *scratch) {
-	if blendRowsFast(dst, rows, weights, mem) {
-		return
+// blendRows is the weighted sum of rows that begin stride bytes apart: row y of a kernel
+// whose first is rows'.
+func blendRows(dst, rows []uint8, stride int, k *kernel, y int, mem *scratch) {
+	weights := k.of(y)
+	switch {
+	case k.wide:
+		blendRowsWide(dst, rows, stride, weights)
+	case !blendRowsFast(dst, rows, stride, weights, mem):
+		blendRowsNarrow(dst, rows, stride, weights, mem)
 	}
+}
+
+// blendRowsNarrow takes four rows at a time.
+func blendRowsNarrow(dst, rows []uint8, stride int, weights []int32, mem *scratch) {
 	n := len(dst)
 	sums := sized(&mem.blended, n)
 	clear(sums)
 	for len(weights) > 4 {
-		a, b, c, d := rows[:n], rows[n:2*n], rows[2*n:3*n], rows[3*n:4*n]
+		a, b, c, d := rows[:n], rows[stride:][:n], rows[2*stride:][:n], rows[3*stride:][:n]
 		w0, w1, w2, w3 := weights[0], weights[1], weights[2], weights[3]
 		for i := range sums {
 			sums[i] += w0*int32(a[i]) + w1*int32(b[i]) + w2*int32(c[i]) + w3*int32(d[i])
 		}
-		rows, weights = rows[4*n:], weights[4:]
+		rows, weights = rows[4*stride:], weights[4:]
 	}
 	var w [4]int32
 	var last [4][]uint8 // of weight 0 where there is none
 	for i := range last {
 		last[i] = rows[:n]
 		if i < len(weights) {
-			w[i], last[i] = weights[i], rows[i*n:(i+1)*n]
+			w[i], last[i] = weights[i], rows[i*stride:][:n]
 		}
 	}
 	a, b, c, d := last[0][:n], last[1][:n], last[2][:n], last[3][:n]
@@ -252,11 +282,11 @@ func blendRows(dst, rows []uint8, weights []int32, mem *scratch) {
 	}
 }
 
-func blendRowsWide(dst, rows []uint8, weights []int32) {
+func blendRowsWide(dst, rows []uint8, stride int, weights []int32) {
 	for i := range dst {
 		sum := 0
 		for k, w := range weights {
-			sum += int(w) * int(rows[k*len(dst)+i])
+			sum += int(w) * int(rows[k*stride+i])
 		}
 		dst[i] = clip8(sum)
 	}

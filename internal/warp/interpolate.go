@@ -16,12 +16,12 @@ func ScaledSize(n int, scale float64) int { return int(float64(float64(n) * scal
 // contiguous NCHW float32 tensor, with align_corners=False and antialias=False.
 // With a scale > 0 it is interpolate(scale_factor=scale), which samples at steps
 // of 1/scale even where ScaledSize has rounded; with scale 0 it is
-// interpolate(size=...), at steps of in/out. (On channels_last tensors torch 1.13
-// itself differs: nearest copies where in and out are equal.)
+// interpolate(size=...), at steps of in/out.
 //
-// f is Nearest (torch's legacy "nearest": floor(i*step), not the nearest) or
-// Bilinear (in float32, coordinates in double; uint8, which torch 1.13 does not
-// have, is rounded half up). The pictures share element type and layout, uint8 or
+// f is Nearest (torch's legacy "nearest": floor(i*step), not the nearest; since
+// torch 2 a side that keeps its size is copied and one that doubles is repeated,
+// whatever the step) or Bilinear (in float32, coordinates in double; uint8 is
+// rounded half up). The pictures share element type and layout, uint8 or
 // float32, HWC or CHW. It panics where they don't, where a size is 0, or for
 // another filter.
 func Interpolate(dst, src *schema.Picture, f Filter, scale float64) {
@@ -84,6 +84,10 @@ func (a stepAxis) step() float32 {
 func (a stepAxis) nearest() []int {
 	table := make([]int, a.out)
 	for i := range table {
+		if a.out == a.in || a.out == 2*a.in {
+			table[i] = i * a.in / a.out
+			continue
+		}
 		at := float32(float32(i) * a.step())
 		table[i] = int(min(at, float32(a.in-1)))
 	}

@@ -106,35 +106,58 @@ func (a axis) taps(f Filter, i int) taps {
 	return taps{from, fixed}
 }
 
+// columnsFirst is ImagingResampleInner's choice in Pillow 13: columns are resized before
+// rows where the height shrinks by more than twice as many pixels as the width. Pillow
+// up to 12 resized rows first, always.
+func columnsFirst(horizontal, vertical axis) bool {
+	less := vertical.in - vertical.out
+	return less > 0 && less > 2*(horizontal.in-horizontal.out)
+}
+
 // antialiasedRows is ImagingResample of Pillow's Resample.c: rows are resized
-// and rounded to 8 bits first, then columns.
+// and rounded to 8 bits first, then columns, or the other way round.
 func (t Transform) antialiasedRows(dst []uint8, src *schema.Picture, y0, y1 int) {
 	horizontal, vertical := t.axes(src.Height, src.Width)
 	across := make([]taps, t.Width)
 	for x := range across {
 		across[x] = horizontal.taps(t.Filter, horizontal.place(x))
 	}
+	window := func(y int) []uint8 {
+		from := ((vertical.first+y)*src.Width + horizontal.first) * 3
+		return src.U8[from : from+3*horizontal.in]
+	}
+	if columnsFirst(horizontal, vertical) {
+		for y := y0; y < y1; y++ {
+			down := vertical.taps(t.Filter, vertical.place(y))
+			dst = dst[copy(dst, resizedRow(down.blended(window), across)):]
+		}
+		return
+	}
 	resized := map[int][]uint8{} // by row of the window
 	row := func(y int) []uint8 {
 		if resized[y] == nil {
-			from := ((vertical.first+y)*src.Width + horizontal.first) * 3
-			resized[y] = resizedRow(src.U8[from:from+3*horizontal.in], across)
+			resized[y] = resizedRow(window(y), across)
 		}
 		return resized[y]
 	}
 	for y := y0; y < y1; y++ {
-		down := vertical.taps(t.Filter, vertical.place(y))
-		sums := make([]int, 3*t.Width)
-		for k, w := range down.weights {
-			for i, v := range row(down.from + k) {
-				sums[i] += w * int(v)
-			}
-		}
-		for i, sum := range sums {
-			dst[i] = clip8(sum)
-		}
-		dst = dst[3*t.Width:]
+		dst = dst[copy(dst, vertical.taps(t.Filter, vertical.place(y)).blended(row)):]
 	}
+}
+
+// blended is the weighted sum of rows.
+func (t taps) blended(row func(y int) []uint8) []uint8 {
+	sums := make([]int, len(row(t.from)))
+	for k, w := range t.weights {
+		for i, v := range row(t.from + k) {
+			sums[i] += w * int(v)
+		}
+	}
+	out := make([]uint8, len(sums))
+	for i, sum := range sums {
+		out[i] = clip8(sum)
+	}
+	return out
 }
 
 // resizedRow resizes one RGB row of the window.

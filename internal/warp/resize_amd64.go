@@ -49,7 +49,7 @@ func blendWordsAVX2(dst, rows *int16, weights *int32, pairs, n int)
 // blendBytesAVX2 is blendRows of 2*pairs rows of n >= 16 bytes.
 //
 //go:noescape
-func blendBytesAVX2(dst, rows *uint8, weights *int32, pairs, n int)
+func blendBytesAVX2(dst, rows *uint8, stride int, weights *int32, pairs, n int)
 
 // convertAVX2 is convertPlanes of n >= 16 pixels.
 //
@@ -170,15 +170,16 @@ func blendPlaneRowsFast(dst, rows []int16, weights []int32, mem *scratch) bool {
 	return true
 }
 
-func blendRowsFast(dst, rows []uint8, weights []int32, mem *scratch) bool {
+// blendRowsFast reads a row more than there are weights where their number is odd: that
+// one must be there.
+func blendRowsFast(dst, rows []uint8, stride int, weights []int32, mem *scratch) bool {
 	n, pairs := len(dst), (len(weights)+1)/2
-	if !useAssembly || n < block || pairs == 0 {
+	if !useAssembly || n < block || pairs == 0 || len(rows) < (2*pairs-1)*stride+n {
 		return false
 	}
 	packed := sized(&mem.packed, 2*pairs)
 	splitHalves(packed, weights[:2*pairs])
-	rows = rows[:2*pairs*n]
-	blendBytesAVX2(&dst[0], &rows[0], &packed[0], pairs, n)
+	blendBytesAVX2(&dst[0], &rows[0], stride, &packed[0], pairs, n)
 	return true
 }
 

@@ -337,14 +337,14 @@ blendDone:
 	VZEROUPPER
 	RET
 
-// func blendBytesAVX2(dst, rows *uint8, weights *int32, pairs, n int)
-TEXT ·blendBytesAVX2(SB), NOSPLIT, $0-40
+// func blendBytesAVX2(dst, rows *uint8, stride int, weights *int32, pairs, n int)
+TEXT ·blendBytesAVX2(SB), NOSPLIT, $0-48
 	MOVQ dst+0(FP), DI
 	MOVQ rows+8(FP), SI
-	MOVQ weights+16(FP), BX
-	MOVQ pairs+24(FP), R13
-	MOVQ n+32(FP), CX
-	MOVQ CX, AX // bytes of a row
+	MOVQ stride+16(FP), AX
+	MOVQ weights+24(FP), BX
+	MOVQ pairs+32(FP), R13
+	MOVQ n+40(FP), CX
 	SUBQ $16, CX
 	XORQ DX, DX
 	VPBROADCASTD pillowHalf<>(SB), Y15

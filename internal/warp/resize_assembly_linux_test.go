@@ -44,6 +44,7 @@ func TestResizeLoopsStayInside(t *testing.T) {
 	}
 	defer func() { useAssembly = true }()
 	r := rand.New(rand.NewPCG(41, 42))
+	columns := 0
 	for range 200 {
 		n, taps := 1+r.IntN(70), 1+r.IntN(7)
 		mem := new(scratch)
@@ -68,14 +69,14 @@ func TestResizeLoopsStayInside(t *testing.T) {
 		a := newAxis(float64(p.Width)/float64(n), 0, n, 0, p.Width)
 
 		var got [2]struct {
-			blended, levels, rgb, resized []uint8
-			planes, resizedPlane          []int16
+			blended, levels, rgb, resized, columnsFirst []uint8
+			planes, resizedPlane                        []int16
 		}
 		for i := range got {
 			useAssembly = i == 1
 			g := &got[i]
 			g.blended, g.planes = atEnd[uint8](t, n), atEnd[int16](t, n)
-			blendRows(g.blended, rows, sharp[:taps], mem)
+			blendRows(g.blended, rows, n, &kernel{most: taps + 1, starts: []int32{0}, ends: []int32{int32(taps)}, weights: sharp}, 0, mem)
 			blendPlaneRows(g.planes, wide, planeWeights[:taps], mem)
 			g.levels, g.rgb = atEnd[uint8](t, 3*n), atEnd[uint8](t, 3*n)
 			convertPlanes(g.levels[:n], g.levels[n:2*n], g.levels[2*n:], values[0], values[1], values[2])
@@ -93,10 +94,22 @@ func TestResizeLoopsStayInside(t *testing.T) {
 			g.resized = atEnd[uint8](t, 3*n*p.Height)
 			dst := &schema.Picture{Height: p.Height, Width: n, Layout: schema.HWC, U8: g.resized}
 			s.run(&writer{dst: dst}, src, mem)
+
+			s.height = 1 + p.Height/5
+			s.vertical = newAxis(float64(p.Height)/float64(s.height), 0, s.height, 0, p.Height)
+			g.columnsFirst = atEnd[uint8](t, 3*n*s.height)
+			dst = &schema.Picture{Height: s.height, Width: n, Layout: schema.HWC, U8: g.columnsFirst}
+			s.run(&writer{dst: dst}, src, mem)
+			if columnsFirst(s.horizontal, s.vertical) {
+				columns++
+			}
 		}
 		if a, b := got[0], got[1]; !slices.Equal(a.blended, b.blended) || !slices.Equal(a.planes, b.planes) || !slices.Equal(a.levels, b.levels) ||
-			!slices.Equal(a.rgb, b.rgb) || !slices.Equal(a.resizedPlane, b.resizedPlane) || !slices.Equal(a.resized, b.resized) {
+			!slices.Equal(a.rgb, b.rgb) || !slices.Equal(a.resizedPlane, b.resizedPlane) || !slices.Equal(a.resized, b.resized) || !slices.Equal(a.columnsFirst, b.columnsFirst) {
 			t.Fatalf("%d values of %d taps, %v: assembly gives others", n, taps, p.Rect)
 		}
+	}
+	if columns < 100 {
+		t.Errorf("only %d resize columns first", columns)
 	}
 }

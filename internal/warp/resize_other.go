@@ -16,7 +16,7 @@ func resizeRowsFast([]uint8, *Source, image.Rectangle, *kernel, *scratch, bool) 
 
 func blendPlaneRowsFast(_, _ []int16, _ []int32, _ *scratch) bool { return false }
 
-func blendRowsFast(_, _ []uint8, _ []int32, _ *scratch) bool { return false }
+func blendRowsFast(_, _ []uint8, _ int, _ []int32, _ *scratch) bool { return false }
 
 func convertPlanesFast(_, _, _ []uint8, _, _, _ []int16) bool { return false }
 

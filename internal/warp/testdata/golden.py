@@ -2,7 +2,8 @@
 """Writes golden.json: what OpenCV, Pillow, torchvision and torch make of small
 pictures. The Go tests draw the same pictures from the same integer formulas.
 
-Run in this folder with Debian's python3 (python3-opencv, -pil, -torch, -torchvision).
+Run in this folder with a Python that has opencv-python-headless, Pillow, torch and torchvision; golden.json
+names the versions it was made with.
 """
 import base64
 import json
@@ -67,14 +68,19 @@ for size, out in sizes:
     case("cv2_resize", "noise", size,
          cv2.resize(picture("noise", *size), (out[1], out[0]), interpolation=cv2.INTER_LINEAR).reshape(*out, 3))
 
+# Pillow 13 resizes columns first where the height shrinks by more than twice as many pixels as the width: both sides
+# of that rule.
+columns_first = [((41, 30), (20, 20)), ((40, 30), (20, 20)), ((41, 13), (40, 13)), ((41, 13), (40, 12)), ((60, 33), (17, 21)),
+                 ((33, 20), (32, 31)), ((33, 20), (33, 9)), ((50, 47), (16, 40))]
+
 # Pillow's resize, of a whole picture and of a crop
 filters = dict(nearest=Image.NEAREST, box=Image.BOX, bilinear=Image.BILINEAR, bicubic=Image.BICUBIC,
                lanczos=Image.LANCZOS)
 for name, number in filters.items():
-    for size, out in sizes + [((97, 6), (8, 33))]:
+    for size, out in sizes + columns_first + [((97, 6), (8, 33))]:
         image = Image.fromarray(picture("noise", *size))
         case("pil_resize", "noise", size, np.asarray(image.resize((out[1], out[0]), number)), filter=name)
-    for clip in [(3, 2, 20, 19), (0, 5, 31, 6), (30, 22, 31, 23)]:  # left, top, right, bottom
+    for clip in [(3, 2, 20, 19), (0, 5, 31, 6), (30, 22, 31, 23), (9, 0, 23, 23)]:  # left, top, right, bottom
         image = Image.fromarray(picture("noise", 23, 31)).crop(clip)
         case("pil_resize", "noise", (23, 31), np.asarray(image.resize((12, 10), number)), filter=name, clip=clip)
 out = tvf.resized_crop(Image.fromarray(picture("noise", 23, 31)), 4, 6, 13, 20, [11, 7])
@@ -84,9 +90,9 @@ case("pil_resize", "noise", (23, 31), np.asarray(out), filter="bilinear", clip=[
 for mode in ("nearest", "bilinear"):
     for dtype in ("float32", "uint8"):
         if mode == "bilinear" and dtype == "uint8":
-            continue  # not in torch 1.13
+            continue  # multiscale refuses it
         for size, scale in [((15, 21), 0.5), ((11, 14), 1.5), ((5, 8), 1), ((6, 8), 2), ((17, 14), 0.7), ((17, 14), 1 / 3),
-                            ((5, 8), 2.3), ((1, 1), 3), ((10, 4), 1.1), ((31, 33), 0.29), ((7, 29), [10, 7])]:
+                            ((5, 8), 2.3), ((1, 1), 3), ((10, 4), 1.1), ((7, 3), 2.3), ((31, 33), 0.29), ((7, 29), [10, 7])]:
             t = torch.from_numpy(picture("noise", *size)).permute(2, 0, 1)[None].contiguous()
             if dtype == "float32":
                 t = t.to(torch.float32) / 255
