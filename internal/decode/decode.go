@@ -38,6 +38,7 @@ import (
 	"fmt"
 
 	"github.com/sluicedata/sluice/internal/jpeg"
+	"github.com/sluicedata/sluice/internal/png"
 	"github.com/sluicedata/sluice/schema"
 )
 
@@ -104,7 +105,7 @@ type pixelFunc func(context.Context) (*schema.Picture, error)
 
 var formats = []format{
 	{"JPEG", []string{".jpg", ".jpeg", ".jpe", ".jfif"}, jpeg.Is, parseJPEG},
-	{"PNG", []string{".png"}, isPNG, parsePNG},
+	{"PNG", []string{".png"}, png.Is, parsePNG},
 	{"WebP", []string{".webp"}, isWebP, parseWebP},
 	{"BMP", []string{".bmp", ".dib"}, isBMP, parseBMP},
 	{"GIF", []string{".gif"}, isGIF, parseGIF},

@@ -1,12 +1,15 @@
 package decode
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/sluicedata/sluice/internal/png"
 )
 
 // golden is a case of testdata/golden.json; golden.py says how they are made.
@@ -73,7 +76,8 @@ func TestRevision(t *testing.T) {
 	}
 }
 
-// A file that lacks its end, be it one byte, is an error and never a panic.
+// A file that lacks its end, be it one byte, is an error and never a panic. A PNG file
+// may lack what is behind its last pixel, as Pillow 13 has it.
 func TestCutAnywhere(t *testing.T) {
 	for _, g := range goldens(t) {
 		switch g.Name {
@@ -83,6 +87,12 @@ func TestCutAnywhere(t *testing.T) {
 		}
 		for cut := range g.Encoded {
 			p, err := Decode(t.Context(), g.Encoded[:cut], 0)
+			if err == nil && png.Is(g.Encoded) && bytes.Equal(p.U8, g.RGB) {
+				if behind := len(g.Encoded) - cut; behind > 23 { // the end of the block, Adler-32, CRC, IEND
+					t.Errorf("%s: whole with %d bytes missing", g.Name, behind)
+				}
+				break
+			}
 			if err == nil {
 				t.Errorf("%s: %d of %d bytes give %dx%d pixels and no error", g.Name, cut, len(g.Encoded), p.Height, p.Width)
 				break

@@ -1,0 +1,50 @@
+package png
+
+// toRGB turns a row as it is stored into R G B bytes; out has the row's width.
+func (f *File) toRGB(out, row []byte) {
+	width := len(out) / 3
+	switch {
+	case f.Colour == RGB && f.Depth == 8:
+		copy(out, row)
+	case f.Colour == Palette && f.Depth == 8:
+		for x, index := range row[:width] {
+			c := &f.palette[index]
+			o := out[3*x : 3*x+3 : 3*x+3]
+			o[0], o[1], o[2] = c[0], c[1], c[2]
+		}
+	case f.Colour == Palette:
+		for x := range width {
+			c := &f.palette[f.sample(row, x)]
+			o := out[3*x : 3*x+3 : 3*x+3]
+			o[0], o[1], o[2] = c[0], c[1], c[2]
+		}
+	case f.Depth < 8: // grey
+		stretch := uint8(255 / (1<<f.Depth - 1))
+		for x := range width {
+			v := f.sample(row, x) * stretch
+			o := out[3*x : 3*x+3 : 3*x+3]
+			o[0], o[1], o[2] = v, v, v
+		}
+	default:
+		pick(out, row, f.bits()/8, f.Depth/8, f.Colour == Grey || f.Colour == GreyAlpha)
+	}
+}
+
+// sample is the sample at x of a row with less than 8 bits each.
+func (f *File) sample(row []byte, x int) uint8 {
+	at := x * f.Depth
+	return row[at>>3] >> (8 - f.Depth - at&7) & (1<<f.Depth - 1)
+}
+
+// pick takes the first byte of each channel of pixels of pixel bytes.
+func pick(out, row []byte, pixel, channel int, grey bool) {
+	green, blue := channel, 2*channel
+	if grey {
+		green, blue = 0, 0
+	}
+	for x := range len(out) / 3 {
+		p := row[x*pixel : x*pixel+pixel : x*pixel+pixel]
+		o := out[3*x : 3*x+3 : 3*x+3]
+		o[0], o[1], o[2] = p[0], p[green], p[blue]
+	}
+}

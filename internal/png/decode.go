@@ -1,0 +1,150 @@
+package png
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/sluicedata/sluice/internal/inflate"
+)
+
+// A row lies in its buffer behind zeros, to which a filter looks for the pixel left of
+// the first one, and before bytes that loops of 8 may touch.
+const (
+	rowLead  = 8
+	rowSlack = 16
+)
+
+// Decoder decodes one file after another, and keeps its memory from one to the next.
+// Its zero value is ready.
+type Decoder struct {
+	inflater inflate.Reader
+	joined   []byte // the IDAT chunks, where there are several
+	rows     [2][]byte
+	narrow   []byte // RGB of a row of an interlaced pass
+}
+
+// Kept is the memory that the decoder keeps, in bytes.
+func (d *Decoder) Kept() int {
+	return 100<<10 + cap(d.joined) + cap(d.rows[0]) + cap(d.rows[1]) + cap(d.narrow)
+}
+
+// Decode writes the picture to pix, Height rows of 3*Width bytes, R G B. When ctx ends, so
+// does Decode, within a row or so, with the cause.
+func (d *Decoder) Decode(ctx context.Context, f *File, pix []byte) error {
+	data, err := d.join(f)
+	if err != nil {
+		return err
+	}
+	d.inflater.ResetZlib(data)
+	defer d.inflater.Release()
+	if f.Interlaced {
+		return d.interlaced(ctx, f, pix)
+	}
+	rows := d.begin(f, f.Width)
+	for y := range f.Height {
+		if y%64 == 0 && ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		row, err := rows.next()
+		if err != nil {
+			return early(err, y)
+		}
+		f.toRGB(pix[3*y*f.Width:3*(y+1)*f.Width], row)
+	}
+	return nil
+}
+
+// join gives the compressed data as a whole.
+func (d *Decoder) join(f *File) ([]byte, error) {
+	for i, s := range f.pixels {
+		if s.sum != nil && !s.sound() {
+			return nil, fmt.Errorf("damaged file: IDAT %d of %d doesn't match its checksum", i+1, len(f.pixels))
+		}
+	}
+	if len(f.pixels) == 1 {
+		return f.pixels[0].body, nil
+	}
+	d.joined = d.joined[:0]
+	if cap(d.joined) < f.compressed {
+		d.joined = make([]byte, 0, f.compressed)
+	}
+	for _, s := range f.pixels {
+		d.joined = append(d.joined, s.body...)
+	}
+	return d.joined, nil
+}
+
+// scanlines are the rows of a picture, or of a pass of one.
+type scanlines struct {
+	d     *Decoder
+	bytes int // of a row
+	pixel int // bytes of a pixel, at least 1: how far left a filter looks
+}
+
+// begin is before the first row, above which there is one of zeros.
+func (d *Decoder) begin(f *File, width int) scanlines {
+	s := scanlines{d, f.rowBytes(width), max(f.bits()/8, 1)}
+	size := rowLead + s.bytes + rowSlack
+	for i := range d.rows {
+		if cap(d.rows[i]) < size {
+			d.rows[i] = make([]byte, size)
+		}
+		d.rows[i] = d.rows[i][:size]
+	}
+	clear(d.rows[0])
+	clear(d.rows[1][:rowLead])
+	return s
+}
+
+var errFilter = errors.New("an unknown filter")
+
+// next is the next row, unfiltered; valid until the one after the next.
+func (s scanlines) next() ([]byte, error) {
+	above, row := s.d.rows[0], s.d.rows[1]
+	s.d.rows[0], s.d.rows[1] = row, above
+	if n, err := s.d.inflater.Read(row[rowLead-1 : rowLead+s.bytes]); n < 1+s.bytes {
+		return nil, err
+	}
+	filter := row[rowLead-1]
+	row[rowLead-1] = 0
+	if filter > paethFilter {
+		return nil, fmt.Errorf("%w, %d", errFilter, filter)
+	}
+	unfilter(filter, row, above, s.bytes, s.pixel)
+	return row[rowLead : rowLead+s.bytes], nil
+}
+
+// passes are Adam7's: the first column and row of each, and the steps.
+var passes = [7]struct{ x, y, dx, dy int }{
+	{0, 0, 8, 8}, {4, 0, 8, 8}, {0, 4, 4, 8}, {2, 0, 4, 4}, {0, 2, 2, 4}, {1, 0, 2, 2}, {0, 1, 1, 2},
+}
+
+func (d *Decoder) interlaced(ctx context.Context, f *File, pix []byte) error {
+	for _, p := range passes {
+		width, height := (f.Width-p.x+p.dx-1)/p.dx, (f.Height-p.y+p.dy-1)/p.dy
+		if width <= 0 || height <= 0 {
+			continue
+		}
+		if cap(d.narrow) < 3*width {
+			d.narrow = make([]byte, 3*width)
+		}
+		rows, narrow := d.begin(f, width), d.narrow[:3*width]
+		for i := range height {
+			if i%64 == 0 && ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			y := p.y + i*p.dy
+			row, err := rows.next()
+			if err != nil {
+				return early(err, y)
+			}
+			f.toRGB(narrow, row)
+			to := pix[3*(y*f.Width+p.x) : 3*(y+1)*f.Width]
+			for x := range width {
+				copy(to[3*p.dx*x:][:3], narrow[3*x:][:3])
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,431 @@
+package png
+
+import (
+	"bytes"
+	"compress/zlib"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"image"
+	"image/color"
+	stdpng "image/png"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"runtime"
+	"testing"
+)
+
+// chunk is a chunk of a file.
+func chunk(kind string, body ...byte) []byte {
+	out := binary.BigEndian.AppendUint32(nil, uint32(len(body)))
+	out = append(append(out, kind...), body...)
+	return binary.BigEndian.AppendUint32(out, crc32.ChecksumIEEE(out[4:]))
+}
+
+func ihdr(h Header) []byte {
+	body := binary.BigEndian.AppendUint32(nil, uint32(h.Width))
+	body = binary.BigEndian.AppendUint32(body, uint32(h.Height))
+	interlaced := byte(0)
+	if h.Interlaced {
+		interlaced = 1
+	}
+	return chunk("IHDR", append(body, byte(h.Depth), byte(h.Colour), 0, 0, interlaced)...)
+}
+
+// raw is rows of noise with a random filter each: any such bytes are a picture.
+func raw(h Header, r *rand.Rand) []byte {
+	var out []byte
+	rows := func(width, height int) {
+		if width <= 0 {
+			return
+		}
+		for range height {
+			out = append(out, byte(r.IntN(5)))
+			for range h.rowBytes(width) {
+				out = append(out, byte(r.Uint32()>>r.IntN(8)))
+			}
+		}
+	}
+	if !h.Interlaced {
+		rows(h.Width, h.Height)
+		return out
+	}
+	for _, p := range passes {
+		rows((h.Width-p.x+p.dx-1)/p.dx, (h.Height-p.y+p.dy-1)/p.dy)
+	}
+	return out
+}
+
+func pack(data []byte) []byte {
+	var b bytes.Buffer
+	w := zlib.NewWriter(&b)
+	_, _ = w.Write(data)
+	_ = w.Close()
+	return b.Bytes()
+}
+
+func plte(n int) []byte {
+	body := make([]byte, 3*n)
+	for i := range body {
+		body[i] = byte(i * 37)
+	}
+	return chunk("PLTE", body...)
+}
+
+func join(parts ...[]byte) []byte { return append([]byte(signature), bytes.Join(parts, nil)...) }
+
+func decode(data []byte) (*File, []byte, error) {
+	f, err := Parse(data, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	pix := make([]byte, 3*f.Width*f.Height)
+	return f, pix, new(Decoder).Decode(context.Background(), f, pix)
+}
+
+// standard is what image/png reads, as RGB by this package's rules.
+func standard(data []byte) ([]byte, error) {
+	img, err := stdpng.Decode(bytes.NewReader(data))
+	if err != nil {
+		return nil, err
+	}
+	b := img.Bounds()
+	out := make([]byte, 0, 3*b.Dx()*b.Dy())
+	for y := range b.Dy() {
+		for x := range b.Dx() {
+			switch m := img.(type) {
+			case *image.NRGBA:
+				c := m.NRGBAAt(x, y)
+				out = append(out, c.R, c.G, c.B)
+			case *image.NRGBA64:
+				c := m.NRGBA64At(x, y)
+				out = append(out, uint8(c.R>>8), uint8(c.G>>8), uint8(c.B>>8))
+			case *image.Paletted:
+				c := color.NRGBAModel.Convert(opaque(m.At(x, y))).(color.NRGBA)
+				out = append(out, c.R, c.G, c.B)
+			default:
+				r, g, b, _ := img.At(x, y).RGBA()
+				out = append(out, uint8(r>>8), uint8(g>>8), uint8(b>>8))
+			}
+		}
+	}
+	return out, nil
+}
+
+func opaque(c color.Color) color.Color {
+	switch c := c.(type) {
+	case color.NRGBA:
+		c.A = 255
+		return c
+	case color.RGBA:
+		c.A = 255
+		return c
+	}
+	return c
+}
+
+// Every colour type, depth and order of rows, odd sizes, in one IDAT chunk and in many.
+func TestEqualsImagePNG(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 1))
+	for colour, set := range depths {
+		for depth := 1; depth <= 16; depth *= 2 {
+			if set&(1<<depth) == 0 {
+				continue
+			}
+			for i := range 60 {
+				h := Header{1 + r.IntN(40), 1 + r.IntN(30), depth, colour, i%2 == 1}
+				if i > 55 {
+					h.Width, h.Height = 300+r.IntN(400), 200+r.IntN(100)
+				}
+				parts := [][]byte{ihdr(h)}
+				if colour == Palette {
+					parts = append(parts, plte(1<<depth))
+				}
+				data := pack(raw(h, r))
+				for i%3 == 0 && len(data) > 5 {
+					n := r.IntN(len(data) / 2)
+					parts, data = append(parts, chunk("IDAT", data[:n]...)), data[n:]
+				}
+				file := join(append(parts, chunk("IDAT", data...), chunk("IEND"))...)
+				want, err := standard(file)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, got, err := decode(file); err != nil || !bytes.Equal(got, want) {
+					t.Fatalf("%+v: %v, equal: %v", h, err, bytes.Equal(got, want))
+				}
+			}
+		}
+	}
+}
+
+// Go's own copy of PngSuite.
+func TestSuite(t *testing.T) {
+	files, _ := filepath.Glob(filepath.Join(runtime.GOROOT(), "src/image/png/testdata/pngsuite/*.png"))
+	if len(files) == 0 {
+		t.Skip("this Go has no source tree with PngSuite")
+	}
+	for _, name := range files {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := standard(data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, got, err := decode(data); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%s: %v, equal: %v", filepath.Base(name), err, bytes.Equal(got, want))
+		}
+	}
+}
+
+var small = Header{3, 2, 8, RGB, false}
+
+// smallRows are its rows, unfiltered.
+var smallRows = []byte{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 10, 11, 12, 13, 14, 15, 16, 17, 18}
+
+func smallPicture() []byte { return append(bytes.Clone(smallRows[1:10]), smallRows[11:]...) }
+
+// What libpng takes with a warning, and Pillow without a word.
+func TestTolerance(t *testing.T) {
+	packed := pack(smallRows)
+	broken := func(c []byte) []byte { c[len(c)-1]++; return c }
+	noAdler := bytes.Clone(packed)
+	noAdler[len(noAdler)-1]++
+	grey := Header{3, 2, 8, Grey, false}
+	greyRows := pack([]byte{0, 1, 2, 3, 0, 4, 5, 6})
+	for name, file := range map[string][]byte{
+		"more rows than the picture":   join(ihdr(small), chunk("IDAT", pack(append(bytes.Clone(smallRows), smallRows...))...), chunk("IEND")),
+		"bytes behind the stream":      join(ihdr(small), chunk("IDAT", append(bytes.Clone(packed), 1, 2, 3)...), chunk("IEND")),
+		"an IDAT behind the stream":    join(ihdr(small), chunk("IDAT", packed...), chunk("IDAT", 9, 9), chunk("IEND")),
+		"an empty IDAT":                join(ihdr(small), chunk("IDAT"), chunk("IDAT", packed[:4]...), chunk("IDAT"), chunk("IDAT", packed[4:]...), chunk("IEND")),
+		"an IDAT later on":             join(ihdr(small), chunk("IDAT", packed...), chunk("tIME", 1), chunk("IDAT", 1), chunk("IEND")),
+		"a wrong Adler-32":             join(ihdr(small), chunk("IDAT", noAdler...), chunk("IEND")),
+		"tRNS before PLTE":             join(ihdr(small), chunk("tRNS", 0, 1, 0, 2, 0, 3), plte(4), chunk("IDAT", packed...), chunk("IEND")),
+		"PLTE behind the pixels":       join(ihdr(small), chunk("IDAT", packed...), plte(4), chunk("IEND")),
+		"gAMA twice, and too short":    join(ihdr(small), chunk("gAMA", 1), chunk("gAMA", 1, 2, 3, 4), chunk("IDAT", packed...), chunk("IEND")),
+		"a wrong checksum of a tEXt":   join(ihdr(small), broken(chunk("tEXt", 'a', 0, 'b')), chunk("IDAT", packed...), chunk("IEND")),
+		"an unknown ancillary chunk":   join(ihdr(small), chunk("puLp", 1, 2, 3), chunk("IDAT", packed...), chunk("IEND")),
+		"no IEND":                      join(ihdr(small), chunk("IDAT", packed...)),
+		"a broken IEND, and garbage":   join(ihdr(small), chunk("IDAT", packed...), broken(chunk("IEND")), []byte("garbage")),
+		"garbage behind the pixels":    join(ihdr(small), chunk("IDAT", packed...), []byte{0, 0, 0, 9, 1, 2, 3, 4, 5}),
+		"the last chunk without a CRC": join(ihdr(small), chunk("IDAT", packed...)[:8+len(packed)]),
+		"a cut tEXt behind the pixels": join(ihdr(small), chunk("IDAT", packed...), chunk("tEXt", 1, 2, 3)[:9]),
+		"a suggested palette, broken":  join(ihdr(small), chunk("PLTE", 1, 2), chunk("IDAT", packed...), chunk("IEND")),
+	} {
+		f, got, err := decode(file)
+		if err != nil || !bytes.Equal(got, smallPicture()) || f.Width != 3 || f.Height != 2 {
+			t.Errorf("%s: %v, % d", name, err, got)
+		}
+	}
+	file := join(ihdr(grey), plte(4), plte(4), chunk("IDAT", greyRows...), chunk("IEND"))
+	if _, got, err := decode(file); err != nil || !bytes.Equal(got, []byte{1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4, 5, 5, 5, 6, 6, 6}) {
+		t.Errorf("palettes in a grey file: %v, % d", err, got)
+	}
+	file = join(ihdr(Header{4, 1, 8, Palette, false}), plte(2), chunk("IDAT", pack([]byte{0, 0, 1, 2, 255})...), chunk("IEND"))
+	if _, got, err := decode(file); err != nil || !bytes.Equal(got, []byte{0, 37, 74, 111, 148, 185, 0, 0, 0, 0, 0, 0}) {
+		t.Errorf("colours beyond the palette: %v, % d", err, got)
+	}
+}
+
+func TestDamaged(t *testing.T) {
+	packed := pack(smallRows)
+	broken := func(c []byte, at int) []byte { c = bytes.Clone(c); c[at]++; return c }
+	long := bytes.Clone(smallRows)
+	long[0] = 5
+	for name, c := range map[string]struct {
+		file []byte
+		cut  bool // the error is ErrTruncated
+	}{
+		"no chunk":              {join(), true},
+		"no IDAT":               {join(ihdr(small), chunk("IEND")), true},
+		"no IHDR":               {join(chunk("IDAT", packed...), chunk("IEND")), false},
+		"Apple's":               {join(chunk("CgBI", 0, 0, 0, 0), ihdr(small), chunk("IDAT", packed...)), false},
+		"IHDR twice":            {join(ihdr(small), ihdr(small), chunk("IDAT", packed...)), false},
+		"IHDR's checksum":       {join(broken(ihdr(small), 22), chunk("IDAT", packed...)), false},
+		"IDAT's checksum":       {join(ihdr(small), broken(chunk("IDAT", packed...), 9+len(packed))), false},
+		"no width":              {join(ihdr(Header{0, 2, 8, RGB, false}), chunk("IDAT", packed...)), false},
+		"depth":                 {join(ihdr(Header{3, 2, 4, RGB, false}), chunk("IDAT", packed...)), false},
+		"colour":                {join(ihdr(Header{3, 2, 8, 5, false}), chunk("IDAT", packed...)), false},
+		"no palette":            {join(ihdr(Header{3, 2, 8, Palette, false}), chunk("IDAT", packed...)), false},
+		"a palette too long":    {join(ihdr(Header{3, 2, 8, Palette, false}), plte(257), chunk("IDAT", packed...)), false},
+		"two palettes":          {join(ihdr(Header{3, 2, 8, Palette, false}), plte(2), plte(2), chunk("IDAT", packed...)), false},
+		"an unknown filter":     {join(ihdr(small), chunk("IDAT", pack(long)...), chunk("IEND")), false},
+		"too few rows":          {join(ihdr(small), chunk("IDAT", pack(smallRows[:12])...), chunk("IEND")), true},
+		"rows cut":              {join(ihdr(small), chunk("IDAT", packed[:len(packed)-12]...), chunk("IEND")), true},
+		"a chunk without name":  {join(ihdr(small), chunk("I\x00AT", packed...)), false},
+		"a critical stranger":   {join(ihdr(small), chunk("ABCD", 1), chunk("IDAT", packed...)), false},
+		"huge and empty":        {join(ihdr(Header{1 << 30, 1 << 30, 16, RGBA, false}), chunk("IDAT", packed...), chunk("IEND")), true},
+		"another compression":   {join(ihdr(small), chunk("IDAT", broken(packed, 0)...), chunk("IEND")), false},
+		"a cut before the IDAT": {join(ihdr(small), chunk("tEXt", 1, 2, 3)[:9]), true},
+	} {
+		_, _, err := decode(c.file)
+		if err == nil || errors.Is(err, ErrTruncated) != c.cut {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// A decoder that has decoded others gives the same bytes.
+func TestDecoderAgain(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	var d Decoder
+	for i := range 300 {
+		h := Header{1 + r.IntN(90), 1 + r.IntN(50), 8 << (i % 2), []Colour{RGB, RGBA, Grey}[i%3], i%5 == 0}
+		data := pack(raw(h, r))
+		file := join(ihdr(h), chunk("IDAT", data[:len(data)/2]...), chunk("IDAT", data[len(data)/2:]...), chunk("IEND"))
+		if i%7 == 0 {
+			file = file[:len(file)/2]
+		}
+		f, want, wantErr := decode(file)
+		if f == nil {
+			continue
+		}
+		got := make([]byte, len(want))
+		if err := d.Decode(context.Background(), f, got); (err == nil) != (wantErr == nil) || err == nil && !bytes.Equal(got, want) {
+			t.Fatalf("%+v: %v, alone %v", h, err, wantErr)
+		}
+	}
+}
+
+func TestCancel(t *testing.T) {
+	for _, interlaced := range []bool{false, true} {
+		h := Header{2000, 500, 8, RGB, interlaced}
+		f, err := Parse(join(ihdr(h), chunk("IDAT", pack(raw(h, rand.New(rand.NewPCG(1, 2))))...)), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancelCause(context.Background())
+		cause := errors.New("enough")
+		cancel(cause)
+		if err := new(Decoder).Decode(ctx, f, make([]byte, 3*h.Width*h.Height)); !errors.Is(err, cause) {
+			t.Errorf("interlaced %v: %v", interlaced, err)
+		}
+	}
+}
+
+func TestAncillary(t *testing.T) {
+	bad := chunk("tEXt", 3)
+	bad[len(bad)-1]++
+	var got []string
+	file := join(ihdr(small), chunk("eXIf", 1), bad, chunk("IDAT", pack(smallRows)...), chunk("eXIf", 2), chunk("IEND"), chunk("eXIf", 4))
+	if _, err := Parse(file, func(kind string, body []byte) { got = append(got, fmt.Sprint(kind, body)) }); err != nil {
+		t.Fatal(err)
+	}
+	if want := "[eXIf[1] eXIf[2]]"; fmt.Sprint(got) != want {
+		t.Errorf("%v, want %s", got, want)
+	}
+}
+
+// The filters' fast forms equal their definition.
+func TestFilters(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 7))
+	for range 4000 {
+		pixel := 1 + r.IntN(8)
+		n := pixel * (1 + r.IntN(30))
+		row, above := make([]byte, rowLead+n+rowSlack), make([]byte, rowLead+n+rowSlack)
+		for i := range n {
+			row[rowLead+i], above[rowLead+i] = byte(r.Uint32()), byte(r.Uint32()>>r.IntN(7))
+		}
+		filter := byte(r.IntN(5))
+		want := bytes.Clone(row)
+		for i := rowLead; i < rowLead+n; i++ {
+			a, b, c := int(want[i-min(pixel, rowLead)]), int(above[i]), int(above[i-min(pixel, rowLead)])
+			switch filter {
+			case subFilter:
+				want[i] += byte(a)
+			case upFilter:
+				want[i] += byte(b)
+			case averageFilter:
+				want[i] += byte((a + b) / 2)
+			case paethFilter:
+				p := a + b - c
+				pa, pb, pc := distance(p, a), distance(p, b), distance(p, c)
+				switch {
+				case pa <= pb && pa <= pc:
+					want[i] += byte(a)
+				case pb <= pc:
+					want[i] += byte(b)
+				default:
+					want[i] += byte(c)
+				}
+			}
+		}
+		unfilter(filter, row, above, n, pixel)
+		if !bytes.Equal(row[:rowLead+n], want[:rowLead+n]) {
+			t.Fatalf("filter %d, %d bytes of %d a pixel", filter, n, pixel)
+		}
+	}
+}
+
+func distance(a, b int) int { return max(a-b, b-a) }
+
+// FuzzPNG: no panic, and where image/png reads, the same bytes.
+//
+//	go test ./internal/png -fuzz FuzzPNG -fuzztime 3m
+func FuzzPNG(f *testing.F) {
+	r := rand.New(rand.NewPCG(2, 3))
+	for i := range 12 {
+		h := Header{1 + r.IntN(20), 1 + r.IntN(20), 8, []Colour{RGB, RGBA, Grey, Palette}[i%4], i > 8}
+		f.Add(join(ihdr(h), plte(9), chunk("IDAT", pack(raw(h, r))...), chunk("IEND")))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		p, err := Parse(data, nil)
+		if err != nil || p.Width*p.Height > 1<<20 || p.Width > 1<<20 || p.Height > 1<<20 {
+			return
+		}
+		_, got, err := decode(data)
+		want, wantErr := standard(data)
+		if wantErr == nil && (err != nil || !bytes.Equal(got, want)) {
+			t.Errorf("%v; image/png reads it; equal: %v", err, bytes.Equal(got, want))
+		}
+	})
+}
+
+// picture is like a photo's rows: slopes with a little noise, filtered as encoders do.
+func picture(b *testing.B, level stdpng.CompressionLevel) []byte {
+	r := rand.New(rand.NewPCG(9, 9))
+	m := image.NewRGBA(image.Rect(0, 0, 500, 375))
+	for y := range 375 {
+		for x := range 500 {
+			n := r.IntN(9)
+			m.SetRGBA(x, y, color.RGBA{uint8(x/2 + n), uint8(y/2 + x/4 + n), uint8((x+y)/4 + r.IntN(9)), 255})
+		}
+	}
+	var out bytes.Buffer
+	if err := (&stdpng.Encoder{CompressionLevel: level}).Encode(&out, m); err != nil {
+		b.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+func BenchmarkDecode(b *testing.B) {
+	data := picture(b, stdpng.DefaultCompression)
+	b.Run("own", func(b *testing.B) {
+		var d Decoder
+		pix := make([]byte, 3*500*375)
+		b.SetBytes(int64(len(pix)))
+		b.ReportAllocs()
+		for b.Loop() {
+			f, err := Parse(data, nil)
+			if err != nil {
+				b.Fatal(err)
+			}
+			if err := d.Decode(context.Background(), f, pix); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("image-png", func(b *testing.B) {
+		b.SetBytes(3 * 500 * 375)
+		for b.Loop() {
+			if _, err := stdpng.Decode(bytes.NewReader(data)); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
