@@ -25,8 +25,17 @@ func isWebP(data []byte) bool {
 	return len(data) >= 12 && string(data[:4]) == "RIFF" && string(data[8:12]) == "WEBP"
 }
 
+// webpFrame is a coded picture, lossy or lossless.
+type webpFrame struct {
+	height, width int
+	lossless      bool
+	chunk         []byte
+}
+
 // parseWebP walks the RIFF chunks. x/image's container reader is not used: it
-// would decode the alpha plane, which is dropped here.
+// would decode the alpha plane, which is dropped here, and knows no animations. Of one
+// the first frame counts, on a canvas that is black else (as libwebp's decoder of
+// animations has it: the background colour is for viewers).
 func parseWebP(data []byte) (Header, pixelFunc, error) {
 	var h Header
 	var about notes // libwebp sees only chunks that the flags announce
@@ -35,47 +44,117 @@ func parseWebP(data []byte) (Header, pixelFunc, error) {
 	if size > int64(len(data)) {
 		return h, nil, fmt.Errorf("%w: %d of %d bytes", ErrTruncated, len(data), size)
 	}
-	var pixels pixelFunc
-	var canvasW, canvasH int
-	for rest := data[12:max(size, 12)]; len(rest) >= 8; {
-		kind, length := string(rest[:4]), int64(binary.LittleEndian.Uint32(rest[4:]))
-		if length > int64(len(rest)-8) {
-			return h, nil, fmt.Errorf("%w: it ends within a chunk %q", ErrTruncated, kind)
-		}
-		body := rest[8 : 8+length]
-		var err error
+	var frame webpFrame
+	var left, top int
+	err := eachChunk(data[12:max(size, 12)], func(kind string, body []byte) (err error) {
 		switch {
-		case kind == "VP8X" && length >= 10:
-			if body[0]&webpAnimated != 0 {
-				return h, nil, fmt.Errorf("animated WebP is %w: save its first frame as a picture", ErrUnsupported)
-			}
+		case kind == "VP8X" && len(body) >= 10 && h.Width == 0:
 			flags = body[0]
-			canvasW, canvasH = 1+uint24(body[4:]), 1+uint24(body[7:])
-		case kind == "VP8 " && pixels == nil:
-			h.Height, h.Width, err = vp8Size(body)
-			pixels = func(context.Context) (*schema.Picture, error) { return decodeVP8(body) }
-		case kind == "VP8L" && pixels == nil:
-			h.Height, h.Width, err = vp8lSize(body)
-			pixels = func(context.Context) (*schema.Picture, error) { return decodeVP8L(body) }
-		case kind == "EXIF" && flags&webpEXIF != 0 && about.exif == nil && length > 0:
+			h.Width, h.Height = 1+uint24(body[4:]), 1+uint24(body[7:])
+		case kind == "ANMF" && flags&webpAnimated != 0 && frame.chunk == nil:
+			if len(body) < 16 {
+				return fmt.Errorf("%w: a frame of %d bytes", ErrTruncated, len(body))
+			}
+			left, top = 2*uint24(body), 2*uint24(body[3:])
+			if err := eachChunk(body[16:], frame.take); err != nil {
+				return err
+			}
+			if w, hgt := 1+uint24(body[6:]), 1+uint24(body[9:]); frame.chunk == nil || w != frame.width || hgt != frame.height {
+				return fmt.Errorf("damaged file: a frame of %dx%d with a picture of %dx%d", hgt, w, frame.height, frame.width)
+			}
+		case flags&webpAnimated == 0:
+			err = frame.take(kind, body)
+		}
+		switch {
+		case kind == "EXIF" && flags&webpEXIF != 0 && about.exif == nil && len(body) > 0:
 			about.exif = body
 		case kind == "XMP " && flags&webpXMP != 0 && about.xmp == nil:
 			about.xmp = body
 		}
-		if err != nil {
-			return h, nil, err
-		}
-		rest = rest[min(8+length+length&1, int64(len(rest))):] // chunks are padded to even lengths
-	}
-	if pixels == nil {
+		return err
+	})
+	switch {
+	case err != nil:
+		return h, nil, err
+	case frame.chunk == nil:
 		return h, nil, fmt.Errorf("%w: no picture chunk", ErrTruncated)
+	case h.Width == 0:
+		h.Width, h.Height = frame.width, frame.height
 	}
-	if canvasW != 0 && (canvasW != h.Width || canvasH != h.Height) {
-		return h, nil, fmt.Errorf("a picture of %dx%d on a canvas of %dx%d", h.Height, h.Width, canvasH, canvasW)
+	whole := h.Width == frame.width && h.Height == frame.height
+	if !whole && flags&webpAnimated == 0 || left+frame.width > h.Width || top+frame.height > h.Height {
+		return h, nil, fmt.Errorf("a picture of %dx%d on a canvas of %dx%d", frame.height, frame.width, h.Height, h.Width)
 	}
 	h.Orientation = about.orientation()
-	h.DecodeBytes = 6 * h.Pixels()
-	return h, pixels, nil
+	h.DecodeBytes = frame.bytes()
+	if whole {
+		return h, func(context.Context) (*schema.Picture, error) { return frame.decode() }, nil
+	}
+	h.DecodeBytes += 3 * h.Pixels()
+	return h, func(context.Context) (*schema.Picture, error) {
+		part, err := frame.decode()
+		if err != nil {
+			return nil, err
+		}
+		canvas := schema.NewPicture(h.Height, h.Width)
+		for y := range part.Height {
+			copy(canvas.U8[3*((top+y)*canvas.Width+left):], part.U8[3*y*part.Width:3*(y+1)*part.Width])
+		}
+		return canvas, nil
+	}, nil
+}
+
+// eachChunk calls f for every RIFF chunk. They are padded to even lengths.
+func eachChunk(rest []byte, f func(kind string, body []byte) error) error {
+	for len(rest) >= 8 {
+		kind, length := string(rest[:4]), int64(binary.LittleEndian.Uint32(rest[4:]))
+		if length > int64(len(rest)-8) {
+			return fmt.Errorf("%w: it ends within a chunk %q", ErrTruncated, kind)
+		}
+		if err := f(kind, rest[8:8+length]); err != nil {
+			return err
+		}
+		rest = rest[min(8+length+length&1, int64(len(rest))):]
+	}
+	return nil
+}
+
+// take keeps the first picture chunk.
+func (f *webpFrame) take(kind string, body []byte) (err error) {
+	if f.chunk != nil {
+		return nil
+	}
+	switch kind {
+	case "VP8 ":
+		f.height, f.width, err = vp8Size(body)
+	case "VP8L":
+		f.height, f.width, err = vp8lSize(body)
+		f.lossless = true
+	default:
+		return nil
+	}
+	f.chunk = body
+	return err
+}
+
+// bytes is what decode takes. Lossless pictures need four bytes a pixel, twice where
+// they have a palette, and for their transforms and groups of codes a quarter each at
+// the finest; their trees of codes grow with the data. The result lies in the first four.
+// Lossy ones are planes in whole blocks of 16x16 beside the result.
+func (f *webpFrame) bytes() int64 {
+	pixels := int64(f.height) * int64(f.width)
+	if f.lossless {
+		return 9*pixels + 32*int64(len(f.chunk)) + 1<<20
+	}
+	blocks := int64(f.height+15) / 16 * (int64(f.width+15) / 16)
+	return 3*pixels + blocks*(384+16) + int64(len(f.chunk)) + 1<<16
+}
+
+func (f *webpFrame) decode() (*schema.Picture, error) {
+	if f.lossless {
+		return decodeVP8L(f.chunk)
+	}
+	return decodeVP8(f.chunk)
 }
 
 func uint24(b []byte) int { return int(b[0]) | int(b[1])<<8 | int(b[2])<<16 }
@@ -108,7 +187,18 @@ func decodeVP8L(chunk []byte) (*schema.Picture, error) {
 	if err != nil {
 		return nil, explainWebP(err)
 	}
-	return fromImage(img)
+	m, ok := img.(*image.NRGBA)
+	if !ok || m.Stride != 4*m.Rect.Dx() {
+		return nil, fmt.Errorf("an image of type %T", img)
+	}
+	// RGB moves together within the memory of RGBA: large pictures are held once.
+	p := &schema.Picture{Height: m.Rect.Dy(), Width: m.Rect.Dx(), Layout: schema.HWC}
+	n := 3 * p.Height * p.Width
+	for i, j := 0, 0; i < n; i, j = i+3, j+4 {
+		m.Pix[i], m.Pix[i+1], m.Pix[i+2] = m.Pix[j], m.Pix[j+1], m.Pix[j+2]
+	}
+	p.U8 = m.Pix[:n:n]
+	return p, nil
 }
 
 func decodeVP8(chunk []byte) (*schema.Picture, error) {

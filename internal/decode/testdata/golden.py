@@ -243,6 +243,26 @@ def webps():
     rgba = Image.fromarray(picture(17, 13, 4).astype(np.uint8), "RGBA")
     add("webp/lossy-alpha", encode(rgba, "WEBP", quality=80))
     add("webp/lossless-alpha", encode(rgba, "WEBP", lossless=True, exact=True))
+    frames = [rgba.transpose(Image.Transpose.ROTATE_180), rgba]
+    for name, options in [("lossy", {}), ("lossless", dict(lossless=True, exact=True)), ("background", dict(background=(9, 200, 70, 255), lossless=True))]:
+        add(f"webp/animated-{name}", encode(rgba, "WEBP", save_all=True, append_images=frames, **options))
+    opaque = [rgb8(17, 13), rgb8(17, 13).transpose(Image.Transpose.ROTATE_180)]
+    add("webp/animated-opaque", encode(opaque[0], "WEBP", save_all=True, append_images=opaque[1:]))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    add("webp/animated-turned", encode(opaque[0], "WEBP", save_all=True, append_images=opaque[1:], lossless=True, exif=exif))
+    for name, still in [("lossy", encode(rgb8(5, 9), "WEBP")), ("lossless", encode(rgb8(5, 9), "WEBP", lossless=True))]:
+        add(f"webp/animated-{name}-offset", animation(12, 14, [(2, 4, 5, 9, still), (0, 0, 5, 9, still)]))
+
+
+def animation(height, width, frames):
+    """An animated WebP by hand: frames are (left, top, height, width, a still WebP file)."""
+    u24 = lambda v: struct.pack("<I", v)[:3]
+    chunk = lambda kind, body: kind + struct.pack("<I", len(body)) + body + bytes(len(body) % 2)
+    body = chunk(b"VP8X", bytes([0x12, 0, 0, 0]) + u24(width - 1) + u24(height - 1)) + chunk(b"ANIM", bytes([9, 200, 70, 255, 0, 0]))
+    for left, top, h, w, still in frames:
+        body += chunk(b"ANMF", u24(left // 2) + u24(top // 2) + u24(w - 1) + u24(h - 1) + u24(100) + b"\0" + still[12:])
+    return b"RIFF" + struct.pack("<I", 4 + len(body)) + b"WEBP" + body
 
 
 def bmp(height, width, bits, rows, palette=b"", header=40, masks=b"", colours=0):
