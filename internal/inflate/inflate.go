@@ -6,14 +6,16 @@
 // stream is zlib's definition: incomplete codes are errors but for a single code
 // of one bit, and a block without an end is one.
 //
-// The checksum behind a zlib stream isn't read: those who want a known number
-// of bytes (libpng, Pillow) never get to it either.
+// The checksum behind a zlib stream is compared where it is there; one that is cut
+// off isn't missed.
 package inflate
 
 import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash"
+	"hash/adler32"
 	"io"
 )
 
@@ -42,6 +44,9 @@ type Reader struct {
 	stored int  // bytes that are left of a stored block
 	err    error
 
+	zlib bool        // an Adler-32 follows
+	sum  hash.Hash32 // of what was decoded, where zlib
+
 	code tables
 }
 
@@ -64,7 +69,7 @@ func (r *Reader) Reset(data []byte) {
 	}
 	r.in, r.pos, r.bits, r.have, r.missing = data, 0, 0, 0, 0
 	r.out, r.begin, r.end, r.reach = out, window, window, 0
-	r.kind, r.last, r.stored, r.err = betweenBlocks, false, 0, nil
+	r.kind, r.last, r.stored, r.err, r.zlib = betweenBlocks, false, 0, nil, false
 }
 
 // ResetZlib begins with a zlib stream.
@@ -78,7 +83,11 @@ func (r *Reader) ResetZlib(data []byte) {
 	case data[1]&32 != 0:
 		r.err = fmt.Errorf("%w: it needs a preset dictionary", ErrDamaged)
 	default:
-		r.in = data[2:]
+		r.in, r.zlib = data[2:], true
+		if r.sum == nil {
+			r.sum = adler32.New()
+		}
+		r.sum.Reset()
 	}
 }
 
@@ -111,12 +120,13 @@ func (r *Reader) more() {
 		copy(r.out[:window], r.out[r.end-window:r.end])
 		r.begin, r.end = window, window
 	}
+	begin := r.end
 	for r.err == nil && r.end < window+fresh {
 		before := r.end
 		switch r.kind {
 		case betweenBlocks:
 			if r.last {
-				r.err = io.EOF
+				r.close(begin)
 				return
 			}
 			r.block()
@@ -129,6 +139,25 @@ func (r *Reader) more() {
 		if 8*r.missing > r.have && !errors.Is(r.err, io.EOF) { // whatever these bits were taken for
 			r.err = io.ErrUnexpectedEOF
 		}
+	}
+	r.add(begin)
+}
+
+// add takes what was decoded from begin on into the checksum.
+func (r *Reader) add(begin int) {
+	if r.zlib {
+		_, _ = r.sum.Write(r.out[begin:r.end])
+	}
+}
+
+// close ends a stream whose last block has ended; what was decoded from begin on is not
+// in the checksum yet.
+func (r *Reader) close(begin int) {
+	r.add(begin)
+	r.err = io.EOF
+	at := r.pos - int(r.have/8) + int(r.missing)
+	if r.zlib && at+4 <= len(r.in) && binary.BigEndian.Uint32(r.in[at:]) != r.sum.Sum32() {
+		r.err = fmt.Errorf("%w: it doesn't match its Adler-32", ErrDamaged)
 	}
 }
 

@@ -89,6 +89,19 @@ func TestZlib(t *testing.T) {
 	if got, err := all(&r, 3); err != nil || string(got) != "a stream" {
 		t.Fatalf("%q, %v", got, err)
 	}
+	for n := range 5 { // a checksum that is cut isn't missed, a wrong one is seen
+		cut := bytes.Clone(b.Bytes()[:b.Len()-n])
+		r.ResetZlib(cut)
+		if got, err := all(&r, 100); err != nil || string(got) != "a stream" {
+			t.Errorf("without %d bytes: %q, %v", n, got, err)
+		}
+	}
+	wrong := bytes.Clone(b.Bytes())
+	wrong[len(wrong)-2] ^= 4
+	r.ResetZlib(wrong)
+	if got, err := all(&r, 100); !errors.Is(err, ErrDamaged) || string(got) != "a stream" {
+		t.Errorf("a wrong checksum: %q, %v", got, err)
+	}
 	for _, bad := range [][]byte{{0x79, 0x9c}, {0x88, 0x1c}, {0x78, 0x9d}, {0x78, 0xbb}, {0x78}} {
 		r.ResetZlib(append(bad, b.Bytes()[2:]...))
 		if len(bad) == 1 {

@@ -39,8 +39,21 @@ func (d *Decoder) Decode(ctx context.Context, f *File, pix []byte) error {
 	d.inflater.ResetZlib(data)
 	defer d.inflater.Release()
 	if f.Interlaced {
-		return d.interlaced(ctx, f, pix)
+		err = d.interlaced(ctx, f, pix)
+	} else {
+		err = d.straight(ctx, f, pix)
 	}
+	if err != nil {
+		return err
+	}
+	var more [1]byte // where the data ends here, it is whole, or nothing but its end is missing
+	if _, err := d.inflater.Read(more[:]); errors.Is(err, inflate.ErrDamaged) {
+		return early(err, f.Height)
+	}
+	return nil
+}
+
+func (d *Decoder) straight(ctx context.Context, f *File, pix []byte) error {
 	rows := d.begin(f, f.Width)
 	for y := range f.Height {
 		if y%64 == 0 && ctx.Err() != nil {

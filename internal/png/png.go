@@ -3,10 +3,11 @@
 // are stretched to 0..255 and 16 bits keep the high byte (package decode's rules).
 //
 // What is wrong and yet harmless is taken with a shrug, as libpng takes it: more pixel
-// data than pixels, a wrong Adler-32 behind the last row, a palette in a grey file,
+// data than pixels, an Adler-32 that isn't there, a palette in a grey file,
 // ancillary chunks out of order or with a wrong checksum, anything at all behind the
 // pixel data, a file that ends there. What is critical must be right: IHDR and PLTE
-// and their checksums, those of whole IDAT chunks, every bit of the rows.
+// and their checksums, those of whole IDAT chunks and of the pixel data (its Adler-32, unless more
+// data follows than pixels), every bit of the rows.
 //
 // Of an APNG the default picture is decoded.
 package png
