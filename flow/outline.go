@@ -132,7 +132,7 @@ func (p *Plan) schedule() Schedule {
 		BudgetBytes: s.Budget, Rank: s.Rank, World: s.World,
 	}
 	for _, sample := range p.selection {
-		out.EncodedBytes += p.Index().Sizes[sample]
+		out.EncodedBytes += max(0, p.Index().Sizes[sample]) // -1: it is missing
 	}
 	out.EncodedBytes /= int64(max(len(p.selection), 1))
 	base, later := p.batchBytes(p.job(0, 0, 0), p.picks(0, 0))

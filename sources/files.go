@@ -15,10 +15,14 @@ import (
 type files struct {
 	opened
 	folder string
+	found  map[string]string // by key: files whose name is in another Unicode normal form
 }
 
 // file is where a sample lies. Absolute keys, which manifests may have, stay.
 func (d *files) file(key string) string {
+	if file, ok := d.found[key]; ok {
+		return file
+	}
 	key = filepath.FromSlash(key)
 	if filepath.IsAbs(key) {
 		return key
@@ -29,6 +33,9 @@ func (d *files) file(key string) string {
 func (d *files) Read(ctx context.Context, sample int, buf []byte) ([]byte, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
+	}
+	if d.index.Sizes[sample] == missing {
+		return nil, d.errorf(sample, "there is no such file: %w", ErrMissing)
 	}
 	name := d.file(d.index.Keys[sample])
 	f, err := os.Open(name)

@@ -8,27 +8,41 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 )
 
 // Folder takes the images of a folder, or of a .tar of one. The innermost
 // len(Tasks) folders of an image's path are its labels, outermost first; folders
-// above them are only part of its key. Where no image lies in a folder, the
-// samples have no labels.
+// above them are only part of its key. With Label outermost it is the first
+// len(Tasks) folders, and those below them are part of the key. Images at
+// different depths are an error until Label says which is meant. Where no image
+// lies in a folder, the samples have no labels.
+//
+// Classes are the names of the folders at the depth of labels, in the order of
+// their bytes, as in torchvision's ImageFolder, or by Classes or ClassOrder. A
+// folder without an image is a class, too, with a warning: without it the classes
+// behind it would have other numbers.
 //
 // The key is the path relative to the folder, or the member's path in the tar
 // without a leading "./" or "/". Files without an image extension, in any letter
 // case, and dot files are passed over and counted; a dot folder is passed over
-// whole and counts as one.
+// whole and counts as one, as do those of systems (@eaDir, $RECYCLE.BIN,
+// lost+found, __MACOSX and the like).
 //
 // Symbolic links are followed, to folders too; one that leads to a folder in
 // which it lies itself is passed over, with a warning. In a tar, hard and
 // symbolic links lead to other members; of two members of one name the later
-// counts, as when a tar is unpacked.
+// counts, as when a tar is unpacked. A link with an image's name that leads
+// nowhere is a sample that is missing (ErrMissing), with a warning.
 type Folder struct {
 	Path string `sluice:"path" doc:"the folder, or a .tar of one"`
 	// Tasks nil stands for one task, class; empty for rows without labels.
 	Tasks   []string `sluice:"tasks" default:"[\"class\"]" doc:"names of the label folders, outermost first"`
 	Classes Classes  `sluice:"classes" doc:"fixes the classes and their order: a list, a file with one name a line, or a map from task to these"`
+	// Label empty stands for innermost where all images lie at one depth.
+	Label      Label      `sluice:"label" doc:"which folders are the labels: innermost, directly above the images, or outermost, directly below path; not given: innermost, and images at different depths are an error"`
+	ClassOrder ClassOrder `sluice:"class_order" default:"text" doc:"order of classes that are not given: text, byte by byte as torchvision's ImageFolder, or natural, numbers in names as numbers"`
 }
 
 // Name is folder, of a tar too.
@@ -40,7 +54,14 @@ func (f Folder) Check() error {
 	if f.Path == "" {
 		path = errors.New("path: is missing: give a folder of images, or a .tar of one")
 	}
-	return join(path, checkTasks(f.Tasks), f.Classes.check())
+	var p problems
+	if f.Label != "" && !slices.Contains(f.Label.Values(), string(f.Label)) {
+		p.addf("label: %q is neither innermost nor outermost", f.Label)
+	}
+	if f.ClassOrder != "" && !slices.Contains(f.ClassOrder.Values(), string(f.ClassOrder)) {
+		p.addf("class_order: %q is neither text nor natural", f.ClassOrder)
+	}
+	return join(path, checkTasks(f.Tasks), f.Classes.check(), errors.Join(p.list...))
 }
 
 // Open lists the folder or tar. A tar stays open until Close.
@@ -69,7 +90,7 @@ func (f Folder) Open(ctx context.Context) (Dataset, error) {
 }
 
 func (f Folder) errorf(format string, args ...any) error {
-	return fmt.Errorf("sources: folder: %q: %w", f.Path, fmt.Errorf(format, args...))
+	return fmt.Errorf("%s: %w", f.prefix(), errorf(format, args...))
 }
 
 func (f Folder) prefix() string { return fmt.Sprintf("sources: folder: %q", f.Path) }
@@ -108,21 +129,33 @@ func (f Folder) openFolder(ctx context.Context, tasks []string) (Dataset, error)
 
 // index turns a complete listing into what the dataset shares.
 func (f Folder) index(l *listing, tasks []string) (opened, error) {
-	used := l.finish(tasks)
+	l.finish(tasks, f.Label)
 	if err := l.problems.err(f.prefix()); err != nil {
 		return opened{}, err
 	}
-	switch flat := len(used) < len(tasks); {
+	switch flat := len(l.tasks) < len(tasks); {
 	case flat && !f.Classes.isZero():
 		return opened{}, f.errorf("classes are given, and no image lies in a folder, so none has a label: put each into a folder of its class")
 	case flat && f.Tasks != nil && len(f.Tasks) > 1:
 		l.warnf("no image lies in a folder: the tasks %q are left out", tasks)
 	}
-	index, err := newIndex(l.rows, used, f.Classes, false)
+	ordered := byText
+	if f.ClassOrder == NaturalOrder {
+		ordered = byNumber
+	}
+	index, fixed, err := l.table.index(f.Classes, ordered)
 	if err != nil {
 		return opened{}, within(f.prefix(), err)
 	}
 	index.PassedOver = l.count()
+	l.warnEmpty(fixed)
+	if err := l.missing(index); err != nil {
+		return opened{}, f.errorf("%w", err)
+	}
+	l.warnings = append(l.warnings, remarks(index, fixed, ofFolders)...)
+	if ordered == byText {
+		l.warnings = append(l.warnings, numberRemarks(index, fixed)...)
+	}
 	for i, text := range l.warnings {
 		l.warnings[i] = fmt.Sprintf("folder: %q: %s", f.Path, text)
 	}
@@ -166,6 +199,9 @@ func (w *walker) list(folder, key string) (subfolders []string, err error) {
 		w.unreadable(key, err)
 		return nil, nil
 	}
+	if key != "" {
+		w.folders = append(w.folders, strings.TrimSuffix(key, "/"))
+	}
 	for {
 		entries, err := f.ReadDir(1024)
 		for _, e := range entries {
@@ -196,32 +232,39 @@ func (w *walker) unreadable(key string, err error) {
 func (w *walker) entry(folder, key string, e fs.DirEntry) (isFolder bool) {
 	name := e.Name()
 	if isDot(name) {
-		w.pass(name)
+		w.pass(key + name)
 		return false
 	}
 	mode, info := e.Type(), e.Info
 	if mode&fs.ModeSymlink != 0 {
 		info = func() (fs.FileInfo, error) { return os.Stat(filepath.Join(folder, name)) }
 		target, err := info()
-		if err != nil && w.isImage(name) {
-			w.problems.addf("image %q is a link that leads nowhere: mend or remove it: %w", key+name, cause(err))
+		switch {
+		case err != nil && w.isImage(name) && gone(err):
+			w.image(key+name, missing)
 			return false
-		} else if err != nil {
-			w.pass(name)
+		case err != nil && w.isImage(name):
+			w.problems.addf("cannot read image %q: %w", key+name, cause(err))
+			return false
+		case err != nil:
+			w.pass(key + name)
 			return false
 		}
 		if target.IsDir() && w.above(target) {
-			w.pass(name)
+			w.pass(key + name)
 			w.warnf("passed over the link %q: it leads to a folder in which it lies", key+name)
 			return false
 		}
 		mode = target.Mode().Type()
 	}
 	switch {
+	case mode.IsDir() && isSystem(name):
+		w.pass(key + name)
+		return false
 	case mode.IsDir():
 		return true
 	case !mode.IsRegular() || !w.isImage(name):
-		w.pass(name)
+		w.pass(key + name)
 		return false
 	}
 	i, err := info()
@@ -229,7 +272,7 @@ func (w *walker) entry(folder, key string, e fs.DirEntry) (isFolder bool) {
 		w.problems.addf("cannot read image %q: %w", key+name, cause(err))
 		return false
 	}
-	w.add(key+name, i.Size(), 0)
+	w.image(key+name, i.Size())
 	return false
 }
 

@@ -41,8 +41,8 @@ func TestFolderIndex(t *testing.T) {
 	}{
 		{"one task", []string{"dog/b.jpg", "cat/b.jpg", "cat/a.jpg"}, nil,
 			lines("cat/a.jpg cat", "cat/b.jpg cat", "dog/b.jpg dog"), 0},
-		{"innermost folders, outermost first", []string{"site1/2024/circle/stop/1.png", "square/go/2.png"}, []string{"shape", "type"},
-			lines("site1/2024/circle/stop/1.png circle stop", "square/go/2.png square go"), 0},
+		{"innermost folders, outermost first", []string{"site1/2024/circle/stop/1.png", "site2/2025/square/go/2.png"}, []string{"shape", "type"},
+			lines("site1/2024/circle/stop/1.png circle stop", "site2/2025/square/go/2.png square go"), 0},
 		{"extensions in any case, others passed over", []string{"a/1.JPEG", "a/2.Png", "a/3.txt", "a/4", "a/5.jpg.bak", "x.csv"}, nil,
 			lines("a/1.JPEG a", "a/2.Png a"), 4},
 		{"dot files, and a dot folder as one", []string{"a/1.jpg", "a/.2.jpg", "a/._1.jpg", ".git/a.jpg", ".git/b/c.jpg", "a/.x/y.jpg"}, nil,
@@ -80,7 +80,7 @@ func TestFolderErrors(t *testing.T) {
 			[]string{"no image", "passed over 4 files (2 .tif, 1 .txt, 1 hidden)"}},
 		{"above the labels", []string{"a/1.jpg", "2.jpg"}, sources.Folder{}, []string{`1 image lies above`, `"2.jpg"`, `"class/2.jpg"`, "move it"}},
 		{"above two labels", []string{"a/1.jpg", "a/b/2.jpg"}, sources.Folder{Tasks: []string{"shape", "type"}}, []string{`"a/1.jpg"`, `"shape/type/1.jpg"`}},
-		{"dangling link", []string{"a/1.jpg -> gone.jpg"}, sources.Folder{}, []string{`"a/1.jpg"`, "leads nowhere"}},
+		{"nothing but dangling links", []string{"a/1.jpg -> gone.jpg"}, sources.Folder{}, []string{`"a/1.jpg"`, "leads nowhere"}},
 		{"not UTF-8", []string{"a/caf\xe9.jpg", "a/b.jpg"}, sources.Folder{}, []string{`"a/caf\xe9.jpg"`, "UTF-8", "rename"}},
 		{"classes of a flat folder", []string{"1.jpg"}, sources.Folder{Classes: sources.Classes{List: []string{"a"}}}, []string{"none has a label"}},
 	} {

@@ -15,18 +15,25 @@ import (
 // could cost a whole class.
 var undecoded = []string{".tif", ".tiff", ".heic", ".heif", ".avif", ".jxl", ".jp2", ".svg", ".psd", ".dng", ".exr", ".tga", ".ico"}
 
+// longestKey is the bytes of a path that file systems take.
+const longestKey = 4096
+
 // listing gathers what a folder or a tar of one holds.
 type listing struct {
-	where    string // it is, for messages: "this tar"
-	rows     []row
+	table
+	where    string         // it is, for messages: "this tar"
+	folders  []string       // all, but the top one and those passed over, slash-separated
+	empty    []emptyFolder  // that are classes
 	passed   map[string]int // files passed over, by extension
+	system   map[string]int // systems' folders passed over, by name
+	beside   beside
 	warnings []string
 	problems problems
 	images   map[string]bool // extensions
 }
 
 func newListing(where string) *listing {
-	l := &listing{where: where, passed: map[string]int{}, images: map[string]bool{}}
+	l := &listing{where: where, passed: map[string]int{}, system: map[string]int{}, images: map[string]bool{}, beside: beside{}}
 	for _, ext := range decode.Extensions() {
 		l.images[ext] = true
 	}
@@ -41,73 +48,61 @@ func extension(name string) string { return strings.ToLower(path.Ext(name)) }
 // isDot reports a name that begins with a dot: hidden files, ._ files of macOS.
 func isDot(name string) bool { return strings.HasPrefix(name, ".") }
 
-// pass counts a file that isn't an image; a dot folder counts as one.
-func (l *listing) pass(name string) {
+// pass counts a file that isn't an image; a folder that is passed over counts
+// as one.
+func (l *listing) pass(key string) {
+	name := path.Base(key)
 	switch ext := extension(name); {
 	case isDot(name):
 		l.passed["hidden"]++
+	case isSystem(name):
+		l.passed["of the system"]++
+		l.system[name]++
 	case ext == "":
 		l.passed["without extension"]++
 	default:
 		l.passed[ext]++
+		l.beside.take(key, ext)
 	}
 }
 
-// add takes an image; key is its path, slash-separated.
-func (l *listing) add(key string, size, offset int64) {
-	if !utf8.ValidString(key) {
+// image takes an image; key is its path, slash-separated. A size of -1 means
+// that there is no such file.
+func (l *listing) image(key string, size int64) bool {
+	switch {
+	case !utf8.ValidString(key):
 		l.problems.addf("the name of the image %q is not UTF-8: rename it", key)
-		return
+		return false
+	case len(key) > longestKey:
+		l.problems.addf("the path of the image %q has %d bytes, and file systems take %d: shorten it", key, len(key), longestKey)
+		return false
 	}
-	l.rows = append(l.rows, row{key: key, size: size, offset: offset, weight: 1})
+	l.add(key, size)
+	return true
 }
 
 func (l *listing) warnf(format string, args ...any) {
-	l.warnings = append(l.warnings, fmt.Sprintf(format, args...))
+	l.warnings = append(l.warnings, sprintf(format, args...))
 }
 
-// finish sorts the rows and names their classes after the innermost folders,
-// outermost first. It returns the tasks: none where no image lies in a folder.
-// Problems are left in l.problems.
-func (l *listing) finish(tasks []string) []string {
+// finish sorts the rows and reads their labels off the folders in which they
+// lie. Problems are left in l.problems.
+func (l *listing) finish(tasks []string, label Label) {
 	if len(l.problems.list) > 0 {
-		return nil
+		return
 	}
-	if len(l.rows) == 0 {
+	if len(l.keys) == 0 {
 		l.problems.addf("no image in %s: looked for files ending in %s%s",
 			l.where, strings.Join(decode.Extensions(), " "), l.passedOver("; passed over "))
-		return nil
+		return
 	}
-	sortRows(l.rows)
+	l.sort()
 	if exts := l.lost(); exts != "" {
 		l.warnf("passed over picture files that are not decoded: %s: convert them to PNG or JPEG if they belong to the data", exts)
 	}
-	if !slices.ContainsFunc(l.rows, func(r row) bool { return strings.Contains(r.key, "/") }) {
-		tasks = nil
-	}
-	l.label(tasks)
-	return tasks
-}
-
-func (l *listing) label(tasks []string) {
-	var above []string
-	for i := range l.rows {
-		parts := strings.Split(l.rows[i].key, "/")
-		folders := parts[:len(parts)-1]
-		if len(folders) < len(tasks) {
-			above = append(above, l.rows[i].key)
-			continue
-		}
-		l.rows[i].labels = folders[len(folders)-len(tasks):]
-	}
-	if len(above) > 0 {
-		verb := "lie"
-		if len(above) == 1 {
-			verb = "lies"
-		}
-		l.problems.addf("%s %s above the label folders: %s: tasks %q need a path like %q: move it into a folder of its class, or give other tasks",
-			count(len(above), "image"), verb, some(above), tasks, strings.Join(tasks, "/")+"/"+path.Base(above[0]))
-	}
+	l.warnSystem()
+	l.label(tasks, label)
+	l.warnBeside()
 }
 
 // count is the number of files passed over.
@@ -152,7 +147,7 @@ func kinds(counts map[string]int) string {
 			parts = append(parts, "...")
 			break
 		}
-		parts = append(parts, fmt.Sprintf("%d %s", counts[ext], ext))
+		parts = append(parts, fmt.Sprintf("%d %s", counts[ext], cut(ext)))
 	}
 	return strings.Join(parts, ", ")
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // shown is how many of a list are named in a message.
@@ -21,8 +22,11 @@ func (p *problems) addf(format string, args ...any) {
 		p.more++
 		return
 	}
-	p.list = append(p.list, fmt.Errorf(format, args...))
+	p.list = append(p.list, errorf(format, args...))
 }
+
+// count is the number of problems.
+func (p *problems) count() int { return len(p.list) + p.more }
 
 // err joins the problems, each behind the prefix; nil if there are none.
 func (p *problems) err(prefix string) error {
@@ -37,6 +41,75 @@ func (p *problems) err(prefix string) error {
 		errs = append(errs, fmt.Errorf("%s: and %s more like these", prefix, count(p.more, "problem")))
 	}
 	return errors.Join(errs...)
+}
+
+// errorf is fmt.Errorf with what %q quotes cut to a length that people read:
+// texts come out of files, and may be of any length.
+func errorf(format string, args ...any) error {
+	return fmt.Errorf(format, cutQuoted(format, args)...)
+}
+
+// sprintf is fmt.Sprintf, likewise.
+func sprintf(format string, args ...any) string {
+	return fmt.Sprintf(format, cutQuoted(format, args)...)
+}
+
+// cutQuoted returns the arguments with those cut that a verb q quotes. Formats
+// have no explicit argument indexes.
+func cutQuoted(format string, args []any) []any {
+	out := args
+	arg := 0
+	for i := 0; i < len(format); i++ {
+		if format[i] != '%' {
+			continue
+		}
+		for i++; i < len(format) && strings.IndexByte("+-# 0123456789.*", format[i]) >= 0; i++ {
+			if format[i] == '*' {
+				arg++
+			}
+		}
+		if i == len(format) || format[i] == '%' {
+			continue
+		}
+		if format[i] == 'q' && arg < len(args) {
+			if &out[0] == &args[0] {
+				out = append([]any(nil), args...)
+			}
+			switch v := args[arg].(type) {
+			case string:
+				out[arg] = cut(v)
+			case []string:
+				list := make([]string, len(v))
+				for n, text := range v {
+					list[n] = cut(text)
+				}
+				out[arg] = list
+			}
+		}
+		arg++
+	}
+	return out
+}
+
+// longest is the number of characters of a text that a message quotes.
+const longest = 80
+
+// cut leaves the middle of a longer text out.
+func cut(text string) string {
+	if len(text) <= longest || utf8.RuneCountInString(text) <= longest {
+		return text
+	}
+	const head, tail = longest/2 - 2, longest/2 - 2
+	start, end := 0, len(text)
+	for range head {
+		_, n := utf8.DecodeRuneInString(text[start:])
+		start += n
+	}
+	for range tail {
+		_, n := utf8.DecodeLastRuneInString(text[:end])
+		end -= n
+	}
+	return text[:start] + " .. " + text[end:]
 }
 
 // join is errors.Join, where joined errors become parts of one flat list: each
@@ -85,7 +158,7 @@ func count(n int, noun string) string {
 func some(names []string) string {
 	quoted := make([]string, min(len(names), shown))
 	for i := range quoted {
-		quoted[i] = strconv.Quote(names[i])
+		quoted[i] = strconv.Quote(cut(names[i]))
 	}
 	return shorten(quoted, len(names))
 }

@@ -9,37 +9,69 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 )
 
-// sheet is a manifest's text as columns and rows.
-type sheet struct {
-	columns []string // in the order of their first appearance
-	rows    []line
-	// unusable cells, by line and column: lists and objects of JSON.
-	unusable map[[2]int]string
+// This file reads the text of lists: CSV and JSONL, cell by cell, within limits,
+// so that a hostile or broken file costs neither memory nor time.
+
+// limits bound what a list may hold.
+type limits struct {
+	line    int // bytes of a row
+	cell    int // bytes of a cell that is used
+	columns int
 }
 
-// line is a row with the number of its line in the file. A cell that is empty,
-// null or beyond the last is missing.
-type line struct {
-	number int
-	cells  []string
+// sheet takes the columns and rows of a list as they are read.
+type sheet interface {
+	// column tells a column's name; they are numbered from 0 in the order of
+	// their appearance.
+	column(name string)
+	// row takes a row and the number of its line. Cells that are empty, null or
+	// not there aren't given; they are valid during the call only.
+	row(number int, cells []cell)
 }
 
-func (l line) cell(column int) string {
-	if column < 0 || column >= len(l.cells) {
-		return ""
+// cell is a cell with text; bad says why it cannot be used: a list or an object
+// of JSON.
+type cell struct {
+	column int
+	text   string
+	bad    string
+}
+
+// lines reads a file for as long as a row of it is within the limit, and the
+// context is alive.
+type lines struct {
+	ctx    context.Context
+	in     io.Reader
+	limit  int64
+	read   int64 // so far
+	behind int64 // where the row under way begins
+}
+
+// errLong is a row that is longer than the limit.
+var errLong = errors.New("the row is too long")
+
+func (l *lines) Read(p []byte) (int, error) {
+	if err := l.ctx.Err(); err != nil {
+		return 0, err
 	}
-	return l.cells[column]
+	if l.read-l.behind > l.limit {
+		return 0, errLong
+	}
+	n, err := l.in.Read(p)
+	l.read += int64(n)
+	return n, err
 }
 
-// skipBOM passes over the mark with which some programs begin UTF-8.
-func skipBOM(r io.Reader) (*bufio.Reader, error) {
-	b := bufio.NewReaderSize(r, 1<<16)
+// buffered is the size of the reads.
+const buffered = 1 << 16
+
+// open passes over the mark with which some programs begin UTF-8.
+func (l *lines) open() (*bufio.Reader, error) {
+	b := bufio.NewReaderSize(l, buffered)
 	start, _ := b.Peek(3) // an error comes again when reading
 	switch {
 	case bytes.Equal(start, []byte("\xef\xbb\xbf")):
@@ -50,94 +82,149 @@ func skipBOM(r io.Reader) (*bufio.Reader, error) {
 	return b, nil
 }
 
-// readCSV reads a header row and rows. Spaces around a cell don't count, rows
-// without any text are passed over.
-func readCSV(ctx context.Context, in io.Reader, comma rune, p *problems) (*sheet, error) {
-	text, err := skipBOM(in)
+func (l limits) tooLong(line int) error {
+	return fmt.Errorf("line %d: the row that begins here has more than %d bytes: is a quote missing? raise max_line if the row is right", line, l.line)
+}
+
+func (l limits) tooMany(line int) error {
+	return fmt.Errorf("line %d: there are more than %d columns: raise max_columns if that is right", line, l.columns)
+}
+
+// endsInCR is what old Macintosh programs, and Excel's "CSV (Macintosh)", write.
+const endsInCR = "lines end in CR alone, as old Macintosh programs write them: save the file with lines that end in LF or CRLF"
+
+// readCSV reads a header row and rows. Rows without any text are passed over.
+func readCSV(ctx context.Context, in io.Reader, comma rune, most limits, to sheet, p *problems) error {
+	l := &lines{ctx: ctx, in: in, limit: int64(most.line) + buffered}
+	text, err := l.open()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	r := csv.NewReader(text)
-	r.Comma, r.FieldsPerRecord, r.TrimLeadingSpace = comma, -1, comma != '\t'
-	s := &sheet{}
+	r.Comma, r.FieldsPerRecord, r.TrimLeadingSpace, r.ReuseRecord = comma, -1, comma != '\t', true
+	columns, last := 0, 0
+	var cells []cell
 	for {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		cells, err := r.Read()
+		record, err := r.Read()
 		var syntax *csv.ParseError
 		switch {
 		case err == io.EOF:
-			if s.columns == nil {
-				return nil, errors.New("is empty: give a header row, such as path,class")
+			if columns == 0 {
+				return errors.New("is empty: give a header row, such as path,class")
 			}
-			return s, nil
+			return nil
+		case errors.Is(err, errLong):
+			return most.tooLong(last + 1)
 		case errors.As(err, &syntax):
 			// Where the next row begins is unknown.
 			p.addf("line %d: in the row that begins here, at line %d: %w: end each quote, and write one within quotes twice",
 				syntax.StartLine, syntax.Line, syntax.Err)
-			return s, nil
+			return nil
+		case err != nil && ctx.Err() != nil:
+			return ctx.Err()
 		case err != nil:
-			return nil, fmt.Errorf("cannot read: %w", cause(err))
+			return fmt.Errorf("cannot read: %w", cause(err))
 		}
 		number, _ := r.FieldPos(0)
-		some := false
-		for i := range cells {
-			cells[i] = strings.TrimSpace(cells[i])
-			some = some || cells[i] != ""
+		end, _ := r.FieldPos(len(record) - 1)
+		last = end + strings.Count(record[len(record)-1], "\n")
+		if r.InputOffset()-l.behind > int64(most.line) {
+			return most.tooLong(number)
+		}
+		l.behind = r.InputOffset()
+		if len(record) > most.columns {
+			return most.tooMany(number)
+		}
+		cells = cells[:0]
+		for i, text := range record {
+			if strings.TrimSpace(text) != "" {
+				cells = append(cells, cell{column: i, text: text})
+			}
 		}
 		switch {
-		case !some:
-		case s.columns == nil:
-			s.columns = cells
-			checkHeader(cells, number, p)
-		case len(cells) != len(s.columns):
-			p.addf("line %d: has %s where the header has %d: put a cell that holds a %q in quotes", number, count(len(cells), "cell"), len(s.columns), comma)
+		case len(cells) == 0:
+		case columns == 0:
+			columns = len(record)
+			if strings.Contains(strings.Join(record, ""), "\r") {
+				return errors.New(endsInCR)
+			}
+			checkHeader(record, number, p)
+			for _, name := range record {
+				to.column(strings.Clone(strings.TrimSpace(name)))
+			}
+		case len(record) != columns && strings.Contains(strings.Join(record, ""), "\r"):
+			return fmt.Errorf("line %d: %s", number, endsInCR)
+		case len(record) != columns:
+			p.addf("line %d: has %s where the header has %d: put a cell that holds a %q in quotes", number, count(len(record), "cell"), columns, comma)
 		default:
-			s.rows = append(s.rows, line{number, cells})
+			to.row(number, cells)
 		}
 	}
 }
 
 func checkHeader(columns []string, number int, p *problems) {
-	for i, name := range columns {
+	seen := map[string]bool{}
+	for _, name := range columns {
+		name = strings.TrimSpace(name)
 		switch {
 		case !utf8.ValidString(name):
 			p.addf("line %d: the column name %q is not UTF-8: save the file as UTF-8", number, name)
-		case name != "" && slices.Index(columns, name) < i:
+		case name != "" && seen[name]:
 			p.addf("line %d: there are two columns %q", number, name)
 		}
+		seen[name] = true
 	}
 }
 
 // readJSONL reads one JSON object a line.
-func readJSONL(ctx context.Context, in io.Reader, p *problems) (*sheet, error) {
-	text, err := skipBOM(in)
+func readJSONL(ctx context.Context, in io.Reader, most limits, to sheet, p *problems) error {
+	l := &lines{ctx: ctx, in: in, limit: int64(most.line) + buffered}
+	text, err := l.open()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	s := &sheet{unusable: map[[2]int]string{}}
-	byName := map[string]int{}
+	o := objects{to: to, most: most, numbers: map[string]int{}}
+	var object []byte
 	for number := 1; ; number++ {
-		if err := ctx.Err(); err != nil {
-			return nil, err
+		object = object[:0]
+		var err error
+		for err = bufio.ErrBufferFull; err == bufio.ErrBufferFull; {
+			var part []byte
+			part, err = text.ReadSlice('\n')
+			object = append(object, part...)
 		}
-		object, err := text.ReadBytes('\n')
-		if err != nil && err != io.EOF {
-			return nil, fmt.Errorf("cannot read: %w", cause(err))
+		l.behind += int64(len(object))
+		switch {
+		case errors.Is(err, errLong) || len(object) > most.line:
+			return most.tooLong(number)
+		case err != nil && ctx.Err() != nil:
+			return ctx.Err()
+		case err != nil && err != io.EOF:
+			return fmt.Errorf("cannot read: %w", cause(err))
 		}
-		if object = bytes.TrimSpace(object); len(object) > 0 {
-			if bad := s.addObject(number, object, byName); bad != nil {
+		if object := bytes.TrimSpace(object); len(object) > 0 {
+			if bad := o.row(number, object); bad != nil {
 				p.addf("line %d: %w", number, bad)
+			}
+			if len(o.numbers) > most.columns {
+				return most.tooMany(number)
 			}
 		}
 		if err == io.EOF {
-			return s, nil
+			return nil
 		}
 	}
 }
 
-func (s *sheet) addObject(number int, object []byte, byName map[string]int) error {
+// objects reads the lines of a JSONL file.
+type objects struct {
+	to      sheet
+	most    limits
+	numbers map[string]int // of the columns
+	cells   []cell
+}
+
+func (o *objects) row(number int, object []byte) error {
 	if !utf8.Valid(object) {
 		return errors.New("is not UTF-8: save the file as UTF-8")
 	}
@@ -147,8 +234,8 @@ func (s *sheet) addObject(number int, object []byte, byName map[string]int) erro
 	d := json.NewDecoder(bytes.NewReader(object))
 	d.UseNumber()
 	_, _ = d.Token() // the brace, seen before
-	l := line{number: number, cells: make([]string, len(s.columns))}
 	seen := map[string]bool{}
+	o.cells = o.cells[:0]
 	for d.More() {
 		name, err := d.Token()
 		if err != nil {
@@ -156,65 +243,61 @@ func (s *sheet) addObject(number int, object []byte, byName map[string]int) erro
 		}
 		key, _ := name.(string)
 		if seen[key] {
-			return fmt.Errorf("the name %q stands twice in it", key)
+			return errorf("the name %q stands twice in it", key)
 		}
 		seen[key] = true
-		var value any
+		var value json.RawMessage
 		if err := d.Decode(&value); err != nil {
 			return jsonError(err)
 		}
-		column, ok := byName[key]
+		column, ok := o.numbers[key]
 		if !ok {
-			column = len(s.columns)
-			byName[key] = column
-			s.columns = append(s.columns, key)
+			column = len(o.numbers)
+			o.numbers[key] = column
+			o.to.column(key)
 		}
-		for len(l.cells) <= column {
-			l.cells = append(l.cells, "")
-		}
-		var bad string
-		if l.cells[column], bad = jsonCell(value); bad != "" {
-			s.unusable[[2]int{number, column}] = bad
+		if text, bad := jsonCell(value); bad != "" || strings.TrimSpace(text) != "" {
+			o.cells = append(o.cells, cell{column, text, bad})
 		}
 	}
 	if _, err := d.Token(); err != nil {
 		return jsonError(err)
 	}
 	if _, err := d.Token(); err != io.EOF {
+		if bytes.Contains(object, []byte("\r")) {
+			return errors.New(endsInCR)
+		}
 		return errors.New("something follows the JSON object: write one object a line")
 	}
-	s.rows = append(s.rows, l)
+	o.to.row(number, o.cells)
 	return nil
 }
 
 func jsonError(err error) error {
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+	switch {
+	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
 		return errors.New("the JSON object does not end: write one object a line")
+	case strings.Contains(err.Error(), "character 'N'"):
+		return fmt.Errorf("is not JSON: %w: write null, not NaN or None", err)
 	}
 	return fmt.Errorf("is not JSON: %w", err)
 }
 
-// jsonCell is a JSON value as text: a number in decimal digits, whole ones
-// without a point (1.0 and 1 are one class); bad says what cannot be a cell.
-func jsonCell(value any) (text, bad string) {
-	switch v := value.(type) {
-	case nil:
+// jsonCell is a JSON value as text, a number as it is written; bad says what
+// cannot be a cell.
+func jsonCell(value json.RawMessage) (text, bad string) {
+	switch value[0] {
+	case 'n':
 		return "", ""
-	case string:
-		return v, ""
-	case bool:
-		return strconv.FormatBool(v), ""
-	case json.Number:
-		if !strings.ContainsAny(v.String(), ".eE") && v != "-0" {
-			return v.String(), ""
+	case '"':
+		if err := json.Unmarshal(value, &text); err != nil {
+			return "", "a broken text" // the decoder has seen it
 		}
-		f, err := v.Float64()
-		if err != nil {
-			return "", "the number " + v.String()
-		}
-		return strconv.FormatFloat(f+0, 'f', -1, 64), "" // + 0 turns -0 into 0
-	case []any:
+		return text, ""
+	case '[':
 		return "", "a list"
+	case '{':
+		return "", "an object"
 	}
-	return "", "an object"
+	return string(value), ""
 }

@@ -1,7 +1,6 @@
 package sources
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -9,90 +8,77 @@ import (
 	"github.com/sluicedata/sluice/schema"
 )
 
-// row is one sample as a source lists it.
-type row struct {
-	key    string
-	size   int64
-	offset int64    // of its bytes, in a tar
-	labels []string // class names, per task; "" where unknown
-	weight float32
+// table is what a source lists, column by column: a sample has the same number
+// in each of them.
+type table struct {
+	keys    []string
+	sizes   []int64   // -1: there is no such file
+	offsets []int64   // of the bytes, in a tar; nil elsewhere
+	weights []float32 // nil: all 1
+	tasks   []labels
 }
 
-func sortRows(rows []row) {
-	slices.SortFunc(rows, func(a, b row) int { return strings.Compare(a.key, b.key) })
+// add takes a sample; its labels are added to the tasks.
+func (t *table) add(key string, size int64) {
+	t.keys = append(t.keys, key)
+	t.sizes = append(t.sizes, size)
 }
 
-// newIndex gives the labels of sorted rows their numbers: those of the fixed
-// classes, or of the byte-sorted names that occur.
-func newIndex(rows []row, tasks []string, classes Classes, weighted bool) (*schema.Index, error) {
-	lists, err := classes.resolve(tasks)
+// sort puts the samples in the order of their keys.
+func (t *table) sort() {
+	if slices.IsSorted(t.keys) {
+		return
+	}
+	order := make([]int32, len(t.keys))
+	for i := range order {
+		order[i] = int32(i)
+	}
+	slices.SortFunc(order, func(a, b int32) int { return strings.Compare(t.keys[a], t.keys[b]) })
+	t.keys, t.sizes, t.offsets, t.weights = permuted(t.keys, order), permuted(t.sizes, order), permuted(t.offsets, order), permuted(t.weights, order)
+	for i := range t.tasks {
+		t.tasks[i].cells = permuted(t.tasks[i].cells, order)
+	}
+}
+
+// permuted is a column in another order; nil stays.
+func permuted[T any](column []T, order []int32) []T {
+	if column == nil {
+		return nil
+	}
+	out := make([]T, len(column))
+	for i, from := range order {
+		out[i] = column[from]
+	}
+	return out
+}
+
+// index gives the labels their numbers: those of the fixed classes, or of the
+// names that occur, in the order that ordered makes; lists tells which they
+// are. The table is used up.
+func (t *table) index(classes Classes, ordered ordering) (_ *schema.Index, lists []classList, _ error) {
+	names := make([]string, len(t.tasks))
+	for i := range t.tasks {
+		names[i] = t.tasks[i].task
+	}
+	lists, err := classes.resolve(names)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	x := &schema.Index{
-		Keys: make([]string, len(rows)), Sizes: make([]int64, len(rows)), Labels: make([][]int32, len(tasks)),
-	}
-	if weighted {
-		x.Weights = make([]float32, len(rows))
-	}
-	for i, r := range rows {
-		x.Keys[i], x.Sizes[i] = r.key, r.size
-		if weighted {
-			x.Weights[i] = r.weight
-		}
-	}
+	x := &schema.Index{Keys: t.keys, Sizes: t.sizes, Weights: t.weights, Labels: make([][]int32, len(t.tasks))}
 	var p problems
-	for t, name := range tasks {
-		task := schema.Task{Name: name, Classes: slices.Clone(lists[t].names)}
-		if task.Classes == nil {
-			task.Classes = occurring(rows, t)
+	for i := range t.tasks {
+		c := &t.tasks[i]
+		task := schema.Task{Name: c.task}
+		if lists[i].names == nil {
+			task.Classes = c.order(ordered)
+		} else {
+			task.Classes = slices.Clone(lists[i].names)
+			c.take(task.Classes, lists[i].from, t.keys, ordered, &p)
 		}
 		x.Tasks = append(x.Tasks, task)
-		x.Labels[t] = number(rows, t, task, lists[t].from, &p)
+		x.Labels[i] = c.cells
 	}
-	return x, p.err("classes")
-}
-
-// occurring is the byte-sorted class names of a task.
-func occurring(rows []row, task int) []string {
-	seen := map[string]bool{}
-	names := []string{}
-	for _, r := range rows {
-		if name := r.labels[task]; name != "" && !seen[name] {
-			seen[name] = true
-			names = append(names, name)
-		}
-	}
-	slices.Sort(names)
-	return names
-}
-
-// number looks up each row's class; from is what fixed the classes.
-func number(rows []row, t int, task schema.Task, from string, p *problems) []int32 {
-	numbers := make(map[string]int32, len(task.Classes)+1)
-	for i, name := range task.Classes {
-		numbers[name] = int32(i)
-	}
-	numbers[""] = schema.Unknown
-	labels := make([]int32, len(rows))
-	var strangers []string
-	samples := map[string][]int{} // of classes that aren't given
-	for i, r := range rows {
-		n, ok := numbers[r.labels[t]]
-		if !ok {
-			if samples[r.labels[t]] == nil {
-				strangers = append(strangers, r.labels[t])
-			}
-			samples[r.labels[t]] = append(samples[r.labels[t]], i)
-		}
-		labels[i] = n
-	}
-	for _, class := range strangers {
-		p.addf("class %q of task %q (%s, as %q) is not among the %s of %s: add it there, or take its samples out",
-			class, task.Name, count(len(samples[class]), "sample"), rows[samples[class][0]].key,
-			count(len(task.Classes), "class"), from)
-	}
-	return labels
+	return x, lists, p.err("classes")
 }
 
 // checkTasks reports task names that cannot name a column.
@@ -123,5 +109,5 @@ func (d *opened) Warnings() []string   { return d.warnings }
 
 // errorf names the sample in an error of Read.
 func (d *opened) errorf(sample int, format string, args ...any) error {
-	return fmt.Errorf("%s: %q: %w", d.source, d.index.Keys[sample], fmt.Errorf(format, args...))
+	return errorf("%s: %q: %w", d.source, d.index.Keys[sample], errorf(format, args...))
 }

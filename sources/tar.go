@@ -46,16 +46,15 @@ func (f Folder) openTar(ctx context.Context, tasks []string) (_ Dataset, err err
 	if err != nil {
 		return nil, err
 	}
-	t := &tarFile{opened: shared, file: file, size: info.Size(), modified: info.ModTime(), offsets: make([]int64, len(l.rows))}
-	for i, r := range l.rows {
-		t.offsets[i] = r.offset
-	}
-	return t, nil
+	return &tarFile{opened: shared, file: file, size: info.Size(), modified: info.ModTime(), offsets: l.offsets}, nil
 }
 
 func (t *tarFile) Read(ctx context.Context, sample int, buf []byte) ([]byte, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
+	}
+	if t.index.Sizes[sample] == missing {
+		return nil, t.errorf(sample, "the link leads to no file of the tar: %w", ErrMissing)
 	}
 	info, err := t.file.Stat()
 	if err != nil {
@@ -75,59 +74,92 @@ func (t *tarFile) Read(ctx context.Context, sample int, buf []byte) ([]byte, err
 // Close closes the tar.
 func (t *tarFile) Close() error { return t.file.Close() }
 
-// member is what a name in a tar stands for.
+// member is a file of a tar.
 type member struct {
+	name         string
 	offset, size int64
-	link         string // the member that it leads to, if it is a link
 }
 
 // members is the listing of a tar under way. Links are resolved at its end, for
-// a symbolic link may stand before what it leads to.
+// a symbolic link may stand before what it leads to. Of files that are no images
+// nothing is kept: a tar may have millions.
 type members struct {
 	*listing
 	size    int64 // of the tar
-	byName  map[string]member
+	files   []member
+	sparse  map[string]bool   // images that are stored without their zeros
+	links   map[string]string // name to name
 	folders map[string]bool
-	again   []string // names that occurred before
-	end     int64    // of the last member's data
+	outside map[string]bool // folders passed over
+	end     int64           // of the last member's data
+}
+
+// cancelled is a file whose reading ends with a context.
+type cancelled struct {
+	ctx context.Context
+	*io.SectionReader
+}
+
+func (c cancelled) Read(p []byte) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return c.SectionReader.Read(p)
 }
 
 // listTar adds the images of a tar to l. Errors that make the rest of the file
 // unreadable are returned.
 func listTar(ctx context.Context, file io.ReaderAt, size int64, l *listing) error {
-	m := members{listing: l, size: size, byName: map[string]member{}, folders: map[string]bool{".": true}}
+	m := members{listing: l, size: size, sparse: map[string]bool{}, links: map[string]string{}, folders: map[string]bool{".": true}, outside: map[string]bool{}}
+	at, err := headers(ctx, file, size, m.header)
+	if err != nil {
+		return err
+	}
+	if err := m.checkEnd(ctx, file, at); err != nil {
+		return err
+	}
+	m.order()
+	targets, err := m.targets(ctx, file)
+	if err != nil {
+		return err
+	}
+	m.gather(targets)
+	return ctx.Err()
+}
+
+// headers passes each header of a tar on, with the place of its data, and
+// returns where reading ended.
+func headers(ctx context.Context, file io.ReaderAt, size int64, take func(h *tar.Header, at int64) error) (at int64, _ error) {
 	// The reader takes whole blocks and seeks over data, so that after Next the
 	// section stands where the member's data begins.
 	section := io.NewSectionReader(file, 0, size)
-	reader := tar.NewReader(section)
+	reader := tar.NewReader(cancelled{ctx, section})
 	for last := ""; ; {
 		if err := ctx.Err(); err != nil {
-			return err
+			return 0, err
 		}
 		h, err := reader.Next()
 		at, _ := section.Seek(0, io.SeekCurrent) // never fails
-		if err == io.EOF {
-			if err := m.checkEnd(file, at); err != nil {
-				return err
-			}
-			break
-		} else if err != nil && !errors.Is(err, tar.ErrInsecurePath) { // nothing is written anywhere
-			return tarError(file, err, last, at)
+		switch {
+		case ctx.Err() != nil:
+			return 0, ctx.Err()
+		case err == io.EOF:
+			return at, nil
+		case err != nil && !errors.Is(err, tar.ErrInsecurePath): // nothing is written anywhere
+			return 0, tarError(file, err, last, at)
 		}
-		if err := m.header(h, at); err != nil {
-			return err
+		if err := take(h, at); err != nil {
+			return 0, err
 		}
 		last = h.Name
 	}
-	m.images()
-	return nil
 }
 
 // tarError says what is wrong with the file.
 func tarError(file io.ReaderAt, err error, last string, at int64) error {
 	where := fmt.Sprintf("at byte %d", at)
 	if last != "" {
-		where += fmt.Sprintf(", after the member %q", last)
+		where += sprintf(", after the member %q", last)
 	}
 	magic := make([]byte, 6)
 	n, _ := file.ReadAt(magic, 0)
@@ -155,92 +187,220 @@ func (m *members) header(h *tar.Header, at int64) error {
 	m.end = at
 	switch h.Typeflag {
 	case tar.TypeReg, tar.TypeCont, tar.TypeGNUSparse:
-		if _, sparse := h.PAXRecords["GNU.sparse.major"]; sparse || h.Typeflag == tar.TypeGNUSparse || h.PAXRecords["GNU.sparse.map"] != "" {
-			if m.isImage(name) && dotPart(name) == "" {
-				m.problems.addf("member %q is stored as a sparse file, with its zeros left out: make the tar without --sparse", name)
+		if isSparse(h) {
+			m.put(name, at, 0)
+			if m.isImage(name) {
+				m.sparse[name] = true
 			}
-			m.put(name, member{})
 			return nil // where its data ends is the reader's business
 		}
-		if m.end = at + h.Size; m.end > m.size {
-			return fmt.Errorf("the tar is cut off in the member %q: it needs %d bytes from byte %d, and there are %d: make or copy it again",
+		if h.Size > m.size-at {
+			return errorf("the tar is cut off in the member %q: it needs %d bytes from byte %d, and there are %d: make or copy it again",
 				h.Name, h.Size, at, m.size-at)
 		}
-		m.put(name, member{offset: at, size: h.Size})
-	case tar.TypeLink:
-		m.put(name, member{link: cleanKey(h.Linkname)})
-	case tar.TypeSymlink:
-		target := h.Linkname
-		if !path.IsAbs(target) {
-			target = path.Join(path.Dir(name), target)
+		m.end = at + h.Size
+		m.put(name, at, h.Size)
+		delete(m.sparse, name)
+	case tar.TypeLink, tar.TypeSymlink:
+		if m.passedOver(name) {
+			break
 		}
-		m.put(name, member{link: cleanKey(target)})
+		m.links[name] = linkTarget(name, h)
+		m.parents(name)
 	case tar.TypeDir:
-		m.folders[name] = true
+		if !m.passedOver(name) && len(name) <= longestKey {
+			m.folders[name] = true
+			m.parents(name)
+		}
 	}
 	return nil
 }
 
-func (m *members) put(name string, one member) {
-	if _, again := m.byName[name]; again && m.isImage(name) {
-		m.again = append(m.again, name)
+func isSparse(h *tar.Header) bool {
+	_, sparse := h.PAXRecords["GNU.sparse.major"]
+	return sparse || h.Typeflag == tar.TypeGNUSparse || h.PAXRecords["GNU.sparse.map"] != ""
+}
+
+// linkTarget is the member that a link leads to.
+func linkTarget(name string, h *tar.Header) string {
+	if h.Typeflag == tar.TypeSymlink && !path.IsAbs(h.Linkname) {
+		return cleanKey(path.Join(path.Dir(name), h.Linkname))
 	}
-	m.byName[name] = one
+	return cleanKey(h.Linkname)
+}
+
+// put takes a file, or counts it if it is no image.
+func (m *members) put(name string, offset, size int64) {
+	delete(m.links, name)
+	if m.passedOver(name) {
+		return
+	}
+	m.parents(name)
+	if !m.isImage(name) {
+		m.pass(name)
+		return
+	}
+	m.files = append(m.files, member{name, offset, size})
+}
+
+// passedOver counts a name that is hidden or in a system's folder; each folder
+// counts once.
+func (m *members) passedOver(name string) bool {
+	outside := outside(name)
+	if outside == "" {
+		return false
+	}
+	if outside == name || !m.outside[outside] {
+		m.pass(outside)
+	}
+	if outside != name {
+		m.outside[outside] = true
+	}
+	m.parents(outside)
+	return true
+}
+
+// parents notes the folders in which a member lies.
+func (m *members) parents(name string) {
+	if len(name) > longestKey {
+		return // it will be a problem, if it is an image
+	}
 	for dir := path.Dir(name); !m.folders[dir]; dir = path.Dir(dir) {
 		m.folders[dir] = true
 	}
 }
 
-// images adds the members that are images, and counts the others, by the rules
-// that hold for a folder.
-func (m *members) images() {
-	dots := map[string]bool{}
-	for _, name := range slices.Sorted(maps.Keys(m.byName)) {
-		one := m.byName[name]
-		if dot := dotPart(name); dot != "" {
-			if !dots[dot] {
-				dots[dot] = true
-				m.pass(path.Base(dot))
+// order sorts the images and leaves the last of each name.
+func (m *members) order() {
+	slices.SortStableFunc(m.files, func(a, b member) int { return strings.Compare(a.name, b.name) })
+	var again []string
+	n := 0
+	for i, one := range m.files {
+		if i+1 < len(m.files) && m.files[i+1].name == one.name {
+			if n == 0 || m.files[n-1].name != one.name {
+				again = append(again, one.name)
 			}
 			continue
 		}
-		target, ok := m.follow(one)
-		switch {
-		case m.folders[one.link] && (one.link == "." || strings.HasPrefix(name, one.link+"/")):
-			m.pass(name)
-			m.warnf("passed over the link %q: it leads to a folder in which it lies", name)
-		case m.folders[one.link]:
-			m.problems.addf("member %q is a link to the folder %q: make the tar with what links lead to (tar --dereference)", name, one.link)
-		case !m.isImage(name):
-			m.pass(name)
-		case !ok:
-			m.problems.addf("member %q is a link to %q, which is no file of the tar: make the tar with what links lead to (tar --dereference)", name, one.link)
-		default:
-			m.add(name, target.size, target.offset)
-		}
+		m.files[n] = one
+		n++
 	}
-	if len(m.again) > 0 {
-		m.warnf("there is a second member of the same name, later in the tar, which counts: %s", some(m.again))
+	m.files = m.files[:n]
+	again = slices.Compact(again)
+	if len(again) > 0 {
+		m.warnf("there is a second member of the same name, later in the tar, which counts: %s", some(again))
 	}
 }
 
-// follow finds the data that a link leads to.
-func (m *members) follow(one member) (member, bool) {
-	for range 40 {
-		if one.link == "" {
-			return one, true
-		}
-		next, ok := m.byName[one.link]
-		if !ok {
-			return one, false
-		}
-		one = next
+// file finds an image.
+func (m *members) file(name string) (member, bool) {
+	i, ok := slices.BinarySearchFunc(m.files, name, func(one member, name string) int { return strings.Compare(one.name, name) })
+	if !ok {
+		return member{}, false
 	}
-	return one, false // a circle
+	return m.files[i], true
+}
+
+// targets finds the files that aren't images by name and to which links with an
+// image's name lead. That takes another pass over the headers.
+func (m *members) targets(ctx context.Context, file io.ReaderAt) (map[string]member, error) {
+	found := map[string]member{}
+	wanted := map[string]bool{}
+	for name := range m.links {
+		if end := m.follow(name); m.isImage(name) && end != "" && !m.isImage(end) && !m.folders[end] {
+			wanted[end] = true
+		}
+	}
+	if len(wanted) == 0 {
+		return found, nil
+	}
+	_, err := headers(ctx, file, m.size, func(h *tar.Header, at int64) error {
+		name := cleanKey(h.Name)
+		if !wanted[name] {
+			return nil
+		}
+		switch h.Typeflag {
+		case tar.TypeReg, tar.TypeCont, tar.TypeGNUSparse:
+			found[name] = member{name, at, h.Size}
+			m.sparse[name] = isSparse(h)
+		}
+		return nil
+	})
+	return found, err
+}
+
+// follow is the name at the end of a chain of links; empty if it is a circle.
+func (m *members) follow(name string) string {
+	for range 40 {
+		next, ok := m.links[name]
+		if !ok {
+			return name
+		}
+		name = next
+	}
+	return ""
+}
+
+// gather makes the table of images, links included, by the rules that hold for
+// a folder.
+func (m *members) gather(targets map[string]member) {
+	for name := range m.folders {
+		if name != "." {
+			m.listing.folders = append(m.listing.folders, name)
+		}
+	}
+	m.keys, m.sizes, m.offsets = make([]string, 0, len(m.files)), make([]int64, 0, len(m.files)), make([]int64, 0, len(m.files))
+	for _, one := range m.files {
+		if _, later := m.links[one.name]; later {
+			continue
+		}
+		if m.sparse[one.name] {
+			m.problems.addf("member %q is stored as a sparse file, with its zeros left out: make the tar without --sparse", one.name)
+		}
+		m.take(one.name, one)
+	}
+	for _, name := range slices.Sorted(maps.Keys(m.links)) {
+		m.link(name, targets)
+	}
+}
+
+func (m *members) take(name string, data member) {
+	if m.image(name, data.size) {
+		m.offsets = append(m.offsets, data.offset)
+	}
+}
+
+func (m *members) link(name string, targets map[string]member) {
+	target, end := m.links[name], m.follow(name)
+	if target == "." || strings.HasPrefix(name, target+"/") {
+		m.pass(name)
+		m.warnf("passed over the link %q: it leads to a folder in which it lies", name)
+		return
+	}
+	if m.folders[target] || m.folders[end] {
+		m.problems.addf("member %q is a link to the folder %q: make the tar with what links lead to (tar --dereference)", name, end)
+		return
+	}
+	if !m.isImage(name) {
+		m.pass(name)
+		return
+	}
+	data, ok := m.file(end)
+	if !ok {
+		data, ok = targets[end]
+	}
+	switch {
+	case !ok:
+		m.take(name, member{size: missing})
+	case m.sparse[end]:
+		m.problems.addf("member %q leads to %q, which is stored as a sparse file, with its zeros left out: make the tar without --sparse", name, end)
+	default:
+		m.take(name, data)
+	}
 }
 
 // checkEnd looks for signs that there was more: at is where reading ended.
-func (m *members) checkEnd(file io.ReaderAt, at int64) error {
+func (m *members) checkEnd(ctx context.Context, file io.ReaderAt, at int64) error {
 	if m.size%512 != 0 {
 		return fmt.Errorf("the tar is cut off: its %d bytes are no whole number of 512-byte blocks: make or copy it again", m.size)
 	}
@@ -249,6 +409,9 @@ func (m *members) checkEnd(file io.ReaderAt, at int64) error {
 	}
 	block := make([]byte, 1<<16)
 	for at < m.size {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		n, err := file.ReadAt(block[:min(int64(len(block)), m.size-at)], at)
 		if n == 0 {
 			return fmt.Errorf("cannot read the tar at byte %d: %w", at, cause(err))
@@ -266,17 +429,3 @@ func (m *members) checkEnd(file io.ReaderAt, at int64) error {
 // cleanKey is a member's path as a key: relative, without "./" and "../"; the
 // top is ".".
 func cleanKey(name string) string { return path.Clean(strings.TrimPrefix(path.Clean("/"+name), "/")) }
-
-// dotPart is the path up to the first part that begins with a dot; empty if
-// there is none.
-func dotPart(name string) string {
-	at := 0
-	for part := range strings.SplitSeq(name, "/") {
-		at += len(part)
-		if isDot(part) {
-			return name[:at]
-		}
-		at++
-	}
-	return ""
-}

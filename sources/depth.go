@@ -1,0 +1,198 @@
+package sources
+
+import (
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+)
+
+// This file reads labels off paths: which of an image's folders are its labels,
+// and which folders are classes though no image lies in them.
+
+// Label says which folders of a path are its labels.
+type Label string
+
+// The folders that can be labels.
+const (
+	Innermost Label = "innermost" // those directly above the image
+	Outermost Label = "outermost" // those directly below the top
+)
+
+// Values lists the choices.
+func (Label) Values() []string { return []string{string(Innermost), string(Outermost)} }
+
+// depth is the number of folders in which a file lies.
+func depth(key string) int { return strings.Count(key, "/") }
+
+// label reads the labels of the sorted rows. Where no image lies in a folder
+// there are none.
+func (l *listing) label(names []string, label Label) {
+	depths := map[int]int{} // rows by depth
+	example := map[int]string{}
+	var above []string
+	for _, key := range l.keys {
+		d := depth(key)
+		if depths[d]++; depths[d] == 1 {
+			example[d] = key
+		}
+		if d < len(names) {
+			above = append(above, key)
+		}
+	}
+	if len(names) == 0 || len(depths) == 1 && depths[0] > 0 {
+		return
+	}
+	if len(above) > 0 {
+		verb := "lie"
+		if len(above) == 1 {
+			verb = "lies"
+		}
+		l.problems.addf("%s %s above the label folders: %s: tasks %q need a path like %q: move it into a folder of its class, or give other tasks",
+			count(len(above), "image"), verb, some(above), names, strings.Join(names, "/")+"/"+path.Base(above[0]))
+		return
+	}
+	if len(depths) > 1 && label == "" {
+		var texts []string
+		for _, d := range slices.Sorted(maps.Keys(depths)) {
+			texts = append(texts, sprintf("%d in %s, as %q", depths[d], count(d, "folder"), example[d]))
+		}
+		l.problems.addf("images lie at different depths: %s: say which folder is the label: label: outermost makes the classes %s, label: innermost %s",
+			shorten(texts, len(texts)), l.classesBy(names, Outermost), l.classesBy(names, Innermost))
+		return
+	}
+	for _, name := range names {
+		l.tasks = append(l.tasks, labels{task: name})
+	}
+	if len(depths) == 1 && label == "" {
+		l.warnDeeper(names, example)
+	}
+	for _, key := range l.keys {
+		for t, name := range folderLabels(path.Dir(key), len(names), label) {
+			l.tasks[t].add(name)
+		}
+	}
+	l.keepEmpty(depths, label)
+}
+
+// folderLabels are n folders of the path of a folder that has as many.
+func folderLabels(folder string, n int, label Label) []string {
+	parts := strings.Split(folder, "/")
+	if label == Outermost {
+		return parts[:n]
+	}
+	return parts[len(parts)-n:]
+}
+
+// classesBy names the classes that one choice of folders makes.
+func (l *listing) classesBy(names []string, label Label) string {
+	seen := map[string]bool{}
+	for _, key := range l.keys {
+		seen[strings.Join(folderLabels(path.Dir(key), len(names), label), "/")] = true
+	}
+	return l.few(slices.Sorted(maps.Keys(seen)))
+}
+
+// few quotes the first of some classes and counts the others.
+func (*listing) few(classes []string) string {
+	const most = 4
+	var texts []string
+	for _, class := range classes[:min(len(classes), most)] {
+		texts = append(texts, sprintf("%q", class))
+	}
+	text := strings.Join(texts, ", ")
+	if len(classes) > most {
+		text += fmt.Sprintf(" and %d more", len(classes)-most)
+	}
+	return text
+}
+
+// warnDeeper names the other reading of images that lie in more folders than
+// there are tasks, where it would make more than one class.
+func (l *listing) warnDeeper(names []string, example map[int]string) {
+	for d, key := range example {
+		if d == len(names) {
+			continue
+		}
+		outer := path.Dir(key)
+		for range d - len(names) {
+			outer = path.Dir(outer)
+		}
+		if slices.ContainsFunc(l.keys, func(key string) bool { return !strings.HasPrefix(key, outer+"/") }) {
+			l.warnf("images lie in %s, as %q, and %s the innermost: its classes are %s; label: outermost would make %s (say label: innermost if these are right)",
+				count(d, "folder"), key, theyAre(len(names)), l.classesBy(names, Innermost), l.classesBy(names, Outermost))
+		}
+	}
+}
+
+func theyAre(tasks int) string {
+	if tasks == 1 {
+		return "the label is"
+	}
+	return "the labels are"
+}
+
+// keepEmpty makes classes of the folders at the depth of labels in which no
+// image lies, for torchvision's ImageFolder counts folders: without them the
+// classes that follow would have other numbers. Where images lie at different
+// depths these are the folders that hold no other.
+func (l *listing) keepEmpty(depths map[int]int, label Label) {
+	n := len(l.tasks)
+	deepest := n
+	if label != Outermost {
+		deepest = slices.Max(slices.Collect(maps.Keys(depths)))
+	}
+	inner := map[string]bool{} // folders that hold others, where depths differ
+	mixed := len(depths) > 1 && label != Outermost
+	if mixed {
+		for _, folder := range l.folders {
+			inner[path.Dir(folder)] = true
+		}
+	}
+	slices.Sort(l.folders)
+	for _, folder := range l.folders {
+		d := depth(folder) + 1
+		parts := strings.Split(folder, "/")
+		first, last := 0, 0 // tasks that the folder names
+		switch {
+		case mixed && !inner[folder] && d >= n:
+			parts, last = parts[d-n:], n
+		case !mixed && d > deepest-n && d <= deepest:
+			parts = parts[d-1:]
+			first = d - (deepest - n) - 1
+			last = first + 1
+		}
+		for t := first; t < last; t++ {
+			if name := parts[t-first]; !l.tasks[t].has(name) {
+				l.tasks[t].number(name)
+				l.empty = append(l.empty, emptyFolder{folder, t, name})
+			}
+		}
+	}
+}
+
+// emptyFolder is a folder without images that is a class all the same.
+type emptyFolder struct {
+	folder string
+	task   int
+	class  string
+}
+
+// warnEmpty names the folders that are classes without a sample, where no list
+// of classes decides about them.
+func (l *listing) warnEmpty(fixed []classList) {
+	var folders []string
+	for _, e := range l.empty {
+		if fixed[e.task].names == nil {
+			folders = append(folders, e.folder)
+		}
+	}
+	switch len(folders) {
+	case 0:
+	case 1:
+		l.warnf("the folder %q holds no image: it stays a class without samples, so that the others keep their numbers: take it away, or list the classes, if it is none", folders[0])
+	default:
+		l.warnf("%d folders hold no image: %s: they stay classes without samples, so that the others keep their numbers: take them away, or list the classes, if they are none", len(folders), some(folders))
+	}
+}

@@ -1,0 +1,388 @@
+package sources
+
+import (
+	"math"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+
+	"github.com/sluicedata/sluice/schema"
+)
+
+// mostTasks is the number of label columns that are taken without being named.
+const mostTasks = 100
+
+// What a column is for, besides the number of its task.
+const (
+	unused   = -1
+	ofPath   = -2
+	ofWeight = -3
+)
+
+// list is a manifest under way: a sheet that becomes a table.
+type list struct {
+	table
+	m        Manifest
+	problems problems
+	warnings []string
+
+	columns  []string // as they are named
+	use      []int    // of each column
+	tooMany  bool     // columns for tasks
+	lines    map[string]int
+	pathless []int // lines without a path
+	rows     int
+	find     finder
+	absent   []absent // the first files that are missing
+	nAbsent  int
+}
+
+// absent is a file that isn't there.
+type absent struct {
+	line int
+	file string
+}
+
+func newList(m Manifest) *list {
+	l := &list{m: m, lines: map[string]int{}, find: finder{folder: filepath.Dir(m.Path), found: map[string]string{}}}
+	for _, task := range m.Tasks {
+		l.tasks = append(l.tasks, labels{task: task})
+	}
+	return l
+}
+
+func (l *list) weightColumn() string {
+	switch {
+	case l.m.WeightColumn != "":
+		return l.m.WeightColumn
+	case slices.Contains(l.m.Tasks, "weight") || l.m.pathColumn() == "weight":
+		return ""
+	}
+	return "weight"
+}
+
+// column decides what a column is for.
+func (l *list) column(name string) {
+	l.columns = append(l.columns, name)
+	use := unused
+	switch {
+	case name == l.m.pathColumn():
+		use = ofPath
+	case name == "" && len(l.m.Tasks) == 0:
+		l.problems.addf("column %d has no name: give it one, or list the label columns in tasks", len(l.columns))
+	case name == "":
+	case name == l.weightColumn():
+		use = ofWeight
+		l.weights = slices.Repeat([]float32{1}, len(l.keys)) // of the rows before
+	case len(l.m.Tasks) > 0:
+		use = max(slices.Index(l.m.Tasks, name), unused)
+	case len(l.tasks) == mostTasks:
+		l.tooMany = true
+	default:
+		use = len(l.tasks)
+		l.tasks = append(l.tasks, labels{task: name, cells: slices.Repeat([]int32{schema.Unknown}, len(l.keys))})
+	}
+	if use != unused && slices.Contains(l.use, use) {
+		use = unused // a second one of the name, which is a problem already
+	}
+	l.use = append(l.use, use)
+}
+
+// row takes a row: a sample if its path is right.
+func (l *list) row(number int, cells []cell) {
+	l.rows++
+	var file cell
+	for _, c := range cells {
+		if l.use[c.column] == ofPath {
+			file = c
+		}
+	}
+	key, size, ok := l.path(number, file)
+	weight := float32(1)
+	texts := make([]string, len(l.tasks))
+	for _, c := range cells {
+		use := l.use[c.column]
+		if use == unused || use == ofPath || !l.usable(number, c) {
+			continue
+		}
+		if use == ofWeight {
+			weight = l.weight(number, c)
+			continue
+		}
+		texts[use] = strings.TrimSpace(c.text)
+	}
+	if !ok {
+		return
+	}
+	l.add(key, size)
+	if l.weights != nil {
+		l.weights = append(l.weights, weight)
+	}
+	for t, text := range texts {
+		l.tasks[t].add(text)
+	}
+}
+
+// usable reports what cannot be the text of a cell.
+func (l *list) usable(number int, c cell) bool {
+	name := l.columns[c.column]
+	switch most := l.m.limits().cell; {
+	case c.bad != "":
+		l.problems.addf("line %d: column %q: want text or a number, have %s: name the columns to use in tasks", number, name, c.bad)
+	case len(c.text) > most:
+		l.problems.addf("line %d: column %q: %q has %d bytes, and %d are allowed: raise max_cell, or name the label columns in tasks if it is no label",
+			number, name, c.text, len(c.text), most)
+	case !utf8.ValidString(c.text):
+		l.problems.addf("line %d: column %q: %q is not UTF-8: save the file as UTF-8", number, name, c.text)
+	default:
+		return true
+	}
+	return false
+}
+
+func (l *list) weight(number int, c cell) float32 {
+	text := strings.TrimSpace(c.text)
+	w, err := strconv.ParseFloat(text, 32)
+	if err != nil || math.IsNaN(w) || math.IsInf(w, 0) || w < 0 {
+		l.problems.addf("line %d: column %q: %q is no weight: want a finite number from 0 on", number, l.columns[c.column], text)
+		return 1
+	}
+	return float32(math.Abs(w)) // -0 is 0
+}
+
+// addresses begin with a scheme; data: URLs hold the image themselves.
+var addresses = regexp.MustCompile(`^(?i)\s*([a-z][a-z0-9+.-]+://|data:[a-z]+/)`)
+
+// path finds the file of a row.
+func (l *list) path(number int, c cell) (key string, size int64, ok bool) {
+	if strings.TrimSpace(c.text) == "" && c.bad == "" {
+		l.pathless = append(l.pathless, number)
+		return "", 0, false
+	}
+	if !l.usable(number, c) {
+		return "", 0, false
+	}
+	name := l.columns[c.column]
+	if addresses.MatchString(c.text) {
+		l.problems.addf("line %d: column %q: %q is a URL: download it first, and write the path of the file", number, name, strings.TrimSpace(c.text))
+		return "", 0, false
+	}
+	key, size, err := l.find.file(c.text)
+	if first, again := l.lines[key]; again {
+		l.problems.addf("line %d: column %q: %q stands in line %d already: list an image once, and use rebalance to draw it more often", number, name, c.text, first)
+		return "", 0, false
+	}
+	if err != nil && !gone(err) {
+		l.problems.addf("line %d: cannot read %q: %w", number, filepath.Join(l.find.folder, key), cause(err))
+		return "", 0, false
+	}
+	if size < missing {
+		l.problems.addf("line %d: %q is no file", number, l.find.join(key))
+		return "", 0, false
+	}
+	if err != nil {
+		if l.nAbsent++; len(l.absent) < shown {
+			l.absent = append(l.absent, absent{number, l.find.join(key)})
+		}
+	}
+	key = strings.Clone(key)
+	l.lines[key] = number
+	return key, size, true
+}
+
+// finish looks at the whole and sorts the samples.
+func (l *list) finish() {
+	p := &l.problems
+	missingColumn := func(name, option string) {
+		if !slices.Contains(l.columns, name) && len(l.columns)+l.rows > 0 {
+			p.addf("there is no column %q%s: name one of [%s] in %s", name, separated(l.columns), some(l.columns), option)
+		}
+	}
+	missingColumn(l.m.pathColumn(), "path_column")
+	if l.m.WeightColumn != "" {
+		missingColumn(l.m.WeightColumn, "weight_column")
+	}
+	for _, task := range l.m.Tasks {
+		missingColumn(task, "tasks")
+	}
+	if slices.Contains(l.columns, l.m.pathColumn()) {
+		for _, number := range l.pathless {
+			p.addf("line %d: column %q: the path is empty: write the image's path, or take the row out", number, l.m.pathColumn())
+		}
+	}
+	if l.tooMany {
+		p.addf("there are more than %d columns beside that of the paths, and without tasks each is a label: name the label columns in tasks", mostTasks)
+	}
+	if l.rows == 0 && p.count() == 0 {
+		p.addf("lists no image: put one row a sample in it")
+	}
+	if p.count() > 0 {
+		return
+	}
+	if l.nAbsent == len(l.keys) {
+		for _, a := range l.absent {
+			p.addf("line %d: there is no file %q: %s", a.line, a.file, pathsAre(a.file))
+		}
+		p.more += l.nAbsent - len(l.absent)
+		return
+	}
+	if l.nAbsent > 0 {
+		a := l.absent[0]
+		l.warnings = append(l.warnings, sprintf("%d of %s %s there, as %q (line %d; %s): %s",
+			l.nAbsent, count(len(l.keys), "file"), isNot(l.nAbsent), a.file, a.line, pathsAre(a.file), missingMeans))
+	}
+	for key, file := range l.find.found {
+		if name, err := filepath.Rel(l.find.folder, file); err == nil && l.lines[filepath.ToSlash(name)] > 0 {
+			l.find.twice = append(l.find.twice, key)
+		}
+	}
+	if slices.Sort(l.find.twice); len(l.find.twice) > 0 {
+		l.warnings = append(l.warnings, sprintf("%s: paths in different Unicode normal forms lead to one file, as %+q: each is a sample",
+			count(len(l.find.twice), "row"), l.find.twice[0]))
+	}
+	l.sort()
+}
+
+func isNot(n int) string {
+	if n == 1 {
+		return "isn't"
+	}
+	return "aren't"
+}
+
+// pathsAre says how paths are to be written.
+func pathsAre(file string) string {
+	if filepath.Separator == '/' && strings.Contains(file, `\`) {
+		return "write paths with slashes"
+	}
+	return "paths are relative to the folder of the list"
+}
+
+// separated guesses why a header has one column only.
+func separated(columns []string) string {
+	if len(columns) == 1 && strings.ContainsAny(columns[0], ";\t|") {
+		return " (cells must be separated by commas, or by tabs in a .tsv file)"
+	}
+	return ""
+}
+
+// finder finds the files that a list names.
+type finder struct {
+	folder string
+	found  map[string]string              // by key: files whose names are in another normal form
+	names  map[string]map[string][]string // by folder: names beyond ASCII, by their composed form
+	used   map[string]bool                // files in found
+	twice  []string
+}
+
+func (f *finder) join(key string) string {
+	key = filepath.FromSlash(key)
+	if filepath.IsAbs(key) {
+		return key
+	}
+	return filepath.Join(f.folder, key)
+}
+
+// file looks for the file of a cell: under the path as it is written, without
+// the spaces at its ends, and with its names in other normal forms. The size is
+// -1 where there is none, and less where it is no file; an error that isn't
+// gone says that nobody knows.
+func (f *finder) file(text string) (key string, size int64, err error) {
+	trimmed := strings.TrimSpace(text)
+	if trimmed != text {
+		if info, err := os.Stat(f.join(path.Clean(text))); err == nil && info.Mode().IsRegular() {
+			return path.Clean(text), info.Size(), nil
+		}
+	}
+	key = path.Clean(trimmed)
+	info, err := os.Stat(f.join(key))
+	if err != nil && gone(err) && !isASCII(key) {
+		if other, ok := f.otherForm(f.start(key)); ok {
+			if info, err = os.Stat(other); err == nil {
+				f.take(key, other)
+			}
+		}
+	}
+	switch {
+	case err != nil:
+		return key, missing, err
+	case !info.Mode().IsRegular():
+		return key, missing - 1, nil
+	}
+	return key, info.Size(), nil
+}
+
+// take notes a file that has another name than its key.
+func (f *finder) take(key, file string) {
+	if f.used == nil {
+		f.used = map[string]bool{}
+	}
+	if f.used[file] {
+		f.twice = append(f.twice, key)
+	}
+	f.used[file] = true
+	f.found[key] = file
+}
+
+// start is where a key begins, and the names on its way.
+func (f *finder) start(key string) (folder string, names []string) {
+	if rest, ok := strings.CutPrefix(key, "/"); ok {
+		return "/", strings.Split(rest, "/")
+	}
+	return f.folder, strings.Split(key, "/")
+}
+
+// otherForm walks down from a folder by names in whatever normal form.
+func (f *finder) otherForm(folder string, names []string) (file string, ok bool) {
+	if len(names) == 0 {
+		return folder, true
+	}
+	for _, name := range f.candidates(folder, names[0]) {
+		if _, err := os.Stat(filepath.Join(folder, name)); err != nil {
+			continue
+		}
+		if file, ok := f.otherForm(filepath.Join(folder, name), names[1:]); ok {
+			return file, true
+		}
+	}
+	return "", false
+}
+
+// candidates are the names in a folder that a name may stand for.
+func (f *finder) candidates(folder, name string) []string {
+	if isASCII(name) {
+		return []string{name}
+	}
+	byForm, ok := f.names[folder]
+	if !ok {
+		byForm = map[string][]string{}
+		entries, _ := os.ReadDir(folder) // one that cannot be read holds no candidate
+		for _, e := range entries {
+			if !isASCII(e.Name()) {
+				form := norm.NFC.String(e.Name())
+				byForm[form] = append(byForm[form], e.Name())
+			}
+		}
+		if f.names == nil {
+			f.names = map[string]map[string][]string{}
+		}
+		f.names[folder] = byForm
+	}
+	return byForm[norm.NFC.String(name)]
+}
+
+func isASCII(text string) bool {
+	for i := range len(text) {
+		if text[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,232 @@
+package sources
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/sluicedata/sluice/schema"
+)
+
+// missing is the size of a sample whose file isn't there.
+const missing = -1
+
+// gone tells that there is no such file, from that there is one that cannot be
+// reached.
+func gone(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.ELOOP)
+}
+
+// missing warns of samples without a file; without any file it is an error.
+func (l *listing) missing(x *schema.Index) error {
+	n, example := missingSamples(x)
+	switch {
+	case n == 0:
+		return nil
+	case n == x.Len():
+		return errorf("each of its images (%d) is a link that leads nowhere, as %q: mend the links, or copy what they lead to (in a tar: tar --dereference)", n, example)
+	}
+	l.warnf("%d of %s %s nowhere, as %q: %s; mend or remove them (in a tar: make it with tar --dereference)",
+		n, count(x.Len(), "image"), areLinks(n), example, missingMeans)
+	return nil
+}
+
+// missingMeans is what becomes of missing files.
+const missingMeans = "each is a sample that cannot be read, and on_error says what becomes of it"
+
+func areLinks(n int) string {
+	if n == 1 {
+		return "is a link that leads"
+	}
+	return "are links that lead"
+}
+
+func missingSamples(x *schema.Index) (n int, example string) {
+	for i, size := range x.Sizes {
+		if size == missing {
+			if n == 0 {
+				example = x.Keys[i]
+			}
+			n++
+		}
+	}
+	return n, example
+}
+
+// origin is where labels come from, which decides what can be done about them.
+type origin int
+
+const (
+	ofFolders origin = iota
+	ofColumns
+)
+
+// remarks are about classes that are legal and probably not meant. Classes that
+// the user lists are.
+func remarks(x *schema.Index, fixed []classList, from origin) (list []string) {
+	for t, task := range x.Tasks {
+		if fixed[t].names != nil {
+			continue
+		}
+		samples := newExamples(x, t)
+		list = append(list, samples.alike(task)...)
+		list = append(list, samples.absent(task, from)...)
+		if from == ofColumns {
+			list = append(list, samples.measure(task)...)
+		}
+	}
+	return list
+}
+
+// examples is what a task's classes have: how many samples, and the first one.
+type examples struct {
+	x        *schema.Index
+	counts   []int
+	first    []int
+	labelled int
+}
+
+func newExamples(x *schema.Index, task int) *examples {
+	n := len(x.Tasks[task].Classes)
+	e := &examples{x: x, counts: make([]int, n), first: make([]int, n)}
+	for i, label := range x.Labels[task] {
+		if label == schema.Unknown {
+			continue
+		}
+		if e.counts[label]++; e.counts[label] == 1 {
+			e.first[label] = i
+		}
+		e.labelled++
+	}
+	return e
+}
+
+// of is a class's samples in words: "3 samples, as "a/1.jpg"".
+func (e *examples) of(class int) string {
+	if e.counts[class] == 0 {
+		return "no sample"
+	}
+	return sprintf("%s, as %+q", count(e.counts[class], "sample"), e.x.Keys[e.first[class]])
+}
+
+// alike names classes that people would take for one.
+func (e *examples) alike(task schema.Task) []string {
+	groups := map[string][]int{}
+	var order []string
+	for class, name := range task.Classes {
+		folded := fold(name)
+		if len(groups[folded]) == 1 {
+			order = append(order, folded)
+		}
+		groups[folded] = append(groups[folded], class)
+	}
+	const most = 5
+	var list []string
+	for i, folded := range order {
+		if i == most {
+			list = append(list, fmt.Sprintf("and %s more of task %s differ so little", count(len(order)-most, "group")+" of classes", cut(task.Name)))
+			break
+		}
+		group := groups[folded]
+		a, b := group[0], group[1]
+		more := ""
+		if len(group) > 2 {
+			more = fmt.Sprintf(" (and %d more)", len(group)-2)
+		}
+		list = append(list, sprintf("the classes %+q (%s) and %+q (%s)%s of task %q differ %s only: write them alike if they are one class",
+			task.Classes[a], e.of(a), task.Classes[b], e.of(b), more, task.Name, difference(task.Classes[a], task.Classes[b])))
+	}
+	return list
+}
+
+// absentNames are what programs write where there is no value, in lower case.
+var absentNames = []string{"nan", "none", "null", "nil", "na", "n/a", "#n/a", "<na>", "nat", "undefined", "-1", "-1.0", `""`, "''", "-", "?", "[]", "{}"}
+
+// absent names classes that are probably no class.
+func (e *examples) absent(task schema.Task, from origin) (list []string) {
+	remedy := "leave the cell empty where the label is unknown"
+	if from == ofFolders {
+		remedy = "take the folder away if its images have no label"
+	}
+	for class, name := range task.Classes {
+		if e.counts[class] > 0 && slices.Contains(absentNames, strings.ToLower(strings.TrimSpace(name))) {
+			list = append(list, sprintf("the class %q of task %q (%s) looks like a label that is missing: %s", name, task.Name, e.of(class), remedy))
+		}
+	}
+	return list
+}
+
+// measured are parts of the names of columns that hold no classes, as people
+// call them.
+var measured = []string{"id", "ids", "uuid", "guid", "index", "idx", "score", "scores", "conf", "confidence", "prob", "probability", "value", "time", "timestamp",
+	"date", "width", "height", "size", "area", "count", "number", "num", "x", "y", "lat", "lon", "latitude", "longitude", "price", "age", "url", "hash", "md5", "name", "filename", "caption", "text", "description"}
+
+// measure tells of a column that makes far too many classes, or whose values
+// are measured.
+func (e *examples) measure(task schema.Task) []string {
+	n := len(task.Classes)
+	if n == 0 {
+		return nil
+	}
+	remedy := "name the label columns in tasks, without it, if it is no label"
+	fractions := 0
+	for _, name := range task.Classes {
+		if isFraction(name) {
+			fractions++
+		}
+	}
+	words := strings.FieldsFunc(strings.ToLower(task.Name), func(r rune) bool { return r == '_' || r == '-' || r == ' ' || r == '.' })
+	named := slices.ContainsFunc(words, func(word string) bool { return slices.Contains(measured, word) })
+	why := ""
+	switch {
+	case fractions > 0 && fractions*2 >= n:
+		why = "its values are numbers with fractions"
+	case e.labelled >= 20 && n == e.labelled:
+		why = "it has another value in each row"
+	case n >= 20 && n*3 > e.labelled:
+		why = fmt.Sprintf("there are only %s with a label", count(e.labelled, "row"))
+	case n >= 20 && named:
+		why = "by its name it is no label"
+	default:
+		return nil
+	}
+	return []string{sprintf("the column %q makes %s, as %q (%s), and is probably no label: %s: %s", task.Name, count(n, "class"), task.Classes[0], e.of(0), why, remedy)}
+}
+
+// isFraction reports a decimal number that isn't whole.
+func isFraction(name string) bool {
+	whole, rest, ok := strings.Cut(strings.TrimLeft(name, "+-"), ".")
+	if _, isWhole := wholeNumber(name); isWhole || !ok {
+		return false
+	}
+	if i := strings.IndexAny(rest, "eE"); i >= 0 {
+		exponent := strings.TrimLeft(rest[i+1:], "+-")
+		if digits(exponent) != len(exponent) || exponent == "" {
+			return false
+		}
+		rest = rest[:i]
+	}
+	return digits(whole) == len(whole) && digits(rest) == len(rest) && rest != ""
+}
+
+// numberRemarks tell where text order gives folders named by numbers other
+// numbers than their order.
+func numberRemarks(x *schema.Index, fixed []classList) (list []string) {
+	for t, task := range x.Tasks {
+		if fixed[t].names != nil || !allWhole(task.Classes) {
+			continue
+		}
+		for i, name := range task.Classes[1:] {
+			if compareWhole(task.Classes[i], name) > 0 {
+				at := slices.Index(task.Classes, name)
+				list = append(list, sprintf("all classes of task %q are numbers, and are numbered in text order, as torchvision's ImageFolder does: %q is class %d, behind %q: class_order: natural orders them as numbers",
+					task.Name, name, at, task.Classes[i]))
+				break
+			}
+		}
+	}
+	return list
+}

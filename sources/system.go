@@ -1,0 +1,52 @@
+package sources
+
+import (
+	"maps"
+	"slices"
+	"strings"
+)
+
+// systemFolders are folders that systems and programs put beside people's files:
+// thumbnails, trash, copies, what a check of the disk found. In lower case.
+var systemFolders = map[string]bool{
+	"@eadir": true, "#recycle": true, "#snapshot": true, "@tmp": true, // Synology
+	"@recycle": true, "@recently-snapshot": true, "@__thumb": true, // QNAP
+	"$recycle.bin": true, "$extend": true, "system volume information": true, // Windows
+	"__macosx": true, "network trash folder": true, "temporary items": true, "thevolumesettingsfolder": true, // macOS
+	"lost+found": true, "lost.dir": true, "found.000": true, // file systems
+	"__pycache__": true,
+}
+
+// isSystem tells the name of a folder in which nobody keeps data.
+func isSystem(name string) bool { return systemFolders[strings.ToLower(name)] }
+
+// isOutside reports a folder that is passed over whole: hidden, or a system's.
+func isOutside(name string) bool { return isDot(name) || isSystem(name) }
+
+// outside is the path up to the first part that is passed over; empty if there
+// is none.
+func outside(name string) string {
+	at := 0
+	for part := range strings.SplitSeq(name, "/") {
+		at += len(part)
+		if isOutside(part) {
+			return name[:at]
+		}
+		at++
+	}
+	return ""
+}
+
+// warnSystem names the systems' folders that were passed over.
+func (l *listing) warnSystem() {
+	if len(l.system) == 0 {
+		return
+	}
+	n := 0
+	var texts []string
+	for _, name := range slices.Sorted(maps.Keys(l.system)) {
+		n += l.system[name]
+		texts = append(texts, sprintf("%q", name))
+	}
+	l.warnf("passed over %s of thumbnails, trash and the like: %s", count(n, "folder"), shorten(texts, len(texts)))
+}
