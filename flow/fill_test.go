@@ -2,6 +2,7 @@ package flow_test
 
 import (
 	"bytes"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -93,6 +94,28 @@ func TestFilledRowsAreCounted(t *testing.T) {
 	classes := with.Ledger["class"]
 	if classes["common"].Filled != 1 || classes["rare"].Filled != 1 || classes["middle"].Filled != 0 {
 		t.Errorf("the ledger has %+v", classes)
+	}
+}
+
+// A whole progressive file that lacks scans is no error, and counted, with and without fill.
+func TestLackOfScansIsCounted(t *testing.T) {
+	const firstScan = "/9j/2wBDAA0JCgsKCA0LCgsODg0PEyAVExISEyccHhcgLikxMC4pLSwzOko+MzZGNywtQFdBRkxOUlNSMj5aYVpQYEpRUk//" +
+		"wgALCAAUABgBAREA/8QAFwABAQEBAAAAAAAAAAAAAAAABAMAAv/aAAgBAQAAAAGTt2MVJO//2Q=="
+	data, err := base64.StdEncoding.DecodeString(firstScan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "a", "0.jpg"), data)
+	for _, d := range []stages.Decode{{}, {Truncated: stages.TruncatedFill}} {
+		for _, list := range [][]stages.Stage{{d}, {d, stages.Resize{Height: 8, Width: 8}}} {
+			for _, how := range []flow.Option{flow.Exec(flow.Reference), flow.WithFuse(flow.FuseExact), flow.WithFuse(flow.FuseFull)} {
+				pipe := flow.New(sources.Folder{Path: dir}, append(list, stages.Batch{Size: 1})...)
+				if rows, report := rowsOf(t, pipe, how); len(rows) != 1 || report.Filled != 1 || report.FirstFilled != "a/0.jpg" {
+					t.Errorf("%s: %d rows, %d filled, the first %q", names(list), len(rows), report.Filled, report.FirstFilled)
+				}
+			}
+		}
 	}
 }
 

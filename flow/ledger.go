@@ -13,7 +13,7 @@ type Exposure struct {
 	Delivered int64 `json:"delivered"` // rows that left
 	Failed    int64 `json:"failed"`    // draws of its quota that left no row
 	Refilled  int64 `json:"refilled"`  // draws of its quota that left as another sample
-	Filled    int64 `json:"filled"`    // delivered rows of damaged files (decode's truncated: fill)
+	Filled    int64 `json:"filled"`    // delivered rows of damaged files (decode's truncated: fill), or that lack scans
 	Distinct  int64 `json:"distinct"`  // samples among the delivered rows
 	Repeats   int64 `json:"repeats"`   // delivered rows beyond the first of their sample
 }

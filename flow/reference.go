@@ -40,13 +40,9 @@ func (p *Plan) decode(ctx context.Context, row *Row) (pic *schema.Picture, err e
 	return pic, err
 }
 
-// decodeFile decodes as the options say; repairs is 0 where the file isn't damaged.
+// decodeFile decodes as the options say; repairs is 0 where nothing is missing.
 func decodeFile(ctx context.Context, d stages.Decoder, data []byte) (pic *schema.Picture, repairs int, err error) {
-	if d.Fills() {
-		return decode.Fill(ctx, data, d.MaxPixels())
-	}
-	pic, err = decode.Decode(ctx, data, d.MaxPixels())
-	return pic, 0, err
+	return decode.Counted(ctx, data, d.MaxPixels(), d.Fills())
 }
 
 // reference is the reference executor: it draws and applies stage after stage to

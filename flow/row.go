@@ -55,7 +55,7 @@ type Row struct {
 	Shown   *schema.Picture // the last uint8 HWC picture of the way: what people look at
 	Drawn   []Drawn
 	Matrix  warp.Homography // the composed warps, from source to output pixels
-	Repairs int             // places of a damaged file that were repaired (decode's truncated: fill)
+	Repairs int             // places of a file that were repaired: damage (decode's truncated: fill), or scans that it lacks
 
 	epoch  int
 	broken error           // a panic in locating it: it ends the run

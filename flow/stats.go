@@ -25,7 +25,7 @@ type Report struct {
 	Drawn           int64    `json:"drawn"`                  // draws of the delivered batches: rows + failed
 	Failed          int64    `json:"failed"`                 // draws that left no row
 	Refilled        int64    `json:"refilled"`               // rows that are another sample of the class, as the drawn one failed
-	Filled          int64    `json:"filled"`                 // rows of damaged files, as decode's truncated: fill has them
+	Filled          int64    `json:"filled"`                 // rows of damaged files, as decode's truncated: fill has them, and of files that lack scans
 	FirstFilled     string   `json:"first_filled,omitempty"` // key of the first of them
 	Batches         int64    `json:"batches"`                // records delivered; each scale counts
 	Empty           int64    `json:"empty"`                  // batches of which every row failed

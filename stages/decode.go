@@ -10,7 +10,8 @@ package stages
 // or with Truncated: fill a picture, which runs count: libjpeg-turbo's for the bytes
 // there are, which Pillow gives with LOAD_TRUNCATED_IMAGES. What the data lacks is grey
 // in a baseline file, and coarser in a progressive one. Damaged headers, other formats
-// and codings that aren't supported stay errors.
+// and codings that aren't supported stay errors. A whole progressive file that lacks
+// scans gives a picture always, smoothed as libjpeg-turbo does, and is counted.
 type Decode struct {
 	Limit int64 `sluice:"max_pixels,positive" default:"268435456" doc:"refuse pictures of more pixels, from their header"`
 

@@ -56,6 +56,29 @@ func TestFillIsLibjpegTurbos(t *testing.T) {
 	}
 }
 
+// A progressive file that ends whole before all its scans is what libjpeg-turbo makes of
+// it, without filling, too, and has a warning.
+func TestLackOfScansIsCounted(t *testing.T) {
+	files := 0
+	for _, f := range fills(t) {
+		for at := f.First; at < len(f.Encoded)-1; at++ {
+			next := f.Encoded[at+1]
+			if f.Encoded[at] != 0xff || next != 0xc4 && next != 0xda || f.Cuts[at-f.First] == nil {
+				continue // no scan ends here
+			}
+			data := append(bytes.Clone(f.Encoded[:at]), 0xff, 0xd9)
+			p, warnings, err := Counted(t.Context(), data, 0, false)
+			if err != nil || warnings == 0 || crc32.ChecksumIEEE(p.U8) != *f.Cuts[at-f.First] {
+				t.Errorf("%s: up to byte %d: %v, %d warnings, or not libjpeg-turbo's RGB", f.Name, at, err, warnings)
+			}
+			files++
+		}
+	}
+	if files < 10 {
+		t.Errorf("only %d files", files)
+	}
+}
+
 // A part of a cut file is that part of the whole.
 func TestFillOfParts(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))

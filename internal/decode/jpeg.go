@@ -43,6 +43,12 @@ func decodeJPEG(ctx context.Context, data []byte) (*schema.Picture, error) {
 // begun gives a picture: what libjpeg makes of it (internal/jpeg says how far).
 // warnings is how many places were repaired, at least 1 where there is damage.
 func Fill(ctx context.Context, data []byte, maxPixels int64) (p *schema.Picture, warnings int, err error) {
+	return Counted(ctx, data, maxPixels, true)
+}
+
+// Counted is Fill or Decode, with what was repaired: of a progressive JPEG file that is
+// whole but lacks scans Decode gives a picture, too.
+func Counted(ctx context.Context, data []byte, maxPixels int64, fill bool) (p *schema.Picture, warnings int, err error) {
 	f, err := OpenJPEG(data, maxPixels)
 	if f == nil {
 		if err == nil {
@@ -52,7 +58,7 @@ func Fill(ctx context.Context, data []byte, maxPixels int64) (p *schema.Picture,
 	}
 	defer f.Close()
 	defer recovered(f.Format, &err)
-	f.Fill = true
+	f.Fill = fill
 	p = schema.NewPicture(f.coded.Height, f.coded.Width)
 	if err := f.decodeRGB(ctx, p.U8, image.Rect(0, 0, p.Width, p.Height)); err != nil {
 		return nil, 0, fmt.Errorf("decode: %s: %w", f.Format, err)

@@ -14,7 +14,7 @@ type repairing struct {
 }
 
 // repaired decodes a file that the fast way found damaged, or whose blocks libjpeg
-// smooths: from its beginning, all of it, and as libjpeg-turbo 2.1.5 does with its
+// smooths: from its beginning, all of it, and as libjpeg-turbo 3 does with its
 // default error handling. Where libjpeg gives up although the first scan has begun,
 // the file ends. cause is the damage, nil for none; the errors that are left are those
 // of the headers up to the first scan's.
@@ -57,7 +57,7 @@ func (d *Decoder) repaired(data []byte, region image.Rectangle, denominator int,
 		d.comps[i].repeatEdges(&d.planes[i])
 	}
 	m.Planes = d.planes[:m.n]
-	if cause != nil {
+	if cause != nil || d.lacksScans() {
 		m.Warnings = max(r.warnings, 1)
 	}
 	return m, nil
@@ -85,7 +85,8 @@ func (d *Decoder) repairHuffman(body []byte) bool {
 		if class, id := body[0]>>4, body[0]&15; end > 17+256 || end > len(body) || class > 1 || id > 3 {
 			return false
 		} else if d.defineHuffman(body[:end]) != nil {
-			[2]*[4]huffman{&d.dc, &d.ac}[class][id].defined = false
+			h := &[2]*[4]huffman{&d.dc, &d.ac}[class][id]
+			h.defined, h.broken = false, true
 		}
 		body = body[end:]
 	}

@@ -26,6 +26,7 @@ func (e entry) value() int32 { return int32(e) >> 16 }
 // huffman is a decoding table (T.81, C.2 and F.2.2.3).
 type huffman struct {
 	defined bool
+	broken  bool                // Fill: a segment defined it, with what makes no sense
 	lut     [1 << lutBits]entry // by the next bits; 0 for codes longer than that
 	limit   [17]uint32          // by length: one above its last code, aligned to 16 bits
 	offset  [17]int             // by length: index of its first value less its first code

@@ -28,7 +28,7 @@ type Image struct {
 	Header
 	Planes []Plane
 	// Warnings is how many places were repaired, with Decoder.Fill: at least 1 where a
-	// file is damaged.
+	// file is damaged. A whole progressive file without its last scans has 1, always.
 	Warnings int
 }
 
@@ -134,6 +134,9 @@ func (d *Decoder) DecodeRegion(ctx context.Context, data []byte, region image.Re
 	if err != nil && d.Fill || err == nil && m.Progressive && d.smooths() {
 		return d.repaired(data, region, denominator, err)
 	}
+	if err == nil && d.lacksScans() {
+		m.Warnings = 1
+	}
 	return m, err
 }
 
@@ -142,6 +145,7 @@ func (d *Decoder) reset() {
 	d.image = Image{}
 	for i := range 4 {
 		d.quant[i].defined, d.dc[i].defined, d.ac[i].defined = false, false, false
+		d.dc[i].broken, d.ac[i].broken = false, false
 	}
 	d.scans, d.whole = 0, false
 	d.idct.reset()

@@ -8,6 +8,7 @@
 //
 //	header.go, marker.go     what the markers say; no allocation in proportion to the picture
 //	huffman.go, bits.go      tables and bits
+//	standard.go              tables of files that have none
 //	scan.go, progressive.go  entropy-coded data -> dequantized coefficients of a block
 //	idct.go, reduced.go      coefficients -> samples, 8x8 or fewer of a block
 //	image.go                 planes, and the walk over the file that ties all together
@@ -23,10 +24,12 @@
 // ends early, a code that no table has, a run past the end of a block, a restart
 // marker that isn't where it must be, scans that don't fit together, no end of image.
 // Bytes between segments, or between a scan's last block and the next marker, are
-// passed over, as everybody does.
+// passed over, as everybody does. Huffman tables that a sequential file lacks are the
+// standard's (standard.go). Progressive blocks are smoothed as far as scans are missing
+// (smooth.go); a whole file that lacks some has a warning, and is no error.
 //
 // With Decoder.Fill it repairs, too, and counts: the planes are byte for byte those of
-// libjpeg-turbo 2.1.5 reading from memory or a file (djpeg, the TurboJPEG API; Pillow
+// libjpeg-turbo 3 reading from memory or a file (djpeg, the TurboJPEG API; Pillow
 // with LOAD_TRUNCATED_IMAGES, and OpenCV where an end of image is put behind the cut;
 // of the bare bytes OpenCV repeats rows or gives nothing). So it is for files cut
 // anywhere once the first scan has begun, and for damage to the data of scans:
@@ -37,7 +40,6 @@
 //   - Restart markers that are missing, wrong or too many are dealt with as
 //     jpeg_resync_to_restart does.
 //   - A code that no table has is 0; coefficients past a block's end are its last.
-//   - Progressive blocks are smoothed as far as scans are missing.
 //
 // Where libjpeg gives up, the file ends for us and there is a picture all the same: in
 // segments between scans that make no sense, and markers that it doesn't know. Damage

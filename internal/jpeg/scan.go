@@ -127,8 +127,12 @@ func (d *Decoder) scanComponent(p *scanParams, id, tables byte) (scanComponent, 
 		return c, fmt.Errorf("component %d names the Huffman tables %d and %d of 0..3", id, tables>>4, tables&15)
 	}
 	c.dc, c.ac, c.h, c.v = &d.dc[tables>>4], &d.ac[tables&15], c.H, c.V
-	if useAssembly && !c.ac.pairing && !d.image.Progressive {
-		c.ac.tabulatePairs()
+	if !d.image.Progressive {
+		c.dc.useStandard(0, int(tables>>4))
+		c.ac.useStandard(1, int(tables&15))
+		if useAssembly && !c.ac.pairing {
+			c.ac.tabulatePairs()
+		}
 	}
 	needDC, needAC := p.first == 0 && p.bitsHi == 0, p.last > 0
 	if needDC && !c.dc.defined || needAC && !c.ac.defined {

@@ -3,8 +3,8 @@ package jpeg
 import "slices"
 
 // Where a progressive file lacks coefficients, libjpeg estimates the first ones of a
-// block from the DC coefficients of 5x5 blocks around it (libjpeg-turbo 2.1.5,
-// jdcoefct.c, decompress_smooth_data).
+// block from the DC coefficients of 5x5 blocks around it (libjpeg-turbo 3, jdcoefct.c,
+// decompress_smooth_data).
 
 // smoothed is how many coefficients, in zigzag order, are looked at.
 const smoothed = 10
@@ -58,6 +58,17 @@ func (d *Decoder) smooths() bool {
 	return useful
 }
 
+// lacksScans tells whether scans are missing that a progressive file should have: some
+// coefficient isn't known to its last bit.
+func (d *Decoder) lacksScans() bool {
+	for i := range d.image.n {
+		if d.image.Progressive && d.comps[i].bitsLeft != [64]int8{} {
+			return true
+		}
+	}
+	return false
+}
+
 // progress notes what a scan will have brought of a component.
 func (r *repairing) progress(d *Decoder, c *component, p *scanParams) {
 	for i := range d.image.n {
@@ -105,23 +116,24 @@ func (c *component) paddedCoefs(bx, by int) *[64]int16 {
 }
 
 // neighbours are the rows of blocks two above to two below, at the picture's edges
-// those that libjpeg takes for them.
+// those that libjpeg takes for them: it counts rows as if all MCUs had as many as by's.
 func (c *component) neighbours(by int) (rows [5]int) {
-	mcu, last, at, end := by/c.V, (c.blocksH-1)/c.V, by%c.V, c.V
-	if mcu == last {
-		end = c.blocksH - mcu*c.V
+	mcu, mcus, n := by/c.V, ceilDiv(c.blocksH, c.V), c.V
+	if mcu == mcus-1 {
+		n = c.blocksH - mcu*c.V
 	}
+	at, end := mcu*n+by%c.V, n*mcus
 	rows = [5]int{by, by, by, by, by}
-	if at > 0 || mcu > 0 {
+	if at > 0 {
 		rows[0], rows[1] = by-1, by-1
 	}
-	if at > 1 || mcu > 1 {
+	if at > 1 {
 		rows[0] = by - 2
 	}
-	if at < end-1 || mcu < last {
+	if at < end-1 {
 		rows[3], rows[4] = by+1, by+1
 	}
-	if at < end-2 || mcu+1 < last {
+	if at < end-2 {
 		rows[4] = by + 2
 	}
 	return rows
@@ -136,11 +148,7 @@ func (c *component) smooth(coefs *[64]int16, rows *[5]int, bx int, known *[smoot
 	var dc [5][5]int64
 	for y, by := range rows {
 		for x := range 5 {
-			at := min(max(bx+x-2, 0), c.blocksW-1)
-			if c.blocksW == 2 && x > 3-bx {
-				at = 0 // so it is
-			}
-			dc[y][x] = int64(c.paddedCoefs(at, by)[0])
+			dc[y][x] = int64(c.paddedCoefs(min(max(bx+x-2, 0), c.blocksW-1), by)[0])
 		}
 	}
 	for k := range windows {

@@ -112,6 +112,15 @@ def rebrand(data, app14=None, ids=None):
     return bytes(out) + data[end:]
 
 
+def without_tables(data, *which):
+    """Leaves out Huffman tables: as frames of motion JPEG, which have the standard ones."""
+    out = bytearray(data[:2])
+    for marker, start, end in segments(data):
+        if marker != 0xC4 or which and data[start + 4] not in which:
+            out += data[start:end]
+    return bytes(out) + data[end:]
+
+
 def jpegs():
     samplings = {"444": 0, "422": 1, "420": 2}
     for h, w in [(17, 13), (1, 1), (3, 5), (5, 3), (9, 6), (33, 34)]:
@@ -132,6 +141,10 @@ def jpegs():
     restart = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_RST_INTERVAL, 2])[1].tobytes()
     assert b"\xff\xdd" in restart
     add("jpeg/restart", restart, also=True)
+    for name, s in samplings.items():
+        add(f"jpeg/no-huffman-tables-{name}", without_tables(encode(rgb8(21, 19), "JPEG", subsampling=s)), also=True)
+    add("jpeg/no-huffman-tables-grey", without_tables(encode(rgb8(17, 13).convert("L"), "JPEG")), also=True)
+    add("jpeg/no-huffman-table-of-chroma", without_tables(encode(rgb8(21, 19), "JPEG"), 0x01, 0x11), also=True)
     add("jpeg/grey", encode(rgb8(17, 13).convert("L"), "JPEG"), also=True)
     add("jpeg/grey-progressive", encode(rgb8(17, 13).convert("L"), "JPEG", progressive=True), also=True)
     plain = encode(rgb8(17, 13), "JPEG", subsampling=0, quality=95)
@@ -382,12 +395,12 @@ def fill():
     files = []
     exif = Image.Exif()
     exif[0x0112] = 6
-    # Pillow 9.4 writes no restart markers: OpenCV does.
     pixels = np.ascontiguousarray(picture(40, 50).astype(np.uint8)[:, :, ::-1])
     restarts = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, 60, cv2.IMWRITE_JPEG_RST_INTERVAL, 3])[1].tobytes()
     for name, data in [("4:2:0", encode(rgb8(40, 50), "JPEG", quality=60, subsampling="4:2:0")), ("4:2:0 restarts", restarts),
                        ("4:4:4", encode(rgb8(21, 30), "JPEG", quality=60, subsampling="4:4:4")),
                        ("4:2:0 progressive", encode(rgb8(41, 51), "JPEG", quality=60, subsampling="4:2:0", progressive=True)),
+                       ("4:2:0 progressive, chroma two blocks wide", encode(rgb8(40, 24), "JPEG", quality=60, subsampling="4:2:0", progressive=True)),
                        ("4:2:2 progressive turned", encode(rgb8(20, 35), "JPEG", quality=60, subsampling="4:2:2", progressive=True, exif=exif))]:
         at = data.index(b"\xff\xda")
         first = at + 2 + data[at + 3]

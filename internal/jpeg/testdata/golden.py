@@ -2,7 +2,7 @@
 """Golden values of package jpeg: files of every layout with libjpeg-turbo's planes.
 
     /usr/bin/python3 internal/jpeg/testdata/golden.py          # writes golden.json
-    /usr/bin/python3 internal/jpeg/testdata/golden.py fill     # writes fill.json
+    python internal/jpeg/testdata/golden.py fill               # writes fill.json
     /usr/bin/python3 internal/jpeg/testdata/golden.py all DIR  # many more, for -golden DIR
 
 Made with Debian 12's libjpeg-turbo-progs 2.1.5: cjpeg and jpegtran write the files.
@@ -11,11 +11,12 @@ other components are taken out and what is left is renamed to a grey picture of 
 component's own size, which djpeg decodes with the same inverse DCT; reduced are those
 of djpeg -scale, by the samples that a block of 8 gives.
 
-fill.json holds grey files with the CRC-32 of what djpeg gives at the scales 1/1, 1/2,
-1/4 and 1/8 of the file cut after each number of bytes from its first scan on, and of
-the file with some bytes changed; null where djpeg gives up.
+fill.json holds grey files with the CRC-32 of what Pillow 13 (libjpeg-turbo 3; python is
+that of .ci/python/requirements.txt) gives at the scales 1/1, 1/2, 1/4 and 1/8 of the file
+cut after each number of bytes from its first scan on, and of the file with some bytes
+changed; null where libjpeg gives up.
 """
-import base64, itertools, json, os, random, struct, subprocess, sys, tempfile, zlib
+import base64, io, itertools, json, os, random, struct, subprocess, sys, tempfile, zlib
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SAMPLINGS = ["1x1", "2x1,1x1,1x1", "2x2,1x1,1x1", "1x2,1x1,1x1", "4x1,1x1,1x1", "1x4,1x1,1x1", "4x2,1x1,1x1",
@@ -193,13 +194,17 @@ def many(folder):
 
 
 def grey(data):
-    """CRCs of a grey file, damaged or not, by scale; None where djpeg gives no picture."""
+    """CRCs of a grey file, damaged or not, by scale; None where libjpeg gives no picture."""
+    from PIL import Image
+
     out = []
-    for scale in ("1/1", "1/2", "1/4", "1/8"):
-        done = subprocess.run(["djpeg", "-dct", "int", "-pnm", "-scale", scale], input=data, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-        if done.returncode not in (0, 2):  # 2: with warnings
+    for scale in (1, 2, 4, 8):
+        try:
+            image = Image.open(io.BytesIO(data + b"\xff\xd9"))  # what libjpeg takes the end of a file for
+            image.draft("L", (image.width // scale, image.height // scale))
+            out.append(zlib.crc32(image.tobytes()))
+        except OSError:
             return None
-        out.append(zlib.crc32(done.stdout.split(b"\n", 3)[3]))
     return out
 
 
@@ -213,20 +218,34 @@ def damage(r, data, start):
 
 
 def fill():
+    import PIL
+    from PIL import Image, features
+
+    def encode(height, width, **options):
+        out = io.BytesIO()
+        Image.open(io.BytesIO(ppm(height, width, 40))).convert("L").save(out, "JPEG", **options)
+        return out.getvalue()
+
     r, cases = random.Random(2), []
-    for height, width, quality, kind in [(21, 35, 90, ["-optimize"]), (33, 27, 75, ["-restart", "3B"]), (41, 33, 60, ["-progressive"]),
-                                         (17, 50, 85, ["-progressive", "-restart", "2B"]), (9, 16, 85, ["-progressive"])]:
-        data = run("cjpeg", "-quality", str(quality), "-grayscale", *kind, data=ppm(height, width, 40))
+    for name, height, width, options in [
+        ("optimized", 21, 35, dict(quality=90, optimize=True)),
+        ("restarts", 33, 27, dict(quality=75, restart_marker_blocks=3)),
+        ("progressive", 41, 33, dict(quality=60, progressive=True)),
+        ("progressive, restarts", 17, 50, dict(quality=85, progressive=True, restart_marker_blocks=2)),
+        ("progressive, two blocks wide", 9, 16, dict(quality=85, progressive=True)),
+    ]:
+        data = encode(height, width, **options)
         first = data.index(b"\xff\xda")
         first += 2 + data[first + 3]
         changes = [damage(r, data, first) for _ in range(150)]
         cases.append(dict(
-            name=f"{width}x{height}/q{quality}/{' '.join(kind)}", encoded=base64.b64encode(data).decode(),
+            name=f"{width}x{height}/{name}", encoded=base64.b64encode(data).decode(),
             first=first, cuts=[grey(data[:n]) for n in range(first, len(data))],
             damaged=[dict(edits=e, crcs=grey(edited(data, e))) for e in changes]))
+    versions = dict(pillow=PIL.__version__, libjpeg_turbo=features.version("libjpeg_turbo"))
     with open(os.path.join(HERE, "fill.json"), "w") as f:
-        f.write('{"cases": [\n%s\n]}\n' % ",\n".join(json.dumps(c, separators=(",", ":")) for c in cases))
-    print(len(cases), "cases,", os.path.getsize(f.name), "bytes")
+        f.write('{"versions": %s,\n"cases": [\n%s\n]}\n' % (json.dumps(versions), ",\n".join(json.dumps(c, separators=(",", ":")) for c in cases)))
+    print(len(cases), "cases,", os.path.getsize(f.name), "bytes", versions)
 
 
 def edited(data, edits):
