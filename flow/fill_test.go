@@ -5,11 +5,17 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"image"
+	"image/png"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
+
+	"go.uber.org/goleak"
 
 	"github.com/sluicedata/sluice/flow"
 	"github.com/sluicedata/sluice/sources"
@@ -136,5 +142,91 @@ func TestMeasuringFilledFiles(t *testing.T) {
 	}
 	if _, report := rowsOf(t, pipe(stages.Decode{Truncated: stages.TruncatedFill})); report.Filled != 4 {
 		t.Errorf("%d of 4 rows filled", report.Filled)
+	}
+}
+
+// Pictures that cannot be decoded, or were missing when the source was listed, are left
+// out of the mean and the deviation as on_error says, whatever the order in which they
+// are read.
+func TestMeasuringOnError(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	dir, whole := brokenPictures(t), t.TempDir()
+	if err := os.CopyFS(whole, os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"common/03.jpg", "common/11.jpg", "middle/04.jpg", "rare/01.jpg"} {
+		if err := os.Remove(filepath.Join(whole, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	pipe := func(dir string) *flow.Pipeline {
+		return flow.New(sources.Folder{Path: dir}, stages.Decode{}, stages.Resize{Height: 8, Width: 8}, stages.ToTensor{},
+			stages.Normalize{Mean: stages.DatasetMean, Std: stages.DatasetStd}, stages.Batch{Size: 2})
+	}
+	normalize := func(p *flow.Plan) string {
+		text := string(p.Canonical)
+		at := strings.Index(text, `"normalize"`)
+		return text[at : at+strings.Index(text[at:], "}")]
+	}
+	want, err := pipe(whole).Plan(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer want.Close()
+	for _, workers := range []int{1, 3} {
+		for _, policy := range []flow.Policy{flow.Skip, flow.Refill} {
+			plan, err := pipe(dir).Plan(t.Context(), flow.Workers(workers), flow.OnError(flow.Failures{Policy: policy, Max: flow.Limit{Count: 4}}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if have := normalize(plan); have != normalize(want) {
+				t.Errorf("%s: %s\nwithout the broken ones %s", policy, have, normalize(want))
+			}
+			if text := strings.Join(plan.Warnings, "\n"); !strings.Contains(text, "measured without 4 of ") || !strings.Contains(text, "the first of them common/03.jpg") {
+				t.Errorf("%s: the warnings are %q", policy, text)
+			}
+			if err := plan.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	var many *flow.TooManyFailures
+	if _, err := pipe(dir).Plan(t.Context(), flow.OnError(flow.Failures{Policy: flow.Skip, Max: flow.Limit{Count: 3}})); !errors.As(err, &many) || many.Limit != 3 {
+		t.Errorf("four broken pictures of three: %v", err)
+	}
+	var row *flow.RowError
+	if _, err := pipe(dir).Plan(t.Context()); !errors.As(err, &row) || strings.Contains(err.Error(), "epoch") {
+		t.Errorf("on_error fail: %v", err)
+	}
+}
+
+// A channel without variation is named: nothing can be divided by its deviation.
+func TestMeasuringConstantChannels(t *testing.T) {
+	for _, c := range []struct {
+		pixel func(i int) [3]uint8
+		want  string
+	}{
+		{func(i int) [3]uint8 { return [3]uint8{uint8(i), uint8(3 * i), 7} }, "the blue channel is constant: "},
+		{func(i int) [3]uint8 { return [3]uint8{9, uint8(3 * i), 0} }, "the red and blue channels are constant: "},
+		{func(int) [3]uint8 { return [3]uint8{1, 2, 3} }, "the pictures are of one colour: "},
+	} {
+		dir := t.TempDir()
+		for n := range 2 {
+			img := image.NewNRGBA(image.Rect(0, 0, 5, 4))
+			for i := range 20 {
+				p := c.pixel(i + n)
+				copy(img.Pix[4*i:], []uint8{p[0], p[1], p[2], 255})
+			}
+			var b bytes.Buffer
+			if err := png.Encode(&b, img); err != nil {
+				t.Fatal(err)
+			}
+			write(t, filepath.Join(dir, "a", fmt.Sprintf("%d.png", n)), b.Bytes())
+		}
+		_, err := flow.New(sources.Folder{Path: dir}, stages.Decode{}, stages.Resize{Height: 8, Width: 8}, stages.ToTensor{},
+			stages.Normalize{Mean: stages.DatasetMean, Std: stages.DatasetStd}, stages.Batch{Size: 2}).Plan(t.Context())
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%v\nwant %q in it", err, c.want)
+		}
 	}
 }

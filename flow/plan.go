@@ -58,7 +58,9 @@ func (p *Pipeline) Plan(ctx context.Context, opts ...Option) (*Plan, error) {
 	if err := errors.Join(settings.check(), plan.check(p.Source)); err != nil {
 		return nil, &PipelineError{err}
 	}
+	listed := settings.telling("listing the source", func(*Progress) {})
 	dataset, err := p.Source.Open(ctx)
+	listed()
 	if err != nil && ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}

@@ -11,6 +11,9 @@ import (
 
 // Progress is how far a run has come.
 type Progress struct {
+	// Phase is what goes on before the first row, "listing the source" or "measuring
+	// mean and std" (rows are pictures then); "": rows are made.
+	Phase            string
 	Rows, TotalRows  int64 // rows delivered, each scale of a batch counted once; TotalRows includes those that fail
 	Failed, Refilled int64
 	Elapsed          time.Duration
@@ -140,6 +143,36 @@ func (s *stats) through(b *summary) (rows, failed, refilled int64) {
 }
 
 const progressEvery = 100 * time.Millisecond
+
+// telling tells of a phase before the first row until the function that it returns is
+// called. A callback that panics isn't called again here; the run says so.
+func (s *Settings) telling(phase string, at func(*Progress)) (done func()) {
+	if s.Progress == nil {
+		return func() {}
+	}
+	begun, stop := time.Now(), make(chan struct{})
+	var wait sync.WaitGroup
+	wait.Go(func() {
+		tick := time.NewTicker(progressEvery)
+		defer tick.Stop()
+		for {
+			select {
+			case <-stop:
+				return
+			case <-tick.C:
+			}
+			p := Progress{Phase: phase, Elapsed: time.Since(begun)}
+			at(&p)
+			if guard("progress", func() error { s.Progress(p); return nil }) != nil {
+				return
+			}
+		}
+	})
+	return func() {
+		close(stop)
+		wait.Wait()
+	}
+}
 
 func (s *stats) begin(tell func(Progress)) {
 	s.began = time.Now()

@@ -98,16 +98,17 @@ var errEnough = errors.New("measured long enough")
 // runs plans the pipeline, warms up, and measures. fill says that a run makes
 // as many epochs as its time allows.
 func (b *bench) runs(ctx context.Context, c console, repeat int, fill bool) (list []benchRepeat, err error) {
-	update, done := progressLine(c.err, "bench")
-	defer done()
+	line := newProgressLine(c.err, "bench")
+	defer line.done()
 	plan := func(opts ...flow.Option) (*flow.Plan, error) {
-		return b.pipe.Plan(ctx, append(opts, flow.OnState(b.left), flow.OnProgress(update))...)
+		return b.pipe.Plan(ctx, append(opts, flow.OnState(b.left), flow.OnProgress(line.update))...)
 	}
 	p, err := plan()
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, p.Close()) }()
+	line.clear()
 	c.warn(p.Warnings)
 	limitMemory(p)
 	warm, err := b.deliver(ctx, p)

@@ -191,8 +191,9 @@ func plural(n int, noun string) string {
 }
 
 // warnings prints a run's warnings before it begins, and bounds its memory.
-func (c console) warnings() flow.Option {
+func (c console) warnings(line *progressLine) flow.Option {
 	return flow.OnPlan(func(p *flow.Plan) {
+		line.clear()
 		c.warn(p.Warnings)
 		limitMemory(p)
 	})

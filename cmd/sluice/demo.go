@@ -98,18 +98,18 @@ func (cmd *demoCmd) Run(ctx context.Context, c console) error {
 
 // draw makes the data set, with a progress line on a terminal.
 func (cmd *demoCmd) draw(ctx context.Context, c console, dir string) (demodata.Report, error) {
-	update, done := progressLine(c.err, "draw")
+	line := newProgressLine(c.err, "draw")
 	begin := time.Now()
 	spec := demodata.Spec{Dir: dir, Seed: cmd.Seed, Workers: cmd.Workers, Train: cmd.Train, Val: cmd.Val}
 	report, err := demodata.Write(ctx, spec, func(n, total int) {
-		if update != nil && (n%20 == 0 || n == total) {
+		if n%20 == 0 || n == total {
 			elapsed := time.Since(begin)
 			rate := float64(n) / max(elapsed.Seconds(), 1e-9)
-			update(flow.Progress{Rows: int64(n), TotalRows: int64(total), Elapsed: elapsed, ImagesPerSecond: rate,
+			line.update(flow.Progress{Rows: int64(n), TotalRows: int64(total), Elapsed: elapsed, ImagesPerSecond: rate,
 				ETA: time.Duration(float64(total-n) / max(rate, 1e-9) * float64(time.Second))})
 		}
 	})
-	done()
+	line.done()
 	return report, err
 }
 
@@ -124,11 +124,11 @@ func (cmd *demoCmd) materialize(ctx context.Context, c console, report *demoRepo
 		return err
 	}
 	pipe.Settings.Workers = cmd.Workers
-	update, done := progressLine(c.err, "materialize")
+	line := newProgressLine(c.err, "materialize")
 	report.Materialize, err = flow.MaterializeShard(ctx, flow.Shard{
-		Pipeline: pipe, Parts: sinks.ArrowParts{Dir: cmd.at("dataset")}, Options: []flow.Option{flow.OnProgress(update)},
+		Pipeline: pipe, Parts: sinks.ArrowParts{Dir: cmd.at("dataset")}, Options: []flow.Option{flow.OnProgress(line.update)},
 	})
-	done()
+	line.done()
 	if err != nil {
 		return err
 	}

@@ -92,7 +92,7 @@ type stepRecord struct {
 }
 
 func (l *learning) run(ctx context.Context) (report *trainReport, err error) {
-	if l.plan, err = l.Pipeline.Plan(ctx); err != nil {
+	if l.plan, err = l.Pipeline.Plan(ctx, flow.OnProgress(l.Progress.update)); err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, l.plan.Close()) }()

@@ -29,7 +29,7 @@ type commands struct {
 	Version versionFlag `help:"Print which sluice this is, and end."`
 
 	Demo        demoCmd        `cmd:"" help:"Make a small long-tailed data set, train on it in six ways and show the result."`
-	Plan        planCmd        `cmd:"" help:"Check a pipeline and show what it will do, without decoding anything."`
+	Plan        planCmd        `cmd:"" help:"Check a pipeline and show what it will do. Decodes nothing, but where normalize asks for dataset: that is measured."`
 	Preview     previewCmd     `cmd:"" help:"Write an HTML page with draws of each class: before, after, and what was drawn."`
 	Materialize materializeCmd `cmd:"" help:"Write the pipeline's batches as Arrow files; run again after a crash, it goes on."`
 	Verify      verifyCmd      `cmd:"" help:"Check a materialized data set against its manifest."`

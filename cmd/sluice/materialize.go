@@ -33,9 +33,9 @@ func (cmd *materializeCmd) Run(ctx context.Context, c console) error {
 	if err := parts.Check(); err != nil {
 		return usageError{err}
 	}
-	update, done := progressLine(c.err, "materialize")
-	report, err := flow.MaterializeShard(ctx, flow.Shard{Pipeline: pipe, Parts: parts, Options: []flow.Option{flow.OnProgress(update), c.warnings()}})
-	done()
+	line := newProgressLine(c.err, "materialize")
+	report, err := flow.MaterializeShard(ctx, flow.Shard{Pipeline: pipe, Parts: parts, Options: []flow.Option{flow.OnProgress(line.update), c.warnings(line)}})
+	line.done()
 	if err != nil && ctx.Err() != nil {
 		return fmt.Errorf("%w; the parts finished so far are kept in %s: run the same command again, and it goes on there", err, cmd.Out)
 	}

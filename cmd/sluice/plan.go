@@ -43,7 +43,9 @@ func (cmd *planCmd) Run(ctx context.Context, c console) (err error) {
 	if err != nil {
 		return err
 	}
-	plan, err := pipe.Plan(ctx)
+	line := newProgressLine(c.err, "plan")
+	plan, err := pipe.Plan(ctx, flow.OnProgress(line.update))
+	line.done()
 	if err != nil {
 		return err
 	}

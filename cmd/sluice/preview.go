@@ -21,6 +21,8 @@ import (
 
 	"github.com/sluicedata/sluice/flow"
 	"github.com/sluicedata/sluice/schema"
+	"github.com/sluicedata/sluice/sources"
+	"github.com/sluicedata/sluice/stages"
 )
 
 type previewCmd struct {
@@ -39,14 +41,16 @@ func (cmd *previewCmd) Run(ctx context.Context, c console) (err error) {
 	if err != nil {
 		return err
 	}
-	report, err := cmd.write(ctx, pipe)
+	line := newProgressLine(c.err, "preview")
+	report, err := cmd.write(ctx, pipe, flow.OnProgress(line.update), c.warnings(line))
+	line.done()
 	if err != nil {
 		return err
 	}
 	if cmd.JSON {
 		return printJSON(c.out, report)
 	}
-	_, err = fmt.Fprintf(c.err, "%s: %d draws of %d classes; open it in a browser\n", cmd.Out, report.Draws, report.Classes)
+	_, err = fmt.Fprintf(c.err, "%s: %d draws of %d classes%s; open it in a browser\n", cmd.Out, report.Draws, report.Classes, report.previewEvents.text())
 	return err
 }
 
@@ -54,16 +58,42 @@ type previewReport struct {
 	File     string `json:"file"`
 	PlanHash string `json:"plan_hash"`
 	Classes  int    `json:"classes"`
-	Draws    int    `json:"draws"`
+	Draws    int    `json:"draws"` // those that failed, too
+	previewEvents
+	Warnings []string `json:"warnings"`
 }
 
-// write plans the pipeline and writes the page.
-func (cmd *previewCmd) write(ctx context.Context, pipe *flow.Pipeline) (report *previewReport, err error) {
-	plan, err := pipe.Plan(ctx)
+// previewEvents counts the draws that on_error or truncated: fill had to do with.
+type previewEvents struct {
+	Failed   int `json:"failed"`   // left out
+	Refilled int `json:"refilled"` // another sample of the class
+	Filled   int `json:"filled"`   // of a damaged file
+}
+
+func (e previewEvents) text() string {
+	text := ""
+	for _, n := range []struct {
+		n    int
+		what string
+	}{{e.Failed, "left out as they failed"}, {e.Refilled, "refilled by another sample of the class"}, {e.Filled, "of damaged files, filled"}} {
+		if n.n > 0 {
+			text += fmt.Sprintf(", %d %s", n.n, n.what)
+		}
+	}
+	return text
+}
+
+// write plans the pipeline and writes the page. Draws that fail are shown as on_error
+// has it: they end it, are marked as left out, or another sample is in their place.
+func (cmd *previewCmd) write(ctx context.Context, pipe *flow.Pipeline, opts ...flow.Option) (report *previewReport, err error) {
+	plan, err := pipe.Plan(ctx, opts...)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, plan.Close()) }()
+	if plan.Settings.OnPlan != nil {
+		plan.Settings.OnPlan(plan)
+	}
 	if plan.Form == schema.FormEncoded {
 		return nil, usageError{errors.New("preview: the pipeline has no decode stage, so there is nothing to see: add decode")}
 	}
@@ -75,14 +105,11 @@ func (cmd *previewCmd) write(ctx context.Context, pipe *flow.Pipeline) (report *
 	if err != nil {
 		return nil, err
 	}
-	report = &previewReport{File: cmd.Out, PlanHash: plan.PlanHash, Classes: len(groups)}
+	report = &previewReport{File: cmd.Out, PlanHash: plan.PlanHash, Classes: len(groups), Warnings: append([]string{}, plan.Warnings...)}
 	for _, g := range groups {
 		for _, position := range g.positions {
 			row, err := plan.Row(ctx, 0, position)
-			if err != nil {
-				return nil, err
-			}
-			draw, err := newPreviewDraw(row)
+			draw, err := report.draw(plan, position, row, err)
 			if err != nil {
 				return nil, err
 			}
@@ -139,6 +166,8 @@ type previewDraw struct {
 	Before   thumbnail
 	After    thumbnail
 	Params   []previewParam
+	Event    string // what on_error or truncated: fill did; "": nothing
+	Failed   bool   // there is no picture
 }
 
 type previewParam struct{ Stage, Value string }
@@ -253,6 +282,36 @@ func (cmd *previewCmd) groups(plan *flow.Plan) ([]*previewGroup, error) {
 	return groups, nil
 }
 
+// draw is what became of a draw: its row, or how it failed.
+func (r *previewReport) draw(plan *flow.Plan, position int64, row *flow.Row, err error) (previewDraw, error) {
+	drawn := plan.Index().Keys[plan.Drawn(0, position)]
+	if err != nil {
+		if !decided(plan, err) {
+			return previewDraw{}, err
+		}
+		r.Failed++
+		return previewDraw{Key: drawn, Position: position, Failed: true, Event: "left out: " + err.Error()}, nil
+	}
+	d, err := newPreviewDraw(row)
+	switch {
+	case row.Attempt > 0:
+		r.Refilled++
+		d.Event = fmt.Sprintf("in place of %s, which failed", drawn)
+	case row.Repairs > 0:
+		r.Filled++
+		d.Event = "the file is damaged: what is missing is filled"
+	}
+	return d, err
+}
+
+// decided says that on_error lets a run go on without the row: its picture is broken or
+// was missing. Others end it.
+func decided(plan *flow.Plan, err error) bool {
+	row := new(flow.RowError)
+	return plan.Settings.Failures.Policy != flow.Fail && errors.As(err, &row) &&
+		(row.Stage != "source" || errors.Is(err, sources.ErrMissing))
+}
+
 func newPreviewDraw(row *flow.Row) (previewDraw, error) {
 	d := previewDraw{Key: row.Meta.Key, Position: row.Meta.Position}
 	var err error
@@ -276,6 +335,9 @@ func newPreviewDraw(row *flow.Row) (previewDraw, error) {
 
 // readable writes drawn parameters for people: "x 12, y 7", numbers to four digits.
 func readable(params any) (string, error) {
+	if jitter, ok := params.(*stages.ColorJitterParams); ok {
+		return readableJitter(jitter), nil
+	}
 	b, err := json.Marshal(params)
 	if err != nil {
 		return "", err
@@ -296,6 +358,20 @@ func readable(params any) (string, error) {
 			list[len(list)-1] += fmt.Sprint(" ", v)
 		}
 	}
+}
+
+// readableJitter writes what was done, in its order: "hue -0.031, then contrast 1.2".
+func readableJitter(p *stages.ColorJitterParams) string {
+	value := map[string]float64{"brightness": p.Brightness, "contrast": p.Contrast, "saturation": p.Saturation, "hue": p.Hue}
+	var list []string
+	for _, a := range p.Order {
+		sign := ""
+		if a == stages.Hue && p.Hue > 0 {
+			sign = "+"
+		}
+		list = append(list, fmt.Sprintf("%s %s%.3g", a, sign, value[string(a)]))
+	}
+	return strings.Join(list, ", then ")
 }
 
 // newThumbnail shrinks a uint8 HWC picture to at most 180 pixels a side.

@@ -48,11 +48,11 @@ func (cmd *streamCmd) Run(ctx context.Context, c console) error {
 	// A reader that goes away is an error of Write then, not the end of the process.
 	signal.Ignore(syscall.SIGPIPE)
 	defer signal.Reset(syscall.SIGPIPE)
-	update, done := progressLine(c.err, "stream")
+	line := newProgressLine(c.err, "stream")
 	report, err := unlessStuck(ctx, func() (*flow.Report, error) {
-		return pipe.Run(ctx, withRows{&sinks.IPCStream{W: c.out, Scale: cmd.Scale}}, flow.OnProgress(update), c.warnings())
+		return pipe.Run(ctx, withRows{&sinks.IPCStream{W: c.out, Scale: cmd.Scale}}, flow.OnProgress(line.update), c.warnings(line))
 	})
-	done()
+	line.done()
 	if errors.Is(err, sinks.ErrClosedPipe) {
 		err = nil // the reader has seen enough, as in: sluice stream FILE | head
 	}

@@ -69,7 +69,10 @@ func (cmd *trainCmd) Run(ctx context.Context, c console) error {
 	}
 	l.Progress = newTrainLine(c.err, "train")
 	if !cmd.JSON {
-		l.OnStart = c.warn
+		l.OnStart = func(warnings []string) {
+			l.Progress.clear()
+			c.warn(warnings)
+		}
 		l.OnEpoch = func(r epochRecord) {
 			l.Progress.clear()
 			fmt.Fprintln(c.err, r.text(pipe.Settings.Epochs))

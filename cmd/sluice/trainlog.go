@@ -121,30 +121,22 @@ func (l *trainLog) epochs() (list []epochRecord, err error) {
 
 // trainLine is the progress line of a training run.
 type trainLine struct {
-	show    func(flow.Progress)
-	clear   func()
+	*progressLine
 	current atomic.Pointer[sinks.StepInfo]
 }
 
 func newTrainLine(w io.Writer, what string) *trainLine {
-	l := &trainLine{}
-	l.show, l.clear = progressLine(w, what)
-	return l
+	return &trainLine{progressLine: newProgressLine(w, what)}
 }
 
 func (l *trainLine) step(s sinks.StepInfo) { l.current.Store(&s) }
 
 func (l *trainLine) update(p flow.Progress) {
-	if l.show == nil {
-		return
-	}
 	if s := l.current.Load(); s != nil {
 		p.Bottleneck = fmt.Sprintf("epoch %d  loss %.4f  %s a step, waited %s", s.Epoch+1, s.Losses.Total,
 			s.Train.Round(time.Millisecond), s.Wait.Round(time.Millisecond))
 	}
-	l.show(p)
+	l.progressLine.update(p)
 }
-
-func (l *trainLine) done() { l.clear() }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
