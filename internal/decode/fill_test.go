@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"hash/crc32"
 	"image"
 	"math/rand/v2"
@@ -123,7 +124,7 @@ func TestFillOfOthers(t *testing.T) {
 		h, _ := ReadHeader(g.Encoded)
 		_, _, err = Fill(t.Context(), g.Encoded[:len(g.Encoded)/2], 0)
 		_, want := Decode(t.Context(), g.Encoded[:len(g.Encoded)/2], 0)
-		if h.Format != "JPEG" && (err == nil || err.Error() != want.Error()) {
+		if h.Format != "JPEG" && fmt.Sprint(err) != fmt.Sprint(want) {
 			t.Errorf("%s: half of it: %v, and without filling %v", g.Name, err, want)
 		}
 		if _, _, err := Fill(t.Context(), g.Encoded, 1); h.Pixels() > 1 && !errors.Is(err, ErrTooLarge) {

@@ -2,12 +2,10 @@ package decode
 
 import (
 	"bytes"
-	"compress/lzw"
 	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 
 	"github.com/sluicedata/sluice/schema"
 )
@@ -21,7 +19,7 @@ type gifFile struct {
 	frameH        int
 	frameW        int
 	interlaced    bool
-	palette       []byte // RGB triples; nil: none
+	palette       []byte // RGB triples; nil: the index is a level of grey
 	transparent   int    // index, or 0
 	literalBits   int
 	codes         []byte // LZW codes, without the blocks around them
@@ -45,7 +43,7 @@ func parseGIF(data []byte) (Header, pixelFunc, error) {
 		return Header{}, nil, err
 	}
 	h := Header{Height: f.height, Width: f.width, Orientation: 1}
-	h.DecodeBytes = 6 * h.Pixels()
+	h.DecodeBytes = 3*h.Pixels() + int64(f.frameH)*int64(f.frameW) + int64(len(f.codes)) + 1<<16
 	return h, f.decode, nil
 }
 
@@ -65,15 +63,16 @@ func (r *byteReader) take(n int) []byte {
 	return b
 }
 
-// blocks joins data sub-blocks up to the empty one.
+// blocks joins whole data sub-blocks up to the empty one, or to the end.
 func (r *byteReader) blocks() []byte {
 	var all []byte
 	for {
 		n := int(r.take(1)[0])
-		if n == 0 {
+		block := r.take(n)
+		if n == 0 || r.short {
 			return all
 		}
-		all = append(all, r.take(n)...)
+		all = append(all, block...)
 	}
 }
 
@@ -92,41 +91,34 @@ func (r *byteReader) colourTable(flags byte) []byte {
 	return r.take(3 << (flags&7 + 1))
 }
 
-// read goes through all frames, to see that the file is whole, but keeps only
-// the first.
+// read goes to the end of the first frame. What follows it, or should, is not looked
+// at; bytes between blocks that begin none are passed over, as Pillow does.
 func (f *gifFile) read(r *byteReader) error {
 	head := r.take(13)
 	f.width, f.height = int(binary.LittleEndian.Uint16(head[6:])), int(binary.LittleEndian.Uint16(head[8:]))
 	f.palette = r.colourTable(head[10])
-	frames := 0
 	for !r.short {
-		switch kind := r.take(1)[0]; {
-		case r.short:
-		case kind == gifTrailer && frames == 0:
+		switch kind := r.take(1)[0]; kind {
+		case gifTrailer:
 			return errors.New("no frame in it")
-		case kind == gifTrailer:
-			return nil
-		case kind == gifExtension:
-			label := r.take(1)[0]
-			body := r.blocks()
-			if frames == 0 && label == gifGraphicControl && len(body) >= 4 && body[0]&1 != 0 {
-				f.transparent = int(body[3])
+		case gifExtension:
+			if r.take(1)[0] == gifGraphicControl {
+				if body := r.take(int(r.take(1)[0])); len(body) >= 4 && body[0]&1 != 0 {
+					f.transparent = int(body[3])
+				} else if len(body) == 0 {
+					continue
+				}
 			}
-		case kind == gifImage:
-			if frames++; frames == 1 {
-				f.readFrame(r)
-				continue
-			}
-			r.colourTable(r.take(9)[8])
-			r.take(1)
 			r.skipBlocks()
-		case frames > 0:
-			return nil // bytes after the frame that are no block: no loss
-		default:
-			return fmt.Errorf("damaged file: a block of unknown type %#02x", kind)
+		case gifImage:
+			f.readFrame(r)
+			if f.codes == nil && r.short {
+				return fmt.Errorf("%w: it ends before the first frame's pixels", ErrTruncated)
+			}
+			return nil
 		}
 	}
-	return fmt.Errorf("%w: no trailer", ErrTruncated)
+	return fmt.Errorf("%w: no frame in it", ErrTruncated)
 }
 
 func (f *gifFile) readFrame(r *byteReader) {
@@ -142,44 +134,130 @@ func (f *gifFile) readFrame(r *byteReader) {
 	f.codes = r.blocks()
 }
 
-func (f *gifFile) decode(context.Context) (*schema.Picture, error) {
-	if f.palette == nil {
-		return nil, errors.New("no colour table in it")
+func (f *gifFile) decode(ctx context.Context) (*schema.Picture, error) {
+	if f.frameH == 0 || f.frameW == 0 {
+		return nil, fmt.Errorf("damaged file: a frame of %dx%d", f.frameH, f.frameW)
 	}
-	if f.literalBits < 2 || f.literalBits > 8 {
-		return nil, fmt.Errorf("damaged file: LZW codes of %d bits", f.literalBits)
-	}
-	// LZW makes at most 4096 pixels of a code of three bits or more.
-	if f.frameH*f.frameW > len(f.codes)*8/3*4096+4096 {
+	// LZW makes at most 4096 pixels of a code.
+	if f.frameH*f.frameW > len(f.codes)*8*gifStrings {
 		return nil, fmt.Errorf("%w: %d bytes cannot hold %dx%d pixels", ErrTruncated, len(f.codes), f.frameH, f.frameW)
 	}
-	var table [256][3]uint8
-	for i := range len(f.palette) / 3 {
-		copy(table[i][:], f.palette[3*i:])
+	frame := make([]uint8, f.frameH*f.frameW)
+	if n, err := f.unpack(ctx, frame); err != nil {
+		return nil, err
+	} else if n < len(frame) {
+		return nil, fmt.Errorf("%w: the frame ends in row %d of %d", ErrTruncated, n/f.frameW, f.frameH)
+	}
+	var table [256][3]uint8 // black beyond the palette
+	for i := range table {
+		if f.palette == nil {
+			table[i] = [3]uint8{uint8(i), uint8(i), uint8(i)}
+		} else if 3*i < len(f.palette) {
+			copy(table[i][:], f.palette[3*i:])
+		}
 	}
 	p := schema.NewPicture(f.height, f.width)
-	for i := 0; i < len(p.U8); i += 3 {
-		copy(p.U8[i:i+3], table[f.transparent][:])
+	if fill := table[f.transparent]; fill != [3]uint8{} && len(frame) < f.height*f.width {
+		for i := 0; i < len(p.U8); i += 3 {
+			copy(p.U8[i:i+3], fill[:])
+		}
 	}
-	codes := lzw.NewReader(bytes.NewReader(f.codes), lzw.LSB, f.literalBits)
-	defer codes.Close()
-	row := make([]byte, f.frameW)
 	for stored := range f.frameH {
-		if _, err := io.ReadFull(codes, row); errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-			return nil, fmt.Errorf("%w: the frame ends in row %d of %d", ErrTruncated, stored, f.frameH)
-		} else if err != nil {
-			return nil, fmt.Errorf("damaged file: %w", err)
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
 		}
 		y := stored
 		if f.interlaced {
 			y = interlacedRow(stored, f.frameH)
 		}
 		out := p.U8[3*((f.top+y)*f.width+f.left):]
-		for x, index := range row {
+		for x, index := range frame[stored*f.frameW:][:f.frameW] {
 			copy(out[3*x:3*x+3], table[index][:])
 		}
 	}
 	return p, nil
+}
+
+// gifStrings is the size of the table of strings: codes have at most twelve bits.
+const gifStrings = 1 << 12
+
+// unpack decodes LZW codes (GIF89a, appendix F) into a frame and gives the number of
+// pixels. compress/lzw is not used: it refuses frames of fewer than two or more than
+// eight bits a literal, which Pillow takes.
+func (f *gifFile) unpack(ctx context.Context, frame []uint8) (n int, err error) {
+	if f.literalBits > 12 {
+		return 0, fmt.Errorf("damaged file: LZW codes of %d bits", f.literalBits)
+	}
+	damaged := errors.New("damaged file: an LZW code that stands for nothing")
+	var prefix [gifStrings]uint16 // a string is another with a pixel behind it
+	var last [gifStrings]uint8
+	var reversed [gifStrings]uint8
+	clearCode := 1 << f.literalBits
+	width, next, previous := f.literalBits+1, clearCode+2, -1
+	first := uint8(0) // pixel of the previous string
+	var bits uint32
+	var have int
+	for i := 0; n < len(frame); {
+		for have < width {
+			if i == len(f.codes) {
+				return n, nil
+			}
+			if i%(1<<16) == 0 && ctx.Err() != nil {
+				return n, context.Cause(ctx)
+			}
+			bits |= uint32(f.codes[i]) << have
+			i++
+			have += 8
+		}
+		code := int(bits & (1<<width - 1))
+		bits >>= width
+		have -= width
+		switch {
+		case code == clearCode:
+			width, next, previous = f.literalBits+1, clearCode+2, -1
+			continue
+		case code == clearCode+1:
+			return n, nil
+		case previous < 0:
+			if code > clearCode {
+				return n, damaged
+			}
+			frame[n], first, previous = uint8(code), uint8(code), code
+			n++
+			continue
+		case code > next:
+			return n, damaged
+		}
+		at, s := len(reversed), code
+		if code == next {
+			at--
+			reversed[at] = first
+			s = previous
+		}
+		for s >= clearCode {
+			if at == 0 || s >= gifStrings {
+				return n, damaged
+			}
+			at--
+			reversed[at] = last[s]
+			s = int(prefix[s])
+		}
+		first = uint8(s)
+		if n < len(frame) {
+			frame[n] = first
+			n++
+		}
+		n += copy(frame[n:], reversed[at:])
+		if next < gifStrings {
+			last[next], prefix[next] = first, uint16(previous)
+			if next == 1<<width-1 && width < 12 {
+				width++
+			}
+			next++
+		}
+		previous = code
+	}
+	return n, nil
 }
 
 // interlacedRow is the picture row of the stored row: every eighth row from 0,

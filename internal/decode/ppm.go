@@ -49,7 +49,7 @@ func parsePNM(data []byte) (Header, pixelFunc, error) {
 		return Header{}, nil, fmt.Errorf("%w: %d of %d bytes of pixels", ErrTruncated, len(f.samples), need)
 	}
 	h := Header{Height: f.height, Width: f.width, Orientation: 1}
-	h.DecodeBytes = 6 * h.Pixels()
+	h.DecodeBytes = 3 * h.Pixels()
 	return h, f.decode, nil
 }
 
@@ -79,7 +79,7 @@ func (f *pnmFile) leastBytes() int64 {
 	return rows * columns
 }
 
-func (f *pnmFile) decode(context.Context) (*schema.Picture, error) {
+func (f *pnmFile) decode(ctx context.Context) (*schema.Picture, error) {
 	p := schema.NewPicture(f.height, f.width)
 	next := f.binarySample()
 	if f.kind < '4' {
@@ -91,8 +91,12 @@ func (f *pnmFile) decode(context.Context) (*schema.Picture, error) {
 		if err != nil {
 			return nil, err
 		}
-		if v > f.maxval {
+		if v > f.maxval && f.kind < '4' {
 			return nil, fmt.Errorf("damaged file: a sample %d above the maximum %d", v, f.maxval)
+		}
+		v = min(v, f.maxval) // so Pillow: an error in text, cut off in binary
+		if i%(1<<20) == 0 && ctx.Err() != nil {
+			return nil, context.Cause(ctx)
 		}
 		grey := f.scale(v)
 		for range spread {

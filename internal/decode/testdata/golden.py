@@ -308,6 +308,27 @@ def bmps():
     quads = [bytes((x * 53 + y * 29) % 256 for x in range(28)) for y in range(5)]
     add("bmp/32bit", bmp(5, 7, 32, quads), also=True)
     add("bmp/32bit-fields", bmp(5, 7, 32, quads, masks=struct.pack("<III", 0xFF000000, 0xFF0000, 0xFF00)))
+    add("bmp/32bit-no-masks", bmp(5, 7, 32, quads, masks=bytes(12)))
+    triple = [bytes((x * 53 + y * 29) % 256 for x in range(21)) for y in range(5)]
+    add("bmp/24bit-fields", bmp(5, 7, 24, triple, masks=struct.pack("<III", 0xFF0000, 0xFF00, 0xFF)))
+    add("bmp/beyond-palette", bmp(5, 7, 8, [bytes((x * 37 + y * 11) % 24 for x in range(7)) for y in range(5)], palette, colours=16))
+    add("bmp/last-padding-lost", bmp(5, 7, 8, [bytes((x * 37 + y * 11) % 16 for x in range(7)) for y in range(5)], palette, colours=16)[:-1])
+    grey = b"".join(bytes([i, i, i, 0]) for i in range(256))
+    eight = [bytes([3, 7, 0, 4, 9, 8, 7, 6, 0, 0]), bytes([0, 3, 1, 2, 3, 0, 4, 200, 0, 0]), bytes([0, 2, 2, 1, 2, 5]), bytes([9, 11, 0, 0]),
+             bytes([0, 0, 0, 8, 1, 2, 3, 4, 5, 6, 7, 8, 4, 3, 0, 0, 0, 1])]
+    four = [bytes([3, 0x5A, 4, 0x17, 0, 0]), bytes([0, 3, 0x12, 0x30, 4, 0xFE, 0, 0]), bytes([0, 2, 2, 1, 2, 0x77, 3, 0x98]), bytes([0, 0, 9, 0x31, 0, 0]),
+            bytes([0, 7, 0x12, 0x34, 0x56, 0x70, 0, 1])]
+    for height in (6, -6):
+        add(f"bmp/rle8{height}", runs(height, 7, 8, eight, grey))
+        add(f"bmp/rle4{height}", runs(height, 7, 4, four, palette))
+
+
+def runs(height, width, bits, codes, palette):
+    """A bitmap of run-length codes."""
+    body = b"".join(codes)
+    info = struct.pack("<IiiHHIIiiII", 40, width, height, 1, bits, 3 - bits // 4, len(body), 2835, 2835, len(palette) // 4, 0)
+    offset = 14 + len(info) + len(palette)
+    return b"BM" + struct.pack("<IHHI", offset + len(body), 0, 0, offset) + info + palette + body
 
 
 def gifs():
@@ -326,6 +347,31 @@ def gifs():
         add(f"gif/{name}-beyond", bytes(out))  # Pillow widens the canvas
         struct.pack_into("<HH", out, 6, 25, 30)
         add(f"gif/{name}", bytes(out))
+    first = len(plain) - len(plain.partition(b"\x2c\x00\x00\x00\x00\x13\x00\x15\x00")[2])
+    animated = encode(few, "GIF", save_all=True, append_images=[few.rotate(90), few.rotate(180)], interlace=0)
+    for name, data in [("no-trailer", plain[:-1]), ("no-terminator", plain[:-2]), ("next-frame-cut", animated[:-200]), ("next-frame-damaged", animated[:-200] + b"\xff" * 100)]:
+        assert len(data) > first
+        add(f"gif/{name}", data)
+    at = plain.index(b"\x2c\x00\x00\x00\x00\x13\x00\x15\x00")
+    add("gif/junk-between-blocks", plain[:at] + b"junk\0" + plain[at:])
+    add("gif/no-palette", plain[:10] + bytes([plain[10] & 0x7F]) + plain[11:13] + plain[13 + 3 * (2 << (plain[10] & 7)):])
+    for bits in (0, 1, 2, 9, 11, 12):
+        width = bits + 1
+        pixels = [(x * 5 + x // 3) % (1 << min(bits, 8)) for x in range(40)]
+        codes = [c for p in pixels for c in (1 << bits, p)]
+        number = sum(c << (width * i) for i, c in enumerate(codes))
+        data = number.to_bytes(len(codes) * width // 8 + 2, "little")
+        add(f"gif/{bits}-bits", gif(5, 8, bits, data))
+    strings = [4, 1, 6, 7, 8, 2, 9, 5]  # every third code is one that is just being made
+    number = sum(c << at for c, at in zip(strings, (0, 3, 6, 9, 12, 16, 20, 24)))
+    add("gif/own-codes", gif(2, 6, 2, number.to_bytes(4, "little")))
+
+
+def gif(height, width, bits, data):
+    """A GIF of grey by hand."""
+    palette = b"".join(bytes([i * 7 % 256, 255 - i, i * 3 % 256]) for i in range(256))
+    return (b"GIF89a" + struct.pack("<HHBBB", width, height, 0xF7, 0, 0) + palette + b"\x2c" + struct.pack("<HHHHB", 0, 0, width, height, 0)
+            + bytes([bits, len(data)]) + data + b"\0;")
 
 
 def pnms():
@@ -336,6 +382,7 @@ def pnms():
     add("ppm/P5", b"P5 7 5 255\n" + grey.astype(np.uint8).tobytes(), also=True)
     add("ppm/P6-maxval-100", b"P6 7 5 100\n" + (p % 101).astype(np.uint8).tobytes())
     add("ppm/P5-maxval-15", b"P5 7 5 15\n" + (grey % 16).astype(np.uint8).tobytes())
+    add("ppm/P6-above-maxval", b"P6 7 5 100\n" + p.astype(np.uint8).tobytes())
     add("ppm/P3", b"P3 7 5\n255\n" + text(p), also=True)
     add("ppm/P2-maxval-30", b"P2 7 5 30 # so\n" + text(grey % 31))
     add("ppm/P4", b"P4 11 3\n" + bytes([0xA5, 0xE0, 0x12, 0x40, 0xFF, 0x00]), also=True)
