@@ -117,7 +117,7 @@ func scaleRows(list []Leaving) (rows []checked) {
 	return rows
 }
 
-// sourceOptions are those of the source, and of the split around it.
+// sourceOptions are those of the source, and of what is around it.
 func (p *Plan) sourceOptions() (name, given string) {
 	source, around := p.source, ""
 	var split *sources.Split
@@ -129,6 +129,12 @@ func (p *Plan) sourceOptions() (name, given string) {
 	}
 	if split != nil {
 		source, around = split.Source, "; split "+optionLine(split)
+	}
+	switch from := source.(type) {
+	case sources.ClassesFrom:
+		source, around = from.Source, "; classes_from: "+from.File+around
+	case *sources.ClassesFrom:
+		source, around = from.Source, "; classes_from: "+from.File+around
 	}
 	return source.Name(), optionLine(source) + around
 }

@@ -59,7 +59,7 @@ func (p *Pipeline) Plan(ctx context.Context, opts ...Option) (*Plan, error) {
 		return nil, &PipelineError{err}
 	}
 	listed := settings.telling("listing the source", func(*Progress) {})
-	dataset, err := p.Source.Open(ctx)
+	dataset, err := sources.Open(ctx, p.Source)
 	listed()
 	if err != nil && ctx.Err() != nil {
 		return nil, context.Cause(ctx)

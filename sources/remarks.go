@@ -212,6 +212,9 @@ func isFraction(name string) bool {
 	return digits(whole) == len(whole) && digits(rest) == len(rest) && rest != ""
 }
 
+// inTextOrder is in remarks about the order of classes.
+const inTextOrder = "are numbered in text order"
+
 // numberRemarks tell where text order gives folders named by numbers other
 // numbers than their order.
 func numberRemarks(x *schema.Index, fixed []classList) (list []string) {
@@ -222,7 +225,7 @@ func numberRemarks(x *schema.Index, fixed []classList) (list []string) {
 		for i, name := range task.Classes[1:] {
 			if compareWhole(task.Classes[i], name) > 0 {
 				at := slices.Index(task.Classes, name)
-				list = append(list, sprintf("all classes of task %q are numbers, and are numbered in text order, as torchvision's ImageFolder does: %q is class %d, behind %q: class_order: natural orders them as numbers",
+				list = append(list, sprintf("all classes of task %q are numbers, and "+inTextOrder+", as torchvision's ImageFolder does: %q is class %d, behind %q: class_order: natural orders them as numbers",
 					task.Name, name, at, task.Classes[i]))
 				break
 			}

@@ -97,7 +97,7 @@ func (s Split) Open(ctx context.Context) (_ Dataset, err error) {
 	if err := s.Check(); err != nil {
 		return nil, within("sources: split", err)
 	}
-	whole, err := s.Source.Open(ctx)
+	whole, err := Open(ctx, s.Source)
 	if err != nil {
 		return nil, err
 	}

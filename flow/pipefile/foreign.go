@@ -134,7 +134,7 @@ var foreignOptions = []foreignOption{
 	{"rebalance", "replacement", "", "a class that is drawn more often than it has samples gives each in turn"},
 	{"shuffle", "buffer buffer_size", "", "shuffle draws from all samples, at no cost: leave it out"},
 	{"folder", "root dir directory folder data", "path", ""},
-	{"folder", "labels label target label_names", "tasks", ""},
+	{"folder", "labels target label_names", "tasks", ""},
 	{"folder", "class_names", "classes", ""},
 	{"folder", "transform target_transform", "", "what is done to pictures stands under stages"},
 	{"manifest", "file csv list root annotations", "path", ""},

@@ -57,6 +57,10 @@ func write(b *bytes.Buffer, p *flow.Pipeline, c Catalogs) error {
 		fmt.Fprintf(b, "on_error: %s\n", flowMap(list))
 	}
 	inner, split := unsplit(p.Source)
+	inner, from := unnumbered(inner)
+	if from != nil && from.File == "" {
+		return fmt.Errorf("classes_from: the other source is no file's: a pipeline file can name a file only")
+	}
 	if inner == nil {
 		return fmt.Errorf("the pipeline has no source")
 	}
@@ -185,6 +189,8 @@ func same(a, b *flow.Pipeline) error {
 	}
 	sa, splitA := unsplit(a.Source)
 	sb, splitB := unsplit(b.Source)
+	sa, _ = unnumbered(sa) // what they take classes from is among the settings
+	sb, _ = unnumbered(sb)
 	if err := sameOptions(sa, sb); err != nil {
 		return fmt.Errorf("%s: %w", sa.Name(), err)
 	}
@@ -210,7 +216,12 @@ func same(a, b *flow.Pipeline) error {
 }
 
 func settingsOf(p *flow.Pipeline) settings {
-	return settings{Seed: p.Settings.Seed, Epochs: int32(p.Settings.Epochs), Fuse: fuse(p.Settings.Fuse)}
+	s := settings{Seed: p.Settings.Seed, Epochs: int32(p.Settings.Epochs), Fuse: fuse(p.Settings.Fuse)}
+	inner, _ := unsplit(p.Source)
+	if _, from := unnumbered(inner); from != nil {
+		s.ClassesFrom = from.File
+	}
+	return s
 }
 
 func onErrorOf(p *flow.Pipeline) onError {

@@ -5,6 +5,7 @@
 //	seed: 42                              # 0 .. 2^64-1, default 0
 //	epochs: 10                            # default 1
 //	fuse: full                            # or exact
+//	classes_from: train.yaml              # class numbers as in that file
 //	on_error: {policy: refill, max: 1%, quarantine: bad.jsonl}  # default: fail
 //	source: {folder: {path: data/train}}  # relative to this file
 //	split: {val: 0.1, use: train}
@@ -54,7 +55,12 @@ func Load(path string, c Catalogs, edits ...Edit) (*flow.Pipeline, error) {
 // Parse reads a pipeline from memory. name stands for the file in errors;
 // relative paths become relative to folder, "" leaves them alone.
 func Parse(name string, data []byte, folder string, c Catalogs, edits ...Edit) (*flow.Pipeline, error) {
-	pipe, r, err := read(name, data, folder, c, true, edits...)
+	return parseBelow(nil, name, data, folder, c, edits...)
+}
+
+// parseBelow is Parse of a file from which others take their classes.
+func parseBelow(above []string, name string, data []byte, folder string, c Catalogs, edits ...Edit) (*flow.Pipeline, error) {
+	pipe, r, err := read(above, name, data, folder, c, true, edits...)
 	if err != nil {
 		return nil, err
 	}
@@ -64,12 +70,12 @@ func Parse(name string, data []byte, folder string, c Catalogs, edits ...Edit) (
 
 // parsePipeline is Parse, or leaves out what the stages make of each other.
 func parsePipeline(name string, data []byte, folder string, c Catalogs, edges bool) (*flow.Pipeline, error) {
-	pipe, _, err := read(name, data, folder, c, edges)
+	pipe, _, err := read(nil, name, data, folder, c, edges)
 	return pipe, err
 }
 
-func read(name string, data []byte, folder string, c Catalogs, edges bool, edits ...Edit) (*flow.Pipeline, *reader, error) {
-	r := &reader{mistakes: mistakes{file: name}, catalogs: c, folder: folder, edges: edges}
+func read(above []string, name string, data []byte, folder string, c Catalogs, edges bool, edits ...Edit) (*flow.Pipeline, *reader, error) {
+	r := &reader{mistakes: mistakes{file: name}, catalogs: c, folder: folder, edges: edges, above: above}
 	pipe := &flow.Pipeline{}
 	if root := r.parseYAML(data); root != nil {
 		r.edit(root, edits)
@@ -86,7 +92,8 @@ type reader struct {
 	mistakes
 	catalogs Catalogs
 	folder   string
-	edges    bool // check the order of the stages and the types between them
+	edges    bool     // check the order of the stages and the types between them
+	above    []string // the files that take their classes from this one
 
 	stagesAt []placed // of the pipeline
 }

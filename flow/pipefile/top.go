@@ -16,6 +16,8 @@ type settings struct {
 	Seed    uint64 `sluice:"seed" default:"0" doc:"of all random numbers, 0 to 2^64-1"`
 	Epochs  int32  `sluice:"epochs,positive" default:"1" doc:"passes over the data"`
 	Fuse    fuse   `sluice:"fuse" default:"full" doc:"full: resamplings merge into one; exact: only what leaves the reference's bytes unchanged"`
+
+	ClassesFrom string `sluice:"classes_from,path" doc:"another pipeline file: classes have the numbers that they have there, as for a validation set those of the training set; an unknown class is an error"`
 }
 
 type fuse string
@@ -24,7 +26,7 @@ type fuse string
 func (fuse) Values() []string { return []string{string(flow.FuseFull), string(flow.FuseExact)} }
 
 // topKeys in the order in which errors and Format show them.
-var topKeys = []string{"version", "seed", "epochs", "fuse", "on_error", "source", "split", "stages"}
+var topKeys = []string{"version", "seed", "epochs", "fuse", "classes_from", "on_error", "source", "split", "stages"}
 
 func (r *reader) pipeline(root *node, pipe *flow.Pipeline) {
 	if root.kind != mapKind {
@@ -39,7 +41,7 @@ func (r *reader) pipeline(root *node, pipe *flow.Pipeline) {
 	for _, e := range root.entries {
 		given[e.key] = e
 		switch e.key {
-		case "version", "seed", "epochs", "fuse":
+		case "version", "seed", "epochs", "fuse", "classes_from":
 			r.setting(&s, e)
 		case "on_error":
 			failures = r.onError(e)
@@ -53,6 +55,9 @@ func (r *reader) pipeline(root *node, pipe *flow.Pipeline) {
 			meant[near] = true
 			r.add(e.place, "unknown key %q%s (keys: %s)", e.key, text, strings.Join(topKeys, ", "))
 		}
+	}
+	if e, ok := given["classes_from"]; ok && s.ClassesFrom != "" {
+		pipe.Source = r.classesFrom(e, s.ClassesFrom, pipe.Source)
 	}
 	if e, ok := given["split"]; ok {
 		pipe.Source = r.split(e, pipe.Source)
@@ -84,6 +89,8 @@ func (r *reader) setting(s *settings, e entry) {
 		r.add(e.value.place, "version: this sluice reads version %d, not %d", Version, s.Version)
 	case e.key == "epochs" && s.Epochs < 0:
 		r.add(e.value.place, "epochs: %d is negative", s.Epochs)
+	case e.key == "classes_from" && r.folder != "" && !e.value.edited():
+		options.Resolve(s, e.key, r.folder)
 	}
 }
 

@@ -1,0 +1,144 @@
+package sources
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/sluicedata/sluice/schema"
+)
+
+// ClassesFrom is a source whose classes have the numbers that they have in
+// another one: a validation set's those of the training set, so that label 2
+// means the same in both. It has the other's classes, those without a sample,
+// too. A class that occurs and that the other doesn't know is an error, as is a
+// task that the other hasn't. The order of the tasks and everything else are the
+// source's own.
+type ClassesFrom struct {
+	Source Source
+	From   Source // is listed whenever Source is, never read
+	File   string // the pipeline file that From stands in, for messages and for writing it
+}
+
+// Name is classes_from.
+func (ClassesFrom) Name() string { return "classes_from" }
+
+// fixer is a source whose classes may be given.
+type fixer interface{ fixesClasses() bool }
+
+func (f Folder) fixesClasses() bool   { return !f.Classes.isZero() }
+func (m Manifest) fixesClasses() bool { return !m.Classes.isZero() }
+func (s Split) fixesClasses() bool    { return fixesClasses(s.Source) }
+
+func fixesClasses(s Source) bool {
+	f, ok := s.(fixer)
+	return ok && f.fixesClasses()
+}
+
+// Check looks at the options of both sources.
+func (c ClassesFrom) Check() error {
+	var errs []error
+	switch {
+	case c.Source == nil:
+		errs = append(errs, errors.New("the source that takes the classes is missing"))
+	case fixesClasses(c.Source):
+		errs = append(errs, fmt.Errorf("the source has classes of its own: leave them out, or take them from %s no more", c.from()))
+	}
+	if c.From == nil {
+		errs = append(errs, errors.New("the source whose classes are taken is missing"))
+	}
+	for _, s := range []Source{c.Source, c.From} {
+		if s != nil {
+			if err := s.Check(); err != nil {
+				errs = append(errs, within(s.Name(), err))
+			}
+		}
+	}
+	return join(errs...)
+}
+
+func (c ClassesFrom) from() string {
+	switch {
+	case c.File != "":
+		return sprintf("%q", c.File)
+	case c.From != nil:
+		return "the other source (" + c.From.Name() + ")"
+	}
+	return "the other source"
+}
+
+// Open lists the other source for its classes, then the source.
+func (c ClassesFrom) Open(ctx context.Context) (_ Dataset, err error) {
+	if err := c.Check(); err != nil {
+		return nil, within("sources: classes_from", err)
+	}
+	other, err := Open(ctx, c.From)
+	if err != nil {
+		return nil, errorf("sources: classes_from: cannot list the source of %s: %w", c.from(), err)
+	}
+	known := other.Index().Tasks
+	if err := other.Close(); err != nil {
+		return nil, errorf("sources: classes_from: %s: %w", c.from(), err)
+	}
+	d, err := Open(ctx, c.Source)
+	if err != nil {
+		return nil, err
+	}
+	index, err := c.renumber(d.Index(), known)
+	if err != nil {
+		return nil, errors.Join(within("sources: classes_from", err), d.Close())
+	}
+	return &renumbered{d, index}, nil
+}
+
+// renumber is an index with the classes of other tasks of the same names.
+func (c ClassesFrom) renumber(x *schema.Index, known []schema.Task) (*schema.Index, error) {
+	out := *x
+	out.Tasks, out.Labels = nil, nil
+	var p problems
+	for t, task := range x.Tasks {
+		i := slices.IndexFunc(known, func(k schema.Task) bool { return k.Name == task.Name })
+		if i < 0 {
+			p.addf("there is no task %q in %s, only %s: give its source the same tasks", task.Name, c.from(), taskNames(known))
+			continue
+		}
+		l := labels{task: task.Name, names: task.Classes, cells: slices.Clone(x.Labels[t])}
+		l.take(known[i].Classes, c.from(), x.Keys, unchanged, &p)
+		out.Tasks = append(out.Tasks, schema.Task{Name: task.Name, Classes: slices.Clone(known[i].Classes)})
+		out.Labels = append(out.Labels, l.cells)
+	}
+	if len(x.Tasks) == 0 {
+		p.addf("the samples have no labels, so there is nothing to number: leave classes_from out")
+	}
+	return &out, errors.Join(p.list...)
+}
+
+func taskNames(tasks []schema.Task) string {
+	if len(tasks) == 0 {
+		return "samples without labels"
+	}
+	names := make([]string, len(tasks))
+	for i, task := range tasks {
+		names[i] = task.Name
+	}
+	return some(names)
+}
+
+// renumbered is a dataset with other class numbers.
+type renumbered struct {
+	Dataset
+	index *schema.Index
+}
+
+func (d *renumbered) Index() *schema.Index { return d.index }
+
+// Warnings are those of the dataset, but for what they say of the classes' order.
+func (d *renumbered) Warnings() []string {
+	w, ok := d.Dataset.(Warner)
+	if !ok {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(w.Warnings()), func(text string) bool { return strings.Contains(text, inTextOrder) })
+}
