@@ -15,7 +15,7 @@ type Policy string
 
 // The policies.
 const (
-	Fail   Policy = "fail"   // the run ends with the row's error
+	Fail   Policy = "fail"   // the run ends with the row's error, as it does with the others where a file cannot be got at
 	Skip   Policy = "skip"   // its batch is shorter; nothing moves up
 	Refill Policy = "refill" // another sample of its class takes its place
 )
@@ -112,6 +112,17 @@ type outcome struct {
 	held     int64 // bytes charged until the batch is finished
 }
 
+// AccessError ends a run with the policies skip and refill: a sample could not be
+// got at, for a reason that isn't in the data.
+type AccessError struct{ Row *RowError }
+
+func (e *AccessError) Error() string {
+	return e.Row.Error() + ": on_error is for samples that are broken or were missing from the start; this one could not be read, and going on would make the rows depend on the machine"
+}
+
+// Unwrap is the row's error.
+func (e *AccessError) Unwrap() error { return e.Row }
+
 // TooManyFailures is the error of a run in which more draws failed than
 // Failures.Max allows.
 type TooManyFailures struct {
@@ -175,6 +186,9 @@ func (f *failures) note(b *pending) error {
 		}
 		if f.policy == Fail {
 			return d.failures[0]
+		}
+		if last := d.failures[len(d.failures)-1]; last.EndsRun() {
+			return &AccessError{last}
 		}
 		f.draws++
 		for _, cause := range d.failures {

@@ -39,6 +39,9 @@ func (p *Plan) settle(r *run, m *scratch, first *Row, err *RowError, place *pend
 		}
 		failed = append(failed, err)
 		attempt := row.Attempt + 1
+		if err.EndsRun() {
+			return nil, failed
+		}
 		if p.Settings.Failures.Policy != Refill || attempt > mostRefills || first.Sample < 0 {
 			return nil, failed
 		}

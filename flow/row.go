@@ -3,6 +3,7 @@ package flow
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"slices"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/sluicedata/sluice/internal/warp"
 	"github.com/sluicedata/sluice/schema"
+	"github.com/sluicedata/sluice/sources"
 	"github.com/sluicedata/sluice/stages"
 )
 
@@ -24,7 +26,8 @@ type RowError struct {
 	Attempt  int // 0, or which refill of the draw
 	Err      error
 
-	labels []int32 // of the sample
+	labels  []int32 // of the sample
+	machine bool    // its file could not be read
 }
 
 func (e *RowError) Error() string {
@@ -33,6 +36,12 @@ func (e *RowError) Error() string {
 
 // cause is without the stage: decoders name themselves.
 func (e *RowError) cause() string { return strings.TrimPrefix(e.Err.Error(), e.Stage+": ") }
+
+// EndsRun reports whether the row's sample could not be got at for a reason that
+// isn't in the data: an error of the disk, a file that has changed, a lack of
+// descriptors. Then the run ends whatever the policy, for which rows there are
+// must not depend on the machine.
+func (e *RowError) EndsRun() bool { return e.machine && !errors.Is(e.Err, sources.ErrMissing) }
 
 // Unwrap is the cause.
 func (e *RowError) Unwrap() error { return e.Err }
@@ -137,7 +146,9 @@ func (p *Plan) read(r *run, row *Row, buf []byte) *RowError {
 	})
 	r.stats.read.add(begin)
 	if err != nil {
-		return row.failed("source", err)
+		failed := row.failed("source", err)
+		failed.machine = true
+		return failed
 	}
 	return nil
 }

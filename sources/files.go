@@ -3,11 +3,16 @@ package sources
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
+	"time"
+
+	"github.com/sluicedata/sluice/internal/descriptors"
 )
 
 // files is an opened source whose samples are files, found by their keys in a
@@ -16,6 +21,15 @@ type files struct {
 	opened
 	folder string
 	found  map[string]string // by key: files whose name is in another Unicode normal form
+	times  []int64           // of each sample, as listed: see timeOf
+
+	open func(name string) (handle, error) // of tests; nil: the system's
+}
+
+// handle is a file being read.
+type handle interface {
+	io.ReadCloser
+	Stat() (fs.FileInfo, error)
 }
 
 // file is where a sample lies. Absolute keys, which manifests may have, stay.
@@ -31,33 +45,98 @@ func (d *files) file(key string) string {
 }
 
 func (d *files) Read(ctx context.Context, sample int, buf []byte) ([]byte, error) {
+	name, size := d.file(d.index.Keys[sample]), d.index.Sizes[sample]
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if d.index.Sizes[sample] == missing {
-		return nil, d.errorf(sample, "there is no such file: %w", ErrMissing)
+	if size == missing {
+		return nil, d.absent(sample)
 	}
-	name := d.file(d.index.Keys[sample])
-	f, err := os.Open(name)
-	if errors.Is(err, fs.ErrNotExist) {
+	release, err := descriptors.Hold(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	err = descriptors.Retry(ctx, func() error {
+		buf, err = d.readOnce(name, size, d.times[sample], buf)
+		return err
+	})
+	switch {
+	case err == nil:
+		return buf, nil
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case errors.Is(err, errChanged):
+		return nil, d.errorf(sample, "%q %w: start again", name, err)
+	case errors.Is(err, fs.ErrNotExist):
 		return nil, d.errorf(sample, "%q has vanished since it was listed: put it back, or start again: %w", name, cause(err))
-	} else if err != nil {
-		return nil, d.errorf(sample, "cannot read %q: %w", name, cause(err))
+	}
+	return nil, d.errorf(sample, "cannot read %q: %w%s", name, cause(err), advice(err))
+}
+
+// errChanged is of a sample that isn't any more what was listed.
+var errChanged = errors.New("has changed since it was listed")
+
+// readOnce reads a whole file that must be as it was listed, before and after:
+// its size and time are asked for once its bytes are there.
+func (d *files) readOnce(name string, size int64, listed int64, buf []byte) ([]byte, error) {
+	open := d.open
+	if open == nil {
+		open = openFile
+	}
+	f, err := open(name)
+	if errors.Is(err, syscall.ESTALE) {
+		f, err = open(name) // the name is looked up anew
+	}
+	if err != nil {
+		return buf, err
 	}
 	defer f.Close()
-	size := d.index.Sizes[sample]
 	buf = slices.Grow(buf[:0], int(size)+1)[:size+1] // one more, to see that the file ends
 	n, err := io.ReadFull(f, buf)
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-		return nil, d.errorf(sample, "cannot read %q: %w", name, cause(err))
+		return buf, err
 	}
-	if int64(n) != size {
-		if info, err := f.Stat(); err == nil {
-			n = int(info.Size())
-		}
-		return nil, d.errorf(sample, "%q has changed since it was listed: it had %d bytes and has %d: start again", name, size, n)
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+		return buf, err
+	case !info.Mode().IsRegular():
+		return buf, fmt.Errorf("%w: it is no file any more", errChanged)
+	case info.Size() != size:
+		return buf, fmt.Errorf("%w: it had %d bytes and has %d", errChanged, size, info.Size())
+	case timeOf(info) != listed:
+		return buf, fmt.Errorf("%w: it was written at %s, and again at %s", errChanged, clock(listed), clock(timeOf(info)))
+	case int64(n) != size:
+		return buf, io.ErrUnexpectedEOF
 	}
 	return buf[:size], nil
+}
+
+// openFile doesn't wait where a pipe has taken the file's place.
+func openFile(name string) (handle, error) { return os.OpenFile(name, os.O_RDONLY|nonblock, 0) }
+
+// timeOf is when a file was written last, in nanoseconds since 1970.
+func timeOf(info fs.FileInfo) int64 { return info.ModTime().UnixNano() }
+
+func clock(t int64) string { return time.Unix(0, t).UTC().Format(time.RFC3339Nano) }
+
+// absent is the error of a sample whose size is -1.
+func (d *opened) absent(sample int) error {
+	return d.errorf(sample, "%w: put its file there, or take the sample out", ErrMissing)
+}
+
+// advice says what can be done about a failure that is the machine's.
+func advice(err error) string {
+	switch {
+	case descriptors.Lacking(err):
+		return ": raise the limit on open files (ulimit -n), and start again"
+	case errors.Is(err, fs.ErrPermission):
+		return ": make it readable, or take it out of the data, and start again"
+	case errors.Is(err, syscall.EIO), errors.Is(err, syscall.ESTALE), errors.Is(err, syscall.ETIMEDOUT), errors.Is(err, io.ErrUnexpectedEOF):
+		return ": check the disk or the network file system that it is on, and start again"
+	}
+	return ": start again once it can be read, or take it out of the data"
 }
 
 // Close does nothing: no file is open.

@@ -124,7 +124,7 @@ func (f Folder) openFolder(ctx context.Context, tasks []string) (Dataset, error)
 	if err != nil {
 		return nil, err
 	}
-	return &files{opened: shared, folder: f.Path}, nil
+	return &files{opened: shared, folder: f.Path, times: w.times}, nil
 }
 
 // index turns a complete listing into what the dataset shares.
@@ -241,7 +241,7 @@ func (w *walker) entry(folder, key string, e fs.DirEntry) (isFolder bool) {
 		target, err := info()
 		switch {
 		case err != nil && w.isImage(name) && gone(err):
-			w.image(key+name, missing)
+			w.take(key+name, missing, 0)
 			return false
 		case err != nil && w.isImage(name):
 			w.problems.addf("cannot read image %q: %w", key+name, cause(err))
@@ -272,8 +272,14 @@ func (w *walker) entry(folder, key string, e fs.DirEntry) (isFolder bool) {
 		w.problems.addf("cannot read image %q: %w", key+name, cause(err))
 		return false
 	}
-	w.image(key+name, i.Size())
+	w.take(key+name, i.Size(), timeOf(i))
 	return false
+}
+
+func (w *walker) take(key string, size, time int64) {
+	if w.image(key, size) {
+		w.times = append(w.times, time)
+	}
 }
 
 // above reports whether a folder is among those under way.

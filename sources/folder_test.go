@@ -147,6 +147,10 @@ func TestFolderChangedAfterOpen(t *testing.T) {
 		"longer":  {func(f string) error { return os.WriteFile(f, []byte("a longer text"), 0o644) }, "had 7 bytes and has 13"},
 		"shorter": {func(f string) error { return os.Truncate(f, 3) }, "had 7 bytes and has 3"},
 		"empty":   {func(f string) error { return os.Truncate(f, 0) }, "had 7 bytes and has 0"},
+		"other": {func(f string) error {
+			return errors.Join(os.WriteFile(f, []byte("another"), 0o644), os.Chtimes(f, time.Time{}, time.Now().Add(time.Second)))
+		}, "written at"},
+		"folder": {func(f string) error { return errors.Join(os.Remove(f), os.Mkdir(f, 0o755)) }, "cannot read"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := tree(t, "a/1.jpg", "a/2.jpg")
@@ -155,6 +159,9 @@ func TestFolderChangedAfterOpen(t *testing.T) {
 			_, err := d.Read(ctx, 1, nil)
 			if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), `sources: folder: "a/2.jpg": `) {
 				t.Errorf("Read: %v", err)
+			}
+			if errors.Is(err, sources.ErrMissing) {
+				t.Errorf("%v: it wasn't missing when the folder was listed", err)
 			}
 			if name == "gone" && !errors.Is(err, fs.ErrNotExist) {
 				t.Errorf("%v is not fs.ErrNotExist", err)

@@ -122,6 +122,7 @@ func (l *list) row(number int, cells []cell) {
 		return
 	}
 	l.add(key, size)
+	l.times = append(l.times, l.find.time)
 	if l.weights != nil {
 		l.weights = append(l.weights, weight)
 	}
@@ -275,6 +276,7 @@ func separated(columns []string) string {
 
 // finder finds the files that a list names.
 type finder struct {
+	time   int64 // of the file found last (timeOf); 0: there is none
 	folder string
 	found  map[string]string              // by key: files whose names are in another normal form
 	names  map[string]map[string][]string // by folder: names beyond ASCII, by their composed form
@@ -298,9 +300,11 @@ func (f *finder) file(text string) (key string, size int64, err error) {
 	trimmed := strings.TrimSpace(text)
 	if trimmed != text {
 		if info, err := os.Stat(f.join(path.Clean(text))); err == nil && info.Mode().IsRegular() {
+			f.time = timeOf(info)
 			return path.Clean(text), info.Size(), nil
 		}
 	}
+	f.time = 0
 	key = path.Clean(trimmed)
 	info, err := os.Stat(f.join(key))
 	if err != nil && gone(err) && !isASCII(key) {
@@ -316,6 +320,7 @@ func (f *finder) file(text string) (key string, size int64, err error) {
 	case !info.Mode().IsRegular():
 		return key, missing - 1, nil
 	}
+	f.time = timeOf(info)
 	return key, info.Size(), nil
 }
 

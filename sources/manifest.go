@@ -117,7 +117,7 @@ func (m Manifest) Open(ctx context.Context) (Dataset, error) {
 	for i, text := range list {
 		list[i] = fmt.Sprintf("manifest: %q: %s", m.Path, text)
 	}
-	return &files{folder: filepath.Dir(m.Path), found: l.find.found, opened: opened{
+	return &files{folder: filepath.Dir(m.Path), found: l.find.found, times: l.times, opened: opened{
 		source: "sources: manifest", index: index, warnings: list,
 	}}, nil
 }

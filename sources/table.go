@@ -14,6 +14,7 @@ type table struct {
 	keys    []string
 	sizes   []int64   // -1: there is no such file
 	offsets []int64   // of the bytes, in a tar; nil elsewhere
+	times   []int64   // when each file was written last (timeOf); nil in a tar
 	weights []float32 // nil: all 1
 	tasks   []labels
 }
@@ -35,6 +36,7 @@ func (t *table) sort() {
 	}
 	slices.SortFunc(order, func(a, b int32) int { return strings.Compare(t.keys[a], t.keys[b]) })
 	t.keys, t.sizes, t.offsets, t.weights = permuted(t.keys, order), permuted(t.sizes, order), permuted(t.offsets, order), permuted(t.weights, order)
+	t.times = permuted(t.times, order)
 	for i := range t.tasks {
 		t.tasks[i].cells = permuted(t.tasks[i].cells, order)
 	}

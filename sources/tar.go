@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/sluicedata/sluice/internal/descriptors"
 )
 
 // tarFile is an opened tar: members are read in any order, at once, from where
@@ -54,19 +56,27 @@ func (t *tarFile) Read(ctx context.Context, sample int, buf []byte) ([]byte, err
 		return nil, err
 	}
 	if t.index.Sizes[sample] == missing {
-		return nil, t.errorf(sample, "the link leads to no file of the tar: %w", ErrMissing)
+		return nil, t.absent(sample)
 	}
-	info, err := t.file.Stat()
-	if err != nil {
-		return nil, t.errorf(sample, "cannot read the tar: %w", cause(err))
-	}
-	if info.Size() != t.size || !info.ModTime().Equal(t.modified) {
-		return nil, t.errorf(sample, "%q has been written to since it was listed: start again", t.file.Name())
-	}
-	size := int(t.index.Sizes[sample])
+	size, n := int(t.index.Sizes[sample]), 0
 	buf = slices.Grow(buf[:0], size)[:size]
-	if n, err := t.file.ReadAt(buf, t.offsets[sample]); n < size {
-		return nil, t.errorf(sample, "cannot read %q at byte %d: %w", t.file.Name(), t.offsets[sample], cause(err))
+	err := descriptors.Retry(ctx, func() (err error) {
+		if n, err = t.file.ReadAt(buf, t.offsets[sample]); n == size {
+			err = nil
+		}
+		return err
+	})
+	// Whatever was read is worth nothing if the tar isn't what was listed.
+	info, statErr := t.file.Stat()
+	switch {
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case statErr != nil:
+		return nil, t.errorf(sample, "cannot read the tar %q: %w%s", t.file.Name(), cause(statErr), advice(statErr))
+	case info.Size() != t.size || !info.ModTime().Equal(t.modified):
+		return nil, t.errorf(sample, "%q has been written to since it was listed: %w: start again", t.file.Name(), errChanged)
+	case err != nil:
+		return nil, t.errorf(sample, "cannot read %q at byte %d: %w%s", t.file.Name(), t.offsets[sample], cause(err), advice(err))
 	}
 	return buf, nil
 }
