@@ -184,7 +184,7 @@ func plural(n int, noun string) string {
 	switch {
 	case n == 1:
 		return "1 " + noun
-	case strings.HasSuffix(noun, "tch"):
+	case strings.HasSuffix(noun, "tch"), strings.HasSuffix(noun, "ss"):
 		return fmt.Sprintf("%d %ses", n, noun)
 	}
 	return fmt.Sprintf("%d %ss", n, noun)

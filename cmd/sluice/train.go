@@ -122,11 +122,42 @@ func (r *trainReport) text(dir string) string {
 	}
 	for _, name := range sortedKeys(r.Tasks) {
 		m := r.Tasks[name]
-		fmt.Fprintf(&b, "  %s on %s: balanced accuracy %s, accuracy %s, rarest third %s\n",
+		fmt.Fprintf(&b, "  %s on %s: balanced accuracy %s, accuracy %s, recall of the rarest third %s\n",
 			name, r.EvaluatedOn, percent(m.BalancedAccuracy), percent(m.Accuracy), percent(m.Rarest))
+		b.WriteString(groups(m))
 		b.WriteString(recalls(m))
 	}
 	return b.String()
+}
+
+// groups are the mean recalls of the classes with many, some and few training images,
+// as papers on long tails have them; nothing where all classes are of one group.
+func groups(m trainer.TaskMetrics) string {
+	sizes := [3]int{}
+	for _, n := range m.TrainCount {
+		switch {
+		case n > 100:
+			sizes[0]++
+		case n >= 20:
+			sizes[1]++
+		default:
+			sizes[2]++
+		}
+	}
+	var list []string
+	for i, g := range []struct {
+		name, of string
+		recall   trainer.Share
+	}{{"many", "more than 100", m.Many}, {"medium", "20 to 100", m.Medium}, {"few", "fewer than 20", m.Few}} {
+		if n := sizes[i]; n > 0 {
+			classes := plural(n, "class")
+			list = append(list, fmt.Sprintf("%s %s (%s with %s training images)", g.name, percent(g.recall), classes, g.of))
+		}
+	}
+	if len(list) < 2 {
+		return ""
+	}
+	return "    recall: " + strings.Join(list, ", ") + "\n"
 }
 
 // recalls lists the classes, the commonest first; of many those at the ends.
@@ -146,7 +177,7 @@ func recalls(m trainer.TaskMetrics) string {
 		if share, ok := m.Recall[name]; ok {
 			recall = "recall " + percent(share)
 		}
-		fmt.Fprintf(&b, "    %-16s %6d images, %s\n", name, m.TrainCount[name], recall)
+		fmt.Fprintf(&b, "    %-16s %6d training images, %s\n", name, m.TrainCount[name], recall)
 	}
 	return b.String()
 }
