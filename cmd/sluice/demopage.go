@@ -2,10 +2,12 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	_ "embed"
 	"fmt"
 	"html/template"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/google/renameio/v2"
@@ -23,10 +25,27 @@ type demoTable struct {
 // demoRow is a figure of every run, in percent; NaN where it isn't defined.
 type demoRow struct {
 	Name    string
-	Images  int // of the class, in training; 0 in sums
+	Title   string // as the page says it; "": Name
+	Images  int    // of the class, in training; 0 in sums
 	Values  []float64
 	Changes bool // differences to plain, in points
 }
+
+// Best says of each value whether it is the row's highest, where that is a merit.
+func (r demoRow) Best() []bool {
+	best := make([]bool, len(r.Values))
+	most := math.Inf(-1)
+	for _, v := range r.Values {
+		most = max(most, math.Round(10*v)/10) // as shown
+	}
+	for i, v := range r.Values {
+		best[i] = !r.Changes && most > 0 && math.Round(10*v)/10 == most
+	}
+	return best
+}
+
+// Label is the row's name on the page.
+func (r demoRow) Label() string { return cmp.Or(r.Title, r.Name) }
 
 // newDemoTable reads the figures from the reports.
 func newDemoTable(report *demoReport) demoTable {
@@ -43,14 +62,14 @@ func newDemoTable(report *demoReport) demoTable {
 	for _, shape := range report.Data.Shapes {
 		t.Rows = append(t.Rows, demoRow{Name: shape, Images: report.Data.Counts["train/"+shape], Values: values(recall(shape))})
 	}
-	sum := func(name string, of func(*trainReport) float64) {
-		t.Sums = append(t.Sums, demoRow{Name: name, Values: values(of)})
+	sum := func(name, title string, of func(*trainReport) float64) {
+		t.Sums = append(t.Sums, demoRow{Name: name, Title: title, Values: values(of)})
 	}
 	for _, e := range demoEvals {
-		sum("balanced, "+e.Name, func(r *trainReport) float64 { return float64(r.Evaluations[e.Name]["shape"].BalancedAccuracy) })
+		sum("balanced, "+e.Name, "Balanced accuracy, "+e.Name, func(r *trainReport) float64 { return float64(r.Evaluations[e.Name]["shape"].BalancedAccuracy) })
 	}
 	for _, e := range demoEvals {
-		sum("rarest third, "+e.Name, func(r *trainReport) float64 { return float64(r.Evaluations[e.Name]["shape"].Rarest) })
+		sum("rarest third, "+e.Name, "Recall of the rarest third, "+e.Name, func(r *trainReport) float64 { return float64(r.Evaluations[e.Name]["shape"].Rarest) })
 	}
 	commonest := report.Data.Shapes[:max(1, (len(report.Data.Shapes)+1)/3)]
 	common := func(r *trainReport) (mean float64) {
@@ -60,10 +79,10 @@ func newDemoTable(report *demoReport) demoTable {
 		return mean
 	}
 	plain := common(report.Runs["plain"])
-	sum("commonest third", common)
-	sum("  against plain", func(r *trainReport) float64 { return common(r) - plain })
+	sum("commonest third", "Recall of the commonest third, whole image", common)
+	sum("  against plain", "  points more or less than plain", func(r *trainReport) float64 { return common(r) - plain })
 	t.Sums[len(t.Sums)-1].Changes = true
-	sum("color, balanced", func(r *trainReport) float64 { return float64(r.Tasks["color"].BalancedAccuracy) })
+	sum("color, balanced", "Colour task, balanced accuracy", func(r *trainReport) float64 { return float64(r.Tasks["color"].BalancedAccuracy) })
 	return t
 }
 
@@ -126,6 +145,8 @@ type chart struct {
 type chartLine struct {
 	Name, Color, Points string
 	LastX, LastY        float64
+	LabelY              float64 // of its name beside the plot
+	Last                string  // the value there
 }
 
 type chartTick struct {
@@ -139,7 +160,7 @@ var chartColors = []string{"#999999", "#56b4e9", "#e69f00", "#009e73", "#cc79a7"
 
 // newChart draws a figure of each epoch; NaN leaves an epoch out.
 func newChart(report *demoReport, title, unit string, low, high float64, figure func(epochRecord) float64) chart {
-	c := chart{Title: title, Unit: unit, Width: 460, Height: 240}
+	c := chart{Title: title, Unit: unit, Width: 360, Height: 240}
 	steps := 1
 	for _, r := range report.Runs {
 		steps = max(steps, r.Train.Steps)
@@ -147,13 +168,14 @@ func newChart(report *demoReport, title, unit string, low, high float64, figure 
 	x := func(step int) float64 { return c.Width * float64(step) / float64(steps) }
 	y := func(v float64) float64 { return c.Height * (1 - (min(max(v, low), high)-low)/(high-low)) }
 	for i, r := range demoRuns {
-		line := chartLine{Name: r.Name, Color: chartColors[i%len(chartColors)]}
+		line := chartLine{Name: r.Title, Color: chartColors[i%len(chartColors)]}
 		done := 0
 		for _, record := range report.Runs[r.Name].Train.History {
 			done += record.Steps
 			if v := figure(record); !math.IsNaN(v) {
 				line.LastX, line.LastY = x(done), y(v)
 				line.Points += fmt.Sprintf("%.1f,%.1f ", line.LastX, line.LastY)
+				line.Last = fmt.Sprintf("%.3g", v)
 			}
 		}
 		c.Lines = append(c.Lines, line)
@@ -163,7 +185,91 @@ func newChart(report *demoReport, title, unit string, low, high float64, figure 
 		c.YTicks = append(c.YTicks, chartTick{y(v), fmt.Sprintf("%.3g", v)})
 		c.XTicks = append(c.XTicks, chartTick{x(steps * i / 4), fmt.Sprint(steps * i / 4)})
 	}
+	c.label()
 	return c
+}
+
+// label puts each line's name beside its end, where they would lie over each other one
+// below the other.
+func (c *chart) label() {
+	const height = 16
+	order := make([]*chartLine, len(c.Lines))
+	for i := range c.Lines {
+		order[i] = &c.Lines[i]
+	}
+	slices.SortStableFunc(order, func(a, b *chartLine) int { return cmp.Compare(a.LastY, b.LastY) })
+	top := height / 2.0
+	for _, l := range order {
+		l.LabelY = max(l.LastY, top)
+		top = l.LabelY + height
+	}
+	bottom := c.Height
+	for _, l := range slices.Backward(order) {
+		l.LabelY = min(l.LabelY, bottom)
+		bottom = l.LabelY - height
+	}
+}
+
+// finding is what the demo has learnt, in sentences for the head of its page. Its figures
+// are the first evaluation's.
+type finding struct {
+	Head, Lead string
+	Figures    []demoFigure
+}
+
+// demoFigure is a figure of the plain run and of the best one, in percent.
+type demoFigure struct {
+	What        string
+	Plain, Best float64
+}
+
+// Change is what the best run gains or loses, in points.
+func (f demoFigure) Change() string {
+	return strings.Replace(fmt.Sprintf("%+.0f", math.Round(f.Best)-math.Round(f.Plain)), "-", "\u2212", 1)
+}
+
+// newFinding compares the run of the best balanced accuracy with the plain one.
+func newFinding(table demoTable) finding {
+	row := func(name string) []float64 {
+		i := slices.IndexFunc(table.Sums, func(r demoRow) bool { return r.Name == name })
+		return table.Sums[i].Values
+	}
+	balanced, rarest := row("balanced, "+demoEvals[0].Name), row("rarest third, "+demoEvals[0].Name)
+	best := 0
+	for i, v := range balanced {
+		if v > balanced[best] {
+			best = i
+		}
+	}
+	f := finding{}
+	f.Figures = []demoFigure{
+		{"Recall of the rarest third of the shapes", rarest[0], rarest[best]},
+		{"Balanced accuracy, all shapes alike", balanced[0], balanced[best]},
+		{"Recall of the commonest third", row("commonest third")[0], row("commonest third")[best]},
+	}
+	if best == 0 {
+		f.Head = "Nothing beats plain training here"
+		f.Lead = fmt.Sprintf("Of six ways to train the same network on long-tailed data the plain one has the best balanced accuracy, %.0f %%: with so little data or so few epochs the others can't show what they do.", balanced[0])
+		return f
+	}
+	how := demoRuns[best].Head
+	verb := "finds"
+	if strings.Contains(how, " and ") || strings.HasSuffix(how, "s") {
+		verb = "find"
+	}
+	few := func(v float64) string { return fmt.Sprintf("%.0f", math.Round(v)) }
+	f.Head = fmt.Sprintf("%s %s %s of 100 rare shapes, plain training %s", how, verb, few(rarest[best]), few(rarest[0]))
+	cost := f.Figures[2].Best - f.Figures[2].Plain
+	price := fmt.Sprintf("and the commonest shapes lose %.1f points by it", -cost)
+	if cost >= 0 {
+		price = fmt.Sprintf("and the commonest shapes gain %.1f points", cost)
+	}
+	f.Lead = fmt.Sprintf("Balanced accuracy rises from %.0f to %.0f %%, %s.", balanced[0], balanced[best], price)
+	if rarest[best] <= rarest[0] {
+		f.Head = fmt.Sprintf("%s: balanced accuracy %.0f %%, plain training %.0f %%", how, balanced[best], balanced[0])
+		f.Lead = fmt.Sprintf("The rarest shapes gain nothing by it here, %s.", price)
+	}
+	return f
 }
 
 // writePage writes report.html.
@@ -184,13 +290,13 @@ func (cmd *demoCmd) writePage(report *demoReport, table demoTable) error {
 		}
 	}
 	charts := []chart{
-		newChart(report, "Balanced accuracy of the shape task, held-out images", "%", 0, 100, of(func(m trainer.TaskMetrics) trainer.Share { return m.BalancedAccuracy })),
-		newChart(report, "Recall of the rarest third of the shapes, held-out images", "%", 0, 100, of(func(m trainer.TaskMetrics) trainer.Share { return m.Rarest })),
-		newChart(report, "Training loss, mean of each epoch", "", 0, max(math.Ceil(highest), 1), func(r epochRecord) float64 { return r.Loss }),
+		newChart(report, "Balanced accuracy: the mean recall of the ten shapes", " %", 0, 100, of(func(m trainer.TaskMetrics) trainer.Share { return m.BalancedAccuracy })),
+		newChart(report, "Recall of the rarest third of the shapes", " %", 0, 100, of(func(m trainer.TaskMetrics) trainer.Share { return m.Rarest })),
+		newChart(report, "Loss on the training images, mean of each epoch", "", 0, max(math.Ceil(highest), 1), func(r epochRecord) float64 { return r.Loss }),
 	}
 	var html bytes.Buffer
 	err := demoPage.Execute(&html, map[string]any{
-		"Report": report, "Table": table, "Charts": charts, "Colors": chartColors, "Evals": demoEvals, "Side": demoSide,
+		"Report": report, "Finding": newFinding(table), "Seed": cmd.Seed, "Table": table, "Charts": charts, "Colors": chartColors, "Evals": demoEvals, "Side": demoSide,
 	})
 	if err != nil {
 		return err

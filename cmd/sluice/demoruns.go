@@ -20,7 +20,7 @@ var demoTemplates = template.Must(template.ParseFS(demoFiles, "demo/*.yaml"))
 // demoRun is one of the demo's training runs: all have the same initial weights
 // and make the same number of optimizer steps.
 type demoRun struct {
-	Name, Short, What                        string
+	Name, Short, Title, Head, What           string // Title and Head as people say it, beside a figure and in a sentence
 	Augment, Rebalance, ClassWeights, Scales bool
 
 	Seed                    uint64
@@ -29,12 +29,12 @@ type demoRun struct {
 }
 
 var demoRuns = []demoRun{
-	{Name: "plain", Short: "plain", What: "every image once an epoch, as it is"},
-	{Name: "augmentation", Short: "augm.", What: "rotate, crop and flip", Augment: true},
-	{Name: "rebalancing", Short: "rebal.", What: "rare shapes drawn more often", Rebalance: true},
-	{Name: "both", Short: "both", What: "rare shapes drawn more often, each time as another view", Augment: true, Rebalance: true},
-	{Name: "class_weights", Short: "weights", What: "as plain, the loss of rare shapes weighs more", ClassWeights: true},
-	{Name: "both_multiscale", Short: "both, 3 scales", What: "as both, each batch at the scales 0.5, 1 and 1.5", Augment: true, Rebalance: true, Scales: true},
+	{Name: "plain", Head: "Plain training", Title: "Plain", Short: "plain", What: "every image once an epoch, as it is"},
+	{Name: "augmentation", Head: "Augmentation", Title: "Augmentation", Short: "augm.", What: "rotate, crop and flip", Augment: true},
+	{Name: "rebalancing", Head: "Rebalancing", Title: "Rebalancing", Short: "rebal.", What: "rare shapes drawn more often", Rebalance: true},
+	{Name: "both", Head: "Rebalancing and augmentation together", Title: "Both together", Short: "both", What: "rare shapes drawn more often, each time as another view", Augment: true, Rebalance: true},
+	{Name: "class_weights", Head: "Class weights", Title: "Class weights", Short: "weights", What: "as plain, the loss of rare shapes weighs more", ClassWeights: true},
+	{Name: "both_multiscale", Head: "Rebalancing and augmentation at three scales", Title: "Both, at 3 scales", Short: "both, 3 scales", What: "as both, each batch at the scales 0.5, 1 and 1.5", Augment: true, Rebalance: true, Scales: true},
 }
 
 const (

@@ -25,7 +25,7 @@ import (
 	"github.com/sluicedata/sluice/trainer"
 )
 
-var update = flag.Bool("update", false, "draw the pictures of docs/recipe again")
+var update = flag.Bool("update", false, "draw the pictures of docs/recipe again; write the table of README again")
 
 const recipeDir = "../../docs/recipe"
 
