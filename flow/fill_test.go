@@ -114,7 +114,7 @@ func TestLackOfScansIsCounted(t *testing.T) {
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "a", "0.jpg"), data)
 	for _, d := range []stages.Decode{{}, {Truncated: stages.TruncatedFill}} {
-		for _, list := range [][]stages.Stage{{d}, {d, stages.Resize{Height: 8, Width: 8}}} {
+		for _, list := range [][]stages.Stage{{d, stages.CenterCrop{Height: 9, Width: 8}}, {d, stages.Resize{Height: 8, Width: 8}}} {
 			for _, how := range []flow.Option{flow.Exec(flow.Reference), flow.WithFuse(flow.FuseExact), flow.WithFuse(flow.FuseFull)} {
 				pipe := flow.New(sources.Folder{Path: dir}, append(list, stages.Batch{Size: 1})...)
 				if rows, report := rowsOf(t, pipe, how); len(rows) != 1 || report.Filled != 1 || report.FirstFilled != "a/0.jpg" {

@@ -115,6 +115,28 @@ func TestFillOfWholeFiles(t *testing.T) {
 	}
 }
 
+// A scan's header may name a table that isn't, where the scan has no use for it.
+func TestTablesWithoutUse(t *testing.T) {
+	plain := named(t, "2x1,1x1,1x1/35x21/q90")
+	want, err := new(Decoder).Decode(t.Context(), plain)
+	if err != nil || !want.Progressive {
+		t.Fatal(err)
+	}
+	odd := edit(t, plain, mSOS, 1, func(b []byte) []byte { b[2] |= 0x80; return b })
+	for _, fill := range []bool{false, true} {
+		d := Decoder{Fill: fill}
+		m, err := d.Decode(t.Context(), odd)
+		if err != nil || m.Warnings != 0 {
+			t.Fatalf("fill %v: %v", fill, err)
+		}
+		for i := range m.Planes {
+			if !bytes.Equal(samples(&m.Planes[i]), samples(&want.Planes[i])) {
+				t.Errorf("fill %v: plane %d differs", fill, i)
+			}
+		}
+	}
+}
+
 // A header that is cut is an error; from the first scan's data on there is a picture.
 func TestFillOfCutHeaders(t *testing.T) {
 	d := Decoder{Fill: true}

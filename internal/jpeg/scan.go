@@ -123,18 +123,19 @@ func (d *Decoder) scanComponent(p *scanParams, id, tables byte) (scanComponent, 
 		}
 		c.quant = d.quant[c.Tq]
 	}
-	if tables>>4 > 3 || tables&15 > 3 {
-		return c, fmt.Errorf("component %d names the Huffman tables %d and %d of 0..3", id, tables>>4, tables&15)
+	needDC, needAC := p.first == 0 && p.bitsHi == 0, p.last > 0
+	dc, ac := int(tables>>4), int(tables&15)
+	if needDC && dc > 3 || needAC && ac > 3 {
+		return c, fmt.Errorf("component %d names the Huffman tables %d and %d of 0..3", id, dc, ac)
 	}
-	c.dc, c.ac, c.h, c.v = &d.dc[tables>>4], &d.ac[tables&15], c.H, c.V
+	c.dc, c.ac, c.h, c.v = &d.dc[dc&3], &d.ac[ac&3], c.H, c.V
 	if !d.image.Progressive {
-		c.dc.useStandard(0, int(tables>>4))
-		c.ac.useStandard(1, int(tables&15))
+		c.dc.useStandard(0, dc)
+		c.ac.useStandard(1, ac)
 		if useAssembly && !c.ac.pairing {
 			c.ac.tabulatePairs()
 		}
 	}
-	needDC, needAC := p.first == 0 && p.bitsHi == 0, p.last > 0
 	if needDC && !c.dc.defined || needAC && !c.ac.defined {
 		return c, fmt.Errorf("a Huffman table of component %d is missing", id)
 	}
