@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"image"
+	"slices"
 	"strings"
 	"sync"
 
@@ -23,7 +24,7 @@ func parseJPEG(data []byte) (Header, pixelFunc, error) {
 func headerOf(j *jpeg.Header) Header {
 	about := notes{exif: j.Exif, xmp: j.XMP}
 	h := Header{Height: j.Height, Width: j.Width, Orientation: about.orientation()}
-	h.DecodeBytes = 6 * h.Pixels()
+	h.DecodeBytes = j.RegionBytes(image.Rect(0, 0, j.Width, j.Height), 1) + 3*h.Pixels()
 	return h
 }
 
@@ -35,8 +36,17 @@ func decodeJPEG(ctx context.Context, data []byte) (*schema.Picture, error) {
 	if f.coded, err = jpeg.ReadHeader(data); err != nil {
 		return nil, err
 	}
-	p := schema.NewPicture(f.coded.Height, f.coded.Width)
-	return p, f.decodeRGB(ctx, p.U8, image.Rect(0, 0, p.Width, p.Height))
+	return f.picture(ctx)
+}
+
+// picture is the whole picture as stored.
+func (f *File) picture(ctx context.Context) (p *schema.Picture, err error) {
+	h, w := f.coded.Height, f.coded.Width
+	err = f.decodeRGB(ctx, image.Rect(0, 0, w, h), func(int) []uint8 {
+		p = schema.NewPicture(h, w)
+		return p.U8
+	})
+	return p, err
 }
 
 // Fill is Decode, but a JPEG file that is damaged or cut short once its first scan has
@@ -59,8 +69,7 @@ func Counted(ctx context.Context, data []byte, maxPixels int64, fill bool) (p *s
 	defer f.Close()
 	defer recovered(f.Format, &err)
 	f.Fill = fill
-	p = schema.NewPicture(f.coded.Height, f.coded.Width)
-	if err := f.decodeRGB(ctx, p.U8, image.Rect(0, 0, p.Width, p.Height)); err != nil {
+	if p, err = f.picture(ctx); err != nil {
 		return nil, 0, fmt.Errorf("decode: %s: %w", f.Format, err)
 	}
 	return orient(p, f.Orientation), f.Warnings, nil
@@ -112,8 +121,14 @@ func OpenJPEG(data []byte, maxPixels int64) (f *File, err error) {
 	return f, f.checkPixels(maxPixels)
 }
 
+// keptBytes is what a closed file's decoder may keep for the next.
+const keptBytes = 32 << 20
+
 // Close gives the decoder's memory back, and what was decoded with it.
 func (f *File) Close() {
+	if f.coder.KeptBytes()+cap(f.rgb)+cap(f.turned) > keptBytes {
+		*f = File{}
+	}
 	f.data, f.Known, f.Header, f.coded, f.Fill, f.Warnings = nil, nil, Header{}, jpeg.Header{}, false, 0
 	files.Put(f)
 }
@@ -167,9 +182,6 @@ func (f *File) Bytes(region image.Rectangle, denominator int, ycc bool) int64 {
 		region = transposed(region)
 	}
 	n := f.coded.RegionBytes(region, denominator)
-	if f.Fill {
-		n += f.coded.FillBytes()
-	}
 	switch {
 	case ycc && f.Transposed():
 		return 2 * n
@@ -209,11 +221,14 @@ func (f *File) RGB(ctx context.Context, region image.Rectangle) (rgb []uint8, pa
 		part = image.Rect(0, 0, min(maxH, f.coded.Width), min(maxV, f.coded.Height))
 	}
 	n := 3 * part.Dx() * part.Dy()
-	if cap(f.rgb) < n {
-		f.rgb = make([]uint8, n)
-	}
-	rgb = f.rgb[:n]
-	if err := f.decodeRGB(ctx, rgb, part); err != nil {
+	err = f.decodeRGB(ctx, part, func(n int) []uint8 {
+		if cap(f.rgb) < n {
+			f.rgb = make([]uint8, n)
+		}
+		rgb = f.rgb[:n]
+		return rgb
+	})
+	if err != nil {
 		return nil, part, fmt.Errorf("decode: JPEG: %w", err)
 	}
 	if f.Transposed() {
@@ -242,8 +257,8 @@ func transposeRGB(dst, src []uint8, columns, rows int) {
 
 // decodeRGB gives a part of the stored picture, which begins with whole groups of
 // upsampled pixels: planes, then libjpeg-turbo's upsampling and colour conversion
-// row by row.
-func (f *File) decodeRGB(ctx context.Context, rgb []uint8, part image.Rectangle) error {
+// row by row, into n bytes that make gives once there are planes.
+func (f *File) decodeRGB(ctx context.Context, part image.Rectangle, make func(n int) []uint8) error {
 	h := &f.coded
 	maxH, maxV := h.MaxSampling()
 	for _, c := range h.Components() {
@@ -259,12 +274,15 @@ func (f *File) decodeRGB(ctx context.Context, rgb []uint8, part image.Rectangle)
 	width := part.Dx()
 	for i := range m.Planes {
 		if cap(f.rows[i]) < width+2*maxH { // upsampled columns are whole
-			f.rows[i] = make([]uint8, width+2*maxH)
+			f.rows[i] = slices.Grow(f.rows[i][:0], width+2*maxH)
 		}
 		f.rows[i] = f.rows[i][:width+2*maxH]
 	}
-	convert := rowConverter(h)
+	convert, rgb := rowConverter(h), make(3*width*part.Dy())
 	for y := part.Min.Y; y < part.Max.Y; y++ {
+		if y%64 == 0 && ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
 		for i, c := range h.Components() {
 			f.full[i] = upsampleRow(f.rows[i], &m.Planes[i], part.Min.X, part.Max.X, y, maxH/c.H, maxV/c.V)
 		}

@@ -1,6 +1,7 @@
 package jpeg
 
 import (
+	"errors"
 	"fmt"
 	"image"
 	"math"
@@ -25,16 +26,19 @@ func (d *Decoder) repaired(data []byte, region image.Rectangle, denominator int,
 	if err != nil {
 		return nil, err
 	}
-	if err := d.allocate(math.MaxInt, region, denominator); err != nil {
+	if err := d.allocate(s, math.MaxInt, region, denominator); err != nil {
 		return nil, err
 	}
 	d.keepAll()
 	r := &repairing{careful: careful{data: data}}
 	for s.marker != mEOI {
+		if d.canceled() {
+			return nil, errCanceled
+		}
 		if s.marker == mSOS {
 			r.pos = s.end
 			if err := d.repairScan(r, s.body); err != nil {
-				if d.scans == 1 || d.scans > maxScans {
+				if d.scans == 1 || errors.Is(err, ErrUnsupported) {
 					return nil, err
 				}
 				break
@@ -105,11 +109,7 @@ func (d *Decoder) keepAll() {
 			}
 			continue
 		}
-		n := 64 * c.paddedW() * c.paddedH()
-		if cap(c.coefs) < n {
-			c.coefs = make([]int16, n)
-		}
-		c.coefs = c.coefs[:n]
+		c.coefs = c.coefs[:64*c.paddedW()*c.paddedH()]
 		clear(c.coefs)
 	}
 }
@@ -120,8 +120,8 @@ func (c *component) paddedH() int { return ceilDiv(c.blocksH, c.V) * c.V }
 
 // repairScan decodes a scan, whatever it holds. Errors are those of its header.
 func (d *Decoder) repairScan(r *repairing, body []byte) (err error) {
-	if d.scans++; d.scans > maxScans {
-		return fmt.Errorf("a file of more than %d scans is %w", maxScans, ErrUnsupported)
+	if err := d.countScan(); err != nil {
+		return err
 	}
 	p := &d.params
 	if err = d.scanParams(p, body); err == nil && d.image.Progressive {
@@ -153,6 +153,9 @@ func (d *Decoder) repairMCUs(r *repairing, p *scanParams) {
 	}
 	left := h.RestartInterval
 	for my := range p.mcuRows(h) {
+		if d.canceled() {
+			return
+		}
 		for mx := range columns {
 			if !r.ended {
 				r.lastGood = my / perRow

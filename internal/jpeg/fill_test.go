@@ -115,6 +115,19 @@ func TestFillOfWholeFiles(t *testing.T) {
 	}
 }
 
+// The length of an application's segment may be less than its own two bytes.
+func TestShortApplicationSegment(t *testing.T) {
+	plain := named(t, "1x4,1x1,1x1/35x21/q90")
+	want, err := new(Decoder).Decode(t.Context(), plain)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := new(Decoder).Decode(t.Context(), append([]byte("\xff\xd8\xff\xe5\x00\x01\xff\xfe\x00\x00"), plain[2:]...))
+	if err != nil || !bytes.Equal(samples(&m.Planes[0]), samples(&want.Planes[0])) {
+		t.Errorf("other samples, or %v", err)
+	}
+}
+
 // A scan's header may name a table that isn't, where the scan has no use for it.
 func TestTablesWithoutUse(t *testing.T) {
 	plain := named(t, "2x1,1x1,1x1/35x21/q90")

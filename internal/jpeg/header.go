@@ -104,7 +104,9 @@ func (h *Header) read(data []byte, d *Decoder) (sos segment, scan int, err error
 			h.application(s.marker, s.body)
 		default:
 			if err = h.segment(s); err == nil && d != nil {
-				err = d.tables(s)
+				if err = d.tables(s); d.canceled() {
+					err = errCanceled
+				}
 			}
 		}
 		if err != nil {

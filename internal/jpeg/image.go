@@ -2,6 +2,7 @@ package jpeg
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"image"
 )
@@ -132,12 +133,30 @@ func (d *Decoder) DecodeRegion(ctx context.Context, data []byte, region image.Re
 		return nil, context.Cause(ctx)
 	}
 	if err != nil && d.Fill || err == nil && m.Progressive && d.smooths() {
-		return d.repaired(data, region, denominator, err)
+		m, err = d.repaired(data, region, denominator, err)
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		return m, err
 	}
 	if err == nil && d.lacksScans() {
 		m.Warnings = 1
 	}
 	return m, err
+}
+
+// canceled is looked at between segments and between rows of blocks.
+func (d *Decoder) canceled() bool { return d.ctx != nil && d.ctx.Err() != nil }
+
+// errCanceled stands for the context's cause, which DecodeRegion gives in its place.
+var errCanceled = errors.New("canceled")
+
+// KeptBytes is the memory that the decoder keeps for the next file.
+func (d *Decoder) KeptBytes() (n int) {
+	for i := range d.comps {
+		n += cap(d.comps[i].pix) + 2*cap(d.comps[i].coefs)
+	}
+	return n
 }
 
 // reset forgets the last file.
@@ -161,7 +180,7 @@ func (d *Decoder) undamaged(data []byte, region image.Rectangle, denominator int
 	}
 	// With several scans, where one ends decides what the next one is.
 	d.whole = d.Fill && (m.Progressive || len(s.body) > 0 && int(s.body[0]) < m.n)
-	if err := d.allocate(len(data)-pos, region, denominator); err != nil {
+	if err := d.allocate(s, len(data)-pos, region, denominator); err != nil {
 		return nil, err
 	}
 	for s.marker != mEOI {
@@ -176,6 +195,9 @@ func (d *Decoder) undamaged(data []byte, region image.Rectangle, denominator int
 		}
 		if s, err = nextSegment(data, pos); err != nil {
 			return nil, err
+		}
+		if d.canceled() {
+			return nil, errCanceled
 		}
 	}
 	return d.finish()
@@ -231,11 +253,9 @@ func (d *Decoder) defineHuffman(body []byte) (err error) {
 	return nil
 }
 
-// allocate makes the planes, if rest bytes can hold the picture's blocks: each takes
-// a bit for its DC coefficient at the least.
-func (d *Decoder) allocate(rest int, region image.Rectangle, denominator int) error {
+// layOut says which blocks the components have, and gives their number.
+func (d *Decoder) layOut(denominator int) (blocks int) {
 	h := &d.image.Header
-	blocks := 0
 	for i, c := range h.Components() {
 		w, height := h.PlaneSize(i, 1)
 		d.comps[i] = component{
@@ -244,8 +264,19 @@ func (d *Decoder) allocate(rest int, region image.Rectangle, denominator int) er
 		}
 		blocks += d.comps[i].blocksW * d.comps[i].blocksH
 	}
-	if rest < blocks/8 {
+	return blocks
+}
+
+// allocate makes the planes, if rest bytes can hold the picture's blocks: each takes
+// a bit for its DC coefficient at the least. A scan that is no scan, or asks for more
+// than is supported, takes none.
+func (d *Decoder) allocate(sos segment, rest int, region image.Rectangle, denominator int) error {
+	h := &d.image.Header
+	if blocks := d.layOut(denominator); rest < blocks/8 {
 		return fmt.Errorf("%w: %d bytes cannot hold %dx%d pixels", ErrTruncated, rest, h.Height, h.Width)
+	}
+	if err := d.scanParams(&d.params, sos.body); err != nil {
+		return fmt.Errorf("scan 1: %w", err)
 	}
 	for i := range h.n {
 		c, p := &d.comps[i], &d.planes[i]
@@ -263,11 +294,10 @@ func (d *Decoder) allocate(rest int, region image.Rectangle, denominator int) er
 		c.pix = c.pix[:n]
 		c.at = c.stride + frame - (c.wanted.Min.Y*c.stride+c.wanted.Min.X)*c.size
 		if h.Progressive {
-			n := 64 * c.blocksW * c.rows
-			if cap(c.coefs) < n {
-				c.coefs = make([]int16, n)
+			if all := 64 * c.paddedW() * c.paddedH(); cap(c.coefs) < all { // those that keepAll would take
+				c.coefs = make([]int16, all)
 			}
-			c.coefs = c.coefs[:n]
+			c.coefs = c.coefs[:64*c.blocksW*c.rows]
 			clear(c.coefs)
 			for k := range c.bitsLeft {
 				c.bitsLeft[k] = -1
@@ -277,24 +307,14 @@ func (d *Decoder) allocate(rest int, region image.Rectangle, denominator int) er
 	return nil
 }
 
-// RegionBytes is the memory that DecodeRegion takes.
+// RegionBytes is the memory that DecodeRegion takes: for the region's samples, and for
+// the coefficients of all of a progressive file.
 func (h *Header) RegionBytes(region image.Rectangle, denominator int) (n int64) {
-	for i := range h.n {
+	maxH, maxV := h.MaxSampling()
+	for i, c := range h.Components() {
 		size := h.blockSize(i, denominator)
 		wanted := blocksOf(h.planeRegion(i, region, denominator), size)
 		n += int64(wanted.Dx()*size+2*frame) * int64(wanted.Dy()*size+2)
-		if w, _ := h.PlaneSize(i, 1); h.Progressive {
-			n += 128 * int64(ceilDiv(w, 8)) * int64(wanted.Max.Y)
-		}
-	}
-	return n
-}
-
-// FillBytes is the memory that Decoder.Fill may take beside that: for the coefficients
-// of all of a progressive file.
-func (h *Header) FillBytes() (n int64) {
-	maxH, maxV := h.MaxSampling()
-	for _, c := range h.Components() {
 		if h.Progressive {
 			n += 128 * int64(ceilDiv(h.Width, 8*maxH)*c.H) * int64(ceilDiv(h.Height, 8*maxV)*c.V)
 		}

@@ -55,6 +55,7 @@ var (
 	ErrTruncated   = errors.New("truncated")
 )
 
-// maxScans bounds the work that a small progressive file can ask for. Encoders
-// write about ten scans; libjpeg-turbo's own fuzzers stop at the same number.
+// maxScans bounds the work that a small progressive file can ask for, together with its
+// size (countScan). Encoders write about ten scans; libjpeg-turbo's own fuzzers stop at
+// the same number.
 const maxScans = 500

@@ -61,6 +61,9 @@ func nextSegment(data []byte, pos int) (segment, error) {
 		return segment{}, fmt.Errorf("%w: it ends within marker %#02x", ErrTruncated, s.marker)
 	}
 	length := int(data[s.end])<<8 | int(data[s.end+1])
+	if length < 2 && (s.marker >= mAPP0 && s.marker <= mAPP15 || s.marker == mCOM) {
+		length = 2 // libjpeg passes over what it says, and nothing else
+	}
 	if length < 2 {
 		return segment{}, fmt.Errorf("marker %#02x at byte %d has the length %d", s.marker, s.start, length)
 	}

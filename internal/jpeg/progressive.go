@@ -156,7 +156,7 @@ func refine(b *bits, coefs *[64]int16, k, last, run int, one int16) int {
 
 // reconstruct turns the coefficients of a component into samples.
 func (d *Decoder) reconstruct(c *component) {
-	for by := c.wanted.Min.Y; by < c.wanted.Max.Y; by++ {
+	for by := c.wanted.Min.Y; by < c.wanted.Max.Y && !d.canceled(); by++ {
 		for bx := c.wanted.Min.X; bx < c.wanted.Max.X; bx++ {
 			d.transform(c, bx, by, (*[64]int16)(c.coefs[64*(by*c.blocksW+bx):]))
 		}

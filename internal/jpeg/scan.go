@@ -40,8 +40,8 @@ type scanComponent struct {
 // scan decodes a scan's data, the beginning of data, as far as it is wanted, and
 // returns how far it came.
 func (d *Decoder) scan(body, data []byte) (end int, err error) {
-	if d.scans++; d.scans > maxScans {
-		return 0, fmt.Errorf("a file of more than %d scans is %w", maxScans, ErrUnsupported)
+	if err := d.countScan(); err != nil {
+		return 0, err
 	}
 	p := &d.params
 	if err := d.scanParams(p, body); err != nil {
@@ -66,6 +66,19 @@ func (d *Decoder) scan(body, data []byte) (end int, err error) {
 		c.scanned = c.scanned || p.first == 0
 	}
 	return b.pos, nil
+}
+
+// countScan refuses files whose scans would keep a decoder busy for long. Encoders write
+// about ten; a script may ask jpegtran for many more.
+func (d *Decoder) countScan() error {
+	const always, pixels = 100, 1 << 30
+	d.scans++
+	h := &d.image.Header
+	if d.scans > maxScans || d.scans > always && d.scans*h.Width*h.Height > pixels {
+		return fmt.Errorf("%d scans of %dx%d pixels are %w (%d are, and up to %d of a small picture): write it anew, as baseline JPEG",
+			d.scans, h.Height, h.Width, ErrUnsupported, always, maxScans)
+	}
+	return nil
 }
 
 // scanParams reads a scan header.
@@ -208,7 +221,9 @@ func (d *Decoder) mcus(b *bits, p *scanParams) (err error) {
 				return errData
 			}
 			if mx++; mx == columns {
-				mx, my = 0, my+1
+				if mx, my = 0, my+1; d.canceled() {
+					return errCanceled
+				}
 			}
 		}
 	}

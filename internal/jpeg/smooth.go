@@ -92,7 +92,7 @@ func (r *repairing) progress(d *Decoder, c *component, p *scanParams) {
 func (d *Decoder) reconstructSmooth(r *repairing, i int) {
 	c := &d.comps[i]
 	smooth := d.smooths()
-	for by := c.wanted.Min.Y; by < c.wanted.Max.Y; by++ {
+	for by := c.wanted.Min.Y; by < c.wanted.Max.Y && !d.canceled(); by++ {
 		known := (*[smoothed]int8)(c.bitsLeft[:])
 		if by/c.V > r.lastGood {
 			if known = &r.previous[i]; d.scans == 1 {
