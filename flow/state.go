@@ -16,6 +16,7 @@ import (
 type State struct {
 	PlanHash string          `json:"plan_hash"`
 	Pipeline json.RawMessage `json:"pipeline,omitempty"` // canonical form: tells what differs in another plan
+	Tasks    []schema.Task   `json:"tasks,omitempty"`    // with their classes: tells whether their numbers changed; left out where they are many
 
 	Epoch int   `json:"epoch"`
 	Batch int64 `json:"batch"` // the next one; of all ranks together
@@ -38,7 +39,16 @@ func (p *Plan) StateAfter(b *schema.Batch) State {
 }
 
 func (p *Plan) stateAt(at cursor) State {
-	return State{PlanHash: p.PlanHash, Pipeline: p.Canonical, Epoch: at.epoch, Batch: at.batch}
+	s := State{PlanHash: p.PlanHash, Pipeline: p.Canonical, Epoch: at.epoch, Batch: at.batch}
+	const most = 10_000 // classes: states are written often
+	n := 0
+	for _, task := range p.Tasks {
+		n += len(task.Classes)
+	}
+	if n <= most {
+		s.Tasks = p.Tasks
+	}
+	return s
 }
 
 // checkState refuses the state of another plan. One that was written by hand
@@ -49,7 +59,7 @@ func (p *Plan) checkState() error {
 		return nil
 	}
 	if s.PlanHash != "" && s.PlanHash != p.PlanHash {
-		return fmt.Errorf("flow: the state is of another pipeline: its plan hash is %.12s, this one's is %.12s%s", s.PlanHash, p.PlanHash, differences(s.Pipeline, p.Canonical))
+		return fmt.Errorf("flow: the state is of another pipeline: its plan hash is %.12s, this one's is %.12s%s", s.PlanHash, p.PlanHash, differences(s, p))
 	}
 	end := s.Epoch == p.Epochs && s.Batch == 0
 	if !end && (s.Epoch < 0 || s.Epoch >= p.Epochs || s.Batch < 0 || s.Batch >= p.BatchesPerEpoch) {
@@ -58,13 +68,14 @@ func (p *Plan) checkState() error {
 	return nil
 }
 
-// differences says in which members two canonical forms differ.
-func differences(there, here []byte) string {
+// differences says what became of class numbers, and in which members two
+// canonical forms differ.
+func differences(s *State, p *Plan) string {
+	list := schema.ClassChanges(s.Tasks, p.Tasks)
 	var a, b any
-	if json.Unmarshal(there, &a) != nil || json.Unmarshal(here, &b) != nil {
-		return ""
+	if json.Unmarshal(s.Pipeline, &a) == nil && json.Unmarshal(p.Canonical, &b) == nil {
+		list = append(list, compare("", a, b)...)
 	}
-	list := compare("", a, b)
 	const most = 6
 	if len(list) > most {
 		list = append(list[:most], fmt.Sprintf("and %d more", len(list)-most))
@@ -100,7 +111,7 @@ func compare(at string, a, b any) []string {
 	case x == y:
 		return nil
 	case at == "source":
-		return []string{"source: keys, sizes or labels of its samples"}
+		return []string{"source: keys, sizes or labels of its samples, or the numbers of their classes"}
 	}
 	if len(x) > 60 || len(y) > 60 {
 		return []string{at}

@@ -137,7 +137,12 @@ func differences(there, here *Layout) []string {
 	var a, b any
 	unmarshal(marshal(there), &a)
 	unmarshal(marshal(here), &b)
-	return compare("", a, b)
+	classes := schema.ClassChanges(there.Tasks, here.Tasks)
+	list := compare("", a, b)
+	if len(classes) > 0 { // says more than two lists of names
+		list = slices.DeleteFunc(list, func(text string) bool { return strings.HasPrefix(text, "tasks: ") })
+	}
+	return append(classes, list...)
 }
 
 func compare(at string, a, b any) []string {

@@ -212,12 +212,27 @@ func (l *learning) onlyOurs() error {
 	return nil
 }
 
+// classChanges compares the classes of two trainers' configurations.
+func classChanges(there, here string) []string {
+	tasks := func(text string) (list []schema.Task) {
+		var cfg trainer.Config
+		if json.Unmarshal([]byte(text), &cfg) != nil {
+			return nil // what differs is said all the same
+		}
+		for _, t := range cfg.Tasks {
+			list = append(list, schema.Task{Name: t.Task, Classes: t.Classes})
+		}
+		return list
+	}
+	return schema.ClassChanges(tasks(there), tasks(here))
+}
+
 func (l *learning) restore(state []trainer.Tensor, metadata map[string]string) (epochs int, err error) {
 	id, err := l.identity()
 	if err != nil {
 		return 0, err
 	}
-	if list := differing(metadata, id); len(list) > 0 {
+	if list := append(classChanges(metadata["trainer"], id["trainer"]), differing(metadata, id)...); len(list) > 0 {
 		return 0, fmt.Errorf("train: the checkpoint in %s is of another run; what differs:\n  %s\nGo on with the same pipeline and trainer, or choose another directory", l.Dir, strings.Join(list, "\n  "))
 	}
 	if epochs, err = strconv.Atoi(metadata["epochs"]); err != nil {
