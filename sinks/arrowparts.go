@@ -156,12 +156,8 @@ func ours(name string) bool {
 }
 
 // comparePlan refuses a directory with another plan, and says what differs.
-func (r *partsRun) comparePlan(data []byte) error {
+func (r *partsRun) comparePlan(there *Layout) error {
 	dir := r.disk.dir
-	there, err := parseLayout(data)
-	if err != nil {
-		return fmt.Errorf("%s: %w: choose another directory", filepath.Join(dir, planName), err)
-	}
 	here := *r.layout
 	here.Version = there.Version
 	list := differences(there, &here)

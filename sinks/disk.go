@@ -42,10 +42,14 @@ func (d *disk) do(step, name string, change func(path string) error) error {
 	return explain(step, name, d.dir, change(d.path(name)))
 }
 
-// create opens a new file for writing, over whatever is there.
+// create opens a new file for writing, in place of whatever is there: a link isn't
+// followed, and a pipe not waited for.
 func (d *disk) create(name string) (f *os.File, err error) {
 	err = d.do("create", name, func(path string) error {
-		f, err = os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o666)
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		f, err = os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 		return err
 	})
 	return f, err
@@ -98,7 +102,7 @@ func (d *disk) syncFolder(name string) error {
 // replace writes a whole file under its final name, durably. Where the file has
 // these bytes already it does nothing.
 func (d *disk) replace(name string, data []byte) error {
-	if old, err := os.ReadFile(d.path(name)); err == nil && string(old) == string(data) {
+	if old, err := readSmall(d.path(name)); err == nil && string(old) == string(data) {
 		return nil
 	}
 	if err := d.writeTemp(name, data); err != nil {
@@ -221,6 +225,10 @@ func advice(err error) string {
 		return ": raise the limit on the size of a file (ulimit -f), or make smaller parts (--part-rows) in another directory"
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
 		return ": make the directory writable, or choose another"
+	case errors.Is(err, syscall.EISDIR), errors.Is(err, syscall.ENOTEMPTY):
+		return ": a directory is in the way of the file; remove it, or choose another directory"
+	case errors.Is(err, syscall.ELOOP):
+		return ": a link is in the way of the file; remove it"
 	case errors.Is(err, syscall.ENOTDIR), errors.Is(err, fs.ErrExist):
 		return ": a file is in the way of the directory; choose another"
 	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):

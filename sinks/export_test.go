@@ -1,5 +1,13 @@
 package sinks
 
+import (
+	"context"
+
+	"github.com/apache/arrow/go/v15/arrow/memory"
+
+	"github.com/sluicedata/sluice/schema"
+)
+
 // OnStep calls f before every change to the directory. An error of it fails the
 // change; a panic ends the run there, as kill -9 would: see Die.
 func (a *ArrowParts) OnStep(f func(step, name string) error) { a.step = f }
@@ -23,7 +31,9 @@ func (a *ArrowParts) Die() {
 }
 
 // ReadPartsWith is ReadParts with an allocator.
-var ReadPartsWith = readParts
+func ReadPartsWith(path string, mem memory.Allocator, f func(*schema.Batch) error) error {
+	return readParts(context.Background(), path, mem, f)
+}
 
 // NewLayout is the layout of a run.
 var NewLayout = newLayout

@@ -1,9 +1,12 @@
 package sinks
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 
@@ -57,11 +60,10 @@ func newLayout(run *schema.Run, codec Codec, partRows int) (*Layout, error) {
 		Epochs: run.Epochs, RowsPerEpoch: run.RowsPerEpoch, BatchesPerEpoch: run.BatchesPerEpoch, BatchSize: run.BatchSize,
 		PartRows: partRows, BatchesPerPart: int64(max(1, partRows/max(1, run.BatchSize))),
 	}
-	l.PartCount = l.Epochs * l.partsPerEpoch()
 	for _, v := range run.Variants {
 		w := Variant{Folder: ".", Scale: v.Scale, Image: string(run.Form)}
 		if run.Scales {
-			w.Folder = "scale-" + schema.FormatScale(v.Scale)
+			w.Folder = scaleFolder(v.Scale)
 		}
 		if run.Form == schema.FormTensor {
 			w.Image = v.Tensor.String()
@@ -71,7 +73,15 @@ func newLayout(run *schema.Run, codec Codec, partRows int) (*Layout, error) {
 		}
 		l.Variants = append(l.Variants, w)
 	}
-	return l, nil
+	parts, err := l.countParts()
+	if err != nil {
+		return nil, err
+	}
+	l.PartCount = int(parts)
+	if n := l.manifestBytes(); n > largestManifest {
+		return nil, fmt.Errorf("the manifest would have %d MiB, as it counts the rows of each class in each of %d files: make larger parts (--part-rows)", n>>20, l.PartCount*len(l.Variants))
+	}
+	return l, l.check()
 }
 
 func (l *Layout) partsPerEpoch() int {
@@ -114,22 +124,128 @@ func (l *Layout) folders() []string {
 	return list
 }
 
-func parseLayout(data []byte) (*Layout, error) {
-	l := &Layout{}
-	if err := json.Unmarshal(data, l); err != nil {
-		return nil, err
-	}
-	if err := checkVersion(l.Version); err != nil {
-		return nil, err
-	}
-	return l, nil
-}
-
 func checkVersion(version int) error {
 	if version < 1 || version > LayoutVersion {
 		return fmt.Errorf("it has layout version %d, and this program knows versions 1 to %d", version, LayoutVersion)
 	}
 	return nil
+}
+
+// The bounds of a directory. A manifest is read as a whole, and part names are
+// gone through one by one.
+const (
+	mostFiles       = 1 << 20
+	largestManifest = 256 << 20
+	mostRowsEver    = 1 << 53 // a number that every JSON reader keeps
+)
+
+// check finds the first number or name that no run has, in a layout that may
+// come from anywhere: none is used before.
+func (l *Layout) check() error {
+	if err := checkVersion(l.Version); err != nil {
+		return err
+	}
+	switch {
+	case l.PlanHash == "":
+		return errors.New("it has no plan_hash")
+	case l.Format != "arrow":
+		return fmt.Errorf("format %q: want arrow", shorten(l.Format))
+	case !json.Valid(l.Pipeline):
+		return errors.New("it has no pipeline")
+	}
+	if err := l.Codec.check(); err != nil {
+		return err
+	}
+	if err := l.checkNames(); err != nil {
+		return err
+	}
+	for _, n := range []struct {
+		key         string
+		value       int64
+		least, most int64
+	}{
+		{"epochs", int64(l.Epochs), 0, mostFiles},
+		{"rows_per_epoch", l.RowsPerEpoch, 0, mostRowsEver},
+		{"batches_per_epoch", l.BatchesPerEpoch, 0, mostRowsEver},
+		{"batch_size", int64(l.BatchSize), 0, math.MaxInt32},
+		{"part_rows", int64(l.PartRows), 1, math.MaxInt64},
+	} {
+		if n.value < n.least || n.value > n.most {
+			return fmt.Errorf("%s %d: want %d to %d", n.key, n.value, n.least, n.most)
+		}
+	}
+	if want := int64(max(1, l.PartRows/max(1, l.BatchSize))); l.BatchesPerPart != want {
+		return fmt.Errorf("batches_per_part %d: want %d (part_rows / batch_size)", l.BatchesPerPart, want)
+	}
+	parts, err := l.countParts()
+	if err != nil {
+		return err
+	}
+	if int64(l.PartCount) != parts {
+		return fmt.Errorf("part_count %d: want %d (the parts of all epochs)", l.PartCount, parts)
+	}
+	return nil
+}
+
+func (l *Layout) checkNames() error {
+	tasks := map[string]bool{}
+	for _, t := range l.Tasks {
+		if t.Name == "" || tasks[t.Name] {
+			return fmt.Errorf("task %q is there twice, or has no name", shorten(t.Name))
+		}
+		tasks[t.Name] = true
+	}
+	if len(l.Variants) == 0 {
+		return errors.New("it has no variants")
+	}
+	folders := map[string]bool{}
+	for _, v := range l.Variants {
+		whole := v.Folder == "." && len(l.Variants) == 1
+		if !whole && (v.Folder != scaleFolder(v.Scale) || !(v.Scale > 0) || math.IsInf(v.Scale, 1)) || folders[v.Folder] {
+			return fmt.Errorf("folder %q of scale %s: want %s, once", shorten(v.Folder), schema.FormatScale(v.Scale), scaleFolder(v.Scale))
+		}
+		folders[v.Folder] = true
+	}
+	return nil
+}
+
+func scaleFolder(scale float64) string { return "scale-" + schema.FormatScale(scale) }
+
+// countParts is the parts of all epochs, once they and what the manifest says of
+// them have bounds.
+func (l *Layout) countParts() (int64, error) {
+	perEpoch := (l.BatchesPerEpoch + l.BatchesPerPart - 1) / l.BatchesPerPart
+	files := int64(mostFiles)
+	if perEpoch > 0 {
+		files = mostFiles / perEpoch // epochs, at most
+	}
+	if int64(l.Epochs) > files/int64(len(l.Variants)) {
+		return 0, fmt.Errorf("%d epochs of %d parts in %d variants are more than %d files: make larger parts (--part-rows)", l.Epochs, perEpoch, len(l.Variants), mostFiles)
+	}
+	return int64(l.Epochs) * perEpoch, nil
+}
+
+// manifestBytes is about how long the manifest will be at most.
+func (l *Layout) manifestBytes() int64 {
+	cell := int64(len(fmt.Sprint(l.BatchesPerPart*int64(l.BatchSize)))) + 1
+	line := int64(300)
+	for _, t := range l.Tasks {
+		line += int64(len(t.Name)) + cell*int64(len(t.Classes)+1)
+	}
+	return int64(l.PartCount) * int64(len(l.Variants)) * line
+}
+
+// readLayout reads a plan.json. fs.ErrNotExist: there is none, or it is a link
+// that leads nowhere.
+func readLayout(ctx context.Context, path string) (*Layout, error) {
+	l := &Layout{}
+	if _, err := readDocument(ctx, path, l); err != nil {
+		return nil, err
+	}
+	if err := l.check(); err != nil {
+		return nil, fmt.Errorf("%s: damaged: %w", path, err)
+	}
+	return l, nil
 }
 
 // differences names what two layouts don't have in common, the outermost first.

@@ -2,8 +2,11 @@ package sinks
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -46,12 +49,12 @@ func appendLedger(d *disk, name string, parts []Part) error {
 
 // mendLedger cuts off a last line that was not written to its end.
 func mendLedger(d *disk, name string) error {
-	data, err := os.ReadFile(d.path(name))
-	if errors.Is(err, fs.ErrNotExist) || err == nil && (len(data) == 0 || data[len(data)-1] == '\n') {
+	data, err := readSmall(d.path(name))
+	if errors.Is(err, fs.ErrNotExist) && !isLink(d.path(name)) || err == nil && (len(data) == 0 || data[len(data)-1] == '\n') {
 		return nil
 	}
 	if err != nil {
-		return explain("read", name, d.dir, err)
+		return err
 	}
 	return d.do("mend", name, func(path string) error {
 		return os.Truncate(path, int64(bytes.LastIndexByte(data, '\n')+1))
@@ -61,7 +64,7 @@ func mendLedger(d *disk, name string) error {
 // records are all files that the directory's ledgers and manifests, of any
 // shard, tell of. What cannot be read or doesn't fit the layout tells nothing:
 // those parts are made again.
-func records(dir string, l *Layout) (map[string]Part, error) {
+func records(ctx context.Context, dir string, l *Layout) (map[string]Part, error) {
 	names, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, explain("read", "", dir, err)
@@ -75,7 +78,7 @@ func records(dir string, l *Layout) (map[string]Part, error) {
 	// Manifests first: a ledger is newer.
 	for _, e := range names {
 		if isManifest(e.Name()) {
-			if m, err := readManifest(filepath.Join(dir, e.Name())); err == nil {
+			if m, err := readManifest(ctx, filepath.Join(dir, e.Name())); err == nil {
 				for _, p := range m.Parts {
 					note(p)
 				}
@@ -86,12 +89,12 @@ func records(dir string, l *Layout) (map[string]Part, error) {
 		if !isLedger(e.Name()) {
 			continue
 		}
-		data, err := os.ReadFile(filepath.Join(dir, e.Name()))
+		data, err := readSmall(filepath.Join(dir, e.Name()))
 		if errors.Is(err, fs.ErrNotExist) { // another shard has just ended; its parts are no others'
 			continue
 		}
 		if err != nil {
-			return nil, explain("read", e.Name(), dir, err)
+			return nil, err
 		}
 		for line := range bytes.Lines(data) {
 			var p Part
@@ -101,6 +104,20 @@ func records(dir string, l *Layout) (map[string]Part, error) {
 		}
 	}
 	return all, nil
+}
+
+// readSmall reads a file that is no larger than a manifest may be.
+func readSmall(path string) ([]byte, error) {
+	file, size, err := openRegular(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	if size > largestManifest {
+		return nil, fmt.Errorf("%s has %d bytes, more than any that sluice writes (%d): remove it", path, size, largestManifest)
+	}
+	data, err := io.ReadAll(io.LimitReader(file, largestManifest))
+	return data, explain("read", "", path, err)
 }
 
 func isManifest(name string) bool {

@@ -38,7 +38,7 @@ func lockDirectory(dir string, shard, shards int) (*lock, error) {
 }
 
 func (l *lock) add(path string, how int, who string) error {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o666)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0o666)
 	if err != nil {
 		return explain("lock", filepath.Base(path), filepath.Dir(path), err)
 	}

@@ -2,12 +2,15 @@ package sinks
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // The files of a directory beside its parts.
@@ -42,10 +45,15 @@ type Manifest struct {
 	Parts   []Part             `json:"parts"` // variant by variant, in order
 }
 
-// ReadManifest reads the manifest of a finished directory.
+// ReadManifest reads the manifest of a finished directory. Its layout is one that
+// a run can have; its parts, if it is damaged, may be any: see Verify.
 func ReadManifest(dir string) (*Manifest, error) {
-	m, err := readManifest(filepath.Join(dir, manifestName))
-	if errors.Is(err, fs.ErrNotExist) {
+	return readWhole(context.Background(), dir)
+}
+
+func readWhole(ctx context.Context, dir string) (*Manifest, error) {
+	m, err := readManifest(ctx, filepath.Join(dir, manifestName))
+	if errors.Is(err, fs.ErrNotExist) && !isLink(filepath.Join(dir, manifestName)) {
 		err = unfinished(dir)
 	}
 	if err != nil {
@@ -59,25 +67,114 @@ func unfinished(dir string) error {
 	if _, err := os.Stat(dir); err != nil {
 		return explain("read", "", dir, err)
 	}
-	if _, err := os.Stat(filepath.Join(dir, planName)); err == nil {
+	if isThere(filepath.Join(dir, planName)) {
 		return fmt.Errorf("%s holds no %s: it isn't finished; run the same materialize command again (every shard of it)", dir, manifestName)
 	}
 	return fmt.Errorf("%s holds no %s: it isn't a materialized dataset", dir, manifestName)
 }
 
-func readManifest(path string) (*Manifest, error) {
-	data, err := os.ReadFile(path)
+func readManifest(ctx context.Context, path string) (*Manifest, error) {
+	m := &Manifest{}
+	parts, err := readDocument(ctx, path, m)
 	if err != nil {
 		return nil, err
 	}
-	m := &Manifest{}
-	if err := json.Unmarshal(data, m); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	if err := checkVersion(m.Version); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+	m.Parts = parts
+	if err := m.check(); err != nil {
+		return nil, fmt.Errorf("%s: damaged: %w", path, err)
 	}
 	return m, nil
+}
+
+// readDocument reads a file that document wrote, or that claims to be one: v
+// without its parts, and these, one after the other.
+func readDocument(ctx context.Context, path string, v any) (parts []Part, err error) {
+	file, size, err := openRegular(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	in := readerFunc(func(b []byte) (int, error) {
+		if ctx.Err() != nil {
+			return 0, context.Cause(ctx)
+		}
+		return file.Read(b)
+	})
+	if size > largestManifest {
+		return nil, fmt.Errorf("%s: damaged: it has %d bytes, more than any that sluice writes (%d)", path, size, largestManifest)
+	}
+	fields, parts, err := splitDocument(json.NewDecoder(in))
+	if err == nil {
+		err = json.Unmarshal(marshal(fields), v)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: damaged: %w", path, err)
+	}
+	return parts, nil
+}
+
+func splitDocument(d *json.Decoder) (fields map[string]json.RawMessage, parts []Part, err error) {
+	if err := expect(d, json.Delim('{')); err != nil {
+		return nil, nil, err
+	}
+	fields = map[string]json.RawMessage{}
+	for d.More() {
+		key, err := d.Token()
+		if err != nil {
+			return nil, nil, err
+		}
+		name := strings.ToLower(key.(string)) // Go's reader of JSON takes both
+		if _, twice := fields[name]; twice {
+			return nil, nil, fmt.Errorf("%q is there twice", shorten(name))
+		}
+		var value json.RawMessage
+		if name == "parts" {
+			parts, err = readList(d)
+		} else {
+			err = d.Decode(&value)
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		fields[name] = value
+	}
+	if err := expect(d, json.Delim('}')); err != nil {
+		return nil, nil, err
+	}
+	if _, err := d.Token(); err != io.EOF { //nolint:errorlint // as it is
+		return nil, nil, errors.New("something follows its end")
+	}
+	delete(fields, "parts")
+	return fields, parts, nil
+}
+
+// readList reads parts, one after the other.
+func readList(d *json.Decoder) (parts []Part, err error) {
+	if err := expect(d, json.Delim('[')); err != nil {
+		return nil, fmt.Errorf("parts: %w", err)
+	}
+	for d.More() {
+		if len(parts) == mostFiles {
+			return nil, fmt.Errorf("it has more than %d parts", mostFiles)
+		}
+		var p Part
+		if err := d.Decode(&p); err != nil {
+			return nil, fmt.Errorf("part %d: %w", len(parts), err)
+		}
+		parts = append(parts, p)
+	}
+	return parts, expect(d, json.Delim(']'))
+}
+
+func expect(d *json.Decoder, want json.Delim) error {
+	t, err := d.Token()
+	if err == io.EOF { //nolint:errorlint // as it is
+		return io.ErrUnexpectedEOF
+	}
+	if err == nil && t != want {
+		err = fmt.Errorf("%v where %v should be", t, want)
+	}
+	return err
 }
 
 // newManifest sums up parts.

@@ -42,7 +42,7 @@ type partsRun struct {
 
 // begin takes a directory, new or from an earlier run.
 func (r *partsRun) begin(ctx context.Context) (err error) {
-	if err := r.checkOwner(); err != nil {
+	if err := r.checkOwner(ctx); err != nil {
 		return err
 	}
 	if err := r.disk.mkdir("."); err != nil {
@@ -56,7 +56,7 @@ func (r *partsRun) begin(ctx context.Context) (err error) {
 			r.lock.release()
 		}
 	}()
-	if err := r.claim(); err != nil {
+	if err := r.claim(ctx); err != nil {
 		return err
 	}
 	folders := slices.Compact(append([]string{"."}, r.layout.folders()...))
@@ -82,25 +82,26 @@ func (r *partsRun) begin(ctx context.Context) (err error) {
 }
 
 // checkOwner refuses a directory that holds anything but this plan's files.
-func (r *partsRun) checkOwner() error {
+func (r *partsRun) checkOwner(ctx context.Context) error {
 	dir := r.disk.dir
-	data, err := os.ReadFile(filepath.Join(dir, planName))
+	plan := filepath.Join(dir, planName)
+	there, err := readLayout(ctx, plan)
 	if err == nil {
-		err = r.comparePlan(data)
+		err = r.comparePlan(there)
 		if err != nil && r.shards == 1 && unused(dir) {
 			return r.takeOver()
 		}
 		return err
 	}
-	if !errors.Is(err, fs.ErrNotExist) {
-		return explain("read", planName, dir, err)
+	if !errors.Is(err, fs.ErrNotExist) || isLink(plan) {
+		return fmt.Errorf("%w: choose another directory", err)
 	}
 	names, err := os.ReadDir(dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return explain("read", "", dir, err)
 	}
 	if slices.ContainsFunc(names, func(e fs.DirEntry) bool { return e.Name() == planName }) {
-		return r.checkOwner() // another shard has just begun
+		return r.checkOwner(ctx) // another shard has just begun
 	}
 	for _, e := range names {
 		if !ours(e.Name()) {
@@ -132,9 +133,9 @@ func (r *partsRun) takeOver() error {
 }
 
 // claim writes plan.json, unless it is there and the same.
-func (r *partsRun) claim() error {
+func (r *partsRun) claim(ctx context.Context) error {
 	// Once more under the lock: another run may have been first.
-	if err := r.checkOwner(); err != nil {
+	if err := r.checkOwner(ctx); err != nil {
 		return err
 	}
 	if _, err := os.Stat(r.disk.path(planName)); err == nil {
@@ -145,7 +146,7 @@ func (r *partsRun) claim() error {
 	}
 	err := r.disk.publishNew(planName)
 	if errors.Is(err, fs.ErrExist) {
-		return r.checkOwner() // another shard was first
+		return r.checkOwner(ctx) // another shard was first
 	}
 	if err != nil {
 		return errors.Join(err, r.disk.remove(r.disk.temp(planName)))
@@ -156,7 +157,7 @@ func (r *partsRun) claim() error {
 // keep verifies what earlier runs finished, and removes this shard's files that
 // cannot be trusted.
 func (r *partsRun) keep(ctx context.Context) error {
-	known, err := records(r.disk.dir, r.layout)
+	known, err := records(ctx, r.disk.dir, r.layout)
 	if err != nil {
 		return err
 	}
@@ -350,9 +351,12 @@ func (r *partsRun) endShard(names []string) error {
 	}
 	all := maps.Clone(r.records)
 	for i := range r.shards {
-		m, err := readManifest(r.disk.path(shardManifest(i, r.shards)))
+		m, err := readManifest(context.Background(), r.disk.path(shardManifest(i, r.shards)))
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil
+		}
+		if err == nil && slices.ContainsFunc(m.Parts, func(p Part) bool { return !fits(p, r.layout) }) {
+			err = errors.New("damaged: a part in it isn't one of this plan")
 		}
 		if err != nil {
 			return fmt.Errorf("the manifest of shard %d/%d: %w: remove it and run that shard again", i, r.shards, err)

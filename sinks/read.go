@@ -1,50 +1,64 @@
 package sinks
 
 import (
-	"bufio"
-	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"sync/atomic"
+	"slices"
 
-	"github.com/apache/arrow/go/v15/arrow"
-	"github.com/apache/arrow/go/v15/arrow/ipc"
 	"github.com/apache/arrow/go/v15/arrow/memory"
 
 	"github.com/sluicedata/sluice/schema"
 )
 
-// ReadParts calls f with every batch of an Arrow IPC file, of a file that holds
-// an Arrow IPC stream, or of a materialized directory: there part by part, and
-// scale by scale (Batch.Variant), the finished parts of an unfinished one, too.
-// A batch is valid until f returns, unless f retains it. An error of f ends the
-// reading and is returned as it is.
+// ReadParts calls f with every batch of an Arrow IPC file, of a file or a pipe
+// that holds an Arrow IPC stream, or of a materialized directory: there part by
+// part, and scale by scale (Batch.Variant), the finished parts of an unfinished
+// one, too. A batch is valid until f returns, unless f retains it. An error of f
+// ends the reading and is returned as it is.
+//
+// The bytes need not be trusted: what is damaged is an error, whatever it says
+// of lengths. A batch that f gets is one that can be used in every way.
 func ReadParts(path string, f func(*schema.Batch) error) error {
-	return readParts(path, memory.DefaultAllocator, f)
+	return ReadPartsContext(context.Background(), path, f)
 }
 
-func readParts(path string, mem memory.Allocator, f func(*schema.Batch) error) error {
-	if err := schema.Register(); err != nil {
-		return err
-	}
+// ReadPartsContext is ReadParts until a context ends, even while it waits for a
+// pipe's writer.
+func ReadPartsContext(ctx context.Context, path string, f func(*schema.Batch) error) error {
+	return readParts(ctx, path, memory.DefaultAllocator, f)
+}
+
+// ReadStream calls f with every batch of an Arrow IPC stream, such as the
+// standard input, as ReadParts does; name is for errors. When the context ends it
+// returns, though a Read of in goes on until it has bytes.
+func ReadStream(ctx context.Context, name string, in io.Reader, f func(*schema.Batch) error) error {
+	open := func() (io.ReadCloser, error) { return io.NopCloser(in), nil }
+	return readStream(ctx, name, open, memory.DefaultAllocator, f)
+}
+
+func readParts(ctx context.Context, path string, mem memory.Allocator, f func(*schema.Batch) error) error {
 	info, err := os.Stat(path)
-	if err != nil {
+	switch {
+	case err != nil:
 		return fmt.Errorf("sinks: %w", explain("read", "", path, err))
+	case info.Mode().IsRegular():
+		return readFile(ctx, path, mem, 0, f)
+	case !info.IsDir():
+		open := func() (io.ReadCloser, error) { return os.Open(path) }
+		return readStream(ctx, path, open, mem, f)
 	}
-	if !info.IsDir() {
-		return readFile(path, mem, 0, f)
-	}
-	variants, err := listParts(path)
+	variants, err := listParts(ctx, path)
 	if err != nil {
 		return fmt.Errorf("sinks: %w", err)
 	}
 	for v, files := range variants {
 		for _, file := range files {
-			if err := readFile(file, mem, v, f); err != nil {
+			if err := readFile(ctx, file, mem, v, f); err != nil {
 				return err
 			}
 		}
@@ -52,10 +66,11 @@ func readParts(path string, mem memory.Allocator, f func(*schema.Batch) error) e
 	return nil
 }
 
-// listParts are the files of a directory, per variant.
-func listParts(dir string) (variants [][]string, err error) {
-	data, err := os.ReadFile(filepath.Join(dir, planName))
-	if errors.Is(err, fs.ErrNotExist) {
+// listParts are the files of a directory, per variant: those that are there, and
+// in a finished one the first that isn't, which is an error later.
+func listParts(ctx context.Context, dir string) (variants [][]string, err error) {
+	l, err := readLayout(ctx, filepath.Join(dir, planName))
+	if errors.Is(err, fs.ErrNotExist) && !isLink(filepath.Join(dir, planName)) {
 		// Not ours as a whole: a copy of some parts, or of one scale's folder.
 		files, err := filepath.Glob(filepath.Join(dir, "*.arrow")) // sorted
 		if err == nil && len(files) == 0 {
@@ -64,22 +79,23 @@ func listParts(dir string) (variants [][]string, err error) {
 		return [][]string{files}, err
 	}
 	if err != nil {
-		return nil, explain("read", planName, dir, err)
+		return nil, err
 	}
-	l, err := parseLayout(data)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, planName), err)
-	}
-	whole := false
-	if _, err := os.Stat(filepath.Join(dir, manifestName)); err == nil {
-		whole = true
-	}
-	for v := range l.Variants {
+	whole := isThere(filepath.Join(dir, manifestName))
+	for v, variant := range l.Variants {
+		there, err := names(filepath.Join(dir, variant.Folder))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
 		var files []string
 		for part := range l.PartCount {
 			file := filepath.Join(dir, filepath.FromSlash(l.file(part, v)))
-			if _, err := os.Stat(file); err == nil || whole { // a missing one of a whole is an error later
+			_, found := slices.BinarySearch(there, filepath.Base(file))
+			if found || whole {
 				files = append(files, file)
+			}
+			if !found && whole {
+				break
 			}
 		}
 		variants = append(variants, files)
@@ -87,132 +103,199 @@ func listParts(dir string) (variants [][]string, err error) {
 	return variants, nil
 }
 
-// recordReader is what Arrow's file and stream readers have in common: Read
-// gives io.EOF at the end, and a record that is valid until the next Read.
-type recordReader interface{ Read() (arrow.Record, error) }
+// isThere reports whether a name is taken, be it by a link that leads nowhere.
+func isThere(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}
 
-func readFile(path string, mem memory.Allocator, variant int, f func(*schema.Batch) error) error {
-	file, err := os.Open(path)
+func isLink(path string) bool {
+	info, err := os.Lstat(path)
+	return err == nil && info.Mode()&fs.ModeSymlink != 0
+}
+
+// names are the entries of a folder, sorted.
+func names(dir string) ([]string, error) {
+	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return fmt.Errorf("sinks: %w", explain("read", "", path, err))
+		return nil, explain("read", "", dir, err)
+	}
+	var list []string
+	for _, e := range entries {
+		list = append(list, e.Name())
+	}
+	return list, nil
+}
+
+func readFile(ctx context.Context, path string, mem memory.Allocator, variant int, f func(*schema.Batch) error) error {
+	file, size, err := openRegular(path)
+	if err != nil {
+		return fmt.Errorf("sinks: %w", err)
 	}
 	defer file.Close()
-	fail := func(err error) error { return fmt.Errorf("sinks: %s: %w", path, err) }
-	info, err := file.Stat()
+	in := readerFunc(func(b []byte) (int, error) {
+		if ctx.Err() != nil {
+			return 0, context.Cause(ctx)
+		}
+		return file.Read(b)
+	})
+	return read(path, in, file, size, mem, variant, f)
+}
+
+// openRegular opens a file that is one: opening a pipe would wait for its writer,
+// and what a device holds has no end.
+func openRegular(path string) (*os.File, int64, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) && isLink(path) {
+			return nil, 0, brokenLink(path)
+		}
+		return nil, 0, explain("read", "", path, err)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, 0, fmt.Errorf("cannot read %s: it is %s, not a file: remove it", path, kindOf(info.Mode()))
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, 0, explain("read", "", path, err)
+	}
+	return file, info.Size(), nil
+}
+
+// brokenLink is the path of a link that leads nowhere.
+type brokenLink string
+
+func (path brokenLink) Error() string {
+	return fmt.Sprintf("cannot read %s: it is a link to what isn't there: remove it, or bring back what it leads to", string(path))
+}
+
+func (brokenLink) Is(target error) bool { return target == fs.ErrNotExist }
+
+func kindOf(m fs.FileMode) string {
+	switch {
+	case m.IsDir():
+		return "a directory"
+	case m&fs.ModeNamedPipe != 0:
+		return "a named pipe"
+	case m&fs.ModeSocket != 0:
+		return "a socket"
+	}
+	return "a device"
+}
+
+// readStream reads what cannot be read twice, and can let one wait.
+func readStream(ctx context.Context, name string, open func() (io.ReadCloser, error), mem memory.Allocator, f func(*schema.Batch) error) error {
+	chunks, done := make(chan chunk), make(chan struct{})
+	defer close(done)
+	go pump(open, chunks, done)
+	var left chunk
+	in := readerFunc(func(b []byte) (int, error) {
+		for len(left.data) == 0 && left.err == nil {
+			select {
+			case left = <-chunks:
+			case <-ctx.Done():
+				return 0, context.Cause(ctx)
+			}
+		}
+		n := copy(b, left.data)
+		if left.data = left.data[n:]; n > 0 {
+			return n, nil
+		}
+		return 0, left.err
+	})
+	return read(name, in, nil, 0, mem, 0, f)
+}
+
+type chunk struct {
+	data []byte
+	err  error
+}
+
+// pump reads ahead by one chunk, until somebody is done.
+func pump(open func() (io.ReadCloser, error), chunks chan<- chunk, done <-chan struct{}) {
+	in, err := open()
+	if err == nil {
+		defer in.Close()
+	}
+	for err == nil {
+		c := chunk{data: make([]byte, 1<<18)}
+		var n int
+		n, err = in.Read(c.data)
+		c.data = c.data[:n]
+		select {
+		case chunks <- c:
+		case <-done:
+			return
+		}
+	}
+	select {
+	case chunks <- chunk{err: err}:
+	case <-done:
+	}
+}
+
+// read calls f with the batches of an input.
+func read(name string, in io.Reader, file io.ReaderAt, size int64, mem memory.Allocator, variant int, f func(*schema.Batch) error) error {
+	fail := func(err error) error { return fmt.Errorf("sinks: %s: %w", name, err) }
+	if err := schema.Register(); err != nil {
+		return err
+	}
+	var r *recordReader
+	err := guard(func() (err error) {
+		r, err = newRecordReader(in, file, size, mem)
+		return err
+	})
 	if err != nil {
 		return fail(err)
 	}
-	r, done, err := openReader(file, newLimited(mem, info.Size()))
-	if err != nil {
-		return fail(err)
-	}
-	defer done()
+	defer r.close()
 	for {
 		var batch *schema.Batch
 		err := guard(func() error {
-			rec, err := r.Read()
+			rec, err := r.record()
 			if err != nil {
 				return err
 			}
-			batch, err = schema.View(rec)
+			if batch, err = schema.View(rec); err == nil {
+				err = checkPictures(batch)
+			}
+			if err != nil {
+				rec.Release()
+			}
 			return err
 		})
-		if err == io.EOF { //nolint:errorlint // as it is: wrapped it is a file cut short
-			if cut(r, file, info) {
-				return fail(errors.New("the stream is cut off: it lacks its end mark"))
-			}
+		if err == io.EOF { //nolint:errorlint // as it is: wrapped it is a codec's
 			return nil
 		}
 		if err != nil {
 			return fail(err)
 		}
 		batch.Variant = variant
-		if err := f(batch); err != nil {
-			return err
-		}
-	}
-}
-
-// openReader tells a file from a stream by its first bytes.
-func openReader(file *os.File, mem memory.Allocator) (r recordReader, done func(), err error) {
-	head := make([]byte, len(ipc.Magic))
-	if _, err := io.ReadFull(file, head); err != nil {
-		return nil, nil, fmt.Errorf("not an Arrow file or stream: %w", err)
-	}
-	if _, err := file.Seek(0, io.SeekStart); err != nil {
-		return nil, nil, err
-	}
-	isFile := bytes.Equal(head, ipc.Magic)
-	err = guard(func() error {
-		if err := checkSchema(file, isFile); err != nil {
-			return fmt.Errorf("not an Arrow file or stream: %w", err)
-		}
-		if isFile {
-			fr, err := ipc.NewFileReader(file, ipc.WithAllocator(mem))
-			if err == nil {
-				r, done = fr, func() { fr.Close() }
-			}
-			return err
-		}
-		sr, err := ipc.NewReader(bufio.NewReaderSize(file, 1<<18), ipc.WithAllocator(mem))
+		err = f(batch)
+		batch.Release()
 		if err != nil {
-			return fmt.Errorf("not an Arrow file or stream: %w", err)
+			return err
 		}
-		r, done = sr, sr.Release
+	}
+}
+
+// checkPictures looks at the sizes of pictures that have each their own.
+func checkPictures(b *schema.Batch) error {
+	if b.Form != schema.FormVarying {
 		return nil
-	})
-	return r, done, err
-}
-
-// cut reports whether a stream ends without its end mark, as after a full
-// disk. Arrow's reader takes that for its end.
-func cut(r recordReader, file *os.File, info fs.FileInfo) bool {
-	if _, ok := r.(*ipc.FileReader); ok || !info.Mode().IsRegular() {
-		return false
 	}
-	tail := make([]byte, 8)
-	_, err := file.ReadAt(tail, info.Size()-8)
-	return err == nil && !bytes.Equal(tail, []byte{0xFF, 0xFF, 0xFF, 0xFF, 0, 0, 0, 0})
-}
-
-// limited refuses what only a damaged length can ask for: Go cannot recover
-// from the system's refusal. What is in use at one time is bounded by the file's
-// size and what may become of it: zstd makes 128 KiB of 4 bytes at most, and a
-// record of ours holds 2 GiB of images.
-type limited struct {
-	memory.Allocator
-	left *atomic.Int64
-}
-
-func newLimited(mem memory.Allocator, fileSize int64) limited {
-	l := limited{mem, new(atomic.Int64)}
-	const slack = 1 << 16 // alignment, and Arrow's own small buffers
-	l.left.Store(slack + 2*fileSize + min(1<<32, fileSize<<15))
-	return l
-}
-
-func (l limited) take(size int) {
-	if l.left.Add(-int64(size)) < 0 {
-		panic(fmt.Sprintf("it asks for a buffer of %d bytes", size))
+	for row := range b.Rows() {
+		p := b.Picture(row)
+		h, w, n := int64(p.Height), int64(p.Width), int64(len(p.U8))
+		if h < 1 || w < 1 || h != n/(3*w) || n != 3*h*w {
+			return fmt.Errorf("damaged: row %d (%s) is a picture of %d x %d, and has %d bytes", row, b.Key(row), w, h, n)
+		}
 	}
+	return nil
 }
 
-func (l limited) Allocate(size int) []byte {
-	l.take(size)
-	return l.Allocator.Allocate(size)
-}
-
-func (l limited) Reallocate(size int, b []byte) []byte {
-	l.take(size - len(b))
-	return l.Allocator.Reallocate(size, b)
-}
-
-func (l limited) Free(b []byte) {
-	l.left.Add(int64(len(b)))
-	l.Allocator.Free(b)
-}
-
-// guard makes an error of a panic: that is how Arrow's readers meet damaged data.
+// guard makes an error of a panic, which is how Arrow meets damaged data, where
+// no check of ours has met it before.
 func guard(f func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {

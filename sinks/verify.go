@@ -16,6 +16,8 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/apache/arrow/go/v15/arrow/memory"
+
 	"github.com/sluicedata/sluice/schema"
 )
 
@@ -55,7 +57,7 @@ const repair = "run the same materialize command again: it makes this part again
 // manifest says, and no other part is. An error means that it couldn't check;
 // what it found wrong is in the report.
 func Verify(ctx context.Context, dir string) (VerifyReport, error) {
-	m, err := ReadManifest(dir)
+	m, err := readWhole(ctx, dir)
 	if err != nil {
 		return VerifyReport{}, err
 	}
@@ -63,7 +65,7 @@ func Verify(ctx context.Context, dir string) (VerifyReport, error) {
 	add := func(name string, kind ProblemKind, format string, args ...any) {
 		report.Problems = append(report.Problems, Problem{name, kind, fmt.Sprintf(format, args...)})
 	}
-	if text := checkPlan(dir, m); text != "" {
+	if text := checkPlan(ctx, dir, m); text != "" {
 		add(planName, WrongPlan, "%s", text)
 	}
 	problems := make([]*Problem, len(m.Parts))
@@ -77,10 +79,13 @@ func Verify(ctx context.Context, dir string) (VerifyReport, error) {
 			report.Problems = append(report.Problems, *p)
 		}
 	}
+	for _, text := range unlisted(m) {
+		add(manifestName, WrongPlan, "%s", text)
+	}
 	if !sumsUp(m) {
 		add(manifestName, WrongRows, "its totals are not the sum of its parts: run the same materialize command again")
 	}
-	extra, err := extraParts(dir, m)
+	extra, err := extraParts(ctx, dir, m)
 	if err != nil {
 		return VerifyReport{}, fmt.Errorf("sinks: verify: %w", err)
 	}
@@ -90,12 +95,8 @@ func Verify(ctx context.Context, dir string) (VerifyReport, error) {
 	return report, nil
 }
 
-func checkPlan(dir string, m *Manifest) string {
-	data, err := os.ReadFile(filepath.Join(dir, planName))
-	var plan *Layout
-	if err == nil {
-		plan, err = parseLayout(data)
-	}
+func checkPlan(ctx context.Context, dir string, m *Manifest) string {
+	plan, err := readLayout(ctx, filepath.Join(dir, planName))
 	if err != nil {
 		return fmt.Sprintf("cannot be read (%v): without it the directory cannot be completed or repaired", err)
 	}
@@ -103,6 +104,33 @@ func checkPlan(dir string, m *Manifest) string {
 		return fmt.Sprintf("it differs from %s (here): %s", manifestName, strings.Join(list, "; "))
 	}
 	return ""
+}
+
+// unlisted says which files of its plan a manifest leaves out or names twice.
+func unlisted(m *Manifest) (list []string) {
+	if m.Shard != "" {
+		list = append(list, fmt.Sprintf("it is the manifest of shard %s, not of the whole", shorten(m.Shard)))
+	}
+	named := map[string]int{}
+	for _, p := range m.Parts {
+		if named[p.Name]++; named[p.Name] == 2 {
+			list = append(list, fmt.Sprintf("it names %s twice", shorten(p.Name)))
+		}
+	}
+	missing, first := 0, ""
+	for v := range m.Variants {
+		for part := range m.PartCount {
+			if name := m.file(part, v); named[name] == 0 {
+				if missing++; missing == 1 {
+					first = name
+				}
+			}
+		}
+	}
+	if missing > 0 {
+		list = append(list, fmt.Sprintf("it leaves out %d of the %d parts of its plan, the first %s: run the same materialize command again", missing, m.PartCount*len(m.Variants), first))
+	}
+	return list
 }
 
 func sumsUp(m *Manifest) bool {
@@ -120,7 +148,11 @@ func checkPart(ctx context.Context, dir string, m *Manifest, p Part) *Problem {
 	if !fits(p, &m.Layout) {
 		return &Problem{p.Name, WrongPlan, "the manifest's line doesn't fit its plan"}
 	}
-	sum, size, err := checksum(ctx, filepath.Join(dir, filepath.FromSlash(p.Name)))
+	file := filepath.Join(dir, filepath.FromSlash(p.Name))
+	if info, err := os.Stat(file); err == nil && info.Mode().IsRegular() && info.Size() != p.Bytes {
+		return &Problem{p.Name, WrongChecksum, fmt.Sprintf("it has %d bytes instead of %d: %s", info.Size(), p.Bytes, repair)}
+	}
+	sum, size, err := checksum(ctx, file)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return &Problem{p.Name, Missing, "it isn't there: " + repair}
@@ -132,7 +164,7 @@ func checkPart(ctx context.Context, dir string, m *Manifest, p Part) *Problem {
 		return &Problem{p.Name, WrongChecksum, fmt.Sprintf("its SHA-256 is %s instead of %s: %s", sum, p.SHA256, repair)}
 	}
 	rows, classes := int64(0), emptyLedger(&m.Layout)
-	err = ReadParts(filepath.Join(dir, filepath.FromSlash(p.Name)), func(b *schema.Batch) error {
+	err = readFile(ctx, file, memory.DefaultAllocator, 0, func(b *schema.Batch) error {
 		rows += int64(b.Rows())
 		return countLabels(b, m.Tasks, classes)
 	})
@@ -148,13 +180,16 @@ func checkPart(ctx context.Context, dir string, m *Manifest, p Part) *Problem {
 }
 
 // extraParts finds the Arrow files that nobody told of.
-func extraParts(dir string, m *Manifest) ([]string, error) {
+func extraParts(ctx context.Context, dir string, m *Manifest) ([]string, error) {
 	known := map[string]bool{}
 	for _, p := range m.Parts {
 		known[p.Name] = true
 	}
 	var extra []string
 	err := filepath.WalkDir(dir, func(file string, e fs.DirEntry, err error) error {
+		if err == nil && ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
 		if err != nil {
 			return err
 		}
@@ -192,7 +227,7 @@ func verified(ctx context.Context, dir string, parts []Part) (map[string]Part, e
 
 // checksum is the SHA-256 and the size of a file.
 func checksum(ctx context.Context, file string) (sum string, size int64, err error) {
-	f, err := os.Open(file)
+	f, _, err := openRegular(file)
 	if err != nil {
 		return "", 0, err
 	}

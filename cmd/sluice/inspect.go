@@ -2,10 +2,13 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"math"
 	"os"
 	"path/filepath"
+	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/apache/arrow/go/v15/arrow"
@@ -15,7 +18,7 @@ import (
 )
 
 type inspectCmd struct {
-	Path  string `arg:"" help:"Materialized directory, Arrow file, or a file that holds an Arrow stream."`
+	Path  string `arg:"" help:"Materialized directory, Arrow file, or a file or pipe that holds an Arrow stream; - is the standard input."`
 	Stats bool   `help:"Also mean and standard deviation of each channel."`
 	JSON  bool   `name:"json" help:"Print one JSON report instead of text."`
 }
@@ -41,22 +44,35 @@ type inspectColumn struct {
 
 // inspectShape is one shape of the image column: one without multiscale.
 type inspectShape struct {
-	Scale string    `json:"scale,omitempty"`
-	Image string    `json:"image"`
-	Rows  int64     `json:"rows"`
-	Mean  []float64 `json:"mean,omitempty"` // per channel; uint8 counts as 0..1
-	Std   []float64 `json:"std,omitempty"`
+	Scale string   `json:"scale,omitempty"`
+	Image string   `json:"image"`
+	Rows  int64    `json:"rows"`
+	Mean  []number `json:"mean,omitempty"` // per channel; uint8 counts as 0..1
+	Std   []number `json:"std,omitempty"`
 
 	sums channelSums
+}
+
+// number is null in JSON, which has no others, where it isn't finite.
+type number float64
+
+func (n number) MarshalJSON() ([]byte, error) {
+	if math.IsNaN(float64(n)) || math.IsInf(float64(n), 0) {
+		return []byte("null"), nil
+	}
+	return json.Marshal(float64(n))
 }
 
 func (cmd *inspectCmd) Run(ctx context.Context, c console) error {
 	report := &inspectReport{Path: cmd.Path, Tasks: map[string]map[string]int64{}, Samples: map[string]map[string]int64{}}
 	var last *arrow.Schema
-	err := sinks.ReadParts(cmd.Path, func(b *schema.Batch) error {
-		if err := ctx.Err(); err != nil {
-			return context.Cause(ctx)
+	read := sinks.ReadPartsContext
+	if cmd.Path == "-" {
+		read = func(ctx context.Context, path string, f func(*schema.Batch) error) error {
+			return sinks.ReadStream(ctx, path, os.Stdin, f)
 		}
+	}
+	err := read(ctx, cmd.Path, func(b *schema.Batch) error {
 		s := b.Record.Schema()
 		if last == nil || !s.Equal(last) {
 			if err := report.begin(s, b); err != nil {
@@ -64,7 +80,9 @@ func (cmd *inspectCmd) Run(ctx context.Context, c console) error {
 			}
 			last = s
 		}
-		report.add(b, cmd.Stats)
+		if err := report.add(b, cmd.Stats); err != nil {
+			return fmt.Errorf("inspect: %s: %w", cmd.Path, err)
+		}
 		return nil
 	})
 	if err != nil {
@@ -101,6 +119,9 @@ func (r *inspectReport) begin(s *arrow.Schema, b *schema.Batch) error {
 	if err != nil {
 		return err
 	}
+	if err := checkTasks(run, s); err != nil {
+		return fmt.Errorf("damaged: %w", err)
+	}
 	shape := inspectShape{Image: string(b.Form)}
 	if b.Form == schema.FormTensor {
 		shape.Image = b.Tensor.String()
@@ -109,8 +130,11 @@ func (r *inspectReport) begin(s *arrow.Schema, b *schema.Batch) error {
 		shape.Scale = s.Metadata().Values()[i]
 	}
 	r.Shapes = append(r.Shapes, shape)
-	if r.PlanHash != "" {
-		return nil // the other shapes of the same run
+	if r.PlanHash != "" { // the other shapes of the same run
+		if run.PlanHash != r.PlanHash || !reflect.DeepEqual(run.Tasks, r.tasks) {
+			return fmt.Errorf("it holds parts of two plans, %s and %s", r.PlanHash, run.PlanHash)
+		}
+		return nil
 	}
 	r.PlanHash, r.Seed, r.tasks = run.PlanHash, run.Seed, run.Tasks
 	for _, f := range s.Fields() {
@@ -130,7 +154,27 @@ func (r *inspectReport) begin(s *arrow.Schema, b *schema.Batch) error {
 	return nil
 }
 
-func (r *inspectReport) add(b *schema.Batch, stats bool) {
+// checkTasks compares what the metadata say of the tasks with the columns.
+func checkTasks(run *schema.Run, s *arrow.Schema) error {
+	var want, have []string
+	for t, task := range run.Tasks {
+		want = append(want, schema.ColumnLabel+task.Name)
+		if t < len(run.Counts) && len(run.Counts[t]) > len(task.Classes)+1 {
+			return fmt.Errorf("the metadata count the samples of %d classes of task %q, which has %d", len(run.Counts[t]), task.Name, len(task.Classes))
+		}
+	}
+	for _, f := range s.Fields() {
+		if strings.HasPrefix(f.Name, schema.ColumnLabel) {
+			have = append(have, f.Name)
+		}
+	}
+	if !slices.Equal(want, have) || len(run.Counts) != len(run.Tasks) {
+		return fmt.Errorf("the metadata tell of the label columns %q and of the samples of %d tasks, and the columns are %q", want, len(run.Counts), have)
+	}
+	return nil
+}
+
+func (r *inspectReport) add(b *schema.Batch, stats bool) error {
 	shape := &r.Shapes[len(r.Shapes)-1]
 	r.Rows += int64(b.Rows())
 	r.Batches++
@@ -138,8 +182,11 @@ func (r *inspectReport) add(b *schema.Batch, stats bool) {
 	for t, task := range r.tasks {
 		for _, label := range b.Labels(t) {
 			name := ""
-			if label >= 0 && int(label) < len(task.Classes) {
+			switch {
+			case label >= 0 && int(label) < len(task.Classes):
 				name = task.Classes[label]
+			case label != schema.Unknown:
+				return fmt.Errorf("damaged: label %d of task %s, which has %d classes", label, task.Name, len(task.Classes))
 			}
 			r.Tasks[task.Name][name]++
 		}
@@ -149,6 +196,7 @@ func (r *inspectReport) add(b *schema.Batch, stats bool) {
 			shape.sums.add(b.Picture(row))
 		}
 	}
+	return nil
 }
 
 // channelSums gathers mean and variance; float64 sums of at most a few thousand
@@ -193,8 +241,8 @@ func (s *inspectShape) finish() {
 		return
 	}
 	for c := range 3 {
-		s.Mean = append(s.Mean, s.sums.mean[c])
-		s.Std = append(s.Std, math.Sqrt(max(s.sums.devs[c]/s.sums.n, 0)))
+		s.Mean = append(s.Mean, number(s.sums.mean[c]))
+		s.Std = append(s.Std, number(math.Sqrt(max(s.sums.devs[c]/s.sums.n, 0))))
 	}
 }
 
@@ -239,4 +287,4 @@ func (r *inspectReport) text(stats bool) string {
 	return b.String()
 }
 
-func triple(v []float64) string { return fmt.Sprintf("[%.4f, %.4f, %.4f]", v[0], v[1], v[2]) }
+func triple(v []number) string { return fmt.Sprintf("[%.4f, %.4f, %.4f]", v[0], v[1], v[2]) }

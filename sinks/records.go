@@ -1,0 +1,514 @@
+package sinks
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+
+	"github.com/apache/arrow/go/v15/arrow"
+	"github.com/apache/arrow/go/v15/arrow/array"
+	"github.com/apache/arrow/go/v15/arrow/ipc"
+	"github.com/apache/arrow/go/v15/arrow/memory"
+)
+
+// recordReader reads the records of an Arrow IPC file or stream that may be
+// damaged, or made to do harm. Arrow's own reader panics at some such bytes,
+// hands out others as arrays that panic when they are used, and allocates
+// whatever a length says. Here every number is checked against the bytes that
+// are there before it is used, and a file's footer against its messages.
+//
+// Memory: a record's body, once more when it is compressed, and that is bounded
+// by what these bytes can hold.
+type recordReader struct {
+	in     *bufio.Reader
+	mem    memory.Allocator
+	at     int64   // of the input: read so far
+	end    int64   // where its messages end; math.MaxInt64: unknown
+	file   bool    // a file, not a stream
+	blocks []block // of a file
+	schema *arrow.Schema
+	read   int // records so far
+	codecs codecs
+}
+
+const (
+	longestMetadata = 64 << 20 // of a message: its schema holds the names of all classes
+	// largestRecord bounds what a record's buffers hold once they aren't
+	// compressed: 2 GiB of images, and the other columns.
+	largestRecord = 1<<31 + 1<<28
+	mostRows      = 1 << 31 // of an array
+)
+
+// newRecordReader begins to read, with the schema. file is nil for what cannot be
+// read twice, such as a pipe: then size has no meaning, and a stream is wanted.
+func newRecordReader(in io.Reader, file io.ReaderAt, size int64, mem memory.Allocator) (*recordReader, error) {
+	r := &recordReader{in: bufio.NewReaderSize(in, 1<<18), mem: mem, end: math.MaxInt64}
+	head, err := r.in.Peek(len(ipc.Magic))
+	if err != nil {
+		return nil, fmt.Errorf("not an Arrow file or stream: %w", err)
+	}
+	var footer *arrow.Schema
+	r.file = bytes.Equal(head, ipc.Magic)
+	switch {
+	case r.file && file == nil:
+		return nil, errors.New("an Arrow file cannot be read from a pipe, as its end tells where its parts are: give the file's name, or send a stream")
+	case r.file:
+		if footer, err = r.readFooter(file, size); err != nil {
+			return nil, err
+		}
+		if err := r.skipMagic(); err != nil {
+			return nil, err
+		}
+	case file != nil:
+		r.end = size
+	}
+	if err := r.readSchema(); err != nil {
+		return nil, fmt.Errorf("not an Arrow file or stream: %w", err)
+	}
+	if footer != nil && !(footer.Equal(r.schema) && footer.Metadata().Equal(r.schema.Metadata())) {
+		return nil, errors.New("damaged: the schema in its footer isn't that of its messages")
+	}
+	return r, nil
+}
+
+func (r *recordReader) close() { r.codecs.close() }
+
+// readFooter finds where the messages end, and what lies between.
+func (r *recordReader) readFooter(file io.ReaderAt, size int64) (s *arrow.Schema, err error) {
+	tail := make([]byte, footerEnd)
+	if size < int64(len(tail))+8 {
+		return nil, errors.New("not an Arrow file: it is cut off")
+	}
+	if _, err := file.ReadAt(tail, size-footerEnd); err != nil {
+		return nil, err
+	}
+	n := int64(binary.LittleEndian.Uint32(tail))
+	r.end = size - footerEnd - n
+	switch {
+	case !bytes.Equal(tail[4:], ipc.Magic):
+		return nil, errors.New("not an Arrow file: it is cut off, or something follows its end")
+	case n < 4 || n > longestMetadata || r.end < 8:
+		return nil, fmt.Errorf("damaged: its footer is said to have %d bytes", n)
+	}
+	footer := make(flatbuffer, n)
+	if _, err := file.ReadAt(footer, r.end); err != nil {
+		return nil, err
+	}
+	if r.blocks, err = footer.footer(); err != nil {
+		return nil, fmt.Errorf("damaged: %w", err)
+	}
+	f, err := ipc.NewFileReader(io.NewSectionReader(file, 0, size), ipc.WithAllocator(r.mem))
+	if err != nil {
+		return nil, fmt.Errorf("damaged: %w", err)
+	}
+	defer f.Close()
+	return f.Schema(), nil
+}
+
+func (r *recordReader) skipMagic() error {
+	head := make([]byte, 8)
+	if err := r.fill(head); err != nil {
+		return err
+	}
+	if head[6] != 0 || head[7] != 0 {
+		return errors.New("damaged: what follows its first mark isn't padding")
+	}
+	return nil
+}
+
+// fill reads len(b) bytes.
+func (r *recordReader) fill(b []byte) error {
+	n, err := io.ReadFull(r.in, b)
+	r.at += int64(n)
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return errCut
+	}
+	return err
+}
+
+var errCut = errors.New("it is cut off: it lacks its end mark")
+
+// next reads the metadata of the next message; io.EOF at the end mark.
+func (r *recordReader) next() (meta flatbuffer, m message, err error) {
+	if r.file && r.at == r.end { // layout 1 has no mark
+		return nil, m, io.EOF
+	}
+	var word [4]byte
+	if err := r.fill(word[:]); err != nil {
+		return nil, m, err
+	}
+	n := int64(int32(binary.LittleEndian.Uint32(word[:])))
+	if n == -1 { // since Arrow 0.15
+		if err := r.fill(word[:]); err != nil {
+			return nil, m, err
+		}
+		n = int64(int32(binary.LittleEndian.Uint32(word[:])))
+	}
+	switch {
+	case n == 0:
+		return nil, m, r.atEnd()
+	case n < 4 || n > longestMetadata:
+		return nil, m, fmt.Errorf("damaged: a message with %d bytes of metadata", n)
+	case n > r.end-r.at:
+		return nil, m, errCut
+	}
+	meta = make(flatbuffer, n)
+	if err := r.fill(meta); err != nil {
+		return nil, m, err
+	}
+	if m, err = meta.message(); err != nil {
+		return nil, m, fmt.Errorf("damaged: %w", err)
+	}
+	if m.body > r.end-r.at {
+		return nil, m, errCut
+	}
+	return meta, m, nil
+}
+
+// atEnd is io.EOF where nothing follows the end mark, and no record lacks.
+func (r *recordReader) atEnd() error {
+	if r.file {
+		if r.at != r.end {
+			return errors.New("damaged: something lies between its end mark and its footer")
+		}
+		return io.EOF
+	}
+	if _, err := r.in.ReadByte(); err == nil {
+		return errors.New("damaged: something follows its end mark (several streams one after the other?)")
+	} else if !errors.Is(err, io.EOF) {
+		return err
+	}
+	return io.EOF
+}
+
+func (r *recordReader) readSchema() error {
+	meta, m, err := r.next()
+	if err == io.EOF { //nolint:errorlint // as it is
+		return errors.New("it is empty")
+	}
+	if err != nil {
+		return err
+	}
+	if m.kind != schemaMessage || m.body != 0 {
+		return errors.New("it doesn't begin with a schema")
+	}
+	if err := meta.checkSchema(m.header); err != nil {
+		return fmt.Errorf("damaged: %w", err)
+	}
+	// Arrow makes types of it: it knows of extensions.
+	stream := binary.LittleEndian.AppendUint32([]byte{0xFF, 0xFF, 0xFF, 0xFF}, uint32(len(meta)))
+	s, err := ipc.NewReader(io.MultiReader(bytes.NewReader(stream), bytes.NewReader(meta)), ipc.WithAllocator(r.mem))
+	if err != nil {
+		return err
+	}
+	defer s.Release()
+	r.schema = s.Schema()
+	if !r.schema.IsNativeEndian() {
+		return errors.New("its numbers are in the order of bytes of another kind of machine")
+	}
+	return nil
+}
+
+// record reads the next record; io.EOF after the last. The caller releases it.
+func (r *recordReader) record() (arrow.Record, error) {
+	at := r.at
+	meta, m, err := r.next()
+	if err == io.EOF && r.file && r.read != len(r.blocks) { //nolint:errorlint // as it is: the end mark
+		return nil, fmt.Errorf("damaged: it holds %d records, and its footer tells of %d", r.read, len(r.blocks))
+	}
+	if err != nil {
+		return nil, err
+	}
+	if m.kind != recordMessage {
+		return nil, fmt.Errorf("damaged: a message of kind %d instead of a record", m.kind)
+	}
+	if r.file && (r.read >= len(r.blocks) || r.blocks[r.read] != block{at, r.at - at, m.body}) {
+		return nil, fmt.Errorf("damaged: record %d isn't where its footer says", r.read)
+	}
+	r.read++
+	body, err := r.readBody(m.body)
+	if err != nil {
+		return nil, err
+	}
+	defer body.Release()
+	l := loader{meta: meta, body: body, mem: r.mem, codecs: &r.codecs}
+	defer l.release()
+	rec, err := l.record(m.header, r.schema)
+	if err != nil {
+		return nil, fmt.Errorf("damaged: record %d: %w", r.read-1, err)
+	}
+	return rec, nil
+}
+
+// readBody reads a record's buffers. Where nobody knows how much there is it
+// takes memory as the bytes come.
+func (r *recordReader) readBody(size int64) (*memory.Buffer, error) {
+	if size > largestRecord {
+		return nil, fmt.Errorf("damaged: a record of %d bytes", size)
+	}
+	body := memory.NewResizableBuffer(r.mem)
+	step := size
+	if r.end == math.MaxInt64 {
+		step = 64 << 20
+	}
+	for have := int64(0); have < size; {
+		n := min(size-have, max(step, have))
+		body.Resize(int(have + n))
+		if err := r.fill(body.Bytes()[have:]); err != nil {
+			body.Release()
+			return nil, err
+		}
+		have += n
+	}
+	return body, nil
+}
+
+// loader makes the arrays of one record.
+type loader struct {
+	meta         flatbuffer
+	nodes, nodeN int // where they are, and how many are left
+	bufs, bufN   int
+	codec        int   // of Arrow's CompressionType; -1: none
+	unpacked     int64 // bytes, so far
+	body         *memory.Buffer
+	mem          memory.Allocator
+	codecs       *codecs
+	made         []interface{ Release() }
+}
+
+func (l *loader) release() {
+	for _, m := range l.made {
+		m.Release()
+	}
+}
+
+func (l *loader) record(table int, s *arrow.Schema) (arrow.Record, error) {
+	rows, err := int64(0), error(nil)
+	if at := l.meta.field(table, 0); at != 0 {
+		rows = l.meta.long(at)
+	}
+	if rows < 0 || rows > mostRows {
+		return nil, fmt.Errorf("%d rows", rows)
+	}
+	if l.nodes, l.nodeN, err = l.meta.vector(table, 1, structBytes); err != nil {
+		return nil, err
+	}
+	if l.bufs, l.bufN, err = l.meta.vector(table, 2, structBytes); err != nil {
+		return nil, err
+	}
+	l.codec = -1
+	if c := l.meta.table(table, 3); c != 0 {
+		l.codec = 0
+		if at := l.meta.field(c, 0); at != 0 {
+			l.codec = int(int8(l.meta[at]))
+		}
+		if at := l.meta.field(c, 1); at != 0 && l.meta[at] != 0 {
+			return nil, fmt.Errorf("an unknown method of compression, %d", l.meta[at])
+		}
+		if l.codec != codecLZ4 && l.codec != codecZstd {
+			return nil, fmt.Errorf("an unknown codec, %d", l.codec)
+		}
+	}
+	columns := make([]arrow.Array, s.NumFields())
+	for i, f := range s.Fields() {
+		data, err := l.load(f.Type, rows)
+		if err != nil {
+			return nil, fmt.Errorf("column %q: %w", f.Name, err)
+		}
+		columns[i] = array.MakeFromData(data)
+		l.made = append(l.made, columns[i])
+	}
+	if l.nodeN > 0 || l.bufN > 0 {
+		return nil, errors.New("it holds more than its columns")
+	}
+	return array.NewRecord(s, columns, rows), nil
+}
+
+// load makes the array of a type; rows is how long it must be, -1: anything.
+func (l *loader) load(t arrow.DataType, rows int64) (arrow.ArrayData, error) {
+	if e, ok := t.(arrow.ExtensionType); ok {
+		s, err := l.load(e.StorageType(), rows)
+		if err != nil {
+			return nil, err
+		}
+		return l.data(t, s.Len(), s.Buffers(), s.Children(), s.NullN()), nil
+	}
+	if l.nodeN == 0 {
+		return nil, errors.New("it lacks an array")
+	}
+	n, nulls := l.meta.long(l.nodes), l.meta.long(l.nodes+8)
+	l.nodes, l.nodeN = l.nodes+structBytes, l.nodeN-1
+	switch {
+	case rows >= 0 && n != rows:
+		return nil, fmt.Errorf("%d rows instead of %d", n, rows)
+	case n < 0 || n > mostRows || nulls < 0 || nulls > n:
+		return nil, fmt.Errorf("%d rows, %d of them null", n, nulls)
+	}
+	layout, err := arrayLayout(t)
+	if err != nil {
+		return nil, err
+	}
+	buffers := make([]*memory.Buffer, len(layout.widths))
+	for i, bits := range layout.widths {
+		need := n
+		if layout.offsets && i == 1 && n > 0 {
+			need++
+		}
+		need = (need*bits + 7) / 8
+		if i == 0 && nulls == 0 {
+			need = 0 // no bitmap is asked for
+		}
+		if buffers[i], err = l.buffer(need); err != nil {
+			return nil, err
+		}
+	}
+	switch {
+	case nulls == 0:
+		buffers[0] = nil
+	case setBits(buffers[0].Bytes(), n) != n-nulls:
+		return nil, fmt.Errorf("its bitmap doesn't have %d nulls", nulls)
+	}
+	last := int64(0) // the end of the last row of variable length
+	if layout.offsets && n > 0 {
+		if last, err = lastOffset(buffers[1].Bytes(), layout.widths[1] == 64, n); err != nil {
+			return nil, err
+		}
+		if len(buffers) == 3 && last > int64(buffers[2].Len()) {
+			return nil, fmt.Errorf("its last row ends at byte %d of %d", last, buffers[2].Len())
+		}
+	}
+	var children []arrow.ArrayData
+	for _, c := range layout.children {
+		want := int64(-1)
+		if layout.perRow >= 0 {
+			want = n * layout.perRow
+		}
+		if want > mostRows {
+			return nil, fmt.Errorf("%d elements", want)
+		}
+		child, err := l.load(c, want)
+		if err != nil {
+			return nil, err
+		}
+		if int64(child.Len()) < last {
+			return nil, fmt.Errorf("its last row ends at element %d of %d", last, child.Len())
+		}
+		children = append(children, child)
+	}
+	return l.data(t, int(n), buffers, children, int(nulls)), nil
+}
+
+func (l *loader) data(t arrow.DataType, n int, buffers []*memory.Buffer, children []arrow.ArrayData, nulls int) arrow.ArrayData {
+	d := array.NewData(t, n, buffers, children, nulls, 0)
+	l.made = append(l.made, d)
+	return d
+}
+
+// buffer is the next buffer, of at least need bytes.
+func (l *loader) buffer(need int64) (*memory.Buffer, error) {
+	if l.bufN == 0 {
+		return nil, errors.New("it lacks a buffer")
+	}
+	at, n, size := l.meta.long(l.bufs), l.meta.long(l.bufs+8), int64(l.body.Len())
+	l.bufs, l.bufN = l.bufs+structBytes, l.bufN-1
+	switch {
+	case at < 0 || n < 0 || at > size || n > size-at || at%8 != 0:
+		return nil, fmt.Errorf("a buffer of %d bytes at %d of %d", n, at, size)
+	case l.codec < 0 && n < need:
+		return nil, fmt.Errorf("a buffer of %d bytes where %d are needed", n, need)
+	case n == 0 && need == 0:
+		return memory.NewBufferBytes(nil), nil
+	case l.codec < 0:
+		return l.keep(memory.SliceBuffer(l.body, int(at), int(n))), nil
+	case n < 8:
+		return nil, fmt.Errorf("a compressed buffer of %d bytes", n)
+	}
+	packed := l.body.Bytes()[at : at+n]
+	length := int64(binary.LittleEndian.Uint64(packed))
+	packed = packed[8:]
+	if length == -1 { // it wasn't worth it
+		if int64(len(packed)) < need {
+			return nil, fmt.Errorf("a buffer of %d bytes where %d are needed", len(packed), need)
+		}
+		return l.keep(memory.SliceBuffer(l.body, int(at+8), len(packed))), nil
+	}
+	if length < need || length > mostUnpacked(l.codec, int64(len(packed))) || length > largestRecord-l.unpacked {
+		return nil, fmt.Errorf("%d bytes are said to hold %d, compressed, where %d are needed", len(packed), length, need)
+	}
+	l.unpacked += length
+	b := l.keep(memory.NewResizableBuffer(l.mem))
+	b.Resize(int(length))
+	return b, l.codecs.unpack(l.codec, b.Bytes(), packed)
+}
+
+func (l *loader) keep(b *memory.Buffer) *memory.Buffer {
+	l.made = append(l.made, b)
+	return b
+}
+
+// layoutOf is what an array of a type is made of.
+type layoutOf struct {
+	widths   []int64 // bits per row of each buffer, the bitmap of nulls first; 0: as the offsets say
+	offsets  bool    // buffer 1 holds where rows begin and end
+	children []arrow.DataType
+	perRow   int64 // elements of a child per row; -1: as the offsets say
+}
+
+func arrayLayout(t arrow.DataType) (layoutOf, error) {
+	switch t := t.(type) {
+	case *arrow.StringType, *arrow.BinaryType:
+		return layoutOf{widths: []int64{1, 32, 0}, offsets: true}, nil
+	case *arrow.LargeStringType, *arrow.LargeBinaryType:
+		return layoutOf{widths: []int64{1, 64, 0}, offsets: true}, nil
+	case *arrow.ListType:
+		return layoutOf{widths: []int64{1, 32}, offsets: true, children: []arrow.DataType{t.Elem()}, perRow: -1}, nil
+	case *arrow.LargeListType:
+		return layoutOf{widths: []int64{1, 64}, offsets: true, children: []arrow.DataType{t.Elem()}, perRow: -1}, nil
+	case *arrow.FixedSizeListType:
+		if t.Len() < 0 {
+			return layoutOf{}, fmt.Errorf("lists of %d", t.Len())
+		}
+		return layoutOf{widths: []int64{1}, children: []arrow.DataType{t.Elem()}, perRow: int64(t.Len())}, nil
+	case *arrow.StructType:
+		l := layoutOf{widths: []int64{1}, perRow: 1}
+		for _, f := range t.Fields() {
+			l.children = append(l.children, f.Type)
+		}
+		return l, nil
+	case arrow.FixedWidthDataType:
+		if bits := t.BitWidth(); bits > 0 && bits <= 8<<20 && t.ID() != arrow.DICTIONARY {
+			return layoutOf{widths: []int64{1, int64(bits)}}, nil
+		}
+	}
+	return layoutOf{}, fmt.Errorf("type %s is none that sluice reads", t)
+}
+
+// setBits counts the ones among the first n bits.
+func setBits(b []byte, n int64) (ones int64) {
+	for i := range n {
+		ones += int64(b[i/8] >> (i % 8) & 1)
+	}
+	return ones
+}
+
+// lastOffset is the end of the last of n rows, once none begins behind its end.
+func lastOffset(b []byte, long bool, n int64) (last int64, err error) {
+	at := func(i int64) int64 {
+		if long {
+			return int64(binary.LittleEndian.Uint64(b[8*i:]))
+		}
+		return int64(int32(binary.LittleEndian.Uint32(b[4*i:])))
+	}
+	for i := range n + 1 {
+		next := at(i)
+		if next < last {
+			return 0, fmt.Errorf("row %d ends at %d and begins at %d", i-1, next, last)
+		}
+		last = next
+	}
+	return last, nil
+}
