@@ -76,8 +76,8 @@ func TestFolderErrors(t *testing.T) {
 		want   []string
 	}{
 		{"empty", []string{"a/"}, sources.Folder{}, []string{"no image in this folder", ".jpg", ".png"}},
-		{"nothing but others", []string{"a/1.txt", "a/2.tif", "a/3.tif", ".x"}, sources.Folder{},
-			[]string{"no image", "passed over 4 files (2 .tif, 1 .txt, 1 hidden)"}},
+		{"nothing but others", []string{"a/1.txt", "a/2.tga", "a/3.tga", ".x"}, sources.Folder{},
+			[]string{"no image", "passed over 4 files (2 .tga, 1 .txt, 1 hidden)"}},
 		{"above the labels", []string{"a/1.jpg", "2.jpg"}, sources.Folder{}, []string{`1 image lies above`, `"2.jpg"`, `"class/2.jpg"`, "move it"}},
 		{"above two labels", []string{"a/1.jpg", "a/b/2.jpg"}, sources.Folder{Tasks: []string{"shape", "type"}}, []string{`"a/1.jpg"`, `"shape/type/1.jpg"`}},
 		{"nothing but dangling links", []string{"a/1.jpg -> gone.jpg"}, sources.Folder{}, []string{`"a/1.jpg"`, "leads nowhere"}},
@@ -124,9 +124,9 @@ func TestFolderUnreadable(t *testing.T) {
 }
 
 func TestFolderWarnings(t *testing.T) {
-	dir := tree(t, "a/1.jpg", "a/2.tiff", "b/3.HEIC", "a/up -> ..")
+	dir := tree(t, "a/1.jpg", "a/2.tga", "b/3.HEIC", "a/up -> ..")
 	have := warnings(open(t, sources.Folder{Path: dir}))
-	for _, want := range []string{"1 .heic, 1 .tiff", `"a/up"`} {
+	for _, want := range []string{"1 .heic, 1 .tga", `"a/up"`} {
 		if !strings.Contains(have, want) {
 			t.Errorf("warnings lack %q: %s", want, have)
 		}

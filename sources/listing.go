@@ -13,7 +13,7 @@ import (
 
 // undecoded are picture files that sluice passes over. Losing them silently
 // could cost a whole class.
-var undecoded = []string{".tif", ".tiff", ".heic", ".heif", ".avif", ".jxl", ".jp2", ".svg", ".psd", ".dng", ".exr", ".tga", ".ico"}
+var undecoded = []string{".heic", ".heif", ".avif", ".jxl", ".jp2", ".svg", ".psd", ".dng", ".exr", ".tga", ".ico"}
 
 // longestKey is the bytes of a path that file systems take.
 const longestKey = 4096

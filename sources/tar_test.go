@@ -164,9 +164,9 @@ func TestTarErrors(t *testing.T) {
 }
 
 func TestTarWarnings(t *testing.T) {
-	whole := pack(t, tar.FormatGNU, "a/1.jpg: x", "a/1.jpg: y", "a/2.tif: z")
+	whole := pack(t, tar.FormatGNU, "a/1.jpg: x", "a/1.jpg: y", "a/2.tga: z")
 	have := warnings(open(t, sources.Folder{Path: tarFile(t, whole)}))
-	for _, want := range []string{`second member of the same name`, `"a/1.jpg"`, "1 .tif"} {
+	for _, want := range []string{`second member of the same name`, `"a/1.jpg"`, "1 .tga"} {
 		if !strings.Contains(have, want) {
 			t.Errorf("warnings lack %q: %s", want, have)
 		}

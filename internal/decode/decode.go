@@ -1,8 +1,7 @@
 // Package decode turns the bytes of an image file into an RGB picture.
 //
 // Formats are told by content, never by file name: JPEG, PNG, WebP (lossy and
-// lossless), BMP, GIF and PPM/PGM/PBM. TIFF is left out on purpose: a crafted
-// file panics the decoder that imaging uses (CVE-2023-36308).
+// lossless), BMP, GIF, PPM/PGM/PBM and TIFF.
 //
 // One set of rules holds for all formats, so that a picture has the same bytes
 // whichever file it was stored in, and the bytes that Pillow's
@@ -59,7 +58,7 @@ var (
 
 // Header is what is known of an image before a pixel is decoded.
 type Header struct {
-	Format        string // "JPEG", "PNG", "WebP", "BMP", "GIF" or "PPM"
+	Format        string // "JPEG", "PNG", "WebP", "BMP", "GIF", "PPM" or "TIFF"
 	Height, Width int    // of the picture that Decode gives: after EXIF orientation
 	Orientation   int    // EXIF orientation 1..8; 1 where there is none
 	// DecodeBytes is the memory that Decode takes at most, beside data: its own, and the
@@ -110,6 +109,7 @@ var formats = []format{
 	{"BMP", []string{".bmp", ".dib"}, isBMP, parseBMP},
 	{"GIF", []string{".gif"}, isGIF, parseGIF},
 	{"PPM", []string{".ppm", ".pgm", ".pbm", ".pnm"}, isPNM, parsePNM},
+	{"TIFF", []string{".tif", ".tiff"}, isTIFF, parseTIFF},
 }
 
 // Extensions lists the file name extensions, in lower case and with their dot,
@@ -181,7 +181,7 @@ func parse(data []byte) (h Header, pixels pixelFunc, err error) {
 		}
 		return h, pixels, nil
 	}
-	return Header{}, nil, fmt.Errorf("decode: %s %w: JPEG, PNG, WebP, BMP, GIF and PPM/PGM are",
+	return Header{}, nil, fmt.Errorf("decode: %s %w: JPEG, PNG, WebP, BMP, GIF, PPM/PGM and TIFF are",
 		looksLike(data), ErrUnsupported)
 }
 

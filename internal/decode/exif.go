@@ -43,6 +43,7 @@ type ifd struct {
 	order binary.ByteOrder
 	big   bool   // BigTIFF: 64-bit counts and offsets
 	table []byte // its entries, 12 bytes each, 20 in a BigTIFF
+	cut   bool   // there should be more
 }
 
 // ifdEntry is an entry of known type with its values within the file.
@@ -97,7 +98,9 @@ func readIFD(data []byte) (ifd, error) {
 		count = min(d.order.Uint64(data[at:]), 1<<16)
 	}
 	d.table = data[at+head:]
-	d.table = d.table[:min(count*uint64(d.entrySize()), uint64(len(d.table)))]
+	size := count * uint64(d.entrySize())
+	d.cut = size > uint64(len(d.table))
+	d.table = d.table[:min(size, uint64(len(d.table)))]
 	return d, nil
 }
 

@@ -64,7 +64,7 @@ func TestGolden(t *testing.T) {
 // The plan hash promises bytes, and some decoders are libraries, which may change
 // (Go 1.26 changed image/jpeg's), so the golden pictures' bytes are pinned.
 func TestRevision(t *testing.T) {
-	const revision, want = 4, "e8a3d48ac452cac58e2977347f092bc2afa681d66292264f46eeaf4a6d9b4a4d"
+	const revision, want = 4, "96129923b52e836981e7a1c903cd1a5688b5eaf0b7459c9cd7ae141105e99dd4"
 	sum := sha256.New()
 	for _, g := range goldens(t) {
 		sum.Write(mustDecode(t, g.Encoded).U8)
@@ -81,6 +81,8 @@ func TestRevision(t *testing.T) {
 func TestCutAnywhere(t *testing.T) {
 	for _, g := range goldens(t) {
 		switch g.Name {
+		case "exif/tiff-xmp-6": // its end is the note, and a broken note is none
+			continue
 		case "ppm/P1", "ppm/P2-maxval-30", "ppm/P3":
 			// Text loses its line end, or a digit of the last number, unseen.
 			g.Encoded = g.Encoded[:len(g.Encoded)-4]
@@ -93,8 +95,8 @@ func TestCutAnywhere(t *testing.T) {
 				}
 				break
 			}
-			behind := strings.HasPrefix(g.Name, "gif/") || strings.HasPrefix(g.Name, "bmp/")
-			if err == nil && behind && bytes.Equal(p.U8, g.RGB) {
+			kind, _, _ := strings.Cut(g.Name, "/")
+			if err == nil && (kind == "gif" || kind == "bmp" || strings.Contains(g.Name, "tiff")) && bytes.Equal(p.U8, g.RGB) {
 				continue
 			}
 			if err == nil {
@@ -109,7 +111,7 @@ func TestCutAnywhere(t *testing.T) {
 }
 
 func TestReadHeaderFormat(t *testing.T) {
-	names := map[string]string{"jpeg": "JPEG", "png": "PNG", "webp": "WebP", "bmp": "BMP", "gif": "GIF", "ppm": "PPM"}
+	names := map[string]string{"jpeg": "JPEG", "png": "PNG", "webp": "WebP", "bmp": "BMP", "gif": "GIF", "ppm": "PPM", "tiff": "TIFF"}
 	for _, g := range goldens(t) {
 		h, err := ReadHeader(g.Encoded)
 		if err != nil {

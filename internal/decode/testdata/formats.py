@@ -26,7 +26,10 @@ def pillow(data):
         return None, None
     try:
         kind, mode = image.format, image.mode
+        white_is_zero = kind == "TIFF" and image.tag_v2.get(262) == 0
         image = ImageOps.exif_transpose(image)
+        if mode.startswith("I;16") and white_is_zero:
+            return kind, np.repeat(255 - (np.asarray(image).astype(np.int64) >> 8).astype(np.uint8)[:, :, None], 3, 2)
         if mode.startswith("I;16") or mode == "I" and kind in ("PPM", "PNG"):
             # convert("RGB") cuts off at 255; the high byte is what is asked for
             high = np.asarray(image).astype(np.int64) >> 8

@@ -59,6 +59,13 @@ def opencv(data):
     return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)[:, :, ::-1]
 
 
+def high(data):
+    """The high bytes of 16-bit grey, which Pillow's convert("RGB") would cut off at 255."""
+    with Image.open(io.BytesIO(data)) as image:
+        assert image.mode.startswith("I;16")
+        return np.repeat((np.asarray(image).astype(int) >> 8).astype(np.uint8)[:, :, None], 3, 2)
+
+
 def add(name, data, by=pillow, also=False):
     """Records a file; `also` insists that the other library agrees."""
     rgb = by(data)
@@ -392,8 +399,132 @@ def pnms():
     add("ppm/P6-16bit", b"P6 7 5 65535\n" + deep.astype(">u2").tobytes(), by=opencv)
 
 
+def packbits(data):
+    out = b""
+    for i in range(0, len(data), 9):
+        part = data[i:i + 9]
+        out += bytes([len(part) - 1]) + part if len(set(part)) > 1 else bytes([257 - len(part) & 255]) + part[:1]
+        out += b"\x80" * (i % 2)  # no operation
+    return out
+
+
+REVERSED = bytes(int(f"{i:08b}"[::-1], 2) for i in range(256))
+
+
+def tiff(p, photometric, order="<", bits=8, compression=1, predictor=1, planar=1, tile=None, rows=5, extra=(), big=False, fill=1,
+         orientation=None, colour_map=None, counts=True, more=()):
+    """A TIFF file by hand of an array (height, width, samples)."""
+    height, width, samples = p.shape
+    tags = {256: ("I", [width]), 257: ("I", [height]), 258: ("H", [bits] * samples), 259: ("H", [compression]), 262: ("H", [photometric]),
+            277: ("H", [samples]), 284: ("H", [planar])}
+    if predictor != 1:
+        tags[317] = ("H", [predictor])
+    if extra:
+        tags[338] = ("H", list(extra))
+    if fill != 1:
+        tags[266] = ("H", [fill])
+    if orientation:
+        tags[274] = ("H", [orientation])
+    if colour_map:
+        tags[320] = ("H", colour_map)
+    tags.update(more)
+    blocks = []
+    for plane in ([p] if planar == 1 else [p[:, :, i:i + 1] for i in range(samples)]):
+        if tile:
+            h, w = tile
+            padded = np.zeros(((height + h - 1) // h * h, (width + w - 1) // w * w, plane.shape[2]), p.dtype)
+            padded[:height, :width] = plane
+            blocks += [padded[y:y + h, x:x + w] for y in range(0, height, h) for x in range(0, width, w)]
+        else:
+            blocks += [plane[y:y + rows] for y in range(0, height, rows)]
+    coded = []
+    for b in blocks:
+        if predictor == 2:
+            b = np.concatenate([b[:, :1], b[:, 1:] - b[:, :-1]], 1) % (1 << bits)
+        if bits < 8:
+            text = ["".join(f"{v:0{bits}b}" for v in row.ravel()) for row in b]
+            data = b"".join(int(t.ljust((len(t) + 7) // 8 * 8, "0"), 2).to_bytes((len(t) + 7) // 8, "big") for t in text)
+        else:
+            data = b.astype(np.dtype("u1" if bits == 8 else "u2").newbyteorder(order)).tobytes()
+        data = {1: lambda d: d, 8: zlib.compress, 32946: zlib.compress, 32773: packbits}[compression](data)
+        coded.append(data.translate(REVERSED) if fill == 2 else data)
+    long, at = ("Q", 16) if big else ("I", 8)
+    offsets = [at + sum(len(c) for c in coded[:i]) for i in range(len(coded))]
+    tags[324 if tile else 273] = (long, offsets)
+    if counts:
+        tags[325 if tile else 279] = (long, [len(c) for c in coded])
+    if tile:
+        tags[322], tags[323] = ("I", [tile[1]]), ("I", [tile[0]])
+    else:
+        tags[278] = ("I", [rows])
+    body = b"".join(coded)
+    where = at + len(body)
+    entry, field = (20, 8) if big else (12, 4)
+    behind = where + (8 if big else 2) + entry * len(tags) + field
+    directory, values = struct.pack(order + ("Q" if big else "H"), len(tags)), b""
+    for tag, (kind, v) in sorted(tags.items()):
+        data = v if kind == "B" else struct.pack(order + kind * len(v), *v)
+        if len(data) > field:
+            values, data = values + data, struct.pack(order + long, behind + len(values))
+        directory += struct.pack(order + "HH" + long, tag, {"B": 7, "H": 3, "I": 4, "Q": 16}[kind], len(v)) + data.ljust(field, b"\0")
+    head = (b"II" if order == "<" else b"MM") + (struct.pack(order + "HHHQ", 43, 8, 0, where) if big else struct.pack(order + "HI", 42, where))
+    return head + body + directory + bytes(field) + values
+
+
+def tiffs():
+    rgba = Image.fromarray(picture(13, 17, 4).astype(np.uint8), "RGBA")
+    rgb = rgba.convert("RGB")
+    for compression in ("raw", "tiff_lzw", "tiff_adobe_deflate", "tiff_deflate", "packbits"):
+        for mode in ("1", "L", "LA", "P", "RGB", "RGBA", "CMYK") if compression == "tiff_lzw" else ("1", "P", "CMYK"):
+            image = rgba if mode == "RGBA" else rgb.convert(mode)
+            add(f"tiff/{compression}-{mode}", encode(image, "TIFF", compression=compression))
+    add("tiff/lzw-predictor", encode(rgb, "TIFF", compression="tiff_lzw", tiffinfo={317: 2}))
+    wide = rgb8(90, 120)
+    add("tiff/lzw-strips", encode(wide.convert("L"), "TIFF", compression="tiff_lzw", tiffinfo={278: 40}))
+    for compression in ("group3", "group4"):
+        add(f"tiff/{compression}", encode(rgb8(33, 45).convert("1"), "TIFF", compression=compression))
+    add("tiff/pages", encode(rgb, "TIFF", save_all=True, append_images=[rgb8(5, 6)]))
+    p, ink = picture(18, 19), picture(18, 19, 4)
+    grey = p[:, :, :1]
+    for order, name in (("<", "little"), (">", "big")):
+        add(f"tiff/{name}-tiles", tiff(p, 2, order, tile=(16, 16)))
+        add(f"tiff/{name}-planar-strips", tiff(p, 2, order, planar=2))
+        add(f"tiff/{name}-planar-predictor-tiles", tiff(p, 2, order, planar=2, compression=8, predictor=2, tile=(16, 32)))
+        add(f"tiff/{name}-cmyk-planar", tiff(ink, 5, order, planar=2, compression=8))
+        add(f"tiff/{name}-big", tiff(p, 2, order, big=True, compression=32946, tile=(16, 16)), by=pillow if order == "<" else opencv)  # Pillow takes "MM" for none
+        for predictor in (1, 2):
+            for photometric, samples in ((1, 1), (2, 3)):
+                deep = (p[:, :, :samples] * 251 + p[::-1, :, :samples] * 7) % 65536
+                add(f"tiff/{name}-16bit-{samples}-{predictor}", tiff(deep, photometric, order, bits=16, compression=8, predictor=predictor, tile=(16, 16)), by=high if samples == 1 else pillow)
+            add(f"tiff/{name}-16bit-cmyk-{predictor}", tiff((ink * 251) % 65536, 5, order, bits=16, compression=8, predictor=predictor))
+        add(f"tiff/{name}-16bit-uncompressed", tiff((p * 251) % 65536, 2, order, bits=16))
+        add(f"tiff/{name}-16bit-premultiplied", tiff((ink * 251) % 65536, 2, order, bits=16, extra=(1,)))
+    for bits in (1, 2, 4, 8):
+        few = grey % (1 << bits)
+        add(f"tiff/{bits}bit-white-is-zero", tiff(few, 0, bits=bits, compression=32773))
+        add(f"tiff/{bits}bit-black-is-zero", tiff(few, 1, bits=bits, compression=8, tile=(16, 16)))
+        add(f"tiff/{bits}bit-palette", tiff(few, 3, bits=bits, colour_map=[(i * 7919 + 300) % 65536 for i in range(3 << bits)]))
+        add(f"tiff/{bits}bit-reversed", tiff(few, 1, bits=bits, fill=2))
+    add("tiff/reversed-deflate", tiff(grey, 1, compression=8, fill=2))
+    for extra in (0, 1, 2):
+        add(f"tiff/extra-{extra}", tiff(ink, 2, extra=(extra,), compression=8))
+        if extra != 1:  # Pillow cannot convert premultiplied grey
+            add(f"tiff/grey-extra-{extra}", tiff(ink[:, :, 1:3], 1, extra=(extra,)))
+    add("tiff/extra-missing", tiff(ink, 2))
+    add("tiff/extra-many", tiff(np.concatenate([ink, ink[:, :, :2]], 2), 2, extra=(2, 0, 0), compression=8))
+    add("tiff/planar-extra", tiff(ink, 2, extra=(0,), planar=2, compression=8))
+    add("tiff/palette-extra", tiff(ink[:, :, :2], 3, extra=(2,), colour_map=[(i * 7919) % 65536 for i in range(768)]))
+    add("tiff/no-counts", tiff(p, 2, counts=False))
+    add("tiff/rows-beyond", tiff(p, 2, more={278: ("I", [2**32 - 1])}.items(), rows=18))
+    for o in range(1, 9):
+        add(f"exif/tiff-{o}", tiff(picture(3, 5), 2, orientation=o))
+        add(f"exif/tiff-deflate-{o}", tiff(picture(3, 5), 2, orientation=o, compression=8))
+    add("exif/tiff-xmp-6", tiff(picture(3, 5), 2, more={700: ("B", packet(6, "attribute"))}.items()))
+    add("exif/tiff-before-xmp-3", tiff(picture(3, 5), 2, orientation=3, more={700: ("B", packet(6, "element"))}.items()))
+
+
 def write():
-    for make in (jpegs, orientations, pngs, webps, bmps, gifs, pnms):
+    for make in (jpegs, orientations, pngs, webps, bmps, gifs, pnms, tiffs):
         make()
     versions = dict(pillow=Image.__version__, opencv=cv2.__version__, numpy=np.__version__)
     path = os.path.join(HERE, "golden.json")
