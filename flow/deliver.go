@@ -123,6 +123,7 @@ func drain(in <-chan any) {
 
 // close ends the sink; what ended the run comes first in the error.
 func (d *deliver) close(r *run, sink sinks.Sink) {
+	r.checkDelivered()
 	var cause error
 	if r.stopped() {
 		cause = context.Cause(r.ctx)

@@ -147,9 +147,31 @@ func (e *TooManyFailures) Error() string {
 }
 
 // Unwrap is the failures that it shows.
-func (e *TooManyFailures) Unwrap() []error {
-	list := make([]error, len(e.Last))
-	for i, f := range e.Last {
+func (e *TooManyFailures) Unwrap() []error { return unwrapped(e.Last) }
+
+// NothingDelivered is the error of a run that has nothing to show for its draws:
+// each of them failed and was left out. Batches that the sink has from an earlier
+// run, and rows before a resume, count as something.
+type NothingDelivered struct {
+	Draws int64
+	Last  []*RowError // some of the failures, the newest last
+}
+
+func (e *NothingDelivered) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "flow: no row was delivered: each of %s failed, and on_error leaves such rows out: mend or replace the files. The last of them:", plural(e.Draws, "draw"))
+	for _, f := range e.Last {
+		fmt.Fprintf(&b, "\n  %v", f)
+	}
+	return b.String()
+}
+
+// Unwrap is the failures that it shows.
+func (e *NothingDelivered) Unwrap() []error { return unwrapped(e.Last) }
+
+func unwrapped(rows []*RowError) []error {
+	list := make([]error, len(rows))
+	for i, f := range rows {
 		list[i] = f
 	}
 	return list

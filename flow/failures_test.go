@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/apache/arrow/go/v15/arrow/memory"
+	gsflow "github.com/reugn/go-streams/flow"
 	"go.uber.org/goleak"
 
 	"github.com/sluicedata/sluice/flow"
@@ -257,6 +258,64 @@ func TestEmptyBatch(t *testing.T) {
 	}
 	if r, err := sinks.Verify(t.Context(), parts.Dir); err != nil || len(r.Problems) > 0 {
 		t.Errorf("%v %v", r, err)
+	}
+}
+
+// A run that has nothing to show for its draws is a failure, wherever its batches
+// go, and nothing is sealed.
+func TestNothingDelivered(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	_, broken := album()
+	pipe := flow.New(hold(broken[:3]), stages.Decode{}, stages.Resize{Height: 4, Width: 4}, stages.Batch{Size: 2})
+	all := flow.OnError(flow.Failures{Policy: flow.Skip, Max: flow.Limit{Share: 1}})
+	is := func(what string, err error, draws int64) {
+		t.Helper()
+		var nothing *flow.NothingDelivered
+		if !errors.As(err, &nothing) || nothing.Draws != draws || len(nothing.Last) == 0 || !errors.As(err, new(*flow.RowError)) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	s := &lister{}
+	_, err := pipe.Run(t.Context(), s, all, flow.Epochs(2))
+	is("Run", err, 6)
+	is("what Close is told", s.cause, 6)
+	for batch, err := range pipe.Batches(t.Context(), all) {
+		if batch != nil {
+			t.Error("a batch without rows in a loop")
+		}
+		is("Batches", err, 3)
+	}
+	parts := &sinks.ArrowParts{Dir: t.TempDir(), PartRows: 2}
+	_, err = pipe.Run(t.Context(), parts, all)
+	is("parts", err, 3)
+	if _, err := os.Stat(filepath.Join(parts.Dir, "manifest.json")); err == nil {
+		t.Error("a data set without rows is sealed")
+	}
+	// The first part was finished, and is kept: still nothing.
+	if _, err := pipe.Run(t.Context(), parts, all); err == nil || !strings.Contains(err.Error(), "no row") {
+		t.Errorf("parts, again: %v", err)
+	}
+	_, err = pipe.Run(t.Context(), &lister{}, all, flow.Rank(0, 2))
+	is("a rank", err, 2)
+
+	plan, err := pipe.Plan(t.Context(), all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer plan.Close()
+	stream, err := plan.Start(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	stream.Source().Via(gsflow.NewPassThrough()).To(newForeignSink(func(*schema.Batch) { t.Error("a batch without rows downstream") }))
+	_, err = stream.Wait()
+	is("Stream", err, 3)
+
+	// What was before a resume is something, and so is nothing left to do.
+	for _, state := range []flow.State{{Epoch: 0, Batch: 1, Rows: 2}, {Epoch: 1}} {
+		if _, err := pipe.Run(t.Context(), &lister{}, all, flow.Resume(state)); err != nil {
+			t.Errorf("from %+v on: %v", state, err)
+		}
 	}
 }
 

@@ -18,7 +18,10 @@ func newFeed(r *run) *feed {
 		if r.stopped() {
 			break
 		}
-		if !r.has(j.epoch, j.number) {
+		switch {
+		case r.has(j.epoch, j.number):
+			r.kept = true
+		case r.takes(j.epoch, j.number):
 			rows += int64(j.rows)
 		}
 	}
@@ -26,7 +29,7 @@ func newFeed(r *run) *feed {
 	go func() {
 		defer close(f.out)
 		for j := range r.plan.jobs() {
-			if r.has(j.epoch, j.number) {
+			if !r.makes(j.epoch, j.number) {
 				continue
 			}
 			select {

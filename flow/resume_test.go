@@ -135,11 +135,16 @@ func TestQuarantineOfRanksThatPad(t *testing.T) {
 			}
 		}
 	}
-	all := flow.New(hold(broken[:1]), stages.Decode{}, stages.Resize{Height: 4, Width: 4}, stages.Batch{Size: 1})
+	all := flow.New(hold(append(list[:1:1], broken[:3]...)), stages.Decode{}, stages.Resize{Height: 4, Width: 4}, stages.Batch{Size: 1})
 	share := flow.OnError(flow.Failures{Policy: flow.Skip, Max: flow.Limit{Share: 1}})
 	for rank := range 2 {
-		if _, err := all.Run(t.Context(), &sink{}, share, flow.Epochs(3), flow.Rank(rank, 2), flow.WithLastRound(flow.PadRound)); err != nil {
+		_, err := all.Run(t.Context(), &sink{}, share, flow.Epochs(3), flow.Rank(rank, 2), flow.WithLastRound(flow.PadRound))
+		var nothing *flow.NothingDelivered
+		switch {
+		case rank == 1 && err != nil:
 			t.Errorf("a share of 100%%: %v", err)
+		case rank == 0 && (!errors.As(err, &nothing) || nothing.Draws != 6): // both of its draws, in each epoch
+			t.Errorf("a rank all of whose draws fail: %v", err)
 		}
 	}
 }

@@ -19,7 +19,7 @@ type run struct {
 	plan     *Plan
 	ctx      context.Context
 	cancel   context.CancelCauseFunc
-	has      func(epoch int, batch int64) bool // the sink has a batch already, or wants none of its variants
+	has      func(epoch int, batch int64) bool // the sink has a batch already
 	wants    func(variant int) bool            // the sink takes a variant; nil: all
 	given    bool                              // the samples come from a foreign source
 	plain    bool                              // batches leave before the grouper
@@ -29,6 +29,7 @@ type run struct {
 	failures failures
 	underway underway
 	stats    *stats
+	kept     bool            // the sink had batches of the run, or others were before a resume
 	base     *schema.Builder // of the batches as operator 2 makes them
 	builder  *schema.Builder // of the variants in which they leave
 
@@ -50,6 +51,16 @@ func (r *run) picks(epoch int, number int64) (list []int) {
 		}
 	})
 	return list
+}
+
+// takes reports whether the sink takes a batch in any variant.
+func (r *run) takes(epoch int, number int64) bool {
+	return r.wants == nil || len(r.picks(epoch, number)) > 0
+}
+
+// makes reports whether a batch of this rank is to be made.
+func (r *run) makes(epoch int, number int64) bool {
+	return !r.has(epoch, number) && r.takes(epoch, number)
 }
 
 // guard ends the run if somebody else's code panics.
@@ -81,6 +92,15 @@ func (r *run) fail(err error) { r.cancel(err) }
 // stopped reports whether the run has failed or was cancelled.
 func (r *run) stopped() bool { return r.ctx.Err() != nil }
 
+// checkDelivered fails a run that comes to its end with nothing to show for its
+// draws: before the sink closes, so that nothing is sealed.
+func (r *run) checkDelivered() {
+	rows, drawn := r.stats.counted()
+	if rows == 0 && drawn > 0 && !r.kept && !r.stopped() {
+		r.fail(&NothingDelivered{Draws: drawn, Last: r.failures.last})
+	}
+}
+
 // begin prepares a run. Its end belongs to the caller, unless it fails.
 func (p *Plan) begin(ctx context.Context) (*run, error) {
 	if ctx.Err() != nil {
@@ -94,6 +114,7 @@ func (p *Plan) begin(ctx context.Context) (*run, error) {
 	r.state.State = p.stateAt(p.start())
 	if s := p.Settings.Resume; s != nil {
 		r.state.Rows, r.state.Failed, r.state.Refilled = s.Rows, s.Failed, s.Refilled
+		r.kept = s.Rows > 0
 	}
 	var err, err2 error
 	r.base, err = schema.NewBuilder(p.base(), r.pool)
@@ -123,7 +144,7 @@ func (r *run) watchFailures() (err error) {
 	}
 	r.failures.quarantine, err = openQuarantine(name, func(epoch int, position int64) bool {
 		number := position / int64(p.BatchSize)
-		return p.makes(epoch, number) && !r.has(epoch, number)
+		return p.makes(epoch, number) && r.makes(epoch, number)
 	})
 	if q := r.failures.quarantine; q != nil {
 		r.failures.draws = max(r.failures.draws, q.kept)
@@ -221,9 +242,7 @@ func (p *Plan) Deliver(ctx context.Context, sink sinks.Sink) (*Report, error) {
 		}
 	}
 	if chooser, ok := sink.(sinks.Chooser); ok && p.grouper != nil {
-		has := r.has
 		r.wants = chooser.Wants
-		r.has = func(epoch int, batch int64) bool { return has(epoch, batch) || len(r.picks(epoch, batch)) == 0 }
 	}
 	if err := r.watchFailures(); err != nil {
 		return nil, errors.Join(err, sink.Close(err))

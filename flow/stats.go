@@ -142,6 +142,13 @@ func (s *stats) through(b *summary) (rows, failed, refilled int64) {
 	return rows, failed, refilled
 }
 
+// counted is what went through: rows, and the draws of their batches.
+func (s *stats) counted() (rows, drawn int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.rows, s.drawn
+}
+
 const progressEvery = 100 * time.Millisecond
 
 // telling tells of a phase before the first row until the function that it returns is

@@ -62,6 +62,7 @@ func (s *Stream) Cancel(cause error) { s.run.fail(cause) }
 // another goroutine. The plan stays open.
 func (s *Stream) Wait() (*Report, error) {
 	s.wait.Wait()
+	s.run.checkDelivered() // where the sinks are somebody else's
 	var cause error
 	if s.run.stopped() {
 		cause = context.Cause(s.run.ctx)

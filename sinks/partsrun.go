@@ -324,10 +324,20 @@ func (r *partsRun) end() error {
 	if r.shards > 1 {
 		return r.endShard(mine)
 	}
-	if err := r.disk.replace(manifestName, document(r.manifest("", mine))); err != nil {
+	if err := r.seal(mine); err != nil {
 		return err
 	}
 	return r.removeLedgers(isLedger)
+}
+
+// seal writes the manifest of the whole directory. One without any row would be
+// believed to be a data set.
+func (r *partsRun) seal(names []string) error {
+	m := r.manifest("", names)
+	if r.layout.RowsPerEpoch > 0 && !slices.ContainsFunc(m.Parts, func(p Part) bool { return p.Rows > 0 }) {
+		return fmt.Errorf("%s has no row: each draw of its %d parts failed: mend the files, remove the directory and run again", r.disk.dir, r.layout.PartCount)
+	}
+	return r.disk.replace(manifestName, document(m))
 }
 
 func (r *partsRun) manifest(shard string, names []string) *Manifest {
@@ -381,7 +391,7 @@ func (r *partsRun) endShard(names []string) error {
 			return fmt.Errorf("no shard's manifest has %s: remove the manifest-*.json in %s and run every shard again", name, r.disk.dir)
 		}
 	}
-	if err := r.disk.replace(manifestName, document(r.manifest("", every))); err != nil {
+	if err := r.seal(every); err != nil {
 		return err
 	}
 	whole := ledgerName(0, 1) // of a run without shards that was broken off
