@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"image"
 	"math"
 	"reflect"
 	"slices"
@@ -253,6 +254,31 @@ func TestDatasetStatistics(t *testing.T) {
 		}
 		if math.Abs(have.Mean[c]-mean) > 1e-12 || math.Abs(have.Std[c]-math.Sqrt(square)) > 1e-12 {
 			t.Errorf("channel %d: mean %v, std %v; want %v, %v", c, have.Mean[c], have.Std[c], mean, math.Sqrt(square))
+		}
+	}
+}
+
+// Channels that are the same everywhere cannot be divided by their deviation.
+func TestDatasetStatisticsOfConstantChannels(t *testing.T) {
+	for want, constant := range map[string][]int{
+		"the blue channel is constant":           {2},
+		"the red and blue channels are constant": {0, 2},
+		"the pictures are of one colour":         {0, 1, 2},
+	} {
+		var list []sample
+		for i := range 2 {
+			pic := checks(6, 5).(*image.RGBA)
+			for j := range pic.Pix {
+				if slices.Contains(constant, j%4) {
+					pic.Pix[j] = 40
+				}
+			}
+			list = append(list, sample{fmt.Sprintf("%d.png", i), encoded(pic, false), [2]int32{}})
+		}
+		_, err := flow.New(hold(list), stages.Decode{}, stages.Resize{Height: 3, Width: 3}, stages.ToTensor{},
+			stages.Normalize{Mean: stages.DatasetMean, Std: stages.DatasetStd}).Plan(t.Context())
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %s", err, want)
 		}
 	}
 }

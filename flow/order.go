@@ -57,6 +57,80 @@ func (p *Plan) resolveOrder() error {
 	return errors.Join(errs...)
 }
 
+// warnOrder: samples that come class by class make batches of one class, from
+// which nothing is learnt. An evaluation may have them in any order: a validation
+// side, encoded files, and one pass without anything random are left alone.
+func (p *Plan) warnOrder() {
+	list, fixed := p.order.(stages.Selection)
+	if !fixed || p.BatchesPerEpoch < 2 || p.decoder == nil || p.side() == sources.Val || !p.trains() {
+		return
+	}
+	for t, task := range p.Tasks {
+		if p.classByClass(t, list) {
+			p.Warnings = append(p.Warnings, fmt.Sprintf("the pipeline has neither shuffle nor rebalance, and the source gives one class after the other (task %s): most batches of %d rows hold one class only, in every epoch the same ones, and learning from them goes wrong: write shuffle as the first stage", task.Name, p.BatchSize))
+			return
+		}
+	}
+}
+
+// classByClass reports whether the class of a task changes from one sample to the
+// next a third as often as in a random order, or less.
+func (p *Plan) classByClass(task int, list stages.Selection) bool {
+	labels := p.Index().Labels[task]
+	counts := make([]float64, len(p.Tasks[task].Classes))
+	n, changes, before := 0.0, 0.0, int32(schema.Unknown)
+	for _, sample := range list {
+		label := labels[sample]
+		if label == schema.Unknown {
+			continue
+		}
+		if n++; n > 1 && label != before {
+			changes++
+		}
+		counts[label]++
+		before = label
+	}
+	same := 0.0 // the chance that two samples are of one class
+	for _, c := range counts {
+		same += c / max(n, 1) * c / max(n, 1)
+	}
+	return changes > 0 && changes <= n*(1-same)/3
+}
+
+// trains reports what only training has: something random, several epochs, or
+// rows left out at an epoch's end.
+func (p *Plan) trains() bool {
+	for _, s := range p.steps {
+		switch stage := s.stage.(type) {
+		case stages.Batcher:
+			if _, dropLast := stage.Rows(); dropLast {
+				return true
+			}
+		case stages.Drawer:
+			if p.random(&s, stage) {
+				return true
+			}
+		}
+	}
+	return p.Epochs > 1
+}
+
+// random reports whether a stage draws: it has more to say of a row than Nothing.
+// One that cannot say without the picture isn't.
+func (p *Plan) random(s *step, stage stages.Drawer) bool {
+	labels := make([]int32, len(p.Tasks))
+	for i := range labels {
+		labels[i] = schema.Unknown
+	}
+	nothing := false
+	err := guard(s.name, func() error {
+		params, err := stage.Draw(&stages.Row{Height: 1 << 12, Width: 1 << 12, Labels: labels, Rand: s.key.Stream(0, 0, 0)})
+		_, nothing = params.(stages.Nothing)
+		return err
+	})
+	return err == nil && !nothing
+}
+
 // DrawnCounts is the number of draws of each class of a task in the first
 // epoch; the last element counts those of unknown label. It takes one look at
 // every draw, at no image.
@@ -84,6 +158,19 @@ func (p *Plan) warnBothBalances() {
 	if rebalance && weights {
 		p.Warnings = append(p.Warnings, "rebalance and class_weights are both on: rare classes are favoured twice; usually one of them is meant")
 	}
+}
+
+// warnWeights: rows of weight 0 have no part in any loss.
+func (p *Plan) warnWeights() {
+	if p.Index().Weights == nil && len(p.weigh) == 0 {
+		return
+	}
+	for _, sample := range p.selection {
+		if p.Weight(sample) != 0 {
+			return
+		}
+	}
+	p.Warnings = append(p.Warnings, "the weight of every row is 0, its own or its class's: nothing can be learnt from them")
 }
 
 // side is the side of a split that the source takes; "" without a split.

@@ -112,6 +112,13 @@ func (p *Plan) Close() error { return p.dataset.Close() }
 // Index is what the source knows of its samples.
 func (p *Plan) Index() *schema.Index { return p.dataset.Index() }
 
+// Weight is the weight column of a sample's rows: its own times those of its
+// classes.
+func (p *Plan) Weight(sample int) float32 {
+	row := p.about(sample, 0, 0, 0, nil)
+	return row.Meta.Weight
+}
+
 // Selection lists the samples from which the run draws.
 func (p *Plan) Selection() stages.Selection { return p.selection }
 
@@ -302,6 +309,8 @@ func (p *Plan) resolve(ctx context.Context) error {
 		return &PipelineError{err}
 	}
 	p.warnBudget()
+	p.warnOrder()
+	p.warnWeights()
 	return nil
 }
 

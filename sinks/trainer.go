@@ -3,6 +3,8 @@ package sinks
 import (
 	"context"
 	"fmt"
+	"math"
+	"slices"
 	"time"
 
 	"github.com/sluicedata/sluice/schema"
@@ -11,7 +13,8 @@ import (
 
 // Trainer trains: each record, and so each scale of a batch, is one step, in
 // order. While one trains the engine prepares the next ones, as many as its
-// queue holds.
+// queue holds. An epoch without a step is an error, as are weights that are no
+// numbers at its end: nobody wants to save those.
 //
 // An epoch ends when a record of the next one comes, and the last one in Close;
 // never when the run failed: so a checkpoint that OnEpoch writes is always that
@@ -26,12 +29,19 @@ type Trainer struct {
 	// OnEpoch, if set, is called after the trainer's EndEpoch, with the context of
 	// the run: the place to evaluate and to save. Its error ends the run.
 	OnEpoch func(ctx context.Context, info EpochInfo) error
+	// OnWarning, if set, is told of what is legal and probably not meant: losses
+	// that show inputs or a learning rate that are too large. At most once a run;
+	// TrainReport has it, too.
+	OnWarning func(text string)
 
 	run     *schema.Run
 	ctx     context.Context // of the run, for the last epoch's end, in Close
 	report  TrainReport
 	current EpochInfo // of the epoch under way
 	records int
+	rows    int       // of the epoch under way, that counted or not
+	usual   float64   // loss of the run's first step, over all tasks and unweighted; NaN before it
+	sum     float64   // of such losses in the epoch under way
 	idle    time.Time // since when the sink waits
 }
 
@@ -52,7 +62,7 @@ type EpochInfo struct {
 	Epoch           int     `json:"epoch"`
 	Steps           int     `json:"steps"`
 	Rows            int64   `json:"rows"` // that counted in a step; each scale counts
-	Loss            float64 `json:"loss"` // mean of the steps' totals; 0 without steps
+	Loss            float64 `json:"loss"` // mean of the steps' totals
 	LearningRate    float64 `json:"learning_rate"`
 	WaitingSeconds  float64 `json:"waiting_seconds"`  // the trainer for the pipeline
 	TrainingSeconds float64 `json:"training_seconds"` // in steps, when the pipeline waits if its queue is full
@@ -68,12 +78,14 @@ type TrainReport struct {
 	TrainingSeconds float64     `json:"training_seconds"` // in steps
 	BetweenSeconds  float64     `json:"between_seconds"`  // at the ends of epochs: evaluation, checkpoints
 	Epochs          []EpochInfo `json:"epochs"`
+	Warnings        []string    `json:"warnings,omitempty"`
 }
 
 // Report is of the run under way, or of the last one.
 func (t *Trainer) Report() TrainReport {
 	r := t.report
 	r.Epochs = append([]EpochInfo{}, r.Epochs...)
+	r.Warnings = slices.Clone(r.Warnings)
 	return r
 }
 
@@ -96,7 +108,7 @@ func (t *Trainer) Open(ctx context.Context, run *schema.Run) error {
 		}
 	}
 	t.run, t.ctx, t.report = run, ctx, TrainReport{Epochs: []EpochInfo{}}
-	t.records = 0
+	t.records, t.usual = 0, math.NaN()
 	t.begin(t.Start)
 	t.idle = time.Now()
 	return nil
@@ -135,6 +147,7 @@ func (t *Trainer) Write(ctx context.Context, batch *schema.Batch) error {
 	if batch.Rows() == 0 {
 		return nil
 	}
+	t.rows += batch.Rows()
 	return t.step(ctx, batch, wait)
 }
 
@@ -153,6 +166,7 @@ func (t *Trainer) step(ctx context.Context, batch *schema.Batch, wait time.Durat
 		t.current.Steps++
 		t.current.Rows += int64(losses.Rows)
 		t.current.Loss += (losses.Total - t.current.Loss) / float64(t.current.Steps)
+		t.watch(losses)
 	}
 	if t.OnStep != nil {
 		t.OnStep(StepInfo{
@@ -163,8 +177,59 @@ func (t *Trainer) step(ctx context.Context, batch *schema.Batch, wait time.Durat
 	return nil
 }
 
+// absurdLoss is a cross-entropy that no data give: that of guessing among C
+// classes is ln C, 14 for a million of them.
+const absurdLoss = 1000
+
+// watch warns of a loss that shows a mistake.
+func (t *Trainer) watch(losses trainer.Losses) {
+	sum := 0.0
+	for _, loss := range losses.Tasks {
+		if loss == loss { // NaN: no row had a label
+			sum += loss
+		}
+	}
+	first := t.usual != t.usual
+	if first {
+		t.usual = sum
+	}
+	t.sum += sum
+	switch {
+	case sum <= absurdLoss:
+	case first:
+		t.warn("the first loss is %.3g, and guessing has a loss of about ln(classes): the pixels are far from 0: is the std of normalize too small, or are these values of 0..255?", sum)
+	default:
+		t.warn("the loss is %.3g in epoch %d, and was %.3g in the first step: lower the learning rate", sum, t.current.Epoch+1, t.usual)
+	}
+}
+
+// watchEpoch warns of an epoch that made things worse. In the first one Adam's
+// first steps may overshoot.
+func (t *Trainer) watchEpoch() {
+	factor := 10.0
+	if t.current.Epoch == t.Start {
+		factor = 100
+	}
+	if mean := t.sum / float64(t.current.Steps); mean > factor*max(t.usual, 1) {
+		t.warn("the mean loss of epoch %d is %.3g, and was %.3g in the first step: lower the learning rate", t.current.Epoch+1, mean, t.usual)
+	}
+}
+
+// warn tells once.
+func (t *Trainer) warn(format string, args ...any) {
+	if len(t.report.Warnings) > 0 {
+		return
+	}
+	text := fmt.Sprintf(format, args...)
+	t.report.Warnings = append(t.report.Warnings, text)
+	if t.OnWarning != nil {
+		t.OnWarning(text)
+	}
+}
+
 // begin starts the figures of an epoch.
 func (t *Trainer) begin(epoch int) {
+	t.rows, t.sum = 0, 0
 	t.current = EpochInfo{Epoch: epoch, LearningRate: t.Trainer.Stats().LearningRate}
 }
 
@@ -184,6 +249,13 @@ func (t *Trainer) endEpoch(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
+	if t.current.Steps == 0 {
+		return t.noStep()
+	}
+	if err := trainer.CheckState(t.Trainer.State()); err != nil {
+		return fmt.Errorf("sinks: trainer: after epoch %d: %w: the learning rate or the pixels are too large", t.current.Epoch+1, err)
+	}
+	t.watchEpoch()
 	if err := t.Trainer.EndEpoch(); err != nil {
 		return fmt.Errorf("sinks: trainer: end of epoch %d: %w", t.current.Epoch, err)
 	}
@@ -194,6 +266,14 @@ func (t *Trainer) endEpoch(ctx context.Context) error {
 		return t.OnEpoch(ctx, info)
 	}
 	return nil
+}
+
+// noStep is the error of an epoch in which nothing was learnt.
+func (t *Trainer) noStep() error {
+	if t.rows == 0 {
+		return fmt.Errorf("sinks: trainer: epoch %d had no step: no row of it was delivered (all of them failed, and on_error leaves such rows out): mend or replace the files; on_error: {policy: fail} says what is wrong with the first", t.current.Epoch+1)
+	}
+	return fmt.Errorf("sinks: trainer: epoch %d had no step: none of its %d rows counts: each has weight 0 (its own, or its class's), or no label of a task that is trained: mend the weights or the labels, or train other tasks", t.current.Epoch+1, t.rows)
 }
 
 // Close ends the last epoch, if the run did not fail.

@@ -139,6 +139,8 @@ func (f *fake) EndEpoch() error {
 	return nil
 }
 
+func (f *fake) State() []trainer.Tensor { return nil }
+
 func (f *fake) Stats() trainer.Stats { return trainer.Stats{LearningRate: 1 / float64(1+f.epochs)} }
 
 // floats is sinktest's run with scales, as float32 CHW.
@@ -259,18 +261,99 @@ func TestTrainerEpochs(t *testing.T) {
 	}
 }
 
-// TestTrainerEmptyBatches: all rows of an epoch's batches may have failed.
-func TestTrainerEmptyBatches(t *testing.T) {
-	run := floats(3)
-	run.RowsPerEpoch, run.BatchesPerEpoch = 0, 1
-	f := &fake{}
-	sink := &sinks.Trainer{Trainer: f}
-	if err := (sinktest.Delivery{Run: run, Mem: sinktest.Memory(t)}).To(t.Context(), sink); err != nil {
-		t.Fatal(err)
+// TestTrainerWithoutStep: an epoch in which nothing was learnt is an error, and
+// doesn't end.
+func TestTrainerWithoutStep(t *testing.T) {
+	for name, c := range map[string]struct {
+		edit  func(run *schema.Run)
+		count int // of a batch's rows
+		want  string
+	}{
+		"no row":           {func(run *schema.Run) { run.RowsPerEpoch, run.BatchesPerEpoch = 0, 1 }, 4, "epoch 1 had no step: no row of it was delivered"},
+		"no row counts":    {func(*schema.Run) {}, 0, "epoch 1 had no step: none of its 12 rows counts"},
+		"from the second":  {func(*schema.Run) {}, -1, "epoch 2 had no step: none of its 12 rows counts"},
+		"weights overflow": {func(*schema.Run) {}, -2, "after epoch 1: trainer: number 0 of tensor \"w\" is +Inf"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			run := floats(3)
+			c.edit(run)
+			f := &counting{rows: c.count}
+			sink := &sinks.Trainer{Trainer: f}
+			err := (sinktest.Delivery{Run: run, Mem: sinktest.Memory(t)}).To(t.Context(), sink)
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("%v, want %s", err, c.want)
+			}
+			if n := strings.Count(strings.Join(f.events, " "), "end"); n != len(sink.Report().Epochs) || n != map[bool]int{true: 1}[c.count == -1] {
+				t.Errorf("%d epochs ended: %q", n, f.events)
+			}
+		})
 	}
-	if !slices.Equal(f.events, []string{"end", "end", "end"}) || sink.Report().Epochs[2].Loss != 0 {
-		t.Errorf("%q, %+v", f.events, sink.Report())
+}
+
+// counting says how many rows of a batch count: -1: all in the first epoch, none
+// later; -2: all, with weights that overflow.
+type counting struct {
+	fake
+	rows int
+}
+
+func (f *counting) Step(ctx context.Context, b *schema.Batch) (trainer.Losses, error) {
+	losses, err := f.fake.Step(ctx, b)
+	if losses.Rows = f.rows; f.rows < 0 && b.Epoch == 0 {
+		losses.Rows = b.Rows()
 	}
+	losses.Rows = max(losses.Rows, 0)
+	return losses, err
+}
+
+func (f *counting) State() []trainer.Tensor {
+	w := float32(1)
+	if f.rows == -2 {
+		w = float32(math.Inf(1))
+	}
+	return []trainer.Tensor{{Name: "w", Shape: []int{1}, Data: []float32{w}}}
+}
+
+// TestTrainerWarns: of losses that show a mistake, once.
+func TestTrainerWarns(t *testing.T) {
+	for name, c := range map[string]struct {
+		losses func(step int) float64
+		want   string
+	}{
+		"as usual":        {func(step int) float64 { return 3 / float64(1+step) }, ""},
+		"a bad start":     {func(step int) float64 { return 500 / float64(1+step) }, ""},
+		"up a little":     {func(step int) float64 { return 0.5 + float64(step) }, ""},
+		"huge at once":    {func(int) float64 { return 1e36 }, "the first loss is 1e+36, "},
+		"a step explodes": {func(step int) float64 { return map[bool]float64{true: 4000, false: 2}[step == 4] }, "the loss is 4e+03 in epoch 2, and was 2 in the first step"},
+		"it grows":        {func(step int) float64 { return 2 + 10*float64(step) }, "the mean loss of epoch 2 is 42, and was 2 in the first step"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var told []string
+			sink := &sinks.Trainer{Trainer: &losing{losses: c.losses}, OnWarning: func(text string) { told = append(told, text) }}
+			if err := (sinktest.Delivery{Run: floats(2), Mem: sinktest.Memory(t)}).To(t.Context(), sink); err != nil {
+				t.Fatal(err)
+			}
+			if c.want == "" && len(told) > 0 || c.want != "" && (len(told) != 1 || !strings.HasPrefix(told[0], c.want)) {
+				t.Errorf("warnings %q, want %q", told, c.want)
+			}
+			if !slices.Equal(sink.Report().Warnings, told) {
+				t.Errorf("the report has %q, told was %q", sink.Report().Warnings, told)
+			}
+		})
+	}
+}
+
+// losing has losses by the number of the step.
+type losing struct {
+	fake
+	losses func(step int) float64
+	steps  int
+}
+
+func (f *losing) Step(_ context.Context, b *schema.Batch) (trainer.Losses, error) {
+	loss := f.losses(f.steps)
+	f.steps++
+	return trainer.Losses{Total: loss / 2, Tasks: []float64{loss, math.NaN()}, Rows: b.Rows()}, nil
 }
 
 // TestTrainerTimes: who waited for whom.

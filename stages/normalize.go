@@ -81,6 +81,19 @@ func (n Normalize) WithStats(mean, std [3]float64) Stage {
 	return n
 }
 
+// leastStd is below that of any channel of photographs: about 0.2, and 0.02 of
+// X-rays and satellite pictures of little contrast.
+const leastStd = 0.001
+
+// Warn remarks on a deviation that makes huge values of usual pixels.
+func (n Normalize) Warn(Selection, *schema.Index) []string {
+	least := min(n.Std[0], n.Std[1], n.Std[2])
+	if n.Std == DatasetStd || least >= leastStd {
+		return nil
+	}
+	return []string{fmt.Sprintf("std is %g: pixels become numbers of up to %.0g, from which nothing is learnt; std is in 0..1, of photographs about 0.2", least, 1/least)}
+}
+
 // Draw has nothing to draw.
 func (Normalize) Draw(*Row) (Params, error) { return Nothing{}, nil }
 

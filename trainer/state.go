@@ -93,7 +93,7 @@ func (t Tensor) check() error {
 		case count && (!(v >= 0 && v <= mostSteps) || v != float32(int(v))):
 			return fmt.Errorf("tensor %q is %v, not a count", t.Name, v)
 		case v-v != 0:
-			return fmt.Errorf("number %d of tensor %q is %v: weights like that give nothing but NaN", i, t.Name, v)
+			return fmt.Errorf("number %d of tensor %q is %v, not a finite number", i, t.Name, v)
 		case square && v < 0:
 			return fmt.Errorf("number %d of tensor %q is %v: a mean of squares is not below 0", i, t.Name, v)
 		}

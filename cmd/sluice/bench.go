@@ -70,7 +70,11 @@ func (cmd *benchCmd) Run(ctx context.Context, c console) error {
 	if cmd.Epochs != nil {
 		b.most = math.MaxInt64
 	}
-	repeats, err := b.runs(ctx, c, cmd.Repeat, cmd.Epochs == nil)
+	told := c
+	if cmd.JSON { // the report has the warnings
+		told.err = io.Discard
+	}
+	repeats, err := b.runs(ctx, told, cmd.Repeat, cmd.Epochs == nil)
 	if err != nil {
 		return err
 	}

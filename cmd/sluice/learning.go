@@ -43,6 +43,7 @@ type learning struct {
 	Progress  *trainLine
 	Warnings  []string
 	OnStart   func(warnings []string) // before the first batch
+	OnWarning func(text string)       // while it learns
 	OnEpoch   func(epochRecord)
 
 	start   int // epochs done by an earlier run
@@ -102,6 +103,9 @@ func (l *learning) run(ctx context.Context) (report *trainReport, err error) {
 	if l.config, err = l.Train.Config(&l.plan.Run); err != nil {
 		return nil, status2(err)
 	}
+	if err := l.checkCounts(); err != nil {
+		return nil, err
+	}
 	for i := range l.Evals {
 		e := &l.Evals[i]
 		if err := e.open(ctx, l.config); err != nil {
@@ -131,7 +135,7 @@ func (l *learning) run(ctx context.Context) (report *trainReport, err error) {
 		l.OnStart(append(l.Warnings, l.plan.Warnings...))
 	}
 	l.start = start
-	sink := &sinks.Trainer{Trainer: l.trainer, Start: start, OnStep: l.onStep, OnEpoch: l.onEpoch}
+	sink := &sinks.Trainer{Trainer: l.trainer, Start: start, OnStep: l.onStep, OnEpoch: l.onEpoch, OnWarning: l.warn}
 	l.plan.Settings.Progress = l.Progress.update
 	runReport, err := l.plan.Deliver(ctx, sink)
 	if err != nil {
@@ -255,6 +259,13 @@ func (l *learning) onStep(s sinks.StepInfo) {
 	l.Progress.step(s)
 }
 
+func (l *learning) warn(text string) {
+	if l.OnWarning != nil {
+		l.Progress.clear()
+		l.OnWarning(text)
+	}
+}
+
 // onEpoch evaluates and saves: the log first, so that a checkpoint never knows
 // more epochs than the log. An epoch whose evaluation fails is kept too.
 func (l *learning) onEpoch(ctx context.Context, info sinks.EpochInfo) error {
@@ -319,7 +330,7 @@ func (l *learning) finish(ctx context.Context, run *flow.Report, train sinks.Tra
 	if err := trainer.SaveSafetensors(l.at("weights.safetensors"), trainer.Weights(l.trainer.State()), metadata); err != nil {
 		return nil, err
 	}
-	run.Warnings = append(l.Warnings, run.Warnings...)
+	run.Warnings = slices.Concat(l.Warnings, run.Warnings, train.Warnings)
 	run.Bottleneck = fmt.Sprintf("trainer busy %.0f %%, waiting for data %.0f %%, evaluating and saving %.0f %% of %.1f s",
 		100*train.TrainingSeconds/run.Seconds, 100*(train.WaitingSeconds+train.FirstSeconds)/run.Seconds,
 		100*train.BetweenSeconds/run.Seconds, run.Seconds)
@@ -366,6 +377,12 @@ func (e *evaluation) open(ctx context.Context, cfg trainer.Config) (err error) {
 			classes, err = trainer.MatchClasses(schema.Task{Name: task.Task, Classes: task.Classes}, e.plan.Tasks[column])
 		}
 		e.columns, e.classes = append(e.columns, column), append(e.classes, classes)
+	}
+	labelled := func(column int) bool {
+		return column >= 0 && slices.ContainsFunc(e.plan.Counts[column][:len(e.plan.Tasks[column].Classes)], func(n int64) bool { return n > 0 })
+	}
+	if err == nil && slices.ContainsFunc(e.columns, func(c int) bool { return c >= 0 }) && !slices.ContainsFunc(e.columns, labelled) {
+		err = usageError{fmt.Errorf("none of its samples has a label of a task that is trained (%s): there is nothing to compare with", taskNames(cfg))}
 	}
 	if err == nil && !slices.ContainsFunc(e.columns, func(c int) bool { return c >= 0 }) {
 		err = usageError{fmt.Errorf("its data has none of the tasks that are trained (%s): give its source the same tasks", taskNames(cfg))}

@@ -187,7 +187,7 @@ func TestRecipePlans(t *testing.T) {
 		val = `[` + decode + `,` + resize + `,` + tensors + `,` + batch + `]`
 	)
 	for name, want := range map[string]string{
-		"recipe-augment.yaml": `[` + decode + `,
+		"recipe-augment.yaml": `[["shuffle", {}],` + decode + `,
 			["rotate", {"degrees": [-30, 30], "expand": false, "fill": [0, 0, 0], "interpolation": "bilinear", "p": 1}],
 			["crop", {"height": 0, "offset": [0, 0.25], "p": 1, "size": 0.5, "width": 0}],
 			["flip", {"direction": "horizontal", "p": 0.5}],` + resize + `,` + batch + `]`,

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"strconv"
@@ -48,11 +49,17 @@ func (cmd *streamCmd) Run(ctx context.Context, c console) error {
 	// A reader that goes away is an error of Write then, not the end of the process.
 	signal.Ignore(syscall.SIGPIPE)
 	defer signal.Reset(syscall.SIGPIPE)
-	line := newProgressLine(c.err, "stream")
+	line, told := newProgressLine(c.err, "stream"), c
+	if cmd.JSON { // stderr is the report's, which has the warnings
+		told.err = io.Discard
+	}
 	report, err := unlessStuck(ctx, func() (*flow.Report, error) {
-		return pipe.Run(ctx, withRows{&sinks.IPCStream{W: c.out, Scale: cmd.Scale}}, flow.OnProgress(line.update), c.warnings(line))
+		return pipe.Run(ctx, withRows{&sinks.IPCStream{W: c.out, Scale: cmd.Scale}}, flow.OnProgress(line.update), told.warnings(line))
 	})
 	line.done()
+	if err == nil && report.Batches == 0 && s.Resume == nil {
+		err = fmt.Errorf("stream: no batch leaves in scale %s: ask for another one, or run more epochs", schema.FormatScale(cmd.Scale))
+	}
 	if errors.Is(err, sinks.ErrClosedPipe) {
 		err = nil // the reader has seen enough, as in: sluice stream FILE | head
 	}

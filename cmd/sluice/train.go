@@ -73,6 +73,7 @@ func (cmd *trainCmd) Run(ctx context.Context, c console) error {
 			l.Progress.clear()
 			c.warn(warnings)
 		}
+		l.OnWarning = func(text string) { c.warn([]string{text}) }
 		l.OnEpoch = func(r epochRecord) {
 			l.Progress.clear()
 			fmt.Fprintln(c.err, r.text(pipe.Settings.Epochs))

@@ -31,7 +31,10 @@ func declares[S stages.Stage](p *flow.Pipeline) bool {
 func (l *learning) remarks() (list []string) {
 	say := func(format string, args ...any) { list = append(list, fmt.Sprintf(format, args...)) }
 	if l.plan.RowsPerEpoch > 1 && !declares[stages.Shuffle](l.Pipeline) && !declares[stages.Rebalance](l.Pipeline) {
-		say("the pipeline has neither shuffle nor rebalance: the trainer sees one class after the other, in every epoch the same: add shuffle")
+		const unordered = "the pipeline has neither shuffle nor rebalance"
+		if !slices.ContainsFunc(l.plan.Warnings, func(text string) bool { return strings.HasPrefix(text, unordered) }) { // which says more
+			say(unordered + ": the trainer sees the samples in the same order in every epoch: write shuffle as the first stage")
+		}
 	}
 	for _, task := range l.config.Tasks {
 		corrects := task.Loss == trainer.BalancedSoftmax
@@ -83,6 +86,34 @@ func (l *learning) rebalances(task string) bool {
 	return false
 }
 
+// checkCounts refuses to train a task of which no sample counts: its head would be
+// saved as it was drawn.
+func (l *learning) checkCounts() error {
+	var errs []error
+	for _, task := range l.config.Tasks {
+		t := slices.IndexFunc(l.plan.Tasks, func(t schema.Task) bool { return t.Name == task.Task })
+		if !l.counts(task, l.plan.Index().Labels[t]) {
+			errs = append(errs, fmt.Errorf("task %s: none of the %d samples that are drawn counts: each has no label of it, or a weight of 0 (its own, or its class's): mend the labels or the weights, or list the other tasks under tasks",
+				task.Task, l.plan.RowsPerEpoch))
+		}
+	}
+	if len(errs) > 0 {
+		return usageError{errors.Join(errs...)}
+	}
+	return nil
+}
+
+// counts reports whether any draw of the first epoch has a label and a weight.
+func (l *learning) counts(task trainer.TaskConfig, labels []int32) bool {
+	for position := range l.plan.RowsPerEpoch {
+		sample := l.plan.Drawn(0, position)
+		if label := labels[sample]; label != schema.Unknown && (task.ClassWeights == nil || task.ClassWeights[label] > 0) && l.plan.Weight(sample) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // shared counts the samples of an evaluation that have the key and the size of
 // one that is trained on.
 func shared(train, eval *flow.Plan) (n int) {
@@ -118,7 +149,9 @@ func (e *evaluation) absent(cfg trainer.Config) (warnings []string) {
 				none = append(none, name)
 			}
 		}
-		if len(none) > 0 && len(none) < len(task.Classes) {
+		if len(none) == len(task.Classes) {
+			warnings = append(warnings, fmt.Sprintf("evaluation %s: no sample has a label of task %s, which is not evaluated", e.Name, task.Task))
+		} else if len(none) > 0 {
 			warnings = append(warnings, fmt.Sprintf("evaluation %s: no sample of %s's %s: means are over the other %d classes",
 				e.Name, task.Task, strings.Join(none, ", "), len(task.Classes)-len(none)))
 		}

@@ -1,0 +1,90 @@
+package flow_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/sluicedata/sluice/flow"
+	"github.com/sluicedata/sluice/sources"
+	"github.com/sluicedata/sluice/stages"
+)
+
+// labelled is pictures of the classes given, in this order.
+func labelled(classes ...int32) *held {
+	list := slices.Clone(first(album())[:len(classes)])
+	for i, class := range classes {
+		list[i].key, list[i].labels = string(rune('a'+i))+".jpg", [2]int32{class, 0}
+	}
+	return hold(list)
+}
+
+// TestWarnsOfOneClassAfterTheOther: where training would see batches of one class,
+// and nowhere else.
+func TestWarnsOfOneClassAfterTheOther(t *testing.T) {
+	byClass, mixed := []int32{0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2}, []int32{0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2}
+	flip, resize := stages.Flip{P: 0.5}, stages.Resize{Height: 4, Width: 4}
+	batch := stages.Batch{Size: 4}
+	side := func(use sources.Part) sources.Source {
+		return sources.Split{Source: labelled(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1), Val: 0.3, Use: use}
+	}
+	for name, c := range map[string]struct {
+		source sources.Source
+		stages []stages.Stage
+		epochs int
+		want   bool
+	}{
+		"something random":        {labelled(byClass...), []stages.Stage{stages.Decode{}, flip, resize, batch}, 1, true},
+		"several epochs":          {labelled(byClass...), []stages.Stage{stages.Decode{}, resize, batch}, 2, true},
+		"drop_last":               {labelled(byClass...), []stages.Stage{stages.Decode{}, resize, stages.Batch{Size: 4, DropLast: true}}, 1, true},
+		"many of one":             {labelled(0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1), []stages.Stage{stages.Decode{}, flip, resize, batch}, 1, true},
+		"some unknown":            {labelled(0, -1, 0, 0, -1, 0, 1, -1, 1, 1, 1, 1), []stages.Stage{stages.Decode{}, flip, resize, batch}, 1, true},
+		"an evaluation":           {labelled(byClass...), []stages.Stage{stages.Decode{}, stages.Resize{Size: 8}, stages.CenterCrop{Size: 4}, stages.ToTensor{}, batch}, 1, false},
+		"shuffle":                 {labelled(byClass...), []stages.Stage{stages.Shuffle{}, stages.Decode{}, flip, resize, batch}, 2, false},
+		"rebalance":               {labelled(byClass...), []stages.Stage{stages.Rebalance{Target: stages.ClassBalanced, Task: stages.TaskNames{"class"}}, stages.Decode{}, flip, resize, batch}, 2, false},
+		"mixed":                   {labelled(mixed...), []stages.Stage{stages.Decode{}, flip, resize, batch}, 2, false},
+		"one class":               {labelled(0, 0, 0, 0, 0, 0, 0, 0), []stages.Stage{stages.Decode{}, flip, resize, batch}, 2, false},
+		"one class left":          {labelled(byClass...), []stages.Stage{stages.Filter{Task: "class", Keep: []string{"rare"}}, stages.Decode{}, flip, resize, stages.Batch{Size: 2}}, 2, false},
+		"one batch":               {labelled(byClass...), []stages.Stage{stages.Decode{}, flip, resize, stages.Batch{Size: 12}}, 2, false},
+		"encoded":                 {labelled(byClass...), []stages.Stage{batch}, 2, false},
+		"no label":                {labelled(-1, -1, -1, -1, -1, -1, -1, -1), []stages.Stage{stages.Decode{}, flip, resize, batch}, 2, false},
+		"the training side":       {side(sources.Train), []stages.Stage{stages.Decode{}, flip, resize, stages.Batch{Size: 2}}, 1, true},
+		"the validation side":     {side(sources.Val), []stages.Stage{stages.Decode{}, flip, resize, stages.Batch{Size: 2}}, 1, false},
+		"a stage that can't draw": {labelled(byClass...), []stages.Stage{stages.Decode{}, panicky{resize}, resize, batch}, 1, false},
+	} {
+		plan := planOf(t, c.source, c.stages, flow.Epochs(c.epochs))
+		if have := strings.Contains(strings.Join(plan.Warnings, "\n"), "neither shuffle nor rebalance"); have != c.want {
+			t.Errorf("%s: warned %t, want %t: %q", name, have, c.want, plan.Warnings)
+		}
+	}
+}
+
+// panicky looks for what a plan doesn't have.
+type panicky struct{ stages.Resize }
+
+func (panicky) Draw(row *stages.Row) (stages.Params, error) { panic(row.Key) }
+
+// TestWarnsOfWeights: rows of weight 0 alone.
+func TestWarnsOfWeights(t *testing.T) {
+	zero := stages.ClassWeights{Task: "class", Weights: stages.Weights{Named: map[string]float64{"common": 0, "middle": 1, "rare": 0}}}
+	for name, c := range map[string]struct {
+		weights []float32
+		labels  []int32
+		stages  []stages.Stage
+		want    bool
+	}{
+		"all 0":              {[]float32{0, 0, 0}, []int32{0, 1, 2}, nil, true},
+		"one isn't":          {[]float32{0, 0, 1e-9}, []int32{0, 1, 2}, nil, false},
+		"none given":         {nil, []int32{0, 1, 2}, nil, false},
+		"of the classes":     {nil, []int32{0, 2, 0}, []stages.Stage{zero}, true},
+		"of one class":       {nil, []int32{0, 1, 2}, []stages.Stage{zero}, false},
+		"of both, elsewhere": {[]float32{1, 0, 1}, []int32{0, 1, 2}, []stages.Stage{zero}, true},
+	} {
+		source := labelled(c.labels...)
+		source.index.Weights = c.weights
+		plan := planOf(t, source, append(c.stages, stages.Decode{}, stages.Resize{Height: 4, Width: 4}))
+		if have := strings.Contains(strings.Join(plan.Warnings, "\n"), "the weight of every row is 0"); have != c.want {
+			t.Errorf("%s: warned %t, want %t: %q", name, have, c.want, plan.Warnings)
+		}
+	}
+}
