@@ -3,6 +3,8 @@ package flow
 import (
 	"context"
 	"fmt"
+	"runtime"
+	"runtime/debug"
 	"sync"
 	"time"
 )
@@ -24,8 +26,13 @@ const DefaultBudget = 1 << 30
 // positions. What doesn't fit waits, except where waiting could be for ever: no
 // row is in flight and no finished batch is on its way through the sink, so
 // that nothing will be given back unless the sink gets more. Hence a picture
-// larger than the limit runs alone, a stalled sink bounds memory, and a sink
-// that gathers more batches than fit is served, row by row.
+// larger than the limit runs alone, without a file read ahead meanwhile; a stalled
+// sink bounds memory, and a sink that gathers more batches than fit is served, row
+// by row.
+//
+// What a large row gives back is in Go's heap until it is collected, and in pools of
+// buffers until it was collected twice. So that the next one doesn't come on top of
+// it, both are then done first.
 type budget struct {
 	mu     sync.Mutex
 	change *sync.Cond
@@ -38,6 +45,9 @@ type budget struct {
 	rows    int   // admitted, not made
 	batches int   // begun, not through the sink
 	ready   int   // of these, all rows made
+	spent   int64 // given back by large rows, and not collected yet
+	largest int64 // of these rows
+	mostRow int64 // the most that one row was charged
 	sinks   int   // writing
 	stopped bool
 	stop    func() bool
@@ -90,11 +100,17 @@ func (b *budget) fits(n int64) bool {
 // alone reports whether nothing is under way that will give memory back.
 func (b *budget) alone() bool { return b.rows == 0 && b.ready == 0 && b.sinks == 0 }
 
-// readAhead charges an encoded file; one is always let through.
+// mostAhead bounds the files read ahead, whatever the limit.
+const mostAhead = 64 << 20
+
+// readAhead charges an encoded file. One is let through when nothing else is under
+// way, however large.
 func (b *budget) readAhead(n int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.wait(func() bool { return b.ahead == 0 || b.ahead+n <= b.limit/8 })
+	b.wait(func() bool {
+		return (b.ahead == 0 || b.ahead+n <= min(b.limit/8, mostAhead)) && b.used+n <= b.limit || b.ahead == 0 && b.alone()
+	})
 	b.ahead += n
 	b.add(n)
 }
@@ -105,6 +121,7 @@ func (b *budget) batch(n, later int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.admit(func() bool { return b.alone() || b.fits(n+later) && b.batches < b.most })
+	b.collect(n + later)
 	b.batches++
 	b.add(later)
 }
@@ -114,17 +131,64 @@ func (b *budget) row(n, encoded int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.admit(func() bool { return b.alone() || b.fits(n+encoded) })
+	b.collect(n)
 	b.ahead -= encoded
 	b.rows++
+	b.mostRow = max(b.mostRow, n+encoded)
 	b.add(n)
 	b.change.Broadcast() // for readAhead
 }
 
-// rowMade gives a row's bytes back; last says that its batch is whole now.
+// again admits a row, which was charged before bytes, with after bytes: another sample
+// takes its place. It waits as one that isn't under way, since others may be waiting
+// for it.
+func (b *budget) again(before, after int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.used -= before
+	b.spend(before)
+	b.rows--
+	b.change.Broadcast()
+	b.wait(func() bool { return b.rows == 0 || b.used+after <= b.limit })
+	b.collect(after)
+	b.rows++
+	b.mostRow = max(b.mostRow, after)
+	b.add(after)
+}
+
+// slack is the bytes of rows given back that are let be, and small those of a row that
+// aren't counted.
+const (
+	slack = 32 << 20
+	small = 8 << 20
+)
+
+func (b *budget) spend(n int64) {
+	if n >= small {
+		b.spent += n
+		b.largest = max(b.largest, n)
+	}
+}
+
+// collect makes room for n bytes where what rows have given back stands in their way.
+func (b *budget) collect(n int64) {
+	if b.stopped || b.spent <= slack || b.used+b.spent+n <= b.limit+slack {
+		return
+	}
+	runtime.GC()
+	if max(b.largest, n) > b.limit { // that many bytes are not for small ones to take over
+		debug.FreeOSMemory() // a second collection, for pools, and back to the system
+	}
+	b.spent, b.largest = 0, 0
+}
+
+// rowMade gives a row's bytes back, n of the charged; last says that its batch is whole
+// now.
 func (b *budget) rowMade(n int64, last bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.used -= n
+	b.spend(n)
 	b.rows--
 	if last {
 		b.ready++
@@ -171,12 +235,12 @@ func (b *budget) room() int64 {
 	return b.limit - b.used
 }
 
-// figures are the most bytes that were charged, and how long admission waited
-// for bytes.
-func (b *budget) figures() (peak int64, hunger time.Duration) {
+// figures are the most bytes that were charged, those of the largest row, and how long
+// admission waited for bytes.
+func (b *budget) figures() (peak, row int64, hunger time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.peak, b.hunger
+	return b.peak, b.mostRow, b.hunger
 }
 
 // warnBudget: batches that don't fit are made, but one row at a time.

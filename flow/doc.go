@@ -27,6 +27,7 @@
 //	feed.go       operator 1: their numbers, without those that the sink has
 //	rows.go       operator 2: ordered, bounded pools that read files and make rows
 //	budget.go     the bytes in flight: who is let through, and when
+//	charges.go    how many bytes a row and a batch take
 //	pool.go       Arrow's memory: charged to the budget, and used again
 //	row.go        one row: which sample it is, its file, its place in the batch
 //	refill.go     a draw with all its attempts

@@ -60,6 +60,7 @@ func (p *Plan) fromFile(r *run, m *scratch, row *Row, stage *string) (done bool,
 	begin = r.stats.decode.add(begin)
 	*stage = last
 	p.render(m, row, list, in)
+	m.planes = jpeg.YCC{} // the file's
 	err = p.describe(row)
 	r.stats.transform.add(begin)
 	return true, err
@@ -118,43 +119,4 @@ func (p *Plan) view(m *scratch, f *decode.File, chain []warp.Transform) view {
 		v.region = first.Region()
 	}
 	return v
-}
-
-// fileBytes is the memory that a row takes of a JPEG file of which it reads no more
-// than ops need.
-func (p *Plan) fileBytes(m *scratch, f *decode.File, list []group) int64 {
-	if p.Settings.Exec != Fused || len(list) == 0 || len(list[0].chain) == 0 {
-		return f.Bytes(image.Rect(0, 0, f.Width, f.Height), 1, false) + p.canvasBytes(m.ops, list, 0)
-	}
-	v := p.view(m, f, list[0].chain)
-	return f.Bytes(v.region, v.scale, v.ycc) + p.canvasBytes(m.ops, list, len(v.passes))
-}
-
-// canvasBytes is the memory of the pictures between decoding and the batch, of which two
-// are there at a time: none, where one pass writes into the row's place.
-func (p *Plan) canvasBytes(ops []op, list []group, passes int) int64 {
-	if p.Settings.Exec == Fused && len(list) == 1 && passes <= 1 && list[0].mapper == nil && p.Form == schema.FormTensor {
-		return 0
-	}
-	most := 0
-	for _, o := range ops {
-		most = max(most, o.out.Elements()*o.out.DType.Bytes())
-	}
-	return 2 * int64(most)
-}
-
-// trial draws a row's stages for their sizes, into m.ops and groups; false where that
-// fails, as the row itself will.
-func (p *Plan) trial(m *scratch, row *Row, height, width int) (list []group, ok bool) {
-	defer func() {
-		if recover() != nil { // a stage's panic: the worker will report it
-			ok = false
-		}
-	}()
-	stage := ""
-	draw := Row{Meta: row.Meta, Attempt: row.Attempt, epoch: row.epoch}
-	if p.draws(m, &draw, height, width, &stage) != nil {
-		return nil, false
-	}
-	return m.groups(schema.Tensor{DType: schema.Uint8, Layout: schema.HWC, Height: height, Width: width}), true
 }

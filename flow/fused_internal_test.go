@@ -66,6 +66,7 @@ func TestCanvasesAreCharged(t *testing.T) {
 		t.Fatal(err)
 	}
 	recipe := []stages.Stage{stages.Decode{}, stages.Rotate{Degrees: stages.Range{-30, 30}}, stages.Resize{Height: 1000, Width: 1000}}
+	several := []stages.Stage{stages.Decode{}, stages.Resize{Height: 1000, Width: 1000}, stages.Rotate{Degrees: stages.Range{-30, 30}}, stages.Resize{Height: 999, Width: 1000}}
 	for _, c := range []struct {
 		name  string
 		list  []stages.Stage
@@ -75,8 +76,10 @@ func TestCanvasesAreCharged(t *testing.T) {
 		most  int64
 	}{
 		{"one pass", recipe, FuseFull, Fused, 0, 100_000},
-		{"two passes", recipe, FuseExact, Fused, 2 * 3_000_000, 7_000_000},
-		{"reference", recipe, FuseFull, Reference, 2 * 3_000_000, 7_000_000},
+		{"a small one before", recipe, FuseExact, Fused, 0, 400_000},
+		{"three passes", several, FuseExact, Fused, 2 * 3_000_000, 7_000_000}, // the last into the batch
+		{"reference", recipe, FuseFull, Reference, 3_000_000, 3_500_000},
+		{"reference of several", several, FuseFull, Reference, 3 * 3_000_000, 12_500_000}, // the last needs one of its own
 		{"a map between", []stages.Stage{stages.Decode{}, stages.Resize{Height: 1000, Width: 1000},
 			stages.ColorJitter{Contrast: stages.Around(0.3)}, stages.Resize{Height: 8, Width: 8}}, FuseFull, Fused, 2 * 3_000_000, 7_000_000},
 	} {

@@ -119,18 +119,11 @@ func memoryChild(t *testing.T, dir, kind string, budget int64) {
 		stages.Crop{Size: 0.5, Offset: stages.Range{0, 0.25}}, stages.Resize{Height: 224, Width: 224}, stages.ToTensor{},
 		stages.Normalize{Mean: stages.ImageNetMean, Std: stages.ImageNetStd}, stages.Batch{Size: 16}, stages.MultiScale{Scales: []float64{0.5, 1}})
 	s := &memorySink{kind: kind, t: t}
-	limit := func(p *flow.Plan) { // as cmd/sluice does
-		var m runtime.MemStats
-		runtime.ReadMemStats(&m)
-		if debug.SetMemoryLimit(-1) == math.MaxInt64 {
-			debug.SetMemoryLimit(int64(m.HeapAlloc) + p.Settings.Budget + 48<<20)
-		}
-	}
 	exec := flow.Fused
 	if os.Getenv("SLUICE_MEMORY_EXEC") == "reference" {
 		exec = flow.Reference
 	}
-	report, err := pipe.Run(t.Context(), s, flow.Epochs(10), flow.Budget(budget), flow.Workers(4), flow.OnPlan(limit), flow.Exec(exec))
+	report, err := pipe.Run(t.Context(), s, flow.Epochs(10), flow.Budget(budget), flow.Workers(4), flow.OnPlan(limitMemory), flow.Exec(exec))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,6 +132,15 @@ func memoryChild(t *testing.T, dir, kind string, budget int64) {
 	}
 	t.Logf("report: %.1f s, %s, %+v", report.Seconds, report.Bottleneck, report.Memory)
 	t.Log(resident(t, "VmHWM"))
+}
+
+// limitMemory is as cmd/sluice's.
+func limitMemory(p *flow.Plan) {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	if debug.SetMemoryLimit(-1) == math.MaxInt64 {
+		debug.SetMemoryLimit(int64(m.HeapAlloc) + p.Settings.Budget + 48<<20)
+	}
 }
 
 func resident(t testing.TB, what string) string {

@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"context"
 	"encoding/binary"
 	"slices"
 	"sync"
@@ -14,22 +15,19 @@ const mostRefills = 16
 
 // settle makes a draw with all its attempts: the row that it leaves, nil if
 // none, and the samples that failed on the way. first is the draw as located,
-// read if err is nil and it has bytes; err is why it couldn't be read.
+// read if err is nil and it has bytes; err is why it couldn't be read. t is its ticket,
+// nil outside of runs.
 //
 // What a draw becomes is a function of data, plan, epoch and position: each
 // attempt's sample and random numbers are addressed by the attempt's number.
-func (p *Plan) settle(r *run, m *scratch, first *Row, err *RowError, place *pending) (*Row, []*RowError) {
+func (p *Plan) settle(r *run, m *scratch, first *Row, err *RowError, t *ticket) (*Row, []*RowError) {
 	var failed []*RowError
 	for row := first; ; {
 		if row.Encoded == nil && err == nil {
-			err = p.read(r, row, nil)
+			err = p.readRefill(r, m, row, t)
 		}
 		if err == nil {
-			charged := r.chargeRefill(m, row)
-			err = p.makeRow(r, m, row, place)
-			if charged > 0 {
-				r.budget.give(charged)
-			}
+			err = p.makeRow(r, m, row, t)
 		}
 		if err == nil {
 			return row, failed
@@ -57,15 +55,26 @@ func (p *Plan) settle(r *run, m *scratch, first *Row, err *RowError, place *pend
 	}
 }
 
-// chargeRefill charges a substitute's working memory, and says how much that is. It
-// is not waited for: the draw is admitted already, and others may be waiting for it.
-func (r *run) chargeRefill(m *scratch, row *Row) int64 {
-	if row.Attempt == 0 || r.budget == nil {
-		return 0
+// readRefill reads a substitute, for which its draw's ticket is charged anew: first what
+// reading takes, then what making it will take.
+func (p *Plan) readRefill(r *run, m *scratch, row *Row, t *ticket) *RowError {
+	if t == nil {
+		return p.read(r, row, nil)
 	}
-	n := r.plan.workingBytes(m, row)
-	r.budget.take(n)
-	return n
+	charge := func(n int64) { // beside the draw's first file, which is still there
+		r.budget.again(t.charged, t.encoded+n)
+		t.charged = t.encoded + n
+	}
+	n := p.encodedBytes(row)
+	charge(n)
+	if r.stopped() {
+		return row.failed("source", context.Cause(r.ctx))
+	}
+	err := p.read(r, row, nil)
+	if err == nil {
+		charge(n + p.workingBytes(m, row))
+	}
+	return err
 }
 
 // refills finds substitutes for samples that fail: others of their class, which

@@ -157,10 +157,10 @@ func (row *Row) failed(stage string, err error) *RowError {
 	return &RowError{Stage: stage, Key: row.Meta.Key, Epoch: row.epoch, Position: row.Meta.Position, Attempt: row.Attempt, Err: err, labels: row.Meta.Labels}
 }
 
-// makeRow makes the row's picture and puts it into its place in a batch, which is
+// makeRow makes the row's picture and puts it into its ticket's place in a batch; t is
 // nil outside of runs. A stage or a decoder that panics must not kill the
 // process: that is an error, too.
-func (p *Plan) makeRow(r *run, m *scratch, row *Row, place *pending) (failed *RowError) {
+func (p *Plan) makeRow(r *run, m *scratch, row *Row, t *ticket) (failed *RowError) {
 	stage := "source"
 	defer func() {
 		if panicked := recover(); panicked != nil {
@@ -168,21 +168,21 @@ func (p *Plan) makeRow(r *run, m *scratch, row *Row, place *pending) (failed *Ro
 		}
 	}()
 	if row.broken != nil {
-		if failed = row.failed("source", row.broken); place != nil {
+		if failed = row.failed("source", row.broken); t != nil {
 			r.fail(failed)
 		}
 		return failed
 	}
 	var err error
-	row.kept = place == nil
+	row.kept = t == nil
 	if p.decoder != nil {
 		err = p.picture(r, m, row, &stage)
 	} else if p.Params {
 		row.Meta.Params = "{}"
 	}
-	if err == nil && place != nil {
+	if err == nil && t != nil {
 		stage = "batch"
-		err = place.put(int(row.Meta.Position-place.job.first), row)
+		err = t.batch.put(t.at, row)
 	}
 	if err != nil {
 		return row.failed(stage, err)

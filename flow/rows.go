@@ -8,7 +8,6 @@ import (
 	streams "github.com/reugn/go-streams"
 	gsflow "github.com/reugn/go-streams/flow"
 
-	"github.com/sluicedata/sluice/internal/decode"
 	"github.com/sluicedata/sluice/schema"
 )
 
@@ -207,6 +206,10 @@ func (f *rows) work(tasks <-chan *ticket) {
 	}
 }
 
+// mostKept is the size of buffers for files that are kept for others, which are charged
+// by their own size.
+const mostKept = 4 << 20
+
 // make settles one draw. What the ticket holds of it is given up: batches end late.
 func (f *rows) make(m *scratch, t *ticket) {
 	p, b := f.run.plan, t.batch
@@ -216,9 +219,11 @@ func (f *rows) make(m *scratch, t *ticket) {
 	if p.Form == schema.FormTensor {
 		t.row.slot = b.draft.Slot(t.at)
 	}
-	row, failed := p.settle(f.run, m, &t.row, t.err, b)
+	row, failed := p.settle(f.run, m, &t.row, t.err, t)
 	if p.Form != schema.FormEncoded && t.buffer != nil { // there the batch holds it to its end
-		f.buffers.Put(t.buffer)
+		if cap(*t.buffer) <= mostKept {
+			f.buffers.Put(t.buffer)
+		}
 		t.buffer = nil
 	}
 	d.failures, d.lost = failed, row == nil
@@ -279,68 +284,6 @@ func send(r *run, out chan<- any, batch *schema.Batch) bool {
 		batch.Release()
 		return false
 	}
-}
-
-// workingBytes is the memory that making a row takes: what its draw reads of the
-// picture, after EXIF orientation, with the decoder's own, and the canvases that stages
-// make. A file without a readable header, or with more pixels than the decoder lets
-// through, takes nothing: it will be refused.
-func (p *Plan) workingBytes(m *scratch, row *Row) int64 {
-	if p.decoder == nil {
-		return 0
-	}
-	limit := p.decoder.MaxPixels()
-	if limit <= 0 {
-		limit = decode.DefaultMaxPixels
-	}
-	f, err := decode.OpenJPEG(row.Encoded, limit)
-	if err != nil {
-		return 0
-	}
-	if f != nil {
-		defer f.Close()
-		f.Fill = p.decoder.Fills()
-		list, ok := p.trial(m, row, f.Height, f.Width)
-		if !ok {
-			return f.DecodeBytes
-		}
-		return p.fileBytes(m, f, list)
-	}
-	h, err := decode.ReadHeader(row.Encoded)
-	if err != nil || h.Pixels() > limit {
-		return 0
-	}
-	list, ok := p.trial(m, row, h.Height, h.Width)
-	if !ok {
-		return h.DecodeBytes
-	}
-	passes := len(list)
-	if len(list) > 0 && len(list[0].chain) > 0 {
-		passes = len(m.fuser.Fuse(h.Height, h.Width, list[0].chain, p.Settings.Fuse == FuseFull))
-	}
-	return h.DecodeBytes + p.canvasBytes(m.ops, list, passes)
-}
-
-// encodedBytes is the size of a row's file.
-func (p *Plan) encodedBytes(row *Row) int64 {
-	if row.Encoded != nil {
-		return int64(len(row.Encoded))
-	}
-	return max(0, p.Index().Sizes[row.Sample]) // -1: it is missing
-}
-
-// batchBytes is the size of a batch's own image buffer, and of those of the
-// variants that are made of it; 0 where rows vary in size: they are held to their
-// batch's end instead, and its buffer comes on top for a moment.
-func (p *Plan) batchBytes(j job, picks []int) (base int64, later []int64) {
-	if p.Form != schema.FormTensor {
-		return 0, nil
-	}
-	size := func(t schema.Tensor) int64 { return int64(j.rows) * int64(t.Elements()*t.DType.Bytes()) }
-	for _, v := range picks {
-		later = append(later, size(p.Variants[v].Tensor))
-	}
-	return size(p.pictureType()), later
 }
 
 func (f *rows) In() chan<- any  { return f.in }

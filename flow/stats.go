@@ -58,8 +58,9 @@ type Report struct {
 type Memory struct {
 	BudgetBytes int64   `json:"budget_bytes"`
 	PeakBytes   int64   `json:"peak_bytes"`
-	Waited      float64 `json:"waited"`  // share of the time in which the next row waited for bytes
-	Buffers     int64   `json:"buffers"` // Arrow buffers that were no recycled ones
+	RowBytes    int64   `json:"row_bytes"` // the most for one row: its file, and what making it took; where that is more than the budget, the row was alone
+	Waited      float64 `json:"waited"`    // share of the time in which the next row waited for bytes
+	Buffers     int64   `json:"buffers"`   // Arrow buffers that were no recycled ones
 }
 
 // stats are the figures of one run.
@@ -210,7 +211,7 @@ func (s *stats) progress() Progress {
 	if p.Rows > 0 && p.TotalRows > 0 {
 		p.ETA = time.Duration(float64(p.TotalRows-p.Rows-p.Failed) / p.ImagesPerSecond * float64(time.Second))
 	}
-	_, hunger := s.budget.figures()
+	_, _, hunger := s.budget.figures()
 	p.Bottleneck = bottleneck(s.operators(p.Elapsed), hunger.Seconds()/p.Elapsed.Seconds())
 	return p
 }
@@ -237,12 +238,12 @@ func (s *stats) end() *Report {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p := s.plan
-	peak, hunger := s.budget.figures()
+	peak, row, hunger := s.budget.figures()
 	r := &Report{
 		Rows: s.rows, Drawn: s.drawn, Failed: s.failed, Refilled: s.refill, Filled: s.filled, FirstFilled: s.first, Batches: s.records.Load(), Empty: s.empty,
 		Epochs: p.Epochs, Seconds: elapsed.Seconds(), PlanHash: p.PlanHash, Exec: p.Settings.Exec, Seed: p.Seed,
 		Workers: p.Settings.Workers, Samples: p.Index().Len(), PassedOver: p.Index().PassedOver,
-		Operators: s.operators(elapsed), Memory: Memory{BudgetBytes: p.Settings.Budget, PeakBytes: peak, Waited: hunger.Seconds() / elapsed.Seconds()},
+		Operators: s.operators(elapsed), Memory: Memory{BudgetBytes: p.Settings.Budget, PeakBytes: peak, RowBytes: row, Waited: hunger.Seconds() / elapsed.Seconds()},
 		Delivered: map[string]map[string]int64{}, Ledger: s.ledger.report(p.Tasks), Warnings: p.Warnings,
 	}
 	r.ImagesPerSecond = float64(r.Rows) / max(r.Seconds, 1e-9)

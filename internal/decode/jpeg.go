@@ -193,6 +193,25 @@ func (f *File) Bytes(region image.Rectangle, denominator int, ycc bool) int64 {
 	return n + pixels
 }
 
+// WholeBytes is the memory that decoding the whole picture takes, as Decode and Fill do.
+func (f *File) WholeBytes() int64 {
+	if f.Orientation > 1 {
+		return f.DecodeBytes + 3*f.Pixels()
+	}
+	return f.DecodeBytes
+}
+
+// ChromaSamples is the samples of the second plane that YCC gives; 0 of a grey picture.
+func (f *File) ChromaSamples(region image.Rectangle, denominator int) int64 {
+	if len(f.coded.Components()) < 3 {
+		return 0
+	}
+	if f.Transposed() {
+		region = transposed(region)
+	}
+	return f.coded.RegionSamples(1, region, denominator)
+}
+
 // PointsBytes is the memory that Known may take; 0 where it is of no use.
 func (f *File) PointsBytes() int64 { return f.coded.PointsBytes() }
 

@@ -322,6 +322,13 @@ func (h *Header) RegionBytes(region image.Rectangle, denominator int) (n int64) 
 	return n
 }
 
+// RegionSamples is how many samples of component i DecodeRegion gives, and the repeated
+// ones around them.
+func (h *Header) RegionSamples(i int, region image.Rectangle, denominator int) int64 {
+	r := h.planeRegion(i, region, denominator)
+	return int64(r.Dx()+2) * int64(r.Dy()+2)
+}
+
 // planeRegion is the samples of component i that a region takes.
 func (h *Header) planeRegion(i int, region image.Rectangle, denominator int) (r image.Rectangle) {
 	region = region.Intersect(image.Rect(0, 0, h.Width, h.Height))
