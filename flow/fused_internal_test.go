@@ -75,8 +75,8 @@ func TestCanvasesAreCharged(t *testing.T) {
 		least int64
 		most  int64
 	}{
-		{"one pass", recipe, FuseFull, Fused, 0, 100_000},
-		{"a small one before", recipe, FuseExact, Fused, 0, 400_000},
+		{"one pass", recipe, FuseFull, Fused, 0, 500_000},
+		{"a small one before", recipe, FuseExact, Fused, 0, 800_000},
 		{"three passes", several, FuseExact, Fused, 2 * 3_000_000, 7_000_000}, // the last into the batch
 		{"reference", recipe, FuseFull, Reference, 3_000_000, 3_500_000},
 		{"reference of several", several, FuseFull, Reference, 3 * 3_000_000, 12_500_000}, // the last needs one of its own
