@@ -129,6 +129,15 @@ func (m *scratch) pixel(points []op) warp.Pixel {
 	if len(points) == 0 {
 		return warp.Pixel{}
 	}
+	if n := inRows(points); n > 0 {
+		pixel := m.pixel(points[n:])
+		pixel.Row = func(rgb []uint8) {
+			for i := range points[:n] {
+				applyRow(points[i:i+1], rgb)
+			}
+		}
+		return pixel
+	}
 	separate, constant, key := true, true, uint64(0)
 	for _, o := range points {
 		separate = separate && o.point.Separate
@@ -158,6 +167,33 @@ func (m *scratch) pixel(points []op) warp.Pixel {
 		m.tables[key] = tabulate(points, pixel)
 	}
 	return pixel
+}
+
+// inRows is how many points, the first ones, are done row by row: up to the last that has
+// a function for that.
+func inRows(points []op) (n int) {
+	for i, o := range points {
+		if o.out.DType != schema.Uint8 {
+			break
+		}
+		if o.point.Row != nil {
+			n = i + 1
+		}
+	}
+	return n
+}
+
+// applyRow is a point of a row of uint8 pixels.
+func applyRow(points []op, rgb []uint8) {
+	if row := points[0].point.Row; row != nil {
+		row(rgb)
+		return
+	}
+	for ; len(rgb) >= 3; rgb = rgb[3:] {
+		for c, v := range applyPoints(points, [3]float32{float32(rgb[0]), float32(rgb[1]), float32(rgb[2])}) {
+			rgb[c] = uint8(v)
+		}
+	}
 }
 
 // tabulate fills the table of px, which it returns.

@@ -125,7 +125,7 @@ func (c ColorJitter) Map(params Params, in *schema.Picture) *schema.Picture {
 		if a == Contrast {
 			mean = meanGrey(out.U8)
 		}
-		p.adjust(a, mean, out.U8)
+		p.rows(a, mean)(out.U8)
 	}
 	return out
 }
@@ -148,6 +148,18 @@ func (c ColorJitter) MapPoint(params Params) (point Point, ok bool) {
 		}
 		return [3]float32{float32(rgb[0]), float32(rgb[1]), float32(rgb[2])}
 	}
+	if !point.Separate {
+		var steps [3]func([]uint8)
+		for i, a := range p.Order {
+			steps[i] = p.rows(a, 0)
+		}
+		list := steps[:len(p.Order)]
+		point.Row = func(pixels []uint8) {
+			for _, step := range list {
+				step(pixels)
+			}
+		}
+	}
 	return point, true
 }
 
@@ -165,13 +177,17 @@ func (p *ColorJitterParams) adjust(a Adjustment, mean int, pixels []uint8) {
 			towards(pixels[:3], grey([3]uint8(pixels)), float32(p.Saturation))
 		}
 	case Hue:
-		turn := uint8(int(float64(p.Hue * 255))) // towards 0, and modulo 256, as numpy's uint8 of a float
+		turn := p.turn()
 		for ; len(pixels) >= 3; pixels = pixels[3:] {
 			h, s, v := hsv([3]uint8(pixels))
 			*(*[3]uint8)(pixels) = fromHSV(h+turn, s, v)
 		}
 	}
 }
+
+// turn is the hue's in 255ths of the circle: towards 0, and modulo 256, as numpy's uint8 of
+// a float.
+func (p *ColorJitterParams) turn() uint8 { return uint8(int(float64(p.Hue * 255))) }
 
 // towards blends values with a level.
 func towards(values []uint8, level int, factor float32) {

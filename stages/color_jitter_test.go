@@ -210,3 +210,37 @@ func TestColorJitterDistribution(t *testing.T) {
 	uniform(t, "order", counts)
 	uniform(t, "hue", hues)
 }
+
+// Rows, from tables, are what pixels are one by one.
+func TestColorJitterRows(t *testing.T) {
+	var pixels []uint8
+	for i := range 1 << 24 {
+		if r, g, b := uint8(i>>16), uint8(i>>8), uint8(i); i%61 == 0 || r == g || g == b && r%3 == 0 || r == b && g%3 == 0 {
+			pixels = append(pixels, r, g, b)
+		}
+	}
+	list := []stages.ColorJitterParams{
+		{Order: []stages.Adjustment{stages.Saturation, stages.Brightness, stages.Hue}, Brightness: 1.3, Saturation: 1.7, Hue: 0.21},
+		{Order: []stages.Adjustment{stages.Saturation}, Saturation: 1e30},
+	}
+	for _, f := range []float64{0, 1e-9, 0.4, 0.999, 1, 1.01, 2.5, 700} {
+		list = append(list, stages.ColorJitterParams{Order: []stages.Adjustment{stages.Saturation}, Saturation: f})
+	}
+	for _, h := range []float64{-0.5, -0.3, -0.001, 0, 0.004, 0.1, 0.4999, 0.5} {
+		list = append(list, stages.ColorJitterParams{Order: []stages.Adjustment{stages.Hue}, Hue: h})
+	}
+	for _, p := range list {
+		point, ok := stages.ColorJitter{}.MapPoint(&p)
+		if !ok || point.Row == nil {
+			t.Fatalf("%+v has no rows", p)
+		}
+		got := slices.Clone(pixels)
+		point.Row(got)
+		for i := 0; i < len(pixels); i += 3 {
+			want := point.Map([3]float32{float32(pixels[i]), float32(pixels[i+1]), float32(pixels[i+2])})
+			if float32(got[i]) != want[0] || float32(got[i+1]) != want[1] || float32(got[i+2]) != want[2] {
+				t.Fatalf("%+v: %v becomes %v, alone %v", p, pixels[i:i+3], got[i:i+3], want)
+			}
+		}
+	}
+}

@@ -26,10 +26,11 @@ func Whole(p *schema.Picture) Source {
 func (s *Source) offset(x, y int) int { return (y-s.Rect.Min.Y)*s.Stride + 3*(x-s.Rect.Min.X) }
 
 // Pixel is what happens to a sampled pixel on its way into the output. At most
-// one field is set; none copies.
+// one field is set beside Row; none copies.
 type Pixel struct {
-	U8  *[3][256]uint8   // value by channel, for uint8 pictures
-	F32 *[3][256]float32 // value by channel, for float32 pictures
+	Row func(rgb []uint8) // changes a row in place, before the others
+	U8  *[3][256]uint8    // value by channel, for uint8 pictures
+	F32 *[3][256]float32  // value by channel, for float32 pictures
 	// Map mixes channels; a uint8 picture takes its values rounded half up.
 	Map func(rgb [3]float32) [3]float32
 
@@ -154,6 +155,12 @@ func (w *writer) begin(y int) []uint8 {
 // put writes row y, given as RGB.
 func (w *writer) put(y int, rgb []uint8) {
 	width := w.dst.Width
+	if w.px.Row != nil {
+		own := w.begin(y)
+		copy(own, rgb) // onto itself where it came from begin
+		rgb = own
+		w.px.Row(rgb)
+	}
 	if p, ok := w.planes(y); ok {
 		p.tabulate(rgb, 0, width)
 		return
@@ -196,7 +203,9 @@ func tabulatePlanes(rgb []uint8, r, g, b []float32, table *[3][256]float32) {
 }
 
 // planar says that putPlanes takes rows as they become: channel by channel.
-func (w *writer) planar() bool { return w.dst.Layout == schema.CHW && w.px.Map == nil }
+func (w *writer) planar() bool {
+	return w.dst.Layout == schema.CHW && w.px.Map == nil && w.px.Row == nil
+}
 
 // putPlanes is put of a row given by channel.
 func (w *writer) putPlanes(y int, r, g, b []uint8) {

@@ -204,7 +204,7 @@ func (a *affine) runSingle(out *writer, src *Source) {
 	for y := range a.height {
 		rgb := out.begin(y)
 		first, end := a.row(src, rgb, y)
-		if p, ok := out.planes(y); ok && a.filter == Bilinear {
+		if p, ok := out.planes(y); ok && a.filter == Bilinear && out.px.Row == nil {
 			u, v, du, dv := a.start(src, first, y)
 			bilinearPlanes(p.row[0][first:end], p.row[1][first:end], p.row[2][first:end], p.table, src.Pix, src.Stride, u, v, du, dv)
 			p.tabulate(rgb, 0, first)

@@ -485,6 +485,13 @@ func pointed(t *testing.T, stage stages.Mapper, params stages.Params, src, want 
 		return
 	}
 	point(t, stage.Name(), f, src.Tensor())
+	if f.Row != nil {
+		row := slices.Clone(src.U8)
+		f.Row(row)
+		if !slices.Equal(row, want.U8) {
+			t.Errorf("%s: %+v: Point.Row gives other values than Map", stage.Name(), params)
+		}
+	}
 	for i := 0; i < len(src.U8); i += 3 {
 		out := f.Map([3]float32{float32(src.U8[i]), float32(src.U8[i+1]), float32(src.U8[i+2])})
 		for c, v := range out {
