@@ -181,8 +181,9 @@ func parse(data []byte) (h Header, pixels pixelFunc, err error) {
 		}
 		return h, pixels, nil
 	}
-	return Header{}, nil, fmt.Errorf("decode: %s %w: JPEG, PNG, WebP, BMP, GIF, PPM/PGM and TIFF are",
-		looksLike(data), ErrUnsupported)
+	name, remedy := looksLike(data)
+	return Header{}, nil, fmt.Errorf("decode: %s is %w: %s (read are JPEG, PNG, WebP, BMP, GIF, PPM/PGM and TIFF)",
+		name, ErrUnsupported, remedy)
 }
 
 // recovered turns a panic into an error: a decoder's bug, met by one bad file,

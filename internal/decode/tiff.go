@@ -39,6 +39,7 @@ type tiffFile struct {
 
 // Tags of TIFF 6.0.
 const (
+	tiffSubfileType     = 254
 	tiffWidth           = 256
 	tiffLength          = 257
 	tiffBits            = 258
@@ -57,6 +58,7 @@ const (
 	tiffTileLength      = 323
 	tiffTileOffsets     = 324
 	tiffTileByteCounts  = 325
+	tiffSubIFDs         = 330
 	tiffExtraSamples    = 338
 	tiffSampleFormat    = 339
 	tiffXMP             = 700
@@ -150,6 +152,9 @@ func (f *tiffFile) read() error {
 func (f *tiffFile) checkEntries() error {
 	if f.cut {
 		return fmt.Errorf("%w: it ends within its directory", ErrTruncated)
+	}
+	if _, subs := f.find(tiffSubIFDs); subs && f.value(tiffSubfileType, 0)&1 != 0 {
+		return fmt.Errorf("TIFF whose first page is a preview, as that of a raw photo (DNG, NEF, ARW), is %w: %s", ErrUnsupported, developIt)
 	}
 	for _, tag := range []uint16{tiffBits, tiffCompression, tiffPhotometric, tiffFillOrder, tiffSamples, tiffPlanar, tiffPredictor, tiffExtraSamples, tiffSampleFormat, tiffColorMap} {
 		if _, ok := f.find(tag); ok {
