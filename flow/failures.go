@@ -7,6 +7,9 @@ import (
 	"math"
 	"strconv"
 	"strings"
+
+	"github.com/sluicedata/sluice/internal/fingerprint"
+	"github.com/sluicedata/sluice/schema"
 )
 
 // Policy says what becomes of a row that cannot be made. It is part of the plan:
@@ -109,7 +112,8 @@ type outcome struct {
 	lost     bool    // it left no row
 	filled   string  // key of that sample, where its file is damaged and was filled; else ""
 	failures []*RowError
-	held     int64 // bytes charged until the batch is finished
+	print    fingerprint.Print // of that sample's bytes, where the sink remembers it
+	held     int64             // bytes charged until the batch is finished
 }
 
 // AccessError ends a run with the policies skip and refill: a sample could not be
@@ -122,6 +126,22 @@ func (e *AccessError) Error() string {
 
 // Unwrap is the row's error.
 func (e *AccessError) Unwrap() error { return e.Row }
+
+// reads lists the samples that draws read.
+func reads(draws []outcome) (list []schema.Read) {
+	for i := range draws {
+		d := &draws[i]
+		for _, f := range d.failures {
+			if f.read.Sample >= 0 {
+				list = append(list, f.read)
+			}
+		}
+		if !d.lost && d.sample >= 0 {
+			list = append(list, schema.Read{Sample: d.sample, Print: d.print})
+		}
+	}
+	return list
+}
 
 // TooManyFailures is the error of a run in which more draws failed than
 // Failures.Max allows.

@@ -277,7 +277,8 @@ func (p *Plan) resolve(ctx context.Context) error {
 	}
 	p.Run = schema.Run{
 		Seed: p.Settings.Seed, Params: p.Settings.Params, Epochs: p.Settings.Epochs,
-		Tasks: index.Tasks, RowsPerEpoch: p.order.Len(), BatchSize: size,
+		Samples: p.dataset,
+		Tasks:   index.Tasks, RowsPerEpoch: p.order.Len(), BatchSize: size,
 	}
 	for t := range index.Tasks {
 		p.Counts = append(p.Counts, selected.Counts(t))

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sluicedata/sluice/internal/fingerprint"
 	"github.com/sluicedata/sluice/internal/warp"
 	"github.com/sluicedata/sluice/schema"
 	"github.com/sluicedata/sluice/sources"
@@ -27,7 +28,8 @@ type RowError struct {
 	Err      error
 
 	labels  []int32 // of the sample
-	machine bool    // its file could not be read
+	read    schema.Read
+	machine bool // its file could not be read
 }
 
 func (e *RowError) Error() string {
@@ -67,9 +69,10 @@ type Row struct {
 	Repairs int             // places of a file that were repaired: damage (decode's truncated: fill), or scans that it lacks
 
 	epoch  int
-	broken error           // a panic in locating it: it ends the run
-	kept   bool            // outside of runs: Source and Shown are wanted
-	slot   *schema.Picture // its place in the batch, which an executor may fill: then it is Picture; nil outside of runs and where sizes vary
+	print  fingerprint.Print // of Encoded, where the sink remembers it
+	broken error             // a panic in locating it: it ends the run
+	kept   bool              // outside of runs: Source and Shown are wanted
+	slot   *schema.Picture   // its place in the batch, which an executor may fill: then it is Picture; nil outside of runs and where sizes vary
 }
 
 // Row makes a single draw, outside of any run, as a run would deliver it.
@@ -142,19 +145,24 @@ func (p *Plan) read(r *run, row *Row, buf []byte) *RowError {
 	begin := time.Now()
 	err := guard("source", func() (err error) {
 		row.Encoded, err = p.dataset.Read(r.ctx, row.Sample, buf)
+		if err == nil && r.remembers {
+			row.print = fingerprint.Of(row.Encoded)
+		}
 		return err
 	})
 	r.stats.read.add(begin)
 	if err != nil {
 		failed := row.failed("source", err)
 		failed.machine = true
+		failed.read.Missing = errors.Is(err, sources.ErrMissing)
 		return failed
 	}
 	return nil
 }
 
 func (row *Row) failed(stage string, err error) *RowError {
-	return &RowError{Stage: stage, Key: row.Meta.Key, Epoch: row.epoch, Position: row.Meta.Position, Attempt: row.Attempt, Err: err, labels: row.Meta.Labels}
+	return &RowError{Stage: stage, Key: row.Meta.Key, Epoch: row.epoch, Position: row.Meta.Position, Attempt: row.Attempt, Err: err, labels: row.Meta.Labels,
+		read: schema.Read{Sample: row.Sample, Print: row.print}}
 }
 
 // makeRow makes the row's picture and puts it into its ticket's place in a batch; t is

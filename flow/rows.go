@@ -231,7 +231,7 @@ func (f *rows) make(m *scratch, t *ticket) {
 		b.draft.Drop(t.at)
 		return
 	}
-	d.labels, d.sample = row.Meta.Labels, row.Sample
+	d.labels, d.sample, d.print = row.Meta.Labels, row.Sample, row.print
 	if row.Repairs > 0 {
 		d.filled = row.Meta.Key
 	}
@@ -269,6 +269,9 @@ func (f *rows) emit(queue <-chan *pending) {
 		if err != nil {
 			r.fail(err)
 			continue
+		}
+		if r.remembers {
+			batch.Reads = reads(b.draws)
 		}
 		r.underway.push(&summary{job: b.job, draws: b.draws, later: b.later, variants: max(len(b.later), 1)})
 		send(r, f.out, batch)

@@ -16,22 +16,23 @@ import (
 // run is what the operators of one run share: the plan, the context that ends
 // them, the memory they may use and the figures they count.
 type run struct {
-	plan     *Plan
-	ctx      context.Context
-	cancel   context.CancelCauseFunc
-	has      func(epoch int, batch int64) bool // the sink has a batch already
-	wants    func(variant int) bool            // the sink takes a variant; nil: all
-	given    bool                              // the samples come from a foreign source
-	plain    bool                              // batches leave before the grouper
-	told     error                             // of OnProgress
-	budget   *budget
-	pool     *pool
-	failures failures
-	underway underway
-	stats    *stats
-	kept     bool            // the sink had batches of the run, or others were before a resume
-	base     *schema.Builder // of the batches as operator 2 makes them
-	builder  *schema.Builder // of the variants in which they leave
+	plan      *Plan
+	ctx       context.Context
+	cancel    context.CancelCauseFunc
+	has       func(epoch int, batch int64) bool // the sink has a batch already
+	wants     func(variant int) bool            // the sink takes a variant; nil: all
+	given     bool                              // the samples come from a foreign source
+	plain     bool                              // batches leave before the grouper
+	told      error                             // of OnProgress
+	budget    *budget
+	pool      *pool
+	failures  failures
+	underway  underway
+	stats     *stats
+	remembers bool            // the sink wants to know what batches were made of
+	kept      bool            // the sink had batches of the run, or others were before a resume
+	base      *schema.Builder // of the batches as operator 2 makes them
+	builder   *schema.Builder // of the variants in which they leave
 
 	state struct {
 		sync.Mutex
@@ -233,6 +234,9 @@ func (p *Plan) Deliver(ctx context.Context, sink sinks.Sink) (*Report, error) {
 	defer r.cancel(nil)
 	if err := guard("sink", func() error { return sink.Open(r.ctx, &p.Run) }); err != nil {
 		return nil, err
+	}
+	if remembering, ok := sink.(sinks.Rememberer); ok {
+		r.remembers = remembering.Remembers()
 	}
 	if skipper, ok := sink.(sinks.Skipper); ok {
 		r.has = func(epoch int, batch int64) bool {

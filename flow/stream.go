@@ -51,6 +51,7 @@ func (p *Plan) Start(ctx context.Context) (*Stream, error) {
 	if err != nil {
 		return nil, err
 	}
+	r.remembers = true // its sinks come later
 	r.stats.begin(r.progress())
 	return &Stream{run: r}, nil
 }

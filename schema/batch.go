@@ -19,6 +19,10 @@ type Batch struct {
 	Tensor  Tensor
 	Form    Form
 
+	// Reads are the samples that were read for the batch, in the order of its
+	// draws; only where the sink asked for them (sinks.Rememberer).
+	Reads []Read
+
 	keys     *array.String
 	labels   []*array.Int32
 	weights  *array.Float32

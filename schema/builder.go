@@ -220,6 +220,9 @@ func (d *Draft) Finish() (*Batch, error) {
 		return nil, err // unreachable: the columns are those of the schema
 	}
 	batch.Epoch, batch.Number, batch.Variant = d.epoch, d.number, d.variant
+	if d.base != nil {
+		batch.Reads = d.base.Reads
+	}
 	d.Discard()
 	return batch, nil
 }

@@ -43,6 +43,8 @@ type Run struct {
 	RowsPerEpoch    int64
 	BatchesPerEpoch int64
 	BatchSize       int // the last batch of an epoch may be shorter
+
+	Samples Samples // of its source; nil: not known
 }
 
 // The keys of a schema's metadata.

@@ -39,6 +39,14 @@ type Chooser interface {
 	Wants(variant int) bool
 }
 
+// Rememberer is a Sink that remembers what its batches were made of: it wants
+// their Reads.
+type Rememberer interface {
+	Sink
+	// Remembers is asked once, after Open.
+	Remembers() bool
+}
+
 // Skipper is a Sink that already holds some batches of a run, from an earlier
 // run of the same plan: those need not be made again.
 type Skipper interface {

@@ -21,7 +21,7 @@ type files struct {
 	opened
 	folder string
 	found  map[string]string // by key: files whose name is in another Unicode normal form
-	times  []int64           // of each sample, as listed: see timeOf
+	times  []times           // of each sample, as listed
 
 	open func(name string) (handle, error) // of tests; nil: the system's
 }
@@ -79,7 +79,7 @@ var errChanged = errors.New("has changed since it was listed")
 
 // readOnce reads a whole file that must be as it was listed, before and after:
 // its size and time are asked for once its bytes are there.
-func (d *files) readOnce(name string, size int64, listed int64, buf []byte) ([]byte, error) {
+func (d *files) readOnce(name string, size int64, listed times, buf []byte) ([]byte, error) {
 	open := d.open
 	if open == nil {
 		open = openFile
@@ -105,8 +105,8 @@ func (d *files) readOnce(name string, size int64, listed int64, buf []byte) ([]b
 		return buf, fmt.Errorf("%w: it is no file any more", errChanged)
 	case info.Size() != size:
 		return buf, fmt.Errorf("%w: it had %d bytes and has %d", errChanged, size, info.Size())
-	case timeOf(info) != listed:
-		return buf, fmt.Errorf("%w: it was written at %s, and again at %s", errChanged, clock(listed), clock(timeOf(info)))
+	case timesOf(info).written != listed.written:
+		return buf, fmt.Errorf("%w: it was written at %s, and again at %s", errChanged, clock(listed), clock(timesOf(info)))
 	case int64(n) != size:
 		return buf, io.ErrUnexpectedEOF
 	}
@@ -116,10 +116,24 @@ func (d *files) readOnce(name string, size int64, listed int64, buf []byte) ([]b
 // openFile doesn't wait where a pipe has taken the file's place.
 func openFile(name string) (handle, error) { return os.OpenFile(name, os.O_RDONLY|nonblock, 0) }
 
-// timeOf is when a file was written last, in nanoseconds since 1970.
-func timeOf(info fs.FileInfo) int64 { return info.ModTime().UnixNano() }
+// times are when a file's bytes were written last, and when anything about it
+// changed (0 where the system doesn't say), in nanoseconds since 1970. The second
+// betrays who set the first; yet a link or a new owner moves it too, so that only
+// those who can read again go by it.
+type times struct{ written, changed int64 }
 
-func clock(t int64) string { return time.Unix(0, t).UTC().Format(time.RFC3339Nano) }
+func timesOf(info fs.FileInfo) times { return times{info.ModTime().UnixNano(), changed(info)} }
+
+func clock(t times) string { return time.Unix(0, t.written).UTC().Format(time.RFC3339Nano) }
+
+// Stamp is of the sample's file.
+func (d *files) Stamp(sample int) string {
+	if d.index.Sizes[sample] == missing {
+		return ""
+	}
+	t := d.times[sample]
+	return fmt.Sprintf("%d %d", t.written, t.changed)
+}
 
 // absent is the error of a sample whose size is -1.
 func (d *opened) absent(sample int) error {

@@ -241,7 +241,7 @@ func (w *walker) entry(folder, key string, e fs.DirEntry) (isFolder bool) {
 		target, err := info()
 		switch {
 		case err != nil && w.isImage(name) && gone(err):
-			w.take(key+name, missing, 0)
+			w.take(key+name, missing, times{})
 			return false
 		case err != nil && w.isImage(name):
 			w.problems.addf("cannot read image %q: %w", key+name, cause(err))
@@ -272,13 +272,13 @@ func (w *walker) entry(folder, key string, e fs.DirEntry) (isFolder bool) {
 		w.problems.addf("cannot read image %q: %w", key+name, cause(err))
 		return false
 	}
-	w.take(key+name, i.Size(), timeOf(i))
+	w.take(key+name, i.Size(), timesOf(i))
 	return false
 }
 
-func (w *walker) take(key string, size, time int64) {
+func (w *walker) take(key string, size int64, at times) {
 	if w.image(key, size) {
-		w.times = append(w.times, time)
+		w.times = append(w.times, at)
 	}
 }
 

@@ -276,7 +276,7 @@ func separated(columns []string) string {
 
 // finder finds the files that a list names.
 type finder struct {
-	time   int64 // of the file found last (timeOf); 0: there is none
+	time   times // of the file found last; zero: there is none
 	folder string
 	found  map[string]string              // by key: files whose names are in another normal form
 	names  map[string]map[string][]string // by folder: names beyond ASCII, by their composed form
@@ -300,11 +300,11 @@ func (f *finder) file(text string) (key string, size int64, err error) {
 	trimmed := strings.TrimSpace(text)
 	if trimmed != text {
 		if info, err := os.Stat(f.join(path.Clean(text))); err == nil && info.Mode().IsRegular() {
-			f.time = timeOf(info)
+			f.time = timesOf(info)
 			return path.Clean(text), info.Size(), nil
 		}
 	}
-	f.time = 0
+	f.time = times{}
 	key = path.Clean(trimmed)
 	info, err := os.Stat(f.join(key))
 	if err != nil && gone(err) && !isASCII(key) {
@@ -320,7 +320,7 @@ func (f *finder) file(text string) (key string, size int64, err error) {
 	case !info.Mode().IsRegular():
 		return key, missing - 1, nil
 	}
-	f.time = timeOf(info)
+	f.time = timesOf(info)
 	return key, info.Size(), nil
 }
 

@@ -51,6 +51,16 @@ type Dataset interface {
 	Close() error
 }
 
+// Stamper is a Dataset that tells without reading whether a sample may have
+// changed since an earlier run.
+type Stamper interface {
+	Dataset
+	// Stamp is text that another writing of the sample's bytes makes another, such
+	// as the time of its file; "": not known. It depends on the machine, and is
+	// part of nothing that must not.
+	Stamp(sample int) string
+}
+
 // Warner is a Dataset with remarks about what is legal and yet probably not
 // meant: one sentence each, beginning with the source's name.
 type Warner interface {

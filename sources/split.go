@@ -161,6 +161,14 @@ func (d *side) Read(ctx context.Context, sample int, buf []byte) ([]byte, error)
 	return d.whole.Read(ctx, d.samples[sample], buf)
 }
 
+// Stamp is the whole source's.
+func (d *side) Stamp(sample int) string {
+	if whole, ok := d.whole.(Stamper); ok {
+		return whole.Stamp(d.samples[sample])
+	}
+	return ""
+}
+
 // group is samples that stay together.
 type group struct {
 	name    string

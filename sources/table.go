@@ -14,7 +14,7 @@ type table struct {
 	keys    []string
 	sizes   []int64   // -1: there is no such file
 	offsets []int64   // of the bytes, in a tar; nil elsewhere
-	times   []int64   // when each file was written last (timeOf); nil in a tar
+	times   []times   // of the files; nil in a tar
 	weights []float32 // nil: all 1
 	tasks   []labels
 }

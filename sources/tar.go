@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"os"
 	"path"
@@ -23,6 +24,7 @@ type tarFile struct {
 	file     *os.File
 	size     int64
 	modified time.Time
+	stamp    string
 	offsets  []int64 // of each sample's bytes
 }
 
@@ -48,7 +50,12 @@ func (f Folder) openTar(ctx context.Context, tasks []string) (_ Dataset, err err
 	if err != nil {
 		return nil, err
 	}
-	return &tarFile{opened: shared, file: file, size: info.Size(), modified: info.ModTime(), offsets: l.offsets}, nil
+	return &tarFile{opened: shared, file: file, size: info.Size(), modified: info.ModTime(), stamp: tarStamp(info), offsets: l.offsets}, nil
+}
+
+func tarStamp(info fs.FileInfo) string {
+	t := timesOf(info)
+	return fmt.Sprintf("%d %d %d", info.Size(), t.written, t.changed)
 }
 
 func (t *tarFile) Read(ctx context.Context, sample int, buf []byte) ([]byte, error) {
@@ -80,6 +87,9 @@ func (t *tarFile) Read(ctx context.Context, sample int, buf []byte) ([]byte, err
 	}
 	return buf, nil
 }
+
+// Stamp is of the whole tar.
+func (t *tarFile) Stamp(int) string { return t.stamp }
 
 // Close closes the tar.
 func (t *tarFile) Close() error { return t.file.Close() }
