@@ -170,8 +170,8 @@ func (e *TooManyFailures) Error() string {
 func (e *TooManyFailures) Unwrap() []error { return unwrapped(e.Last) }
 
 // NothingDelivered is the error of a run that has nothing to show for its draws:
-// each of them failed and was left out. Batches that the sink has from an earlier
-// run, and rows before a resume, count as something.
+// each of them failed and was left out. A run that makes only some of its batches,
+// as the sink has the others or they were before a resume, may have none.
 type NothingDelivered struct {
 	Draws int64
 	Last  []*RowError // some of the failures, the newest last

@@ -18,10 +18,9 @@ func newFeed(r *run) *feed {
 		if r.stopped() {
 			break
 		}
-		switch {
-		case r.has(j.epoch, j.number):
-			r.kept = true
-		case r.takes(j.epoch, j.number):
+		if r.has(j.epoch, j.number) {
+			r.partial = true
+		} else {
 			rows += int64(j.rows)
 		}
 	}
@@ -29,7 +28,7 @@ func newFeed(r *run) *feed {
 	go func() {
 		defer close(f.out)
 		for j := range r.plan.jobs() {
-			if !r.makes(j.epoch, j.number) {
+			if r.has(j.epoch, j.number) {
 				continue
 			}
 			select {

@@ -451,7 +451,10 @@ func ranksWay(t *testing.T, c *trial, whole *outcome, r *rand.Rand) error {
 		opts := append(schedule(r), flow.Rank(rank, world), flow.WithLastRound(last), flow.Resume(start))
 		go func() {
 			s := &collector{}
-			_, err := c.pipe.Run(t.Context(), s, opts...)
+			report, err := c.pipe.Run(t.Context(), s, opts...)
+			if errors.As(err, new(*flow.NothingDelivered)) && report.Rows == 0 {
+				err = nil // all of this rank's few draws fail, and not the others'
+			}
 			lists[rank] = s.records
 			errs <- err
 		}()

@@ -19,7 +19,7 @@ type run struct {
 	plan      *Plan
 	ctx       context.Context
 	cancel    context.CancelCauseFunc
-	has       func(epoch int, batch int64) bool // the sink has a batch already
+	has       func(epoch int, batch int64) bool // the sink has a batch already, or wants none of its variants
 	wants     func(variant int) bool            // the sink takes a variant; nil: all
 	given     bool                              // the samples come from a foreign source
 	plain     bool                              // batches leave before the grouper
@@ -30,7 +30,7 @@ type run struct {
 	underway  underway
 	stats     *stats
 	remembers bool            // the sink wants to know what batches were made of
-	kept      bool            // the sink had batches of the run, or others were before a resume
+	partial   bool            // some batches of the rank are not made: the sink has them, or they were before a resume
 	base      *schema.Builder // of the batches as operator 2 makes them
 	builder   *schema.Builder // of the variants in which they leave
 
@@ -94,10 +94,11 @@ func (r *run) fail(err error) { r.cancel(err) }
 func (r *run) stopped() bool { return r.ctx.Err() != nil }
 
 // checkDelivered fails a run that comes to its end with nothing to show for its
-// draws: before the sink closes, so that nothing is sealed.
+// draws: before the sink closes, so that nothing is sealed. One that makes only
+// some of the batches may have none.
 func (r *run) checkDelivered() {
 	rows, drawn := r.stats.counted()
-	if rows == 0 && drawn > 0 && !r.kept && !r.stopped() {
+	if rows == 0 && drawn > 0 && !r.partial && !r.stopped() {
 		r.fail(&NothingDelivered{Draws: drawn, Last: r.failures.last})
 	}
 }
@@ -115,7 +116,7 @@ func (p *Plan) begin(ctx context.Context) (*run, error) {
 	r.state.State = p.stateAt(p.start())
 	if s := p.Settings.Resume; s != nil {
 		r.state.Rows, r.state.Failed, r.state.Refilled = s.Rows, s.Failed, s.Refilled
-		r.kept = s.Rows > 0
+		r.partial = s.Rows > 0 || p.start() != cursor{}
 	}
 	var err, err2 error
 	r.base, err = schema.NewBuilder(p.base(), r.pool)
@@ -145,7 +146,7 @@ func (r *run) watchFailures() (err error) {
 	}
 	r.failures.quarantine, err = openQuarantine(name, func(epoch int, position int64) bool {
 		number := position / int64(p.BatchSize)
-		return p.makes(epoch, number) && r.makes(epoch, number)
+		return p.makes(epoch, number) && !r.has(epoch, number)
 	})
 	if q := r.failures.quarantine; q != nil {
 		r.failures.draws = max(r.failures.draws, q.kept)
@@ -246,7 +247,9 @@ func (p *Plan) Deliver(ctx context.Context, sink sinks.Sink) (*Report, error) {
 		}
 	}
 	if chooser, ok := sink.(sinks.Chooser); ok && p.grouper != nil {
+		has := r.has
 		r.wants = chooser.Wants
+		r.has = func(epoch int, batch int64) bool { return has(epoch, batch) || len(r.picks(epoch, batch)) == 0 }
 	}
 	if err := r.watchFailures(); err != nil {
 		return nil, errors.Join(err, sink.Close(err))
