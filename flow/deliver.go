@@ -88,7 +88,8 @@ func timed(in <-chan any, waited *busy) func(yield func(any) bool) {
 const grace = time.Second
 
 // patient is timed for a foreign input. When it stops before the input does, what
-// still comes is taken and dropped, so that nothing upstream blocks.
+// still comes is taken and dropped, so that nothing upstream blocks: an input may as well
+// go on giving for ever.
 func patient(r *run, in <-chan any, waited *busy, grace time.Duration) func(yield func(any) bool) {
 	return func(yield func(any) bool) {
 		ended := r.ctx.Done()
@@ -106,7 +107,7 @@ func patient(r *run, in <-chan any, waited *busy, grace time.Duration) func(yiel
 				go drain(in)
 				return
 			}
-			if r.stopped() {
+			if r.stopped() && idle == nil { // counted from the end, not from the last element
 				ended, idle = nil, time.After(grace)
 			}
 		}

@@ -90,6 +90,54 @@ func TestAnIdleSourceKeepsNothing(t *testing.T) {
 	}
 }
 
+// Nor does a source that goes on giving, however often it does.
+func TestABusySourceKeepsNothing(t *testing.T) {
+	for name, wire := range map[string]func(s *flow.Stream, in chan any){
+		"flow": func(s *flow.Stream, in chan any) { extension.NewChanSource(in).Via(s.Flow()).To(s.Sink(&sink{})) },
+		"scales": func(s *flow.Stream, in chan any) {
+			go extension.NewChanSource(in).Via(s.Scales()).To(s.Sink(&sink{}))
+		},
+		"sink": func(s *flow.Stream, in chan any) {
+			ours := s.Sink(&sink{})
+			go extension.NewChanSource(in).Via(gsflow.NewPassThrough()).To(ours)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, _ := startOf(t, recipe(pictures(t)))
+			in, stop := make(chan any), make(chan struct{})
+			giving := make(chan struct{})
+			go func() {
+				defer close(giving)
+				defer close(in)
+				for {
+					select {
+					case in <- 1: // foreign to our operators: it ends the stream
+					case <-stop:
+						return
+					}
+					time.Sleep(time.Millisecond)
+				}
+			}()
+			ended := make(chan error)
+			go func() {
+				wire(s, in)
+				_, err := s.Wait()
+				ended <- err
+			}()
+			select {
+			case err := <-ended:
+				if err == nil {
+					t.Error("no error")
+				}
+			case <-time.After(20 * time.Second):
+				t.Error("Wait hangs")
+			}
+			close(stop)
+			<-giving
+		})
+	}
+}
+
 // pessimist is a sink whose Close fails.
 type pessimist struct{ sink }
 

@@ -17,7 +17,7 @@ import (
 )
 
 // ErrClosedPipe says that the reader of a stream went away before its end, as
-// `head` does. Commands end quietly then.
+// `head` does.
 var ErrClosedPipe = errors.New("the reader closed the stream")
 
 // IPCStream writes an Arrow IPC stream, for any process to read, e.g. with

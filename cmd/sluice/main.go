@@ -9,7 +9,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"slices"
+	"syscall"
+	"time"
 
 	"github.com/alecthomas/kong"
 
@@ -47,11 +50,16 @@ type console struct {
 
 func main() { os.Exit(run(os.Args[1:])) }
 
+// stuckAfter is how long a command may take to clean up once it was stopped.
+const stuckAfter = 5 * time.Second
+
 // run is main without the exit.
 func run(args []string) int {
 	ctx, stop := untilSignal(context.Background())
 	defer stop()
-	c := console{os.Stdout, os.Stderr}
+	signal.Ignore(syscall.SIGPIPE) // a reader that goes away is an error of Write then, not a silent end
+	out := &output{File: os.Stdout}
+	c := console{out, os.Stderr}
 	parser, err := kong.New(&commands{}, kong.Name("sluice"), kong.UsageOnError(),
 		kong.Description("A streaming image-augmentation engine for long-tailed vision data."),
 		kong.Writers(c.out, c.err), kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
@@ -68,7 +76,11 @@ func run(args []string) int {
 	if err != nil {
 		return c.fail(ctx, usageError{fmt.Errorf("%w\n(sluice --help shows the commands)", err)}, slices.Contains(args, "--json"), args[0] == "stream")
 	}
-	if err := command.Run(); err != nil {
+	err = unlessStuck(ctx, stuckAfter, fmt.Sprintf("%s did not end within %v, and is left as it is: a file or a pipe may have stalled", command.Selected().Name, stuckAfter), func() error { return command.Run() })
+	if lost := out.failed(); lost != nil && !errors.Is(err, lost) && ctx.Err() == nil {
+		err = errors.Join(err, lost)
+	}
+	if err != nil {
 		node := command.Selected()
 		asJSON := slices.ContainsFunc(node.Flags, func(f *kong.Flag) bool { return f.Name == "json" && f.Target.Bool() })
 		return c.fail(ctx, err, asJSON, node.Name == "stream")

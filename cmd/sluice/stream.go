@@ -7,11 +7,9 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/google/renameio/v2"
@@ -32,7 +30,11 @@ type streamCmd struct {
 }
 
 func (cmd *streamCmd) Run(ctx context.Context, c console) error {
-	if f, ok := c.out.(*os.File); ok && isTerminal(f) {
+	stdout := c.out
+	if o, ok := stdout.(*output); ok { // the stream's own errors say more
+		stdout = o.File
+	}
+	if f, ok := stdout.(*os.File); ok && isTerminal(f) {
 		return usageError{errors.New("stream: stdout is a terminal, and the stream is binary: send it to a file or a program, as in: sluice stream FILE > batches.arrows")}
 	}
 	pipe, err := cmd.load()
@@ -46,22 +48,30 @@ func (cmd *streamCmd) Run(ctx context.Context, c console) error {
 	}
 	keeper := stateKeeper{file: cmd.State}
 	s.OnState = keeper.note
-	// A reader that goes away is an error of Write then, not the end of the process.
-	signal.Ignore(syscall.SIGPIPE)
-	defer signal.Reset(syscall.SIGPIPE)
 	line, told := newProgressLine(c.err, "stream"), c
 	if cmd.JSON { // stderr is the report's, which has the warnings
 		told.err = io.Discard
 	}
-	report, err := unlessStuck(ctx, func() (*flow.Report, error) {
-		return pipe.Run(ctx, withRows{&sinks.IPCStream{W: c.out, Scale: cmd.Scale}}, flow.OnProgress(line.update), told.warnings(line))
+	made := make(chan *flow.Report, 1)
+	err = unlessStuck(ctx, grace, "its reader had stalled", func() error {
+		r, err := pipe.Run(ctx, withRows{&sinks.IPCStream{W: stdout, Scale: cmd.Scale}}, flow.OnProgress(line.update), told.warnings(line))
+		made <- r
+		return err
 	})
 	line.done()
+	var report *flow.Report // nil where the run is left behind
+	select {
+	case report = <-made:
+	default:
+	}
 	if err == nil && report.Batches == 0 && s.Resume == nil {
 		err = fmt.Errorf("stream: no batch leaves in scale %s: ask for another one, or run more epochs", schema.FormatScale(cmd.Scale))
 	}
 	if errors.Is(err, sinks.ErrClosedPipe) {
-		err = nil // the reader has seen enough, as in: sluice stream FILE | head
+		err = nil // the reader has all, but for the end mark
+		if report.State.Epoch < report.Epochs {
+			err = fmt.Errorf("stream: its reader went away before the last batch, after %s", plural(int(report.Batches), "batch"))
+		}
 	}
 	if report != nil {
 		keeper.last = &report.State
@@ -79,29 +89,6 @@ func (cmd *streamCmd) Run(ctx context.Context, c console) error {
 
 // grace is how long a run may take to end once it was stopped.
 const grace = time.Second
-
-// unlessStuck runs do. Where a write to a reader that stalls keeps it from ending
-// with the context, it is left behind: only the process's end ends such a write.
-func unlessStuck(ctx context.Context, do func() (*flow.Report, error)) (report *flow.Report, err error) {
-	ended := make(chan struct{})
-	var r *flow.Report
-	var e error
-	go func() {
-		defer close(ended)
-		r, e = do()
-	}()
-	select {
-	case <-ended:
-		return r, e
-	case <-ctx.Done():
-	}
-	select {
-	case <-ended:
-		return r, e
-	case <-time.After(grace):
-		return nil, fmt.Errorf("stream: %w; its reader had stalled", context.Cause(ctx))
-	}
-}
 
 // withRows keeps batches of which every row failed from readers that don't
 // expect them.
