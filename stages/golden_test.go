@@ -97,7 +97,7 @@ func TestRecipeEqualsOpenCV(t *testing.T) {
 		p = apply(stages.Crop{}, &stages.Window{X: c.X, Y: c.Y, Width: c.Width / 2, Height: c.Height / 2}, p)
 		p = apply(stages.Flip{}, &stages.FlipParams{Flipped: c.Flip}, p)
 		mean, largest := difference(t, p, c.Height/2, c.Width/2, c.Pixels)
-		if mean > 0.2 || largest > 4 {
+		if mean > 0.005 || largest > 1 {
 			t.Errorf("%dx%d turned by %g: mean difference %.3f, largest %g", c.Width, c.Height, c.Degrees, mean, largest)
 		}
 		sum, worst = sum+mean, max(worst, largest)

@@ -13,8 +13,8 @@ import (
 //
 // It equals OpenCV's warpAffine with getRotationMatrix2D((w//2, h//2), degrees,
 // 1): pixel centres at integers, the same canvas, and what lies outside the
-// picture has the colour Fill, with which the edge is blended. (OpenCV rounds
-// coordinates to 1/32 pixel, we don't.)
+// picture has the colour Fill, with which the edge is blended. (OpenCV up to
+// 4 rounded coordinates to 1/32 pixel; 5 and we don't.)
 //
 // With Expand the canvas is that of Pillow's Image.rotate(expand=True), which is
 // torchvision's: the turn is about the picture's middle ((w-1)/2, (h-1)/2), each

@@ -41,8 +41,8 @@ for seed in range(5):
         flips += params["flip"]["flipped"]
     print(f"seed {seed}: {table.num_rows} photos, {flips} flipped, largest difference {steps.max}")
     common.equal("  photos", table.num_rows, len(decoded))
-    common.at_most("  mean difference, pooled", steps.mean, 0.2)
-    common.at_most(f"  mean difference of the worst photo, {steps.worst_key}", steps.worst_mean, 0.5)
-    common.at_most("  99.9th percentile", steps.percentile(0.999), 4)
-    common.at_most("  mean difference of one warp with the composed matrix", composed.mean, 0.5)
+    common.at_most("  mean difference, pooled", steps.mean, 0.005)
+    common.at_most("  largest difference", steps.max, 1)
+    common.at_most(f"  mean difference of the worst photo, {steps.worst_key}", steps.worst_mean, 0.01)
+    common.at_most("  mean difference of one warp with the composed matrix", composed.mean, 0.005)
 common.finish()

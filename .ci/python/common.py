@@ -117,7 +117,3 @@ class Differences:
     @property
     def max(self):
         return int(np.flatnonzero(self.counts)[-1])
-
-    def percentile(self, share):
-        """The smallest level that at least this share of the values doesn't exceed."""
-        return int(np.searchsorted(np.cumsum(self.counts), share * self.counts.sum()))

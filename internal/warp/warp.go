@@ -10,7 +10,7 @@
 // product rounded by itself. Sampling is then done with integers: the matrix is
 // rounded to a grid of 2^-32 (Affine.Fixed), coordinates are exact on that grid,
 // and a sampling point's fraction is rounded half up to 2^-12 of a pixel
-// (OpenCV: 2^-5). Bilinear sums are integers of less than 32 bits, so a faster
+// (OpenCV up to 4: 2^-5). Bilinear sums are integers of less than 32 bits, so a faster
 // path may order them as it likes. A transform by whole pixels copies them. A
 // Homography's points are divided in float64 before they are rounded to the grid.
 // Resizes that equal Pillow's use its weights of 22 bits, whose double
