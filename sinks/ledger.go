@@ -49,8 +49,11 @@ func appendLedger(d *disk, name string, parts []Part) error {
 
 // mendLedger cuts off a last line that was not written to its end.
 func mendLedger(d *disk, name string) error {
+	if isLink(d.path(name)) {
+		return fmt.Errorf("%s is a link: remove it", d.path(name))
+	}
 	data, err := readSmall(d.path(name))
-	if errors.Is(err, fs.ErrNotExist) && !isLink(d.path(name)) || err == nil && (len(data) == 0 || data[len(data)-1] == '\n') {
+	if errors.Is(err, fs.ErrNotExist) || err == nil && (len(data) == 0 || data[len(data)-1] == '\n') {
 		return nil
 	}
 	if err != nil {

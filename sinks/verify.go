@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 
@@ -28,6 +29,7 @@ type VerifyReport struct {
 	Rows     int64     `json:"rows"`
 	Bytes    int64     `json:"bytes"`
 	Problems []Problem `json:"problems"` // in the order of the manifest
+	Warnings []string  `json:"warnings"` // of what is right, here and now
 }
 
 // Problem is one file that isn't as the manifest says.
@@ -61,7 +63,7 @@ func Verify(ctx context.Context, dir string) (VerifyReport, error) {
 	if err != nil {
 		return VerifyReport{}, err
 	}
-	report := VerifyReport{Manifest: m, Parts: len(m.Parts), Rows: m.Rows, Problems: []Problem{}}
+	report := VerifyReport{Manifest: m, Parts: len(m.Parts), Rows: m.Rows, Problems: []Problem{}, Warnings: []string{}}
 	add := func(name string, kind ProblemKind, format string, args ...any) {
 		report.Problems = append(report.Problems, Problem{name, kind, fmt.Sprintf(format, args...)})
 	}
@@ -84,6 +86,9 @@ func Verify(ctx context.Context, dir string) (VerifyReport, error) {
 	}
 	if !sumsUp(m) {
 		add(manifestName, WrongRows, "its totals are not the sum of its parts: run the same materialize command again")
+	}
+	if text := outside(dir, m); text != "" {
+		report.Warnings = append(report.Warnings, text)
 	}
 	extra, err := extraParts(ctx, dir, m)
 	if err != nil {
@@ -177,6 +182,37 @@ func checkPart(ctx context.Context, dir string, m *Manifest, p Part) *Problem {
 		return &Problem{p.Name, WrongRows, fmt.Sprintf("its rows per class are %s, and the manifest says %s", marshal(classes), marshal(p.Classes))}
 	}
 	return nil
+}
+
+// outside tells of files that are links to somewhere else.
+func outside(dir string, m *Manifest) string {
+	base, err := filepath.EvalSymlinks(dir)
+	if err != nil {
+		return ""
+	}
+	leaves := func(name string) bool {
+		path := filepath.Join(dir, filepath.FromSlash(name))
+		if !isLink(path) {
+			return false
+		}
+		to, err := filepath.EvalSymlinks(path)
+		if err != nil {
+			return false // a problem of its own
+		}
+		rel, err := filepath.Rel(base, to)
+		return err != nil || !filepath.IsLocal(rel)
+	}
+	names := append([]string{planName, manifestName}, m.folders()...)
+	for _, p := range m.Parts {
+		if fits(p, &m.Layout) {
+			names = append(names, p.Name)
+		}
+	}
+	names = slices.DeleteFunc(names, func(name string) bool { return name == "." || !leaves(name) })
+	if len(names) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d of its files and folders are links that lead out of it, the first %s: a copy of the directory may lack them", len(names), names[0])
 }
 
 // extraParts finds the Arrow files that nobody told of.
