@@ -91,20 +91,42 @@ func (p *Plan) Outline() *Outline {
 			o.Drawn = append(o.Drawn, p.DrawnCounts(t))
 		}
 	}
-	sum := int64(0)
 	for _, v := range p.Variants {
 		l := Leaving{Scale: v.Scale, Type: p.imageType(v.Tensor)}
 		if p.Form == schema.FormTensor {
 			l.RowBytes = imageBytes(v.Tensor)
 			l.BatchBytes = l.RowBytes * int64(p.BatchSize)
-			sum += l.RowBytes
 		}
 		o.Leaves = append(o.Leaves, l)
 	}
-	n := int64(len(p.Variants))
 	o.RecordsPerEpoch = p.BatchesPerEpoch * int64(p.picked())
-	o.ImageBytes = sum * int64(p.picked()) / n * p.RowsPerEpoch * int64(p.Epochs)
+	if p.Form == schema.FormTensor {
+		o.ImageBytes = p.RowBytes * p.RowsPerEpoch * int64(p.Epochs)
+	}
 	return o
+}
+
+// rowBytes is the size of a row's images in the variants that it leaves in, on
+// average; 0 where it depends on each picture.
+func (p *Plan) rowBytes() (n int64) {
+	switch p.Form {
+	case schema.FormTensor:
+		for _, v := range p.Variants {
+			n += imageBytes(v.Tensor)
+		}
+		return n * int64(p.picked()) / int64(len(p.Variants))
+	case schema.FormEncoded:
+		return p.meanFileBytes()
+	}
+	return 0
+}
+
+// meanFileBytes is the size of an image's file, on average.
+func (p *Plan) meanFileBytes() (n int64) {
+	for _, sample := range p.selection {
+		n += max(0, p.Index().Sizes[sample]) // -1: it is missing
+	}
+	return n / int64(max(len(p.selection), 1))
 }
 
 // countable is the number of draws that are looked at one by one for a text.
@@ -131,10 +153,7 @@ func (p *Plan) schedule() Schedule {
 		Workers: s.Workers, Readers: s.Readers, FilesAhead: s.filesAhead(), Batches: s.Queue + 1,
 		BudgetBytes: s.Budget, Rank: s.Rank, World: s.World,
 	}
-	for _, sample := range p.selection {
-		out.EncodedBytes += max(0, p.Index().Sizes[sample]) // -1: it is missing
-	}
-	out.EncodedBytes /= int64(max(len(p.selection), 1))
+	out.EncodedBytes = p.meanFileBytes()
 	base, later := p.batchBytes(p.job(0, 0, 0), p.picks(0, 0))
 	out.BatchBytes = base
 	for _, n := range later {

@@ -302,6 +302,7 @@ func (p *Plan) resolve(ctx context.Context) error {
 	if dropLast {
 		p.RowsPerEpoch = p.BatchesPerEpoch * int64(size)
 	}
+	p.RowBytes = p.rowBytes()
 	p.refills = p.newRefills()
 	if err := errors.Join(p.checkRanks(), p.hash()); err != nil {
 		return &PipelineError{err}

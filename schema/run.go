@@ -44,7 +44,8 @@ type Run struct {
 	BatchesPerEpoch int64
 	BatchSize       int // the last batch of an epoch may be shorter
 
-	Samples Samples // of its source; nil: not known
+	Samples  Samples // of its source; nil: not known
+	RowBytes int64   // about, of a row's images in all variants that it leaves in; 0: unknown
 }
 
 // The keys of a schema's metadata.

@@ -41,6 +41,10 @@ type ArrowParts struct {
 	PartRows int // a part holds floor(PartRows / batch size) batches, at least one; 0: 4096
 	Shard    int // 0-based
 	Shards   int // 0 or 1: all in one
+	// AnySpace begins even where the parts to be made seem to be larger than what
+	// their file system has free. Without it that is an error, where it can be
+	// known: rows of one size, not compressed, on Linux, macOS and FreeBSD.
+	AnySpace bool
 
 	run  *partsRun
 	step func(step, name string) error // see disk
@@ -90,6 +94,9 @@ func (a *ArrowParts) Open(ctx context.Context, run *schema.Run) error {
 	r := &partsRun{
 		disk:   &disk{dir: filepath.Clean(a.Dir), prefix: prefix, step: a.step},
 		layout: layout, shard: a.Shard, shards: shards,
+	}
+	if layout.Codec == NoCompression && !a.AnySpace {
+		r.rowBytes = run.RowBytes
 	}
 	for v := range run.Variants {
 		s, err := run.Schema(v)

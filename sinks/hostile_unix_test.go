@@ -33,6 +33,8 @@ func TestOddFiles(t *testing.T) {
 		"device":     func(path, _ string) error { return os.Symlink("/dev/zero", path) },
 		"to another": func(path, outside string) error { return os.Symlink(outside, path) },
 	}
+	run, whole := sinktest.Runs()["scales"], t.TempDir()
+	deliver(t, run, arrowParts(whole))
 	for _, name := range []string{"manifest.json", "plan.json", part, ".parts.jsonl", ".lock", ".tmp-plan.json", ".tmp-manifest.json", "scale-1/.tmp-part-00003-of-00008.arrow"} {
 		for kind, make := range kinds {
 			t.Run(name+" "+kind, func(t *testing.T) {
@@ -40,8 +42,9 @@ func TestOddFiles(t *testing.T) {
 				defer cancel()
 				dir, outside := t.TempDir(), filepath.Join(t.TempDir(), "outside")
 				write(t, outside, "mine")
-				run := sinktest.Runs()["scales"]
-				deliver(t, run, arrowParts(dir))
+				if err := os.CopyFS(dir, os.DirFS(whole)); err != nil {
+					t.Fatal(err)
+				}
 				if strings.HasPrefix(filepath.Base(name), ".tmp") || name == ".parts.jsonl" { // such a run was broken off
 					for _, gone := range []string{"manifest.json", part} {
 						if err := os.Remove(filepath.Join(dir, gone)); err != nil {

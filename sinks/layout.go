@@ -167,7 +167,7 @@ func (l *Layout) check() error {
 		{"epochs", int64(l.Epochs), 0, mostFiles},
 		{"rows_per_epoch", l.RowsPerEpoch, 0, mostRowsEver},
 		{"batches_per_epoch", l.BatchesPerEpoch, 0, mostRowsEver},
-		{"batch_size", int64(l.BatchSize), 0, math.MaxInt32},
+		{"batch_size", int64(l.BatchSize), 0, mostRowsEver},
 		{"part_rows", int64(l.PartRows), 1, math.MaxInt64},
 	} {
 		if n.value < n.least || n.value > n.most {

@@ -34,6 +34,8 @@ type partsRun struct {
 	shard   int
 	shards  int
 
+	rowBytes int64 // as Run has it; 0: room isn't looked for
+
 	kept    []bool          // per part: nothing to do; fixed by begin
 	records map[string]Part // of finished files, by name
 	open    *openPart
@@ -69,6 +71,9 @@ func (r *partsRun) begin(ctx context.Context) (err error) {
 		return err
 	}
 	if err := r.keep(ctx); err != nil {
+		return err
+	}
+	if err := r.checkSpace(); err != nil {
 		return err
 	}
 	if slices.Contains(r.kept, false) {
@@ -192,6 +197,39 @@ func (r *partsRun) keep(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// checkSpace refuses to begin what the disk clearly cannot hold.
+func (r *partsRun) checkSpace() error {
+	free, ok := freeBytes(r.disk.dir)
+	if !ok || r.rowBytes == 0 {
+		return nil
+	}
+	rows := int64(0)
+	for part, kept := range r.kept {
+		if !kept {
+			_, first, n := r.layout.span(part)
+			size := int64(r.layout.BatchSize)
+			rows += min(n*size, r.layout.RowsPerEpoch-first*size)
+		}
+	}
+	need := float64(rows) * float64(r.rowBytes)
+	if need <= 1.1*float64(free) { // rows may fail, and a file system may compress
+		return nil
+	}
+	return fmt.Errorf("%s: the parts to be made will take about %s (%d rows of %s), and the disk has %s free: free some space there, choose another directory, or compress (--codec zstd); --any-space begins all the same",
+		r.disk.dir, inWords(need), rows, inWords(float64(r.rowBytes)), inWords(float64(free)))
+}
+
+// inWords writes a number of bytes.
+func inWords(n float64) string {
+	for _, unit := range []string{"bytes", "KiB", "MiB", "GiB", "TiB"} {
+		if n < 1024 || unit == "TiB" {
+			return fmt.Sprintf("%.4g %s", n, unit)
+		}
+		n /= 1024
+	}
+	return ""
 }
 
 // tooOld says of a directory of an earlier layout why it isn't gone on with.

@@ -17,6 +17,7 @@ type materializeCmd struct {
 	Codec    string `help:"Compression of the Arrow files: none, lz4 or zstd." enum:"none,lz4,zstd" default:"none"`
 	PartRows int    `help:"Rows per file, rounded down to whole batches." default:"4096"`
 	Shard    string `help:"Make only shard i of n, written i/n, i from 0." placeholder:"I/N"`
+	AnySpace bool   `help:"Begin even if the disk seems to be too small."`
 }
 
 func (cmd *materializeCmd) Run(ctx context.Context, c console) error {
@@ -24,7 +25,7 @@ func (cmd *materializeCmd) Run(ctx context.Context, c console) error {
 	if err != nil {
 		return err
 	}
-	parts := sinks.ArrowParts{Dir: cmd.Out, Codec: sinks.Codec(cmd.Codec), PartRows: cmd.PartRows}
+	parts := sinks.ArrowParts{Dir: cmd.Out, Codec: sinks.Codec(cmd.Codec), PartRows: cmd.PartRows, AnySpace: cmd.AnySpace}
 	if cmd.Shard != "" {
 		if parts.Shard, parts.Shards, err = parseShard(cmd.Shard); err != nil {
 			return err

@@ -1,0 +1,14 @@
+//go:build linux || darwin || freebsd
+
+package sinks
+
+import "syscall"
+
+// freeBytes is what the file system of a directory has free for us.
+func freeBytes(dir string) (n int64, known bool) {
+	var s syscall.Statfs_t
+	if err := syscall.Statfs(dir, &s); err != nil || s.Blocks == 0 || s.Bsize <= 0 {
+		return 0, false // some network file systems tell nothing
+	}
+	return int64(s.Bavail) * int64(s.Bsize), true
+}
