@@ -21,6 +21,7 @@
 //	canonical.go  the canonical form and its hash: what the bytes depend on
 //	outline.go    Plan.Outline: the plan's four steps as figures
 //	describe.go   Plan.String: the same as people read it
+//	unlike.go     in what an evaluation's images are unlike its training's
 //
 //	run.go        Run: wire the graph, run it, report
 //	ranks.go      the batches that a run makes: all, or every R-th of a rank

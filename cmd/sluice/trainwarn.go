@@ -48,8 +48,11 @@ func (l *learning) remarks() (list []string) {
 	for i := range l.Evals {
 		e := &l.Evals[i]
 		list = append(list, e.missing(l.config)...)
+		for _, text := range e.plan.UnlikeImages(l.plan) {
+			say("evaluation %s is unlike the training: %s", e.Name, text)
+		}
 		if n := shared(l.plan, e.plan); n > 0 {
-			say("evaluation %s: %d of its %d samples have the key and the size of training samples: is a split missing, or use: val?", e.Name, n, len(e.plan.Selection()))
+			say("evaluation %s: %d of its %d samples have the key and the size of training samples: is a split missing, or use: val, or have the two splits another seed or share?", e.Name, n, len(e.plan.Selection()))
 		}
 		if declares[stages.Rebalance](e.Pipeline) {
 			say("evaluation %s: its rebalance draws some samples several times and others never: leave it out", e.Name)

@@ -1,0 +1,131 @@
+package flow
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/sluicedata/sluice/internal/options"
+	"github.com/sluicedata/sluice/stages"
+)
+
+// UnlikeImages says in what the images of an evaluation are unlike those of the
+// training that it is of, so that a network is shown what it hasn't learnt: size
+// and type, values, decoding, the filter of a resize; and what an evaluation
+// usually leaves out, random stages and drop_last. Nil where all is well. Tasks
+// and classes are the trainer's business.
+func (p *Plan) UnlikeImages(training *Plan) (list []string) {
+	say := func(format string, args ...any) { list = append(list, fmt.Sprintf(format, args...)) }
+	have, want := p.imageTypes(), training.imageTypes()
+	if i := slices.IndexFunc(have, func(t string) bool { return !slices.Contains(want, t) }); i >= 0 {
+		say("images are %s, in training %s", have[i], strings.Join(want, ", "))
+	}
+	black, white := p.levels()
+	black2, white2 := training.levels()
+	if p.decoder != nil && training.decoder != nil && (apart(black, black2, black2, white2) || apart(white, white2, black2, white2)) {
+		say("black and white leave as %.3g and %.3g, in training as %.3g and %.3g: use the same to_tensor and normalize", black, white, black2, white2)
+	}
+	list = append(list, p.decodesUnlike(training)...)
+	if have, want := p.filters(), training.filters(); len(want) > 0 {
+		if i := slices.IndexFunc(have, func(f string) bool { return !slices.Contains(want, f) }); i >= 0 {
+			say("pictures are resized by %s, in training by %s", have[i], strings.Join(want, ", "))
+		}
+	}
+	var random []string
+	for i := range p.steps {
+		s := &p.steps[i]
+		if d, ok := s.stage.(stages.Drawer); ok && p.random(s, d) {
+			random = append(random, s.name)
+		}
+		if b, ok := s.stage.(stages.Batcher); ok {
+			if _, dropLast := b.Rows(); dropLast && p.order.Len() > p.RowsPerEpoch {
+				say("drop_last leaves %d samples out", p.order.Len()-p.RowsPerEpoch)
+			}
+		}
+	}
+	if len(random) > 0 {
+		say("%s: images change at random, and the figures with them: leave it out", strings.Join(random, ", "))
+	}
+	return list
+}
+
+// imageTypes are those in which images leave.
+func (p *Plan) imageTypes() (list []string) {
+	for _, v := range p.Variants {
+		if t := p.imageType(v.Tensor); !slices.Contains(list, t) {
+			list = append(list, t)
+		}
+	}
+	return list
+}
+
+// levels is what becomes of a black and of a white pixel, by the stages that do
+// the same to every picture.
+func (p *Plan) levels() (black, white [3]float32) {
+	white = [3]float32{255, 255, 255}
+	for i := range p.steps {
+		s := &p.steps[i]
+		point, ok := s.stage.(stages.Pointer)
+		if !ok || p.random(s, point) {
+			continue
+		}
+		_ = guard(s.name, func() error {
+			f := point.Point(stages.Nothing{})
+			black, white = f.Map(black), f.Map(white)
+			return nil
+		})
+	}
+	return black, white
+}
+
+// apart reports whether levels differ by more than a hundredth of what lies between
+// training's black and white: by more than rounded figures do.
+func apart(here, there, black, white [3]float32) bool {
+	for c := range here {
+		if d := here[c] - there[c]; !(max(d, -d) <= (white[c]-black[c])/100) {
+			return true
+		}
+	}
+	return false
+}
+
+// decodesUnlike compares what decoding makes of a sound file.
+func (p *Plan) decodesUnlike(training *Plan) (list []string) {
+	if p.decoder == nil || training.decoder == nil {
+		return nil
+	}
+	there := map[string]json.RawMessage{}
+	for _, f := range options.Fields(training.decoder) {
+		there[f.Name], _ = f.JSON()
+	}
+	for _, f := range options.Fields(p.decoder) {
+		here, _ := f.JSON()
+		if other, ok := there[f.Name]; ok && f.Name != "max_pixels" && f.Name != "truncated" && !bytes.Equal(here, other) {
+			list = append(list, fmt.Sprintf("decode: %s is %s, in training %s", f.Name, here, other))
+		}
+	}
+	return list
+}
+
+// filters lists those of the stages that resize.
+func (p *Plan) filters() (list []string) {
+	for _, s := range p.steps {
+		text, resizes := "", false
+		for _, f := range options.Fields(s.stage) {
+			switch f.Name {
+			case "interpolation":
+				text = fmt.Sprint(f.Effective()) + text
+			case "antialias":
+				if resizes = true; f.Value == stages.Off {
+					text += " without antialiasing"
+				}
+			}
+		}
+		if resizes && !slices.Contains(list, text) {
+			list = append(list, text)
+		}
+	}
+	return list
+}
