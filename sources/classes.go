@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"path/filepath"
@@ -53,11 +54,11 @@ func (c *Classes) SetOption(v any) error {
 		byTask := make(map[string]Classes, len(v))
 		for _, task := range slices.Sorted(maps.Keys(v)) {
 			if _, nested := v[task].(map[string]any); nested {
-				return fmt.Errorf("%q: want a list of names or a file's name, have a map", task)
+				return errorf("%q: want a list of names or a file's name, have a map", task)
 			}
 			var one Classes
 			if err := one.SetOption(v[task]); err != nil {
-				return fmt.Errorf("%q: %w", task, err)
+				return errorf("%q: %w", task, err)
 			}
 			byTask[task] = one
 		}
@@ -182,7 +183,7 @@ func (c Classes) resolve(tasks []string) ([]classList, error) {
 	}
 	if c.ByTask == nil {
 		if len(tasks) != 1 {
-			return nil, fmt.Errorf("classes: one list, and %s %q: write a map, as in {%s: [...]}",
+			return nil, errorf("classes: one list, and %s %q: write a map, as in {%s: [...]}",
 				count(len(tasks), "task"), tasks, first(tasks, "task"))
 		}
 		list, err := c.read()
@@ -193,7 +194,7 @@ func (c Classes) resolve(tasks []string) ([]classList, error) {
 	for _, task := range slices.Sorted(maps.Keys(c.ByTask)) {
 		t := slices.Index(tasks, task)
 		if t < 0 {
-			errs = append(errs, fmt.Errorf("classes: there is no task %q, only %q", task, tasks))
+			errs = append(errs, errorf("classes: there is no task %q, only %q", task, tasks))
 			continue
 		}
 		list, err := c.ByTask[task].read()
@@ -217,9 +218,9 @@ func (c Classes) read() (classList, error) {
 	if c.File == "" {
 		return classList{c.List, "the list given as classes"}, nil
 	}
-	text, err := os.ReadFile(c.File)
+	text, err := readSmall(c.File)
 	if err != nil {
-		return classList{}, fmt.Errorf("classes: %q: cannot read: %w", c.File, cause(err))
+		return classList{}, errorf("classes: %q: %w", c.File, err)
 	}
 	var names []string
 	var lines []int
@@ -231,6 +232,24 @@ func (c Classes) read() (classList, error) {
 	var p problems
 	checkNames(names, func(i int) string { return fmt.Sprintf("line %d", lines[i]) }, &p)
 	return classList{names, strconv.Quote(c.File)}, p.err(fmt.Sprintf("classes: %q", c.File))
+}
+
+// readSmall reads a file that people write.
+func readSmall(name string) ([]byte, error) {
+	f, err := openRegular(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	const most = 64 << 20
+	text, err := io.ReadAll(io.LimitReader(f, most+1))
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("cannot read: %w", cause(err))
+	case len(text) > most:
+		return nil, fmt.Errorf("has more than %d bytes, and one name a line is wanted", most)
+	}
+	return text, nil
 }
 
 // cause is the reason of a failed file operation, without the path, which the

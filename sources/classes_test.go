@@ -109,7 +109,7 @@ func TestClassesErrors(t *testing.T) {
 		"not in the list": {one(sources.Classes{List: []string{"dog"}}), []string{
 			`class "cat" of task "class" (2 samples, as "cat/1.jpg")`, `"emu"`, "among the 1 class of the list given", "add it"}},
 		"not in the file":      {one(sources.Classes{File: write(t, files, "c.txt", "cat\nemu\n")}), []string{`class "dog"`, "c.txt"}},
-		"no file":              {one(sources.Classes{File: filepath.Join(files, "gone")}), []string{"classes: ", "gone", "cannot read"}},
+		"no file":              {one(sources.Classes{File: filepath.Join(files, "gone")}), []string{"classes: ", "gone", "there is no such file"}},
 		"twice in the file":    {one(sources.Classes{File: repeated}), []string{`repeated.txt": line 4: "cat" is there already, as line 1`}},
 		"an empty file":        {one(sources.Classes{File: empty}), []string{"no name in the list"}},
 		"twice in the list":    {one(sources.Classes{List: []string{"a", "b", "a", " "}}), []string{`classes: item 3: "a" is there already, as item 1`, "classes: item 4"}},

@@ -6,6 +6,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // This file reads labels off paths: which of an image's folders are its labels,
@@ -164,7 +165,10 @@ func (l *listing) keepEmpty(depths map[int]int, label Label) {
 			last = first + 1
 		}
 		for t := first; t < last; t++ {
-			if name := parts[t-first]; !l.tasks[t].has(name) {
+			switch name := parts[t-first]; {
+			case !utf8.ValidString(name):
+				l.problems.addf("the name of the class folder %q is not UTF-8: rename it, or take it away", folder)
+			case !l.tasks[t].has(name):
 				l.tasks[t].number(name)
 				l.empty = append(l.empty, emptyFolder{folder, t, name})
 			}

@@ -268,6 +268,9 @@ func digits(text string) int {
 // fold is a name without what people don't see or mean: two names that fold
 // alike are probably one.
 func fold(name string) string {
+	if isASCII(name) {
+		return foldNumbers(strings.Join(strings.Fields(strings.ToLower(name)), " "))
+	}
 	name = norm.NFKC.String(cases.Fold().String(norm.NFKC.String(name)))
 	name = strings.Map(func(r rune) rune {
 		if unicode.Is(unicode.Cf, r) {
@@ -275,7 +278,10 @@ func fold(name string) string {
 		}
 		return r
 	}, name)
-	name = strings.Join(strings.Fields(name), " ")
+	return foldNumbers(strings.Join(strings.Fields(name), " "))
+}
+
+func foldNumbers(name string) string {
 	if whole, ok := wholeNumber(name); ok {
 		name = whole
 	}

@@ -24,3 +24,15 @@ func TestFolderIsNoPipe(t *testing.T) {
 	must(t, syscall.Mkfifo(pipe, 0o600))
 	fails(t, sources.Folder{Path: pipe}, "neither a folder nor a file")
 }
+
+// Opening a pipe would block until somebody writes to it.
+func TestListIsNoPipe(t *testing.T) {
+	dir := tree(t, "a/1.jpg")
+	for _, name := range []string{"m.csv", "m.tsv", "m.jsonl", "classes.txt"} {
+		must(t, syscall.Mkfifo(filepath.Join(dir, name), 0o600))
+	}
+	for _, name := range []string{"m.csv", "m.tsv", "m.jsonl"} {
+		fails(t, sources.Manifest{Path: filepath.Join(dir, name)}, "is a pipe or a device")
+	}
+	fails(t, sources.Folder{Path: dir, Classes: sources.Classes{File: filepath.Join(dir, "classes.txt")}}, "is a pipe or a device")
+}

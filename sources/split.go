@@ -71,7 +71,7 @@ func (Split) Name() string { return "split" }
 // Check looks at the options of the split and of its source.
 func (s Split) Check() error {
 	var errs []error
-	add := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	add := func(format string, args ...any) { errs = append(errs, errorf(format, args...)) }
 	if s.Source == nil {
 		add("the source to split is missing")
 	} else if err := s.Source.Check(); err != nil {
@@ -200,7 +200,7 @@ func (s Split) groups(x *schema.Index) ([]group, error) {
 		list[n].samples = append(list[n].samples, sample)
 	}
 	if len(strangers) > 0 {
-		return nil, fmt.Errorf("group: %q matches %d of %s; not %s: write an expression that matches every key",
+		return nil, errorf("group: %q matches %d of %s; not %s: write an expression that matches every key",
 			s.Group, x.Len()-len(strangers), count(x.Len(), "key"), some(strangers))
 	}
 	return list, nil
@@ -283,7 +283,7 @@ func (s Split) strataTasks(x *schema.Index) ([]int, error) {
 	}
 	t, ok := x.TaskNumber(s.Task)
 	if !ok {
-		return nil, fmt.Errorf("task: there is no task %q, only %s", s.Task, some(names))
+		return nil, errorf("task: there is no task %q, only %s", s.Task, some(names))
 	}
 	return []int{t}, nil
 }

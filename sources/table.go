@@ -1,6 +1,7 @@
 package sources
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -109,7 +110,7 @@ type opened struct {
 func (d *opened) Index() *schema.Index { return d.index }
 func (d *opened) Warnings() []string   { return d.warnings }
 
-// errorf names the sample in an error of Read.
+// errorf names the sample in an error of Read, with its whole key.
 func (d *opened) errorf(sample int, format string, args ...any) error {
-	return errorf("%s: %q: %w", d.source, d.index.Keys[sample], errorf(format, args...))
+	return fmt.Errorf("%s: %q: %w", d.source, d.index.Keys[sample], errorf(format, args...))
 }

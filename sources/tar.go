@@ -350,15 +350,25 @@ func (m *members) targets(ctx context.Context, file io.ReaderAt) (map[string]mem
 }
 
 // follow is the name at the end of a chain of links; empty if it is a circle.
+// Each link on the way leads there directly afterwards: chains may be long.
 func (m *members) follow(name string) string {
-	for range 40 {
+	var way []string
+	for {
 		next, ok := m.links[name]
 		if !ok {
-			return name
+			break
 		}
-		name = next
+		if way = append(way, name); len(way) > len(m.links) {
+			next = ""
+		}
+		if name = next; name == "" {
+			break
+		}
 	}
-	return ""
+	for _, link := range way {
+		m.links[link] = name
+	}
+	return name
 }
 
 // gather makes the table of images, links included, by the rules that hold for
@@ -391,13 +401,13 @@ func (m *members) take(name string, data member) {
 }
 
 func (m *members) link(name string, targets map[string]member) {
-	target, end := m.links[name], m.follow(name)
-	if target == "." || strings.HasPrefix(name, target+"/") {
+	end := m.follow(name)
+	if m.folders[end] && (end == "." || strings.HasPrefix(name, end+"/")) {
 		m.pass(name)
 		m.warnf("passed over the link %q: it leads to a folder in which it lies", name)
 		return
 	}
-	if m.folders[target] || m.folders[end] {
+	if m.folders[end] {
 		m.problems.addf("member %q is a link to the folder %q: make the tar with what links lead to (tar --dereference)", name, end)
 		return
 	}
