@@ -1,6 +1,6 @@
 package stages
 
-// Decode turns image files (JPEG, PNG, WebP, BMP, GIF's first frame, PPM) into
+// Decode turns image files (JPEG, PNG, WebP, BMP, GIF, PPM, TIFF) into
 // uint8 RGB of height x width x 3. EXIF orientation is applied: sizes are what
 // a person sees. The RGB of a JPEG is libjpeg-turbo's with its defaults, which
 // Pillow and OpenCV give; internal/decode states the rules for every other

@@ -1,14 +1,18 @@
 """The table of test images in docs/formats.md: what sluice and Pillow read of the images that packages test themselves with.
 
     python internal/decode/testdata/formats.py NAME=DIRECTORY... [--list FILE]
+    python internal/decode/testdata/formats.py --mutate COUNT SEED KEEP
 
 from the project's root, with the python of .ci/python/requirements.txt. It decodes every file of the directories with
 `go test ./internal/decode -run TestDump`, compares with Pillow's exif_transpose and convert("RGB"), and replaces what is
 between the marks in docs/formats.md. --list writes a line for each file.
 
+--mutate changes bytes of the files of golden.json, COUNT times each, and says what differs where both read the result;
+such files are kept in the directory KEEP.
+
 16 bits per channel are judged by the rule of package decode, which keeps the high byte.
 """
-import collections, io, os, re, subprocess, sys, tempfile, warnings
+import base64, collections, io, json, os, random, re, shutil, subprocess, sys, tempfile, warnings
 
 import cv2
 import numpy as np
@@ -34,13 +38,16 @@ def pillow(data):
             # convert("RGB") cuts off at 255; the high byte is what is asked for
             high = np.asarray(image).astype(np.int64) >> 8
             return kind, np.repeat(high.astype(np.uint8)[:, :, None], 3, 2)
+        if kind == "PPM" and re.match(rb"P6\s+\d+\s+\d+\s+65535\s", data):
+            pixels = np.frombuffer(data, np.uint8)[-6 * image.width * image.height:]  # Pillow rounds
+            return kind, pixels.reshape(image.height, image.width, 6)[:, :, ::2]
         return kind, np.asarray(image.convert("RGB"))
     except Exception:
         return kind, None
 
 
 def sluice(directory, into):
-    run = ["go", "test", "-count=1", "./internal/decode", "-run", "TestDump", "-from", os.path.abspath(directory), "-dump", into]
+    run = ["go", "test", "-count=1", "-timeout=1h", "./internal/decode", "-run", "TestDump", "-from", os.path.abspath(directory), "-dump", into]
     subprocess.run(run, check=True, stdout=subprocess.DEVNULL)
 
 
@@ -90,9 +97,45 @@ def table(rows):
     return "\n".join(lines)
 
 
+def mutate(count, seed, keep):
+    """Files of golden.json with bytes changed, cut out, doubled or cut off; where both read one, they must agree."""
+    rng = random.Random(seed)
+    with open("internal/decode/testdata/golden.json") as f:
+        cases = json.load(f)["cases"]
+    with tempfile.TemporaryDirectory() as made:
+        for case in cases:
+            whole = base64.b64decode(case["encoded"])
+            for i in range(count):
+                data = bytearray(whole)
+                for _ in range(rng.choice([1, 1, 2, 4])):
+                    at = rng.randrange(min(len(data) or 1, rng.choice([64, 1 << 20])))
+                    what = rng.randrange(6)
+                    if what < 3 and at < len(data):
+                        data[at] = rng.choice([rng.randrange(256), data[at] ^ 1 << rng.randrange(8), 0, 255, 1])
+                    elif what == 3:
+                        del data[at:at + rng.randrange(1, 5)]
+                    elif what == 4:
+                        data[at:at] = data[at:at + rng.randrange(1, 9)]
+                    else:
+                        del data[max(at, 1):]
+                with open(os.path.join(made, f"{case['name'].replace('/', '-')}-{i}.bin"), "wb") as f:
+                    f.write(data)
+        rows = compare("mutated", made)
+        os.makedirs(keep, exist_ok=True)
+        for _, name, kind, what, error in rows:
+            if "-v" in sys.argv and what != "equal" and what != "both refuse":
+                print(kind, name, what, error)
+            if what.startswith("differ") or "panicked" in error:
+                print(kind, name, what, error)
+                shutil.copy(os.path.join(made, name), keep)
+    print(table(rows))
+
+
 def main():
     warnings.filterwarnings("ignore")
     arguments = sys.argv[1:]
+    if arguments[:1] == ["--mutate"]:
+        return mutate(int(arguments[1]), int(arguments[2]), arguments[3])
     listing = None
     if "--list" in arguments:
         at = arguments.index("--list")
