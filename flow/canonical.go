@@ -25,6 +25,7 @@ type canonical struct {
 	EpochRows int64            `json:"epoch_rows"`
 	BatchSize int              `json:"batch_size"`
 	Params    bool             `json:"params"`
+	ParamsAre int              `json:"params_revision,omitempty"` // of what the column holds; only where there is one
 	Stages    []canonicalStage `json:"stages"`
 }
 
@@ -42,6 +43,9 @@ func (p *Plan) hash() error {
 		Fuse: p.Settings.Fuse, Exec: p.Settings.Exec, Decoder: decode.Revision, OnError: p.Settings.Failures.Policy,
 		EpochRows: p.RowsPerEpoch, BatchSize: p.BatchSize, Params: p.Settings.Params,
 		Stages: []canonicalStage{},
+	}
+	if c.Params {
+		c.ParamsAre = paramsRevision
 	}
 	if c.Exec == Fused {
 		c.Revision = fusedRevision

@@ -296,6 +296,11 @@ func TestMatrixComposesInOrder(t *testing.T) {
 		if want := `"matrix":[-2,0,12.5,0,2,-3.5]`; !strings.Contains(strings.NewReplacer("[[", "[", "],[", ",", "]]", "]").Replace(row.Meta.Params), want) {
 			t.Errorf("%s: %s, want %s", exec, row.Meta.Params, want)
 		}
+		for _, want := range []string{`"source":[8,10]`, `"output":[8,8]`} {
+			if !strings.Contains(row.Meta.Params, want) {
+				t.Errorf("%s: %s, want %s", exec, row.Meta.Params, want)
+			}
+		}
 	}
 }
 

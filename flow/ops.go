@@ -85,7 +85,7 @@ func (m *scratch) point(i int, stage stages.Pointer, params stages.Params) *stag
 // No pixel is needed for it: the sizes between the stages follow from the transforms.
 func (p *Plan) draws(m *scratch, row *Row, height, width int, stage *string) error {
 	m.ops, m.drawn = m.ops[:0], m.drawn[:0]
-	row.Matrix = warp.Identity().Homography()
+	row.Matrix, row.source = warp.Identity().Homography(), [2]int{height, width}
 	m.transforms = slices.Grow(m.transforms[:0], len(p.steps)) // ops point into it
 	t := schema.Tensor{DType: schema.Uint8, Layout: schema.HWC, Height: height, Width: width}
 	for i := range p.steps {

@@ -50,6 +50,7 @@ func decodeFile(ctx context.Context, d stages.Decoder, data []byte) (pic *schema
 func (p *Plan) reference(m *scratch, row *Row, stage *string) error {
 	m.drawn = m.drawn[:0]
 	row.Picture, row.Shown, row.Matrix = row.Source, row.Source, warp.Identity().Homography()
+	row.source = [2]int{row.Source.Height, row.Source.Width}
 	for i := range p.steps {
 		s := &p.steps[i]
 		drawer, ok := s.stage.(stages.Drawer)

@@ -73,6 +73,7 @@ type Row struct {
 	broken error             // a panic in locating it: it ends the run
 	kept   bool              // outside of runs: Source and Shown are wanted
 	slot   *schema.Picture   // its place in the batch, which an executor may fill: then it is Picture; nil outside of runs and where sizes vary
+	source [2]int            // height and width as decoded
 }
 
 // Row makes a single draw, outside of any run, as a run would deliver it.
@@ -211,11 +212,15 @@ func (b *pending) put(at int, row *Row) error {
 	return nil
 }
 
-// paramsJSON is the params column: what each stage drew, by its name, and the
-// composed matrix: 2x3 numbers, or 3x3 where a perspective was drawn. Stages that
-// draw nothing are left out.
+// paramsRevision changes with the form of the params column. 2: source and output.
+const paramsRevision = 2
+
+// paramsJSON is the params column: what each stage drew, by its name; the composed
+// matrix, 2x3 numbers, or 3x3 where a perspective was drawn; and height and width of
+// the picture that it starts from, as decoded, and of the one that it leads to. Stages
+// that draw nothing are left out.
 func (row *Row) paramsJSON() (string, error) {
-	out := map[string]any{"matrix": row.Matrix.Affine()}
+	out := map[string]any{"matrix": row.Matrix.Affine(), "source": row.source, "output": [2]int{row.Picture.Height, row.Picture.Width}}
 	if row.Matrix.Projective() {
 		out["matrix"] = row.Matrix.Unit()
 	}

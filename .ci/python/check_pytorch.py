@@ -2,9 +2,12 @@
 
     python .ci/python/check_pytorch.py SLUICE
 
-Asserts shapes and types, that a tensor is Arrow's own memory, that leaving the loop
-early is quiet, that a failing sluice raises, and the doc's advice for null labels.
+Asserts shapes and types, that a tensor is Arrow's own memory, that a loop is an epoch and
+that the next goes on behind one that was left, that workers are refused, that a failing
+sluice raises, and the doc's advice for null labels and for validation.
 """
+import hashlib
+import json
 import os
 import pathlib
 import re
@@ -23,7 +26,7 @@ args = common.arguments(__doc__)
 doc = pathlib.Path(__file__).parents[2] / "docs" / "pytorch.md"
 code = re.search(r"```python\n(.*?)```", doc.read_text(), re.S)[1]
 temp = pathlib.Path(tempfile.mkdtemp(prefix="sluice-pytorch-"))
-common.run(args.sluice, "demo", "-o", temp / "demo")
+common.run(args.sluice, "demo", "-o", temp / "demo", "--epochs", "3")
 os.chdir(temp)
 os.environ["PATH"] = f"{temp}:{os.environ['PATH']}"
 (temp / "sluice").symlink_to(args.sluice)
@@ -32,6 +35,7 @@ images_stages = ["decode: {}", "rotate: {degrees: 30}", "resize: {height: 48, wi
 floats = common.pipeline(source, "take: {count: 200}", *images_stages, "to_tensor: {}", "batch: {size: 32}", folder=temp)
 os.rename(floats, "pipeline.yaml")
 bytes_ = common.pipeline(source, "rebalance: {target: square_root, task: shape}", *images_stages, "batch: {size: 32}", folder=temp)
+(temp / "split.yaml").write_text((temp / "pipeline.yaml").read_text().replace("take: {count: 200}", "rebalance: {target: square_root, task: shape}") + "split: {val: 0.2}\n")
 warnings.filterwarnings("ignore", message=".*not writable.*")  # as the doc says
 
 
@@ -52,7 +56,7 @@ class Stderr:
 
 
 # The whole block, its loop included: ten epochs of pipeline.yaml.
-common.expect(len(code.splitlines()) <= 30, f"the doc's code has {len(code.splitlines())} lines")
+common.expect(len(code.splitlines()) <= 48, f"the doc's code has {len(code.splitlines())} lines")
 space = {}
 with Stderr() as err:
     exec(compile(code, str(doc), "exec"), space)
@@ -60,9 +64,52 @@ common.equal("the doc's loop: its last batch", (tuple(space["images"].shape), sp
 common.equal("labels by task", {k: (v.dtype, tuple(v.shape)) for k, v in space["labels"].items()}, {t: (torch.int32, (8,)) for t in ("shape", "color")})
 common.equal("weights", (space["weights"].dtype, tuple(space["weights"].shape)), (torch.float32, (8,)))
 common.equal("stderr", err.text, "")
+common.equal("place after ten loops", (space["data"].epoch, space["data"].batch), (10, 0))
+plan = json.loads(common.run(args.sluice, "plan", "pipeline.yaml", "--json"))
+common.equal("class names", space["data"].classes, {t["name"]: t["classes"] for t in plan["tasks"]})
 Sluice, DataLoader = space["Sluice"], torch.utils.data.DataLoader
-rows = sum(len(images) for images, _, _ in DataLoader(Sluice("pipeline.yaml", "--epochs", "3"), batch_size=None))
-common.equal("rows of 3 epochs", rows, 600)
+
+
+class Named(Sluice):
+    """Batches as (epoch, first position, digest of the pixels)."""
+
+    @staticmethod
+    def tensors(batch):
+        return batch["epoch"][0].as_py(), batch["position"][0].as_py(), hashlib.sha256(batch["image"].to_numpy_ndarray().tobytes()).hexdigest()
+
+
+def loops(data, n, leave=None):
+    """n loops; leave is the batch of the first one behind which it is left."""
+    out = []
+    for i in range(n):
+        for j, batch in enumerate(DataLoader(data, batch_size=None)):
+            out.append(batch)
+            if i == 0 and j == leave:
+                break
+    return out
+
+
+with Stderr() as err:
+    unbroken = loops(Named("pipeline.yaml"), 3)
+    common.equal("epochs of three loops", [b[0] for b in unbroken], [0] * 7 + [1] * 7 + [2] * 7)
+    for leave in (0, 3, 6):
+        common.expect(loops(Named("pipeline.yaml"), 4, leave)[: len(unbroken)] == unbroken, f"left behind batch {leave}: the loops that follow go on there")
+    second = Named("pipeline.yaml")
+    second.epoch, second.batch = 0, 3
+    common.expect(loops(second, 3) == unbroken[3:], "from a place that was kept")
+    ranks = [loops(Named("pipeline.yaml", stream=["--rank", str(r), "--world", "2", "--last-round", "pad"]), 1) for r in (0, 1)]
+    common.equal("two ranks, together", sorted({b[1] for b in ranks[0] + ranks[1]}), sorted({b[1] for b in unbroken if b[0] == 0}))
+    left = Named("pipeline.yaml", stream=["--rank", "1", "--world", "2", "--last-round", "pad"])
+    common.equal("a rank that was left goes on", loops(left, 2, 1)[: len(ranks[1])], ranks[1])
+common.equal("stderr of loops that were left", err.text, "")
+try:
+    next(iter(DataLoader(Named("pipeline.yaml"), batch_size=None, num_workers=1)))
+    common.expect(False, "num_workers=1 was taken")
+except RuntimeError as error:
+    common.expect("leave num_workers at 0" in str(error), "num_workers=1 is refused")
+train, val = Sluice("split.yaml"), Sluice("split.yaml", "--use", "val", "--without", "rebalance,rotate")
+keys = [{k for b in common.stream(args.sluice, "split.yaml", *flags).to_batches() for k in b["key"].to_pylist()} for flags in ([], ["--use", "val", "--without", "rebalance,rotate"])]
+common.expect(train.classes == val.classes and keys[0] and keys[1] and not keys[0] & keys[1], "one file, both sides of its split: the same classes, other samples")
 images, labels, _ = next(iter(Sluice(bytes_)))
 common.equal("without to_tensor", (tuple(images.shape), images.dtype), ((32, 48, 64, 3), torch.uint8))
 
@@ -88,10 +135,10 @@ common.equal("bytes that Arrow allocated beside what it read", Watched.allocated
 
 def loop(file, *flags, at_first):
     """Iterates as the doc does; at_first(process) is called after the first batch, and True leaves the loop."""
-    started, popen = [], subprocess.Popen
+    data, started, popen = Sluice(file, *flags), [], subprocess.Popen
     subprocess.Popen = lambda *a, **k: started.append(popen(*a, **k)) or started[-1]
     try:
-        for n, _ in enumerate(DataLoader(Sluice(file, *flags), batch_size=None)):
+        for n, _ in enumerate(DataLoader(data, batch_size=None)):
             if n == 0 and at_first(started[0]):
                 break
     finally:
@@ -101,7 +148,7 @@ def loop(file, *flags, at_first):
 
 with Stderr() as err:
     status = loop(bytes_, "--epochs", "50", at_first=lambda process: True)
-common.equal("leaving early: status of sluice, stderr", (status, err.text), (0, ""))
+common.equal("leaving early: status of sluice, stderr", (status, err.text), (-9, ""))
 try:
     loop(bytes_, "--epochs", "50", at_first=lambda process: process.kill())
     common.expect(False, "killed sluice: the loop ended as if that were the end of the data")
@@ -116,7 +163,7 @@ def fails(what, file, *messages):
         try:
             for _ in DataLoader(Sluice(file), batch_size=None):
                 pass
-        except RuntimeError as error:
+        except (RuntimeError, subprocess.CalledProcessError) as error:
             caught = error
     right = caught is not None and "status" in str(caught) and all(m in err.text for m in messages)
     common.expect(right, f"{what}: raised {caught!r}; stderr: {err.text.strip()}")

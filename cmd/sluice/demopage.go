@@ -223,6 +223,9 @@ type demoFigure struct {
 	Plain, Best float64
 }
 
+// Round is a figure as the page shows it.
+func (f demoFigure) Round(v float64) float64 { return math.Round(v) }
+
 // Change is what the best run gains or loses, in points.
 func (f demoFigure) Change() string {
 	return strings.Replace(fmt.Sprintf("%+.0f", math.Round(f.Best)-math.Round(f.Plain)), "-", "\u2212", 1)
@@ -264,7 +267,7 @@ func newFinding(table demoTable) finding {
 	if cost >= 0 {
 		price = fmt.Sprintf("and the commonest shapes gain %.1f points", cost)
 	}
-	f.Lead = fmt.Sprintf("Balanced accuracy rises from %.0f to %.0f %%, %s.", balanced[0], balanced[best], price)
+	f.Lead = fmt.Sprintf("Balanced accuracy rises from %s to %s %%, %s.", few(balanced[0]), few(balanced[best]), price)
 	if rarest[best] <= rarest[0] {
 		f.Head = fmt.Sprintf("%s: balanced accuracy %.0f %%, plain training %.0f %%", how, balanced[best], balanced[0])
 		f.Lead = fmt.Sprintf("The rarest shapes gain nothing by it here, %s.", price)

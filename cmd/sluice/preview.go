@@ -299,7 +299,7 @@ func (r *previewReport) draw(plan *flow.Plan, position int64, row *flow.Row, err
 		d.Event = fmt.Sprintf("in place of %s, which failed", drawn)
 	case row.Repairs > 0:
 		r.Filled++
-		d.Event = "the file is damaged: what is missing is filled"
+		d.Event = "the file is damaged or incomplete: what is missing is filled"
 	}
 	return d, err
 }
