@@ -20,6 +20,7 @@ const DefaultPartRows = 4096
 //	plan.json                      what is being made; a Layout
 //	part-00000-of-00016.arrow      whole batches of one epoch, one record each
 //	scale-0.5/part-...             instead, with a multi-scale stage
+//	sources/part-...xxh128         the samples that the part was made of, with their prints
 //	manifest.json                  rows, checksum and classes of every part; a Manifest
 //
 // Every file is written to a name beginning with .tmp-, synced and renamed, so
@@ -45,12 +46,18 @@ type ArrowParts struct {
 	// their file system has free. Without it that is an error, where it can be
 	// known: rows of one size, not compressed, on Linux, macOS and FreeBSD.
 	AnySpace bool
+	// Update makes parts again that were made of samples which have changed since;
+	// otherwise such a directory is refused, with a SourceChanged.
+	Update bool
 
 	run  *partsRun
 	step func(step, name string) error // see disk
 }
 
-var _ Skipper = (*ArrowParts)(nil)
+var (
+	_ Skipper    = (*ArrowParts)(nil)
+	_ Rememberer = (*ArrowParts)(nil)
+)
 
 // Check reports every impossible option at once, without touching the disk.
 func (a *ArrowParts) Check() error {
@@ -93,7 +100,7 @@ func (a *ArrowParts) Open(ctx context.Context, run *schema.Run) error {
 	}
 	r := &partsRun{
 		disk:   &disk{dir: filepath.Clean(a.Dir), prefix: prefix, step: a.step},
-		layout: layout, shard: a.Shard, shards: shards,
+		layout: layout, shard: a.Shard, shards: shards, memory: newRemembered(run.Samples), update: a.Update,
 	}
 	if layout.Codec == NoCompression && !a.AnySpace {
 		r.rowBytes = run.RowBytes
@@ -117,6 +124,9 @@ func (a *ArrowParts) Open(ctx context.Context, run *schema.Run) error {
 func (a *ArrowParts) Has(epoch int, batch int64) bool {
 	return a.run.kept[a.run.layout.part(epoch, batch)]
 }
+
+// Remembers is true: each part's list of what it was made of needs it.
+func (a *ArrowParts) Remembers() bool { return a.run.memory != nil }
 
 // Write takes one batch. A part is finished when the next one begins.
 func (a *ArrowParts) Write(ctx context.Context, b *schema.Batch) error {
@@ -146,7 +156,9 @@ func (a *ArrowParts) Close(cause error) error {
 	default:
 		err = wrap(r.end())
 	}
-	return errors.Join(err, wrap(r.abandon()))
+	err = errors.Join(err, wrap(r.abandon()))
+	r.saveStamps()
+	return err
 }
 
 func wrap(err error) error {

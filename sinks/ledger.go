@@ -146,5 +146,8 @@ func fits(p Part, l *Layout) bool {
 	}
 	part := l.part(p.Epoch, p.FirstBatch)
 	_, first, n := l.span(part)
+	if p.Sources != nil && (p.Name != l.file(part, 0) || p.Sources.Name != l.sourceFile(part)) {
+		return false
+	}
 	return p.FirstBatch == first && p.Batches == n && slices.Contains(l.files(part), p.Name)
 }

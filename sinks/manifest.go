@@ -32,6 +32,8 @@ type Part struct {
 	// Classes is the class ledger: per task the rows of each class, in the order
 	// of the task's classes; the last counts the rows of unknown label.
 	Classes map[string][]int64 `json:"classes"`
+	// Sources is what the part was made of, in the line of its first variant.
+	Sources *SourceFile `json:"sources,omitempty"`
 }
 
 // Manifest is the contents of a materialized directory: manifest.json, or the

@@ -23,6 +23,10 @@ type openPart struct {
 	last   int64 // number of the newest batch; -1 before the first
 	seen   int64 // batches so far, however many variants each came in
 	files  []*partFile
+
+	reads   map[int]schema.Read // what it is made of, by sample
+	forgets bool                // of some batch that isn't known
+	sources string              // the name of the file that lists it, once that is being written
 }
 
 // partFile is one file of it.

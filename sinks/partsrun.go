@@ -40,6 +40,9 @@ type partsRun struct {
 	records map[string]Part // of finished files, by name
 	open    *openPart
 	failed  error // of a Write: the run cannot end well any more
+
+	memory *remembered // of the source; nil: it isn't known
+	update bool        // parts made of what has changed since are made again
 }
 
 // begin takes a directory, new or from an earlier run.
@@ -61,7 +64,7 @@ func (r *partsRun) begin(ctx context.Context) (err error) {
 	if err := r.claim(ctx); err != nil {
 		return err
 	}
-	folders := slices.Compact(append([]string{"."}, r.layout.folders()...))
+	folders := slices.Compact(append([]string{"."}, r.folders()...))
 	for _, folder := range folders {
 		if err := r.disk.removeTemps(folder); err != nil {
 			return err
@@ -121,7 +124,7 @@ func (r *partsRun) checkOwner(ctx context.Context) error {
 func unused(dir string) bool {
 	used := false
 	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
-		if err == nil && !e.IsDir() && !ours(e.Name()) && e.Name() != planName && !strings.HasPrefix(e.Name(), ledgerPrefix) {
+		if err == nil && !e.IsDir() && !ours(e.Name()) && e.Name() != planName && !strings.HasPrefix(e.Name(), ledgerPrefix) && !strings.HasPrefix(e.Name(), stampsPrefix) {
 			used = true
 		}
 		return err
@@ -178,16 +181,31 @@ func (r *partsRun) keep(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	lists := map[int][]used{}
 	r.kept = make([]bool, r.layout.PartCount)
 	for part := range r.kept {
+		if sources := r.records[r.layout.file(part, 0)].Sources; sources != nil {
+			list, problem := readSourceList(r.disk.dir, sources)
+			if problem != nil {
+				delete(r.records, r.layout.file(part, 0))
+			}
+			lists[part] = list
+		}
 		r.kept[part] = r.finished(part) || !r.mine(part)
 		if !r.kept[part] && r.layout.Version != LayoutVersion {
 			return r.tooOld(part)
 		}
 	}
+	stale, err := r.compare(ctx, lists)
+	if err != nil {
+		return err
+	}
 	for part := range r.kept {
-		if r.kept[part] {
+		if r.kept[part] = r.kept[part] && !stale[part]; r.kept[part] {
 			continue
+		}
+		if err := r.removeSources(part); err != nil {
+			return err
 		}
 		for _, name := range r.layout.files(part) {
 			delete(r.records, name)
@@ -239,6 +257,14 @@ func (r *partsRun) tooOld(part int) error {
 		r.disk.dir, r.layout.Version, names[0], LayoutVersion)
 }
 
+// folders are those that files of the run lie in.
+func (r *partsRun) folders() []string {
+	if r.memory == nil {
+		return r.layout.folders()
+	}
+	return append(r.layout.folders(), sourcesFolder)
+}
+
 func (r *partsRun) mine(part int) bool { return part%r.shards == r.shard }
 
 // finished reports whether every file of a part is there.
@@ -281,6 +307,9 @@ func (r *partsRun) write(b *schema.Batch) error {
 	case b.Number > o.last:
 		o.last = b.Number
 		o.seen++
+		if err := r.remember(b); err != nil {
+			return err
+		}
 	}
 	return o.files[b.Variant].add(b, l.Tasks)
 }
@@ -288,7 +317,7 @@ func (r *partsRun) write(b *schema.Batch) error {
 // start begins a part in all variants.
 func (r *partsRun) start(part int) error {
 	epoch, first, n := r.layout.span(part)
-	r.open = &openPart{number: part, last: -1}
+	r.open = &openPart{number: part, last: -1, reads: map[int]schema.Read{}}
 	for v, name := range r.layout.files(part) {
 		record := Part{Name: name, Epoch: epoch, FirstBatch: first, Batches: n, Classes: emptyLedger(r.layout)}
 		f, err := newPartFile(r.disk, record, r.schemas[v], r.layout.Codec)
@@ -313,12 +342,21 @@ func (r *partsRun) finish() error {
 		}
 		done = append(done, f.record)
 	}
+	var err error
+	if done[0].Sources, err = r.writeSources(); err != nil {
+		return err
+	}
 	for _, p := range done {
 		if err := r.disk.publish(p.Name); err != nil {
 			return err
 		}
 	}
-	for _, folder := range r.layout.folders() {
+	if o.sources != "" {
+		if err := r.disk.publish(o.sources); err != nil {
+			return err
+		}
+	}
+	for _, folder := range r.folders() {
 		if err := r.disk.syncFolder(folder); err != nil {
 			return err
 		}
@@ -457,6 +495,9 @@ func (r *partsRun) abandon() error {
 		return nil
 	}
 	err := r.open.abandon()
+	if r.open.sources != "" {
+		err = errors.Join(err, r.disk.remove(r.disk.temp(r.open.sources)))
+	}
 	r.open = nil
 	return err
 }

@@ -181,6 +181,10 @@ func checkPart(ctx context.Context, dir string, m *Manifest, p Part) *Problem {
 	case !reflect.DeepEqual(classes, p.Classes):
 		return &Problem{p.Name, WrongRows, fmt.Sprintf("its rows per class are %s, and the manifest says %s", marshal(classes), marshal(p.Classes))}
 	}
+	if p.Sources != nil {
+		_, problem := readSourceList(dir, p.Sources)
+		return problem
+	}
 	return nil
 }
 
@@ -215,11 +219,15 @@ func outside(dir string, m *Manifest) string {
 	return fmt.Sprintf("%d of its files and folders are links that lead out of it, the first %s: a copy of the directory may lack them", len(names), names[0])
 }
 
-// extraParts finds the Arrow files that nobody told of.
+// extraParts finds the parts and the lists of what they were made of that nobody
+// told of.
 func extraParts(ctx context.Context, dir string, m *Manifest) ([]string, error) {
 	known := map[string]bool{}
 	for _, p := range m.Parts {
 		known[p.Name] = true
+		if p.Sources != nil {
+			known[p.Sources.Name] = true
+		}
 	}
 	var extra []string
 	err := filepath.WalkDir(dir, func(file string, e fs.DirEntry, err error) error {
@@ -234,7 +242,7 @@ func extraParts(ctx context.Context, dir string, m *Manifest) ([]string, error) 
 			return err
 		}
 		name := filepath.ToSlash(rel)
-		if !e.IsDir() && path.Ext(name) == ".arrow" && !strings.HasPrefix(e.Name(), ".") && !known[name] {
+		if !e.IsDir() && (path.Ext(name) == ".arrow" || path.Ext(name) == ".xxh128") && !strings.HasPrefix(e.Name(), ".") && !known[name] {
 			extra = append(extra, name)
 		}
 		return nil

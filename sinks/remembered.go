@@ -1,0 +1,441 @@
+package sinks
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/sluicedata/sluice/internal/fingerprint"
+	"github.com/sluicedata/sluice/schema"
+)
+
+// What a part was made of stands beside it, in a file that xxhsum can check, too:
+// for each sample that was read for it, by key,
+//
+//	99aa06d3014798d86001c324468d497f  cat/1.jpg
+//
+// its XXH3-128, or as many dashes where it was missing. A key with a backslash or
+// a line break is written as sha256sum does. The part's line in the ledger and
+// the manifest has the file's checksum, so it is as sealed as the part.
+
+// SourceFile is the file that lists what a part was made of.
+type SourceFile struct {
+	Name    string `json:"name"` // relative to the directory, slash-separated
+	Samples int64  `json:"samples"`
+	Bytes   int64  `json:"bytes"`
+	SHA256  string `json:"sha256"`
+}
+
+const sourcesFolder = "sources"
+
+// sourceFile is the name of a part's list.
+func (l *Layout) sourceFile(part int) string {
+	name := l.file(part, 0)
+	name = name[strings.LastIndexByte(name, '/')+1:]
+	return join(sourcesFolder, strings.TrimSuffix(name, ".arrow")+".xxh128")
+}
+
+// used is one line of a list.
+type used struct {
+	key     string
+	print   fingerprint.Print
+	missing bool
+}
+
+func (u used) same(o schema.Read) bool {
+	return u.missing == o.Missing && (u.missing || u.print == o.Print)
+}
+
+var (
+	dashes   = strings.Repeat("-", 32)
+	escape   = strings.NewReplacer("\\", "\\\\", "\n", "\\n", "\r", "\\r")
+	unescape = strings.NewReplacer("\\\\", "\\", "\\n", "\n", "\\r", "\r")
+)
+
+func sourceList(list []used) []byte {
+	slices.SortFunc(list, func(a, b used) int { return strings.Compare(a.key, b.key) })
+	var out bytes.Buffer
+	for _, u := range list {
+		print, key := u.print.String(), escape.Replace(u.key)
+		if u.missing {
+			print = dashes
+		}
+		if key != u.key {
+			out.WriteByte('\\')
+		}
+		fmt.Fprintf(&out, "%s  %s\n", print, key)
+	}
+	return out.Bytes()
+}
+
+func parseSourceList(data []byte) (list []used, err error) {
+	for line := range strings.Lines(string(data)) {
+		line, escaped := strings.CutPrefix(strings.TrimSuffix(line, "\n"), "\\")
+		print, key, ok := strings.Cut(line, "  ")
+		u := used{key: key, missing: print == dashes}
+		if escaped {
+			u.key = unescape.Replace(key)
+		}
+		if ok && !u.missing {
+			u.print, err = fingerprint.Parse(print)
+		}
+		if !ok || err != nil || u.key == "" || len(list) > 0 && list[len(list)-1].key >= u.key {
+			return nil, fmt.Errorf("line %d is not a fingerprint and a key, in the order of keys", len(list)+1)
+		}
+		list = append(list, u)
+	}
+	return list, nil
+}
+
+// readSourceList reads a part's list, if it is what the part's line says.
+func readSourceList(dir string, f *SourceFile) (list []used, problem *Problem) {
+	data, err := readSmall(filepath.Join(dir, filepath.FromSlash(f.Name)))
+	sum := sha256.Sum256(data)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, &Problem{f.Name, Missing, "it isn't there: " + repair}
+	case err != nil:
+		return nil, &Problem{f.Name, Unreadable, fmt.Sprintf("%v: %s", err, repair)}
+	case int64(len(data)) != f.Bytes || hex.EncodeToString(sum[:]) != f.SHA256:
+		return nil, &Problem{f.Name, WrongChecksum, fmt.Sprintf("its %d bytes are not those of the manifest (SHA-256 %s instead of %s): %s", len(data), hex.EncodeToString(sum[:]), shorten(f.SHA256), repair)}
+	}
+	if list, err = parseSourceList(data); err != nil || int64(len(list)) != f.Samples {
+		return nil, &Problem{f.Name, Unreadable, fmt.Sprintf("it lists %d samples, and the manifest says %d: %v", len(list), f.Samples, err)}
+	}
+	return list, nil
+}
+
+// remembered is what a run knows of its samples' bytes.
+type remembered struct {
+	samples schema.Samples
+	prints  []fingerprint.Print
+	known   []bool
+}
+
+// newRemembered is nil where the run's source isn't known.
+func newRemembered(samples schema.Samples) *remembered {
+	if samples == nil {
+		return nil
+	}
+	n := samples.Index().Len()
+	return &remembered{samples: samples, prints: make([]fingerprint.Print, n), known: make([]bool, n)}
+}
+
+// take notes a reading. Two of one sample must be the same.
+func (m *remembered) take(r schema.Read) error {
+	if r.Sample < 0 || r.Sample >= len(m.known) || r.Missing {
+		return nil
+	}
+	if m.known[r.Sample] && m.prints[r.Sample] != r.Print {
+		return fmt.Errorf("sample %q has changed since this directory was begun: its bytes are others than when they were read before; once nothing writes to the source any more, run the same command again with --update", m.samples.Index().Keys[r.Sample])
+	}
+	m.known[r.Sample], m.prints[r.Sample] = true, r.Print
+	return nil
+}
+
+// now is what a sample is at present. What is known isn't read.
+func (m *remembered) now(ctx context.Context, sample int, buf []byte) (schema.Read, []byte, error) {
+	r := schema.Read{Sample: sample, Missing: m.samples.Index().Sizes[sample] < 0}
+	switch {
+	case r.Missing:
+		return r, buf, nil
+	case m.known[sample]:
+		r.Print = m.prints[sample]
+		return r, buf, nil
+	}
+	buf, err := m.samples.Read(ctx, sample, buf)
+	if err == nil {
+		r.Print = fingerprint.Of(buf)
+	}
+	return r, buf, err
+}
+
+// Stamps say when a sample's file was written last, as the source listed it when
+// the sample was read. They are of this machine, and so in no manifest; without
+// them everything is read and compared.
+const stampsPrefix = ".stamps"
+
+func stampsName(shard, shards int) string {
+	if shards > 1 {
+		return stampsPrefix + "-" + shardName(shard, shards) + ".jsonl"
+	}
+	return stampsPrefix + ".jsonl"
+}
+
+// stamp is that of a sample as it was listed; "": none.
+func (m *remembered) stamp(sample int) string {
+	if s, ok := m.samples.(interface{ Stamp(int) string }); ok {
+		return s.Stamp(sample)
+	}
+	return ""
+}
+
+// recall takes what an earlier run knew of samples whose stamp is the same.
+func (m *remembered) recall(path string) {
+	data, err := readSmall(path)
+	if err != nil {
+		return
+	}
+	keys := m.samples.Index().Keys
+	for line := range bytes.Lines(data) {
+		var entry [3]string // key, stamp, print
+		if json.Unmarshal(line, &entry) != nil {
+			continue
+		}
+		sample, ok := slices.BinarySearch(keys, entry[0])
+		print, err := fingerprint.Parse(entry[2])
+		if ok && err == nil && entry[1] != "" && m.stamp(sample) == entry[1] {
+			m.known[sample], m.prints[sample] = true, print
+		}
+	}
+}
+
+// stamps are the lines that recall reads.
+func (m *remembered) stamps() []byte {
+	var out []byte
+	for sample, key := range m.samples.Index().Keys {
+		if stamp := m.stamp(sample); m.known[sample] && stamp != "" {
+			out = append(append(out, marshal([3]string{key, stamp, m.prints[sample].String()})...), '\n')
+		}
+	}
+	return out
+}
+
+// SourceChanged is the error of a run into a directory some of whose parts were
+// made of samples that have other bytes now.
+type SourceChanged struct {
+	Dir     string
+	Samples []string // keys
+	Parts   []string // that used them
+	Of      int      // parts in all
+}
+
+func (e *SourceChanged) Error() string {
+	return fmt.Sprintf("%s was made of other data: %s changed since: %s; used by %d of its %d parts, the first %s. Put back what was there, or add --update, which makes exactly these parts again",
+		e.Dir, have(len(e.Samples), "sample"), some(e.Samples), len(e.Parts), e.Of, e.Parts[0])
+}
+
+func have(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun + " has"
+	}
+	return fmt.Sprintf("%d %ss have", n, noun)
+}
+
+// some quotes the first of a list.
+func some(names []string) string {
+	const most = 10
+	var quoted []string
+	for _, name := range names[:min(len(names), most)] {
+		quoted = append(quoted, fmt.Sprintf("%q", shorten(name)))
+	}
+	text := strings.Join(quoted, ", ")
+	if len(names) > most {
+		text += fmt.Sprintf(" and %d more", len(names)-most)
+	}
+	return text
+}
+
+// differing finds the samples in lists that have other bytes now, by key, and the
+// lists that have them. Each sample is read once, if at all.
+func (m *remembered) differing(ctx context.Context, lists map[int][]used) (keys []string, stale map[int]bool, err error) {
+	index := m.samples.Index()
+	var wanted []int
+	seen := map[int]bool{}
+	for _, list := range lists {
+		for _, u := range list {
+			if sample, ok := slices.BinarySearch(index.Keys, u.key); ok && !seen[sample] {
+				seen[sample] = true
+				wanted = append(wanted, sample)
+			}
+		}
+	}
+	slices.Sort(wanted)
+	now := make([]schema.Read, len(wanted))
+	errs := make([]error, len(wanted))
+	var buffers sync.Pool
+	err = each(ctx, len(wanted), func(i int) {
+		buf, _ := buffers.Get().(*[]byte)
+		if buf == nil {
+			buf = new([]byte)
+		}
+		now[i], *buf, errs[i] = m.now(ctx, wanted[i], *buf)
+		buffers.Put(buf)
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	for i, e := range errs {
+		if e != nil {
+			return nil, nil, fmt.Errorf("comparing sample %q with what was made of it: %w", index.Keys[wanted[i]], e)
+		}
+		if !now[i].Missing {
+			m.known[wanted[i]], m.prints[wanted[i]] = true, now[i].Print
+		}
+	}
+	changed := map[string]bool{}
+	stale = map[int]bool{}
+	for part, list := range lists {
+		for _, u := range list {
+			sample, ok := slices.BinarySearch(index.Keys, u.key)
+			if ok {
+				at, _ := slices.BinarySearch(wanted, sample)
+				ok = u.same(now[at])
+			}
+			if !ok {
+				changed[u.key], stale[part] = true, true
+			}
+		}
+	}
+	for key := range changed {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	return keys, stale, nil
+}
+
+// compare holds the source against what the kept parts were made of, and returns
+// those to be made again.
+func (r *partsRun) compare(ctx context.Context, lists map[int][]used) (stale map[int]bool, err error) {
+	if r.memory == nil {
+		return nil, nil
+	}
+	r.memory.recall(r.disk.path(stampsName(r.shard, r.shards)))
+	keys, stale, err := r.memory.differing(ctx, lists)
+	if err != nil || len(keys) == 0 || r.update {
+		return stale, err
+	}
+	changed := &SourceChanged{Dir: r.disk.dir, Samples: keys, Of: r.layout.PartCount}
+	for part := range r.layout.PartCount {
+		if stale[part] {
+			changed.Parts = append(changed.Parts, r.layout.file(part, 0))
+		}
+	}
+	return nil, changed
+}
+
+// remember notes what a batch of the open part was made of.
+func (r *partsRun) remember(b *schema.Batch) error {
+	if r.memory == nil {
+		return nil
+	}
+	o := r.open
+	if b.Reads == nil && b.Rows() > 0 {
+		o.forgets = true // it comes from elsewhere
+	}
+	for _, read := range b.Reads {
+		if read.Sample < 0 || read.Sample >= len(r.memory.known) {
+			return fmt.Errorf("batch %d of epoch %d was made of sample %d, and the source has %d", b.Number, b.Epoch, read.Sample, len(r.memory.known))
+		}
+		if err := r.memory.take(read); err != nil {
+			return err
+		}
+		o.reads[read.Sample] = read
+	}
+	return nil
+}
+
+// writeSources writes the open part's list, under its unfinished name; nil where
+// it isn't known.
+func (r *partsRun) writeSources() (*SourceFile, error) {
+	o := r.open
+	if r.memory == nil || o.forgets {
+		return nil, nil
+	}
+	var list []used
+	for sample, read := range o.reads {
+		list = append(list, used{r.memory.samples.Index().Keys[sample], read.Print, read.Missing})
+	}
+	data := sourceList(list)
+	sum := sha256.Sum256(data)
+	f := &SourceFile{Name: r.layout.sourceFile(o.number), Samples: int64(len(list)), Bytes: int64(len(data)), SHA256: hex.EncodeToString(sum[:])}
+	o.sources = f.Name
+	return f, r.disk.writeTemp(f.Name, data)
+}
+
+// saveStamps is for the speed of the next run, and no reason to fail.
+func (r *partsRun) saveStamps() {
+	if r.memory == nil || len(r.records) == 0 {
+		return
+	}
+	if data := r.memory.stamps(); len(data) > 0 {
+		_ = r.disk.replace(stampsName(r.shard, r.shards), data)
+	}
+}
+
+// SourceReport is what VerifySource found.
+type SourceReport struct {
+	Samples  int       `json:"samples"` // that were compared
+	Problems []Problem `json:"problems"`
+}
+
+// OtherSource is the kind of a problem whose name is a sample's key.
+const OtherSource ProblemKind = "source"
+
+// VerifySource reads every sample that a materialized directory was made of, and
+// compares its bytes with those of then. Problems name samples by their keys. An
+// error means that it couldn't be done.
+func VerifySource(ctx context.Context, dir string, samples schema.Samples) (SourceReport, error) {
+	m, err := readWhole(ctx, dir)
+	if err != nil {
+		return SourceReport{}, err
+	}
+	report := SourceReport{Problems: []Problem{}}
+	lists, files := map[int][]used{}, 0
+	all := map[string]bool{}
+	for i, p := range m.Parts {
+		if p.Sources == nil || !fits(p, &m.Layout) {
+			continue
+		}
+		files++
+		list, problem := readSourceList(dir, p.Sources)
+		if problem != nil {
+			report.Problems = append(report.Problems, *problem)
+			continue
+		}
+		lists[i] = list
+		for _, u := range list {
+			all[u.key] = true
+		}
+	}
+	if files == 0 {
+		return report, fmt.Errorf("sinks: verify: %s doesn't say what it was made of: it was made by an earlier version of sluice, or of samples without a source; materialize it anew", dir)
+	}
+	report.Samples = len(all)
+	there := newRemembered(samples)
+	keys, stale, err := there.differing(ctx, lists)
+	if err != nil {
+		return report, fmt.Errorf("sinks: verify: %w", err)
+	}
+	for _, key := range keys {
+		what := "its bytes are others than when the directory was made"
+		sample, ok := slices.BinarySearch(samples.Index().Keys, key)
+		switch {
+		case !ok:
+			what = "the source has no such sample any more"
+		case samples.Index().Sizes[sample] < 0:
+			what = "its file is missing"
+		}
+		report.Problems = append(report.Problems, Problem{key, OtherSource, fmt.Sprintf("%s: materialize again with --update (%d of %d parts are concerned)", what, len(stale), files)})
+	}
+	return report, nil
+}
+
+// removeSources takes a part's list away.
+func (r *partsRun) removeSources(part int) error {
+	name := r.layout.sourceFile(part)
+	if _, err := os.Lstat(r.disk.path(name)); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return r.disk.remove(name)
+}
