@@ -124,7 +124,7 @@ func (r *partsRun) checkOwner(ctx context.Context) error {
 func unused(dir string) bool {
 	used := false
 	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
-		if err == nil && !e.IsDir() && !ours(e.Name()) && e.Name() != planName && !strings.HasPrefix(e.Name(), ledgerPrefix) && !strings.HasPrefix(e.Name(), stampsPrefix) {
+		if err == nil && !e.IsDir() && !ours(e.Name()) && e.Name() != planName && !strings.HasPrefix(e.Name(), ledgerPrefix) {
 			used = true
 		}
 		return err

@@ -161,9 +161,9 @@ func (m *remembered) now(ctx context.Context, sample int, buf []byte) (schema.Re
 }
 
 // Stamps say when a sample's file was written last, as the source listed it when
-// the sample was read. They are of this machine, and so in no manifest; without
-// them everything is read and compared.
-const stampsPrefix = ".stamps"
+// the sample was read. They are of this machine, as the locks are, and so in no
+// manifest; without them everything is read and compared.
+const stampsPrefix = lockName + "-stamps"
 
 func stampsName(shard, shards int) string {
 	if shards > 1 {

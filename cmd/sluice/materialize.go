@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/sluicedata/sluice/flow"
+	"github.com/sluicedata/sluice/flow/pipefile"
 	"github.com/sluicedata/sluice/sinks"
+	"github.com/sluicedata/sluice/sources"
 )
 
 type materializeCmd struct {
@@ -18,6 +21,7 @@ type materializeCmd struct {
 	PartRows int    `help:"Rows per file, rounded down to whole batches." default:"4096"`
 	Shard    string `help:"Make only shard i of n, written i/n, i from 0." placeholder:"I/N"`
 	AnySpace bool   `help:"Begin even if the disk seems to be too small."`
+	Update   bool   `help:"Make the files again whose samples have changed since, and only these; otherwise that is an error."`
 }
 
 func (cmd *materializeCmd) Run(ctx context.Context, c console) error {
@@ -25,7 +29,7 @@ func (cmd *materializeCmd) Run(ctx context.Context, c console) error {
 	if err != nil {
 		return err
 	}
-	parts := sinks.ArrowParts{Dir: cmd.Out, Codec: sinks.Codec(cmd.Codec), PartRows: cmd.PartRows, AnySpace: cmd.AnySpace}
+	parts := sinks.ArrowParts{Dir: cmd.Out, Codec: sinks.Codec(cmd.Codec), PartRows: cmd.PartRows, AnySpace: cmd.AnySpace, Update: cmd.Update}
 	if cmd.Shard != "" {
 		if parts.Shard, parts.Shards, err = parseShard(cmd.Shard); err != nil {
 			return err
@@ -73,14 +77,26 @@ func parseShard(s string) (shard, shards int, err error) {
 }
 
 type verifyCmd struct {
-	Dir  string `arg:"" help:"Materialized data set."`
-	JSON bool   `name:"json" help:"Print one JSON report instead of text."`
+	Dir    string `arg:"" help:"Materialized data set."`
+	Source string `placeholder:"FILE" help:"Also read every sample that it was made of, from the source of this pipeline file, and compare its bytes with those of then."`
+	JSON   bool   `name:"json" help:"Print one JSON report instead of text."`
 }
 
 func (cmd *verifyCmd) Run(ctx context.Context, c console) error {
 	report, err := sinks.Verify(ctx, cmd.Dir)
 	if err != nil {
 		return err
+	}
+	compared := sinks.SourceReport{}
+	if cmd.Source != "" {
+		if compared, err = verifySource(ctx, cmd.Dir, cmd.Source); err != nil {
+			return err
+		}
+	}
+	for _, p := range compared.Problems {
+		if !slices.Contains(report.Problems, p) { // a list that is damaged is found twice
+			report.Problems = append(report.Problems, p)
+		}
 	}
 	for _, p := range report.Problems {
 		err = errors.Join(err, fmt.Errorf("verify: %s: %s: %s", cmd.Dir, p.Name, p.Text))
@@ -97,5 +113,30 @@ func (cmd *verifyCmd) Run(ctx context.Context, c console) error {
 		return printJSON(c.out, report)
 	}
 	_, err = fmt.Fprintf(c.out, "%s: %s, %d rows, every checksum right\n", cmd.Dir, plural(report.Parts, "part"), report.Rows)
+	if err == nil && cmd.Source != "" {
+		_, err = fmt.Fprintf(c.out, "%s: %s of the source, the bytes it was made of\n", cmd.Dir, plural(compared.Samples, "sample"))
+	}
 	return err
+}
+
+// verifySource compares with the source of a pipeline file, all of it: which side
+// of a split the file uses doesn't matter.
+func verifySource(ctx context.Context, dir, file string) (sinks.SourceReport, error) {
+	pipe, err := pipefile.Load(file, catalogs)
+	if err != nil {
+		return sinks.SourceReport{}, unreadable(err, "the pipeline file "+file)
+	}
+	source := pipe.Source
+	switch split := source.(type) {
+	case sources.Split:
+		source = split.Source
+	case *sources.Split:
+		source = split.Source
+	}
+	samples, err := source.Open(ctx)
+	if err != nil {
+		return sinks.SourceReport{}, err
+	}
+	report, err := sinks.VerifySource(ctx, dir, samples)
+	return report, errors.Join(err, samples.Close())
 }

@@ -94,7 +94,7 @@ func TestSameBytes(t *testing.T) {
 			}
 		}
 	}
-	if len(want) != 2*2*3+2 {
+	if len(want) != 2*2*3+2*3+2 {
 		t.Errorf("%d files", len(want))
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"hash/fnv"
 	"image"
 	"image/color"
+	"image/draw"
 	"image/jpeg"
 	"image/png"
 	"io/fs"
@@ -25,6 +26,7 @@ import (
 	"github.com/apache/arrow/go/v15/arrow/memory"
 	"github.com/rogpeppe/go-internal/testscript"
 	"go.uber.org/goleak"
+	"golang.org/x/image/bmp"
 
 	"github.com/sluicedata/sluice/schema"
 	"github.com/sluicedata/sluice/sinks"
@@ -97,7 +99,7 @@ func scriptStatus(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// images DIR N [EXT] writes pictures of varied size: .jpg, or .png.
+// images DIR N [EXT] writes pictures of varied size: .jpg, .png, or .bmp of one size.
 func scriptImages(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, !neg && len(args) >= 2, "images dir n [ext]")
 	n, err := strconv.Atoi(args[1])
@@ -126,6 +128,12 @@ func writeImages(dir, name string, n int, ext string) error {
 		if ext == ".png" {
 			buf.Reset()
 			err = png.Encode(&buf, img)
+		}
+		if ext == ".bmp" { // of one size, all of them
+			buf.Reset()
+			square := image.NewNRGBA(image.Rect(0, 0, 24, 24))
+			draw.Draw(square, square.Rect, img, image.Point{}, draw.Src)
+			err = bmp.Encode(&buf, square)
 		}
 		if err == nil {
 			err = os.WriteFile(filepath.Join(dir, fmt.Sprintf("%04d%s", i, ext)), buf.Bytes(), 0o666)
