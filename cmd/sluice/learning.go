@@ -174,7 +174,7 @@ func (l *learning) begin() (start int, err error) {
 	if err := removeStale(l.Dir, learningFiles...); err != nil {
 		return 0, err
 	}
-	state, metadata, err := trainer.LoadSafetensors(l.at("checkpoint.safetensors"))
+	state, metadata, err := trainer.LoadCheckpoint(l.at("checkpoint.safetensors"), l.trainer.State())
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		// With --resume too, so that one command serves both.
@@ -239,8 +239,11 @@ func (l *learning) restore(state []trainer.Tensor, metadata map[string]string) (
 	if list := append(classChanges(metadata["trainer"], id["trainer"]), differing(metadata, id)...); len(list) > 0 {
 		return 0, fmt.Errorf("train: the checkpoint in %s is of another run; what differs:\n  %s\nGo on with the same pipeline and trainer, or choose another directory", l.Dir, strings.Join(list, "\n  "))
 	}
-	if epochs, err = strconv.Atoi(metadata["epochs"]); err != nil {
-		return 0, fmt.Errorf("train: the checkpoint in %s: epochs: %w", l.Dir, err)
+	if epochs, err = strconv.Atoi(metadata["epochs"]); err != nil || epochs < 1 {
+		return 0, fmt.Errorf("train: the checkpoint in %s says %.20q epochs: it is damaged: begin anew in another directory", l.Dir, metadata["epochs"])
+	}
+	if i := slices.IndexFunc(state, func(t trainer.Tensor) bool { return t.Name == trainer.EpochsName }); i >= 0 && len(state[i].Data) == 1 && state[i].Data[0] != float32(epochs) {
+		return 0, fmt.Errorf("train: the checkpoint in %s says %d epochs, and its state %v: it is damaged: begin anew in another directory", l.Dir, epochs, state[i].Data[0])
 	}
 	if epochs > l.plan.Epochs {
 		return 0, fmt.Errorf("train: the checkpoint in %s has %d epochs behind it, more than the %d asked for: raise --epochs", l.Dir, epochs, l.plan.Epochs)
@@ -318,7 +321,7 @@ func (l *learning) save(record epochRecord) error {
 		return err
 	}
 	metadata["epochs"] = strconv.Itoa(record.Epoch + 1)
-	return trainer.SaveSafetensors(l.at("checkpoint.safetensors"), l.trainer.State(), metadata)
+	return trainer.SaveCheckpoint(l.at("checkpoint.safetensors"), l.trainer.State(), metadata)
 }
 
 // finish writes weights and report.

@@ -243,6 +243,8 @@ func differing(there, here map[string]string) []string {
 			var a, b any
 			if json.Unmarshal([]byte(there[key]), &a) == nil && json.Unmarshal([]byte(here[key]), &b) == nil {
 				list = append(list, differingValues(key, a, b)...)
+			} else {
+				list = append(list, fmt.Sprintf("%s: it cannot be read there", key))
 			}
 		}
 	}
