@@ -1,22 +1,24 @@
 #!/usr/bin/python3
 """Golden values of package jpeg: files of every layout with libjpeg-turbo's planes.
 
-    /usr/bin/python3 internal/jpeg/testdata/golden.py          # writes golden.json
-    python internal/jpeg/testdata/golden.py fill               # writes fill.json
-    /usr/bin/python3 internal/jpeg/testdata/golden.py all DIR  # many more, for -golden DIR
+    python internal/jpeg/testdata/golden.py          # writes golden.json
+    python internal/jpeg/testdata/golden.py fill     # writes fill.json
+    python internal/jpeg/testdata/golden.py all DIR  # many more, for -golden DIR
 
-Made with Debian 12's libjpeg-turbo-progs 2.1.5: cjpeg and jpegtran write the files.
-The planes come from djpeg -dct int -nosmooth, one component at a time: scans of the
-other components are taken out and what is left is renamed to a grey picture of the
-component's own size, which djpeg decodes with the same inverse DCT; reduced are those
-of djpeg -scale, by the samples that a block of 8 gives.
+python is that of .ci/python/requirements.txt: Pillow 13, with libjpeg-turbo 3. cjpeg and
+jpegtran write the files (Debian 12's libjpeg-turbo-progs). The planes are Pillow's, one
+component at a time: scans of the other components are taken out and what is left is
+renamed to a grey picture of the component's own size, which libjpeg decodes with the
+same inverse DCT; reduced are those of its scales, by the samples that a block of 8 gives.
 
-fill.json holds grey files with the CRC-32 of what Pillow 13 (libjpeg-turbo 3; python is
-that of .ci/python/requirements.txt) gives at the scales 1/1, 1/2, 1/4 and 1/8 of the file
+fill.json holds grey files with the CRC-32 of what Pillow gives at the scales 1/1, 1/2, 1/4 and 1/8 of the file
 cut after each number of bytes from its first scan on, and of the file with some bytes
 changed; null where libjpeg gives up.
 """
 import base64, io, itertools, json, os, random, struct, subprocess, sys, tempfile, zlib
+
+import PIL
+from PIL import Image, features
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SAMPLINGS = ["1x1", "2x1,1x1,1x1", "2x2,1x1,1x1", "1x2,1x1,1x1", "4x1,1x1,1x1", "1x4,1x1,1x1", "4x2,1x1,1x1",
@@ -87,17 +89,26 @@ def split(data):
         return run("jpegtran", "-scans", script.name, data=data)
 
 
-def planes(data, scale="1/1"):
-    """Of each component (width, height, samples) by djpeg."""
+def planes(data, scale=1):
+    """Of each component (width, height, samples) at 1/scale."""
     parts = split(data)
     out = []
     for i in range(len(frame(data)[2])):
-        pgm = run("djpeg", "-dct", "int", "-nosmooth", "-grayscale", "-pnm", "-scale", scale, data=alone(parts, i))
-        _, size, _, pixels = pgm.split(b"\n", 3)
-        w, h = map(int, size.split())
-        assert len(pixels) == w * h
-        out.append((w, h, pixels))
+        image = reduced(alone(parts, i), scale)
+        out.append((image.width, image.height, image.tobytes()))
     return out
+
+
+def reduced(data, scale):
+    """A grey file at 1/scale. Pillow's draft can't ask for the scale of a side shorter than it: such a file says
+    that it is 8 pixels long, and the rest of its first block is cut off."""
+    height, width, _ = frame(data)
+    at = next(i for i in range(len(data)) if data[i] == 0xFF and data[i + 1] in (0xC0, 0xC1, 0xC2))
+    padded = bytearray(data)
+    struct.pack_into(">HH", padded, at + 5, max(height, 8), max(width, 8))
+    image = Image.open(io.BytesIO(padded))
+    image.draft("L", (image.width // scale, image.height // scale))
+    return image.crop((0, 0, -(-width // scale), -(-height // scale)))
 
 
 def join(sampling, height, width, quality, noise):
@@ -138,8 +149,8 @@ def coarsen(data, seed):
 def case(name, data):
     def listed(scale):
         return [dict(width=w, height=h, pix=base64.b64encode(p).decode()) for w, h, p in planes(data, scale)]
-    return dict(name=name, encoded=base64.b64encode(data).decode(), planes=listed("1/1"),
-                reduced={"4": listed("1/2"), "2": listed("1/4"), "1": listed("1/8")})
+    return dict(name=name, encoded=base64.b64encode(data).decode(), planes=listed(1),
+                reduced={"4": listed(2), "2": listed(4), "1": listed(8)})
 
 
 def make(sampling, height, width, quality, kind, noise=0):
@@ -171,8 +182,12 @@ def few():
         name, data = make("2x1,1x1,1x1", 29, 37, 100, KINDS[i], noise=255)
         cases.append(case(f"coarse/{i}/" + name, coarsen(data, i)))
     with open(os.path.join(HERE, "golden.json"), "w") as f:
-        f.write('{"cases": [\n%s\n]}\n' % ",\n".join(json.dumps(c) for c in cases))
-    print(len(cases), "cases,", os.path.getsize(f.name), "bytes")
+        f.write('{"versions": %s,\n"cases": [\n%s\n]}\n' % (json.dumps(versions()), ",\n".join(json.dumps(c) for c in cases)))
+    print(len(cases), "cases,", os.path.getsize(f.name), "bytes", versions())
+
+
+def versions():
+    return dict(pillow=PIL.__version__, libjpeg_turbo=features.version("libjpeg_turbo"))
 
 
 def many(folder):
@@ -195,8 +210,6 @@ def many(folder):
 
 def grey(data):
     """CRCs of a grey file, damaged or not, by scale; None where libjpeg gives no picture."""
-    from PIL import Image
-
     out = []
     for scale in (1, 2, 4, 8):
         try:
@@ -218,9 +231,6 @@ def damage(r, data, start):
 
 
 def fill():
-    import PIL
-    from PIL import Image, features
-
     def encode(height, width, **options):
         out = io.BytesIO()
         Image.open(io.BytesIO(ppm(height, width, 40))).convert("L").save(out, "JPEG", **options)
@@ -242,10 +252,9 @@ def fill():
             name=f"{width}x{height}/{name}", encoded=base64.b64encode(data).decode(),
             first=first, cuts=[grey(data[:n]) for n in range(first, len(data))],
             damaged=[dict(edits=e, crcs=grey(edited(data, e))) for e in changes]))
-    versions = dict(pillow=PIL.__version__, libjpeg_turbo=features.version("libjpeg_turbo"))
     with open(os.path.join(HERE, "fill.json"), "w") as f:
-        f.write('{"versions": %s,\n"cases": [\n%s\n]}\n' % (json.dumps(versions), ",\n".join(json.dumps(c, separators=(",", ":")) for c in cases)))
-    print(len(cases), "cases,", os.path.getsize(f.name), "bytes", versions)
+        f.write('{"versions": %s,\n"cases": [\n%s\n]}\n' % (json.dumps(versions()), ",\n".join(json.dumps(c, separators=(",", ":")) for c in cases)))
+    print(len(cases), "cases,", os.path.getsize(f.name), "bytes", versions())
 
 
 def edited(data, edits):
