@@ -4,6 +4,7 @@ import (
 	"github.com/sluicedata/sluice/internal/decode"
 	"github.com/sluicedata/sluice/internal/warp"
 	"github.com/sluicedata/sluice/schema"
+	"github.com/sluicedata/sluice/stages"
 )
 
 // What a row will take is known from its file's header and its draw, before a pixel is
@@ -43,6 +44,25 @@ func (p *Plan) workingBytes(m *scratch, row *Row) int64 {
 		return h.DecodeBytes
 	}
 	return h.DecodeBytes + p.canvasBytes(m, list, h.Height, h.Width)
+}
+
+// wholeBytes is the memory that decodeFile takes.
+func wholeBytes(d stages.Decoder, data []byte) int64 {
+	limit := d.MaxPixels()
+	if limit <= 0 {
+		limit = decode.DefaultMaxPixels
+	}
+	f, err := decode.OpenJPEG(data, limit)
+	if f != nil {
+		defer f.Close()
+		f.Fill = d.Fills()
+		return f.WholeBytes()
+	}
+	h, err2 := decode.ReadHeader(data)
+	if err != nil || err2 != nil || h.Pixels() > limit {
+		return 0
+	}
+	return h.DecodeBytes
 }
 
 // fileBytes is the memory that a row takes of a JPEG file of which it reads no more

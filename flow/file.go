@@ -59,8 +59,11 @@ func (p *Plan) fromFile(r *run, m *scratch, row *Row, stage *string) (done bool,
 	}
 	begin = r.stats.decode.add(begin)
 	*stage = last
-	p.render(m, row, list, in)
+	err = p.render(r.ctx, m, row, list, in)
 	m.planes = jpeg.YCC{} // the file's
+	if err != nil {
+		return true, err
+	}
 	err = p.describe(row)
 	r.stats.transform.add(begin)
 	return true, err

@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"context"
 	"sync"
 
 	"github.com/sluicedata/sluice/internal/warp"
@@ -14,11 +15,13 @@ const fusedRevision = 4
 
 // fused draws all picture stages, as the reference does, and then samples: each
 // group of warps in as few passes as fuse allows, its points on the way out.
-func (p *Plan) fused(m *scratch, row *Row, stage *string) error {
+func (p *Plan) fused(r *run, m *scratch, row *Row, stage *string) error {
 	if err := p.draws(m, row, row.Source.Height, row.Source.Width, stage); err != nil {
 		return err
 	}
-	p.render(m, row, m.groups(row.Source.Tensor()), input{pic: row.Source})
+	if err := p.render(r.ctx, m, row, m.groups(row.Source.Tensor()), input{pic: row.Source}); err != nil {
+		return err
+	}
 	return p.describe(row)
 }
 
@@ -31,8 +34,8 @@ func (p *Plan) describe(row *Row) (err error) {
 }
 
 // render makes row.Picture from what the first group reads: in the row's slot if it
-// has one.
-func (p *Plan) render(m *scratch, row *Row, list []group, in input) {
+// has one. It ends early, with the cause, when the context does.
+func (p *Plan) render(ctx context.Context, m *scratch, row *Row, list []group, in input) error {
 	keep := row.kept // people look at what is on the way
 	row.Shown = row.Source
 	row.Picture = row.Source
@@ -46,27 +49,31 @@ func (p *Plan) render(m *scratch, row *Row, list []group, in input) {
 			pic = g.mapper.mapper.Map(g.mapper.params, from.pic)
 		case i == len(list)-1 && !keep && row.slot != nil && row.slot.Tensor() == g.out:
 			pic = row.slot
-			p.sample(m, pic, from, g.chain, g.points)
+			p.sample(ctx, m, pic, from, g.chain, g.points)
 		case i == len(list)-1 || keep:
 			pic = newPicture(g.out)
-			p.sample(m, pic, from, g.chain, g.points)
+			p.sample(ctx, m, pic, from, g.chain, g.points)
 		default:
 			pic = borrow(g.out)
 			borrowed = pic
-			p.sample(m, pic, from, g.chain, g.points)
+			p.sample(ctx, m, pic, from, g.chain, g.points)
 		}
 		if keep {
-			row.Shown = p.shown(m, row.Shown, from, pic, g)
+			row.Shown = p.shown(ctx, m, row.Shown, from, pic, g)
 		}
 		giveBack(lent)
 		in = input{pic: pic}
 		row.Picture = pic
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
 	}
+	return nil
 }
 
 // shown is the last uint8 HWC picture up to the end of a group that makes pic
 // from from.
-func (p *Plan) shown(m *scratch, before *schema.Picture, from *input, pic *schema.Picture, g *group) *schema.Picture {
+func (p *Plan) shown(ctx context.Context, m *scratch, before *schema.Picture, from *input, pic *schema.Picture, g *group) *schema.Picture {
 	if isRGB(g.out) {
 		return pic
 	}
@@ -80,14 +87,14 @@ func (p *Plan) shown(m *scratch, before *schema.Picture, from *input, pic *schem
 	out := g.out // of the last point that leaves RGB; points keep the size
 	out.DType, out.Layout = schema.Uint8, schema.HWC
 	shown := newPicture(out)
-	p.sample(m, shown, from, g.chain, g.points[:n])
+	p.sample(ctx, m, shown, from, g.chain, g.points[:n])
 	return shown
 }
 
 func isRGB(t schema.Tensor) bool { return t.DType == schema.Uint8 && t.Layout == schema.HWC }
 
 // sample carries out warps and points into dst.
-func (p *Plan) sample(m *scratch, dst *schema.Picture, in *input, chain []warp.Transform, points []op) {
+func (p *Plan) sample(ctx context.Context, m *scratch, dst *schema.Picture, in *input, chain []warp.Transform, points []op) {
 	if !in.isRGB() { // points only
 		src := in.pic
 		for _, o := range points {
@@ -104,6 +111,10 @@ func (p *Plan) sample(m *scratch, dst *schema.Picture, in *input, chain []warp.T
 	}
 	var borrowed *schema.Picture
 	for i, pass := range passes {
+		if ctx.Err() != nil {
+			break
+		}
+		pass.Done = ctx.Done()
 		to, pixel := dst, warp.Pixel{}
 		if i == len(passes)-1 {
 			pixel = m.pixel(points)

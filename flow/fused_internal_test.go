@@ -34,7 +34,7 @@ func TestRowsAllocateNoPixels(t *testing.T) {
 			one := func() {
 				*row = Row{Source: source, slot: slot}
 				row.Meta.Position = position
-				if err := p.fused(mem, row, &stage); err != nil {
+				if err := p.fused(&run{ctx: t.Context()}, mem, row, &stage); err != nil {
 					t.Fatal(err)
 				}
 				if row.Picture != slot {
@@ -66,7 +66,7 @@ func TestCanvasesAreCharged(t *testing.T) {
 		t.Fatal(err)
 	}
 	recipe := []stages.Stage{stages.Decode{}, stages.Rotate{Degrees: stages.Range{-30, 30}}, stages.Resize{Height: 1000, Width: 1000}}
-	several := []stages.Stage{stages.Decode{}, stages.Resize{Height: 1000, Width: 1000}, stages.Rotate{Degrees: stages.Range{-30, 30}}, stages.Resize{Height: 999, Width: 1000}}
+	several := []stages.Stage{stages.Decode{}, stages.Resize{Height: 1000, Width: 1000}, stages.Rotate{Degrees: stages.Range{-30, 30}}, stages.Resize{Height: 1000, Width: 999}}
 	for _, c := range []struct {
 		name  string
 		list  []stages.Stage

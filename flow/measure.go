@@ -63,6 +63,7 @@ type measuring struct {
 	done    atomic.Int64
 	limit   int // pictures that may fail
 
+	budget *budget
 	mu     sync.Mutex
 	sums   pixelSums
 	failed []*RowError
@@ -86,6 +87,8 @@ func (p *Plan) pixelStats(ctx context.Context) (mean, std [3]float64, err error)
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	m.budget = newBudget(ctx, p.Settings.Budget, 1)
+	defer m.budget.close()
 	begun := time.Now()
 	told := p.Settings.telling("measuring mean and std", func(at *Progress) {
 		at.Rows, at.TotalRows = m.done.Load(), int64(len(p.selection))
@@ -144,7 +147,7 @@ func (m *measuring) work(ctx context.Context) error {
 			return nil
 		}
 		sample := m.plan.selection[i]
-		repairs, err := m.plan.addPixels(ctx, sample, m.decoder, &sums)
+		repairs, err := m.addPixels(ctx, sample, &sums)
 		m.done.Add(1)
 		row := new(RowError)
 		switch {
@@ -208,18 +211,27 @@ func (s *pixelSums) stats() (mean, std [3]float64, err error) {
 
 // addPixels decodes a sample's picture; one that cannot be is a RowError, other errors
 // are not the picture's fault.
-func (p *Plan) addPixels(ctx context.Context, sample int, decoder stages.Decoder, sums *pixelSums) (repairs int, err error) {
+func (m *measuring) addPixels(ctx context.Context, sample int, sums *pixelSums) (repairs int, err error) {
+	p := m.plan
 	fault := func(stage string, err error) error {
 		return &RowError{Stage: stage, Key: p.dataset.Index().Keys[sample], Err: err}
 	}
+	size := max(0, p.Index().Sizes[sample]) // -1: it is missing
+	m.budget.readAhead(size)
 	data, err := p.dataset.Read(ctx, sample, nil)
+	working := int64(0)
+	if err == nil {
+		working = wholeBytes(m.decoder, data)
+	}
+	m.budget.row(working, size)
+	defer m.budget.rowMade(size+working, false)
 	if errors.Is(err, sources.ErrMissing) {
 		return 0, fault("source", err)
 	}
 	if err != nil {
 		return 0, err
 	}
-	pic, repairs, err := decodeFile(ctx, decoder, data)
+	pic, repairs, err := decodeFile(ctx, m.decoder, data)
 	if err != nil {
 		return 0, fault("decode", err)
 	}

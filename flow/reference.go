@@ -26,9 +26,9 @@ func (p *Plan) picture(r *run, m *scratch, row *Row, stage *string) error {
 	}
 	begin = r.stats.decode.add(begin)
 	if p.Settings.Exec == Fused {
-		err = p.fused(m, row, stage)
+		err = p.fused(r, m, row, stage)
 	} else {
-		err = p.reference(m, row, stage)
+		err = p.reference(r, m, row, stage)
 	}
 	r.stats.transform.add(begin)
 	return err
@@ -47,7 +47,7 @@ func decodeFile(ctx context.Context, d stages.Decoder, data []byte) (pic *schema
 
 // reference is the reference executor: it draws and applies stage after stage to
 // whole pictures.
-func (p *Plan) reference(m *scratch, row *Row, stage *string) error {
+func (p *Plan) reference(r *run, m *scratch, row *Row, stage *string) error {
 	m.drawn = m.drawn[:0]
 	row.Picture, row.Shown, row.Matrix = row.Source, row.Source, warp.Identity().Homography()
 	row.source = [2]int{row.Source.Height, row.Source.Width}
@@ -69,7 +69,9 @@ func (p *Plan) reference(m *scratch, row *Row, stage *string) error {
 		switch stage := drawer.(type) {
 		case stages.Warper:
 			t := stage.Warp(params, pic.Height, pic.Width)
-			row.Picture = warp.Apply(pic, t)
+			if row.Picture, err = warp.ApplyUntil(r.ctx, pic, t); err != nil {
+				return err
+			}
 			if forward, ok := t.Homography().Invert(); ok {
 				row.Matrix = row.Matrix.Then(forward)
 			}

@@ -14,12 +14,15 @@ type Pass struct {
 	Height, Width     int // of the output
 	Length            int // transforms of the chain that it stands for
 	Merged            int // resamplings among them; 0 where it only moves whole pixels
-	sampler               // one of those below
-	link              link
-	affine            affine
-	separable         separable
-	grid              grid
-	alone             alone
+	// Done ends a run early where it is closed: the rows of the output that are left are
+	// anything then. nil: never.
+	Done      <-chan struct{}
+	sampler   // one of those below
+	link      link
+	affine    affine
+	separable separable
+	grid      grid
+	alone     alone
 }
 
 // sampler is a way of making the rows of a pass.

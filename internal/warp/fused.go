@@ -45,7 +45,7 @@ func (p *Pass) Run(dst *schema.Picture, src Source, px Pixel) {
 	}
 	s := scratches.Get().(*scratch)
 	defer scratches.Put(s)
-	s.writer = writer{dst: dst, px: px, rgb: sized(&s.row, 3*p.Width)}
+	s.writer = writer{dst: dst, px: px, rgb: sized(&s.row, 3*p.Width), done: p.Done}
 	p.run(&s.writer, src, s)
 	s.writer = writer{}
 }
@@ -112,6 +112,18 @@ type writer struct {
 	dst *schema.Picture
 	px  Pixel
 	rgb []uint8 // scratch for a row
+
+	done <-chan struct{}
+}
+
+// stopped says that no more rows are wanted.
+func (w *writer) stopped() bool {
+	select {
+	case <-w.done:
+		return true
+	default:
+		return false
+	}
 }
 
 // plain says that the output takes RGB bytes as they are.

@@ -185,6 +185,9 @@ func (a *affine) run(out *writer, src Source, mem *scratch) {
 	fine := sized(&mem.fine, 3*a.width*a.columns)
 	sums := sized(&mem.sums, 3*a.width)
 	for y := range a.height {
+		if out.stopped() {
+			return
+		}
 		clear(sums)
 		for i := range a.rows {
 			a.addRow(&src, sums, fine, y*a.rows+i)
@@ -202,6 +205,9 @@ func (a *affine) run(out *writer, src Source, mem *scratch) {
 // go there at once.
 func (a *affine) runSingle(out *writer, src *Source) {
 	for y := range a.height {
+		if out.stopped() {
+			return
+		}
 		rgb := out.begin(y)
 		first, end := a.row(src, rgb, y)
 		if p, ok := out.planes(y); ok && a.filter == Bilinear && out.px.Row == nil {

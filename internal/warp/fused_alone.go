@@ -21,6 +21,9 @@ func (a alone) Method() string { return a.describe() }
 func (a alone) run(out *writer, src Source, _ *scratch) {
 	in := &schema.Picture{Height: a.all.Dy(), Width: a.all.Dx(), Layout: schema.HWC, U8: src.Pix}
 	for y := range a.Height {
+		if out.stopped() {
+			return
+		}
 		rgb := out.begin(y)
 		a.rows(rgb, in, y, y+1)
 		out.put(y, rgb)

@@ -69,6 +69,9 @@ func (g *grid) run(out *writer, src Source, _ *scratch) {
 		runs = runs && x >= 0 && x == g.xs[0]+i
 	}
 	for y, from := range g.ys {
+		if out.stopped() {
+			return
+		}
 		if from >= 0 && runs {
 			at := src.offset(g.xs[0], from)
 			out.put(y, src.Pix[at:at+3*len(g.xs)])

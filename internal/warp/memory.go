@@ -5,7 +5,11 @@ package warp
 func (p *Pass) ScratchBytes(chroma int64) int64 {
 	switch s := p.sampler.(type) {
 	case *separable:
-		return resizedBytes(s.Region().Dy(), s.Region().Dx(), s.height, s.width)
+		r := s.Region()
+		if columnsFirst(s.horizontal, s.vertical) {
+			return 3*int64(s.height)*int64(r.Dx()+s.width) + weightBytes(s.horizontal, s.vertical)
+		}
+		return 3*int64(r.Dy()+1)*int64(s.width) + weightBytes(s.horizontal, s.vertical)
 	case *affine:
 		each := int64(8) // words of both
 		if useAssembly {
@@ -22,17 +26,17 @@ func (t Transform) ScratchBytes(inH, inW int) int64 {
 	if !t.Antialias || t.Filter == Nearest {
 		return 0
 	}
-	w := t.window(inH, inW)
-	return resizedBytes(w.Dy(), w.Dx(), t.Height, t.Width)
+	horizontal, vertical := t.axes(inH, inW)
+	if columnsFirst(horizontal, vertical) {
+		return weightBytes(horizontal, vertical)
+	}
+	return 3*int64(vertical.in)*int64(t.Width) + weightBytes(horizontal, vertical)
 }
 
-// resizedBytes is those of the picture between the two passes of a resize, whichever
-// comes first, and of tables of weights.
-func resizedBytes(inH, inW, outH, outW int) int64 {
-	between := 3 * max(int64(inH+1)*int64(outW), int64(outH)*int64(inW+1))
-	weights := 8 * (taps6(inH, outH) + taps6(inW, outW))
-	return between + weights
+// weightBytes is those of tables of weights, as if of the widest filter.
+func weightBytes(axes ...axis) (n int64) {
+	for _, a := range axes {
+		n += 8 * (6*int64(max(a.in, a.out)) + 4*int64(a.out))
+	}
+	return n
 }
-
-// taps6 is at least the weights along an axis, with the widest filter.
-func taps6(in, out int) int64 { return 6*int64(max(in, out)) + 4*int64(out) }

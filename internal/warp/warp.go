@@ -18,6 +18,7 @@
 package warp
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"image"
@@ -148,12 +149,24 @@ func (t Transform) window(inH, inW int) image.Rectangle {
 // with the error of Check where that has one, and where src is not what its
 // fields say.
 func Apply(src *schema.Picture, t Transform) *schema.Picture {
+	dst, _ := ApplyUntil(context.Background(), src, t)
+	return dst
+}
+
+// ApplyUntil is Apply, but that it ends early, with the cause, when the context does.
+func ApplyUntil(ctx context.Context, src *schema.Picture, t Transform) (*schema.Picture, error) {
 	if err := errors.Join(checkUint8HWC(src), t.Check(src.Height, src.Width)); err != nil {
 		panic(err)
 	}
 	dst := schema.NewPicture(t.Height, t.Width)
-	t.rows(dst.U8, src, 0, t.Height)
-	return dst
+	rows := max(64, 1<<20/t.Width) // at a time: antialiasing resizes some of the input twice between
+	for y := 0; y < t.Height; y += rows {
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		t.rows(dst.U8[3*y*t.Width:], src, y, min(y+rows, t.Height))
+	}
+	return dst, nil
 }
 
 // rows computes the rows y0 <= y < y1 of the output into dst.

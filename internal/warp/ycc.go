@@ -54,7 +54,7 @@ func (p *Pass) RunYCC(dst *schema.Picture, src *jpeg.YCC, px Pixel) {
 	s := scratches.Get().(*scratch)
 	defer scratches.Put(s)
 	y := p.sampler.(yccSampler).scaled(p.YCCScale(), &s.scaled)
-	s.writer = writer{dst: dst, px: px, rgb: sized(&s.row, 3*p.Width)}
+	s.writer = writer{dst: dst, px: px, rgb: sized(&s.row, 3*p.Width), done: p.Done}
 	y.runYCC(&s.writer, src, s)
 	s.writer = writer{}
 }
@@ -169,6 +169,9 @@ func (a *affine) runYCC(out *writer, src *jpeg.YCC, mem *scratch) {
 	}
 	if a.columns == 1 && a.rows == 1 {
 		for y := range a.height {
+			if out.stopped() {
+				return
+			}
 			a.yccRow(&row, run, src, pairs, y)
 			out.putPlanes(y, row[0], row[1], row[2])
 		}
@@ -178,6 +181,9 @@ func (a *affine) runYCC(out *writer, src *jpeg.YCC, mem *scratch) {
 	all := sized(&mem.sums, 3*each)
 	sums := [3][]uint32{all[:each], all[each : 2*each], all[2*each:]}
 	for y := range a.height {
+		if out.stopped() {
+			return
+		}
 		clear(all)
 		for i := range a.rows {
 			a.addYCCRow(src, &sums, pairs, y*a.rows+i)
