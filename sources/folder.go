@@ -120,7 +120,7 @@ func (f Folder) openFolder(ctx context.Context, tasks []string) (Dataset, error)
 	if err := w.walk(f.Path, ""); err != nil {
 		return nil, f.errorf("%w", err)
 	}
-	shared, err := f.index(w.listing, tasks)
+	shared, err := f.index(ctx, w.listing, tasks)
 	if err != nil {
 		return nil, err
 	}
@@ -128,7 +128,7 @@ func (f Folder) openFolder(ctx context.Context, tasks []string) (Dataset, error)
 }
 
 // index turns a complete listing into what the dataset shares.
-func (f Folder) index(l *listing, tasks []string) (opened, error) {
+func (f Folder) index(ctx context.Context, l *listing, tasks []string) (opened, error) {
 	l.finish(tasks, f.Label)
 	if err := l.problems.err(f.prefix()); err != nil {
 		return opened{}, err
@@ -138,6 +138,9 @@ func (f Folder) index(l *listing, tasks []string) (opened, error) {
 		return opened{}, f.errorf("classes are given, and no image lies in a folder, so none has a label: put each into a folder of its class")
 	case flat && f.Tasks != nil && len(f.Tasks) > 1:
 		l.warnf("no image lies in a folder: the tasks %q are left out", tasks)
+	}
+	if err := ctx.Err(); err != nil {
+		return opened{}, err
 	}
 	ordered := byText
 	if f.ClassOrder == NaturalOrder {
@@ -205,12 +208,12 @@ func (w *walker) list(folder, key string) (subfolders []string, err error) {
 	for {
 		entries, err := f.ReadDir(1024)
 		for _, e := range entries {
+			if err := w.ctx.Err(); err != nil { // each may be a question to a server
+				return nil, err
+			}
 			if w.entry(folder, key, e) {
 				subfolders = append(subfolders, e.Name())
 			}
-		}
-		if ctxErr := w.ctx.Err(); ctxErr != nil {
-			return nil, ctxErr
 		}
 		if err == io.EOF {
 			return subfolders, nil

@@ -11,7 +11,7 @@ import (
 )
 
 // Identity is the hash of all that an index says of its samples, in their
-// order: tasks with their classes, keys, sizes, class names, weights and, after
+// order: tasks with their classes, keys, sizes (-1 where a file is missing), class names, weights and, after
 // a split, their numbers before it (they are delivered as source_index). Paths
 // and times are not in it, nor what was passed over: a copy of the data
 // elsewhere has the same identity.

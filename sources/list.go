@@ -203,7 +203,7 @@ func (l *list) finish() {
 	p := &l.problems
 	missingColumn := func(name, option string) {
 		if !slices.Contains(l.columns, name) && len(l.columns)+l.rows > 0 {
-			p.addf("there is no column %q%s: name one of [%s] in %s", name, separated(l.columns), some(l.columns), option)
+			p.addf("there is no column %q%s%s: name one of [%s] in %s", name, separated(l.columns), alike(name, l.columns), some(l.columns), option)
 		}
 	}
 	missingColumn(l.m.pathColumn(), "path_column")

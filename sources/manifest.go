@@ -108,6 +108,9 @@ func (m Manifest) Open(ctx context.Context) (Dataset, error) {
 	if err := l.problems.err(prefix); err != nil {
 		return nil, err
 	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	index, fixed, err := l.table.index(m.Classes, ofCells)
 	if err != nil {
 		return nil, within(prefix, err)

@@ -105,6 +105,9 @@ func readCSV(ctx context.Context, in io.Reader, comma rune, most limits, to shee
 	columns, last := 0, 0
 	var cells []cell
 	for {
+		if err := ctx.Err(); err != nil { // what takes a row may look for its file
+			return err
+		}
 		record, err := r.Read()
 		var syntax *csv.ParseError
 		switch {
@@ -186,6 +189,9 @@ func readJSONL(ctx context.Context, in io.Reader, most limits, to sheet, p *prob
 	o := objects{to: to, most: most, numbers: map[string]int{}}
 	var object []byte
 	for number := 1; ; number++ {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		object = object[:0]
 		var err error
 		for err = bufio.ErrBufferFull; err == bufio.ErrBufferFull; {

@@ -46,7 +46,7 @@ func (f Folder) openTar(ctx context.Context, tasks []string) (_ Dataset, err err
 	if err := listTar(ctx, file, info.Size(), l); err != nil {
 		return nil, f.errorf("%w", err)
 	}
-	shared, err := f.index(l, tasks)
+	shared, err := f.index(ctx, l, tasks)
 	if err != nil {
 		return nil, err
 	}

@@ -6,19 +6,15 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"runtime"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
-	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
-	"github.com/sluicedata/sluice/schema"
 	"github.com/sluicedata/sluice/sources"
 )
 
@@ -62,63 +58,14 @@ func index(t *testing.T, source sources.Source) {
 	if n == 0 {
 		t.Fatal("no samples: an empty source is an error of Open")
 	}
-	lengths := map[string]int{"Sizes": len(x.Sizes)}
-	if x.Weights != nil {
-		lengths["Weights"] = len(x.Weights)
-	}
-	if x.Origin != nil {
-		lengths["Origin"] = len(x.Origin)
-	}
-	for i, labels := range x.Labels {
-		lengths[fmt.Sprintf("Labels[%d]", i)] = len(labels)
-	}
-	for what, have := range lengths {
-		if have != n {
-			t.Errorf("%s has %d elements for %d samples", what, have, n)
-		}
-	}
-	if len(x.Labels) != len(x.Tasks) {
-		t.Fatalf("Labels are of %d tasks, Tasks of %d", len(x.Labels), len(x.Tasks))
-	}
-	keys(t, x)
-	for i, task := range x.Tasks {
-		unique(t, "task "+task.Name, task.Classes)
-		for s, label := range x.Labels[i] {
-			if label != schema.Unknown && (label < 0 || int(label) >= len(task.Classes)) {
-				t.Fatalf("sample %d has class %d of %d in task %q", s, label, len(task.Classes), task.Name)
-			}
-		}
+	if err := x.Check(); err != nil {
+		t.Error(err)
 	}
 	if w, ok := d.(sources.Warner); ok {
 		for _, text := range w.Warnings() {
 			if text == "" || strings.Contains(text, "\n") {
 				t.Errorf("warning %q: want one line", text)
 			}
-		}
-	}
-}
-
-func keys(t *testing.T, x *schema.Index) {
-	for i, key := range x.Keys {
-		if key == "" || !utf8.ValidString(key) {
-			t.Errorf("key %q: want UTF-8 text", key)
-		}
-		if i > 0 && x.Keys[i-1] >= key {
-			t.Fatalf("key %q stands before %q: want them sorted bytewise, and unique", x.Keys[i-1], key)
-		}
-		if x.Origin != nil && i > 0 && x.Origin[i-1] >= x.Origin[i] {
-			t.Fatalf("sample %d comes from %d, the one before it from %d", i, x.Origin[i], x.Origin[i-1])
-		}
-		if x.Sizes[i] < -1 || x.Weight(i) < 0 {
-			t.Errorf("sample %d has size %d (-1: missing when it was listed) and weight %v", i, x.Sizes[i], x.Weight(i))
-		}
-	}
-}
-
-func unique(t *testing.T, what string, names []string) {
-	for i, name := range names {
-		if name == "" || !utf8.ValidString(name) || slices.Index(names, name) < i {
-			t.Errorf("%s: name %d is %q: want unique UTF-8 text", what, i, name)
 		}
 	}
 }
