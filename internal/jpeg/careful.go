@@ -14,6 +14,8 @@ type careful struct {
 	ended  bool // zeros were read for data: nothing is decoded until the next restart
 	next   byte // number of the next restart marker
 	over   bool // the end of the file was met
+	filled bool // fill bytes before a stuffed zero were passed over
+	fast   bool // as libjpeg's fast code reads: zeros from a marker on, or what looks so
 
 	warnings int
 }
@@ -40,6 +42,16 @@ func (r *careful) take(size uint) int32 {
 
 // octet is the next byte of data.
 func (r *careful) octet() byte {
+	if r.fast {
+		if r.pos+1 >= len(r.data) || r.data[r.pos] == 0xff && r.data[r.pos+1] != 0 {
+			return 0
+		}
+		v := r.data[r.pos]
+		if r.pos++; v == 0xff {
+			r.pos++
+		}
+		return v
+	}
 	if r.marker == 0 && r.pos < len(r.data) && r.data[r.pos] != 0xff {
 		r.pos++
 		return r.data[r.pos-1]
@@ -58,6 +70,7 @@ func (r *careful) octet() byte {
 
 // pass goes behind 0xff and what follows it: to marker, or none where it is a stuffed zero.
 func (r *careful) pass() {
+	first := r.pos
 	for r.pos < len(r.data) && r.data[r.pos] == 0xff {
 		r.pos++
 	}
@@ -66,6 +79,7 @@ func (r *careful) pass() {
 		return
 	}
 	r.marker = r.data[r.pos]
+	r.filled = r.filled || r.marker == 0 && r.pos > first+1
 	r.pos++
 }
 

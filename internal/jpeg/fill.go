@@ -179,19 +179,65 @@ func (d *Decoder) repairMCUs(r *repairing, p *scanParams) {
 
 // repairMCU is mcu for damaged data.
 func (d *Decoder) repairMCU(r *repairing, p *scanParams, mx, my int) {
+	if p.kind == sequential {
+		d.repairSequential(r, p, mx, my)
+		return
+	}
 	for i := range p.n {
 		c := &p.comps[i]
 		for by := my * c.v; by < (my+1)*c.v; by++ {
 			for bx := mx * c.h; bx < (mx+1)*c.h; bx++ {
-				if p.kind != sequential {
-					d.repairProgressive(r, p, c, c.paddedCoefs(bx, by))
-					continue
+				d.repairProgressive(r, p, c, c.paddedCoefs(bx, by))
+			}
+		}
+	}
+}
+
+// fastBytes is how many bytes for each block libjpeg wants to have for its fast code.
+const fastBytes = 512
+
+// repairSequential is repairMCU of a sequential scan. libjpeg decodes such an MCU fast,
+// where enough data follows; if that meets a marker, it does it again, slowly, on top of
+// what the first time left. For fast code two bytes of 0xff are a marker, for slow code they
+// are fill bytes: then it shows.
+func (d *Decoder) repairSequential(r *repairing, p *scanParams, mx, my int) {
+	var blocks [10][64]int16
+	var preds [4]int32
+	for i := range p.n {
+		preds[i] = p.comps[i].pred
+	}
+	decode := func(r *careful) (n int) {
+		for i := range p.n {
+			c := &p.comps[i]
+			c.pred = preds[i]
+			for range c.v * c.h {
+				r.block(c, &blocks[n])
+				n++
+			}
+		}
+		return n
+	}
+	before := r.careful
+	r.filled = false
+	n := decode(&r.careful)
+	if r.filled && before.marker == 0 && len(r.data)-before.pos >= fastBytes*n {
+		blocks = [10][64]int16{}
+		fast := before
+		fast.fast = true
+		decode(&fast)
+		r.careful = before
+		decode(&r.careful)
+	}
+	n = 0
+	for i := range p.n {
+		c := &p.comps[i]
+		w := &c.wanted
+		for by := my * c.v; by < (my+1)*c.v; by++ {
+			for bx := mx * c.h; bx < (mx+1)*c.h; bx++ {
+				if bx >= w.Min.X && bx < w.Max.X && by >= w.Min.Y && by < w.Max.Y {
+					d.transform(c.component, bx, by, &blocks[n])
 				}
-				var coefs [64]int16
-				r.block(c, &coefs)
-				if w := &c.wanted; bx >= w.Min.X && bx < w.Max.X && by >= w.Min.Y && by < w.Max.Y {
-					d.transform(c.component, bx, by, &coefs)
-				}
+				n++
 			}
 		}
 	}

@@ -39,6 +39,8 @@
 //     them, up to the next restart marker.
 //   - Restart markers that are missing, wrong or too many are dealt with as
 //     jpeg_resync_to_restart does.
+//   - Fill bytes within a sequential file's data are passed over, but leave in an MCU what
+//     libjpeg's fast code made of it when it took them for a marker.
 //   - A code that no table has is 0; coefficients past a block's end are its last.
 //
 // Where libjpeg gives up, the file ends for us and there is a picture all the same: in

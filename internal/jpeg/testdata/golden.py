@@ -252,6 +252,15 @@ def fill():
             name=f"{width}x{height}/{name}", encoded=base64.b64encode(data).decode(),
             first=first, cuts=[grey(data[:n]) for n in range(first, len(data))],
             damaged=[dict(edits=e, crcs=grey(edited(data, e))) for e in changes]))
+    # Fill bytes within the data: libjpeg's fast code takes them for a marker, its slow code doesn't.
+    data = encode(48, 64, quality=95)
+    first = data.index(b"\xff\xda") + 10
+    changes = []
+    for _ in range(60):
+        at, n = r.randrange(first, len(data) - 50), r.randrange(2, 40)
+        changes.append([[at + i, 0xFF] for i in range(n)] + [[at + n, 0]])
+    cases.append(dict(name="64x48/fill bytes", encoded=base64.b64encode(data).decode(), first=first, cuts=[],
+                      damaged=[dict(edits=e, crcs=grey(edited(data, e))) for e in changes]))
     with open(os.path.join(HERE, "fill.json"), "w") as f:
         f.write('{"versions": %s,\n"cases": [\n%s\n]}\n' % (json.dumps(versions()), ",\n".join(json.dumps(c, separators=(",", ":")) for c in cases)))
     print(len(cases), "cases,", os.path.getsize(f.name), "bytes", versions())
