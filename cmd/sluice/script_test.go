@@ -69,6 +69,11 @@ func TestScript(t *testing.T) {
 			}
 			e.Setenv("STAGES", strings.Join(names, ", "))
 			e.Setenv("RECIPE", recipePath())
+			layout1, err := filepath.Abs("../../sinks/testdata/layout1")
+			if err != nil {
+				return err
+			}
+			e.Setenv("LAYOUT1", layout1)
 			return nil
 		},
 		Condition: func(cond string) (bool, error) {
