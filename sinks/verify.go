@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/apache/arrow/go/v15/arrow/memory"
 
@@ -57,8 +58,9 @@ const repair = "run the same materialize command again: it makes this part again
 // Verify checks a materialized directory against its manifest: that every part
 // is there, with the checksum, the rows and the rows per class that the
 // manifest says, and no other part is. An error means that it couldn't check;
-// what it found wrong is in the report.
-func Verify(ctx context.Context, dir string) (VerifyReport, error) {
+// what it found wrong is in the report. tell is told how many parts are checked, from
+// several goroutines.
+func Verify(ctx context.Context, dir string, tell ...func(done, parts int)) (VerifyReport, error) {
 	m, err := readWhole(ctx, dir)
 	if err != nil {
 		return VerifyReport{}, err
@@ -71,7 +73,14 @@ func Verify(ctx context.Context, dir string) (VerifyReport, error) {
 		add(planName, WrongPlan, "%s", text)
 	}
 	problems := make([]*Problem, len(m.Parts))
-	err = each(ctx, len(m.Parts), func(i int) { problems[i] = checkPart(ctx, dir, m, m.Parts[i]) })
+	var done atomic.Int64
+	err = each(ctx, len(m.Parts), func(i int) {
+		problems[i] = checkPart(ctx, dir, m, m.Parts[i])
+		n := int(done.Add(1))
+		for _, f := range tell {
+			f(n, len(m.Parts))
+		}
+	})
 	if err != nil {
 		return VerifyReport{}, fmt.Errorf("sinks: verify: %w", err)
 	}

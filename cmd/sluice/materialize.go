@@ -83,16 +83,23 @@ type verifyCmd struct {
 }
 
 func (cmd *verifyCmd) Run(ctx context.Context, c console) error {
-	report, err := sinks.Verify(ctx, cmd.Dir)
+	line := newProgressLine(c.err, "verify")
+	line.unit = "parts"
+	defer line.done()
+	report, err := sinks.Verify(ctx, cmd.Dir, line.count)
 	if err != nil {
 		return err
 	}
 	compared := sinks.SourceReport{}
 	if cmd.Source != "" {
-		if compared, err = verifySource(ctx, cmd.Dir, cmd.Source); err != nil {
+		stop := line.during("reading the source")
+		compared, err = verifySource(ctx, cmd.Dir, cmd.Source)
+		stop()
+		if err != nil {
 			return err
 		}
 	}
+	line.done()
 	for _, p := range compared.Problems {
 		if !slices.Contains(report.Problems, p) { // a list that is damaged is found twice
 			report.Problems = append(report.Problems, p)

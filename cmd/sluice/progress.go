@@ -22,6 +22,7 @@ const progressLog = time.Minute
 type progressLine struct {
 	out      io.Writer
 	what     string
+	unit     string // of what is counted
 	terminal bool
 	now      func() time.Time
 
@@ -36,7 +37,7 @@ type progressLine struct {
 
 func newProgressLine(w io.Writer, what string) *progressLine {
 	f, ok := w.(*os.File)
-	l := &progressLine{out: w, what: what, terminal: ok && isTerminal(f), now: time.Now}
+	l := &progressLine{out: w, what: what, unit: "images", terminal: ok && isTerminal(f), now: time.Now}
 	l.began = l.now()
 	l.said = l.began
 	return l
@@ -52,7 +53,7 @@ func (l *progressLine) update(p flow.Progress) {
 	l.last = p
 	if l.terminal {
 		// 7l ... 7h: what is too long for the line doesn't go on in the next.
-		fmt.Fprintf(l.out, "\r\x1b[K\x1b[?7l%s %s\x1b[?7h", l.what, bar(p))
+		fmt.Fprintf(l.out, "\r\x1b[K\x1b[?7l%s %s\x1b[?7h", l.what, bar(p, l.unit))
 		return
 	}
 	if p.Phase != l.phase {
@@ -75,13 +76,13 @@ func (l *progressLine) log(now time.Time) {
 	var parts []string
 	add := func(format string, args ...any) { parts = append(parts, fmt.Sprintf(format, args...)) }
 	if p.TotalRows > 0 {
-		add("%d of %d images (%.0f %%)", p.Rows, p.TotalRows, 100*float64(p.Rows)/float64(p.TotalRows))
+		add("%d of %d %s (%.0f %%)", p.Rows, p.TotalRows, l.unit, 100*float64(p.Rows)/float64(p.TotalRows))
 	} else if p.Rows > 0 {
-		add("%d images", p.Rows)
+		add("%d %s", p.Rows, l.unit)
 	}
 	add("%s so far", now.Sub(l.began).Round(time.Second))
 	if p.Rows > 0 {
-		add("%.0f images/s", rate)
+		add("%s %s/s", rounded(rate), l.unit)
 	}
 	if p.ETA > 0 {
 		add("ETA %s", p.ETA.Round(time.Second))
@@ -96,7 +97,7 @@ func (l *progressLine) log(now time.Time) {
 }
 
 // bar is the line of a terminal.
-func bar(p flow.Progress) string {
+func bar(p flow.Progress, unit string) string {
 	if p.Phase != "" && p.TotalRows == 0 {
 		return fmt.Sprintf("%s  %s", p.Phase, p.Elapsed.Round(time.Second))
 	}
@@ -120,11 +121,44 @@ func bar(p flow.Progress) string {
 	if n := p.Failed + p.Refilled; n > 0 {
 		fmt.Fprintf(&b, "  %d failed", n)
 	}
-	fmt.Fprintf(&b, "  %.0f images/s", p.ImagesPerSecond)
+	fmt.Fprintf(&b, "  %.0f %s/s", p.ImagesPerSecond, unit)
 	if p.ETA > 0 {
 		fmt.Fprintf(&b, "  ETA %s", p.ETA.Round(time.Second))
 	}
 	return b.String() + "  " + p.Bottleneck
+}
+
+// count is told that n of total are done.
+func (l *progressLine) count(n, total int) {
+	elapsed := l.now().Sub(l.began)
+	p := flow.Progress{Rows: int64(n), TotalRows: int64(total), Elapsed: elapsed, ImagesPerSecond: float64(n) / max(elapsed.Seconds(), 1e-9)}
+	if n > 0 {
+		p.ETA = time.Duration(float64(elapsed) * float64(total-n) / float64(n))
+	}
+	l.update(p)
+}
+
+// during says what goes on, where nothing is counted, until the function that it returns
+// is called.
+func (l *progressLine) during(phase string) (stop func()) {
+	begun, ended := time.Now(), make(chan struct{})
+	var wait sync.WaitGroup
+	wait.Go(func() {
+		tick := time.NewTicker(time.Second)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ended:
+				return
+			case <-tick.C:
+				l.update(flow.Progress{Phase: phase, Elapsed: time.Since(begun)})
+			}
+		}
+	})
+	return func() {
+		close(ended)
+		wait.Wait()
+	}
 }
 
 // clear makes place for a message; the line comes back with the next update.
@@ -155,4 +189,12 @@ func (l *progressLine) done() {
 
 func isTerminal(f *os.File) bool {
 	return term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb"
+}
+
+// rounded is a rate: whole numbers from ten on.
+func rounded(rate float64) string {
+	if rate < 10 {
+		return fmt.Sprintf("%.2g", rate)
+	}
+	return fmt.Sprintf("%.0f", rate)
 }

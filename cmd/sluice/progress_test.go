@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"github.com/sluicedata/sluice/flow"
 )
 
@@ -53,6 +55,26 @@ materialize: 6000 of 40000 images (15 %), 2m1s so far, 100 images/s, ETA 1m8s, d
 materialize: 18000 of 40000 images (45 %), 3m1s so far, 200 images/s, ETA 1m0s, 2 failed, decode
 materialize: 20000 of 40000 images (50 %), 3m11s so far, 200 images/s, ETA 1m0s, 2 failed, decode
 `
+	if out.String() != want {
+		t.Errorf("it says\n%swant\n%s", out.String(), want)
+	}
+}
+
+// What is counted otherwise than in images, and what isn't counted at all.
+func TestProgressUnits(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	var out bytes.Buffer
+	start := time.Unix(0, 0)
+	clock := start
+	l := newProgressLine(&out, "verify")
+	l.unit, l.now, l.began, l.said = "parts", func() time.Time { return clock }, start, start
+	clock = start.Add(80 * time.Second)
+	l.count(40, 100)
+	l.during("reading the source")()
+	clock = start.Add(100 * time.Second)
+	l.count(100, 100)
+	l.done()
+	want := "verify: 40 of 100 parts (40 %), 1m20s so far, 0.5 parts/s, ETA 2m0s\nverify: 100 of 100 parts (100 %), 1m40s so far, 3 parts/s\n"
 	if out.String() != want {
 		t.Errorf("it says\n%swant\n%s", out.String(), want)
 	}

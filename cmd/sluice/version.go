@@ -8,6 +8,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/sluicedata/sluice/internal/decode"
+	"github.com/sluicedata/sluice/sinks"
 )
 
 // versionFlag prints what this program is, and what of it decides bytes.
@@ -36,6 +37,6 @@ func version() string {
 			}
 		}
 	}
-	return fmt.Sprintf("sluice %s\nsource   %s%s\nbuilt    %s %s/%s\ndecoder  revision %d\n", module, revision, modified,
-		runtime.Version(), runtime.GOOS, runtime.GOARCH, decode.Revision)
+	return fmt.Sprintf("sluice %s\nsource   %s%s\nbuilt    %s %s/%s\nwrites   decoder revision %d, directory layout %d\n", module, revision, modified,
+		runtime.Version(), runtime.GOOS, runtime.GOARCH, decode.Revision, sinks.LayoutVersion)
 }
