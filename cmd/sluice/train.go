@@ -76,7 +76,7 @@ func (cmd *trainCmd) Run(ctx context.Context, c console) error {
 		l.OnWarning = func(text string) { c.warn([]string{text}) }
 		l.OnEpoch = func(r epochRecord) {
 			l.Progress.clear()
-			fmt.Fprintln(c.err, r.text(pipe.Settings.Epochs))
+			fmt.Fprintln(c.err, r.text(max(pipe.Settings.Epochs, 1)))
 		}
 	}
 	report, err := l.run(ctx)
