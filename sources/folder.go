@@ -73,6 +73,7 @@ func (f Folder) Open(ctx context.Context) (Dataset, error) {
 	if tasks == nil {
 		tasks = []string{"class"}
 	}
+	f.Path = onDisk(f.Path)
 	info, err := os.Stat(f.Path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

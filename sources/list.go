@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/text/unicode/norm"
 
+	"github.com/sluicedata/sluice/internal/decode"
 	"github.com/sluicedata/sluice/schema"
 )
 
@@ -266,8 +267,11 @@ func pathsAre(file string) string {
 	return "paths are relative to the folder of the list"
 }
 
-// separated guesses why a header has one column only.
+// separated guesses why a header hasn't got a column.
 func separated(columns []string) string {
+	if slices.ContainsFunc(columns, func(name string) bool { return slices.Contains(decode.Extensions(), extension(name)) }) {
+		return " (the first row is of names, such as path,class: is it missing?)"
+	}
 	if len(columns) == 1 && strings.ContainsAny(columns[0], ";\t|") {
 		return " (cells must be separated by commas, or by tabs in a .tsv file)"
 	}
@@ -334,6 +338,18 @@ func (f *finder) take(key, file string) {
 	}
 	f.used[file] = true
 	f.found[key] = file
+}
+
+// onDisk is a path as it is on the disk, where that is in another normal form.
+func onDisk(name string) string {
+	if _, err := os.Stat(name); err == nil || !gone(err) || isASCII(name) {
+		return name
+	}
+	f := finder{folder: "."}
+	if found, ok := f.otherForm(f.start(filepath.ToSlash(filepath.Clean(name)))); ok {
+		return found
+	}
+	return name
 }
 
 // start is where a key begins, and the names on its way.

@@ -136,6 +136,13 @@ func TestPathsOfLists(t *testing.T) {
 	}
 	quiet(t, d)
 	warned(t, open(t, list(nfd+"/"+nfc+".jpg\n"+nfc+"/"+nfd+".jpg\n")), "1 row: paths in different Unicode normal forms lead to one file")
+	// The source's own path likewise.
+	must(t, os.Mkdir(filepath.Join(dir, "x"+nfd), 0o755))
+	must(t, os.WriteFile(filepath.Join(dir, "x"+nfd, nfd+".csv"), []byte("path\n../b.jpg\n"), 0o644))
+	open(t, sources.Manifest{Path: filepath.Join(dir, "x"+nfc, nfc+".csv")})
+	must(t, os.WriteFile(filepath.Join(dir, "x"+nfd, "1.jpg"), nil, 0o644))
+	open(t, sources.Folder{Path: filepath.Join(dir, "x"+nfc)})
+	fails(t, sources.Folder{Path: filepath.Join(dir, "y"+nfc)}, "no such folder")
 	// Spaces at the ends count where a file's name has them.
 	if diff := cmp.Diff([]string{" lead.jpg", "b.jpg"}, open(t, list("\" lead.jpg\"\n\" b.jpg \"\n")).Index().Keys); diff != "" {
 		t.Errorf("(-want +have)\n%s", diff)

@@ -96,6 +96,7 @@ func (m Manifest) Open(ctx context.Context) (Dataset, error) {
 	if err := m.Check(); err != nil {
 		return nil, within("sources: manifest", err)
 	}
+	m.Path = onDisk(m.Path)
 	prefix := fmt.Sprintf("sources: manifest: %q", m.Path)
 	l := newList(m)
 	if err := m.read(ctx, l); err != nil {

@@ -91,6 +91,7 @@ func TestManifestErrors(t *testing.T) {
 		{"empty JSON", "m.jsonl", "\n\n", sources.Manifest{}, []string{"lists no image"}},
 		{"no path column", "m.csv", "file,class\na.jpg,cat\n", sources.Manifest{}, []string{`no column "path"`, `["file", "class"]`, "path_column"}},
 		{"semicolons", "m.csv", "path;class\na.jpg;cat\n", sources.Manifest{}, []string{`no column "path"`, "separated by commas"}},
+		{"no header", "m.csv", "a.jpg,cat\nb.jpg,dog\n", sources.Manifest{}, []string{`no column "path"`, "is it missing?"}},
 		{"no such label, no such weight", "m.csv", "path,class\na.jpg,cat\n", sources.Manifest{Tasks: []string{"kind"}, WeightColumn: "w"},
 			[]string{`no column "kind"`, "in tasks", `no column "w"`, "in weight_column"}},
 		{"two columns of a name", "m.csv", "path,class,class\na.jpg,cat,dog\n", sources.Manifest{}, []string{`line 1: there are two columns "class"`}},
