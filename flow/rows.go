@@ -125,6 +125,8 @@ func (f *rows) fetch(reads <-chan *ticket) {
 			if t.err = f.run.plan.read(f.run, &t.row, *buffer); t.err == nil {
 				*buffer = t.row.Encoded
 				t.buffer = buffer
+			} else if t.err.EndsRun() { // at once: others may be waiting for what the machine lacks
+				f.run.fail(ended(f.run.plan.Settings.Failures.Policy, t.err))
 			}
 			m.items.Add(1)
 		}
