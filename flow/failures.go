@@ -124,6 +124,14 @@ func (e *AccessError) Error() string {
 	return e.Row.Error() + ": on_error is for samples that are broken or were missing from the start; this one could not be read, and going on would make the rows depend on the machine"
 }
 
+// ended is the error of a run that an EndsRun ends.
+func ended(policy Policy, row *RowError) error {
+	if policy == Fail {
+		return row
+	}
+	return &AccessError{row}
+}
+
 // Unwrap is the row's error.
 func (e *AccessError) Unwrap() error { return e.Row }
 
@@ -228,9 +236,6 @@ func (f *failures) note(b *pending) error {
 		}
 		if f.policy == Fail {
 			return d.failures[0]
-		}
-		if last := d.failures[len(d.failures)-1]; last.EndsRun() {
-			return &AccessError{last}
 		}
 		f.draws++
 		for _, cause := range d.failures {

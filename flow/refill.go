@@ -38,6 +38,9 @@ func (p *Plan) settle(r *run, m *scratch, first *Row, err *RowError, t *ticket) 
 		failed = append(failed, err)
 		attempt := row.Attempt + 1
 		if err.EndsRun() {
+			if t != nil {
+				r.fail(ended(p.Settings.Failures.Policy, err))
+			}
 			return nil, failed
 		}
 		if p.Settings.Failures.Policy != Refill || attempt > mostRefills || first.Sample < 0 {
