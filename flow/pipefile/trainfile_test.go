@@ -65,6 +65,9 @@ func TestParseTrain(t *testing.T) {
 			Model: trainer.Model{Name: "recipe", PoolTo: 8}, Seed: 1<<64 - 1, Schedule: trainer.Schedule{StepSize: 3},
 			Eval: Evaluation{Pipeline: "/v.yaml", Every: 5},
 		}},
+		"betas of 0": {"model: softmax\noptimizer: {adam: {betas: [0, 0]}}\n", TrainFile{
+			Model: trainer.Model{Name: "softmax"}, Optimizer: trainer.Optimizer{Betas: &[2]float64{}}, Eval: every,
+		}},
 		"weights": {"model: softmax\ntasks: {a: {class_weights: [1, 0.5]}, b: {class_weights: {x: 1, y: 3}}, c: , d: {loss: balanced_softmax}}\n", TrainFile{
 			Model: trainer.Model{Name: "softmax"}, Eval: every,
 			Tasks: map[string]trainer.TaskSpec{
