@@ -31,6 +31,7 @@ parser.add_argument("--keep", type=pathlib.Path)
 args = parser.parse_args()
 warnings.filterwarnings("ignore")
 draw = random.Random(args.seed)
+nowhere = os.open(os.devnull, os.O_WRONLY)
 
 
 def synthetic():
@@ -123,10 +124,17 @@ def pillow(data, fill):
 
 
 def opencv(data):
+    """Without libjpeg's warnings, of which there are thousands."""
+    sys.stderr.flush()
+    own = os.dup(2)
+    os.dup2(nowhere, 2)
     try:
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error:
         return None
+    finally:
+        os.dup2(own, 2)
+        os.close(own)
     return None if pixels is None else pixels[:, :, ::-1]
 
 
@@ -148,9 +156,6 @@ if args.data.is_dir():
     files += [p.read_bytes() for p in sorted((args.data / "images").rglob("*.jp*g")) if p.stat().st_size < 200_000]
 files = [data for data in files if not any(marker == 0xC9 for marker, _, _ in segments(data))]  # arithmetic coding is refused by name
 tally, stop, round_number = {}, time.monotonic() + args.seconds, 0
-sys.stderr.flush()
-silent = os.dup(2)
-os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # libjpeg's warnings, thousands of them
 while time.monotonic() < stop:
     with tempfile.TemporaryDirectory() as folder:
         content = {f"{i:04d}.jpg": damage(draw.choice(files)) for i in range(300)}
@@ -174,7 +179,6 @@ while time.monotonic() < stop:
                     args.keep.mkdir(parents=True, exist_ok=True)
                     (args.keep / f"{args.seed}-{round_number}-{name}").write_bytes(data)
     round_number += 1
-os.dup2(silent, 2)
 for what, count in sorted(tally.items()):
     print(f"     {what}: {count}")
 wrong = sum(count for what, count in tally.items() if what.split(": ")[1].isupper())

@@ -115,6 +115,9 @@ func OpenJPEG(data []byte, maxPixels int64) (f *File, err error) {
 	}
 	f.data, f.Header = data, headerOf(&f.coded)
 	f.Format = "JPEG"
+	if f.Orientation > 1 {
+		f.DecodeBytes += 3 * f.Pixels() // turned upright, beside the stored one
+	}
 	if f.Transposed() {
 		f.Height, f.Width = f.Width, f.Height
 	}
