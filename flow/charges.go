@@ -68,7 +68,7 @@ func wholeBytes(d stages.Decoder, data []byte) int64 {
 // fileBytes is the memory that a row takes of a JPEG file of which it reads no more
 // than ops need.
 func (p *Plan) fileBytes(m *scratch, f *decode.File, list []group) int64 {
-	if p.Settings.Exec != Fused || len(list) == 0 || len(list[0].chain) == 0 {
+	if p.Settings.Exec != Fused || p.decoder.Gray() || len(list) == 0 || len(list[0].chain) == 0 {
 		return f.WholeBytes() + p.canvasBytes(m, list, f.Height, f.Width)
 	}
 	v := p.view(m, f, list[0].chain)

@@ -44,6 +44,9 @@ func (p *Plan) check(source sources.Source) error {
 				bad("there is a decode stage already")
 			}
 			decoded = true
+			if stage.Gray() {
+				t.Channels = 1
+			}
 		case stages.Drawer:
 			switch {
 			case !decoded:
@@ -111,8 +114,12 @@ func (p *Plan) checkIDs() (errs []error) {
 // are known only where there is no other mistake.
 func (p *Plan) checkVarying(errs []error) []error {
 	t := p.pictureType()
-	if len(errs) > 0 || t.Fixed() || isRGB(t) {
+	if len(errs) > 0 || t.Fixed() || isRGB(t) && !t.Gray() {
 		return errs
+	}
+	if t.Gray() {
+		i := slices.IndexFunc(p.steps, func(s step) bool { return isDecoder(s.stage) })
+		return []error{&StageError{i, "stages: " + p.steps[i].name, errors.New("grey rows that vary in size are not supported: add resize with height and width, or center_crop, or decode to rgb")}}
 	}
 	i := slices.IndexFunc(p.steps, func(s step) bool { return s.out == t })
 	return []error{&StageError{i, "stages: " + p.steps[i].name, fmt.Errorf("rows that vary in size (%s) leave as uint8 hwc only: add resize with height and width, or center_crop, before it, or leave it out", t)}}

@@ -33,6 +33,9 @@ func (in *input) isRGB() bool { return in.pic == nil || isRGB(in.pic.Tensor()) }
 // fails, or with Fills is repaired, is a function of file and draw, as all else is. A
 // file cut short always is.
 func (p *Plan) fromFile(r *run, m *scratch, row *Row, stage *string) (done bool, err error) {
+	if p.decoder.Gray() { // of all three colours, so of the whole picture's RGB
+		return false, nil
+	}
 	begin := time.Now()
 	f, err := decode.OpenJPEG(row.Encoded, p.decoder.MaxPixels())
 	if f == nil {

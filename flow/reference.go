@@ -42,7 +42,11 @@ func (p *Plan) decode(ctx context.Context, row *Row) (pic *schema.Picture, err e
 
 // decodeFile decodes as the options say; repairs is 0 where nothing is missing.
 func decodeFile(ctx context.Context, d stages.Decoder, data []byte) (pic *schema.Picture, repairs int, err error) {
-	return decode.Counted(ctx, data, d.MaxPixels(), d.Fills())
+	pic, repairs, err = decode.Counted(ctx, data, d.MaxPixels(), d.Fills())
+	if err == nil && d.Gray() {
+		decode.Gray(pic)
+	}
+	return pic, repairs, err
 }
 
 // reference is the reference executor: it draws and applies stage after stage to

@@ -218,7 +218,7 @@ func (f *rows) make(m *scratch, t *ticket) {
 	d := &b.draws[t.at]
 	d.planned = t.row.Meta.Labels
 	defer func() { t.row = Row{} }()
-	if p.Form == schema.FormTensor {
+	if p.Form == schema.FormTensor && !p.decoder.Gray() { // grey leaves its three channels when it is put there
 		t.row.slot = b.draft.Slot(t.at)
 	}
 	row, failed := p.settle(f.run, m, &t.row, t.err, t)

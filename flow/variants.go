@@ -116,7 +116,9 @@ func (f *variants) scale(grouper stages.Grouper, batch *schema.Batch, variant in
 				}
 			}()
 			for row := w; row < batch.Rows(); row += workers {
-				grouper.Apply(variant, draft.Slot(row), batch.Picture(row))
+				if err := applyTo(draft, row, grouper, variant, batch); err != nil {
+					panic(err)
+				}
 			}
 		})
 	}
@@ -128,6 +130,19 @@ func (f *variants) scale(grouper stages.Grouper, batch *schema.Batch, variant in
 	default:
 	}
 	return draft.Finish()
+}
+
+// applyTo fills a row of a variant. Grey leaves its three equal channels when it is put in its place.
+func applyTo(draft *schema.Draft, row int, grouper stages.Grouper, variant int, batch *schema.Batch) error {
+	src, slot := batch.Picture(row), draft.Slot(row)
+	if !batch.Tensor.Gray() {
+		grouper.Apply(variant, slot, src)
+		return nil
+	}
+	t := slot.Tensor()
+	wide := newPicture(t)
+	grouper.Apply(variant, wide, src)
+	return draft.SetPicture(row, wide)
 }
 
 // foreign is the error of an element that an operator cannot take.

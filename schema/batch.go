@@ -2,6 +2,7 @@ package schema
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/apache/arrow/go/v15/arrow"
@@ -162,7 +163,8 @@ func (b *Batch) Float32() []float32 {
 	return list.ListValues().(*array.Float32).Float32Values()[start : start+list.Len()*n]
 }
 
-// Picture is a row's image; nil in a batch of encoded rows.
+// Picture is a row's image; nil in a batch of encoded rows. Of grey it is a copy with three
+// equal channels.
 func (b *Batch) Picture(row int) *Picture {
 	switch b.Form {
 	case FormTensor:
@@ -172,6 +174,9 @@ func (b *Batch) Picture(row int) *Picture {
 			p.F32 = b.Float32()[row*n : (row+1)*n]
 		} else {
 			p.U8 = b.Uint8()[row*n : (row+1)*n]
+		}
+		if b.Tensor.Gray() {
+			p.U8, p.F32 = inThree(p.U8, p.Layout), inThree(p.F32, p.Layout)
 		}
 		return p
 	case FormVarying:
@@ -184,6 +189,21 @@ func (b *Batch) Picture(row int) *Picture {
 		}
 	}
 	return nil
+}
+
+// inThree repeats grey in three channels; nil for nil.
+func inThree[T uint8 | float32](grey []T, layout Layout) []T {
+	if len(grey) == 0 {
+		return nil
+	}
+	if layout == CHW {
+		return slices.Repeat(grey, 3)
+	}
+	rgb := make([]T, 0, 3*len(grey))
+	for _, v := range grey {
+		rgb = append(rgb, v, v, v)
+	}
+	return rgb
 }
 
 // Encoded is a row's image file in a batch of encoded rows; nil in any other.

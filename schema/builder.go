@@ -140,7 +140,7 @@ func (d *Draft) close() {
 func (d *Draft) rowBytes() int { return d.tensor().Elements() * d.tensor().DType.Bytes() }
 
 // Slot is a row's place in the batch's own buffer, to be filled; only for
-// FormTensor.
+// FormTensor. That of grey has one channel, and no Picture's: SetPicture fills it.
 func (d *Draft) Slot(row int) *Picture { return &d.slots[row] }
 
 func (d *Draft) slot(row int) Picture {
@@ -166,13 +166,29 @@ func (d *Draft) SetPicture(row int, p *Picture) error {
 		d.rows[row] = p
 		return nil
 	}
-	if got, want := p.Tensor(), d.tensor(); got != want {
+	got, want := p.Tensor(), d.tensor()
+	got.Channels = want.Channels
+	if got != want {
 		return fmt.Errorf("schema: a picture of type %s in a batch of %s", got, want)
 	}
 	slot := d.Slot(row)
-	copy(slot.U8, p.U8)
+	if len(p.U8)+len(p.F32) != 3*p.Height*p.Width {
+		return fmt.Errorf("schema: a picture of type %s with %d values", got, len(p.U8)+len(p.F32))
+	}
+	if want.Gray() && want.Layout == HWC {
+		firstOfThree(slot.U8, p.U8)
+		firstOfThree(slot.F32, p.F32)
+		return nil
+	}
+	copy(slot.U8, p.U8) // of grey the first plane
 	copy(slot.F32, p.F32)
 	return nil
+}
+
+func firstOfThree[T uint8 | float32](to, from []T) {
+	for i := range to {
+		to[i] = from[3*i]
+	}
 }
 
 // SetEncoded sets a row's image file; only for FormEncoded.

@@ -77,9 +77,9 @@ func TestDiscardGivesAllBack(t *testing.T) {
 
 // scaled has three variants of its pictures.
 func scaled() *Run {
-	r := testRun(FormTensor, Tensor{Uint8, CHW, 4, 6})
+	r := testRun(FormTensor, Tensor{Uint8, CHW, 4, 6, 0})
 	r.Scales = true
-	r.Variants = []Variant{{0.5, Tensor{Uint8, CHW, 2, 3}}, {1, Tensor{Uint8, CHW, 4, 6}}, {1.5, Tensor{Uint8, CHW, 6, 9}}}
+	r.Variants = []Variant{{0.5, Tensor{Uint8, CHW, 2, 3, 0}}, {1, Tensor{Uint8, CHW, 4, 6, 0}}, {1.5, Tensor{Uint8, CHW, 6, 9, 0}}}
 	return r
 }
 
@@ -91,7 +91,7 @@ func TestDerive(t *testing.T) {
 		t.Fatal(err)
 	}
 	const rows = 9
-	base := newBatch(t, testRun(FormTensor, Tensor{Uint8, CHW, 4, 6}), mem, rows)
+	base := newBatch(t, testRun(FormTensor, Tensor{Uint8, CHW, 4, 6, 0}), mem, rows)
 	for v := range run.Variants {
 		d := b.Derive(base, v)
 		for row := range rows {
@@ -116,7 +116,7 @@ func TestDerive(t *testing.T) {
 
 func TestDerivedBatchOutlivesItsBase(t *testing.T) {
 	mem := memory.NewCheckedAllocator(newDirty(0xAA))
-	base := testRun(FormTensor, Tensor{Uint8, CHW, 4, 6})
+	base := testRun(FormTensor, Tensor{Uint8, CHW, 4, 6, 0})
 	first, err := NewBuilder(base, mem)
 	if err != nil {
 		t.Fatal(err)

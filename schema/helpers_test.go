@@ -161,13 +161,13 @@ func writeStream(t testing.TB, records ...arrow.Record) []byte {
 var forms = map[string]*Run{
 	"encoded":    testRun(FormEncoded, Tensor{}),
 	"varying":    testRun(FormVarying, Tensor{DType: Uint8, Layout: HWC}),
-	"uint8 hwc":  testRun(FormTensor, Tensor{Uint8, HWC, 4, 5}),
-	"uint8 chw":  testRun(FormTensor, Tensor{Uint8, CHW, 4, 5}),
-	"float hwc":  testRun(FormTensor, Tensor{Float32, HWC, 4, 5}),
-	"float chw":  testRun(FormTensor, Tensor{Float32, CHW, 4, 5}),
-	"3x3 chw":    testRun(FormTensor, Tensor{Uint8, CHW, 3, 3}),
-	"3x3 hwc":    testRun(FormTensor, Tensor{Uint8, HWC, 3, 3}),
-	"with param": withParams(testRun(FormTensor, Tensor{Uint8, HWC, 4, 5})),
+	"uint8 hwc":  testRun(FormTensor, Tensor{Uint8, HWC, 4, 5, 0}),
+	"uint8 chw":  testRun(FormTensor, Tensor{Uint8, CHW, 4, 5, 0}),
+	"float hwc":  testRun(FormTensor, Tensor{Float32, HWC, 4, 5, 0}),
+	"float chw":  testRun(FormTensor, Tensor{Float32, CHW, 4, 5, 0}),
+	"3x3 chw":    testRun(FormTensor, Tensor{Uint8, CHW, 3, 3, 0}),
+	"3x3 hwc":    testRun(FormTensor, Tensor{Uint8, HWC, 3, 3, 0}),
+	"with param": withParams(testRun(FormTensor, Tensor{Uint8, HWC, 4, 5, 0})),
 }
 
 func withParams(r *Run) *Run {

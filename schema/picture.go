@@ -26,25 +26,37 @@ func (d DType) Bytes() int {
 }
 
 // Tensor is the static type of the pictures at one edge of a pipeline. Height
-// or Width is 0 where it varies from row to row.
+// or Width is 0 where it varies from row to row. Channels is 1 for grey; 0 stands for
+// the three of RGB.
 type Tensor struct {
 	DType         DType
 	Layout        Layout
 	Height, Width int
+	Channels      int
+}
+
+// Gray tells a tensor of one channel.
+func (t Tensor) Gray() bool { return t.Channels == 1 }
+
+func (t Tensor) channels() int {
+	if t.Gray() {
+		return 1
+	}
+	return 3
 }
 
 // Fixed reports whether every row has the same height and width.
 func (t Tensor) Fixed() bool { return t.Height > 0 && t.Width > 0 }
 
-// Elements is the number of values in one row of a fixed tensor (three channels).
-func (t Tensor) Elements() int { return 3 * t.Height * t.Width }
+// Elements is the number of values in one row of a fixed tensor.
+func (t Tensor) Elements() int { return t.channels() * t.Height * t.Width }
 
 // Shape is the shape of one row in the order of its layout.
 func (t Tensor) Shape() []int {
 	if t.Layout == CHW {
-		return []int{3, t.Height, t.Width}
+		return []int{t.channels(), t.Height, t.Width}
 	}
-	return []int{t.Height, t.Width, 3}
+	return []int{t.Height, t.Width, t.channels()}
 }
 
 func (t Tensor) String() string {
@@ -56,12 +68,13 @@ func (t Tensor) String() string {
 	}
 	h, w := dim(t.Height, "h"), dim(t.Width, "w")
 	if t.Layout == CHW {
-		return fmt.Sprintf("%s[3,%s,%s]", t.DType, h, w)
+		return fmt.Sprintf("%s[%d,%s,%s]", t.DType, t.channels(), h, w)
 	}
-	return fmt.Sprintf("%s[%s,%s,3]", t.DType, h, w)
+	return fmt.Sprintf("%s[%s,%s,%d]", t.DType, h, w, t.channels())
 }
 
-// Picture is one RGB image between two stages. Exactly one of U8 and F32 is
+// Picture is one RGB image between two stages; one of grey has three equal channels
+// there, of which a batch holds one. Exactly one of U8 and F32 is
 // set, 3*Height*Width values in the order of Layout. Decoders give uint8 HWC.
 type Picture struct {
 	Height, Width int

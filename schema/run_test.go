@@ -19,7 +19,7 @@ func checkRun(t *testing.T, got, want *Run) {
 }
 
 func TestSchemaColumns(t *testing.T) {
-	s, err := withParams(testRun(FormTensor, Tensor{Float32, CHW, 4, 5})).Schema(0)
+	s, err := withParams(testRun(FormTensor, Tensor{Float32, CHW, 4, 5, 0})).Schema(0)
 	if err != nil {
 		t.Fatal(err)
 	}

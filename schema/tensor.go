@@ -66,7 +66,7 @@ func (t *TensorType) Serialize() string {
 	return string(b)
 }
 
-// Deserialize reads the metadata of a column of RGB pictures; a tensor of any
+// Deserialize reads the metadata of a column of RGB or grey pictures; a tensor of any
 // other shape is an error.
 func (*TensorType) Deserialize(storage arrow.DataType, data string) (arrow.ExtensionType, error) {
 	var md tensorMetadata
@@ -86,14 +86,19 @@ func (*TensorType) Deserialize(storage arrow.DataType, data string) (arrow.Exten
 	default:
 		return nil, fmt.Errorf("schema: %s: elements of type %s: want uint8 or float32", tensorName, list.Elem())
 	}
-	// dim_names decide where both ends of the shape are 3.
+	// dim_names decide where both ends of the shape are 3, and whose 1 is the channel.
+	channelsLast := slices.Equal(md.DimNames, []string{"H", "W", "C"})
 	switch {
+	case len(md.Shape) == 3 && md.Shape[0] == 1 && slices.Equal(md.DimNames, []string{"C", "H", "W"}):
+		t.Layout, t.Height, t.Width, t.Channels = CHW, md.Shape[1], md.Shape[2], 1
+	case len(md.Shape) == 3 && md.Shape[2] == 1 && channelsLast:
+		t.Layout, t.Height, t.Width, t.Channels = HWC, md.Shape[0], md.Shape[1], 1
 	case len(md.Shape) == 3 && md.Shape[0] == 3 && (md.Shape[2] != 3 || slices.Equal(md.DimNames, []string{"C", "H", "W"})):
 		t.Layout, t.Height, t.Width = CHW, md.Shape[1], md.Shape[2]
 	case len(md.Shape) == 3 && md.Shape[2] == 3:
 		t.Layout, t.Height, t.Width = HWC, md.Shape[0], md.Shape[1]
 	default:
-		return nil, fmt.Errorf("schema: %s: shape %v is not that of RGB pictures (3 x h x w or h x w x 3)", tensorName, md.Shape)
+		return nil, fmt.Errorf("schema: %s: shape %v is not that of RGB or grey pictures (3 x h x w or h x w x 3; 1 with dim_names)", tensorName, md.Shape)
 	}
 	// The first two comparisons keep the product from overflowing.
 	if n := int(list.Len()); !t.Fixed() || t.Height > n || t.Width > n || n != t.Elements() {

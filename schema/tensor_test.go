@@ -88,10 +88,10 @@ func TestTensorTypeMetadata(t *testing.T) {
 		tensor Tensor
 		want   string
 	}{
-		{Tensor{Float32, CHW, 224, 200}, `{"shape":[3,224,200],"dim_names":["C","H","W"]}`},
-		{Tensor{Uint8, HWC, 224, 200}, `{"shape":[224,200,3],"dim_names":["H","W","C"]}`},
-		{Tensor{Uint8, HWC, 3, 5}, `{"shape":[3,5,3],"dim_names":["H","W","C"]}`},
-		{Tensor{Uint8, CHW, 5, 3}, `{"shape":[3,5,3],"dim_names":["C","H","W"]}`},
+		{Tensor{Float32, CHW, 224, 200, 0}, `{"shape":[3,224,200],"dim_names":["C","H","W"]}`},
+		{Tensor{Uint8, HWC, 224, 200, 0}, `{"shape":[224,200,3],"dim_names":["H","W","C"]}`},
+		{Tensor{Uint8, HWC, 3, 5, 0}, `{"shape":[3,5,3],"dim_names":["H","W","C"]}`},
+		{Tensor{Uint8, CHW, 5, 3, 0}, `{"shape":[3,5,3],"dim_names":["C","H","W"]}`},
 	} {
 		typ := NewTensorType(c.tensor)
 		if typ.ExtensionName() != "arrow.fixed_shape_tensor" || typ.Serialize() != c.want {
@@ -105,7 +105,7 @@ func TestTensorTypeMetadata(t *testing.T) {
 			t.Errorf("%s came back as %s", typ, back)
 		}
 	}
-	a, b := NewTensorType(Tensor{Uint8, HWC, 3, 5}), NewTensorType(Tensor{Uint8, CHW, 5, 3})
+	a, b := NewTensorType(Tensor{Uint8, HWC, 3, 5, 0}), NewTensorType(Tensor{Uint8, CHW, 5, 3, 0})
 	if arrow.TypeEqual(a, b) {
 		t.Errorf("%s equals %s", a, b)
 	}
@@ -122,10 +122,10 @@ func TestDeserializeRefuses(t *testing.T) {
 		{list(60, u8), ``, "metadata"},
 		{list(60, u8), `{"shape":"4,5,3"}`, "metadata"},
 		{list(60, u8), `[4,5,3]`, "metadata"},
-		{list(60, u8), `{}`, "not that of RGB pictures"},
-		{list(60, u8), `{"shape":[20,3]}`, "not that of RGB pictures"},
-		{list(80, u8), `{"shape":[4,5,4]}`, "not that of RGB pictures"},
-		{list(60, u8), `{"shape":[4,5,3,1]}`, "not that of RGB pictures"},
+		{list(60, u8), `{}`, "not that of RGB or grey pictures"},
+		{list(60, u8), `{"shape":[20,3]}`, "not that of RGB or grey pictures"},
+		{list(80, u8), `{"shape":[4,5,4]}`, "not that of RGB or grey pictures"},
+		{list(60, u8), `{"shape":[4,5,3,1]}`, "not that of RGB or grey pictures"},
 		{list(61, u8), `{"shape":[4,5,3]}`, "lists of 61"},
 		{list(60, u8), `{"shape":[-4,-5,3]}`, "lists of 60"},
 		{list(60, arrow.PrimitiveTypes.Float64), `{"shape":[4,5,3]}`, "float64"},
@@ -141,9 +141,9 @@ func TestDeserializeRefuses(t *testing.T) {
 // Others may leave dim_names out, name them otherwise, or let elements be null.
 func TestDeserializeForeign(t *testing.T) {
 	for data, want := range map[string]Tensor{
-		`{"shape":[4,5,3]}`: {Uint8, HWC, 4, 5},
-		`{"shape":[3,4,5]}`: {Uint8, CHW, 4, 5},
-		`{"shape":[3,5,4],"dim_names":["channel","row","column"],"permutation":[0,1,2]}`: {Uint8, CHW, 5, 4},
+		`{"shape":[4,5,3]}`: {Uint8, HWC, 4, 5, 0},
+		`{"shape":[3,4,5]}`: {Uint8, CHW, 4, 5, 0},
+		`{"shape":[3,5,4],"dim_names":["channel","row","column"],"permutation":[0,1,2]}`: {Uint8, CHW, 5, 4, 0},
 	} {
 		typ, err := (&TensorType{}).Deserialize(arrow.FixedSizeListOf(60, arrow.PrimitiveTypes.Uint8), data)
 		if err != nil {
@@ -167,10 +167,12 @@ func TestRegisterTwice(t *testing.T) {
 
 func TestTensorString(t *testing.T) {
 	for want, tensor := range map[string]Tensor{
-		"uint8[h,w,3]":      {Uint8, HWC, 0, 0},
-		"float32[3,224,w]":  {Float32, CHW, 224, 0},
-		"float32[3,10,20]":  {Float32, CHW, 10, 20},
-		"uint8[1080,600,3]": {Uint8, HWC, 1080, 600},
+		"uint8[h,w,3]":      {Uint8, HWC, 0, 0, 0},
+		"float32[3,224,w]":  {Float32, CHW, 224, 0, 0},
+		"float32[3,10,20]":  {Float32, CHW, 10, 20, 0},
+		"uint8[1080,600,3]": {Uint8, HWC, 1080, 600, 0},
+		"uint8[1080,600,1]": {Uint8, HWC, 1080, 600, 1},
+		"float32[1,10,w]":   {Float32, CHW, 10, 0, 1},
 	} {
 		if tensor.String() != want {
 			t.Errorf("%s, want %s", tensor, want)

@@ -12,11 +12,28 @@ package stages
 // in a baseline file, and coarser in a progressive one. Damaged headers, other formats
 // and codings that aren't supported stay errors. A whole progressive file that lacks
 // scans gives a picture always, smoothed as libjpeg-turbo does, and is counted.
+//
+// Mode gray makes batches of one channel, [h, w, 1] or [1, h, w]: Pillow's convert("L") of
+// the RGB picture, round((19595 R + 38470 G + 7471 B) / 65536).
 type Decode struct {
+	Mode ColorMode `sluice:"mode" default:"rgb" doc:"rgb, or gray: one channel, as Pillow's convert(\"L\")"`
+
 	Limit int64 `sluice:"max_pixels,positive" default:"268435456" doc:"refuse pictures of more pixels, from their header"`
 
 	Truncated Truncation `sluice:"truncated" default:"error" doc:"JPEG files that are cut short or damaged: an error, or filled as libjpeg does, and counted"`
 }
+
+// ColorMode is what pictures are made of; "" is RGB.
+type ColorMode string
+
+// The modes.
+const (
+	RGB  ColorMode = "rgb"
+	Gray ColorMode = "gray"
+)
+
+// Values lists the modes.
+func (ColorMode) Values() []string { return []string{string(RGB), string(Gray)} }
 
 // Truncation is what becomes of a JPEG file that is cut short or damaged; "" is
 // TruncatedError.
@@ -45,11 +62,14 @@ func (d Decode) Check() error {
 	if d.Limit < 0 {
 		err = errorf("max_pixels", "%d is negative", d.Limit)
 	}
-	return join(err, oneOf("truncated", d.Truncated))
+	return join(err, oneOf("truncated", d.Truncated), oneOf("mode", d.Mode))
 }
 
 // Fills tells whether damaged files give pictures.
 func (d Decode) Fills() bool { return d.Truncated == TruncatedFill }
+
+// Gray tells whether pictures have one channel.
+func (d Decode) Gray() bool { return d.Mode == Gray }
 
 // MaxPixels is the limit in force.
 func (d Decode) MaxPixels() int64 {

@@ -98,11 +98,22 @@ func (n Normalize) Warn(Selection, *schema.Index) []string {
 func (Normalize) Draw(*Row) (Params, error) { return Nothing{}, nil }
 
 // Output is the input's type.
-func (Normalize) Output(in schema.Tensor) (schema.Tensor, error) {
+func (n Normalize) Output(in schema.Tensor) (schema.Tensor, error) {
 	if in.DType != schema.Float32 {
 		return in, fmt.Errorf("needs float32, has %s: add to_tensor before it", in)
 	}
+	if in.Gray() {
+		return in, join(oneValue("mean", n.Mean), oneValue("std", n.Std))
+	}
 	return in, nil
+}
+
+// oneValue refuses figures of three channels for pictures of one.
+func oneValue(option string, v [3]float64) error {
+	if v[0] == v[1] && v[1] == v[2] {
+		return nil
+	}
+	return errorf(option, "%v is of three channels, and the pictures are grey (decode: {mode: gray}): give one number, or dataset to measure it", v)
 }
 
 // Point subtracts, then divides. A stage that still needs its figures has none.
@@ -152,7 +163,7 @@ func (s Std) MarshalJSON() ([]byte, error) {
 }
 
 func setChannels(to *[3]float64, v any, names map[string][3]float64) error {
-	wrong := fmt.Errorf("want imagenet, dataset or three numbers in 0..1, have %v", v)
+	wrong := fmt.Errorf("want imagenet, dataset or one or three numbers in 0..1, have %v", v)
 	if name, ok := v.(string); ok {
 		known, ok := names[name]
 		if !ok {
@@ -162,7 +173,13 @@ func setChannels(to *[3]float64, v any, names map[string][3]float64) error {
 		return nil
 	}
 	list, ok := v.([]any)
-	if !ok || len(list) != 3 {
+	if !ok {
+		list = []any{v}
+	}
+	if len(list) == 1 {
+		list = []any{list[0], list[0], list[0]}
+	}
+	if len(list) != 3 {
 		return wrong
 	}
 	for i, item := range list {
@@ -176,11 +193,11 @@ func setChannels(to *[3]float64, v any, names map[string][3]float64) error {
 }
 
 func channelsSchema() map[string]any {
+	level := map[string]any{"type": "number", "minimum": 0, "maximum": 1}
 	return map[string]any{"oneOf": []any{
 		map[string]any{"enum": []any{"imagenet", dataset}},
-		map[string]any{
-			"type": "array", "minItems": 3, "maxItems": 3,
-			"items": map[string]any{"type": "number", "minimum": 0, "maximum": 1},
-		},
+		level,
+		map[string]any{"type": "array", "minItems": 1, "maxItems": 1, "items": level},
+		map[string]any{"type": "array", "minItems": 3, "maxItems": 3, "items": level},
 	}}
 }

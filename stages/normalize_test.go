@@ -43,7 +43,8 @@ func TestNormalizeFileForm(t *testing.T) {
 		{"imagnet", "imagenet", ""},
 		{[]any{0.5, 0.5}, "imagenet", ""},
 		{[]any{123.0, 0.5, 0.5}, "imagenet", ""},
-		{0.5, "imagenet", ""},
+		{0.5, []any{0.25}, `{"mean":[0.5,0.5,0.5],"std":[0.25,0.25,0.25]}`},
+		{2.0, "imagenet", ""},
 	} {
 		var n stages.Normalize
 		err := options.Set(&n, "mean", c.mean)

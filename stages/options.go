@@ -327,6 +327,14 @@ func needPixels(in schema.Tensor) error {
 	return nil
 }
 
+// needGray refuses a colour where pictures have one channel.
+func needGray(in schema.Tensor, c Color) error {
+	if in.Gray() && (c[0] != c[1] || c[1] != c[2]) {
+		return errorf("fill", "%v is a colour, and the pictures are grey (decode: {mode: gray}): give one number", [3]uint8(c))
+	}
+	return nil
+}
+
 func number(v any) (float64, bool) {
 	switch n := v.(type) {
 	case int64:

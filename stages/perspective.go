@@ -89,7 +89,9 @@ func unmoved(height, width int) PerspectiveParams {
 }
 
 // Output is the input's type.
-func (s Perspective) Output(in schema.Tensor) (schema.Tensor, error) { return in, needPixels(in) }
+func (s Perspective) Output(in schema.Tensor) (schema.Tensor, error) {
+	return in, join(needPixels(in), needGray(in, s.Fill))
+}
 
 // Warp is projective, and so is not merged with its neighbours.
 func (s Perspective) Warp(params Params, height, width int) Transform {

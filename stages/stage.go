@@ -111,6 +111,8 @@ type Decoder interface {
 	MaxPixels() int64
 	// Fills tells whether JPEG files that are cut short or damaged give pictures.
 	Fills() bool
+	// Gray tells whether batches have one channel, which is grey.
+	Gray() bool
 }
 
 // Warper moves pixels: rotate, crop, flip, resize.

@@ -12,8 +12,11 @@ import (
 // CheckForm tells whether a trainer can learn from a form of image column:
 // float32 CHW tensors.
 func CheckForm(form schema.Form, tensor schema.Tensor) error {
-	if form == schema.FormTensor && tensor.DType == schema.Float32 && tensor.Layout == schema.CHW {
+	if form == schema.FormTensor && tensor.DType == schema.Float32 && tensor.Layout == schema.CHW && !tensor.Gray() {
 		return nil
+	}
+	if tensor.Gray() {
+		return fmt.Errorf("trainer: the batches hold %s, grey of one channel, and the models take three: leave decode's mode: gray out, or train elsewhere from sluice stream", tensor)
 	}
 	have, do := tensor.String(), "end the pipeline's transforms with to_tensor: {dtype: float32, layout: chw}"
 	switch form {
