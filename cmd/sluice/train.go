@@ -21,7 +21,7 @@ import (
 type trainCmd struct {
 	runFlags
 	Trainer string `required:"" placeholder:"TRAINER.yaml" help:"Model, losses, optimizer, schedule, evaluation (YAML)."`
-	Out     string `short:"o" required:"" help:"Directory for weights, checkpoint, log and report; made if missing."`
+	Out     string `short:"o" required:"" placeholder:"DIR" help:"Directory for weights, checkpoint, log and report; made if missing."`
 	Resume  bool   `help:"Go on from the last finished epoch of an earlier run."`
 }
 
