@@ -3,7 +3,10 @@ package flow
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
+	"github.com/sluicedata/sluice/internal/options"
 	"github.com/sluicedata/sluice/schema"
 	"github.com/sluicedata/sluice/sources"
 	"github.com/sluicedata/sluice/stages"
@@ -189,7 +192,11 @@ func (p *Plan) warnValidation() {
 	if p.side() != sources.Val {
 		return
 	}
+	var augmenting []string
 	for _, s := range p.steps {
+		if _, ok := s.stage.(stages.Drawer); ok && slices.Contains(options.Names(s.stage), "p") {
+			augmenting = append(augmenting, s.name)
+		}
 		dropLast := false
 		if batch, ok := s.stage.(stages.Batcher); ok {
 			_, dropLast = batch.Rows()
@@ -197,5 +204,8 @@ func (p *Plan) warnValidation() {
 		if s.stage.Name() == "rebalance" || dropLast {
 			p.Warnings = append(p.Warnings, s.name+": the validation side is drawn by it, too: evaluation usually takes every sample once, in a file of its own")
 		}
+	}
+	if len(augmenting) > 0 {
+		p.Warnings = append(p.Warnings, strings.Join(augmenting, ", ")+": the validation side is augmented by it, too: evaluation usually shows the pictures as they are")
 	}
 }

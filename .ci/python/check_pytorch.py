@@ -32,10 +32,10 @@ os.environ["PATH"] = f"{temp}:{os.environ['PATH']}"
 (temp / "sluice").symlink_to(args.sluice)
 source = "{folder: {path: demo/data/train, tasks: [shape, color]}}"
 images_stages = ["decode: {}", "rotate: {degrees: 30}", "resize: {height: 48, width: 64}"]
-floats = common.pipeline(source, "take: {count: 200}", *images_stages, "to_tensor: {}", "batch: {size: 32}", folder=temp)
+floats = common.pipeline(source, "take: {count: 200}", "shuffle: {}", *images_stages, "to_tensor: {}", "batch: {size: 32}", folder=temp)
 os.rename(floats, "pipeline.yaml")
 bytes_ = common.pipeline(source, "rebalance: {target: square_root, task: shape}", *images_stages, "batch: {size: 32}", folder=temp)
-(temp / "split.yaml").write_text((temp / "pipeline.yaml").read_text().replace("take: {count: 200}", "rebalance: {target: square_root, task: shape}") + "split: {val: 0.2}\n")
+(temp / "split.yaml").write_text((temp / "pipeline.yaml").read_text().replace("take: {count: 200}\n  - shuffle: {}", "rebalance: {target: square_root, task: shape}") + "split: {val: 0.2}\n")
 warnings.filterwarnings("ignore", message=".*not writable.*")  # as the doc says
 
 
