@@ -175,7 +175,7 @@ func ours(name string) bool {
 }
 
 // comparePlan refuses a directory with another plan, and says what differs.
-func (r *partsRun) comparePlan(there *Layout) error {
+func (r *partsRun) comparePlan(ctx context.Context, there *Layout) error {
 	dir := r.disk.dir
 	here := *r.layout
 	here.Version = there.Version
@@ -186,6 +186,11 @@ func (r *partsRun) comparePlan(there *Layout) error {
 	if len(list) == 0 {
 		r.layout.Version = there.Version
 		return nil
+	}
+	if ofSource := !slices.ContainsFunc(list, func(line string) bool {
+		return !strings.HasPrefix(line, "plan_hash:") && !strings.HasPrefix(line, "pipeline.source:")
+	}); ofSource && r.memory != nil {
+		return r.otherSource(ctx, there)
 	}
 	// The plan hash is what people compare: first.
 	slices.SortStableFunc(list, func(a, b string) int {

@@ -95,7 +95,7 @@ func (r *partsRun) checkOwner(ctx context.Context) error {
 	plan := filepath.Join(dir, planName)
 	there, err := readLayout(ctx, plan)
 	if err == nil {
-		err = r.comparePlan(there)
+		err = r.comparePlan(ctx, there)
 		if err != nil && r.shards == 1 && unused(dir) {
 			return r.takeOver()
 		}

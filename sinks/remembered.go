@@ -439,3 +439,46 @@ func (r *partsRun) removeSources(part int) error {
 	}
 	return r.disk.remove(name)
 }
+
+// otherSource is of a directory whose plan differs by nothing but the source's
+// keys, sizes and labels. The plan's hash is in every part, so to update is to make
+// all of them again: first nothing is trusted any more, then the plan is replaced.
+func (r *partsRun) otherSource(ctx context.Context, there *Layout) error {
+	dir := r.disk.dir
+	if r.update && r.shards == 1 {
+		if r.lock == nil {
+			return nil
+		}
+		if err := r.removeLedgers(func(name string) bool { return isManifest(name) || isLedger(name) }); err != nil {
+			return err
+		}
+		return r.disk.replace(planName, document(r.layout))
+	}
+	known, err := records(ctx, dir, there)
+	if err != nil {
+		return err
+	}
+	lists := map[int][]used{}
+	for _, p := range known {
+		if p.Sources != nil {
+			if list, problem := readSourceList(dir, p.Sources); problem == nil {
+				lists[there.part(p.Epoch, p.FirstBatch)] = list
+			}
+		}
+	}
+	r.memory.recall(r.disk.path(stampsName(r.shard, r.shards)))
+	keys, _, err := r.memory.differing(ctx, lists)
+	if err != nil {
+		return err
+	}
+	what := ""
+	if len(keys) > 0 {
+		what = fmt.Sprintf(": %s changed since: %s", have(len(keys), "sample"), some(keys))
+	}
+	remedy := "Put back what was there, choose another directory, or add --update, which makes every part again: the plan hash is in all of them"
+	if r.shards > 1 {
+		remedy = "Put back what was there, or choose another directory"
+	}
+	return fmt.Errorf("%s was made of other data (plan_hash: %s there, %s here; keys, sizes or labels of the source differ)%s. %s",
+		dir, shorten(there.PlanHash), shorten(r.layout.PlanHash), what, remedy)
+}
