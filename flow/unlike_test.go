@@ -33,6 +33,7 @@ func TestUnlikeImages(t *testing.T) {
 		"another filter":    {train, []stages.Stage{stages.Decode{}, stages.Resize{Height: 8, Width: 8, Interpolation: "nearest"}, tensor, imagenet, batch}, []string{"pictures are resized by nearest, in training by bilinear"}},
 		"no antialiasing":   {train, []stages.Stage{stages.Decode{}, stages.Resize{Height: 8, Width: 8, Antialias: stages.Off}, tensor, imagenet, batch}, []string{"by bilinear without antialiasing, in training by bilinear"}},
 		"random":            {train, []stages.Stage{stages.Decode{}, stages.Rotate{Degrees: stages.Range{-9, 9}}, resize, stages.Flip{P: 0.5}, tensor, imagenet, batch}, []string{"rotate, flip: images change at random"}},
+		"grey":              {[]stages.Stage{stages.Shuffle{}, stages.Decode{}, resize, tensor, batch}, []stages.Stage{stages.Decode{Mode: stages.Gray}, resize, tensor, batch}, []string{"images are float32[1,8,8], in training float32[3,8,8]", `decode: mode is "gray", in training "rgb"`}},
 		"drop_last":         {train, []stages.Stage{stages.Decode{}, resize, tensor, imagenet, stages.Batch{Size: 5, DropLast: true}}, []string{"drop_last leaves 2 samples out"}},
 		"encoded":           {[]stages.Stage{batch}, []stages.Stage{batch}, nil},
 	} {
