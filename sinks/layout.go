@@ -228,7 +228,7 @@ func (l *Layout) countParts() (int64, error) {
 // manifestBytes is about how long the manifest will be at most.
 func (l *Layout) manifestBytes() int64 {
 	cell := int64(len(fmt.Sprint(l.BatchesPerPart*int64(l.BatchSize)))) + 1
-	line := int64(300)
+	line := int64(600) // names, checksums, and the list of what it was made of
 	for _, t := range l.Tasks {
 		line += int64(len(t.Name)) + cell*int64(len(t.Classes)+1)
 	}

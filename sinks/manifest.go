@@ -155,6 +155,7 @@ func readList(d *json.Decoder) (parts []Part, err error) {
 	if err := expect(d, json.Delim('[')); err != nil {
 		return nil, fmt.Errorf("parts: %w", err)
 	}
+	named := map[string]bool{}
 	for d.More() {
 		if len(parts) == mostFiles {
 			return nil, fmt.Errorf("it has more than %d parts", mostFiles)
@@ -163,6 +164,10 @@ func readList(d *json.Decoder) (parts []Part, err error) {
 		if err := d.Decode(&p); err != nil {
 			return nil, fmt.Errorf("part %d: %w", len(parts), err)
 		}
+		if named[p.Name] {
+			return nil, fmt.Errorf("it names %s twice", shorten(p.Name))
+		}
+		named[p.Name] = true
 		parts = append(parts, p)
 	}
 	return parts, expect(d, json.Delim(']'))

@@ -120,21 +120,19 @@ func checkPlan(ctx context.Context, dir string, m *Manifest) string {
 	return ""
 }
 
-// unlisted says which files of its plan a manifest leaves out or names twice.
+// unlisted says which files of its plan a manifest leaves out.
 func unlisted(m *Manifest) (list []string) {
 	if m.Shard != "" {
 		list = append(list, fmt.Sprintf("it is the manifest of shard %s, not of the whole", shorten(m.Shard)))
 	}
-	named := map[string]int{}
+	named := map[string]bool{}
 	for _, p := range m.Parts {
-		if named[p.Name]++; named[p.Name] == 2 {
-			list = append(list, fmt.Sprintf("it names %s twice", shorten(p.Name)))
-		}
+		named[p.Name] = true
 	}
 	missing, first := 0, ""
 	for v := range m.Variants {
 		for part := range m.PartCount {
-			if name := m.file(part, v); named[name] == 0 {
+			if name := m.file(part, v); !named[name] {
 				if missing++; missing == 1 {
 					first = name
 				}
