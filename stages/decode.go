@@ -18,7 +18,7 @@ package stages
 type Decode struct {
 	Mode ColorMode `sluice:"mode" default:"rgb" doc:"rgb, or gray: one channel, as Pillow's convert(\"L\")"`
 
-	Limit int64 `sluice:"max_pixels,positive" default:"268435456" doc:"refuse pictures of more pixels, from their header"`
+	Limit int64 `sluice:"max_pixels,positive" default:"268435456" doc:"refuse pictures of more pixels, from their header; one that takes more memory than the budget is made alone"`
 
 	Truncated Truncation `sluice:"truncated" default:"error" doc:"JPEG files that are cut short or damaged: an error, or filled as libjpeg does, and counted"`
 }

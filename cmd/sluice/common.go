@@ -212,6 +212,10 @@ func (c console) failures(r *flow.Report) {
 		c.warn([]string{fmt.Sprintf("%d of %s are of files that are cut short or damaged, the first of %s: what is missing is filled",
 			r.Filled, plural(int(r.Rows), "row"), r.FirstFilled)})
 	}
+	if m := r.Memory; m.RowBytes > max(m.BudgetBytes, 64<<20) {
+		c.warn([]string{fmt.Sprintf("the largest row took %d MiB, and the budget is %d MiB: such rows were made alone, one after the other; a larger budget makes several at a time, decode: {max_pixels: N} refuses such pictures",
+			m.RowBytes>>20, m.BudgetBytes>>20)})
+	}
 	if r.Failed+r.Refilled > 0 {
 		fmt.Fprintf(c.err, "%d of %d draws failed: %d refilled by another sample of the class, %d left out\n",
 			r.Failed+r.Refilled, r.Drawn, r.Refilled, r.Failed)

@@ -67,6 +67,10 @@ func (cmd *trainCmd) Run(ctx context.Context, c console) error {
 		eval.Settings.Workers, eval.Settings.Epochs = pipe.Settings.Workers, 1
 		l.Evals = []evaluation{{Name: filepath.Base(file.Eval.Pipeline), Pipeline: eval}}
 	}
+	if len(l.Evals) > 0 { // what the training run has made ahead stays meanwhile
+		budget := cmp.Or(pipe.Settings.Budget, flow.DefaultBudget)
+		pipe.Settings.Budget, l.Evals[0].Pipeline.Settings.Budget = budget-budget/2, max(budget/2, 1)
+	}
 	l.Progress = newTrainLine(c.err, "train")
 	if !cmd.JSON {
 		l.OnStart = func(warnings []string) {
