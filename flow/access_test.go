@@ -5,9 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	gsext "github.com/reugn/go-streams/extension"
 	passthrough "github.com/reugn/go-streams/flow"
@@ -161,6 +165,43 @@ func TestMeasuringEndsWithTheMachine(t *testing.T) {
 		}
 		if !errors.Is(err, cause) {
 			t.Errorf("%v: %v", cause, err)
+		}
+	}
+}
+
+// rewriting puts other bytes of the same size into every file at its first batch.
+type rewriting struct {
+	sink
+	dir  string
+	done bool
+}
+
+func (s *rewriting) Write(ctx context.Context, b *schema.Batch) error {
+	if !s.done {
+		s.done = true
+		err := filepath.WalkDir(s.dir, func(name string, e fs.DirEntry, err error) error {
+			if err != nil || e.IsDir() {
+				return err
+			}
+			data, err := os.ReadFile(name)
+			return errors.Join(err, os.WriteFile(name, data, 0o644), os.Chtimes(name, time.Time{}, time.Now().Add(time.Second)))
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return s.sink.Write(ctx, b)
+}
+
+// A run never mixes what was there when it began with what came later.
+func TestSourceChangesUnderTheRun(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	for _, policy := range []flow.Policy{flow.Skip, flow.Refill} {
+		dir := pictures(t)
+		_, err := recipe(dir).Run(t.Context(), &rewriting{dir: dir}, flow.Epochs(5), flow.OnError(flow.Failures{Policy: policy, Max: flow.Limit{Count: 999}}))
+		var access *flow.AccessError
+		if !errors.As(err, &access) || !strings.Contains(err.Error(), "has changed since it was listed") || !strings.Contains(err.Error(), ".jpg") {
+			t.Errorf("%s: %v", policy, err)
 		}
 	}
 }
