@@ -88,6 +88,15 @@ func (f *bmpFile) read(data []byte) error {
 			offset += int64(entry * f.colours)
 		}
 	}
+	if offset == 0 { // behind what there is of masks and palette; so Pillow, too
+		offset = 14 + size
+		if compression == bmpBitFields && size < 52 {
+			offset += 12
+		}
+		if f.bits <= 8 {
+			offset += int64(entry * f.colours)
+		}
+	}
 	return f.findRows(data, offset)
 }
 

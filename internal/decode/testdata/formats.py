@@ -38,8 +38,9 @@ def pillow(data):
             # convert("RGB") cuts off at 255; the high byte is what is asked for
             high = np.asarray(image).astype(np.int64) >> 8
             return kind, np.repeat(high.astype(np.uint8)[:, :, None], 3, 2)
-        if kind == "PPM" and re.match(rb"P6\s+\d+\s+\d+\s+65535\s", data):
-            pixels = np.frombuffer(data, np.uint8)[-6 * image.width * image.height:]  # Pillow rounds
+        head = re.match(rb"P6\s+\d+\s+\d+\s+65535\s", data)
+        if kind == "PPM" and head:  # Pillow rounds
+            pixels = np.frombuffer(data, np.uint8, 6 * image.width * image.height, head.end())
             return kind, pixels.reshape(image.height, image.width, 6)[:, :, ::2]
         return kind, np.asarray(image.convert("RGB"))
     except Exception:

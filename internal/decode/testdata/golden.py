@@ -320,6 +320,8 @@ def bmps():
     add("bmp/24bit-fields", bmp(5, 7, 24, triple, masks=struct.pack("<III", 0xFF0000, 0xFF00, 0xFF)))
     add("bmp/beyond-palette", bmp(5, 7, 8, [bytes((x * 37 + y * 11) % 24 for x in range(7)) for y in range(5)], palette, colours=16))
     add("bmp/last-padding-lost", bmp(5, 7, 8, [bytes((x * 37 + y * 11) % 16 for x in range(7)) for y in range(5)], palette, colours=16)[:-1])
+    for name, data in [("bits", bmp(5, 7, 4, nibbles[:5], palette)), ("fields", bmp(5, 7, 16, words, masks=struct.pack("<III", 0xF800, 0x7E0, 0x1F)))]:
+        add(f"bmp/no-offset-{name}", data[:10] + bytes(4) + data[14:])
     grey = b"".join(bytes([i, i, i, 0]) for i in range(256))
     eight = [bytes([3, 7, 0, 4, 9, 8, 7, 6, 0, 0]), bytes([0, 3, 1, 2, 3, 0, 4, 200, 0, 0]), bytes([0, 2, 2, 1, 2, 5]), bytes([9, 11, 0, 0]),
              bytes([0, 0, 0, 8, 1, 2, 3, 4, 5, 6, 7, 8, 4, 3, 0, 0, 0, 1])]
