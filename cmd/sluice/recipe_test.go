@@ -178,7 +178,7 @@ func recipePlan(t *testing.T, name string) *flow.Plan {
 // canonical form has every default written out.
 func TestRecipePlans(t *testing.T) {
 	const (
-		decode  = `["decode", {"max_pixels": 268435456, "truncated": "error"}]`
+		decode  = `["decode", {"max_pixels": 268435456, "mode": "rgb", "truncated": "error"}]`
 		resize  = `["resize", {"antialias": true, "height": 224, "interpolation": "bilinear", "size": 0, "width": 224}]`
 		tensors = `["to_tensor", {"dtype": "float32", "layout": "chw"}]`
 		batch   = `["batch", {"drop_last": false, "size": 32}]`
