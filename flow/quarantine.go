@@ -12,7 +12,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/google/renameio/v2"
+	"github.com/sluicedata/sluice/internal/outfile"
 )
 
 // Entry is a line of a quarantine file: one sample that failed in one draw.
@@ -34,12 +34,17 @@ func entryOf(e *RowError) Entry {
 // quarantine is the file, JSON lines in the order of draws. Lines are synced
 // before their batch goes on, so it never knows less than the sink. It may know
 // more, when a run is broken off: a run that makes these batches again takes
-// their lines out first, and keeps those of batches it doesn't make.
+// their lines out first, and keeps those of batches it doesn't make. A device or a
+// pipe gets this run's lines, as they come.
 type quarantine struct {
-	name string
-	file *os.File
-	kept int64 // draws in the lines kept
+	name    string
+	file    *os.File
+	inPlace bool  // a device or a pipe
+	kept    int64 // draws in the lines kept
 }
+
+// quarantineKind is told from other files line by line, by readQuarantine.
+var quarantineKind = outfile.Kind{Name: "a quarantine file", Is: func([]byte) bool { return true }}
 
 // openQuarantine prepares the file of a run that will make the draws for which
 // again is true. An empty name gives nil, which takes entries and drops them.
@@ -48,13 +53,17 @@ func openQuarantine(name string, again func(epoch int, position int64) bool) (*q
 		return nil, nil
 	}
 	q := &quarantine{name: name}
-	old, err := readQuarantine(name)
-	if err == nil {
-		old = slices.DeleteFunc(old, func(e Entry) bool { return again(e.Epoch, e.Position) })
-		err = q.replace(old)
+	at, err := quarantineKind.At(name)
+	var old []Entry
+	if q.inPlace = at.InPlace; err == nil && !q.inPlace {
+		old, err = readQuarantine(name)
+		if err == nil {
+			old = slices.DeleteFunc(old, func(e Entry) bool { return again(e.Epoch, e.Position) })
+			err = q.replace(old)
+		}
 	}
 	if err == nil {
-		q.file, err = os.OpenFile(name, os.O_WRONLY|os.O_APPEND, 0)
+		q.file, err = at.Append()
 	}
 	if err != nil {
 		return nil, fmt.Errorf("flow: quarantine file: %w", err)
@@ -102,7 +111,7 @@ func (q *quarantine) replace(list []Entry) error {
 	if err := os.MkdirAll(filepath.Dir(q.name), 0o777); err != nil {
 		return err
 	}
-	return renameio.WriteFile(q.name, lines(list), 0o644)
+	return quarantineKind.Write(q.name, lines(list))
 }
 
 func lines(list []Entry) []byte {
@@ -121,7 +130,7 @@ func (q *quarantine) append(list []Entry) error {
 		return nil
 	}
 	_, err := q.file.Write(lines(list))
-	if err == nil {
+	if err == nil && !q.inPlace {
 		err = q.file.Sync()
 	}
 	if err != nil {
@@ -137,6 +146,9 @@ func (q *quarantine) close() error {
 		return nil
 	}
 	err := q.file.Close()
+	if q.inPlace {
+		return err
+	}
 	list, readErr := readQuarantine(q.name)
 	if err = errors.Join(err, readErr); err == nil {
 		err = q.replace(list)

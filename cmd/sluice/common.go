@@ -96,10 +96,18 @@ func (f *runFlags) read(edits ...pipefile.Edit) (*flow.Pipeline, error) {
 	return pipefile.Parse("stdin", f.text, "", catalogs, edits...)
 }
 
+// named refuses an empty name of what a flag or an argument is to be.
+func named(flag, what, name string) error {
+	if name == "" {
+		return pipefile.Error{File: flag, Msg: "is empty: name " + what}
+	}
+	return nil
+}
+
 // atLeastOne refuses a number that flow would take for its default.
 func atLeastOne(flag string, n *int) error {
 	if n != nil && *n < 1 {
-		return fmt.Errorf("--%s %d: at least 1", flag, *n)
+		return pipefile.Error{File: fmt.Sprintf("--%s %d", flag, *n), Msg: "at least 1"}
 	}
 	return nil
 }

@@ -24,7 +24,7 @@ import (
 type demoCmd struct {
 	Out     string `short:"o" default:"sluice-demo" help:"Directory for everything the demo makes; made if missing."`
 	Seed    uint64 `default:"1" help:"Seed of the data set, the augmentation and the initial weights."`
-	Workers int    `help:"Goroutines that decode and transform; default one per core."`
+	Workers *int   `placeholder:"N" help:"Goroutines that decode and transform; default one per core."`
 	JSON    bool   `name:"json" help:"Print one JSON report instead of text."`
 	Train   int    `hidden:"" help:"About so many training files, for tests."`
 	Val     int    `hidden:"" help:"About so many held-out files, for tests."`
@@ -45,6 +45,14 @@ type demoReport struct {
 
 func (cmd *demoCmd) at(name string) string { return filepath.Join(cmd.Out, name) }
 
+// workers is 0 where nobody has said how many.
+func (cmd *demoCmd) workers() int {
+	if cmd.Workers == nil {
+		return 0
+	}
+	return *cmd.Workers
+}
+
 func (cmd *demoCmd) Run(ctx context.Context, c console) error {
 	begin := time.Now()
 	epochs := cmp.Or(cmd.Epochs, demoEpochs)
@@ -54,7 +62,13 @@ func (cmd *demoCmd) Run(ctx context.Context, c console) error {
 			fmt.Fprintf(c.out, format, args...)
 		}
 	}
-	var err error
+	err := errors.Join(named("--out", "a directory", cmd.Out), atLeastOne("workers", cmd.Workers))
+	if err != nil {
+		return usageError{err}
+	}
+	if err := cmd.onlyOurs(); err != nil {
+		return err
+	}
 	if report.Data, err = cmd.draw(ctx, c, cmd.at("data")); err != nil {
 		return err
 	}
@@ -96,11 +110,40 @@ func (cmd *demoCmd) Run(ctx context.Context, c console) error {
 	return nil
 }
 
+// onlyOurs refuses a directory of something else: files of it would be taken for the
+// demo's, or replaced. The demo's own is known by its data, and where that was
+// deleted by its report. Hidden files are of no matter.
+func (cmd *demoCmd) onlyOurs() error {
+	entries, err := os.ReadDir(cmd.Out)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("demo: %w", err)
+	}
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), ".") || e.Name() == "data" && e.IsDir() { // demodata looks into that
+			continue
+		}
+		if _, err := os.Stat(cmd.at("data/demodata.json")); err == nil {
+			return nil
+		}
+		if page, err := os.ReadFile(cmd.at("report.html")); err == nil && bytes.Contains(page[:min(len(page), 1000)], []byte(demoTitle+"</title>")) {
+			return nil
+		}
+		return fmt.Errorf("demo: %s isn't empty, and isn't a demo's (it has %s): choose a new or an empty directory", cmd.Out, e.Name())
+	}
+	return nil
+}
+
+// demoTitle ends the title of the demo's report.
+const demoTitle = " - sluice demo"
+
 // draw makes the data set, with a progress line on a terminal.
 func (cmd *demoCmd) draw(ctx context.Context, c console, dir string) (demodata.Report, error) {
 	line := newProgressLine(c.err, "draw")
 	begin := time.Now()
-	spec := demodata.Spec{Dir: dir, Seed: cmd.Seed, Workers: cmd.Workers, Train: cmd.Train, Val: cmd.Val}
+	spec := demodata.Spec{Dir: dir, Seed: cmd.Seed, Workers: cmd.workers(), Train: cmd.Train, Val: cmd.Val}
 	report, err := demodata.Write(ctx, spec, func(n, total int) {
 		if n%20 == 0 || n == total {
 			elapsed := time.Since(begin)
@@ -123,7 +166,7 @@ func (cmd *demoCmd) materialize(ctx context.Context, c console, report *demoRepo
 	if err != nil {
 		return err
 	}
-	pipe.Settings.Workers = cmd.Workers
+	pipe.Settings.Workers = cmd.workers()
 	line := newProgressLine(c.err, "materialize")
 	report.Materialize, err = flow.MaterializeShard(ctx, flow.Shard{
 		Pipeline: pipe, Parts: sinks.ArrowParts{Dir: cmd.at("dataset")}, Options: []flow.Option{flow.OnProgress(line.update)},
@@ -134,7 +177,7 @@ func (cmd *demoCmd) materialize(ctx context.Context, c console, report *demoRepo
 	}
 	page := previewCmd{Out: cmd.at("preview.html"), PerClass: 4, Classes: 10}
 	page.File = "sluice demo"
-	report.Preview, err = page.write(ctx, pipe)
+	report.Preview, err = page.write(ctx, c.out, pipe)
 	return err
 }
 

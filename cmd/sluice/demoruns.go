@@ -101,7 +101,7 @@ func (cmd *demoCmd) evaluations() ([]evaluation, error) {
 		if err != nil {
 			return nil, err
 		}
-		pipe.Settings.Workers = cmd.Workers
+		pipe.Settings.Workers = cmd.workers()
 		list = append(list, evaluation{Name: e.Name, Pipeline: pipe})
 	}
 	return list, nil
@@ -118,7 +118,7 @@ func (cmd *demoCmd) train(ctx context.Context, c console, r demoRun, label strin
 	if err != nil {
 		return nil, fmt.Errorf("demo: %s: %w", r.Name, err)
 	}
-	pipe.Settings.Workers, pipe.Settings.Epochs = cmd.Workers, r.Epochs
+	pipe.Settings.Workers, pipe.Settings.Epochs = cmd.workers(), r.Epochs
 	if content, err = cmd.file("trainer.yaml", filepath.Join(r.dir(), "trainer.yaml"), r); err != nil {
 		return nil, err
 	}

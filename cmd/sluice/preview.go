@@ -12,14 +12,14 @@ import (
 	"html/template"
 	"image"
 	"image/png"
-	"io/fs"
+	"io"
 	"slices"
 	"strings"
 
 	"github.com/disintegration/imaging"
-	"github.com/google/renameio/v2"
 
 	"github.com/sluicedata/sluice/flow"
+	"github.com/sluicedata/sluice/internal/outfile"
 	"github.com/sluicedata/sluice/schema"
 	"github.com/sluicedata/sluice/sources"
 	"github.com/sluicedata/sluice/stages"
@@ -27,22 +27,31 @@ import (
 
 type previewCmd struct {
 	runFlags
-	Out      string `short:"o" default:"preview.html" help:"HTML file to write."`
+	Out      string `short:"o" default:"preview.html" help:"HTML file to write; - is stdout."`
 	PerClass int    `default:"4" help:"Draws shown of each class."`
 	Classes  int    `default:"12" help:"Classes shown; of more, the commonest and the rarest."`
 	Task     string `help:"Task whose classes group the draws; default the first."`
 }
 
 func (cmd *previewCmd) Run(ctx context.Context, c console) (err error) {
-	if err := errors.Join(atLeastOne("per-class", &cmd.PerClass), atLeastOne("classes", &cmd.Classes)); err != nil {
+	if err := errors.Join(named("--out", "a file", cmd.Out), atLeastOne("per-class", &cmd.PerClass), atLeastOne("classes", &cmd.Classes)); err != nil {
 		return usageError{err}
+	}
+	toStdout := cmd.Out == "-"
+	switch {
+	case toStdout && cmd.JSON:
+		return usageError{errors.New("--json: the report and the page of -o - cannot both go to stdout: name a file, or leave --json out")}
+	case !toStdout:
+		if _, err := previewFile.At(cmd.Out); err != nil {
+			return fmt.Errorf("preview: --out: %w", err)
+		}
 	}
 	pipe, err := cmd.load()
 	if err != nil {
 		return err
 	}
 	line := newProgressLine(c.err, "preview")
-	report, err := cmd.write(ctx, pipe, flow.OnProgress(line.update), c.warnings(line))
+	report, err := cmd.write(ctx, c.out, pipe, flow.OnProgress(line.update), c.warnings(line))
 	line.done()
 	if err != nil {
 		return err
@@ -50,7 +59,11 @@ func (cmd *previewCmd) Run(ctx context.Context, c console) (err error) {
 	if cmd.JSON {
 		return printJSON(c.out, report)
 	}
-	_, err = fmt.Fprintf(c.err, "%s: %d draws of %d classes%s; open it in a browser\n", cmd.Out, report.Draws, report.Classes, report.previewEvents.text())
+	name := cmd.Out
+	if toStdout {
+		name = "stdout"
+	}
+	_, err = fmt.Fprintf(c.err, "%s: %d draws of %d classes%s; open it in a browser\n", name, report.Draws, report.Classes, report.previewEvents.text())
 	return err
 }
 
@@ -83,9 +96,9 @@ func (e previewEvents) text() string {
 	return text
 }
 
-// write plans the pipeline and writes the page. Draws that fail are shown as on_error
+// write plans the pipeline and writes the page, to stdout if that is Out. Draws that fail are shown as on_error
 // has it: they end it, are marked as left out, or another sample is in their place.
-func (cmd *previewCmd) write(ctx context.Context, pipe *flow.Pipeline, opts ...flow.Option) (report *previewReport, err error) {
+func (cmd *previewCmd) write(ctx context.Context, stdout io.Writer, pipe *flow.Pipeline, opts ...flow.Option) (report *previewReport, err error) {
 	plan, err := pipe.Plan(ctx, opts...)
 	if err != nil {
 		return nil, err
@@ -122,20 +135,21 @@ func (cmd *previewCmd) write(ctx context.Context, pipe *flow.Pipeline, opts ...f
 	if err := previewTemplate.Execute(&html, page); err != nil {
 		return nil, err
 	}
-	if err := renameio.WriteFile(cmd.Out, html.Bytes(), 0o644); err != nil {
-		return nil, fmt.Errorf("preview: cannot write %s: %w", cmd.Out, withoutPath(err))
+	if cmd.Out == "-" {
+		_, err = stdout.Write(html.Bytes())
+		return report, err
+	}
+	if err := previewFile.Write(cmd.Out, html.Bytes()); err != nil {
+		return nil, fmt.Errorf("preview: cannot write %s: %w", cmd.Out, err)
 	}
 	return report, nil
 }
 
-// withoutPath leaves out the temporary file's name, which nobody has given.
-func withoutPath(err error) error {
-	var path *fs.PathError
-	if errors.As(err, &path) {
-		return path.Err
-	}
-	return err
-}
+// previewFile is what preview writes: it is known by the head of preview.html.
+var previewFile = outfile.Kind{Name: "a preview", Is: func(data []byte) bool {
+	head := data[:min(len(data), 1000)]
+	return bytes.HasPrefix(head, []byte("<!doctype html>")) && bytes.Contains(head, []byte("<title>sluice preview: "))
+}}
 
 //go:embed preview.html
 var previewHTML string

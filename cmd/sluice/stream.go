@@ -12,9 +12,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/google/renameio/v2"
-
 	"github.com/sluicedata/sluice/flow"
+	"github.com/sluicedata/sluice/internal/outfile"
 	"github.com/sluicedata/sluice/schema"
 	"github.com/sluicedata/sluice/sinks"
 )
@@ -45,6 +44,11 @@ func (cmd *streamCmd) Run(ctx context.Context, c console) error {
 	s.Rank, s.World, s.LastRound = cmd.Rank, cmd.World, flow.LastRound(cmd.LastRound)
 	if s.Resume, err = readState(cmd.Resume); err != nil {
 		return err
+	}
+	if cmd.State != "" {
+		if _, err := stateFile.At(cmd.State); err != nil {
+			return fmt.Errorf("stream: --state: %w", err)
+		}
 	}
 	keeper := stateKeeper{file: cmd.State}
 	s.OnState = keeper.note
@@ -136,12 +140,21 @@ func (k *stateKeeper) write() {
 	}
 	b, err := json.MarshalIndent(k.last, "", "  ")
 	if err == nil {
-		err = renameio.WriteFile(k.file, append(b, '\n'), 0o644)
+		err = stateFile.Write(k.file, append(b, '\n'))
 	}
 	if err != nil {
 		k.err = fmt.Errorf("stream: cannot write the state: %w", err)
 	}
 }
+
+// stateFile is what --state writes. Damaged ones and those of later versions are some, too.
+var stateFile = outfile.Kind{Name: "a state that stream --state has written", Most: 1 << 24, Is: func(data []byte) bool {
+	var s struct {
+		PlanHash     *string `json:"plan_hash"`
+		Epoch, Batch *int64
+	}
+	return json.Unmarshal(data, &s) == nil && s.PlanHash != nil && s.Epoch != nil && s.Batch != nil
+}}
 
 // readState reads the flag --resume; nil: from the start.
 func readState(text string) (*flow.State, error) {
