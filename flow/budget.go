@@ -43,6 +43,8 @@ type budget struct {
 	peak    int64
 	ahead   int64 // part of used: encoded, not admitted
 	rows    int   // admitted, not made
+	making  int   // of these, workers are at, but for those that wait in again
+	single  bool  // one of them has no room beside others
 	batches int   // begun, not through the sink
 	ready   int   // of these, all rows made
 	spent   int64 // given back by large rows, and not collected yet
@@ -139,19 +141,40 @@ func (b *budget) row(n, encoded int64) {
 	b.change.Broadcast() // for readAhead
 }
 
-// again admits a row, which was charged before bytes, with after bytes: another sample
-// takes its place. It waits as one that isn't under way, since others may be waiting
-// for it.
+// start has a worker make an admitted row. It waits while a row is made that is to be
+// alone.
+func (b *budget) start() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.wait(func() bool { return !b.single })
+	b.making++
+}
+
+// finish is a worker's word that it is done with the row.
+func (b *budget) finish() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.making--
+	b.single = false // if there was one, it was this
+	b.change.Broadcast()
+}
+
+// again charges a row that is being made, and was charged before bytes, with after
+// bytes: another sample takes its place. What doesn't fit waits for the rows that other
+// workers are at, and is made alone; it cannot wait for those that are only admitted, for
+// which there may be no worker but its own.
 func (b *budget) again(before, after int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.used -= before
 	b.spend(before)
-	b.rows--
+	b.making--
+	b.single = false
 	b.change.Broadcast()
-	b.wait(func() bool { return b.rows == 0 || b.used+after <= b.limit })
+	b.wait(func() bool { return !b.single && (b.making == 0 || b.used+after <= b.limit) })
 	b.collect(after)
-	b.rows++
+	b.making++
+	b.single = b.used+after > b.limit
 	b.mostRow = max(b.mostRow, after)
 	b.add(after)
 }

@@ -111,3 +111,39 @@ func TestPoolRecycles(t *testing.T) {
 	p.Free(last)
 	under.AssertSize(t, 0)
 }
+
+// A substitute that doesn't fit is made alone, and doesn't wait for rows that only
+// its own worker could make.
+func TestBudgetAgain(t *testing.T) {
+	b := newBudget(t.Context(), 800, 2)
+	b.batch(0, 0)
+	for range 3 {
+		b.readAhead(0)
+		b.row(200, 0)
+	}
+	b.start()
+	if !goes(t, func() { b.again(200, 5000) }, nil) {
+		t.Error("it waits for rows that nobody makes")
+	}
+	if goes(t, b.start, func() { b.finish(); b.rowMade(5000, false) }) {
+		t.Error("another row is made beside it")
+	}
+	// Of two that don't fit one goes after the other.
+	b.start()
+	gone := make(chan struct{}, 2)
+	for range 2 {
+		go func() { b.again(200, 6000); gone <- struct{}{} }()
+	}
+	<-gone
+	select {
+	case <-gone:
+		t.Error("two go that don't fit")
+	case <-time.After(20 * time.Millisecond):
+	}
+	b.finish()
+	<-gone
+	b.finish()
+	if b.making != 0 || b.single {
+		t.Errorf("%d are made, one alone: %v", b.making, b.single)
+	}
+}

@@ -43,10 +43,7 @@ func (p *Plan) check(source sources.Source) error {
 			if decoded {
 				bad("there is a decode stage already")
 			}
-			decoded = true
-			if stage.Gray() {
-				t.Channels = 1
-			}
+			decoded, t = true, decodedType(stage)
 		case stages.Drawer:
 			switch {
 			case !decoded:
@@ -93,6 +90,15 @@ func (p *Plan) check(source sources.Source) error {
 		s.out = t
 	}
 	return errors.Join(p.checkVarying(append(errs, p.checkIDs()...))...)
+}
+
+// decodedType is the type of the pictures that a decoder gives.
+func decodedType(d stages.Decoder) schema.Tensor {
+	t := schema.Tensor{DType: schema.Uint8, Layout: schema.HWC}
+	if d.Gray() {
+		t.Channels = 1
+	}
+	return t
 }
 
 // checkIDs: stages of one name and id would draw the same numbers.

@@ -81,7 +81,7 @@ func (p *Plan) warnOrder() {
 func (p *Plan) classByClass(task int, list stages.Selection) bool {
 	labels := p.Index().Labels[task]
 	counts := make([]float64, len(p.Tasks[task].Classes))
-	n, changes, before := 0.0, 0.0, int32(schema.Unknown)
+	n, changes, before := 0.0, 0.0, schema.Unknown
 	for _, sample := range list {
 		label := labels[sample]
 		if label == schema.Unknown {

@@ -196,7 +196,9 @@ func (f *rows) work(tasks <-chan *ticket) {
 			begin = m.starved.add(begin)
 		}
 		if t.located && t.batch.draft != nil && !f.run.stopped() {
+			f.run.budget.start()
 			f.make(mem, t)
+			f.run.budget.finish()
 			m.items.Add(1)
 		}
 		last := t.batch.left.Add(-1) == 0

@@ -54,16 +54,6 @@ func (r *run) picks(epoch int, number int64) (list []int) {
 	return list
 }
 
-// takes reports whether the sink takes a batch in any variant.
-func (r *run) takes(epoch int, number int64) bool {
-	return r.wants == nil || len(r.picks(epoch, number)) > 0
-}
-
-// makes reports whether a batch of this rank is to be made.
-func (r *run) makes(epoch int, number int64) bool {
-	return !r.has(epoch, number) && r.takes(epoch, number)
-}
-
 // guard ends the run if somebody else's code panics.
 func (r *run) guard(what string, do func()) {
 	if err := guard(what, func() error { do(); return nil }); err != nil {

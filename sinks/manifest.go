@@ -143,7 +143,7 @@ func splitDocument(d *json.Decoder) (fields map[string]json.RawMessage, parts []
 	if err := expect(d, json.Delim('}')); err != nil {
 		return nil, nil, err
 	}
-	if _, err := d.Token(); err != io.EOF { //nolint:errorlint // as it is
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return nil, nil, errors.New("something follows its end")
 	}
 	delete(fields, "parts")

@@ -69,7 +69,7 @@ func newRecordReader(in io.Reader, file io.ReaderAt, size int64, mem memory.Allo
 	if err := r.readSchema(); err != nil {
 		return nil, fmt.Errorf("not an Arrow file or stream: %w", err)
 	}
-	if footer != nil && !(footer.Equal(r.schema) && footer.Metadata().Equal(r.schema.Metadata())) {
+	if footer != nil && (!footer.Equal(r.schema) || !footer.Metadata().Equal(r.schema.Metadata())) {
 		return nil, errors.New("damaged: the schema in its footer isn't that of its messages")
 	}
 	return r, nil
@@ -337,16 +337,9 @@ func (l *loader) load(t arrow.DataType, rows int64) (arrow.ArrayData, error) {
 		}
 		return l.data(t, s.Len(), s.Buffers(), s.Children(), s.NullN()), nil
 	}
-	if l.nodeN == 0 {
-		return nil, errors.New("it lacks an array")
-	}
-	n, nulls := l.meta.long(l.nodes), l.meta.long(l.nodes+8)
-	l.nodes, l.nodeN = l.nodes+structBytes, l.nodeN-1
-	switch {
-	case rows >= 0 && n != rows:
-		return nil, fmt.Errorf("%d rows instead of %d", n, rows)
-	case n < 0 || n > mostRows || nulls < 0 || nulls > n:
-		return nil, fmt.Errorf("%d rows, %d of them null", n, nulls)
+	n, nulls, err := l.node(rows)
+	if err != nil {
+		return nil, err
 	}
 	layout, err := arrayLayout(t)
 	if err != nil {
@@ -400,6 +393,22 @@ func (l *loader) load(t arrow.DataType, rows int64) (arrow.ArrayData, error) {
 		children = append(children, child)
 	}
 	return l.data(t, int(n), buffers, children, int(nulls)), nil
+}
+
+// node is the next array's length, which rows says unless it is -1, and its nulls.
+func (l *loader) node(rows int64) (n, nulls int64, err error) {
+	if l.nodeN == 0 {
+		return 0, 0, errors.New("it lacks an array")
+	}
+	n, nulls = l.meta.long(l.nodes), l.meta.long(l.nodes+8)
+	l.nodes, l.nodeN = l.nodes+structBytes, l.nodeN-1
+	switch {
+	case rows >= 0 && n != rows:
+		return 0, 0, fmt.Errorf("%d rows instead of %d", n, rows)
+	case n < 0 || n > mostRows || nulls < 0 || nulls > n:
+		return 0, 0, fmt.Errorf("%d rows, %d of them null", n, nulls)
+	}
+	return n, nulls, nil
 }
 
 func (l *loader) data(t arrow.DataType, n int, buffers []*memory.Buffer, children []arrow.ArrayData, nulls int) arrow.ArrayData {

@@ -10,5 +10,5 @@ func freeBytes(dir string) (n int64, known bool) {
 	if err := syscall.Statfs(dir, &s); err != nil || s.Blocks == 0 || s.Bsize <= 0 {
 		return 0, false // some network file systems tell nothing
 	}
-	return int64(s.Bavail) * int64(s.Bsize), true
+	return int64(s.Bavail) * int64(s.Bsize), true //nolint:unconvert // of other types on other systems
 }

@@ -147,7 +147,7 @@ func (f Folder) index(ctx context.Context, l *listing, tasks []string) (opened, 
 	if f.ClassOrder == NaturalOrder {
 		ordered = byNumber
 	}
-	index, fixed, err := l.table.index(f.Classes, ordered)
+	index, fixed, err := l.index(f.Classes, ordered)
 	if err != nil {
 		return opened{}, within(f.prefix(), err)
 	}

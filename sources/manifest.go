@@ -112,7 +112,7 @@ func (m Manifest) Open(ctx context.Context) (Dataset, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	index, fixed, err := l.table.index(m.Classes, ofCells)
+	index, fixed, err := l.index(m.Classes, ofCells)
 	if err != nil {
 		return nil, within(prefix, err)
 	}

@@ -194,7 +194,7 @@ func readJSONL(ctx context.Context, in io.Reader, most limits, to sheet, p *prob
 		}
 		object = object[:0]
 		var err error
-		for err = bufio.ErrBufferFull; err == bufio.ErrBufferFull; {
+		for err = bufio.ErrBufferFull; errors.Is(err, bufio.ErrBufferFull); {
 			var part []byte
 			part, err = text.ReadSlice('\n')
 			object = append(object, part...)

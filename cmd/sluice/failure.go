@@ -77,7 +77,7 @@ func explained(err error) string {
 
 // mistakes are all that an error holds of them: of several files, too.
 func mistakes(err error) (list pipefile.Errors) {
-	switch e := err.(type) {
+	switch e := err.(type) { //nolint:errorlint // it unwraps itself, to find each of several
 	case nil:
 	case pipefile.Errors:
 		return e

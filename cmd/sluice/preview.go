@@ -63,7 +63,7 @@ func (cmd *previewCmd) Run(ctx context.Context, c console) (err error) {
 	if toStdout {
 		name = "stdout"
 	}
-	_, err = fmt.Fprintf(c.err, "%s: %d draws of %d classes%s; open it in a browser\n", name, report.Draws, report.Classes, report.previewEvents.text())
+	_, err = fmt.Fprintf(c.err, "%s: %d draws of %d classes%s; open it in a browser\n", name, report.Draws, report.Classes, report.text())
 	return err
 }
 

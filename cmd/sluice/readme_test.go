@@ -58,8 +58,8 @@ func demoReadme(t *testing.T, dir string) string {
 		if err := json.Unmarshal(data, run); err != nil {
 			t.Fatal(err)
 		}
-		if run.Report.Seed != 1 {
-			t.Fatalf("%s: seed %d: README's table is of seed 1", dir, run.Report.Seed)
+		if run.Seed != 1 {
+			t.Fatalf("%s: seed %d: README's table is of seed 1", dir, run.Seed)
 		}
 		report.Runs[r.Name] = run
 	}

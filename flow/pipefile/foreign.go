@@ -221,7 +221,7 @@ func meantOption(who, written string, names []string) (meant, note string, known
 	}
 	for _, of := range []string{who, "*"} {
 		for _, o := range foreignOptions {
-			if hasName(o.of, fold(of)) && hasName(o.names, folded) && (o.meant == "" || slices.Contains(names, o.meant)) && !(of == "*" && slices.Contains(topParts, who)) {
+			if hasName(o.of, fold(of)) && hasName(o.names, folded) && (o.meant == "" || slices.Contains(names, o.meant)) && (of != "*" || !slices.Contains(topParts, who)) {
 				return o.meant, o.note, true
 			}
 		}

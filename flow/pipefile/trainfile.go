@@ -120,17 +120,7 @@ func (r *reader) train(root *node, f *TrainFile) {
 				r.check("adam", c.place, f.Optimizer.Check(), g)
 			}
 		case "schedule":
-			if c, ok := r.component("schedule", e.value, []string{"step"}); ok {
-				g := r.options("step", &f.Schedule, c.options)
-				s := f.Schedule
-				if s.StepSize == 0 { // without it gamma can't be told to be right
-					s.StepSize = 1
-					if !g.failed["size"] && !g.none {
-						r.add(c.place, "step: size is missing: the number of epochs between two changes of the rate")
-					}
-				}
-				r.check("step", c.place, s.Check(), g)
-			}
+			r.schedule(e, f)
 		case "epochs", "seed", "micro_batch":
 			if !e.value.sound() {
 				continue
@@ -141,17 +131,7 @@ func (r *reader) train(root *node, f *TrainFile) {
 				r.add(e.value.place, "%s: %v is negative", e.key, e.value.plain())
 			}
 		case "eval":
-			g := r.options("eval", &f.Eval, e.value)
-			switch ev := &f.Eval; {
-			case g.none || g.failed["pipeline"] || g.failed["use"]:
-			case ev.Pipeline == "" && ev.Use == "":
-				r.add(e.place, "eval: pipeline is missing: name the pipeline file of the held-out data, or the side of the training file's split, use: val")
-			case ev.Pipeline != "" && (ev.Use != "" || len(ev.Without) > 0):
-				r.add(e.place, "eval: pipeline names a file of its own: leave use and without out, or pipeline")
-			}
-			if f.Eval.Every < 0 {
-				r.add(g.at["every"], "eval: every: %d is negative", f.Eval.Every)
-			}
+			r.eval(e, f)
 		default:
 			near := options.Nearest(e.key, trainKeys)
 			modelSeen = modelSeen || near == "model"
@@ -163,6 +143,34 @@ func (r *reader) train(root *node, f *TrainFile) {
 	}
 	f.Epochs, f.Seed, f.MicroBatch = int(s.Epochs), s.Seed, int(s.MicroBatch)
 	f.Eval.Every = max(f.Eval.Every, 1)
+}
+
+func (r *reader) schedule(e entry, f *TrainFile) {
+	if c, ok := r.component("schedule", e.value, []string{"step"}); ok {
+		g := r.options("step", &f.Schedule, c.options)
+		s := f.Schedule
+		if s.StepSize == 0 { // without it gamma can't be told to be right
+			s.StepSize = 1
+			if !g.failed["size"] && !g.none {
+				r.add(c.place, "step: size is missing: the number of epochs between two changes of the rate")
+			}
+		}
+		r.check("step", c.place, s.Check(), g)
+	}
+}
+
+func (r *reader) eval(e entry, f *TrainFile) {
+	g := r.options("eval", &f.Eval, e.value)
+	switch ev := &f.Eval; {
+	case g.none || g.failed["pipeline"] || g.failed["use"]:
+	case ev.Pipeline == "" && ev.Use == "":
+		r.add(e.place, "eval: pipeline is missing: name the pipeline file of the held-out data, or the side of the training file's split, use: val")
+	case ev.Pipeline != "" && (ev.Use != "" || len(ev.Without) > 0):
+		r.add(e.place, "eval: pipeline names a file of its own: leave use and without out, or pipeline")
+	}
+	if f.Eval.Every < 0 {
+		r.add(g.at["every"], "eval: every: %d is negative", f.Eval.Every)
+	}
 }
 
 func (r *reader) model(e entry, f *TrainFile) {

@@ -458,8 +458,8 @@ func (f *tiffFile) block(i, rows int) (io.Reader, error) {
 // unpack brings a row's samples to 8 bits; 16-bit ones keep their high byte, those of
 // fewer bits are stretched, numbers of colours stay what they are.
 func (f *tiffFile) unpack(samples []uint8, raw []byte, step int) {
-	switch {
-	case f.bits == 16:
+	switch f.bits {
+	case 16:
 		if f.predictor {
 			for i := 2 * step; i+1 < len(raw); i += 2 {
 				f.order.PutUint16(raw[i:], f.order.Uint16(raw[i:])+f.order.Uint16(raw[i-2*step:]))
@@ -472,7 +472,7 @@ func (f *tiffFile) unpack(samples []uint8, raw []byte, step int) {
 		for i := range samples {
 			samples[i] = high[2*i]
 		}
-	case f.bits == 8:
+	case 8:
 		if f.predictor {
 			for i := step; i < len(raw); i++ {
 				raw[i] += raw[i-step]

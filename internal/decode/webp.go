@@ -52,16 +52,7 @@ func parseWebP(data []byte) (Header, pixelFunc, error) {
 			flags = body[0]
 			h.Width, h.Height = 1+uint24(body[4:]), 1+uint24(body[7:])
 		case kind == "ANMF" && flags&webpAnimated != 0 && frame.chunk == nil:
-			if len(body) < 16 {
-				return fmt.Errorf("%w: a frame of %d bytes", ErrTruncated, len(body))
-			}
-			left, top = 2*uint24(body), 2*uint24(body[3:])
-			if err := eachChunk(body[16:], frame.take); err != nil {
-				return err
-			}
-			if w, hgt := 1+uint24(body[6:]), 1+uint24(body[9:]); frame.chunk == nil || w != frame.width || hgt != frame.height {
-				return fmt.Errorf("damaged file: a frame of %dx%d with a picture of %dx%d", hgt, w, frame.height, frame.width)
-			}
+			left, top, err = frame.animated(body)
 		case flags&webpAnimated == 0:
 			err = frame.take(kind, body)
 		}
@@ -91,17 +82,34 @@ func parseWebP(data []byte) (Header, pixelFunc, error) {
 		return h, func(context.Context) (*schema.Picture, error) { return frame.decode() }, nil
 	}
 	h.DecodeBytes += 3 * h.Pixels()
-	return h, func(context.Context) (*schema.Picture, error) {
-		part, err := frame.decode()
-		if err != nil {
-			return nil, err
-		}
-		canvas := schema.NewPicture(h.Height, h.Width)
-		for y := range part.Height {
-			copy(canvas.U8[3*((top+y)*canvas.Width+left):], part.U8[3*y*part.Width:3*(y+1)*part.Width])
-		}
-		return canvas, nil
-	}, nil
+	return h, func(context.Context) (*schema.Picture, error) { return frame.on(h, left, top) }, nil
+}
+
+// on is the frame's picture at its place of a black canvas.
+func (f *webpFrame) on(canvas Header, left, top int) (*schema.Picture, error) {
+	part, err := f.decode()
+	if err != nil {
+		return nil, err
+	}
+	p := schema.NewPicture(canvas.Height, canvas.Width)
+	for y := range part.Height {
+		copy(p.U8[3*((top+y)*p.Width+left):], part.U8[3*y*part.Width:3*(y+1)*part.Width])
+	}
+	return p, nil
+}
+
+// animated takes the picture of an ANMF chunk, and says where it lies on the canvas.
+func (f *webpFrame) animated(body []byte) (left, top int, err error) {
+	if len(body) < 16 {
+		return 0, 0, fmt.Errorf("%w: a frame of %d bytes", ErrTruncated, len(body))
+	}
+	if err := eachChunk(body[16:], f.take); err != nil {
+		return 0, 0, err
+	}
+	if w, h := 1+uint24(body[6:]), 1+uint24(body[9:]); f.chunk == nil || w != f.width || h != f.height {
+		return 0, 0, fmt.Errorf("damaged file: a frame of %dx%d with a picture of %dx%d", h, w, f.height, f.width)
+	}
+	return 2 * uint24(body), 2 * uint24(body[3:]), nil
 }
 
 // eachChunk calls f for every RIFF chunk. They are padded to even lengths.

@@ -13,5 +13,5 @@ func limit() int {
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &l); err != nil {
 		return 64
 	}
-	return int(min(uint64(l.Cur), math.MaxInt32))
+	return int(min(uint64(l.Cur), math.MaxInt32)) //nolint:unconvert // an int64 on some systems
 }
