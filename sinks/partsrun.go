@@ -147,7 +147,7 @@ func (r *partsRun) claim(ctx context.Context) error {
 		return err
 	}
 	if _, err := os.Stat(r.disk.path(planName)); err == nil {
-		return nil
+		return r.checkOwner(ctx) // another shard may have been first after that look
 	}
 	if err := r.disk.writeTemp(planName, document(r.layout)); err != nil {
 		return err
