@@ -89,3 +89,36 @@ func TestOpenChecksTheIndex(t *testing.T) {
 		}
 	}
 }
+
+// broken is a source of somebody else's that panics, in Open or once it is open.
+type broken struct {
+	foreign
+	inOpen bool
+}
+
+func (broken) Name() string { return "broken" }
+
+func (b broken) Open(context.Context) (sources.Dataset, error) {
+	if b.inOpen {
+		panic("no such bucket")
+	}
+	return b, nil
+}
+
+func (broken) Index() *schema.Index { panic("no such bucket") }
+
+func TestOpenOutlivesPanics(t *testing.T) {
+	for _, inOpen := range []bool{true, false} {
+		bad := broken{inOpen: inOpen}
+		for name, source := range map[string]sources.Source{
+			"itself":       bad,
+			"split":        sources.Split{Source: bad, Val: 0.5},
+			"classes_from": sources.ClassesFrom{Source: sources.Folder{Path: tree(t, "a/1.png")}, From: bad},
+		} {
+			d, err := sources.Open(t.Context(), source)
+			if d != nil || err == nil || !strings.Contains(err.Error(), "sources: broken: panic: no such bucket") {
+				t.Errorf("%s: %v, %v", name, d, err)
+			}
+		}
+	}
+}

@@ -103,14 +103,20 @@ func (d *files) readOnce(name string, size int64, listed times, buf []byte) ([]b
 		return buf, err
 	case !info.Mode().IsRegular():
 		return buf, fmt.Errorf("%w: it is no file any more", errChanged)
-	case info.Size() != size:
-		return buf, fmt.Errorf("%w: it had %d bytes and has %d", errChanged, size, info.Size())
-	case timesOf(info).written != listed.written:
-		return buf, fmt.Errorf("%w: it was written at %s, and again at %s", errChanged, clock(listed), clock(timesOf(info)))
+	case info.Size() != size || timesOf(info).written != listed.written:
+		return buf, rewritten(listed, size, info)
 	case int64(n) != size:
 		return buf, io.ErrUnexpectedEOF
 	}
 	return buf[:size], nil
+}
+
+// rewritten is the error of a file whose size or time isn't what it was.
+func rewritten(listed times, size int64, info fs.FileInfo) error {
+	if info.Size() != size {
+		return fmt.Errorf("%w: it had %d bytes and has %d", errChanged, size, info.Size())
+	}
+	return fmt.Errorf("%w: it was written at %s, and again at %s", errChanged, clock(listed), clock(timesOf(info)))
 }
 
 // openFile doesn't wait where a pipe has taken the file's place.

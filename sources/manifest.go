@@ -117,7 +117,11 @@ func (m Manifest) Open(ctx context.Context) (Dataset, error) {
 		return nil, within(prefix, err)
 	}
 	list := append(l.warnings, m.warnings(index)...)
-	list = append(list, remarks(index, fixed, ofColumns)...)
+	from := ofColumns
+	if len(m.Tasks) > 0 {
+		from = ofNamedColumns
+	}
+	list = append(list, remarks(index, fixed, from)...)
 	for i, text := range list {
 		list[i] = fmt.Sprintf("manifest: %q: %s", m.Path, text)
 	}

@@ -177,6 +177,37 @@ func TestManifestWarnings(t *testing.T) {
 	}
 }
 
+// A column is no label by its name only where nobody says that it is one, and
+// where no word of it speaks of classes.
+func TestManifestNamesOfNoLabel(t *testing.T) {
+	const rows, classes = 360, 25
+	names := make([]string, rows)
+	for i := range names {
+		names[i] = fmt.Sprintf("%03d.jpg", i)
+	}
+	dir := tree(t, names...)
+	list := func(column string) string {
+		text := "path," + column + "\n"
+		for i, name := range names {
+			text += fmt.Sprintf("%s,%d\n", name, i%classes)
+		}
+		return write(t, dir, "m.csv", text)
+	}
+	for _, column := range []string{"class_id", "Class ID", "category_id", "class_name", "label_idx", "label", "target", "species.id", "breed_name", "age", "city_name", "plant_id", "number", "name"} {
+		if have := warnings(open(t, sources.Manifest{Path: list(column)})); strings.Contains(have, "probably no label") {
+			t.Errorf("%s: %s", column, have)
+		}
+	}
+	for _, column := range []string{"id", "Index", "score", "width", "user_id", "image id", "file-name", "image_width", "box.x", "detection_score", "url"} {
+		if have := warnings(open(t, sources.Manifest{Path: list(column)})); !strings.Contains(have, "by its name it is no label") {
+			t.Errorf("%s: %q", column, have)
+		}
+		if have := warnings(open(t, sources.Manifest{Path: list(column), Tasks: []string{column}})); strings.Contains(have, "probably no label") {
+			t.Errorf("%s, named in tasks: %s", column, have)
+		}
+	}
+}
+
 // Moving a row changes nothing.
 func TestManifestOrderOfRows(t *testing.T) {
 	one := open(t, sources.Manifest{Path: listed(t, "m.csv", "path,class\nb.jpg,dog\na.jpg,cat\nc.jpg,cat\n")}).Index()

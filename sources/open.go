@@ -4,12 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 )
 
 // Open opens a source and checks its index (schema.Index.Check), once: whoever
-// uses the dataset afterwards can believe it.
-func Open(ctx context.Context, source Source) (Dataset, error) {
-	d, err := source.Open(ctx)
+// uses the dataset afterwards can believe it. A source that panics has failed.
+func Open(ctx context.Context, source Source) (d Dataset, err error) {
+	defer func() {
+		if panicked := recover(); panicked != nil {
+			d, err = nil, fmt.Errorf("sources: %s: panic: %v\n%s", source.Name(), panicked, debug.Stack())
+		}
+	}()
+	d, err = source.Open(ctx)
 	if err != nil {
 		return nil, err
 	}

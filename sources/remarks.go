@@ -60,8 +60,9 @@ func missingSamples(x *schema.Index) (n int, example string) {
 type origin int
 
 const (
-	ofFolders origin = iota
-	ofColumns
+	ofFolders      origin = iota
+	ofColumns             // every column
+	ofNamedColumns        // those that the user names
 )
 
 // remarks are about classes that are legal and probably not meant. Classes that
@@ -74,8 +75,8 @@ func remarks(x *schema.Index, fixed []classList, from origin) (list []string) {
 		samples := newExamples(x, t)
 		list = append(list, samples.alike(task)...)
 		list = append(list, samples.absent(task, from)...)
-		if from == ofColumns {
-			list = append(list, samples.measure(task)...)
+		if from != ofFolders {
+			list = append(list, samples.measure(task, from)...)
 		}
 	}
 	return list
@@ -159,14 +160,36 @@ func (e *examples) absent(task schema.Task, from origin) (list []string) {
 	return list
 }
 
-// measured are parts of the names of columns that hold no classes, as people
-// call them.
-var measured = []string{"id", "ids", "uuid", "guid", "index", "idx", "score", "scores", "conf", "confidence", "prob", "probability", "value", "time", "timestamp",
-	"date", "width", "height", "size", "area", "count", "number", "num", "x", "y", "lat", "lon", "latitude", "longitude", "price", "age", "url", "hash", "md5", "name", "filename", "caption", "text", "description"}
+// Words in the names of columns that hold no classes, as people call them: what
+// is measured; what numbers things, which says nothing of a class where it
+// stands alone or names a thing that is no class (class_id, breed_name and
+// city_id are labels, id and user_id hardly); and what speaks of classes.
+var (
+	measured = []string{"uuid", "guid", "score", "scores", "conf", "confidence", "prob", "probability", "timestamp", "width", "height", "area",
+		"x", "y", "lat", "lon", "latitude", "longitude", "price", "url", "hash", "md5", "filename", "caption", "description"}
+	numbered = []string{"id", "ids", "index", "idx", "no", "nr", "num", "number", "name", "value", "time", "date", "size", "text"}
+	things   = []string{"image", "img", "photo", "picture", "file", "path", "row", "line", "sample", "record", "item", "frame", "video", "clip", "box", "bbox",
+		"object", "instance", "annotation", "user", "patient", "session", "upload", "capture"}
+	ofClass = []string{"class", "classes", "label", "labels", "category", "target", "species", "breed", "kind", "type", "group"}
+)
+
+// namesNoLabel reports a name such as score, image_width, id or user_id.
+func namesNoLabel(name string) bool {
+	words := strings.FieldsFunc(strings.ToLower(name), func(r rune) bool { return r == '_' || r == '-' || r == ' ' || r == '.' })
+	among := func(list []string) func(string) bool {
+		return func(word string) bool { return slices.Contains(list, word) }
+	}
+	if len(words) == 0 || slices.ContainsFunc(words, among(ofClass)) {
+		return false
+	}
+	last := words[len(words)-1]
+	alone := len(words) == 1 && last != "name" && last != "number"
+	return among(measured)(last) || among(numbered)(last) && (alone || slices.ContainsFunc(words, among(things)))
+}
 
 // measure tells of a column that makes far too many classes, or whose values
-// are measured.
-func (e *examples) measure(task schema.Task) []string {
+// are measured. The name says nothing where the user gave it.
+func (e *examples) measure(task schema.Task, from origin) []string {
 	n := len(task.Classes)
 	if n == 0 {
 		return nil
@@ -178,8 +201,6 @@ func (e *examples) measure(task schema.Task) []string {
 			fractions++
 		}
 	}
-	words := strings.FieldsFunc(strings.ToLower(task.Name), func(r rune) bool { return r == '_' || r == '-' || r == ' ' || r == '.' })
-	named := slices.ContainsFunc(words, func(word string) bool { return slices.Contains(measured, word) })
 	why := ""
 	switch {
 	case fractions > 0 && fractions*2 >= n:
@@ -188,7 +209,7 @@ func (e *examples) measure(task schema.Task) []string {
 		why = "it has another value in each row"
 	case n >= 20 && n*3 > e.labelled:
 		why = fmt.Sprintf("there are only %s with a label", count(e.labelled, "row"))
-	case n >= 20 && named:
+	case n >= 20 && from == ofColumns && namesNoLabel(task.Name):
 		why = "by its name it is no label"
 	default:
 		return nil

@@ -12,7 +12,6 @@ import (
 	"path"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/sluicedata/sluice/internal/descriptors"
 )
@@ -21,11 +20,11 @@ import (
 // they lie in the file.
 type tarFile struct {
 	opened
-	file     *os.File
-	size     int64
-	modified time.Time
-	stamp    string
-	offsets  []int64 // of each sample's bytes
+	file    *os.File
+	size    int64
+	listed  times
+	stamp   string
+	offsets []int64 // of each sample's bytes
 }
 
 func (f Folder) openTar(ctx context.Context, tasks []string) (_ Dataset, err error) {
@@ -50,7 +49,7 @@ func (f Folder) openTar(ctx context.Context, tasks []string) (_ Dataset, err err
 	if err != nil {
 		return nil, err
 	}
-	return &tarFile{opened: shared, file: file, size: info.Size(), modified: info.ModTime(), stamp: tarStamp(info), offsets: l.offsets}, nil
+	return &tarFile{opened: shared, file: file, size: info.Size(), listed: timesOf(info), stamp: tarStamp(info), offsets: l.offsets}, nil
 }
 
 func tarStamp(info fs.FileInfo) string {
@@ -80,8 +79,8 @@ func (t *tarFile) Read(ctx context.Context, sample int, buf []byte) ([]byte, err
 		return nil, ctx.Err()
 	case statErr != nil:
 		return nil, t.errorf(sample, "cannot read the tar %q: %w%s", t.file.Name(), cause(statErr), advice(statErr))
-	case info.Size() != t.size || !info.ModTime().Equal(t.modified):
-		return nil, t.errorf(sample, "%q has been written to since it was listed: %w: start again", t.file.Name(), errChanged)
+	case info.Size() != t.size || timesOf(info).written != t.listed.written:
+		return nil, t.errorf(sample, "%q %w: start again", t.file.Name(), rewritten(t.listed, t.size, info))
 	case err != nil:
 		return nil, t.errorf(sample, "cannot read %q at byte %d: %w%s", t.file.Name(), t.offsets[sample], cause(err), advice(err))
 	}

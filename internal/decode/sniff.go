@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"regexp"
 	"strings"
 	"unicode/utf8"
 )
@@ -51,6 +52,18 @@ var signatures = []struct {
 	{0, "\x0a\x05\x01\x08", "a PCX image", convertIt},
 	{0, "\x59\xa6\x6a\x95", "a Sun raster image", convertIt},
 	{0, "SIMPLE  =", "a FITS image", convertIt},
+	{0, "BLP0", "a Blizzard texture (BLP)", convertIt},
+	{0, "BLP1", "a Blizzard texture (BLP)", convertIt},
+	{0, "BLP2", "a Blizzard texture (BLP)", convertIt},
+	{0, "DanM", "a Microsoft Paint image (MSP)", convertIt},
+	{0, "LinS", "a Microsoft Paint image (MSP)", convertIt},
+	{0, "Image type: ", "an IFUNC image (IM)", convertIt},
+	{0, "Image size (x*y): ", "an IFUNC image (IM)", convertIt},
+	{0, "/* XPM */", "an X pixmap (XPM)", convertIt},
+	{0, "P7 332", "an XV thumbnail", convertIt},
+	{0, "\xb1\x68\xde\x3a", "a fax of several PCX images (DCX)", convertIt},
+	{0, "FTEX", "a texture (FTEX)", convertIt},
+	{2048, "PCD_", "a Photo CD image (PCD)", convertIt},
 	{0, "\x8aMNG", "an MNG animation", framesOf},
 	{128, "DICM", "a DICOM image", convertIt},
 	{0, "FUJIFILMCCD-RAW", "a Fujifilm raw photo (RAF)", developIt},
@@ -113,6 +126,8 @@ func looksLike(data []byte) (name, remedy string) {
 		return "a file of zero bytes", "copy or download it anew"
 	case isTGA(data):
 		return "a TGA image", convertIt
+	case isDIB(data):
+		return "a bitmap without its file header (DIB)", convertIt
 	case isText(head):
 		return textKind(head)
 	}
@@ -159,6 +174,26 @@ func isTGA(data []byte) bool {
 	return strings.ContainsRune("\x01\x08\x0f\x10\x18\x20", rune(depth)) && data[17]&0xc0 == 0
 }
 
+// isDIB tells a bitmap's own header, which is that of a BMP file but for its first
+// 14 bytes: its length, one plane, and a number of bits.
+func isDIB(data []byte) bool {
+	if len(data) < 16 || data[1]|data[2]|data[3] != 0 {
+		return false
+	}
+	planes := data[12:16]
+	switch data[0] {
+	case 12:
+		planes = data[8:12] // sides have 2 bytes
+	case 40, 52, 56, 64, 108, 124:
+	default:
+		return false
+	}
+	return planes[0] == 1 && planes[1] == 0 && strings.ContainsRune("\x01\x02\x04\x08\x10\x18\x20", rune(planes[2])) && planes[3] == 0
+}
+
+// xbm is how an X bitmap begins: C, behind a comment at most.
+var xbm = regexp.MustCompile(`^(?s:/\*.*?\*/\s*)?#define\s+\w*width\s+[0-9]`)
+
 // isText reports whether bytes are printable UTF-8, up to a last character
 // that the excerpt may have cut.
 func isText(head []byte) bool {
@@ -187,6 +222,8 @@ func textKind(head []byte) (name, remedy string) {
 		return "XML text", "a failed download? download it anew"
 	case strings.HasPrefix(text, "{"), strings.HasPrefix(text, "["):
 		return "JSON text", "a failed download? download it anew"
+	case xbm.MatchString(text):
+		return "an X bitmap (XBM)", convertIt
 	}
 	return "plain text", noImage
 }
