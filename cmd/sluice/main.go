@@ -76,7 +76,9 @@ func run(args []string) int {
 	if err != nil {
 		return c.fail(ctx, usageError{fmt.Errorf("%w\n(sluice --help shows the commands)", err)}, slices.Contains(args, "--json"), args[0] == "stream")
 	}
-	err = unlessStuck(ctx, stuckAfter, fmt.Sprintf("%s did not end within %v, and is left as it is: a file or a pipe may have stalled", command.Selected().Name, stuckAfter), func() error { return command.Run() })
+	err = unlessStuck(ctx, stuckAfter, func() string {
+		return fmt.Sprintf("%s did not end within %v, and is left as it is: a file or a pipe may have stalled", command.Selected().Name, stuckAfter)
+	}, func() error { return command.Run() })
 	if lost := out.failed(); lost != nil && !errors.Is(err, lost) && ctx.Err() == nil {
 		err = errors.Join(err, lost)
 	}

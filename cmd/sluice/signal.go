@@ -46,8 +46,8 @@ func untilSignal(parent context.Context) (ctx context.Context, stop func()) {
 
 // unlessStuck runs do, and leaves it behind where it doesn't end within the grace once
 // the context has: in a read or a write that waits for somebody else, which only the
-// process's end ends. why says what may be the matter.
-func unlessStuck(ctx context.Context, grace time.Duration, why string, do func() error) error {
+// process's end ends. why is asked then what may be the matter.
+func unlessStuck(ctx context.Context, grace time.Duration, why func() string, do func() error) error {
 	ended := make(chan error, 1)
 	go func() { ended <- do() }()
 	select {
@@ -59,6 +59,6 @@ func unlessStuck(ctx context.Context, grace time.Duration, why string, do func()
 	case err := <-ended:
 		return err
 	case <-time.After(grace):
-		return fmt.Errorf("%w; %s", context.Cause(ctx), why)
+		return fmt.Errorf("%w; %s", context.Cause(ctx), why())
 	}
 }

@@ -3,15 +3,22 @@ package main
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/sluicedata/sluice/flow"
+	"github.com/sluicedata/sluice/sinks"
+	"github.com/sluicedata/sluice/sources"
+	"github.com/sluicedata/sluice/stages"
 )
 
 // A run that a signal stops takes away what isn't finished, and says which it was.
@@ -84,11 +91,40 @@ func TestUnlessStuck(t *testing.T) {
 	release := make(chan struct{})
 	defer close(release)
 	cancel(stoppedError{syscall.SIGTERM})
-	err := unlessStuck(ctx, time.Millisecond, "its reader had stalled", func() error { <-release; return nil })
+	err := unlessStuck(ctx, time.Millisecond, func() string { return "its reader had stalled" }, func() error { <-release; return nil })
 	if err == nil || status(err) != 143 || !strings.Contains(err.Error(), "its reader had stalled") {
 		t.Errorf("%v", err)
 	}
-	if err := unlessStuck(t.Context(), time.Millisecond, "", func() error { return errors.ErrUnsupported }); !errors.Is(err, errors.ErrUnsupported) {
+	if err := unlessStuck(t.Context(), time.Millisecond, nil, func() error { return errors.ErrUnsupported }); !errors.Is(err, errors.ErrUnsupported) {
 		t.Errorf("%v", err)
+	}
+}
+
+// A reader is said to have stalled only where a write waits for it.
+func TestStuckStream(t *testing.T) {
+	in, out := io.Pipe()
+	s := withRows{&sinks.IPCStream{W: out}, new(atomic.Bool)}
+	if text := s.stuck(); strings.Contains(text, "reader") {
+		t.Error(text)
+	}
+	pipe := flow.New(sources.Folder{Path: filepath.Join(recipeFolder(t, 1), "data")}, stages.Batch{Size: 1})
+	ended := make(chan error)
+	go func() {
+		_, err := pipe.Run(t.Context(), s)
+		ended <- err
+	}()
+	if _, err := io.ReadFull(in, make([]byte, 1)); err != nil { // and the rest of that write waits
+		t.Fatal(err)
+	}
+	if text := s.stuck(); !strings.Contains(text, "its reader had stalled") {
+		t.Error(text)
+	}
+	go func() { _, _ = io.Copy(io.Discard, in) }()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	out.Close()
+	if text := s.stuck(); strings.Contains(text, "reader") {
+		t.Error(text)
 	}
 }

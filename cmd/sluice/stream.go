@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sluicedata/sluice/flow"
@@ -57,8 +58,9 @@ func (cmd *streamCmd) Run(ctx context.Context, c console) error {
 		told.err = io.Discard
 	}
 	made := make(chan *flow.Report, 1)
-	err = unlessStuck(ctx, grace, "its reader had stalled", func() error {
-		r, err := pipe.Run(ctx, withRows{&sinks.IPCStream{W: stdout, Scale: cmd.Scale}}, flow.OnProgress(line.update), told.warnings(line))
+	out := withRows{&sinks.IPCStream{W: stdout, Scale: cmd.Scale}, new(atomic.Bool)}
+	err = unlessStuck(ctx, grace, out.stuck, func() error {
+		r, err := pipe.Run(ctx, out, flow.OnProgress(line.update), told.warnings(line))
 		made <- r
 		return err
 	})
@@ -95,14 +97,33 @@ func (cmd *streamCmd) Run(ctx context.Context, c console) error {
 const grace = time.Second
 
 // withRows keeps batches of which every row failed from readers that don't
-// expect them.
-type withRows struct{ *sinks.IPCStream }
+// expect them, and knows whether the stream is being written to.
+type withRows struct {
+	*sinks.IPCStream
+	writing *atomic.Bool
+}
 
 func (s withRows) Write(ctx context.Context, b *schema.Batch) error {
 	if b.Rows() == 0 {
 		return nil
 	}
+	s.writing.Store(true)
+	defer s.writing.Store(false)
 	return s.IPCStream.Write(ctx, b)
+}
+
+func (s withRows) Close(cause error) error {
+	s.writing.Store(true)
+	defer s.writing.Store(false)
+	return s.IPCStream.Close(cause)
+}
+
+// stuck says what holds a run that doesn't end.
+func (s withRows) stuck() string {
+	if s.writing.Load() {
+		return "its reader had stalled"
+	}
+	return fmt.Sprintf("what was under way did not end within %v, and is left as it is", grace)
 }
 
 // stateKeeper writes the state of a run to a file. What it says is streamed, a

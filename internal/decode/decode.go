@@ -154,7 +154,7 @@ func Decode(ctx context.Context, data []byte, maxPixels int64) (p *schema.Pictur
 		return nil, fmt.Errorf("decode: %s: decoded %dx%d where the header says %dx%d",
 			h.Format, p.Height, p.Width, height, width)
 	}
-	return orient(p, h.Orientation), nil
+	return orient(ctx, p, h.Orientation)
 }
 
 // parse finds the format by content, reads the header and gives the function

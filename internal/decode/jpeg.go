@@ -72,7 +72,8 @@ func Counted(ctx context.Context, data []byte, maxPixels int64, fill bool) (p *s
 	if p, err = f.picture(ctx); err != nil {
 		return nil, 0, fmt.Errorf("decode: %s: %w", f.Format, err)
 	}
-	return orient(p, f.Orientation), f.Warnings, nil
+	p, err = orient(ctx, p, f.Orientation)
+	return p, f.Warnings, err
 }
 
 // File is a JPEG file of which parts are decoded. It has a decoder's memory, which

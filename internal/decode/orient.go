@@ -1,6 +1,10 @@
 package decode
 
-import "github.com/sluicedata/sluice/schema"
+import (
+	"context"
+
+	"github.com/sluicedata/sluice/schema"
+)
 
 // turns[o] says how orientation o of EXIF makes the upright picture from the
 // stored one: transpose first, then mirror left-right and top-bottom. It equals
@@ -19,9 +23,9 @@ var turns = [9]struct{ transpose, mirror, flip bool }{
 func swapsSides(orientation int) bool { return orientation >= 5 && orientation <= 8 }
 
 // orient turns a stored uint8 HWC picture upright. Orientation 1 returns it as it is.
-func orient(p *schema.Picture, orientation int) *schema.Picture {
+func orient(ctx context.Context, p *schema.Picture, orientation int) (*schema.Picture, error) {
 	if orientation < 2 || orientation > 8 {
-		return p
+		return p, nil
 	}
 	// Walk the output row by row; the source offset moves by right per output
 	// column and by down per output row.
@@ -43,6 +47,9 @@ func orient(p *schema.Picture, orientation int) *schema.Picture {
 	}
 	i := 0
 	for y := range out.Height {
+		if y%64 == 0 && ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
 		s := start + y*down
 		for range out.Width {
 			copy(out.U8[i:i+3], p.U8[s:s+3])
@@ -50,5 +57,5 @@ func orient(p *schema.Picture, orientation int) *schema.Picture {
 			s += right
 		}
 	}
-	return out
+	return out, nil
 }

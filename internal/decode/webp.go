@@ -79,20 +79,23 @@ func parseWebP(data []byte) (Header, pixelFunc, error) {
 	h.Orientation = about.orientation()
 	h.DecodeBytes = frame.bytes()
 	if whole {
-		return h, func(context.Context) (*schema.Picture, error) { return frame.decode() }, nil
+		return h, frame.decode, nil
 	}
 	h.DecodeBytes += 3 * h.Pixels()
-	return h, func(context.Context) (*schema.Picture, error) { return frame.on(h, left, top) }, nil
+	return h, func(ctx context.Context) (*schema.Picture, error) { return frame.on(ctx, h, left, top) }, nil
 }
 
 // on is the frame's picture at its place of a black canvas.
-func (f *webpFrame) on(canvas Header, left, top int) (*schema.Picture, error) {
-	part, err := f.decode()
+func (f *webpFrame) on(ctx context.Context, canvas Header, left, top int) (*schema.Picture, error) {
+	part, err := f.decode(ctx)
 	if err != nil {
 		return nil, err
 	}
 	p := schema.NewPicture(canvas.Height, canvas.Width)
 	for y := range part.Height {
+		if y%64 == 0 && ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
 		copy(p.U8[3*((top+y)*p.Width+left):], part.U8[3*y*part.Width:3*(y+1)*part.Width])
 	}
 	return p, nil
@@ -148,21 +151,77 @@ func (f *webpFrame) take(kind string, body []byte) (err error) {
 // bytes is what decode takes. Lossless pictures need four bytes a pixel, twice where
 // they have a palette, and for their transforms and groups of codes a quarter each at
 // the finest; their trees of codes grow with the data. The result lies in the first four.
-// Lossy ones are planes in whole blocks of 16x16 beside the result.
+// Lossy ones are planes in whole blocks of 16x16 beside the result. A large frame's
+// data are copied once more (see decode).
 func (f *webpFrame) bytes() int64 {
 	pixels := int64(f.height) * int64(f.width)
 	if f.lossless {
 		return 9*pixels + 32*int64(len(f.chunk)) + 1<<20
 	}
 	blocks := int64(f.height+15) / 16 * (int64(f.width+15) / 16)
-	return 3*pixels + blocks*(384+16) + int64(len(f.chunk)) + 1<<16
+	return 3*pixels + blocks*(384+16) + 2*int64(len(f.chunk)) + 1<<16
 }
 
-func (f *webpFrame) decode() (*schema.Picture, error) {
-	if f.lossless {
-		return decodeVP8L(f.chunk)
+// waitedFor is the number of pixels of a frame up to which its end is waited for
+// where the context ends meanwhile: about a tenth of a second's work.
+const waitedFor = 1 << 22
+
+// decode ends with the context, although x/image doesn't: it decodes a lossy frame
+// without looking up, and a lossless one of few codes without reading a byte. So a large
+// frame is decoded in a goroutine that is left behind then, on a copy of the data, which
+// the caller has back; it ends by itself after that frame, within seconds.
+func (f *webpFrame) decode(ctx context.Context) (*schema.Picture, error) {
+	if int64(f.height)*int64(f.width) <= waitedFor {
+		return f.pixels(ctx)
 	}
-	return decodeVP8(f.chunk)
+	own := webpFrame{f.height, f.width, f.lossless, bytes.Clone(f.chunk)}
+	return leaving(ctx, own.pixels)
+}
+
+// leaving runs decode in a goroutine that it leaves behind when the context ends.
+func leaving(ctx context.Context, decode pixelFunc) (*schema.Picture, error) {
+	type result struct {
+		picture *schema.Picture
+		err     error
+	}
+	ended := make(chan result, 1)
+	go func() {
+		var r result
+		defer func() {
+			if panicked := recover(); panicked != nil {
+				r.err = fmt.Errorf("damaged file: the decoder panicked: %v", panicked)
+			}
+			ended <- r
+		}()
+		r.picture, r.err = decode(ctx)
+	}()
+	select {
+	case r := <-ended:
+		return r.picture, r.err
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+func (f *webpFrame) pixels(ctx context.Context) (*schema.Picture, error) {
+	data := untilDone{ctx, bytes.NewReader(f.chunk)}
+	if f.lossless {
+		return decodeVP8L(data)
+	}
+	return decodeVP8(data, len(f.chunk))
+}
+
+// untilDone is a reader whose error is the context's cause once that has ended.
+type untilDone struct {
+	context.Context
+	r io.Reader
+}
+
+func (u untilDone) Read(b []byte) (int, error) {
+	if u.Err() != nil {
+		return 0, context.Cause(u)
+	}
+	return u.r.Read(b)
 }
 
 func uint24(b []byte) int { return int(b[0]) | int(b[1])<<8 | int(b[2])<<16 }
@@ -190,8 +249,8 @@ func vp8lSize(b []byte) (height, width int, err error) {
 	return int(bits>>14&0x3fff) + 1, int(bits&0x3fff) + 1, nil
 }
 
-func decodeVP8L(chunk []byte) (*schema.Picture, error) {
-	img, err := vp8l.Decode(bytes.NewReader(chunk))
+func decodeVP8L(data untilDone) (*schema.Picture, error) {
+	img, err := vp8l.Decode(data)
 	if err != nil {
 		return nil, explainWebP(err)
 	}
@@ -203,15 +262,18 @@ func decodeVP8L(chunk []byte) (*schema.Picture, error) {
 	p := &schema.Picture{Height: m.Rect.Dy(), Width: m.Rect.Dx(), Layout: schema.HWC}
 	n := 3 * p.Height * p.Width
 	for i, j := 0, 0; i < n; i, j = i+3, j+4 {
+		if j%(1<<20) == 0 && data.Err() != nil {
+			return nil, context.Cause(data)
+		}
 		m.Pix[i], m.Pix[i+1], m.Pix[i+2] = m.Pix[j], m.Pix[j+1], m.Pix[j+2]
 	}
 	p.U8 = m.Pix[:n:n]
 	return p, nil
 }
 
-func decodeVP8(chunk []byte) (*schema.Picture, error) {
+func decodeVP8(data untilDone, length int) (*schema.Picture, error) {
 	d := vp8.NewDecoder()
-	d.Init(bytes.NewReader(chunk), len(chunk))
+	d.Init(data, length)
 	if _, err := d.DecodeFrameHeader(); err != nil {
 		return nil, explainWebP(err)
 	}
@@ -222,7 +284,7 @@ func decodeVP8(chunk []byte) (*schema.Picture, error) {
 	if m.SubsampleRatio != image.YCbCrSubsampleRatio420 {
 		return nil, fmt.Errorf("VP8 with chroma %s", m.SubsampleRatio)
 	}
-	return vp8ToRGB(m), nil
+	return vp8ToRGB(data, m)
 }
 
 func explainWebP(err error) error {

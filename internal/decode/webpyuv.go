@@ -1,6 +1,7 @@
 package decode
 
 import (
+	"context"
 	"image"
 
 	"github.com/sluicedata/sluice/schema"
@@ -11,13 +12,16 @@ import (
 // (dec/io_dec.c), and its fixed-point conversion (dsp/yuv.h). VP8's luma and
 // chroma are in limited range (BT.601, 16..235), unlike JPEG's, so Go's
 // color.YCbCrToRGB would give other colours.
-func vp8ToRGB(m *image.YCbCr) *schema.Picture {
+func vp8ToRGB(ctx context.Context, m *image.YCbCr) (*schema.Picture, error) {
 	p := schema.NewPicture(m.Rect.Dy(), m.Rect.Dx())
 	chromaW, chromaH := (p.Width+1)/2, (p.Height+1)/2
 	us, vs := make([]uint8, p.Width), make([]uint8, p.Width)
 	cb := plane{pix: m.Cb, stride: m.CStride, w: chromaW, h: chromaH}
 	cr := plane{pix: m.Cr, stride: m.CStride, w: chromaW, h: chromaH}
 	for y := range p.Height {
+		if y%64 == 0 && ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
 		near, far := cb.rowPair(y)
 		upsampleVP8(us, near, far)
 		near, far = cr.rowPair(y)
@@ -28,7 +32,7 @@ func vp8ToRGB(m *image.YCbCr) *schema.Picture {
 			out[3*x], out[3*x+1], out[3*x+2] = vp8PixelToRGB(l, us[x], vs[x])
 		}
 	}
-	return p
+	return p, nil
 }
 
 // upsampleVP8 doubles a chroma row that lies 1/4 of the way from near to far.
