@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/sluicedata/sluice/internal/fingerprint"
+	"github.com/sluicedata/sluice/internal/options"
 	"github.com/sluicedata/sluice/schema"
 )
 
@@ -87,6 +88,9 @@ func (f Failures) Check() error {
 	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	switch f.Policy {
 	case Skip, Refill:
+		if options.IsURL(f.Quarantine) {
+			bad("quarantine: %q is a URL: give the path of a file, and copy it there afterwards", f.Quarantine)
+		}
 	case Fail, "":
 		const only = "comes with the policies skip and refill: with fail the first failure ends the run"
 		if f.Max != (Limit{}) {

@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/sluicedata/sluice/internal/options"
 )
 
 // Classes fixes the classes of a task and their order, which otherwise are the
@@ -105,7 +107,7 @@ func (c Classes) MarshalJSON() ([]byte, error) {
 
 // RelativeTo makes relative file names relative to a folder.
 func (c *Classes) RelativeTo(folder string) {
-	if c.File != "" && !filepath.IsAbs(c.File) {
+	if c.File != "" && !filepath.IsAbs(c.File) && !options.IsURL(c.File) {
 		c.File = filepath.Join(folder, c.File)
 	}
 	for task, one := range c.ByTask {
@@ -128,6 +130,8 @@ func (c Classes) check() error {
 	switch {
 	case set > 1:
 		p.addf("give one of a list, a file and a map from task to these")
+	case options.IsURL(c.File):
+		p.addf("%q is a URL: download it first, and give the path of the file", c.File)
 	case c.List != nil:
 		checkNames(c.List, func(i int) string { return fmt.Sprintf("item %d", i+1) }, &p)
 	case c.ByTask != nil && len(c.ByTask) == 0:

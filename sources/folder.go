@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/sluicedata/sluice/internal/options"
 )
 
 // Folder takes the images of a folder, or of a .tar of one. The innermost
@@ -50,18 +52,20 @@ func (Folder) Name() string { return "folder" }
 
 // Check looks at the options alone.
 func (f Folder) Check() error {
-	var path error
-	if f.Path == "" {
-		path = errors.New("path: is missing: give a folder of images, or a .tar of one")
+	var path, p problems
+	switch {
+	case f.Path == "":
+		path.addf("path: is missing: give a folder of images, or a .tar of one")
+	case options.IsURL(f.Path):
+		path.addf("path: %q is a URL: download it first, and give the folder, or a .tar of one", f.Path)
 	}
-	var p problems
 	if f.Label != "" && !slices.Contains(f.Label.Values(), string(f.Label)) {
 		p.addf("label: %q is neither innermost nor outermost", f.Label)
 	}
 	if f.ClassOrder != "" && !slices.Contains(f.ClassOrder.Values(), string(f.ClassOrder)) {
 		p.addf("class_order: %q is neither text nor natural", f.ClassOrder)
 	}
-	return join(path, checkTasks(f.Tasks), f.Classes.check(), errors.Join(p.list...))
+	return join(errors.Join(path.list...), checkTasks(f.Tasks), f.Classes.check(), errors.Join(p.list...))
 }
 
 // Open lists the folder or tar. A tar stays open until Close.

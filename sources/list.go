@@ -5,7 +5,6 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,6 +13,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"github.com/sluicedata/sluice/internal/decode"
+	"github.com/sluicedata/sluice/internal/options"
 	"github.com/sluicedata/sluice/schema"
 )
 
@@ -159,9 +159,6 @@ func (l *list) weight(number int, c cell) float32 {
 	return float32(math.Abs(w)) // -0 is 0
 }
 
-// addresses begin with a scheme; data: URLs hold the image themselves.
-var addresses = regexp.MustCompile(`^(?i)\s*([a-z][a-z0-9+.-]+://|data:[a-z]+/)`)
-
 // path finds the file of a row.
 func (l *list) path(number int, c cell) (key string, size int64, ok bool) {
 	if strings.TrimSpace(c.text) == "" && c.bad == "" {
@@ -172,7 +169,7 @@ func (l *list) path(number int, c cell) (key string, size int64, ok bool) {
 		return "", 0, false
 	}
 	name := l.columns[c.column]
-	if addresses.MatchString(c.text) {
+	if options.IsURL(c.text) {
 		l.problems.addf("line %d: column %q: %q is a URL: download it first, and write the path of the file", number, name, strings.TrimSpace(c.text))
 		return "", 0, false
 	}

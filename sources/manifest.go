@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/sluicedata/sluice/internal/options"
 	"github.com/sluicedata/sluice/schema"
 )
 
@@ -60,6 +61,8 @@ func (m Manifest) Check() error {
 	switch {
 	case m.Path == "":
 		p.addf("path: is missing: give a .csv, .tsv, .jsonl or .ndjson file")
+	case options.IsURL(m.Path):
+		p.addf("path: %q is a URL: download it first, and give the path of the file", m.Path)
 	case !slices.Contains([]string{".csv", ".tsv", ".jsonl", ".ndjson"}, extension(m.Path)):
 		p.addf("path: %q: the name must end in .csv, .tsv, .jsonl or .ndjson, which says how to read it", m.Path)
 	}

@@ -140,7 +140,7 @@ func verifySource(ctx context.Context, dir, file string) (sinks.SourceReport, er
 	case *sources.Split:
 		source = split.Source
 	}
-	samples, err := source.Open(ctx)
+	samples, err := sources.Open(ctx, source)
 	if err != nil {
 		return sinks.SourceReport{}, err
 	}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sluicedata/sluice/internal/options"
 	"github.com/sluicedata/sluice/sources"
 )
 
@@ -41,6 +42,9 @@ const mostBytes = 16 << 20
 
 // other reads the source of another pipeline file.
 func (r *reader) other(file string) (sources.Source, error) {
+	if options.IsURL(file) {
+		return nil, urlError(file)
+	}
 	above := append(slices.Clone(r.above), identity(r.file))
 	if at := slices.Index(above, identity(file)); at >= 0 {
 		names := []string{}

@@ -83,6 +83,10 @@ func TestClassesFromMistakes(t *testing.T) {
 		"bad.yaml":     "version: 1\nsource: {folder: {path: 3}}\nstages: [rotat]\n",
 		"folder.yaml":  "version: 1\nclasses_from: .\n" + rest,
 		"type.yaml":    "version: 1\nclasses_from: [a]\n" + rest,
+		"url.yaml":     "version: 1\nclasses_from: https://host//train.yaml\n" + rest,
+		"source.yaml":  "version: 1\nsource: {folder: {path: s3://bucket//a, classes: https://host//c.txt}}\nstages: [decode]\n",
+		"task.yaml":    "version: 1\nsource: {manifest: {path: gs://bucket//a.csv, classes: {a: https://host//c.txt}}}\nstages: [decode]\n",
+		"bad_to.yaml":  "version: 1\non_error: {policy: skip, quarantine: https://host//bad.jsonl}\n" + rest,
 	})
 	for file, want := range map[string][]string{
 		"a.yaml":       {"c.yaml:2:15: classes_from: files take", "in a circle (a.yaml -> b.yaml -> c.yaml -> a.yaml)"},
@@ -91,6 +95,10 @@ func TestClassesFromMistakes(t *testing.T) {
 		"mistake.yaml": {"mistake.yaml:2:15: classes_from: ", "bad.yaml:2:25: folder: path", `bad.yaml:3:10: unknown stage "rotat"`},
 		"folder.yaml":  {"is no file"},
 		"type.yaml":    {"type.yaml:2:15: classes_from: want"},
+		"url.yaml":     {`url.yaml:2:15: classes_from: "https://host//train.yaml" is a URL: download it first`},
+		"source.yaml":  {`source.yaml:2:25: folder: path: "s3://bucket//a" is a URL: download it first`, `classes: "https://host//c.txt" is a URL`},
+		"task.yaml":    {`task.yaml:2:27: manifest: path: "gs://bucket//a.csv" is a URL: download it first`, `classes: "a": "https://host//c.txt" is a URL`},
+		"bad_to.yaml":  {`bad_to.yaml:2:38: on_error: quarantine: "https://host//bad.jsonl" is a URL: give the path of a file`},
 	} {
 		_, err := Load(filepath.Join(dir, file), real)
 		for _, text := range want {
@@ -98,5 +106,11 @@ func TestClassesFromMistakes(t *testing.T) {
 				t.Errorf("%s: have %v, want %q", file, err, text)
 			}
 		}
+	}
+	if _, err := Load("https://host//a.yaml", real); err == nil || !strings.Contains(err.Error(), `"https://host//a.yaml" is a URL`) {
+		t.Error(err)
+	}
+	if _, err := LoadTrain("https://host//a.yaml"); err == nil || !strings.Contains(err.Error(), `"https://host//a.yaml" is a URL`) {
+		t.Error(err)
 	}
 }

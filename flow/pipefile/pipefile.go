@@ -29,6 +29,7 @@ import (
 	"path/filepath"
 
 	"github.com/sluicedata/sluice/flow"
+	"github.com/sluicedata/sluice/internal/options"
 	"github.com/sluicedata/sluice/sources"
 	"github.com/sluicedata/sluice/stages"
 )
@@ -45,11 +46,18 @@ type Catalogs struct {
 // Load reads a pipeline file, changed by the edits. Relative paths in it are relative
 // to its folder. Mistakes in the file are Errors.
 func Load(path string, c Catalogs, edits ...Edit) (*flow.Pipeline, error) {
+	if options.IsURL(path) {
+		return nil, fmt.Errorf("pipefile: cannot read the pipeline: %w", urlError(path))
+	}
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("pipefile: cannot read the pipeline: %w", err)
 	}
 	return Parse(path, data, filepath.Dir(path), c, edits...)
+}
+
+func urlError(url string) error {
+	return fmt.Errorf("%q is a URL: download it first, and give the path of the file", url)
 }
 
 // Parse reads a pipeline from memory. name stands for the file in errors;

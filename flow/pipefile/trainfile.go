@@ -68,6 +68,9 @@ var trainKeys = []string{"model", "tasks", "optimizer", "schedule", "epochs", "s
 // LoadTrain reads a TRAINER.yaml. Relative paths in it are relative to its
 // folder; mistakes in it are Errors, all of them at once.
 func LoadTrain(path string) (*TrainFile, error) {
+	if options.IsURL(path) {
+		return nil, fmt.Errorf("pipefile: cannot read the trainer: %w", urlError(path))
+	}
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("pipefile: cannot read the trainer: %w", err)

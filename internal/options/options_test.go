@@ -187,11 +187,11 @@ func TestPositive(t *testing.T) {
 }
 
 func TestResolve(t *testing.T) {
-	s := sample{Path: "a/b", Others: []string{"/c", "d", ""}, Text: "e"}
+	s := sample{Path: "a/b", Others: []string{"/c", "d", "", "https://host/d", "S3://bucket//d", "data:text/plain,d", "c:d"}, Text: "e"}
 	for _, name := range []string{"path", "others", "text", "count", "none"} {
 		Resolve(&s, name, "/base")
 	}
-	want := sample{Path: "/base/a/b", Others: []string{"/c", "/base/d", ""}, Text: "e"}
+	want := sample{Path: "/base/a/b", Others: []string{"/c", "/base/d", "", "https://host/d", "S3://bucket//d", "data:text/plain,d", "/base/c:d"}, Text: "e"}
 	if !reflect.DeepEqual(s, want) {
 		t.Errorf("have %+v, want %+v", s, want)
 	}

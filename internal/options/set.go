@@ -68,6 +68,7 @@ func (f Field) read(ptr reflect.Value, value any) error {
 }
 
 // Resolve makes the relative paths among the options named relative to folder.
+// URLs stay: whoever takes none can say so, in the words of the file.
 func Resolve(ptr any, name, folder string) {
 	f, field, err := find(ptr, name)
 	if err != nil {
@@ -85,7 +86,7 @@ func Resolve(ptr any, name, folder string) {
 func resolve(v reflect.Value, folder string) {
 	switch v.Kind() {
 	case reflect.String:
-		if s := v.String(); s != "" && !filepath.IsAbs(s) {
+		if s := v.String(); s != "" && !filepath.IsAbs(s) && !IsURL(s) {
 			v.SetString(filepath.Join(folder, s))
 		}
 	case reflect.Slice, reflect.Array:
