@@ -2,6 +2,7 @@ package flow
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/sluicedata/sluice/sinks"
@@ -25,5 +26,11 @@ func MaterializeShard(ctx context.Context, shard Shard) (*Report, error) {
 			s.Failures.Quarantine = numbered(s.Failures.Quarantine, shard.Parts.Shard, n)
 		}
 	}
-	return shard.Pipeline.Run(ctx, &shard.Parts, append(slices.Clip(shard.Options), own)...)
+	report, err := shard.Pipeline.Run(ctx, &shard.Parts, append(slices.Clip(shard.Options), own)...)
+	if err != nil && shard.Parts.Update {
+		if what := sinks.AfterFailedUpdate(shard.Parts.Dir); what != "" {
+			err = fmt.Errorf("%w\n%s", err, what)
+		}
+	}
+	return report, err
 }

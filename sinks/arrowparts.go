@@ -47,7 +47,9 @@ type ArrowParts struct {
 	// known: rows of one size, not compressed, on Linux, macOS and FreeBSD.
 	AnySpace bool
 	// Update makes parts again that were made of samples which have changed since;
-	// otherwise such a directory is refused, with a SourceChanged.
+	// otherwise such a directory is refused, with a SourceChanged. The old parts stay
+	// until all new ones are there: a run that fails leaves them and their manifest,
+	// with what it has made beside them under names that begin with .update-.
 	Update bool
 
 	run  *partsRun

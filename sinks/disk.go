@@ -75,8 +75,11 @@ func (d *disk) sync(name string, f *os.File) error {
 }
 
 // publish gives a file its final name. Durable after syncFolder.
-func (d *disk) publish(name string) error {
-	return d.do("rename", name, func(path string) error { return os.Rename(d.path(d.temp(name)), path) })
+func (d *disk) publish(name string) error { return d.rename(d.temp(name), name) }
+
+// rename gives a file another name, in place of what has it. Durable after syncFolder.
+func (d *disk) rename(from, name string) error {
+	return d.do("rename", name, func(path string) error { return os.Rename(d.path(from), path) })
 }
 
 // publishNew gives a file its final name, if no file has it: otherwise fs.ErrExist.

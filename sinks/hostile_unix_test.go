@@ -138,3 +138,38 @@ func TestReadPipeStops(t *testing.T) {
 		w.Close()
 	}
 }
+
+// What lies under a name that sluice keeps for itself and isn't a file is refused by
+// name, whether or not there is anything to be made.
+func TestOddOwnNames(t *testing.T) {
+	d := remembering(smallRun("uint8"), newTexts(9))
+	whole := t.TempDir()
+	if err := d.To(t.Context(), arrowParts(whole)); err != nil {
+		t.Fatal(err)
+	}
+	for name, shards := range map[string]int{
+		".lock": 1, ".lock-0-of-2": 2, ".parts.jsonl": 1, ".lock-stamps.jsonl": 1, ".lock-stamps-0-of-2.jsonl": 2,
+		".update-manifest.json": 1, ".update-.parts.jsonl": 1, "sources": 1,
+	} {
+		for _, begun := range []bool{true, false} {
+			dir := t.TempDir()
+			if begun {
+				if err := os.CopyFS(dir, os.DirFS(whole)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			path := filepath.Join(dir, name)
+			if err := os.RemoveAll(path); err != nil {
+				t.Fatal(err)
+			}
+			if err := syscall.Mkfifo(path, 0o666); err != nil {
+				t.Fatal(err)
+			}
+			err := d.To(t.Context(), makeAll(dir, shards)[0])
+			wantError(t, err, filepath.Base(path))
+			if info, err := os.Lstat(path); err != nil || info.Mode()&os.ModeNamedPipe == 0 {
+				t.Errorf("%s isn't the pipe any more: %v", name, err)
+			}
+		}
+	}
+}

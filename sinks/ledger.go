@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 )
@@ -65,17 +66,19 @@ func mendLedger(d *disk, name string) error {
 }
 
 // records are all files that the directory's ledgers and manifests, of any
-// shard, tell of. What cannot be read or doesn't fit the layout tells nothing:
-// those parts are made again.
-func records(ctx context.Context, dir string, l *Layout) (map[string]Part, error) {
+// shard, tell of, by name: a part that was made again may have several lines, and
+// its file has the checksum of one. What cannot be read or doesn't fit the layout
+// tells nothing: those parts are made again.
+func records(ctx context.Context, dir string, l *Layout) (map[string][]Part, error) {
 	names, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, explain("read", "", dir, err)
 	}
-	all := map[string]Part{}
+	all := map[string][]Part{}
 	note := func(p Part) {
-		if fits(p, l) {
-			all[p.Name] = p
+		again := func(o Part) bool { return o.SHA256 == p.SHA256 && reflect.DeepEqual(o.Sources, p.Sources) }
+		if fits(p, l) && !slices.ContainsFunc(all[p.Name], again) {
+			all[p.Name] = append(all[p.Name], p)
 		}
 	}
 	// Manifests first: a ledger is newer.

@@ -43,6 +43,9 @@ func (l *lock) add(path string, how int, who string) error {
 		return explain("lock", filepath.Base(path), filepath.Dir(path), err)
 	}
 	l.files = append(l.files, f)
+	if info, err := f.Stat(); err == nil && !info.Mode().IsRegular() {
+		return fmt.Errorf("%s is %s, not a file: remove it", path, kindOf(info.Mode()))
+	}
 	for {
 		err = syscall.Flock(int(f.Fd()), how|syscall.LOCK_NB)
 		if !errors.Is(err, syscall.EINTR) {

@@ -69,6 +69,9 @@ func unfinished(dir string) error {
 	if _, err := os.Stat(dir); err != nil {
 		return explain("read", "", dir, err)
 	}
+	if what := pending(dir); what == brokenOff {
+		return fmt.Errorf("%s holds no %s: %s", dir, manifestName, what)
+	}
 	if isThere(filepath.Join(dir, planName)) {
 		return fmt.Errorf("%s holds no %s: it isn't finished; run the same materialize command again (every shard of it)", dir, manifestName)
 	}

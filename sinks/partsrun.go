@@ -23,6 +23,8 @@ import (
 //	for every part: write, sync, rename, sync the folder, note in the ledger ·
 //	manifest · remove the ledger
 //
+// Where whole parts are to be made again it is another: see updatePrefix.
+//
 // A crash between any two of these leaves a directory that the next run takes
 // up: a final name is only ever given to a whole file, and a file is only
 // trusted if the ledger or a manifest has its checksum.
@@ -43,6 +45,9 @@ type partsRun struct {
 
 	memory *remembered // of the source; nil: it isn't known
 	update bool        // parts made of what has changed since are made again
+
+	replan  bool // the directory is of another plan, which this one replaces
+	staging bool // what is made stands beside what it will replace; fixed by begin
 }
 
 // begin takes a directory, new or from an earlier run.
@@ -61,6 +66,12 @@ func (r *partsRun) begin(ctx context.Context) (err error) {
 			r.lock.release()
 		}
 	}()
+	if err := checkKinds(r.disk.dir); err != nil {
+		return err
+	}
+	if err := r.recover(ctx); err != nil {
+		return err
+	}
 	if err := r.claim(ctx); err != nil {
 		return err
 	}
@@ -93,7 +104,13 @@ func (r *partsRun) begin(ctx context.Context) (err error) {
 func (r *partsRun) checkOwner(ctx context.Context) error {
 	dir := r.disk.dir
 	plan := filepath.Join(dir, planName)
+	r.replan = false
 	there, err := readLayout(ctx, plan)
+	if m, problem := decided(ctx, dir); problem != nil {
+		return problem
+	} else if m != nil && err == nil {
+		there = &m.Layout // what plan.json is about to be
+	}
 	if err == nil {
 		err = r.comparePlan(ctx, there)
 		if err != nil && r.shards == 1 && unused(dir) {
@@ -163,8 +180,13 @@ func (r *partsRun) claim(ctx context.Context) error {
 }
 
 // keep verifies what earlier runs finished, and removes this shard's files that
-// cannot be trusted.
+// cannot be trusted. Whole ones that are to be made again stay until then.
 func (r *partsRun) keep(ctx context.Context) error {
+	r.records, r.kept = map[string]Part{}, make([]bool, r.layout.PartCount)
+	if r.replan {
+		r.memory.recall(r.disk.path(stampsName(r.shard, r.shards)))
+		return r.stage(ctx)
+	}
 	known, err := records(ctx, r.disk.dir, r.layout)
 	if err != nil {
 		return err
@@ -172,24 +194,25 @@ func (r *partsRun) keep(ctx context.Context) error {
 	var mine []Part
 	for part := range r.layout.PartCount {
 		for _, name := range r.layout.files(part) {
-			if p, ok := known[name]; ok && r.mine(part) {
-				mine = append(mine, p)
+			if r.mine(part) {
+				mine = append(mine, known[name]...)
 			}
 		}
 	}
-	r.records, err = verified(ctx, r.disk.dir, mine)
+	whole, err := verified(ctx, r.disk.dir, mine, final)
 	if err != nil {
 		return err
 	}
 	lists := map[int][]used{}
-	r.kept = make([]bool, r.layout.PartCount)
 	for part := range r.kept {
-		if sources := r.records[r.layout.file(part, 0)].Sources; sources != nil {
-			list, problem := readSourceList(r.disk.dir, sources)
-			if problem != nil {
-				delete(r.records, r.layout.file(part, 0))
+		for v, name := range r.layout.files(part) {
+			p, list, ok := withList(r.disk.dir, whole[name], final)
+			if ok {
+				r.records[name] = p
 			}
-			lists[part] = list
+			if v == 0 && p.Sources != nil {
+				lists[part] = list
+			}
 		}
 		r.kept[part] = r.finished(part) || !r.mine(part)
 		if !r.kept[part] && r.layout.Version != LayoutVersion {
@@ -200,21 +223,33 @@ func (r *partsRun) keep(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	replaces := false
 	for part := range r.kept {
 		if r.kept[part] = r.kept[part] && !stale[part]; r.kept[part] {
 			continue
 		}
-		if err := r.removeSources(part); err != nil {
-			return err
-		}
+		needed := true
 		for _, name := range r.layout.files(part) {
 			delete(r.records, name)
+			if whole[name] != nil {
+				continue
+			}
+			needed = false
 			if err := r.disk.remove(name); err != nil {
 				return err
 			}
 		}
+		if replaces = replaces || needed; needed || !isThere(r.disk.path(r.layout.sourceFile(part))) {
+			continue
+		}
+		if err := r.disk.remove(r.layout.sourceFile(part)); err != nil {
+			return err
+		}
 	}
-	return nil
+	if replaces {
+		return r.stage(ctx)
+	}
+	return r.unstage()
 }
 
 // checkSpace refuses to begin what the disk clearly cannot hold.
@@ -347,12 +382,12 @@ func (r *partsRun) finish() error {
 		return err
 	}
 	for _, p := range done {
-		if err := r.disk.publish(p.Name); err != nil {
+		if err := r.disk.rename(r.disk.temp(p.Name), r.place(p.Name)); err != nil {
 			return err
 		}
 	}
 	if o.sources != "" {
-		if err := r.disk.publish(o.sources); err != nil {
+		if err := r.disk.rename(r.disk.temp(o.sources), r.place(o.sources)); err != nil {
 			return err
 		}
 	}
@@ -361,7 +396,7 @@ func (r *partsRun) finish() error {
 			return err
 		}
 	}
-	if err := appendLedger(r.disk, ledgerName(r.shard, r.shards), done); err != nil {
+	if err := appendLedger(r.disk, r.place(ledgerName(r.shard, r.shards)), done); err != nil {
 		return err
 	}
 	for _, p := range done {
@@ -403,7 +438,7 @@ func (r *partsRun) end() error {
 	if err := r.seal(mine); err != nil {
 		return err
 	}
-	return r.removeLedgers(isLedger)
+	return r.removeFiles(isLedger)
 }
 
 // seal writes the manifest of the whole directory. One without any row would be
@@ -413,7 +448,18 @@ func (r *partsRun) seal(names []string) error {
 	if r.layout.RowsPerEpoch > 0 && !slices.ContainsFunc(m.Parts, func(p Part) bool { return p.Rows > 0 }) {
 		return fmt.Errorf("%s has no row: each draw of its %d parts failed: mend the files, remove the directory and run again", r.disk.dir, r.layout.PartCount)
 	}
+	if r.staging && r.shards == 1 {
+		return r.replaceParts(m, manifestName)
+	}
 	return r.disk.replace(manifestName, document(m))
+}
+
+// replaceParts decides an update, and ends it.
+func (r *partsRun) replaceParts(m *Manifest, target string) error {
+	if err := r.disk.replace(staged(target), document(m)); err != nil {
+		return err
+	}
+	return r.swap(context.Background(), m, target)
 }
 
 func (r *partsRun) manifest(shard string, names []string) *Manifest {
@@ -428,11 +474,16 @@ func (r *partsRun) manifest(shard string, names []string) *Manifest {
 // last. Two that end at once both may write it: the bytes are the same.
 func (r *partsRun) endShard(names []string) error {
 	own := r.manifest(shardName(r.shard, r.shards), names)
-	if err := r.disk.replace(shardManifest(r.shard, r.shards), document(own)); err != nil {
+	name := shardManifest(r.shard, r.shards)
+	if r.staging {
+		if err := r.replaceParts(own, name); err != nil {
+			return err
+		}
+	} else if err := r.disk.replace(name, document(own)); err != nil {
 		return err
 	}
 	mine := ledgerName(r.shard, r.shards)
-	if err := r.removeLedgers(func(name string) bool { return name == mine }); err != nil {
+	if err := r.removeFiles(func(name string) bool { return name == mine }); err != nil {
 		return err
 	}
 	all := maps.Clone(r.records)
@@ -453,6 +504,9 @@ func (r *partsRun) endShard(names []string) error {
 				return fmt.Errorf("%s of shard %d/%d is missing or damaged: run that shard again", r.disk.path(p.Name), i, r.shards)
 			}
 			all[p.Name] = p
+			if r.staging && r.outdated(p) {
+				return nil // until that shard has been updated, too
+			}
 		}
 	}
 	r.records = all
@@ -471,20 +525,23 @@ func (r *partsRun) endShard(names []string) error {
 		return err
 	}
 	whole := ledgerName(0, 1) // of a run without shards that was broken off
-	return r.removeLedgers(func(name string) bool { return name == whole })
+	return r.removeFiles(func(name string) bool { return name == whole })
 }
 
-func (r *partsRun) removeLedgers(which func(name string) bool) error {
-	names, err := os.ReadDir(r.disk.dir)
+// removeFiles takes files beside plan.json away.
+func (r *partsRun) removeFiles(which func(name string) bool) error {
+	names, err := names(r.disk.dir)
 	if err != nil {
-		return explain("read", "", r.disk.dir, err)
+		return err
 	}
-	for _, e := range names {
-		if which(e.Name()) {
-			if err := r.disk.remove(e.Name()); err != nil {
-				return err
-			}
+	names = slices.DeleteFunc(names, func(name string) bool { return !which(name) })
+	for _, name := range names {
+		if err := r.disk.remove(name); err != nil {
+			return err
 		}
+	}
+	if len(names) == 0 {
+		return nil
 	}
 	return r.disk.syncFolder(".")
 }

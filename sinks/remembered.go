@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -97,9 +96,27 @@ func parseSourceList(data []byte) (list []used, err error) {
 	return list, nil
 }
 
+// naming is final or staged: which of its names a file is looked for under.
+type naming func(name string) string
+
+func final(name string) string { return name }
+
+// withList picks, of the records of one file, one whose list of samples is there, too.
+func withList(dir string, candidates []Part, named naming) (p Part, list []used, ok bool) {
+	for _, p := range slices.Backward(candidates) {
+		if p.Sources == nil {
+			return p, nil, true
+		}
+		if list, problem := readSourceList(dir, p.Sources, named); problem == nil {
+			return p, list, true
+		}
+	}
+	return Part{}, nil, false
+}
+
 // readSourceList reads a part's list, if it is what the part's line says.
-func readSourceList(dir string, f *SourceFile) (list []used, problem *Problem) {
-	data, err := readSmall(filepath.Join(dir, filepath.FromSlash(f.Name)))
+func readSourceList(dir string, f *SourceFile, named naming) (list []used, problem *Problem) {
+	data, err := readSmall(filepath.Join(dir, filepath.FromSlash(named(f.Name))))
 	sum := sha256.Sum256(data)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -398,7 +415,7 @@ func VerifySource(ctx context.Context, dir string, samples schema.Samples) (Sour
 			continue
 		}
 		files++
-		list, problem := readSourceList(dir, p.Sources)
+		list, problem := readSourceList(dir, p.Sources, final)
 		if problem != nil {
 			report.Problems = append(report.Problems, *problem)
 			continue
@@ -429,56 +446,4 @@ func VerifySource(ctx context.Context, dir string, samples schema.Samples) (Sour
 		report.Problems = append(report.Problems, Problem{key, OtherSource, fmt.Sprintf("%s: materialize again with --update (%d of %d parts are concerned)", what, len(stale), files)})
 	}
 	return report, nil
-}
-
-// removeSources takes a part's list away.
-func (r *partsRun) removeSources(part int) error {
-	name := r.layout.sourceFile(part)
-	if _, err := os.Lstat(r.disk.path(name)); errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	return r.disk.remove(name)
-}
-
-// otherSource is of a directory whose plan differs by nothing but the source's
-// keys, sizes and labels. The plan's hash is in every part, so to update is to make
-// all of them again: first nothing is trusted any more, then the plan is replaced.
-func (r *partsRun) otherSource(ctx context.Context, there *Layout) error {
-	dir := r.disk.dir
-	if r.update && r.shards == 1 {
-		if r.lock == nil {
-			return nil
-		}
-		if err := r.removeLedgers(func(name string) bool { return isManifest(name) || isLedger(name) }); err != nil {
-			return err
-		}
-		return r.disk.replace(planName, document(r.layout))
-	}
-	known, err := records(ctx, dir, there)
-	if err != nil {
-		return err
-	}
-	lists := map[int][]used{}
-	for _, p := range known {
-		if p.Sources != nil {
-			if list, problem := readSourceList(dir, p.Sources); problem == nil {
-				lists[there.part(p.Epoch, p.FirstBatch)] = list
-			}
-		}
-	}
-	r.memory.recall(r.disk.path(stampsName(r.shard, r.shards)))
-	keys, _, err := r.memory.differing(ctx, lists)
-	if err != nil {
-		return err
-	}
-	what := ""
-	if len(keys) > 0 {
-		what = fmt.Sprintf(": %s changed since: %s", have(len(keys), "sample"), some(keys))
-	}
-	remedy := "Put back what was there, choose another directory, or add --update, which makes every part again: the plan hash is in all of them"
-	if r.shards > 1 {
-		remedy = "Put back what was there, or choose another directory"
-	}
-	return fmt.Errorf("%s was made of other data (plan_hash: %s there, %s here; keys, sizes or labels of the source differ)%s. %s",
-		dir, shorten(there.PlanHash), shorten(r.layout.PlanHash), what, remedy)
 }

@@ -96,6 +96,9 @@ func Verify(ctx context.Context, dir string, tell ...func(done, parts int)) (Ver
 	if !sumsUp(m) {
 		add(manifestName, WrongRows, "its totals are not the sum of its parts: run the same materialize command again")
 	}
+	if text := pending(dir); text != "" {
+		report.Warnings = append(report.Warnings, text)
+	}
 	if text := outside(dir, m); text != "" {
 		report.Warnings = append(report.Warnings, text)
 	}
@@ -189,7 +192,7 @@ func checkPart(ctx context.Context, dir string, m *Manifest, p Part) *Problem {
 		return &Problem{p.Name, WrongRows, fmt.Sprintf("its rows per class are %s, and the manifest says %s", marshal(classes), marshal(p.Classes))}
 	}
 	if p.Sources != nil {
-		_, problem := readSourceList(dir, p.Sources)
+		_, problem := readSourceList(dir, p.Sources, final)
 		return problem
 	}
 	return nil
@@ -257,20 +260,20 @@ func extraParts(ctx context.Context, dir string, m *Manifest) ([]string, error) 
 	return extra, err
 }
 
-// verified are those of the parts whose file is there with its checksum.
-func verified(ctx context.Context, dir string, parts []Part) (map[string]Part, error) {
+// verified are those of the parts, by name, whose file is there with its checksum.
+func verified(ctx context.Context, dir string, parts []Part, named naming) (map[string][]Part, error) {
 	ok := make([]bool, len(parts))
 	err := each(ctx, len(parts), func(i int) {
-		sum, size, err := checksum(ctx, filepath.Join(dir, filepath.FromSlash(parts[i].Name)))
+		sum, size, err := checksum(ctx, filepath.Join(dir, filepath.FromSlash(named(parts[i].Name))))
 		ok[i] = err == nil && size == parts[i].Bytes && sum == parts[i].SHA256
 	})
 	if err != nil {
 		return nil, err
 	}
-	out := map[string]Part{}
+	out := map[string][]Part{}
 	for i, p := range parts {
 		if ok[i] {
-			out[p.Name] = p
+			out[p.Name] = append(out[p.Name], p)
 		}
 	}
 	return out, nil

@@ -1,0 +1,425 @@
+package sinks
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Whole parts that are to be made again stay until all that takes their place is
+// there. An update makes its files under names that begin with .update-, each in
+// the folder of the file that it stands for, and notes them in a ledger of its own,
+// whose first line is the plan's hash. When all are made,
+//
+//	write .update-manifest.json: the update is decided ·
+//	remove the old manifests and ledgers · plan.json, where it is another ·
+//	rename parts and lists · remove the update's ledgers ·
+//	rename .update-manifest.json to manifest.json
+//
+// Before the first line the directory is the old data set, whole. After it the next
+// run that takes the directory does what is left, and needs no source for it.
+//
+// A shard's update is one of its parts and of its manifest. The whole manifest then
+// becomes a ledger, so that the other shards' parts stay known.
+const updatePrefix = ".update-"
+
+// staged is the name that a file has until its update is decided.
+func staged(name string) string {
+	i := strings.LastIndexByte(name, '/') + 1
+	return name[:i] + updatePrefix + name[i:]
+}
+
+const (
+	stagedLedgers   = updatePrefix + ledgerPrefix
+	stagedManifests = updatePrefix + "manifest"
+)
+
+// place is the name that this run gives a finished file.
+func (r *partsRun) place(name string) string {
+	if r.staging {
+		return staged(name)
+	}
+	return name
+}
+
+// updateHead is the first line of an update's ledger.
+type updateHead struct {
+	PlanHash string `json:"plan_hash"`
+}
+
+// stagedRecords are all files that updates to this plan have made, of any shard.
+func (r *partsRun) stagedRecords() ([]Part, error) {
+	names, err := names(r.disk.dir)
+	if err != nil {
+		return nil, err
+	}
+	var list []Part
+	for _, name := range names {
+		if !strings.HasPrefix(name, stagedLedgers) {
+			continue
+		}
+		data, err := readSmall(r.disk.path(name))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		var head updateHead
+		first, rest, _ := bytes.Cut(data, []byte{'\n'})
+		if json.Unmarshal(first, &head) != nil || head.PlanHash != r.layout.PlanHash {
+			continue
+		}
+		for line := range bytes.Lines(rest) {
+			var p Part
+			if json.Unmarshal(line, &p) == nil && fits(p, r.layout) {
+				list = append(list, p)
+			}
+		}
+	}
+	return list, nil
+}
+
+// stage begins an update, or goes on with one: what it has made already, of the
+// samples as they are now, is kept.
+func (r *partsRun) stage(ctx context.Context) error {
+	r.staging = true
+	list, err := r.stagedRecords()
+	if err != nil {
+		return err
+	}
+	list = slices.DeleteFunc(list, func(p Part) bool {
+		part := r.layout.part(p.Epoch, p.FirstBatch)
+		return !r.mine(part) || r.kept[part]
+	})
+	made, err := verified(ctx, r.disk.dir, list, staged)
+	if err != nil {
+		return err
+	}
+	lists := map[int][]used{}
+	done := make([]bool, len(r.kept))
+	for part := range r.kept {
+		if r.kept[part] {
+			continue
+		}
+		done[part] = true
+		for v, name := range r.layout.files(part) {
+			p, used, ok := withList(r.disk.dir, made[name], staged)
+			if done[part] = done[part] && ok; v == 0 && p.Sources != nil {
+				lists[part] = used
+			}
+			r.records[name] = p
+		}
+	}
+	stale := map[int]bool{}
+	if r.memory != nil {
+		if _, stale, err = r.memory.differing(ctx, lists); err != nil {
+			return err
+		}
+	}
+	for part := range r.kept {
+		switch {
+		case r.kept[part]:
+			continue
+		case done[part] && !stale[part]:
+			r.kept[part] = true
+			continue
+		}
+		for _, name := range r.layout.files(part) {
+			delete(r.records, name)
+		}
+		if err := r.removeStaged(part); err != nil {
+			return err
+		}
+	}
+	name := staged(ledgerName(r.shard, r.shards))
+	if err := mendLedger(r.disk, name); err != nil {
+		return err
+	}
+	head := append(marshal(updateHead{r.layout.PlanHash}), '\n')
+	if data, err := readSmall(r.disk.path(name)); err == nil && bytes.HasPrefix(data, head) {
+		return nil
+	}
+	return r.disk.replace(name, head)
+}
+
+// removeStaged takes away what an update made of a part.
+func (r *partsRun) removeStaged(part int) error {
+	for _, name := range append(r.layout.files(part), r.layout.sourceFile(part)) {
+		if !isThere(r.disk.path(staged(name))) {
+			continue
+		}
+		if err := r.disk.remove(staged(name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// unstage takes away what there is of an update that isn't wanted any more.
+func (r *partsRun) unstage() error {
+	if pending(r.disk.dir) == "" {
+		return nil
+	}
+	for part := range r.layout.PartCount {
+		if r.mine(part) {
+			if err := r.removeStaged(part); err != nil {
+				return err
+			}
+		}
+	}
+	return r.removeStagedLedgers(shardName(r.shard, r.shards))
+}
+
+// removeStagedLedgers ends a shard's update; "": all of them.
+func (r *partsRun) removeStagedLedgers(shard string) error {
+	return r.removeFiles(func(name string) bool {
+		return strings.HasPrefix(name, stagedLedgers) && (shard == "" || name == stagedLedgers+"-"+shard+".jsonl")
+	})
+}
+
+// decided is the manifest of an update of a whole directory that is decided; nil:
+// none is.
+func decided(ctx context.Context, dir string) (*Manifest, error) {
+	path := filepath.Join(dir, staged(manifestName))
+	if !isThere(path) {
+		return nil, nil
+	}
+	m, err := readStagedManifest(ctx, path)
+	if errors.Is(err, fs.ErrNotExist) { // another process has just ended it
+		return nil, nil
+	}
+	return m, err
+}
+
+// readStagedManifest reads the manifest of an update. Its names are those of its plan.
+func readStagedManifest(ctx context.Context, path string) (*Manifest, error) {
+	if isLink(path) {
+		return nil, fmt.Errorf("%s is a link: remove it", path)
+	}
+	m, err := readManifest(ctx, path)
+	if err == nil && slices.ContainsFunc(m.Parts, func(p Part) bool { return !fits(p, &m.Layout) }) {
+		err = fmt.Errorf("%s: damaged: a part in it isn't one of its plan", path)
+	}
+	return m, err
+}
+
+// recover does what is left of decided updates.
+func (r *partsRun) recover(ctx context.Context) error {
+	names, err := names(r.disk.dir)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if !strings.HasPrefix(name, stagedManifests) {
+			continue
+		}
+		target := strings.TrimPrefix(name, updatePrefix)
+		if r.shards > 1 && target != shardManifest(r.shard, r.shards) {
+			if strings.HasSuffix(target, fmt.Sprintf("-of-%d.json", r.shards)) {
+				continue // that shard's own
+			}
+			return fmt.Errorf("an update of %s was broken off while its parts took their places (%s): run it once without --shard, which ends that", r.disk.dir, name)
+		}
+		m, err := readStagedManifest(ctx, r.disk.path(name))
+		if err != nil {
+			return err
+		}
+		if err := r.swap(ctx, m, target); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// swap ends an update that is decided, from wherever it was broken off. target is the
+// manifest's final name.
+func (r *partsRun) swap(ctx context.Context, m *Manifest, target string) error {
+	if err := r.forget(ctx, m, target); err != nil {
+		return err
+	}
+	if target == manifestName {
+		if err := r.disk.replace(planName, document(&m.Layout)); err != nil {
+			return err
+		}
+	}
+	for _, p := range m.Parts {
+		names := []string{p.Name}
+		if p.Sources != nil {
+			names = append(names, p.Sources.Name)
+		}
+		for _, name := range names {
+			if isThere(r.disk.path(staged(name))) {
+				if err := r.disk.rename(staged(name), name); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	folders := m.folders()
+	if isThere(r.disk.path(sourcesFolder)) {
+		folders = append(folders, sourcesFolder)
+	}
+	for _, folder := range folders {
+		if err := r.disk.syncFolder(folder); err != nil {
+			return err
+		}
+	}
+	if err := r.removeStagedLedgers(shardOf(target)); err != nil {
+		return err
+	}
+	if err := r.disk.rename(staged(target), target); err != nil {
+		return err
+	}
+	return r.disk.syncFolder(".")
+}
+
+// shardOf is the 0-of-4 in a manifest's name; "": it is the whole one's.
+func shardOf(manifest string) string {
+	return strings.TrimPrefix(strings.TrimPrefix(strings.TrimSuffix(manifest, ".json"), "manifest"), "-")
+}
+
+// forget takes away what vouches for the parts that an update is about to replace.
+func (r *partsRun) forget(ctx context.Context, m *Manifest, target string) error {
+	if target == manifestName {
+		return r.removeFiles(func(name string) bool { return isManifest(name) || isLedger(name) })
+	}
+	if err := r.removeFiles(func(name string) bool {
+		return name == target || name == ledgerPrefix+"-"+shardOf(target)+".jsonl"
+	}); err != nil {
+		return err
+	}
+	if whole, err := readManifest(ctx, r.disk.path(manifestName)); err == nil {
+		if err := r.noteWhole(whole); err != nil {
+			return err
+		}
+	}
+	return r.removeFiles(func(name string) bool { return name == manifestName })
+}
+
+// noteWhole writes what a manifest says into the ledger of the whole directory.
+func (r *partsRun) noteWhole(m *Manifest) error {
+	var lines []byte
+	for _, p := range m.Parts {
+		lines = append(append(lines, marshal(p)...), '\n')
+	}
+	if old, err := readSmall(r.disk.path(ledgerName(0, 1))); err == nil && !bytes.HasPrefix(old, lines) {
+		lines = append(lines, old...)
+	}
+	return r.disk.replace(ledgerName(0, 1), lines)
+}
+
+const brokenOff = "an update of it was broken off while its parts took their places: run the same materialize command again, which ends that"
+
+// pending says what became of an update that isn't ended: "", or that.
+func pending(dir string) string {
+	names, err := names(dir)
+	if err != nil {
+		return ""
+	}
+	begun := false
+	for _, name := range names {
+		if strings.HasPrefix(name, stagedManifests) {
+			return brokenOff
+		}
+		begun = begun || strings.HasPrefix(name, stagedLedgers)
+	}
+	if !begun {
+		return ""
+	}
+	return "an update of it was begun, and isn't finished: this is the data set of before; run materialize with --update again to go on, or without, once the source is what it was, to drop what it has made"
+}
+
+// AfterFailedUpdate says what a directory holds after a run with Update that failed;
+// "": no update was begun in it.
+func AfterFailedUpdate(dir string) string {
+	what := pending(dir)
+	if what == "" || what == brokenOff {
+		return what
+	}
+	return fmt.Sprintf("%s holds what it held: the old parts are still there, and what was made so far is beside them; run the same command again to go on", dir)
+}
+
+// checkKinds refuses what isn't a file, or is one elsewhere, under the names that
+// this package keeps for itself.
+func checkKinds(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return explain("read", "", dir, err)
+	}
+	for _, e := range entries {
+		name := e.Name()
+		if !strings.HasPrefix(name, lockName) && !isLedger(name) && !strings.HasPrefix(name, updatePrefix) || e.Type().IsRegular() {
+			continue
+		}
+		if e.Type()&fs.ModeSymlink != 0 {
+			return fmt.Errorf("%s is a link: remove it", filepath.Join(dir, name))
+		}
+		return fmt.Errorf("%s is %s, not a file: remove it", filepath.Join(dir, name), kindOf(e.Type()))
+	}
+	if info, err := os.Stat(filepath.Join(dir, sourcesFolder)); err == nil && !info.IsDir() {
+		return fmt.Errorf("%s isn't a directory: remove it", filepath.Join(dir, sourcesFolder))
+	}
+	return nil
+}
+
+// otherSource is of a directory whose plan differs by nothing but the source's
+// keys, sizes and labels. The plan's hash is in every part, so to update is to make
+// all of them again.
+func (r *partsRun) otherSource(ctx context.Context, there *Layout) error {
+	dir := r.disk.dir
+	if r.update && r.shards == 1 {
+		r.replan = true
+		return nil
+	}
+	known, err := records(ctx, dir, there)
+	if err != nil {
+		return err
+	}
+	lists := map[int][]used{}
+	for _, candidates := range known {
+		for _, p := range candidates {
+			if p.Sources == nil {
+				continue
+			}
+			if list, problem := readSourceList(dir, p.Sources, final); problem == nil {
+				lists[there.part(p.Epoch, p.FirstBatch)] = list
+			}
+		}
+	}
+	r.memory.recall(r.disk.path(stampsName(r.shard, r.shards)))
+	keys, _, err := r.memory.differing(ctx, lists)
+	if err != nil {
+		return err
+	}
+	what := ""
+	if len(keys) > 0 {
+		what = fmt.Sprintf(": %s changed since: %s", have(len(keys), "sample"), some(keys))
+	}
+	remedy := "Put back what was there, choose another directory, or add --update, which makes every part again: the plan hash is in all of them"
+	if r.shards > 1 {
+		remedy = "Put back what was there, or choose another directory"
+	}
+	return fmt.Errorf("%s was made of other data (plan_hash: %s there, %s here; keys, sizes or labels of the source differ)%s. %s",
+		dir, shorten(there.PlanHash), shorten(r.layout.PlanHash), what, remedy)
+}
+
+// outdated reports whether another shard's part was made of a sample that this run
+// knows to have other bytes.
+func (r *partsRun) outdated(p Part) bool {
+	if r.memory == nil || p.Sources == nil {
+		return false
+	}
+	list, problem := readSourceList(r.disk.dir, p.Sources, final)
+	return problem == nil && slices.ContainsFunc(list, func(u used) bool {
+		sample, ok := slices.BinarySearch(r.memory.samples.Index().Keys, u.key)
+		return ok && !u.missing && r.memory.known[sample] && r.memory.prints[sample] != u.print
+	})
+}
