@@ -223,7 +223,19 @@ func (r *partsRun) keep(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	replaces := false
+	replaces, err := r.discard(stale, whole)
+	switch {
+	case err != nil:
+		return err
+	case replaces:
+		return r.stage(ctx)
+	}
+	return r.unstage()
+}
+
+// discard gives up the parts that are to be made again. It removes what isn't whole
+// of them; replaces: some are whole, and stay until others take their places.
+func (r *partsRun) discard(stale map[int]bool, whole map[string][]Part) (replaces bool, err error) {
 	for part := range r.kept {
 		if r.kept[part] = r.kept[part] && !stale[part]; r.kept[part] {
 			continue
@@ -236,20 +248,17 @@ func (r *partsRun) keep(ctx context.Context) error {
 			}
 			needed = false
 			if err := r.disk.remove(name); err != nil {
-				return err
+				return false, err
 			}
 		}
 		if replaces = replaces || needed; needed || !isThere(r.disk.path(r.layout.sourceFile(part))) {
 			continue
 		}
 		if err := r.disk.remove(r.layout.sourceFile(part)); err != nil {
-			return err
+			return false, err
 		}
 	}
-	if replaces {
-		return r.stage(ctx)
-	}
-	return r.unstage()
+	return replaces, nil
 }
 
 // checkSpace refuses to begin what the disk clearly cannot hold.

@@ -392,8 +392,24 @@ func (r *partsRun) saveStamps() {
 
 // SourceReport is what VerifySource found.
 type SourceReport struct {
-	Samples  int       `json:"samples"` // that were compared
-	Problems []Problem `json:"problems"`
+	Samples  int       `json:"samples"`  // that were compared
+	Missing  int       `json:"missing"`  // that the source doesn't have, or whose files are missing
+	Parts    int       `json:"parts"`    // that were made of samples which are missing or other now
+	Of       int       `json:"of"`       // parts that say what they were made of
+	Problems []Problem `json:"problems"` // one for each such sample, and each list that cannot be used
+}
+
+// Advice says what to do about samples that are missing or other; "": there are none.
+func (r *SourceReport) Advice() string {
+	switch {
+	case r.Parts == 0:
+		return ""
+	case 2*r.Missing >= r.Samples:
+		return fmt.Sprintf("%d of the %d samples that it was made of are not in this source: is this the right pipeline file?", r.Missing, r.Samples)
+	case r.Missing > 0:
+		return fmt.Sprintf("%d of its %d parts are concerned: put back the samples that are gone, or materialize into another directory", r.Parts, r.Of)
+	}
+	return fmt.Sprintf("%d of its %d parts are concerned: materialize again with --update, which makes them again", r.Parts, r.Of)
 }
 
 // OtherSource is the kind of a problem whose name is a sample's key.
@@ -428,22 +444,25 @@ func VerifySource(ctx context.Context, dir string, samples schema.Samples) (Sour
 	if files == 0 {
 		return report, fmt.Errorf("sinks: verify: %s doesn't say what it was made of: it was made by an earlier version of sluice, or of samples without a source; materialize it anew", dir)
 	}
-	report.Samples = len(all)
+	report.Samples, report.Of = len(all), files
 	there := newRemembered(samples)
 	keys, stale, err := there.differing(ctx, lists)
 	if err != nil {
 		return report, fmt.Errorf("sinks: verify: %w", err)
 	}
+	report.Parts = len(stale)
 	for _, key := range keys {
 		what := "its bytes are others than when the directory was made"
 		sample, ok := slices.BinarySearch(samples.Index().Keys, key)
 		switch {
 		case !ok:
-			what = "the source has no such sample any more"
+			what = "the source has no such sample"
+			report.Missing++
 		case samples.Index().Sizes[sample] < 0:
 			what = "its file is missing"
+			report.Missing++
 		}
-		report.Problems = append(report.Problems, Problem{key, OtherSource, fmt.Sprintf("%s: materialize again with --update (%d of %d parts are concerned)", what, len(stale), files)})
+		report.Problems = append(report.Problems, Problem{key, OtherSource, what})
 	}
 	return report, nil
 }

@@ -24,22 +24,27 @@ var catalogs = pipefile.Catalogs{Stages: stages.Catalog, Sources: sources.Catalo
 // runFlags are shared by every command that runs a pipeline. A flag overrides
 // the pipeline file.
 type runFlags struct {
-	File    string   `arg:"" help:"Pipeline file (YAML); - reads it from stdin, paths are then relative to the working directory."`
+	File string `arg:"" help:"Pipeline file (YAML); - reads it from stdin, paths are then relative to the working directory."`
+	editFlags
+	Workers *int    `placeholder:"N" help:"Goroutines that decode and transform; default one per core. Never changes the bytes."`
+	Readers *int    `placeholder:"N" help:"Goroutines that read files ahead; default as workers, at least 4. Never changes the bytes."`
+	Budget  size    `placeholder:"SIZE" help:"Memory for what is in flight, such as 256MiB; default 1GiB. Never changes the bytes."`
+	Seed    *uint64 `placeholder:"N" help:"Seed of all random numbers; default the file's."`
+	Epochs  *int    `placeholder:"N" help:"Passes over the data; default the file's."`
+	Exec    string  `placeholder:"NAME" help:"Executor: fused, the default, or reference: stage after stage, slow, what fused is held against."`
+	Fuse    string  `placeholder:"HOW" help:"What may be merged: full or exact; default the file's."`
+	Params  bool    `help:"Add the column params: the augmentation drawn for each row, JSON."`
+	OnError string  `placeholder:"POLICY" help:"What becomes of a row that cannot be made: fail, skip or refill; default the file's."`
+	MaxBad  string  `placeholder:"N|P%" help:"With skip and refill: how many draws may fail, as a number or a share; default the file's, else 1%."`
+	BadTo   string  `placeholder:"FILE" name:"quarantine" help:"With skip and refill: list what failed in this file, JSON lines; default the file's."`
+	JSON    bool    `name:"json" help:"Print one JSON report instead of text."`
+}
+
+// editFlags change a pipeline file, wherever one is read.
+type editFlags struct {
 	Set     []string `sep:"none" placeholder:"PATH=VALUE" help:"Change the file: stages.rotate.degrees=10, split.val=0.2, source.folder.path=data; VALUE is YAML. May be repeated."`
 	Without []string `placeholder:"STAGE,..." help:"Leave stages of the file out, by name."`
 	Use     string   `placeholder:"SIDE" help:"Side of the file's split: train or val. Short for --set split.use=SIDE."`
-	Workers *int     `placeholder:"N" help:"Goroutines that decode and transform; default one per core. Never changes the bytes."`
-	Readers *int     `placeholder:"N" help:"Goroutines that read files ahead; default as workers, at least 4. Never changes the bytes."`
-	Budget  size     `placeholder:"SIZE" help:"Memory for what is in flight, such as 256MiB; default 1GiB. Never changes the bytes."`
-	Seed    *uint64  `placeholder:"N" help:"Seed of all random numbers; default the file's."`
-	Epochs  *int     `placeholder:"N" help:"Passes over the data; default the file's."`
-	Exec    string   `placeholder:"NAME" help:"Executor: fused, the default, or reference: stage after stage, slow, what fused is held against."`
-	Fuse    string   `placeholder:"HOW" help:"What may be merged: full or exact; default the file's."`
-	Params  bool     `help:"Add the column params: the augmentation drawn for each row, JSON."`
-	OnError string   `placeholder:"POLICY" help:"What becomes of a row that cannot be made: fail, skip or refill; default the file's."`
-	MaxBad  string   `placeholder:"N|P%" help:"With skip and refill: how many draws may fail, as a number or a share; default the file's, else 1%."`
-	BadTo   string   `placeholder:"FILE" name:"quarantine" help:"With skip and refill: list what failed in this file, JSON lines; default the file's."`
-	JSON    bool     `name:"json" help:"Print one JSON report instead of text."`
 
 	text []byte // of a file that is read from stdin
 }
@@ -53,7 +58,7 @@ func (f *runFlags) load() (*flow.Pipeline, error) {
 	if err != nil {
 		return nil, usageError{err}
 	}
-	pipe, err := f.read(edits...)
+	pipe, err := f.read(f.File, edits...)
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +69,7 @@ func (f *runFlags) load() (*flow.Pipeline, error) {
 }
 
 // edits are what --set, --without and --use change in the file, in this order.
-func (f *runFlags) edits() (list []pipefile.Edit, err error) {
+func (f *editFlags) edits() (list []pipefile.Edit, err error) {
 	for _, text := range f.Set {
 		e, err := pipefile.ParseEdit("--set", text)
 		if err != nil {
@@ -82,10 +87,10 @@ func (f *runFlags) edits() (list []pipefile.Edit, err error) {
 }
 
 // read reads the pipeline file, with edits; stdin is read once.
-func (f *runFlags) read(edits ...pipefile.Edit) (*flow.Pipeline, error) {
-	if f.File != "-" {
-		pipe, err := pipefile.Load(f.File, catalogs, edits...)
-		return pipe, unreadable(err, "the pipeline file "+f.File)
+func (f *editFlags) read(file string, edits ...pipefile.Edit) (*flow.Pipeline, error) {
+	if file != "-" {
+		pipe, err := pipefile.Load(file, catalogs, edits...)
+		return pipe, unreadable(err, "the pipeline file "+file)
 	}
 	if f.text == nil {
 		var err error

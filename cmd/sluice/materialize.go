@@ -79,10 +79,18 @@ func parseShard(s string) (shard, shards int, err error) {
 type verifyCmd struct {
 	Dir    string `arg:"" help:"Materialized data set."`
 	Source string `placeholder:"FILE" help:"Also read every sample that it was made of, from the source of this pipeline file, and compare its bytes with those of then."`
-	JSON   bool   `name:"json" help:"Print one JSON report instead of text."`
+	editFlags
+	JSON bool `name:"json" help:"Print one JSON report instead of text."`
 }
 
 func (cmd *verifyCmd) Run(ctx context.Context, c console) error {
+	edits, err := cmd.edits()
+	if err == nil && len(edits) > 0 && cmd.Source == "" {
+		err = fmt.Errorf("%s: it changes the pipeline file of --source, which isn't given", edits[0].Flag)
+	}
+	if err != nil {
+		return usageError{err}
+	}
 	line := newProgressLine(c.err, "verify")
 	line.unit = "parts"
 	defer line.done()
@@ -93,20 +101,35 @@ func (cmd *verifyCmd) Run(ctx context.Context, c console) error {
 	compared := sinks.SourceReport{}
 	if cmd.Source != "" {
 		stop := line.during("reading the source")
-		compared, err = verifySource(ctx, cmd.Dir, cmd.Source)
+		compared, err = cmd.verifySource(ctx, edits)
 		stop()
 		if err != nil {
 			return err
 		}
 	}
 	line.done()
+	if !cmd.JSON {
+		c.warn(report.Warnings)
+	}
+	ofSource := 0
 	for _, p := range compared.Problems {
 		if !slices.Contains(report.Problems, p) { // a list that is damaged is found twice
 			report.Problems = append(report.Problems, p)
 		}
 	}
 	for _, p := range report.Problems {
+		if p.Kind == sinks.OtherSource {
+			if ofSource++; ofSource > shownSamples {
+				continue
+			}
+		}
 		err = errors.Join(err, fmt.Errorf("verify: %s: %s: %s", cmd.Dir, p.Name, p.Text))
+	}
+	if ofSource > shownSamples {
+		err = errors.Join(err, fmt.Errorf("verify: %s: and %d more samples", cmd.Dir, ofSource-shownSamples))
+	}
+	if advice := compared.Advice(); advice != "" {
+		err = errors.Join(err, fmt.Errorf("verify: %s: %s", cmd.Dir, advice))
 	}
 	switch {
 	case err != nil && cmd.JSON:
@@ -126,12 +149,15 @@ func (cmd *verifyCmd) Run(ctx context.Context, c console) error {
 	return err
 }
 
+// shownSamples is how many samples that differ are named in text.
+const shownSamples = 10
+
 // verifySource compares with the source of a pipeline file, all of it: which side
 // of a split the file uses doesn't matter.
-func verifySource(ctx context.Context, dir, file string) (sinks.SourceReport, error) {
-	pipe, err := pipefile.Load(file, catalogs)
+func (cmd *verifyCmd) verifySource(ctx context.Context, edits []pipefile.Edit) (sinks.SourceReport, error) {
+	pipe, err := cmd.read(cmd.Source, edits...)
 	if err != nil {
-		return sinks.SourceReport{}, unreadable(err, "the pipeline file "+file)
+		return sinks.SourceReport{}, err
 	}
 	source := pipe.Source
 	switch split := source.(type) {
@@ -144,6 +170,6 @@ func verifySource(ctx context.Context, dir, file string) (sinks.SourceReport, er
 	if err != nil {
 		return sinks.SourceReport{}, err
 	}
-	report, err := sinks.VerifySource(ctx, dir, samples)
+	report, err := sinks.VerifySource(ctx, cmd.Dir, samples)
 	return report, errors.Join(err, samples.Close())
 }

@@ -52,7 +52,7 @@ func (cmd *trainCmd) Run(ctx context.Context, c console) error {
 		if err != nil {
 			return usageError{err}
 		}
-		eval, err := cmd.read(append(edits, file.Eval.Edits()...)...)
+		eval, err := cmd.read(cmd.File, append(edits, file.Eval.Edits()...)...)
 		if err != nil {
 			return fmt.Errorf("evaluation: %w", err)
 		}
