@@ -49,7 +49,7 @@ func TestLargePictures(t *testing.T) {
 	}
 	for format, file := range map[string]func(side int) []byte{
 		"baseline.jpg": blankJPEG, "progressive.jpg": blankProgressive, "turned.jpg": func(side int) []byte { return turned(blankJPEG(side), 6) },
-		"rgb.png": blankPNG, "lossless.webp": blankWebP,
+		"rgb.png": blankPNG, "lossless.webp": blankWebP, "deflate.tif": blankTIFF,
 	} {
 		data := file(side)
 		for i := range count {
@@ -60,7 +60,7 @@ func TestLargePictures(t *testing.T) {
 	cases := []largeCase{{Dir: "all", Workers: 8, Budget: 16 << 20, Recipe: "resize"}, {Dir: "all", Workers: 2, Budget: 16 << 20, Recipe: "whole", Limit: true}}
 	if *memoryFlag {
 		cases = nil
-		for _, format := range []string{"baseline.jpg", "progressive.jpg", "turned.jpg", "rgb.png", "lossless.webp", "all"} {
+		for _, format := range []string{"baseline.jpg", "progressive.jpg", "turned.jpg", "rgb.png", "lossless.webp", "deflate.tif", "all"} {
 			for _, workers := range []int{1, 2, 8} {
 				cases = append(cases, largeCase{Dir: format, Workers: workers, Budget: 64 << 20, Recipe: "resize", Limit: true})
 			}
@@ -137,16 +137,38 @@ func (c *largeCase) child(t *testing.T) {
 	t.Logf("measured: %d %d %f", kib<<10, report.Memory.RowBytes, report.Seconds)
 }
 
-// blankPNG is a grey picture; its files are small.
-func blankPNG(side int) []byte {
+// grey is a zlib stream of side rows of grey RGB pixels behind before bytes of 0.
+func grey(side, before int) []byte {
 	var data bytes.Buffer
 	z := zlib.NewWriter(&data)
-	row := bytes.Repeat([]byte{99}, 1+3*side)
-	row[0] = 0
+	row := bytes.Repeat([]byte{99}, before+3*side)
+	clear(row[:before])
 	for range side {
 		z.Write(row)
 	}
 	z.Close()
+	return data.Bytes()
+}
+
+// blankTIFF is a grey picture in one strip.
+func blankTIFF(side int) []byte {
+	data := grey(side, 0)
+	entries := [][4]int{ // tag, type (3: 16 bits, 4: 32), count, value
+		{256, 4, 1, side}, {257, 4, 1, side}, {258, 3, 3, 8 + len(data)}, {259, 3, 1, 8}, {262, 3, 1, 2},
+		{273, 4, 1, 8}, {277, 3, 1, 3}, {278, 4, 1, side}, {279, 4, 1, len(data)},
+	}
+	out := binary.LittleEndian.AppendUint32([]byte("II*\x00"), uint32(8+len(data)+6))
+	out = append(append(out, data...), 8, 0, 8, 0, 8, 0)
+	out = binary.LittleEndian.AppendUint16(out, uint16(len(entries)))
+	for _, e := range entries {
+		out = binary.LittleEndian.AppendUint16(binary.LittleEndian.AppendUint16(out, uint16(e[0])), uint16(e[1]))
+		out = binary.LittleEndian.AppendUint32(binary.LittleEndian.AppendUint32(out, uint32(e[2])), uint32(e[3]))
+	}
+	return append(out, 0, 0, 0, 0)
+}
+
+// blankPNG is a grey picture; its files are small.
+func blankPNG(side int) []byte {
 	out := []byte("\x89PNG\r\n\x1a\n")
 	chunk := func(kind string, body []byte) {
 		out = binary.BigEndian.AppendUint32(out, uint32(len(body)))
@@ -156,7 +178,7 @@ func blankPNG(side int) []byte {
 	}
 	head := binary.BigEndian.AppendUint32(nil, uint32(side))
 	chunk("IHDR", append(binary.BigEndian.AppendUint32(head, uint32(side)), 8, 2, 0, 0, 0))
-	chunk("IDAT", data.Bytes())
+	chunk("IDAT", grey(side, 1))
 	chunk("IEND", nil)
 	return out
 }
