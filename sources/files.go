@@ -61,6 +61,9 @@ func (d *files) Read(ctx context.Context, sample int, buf []byte) ([]byte, error
 		buf, err = d.readOnce(name, size, d.times[sample], buf)
 		return err
 	})
+	if err == nil {
+		err = d.sameBytes(sample, buf)
+	}
 	switch {
 	case err == nil:
 		return buf, nil

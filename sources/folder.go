@@ -167,7 +167,7 @@ func (f Folder) index(ctx context.Context, l *listing, tasks []string) (opened, 
 	for i, text := range l.warnings {
 		l.warnings[i] = fmt.Sprintf("folder: %q: %s", f.Path, text)
 	}
-	return opened{source: "sources: folder", index: index, warnings: l.warnings}, nil
+	return newOpened("sources: folder", index, l.warnings), nil
 }
 
 // walker lists a folder and all below.

@@ -128,9 +128,7 @@ func (m Manifest) Open(ctx context.Context) (Dataset, error) {
 	for i, text := range list {
 		list[i] = fmt.Sprintf("manifest: %q: %s", m.Path, text)
 	}
-	return &files{folder: filepath.Dir(m.Path), found: l.find.found, times: l.times, opened: opened{
-		source: "sources: manifest", index: index, warnings: list,
-	}}, nil
+	return &files{folder: filepath.Dir(m.Path), found: l.find.found, times: l.times, opened: newOpened("sources: manifest", index, list)}, nil
 }
 
 func (m Manifest) read(ctx context.Context, l *list) error {

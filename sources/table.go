@@ -1,11 +1,14 @@
 package sources
 
 import (
+	"encoding/binary"
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"unicode/utf8"
 
+	"github.com/sluicedata/sluice/internal/fingerprint"
 	"github.com/sluicedata/sluice/schema"
 )
 
@@ -105,6 +108,22 @@ type opened struct {
 	source   string // what errors begin with: sources: folder
 	index    *schema.Index
 	warnings []string
+	prints   []atomic.Uint64 // of each sample's bytes as they were read first; 0: not yet
+}
+
+func newOpened(source string, index *schema.Index, warnings []string) opened {
+	return opened{source, index, warnings, make([]atomic.Uint64, index.Len())}
+}
+
+// sameBytes fails if a sample's bytes are others than when they were read first:
+// that shows where size and time were kept or set back.
+func (d *opened) sameBytes(sample int, data []byte) error {
+	hash := fingerprint.Of(data)
+	print := max(1, binary.LittleEndian.Uint64(hash[:]))
+	if d.prints[sample].CompareAndSwap(0, print) || d.prints[sample].Load() == print {
+		return nil
+	}
+	return fmt.Errorf("%w: its bytes are others than when it was read first, of the same size and time", errChanged)
 }
 
 func (d *opened) Index() *schema.Index { return d.index }

@@ -84,6 +84,9 @@ func (t *tarFile) Read(ctx context.Context, sample int, buf []byte) ([]byte, err
 	case err != nil:
 		return nil, t.errorf(sample, "cannot read %q at byte %d: %w%s", t.file.Name(), t.offsets[sample], cause(err), advice(err))
 	}
+	if err := t.sameBytes(sample, buf); err != nil {
+		return nil, t.errorf(sample, "%q %w: start again", t.file.Name(), err)
+	}
 	return buf, nil
 }
 
