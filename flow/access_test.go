@@ -205,3 +205,87 @@ func TestSourceChangesUnderTheRun(t *testing.T) {
 		}
 	}
 }
+
+// loose is a source of somebody else's that doesn't keep to what Read promises.
+type loose struct {
+	*held
+	key  string
+	read func(data []byte) ([]byte, error)
+}
+
+func (l *loose) Open(context.Context) (sources.Dataset, error) { return l, nil }
+
+func (l *loose) Read(ctx context.Context, sample int, buf []byte) ([]byte, error) {
+	data, err := l.held.Read(ctx, sample, buf)
+	if l.index.Keys[sample] != l.key {
+		return data, err
+	}
+	return l.read(data)
+}
+
+// What panics in measuring ends it, and not the process.
+func TestMeasuringPanics(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	source := &loose{labelled(0, 0, 0, 0), "c.jpg", func([]byte) ([]byte, error) { panic("loose end") }}
+	_, err := flow.New(source, stages.Decode{}, stages.Resize{Height: 4, Width: 4}, stages.ToTensor{},
+		stages.Normalize{Mean: stages.DatasetMean, Std: stages.DatasetStd}).Plan(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "loose end") {
+		t.Error(err)
+	}
+}
+
+// Bytes that aren't those of the index, and samples that are missing all of a sudden,
+// are no broken images: they end the run, and whatever else reads them.
+func TestReadIsHeldToItsContract(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	const key = "c.jpg"
+	missing := func([]byte) ([]byte, error) { return nil, fmt.Errorf("loose: %w", sources.ErrMissing) }
+	for name, c := range map[string]struct {
+		size int64 // in the index; 0: as it is
+		read func([]byte) ([]byte, error)
+		says string
+	}{
+		"shorter":           {0, func(b []byte) ([]byte, error) { return b[:len(b)-1], nil }, "Read gave "},
+		"longer":            {0, func(b []byte) ([]byte, error) { return append(b, 0), nil }, "Read gave "},
+		"nothing":           {0, func([]byte) ([]byte, error) { return nil, nil }, "Read gave 0 bytes and no error"},
+		"missing":           {0, missing, "it was there when the source was listed"},
+		"there after all":   {-1, func(b []byte) ([]byte, error) { return b, nil }, "so it was missing when the source was listed"},
+		"empty after all":   {-1, func([]byte) ([]byte, error) { return nil, nil }, "and Read gave 0 bytes"},
+		"missing, as known": {-1, missing, ""},
+	} {
+		for _, policy := range []flow.Policy{flow.Skip, flow.Refill} {
+			source := &loose{labelled(0, 0, 0, 0, 0, 0), key, c.read}
+			if c.size != 0 {
+				source.index.Sizes[2] = c.size
+			}
+			on := flow.OnError(flow.Failures{Policy: policy, Max: flow.Limit{Count: 9}})
+			tail := []stages.Stage{stages.Resize{Height: 4, Width: 4}, stages.ToTensor{}}
+			pipe := flow.New(source, append([]stages.Stage{stages.Decode{}}, tail...)...)
+			_, ran := pipe.Run(t.Context(), &sink{}, on)
+			plan, err := pipe.Plan(t.Context(), on)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, shown := plan.Row(t.Context(), 0, 2)
+			plan.Close()
+			_, encoded := flow.New(source, stages.Batch{Size: 2}).Run(t.Context(), &sink{}, on)
+			measured := flow.New(source, stages.Decode{}, tail[0], tail[1], stages.Normalize{Mean: stages.DatasetMean, Std: stages.DatasetStd})
+			plan, unmeasured := measured.Plan(t.Context(), on)
+			if unmeasured == nil {
+				plan.Close()
+			}
+			var access *flow.AccessError
+			if is := errors.As(ran, &access); is != (c.says != "") {
+				t.Errorf("%s, %s: %v", name, policy, ran)
+			}
+			for way, err := range map[string]error{"run": ran, "row": shown, "encoded": encoded, "measure": unmeasured} {
+				switch {
+				case c.says == "" && err != nil && (way != "row" || policy != flow.Skip || !errors.Is(err, sources.ErrMissing)):
+					t.Errorf("%s, %s, %s: %v", name, policy, way, err)
+				case c.says != "" && (err == nil || !strings.Contains(err.Error(), `held: "c.jpg": `) || !strings.Contains(err.Error(), c.says) || errors.Is(err, sources.ErrMissing)):
+					t.Errorf("%s, %s, %s: %v", name, policy, way, err)
+				}
+			}
+		}
+	}
+}

@@ -147,7 +147,11 @@ func (m *measuring) work(ctx context.Context) error {
 			return nil
 		}
 		sample := m.plan.selection[i]
-		repairs, err := m.addPixels(ctx, sample, &sums)
+		repairs := 0
+		err := guard("measuring", func() (err error) {
+			repairs, err = m.addPixels(ctx, sample, &sums)
+			return err
+		})
 		m.done.Add(1)
 		row := new(RowError)
 		switch {
@@ -218,7 +222,7 @@ func (m *measuring) addPixels(ctx context.Context, sample int, sums *pixelSums) 
 	}
 	size := max(0, p.Index().Sizes[sample]) // -1: it is missing
 	m.budget.readAhead(size)
-	data, err := p.dataset.Read(ctx, sample, nil)
+	data, err := p.fetch(ctx, sample, nil)
 	working := int64(0)
 	if err == nil {
 		working = wholeBytes(m.decoder, data)

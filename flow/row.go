@@ -141,11 +141,33 @@ func (p *Plan) weighRow(row *Row) {
 	})
 }
 
+// fetch reads a sample and holds the source to its contract (sources.Dataset.Read):
+// other bytes than the index says, or a sample that is missing only now, would become a
+// broken image and be left out. Where it isn't kept, the error is one of access.
+func (p *Plan) fetch(ctx context.Context, sample int, buf []byte) ([]byte, error) {
+	data, err := p.dataset.Read(ctx, sample, buf)
+	size := p.Index().Sizes[sample]
+	breach := func(format string, args ...any) error {
+		return fmt.Errorf("%s: %q: "+format, slices.Concat([]any{p.source.Name(), p.Index().Keys[sample]}, args)...)
+	}
+	switch {
+	case err == nil && size == -1:
+		return nil, breach("its size in the index is -1, so it was missing when the source was listed, and Read gave %d bytes: open the source again", len(data))
+	case err == nil && int64(len(data)) != size:
+		return nil, breach("Read gave %d bytes and no error, and its size in the index is %d: has it changed since it was listed? Read must give all of them, or an error", len(data), size)
+	case err != nil && size != -1 && errors.Is(err, sources.ErrMissing):
+		return nil, breach("its size in the index is %d, so it was there when the source was listed, and Read says: %v: sources.ErrMissing is for size -1", size, err) // and not wrapped
+	case err == nil && data == nil:
+		data = []byte{}
+	}
+	return data, err
+}
+
 // read fetches the row's file into buf's storage, if that is large enough.
 func (p *Plan) read(r *run, row *Row, buf []byte) *RowError {
 	begin := time.Now()
 	err := guard("source", func() (err error) {
-		row.Encoded, err = p.dataset.Read(r.ctx, row.Sample, buf)
+		row.Encoded, err = p.fetch(r.ctx, row.Sample, buf)
 		if err == nil && r.remembers {
 			row.print = fingerprint.Of(row.Encoded)
 		}
