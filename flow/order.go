@@ -62,15 +62,15 @@ func (p *Plan) resolveOrder() error {
 
 // warnOrder: samples that come class by class make batches of one class, from
 // which nothing is learnt. An evaluation may have them in any order: a validation
-// side, encoded files, and one pass without anything random are left alone.
+// side is left alone, and the warning says whom it concerns.
 func (p *Plan) warnOrder() {
 	list, fixed := p.order.(stages.Selection)
-	if !fixed || p.BatchesPerEpoch < 2 || p.decoder == nil || p.side() == sources.Val || !p.trains() {
+	if !fixed || p.BatchesPerEpoch < 2 || p.side() == sources.Val {
 		return
 	}
 	for t, task := range p.Tasks {
 		if p.classByClass(t, list) {
-			p.Warnings = append(p.Warnings, fmt.Sprintf("the pipeline has neither shuffle nor rebalance, and the source gives one class after the other (task %s): most batches of %d rows hold one class only, in every epoch the same ones, and learning from them goes wrong: write shuffle as the first stage", task.Name, p.BatchSize))
+			p.Warnings = append(p.Warnings, fmt.Sprintf("the pipeline has neither shuffle nor rebalance, and the source gives one class after the other (task %s): most batches of %d rows hold one class only, and learning from them goes wrong: if this is for training, write shuffle as the first stage (an evaluation needs none)", task.Name, p.BatchSize))
 			return
 		}
 	}
@@ -98,40 +98,6 @@ func (p *Plan) classByClass(task int, list stages.Selection) bool {
 		same += c / max(n, 1) * c / max(n, 1)
 	}
 	return changes > 0 && changes <= n*(1-same)/3
-}
-
-// trains reports what only training has: something random, several epochs, or
-// rows left out at an epoch's end.
-func (p *Plan) trains() bool {
-	for _, s := range p.steps {
-		switch stage := s.stage.(type) {
-		case stages.Batcher:
-			if _, dropLast := stage.Rows(); dropLast {
-				return true
-			}
-		case stages.Drawer:
-			if p.random(&s, stage) {
-				return true
-			}
-		}
-	}
-	return p.Epochs > 1
-}
-
-// random reports whether a stage draws: it has more to say of a row than Nothing.
-// One that cannot say without the picture isn't.
-func (p *Plan) random(s *step, stage stages.Drawer) bool {
-	labels := make([]int32, len(p.Tasks))
-	for i := range labels {
-		labels[i] = schema.Unknown
-	}
-	nothing := false
-	err := guard(s.name, func() error {
-		params, err := stage.Draw(&stages.Row{Height: 1 << 12, Width: 1 << 12, Labels: labels, Rand: s.key.Stream(0, 0, 0)})
-		_, nothing = params.(stages.Nothing)
-		return err
-	})
-	return err == nil && !nothing
 }
 
 // DrawnCounts is the number of draws of each class of a task in the first

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/sluicedata/sluice/internal/options"
+	"github.com/sluicedata/sluice/schema"
 	"github.com/sluicedata/sluice/stages"
 )
 
@@ -128,4 +129,20 @@ func (p *Plan) filters() (list []string) {
 		}
 	}
 	return list
+}
+
+// random reports whether a stage draws: it has more to say of a row than Nothing.
+// One that cannot say without the picture isn't.
+func (p *Plan) random(s *step, stage stages.Drawer) bool {
+	labels := make([]int32, len(p.Tasks))
+	for i := range labels {
+		labels[i] = schema.Unknown
+	}
+	nothing := false
+	err := guard(s.name, func() error {
+		params, err := stage.Draw(&stages.Row{Height: 1 << 12, Width: 1 << 12, Labels: labels, Rand: s.key.Stream(0, 0, 0)})
+		_, nothing = params.(stages.Nothing)
+		return err
+	})
+	return err == nil && !nothing
 }
