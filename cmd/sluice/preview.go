@@ -119,9 +119,14 @@ func (cmd *previewCmd) write(ctx context.Context, stdout io.Writer, pipe *flow.P
 		return nil, err
 	}
 	report = &previewReport{File: cmd.Out, PlanHash: plan.PlanHash, Classes: len(groups), Warnings: append([]string{}, plan.Warnings...)}
+	var failed []*flow.RowError
 	for _, g := range groups {
 		for _, position := range g.positions {
 			row, err := plan.Row(ctx, 0, position)
+			failure := new(flow.RowError)
+			if errors.As(err, &failure) && len(failed) < mostCauses {
+				failed = append(failed, failure)
+			}
 			draw, err := report.draw(plan, position, row, err)
 			if err != nil {
 				return nil, err
@@ -130,6 +135,9 @@ func (cmd *previewCmd) write(ctx context.Context, stdout io.Writer, pipe *flow.P
 			report.Draws++
 		}
 		page.Groups = append(page.Groups, g)
+	}
+	if report.Draws > 0 && report.Failed == report.Draws {
+		return nil, nothingToShow{failed, report.Draws}
 	}
 	var html bytes.Buffer
 	if err := previewTemplate.Execute(&html, page); err != nil {
@@ -150,6 +158,31 @@ var previewFile = outfile.Kind{Name: "a preview", Is: func(data []byte) bool {
 	head := data[:min(len(data), 1000)]
 	return bytes.HasPrefix(head, []byte("<!doctype html>")) && bytes.Contains(head, []byte("<title>sluice preview: "))
 }}
+
+// mostCauses is the number of failures that an error names.
+const mostCauses = 5
+
+// nothingToShow is a preview each of whose draws failed and was left out.
+type nothingToShow struct {
+	first []*flow.RowError
+	draws int
+}
+
+func (e nothingToShow) Error() string {
+	text := fmt.Sprintf("preview: there is nothing to show: each of %s failed, and on_error leaves such rows out: mend or replace the files. The first of them:", plural(e.draws, "draw"))
+	for _, row := range e.first {
+		text += "\n  " + row.Error()
+	}
+	return text
+}
+
+// Unwrap is the failures that it names.
+func (e nothingToShow) Unwrap() (list []error) {
+	for _, row := range e.first {
+		list = append(list, row)
+	}
+	return list
+}
 
 //go:embed preview.html
 var previewHTML string
