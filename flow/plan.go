@@ -182,8 +182,11 @@ func (s *Settings) check() error {
 	if s.Budget < 1 {
 		bad("budget is %d bytes: at least 1", s.Budget)
 	}
-	if s.World < 1 || s.Rank < 0 || s.Rank >= s.World {
-		bad("rank is %d of a world of %d: from 0 to below world", s.Rank, s.World)
+	switch {
+	case s.World < 1:
+		bad("world is %d: at least 1", s.World)
+	case s.Rank < 0 || s.Rank >= s.World:
+		bad("rank is %d of a world of %d: from 0 to %d", s.Rank, s.World, s.World-1)
 	}
 	if s.LastRound != DropRound && s.LastRound != PadRound {
 		bad("last round is %q: drop or pad", s.LastRound)

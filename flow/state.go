@@ -149,7 +149,11 @@ func (p *Plan) checkState() error {
 	}
 	end := s.Epoch == p.Epochs && s.Batch == 0
 	if !end && (s.Epoch < 0 || s.Epoch >= p.Epochs || s.Batch < 0 || s.Batch >= p.BatchesPerEpoch) {
-		return fmt.Errorf("flow: the state is at epoch %d, batch %d (both from 0), and the run has %s of %s: raise epochs, or begin anew", s.Epoch, s.Batch, plural(int64(p.Epochs), "epoch"), plural(p.BatchesPerEpoch, "batch"))
+		what := "the state is at epoch"
+		if s.PlanHash == "" {
+			what = "the place to go on at is epoch"
+		}
+		return fmt.Errorf("flow: %s %d, batch %d (both from 0), and the run has %s of %s: raise epochs, or begin anew", what, s.Epoch, s.Batch, plural(int64(p.Epochs), "epoch"), plural(p.BatchesPerEpoch, "batch"))
 	}
 	// A rank has at most all batches up to here, each twice where the last round is padded.
 	if most := 2 * float64(s.Epoch+1) * float64(p.BatchesPerEpoch) * float64(p.BatchSize); float64(s.Rows)+float64(s.Failed) > most || s.Refilled > s.Rows {

@@ -68,7 +68,7 @@ func (a *ArrowParts) Check() error {
 		errs = append(errs, fmt.Errorf("sinks: arrow: "+format, args...))
 	}
 	if a.Dir == "" {
-		fail("no directory: set Dir (-o)")
+		fail("no directory: set Dir")
 	}
 	if err := a.Codec.check(); err != nil {
 		fail("%w", err)

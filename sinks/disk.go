@@ -233,7 +233,7 @@ func advice(err error) string {
 	case errors.Is(err, syscall.ELOOP):
 		return ": a link is in the way of the file; remove it"
 	case errors.Is(err, syscall.ENOTDIR), errors.Is(err, fs.ErrExist):
-		return ": a file is in the way of the directory; choose another"
+		return ": a file is in the way of the directory: choose another one"
 	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
 		return ": raise the limit on open files (ulimit -n), " + again
 	case errors.Is(err, syscall.EIO):

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/apache/arrow/go/v15/arrow"
 
@@ -117,6 +118,9 @@ func (r *partsRun) checkOwner(ctx context.Context) error {
 			return r.takeOver()
 		}
 		return err
+	}
+	if errors.Is(err, syscall.ENOTDIR) {
+		return err // which says so already
 	}
 	if !errors.Is(err, fs.ErrNotExist) || isLink(plan) {
 		return fmt.Errorf("%w: choose another directory", err)

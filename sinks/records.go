@@ -43,6 +43,9 @@ const (
 	mostRows      = 1 << 31 // of an array
 )
 
+// errNoMessage says that no message begins where one should.
+var errNoMessage = errors.New("damaged: there should be a message, and what is there gives its metadata an impossible length")
+
 // newRecordReader begins to read, with the schema. file is nil for what cannot be
 // read twice, such as a pipe: then size has no meaning, and a stream is wanted.
 func newRecordReader(in io.Reader, file io.ReaderAt, size int64, mem memory.Allocator) (*recordReader, error) {
@@ -67,6 +70,9 @@ func newRecordReader(in io.Reader, file io.ReaderAt, size int64, mem memory.Allo
 		r.end = size
 	}
 	if err := r.readSchema(); err != nil {
+		if errors.Is(err, errNoMessage) { // of its first bytes, whatever they are
+			return nil, errors.New("not an Arrow file or stream")
+		}
 		return nil, fmt.Errorf("not an Arrow file or stream: %w", err)
 	}
 	if footer != nil && (!footer.Equal(r.schema) || !footer.Metadata().Equal(r.schema.Metadata())) {
@@ -152,7 +158,7 @@ func (r *recordReader) next() (meta flatbuffer, m message, err error) {
 	case n == 0:
 		return nil, m, r.atEnd()
 	case n < 4 || n > longestMetadata:
-		return nil, m, fmt.Errorf("damaged: a message with %d bytes of metadata", n)
+		return nil, m, errNoMessage
 	case n > r.end-r.at:
 		return nil, m, errCut
 	}

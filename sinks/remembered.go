@@ -154,7 +154,7 @@ func (m *remembered) take(r schema.Read) error {
 		return nil
 	}
 	if m.known[r.Sample] && m.prints[r.Sample] != r.Print {
-		return fmt.Errorf("sample %q has changed since this directory was begun: its bytes are others than when they were read before; once nothing writes to the source any more, run the same command again with --update", m.samples.Index().Keys[r.Sample])
+		return fmt.Errorf("sample %q has changed since this directory was begun: its bytes are no longer those that were read before; once nothing writes to the source any more, run the same command again with --update", m.samples.Index().Keys[r.Sample])
 	}
 	m.known[r.Sample], m.prints[r.Sample] = true, r.Print
 	return nil
@@ -452,7 +452,7 @@ func VerifySource(ctx context.Context, dir string, samples schema.Samples) (Sour
 	}
 	report.Parts = len(stale)
 	for _, key := range keys {
-		what := "its bytes are others than when the directory was made"
+		what := "its bytes have changed since the directory was made"
 		sample, ok := slices.BinarySearch(samples.Index().Keys, key)
 		switch {
 		case !ok:

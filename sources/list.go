@@ -34,11 +34,11 @@ type list struct {
 	problems problems
 	warnings []string
 
-	columns  []string // as they are named
-	use      []int    // of each column
-	tooMany  bool     // columns for tasks
-	lines    map[string]int
-	pathless []int // lines without a path
+	columns  []string       // as they are named
+	use      []int          // of each column
+	tooMany  bool           // columns for tasks
+	lines    map[string]int // by path within the folder, or else the absolute one
+	pathless []int          // lines without a path
 	rows     int
 	find     finder
 	absent   []absent // the first files that are missing
@@ -174,7 +174,8 @@ func (l *list) path(number int, c cell) (key string, size int64, ok bool) {
 		return "", 0, false
 	}
 	key, size, err := l.find.file(c.text)
-	if first, again := l.lines[key]; again {
+	file := l.find.within(key)
+	if first, again := l.lines[file]; again {
 		l.problems.addf("line %d: column %q: %q stands in line %d already: list an image once, and use rebalance to draw it more often", number, name, c.text, first)
 		return "", 0, false
 	}
@@ -192,7 +193,10 @@ func (l *list) path(number int, c cell) (key string, size int64, ok bool) {
 		}
 	}
 	key = strings.Clone(key)
-	l.lines[key] = number
+	if file == key {
+		file = key // one string for both
+	}
+	l.lines[file] = number
 	return key, size, true
 }
 
@@ -277,12 +281,13 @@ func separated(columns []string) string {
 
 // finder finds the files that a list names.
 type finder struct {
-	time   times // of the file found last; zero: there is none
-	folder string
-	found  map[string]string              // by key: files whose names are in another normal form
-	names  map[string]map[string][]string // by folder: names beyond ASCII, by their composed form
-	used   map[string]bool                // files in found
-	twice  []string
+	time     times // of the file found last; zero: there is none
+	folder   string
+	absolute string                         // the folder's path, once it was asked for
+	found    map[string]string              // by key: files whose names are in another normal form
+	names    map[string]map[string][]string // by folder: names beyond ASCII, by their composed form
+	used     map[string]bool                // files in found
+	twice    []string
 }
 
 func (f *finder) join(key string) string {
@@ -291,6 +296,31 @@ func (f *finder) join(key string) string {
 		return key
 	}
 	return filepath.Join(f.folder, key)
+}
+
+// within is one path for all that lead to a file: relative to the folder if it lies
+// there, else absolute.
+func (f *finder) within(key string) string {
+	if !path.IsAbs(key) && !filepath.IsAbs(key) && key != ".." && !strings.HasPrefix(key, "../") {
+		return key
+	}
+	if f.absolute == "" {
+		absolute, err := filepath.Abs(f.folder)
+		if err != nil {
+			return key
+		}
+		f.absolute = absolute
+	}
+	file := filepath.FromSlash(key)
+	if !filepath.IsAbs(file) {
+		file = filepath.Join(f.absolute, file)
+	}
+	file = filepath.Clean(file)
+	name, err := filepath.Rel(f.absolute, file)
+	if err != nil || name == ".." || strings.HasPrefix(name, ".."+string(filepath.Separator)) {
+		return filepath.ToSlash(file)
+	}
+	return filepath.ToSlash(name)
 }
 
 // file looks for the file of a cell: under the path as it is written, without

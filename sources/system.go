@@ -26,6 +26,9 @@ func isOutside(name string) bool { return isDot(name) || isSystem(name) }
 // outside is the path up to the first part that is passed over; empty if there
 // is none.
 func outside(name string) string {
+	if name == "." { // the top
+		return ""
+	}
 	at := 0
 	for part := range strings.SplitSeq(name, "/") {
 		at += len(part)

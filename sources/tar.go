@@ -112,7 +112,7 @@ type members struct {
 	sparse  map[string]bool   // images that are stored without their zeros
 	links   map[string]string // name to name
 	folders map[string]bool
-	outside map[string]bool // folders passed over
+	outside map[string]bool // files and folders passed over as hidden or a system's
 	end     int64           // of the last member's data
 }
 
@@ -234,6 +234,12 @@ func (m *members) header(h *tar.Header, at int64) error {
 			m.folders[name] = true
 			m.parents(name)
 		}
+	case tar.TypeChar, tar.TypeBlock, tar.TypeFifo:
+		delete(m.links, name)
+		if !m.passedOver(name) {
+			m.parents(name)
+			m.pass(name)
+		}
 	}
 	return nil
 }
@@ -272,10 +278,8 @@ func (m *members) passedOver(name string) bool {
 	if outside == "" {
 		return false
 	}
-	if outside == name || !m.outside[outside] {
+	if !m.outside[outside] {
 		m.pass(outside)
-	}
-	if outside != name {
 		m.outside[outside] = true
 	}
 	m.parents(outside)

@@ -175,4 +175,9 @@ func TestMatchClasses(t *testing.T) {
 	if _, err := MatchClasses(training, schema.Task{Classes: []string{"d", "a", "e"}}); err == nil || !strings.Contains(err.Error(), "no class d, e") {
 		t.Errorf("unknown classes: %v", err)
 	}
+	accents := schema.Task{Classes: []string{"caf\u00e9", "tea"}}
+	want := `no class cafe` + "\u0301" + ` ("cafe\u0301", and "caf\u00e9" is one: it differs in Unicode normal form only)`
+	if _, err := MatchClasses(accents, schema.Task{Classes: []string{"cafe\u0301", "tea"}}); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("%v, want %s", err, want)
+	}
 }

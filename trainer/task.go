@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 
+	"golang.org/x/text/unicode/norm"
+
 	"github.com/sluicedata/sluice/internal/longtail"
 	"github.com/sluicedata/sluice/internal/options"
 	"github.com/sluicedata/sluice/schema"
@@ -74,7 +76,7 @@ func MatchClasses(training, other schema.Task) ([]int32, error) {
 	for i, name := range other.Classes {
 		n, ok := number[name]
 		if !ok {
-			unknown = append(unknown, name)
+			unknown = append(unknown, name+alike(name, training.Classes))
 		}
 		out[i] = n
 	}
@@ -82,6 +84,16 @@ func MatchClasses(training, other schema.Task) ([]int32, error) {
 		return nil, fmt.Errorf("trainer: task %s: the training set has no class %s (its classes: %s): leave their images out, or train on some", training.Name, listed(unknown), listed(training.Classes))
 	}
 	return out, nil
+}
+
+// alike says of a name how it looks the same as a class and isn't.
+func alike(name string, classes []string) string {
+	for _, class := range classes {
+		if norm.NFC.String(class) == norm.NFC.String(name) {
+			return fmt.Sprintf(" (%+q, and %+q is one: it differs in Unicode normal form only)", name, class)
+		}
+	}
+	return ""
 }
 
 // Translate gives labels the numbers of MatchClasses; Unknown stays Unknown.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/sluicedata/sluice/flow"
+	"github.com/sluicedata/sluice/flow/pipefile"
 	"github.com/sluicedata/sluice/sinks"
 	"github.com/sluicedata/sluice/trainer"
 )
@@ -55,8 +56,11 @@ func (cmd *benchCmd) Run(ctx context.Context, c console) error {
 	if cmd.BadTo != "" {
 		return usageError{errors.New("--quarantine: bench writes no file")}
 	}
-	if cmd.Repeat < 1 || cmd.Time <= 0 {
-		return usageError{fmt.Errorf("--repeat %d --time %v: at least 1, and more than nothing", cmd.Repeat, cmd.Time)}
+	if err := atLeastOne("repeat", &cmd.Repeat); err != nil {
+		return usageError{err}
+	}
+	if cmd.Time <= 0 {
+		return usageError{pipefile.Error{File: fmt.Sprintf("--time %v", cmd.Time), Msg: "want more than 0s"}}
 	}
 	pipe, err := cmd.load()
 	if err != nil {

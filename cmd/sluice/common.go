@@ -9,6 +9,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -51,7 +52,7 @@ type editFlags struct {
 
 // load reads the pipeline file and applies the flags.
 func (f *runFlags) load() (*flow.Pipeline, error) {
-	if err := errors.Join(atLeastOne("workers", f.Workers), atLeastOne("readers", f.Readers), atLeastOne("epochs", f.Epochs)); err != nil {
+	if err := errors.Join(named("<file>", "a pipeline file", f.File), f.choices(), atLeastOne("workers", f.Workers), atLeastOne("readers", f.Readers), atLeastOne("epochs", f.Epochs)); err != nil {
 		return nil, usageError{err}
 	}
 	edits, err := f.edits()
@@ -90,7 +91,7 @@ func (f *editFlags) edits() (list []pipefile.Edit, err error) {
 func (f *editFlags) read(file string, edits ...pipefile.Edit) (*flow.Pipeline, error) {
 	if file != "-" {
 		pipe, err := pipefile.Load(file, catalogs, edits...)
-		return pipe, unreadable(err, "the pipeline file "+file)
+		return pipe, unreadable(err, "the pipeline file", file)
 	}
 	if f.text == nil {
 		var err error
@@ -117,6 +118,19 @@ func atLeastOne(flag string, n *int) error {
 	return nil
 }
 
+// choices refuses names that the pipeline would refuse without saying that a flag has them.
+func (f *runFlags) choices() error {
+	one := func(flag, have string, names ...string) error {
+		if have == "" || slices.Contains(names, have) {
+			return nil
+		}
+		last := len(names) - 1
+		return pipefile.Error{File: "--" + flag + " " + have, Msg: "want " + strings.Join(names[:last], ", ") + " or " + names[last]}
+	}
+	return errors.Join(one("on-error", f.OnError, flow.Policy("").Values()...),
+		one("exec", f.Exec, string(flow.Fused), string(flow.Reference)), one("fuse", f.Fuse, string(flow.FuseFull), string(flow.FuseExact)))
+}
+
 func (f *runFlags) apply(s *flow.Settings) error {
 	s.Budget = int64(f.Budget)
 	if f.Readers != nil {
@@ -131,7 +145,7 @@ func (f *runFlags) apply(s *flow.Settings) error {
 	if f.MaxBad != "" {
 		var err error
 		if s.Failures.Max, err = flow.ParseLimit(f.MaxBad); err != nil {
-			return fmt.Errorf("--max-bad %w", err)
+			return pipefile.Error{File: "--max-bad " + f.MaxBad, Msg: "want a number of rows, such as 25, or a share of them, such as 1%"}
 		}
 	}
 	if f.BadTo != "" {

@@ -21,8 +21,8 @@ type failure struct {
 
 // mistake is a pipefile.Error.
 type mistake struct {
-	File    string `json:"file"` // or the flag, such as "--set stages.rotate.degrees=wide"
-	Line    int    `json:"line"` // from 1; 0 of a flag
+	File    string `json:"file"` // or the flag, such as "--set stages.rotate.degrees=wide"; empty if it is of neither
+	Line    int    `json:"line"` // from 1; 0 of a flag, and of a file that cannot be read
 	Column  int    `json:"column"`
 	Message string `json:"message"`
 }
@@ -32,6 +32,9 @@ func failed(err error) failure {
 	f := failure{Error: explained(err), Exit: status(err), Errors: []mistake{}}
 	for _, e := range mistakes(err) {
 		f.Errors = append(f.Errors, mistake{e.File, e.Line, e.Column, e.Msg})
+	}
+	if len(f.Errors) == 0 && f.Exit == exitUsage {
+		f.Errors = ofUsage(f.Error)
 	}
 	return f
 }
@@ -52,7 +55,7 @@ func (c console) fail(ctx context.Context, err error, asJSON, streams bool) int 
 		_ = printJSON(c.err, f)
 		return f.Exit
 	}
-	if len(f.Errors) == 0 {
+	if len(mistakes(err)) == 0 {
 		fmt.Fprint(c.err, "sluice: ")
 	}
 	fmt.Fprintln(c.err, f.Error)
@@ -69,8 +72,13 @@ func explained(err error) string {
 		return list.Error()
 	}
 	text := err.Error()
+	leavesOut := errors.As(err, new(*flow.TooManyFailures)) || errors.As(err, new(*flow.NothingDelivered))
 	if row := new(flow.RowError); errors.As(err, &row) && errors.Is(err, decode.ErrTruncated) {
-		text += "\n(decode: {truncated: fill} makes a picture of what is left of a JPEG file; on_error: {policy: skip} leaves such rows out, refill draws others of their class)"
+		text += "\n(decode: {truncated: fill} makes a picture of what is left of a JPEG file"
+		if !leavesOut {
+			text += "; on_error: {policy: skip} leaves such rows out, refill draws others of their class"
+		}
+		text += ")"
 	}
 	return text
 }

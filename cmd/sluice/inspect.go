@@ -64,6 +64,9 @@ func (n number) MarshalJSON() ([]byte, error) {
 }
 
 func (cmd *inspectCmd) Run(ctx context.Context, c console) error {
+	if err := named("<path>", "a directory, a file, or - for stdin", cmd.Path); err != nil {
+		return usageError{err}
+	}
 	report := &inspectReport{Path: cmd.Path, Tasks: map[string]map[string]int64{}, Samples: map[string]map[string]int64{}}
 	var last *arrow.Schema
 	read := sinks.ReadPartsContext

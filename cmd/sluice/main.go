@@ -72,19 +72,33 @@ func run(args []string) int {
 		_, _ = parser.Parse([]string{"--help"})
 		return exitUsage
 	}
+	parser.Exit = func(code int) { // behind --help and --version
+		if lost := out.failed(); lost != nil {
+			code = c.fail(ctx, lost, false, false)
+		}
+		os.Exit(code)
+	}
+	args = joinNumbers(args)
 	command, err := parser.Parse(args)
+	if lost := out.failed(); lost != nil { // the help
+		return c.fail(ctx, lost, false, false)
+	}
 	if err != nil {
+		err = inWords(err)
 		return c.fail(ctx, usageError{fmt.Errorf("%w\n(sluice --help shows the commands)", err)}, slices.Contains(args, "--json"), args[0] == "stream")
 	}
+	node := command.Selected()
+	asJSON := slices.ContainsFunc(node.Flags, func(f *kong.Flag) bool { return f.Name == "json" && f.Target.Bool() })
+	if (asJSON || slices.Contains([]string{"stream", "inspect", "stages"}, node.Name)) && goesNowhere(out.File) {
+		return c.fail(ctx, errors.New("stdout is closed, and the answer would be lost: send it to a file or a program, or throw it away with >/dev/null"), false, false)
+	}
 	err = unlessStuck(ctx, stuckAfter, func() string {
-		return fmt.Sprintf("%s did not end within %v, and is left as it is: a file or a pipe may have stalled", command.Selected().Name, stuckAfter)
+		return fmt.Sprintf("%s did not end within %v, and is left as it is: a file or a pipe may have stalled", node.Name, stuckAfter)
 	}, func() error { return command.Run() })
 	if lost := out.failed(); lost != nil && !errors.Is(err, lost) && ctx.Err() == nil {
 		err = errors.Join(err, lost)
 	}
 	if err != nil {
-		node := command.Selected()
-		asJSON := slices.ContainsFunc(node.Flags, func(f *kong.Flag) bool { return f.Name == "json" && f.Target.Bool() })
 		return c.fail(ctx, err, asJSON, node.Name == "stream")
 	}
 	return exitDone
@@ -92,6 +106,8 @@ func run(args []string) int {
 
 // usageError is a command line that parses and yet makes no sense.
 type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
 
 // status tells a bad pipeline from a failed run.
 func status(err error) int {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,6 +26,9 @@ type materializeCmd struct {
 }
 
 func (cmd *materializeCmd) Run(ctx context.Context, c console) error {
+	if err := errors.Join(named("--out", "a directory", cmd.Out), atLeastOne("part-rows", &cmd.PartRows)); err != nil {
+		return usageError{err}
+	}
 	pipe, err := cmd.load()
 	if err != nil {
 		return err
@@ -84,6 +88,12 @@ type verifyCmd struct {
 }
 
 func (cmd *verifyCmd) Run(ctx context.Context, c console) error {
+	if err := named("<dir>", "a directory", cmd.Dir); err != nil {
+		return usageError{err}
+	}
+	if info, err := os.Stat(cmd.Dir); err == nil && !info.IsDir() {
+		return fmt.Errorf("verify: %s is a file, and verify takes a directory that materialize has written: inspect reads a file", cmd.Dir)
+	}
 	edits, err := cmd.edits()
 	if err == nil && len(edits) > 0 && cmd.Source == "" {
 		err = fmt.Errorf("%s: it changes the pipeline file of --source, which isn't given", edits[0].Flag)

@@ -11,7 +11,7 @@ import (
 // output is stdout, which keeps its first error: a command whose output doesn't arrive
 // has failed, whichever line it was.
 type output struct {
-	*os.File
+	File *os.File
 	lost struct {
 		sync.Mutex
 		err error

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/sluicedata/sluice/flow"
+	"github.com/sluicedata/sluice/flow/pipefile"
 	"github.com/sluicedata/sluice/internal/outfile"
 	"github.com/sluicedata/sluice/schema"
 	"github.com/sluicedata/sluice/sinks"
@@ -21,12 +22,12 @@ import (
 
 type streamCmd struct {
 	runFlags
-	Scale     float64 `placeholder:"S" help:"Which scale of a multi-scale pipeline."`
-	Rank      int     `placeholder:"R" help:"Stream every W-th batch only, beginning with number R, from 0; see --world."`
-	World     int     `placeholder:"W" help:"Number of ranks; the records are the same for any."`
-	LastRound string  `enum:"drop,pad" default:"drop" help:"An epoch's batches that are too few for every rank: drop them, or pad with the epoch's first."`
-	State     string  `placeholder:"FILE" help:"Keep in this file where a later stream would go on: once a second, and at the end."`
-	Resume    string  `placeholder:"FILE|E/B" help:"Go on where the state in this file says, or at batch B of epoch E, both from 0. A missing file: from the start."`
+	Scale     *float64 `placeholder:"S" help:"Which scale of a multi-scale pipeline."`
+	Rank      int      `placeholder:"R" help:"Stream every W-th batch only, beginning with number R, from 0; see --world."`
+	World     *int     `placeholder:"W" help:"Number of ranks; the records are the same for any."`
+	LastRound string   `enum:"drop,pad" default:"drop" help:"An epoch's batches that are too few for every rank: drop them, or pad with the epoch's first."`
+	State     string   `placeholder:"FILE" help:"Keep in this file where a later stream would go on: once a second, and at the end."`
+	Resume    string   `placeholder:"FILE|E/B" help:"Go on where the state in this file says, or at batch B of epoch E, both from 0. A missing file: from the start."`
 }
 
 func (cmd *streamCmd) Run(ctx context.Context, c console) error {
@@ -42,7 +43,22 @@ func (cmd *streamCmd) Run(ctx context.Context, c console) error {
 		return err
 	}
 	s := &pipe.Settings
-	s.Rank, s.World, s.LastRound = cmd.Rank, cmd.World, flow.LastRound(cmd.LastRound)
+	world, scale := 1, 0.0
+	if cmd.World != nil {
+		world = *cmd.World
+	}
+	if err := atLeastOne("world", cmd.World); err != nil {
+		return usageError{err}
+	}
+	if cmd.Rank < 0 || cmd.Rank >= world {
+		return usageError{pipefile.Error{File: fmt.Sprintf("--rank %d", cmd.Rank), Msg: fmt.Sprintf("want 0 to %d, in a --world of %d", world-1, world)}}
+	}
+	if cmd.Scale != nil {
+		if scale = *cmd.Scale; !(scale > 0) {
+			return usageError{pipefile.Error{File: fmt.Sprintf("--scale %v", scale), Msg: "want a scale of the pipeline's, above 0"}}
+		}
+	}
+	s.Rank, s.World, s.LastRound = cmd.Rank, world, flow.LastRound(cmd.LastRound)
 	if s.Resume, err = readState(cmd.Resume); err != nil {
 		return err
 	}
@@ -58,7 +74,7 @@ func (cmd *streamCmd) Run(ctx context.Context, c console) error {
 		told.err = io.Discard
 	}
 	made := make(chan *flow.Report, 1)
-	out := withRows{&sinks.IPCStream{W: stdout, Scale: cmd.Scale}, new(atomic.Bool)}
+	out := withRows{&sinks.IPCStream{W: stdout, Scale: scale}, new(atomic.Bool)}
 	err = unlessStuck(ctx, grace, out.stuck, func() error {
 		r, err := pipe.Run(ctx, out, flow.OnProgress(line.update), told.warnings(line))
 		made <- r
@@ -71,7 +87,7 @@ func (cmd *streamCmd) Run(ctx context.Context, c console) error {
 	default:
 	}
 	if err == nil && report.Batches == 0 && s.Resume == nil {
-		err = fmt.Errorf("stream: no batch leaves in scale %s: ask for another one, or run more epochs", schema.FormatScale(cmd.Scale))
+		err = fmt.Errorf("stream: no batch leaves in scale %s: ask for another one, or run more epochs", schema.FormatScale(scale))
 	}
 	if errors.Is(err, sinks.ErrClosedPipe) {
 		err = nil // the reader has all, but for the end mark

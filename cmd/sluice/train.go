@@ -26,10 +26,13 @@ type trainCmd struct {
 }
 
 func (cmd *trainCmd) Run(ctx context.Context, c console) error {
+	if err := named("--out", "a directory", cmd.Out); err != nil {
+		return usageError{err}
+	}
 	pipe, err := cmd.load()
 	file, badTrainer := pipefile.LoadTrain(cmd.Trainer)
 	if badTrainer != nil {
-		badTrainer = unreadable(badTrainer, "the trainer file "+cmd.Trainer)
+		badTrainer = unreadable(badTrainer, "the trainer file", cmd.Trainer)
 	}
 	if err := errors.Join(err, badTrainer); err != nil {
 		return err
@@ -62,7 +65,7 @@ func (cmd *trainCmd) Run(ctx context.Context, c console) error {
 	if file.Eval.Pipeline != "" {
 		eval, err := pipefile.Load(file.Eval.Pipeline, catalogs)
 		if err != nil {
-			return unreadable(err, fmt.Sprintf("the pipeline file %s, which %s names for the evaluation", file.Eval.Pipeline, cmd.Trainer))
+			return unreadable(err, fmt.Sprintf("the pipeline file that %s names for the evaluation", cmd.Trainer), file.Eval.Pipeline)
 		}
 		eval.Settings.Workers, eval.Settings.Epochs = pipe.Settings.Workers, 1
 		l.Evals = []evaluation{{Name: filepath.Base(file.Eval.Pipeline), Pipeline: eval}}
@@ -197,10 +200,10 @@ func percent(s trainer.Share) string {
 
 // unreadable says of a file that cannot be read which one it is; other errors
 // stay as they are.
-func unreadable(err error, what string) error {
+func unreadable(err error, what, name string) error {
 	var path *fs.PathError
 	if errors.As(err, &path) {
-		return usageError{fmt.Errorf("cannot read %s: %w", what, path.Err)}
+		return usageError{pipefile.Error{File: name, Msg: fmt.Sprintf("cannot read %s: %v", what, path.Err)}}
 	}
 	return err
 }

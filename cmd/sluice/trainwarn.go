@@ -166,7 +166,7 @@ func (e *evaluation) absent(cfg trainer.Config) (warnings []string) {
 func (e *evaluation) ownStatistics() error {
 	for _, s := range declared(e.Pipeline) {
 		if n, ok := s.(interface{ NeedsStats() bool }); ok && n.NeedsStats() {
-			return usageError{errors.New("normalize: dataset would measure the held-out data, and training is normalized by its own: give the numbers that `sluice plan` shows for the training pipeline")}
+			return usageError{errors.New("normalize: {mean: dataset, std: dataset} would measure the held-out data, and training is normalized by its own: give the numbers that `sluice plan` shows for the training pipeline")}
 		}
 	}
 	return nil
