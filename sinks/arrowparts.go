@@ -189,9 +189,7 @@ func (r *partsRun) comparePlan(ctx context.Context, there *Layout) error {
 		r.layout.Version = there.Version
 		return nil
 	}
-	if ofSource := !slices.ContainsFunc(list, func(line string) bool {
-		return !strings.HasPrefix(line, "plan_hash:") && !strings.HasPrefix(line, "pipeline.source:")
-	}); ofSource && r.memory != nil {
+	if ofSource := !slices.ContainsFunc(list, func(line string) bool { return !isOfSource(line) }); ofSource && r.memory != nil {
 		return r.otherSource(ctx, there)
 	}
 	// The plan hash is what people compare: first.
@@ -204,6 +202,17 @@ func (r *partsRun) comparePlan(ctx context.Context, there *Layout) error {
 		list = list[:6]
 	}
 	return fmt.Errorf("%s holds another dataset; what differs:\n  %s%s\nChoose another directory, or remove this one", dir, strings.Join(list, "\n  "), more)
+}
+
+// isOfSource reports whether a difference of two plans follows from their sources: keys,
+// sizes and labels, and so the number of rows and the classes.
+func isOfSource(line string) bool {
+	for _, key := range []string{"plan_hash", "pipeline.source", "pipeline.epoch_rows", "rows_per_epoch", "batches_per_epoch", "part_count", "class numbers changed"} {
+		if strings.HasPrefix(line, key+":") {
+			return true
+		}
+	}
+	return false
 }
 
 func boolInt(b bool) int {

@@ -91,6 +91,11 @@ func (r *partsRun) stagedRecords() ([]Part, error) {
 // samples as they are now, is kept.
 func (r *partsRun) stage(ctx context.Context) error {
 	r.staging = true
+	if r.shards == 1 {
+		if err := r.dropOthers(r.layout, updatePrefix); err != nil { // of an update to yet another plan
+			return err
+		}
+	}
 	list, err := r.stagedRecords()
 	if err != nil {
 		return err
@@ -249,6 +254,9 @@ func (r *partsRun) swap(ctx context.Context, m *Manifest, target string) error {
 		if err := r.disk.replace(planName, document(&m.Layout)); err != nil {
 			return err
 		}
+		if err := r.dropOthers(&m.Layout, ""); err != nil {
+			return err
+		}
 	}
 	for _, p := range m.Parts {
 		names := []string{p.Name}
@@ -279,6 +287,36 @@ func (r *partsRun) swap(ctx context.Context, m *Manifest, target string) error {
 		return err
 	}
 	return r.disk.syncFolder(".")
+}
+
+// dropOthers takes away parts and lists, of names that begin with prefix, that a layout
+// doesn't have: another number of rows makes another number of parts.
+func (r *partsRun) dropOthers(l *Layout, prefix string) error {
+	own := map[string]bool{}
+	for part := range l.PartCount {
+		for _, name := range append(l.files(part), l.sourceFile(part)) {
+			own[name] = true
+		}
+	}
+	for _, folder := range append(l.folders(), sourcesFolder) {
+		entries, err := os.ReadDir(r.disk.path(folder))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return explain("read", "", r.disk.path(folder), err)
+		}
+		for _, e := range entries {
+			name, ok := strings.CutPrefix(e.Name(), prefix)
+			if !ok || !strings.HasPrefix(name, "part-") || own[join(folder, name)] {
+				continue
+			}
+			if ext := filepath.Ext(name); ext != ".arrow" && ext != ".xxh128" {
+				continue
+			}
+			if err := r.disk.remove(join(folder, e.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // shardOf is the 0-of-4 in a manifest's name; "": it is the whole one's.

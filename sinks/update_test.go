@@ -19,10 +19,11 @@ type change struct {
 	run    string
 	shards int
 	replan bool // the plan hash is another: every part is made again
+	fewer  bool // of the rows: there are fewer parts, too
 }
 
 func (c change) String() string {
-	return fmt.Sprintf("%s, %d shards, another plan: %t", c.run, c.shards, c.replan)
+	return fmt.Sprintf("%s, %d shards, another plan: %t, fewer rows: %t", c.run, c.shards, c.replan, c.fewer)
 }
 
 // deliveries are a run over the source as it was, and as it is.
@@ -33,6 +34,9 @@ func (c change) deliveries() (before, after sinktest.Delivery) {
 	if c.replan {
 		run.Pipeline, other.Pipeline = `{"source":"a"}`, `{"source":"b"}`
 		other.PlanHash = "another"
+	}
+	if c.fewer {
+		other.RowsPerEpoch, other.BatchesPerEpoch = 7, 2
 	}
 	return remembering(run, newTexts(30)), remembering(other, s)
 }
@@ -56,7 +60,10 @@ func (c change) deliver(t *testing.T, d sinktest.Delivery, list []*sinks.ArrowPa
 
 // changes with the files of before and after.
 func changes(t *testing.T, f func(t *testing.T, c change, before, after sinktest.Delivery, was, want map[string]string)) {
-	for _, c := range []change{{"uint8", 1, false}, {"uint8", 2, false}, {"scales", 1, false}, {"uint8", 1, true}} {
+	for _, c := range []change{
+		{run: "uint8", shards: 1}, {run: "uint8", shards: 2}, {run: "scales", shards: 1},
+		{run: "uint8", shards: 1, replan: true}, {run: "scales", shards: 1, replan: true, fewer: true},
+	} {
 		t.Run(c.String(), func(t *testing.T) {
 			t.Parallel()
 			before, after := c.deliveries()
@@ -238,7 +245,7 @@ func TestUpdateFails(t *testing.T) {
 // What an update has made before it was broken off isn't made again, unless the
 // source has changed once more.
 func TestUpdateGoesOn(t *testing.T) {
-	c := change{"uint8", 1, true}
+	c := change{run: "uint8", shards: 1, replan: true}
 	before, after := c.deliveries()
 	dir := t.TempDir()
 	c.deliver(t, before, makeAll(dir, 1))
