@@ -407,9 +407,9 @@ func (r *SourceReport) Advice() string {
 	case 2*r.Missing >= r.Samples:
 		return fmt.Sprintf("%d of the %d samples that it was made of are not in this source: is this the right pipeline file?", r.Missing, r.Samples)
 	case r.Missing > 0:
-		return fmt.Sprintf("%d of its %d parts are concerned: put back the samples that are gone, or materialize into another directory", r.Parts, r.Of)
+		return fmt.Sprintf("parts made of them: %d of %d: put back the samples that are gone, or materialize into another directory", r.Parts, r.Of)
 	}
-	return fmt.Sprintf("%d of its %d parts are concerned: materialize again with --update, which makes them again", r.Parts, r.Of)
+	return fmt.Sprintf("parts made of them: %d of %d: materialize again with --update, which makes them again", r.Parts, r.Of)
 }
 
 // OtherSource is the kind of a problem whose name is a sample's key.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/sluicedata/sluice/flow"
 	"github.com/sluicedata/sluice/flow/pipefile"
+	"github.com/sluicedata/sluice/internal/options"
 	"github.com/sluicedata/sluice/sources"
 	"github.com/sluicedata/sluice/stages"
 )
@@ -102,10 +103,13 @@ func (f *editFlags) read(file string, edits ...pipefile.Edit) (*flow.Pipeline, e
 	return pipefile.Parse("stdin", f.text, "", catalogs, edits...)
 }
 
-// named refuses an empty name of what a flag or an argument is to be.
+// named refuses an empty name of what a flag or an argument is to be, and a URL.
 func named(flag, what, name string) error {
 	if name == "" {
 		return pipefile.Error{File: flag, Msg: "is empty: name " + what}
+	}
+	if options.IsURL(name) {
+		return pipefile.Error{File: flag, Msg: fmt.Sprintf("%q is a URL: name %s on this machine", name, what)}
 	}
 	return nil
 }
