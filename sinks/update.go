@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/sluicedata/sluice/schema"
 )
 
 // Whole parts that are to be made again stay until all that takes their place is
@@ -440,6 +442,9 @@ func (r *partsRun) otherSource(ctx context.Context, there *Layout) error {
 	what := ""
 	if len(keys) > 0 {
 		what = fmt.Sprintf(": %s changed since: %s", have(len(keys), "sample"), some(keys))
+	}
+	for _, text := range schema.ClassChanges(there.Tasks, r.layout.Tasks) {
+		what += ". " + text
 	}
 	remedy := "Put back what was there, choose another directory, or add --update, which makes every part again: the plan hash is in all of them"
 	if r.shards > 1 {
