@@ -223,11 +223,14 @@ func plural(n int, noun string) string {
 
 // warnings prints a run's warnings before it begins, and bounds its memory.
 func (c console) warnings(line *progressLine) flow.Option {
-	return flow.OnPlan(func(p *flow.Plan) {
-		line.clear()
-		c.warn(p.Warnings)
-		limitMemory(p)
-	})
+	return flow.OnPlan(func(p *flow.Plan) { c.begin(line, p) })
+}
+
+// begin prints a plan's warnings, and bounds the memory of what comes.
+func (c console) begin(line *progressLine, p *flow.Plan) {
+	line.clear()
+	c.warn(p.Warnings)
+	limitMemory(p)
 }
 
 func (c console) warn(list []string) {

@@ -177,7 +177,7 @@ func (cmd *demoCmd) materialize(ctx context.Context, c console, report *demoRepo
 	}
 	page := previewCmd{Out: cmd.at("preview.html"), PerClass: 4, Classes: 10}
 	page.File = "sluice demo"
-	report.Preview, err = page.write(ctx, c.out, pipe)
+	report.Preview, err = page.write(ctx, c.out, pipe, func(*flow.Plan) {})
 	return err
 }
 

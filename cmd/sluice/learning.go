@@ -136,7 +136,6 @@ func (l *learning) run(ctx context.Context) (report *trainReport, err error) {
 	}
 	l.start = start
 	sink := &sinks.Trainer{Trainer: l.trainer, Start: start, OnStep: l.onStep, OnEpoch: l.onEpoch, OnWarning: l.warn}
-	l.plan.Settings.Progress = l.Progress.update
 	runReport, err := l.plan.Deliver(ctx, sink)
 	if err != nil {
 		return nil, err

@@ -51,7 +51,7 @@ func (cmd *previewCmd) Run(ctx context.Context, c console) (err error) {
 		return err
 	}
 	line := newProgressLine(c.err, "preview")
-	report, err := cmd.write(ctx, c.out, pipe, flow.OnProgress(line.update), c.warnings(line))
+	report, err := cmd.write(ctx, c.out, pipe, func(p *flow.Plan) { c.begin(line, p) }, flow.OnProgress(line.update))
 	line.done()
 	if err != nil {
 		return err
@@ -98,15 +98,13 @@ func (e previewEvents) text() string {
 
 // write plans the pipeline and writes the page, to stdout if that is Out. Draws that fail are shown as on_error
 // has it: they end it, are marked as left out, or another sample is in their place.
-func (cmd *previewCmd) write(ctx context.Context, stdout io.Writer, pipe *flow.Pipeline, opts ...flow.Option) (report *previewReport, err error) {
+func (cmd *previewCmd) write(ctx context.Context, stdout io.Writer, pipe *flow.Pipeline, planned func(*flow.Plan), opts ...flow.Option) (report *previewReport, err error) {
 	plan, err := pipe.Plan(ctx, opts...)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, plan.Close()) }()
-	if plan.Settings.OnPlan != nil {
-		plan.Settings.OnPlan(plan)
-	}
+	planned(plan)
 	if plan.Form == schema.FormEncoded {
 		return nil, usageError{errors.New("preview: the pipeline has no decode stage, so there is nothing to see: add decode")}
 	}
