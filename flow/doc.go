@@ -34,7 +34,7 @@
 //	refill.go     a draw with all its attempts
 //	reference.go  a row's picture: decode, stage after stage, plain loops
 //	file.go       the part of a JPEG file that a draw takes, decoded alone
-//	points.go     where decoding can begin in files that were read before
+//	seekpoints.go where decoding can begin in files that were read before
 //	fused.go      the same draws, sampled in as few passes as fuse allows
 //	fuse.go       those passes in words: what is merged, what isn't and why
 //	variants.go   operator 3: the scales in which a batch leaves

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/sluicedata/sluice/internal/decode"
-	"github.com/sluicedata/sluice/internal/jpeg"
+	"github.com/sluicedata/sluice/internal/planar"
 	"github.com/sluicedata/sluice/internal/warp"
 	"github.com/sluicedata/sluice/schema"
 )
@@ -17,7 +17,7 @@ type input struct {
 	pic    *schema.Picture
 	passes []*warp.Pass // where pic is nil: of the group's chain, from the file's picture as it is stored
 	rgb    warp.Source
-	planes *jpeg.YCC // in place of rgb
+	planes *planar.YCC // in place of rgb
 }
 
 func (in *input) isRGB() bool { return in.pic == nil || isRGB(in.pic.Tensor()) }
@@ -42,7 +42,7 @@ func (p *Plan) fromFile(r *run, m *scratch, row *Row, stage *string) (done bool,
 		return false, err
 	}
 	defer f.Close()
-	f.Known = p.points.of(row, f)
+	f.SeekPoints = p.seek.of(row, f)
 	f.Fill = p.decoder.Fills()
 	decoder := *stage
 	if err := p.draws(m, row, f.Height, f.Width, stage); err != nil {
@@ -63,7 +63,7 @@ func (p *Plan) fromFile(r *run, m *scratch, row *Row, stage *string) (done bool,
 	begin = r.stats.decode.add(begin)
 	*stage = last
 	err = p.render(r.ctx, m, row, list, in)
-	m.planes = jpeg.YCC{} // the file's
+	m.planes = planar.YCC{} // the file's
 	if err != nil {
 		return true, err
 	}

@@ -3,7 +3,7 @@ package flow
 import (
 	"slices"
 
-	"github.com/sluicedata/sluice/internal/jpeg"
+	"github.com/sluicedata/sluice/internal/planar"
 	"github.com/sluicedata/sluice/internal/rng"
 	"github.com/sluicedata/sluice/internal/warp"
 	"github.com/sluicedata/sluice/schema"
@@ -42,7 +42,7 @@ type scratch struct {
 	list       []group
 	fuser      warp.Fuser
 	mirrored   []warp.Transform // a chain after the orientation of a file
-	planes     jpeg.YCC
+	planes     planar.YCC
 	tables     map[uint64]warp.Pixel // of points that don't depend on the row, by their steps
 	u8         [3][256]uint8         // of those that do
 	f32        [3][256]float32

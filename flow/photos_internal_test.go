@@ -15,7 +15,7 @@ import (
 
 // BenchmarkPhotos is photos in memory to rows of a batch, one after the other: each
 // photo's fastest of b.N rounds (at least 5), with the same draw each time; "again" knows
-// points of each file, as from the second epoch on.
+// seek points of each file, as from the second epoch on.
 //
 //	GOMAXPROCS=1 go test ./flow -run xxx -bench Photos -benchtime 9x
 func BenchmarkPhotos(b *testing.B) {
@@ -50,9 +50,9 @@ func BenchmarkPhotos(b *testing.B) {
 				settings.defaults()
 				p := &Plan{Settings: settings, steps: place(pipe.Stages, 1)}
 				p.decoder = stages.Decode{}
-				p.points = newPoints(0)
+				p.seek = newSeekPoints(0)
 				if again {
-					p.points = newPoints(len(photos))
+					p.seek = newSeekPoints(len(photos))
 				}
 				r := &run{plan: p, stats: newStats(p)}
 				slot := &schema.Picture{Height: 224, Width: 224, Layout: schema.CHW, F32: make([]float32, 3*224*224)}

@@ -31,7 +31,7 @@ type Plan struct {
 	decoder   stages.Decoder // nil: encoded rows
 	grouper   *step          // nil: one variant
 	refills   *refills       // for on_error: refill
-	points    *points        // of the files that its runs have read
+	seek      *seekPoints    // in the files that its runs have read
 }
 
 // step is a stage in its place.
@@ -67,7 +67,7 @@ func (p *Pipeline) Plan(ctx context.Context, opts ...Option) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	plan.dataset, plan.points = dataset, newPoints(dataset.Index().Len())
+	plan.dataset, plan.seek = dataset, newSeekPoints(dataset.Index().Len())
 	if err := plan.resolve(ctx); err != nil {
 		var mistake *PipelineError
 		if errors.As(err, &mistake) && p.Explain != nil {

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/sluicedata/sluice/internal/jpeg"
+	"github.com/sluicedata/sluice/internal/planar"
 	"github.com/sluicedata/sluice/schema"
 )
 
@@ -80,7 +81,7 @@ func Counted(ctx context.Context, data []byte, maxPixels int64, fill bool) (p *s
 // the next file takes over after Close.
 type File struct {
 	Header
-	Known *jpeg.Points // of the file's data, where its owner keeps them; or nil
+	SeekPoints *jpeg.SeekPoints // of this file, where the caller keeps them; or nil
 	// Fill has damaged files decoded as the function Fill does; Warnings is then what the
 	// last part took.
 	Fill     bool
@@ -133,7 +134,7 @@ func (f *File) Close() {
 	if f.coder.KeptBytes()+cap(f.rgb)+cap(f.turned) > keptBytes {
 		*f = File{}
 	}
-	f.data, f.Known, f.Header, f.coded, f.Fill, f.Warnings = nil, nil, Header{}, jpeg.Header{}, false, 0
+	f.data, f.SeekPoints, f.Header, f.coded, f.Fill, f.Warnings = nil, nil, Header{}, jpeg.Header{}, false, 0
 	files.Put(f)
 }
 
@@ -146,7 +147,7 @@ func (f *File) HasYCC() bool {
 // 1/denominator. Their sides are exchanged where the orientation says so, and region
 // is a part of what is then; Mirrored says what is left to do for the upright
 // picture. The planes are the file's.
-func (f *File) YCC(ctx context.Context, region image.Rectangle, denominator int) (y jpeg.YCC, err error) {
+func (f *File) YCC(ctx context.Context, region image.Rectangle, denominator int) (y planar.YCC, err error) {
 	defer recovered("JPEG", &err)
 	if f.Transposed() {
 		region = transposed(region)
@@ -216,8 +217,8 @@ func (f *File) ChromaSamples(region image.Rectangle, denominator int) int64 {
 	return f.coded.RegionSamples(1, region, denominator)
 }
 
-// PointsBytes is the memory that Known may take; 0 where it is of no use.
-func (f *File) PointsBytes() int64 { return f.coded.PointsBytes() }
+// SeekPointsBytes is the memory that SeekPoints may take; 0 where they are of no use.
+func (f *File) SeekPointsBytes() int64 { return f.coded.SeekPointsBytes() }
 
 // Transposed and Mirrored say how the upright picture is made of the stored one:
 // transposed first, then mirrored left-right and top-bottom.
@@ -317,7 +318,7 @@ func (f *File) decodeRGB(ctx context.Context, part image.Rectangle, make func(n 
 
 func (f *File) decodeRegion(ctx context.Context, region image.Rectangle, denominator int) (*jpeg.Image, error) {
 	f.coder.Fill = f.Fill
-	m, err := f.coder.DecodeRegion(ctx, f.data, region, denominator, f.Known)
+	m, err := f.coder.DecodeRegion(ctx, f.data, region, denominator, f.SeekPoints)
 	if err == nil {
 		f.Warnings = m.Warnings
 	}

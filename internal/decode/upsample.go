@@ -1,6 +1,6 @@
 package decode
 
-import "github.com/sluicedata/sluice/internal/jpeg"
+import "github.com/sluicedata/sluice/internal/planar"
 
 // upsampleRow gives the columns x0 <= x < x1 of row y of a component at full
 // resolution, the plane's own or in dst; x0 is the first column of a sample. It repeats libjpeg-turbo 2.1.5's
@@ -10,7 +10,7 @@ import "github.com/sluicedata/sluice/internal/jpeg"
 // plane's edges its samples are repeated (for rows, jdmainct.c), which gives what
 // libjpeg's special cases for first and last columns give. dst has room for whole
 // groups of columns.
-func upsampleRow(dst []uint8, p *jpeg.Plane, x0, x1, y, hRatio, vRatio int) []uint8 {
+func upsampleRow(dst []uint8, p *planar.Plane, x0, x1, y, hRatio, vRatio int) []uint8 {
 	k0, k1 := x0/hRatio, (x1+hRatio-1)/hRatio
 	near := y / vRatio
 	far := near - 1 + 2*(y%2) // of a ratio of 2: the row lies 1/4 of the way there

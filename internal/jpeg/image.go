@@ -5,29 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"image"
+
+	"github.com/sluicedata/sluice/internal/planar"
 )
-
-// Plane holds samples of one component at its own resolution.
-type Plane struct {
-	// Pix begins with sample Rect.Min; Stride is from one row to the next.
-	Pix    []uint8
-	Stride int
-	// Rect is the samples held. Where it reaches the plane's edge it goes one sample
-	// beyond, which repeats the edge's: so there are neighbours to interpolate with.
-	Rect          image.Rectangle
-	Width, Height int // of the whole plane
-}
-
-// Row is the samples x0 <= x < x1 of a row.
-func (p *Plane) Row(y, x0, x1 int) []uint8 {
-	at := (y-p.Rect.Min.Y)*p.Stride - p.Rect.Min.X
-	return p.Pix[at+x0 : at+x1 : at+x1]
-}
 
 // Image is a file's decoded samples: one plane per component of its header.
 type Image struct {
 	Header
-	Planes []Plane
+	Planes []planar.Plane
 	// Warnings is how many places were repaired, with Decoder.Fill: at least 1 where a
 	// file is damaged. A whole progressive file without its last scans has 1, always.
 	Warnings int
@@ -42,7 +27,7 @@ type Decoder struct {
 	Fill bool
 
 	image  Image
-	planes [4]Plane
+	planes [4]planar.Plane
 	quant  [4]quantTable
 	dc, ac [4]huffman
 	comps  [4]component
@@ -54,8 +39,8 @@ type Decoder struct {
 	eobRun  int       // progressive: blocks whose band has ended
 	whole   bool      // scans are decoded to their end
 	idct    idct
-	file    []byte  // while it is decoded
-	known   *Points // of it
+	file    []byte      // while it is decoded
+	known   *SeekPoints // of it
 	ctx     context.Context
 }
 
@@ -117,12 +102,13 @@ func (d *Decoder) Decode(ctx context.Context, data []byte) (*Image, error) {
 // are read, so a file cut anywhere is noticed here, too. With Fill the samples are
 // those of the whole picture all the same, whatever the damage.
 //
-// known is what earlier calls know of the file, and learns from this one; it may be nil.
+// known has the seek points that earlier calls found in the file, and gets those found by
+// this one; it may be nil.
 //
 // It ends early, with the cause, when ctx does; nothing is repaired then.
 //
 // The image is the decoder's, until its next call.
-func (d *Decoder) DecodeRegion(ctx context.Context, data []byte, region image.Rectangle, denominator int, known *Points) (*Image, error) {
+func (d *Decoder) DecodeRegion(ctx context.Context, data []byte, region image.Rectangle, denominator int, known *SeekPoints) (*Image, error) {
 	d.ctx, d.file, d.known = ctx, data, known
 	defer func() { d.ctx, d.file, d.known = nil, nil, nil }()
 	if ctx.Err() != nil {
@@ -379,7 +365,7 @@ func (d *Decoder) finish() (*Image, error) {
 }
 
 // repeatEdges goes around the samples that the plane holds, where they lie at its edge.
-func (c *component) repeatEdges(p *Plane) {
+func (c *component) repeatEdges(p *planar.Plane) {
 	r := p.Rect
 	at := func(x, y int) int { return c.at + y*c.stride + x }
 	if r.Max.X == p.Width {

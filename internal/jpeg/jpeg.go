@@ -18,7 +18,7 @@
 //	smooth.go                blocks of progressive files that lack scans
 //
 // A Decoder takes a part of the picture, and a scale; blocks outside of the part
-// are passed over, and with Points of an earlier decoding they are not even read.
+// are passed over, and with SeekPoints of an earlier decoding they are not even read.
 //
 // libjpeg repairs damaged files and warns; this package reports an error: data that
 // ends early, a code that no table has, a run past the end of a block, a restart

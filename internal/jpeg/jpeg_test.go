@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/sluicedata/sluice/internal/planar"
 )
 
 // golden is a case of testdata/golden.json; golden.py says how they are made.
@@ -40,7 +42,7 @@ func goldens(t testing.TB) []golden {
 }
 
 // samples is what of a plane belongs to the picture.
-func samples(p *Plane) []byte {
+func samples(p *planar.Plane) []byte {
 	var out []byte
 	for y := range p.Height {
 		out = append(out, p.Row(y, 0, p.Width)...)

@@ -16,7 +16,7 @@ func BenchmarkRegion(b *testing.B) {
 	files := photos(b)
 	var d Decoder
 	names := []string{"whole", "middle", "recipe", "half", "quarter", "eighth", "skip", "again"}
-	known := make([]Points, len(files))
+	known := make([]SeekPoints, len(files))
 	best := make([][]time.Duration, len(names))
 	for i := range best {
 		best[i] = make([]time.Duration, len(files))

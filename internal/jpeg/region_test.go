@@ -80,10 +80,10 @@ func TestRegionsAreTheWholes(t *testing.T) {
 	for _, g := range goldens(t) {
 		all := wholes(t, g.Encoded, false)
 		w, h := all[0].Width, all[0].Height
-		var known *Points
+		var known *SeekPoints
 		for i := range 60 {
 			if i == 30 {
-				known = new(Points)
+				known = new(SeekPoints)
 			}
 			x, y := r.IntN(w), r.IntN(h)
 			region := image.Rect(x, y, x+1+r.IntN(w-x), y+1+r.IntN(h-y))

@@ -3,54 +3,57 @@ package jpeg
 import (
 	"hash/maphash"
 	"image"
+	"math"
 	"sync"
 )
 
-// Points are places in a file's entropy-coded data at which decoding can begin, about
+// noMCU is a number that no MCU has.
+const noMCU = math.MaxInt
+
+// SeekPoints are places in a file's entropy-coded data at which decoding can begin, about
 // every 128 pixels along each row of MCUs: what restart markers would give. Decoding
-// finds them on its way, so that the next one of the same file goes straight to its
-// region. They hold for sequential files of one scan without restart markers, and only
-// as far as a decoding came without an error: so it makes no difference to a result
-// whether they are known.
+// finds them on its way, so that the next decoding of the same file goes straight to its
+// region. Only sequential files of one scan without restart markers have them. Those found
+// before an error are dropped, so a result never depends on which are known.
 //
-// The zero value knows none. Decoders of several goroutines may be given the same;
-// one of them uses it at a time, the others do without.
-type Points struct {
+// The zero value has none. Decoders of several goroutines may share one value: one of
+// them uses it at a time, the others do without.
+type SeekPoints struct {
 	mu    sync.Mutex
 	seed  maphash.Seed
-	sum   uint64  // of the file they are of
-	every int     // MCUs
-	list  []point // row after row, without gaps
-	full  int     // how many the file has
+	sum   uint64      // hash of the file that they belong to
+	every int         // MCUs from one to the next
+	list  []seekPoint // those known: row after row, without gaps
+	full  int         // how many the file has
 }
 
-// point is a place: where the next bit is, and the DC predictors.
-type point struct {
-	bit  uint32 // of the scan's data
-	pred [3]int16
+// seekPoint is the decoder's state before an MCU.
+type seekPoint struct {
+	bit  uint32   // offset of the next bit in the scan's data
+	pred [3]int16 // DC predictors
 }
 
-// PointsBytes is the memory that the points of a file take, once all are known; 0 where
+// SeekPointsBytes is the memory that a file's seek points take, once all are known; 0 where
 // they can't be used, or the picture is so small that they wouldn't help.
-func (h *Header) PointsBytes() int64 {
+func (h *Header) SeekPointsBytes() int64 {
 	maxH, maxV := h.MaxSampling()
 	columns, rows := ceilDiv(h.Width, 8*maxH), ceilDiv(h.Height, 8*maxV)
 	if h.Progressive || h.RestartInterval > 0 || h.n > 3 || rows < 8 {
 		return 0
 	}
-	return 12 * int64(rows) * int64(ceilDiv(columns, pointEvery(maxH)))
+	return 12 * int64(rows) * int64(ceilDiv(columns, seekPointEvery(maxH)))
 }
 
-func pointEvery(maxH int) int { return max(16/maxH, 1) }
+func seekPointEvery(maxH int) int { return max(16/maxH, 1) }
 
-// seeker uses a file's points while a scan is decoded.
+// seeker finds and uses a file's seek points while a scan is decoded.
 type seeker struct {
-	*Points        // nil: there are none
-	columns, inRow int
-	next           int // the number of the next point to find
+	*SeekPoints        // nil: not used; else locked until done
+	columns, inRow int // MCUs and seek points in a row of MCUs
+	next           int // MCU of the next seek point to be found
 }
 
-// seeker begins with a scan, and holds its points until done.
+// seeker locks the decoder's seek points for a scan.
 func (d *Decoder) seeker(p *scanParams, columns, rows int) (s seeker) {
 	h, known := &d.image.Header, d.known
 	if known == nil || p.kind != sequential || p.n != h.n || p.n > 3 || h.RestartInterval > 0 ||
@@ -61,8 +64,8 @@ func (d *Decoder) seeker(p *scanParams, columns, rows int) (s seeker) {
 		known.seed = maphash.MakeSeed()
 	}
 	maxH, _ := h.MaxSampling()
-	every := pointEvery(maxH)
-	s = seeker{Points: known, columns: columns, inRow: ceilDiv(columns, every)}
+	every := seekPointEvery(maxH)
+	s = seeker{SeekPoints: known, columns: columns, inRow: ceilDiv(columns, every)}
 	if sum := maphash.Bytes(known.seed, d.file); sum != known.sum || s.inRow*rows != known.full || every != known.every {
 		known.sum, known.every, known.full, known.list = sum, every, s.inRow*rows, known.list[:0]
 	}
@@ -71,15 +74,16 @@ func (d *Decoder) seeker(p *scanParams, columns, rows int) (s seeker) {
 }
 
 func (s *seeker) known() int {
-	if s.Points == nil {
+	if s.SeekPoints == nil {
 		return 0
 	}
 	return len(s.list)
 }
 
-// done lets others have the points; those found on the way to an error are forgotten.
+// done unlocks the seek points. After an error those found since are dropped: before is
+// how many there were.
 func (s *seeker) done(before int, err error) {
-	if s.Points != nil {
+	if s.SeekPoints != nil {
 		if err != nil {
 			s.list = s.list[:before]
 		}
@@ -87,39 +91,39 @@ func (s *seeker) done(before int, err error) {
 	}
 }
 
-// mcu is the number of a point's MCU; one that no scan has, where the point isn't.
-func (s *seeker) mcu(point int) int {
-	if point >= s.full {
-		return 1 << 62
+// mcu is the number of the MCU behind the k-th seek point; noMCU if there is no such point.
+func (s *seeker) mcu(k int) int {
+	if k >= s.full {
+		return noMCU
 	}
-	return point/s.inRow*s.columns + point%s.inRow*s.every
+	return k/s.inRow*s.columns + k%s.inRow*s.every
 }
 
-// found adds the point before an MCU, if it is the next one.
+// found adds the seek point before MCU at, if that is the next to be found.
 func (s *seeker) found(b *bits, p *scanParams, at int) {
-	if s.Points == nil || at != s.next {
+	if s.SeekPoints == nil || at != s.next {
 		return
 	}
-	bit, ok := b.place()
+	bit, ok := b.offset()
 	if !ok {
-		s.next = 1 << 62
+		s.next = noMCU
 		return
 	}
-	pt := point{bit: bit}
+	pt := seekPoint{bit: bit}
 	for i := range p.n {
 		pt.pred[i] = int16(p.comps[i].pred)
 	}
 	if cap(s.list) < s.full {
-		s.list = append(make([]point, 0, s.full), s.list...)
+		s.list = append(make([]seekPoint, 0, s.full), s.list...)
 	}
 	s.list = append(s.list, pt)
 	s.next = s.mcu(len(s.list))
 }
 
-// seek goes to the last known point up to the wanted MCU, if that is ahead of MCU at,
-// and gives the MCU it stands before.
+// seek goes to the last known seek point up to the wanted MCU, if that is ahead of MCU
+// at, and returns the number of the MCU that comes next.
 func (s *seeker) seek(b *bits, p *scanParams, at, wanted int) int {
-	if s.Points == nil || len(s.list) == 0 {
+	if s.SeekPoints == nil || len(s.list) == 0 {
 		return at
 	}
 	k := min(wanted/s.columns*s.inRow+wanted%s.columns/s.every, len(s.list)-1)
@@ -134,8 +138,8 @@ func (s *seeker) seek(b *bits, p *scanParams, at, wanted int) int {
 	return to
 }
 
-// place is where the next bit is; not known behind the end of the data.
-func (b *bits) place() (bit uint32, ok bool) {
+// offset is the next bit's in the data; not known behind the end of the data.
+func (b *bits) offset() (bit uint32, ok bool) {
 	pos, n := b.pos, b.n
 	for ; n >= 8; n -= 8 {
 		pos = b.before(pos)
@@ -147,7 +151,7 @@ func (b *bits) place() (bit uint32, ok bool) {
 	return uint32(pos) << 3, b.pad == 0
 }
 
-// before is where the byte begins that ends at pos.
+// before is where the byte that ends at pos begins: a stuffed 0xff takes two.
 func (b *bits) before(pos int) int {
 	if pos >= 2 && b.data[pos-1] == 0 && b.data[pos-2] == 0xff {
 		return pos - 2
@@ -155,7 +159,7 @@ func (b *bits) before(pos int) int {
 	return max(pos-1, 0)
 }
 
-// seek goes to a place.
+// seek goes to a bit of the data.
 func (b *bits) seek(bit uint32) {
 	*b = bits{data: b.data, pos: int(bit >> 3)}
 	if bit &= 7; bit > 0 {

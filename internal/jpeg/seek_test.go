@@ -35,7 +35,7 @@ func noisy(t testing.TB, seed uint64, grey bool) []byte {
 }
 
 // described is what a decoding gives, to compare.
-func described(d *Decoder, data []byte, r image.Rectangle, denominator int, known *Points) string {
+func described(d *Decoder, data []byte, r image.Rectangle, denominator int, known *SeekPoints) string {
 	m, err := d.DecodeRegion(context.Background(), data, r, denominator, known)
 	if err != nil {
 		return err.Error()
@@ -58,7 +58,7 @@ func randomRegion(r *rand.Rand, data []byte) (region image.Rectangle, denominato
 }
 
 // Known points change nothing, whether the file is sound, or damaged anywhere.
-func TestPointsChangeNothing(t *testing.T) {
+func TestSeekPointsChangeNothing(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))
 	var a, b Decoder
 	for i := range uint64(60) {
@@ -66,7 +66,7 @@ func TestPointsChangeNothing(t *testing.T) {
 		if i%3 == 2 {
 			data[len(data)/4+r.IntN(len(data)/2)] ^= 1 << r.IntN(8)
 		}
-		known := new(Points)
+		known := new(SeekPoints)
 		for range 25 {
 			region, denominator := randomRegion(r, data)
 			if with, without := described(&a, data, region, denominator, known), described(&b, data, region, denominator, nil); with != without {
@@ -77,15 +77,15 @@ func TestPointsChangeNothing(t *testing.T) {
 			t.Errorf("file %d: %d of %d points are known", i, len(known.list), known.full)
 		}
 		h, _ := ReadHeader(data)
-		if n := int64(12 * known.full); n != h.PointsBytes() {
-			t.Errorf("file %d: points take %d bytes, %d were said", i, n, h.PointsBytes())
+		if n := int64(12 * known.full); n != h.SeekPointsBytes() {
+			t.Errorf("file %d: points take %d bytes, %d were said", i, n, h.SeekPointsBytes())
 		}
 	}
 }
 
-// Points are of a file's bytes: another file under the same name is read anew.
-func TestPointsOfAnotherFile(t *testing.T) {
-	known := new(Points)
+// SeekPoints are of a file's bytes: another file under the same name is read anew.
+func TestSeekPointsOfAnotherFile(t *testing.T) {
+	known := new(SeekPoints)
 	var a, b Decoder
 	for i := range uint64(6) {
 		data := noisy(t, 1, false)
@@ -99,9 +99,9 @@ func TestPointsOfAnotherFile(t *testing.T) {
 	}
 }
 
-func TestPointsOfSeveralGoroutines(t *testing.T) {
+func TestSeekPointsOfSeveralGoroutines(t *testing.T) {
 	data := noisy(t, 9, false)
-	known := new(Points)
+	known := new(SeekPoints)
 	var all sync.WaitGroup
 	for i := range uint64(4) {
 		all.Go(func() {
@@ -134,7 +134,7 @@ func TestPlaces(t *testing.T) {
 		for range r.IntN(12) {
 			b.take(uint(r.IntN(14)))
 		}
-		bit, ok := b.place()
+		bit, ok := b.offset()
 		if !ok {
 			continue
 		}

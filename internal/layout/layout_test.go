@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -31,6 +32,18 @@ var mayImport = map[string][]string{
 	"flow":       {"schema", "stages", "sources", "trainer", "sinks"},
 	"cmd":        {"schema", "stages", "sources", "trainer", "sinks", "flow"},
 	"benchmarks": {"schema", "stages", "sources", "trainer", "sinks", "flow"},
+}
+
+// imageImports lists, for each package that reads or samples images, the packages of
+// internal/ that it may import. Decoders and the resampler don't know each other: what
+// they share is in planar.
+var imageImports = map[string][]string{
+	"decode":  {"jpeg", "planar", "png"},
+	"inflate": {},
+	"jpeg":    {"planar"},
+	"planar":  {},
+	"png":     {"inflate"},
+	"warp":    {"detmath", "planar"},
 }
 
 // onlyIn keeps heavy dependencies where they belong, so that importing flow and
@@ -87,6 +100,27 @@ func TestImportsFollowTheDesign(t *testing.T) {
 		for _, path := range p.Imports {
 			checkImport(t, from, path, allowed)
 		}
+	}
+}
+
+func TestImagePackagesImportOneWay(t *testing.T) {
+	seen := 0
+	for _, p := range list(t) {
+		from, _ := inModule(p.ImportPath)
+		name, inside := strings.CutPrefix(from, "internal/")
+		allowed, known := imageImports[name]
+		if !inside || !known {
+			continue
+		}
+		seen++
+		for _, path := range p.Imports {
+			if to, ok := strings.CutPrefix(path, module+"/internal/"); ok && !slices.Contains(allowed, to) {
+				t.Errorf("internal/%s imports internal/%s: it may import %v; move what both need to internal/planar, or wire it in flow", name, to, allowed)
+			}
+		}
+	}
+	if seen != len(imageImports) {
+		t.Errorf("%d of the %d packages of imageImports are there", seen, len(imageImports))
 	}
 }
 

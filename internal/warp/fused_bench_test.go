@@ -4,7 +4,7 @@ import (
 	"image"
 	"testing"
 
-	"github.com/sluicedata/sluice/internal/jpeg"
+	"github.com/sluicedata/sluice/internal/planar"
 	"github.com/sluicedata/sluice/schema"
 )
 
@@ -73,7 +73,7 @@ func BenchmarkFused(b *testing.B) {
 // from planes of 4:2:0, with assembly and without.
 func BenchmarkSeparable(b *testing.B) {
 	src := picture("smooth", 375, 500)
-	planes := &jpeg.YCC{Count: 3, ShiftX: [3]uint{0, 1, 1}, ShiftY: [3]uint{0, 1, 1}}
+	planes := &planar.YCC{Count: 3, ShiftX: [3]uint{0, 1, 1}, ShiftY: [3]uint{0, 1, 1}}
 	for i := range planes.Planes {
 		p := &planes.Planes[i]
 		p.Width, p.Height = (500+1<<planes.ShiftX[i]-1)>>planes.ShiftX[i], (375+1<<planes.ShiftY[i]-1)>>planes.ShiftY[i]

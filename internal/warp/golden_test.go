@@ -173,7 +173,7 @@ func TestInterpolateEqualsTorch(t *testing.T) {
 		if s := c.Options.Scale; s > 0 && (ScaledSize(c.Height, s) != out.Height || ScaledSize(c.Width, s) != out.Width) {
 			t.Errorf("ScaledSize gives %dx%d", ScaledSize(c.Height, s), ScaledSize(c.Width, s))
 		}
-		src := planar(picture(c.Kind, c.Height, c.Width))
+		src := toCHW(picture(c.Kind, c.Height, c.Width))
 		if c.Options.DType == schema.Uint8 {
 			out.U8 = make([]uint8, len(c.Data))
 			Interpolate(&out, src, c.Options.Filter, c.Options.Scale)
@@ -208,8 +208,8 @@ func TestScaledSizeEqualsTorch(t *testing.T) {
 	}
 }
 
-// planar is a uint8 HWC picture as CHW.
-func planar(p *schema.Picture) *schema.Picture {
+// toCHW is a uint8 HWC picture as CHW.
+func toCHW(p *schema.Picture) *schema.Picture {
 	out := schema.NewPicture(p.Height, p.Width)
 	out.Layout = schema.CHW
 	for i, v := range p.U8 {

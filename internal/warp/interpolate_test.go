@@ -17,9 +17,9 @@ func TestInterpolateLayoutsAndTypesAgree(t *testing.T) {
 			bytes := schema.NewPicture(h, w)
 			Interpolate(bytes, src, f, scale)
 
-			planes := planar(schema.NewPicture(h, w))
-			Interpolate(planes, planar(src), f, scale)
-			exact(t, planes.U8, planar(bytes).U8)
+			planes := toCHW(schema.NewPicture(h, w))
+			Interpolate(planes, toCHW(src), f, scale)
+			exact(t, planes.U8, toCHW(bytes).U8)
 
 			floats := asFloats(schema.NewPicture(h, w))
 			Interpolate(floats, asFloats(src), f, scale)
@@ -37,7 +37,7 @@ func TestInterpolateRefuses(t *testing.T) {
 	for name, f := range map[string]func(){
 		"filter":     func() { Interpolate(dst, src, Bicubic, 0.5) },
 		"scale":      func() { Interpolate(dst, src, Nearest, -1) },
-		"layout":     func() { Interpolate(planar(dst), src, Nearest, 0.5) },
+		"layout":     func() { Interpolate(toCHW(dst), src, Nearest, 0.5) },
 		"type":       func() { Interpolate(asFloats(dst), src, Nearest, 0.5) },
 		"empty dst":  func() { Interpolate(schema.NewPicture(0, 2), src, Nearest, 0.1) },
 		"empty src":  func() { Interpolate(dst, schema.NewPicture(4, 0), Nearest, 0.5) },

@@ -5,7 +5,7 @@ import (
 
 	"golang.org/x/sys/cpu"
 
-	"github.com/sluicedata/sluice/internal/jpeg"
+	"github.com/sluicedata/sluice/internal/planar"
 )
 
 // The functions ending in Fast check the lengths that the assembly relies on, and report
@@ -112,7 +112,7 @@ func (k *kernel) pack(mem *scratch, n, step, size int, halves func(dst, weights 
 	return weights, pairs
 }
 
-func resizePlaneFast(dst []int16, p *jpeg.Plane, area image.Rectangle, k *kernel, mem *scratch) bool {
+func resizePlaneFast(dst []int16, p *planar.Plane, area image.Rectangle, k *kernel, mem *scratch) bool {
 	w, h, n := area.Dx(), area.Dy(), len(k.starts)
 	if !useAssembly || min(w, h, n) < block {
 		return false

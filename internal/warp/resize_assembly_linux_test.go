@@ -8,7 +8,7 @@ import (
 	"testing"
 	"unsafe"
 
-	"github.com/sluicedata/sluice/internal/jpeg"
+	"github.com/sluicedata/sluice/internal/planar"
 	"github.com/sluicedata/sluice/schema"
 )
 
@@ -62,7 +62,7 @@ func TestResizeLoopsStayInside(t *testing.T) {
 		for i := range values {
 			values[i] = noise(r, atEnd[int16](t, n))
 		}
-		p := &jpeg.Plane{Width: 1 + r.IntN(60), Height: 1 + r.IntN(60)}
+		p := &planar.Plane{Width: 1 + r.IntN(60), Height: 1 + r.IntN(60)}
 		p.Rect, p.Stride = image.Rect(0, 0, p.Width, p.Height), p.Width
 		p.Pix = noise(r, atEnd[uint8](t, p.Width*p.Height))
 		src := Source{Pix: noise(r, atEnd[uint8](t, 3*p.Width*p.Height)), Stride: 3 * p.Width, Rect: p.Rect}

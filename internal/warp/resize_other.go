@@ -5,10 +5,10 @@ package warp
 import (
 	"image"
 
-	"github.com/sluicedata/sluice/internal/jpeg"
+	"github.com/sluicedata/sluice/internal/planar"
 )
 
-func resizePlaneFast([]int16, *jpeg.Plane, image.Rectangle, *kernel, *scratch) bool { return false }
+func resizePlaneFast([]int16, *planar.Plane, image.Rectangle, *kernel, *scratch) bool { return false }
 
 func resizeRowsFast([]uint8, *Source, image.Rectangle, *kernel, *scratch, bool) bool {
 	return false

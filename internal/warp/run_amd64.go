@@ -1,6 +1,6 @@
 package warp
 
-import "github.com/sluicedata/sluice/internal/jpeg"
+import "github.com/sluicedata/sluice/internal/planar"
 
 //go:noescape
 func sampleYCCAVX2(red *uint8, n int, luma, chroma *walk, pairs *uint16, alike int, green, blue *uint8)
@@ -14,7 +14,7 @@ func interleaveBytesAVX2(dst *uint16, a, b *uint8, n int)
 // The functions below check the lengths that the assembly relies on.
 
 // pairChroma makes Cb and Cr, which lie alike, into pairs: what sampleYCC reads.
-func pairChroma(mem *scratch, cb, cr *jpeg.Plane) chromaPairs {
+func pairChroma(mem *scratch, cb, cr *planar.Plane) chromaPairs {
 	width, height := cb.Rect.Dx(), cb.Rect.Dy()
 	if !useAssembly {
 		return chromaPairs{words: pairChromaGo(mem, cb, cr)}

@@ -2,9 +2,9 @@
 
 package warp
 
-import "github.com/sluicedata/sluice/internal/jpeg"
+import "github.com/sluicedata/sluice/internal/planar"
 
-func pairChroma(mem *scratch, cb, cr *jpeg.Plane) chromaPairs {
+func pairChroma(mem *scratch, cb, cr *planar.Plane) chromaPairs {
 	return chromaPairs{words: pairChromaGo(mem, cb, cr)}
 }
 

@@ -250,7 +250,7 @@ func TestCheck(t *testing.T) {
 	}
 	panics(t, func() { Apply(schema.NewPicture(0, 4), good) })
 	panics(t, func() { Apply(&schema.Picture{Height: 10, Width: 10, Layout: schema.HWC, U8: make([]uint8, 10)}, good) })
-	panics(t, func() { Apply(planar(schema.NewPicture(10, 10)), good) })
+	panics(t, func() { Apply(toCHW(schema.NewPicture(10, 10)), good) })
 }
 
 func panics(t *testing.T, f func()) {

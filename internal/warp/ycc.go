@@ -3,7 +3,7 @@ package warp
 import (
 	"image"
 
-	"github.com/sluicedata/sluice/internal/jpeg"
+	"github.com/sluicedata/sluice/internal/planar"
 	"github.com/sluicedata/sluice/schema"
 )
 
@@ -27,7 +27,7 @@ type yccSampler interface {
 	yccRegion(shiftX, shiftY uint) image.Rectangle
 	// scaled is the sampler for planes at that scale, which may be made in mem.
 	scaled(denominator int, mem *affine) yccSampler
-	runYCC(out *writer, src *jpeg.YCC, s *scratch)
+	runYCC(out *writer, src *planar.YCC, s *scratch)
 }
 
 // YCCScale is the denominator (1, 2, 4 or 8) of the scale at which RunYCC wants a
@@ -47,7 +47,7 @@ func (p *Pass) YCCRegion(shiftX, shiftY uint) image.Rectangle {
 }
 
 // RunYCC is Run, from planes at YCCScale that hold what YCCRegion's pixels take.
-func (p *Pass) RunYCC(dst *schema.Picture, src *jpeg.YCC, px Pixel) {
+func (p *Pass) RunYCC(dst *schema.Picture, src *planar.YCC, px Pixel) {
 	if err := p.checkOutput(dst, px); err != nil {
 		panic(err)
 	}
@@ -110,7 +110,7 @@ type walk struct {
 func inPlane(u int64, shift uint) int64 { return (u+1<<(FixedBits-1))>>shift - 1<<(FixedBits-1) }
 
 // walks begins runs at a point, with the steps to the next.
-func walks(src *jpeg.YCC, u, v, du, dv int64) (luma, chroma walk) {
+func walks(src *planar.YCC, u, v, du, dv int64) (luma, chroma walk) {
 	const half = 1 << (runShift - 1)
 	at := func(i int) walk {
 		p := &src.Planes[i]
@@ -156,7 +156,7 @@ func (a *affine) scaled(denominator int, mem *affine) yccSampler {
 	return mem.compose(a.link, float64(denominator))
 }
 
-func (a *affine) runYCC(out *writer, src *jpeg.YCC, mem *scratch) {
+func (a *affine) runYCC(out *writer, src *planar.YCC, mem *scratch) {
 	var pairs chromaPairs
 	if src.Count > 1 {
 		pairs = pairChroma(mem, &src.Planes[1], &src.Planes[2])
@@ -194,7 +194,7 @@ func (a *affine) runYCC(out *writer, src *jpeg.YCC, mem *scratch) {
 }
 
 // yccRow makes an output row of single samples; run is memory for them.
-func (a *affine) yccRow(row *[3][]uint8, run [3][]uint8, src *jpeg.YCC, pairs chromaPairs, y int) {
+func (a *affine) yccRow(row *[3][]uint8, run [3][]uint8, src *planar.YCC, pairs chromaPairs, y int) {
 	first, end := 0, a.width
 	for i := len(a.layers) - 1; i >= 0; i-- {
 		l := &a.layers[i]
@@ -229,14 +229,14 @@ func fill8(row []uint8, v uint8) {
 }
 
 // carefulYCC samples points whose taps may lie anywhere.
-func (a *affine) carefulYCC(row *[3][]uint8, src *jpeg.YCC, y, from, to int) {
+func (a *affine) carefulYCC(row *[3][]uint8, src *planar.YCC, y, from, to int) {
 	for x := from; x < to; x++ {
 		row[0][x], row[1][x], row[2][x] = a.yccAt(src, x, y).rgb()
 	}
 }
 
 // addYCCRow adds a row of samples to the sums of their columns.
-func (a *affine) addYCCRow(src *jpeg.YCC, sums *[3][]uint32, pairs chromaPairs, y int) {
+func (a *affine) addYCCRow(src *planar.YCC, sums *[3][]uint32, pairs chromaPairs, y int) {
 	first, end := 0, a.width*a.columns
 	add := func(x int, v ycc) {
 		for c := range sums {
@@ -270,7 +270,7 @@ func (a *affine) addYCCRow(src *jpeg.YCC, sums *[3][]uint32, pairs chromaPairs, 
 	addYCC(&run, luma, chroma, pairs)
 }
 
-func (a *affine) yccStart(src *jpeg.YCC, x, y int) (luma, chroma walk) {
+func (a *affine) yccStart(src *planar.YCC, x, y int) (luma, chroma walk) {
 	m := &a.layers[0].fixed
 	const half = 1 << (runShift - 1)
 	u := m[0]*int64(x) + m[1]*int64(y) + m[2] - half
@@ -279,7 +279,7 @@ func (a *affine) yccStart(src *jpeg.YCC, x, y int) (luma, chroma walk) {
 }
 
 // yccAt samples a point that may lie anywhere, down all layers.
-func (a *affine) yccAt(src *jpeg.YCC, x, y int) ycc {
+func (a *affine) yccAt(src *planar.YCC, x, y int) ycc {
 	var sum [3]int64
 	weight := int64(one * one) // of what is still to come
 	bottom := &a.layers[0]
@@ -339,7 +339,7 @@ func coverFixed(u int64, first, end int) int64 {
 }
 
 // yccPoint samples the planes at a point inside of the picture, in units of 2^-32.
-func yccPoint(src *jpeg.YCC, u, v int64) ycc {
+func yccPoint(src *planar.YCC, u, v int64) ycc {
 	const half = 1 << (runShift - 1)
 	w := walk{stride: src.Planes[0].Stride}
 	place := func(i int) {

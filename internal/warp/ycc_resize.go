@@ -3,7 +3,7 @@ package warp
 import (
 	"image"
 
-	"github.com/sluicedata/sluice/internal/jpeg"
+	"github.com/sluicedata/sluice/internal/planar"
 )
 
 // plane is the axis in samples of a plane, read through copies of whole pixels.
@@ -76,7 +76,7 @@ func (k *kernel) narrow() {
 
 // runYCC resizes plane after plane, rows first, to 16 bits; then row after row. Values
 // in between are in units of 1/256 less 128 levels, so that they fit an int16.
-func (s *separable) runYCC(out *writer, src *jpeg.YCC, mem *scratch) {
+func (s *separable) runYCC(out *writer, src *planar.YCC, mem *scratch) {
 	var down [2]kernel
 	var rows [3][]int16 // resized across, and a row more, of anything
 	for i := range min(src.Count, 2) {
@@ -138,7 +138,7 @@ func (k *kernel) fromFirst() (first, end int) {
 }
 
 // resizePlane resizes the rows of an area; k counts from its left.
-func resizePlane(dst []int16, p *jpeg.Plane, area image.Rectangle, k *kernel, mem *scratch) {
+func resizePlane(dst []int16, p *planar.Plane, area image.Rectangle, k *kernel, mem *scratch) {
 	if resizePlaneFast(dst, p, area, k, mem) {
 		return
 	}
@@ -151,7 +151,7 @@ func resizePlane(dst []int16, p *jpeg.Plane, area image.Rectangle, k *kernel, me
 }
 
 // resizePlanes is resizePlane of two planes that lie alike.
-func resizePlanes(dst, twin []int16, p, q *jpeg.Plane, area image.Rectangle, k *kernel, mem *scratch) {
+func resizePlanes(dst, twin []int16, p, q *planar.Plane, area image.Rectangle, k *kernel, mem *scratch) {
 	if resizePlaneFast(dst, p, area, k, mem) && resizePlaneFast(twin, q, area, k, mem) {
 		return
 	}

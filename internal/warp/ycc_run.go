@@ -3,7 +3,7 @@ package warp
 import (
 	"encoding/binary"
 
-	"github.com/sluicedata/sluice/internal/jpeg"
+	"github.com/sluicedata/sluice/internal/planar"
 )
 
 // The inner loops from planes. All taps lie inside of the planes.
@@ -131,7 +131,7 @@ type chromaPairs struct {
 	halves []uint16 // the same for assembly, in bytes
 }
 
-func pairChromaGo(mem *scratch, cb, cr *jpeg.Plane) []uint64 {
+func pairChromaGo(mem *scratch, cb, cr *planar.Plane) []uint64 {
 	width, height := cb.Rect.Dx(), cb.Rect.Dy()
 	pairs := sized(&mem.pairs, width*(height+1)+2) // a row more, of anything
 	for y := range height {

@@ -16,7 +16,7 @@ import (
 	"testing"
 
 	"github.com/sluicedata/sluice/internal/decode"
-	"github.com/sluicedata/sluice/internal/jpeg"
+	"github.com/sluicedata/sluice/internal/planar"
 	"github.com/sluicedata/sluice/schema"
 )
 
@@ -28,9 +28,9 @@ var layouts = []struct {
 
 // randomPlanes is planes of a picture of that size at a scale of 1/2^scale: noise,
 // or waves.
-func randomPlanes(r *rand.Rand, h, w int, scale uint) *jpeg.YCC {
+func randomPlanes(r *rand.Rand, h, w int, scale uint) *planar.YCC {
 	layout := layouts[r.IntN(len(layouts))]
-	y := &jpeg.YCC{Count: layout.count}
+	y := &planar.YCC{Count: layout.count}
 	noise, gap := r.IntN(2) == 0, r.IntN(3)
 	for i := range y.Count {
 		y.ShiftX[i], y.ShiftY[i] = scale, scale
@@ -62,20 +62,20 @@ func randomPlanes(r *rand.Rand, h, w int, scale uint) *jpeg.YCC {
 	return y
 }
 
-func planeSample(p *jpeg.Plane, x, y int) float64 {
+func planeSample(p *planar.Plane, x, y int) float64 {
 	return float64(p.Row(min(max(y, 0), p.Height-1), -1, p.Width+1)[min(max(x, 0), p.Width-1)+1])
 }
 
 // planesAt is the colour at a point, in float64 and not clamped: each plane
 // bilinearly where its samples lie, then JFIF's formula.
-func planesAt(src *jpeg.YCC) valueAt {
+func planesAt(src *planar.YCC) valueAt {
 	return func(_ *schema.Picture, x, y float64) [3]float64 {
 		v := [3]float64{0, 128, 128}
 		for i := range src.Count {
 			u, w := inSamples(x, src.ShiftX[i]), inSamples(y, src.ShiftY[i])
 			left, top := math.Floor(u), math.Floor(w)
 			fx, fy := u-left, w-top
-			at := func(i, j int, p *jpeg.Plane) float64 { return planeSample(p, int(left)+i, int(top)+j) }
+			at := func(i, j int, p *planar.Plane) float64 { return planeSample(p, int(left)+i, int(top)+j) }
 			p := &src.Planes[i]
 			v[i] = (at(0, 0, p)*(1-fx)+at(1, 0, p)*fx)*(1-fy) + (at(0, 1, p)*(1-fx)+at(1, 1, p)*fx)*fy
 		}
@@ -141,7 +141,7 @@ func TestPlanesAgainstTheOracle(t *testing.T) {
 
 // resizedPlanes is the triangle filter on each plane, in float64: an output pixel's
 // square, and a triangle of twice its width or of two samples.
-func resizedPlanes(src *jpeg.YCC, s *separable) []float64 {
+func resizedPlanes(src *planar.YCC, s *separable) []float64 {
 	out := make([]float64, 3*s.width*s.height)
 	for y := range s.height {
 		for x := range s.width {
@@ -276,7 +276,7 @@ func TestPassesOfRegions(t *testing.T) {
 }
 
 // poison changes what lies in rows between the planes' samples.
-func poison(y *jpeg.YCC) {
+func poison(y *planar.YCC) {
 	for i := range y.Count {
 		p := &y.Planes[i]
 		for row := range p.Rect.Dy() - 1 {
