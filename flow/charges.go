@@ -28,7 +28,7 @@ func (p *Plan) workingBytes(m *scratch, row *Row) int64 {
 	}
 	if f != nil {
 		defer f.Close()
-		f.Fill = p.decoder.Fills()
+		f.Fill = p.decoder.RepairsTruncated()
 		list, ok := p.trial(m, row, f.Height, f.Width)
 		if !ok {
 			return f.WholeBytes()
@@ -55,7 +55,7 @@ func wholeBytes(d stages.Decoder, data []byte) int64 {
 	f, err := decode.OpenJPEG(data, limit)
 	if f != nil {
 		defer f.Close()
-		f.Fill = d.Fills()
+		f.Fill = d.RepairsTruncated()
 		return f.WholeBytes()
 	}
 	h, err2 := decode.ReadHeader(data)

@@ -44,7 +44,7 @@ func (p *Plan) check(source sources.Source) error {
 				bad("there is a decode stage already")
 			}
 			decoded, t = true, decodedType(stage)
-		case stages.Drawer:
+		case stages.PictureStage:
 			switch {
 			case !decoded:
 				bad("needs pictures: put decode before it")
@@ -58,7 +58,7 @@ func (p *Plan) check(source sources.Source) error {
 				}
 				t = out
 			}
-		case stages.Sampler, stages.Labeler:
+		case stages.Sampler, stages.Weigher:
 			if batched {
 				bad("works on single rows: put it before batch")
 			}
@@ -70,7 +70,7 @@ func (p *Plan) check(source sources.Source) error {
 				bad("the rows still vary in size (%s): add resize with height and width, or center_crop, before it", t)
 			}
 			batched = true
-		case stages.Grouper:
+		case stages.Expander:
 			switch {
 			case grouped:
 				bad("there is a stage of this kind already")

@@ -64,7 +64,7 @@ func (p *Plan) describeCheck(t *planText, o *Outline) {
 				c.size = bytesText(o.Schedule.BatchBytes) + " a batch"
 			}
 		}
-		if e.Kind != "grouper" {
+		if e.Kind != "expander" {
 			rows = append(rows, c)
 			continue
 		}
@@ -207,8 +207,8 @@ func describeCounts(task schema.Task, counts, drawn []int64) string {
 func (p *Plan) describeSchedule(t *planText, s *Schedule) {
 	t.step(4, "schedule", "how much at a time; none of it changes a byte")
 	way := []string{plural(int64(s.Readers), "reader"), plural(int64(s.Workers), "worker")}
-	if p.grouper != nil {
-		way = append(way, p.grouper.name)
+	if p.expander != nil {
+		way = append(way, p.expander.name)
 	}
 	rank := ""
 	if s.World > 1 {
@@ -229,7 +229,7 @@ func (p *Plan) describeSchedule(t *planText, s *Schedule) {
 // describeRecords tells what reaches the sink.
 func (p *Plan) describeRecords(t *planText, o *Outline) {
 	each := ""
-	if p.grouper != nil {
+	if p.expander != nil {
 		each = fmt.Sprintf(": %s, each in %d of %s", plural(p.BatchesPerEpoch, "batch"), p.picked(), plural(int64(len(p.Variants)), "scale"))
 	}
 	size := ""

@@ -30,7 +30,7 @@ func (in *input) isRGB() bool { return in.pic == nil || isRGB(in.pic.Tensor()) }
 //
 // It does nothing where the file is of another format. Damage in the part of the
 // data that isn't read is not noticed (jpeg.DecodeRegion): whether a damaged file
-// fails, or with Fills is repaired, is a function of file and draw, as all else is. A
+// fails, or with RepairsTruncated is repaired, is a function of file and draw, as all else is. A
 // file cut short always is.
 func (p *Plan) fromFile(r *run, m *scratch, row *Row, stage *string) (done bool, err error) {
 	if p.decoder.Gray() { // of all three colours, so of the whole picture's RGB
@@ -43,7 +43,7 @@ func (p *Plan) fromFile(r *run, m *scratch, row *Row, stage *string) (done bool,
 	}
 	defer f.Close()
 	f.SeekPoints = p.seek.of(row, f)
-	f.Fill = p.decoder.Fills()
+	f.Fill = p.decoder.RepairsTruncated()
 	decoder := *stage
 	if err := p.draws(m, row, f.Height, f.Width, stage); err != nil {
 		// A file that can't be decoded fails there, as under the reference.

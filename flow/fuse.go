@@ -228,11 +228,11 @@ func (p *Plan) describeFuse(t *planText, list []Group) {
 			t.line("", "  %s", text)
 		}
 	}
-	if p.grouper != nil {
-		t.line("", "%s: apart: each scale is computed from the finished batch", p.grouper.name)
+	if p.expander != nil {
+		t.line("", "%s: apart: each scale is computed from the finished batch", p.expander.name)
 	}
 }
 
 func (p *Plan) hasPictureStages() bool {
-	return slices.ContainsFunc(p.steps, func(s step) bool { _, ok := s.stage.(stages.Drawer); return ok })
+	return slices.ContainsFunc(p.steps, func(s step) bool { _, ok := s.stage.(stages.PictureStage); return ok })
 }

@@ -42,7 +42,7 @@ func (m *meter) queue(waiting int) {
 
 // Operator is what one operator of a run did with its time.
 type Operator struct {
-	Name    string  `json:"name"` // read, decode, the grouper's name, sink
+	Name    string  `json:"name"` // read, decode, the expander's name, sink
 	Workers int     `json:"workers"`
 	Items   int64   `json:"items"`   // rows that read and decode made; records, of the others
 	Busy    float64 `json:"busy"`    // shares of workers x seconds

@@ -13,8 +13,8 @@ import (
 // op is what one stage does to one row: a warp, a point, or a map.
 type op struct {
 	step      int
-	transform *warp.Transform // of a Warper
-	point     *stages.Point   // of a Pointer, or of a Mapper that is one today
+	transform *warp.Transform   // of a Warper
+	point     *stages.PixelFunc // of a Pixelwise, or of a Mapper that is one today
 	mapper    stages.Mapper
 	params    stages.Params
 	out       schema.Tensor // what leaves
@@ -50,19 +50,19 @@ type scratch struct {
 
 type stepScratch struct {
 	params stages.Params // of the last row that had some
-	point  stages.Point
+	point  stages.PixelFunc
 	fixed  bool // point is that of Nothing
 }
 
 // draw draws one step of a row, for a picture of that size.
-func (m *scratch) draw(p *Plan, i int, stage stages.Drawer, row *Row, height, width int) (stages.Params, error) {
+func (m *scratch) draw(p *Plan, i int, stage stages.PictureStage, row *Row, height, width int) (stages.Params, error) {
 	if m.steps == nil {
 		m.steps = make([]stepScratch, len(p.steps))
 	}
 	m.rand = *p.steps[i].key.Stream(row.epoch, row.Meta.Position, row.Attempt)
 	m.row = stages.Row{
 		Key: row.Meta.Key, Height: height, Width: width, Labels: row.Meta.Labels,
-		Epoch: row.epoch, Position: row.Meta.Position, Rand: &m.rand, Spent: m.steps[i].params,
+		Epoch: row.epoch, Position: row.Meta.Position, Rand: &m.rand, Recycled: m.steps[i].params,
 	}
 	params, err := stage.Draw(&m.row)
 	if err == nil && params != nil {
@@ -73,10 +73,10 @@ func (m *scratch) draw(p *Plan, i int, stage stages.Drawer, row *Row, height, wi
 }
 
 // point is what a step does to pixels.
-func (m *scratch) point(i int, stage stages.Pointer, params stages.Params) *stages.Point {
+func (m *scratch) point(i int, stage stages.Pixelwise, params stages.Params) *stages.PixelFunc {
 	s := &m.steps[i]
 	if _, nothing := params.(stages.Nothing); !nothing || !s.fixed {
-		s.point, s.fixed = stage.Point(params), nothing
+		s.point, s.fixed = stage.PixelFunc(params), nothing
 	}
 	return &s.point
 }
@@ -90,7 +90,7 @@ func (p *Plan) draws(m *scratch, row *Row, height, width int, stage *string) err
 	t := schema.Tensor{DType: schema.Uint8, Layout: schema.HWC, Height: height, Width: width}
 	for i := range p.steps {
 		s := &p.steps[i]
-		drawer, ok := s.stage.(stages.Drawer)
+		drawer, ok := s.stage.(stages.PictureStage)
 		if !ok {
 			continue
 		}
@@ -115,7 +115,7 @@ func (p *Plan) draws(m *scratch, row *Row, height, width int, stage *string) err
 			if forward, ok := w.Homography().Invert(); ok {
 				row.Matrix = row.Matrix.Then(forward)
 			}
-		case stages.Pointer:
+		case stages.Pixelwise:
 			if o.out, err = stage.Output(t); err != nil {
 				return err
 			}
@@ -125,8 +125,8 @@ func (p *Plan) draws(m *scratch, row *Row, height, width int, stage *string) err
 				return err
 			}
 			o.out.Height, o.out.Width = t.Height, t.Width // Output knows the static type only
-			if exact, ok := stage.(stages.PointMapper); ok {
-				if m.steps[i].point, ok = exact.MapPoint(params); ok {
+			if exact, ok := stage.(stages.PixelwiseMapper); ok {
+				if m.steps[i].point, ok = exact.MapPixels(params); ok {
 					o.point = &m.steps[i].point
 					break
 				}

@@ -143,7 +143,7 @@ func (p *Plan) warnWeights() {
 }
 
 // side is the side of a split that the source takes; "" without a split.
-func (p *Plan) side() sources.Part {
+func (p *Plan) side() sources.Side {
 	switch split := p.source.(type) {
 	case sources.Split:
 		return split.Side()
@@ -160,7 +160,7 @@ func (p *Plan) warnValidation() {
 	}
 	var augmenting []string
 	for _, s := range p.steps {
-		if _, ok := s.stage.(stages.Drawer); ok && slices.Contains(options.Names(s.stage), "p") {
+		if _, ok := s.stage.(stages.PictureStage); ok && slices.Contains(options.Names(s.stage), "p") {
 			augmenting = append(augmenting, s.name)
 		}
 		dropLast := false

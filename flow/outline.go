@@ -75,7 +75,7 @@ func (p *Plan) Outline() *Outline {
 		switch s.stage.(type) {
 		case stages.Sampler:
 			o.PushedDown = append(o.PushedDown, PushedDown{Name: s.name, Of: s.reached, Leaves: s.left})
-		case stages.Decoder, stages.Drawer:
+		case stages.Decoder, stages.PictureStage:
 			if text := s.out.String(); text != before {
 				e.Type, e.RowBytes, before = text, imageBytes(s.out), text
 			}
@@ -170,7 +170,7 @@ func (s *Settings) filesAhead() int { return 2 * (s.Readers + s.Workers) }
 
 // picked is the number of variants in which a batch leaves.
 func (p *Plan) picked() int {
-	if p.grouper == nil {
+	if p.expander == nil {
 		return 1
 	}
 	return len(p.picks(0, 0))
@@ -212,20 +212,20 @@ func kindOf(s stages.Stage) string {
 	switch s.(type) {
 	case stages.Sampler:
 		return "sampler"
-	case stages.Labeler:
-		return "labeler"
+	case stages.Weigher:
+		return "weigher"
 	case stages.Decoder:
 		return "decoder"
 	case stages.Warper:
 		return "warp"
-	case stages.Pointer:
-		return "point"
+	case stages.Pixelwise:
+		return "pixelwise"
 	case stages.Mapper:
 		return "map"
 	case stages.Batcher:
 		return "batcher"
-	case stages.Grouper:
-		return "grouper"
+	case stages.Expander:
+		return "expander"
 	}
 	return "?"
 }

@@ -29,7 +29,7 @@ type Plan struct {
 	order     stages.Order
 	weigh     []func(labels []int32) float32
 	decoder   stages.Decoder // nil: encoded rows
-	grouper   *step          // nil: one variant
+	expander  *step          // nil: one variant
 	refills   *refills       // for on_error: refill
 	seek      *seekPoints    // in the files that its runs have read
 }
@@ -255,9 +255,9 @@ func (p *Plan) resolve(ctx context.Context) error {
 		case stages.Batcher:
 			size, dropLast = stage.Rows()
 			batcher = i
-		case stages.Grouper:
-			p.grouper = s
-		case stages.Labeler:
+		case stages.Expander:
+			p.expander = s
+		case stages.Weigher:
 			weigh, err := stage.Weigh(selected)
 			if err != nil {
 				errs = append(errs, within(i, "stages: "+s.name, err)...)
@@ -332,18 +332,18 @@ func (p *Plan) shape() error {
 	case !t.Fixed():
 		p.Form = schema.FormVarying
 	}
-	if p.grouper == nil {
+	if p.expander == nil {
 		return nil
 	}
-	variants, err := p.grouper.stage.(stages.Grouper).Variants(t)
+	variants, err := p.expander.stage.(stages.Expander).Variants(t)
 	if err != nil {
-		return fmt.Errorf("stages: %s: %w", p.grouper.name, err)
+		return fmt.Errorf("stages: %s: %w", p.expander.name, err)
 	}
 	p.Variants, p.Scales = variants, true
 	return nil
 }
 
-// base is the run as it is before the grouper: what operator 2 makes.
+// base is the run as it is before the expander: what operator 2 makes.
 func (p *Plan) base() *schema.Run {
 	base := p.Run
 	base.Scales = false

@@ -21,7 +21,7 @@ type job struct {
 	number int64 // within the epoch; of a batch that pads, the number behind the last
 	first  int64 // position of its first row
 	rows   int
-	pick   int64    // the number by which the grouper picks its variants
+	pick   int64    // the number by which the expander picks its variants
 	given  []Sample // from a foreign source, in place of the plan's draws
 	next   cursor   // where a run goes on after it
 }
@@ -110,12 +110,12 @@ func (p *Plan) start() cursor {
 	return cursor{}
 }
 
-// picks lists the variants in which a batch leaves; nil without a grouper.
+// picks lists the variants in which a batch leaves; nil without an expander.
 func (p *Plan) picks(epoch int, number int64) []int {
-	if p.grouper == nil {
+	if p.expander == nil {
 		return nil
 	}
-	return p.grouperOf().Pick(epoch, number, p.grouper.key.Stream(epoch, number, 0))
+	return p.expanderOf().Pick(epoch, number, p.expander.key.Stream(epoch, number, 0))
 }
 
 // checkRanks looks at what the epoch's length decides.

@@ -42,7 +42,7 @@ func (p *Plan) decode(ctx context.Context, row *Row) (pic *schema.Picture, err e
 
 // decodeFile decodes as the options say; repairs is 0 where nothing is missing.
 func decodeFile(ctx context.Context, d stages.Decoder, data []byte) (pic *schema.Picture, repairs int, err error) {
-	pic, repairs, err = decode.Counted(ctx, data, d.MaxPixels(), d.Fills())
+	pic, repairs, err = decode.Counted(ctx, data, d.MaxPixels(), d.RepairsTruncated())
 	if err == nil && d.Gray() {
 		decode.Gray(pic)
 	}
@@ -57,7 +57,7 @@ func (p *Plan) reference(r *run, m *scratch, row *Row, stage *string) error {
 	row.source = [2]int{row.Source.Height, row.Source.Width}
 	for i := range p.steps {
 		s := &p.steps[i]
-		drawer, ok := s.stage.(stages.Drawer)
+		drawer, ok := s.stage.(stages.PictureStage)
 		if !ok {
 			continue
 		}
@@ -79,12 +79,12 @@ func (p *Plan) reference(r *run, m *scratch, row *Row, stage *string) error {
 			if forward, ok := t.Homography().Invert(); ok {
 				row.Matrix = row.Matrix.Then(forward)
 			}
-		case stages.Pointer:
+		case stages.Pixelwise:
 			out, err := stage.Output(pic.Tensor())
 			if err != nil {
 				return err
 			}
-			row.Picture = applyPoint(pic, stage.Point(params), out)
+			row.Picture = applyPoint(pic, stage.PixelFunc(params), out)
 		case stages.Mapper:
 			row.Picture = stage.Map(params, pic)
 		}
@@ -97,7 +97,7 @@ func (p *Plan) reference(r *run, m *scratch, row *Row, stage *string) error {
 }
 
 // applyPoint maps every pixel into a new picture of the given type.
-func applyPoint(src *schema.Picture, point stages.Point, t schema.Tensor) *schema.Picture {
+func applyPoint(src *schema.Picture, point stages.PixelFunc, t schema.Tensor) *schema.Picture {
 	dst := &schema.Picture{Height: src.Height, Width: src.Width, Layout: t.Layout}
 	n := 3 * src.Height * src.Width
 	if t.DType == schema.Float32 {

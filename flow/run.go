@@ -22,7 +22,7 @@ type run struct {
 	has       func(epoch int, batch int64) bool // the sink has a batch already, or wants none of its variants
 	wants     func(variant int) bool            // the sink takes a variant; nil: all
 	given     bool                              // the samples come from a foreign source
-	plain     bool                              // batches leave before the grouper
+	plain     bool                              // batches leave before the expander
 	told      error                             // of OnProgress
 	budget    *budget
 	pool      *pool
@@ -40,12 +40,12 @@ type run struct {
 	}
 }
 
-// picks lists the variants that are made of a batch; nil without a grouper.
+// picks lists the variants that are made of a batch; nil without an expander.
 func (r *run) picks(epoch int, number int64) (list []int) {
-	if r.plan.grouper == nil || r.plain {
+	if r.plan.expander == nil || r.plain {
 		return nil
 	}
-	r.guard(r.plan.grouper.name, func() {
+	r.guard(r.plan.expander.name, func() {
 		list = r.plan.picks(epoch, number)
 		if r.wants != nil {
 			list = slices.DeleteFunc(slices.Clone(list), func(v int) bool { return !r.wants(v) })
@@ -236,7 +236,7 @@ func (p *Plan) Deliver(ctx context.Context, sink sinks.Sink) (*Report, error) {
 			return has
 		}
 	}
-	if chooser, ok := sink.(sinks.Chooser); ok && p.grouper != nil {
+	if chooser, ok := sink.(sinks.Chooser); ok && p.expander != nil {
 		has := r.has
 		r.wants = chooser.Wants
 		r.has = func(epoch int, batch int64) bool { return has(epoch, batch) || len(r.picks(epoch, batch)) == 0 }

@@ -95,8 +95,8 @@ func newStats(p *Plan) *stats {
 	if p.decoder == nil {
 		s.pictures.name = "rows"
 	}
-	if p.grouper != nil {
-		s.grouping.name = p.grouper.name
+	if p.expander != nil {
+		s.grouping.name = p.expander.name
 	}
 	s.grouping.workers, s.sink.name, s.sink.workers = 1, "sink", 1
 	return s
@@ -224,7 +224,7 @@ func (s *stats) operators(elapsed time.Duration) []Operator {
 		pictures.Of = map[string]float64{"decode": s.decode.seconds() / whole, "transform": s.transform.seconds() / whole}
 	}
 	list := []Operator{s.reader.report(elapsed), pictures}
-	if s.plan.grouper != nil {
+	if s.plan.expander != nil {
 		list = append(list, s.grouping.report(elapsed))
 	}
 	return append(list, s.sink.report(elapsed))

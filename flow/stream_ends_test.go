@@ -185,11 +185,11 @@ func (b badSink) Open(context.Context, *schema.Run) error {
 	return nil
 }
 
-type badLabeler struct{ stages.ClassWeights }
+type badWeigher struct{ stages.ClassWeights }
 
-func (badLabeler) Check() error { return nil }
+func (badWeigher) Check() error { return nil }
 
-func (badLabeler) Weigh(*schema.Index) (func([]int32) float32, error) {
+func (badWeigher) Weigh(*schema.Index) (func([]int32) float32, error) {
 	return func([]int32) float32 { panic("boo") }, nil
 }
 
@@ -229,7 +229,7 @@ func TestAPanicIsAnError(t *testing.T) {
 			list := []stages.Stage{stages.Decode{}, stages.Resize{Height: 8, Width: 8}, stages.Batch{Size: 4}, stages.MultiScale{Scales: []float64{0.5, 1}}}
 			switch at {
 			case "weigh":
-				list = append([]stages.Stage{badLabeler{}}, list...)
+				list = append([]stages.Stage{badWeigher{}}, list...)
 			case "order":
 				list = append([]stages.Stage{badOrder{}}, list...)
 			case "pick":

@@ -37,7 +37,7 @@ func (p *Plan) UnlikeImages(training *Plan) (list []string) {
 	var random []string
 	for i := range p.steps {
 		s := &p.steps[i]
-		if d, ok := s.stage.(stages.Drawer); ok && p.random(s, d) {
+		if d, ok := s.stage.(stages.PictureStage); ok && p.random(s, d) {
 			random = append(random, s.name)
 		}
 		if b, ok := s.stage.(stages.Batcher); ok {
@@ -68,12 +68,12 @@ func (p *Plan) levels() (black, white [3]float32) {
 	white = [3]float32{255, 255, 255}
 	for i := range p.steps {
 		s := &p.steps[i]
-		point, ok := s.stage.(stages.Pointer)
+		point, ok := s.stage.(stages.Pixelwise)
 		if !ok || p.random(s, point) {
 			continue
 		}
 		_ = guard(s.name, func() error {
-			f := point.Point(stages.Nothing{})
+			f := point.PixelFunc(stages.Nothing{})
 			black, white = f.Map(black), f.Map(white)
 			return nil
 		})
@@ -133,7 +133,7 @@ func (p *Plan) filters() (list []string) {
 
 // random reports whether a stage draws: it has more to say of a row than Nothing.
 // One that cannot say without the picture isn't.
-func (p *Plan) random(s *step, stage stages.Drawer) bool {
+func (p *Plan) random(s *step, stage stages.PictureStage) bool {
 	labels := make([]int32, len(p.Tasks))
 	for i := range labels {
 		labels[i] = schema.Unknown

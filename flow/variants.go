@@ -13,7 +13,7 @@ import (
 )
 
 // variants is operator 3: a batch in, the same batch in each scale picked for
-// it out, one after the other. Without a grouper batches pass through.
+// it out, one after the other. Without an expander batches pass through.
 type variants struct {
 	in, out chan any
 	run     *run
@@ -44,7 +44,7 @@ func (f *variants) work(input func(yield func(any) bool)) {
 // variant leaves: what is through the sink holds no memory here.
 func (f *variants) pass(batch *schema.Batch) error {
 	r, p, m := f.run, f.run.plan, &f.run.stats.grouping
-	if p.grouper == nil {
+	if p.expander == nil {
 		f.send(batch)
 		return nil
 	}
@@ -72,10 +72,10 @@ func (f *variants) pass(batch *schema.Batch) error {
 			return nil
 		}
 		begin := time.Now()
-		variant, err := f.scale(p.grouperOf(), batch, v)
+		variant, err := f.scale(p.expanderOf(), batch, v)
 		m.busy.add(begin)
 		if err != nil {
-			return fmt.Errorf("stages: %s: %w (epoch %d, batch %d)", p.grouper.name, err, batch.Epoch, batch.Number)
+			return fmt.Errorf("stages: %s: %w (epoch %d, batch %d)", p.expander.name, err, batch.Epoch, batch.Number)
 		}
 		if later != nil {
 			r.budget.give(later[i]) // charged by its own buffer now
@@ -97,10 +97,10 @@ func (f *variants) send(batch *schema.Batch) {
 	m.items.Add(1)
 }
 
-func (p *Plan) grouperOf() stages.Grouper { return p.grouper.stage.(stages.Grouper) }
+func (p *Plan) expanderOf() stages.Expander { return p.expander.stage.(stages.Expander) }
 
 // scale fills one variant of a batch, rows in parallel.
-func (f *variants) scale(grouper stages.Grouper, batch *schema.Batch, variant int) (*schema.Batch, error) {
+func (f *variants) scale(expander stages.Expander, batch *schema.Batch, variant int) (*schema.Batch, error) {
 	draft := f.run.builder.Derive(batch, variant)
 	errs := make(chan error, 1)
 	var wait sync.WaitGroup
@@ -116,7 +116,7 @@ func (f *variants) scale(grouper stages.Grouper, batch *schema.Batch, variant in
 				}
 			}()
 			for row := w; row < batch.Rows(); row += workers {
-				if err := applyTo(draft, row, grouper, variant, batch); err != nil {
+				if err := applyTo(draft, row, expander, variant, batch); err != nil {
 					panic(err)
 				}
 			}
@@ -133,15 +133,15 @@ func (f *variants) scale(grouper stages.Grouper, batch *schema.Batch, variant in
 }
 
 // applyTo fills a row of a variant. Grey leaves its three equal channels when it is put in its place.
-func applyTo(draft *schema.Draft, row int, grouper stages.Grouper, variant int, batch *schema.Batch) error {
+func applyTo(draft *schema.Draft, row int, expander stages.Expander, variant int, batch *schema.Batch) error {
 	src, slot := batch.Picture(row), draft.Slot(row)
 	if !batch.Tensor.Gray() {
-		grouper.Apply(variant, slot, src)
+		expander.Apply(variant, slot, src)
 		return nil
 	}
 	t := slot.Tensor()
 	wide := newPicture(t)
-	grouper.Apply(variant, wide, src)
+	expander.Apply(variant, wide, src)
 	return draft.SetPicture(row, wide)
 }
 

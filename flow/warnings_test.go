@@ -24,7 +24,7 @@ func TestWarnsOfOneClassAfterTheOther(t *testing.T) {
 	byClass, mixed := []int32{0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2}, []int32{0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2}
 	flip, resize := stages.Flip{P: 0.5}, stages.Resize{Height: 4, Width: 4}
 	batch := stages.Batch{Size: 4}
-	side := func(use sources.Part) sources.Source {
+	side := func(use sources.Side) sources.Source {
 		return sources.Split{Source: labelled(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1), Val: 0.3, Use: use}
 	}
 	for name, c := range map[string]struct {

@@ -16,17 +16,17 @@ import (
 	"github.com/sluicedata/sluice/schema"
 )
 
-// Part is one side of a split.
-type Part string
+// Side is one side of a split.
+type Side string
 
 // The sides of a split.
 const (
-	Train Part = "train"
-	Val   Part = "val"
+	Train Side = "train"
+	Val   Side = "val"
 )
 
 // Values lists the sides.
-func (Part) Values() []string { return []string{string(Train), string(Val)} }
+func (Side) Values() []string { return []string{string(Train), string(Val)} }
 
 // Split is a source: one side of another one. The sides of the same Split have
 // no sample in common and together are the whole; each keeps the classes of the
@@ -51,14 +51,14 @@ type Split struct {
 	Source Source
 
 	Val      float64 `sluice:"val" doc:"share of the samples that goes to val, above 0 and below 1"`
-	Use      Part    `sluice:"use" default:"train" doc:"the side to take"`
+	Use      Side    `sluice:"use" default:"train" doc:"the side to take"`
 	Stratify bool    `sluice:"stratify" doc:"take the share of each class, exact to one group"`
 	Task     string  `sluice:"task" doc:"the task to stratify on; not given: all tasks together"`
 	Group    string  `sluice:"group" doc:"regular expression on keys: samples with the same captures stay on one side"`
 }
 
 // Side is the side taken, train where Use doesn't say.
-func (s Split) Side() Part {
+func (s Split) Side() Side {
 	if s.Use == "" {
 		return Train
 	}
@@ -127,7 +127,7 @@ func (s Split) Open(ctx context.Context) (_ Dataset, err error) {
 		}
 		sides[side] = append(sides[side], sample)
 	}
-	for side, part := range []Part{Train, Val} {
+	for side, part := range []Side{Train, Val} {
 		if len(sides[side]) == 0 {
 			return nil, fmt.Errorf("val: a share of %v leaves %s without a sample (%s in %s): give another share, or more data",
 				s.Val, part, count(x.Len(), "sample"), count(len(groups), "group"))
@@ -180,7 +180,7 @@ type group struct {
 func (s Split) groups(x *schema.Index) ([]group, error) {
 	of := func(key string) (string, bool) { return key, true }
 	if s.Group != "" {
-		of = grouper(regexp.MustCompile(s.Group)) // Check has seen it
+		of = captures(regexp.MustCompile(s.Group)) // Check has seen it
 	}
 	numbers := map[string]int{}
 	var list []group
@@ -206,8 +206,8 @@ func (s Split) groups(x *schema.Index) ([]group, error) {
 	return list, nil
 }
 
-// grouper names a key's group by the captures of an expression.
-func grouper(re *regexp.Regexp) func(key string) (string, bool) {
+// captures names a key's group by the captures of an expression.
+func captures(re *regexp.Regexp) func(key string) (string, bool) {
 	return func(key string) (string, bool) {
 		m := re.FindStringSubmatch(key)
 		switch {

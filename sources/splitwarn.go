@@ -47,7 +47,7 @@ func (s Split) missing(x *schema.Index, inVal []bool, tasks []int, what string) 
 	}
 	slices.Sort(classes)
 	var list []string
-	for _, part := range []Part{Train, Val} {
+	for _, part := range []Side{Train, Val} {
 		var lacking []string
 		for _, class := range classes {
 			c := byClass[class]

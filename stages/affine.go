@@ -123,7 +123,7 @@ func (a Affine) Draw(row *Row) (Params, error) {
 	if y := (Range{a.Shear[2], a.Shear[3]}); y != (Range{}) {
 		p.ShearY = y.draw(row.Rand)
 	}
-	return Keep(row, p), nil
+	return Recycle(row, p), nil
 }
 
 // checkReach refuses a picture so large that its points could land beyond what a

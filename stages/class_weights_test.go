@@ -19,9 +19,9 @@ func TestClassWeights(t *testing.T) {
 		{List: []float64{1, 2, 3, 4}},
 		{Named: map[string]float64{"circle": 1, "hexagon": 0, "square": 3, "star": 9}},
 	} {
-		stagetest.Labeler(t, stages.ClassWeights{Task: "shape", Weights: w})
+		stagetest.Weigher(t, stages.ClassWeights{Task: "shape", Weights: w})
 	}
-	stagetest.Labeler(t, stages.ClassWeights{Task: "type", Weights: stages.Weights{Rule: stages.EffectiveNumberWeights}, Beta: 0.9})
+	stagetest.Weigher(t, stages.ClassWeights{Task: "type", Weights: stages.Weights{Rule: stages.EffectiveNumberWeights}, Beta: 0.9})
 }
 
 // TestClassWeightsFactors has 3 samples of ant, 1 of bee, 1 of cow, none of dog

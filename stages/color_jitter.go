@@ -97,8 +97,8 @@ func (c ColorJitter) Draw(row *Row) (Params, error) {
 		return nil, nil
 	}
 	var p ColorJitterParams
-	if spent, ok := row.Spent.(*ColorJitterParams); ok {
-		p.Order = spent.Order[:0]
+	if used, ok := row.Recycled.(*ColorJitterParams); ok {
+		p.Order = used.Order[:0]
 	}
 	p.Order = c.on(p.Order)
 	for i := len(p.Order) - 1; i > 0; i-- { // Fisher-Yates
@@ -109,7 +109,7 @@ func (c ColorJitter) Draw(row *Row) (Params, error) {
 	if c.Hue != (Range{}) {
 		p.Hue = c.Hue.draw(row.Rand)
 	}
-	return Keep(row, p), nil
+	return Recycle(row, p), nil
 }
 
 // Output is the input's type.
@@ -130,14 +130,14 @@ func (c ColorJitter) Map(params Params, in *schema.Picture) *schema.Picture {
 	return out
 }
 
-// MapPoint is the whole of Map where the contrast is left alone, and a function
+// MapPixels is the whole of Map where the contrast is left alone, and a function
 // of each channel where only the brightness changes.
-func (c ColorJitter) MapPoint(params Params) (point Point, ok bool) {
+func (c ColorJitter) MapPixels(params Params) (point PixelFunc, ok bool) {
 	p := params.(*ColorJitterParams)
 	point.Separate = true
 	for _, a := range p.Order {
 		if a == Contrast {
-			return Point{}, false
+			return PixelFunc{}, false
 		}
 		point.Separate = point.Separate && a == Brightness
 	}

@@ -181,7 +181,7 @@ func TestColorJitterPoints(t *testing.T) {
 		{[]stages.Adjustment{stages.Hue, stages.Brightness}, true, false},
 		{[]stages.Adjustment{stages.Brightness, stages.Contrast}, false, false},
 	} {
-		point, ok := (stages.ColorJitter{}).MapPoint(&stages.ColorJitterParams{Order: c.order})
+		point, ok := (stages.ColorJitter{}).MapPixels(&stages.ColorJitterParams{Order: c.order})
 		if ok != c.ok || ok && point.Separate != c.separate {
 			t.Errorf("%v: a point %v, separate %v", c.order, ok, point.Separate)
 		}
@@ -230,7 +230,7 @@ func TestColorJitterRows(t *testing.T) {
 		list = append(list, stages.ColorJitterParams{Order: []stages.Adjustment{stages.Hue}, Hue: h})
 	}
 	for _, p := range list {
-		point, ok := stages.ColorJitter{}.MapPoint(&p)
+		point, ok := stages.ColorJitter{}.MapPixels(&p)
 		if !ok || point.Row == nil {
 			t.Fatalf("%+v has no rows", p)
 		}

@@ -85,7 +85,7 @@ func (c Crop) Draw(row *Row) (Params, error) {
 	}
 	win.X = places.Min.X + row.Rand.IntN(places.Dx())
 	win.Y = places.Min.Y + row.Rand.IntN(places.Dy())
-	return Keep(row, win), nil
+	return Recycle(row, win), nil
 }
 
 // Output has the window's size.

@@ -43,7 +43,7 @@ func TestCropTooLarge(t *testing.T) {
 	refused(t, stages.Crop{Size: 100, Offset: stages.Range{0, 82}}, 180, 200,
 		"100x100 at x 81, y 81 exceeds 200x180 (width x height): lower offset, resize before it or crop less")
 	fixed := schema.Tensor{DType: schema.Uint8, Layout: schema.HWC, Height: 180, Width: 200}
-	for _, stage := range []stages.Drawer{
+	for _, stage := range []stages.PictureStage{
 		stages.Crop{Size: 224}, stages.CenterCrop{Size: 181}, stages.Crop{Size: 100, Offset: stages.Range{0, 82}},
 	} {
 		if _, err := stage.Output(fixed); err == nil {

@@ -65,8 +65,8 @@ func (d Decode) Check() error {
 	return join(err, oneOf("truncated", d.Truncated), oneOf("mode", d.Mode))
 }
 
-// Fills tells whether damaged files give pictures.
-func (d Decode) Fills() bool { return d.Truncated == TruncatedFill }
+// RepairsTruncated tells whether damaged files give pictures.
+func (d Decode) RepairsTruncated() bool { return d.Truncated == TruncatedFill }
 
 // Gray tells whether pictures have one channel.
 func (d Decode) Gray() bool { return d.Mode == Gray }

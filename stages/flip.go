@@ -50,7 +50,7 @@ func (f Flip) Check() error {
 
 // Draw decides.
 func (f Flip) Draw(row *Row) (Params, error) {
-	return Keep(row, FlipParams{Flipped: !f.P.spares(row.Rand)}), nil
+	return Recycle(row, FlipParams{Flipped: !f.P.spares(row.Rand)}), nil
 }
 
 // Output is the input's type.

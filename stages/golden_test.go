@@ -40,7 +40,7 @@ func apply(stage stages.Warper, params stages.Params, in *schema.Picture) *schem
 }
 
 // draw draws for one row of a picture of height x width.
-func draw(t *testing.T, stage stages.Drawer, height, width int, position int64) stages.Params {
+func draw(t *testing.T, stage stages.PictureStage, height, width int, position int64) stages.Params {
 	t.Helper()
 	params, err := stage.Draw(row(stage, height, width, position))
 	if err != nil {
@@ -123,7 +123,7 @@ func wrong(t *testing.T, stage stages.Stage, begins ...string) {
 }
 
 // refused wants a draw for a picture of height x width to fail.
-func refused(t *testing.T, stage stages.Drawer, height, width int, want string) {
+func refused(t *testing.T, stage stages.PictureStage, height, width int, want string) {
 	t.Helper()
 	if _, err := stage.Draw(row(stage, height, width, 0)); err == nil || err.Error() != want {
 		t.Errorf("%+v of %dx%d: %v, want %q", stage, width, height, err, want)

@@ -116,13 +116,13 @@ func oneValue(option string, v [3]float64) error {
 	return errorf(option, "%v is of three channels, and the pictures are grey (decode: {mode: gray}): give one number, or dataset to measure it", v)
 }
 
-// Point subtracts, then divides. A stage that still needs its figures has none.
-func (n Normalize) Point(Params) Point {
+// PixelFunc subtracts, then divides. A stage that still needs its figures has none.
+func (n Normalize) PixelFunc(Params) PixelFunc {
 	var mean, std [3]float32
 	for c := range mean {
 		mean[c], std[c] = float32(n.Mean[c]), float32(n.Std[c])
 	}
-	return Point{Separate: true, Map: func(rgb [3]float32) [3]float32 {
+	return PixelFunc{Separate: true, Map: func(rgb [3]float32) [3]float32 {
 		for c := range rgb {
 			rgb[c] = (rgb[c] - mean[c]) / std[c]
 		}

@@ -57,10 +57,10 @@ func (s Perspective) Draw(row *Row) (Params, error) {
 	for range 10 {
 		p := s.corners(row)
 		if _, ok := p.homography(row.Height, row.Width); ok {
-			return Keep(row, p), nil
+			return Recycle(row, p), nil
 		}
 	}
-	return Keep(row, unmoved(row.Height, row.Width)), nil
+	return Recycle(row, unmoved(row.Height, row.Width)), nil
 }
 
 // corners is get_params of torchvision's RandomPerspective.

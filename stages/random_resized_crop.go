@@ -76,10 +76,10 @@ func (c RandomResizedCrop) Draw(row *Row) (Params, error) {
 		if w > 0 && w <= float64(row.Width) && h > 0 && h <= float64(row.Height) {
 			y := row.Rand.IntN(row.Height - int(h) + 1)
 			x := row.Rand.IntN(row.Width - int(w) + 1)
-			return Keep(row, Window{X: x, Y: y, Width: int(w), Height: int(h)}), nil
+			return Recycle(row, Window{X: x, Y: y, Width: int(w), Height: int(h)}), nil
 		}
 	}
-	return Keep(row, central(row.Height, row.Width, ratio)), nil
+	return Recycle(row, central(row.Height, row.Width, ratio)), nil
 }
 
 // central is the largest window in the middle of a picture whose width / height

@@ -60,7 +60,7 @@ func (r Rotate) Draw(row *Row) (Params, error) {
 			return nil, err
 		}
 	}
-	return Keep(row, RotateParams{Degrees: angle}), nil
+	return Recycle(row, RotateParams{Degrees: angle}), nil
 }
 
 // Output keeps the size, unless the canvas expands by an angle not yet drawn.

@@ -10,14 +10,14 @@
 //
 // A stage is of exactly one kind, told by the interface it implements:
 //
-//	Decoder   encoded bytes -> picture
-//	Warper    touches no pixel: gives a 2-D transform, an output size, a filter
-//	Pointer   one pixel in, one pixel out: conversions and colour
-//	Mapper    picture in, picture out: what needs more than a pixel
-//	Sampler   acts on the index, before any image is read
-//	Labeler   labels -> weight
-//	Batcher   rows -> batches
-//	Grouper   batch -> the variants in which it leaves
+//	Decoder    encoded bytes -> picture
+//	Warper     moves pixels: gives a 2-D transform, an output size, a filter
+//	Pixelwise  one pixel in, one pixel out: conversions and colour
+//	Mapper     picture in, picture out: what needs more than a pixel
+//	Sampler    acts on the index, before any image is read
+//	Weigher    labels -> weight
+//	Batcher    rows -> batches
+//	Expander   batch -> the variants in which it is delivered
 //
 // The option structs' exported fields carry tags: `sluice:"name"`, the option's
 // name in pipeline files, which may add ",positive" (an explicit zero in a file
@@ -65,14 +65,14 @@ type Row struct {
 	Epoch         int
 	Position      int64 // of the draw within its epoch
 	Rand          *Rand // of this stage, epoch, position and attempt alone
-	// Spent is what the stage returned for an earlier row and nobody needs any more,
-	// or nil: memory for Keep. No draw may depend on what is in it.
-	Spent Params
+	// Recycled is what the stage returned for an earlier row and is no longer needed, or
+	// nil: memory for Recycle. No draw may depend on what is in it.
+	Recycled Params
 }
 
 // Params is what a stage drew for one row: a value that marshals to a JSON
 // object, for the params column. Nil means that the stage leaves this row alone;
-// a stage that acts on every row and has nothing to draw returns Nothing. Keep makes
+// a stage that acts on every row and has nothing to draw returns Nothing. Recycle makes
 // Params without an allocation per row.
 type Params any
 
@@ -80,9 +80,9 @@ type Params any
 // It marshals to {}, and the params column leaves such stages out.
 type Nothing struct{}
 
-// Keep is v as Params, a *T: in the memory of row.Spent, if that is one.
-func Keep[T any](row *Row, v T) *T {
-	p, ok := row.Spent.(*T)
+// Recycle returns v as Params, a *T, in the memory of row.Recycled if that is a *T.
+func Recycle[T any](row *Row, v T) *T {
+	p, ok := row.Recycled.(*T)
 	if !ok {
 		p = new(T)
 	}
@@ -90,8 +90,8 @@ func Keep[T any](row *Row, v T) *T {
 	return p
 }
 
-// Drawer is what Warper, Pointer and Mapper share.
-type Drawer interface {
+// PictureStage is what Warper, Pixelwise and Mapper share.
+type PictureStage interface {
 	Stage
 	// Draw takes its random numbers from row.Rand, always in the same order.
 	// An error names what does not fit ("224x224 exceeds 200x180"); the engine
@@ -109,29 +109,30 @@ type Decoder interface {
 	// MaxPixels is the size, in pixels, beyond which a picture is refused from
 	// its header alone.
 	MaxPixels() int64
-	// Fills tells whether JPEG files that are cut short or damaged give pictures.
-	Fills() bool
+	// RepairsTruncated tells whether truncated or damaged JPEG files give pictures.
+	RepairsTruncated() bool
 	// Gray tells whether batches have one channel, which is grey.
 	Gray() bool
 }
 
 // Warper moves pixels: rotate, crop, flip, resize.
 type Warper interface {
-	Drawer
+	PictureStage
 	// Warp is the transform for a picture of height x width. Neighbouring warps
 	// may be composed into one; the reference executor applies each by itself.
 	Warp(params Params, height, width int) Transform
 }
 
-// Pointer changes pixels where they are: to_tensor, normalize.
-type Pointer interface {
-	Drawer
-	Point(params Params) Point
+// Pixelwise changes each pixel by itself: to_tensor, normalize.
+type Pixelwise interface {
+	PictureStage
+	// PixelFunc is what the stage does to each pixel of a row with these params.
+	PixelFunc(params Params) PixelFunc
 }
 
-// Point is what a Pointer does to a pixel. Values are 0..255 in a uint8
+// PixelFunc is what a Pixelwise does to a pixel. Values are 0..255 in a uint8
 // picture; the executor rounds half up and clamps when the output is uint8.
-type Point struct {
+type PixelFunc struct {
 	Map func(rgb [3]float32) [3]float32
 	// Separate says that each channel of the output depends on its own channel
 	// of the input only, so that an executor may tabulate Map.
@@ -144,18 +145,18 @@ type Point struct {
 // Mapper makes a picture of the whole of another, of the same size:
 // color_jitter, whose contrast needs the mean.
 type Mapper interface {
-	Drawer
+	PictureStage
 	// Map returns a new picture of the type that Output says. It leaves in as it
 	// is, and keeps no reference to it.
 	Map(params Params, in *schema.Picture) *schema.Picture
 }
 
-// PointMapper is a Mapper that is a function of a pixel for some of its params.
-type PointMapper interface {
+// PixelwiseMapper is a Mapper that is a function of a pixel for some of its params.
+type PixelwiseMapper interface {
 	Mapper
-	// MapPoint is what Map does to a pixel, where ok; an executor may use it in
-	// place of Map, and merge it with its neighbours as a Pointer's.
-	MapPoint(params Params) (point Point, ok bool)
+	// MapPixels is what Map does to a pixel, where ok; an executor may use it in
+	// place of Map, and merge it with its neighbours as a Pixelwise's.
+	MapPixels(params Params) (point PixelFunc, ok bool)
 }
 
 // Order says which sample each draw of an epoch uses. Every draw is computed
@@ -185,8 +186,8 @@ type Sampler interface {
 	Sample(in Selection, index *schema.Index, key RandKey) (Order, error)
 }
 
-// Labeler gives each row a weight by its labels.
-type Labeler interface {
+// Weigher gives each row a weight by its labels.
+type Weigher interface {
 	Stage
 	// Weigh prepares the weights from the counts of an index; the result maps a
 	// row's labels (one per task) to the factor of its weight column.
@@ -201,13 +202,13 @@ type Batcher interface {
 	Rows() (size int, dropLast bool)
 }
 
-// Grouper turns a batch into the variants in which it leaves, each a record of
-// its own shape.
-type Grouper interface {
+// Expander turns a batch into the variants in which it is delivered, each a record
+// of its own shape: multi_scale.
+type Expander interface {
 	Stage
-	// Variants are all the shapes in which batches of the given type can leave.
+	// Variants are all the shapes in which batches of the given type can be delivered.
 	Variants(in schema.Tensor) ([]schema.Variant, error)
-	// Pick lists the variants, by number, in which one batch leaves, in order.
+	// Pick lists the variants of one batch, by number, in the order of delivery.
 	Pick(epoch int, batch int64, rand *Rand) []int
 	// Apply fills dst, one row of the variant, from src, the same row of the batch.
 	Apply(variant int, dst, src *schema.Picture)

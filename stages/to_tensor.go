@@ -68,12 +68,12 @@ func (s ToTensor) Output(in schema.Tensor) (schema.Tensor, error) {
 	return out, nil
 }
 
-// Point divides by 255; the executor changes the layout.
-func (s ToTensor) Point(Params) Point {
+// PixelFunc divides by 255; the executor changes the layout.
+func (s ToTensor) PixelFunc(Params) PixelFunc {
 	if s.DType == Uint8 {
-		return Point{Map: func(rgb [3]float32) [3]float32 { return rgb }, Separate: true}
+		return PixelFunc{Map: func(rgb [3]float32) [3]float32 { return rgb }, Separate: true}
 	}
-	return Point{Separate: true, Map: func(rgb [3]float32) [3]float32 {
+	return PixelFunc{Separate: true, Map: func(rgb [3]float32) [3]float32 {
 		return [3]float32{rgb[0] / 255, rgb[1] / 255, rgb[2] / 255}
 	}}
 }

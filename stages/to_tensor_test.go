@@ -30,8 +30,8 @@ func TestToTensorAndNormalizeEqualTorchvision(t *testing.T) {
 	type fixed struct{ Tensor, Normalized []byte }
 	want := golden[fixed](t, "normalize")
 	tensor, normalized := floats(want.Tensor), floats(want.Normalized)
-	toTensor := stages.ToTensor{}.Point(stages.Nothing{})
-	normalize := stages.Normalize{Mean: stages.ImageNetMean, Std: stages.ImageNetStd}.Point(stages.Nothing{})
+	toTensor := stages.ToTensor{}.PixelFunc(stages.Nothing{})
+	normalize := stages.Normalize{Mean: stages.ImageNetMean, Std: stages.ImageNetStd}.PixelFunc(stages.Nothing{})
 	for level := range 256 {
 		v := float32(level)
 		scaled := toTensor.Map([3]float32{v, v, v})

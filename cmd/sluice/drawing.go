@@ -77,7 +77,7 @@ func drawPlan(p *flow.Plan) *drawing {
 		d.box("index", s.Name, note, optionsOf(o, s.Name))
 	}
 	for _, e := range o.Stages {
-		if e.Kind == "labeler" {
+		if e.Kind == "weigher" {
 			d.arrow(line("draws: sample numbers and labels", ""))
 			d.box("index", e.Name, "labels give each row's weight", optionsOf(o, e.Name))
 		}
@@ -85,7 +85,7 @@ func drawPlan(p *flow.Plan) *drawing {
 	d.arrow(line("the drawn files", sized(o.Schedule.EncodedBytes, "a file")))
 	d.pixels(p, o)
 	d.box("batch", batcherOf(o), fmt.Sprintf("%d rows, in the order of their positions", p.BatchSize), nil)
-	if i := slices.IndexFunc(o.Stages, func(e flow.Edge) bool { return e.Kind == "grouper" }); i >= 0 {
+	if i := slices.IndexFunc(o.Stages, func(e flow.Edge) bool { return e.Kind == "expander" }); i >= 0 {
 		base := rowType(o)
 		d.arrow(line(fmt.Sprintf("%d × %s", p.BatchSize, base), sized(o.Schedule.BatchBytes, "a batch")))
 		d.box("batch", o.Stages[i].Name, "each scale computed from the batch", optionsOf(o, o.Stages[i].Name))
@@ -121,7 +121,7 @@ func (d *drawing) pixels(p *flow.Plan, o *flow.Outline) {
 		switch e.Kind {
 		case "decoder":
 			decode = append(decode, part(e))
-		case "warp", "point", "map":
+		case "warp", "pixelwise", "map":
 			rest = append(rest, part(e))
 		}
 	}

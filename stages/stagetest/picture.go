@@ -30,10 +30,10 @@ const applied = 64 * 64
 
 var word = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
 
-// Picture checks a Warper, a Pointer or a Mapper: that it draws the same for a row
+// Picture checks a Warper, a Pixelwise or a Mapper: that it draws the same for a row
 // whatever the other rows, says the truth about what leaves, and leaves its
 // input alone. The options must be such that at least one of Sizes passes.
-func Picture(t *testing.T, stage stages.Drawer) {
+func Picture(t *testing.T, stage stages.PictureStage) {
 	t.Helper()
 	Options(t, stage)
 	if stage.Check() != nil {
@@ -42,16 +42,16 @@ func Picture(t *testing.T, stage stages.Drawer) {
 	switch s := stage.(type) {
 	case stages.Warper:
 		warper(t, s)
-	case stages.Pointer:
-		pointer(t, s)
+	case stages.Pixelwise:
+		pixelwise(t, s)
 	case stages.Mapper:
 		mapper(t, s)
 	default:
-		t.Errorf("%s: %T is neither a Warper nor a Pointer nor a Mapper", stage.Name(), stage)
+		t.Errorf("%s: %T is neither a Warper nor a Pixelwise nor a Mapper", stage.Name(), stage)
 	}
 }
 
-// Batches checks a Batcher or a Grouper.
+// Batches checks a Batcher or an Expander.
 func Batches(t *testing.T, stage stages.Stage) {
 	t.Helper()
 	Options(t, stage)
@@ -63,10 +63,10 @@ func Batches(t *testing.T, stage stages.Stage) {
 		if size, _ := s.Rows(); size < 1 {
 			t.Errorf("%s: batches of %d rows pass Check", s.Name(), size)
 		}
-	case stages.Grouper:
-		grouper(t, s)
+	case stages.Expander:
+		expander(t, s)
 	default:
-		t.Errorf("%s: %T is neither a Batcher nor a Grouper", stage.Name(), stage)
+		t.Errorf("%s: %T is neither a Batcher nor an Expander", stage.Name(), stage)
 	}
 }
 
@@ -149,7 +149,7 @@ func zeroIsDefault(t *testing.T, stage, initial stages.Stage) {
 			t.Errorf("%s: %s left out is %s, and %s with the catalogue's default: add a tag default (%v)",
 				stage.Name(), v.Type().Field(i).Name, a, b, errors.Join(errA, errB))
 		}
-		if d, ok := without.(stages.Drawer); ok && !reflect.DeepEqual(sample(d), sample(with.(stages.Drawer))) {
+		if d, ok := without.(stages.PictureStage); ok && !reflect.DeepEqual(sample(d), sample(with.(stages.PictureStage))) {
 			t.Errorf("%s: %s left out draws otherwise than with the catalogue's default", stage.Name(), v.Type().Field(i).Name)
 		}
 	}
@@ -162,15 +162,15 @@ type drawn struct {
 	transform stages.Transform
 }
 
-func draw(stage stages.Drawer, height, width, epoch int, position int64) drawn {
+func draw(stage stages.PictureStage, height, width, epoch int, position int64) drawn {
 	return drawInto(nil, stage, height, width, epoch, position)
 }
 
-func drawInto(spent stages.Params, stage stages.Drawer, height, width, epoch int, position int64) drawn {
+func drawInto(used stages.Params, stage stages.PictureStage, height, width, epoch int, position int64) drawn {
 	key := rng.NewKey(7, stage.Name(), "0")
 	params, err := stage.Draw(&stages.Row{
 		Key: "a/1.jpg", Height: height, Width: width, Labels: []int32{0}, Epoch: epoch, Position: position,
-		Rand: key.Stream(epoch, position, 0), Spent: spent,
+		Rand: key.Stream(epoch, position, 0), Recycled: used,
 	})
 	d := drawn{params: params}
 	if err != nil {
@@ -182,7 +182,7 @@ func drawInto(spent stages.Params, stage stages.Drawer, height, width, epoch int
 }
 
 // sample draws some rows of every size.
-func sample(stage stages.Drawer) []drawn {
+func sample(stage stages.PictureStage) []drawn {
 	var list []drawn
 	for _, size := range Sizes {
 		for position := range int64(8) {
@@ -193,21 +193,21 @@ func sample(stage stages.Drawer) []drawn {
 }
 
 // repeats draws rows again, and again in the memory of others' params.
-func repeats(t *testing.T, stage stages.Drawer) {
+func repeats(t *testing.T, stage stages.PictureStage) {
 	t.Helper()
 	first := sample(stage)
 	if again := sample(stage); !reflect.DeepEqual(first, again) {
 		t.Errorf("%s: two draws of the same rows differ", stage.Name())
 	}
-	var spent stages.Params
+	var used stages.Params
 	for i, want := range first {
 		size, position := Sizes[i/8], int64(i%8)
-		got := drawInto(spent, stage, size[0], size[1], int(position%2), position)
+		got := drawInto(used, stage, size[0], size[1], int(position%2), position)
 		if !reflect.DeepEqual(got, want) {
-			t.Errorf("%s: a draw depends on row.Spent: %+v, without %+v", stage.Name(), got, want)
+			t.Errorf("%s: a draw depends on row.Recycled: %+v, without %+v", stage.Name(), got, want)
 		}
 		if got.err == "" && got.params != nil {
-			spent = got.params
+			used = got.params
 		}
 	}
 }
@@ -342,7 +342,7 @@ func Pattern(height, width int) *schema.Picture {
 	return p
 }
 
-func pointer(t *testing.T, stage stages.Pointer) {
+func pixelwise(t *testing.T, stage stages.Pixelwise) {
 	t.Helper()
 	name := stage.Name()
 	repeats(t, stage)
@@ -358,14 +358,14 @@ func pointer(t *testing.T, stage stages.Pointer) {
 		}
 		accepted++
 		if out.Height != in.Height || out.Width != in.Width {
-			t.Errorf("%s: Output(%v) is %v: a Pointer keeps the size", name, in, out)
+			t.Errorf("%s: Output(%v) is %v: a Pixelwise keeps the size", name, in, out)
 		}
 		for position := range int64(8) {
 			if d := draw(stage, 5, 7, 0, position); d.err != "" {
 				t.Errorf("%s: accepts %v, and Draw fails: %s", name, in, d.err)
 			} else if d.params != nil {
 				object(t, name, d.params)
-				point(t, name, stage.Point(d.params), in)
+				pixelFunc(t, name, stage.PixelFunc(d.params), in)
 			}
 		}
 	}
@@ -374,7 +374,7 @@ func pointer(t *testing.T, stage stages.Pointer) {
 	}
 }
 
-func point(t *testing.T, name string, p stages.Point, in schema.Tensor) {
+func pixelFunc(t *testing.T, name string, p stages.PixelFunc, in schema.Tensor) {
 	t.Helper()
 	top := float32(1)
 	if in.DType == schema.Uint8 {
@@ -467,29 +467,29 @@ func mapped(t *testing.T, stage stages.Mapper, params stages.Params, in, out, st
 			t.Errorf("%s: Output promises %v, and the picture is %v", name, promised, got.Tensor())
 		}
 	}
-	pointed(t, stage, params, src, got)
+	mapsPixels(t, stage, params, src, got)
 }
 
 // shared says that two slices have their first value in common.
 func shared[T any](a, b []T) bool { return len(a) > 0 && len(b) > 0 && &a[0] == &b[0] }
 
-// pointed compares what a PointMapper does to a uint8 pixel with its Map.
-func pointed(t *testing.T, stage stages.Mapper, params stages.Params, src, want *schema.Picture) {
+// mapsPixels compares what a PixelwiseMapper does to a uint8 pixel with its Map.
+func mapsPixels(t *testing.T, stage stages.Mapper, params stages.Params, src, want *schema.Picture) {
 	t.Helper()
-	p, isPoint := stage.(stages.PointMapper)
+	p, isPoint := stage.(stages.PixelwiseMapper)
 	if !isPoint || src.U8 == nil || src.Layout != schema.HWC {
 		return
 	}
-	f, ok := p.MapPoint(params)
+	f, ok := p.MapPixels(params)
 	if !ok {
 		return
 	}
-	point(t, stage.Name(), f, src.Tensor())
+	pixelFunc(t, stage.Name(), f, src.Tensor())
 	if f.Row != nil {
 		row := slices.Clone(src.U8)
 		f.Row(row)
 		if !slices.Equal(row, want.U8) {
-			t.Errorf("%s: %+v: Point.Row gives other values than Map", stage.Name(), params)
+			t.Errorf("%s: %+v: PixelFunc.Row gives other values than Map", stage.Name(), params)
 		}
 	}
 	for i := 0; i < len(src.U8); i += 3 {
@@ -515,7 +515,7 @@ func filled(of schema.Tensor) *schema.Picture {
 	return p
 }
 
-func grouper(t *testing.T, stage stages.Grouper) {
+func expander(t *testing.T, stage stages.Expander) {
 	t.Helper()
 	name := stage.Name()
 	if _, err := stage.Variants(schema.Tensor{DType: schema.Float32, Layout: schema.CHW}); err == nil {
@@ -551,7 +551,7 @@ func grouper(t *testing.T, stage stages.Grouper) {
 }
 
 // fill wants Apply to write every value of dst and none of src.
-func fill(t *testing.T, name string, stage stages.Grouper, variant int, out, in schema.Tensor) {
+func fill(t *testing.T, name string, stage stages.Expander, variant int, out, in schema.Tensor) {
 	t.Helper()
 	src, same := tensor(in, 3), tensor(in, 3)
 	low, high := tensor(out, 0), tensor(out, 99)
@@ -576,7 +576,7 @@ func tensor(of schema.Tensor, value uint8) *schema.Picture {
 	return p
 }
 
-func picks(t *testing.T, stage stages.Grouper, variants int) {
+func picks(t *testing.T, stage stages.Expander, variants int) {
 	t.Helper()
 	key := rng.NewKey(7, stage.Name(), "0")
 	for batch := range int64(20) {

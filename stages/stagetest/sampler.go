@@ -13,7 +13,7 @@ import (
 	"github.com/sluicedata/sluice/stages"
 )
 
-// Samples makes the index that the suites of samplers and labelers use: of each
+// Samples makes the index that the suites of samplers and weighers use: of each
 // shape (circle, square, star) as many samples as counts says, in a mixed order,
 // each of one of the types a, b and c; classes without a sample are "hexagon"
 // and "z". Every 17th sample has no shape.
@@ -156,9 +156,9 @@ func anyOrder(t *testing.T, stage stages.Sampler, in stages.Selection, index *sc
 	wait.Wait()
 }
 
-// Labeler checks a Labeler on Samples(90, 25, 6): that factors are finite, not
+// Weigher checks a Weigher on Samples(90, 25, 6): that factors are finite, not
 // negative, the same every time, and 1 for a sample whose labels are all unknown.
-func Labeler(t *testing.T, stage stages.Labeler) {
+func Weigher(t *testing.T, stage stages.Weigher) {
 	t.Helper()
 	Options(t, stage)
 	if stage.Check() != nil {
