@@ -7,10 +7,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
-	"strings"
 
+	"github.com/sluicedata/sluice/internal/plandiff"
 	"github.com/sluicedata/sluice/schema"
 )
 
@@ -162,76 +160,15 @@ func (p *Plan) checkState() error {
 	return nil
 }
 
-// differences says what became of class numbers, and in which members two
-// canonical forms differ.
+// differences says what became of class numbers, and which settings and stages two
+// canonical forms don't share.
 func differences(s *State, p *Plan) string {
 	list := schema.ClassChanges(s.Tasks, p.Tasks)
-	var a, b any
-	if json.Unmarshal(s.Pipeline, &a) == nil && json.Unmarshal(p.Canonical, &b) == nil {
-		list = append(list, compare("", a, b)...)
-	}
-	const most = 6
-	if len(list) > most {
-		list = append(list[:most], fmt.Sprintf("and %d more", len(list)-most))
+	if len(s.Pipeline) > 0 {
+		list = append(list, plandiff.Texts(plandiff.Plans(s.Pipeline, p.Canonical))...)
 	}
 	if len(list) == 0 {
 		return ""
 	}
-	return "; what differs:\n  " + strings.Join(list, "\n  ")
-}
-
-func compare(at string, a, b any) []string {
-	mapA, okA := a.(map[string]any)
-	mapB, okB := b.(map[string]any)
-	listA, isA := a.([]any)
-	listB, isB := b.([]any)
-	var out []string
-	switch {
-	case okA && okB:
-		both := maps.Clone(mapA)
-		maps.Copy(both, mapB)
-		for _, key := range slices.Sorted(maps.Keys(both)) {
-			out = append(out, compare(strings.TrimPrefix(at+"."+key, "."), mapA[key], mapB[key])...)
-		}
-		return out
-	case isA && isB && len(listA) == len(listB) && len(listA) > 0 && isMap(listA[0]):
-		for i := range listA {
-			out = append(out, compare(fmt.Sprintf("%s[%d]%s", at, i, named(listB[i])), listA[i], listB[i])...)
-		}
-		return out
-	}
-	x, y := short(a), short(b)
-	switch {
-	case x == y:
-		return nil
-	case at == "source":
-		return []string{"source: keys, sizes or labels of its samples, or the numbers of their classes"}
-	}
-	if len(x) > 60 || len(y) > 60 {
-		return []string{at}
-	}
-	return []string{fmt.Sprintf("%s: %s in the state, %s here", at, x, y)}
-}
-
-func isMap(v any) bool {
-	_, ok := v.(map[string]any)
-	return ok
-}
-
-func named(stage any) string {
-	if m, ok := stage.(map[string]any); ok && m["name"] != nil {
-		return fmt.Sprintf(" %s", m["name"])
-	}
-	return ""
-}
-
-func short(v any) string {
-	if v == nil {
-		return "nothing"
-	}
-	b, err := json.Marshal(v)
-	if err != nil {
-		return err.Error()
-	}
-	return string(b)
+	return "; what differs, state -> pipeline:\n  " + plandiff.Lines(list)
 }

@@ -115,7 +115,7 @@ func TestStateOfAnotherPlan(t *testing.T) {
 	if err == nil {
 		t.Fatal("no error")
 	}
-	for _, want := range []string{"the state is of another pipeline", "seed: 1 in the state, 2 here", `stages[2] rotate.options.degrees: [-30,30] in the state, [-15,15] here`} {
+	for _, want := range []string{"the state is of another pipeline", "seed 1 -> 2", "stage rotate: degrees 30 -> 15"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("no %q in %v", want, err)
 		}

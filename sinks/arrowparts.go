@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sluicedata/sluice/internal/plandiff"
 	"github.com/sluicedata/sluice/schema"
 )
 
@@ -189,35 +190,14 @@ func (r *partsRun) comparePlan(ctx context.Context, there *Layout) error {
 		r.layout.Version = there.Version
 		return nil
 	}
-	if ofSource := !slices.ContainsFunc(list, func(line string) bool { return !isOfSource(line) }); ofSource && r.memory != nil {
+	if !slices.ContainsFunc(list, func(c plandiff.Change) bool { return !isOfSource(c) }) && r.memory != nil {
 		return r.otherSource(ctx, there)
 	}
-	// The plan hash is what people compare: first.
-	slices.SortStableFunc(list, func(a, b string) int {
-		return boolInt(strings.HasPrefix(b, "plan_hash")) - boolInt(strings.HasPrefix(a, "plan_hash"))
-	})
-	more := ""
-	if len(list) > 6 {
-		more = fmt.Sprintf("\n  and %d more", len(list)-6)
-		list = list[:6]
-	}
-	return fmt.Errorf("%s holds another dataset; what differs:\n  %s%s\nChoose another directory, or remove this one", dir, strings.Join(list, "\n  "), more)
+	return fmt.Errorf("%s holds another dataset; what differs, there -> here:\n  %s\nChoose another directory, or remove this one", dir, plandiff.Lines(plandiff.Texts(list)))
 }
 
 // isOfSource reports whether a difference of two plans follows from their sources: keys,
 // sizes and labels, and so the number of rows and the classes.
-func isOfSource(line string) bool {
-	for _, key := range []string{"plan_hash", "pipeline.source", "pipeline.epoch_rows", "rows_per_epoch", "batches_per_epoch", "part_count", "class numbers changed"} {
-		if strings.HasPrefix(line, key+":") {
-			return true
-		}
-	}
-	return false
-}
-
-func boolInt(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
+func isOfSource(c plandiff.Change) bool {
+	return slices.Contains([]string{"plan_hash", "source", "epoch_rows", "rows_per_epoch", "batches_per_epoch", "part_count", "classes"}, c.Of)
 }

@@ -194,14 +194,14 @@ func TestRefusesAnotherRun(t *testing.T) {
 	}{
 		"plan": {func(r *schema.Run, _ *sinks.ArrowParts) {
 			r.PlanHash, r.Pipeline = "bead", `{"seed":43,"stages":[{"flip":{"p":0.5}}]}`
-		}, []string{`plan_hash: "5eed" there, "bead" here`, "pipeline.seed: 42 there, 43 here"}},
-		"codec":     {func(_ *schema.Run, a *sinks.ArrowParts) { a.Codec = sinks.LZ4 }, []string{`codec: "none" there, "lz4" here`}},
-		"part rows": {func(_ *schema.Run, a *sinks.ArrowParts) { a.PartRows = 10 }, []string{"part_rows: 11 there, 10 here"}},
-		"epochs":    {func(r *schema.Run, _ *sinks.ArrowParts) { r.Epochs = 3 }, []string{"epochs: 2 there, 3 here"}},
-		"params":    {func(r *schema.Run, _ *sinks.ArrowParts) { r.Params = true }, []string{"params: false there, true here"}},
+		}, []string{"plan_hash 5eed -> bead", "seed 42 -> 43"}},
+		"codec":     {func(_ *schema.Run, a *sinks.ArrowParts) { a.Codec = sinks.LZ4 }, []string{"codec none -> lz4"}},
+		"part rows": {func(_ *schema.Run, a *sinks.ArrowParts) { a.PartRows = 10 }, []string{"part_rows 11 -> 10"}},
+		"epochs":    {func(r *schema.Run, _ *sinks.ArrowParts) { r.Epochs = 3 }, []string{"epochs 2 -> 3"}},
+		"params":    {func(r *schema.Run, _ *sinks.ArrowParts) { r.Params = true }, []string{"params false -> true"}},
 		"many": {func(r *schema.Run, a *sinks.ArrowParts) {
 			r.Params, r.Epochs, r.BatchSize, r.RowsPerEpoch, r.PlanHash, a.Codec, a.PartRows = true, 1, 2, 16, "cafe", sinks.Zstd, 100
-		}, []string{"what differs:\n  plan_hash", "and 3 more"}},
+		}, []string{"what differs, there -> here:\n  plan_hash", "and 3 more"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			run, sink := sinktest.Runs()["uint8"], arrowParts(dir)

@@ -5,11 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"math"
 	"slices"
 	"strings"
 
+	"github.com/sluicedata/sluice/internal/plandiff"
 	"github.com/sluicedata/sluice/schema"
 )
 
@@ -248,36 +248,28 @@ func readLayout(ctx context.Context, path string) (*Layout, error) {
 	return l, nil
 }
 
-// differences names what two layouts don't have in common, the outermost first.
-func differences(there, here *Layout) []string {
-	var a, b any
-	unmarshal(marshal(there), &a)
-	unmarshal(marshal(here), &b)
-	classes := schema.ClassChanges(there.Tasks, here.Tasks)
-	list := compare("", a, b)
-	if len(classes) > 0 { // says more than two lists of names
-		list = slices.DeleteFunc(list, func(text string) bool { return strings.HasPrefix(text, "tasks: ") })
+// differences names what two layouts don't have in common: the plan's hash first, then
+// what of the plan has changed, then the rest.
+func differences(there, here *Layout) []plandiff.Change {
+	var list []plandiff.Change
+	for _, text := range schema.ClassChanges(there.Tasks, here.Tasks) {
+		list = append(list, plandiff.Change{Of: "classes", Text: text})
 	}
-	return append(classes, list...)
-}
-
-func compare(at string, a, b any) []string {
-	x, okX := a.(map[string]any)
-	y, okY := b.(map[string]any)
-	if !okX || !okY {
-		s, t := string(marshal(a)), string(marshal(b))
-		if s == t {
-			return nil
+	classes := len(list) > 0
+	list = append(list, plandiff.Plans(there.Pipeline, here.Pipeline)...)
+	a, b := *there, *here
+	a.Pipeline, b.Pipeline = nil, nil
+	var first []plandiff.Change
+	for _, c := range plandiff.JSON("", marshal(&a), marshal(&b)) {
+		switch {
+		case c.Of == "plan_hash":
+			first = append(first, c)
+		case classes && strings.HasPrefix(c.Of, "tasks"): // said already, better than by lists of names
+		default:
+			list = append(list, c)
 		}
-		return []string{fmt.Sprintf("%s: %s there, %s here", at, shorten(s), shorten(t))}
 	}
-	keys := maps.Clone(x)
-	maps.Copy(keys, y)
-	var list []string
-	for _, key := range slices.Sorted(maps.Keys(keys)) {
-		list = append(list, compare(strings.TrimPrefix(at+"."+key, "."), x[key], y[key])...)
-	}
-	return list
+	return append(first, list...)
 }
 
 func shorten(s string) string {

@@ -450,7 +450,7 @@ func (r *partsRun) otherSource(ctx context.Context, there *Layout) error {
 	if r.shards > 1 {
 		remedy = "Put back what was there, or choose another directory"
 	}
-	return fmt.Errorf("%s was made of other data (plan_hash: %s there, %s here; keys, sizes or labels of the source differ)%s. %s",
+	return fmt.Errorf("%s was made of other data (plan_hash %s -> %s: keys, sizes or labels of the source differ)%s. %s",
 		dir, shorten(there.PlanHash), shorten(r.layout.PlanHash), what, remedy)
 }
 

@@ -20,6 +20,7 @@ import (
 
 	"github.com/apache/arrow/go/v15/arrow/memory"
 
+	"github.com/sluicedata/sluice/internal/plandiff"
 	"github.com/sluicedata/sluice/schema"
 )
 
@@ -118,7 +119,7 @@ func checkPlan(ctx context.Context, dir string, m *Manifest) string {
 		return fmt.Sprintf("cannot be read (%v): without it the directory cannot be completed or repaired", err)
 	}
 	if list := differences(plan, &m.Layout); len(list) > 0 {
-		return fmt.Sprintf("it differs from %s (here): %s", manifestName, strings.Join(list, "; "))
+		return fmt.Sprintf("it differs from %s, plan -> manifest: %s", manifestName, strings.Join(plandiff.Texts(list), "; "))
 	}
 	return ""
 }

@@ -49,7 +49,7 @@ func TestVerify(t *testing.T) {
 		"plan": {func(t *testing.T, dir string) {
 			editFile(t, filepath.Join(dir, "plan.json"), `"plan_hash": "5eed"`, `"plan_hash": "x"`)
 		},
-			map[string]sinks.ProblemKind{"plan.json": sinks.WrongPlan}, `plan_hash: "x" there`},
+			map[string]sinks.ProblemKind{"plan.json": sinks.WrongPlan}, `plan_hash x -> `},
 		"no plan": {func(t *testing.T, dir string) {
 			if err := os.Remove(filepath.Join(dir, "plan.json")); err != nil {
 				t.Fatal(err)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/apache/arrow/go/v15/arrow"
 
+	"github.com/sluicedata/sluice/internal/plandiff"
 	"github.com/sluicedata/sluice/schema"
 	"github.com/sluicedata/sluice/sinks"
 )
@@ -35,6 +36,7 @@ type inspectReport struct {
 	Tasks    map[string]map[string]int64 `json:"tasks"`   // rows by task and class; "" is unknown
 	Samples  map[string]map[string]int64 `json:"samples"` // the same of the samples drawn from
 	tasks    []schema.Task
+	pipeline string
 }
 
 type inspectColumn struct {
@@ -135,11 +137,12 @@ func (r *inspectReport) begin(s *arrow.Schema, b *schema.Batch) error {
 	r.Shapes = append(r.Shapes, shape)
 	if r.PlanHash != "" { // the other shapes of the same run
 		if run.PlanHash != r.PlanHash || !reflect.DeepEqual(run.Tasks, r.tasks) {
-			return fmt.Errorf("it holds parts of two plans, %s and %s", r.PlanHash, run.PlanHash)
+			return fmt.Errorf("it holds parts of two plans, %s and %s; what differs, first -> second:\n  %s", r.PlanHash, run.PlanHash,
+				plandiff.Lines(append(schema.ClassChanges(r.tasks, run.Tasks), plandiff.Texts(plandiff.Plans([]byte(r.pipeline), []byte(run.Pipeline)))...)))
 		}
 		return nil
 	}
-	r.PlanHash, r.Seed, r.tasks = run.PlanHash, run.Seed, run.Tasks
+	r.PlanHash, r.Seed, r.tasks, r.pipeline = run.PlanHash, run.Seed, run.Tasks, run.Pipeline
 	for _, f := range s.Fields() {
 		r.Columns = append(r.Columns, inspectColumn{f.Name, f.Type.String()})
 	}

@@ -236,7 +236,7 @@ func (l *learning) restore(state []trainer.Tensor, metadata map[string]string) (
 		return 0, err
 	}
 	if list := append(classChanges(metadata["trainer"], id["trainer"]), differing(metadata, id)...); len(list) > 0 {
-		return 0, fmt.Errorf("train: the checkpoint in %s is of another run; what differs:\n  %s\nGo on with the same pipeline and trainer, or choose another directory", l.Dir, strings.Join(list, "\n  "))
+		return 0, fmt.Errorf("train: the checkpoint in %s is of another run; what differs, there -> here:\n  %s\nGo on with the same pipeline and trainer, or choose another directory", l.Dir, strings.Join(list, "\n  "))
 	}
 	if epochs, err = strconv.Atoi(metadata["epochs"]); err != nil || epochs < 1 {
 		return 0, fmt.Errorf("train: the checkpoint in %s says %.20q epochs: it is damaged: begin anew in another directory", l.Dir, metadata["epochs"])

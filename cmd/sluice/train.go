@@ -7,14 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"path/filepath"
-	"reflect"
 	"slices"
 	"strings"
 
 	"github.com/sluicedata/sluice/flow"
 	"github.com/sluicedata/sluice/flow/pipefile"
+	"github.com/sluicedata/sluice/internal/plandiff"
 	"github.com/sluicedata/sluice/trainer"
 )
 
@@ -237,64 +236,28 @@ func taskNames(cfg trainer.Config) string {
 	return strings.Join(names, ", ")
 }
 
-// differing lists what two identities don't have in common: in their JSON
-// members each value, the hashes only where nothing else tells.
+// differing lists what two identities don't have in common: the settings and stages
+// that changed, and the hashes only where nothing else tells.
 func differing(there, here map[string]string) []string {
 	var list, hashes []string
 	for _, key := range sortedKeys(here) {
+		before, after := []byte(there[key]), []byte(here[key])
 		switch {
 		case there[key] == here[key]:
 		case strings.HasSuffix(key, "_hash"):
-			hashes = append(hashes, fmt.Sprintf("%s: %s there, %s here", key, there[key], here[key]))
+			hashes = append(hashes, plandiff.Texts(plandiff.Values(key, there[key], here[key]))...)
+		case !json.Valid(before):
+			list = append(list, fmt.Sprintf("%s: it cannot be read there", key))
+		case key == "pipeline":
+			list = append(list, plandiff.Texts(plandiff.Plans(before, after))...)
 		default:
-			var a, b any
-			if json.Unmarshal([]byte(there[key]), &a) == nil && json.Unmarshal([]byte(here[key]), &b) == nil {
-				list = append(list, differingValues(key, a, b)...)
-			} else {
-				list = append(list, fmt.Sprintf("%s: it cannot be read there", key))
-			}
+			list = append(list, plandiff.Texts(plandiff.JSON(key, before, after))...)
 		}
 	}
 	if len(list) == 0 {
 		return hashes
 	}
 	return list
-}
-
-func differingValues(at string, a, b any) (list []string) {
-	if x, ok := a.(map[string]any); ok {
-		if y, ok := b.(map[string]any); ok {
-			keys := maps.Clone(x)
-			maps.Copy(keys, y)
-			for _, key := range sortedKeys(keys) {
-				list = append(list, differingValues(at+"."+key, x[key], y[key])...)
-			}
-			return list
-		}
-	}
-	if x, ok := a.([]any); ok {
-		if y, ok := b.([]any); ok && len(x) == len(y) {
-			for i := range x {
-				list = append(list, differingValues(fmt.Sprintf("%s.%d", at, i+1), x[i], y[i])...)
-			}
-			return list
-		}
-	}
-	if reflect.DeepEqual(a, b) {
-		return nil
-	}
-	return []string{fmt.Sprintf("%s: %s there, %s here", at, shortJSON(a), shortJSON(b))}
-}
-
-func shortJSON(v any) string {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return fmt.Sprint(v)
-	}
-	if r := []rune(string(b)); len(r) > 120 {
-		return string(r[:60]) + " ... " + string(r[len(r)-50:])
-	}
-	return string(b)
 }
 
 // trainReport is what train --json prints and report.json holds.
