@@ -25,7 +25,7 @@ import (
 func softmaxSink(t *testing.T, dir string) *sinks.Trainer {
 	t.Helper()
 	learner, err := softmax.New(trainer.Config{
-		Model: trainer.Model{Name: trainer.Softmax},
+		Model: softmax.Model{},
 		Tasks: []trainer.TaskConfig{
 			{Task: "shape", Classes: []string{"circle", "star"}},
 			{Task: "type", Classes: []string{"a", "b", "c"}, ClassWeights: []float64{1, 2, 3}},

@@ -1,6 +1,7 @@
 package trainer
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -11,9 +12,8 @@ import (
 	"github.com/sluicedata/sluice/internal/options"
 )
 
-// Config is everything that decides what a trainer does, beside the data: the
-// contents of a TRAINER.yaml. Heads are sized by the tasks' classes, which come
-// from the pipeline.
+// Config is all that decides what a trainer does, beside the data. Heads are
+// sized by the tasks' classes, which come from the pipeline: see Spec.
 type Config struct {
 	Model      Model        `json:"model"`
 	Tasks      []TaskConfig `json:"tasks"` // one per trained task, in the order of the heads
@@ -24,23 +24,19 @@ type Config struct {
 	Workers    int          `json:"-"`           // goroutines of a step; 0: GOMAXPROCS. Never changes a byte
 }
 
-// Model chooses the network.
-type Model struct {
-	Name   string `json:"name"`
-	PoolTo int    `json:"pool_to" sluice:"pool_to,positive" default:"56" doc:"of recipe: side of the adaptive average pool before the heads"`
+// MarshalJSON writes the model as an object of its name and options. It isn't
+// read back: which type a name stands for is known to a catalogue only.
+func (c Config) MarshalJSON() ([]byte, error) {
+	model, err := modelJSON(c.Model)
+	if err != nil {
+		return nil, err
+	}
+	type rest Config // without this method; its member model is the outer one
+	return json.Marshal(struct {
+		Model json.RawMessage `json:"model"`
+		rest
+	}{model, rest(c)})
 }
-
-// The models. A trainer refuses those that it doesn't have.
-const (
-	Recipe   = "recipe"    // conv 3-64, ReLU, max-pool, adaptive average pool, linear heads
-	SmallCNN = "small_cnn" // for small images
-	Softmax  = "softmax"   // linear heads on the image averaged down to 8x8
-)
-
-// Models lists them.
-var Models = []string{Recipe, SmallCNN, Softmax}
-
-const defaultPoolTo = 56 // what is left of the recipe's 112x112 after its max-pool
 
 // Loss names a task's loss.
 type Loss string
@@ -81,9 +77,6 @@ type Schedule struct {
 
 // WithDefaults writes out what zero values stand for.
 func (c Config) WithDefaults() Config {
-	if c.Model.Name == Recipe && c.Model.PoolTo == 0 {
-		c.Model.PoolTo = defaultPoolTo
-	}
 	c.Tasks = slices.Clone(c.Tasks)
 	for i := range c.Tasks {
 		t := &c.Tasks[i]
@@ -141,15 +134,12 @@ func (p *problems) addf(option, format string, args ...any) {
 }
 
 func (p *problems) model(m Model) {
-	switch {
-	case m.Name == "":
-		p.addf("model", "missing: give one of %s", strings.Join(Models, ", "))
-	case !slices.Contains(Models, m.Name):
-		p.addf("model", "unknown model %q%s (models: %s)", m.Name, options.DidYouMean(options.Nearest(m.Name, Models)), strings.Join(Models, ", "))
-	case m.PoolTo != 0 && m.Name != Recipe:
-		p.addf("model."+m.Name+".pool_to", "only the recipe has it")
-	case m.PoolTo < 0:
-		p.addf("model.recipe.pool_to", "%d is no size", m.PoolTo)
+	if m == nil {
+		p.addf("model", "missing: choose the network")
+		return
+	}
+	for _, err := range joined(m.Check()) {
+		*p = append(*p, fmt.Errorf("model.%s.%w", m.Name(), err))
 	}
 }
 
@@ -255,4 +245,27 @@ func listed(names []string) string {
 		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
 	}
 	return strings.Join(names, ", ")
+}
+
+// joined lists the errors that are joined in one.
+func joined(err error) []error {
+	if err == nil {
+		return nil
+	}
+	if list, ok := err.(interface{ Unwrap() []error }); ok {
+		return list.Unwrap()
+	}
+	return []error{err}
+}
+
+// behind puts an option's place before each of the errors joined in one.
+func behind(place string, err error) error {
+	var out []error
+	for _, e := range joined(err) {
+		out = append(out, fmt.Errorf("%s: %w", place, e))
+	}
+	if len(out) == 1 {
+		return out[0]
+	}
+	return errors.Join(out...)
 }

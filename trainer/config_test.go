@@ -1,6 +1,9 @@
 package trainer
 
 import (
+	"encoding/json"
+	"errors"
+	"fmt"
 	"math"
 	"reflect"
 	"slices"
@@ -13,10 +16,26 @@ import (
 
 func good() Config {
 	return Config{
-		Model: Model{Name: Recipe},
+		Model: fake{},
 		Tasks: []TaskConfig{{Task: "shape", Classes: []string{"a", "b", "c"}}, {Task: "type", Classes: []string{"x", "y"}}},
 	}
 }
+
+// fake is a model with an option.
+type fake struct {
+	Depth int `json:"depth"`
+}
+
+func (fake) Name() string { return "fake" }
+
+func (f fake) Check() error {
+	if f.Depth < 0 {
+		return fmt.Errorf("depth: %d is negative", f.Depth)
+	}
+	return nil
+}
+
+func (fake) New(Config) (Trainer, error) { return nil, errors.New("not made") }
 
 func TestDefaults(t *testing.T) {
 	c := good()
@@ -25,7 +44,7 @@ func TestDefaults(t *testing.T) {
 	}
 	c.Schedule.StepSize = 10
 	d := c.WithDefaults()
-	if d.Model.PoolTo != 56 || d.Schedule.Gamma != 0.1 || d.Tasks[1].Loss != CrossEntropy || d.Tasks[1].Weight != 1 {
+	if d.Schedule.Gamma != 0.1 || d.Tasks[1].Loss != CrossEntropy || d.Tasks[1].Weight != 1 {
 		t.Errorf("%+v", d)
 	}
 	if want := (Optimizer{0.001, &[2]float64{0.9, 0.999}, 1e-8, 0}); !reflect.DeepEqual(d.Optimizer, want) {
@@ -53,10 +72,8 @@ func TestCheck(t *testing.T) {
 		want  string
 		spoil func(*Config)
 	}{
-		{"model: missing", func(c *Config) { c.Model.Name = "" }},
-		{`model: unknown model "recip": did you mean "recipe"?`, func(c *Config) { c.Model.Name = "recip" }},
-		{"model.small_cnn.pool_to: only the recipe", func(c *Config) { c.Model = Model{SmallCNN, 8} }},
-		{"model.recipe.pool_to: -1", func(c *Config) { c.Model.PoolTo = -1 }},
+		{"model: missing", func(c *Config) { c.Model = nil }},
+		{"model.fake.depth: -1 is negative", func(c *Config) { c.Model = fake{Depth: -1} }},
 		{"tasks: missing", func(c *Config) { c.Tasks = nil }},
 		{"tasks.shape: task shape is there twice", func(c *Config) { c.Tasks[1].Task = "shape" }},
 		{"tasks.2: it has no name", func(c *Config) { c.Tasks[1].Task = "" }},
@@ -110,7 +127,7 @@ func TestBetas(t *testing.T) {
 
 func TestCheckReportsAll(t *testing.T) {
 	c := good()
-	c.Model.Name, c.Optimizer.LearningRate, c.Schedule.StepSize = "x", -1, -1
+	c.Model, c.Optimizer.LearningRate, c.Schedule.StepSize = nil, -1, -1
 	c.Tasks[0].Loss, c.Tasks[1].ClassWeights = "focal", []float64{1}
 	list := c.Check().(interface{ Unwrap() []error }).Unwrap()
 	if len(list) != 5 {
@@ -179,5 +196,71 @@ func TestMatchClasses(t *testing.T) {
 	want := `no class cafe` + "\u0301" + ` ("cafe\u0301", and "caf\u00e9" is one: it differs in Unicode normal form only)`
 	if _, err := MatchClasses(accents, schema.Task{Classes: []string{"cafe\u0301", "tea"}}); err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("%v, want %s", err, want)
+	}
+}
+
+// odd is a model whose JSON is no object.
+type odd struct{ fake }
+
+func (odd) MarshalJSON() ([]byte, error) { return []byte("3"), nil }
+
+// noOptions is a model without options.
+type noOptions struct{ fake }
+
+func (noOptions) MarshalJSON() ([]byte, error) { return []byte("{}"), nil }
+
+// TestConfigJSON: a model's options are in the JSON by which a checkpoint is known.
+func TestConfigJSON(t *testing.T) {
+	for model, want := range map[Model]string{
+		fake{Depth: 3}: `{"model":{"name":"fake","depth":3},"tasks":null,`,
+		noOptions{}:    `{"model":{"name":"fake"},"tasks":null,`,
+		nil:            `{"model":null,"tasks":null,`,
+	} {
+		have, err := json.Marshal(Config{Model: model})
+		if err != nil || !strings.HasPrefix(string(have), want) || strings.Count(string(have), `"model"`) != 1 {
+			t.Errorf("%s, %v, want %s...", have, err, want)
+		}
+	}
+	if have, err := json.Marshal(Config{Model: odd{}}); err == nil || !strings.Contains(err.Error(), "want an object") {
+		t.Errorf("a model whose JSON is a number: %s, %v", have, err)
+	}
+}
+
+// TestNew: a configuration is checked before a model sees it.
+func TestNew(t *testing.T) {
+	if _, err := New(good()); err == nil || err.Error() != "not made" {
+		t.Errorf("the model's own error: %v", err)
+	}
+	c := good()
+	c.Tasks = nil
+	if _, err := New(c); err == nil || !strings.HasPrefix(err.Error(), "tasks: missing") {
+		t.Errorf("no tasks: %v", err)
+	}
+}
+
+// TestSpec sizes a trainer by data.
+func TestSpec(t *testing.T) {
+	run := &schema.Run{
+		Tasks:  []schema.Task{{Name: "shape", Classes: []string{"disc", "star"}}, {Name: "color", Classes: []string{"red", "blue"}}},
+		Counts: [][]int64{{6, 2, 0}, {4, 2, 1}},
+	}
+	all, err := Spec{Model: fake{}, Seed: 3, MicroBatch: 2}.Config(run)
+	if err != nil || len(all.Tasks) != 2 || all.Tasks[0].Task != "shape" || all.Tasks[1].Loss != CrossEntropy || all.Seed != 3 || all.MicroBatch != 2 {
+		t.Errorf("%+v, %v", all, err)
+	}
+	some, err := Spec{Model: fake{}, Tasks: map[string]TaskSpec{"color": {Weight: 2}, "shape": {}}}.Config(run)
+	if err != nil || some.Tasks[0].Task != "shape" || some.Tasks[1].Weight != 2 {
+		t.Errorf("heads come in the data's order: %+v, %v", some, err)
+	}
+	_, err = Spec{Model: fake{}, Tasks: map[string]TaskSpec{"hue": {}, "size": {}}}.Config(run)
+	var of *TaskError
+	if !errors.As(err, &of) || of.Task != "hue" || len(joined(err)) != 2 {
+		t.Errorf("tasks that aren't there: %v", err)
+	}
+	if _, err := (Spec{}).Config(run); err == nil || !strings.HasPrefix(err.Error(), "model: missing") {
+		t.Errorf("no model: %v", err)
+	}
+	if _, err := (Spec{Model: fake{}}).Config(&schema.Run{}); err == nil || !strings.Contains(err.Error(), "no labels") {
+		t.Errorf("no labels: %v", err)
 	}
 }

@@ -78,22 +78,3 @@ func softmaxTerms(shifted []float64, z []float32, offsets []float64) float64 {
 	}
 	return total
 }
-
-// AdjustLogits is post-hoc logit adjustment (Menon et al. 2021), in place:
-// z_c - tau log(n_c/N), rows of len(counts) logits one after the other. Classes
-// without training samples get -Inf: they are never predicted.
-func AdjustLogits(logits []float32, counts []int64, tau float64) {
-	total := 0.0
-	for _, n := range counts {
-		total += float64(n)
-	}
-	for c, n := range counts {
-		shift := math.Inf(-1)
-		if n > 0 {
-			shift = -tau * detmath.Log(float64(n)/total)
-		}
-		for i := c; i < len(logits); i += len(counts) {
-			logits[i] = float32(float64(logits[i]) + shift)
-		}
-	}
-}

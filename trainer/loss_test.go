@@ -63,14 +63,3 @@ func TestSoftmaxLossGradient(t *testing.T) {
 		}
 	}
 }
-
-func TestAdjustLogits(t *testing.T) {
-	z := []float32{1, 1, 1, 2, 3, 4}
-	AdjustLogits(z, []int64{75, 25, 0}, 2)
-	want := []float64{1 - 2*math.Log(0.75), 1 - 2*math.Log(0.25), -inf, 2 - 2*math.Log(0.75), 3 - 2*math.Log(0.25), -inf}
-	for i, w := range want {
-		if z[i] != float32(w) {
-			t.Errorf("%d: %v, want %v", i, z[i], w)
-		}
-	}
-}

@@ -34,7 +34,7 @@ func stepAlone(ctx context.Context, steps int) (err error) {
 	for _, side := range sides {
 		run.Variants = append(run.Variants, schema.Variant{Scale: float64(side) / 224, Tensor: schema.Tensor{DType: schema.Float32, Layout: schema.CHW, Height: side, Width: side}})
 	}
-	file, err := pipefile.LoadTrain(recipe + ".trainer.yaml")
+	file, err := pipefile.LoadTrain(recipe+".trainer.yaml", pipefile.Catalogs{Models: gorgoniatrainer.Catalog})
 	if err != nil {
 		return err
 	}

@@ -18,10 +18,15 @@ import (
 	"github.com/sluicedata/sluice/internal/options"
 	"github.com/sluicedata/sluice/sources"
 	"github.com/sluicedata/sluice/stages"
+	"github.com/sluicedata/sluice/trainer/gorgoniatrainer"
+	"github.com/sluicedata/sluice/trainer/softmax"
 )
 
-// catalogs are the components that pipeline files may name.
-var catalogs = pipefile.Catalogs{Stages: stages.Catalog, Sources: sources.Catalog}
+// catalogs are the components that pipeline and trainer files may name.
+var catalogs = pipefile.Catalogs{
+	Stages: stages.Catalog, Sources: sources.Catalog,
+	Models: slices.Concat(gorgoniatrainer.Catalog, softmax.Catalog),
+}
 
 // runFlags are shared by every command that runs a pipeline. A flag overrides
 // the pipeline file.

@@ -122,7 +122,7 @@ func (cmd *demoCmd) train(ctx context.Context, c console, r demoRun, label strin
 	if content, err = cmd.file("trainer.yaml", filepath.Join(r.dir(), "trainer.yaml"), r); err != nil {
 		return nil, err
 	}
-	file, err := pipefile.ParseTrain("trainer.yaml", content, dir)
+	file, err := pipefile.ParseTrain("trainer.yaml", content, dir, catalogs)
 	if err != nil {
 		return nil, fmt.Errorf("demo: %s: %w", r.Name, err)
 	}

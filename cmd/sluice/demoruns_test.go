@@ -66,7 +66,7 @@ func TestDemoRunsAreFair(t *testing.T) {
 		if content, err = demoFile("trainer.yaml", run); err != nil {
 			t.Fatal(err)
 		}
-		file, err := pipefile.ParseTrain(r.Name, content, dir)
+		file, err := pipefile.ParseTrain(r.Name, content, dir, catalogs)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -22,8 +22,6 @@ import (
 	"github.com/sluicedata/sluice/schema"
 	"github.com/sluicedata/sluice/sinks"
 	"github.com/sluicedata/sluice/trainer"
-	"github.com/sluicedata/sluice/trainer/gorgoniatrainer"
-	"github.com/sluicedata/sluice/trainer/softmax"
 )
 
 // learning is one training run: a pipeline, a trainer, data to evaluate on, a
@@ -114,7 +112,7 @@ func (l *learning) run(ctx context.Context) (report *trainReport, err error) {
 		defer func() { err = errors.Join(err, e.plan.Close()) }()
 	}
 	l.Warnings = append(l.Warnings, l.remarks()...)
-	if l.trainer, err = newTrainer(l.config); err != nil {
+	if l.trainer, err = trainer.New(l.config); err != nil {
 		return nil, status2(err)
 	}
 	defer func() { err = errors.Join(err, l.trainer.Close()) }()
@@ -141,14 +139,6 @@ func (l *learning) run(ctx context.Context) (report *trainReport, err error) {
 		return nil, err
 	}
 	return l.finish(ctx, runReport, sink.Report())
-}
-
-// newTrainer is the place where trainers are wired.
-func newTrainer(cfg trainer.Config) (trainer.Trainer, error) {
-	if cfg.Model.Name == trainer.Softmax {
-		return softmax.New(cfg)
-	}
-	return gorgoniatrainer.New(cfg)
 }
 
 // identity is of what decides the weights: the plan, and the trainer sized by it.
@@ -218,7 +208,9 @@ func (l *learning) onlyOurs() error {
 // classChanges compares the classes of two trainers' configurations.
 func classChanges(there, here string) []string {
 	tasks := func(text string) (list []schema.Task) {
-		var cfg trainer.Config
+		var cfg struct {
+			Tasks []trainer.TaskConfig `json:"tasks"`
+		}
 		if json.Unmarshal([]byte(text), &cfg) != nil {
 			return nil // what differs is said all the same
 		}
@@ -338,7 +330,7 @@ func (l *learning) finish(ctx context.Context, run *flow.Report, train sinks.Tra
 		100*train.BetweenSeconds/run.Seconds, run.Seconds)
 	run.ImagesPerSecond = float64(run.Rows) / max(run.Seconds-train.BetweenSeconds, 1e-9) // evaluation is not of the pipeline's pace
 	report := &trainReport{Report: run, after: l.start, Evaluations: map[string]trainer.Metrics{},
-		Train: trainFigures{TrainReport: train, Model: l.config.Model.Name, Trainer: l.trainer.Stats()}}
+		Train: trainFigures{TrainReport: train, Model: l.config.Model.Name(), Trainer: l.trainer.Stats()}}
 	if l.last == nil { // a resumed run with nothing left to do
 		if l.last, err = l.evaluate(ctx); err != nil {
 			return nil, err

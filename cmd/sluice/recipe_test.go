@@ -23,6 +23,7 @@ import (
 	"github.com/sluicedata/sluice/flow/pipefile"
 	"github.com/sluicedata/sluice/internal/demodata"
 	"github.com/sluicedata/sluice/trainer"
+	"github.com/sluicedata/sluice/trainer/gorgoniatrainer"
 )
 
 var update = flag.Bool("update", false, "draw the pictures of docs/recipe again; write the table of README again")
@@ -230,7 +231,7 @@ func TestRecipePlans(t *testing.T) {
 // TestRecipeTrainers holds the trainers against the numbers of the recipe.
 func TestRecipeTrainers(t *testing.T) {
 	single := trainer.Config{
-		Model: trainer.Model{Name: trainer.Recipe, PoolTo: 56},
+		Model: gorgoniatrainer.Recipe{PoolTo: 56},
 		Tasks: []trainer.TaskConfig{{
 			Task: "class", Loss: trainer.CrossEntropy, Weight: 1, ClassWeights: []float64{0.1, 0.2, 0.3, 0.4},
 			Classes: []string{"circle", "square", "star", "triangle"}, Counts: []int64{24, 18, 9, 12},
@@ -253,7 +254,7 @@ func TestRecipeTrainers(t *testing.T) {
 	multi.Optimizer.WeightDecay = 0
 	multi.Schedule = trainer.Schedule{}
 	for name, want := range map[string]trainer.Config{"recipe-single": single, "recipe-multi": multi} {
-		file, err := pipefile.LoadTrain(filepath.Join(recipeDir, name+".trainer.yaml"))
+		file, err := pipefile.LoadTrain(filepath.Join(recipeDir, name+".trainer.yaml"), catalogs)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -29,7 +29,7 @@ func (cmd *trainCmd) Run(ctx context.Context, c console) error {
 		return usageError{err}
 	}
 	pipe, err := cmd.load()
-	file, badTrainer := pipefile.LoadTrain(cmd.Trainer)
+	file, badTrainer := pipefile.LoadTrain(cmd.Trainer, catalogs)
 	if badTrainer != nil {
 		badTrainer = unreadable(badTrainer, "the trainer file", cmd.Trainer)
 	}

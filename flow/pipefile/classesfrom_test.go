@@ -110,7 +110,7 @@ func TestClassesFromMistakes(t *testing.T) {
 	if _, err := Load("https://host//a.yaml", real); err == nil || !strings.Contains(err.Error(), `"https://host//a.yaml" is a URL`) {
 		t.Error(err)
 	}
-	if _, err := LoadTrain("https://host//a.yaml"); err == nil || !strings.Contains(err.Error(), `"https://host//a.yaml" is a URL`) {
+	if _, err := LoadTrain("https://host//a.yaml", real); err == nil || !strings.Contains(err.Error(), `"https://host//a.yaml" is a URL`) {
 		t.Error(err)
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/sluicedata/sluice/sources"
 	"github.com/sluicedata/sluice/stages"
+	"github.com/sluicedata/sluice/trainer"
 )
 
 // fakes are a small catalogue, so that what these tests show depends on no
@@ -22,7 +23,35 @@ var fakes = Catalogs{
 		{New: func() sources.Source { return &folder{} }, Doc: "a folder of images"},
 		{New: func() sources.Source { return &table{} }, Doc: "a file that lists images"},
 	},
+	Models: []trainer.Entry{
+		{New: func() trainer.Model { return &poolModel{PoolTo: 56} }, Doc: "for photos"},
+		{New: func() trainer.Model { return &plainModel{"small_cnn"} }, Doc: "for small images"},
+		{New: func() trainer.Model { return &plainModel{"softmax"} }, Doc: "for a start"},
+	},
 }
+
+type poolModel struct {
+	PoolTo int `sluice:"pool_to,positive" default:"56" doc:"side of the pool"`
+}
+
+func (poolModel) Name() string { return "recipe" }
+
+func (r poolModel) Check() error {
+	if r.PoolTo < 0 {
+		return fmt.Errorf("pool_to: %d is negative", r.PoolTo)
+	}
+	return nil
+}
+
+func (poolModel) New(trainer.Config) (trainer.Trainer, error) { return nil, errors.New("not made") }
+
+// plainModel has no options.
+type plainModel struct{ Called string }
+
+func (m plainModel) Name() string { return m.Called }
+func (plainModel) Check() error   { return nil }
+
+func (plainModel) New(trainer.Config) (trainer.Trainer, error) { return nil, errors.New("not made") }
 
 type decode struct {
 	Limit int64 `sluice:"max_pixels,positive" doc:"refuse larger pictures"`

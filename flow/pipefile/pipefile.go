@@ -32,15 +32,17 @@ import (
 	"github.com/sluicedata/sluice/internal/options"
 	"github.com/sluicedata/sluice/sources"
 	"github.com/sluicedata/sluice/stages"
+	"github.com/sluicedata/sluice/trainer"
 )
 
 // Version is the version of the file format.
 const Version = 1
 
-// Catalogs lists what a pipeline file may name.
+// Catalogs lists what a pipeline file and a trainer file may name.
 type Catalogs struct {
 	Stages  []stages.Entry
 	Sources []sources.Entry
+	Models  []trainer.Entry // of trainer files
 }
 
 // Load reads a pipeline file, changed by the edits. Relative paths in it are relative

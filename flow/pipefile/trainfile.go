@@ -3,10 +3,8 @@ package pipefile
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/sluicedata/sluice/internal/options"
@@ -28,14 +26,9 @@ import (
 // eval: {use: val, without: [rebalance, flip]} makes the evaluation's of the training
 // pipeline.
 type TrainFile struct {
-	Model      trainer.Model
-	Tasks      map[string]trainer.TaskSpec // empty: every task of the data
-	Optimizer  trainer.Optimizer
-	Schedule   trainer.Schedule
-	Epochs     int // 0: not given
-	Seed       uint64
-	MicroBatch int
-	Eval       Evaluation
+	trainer.Spec
+	Epochs int // 0: not given
+	Eval   Evaluation
 
 	file   string           // its name; "": made in Go
 	places map[string]place // of the options, such as "tasks.shape.class_weights"
@@ -65,9 +58,10 @@ type trainSettings struct {
 
 var trainKeys = []string{"model", "tasks", "optimizer", "schedule", "epochs", "seed", "micro_batch", "eval"}
 
-// LoadTrain reads a TRAINER.yaml. Relative paths in it are relative to its
-// folder; mistakes in it are Errors, all of them at once.
-func LoadTrain(path string) (*TrainFile, error) {
+// LoadTrain reads a TRAINER.yaml, which may name the models of the catalogues.
+// Relative paths in it are relative to its folder; mistakes in it are Errors, all
+// of them at once.
+func LoadTrain(path string, c Catalogs) (*TrainFile, error) {
 	if options.IsURL(path) {
 		return nil, fmt.Errorf("pipefile: cannot read the trainer: %w", urlError(path))
 	}
@@ -75,12 +69,12 @@ func LoadTrain(path string) (*TrainFile, error) {
 	if err != nil {
 		return nil, fmt.Errorf("pipefile: cannot read the trainer: %w", err)
 	}
-	return ParseTrain(path, data, filepath.Dir(path))
+	return ParseTrain(path, data, filepath.Dir(path), c)
 }
 
 // ParseTrain reads a TRAINER.yaml from memory; see Parse.
-func ParseTrain(name string, data []byte, folder string) (*TrainFile, error) {
-	r := reader{mistakes: mistakes{file: name}, folder: folder}
+func ParseTrain(name string, data []byte, folder string, c Catalogs) (*TrainFile, error) {
+	r := reader{mistakes: mistakes{file: name}, catalogs: c, folder: folder}
 	f := &TrainFile{file: name, places: map[string]place{}}
 	root := r.parseYAML(data)
 	for i := range r.list {
@@ -142,7 +136,7 @@ func (r *reader) train(root *node, f *TrainFile) {
 		}
 	}
 	if !modelSeen {
-		r.add(root.place, "model is missing: give one of %s", strings.Join(trainer.Models, ", "))
+		r.add(root.place, "model is missing: give one of %s", strings.Join(modelNames(r.catalogs), ", "))
 	}
 	f.Epochs, f.Seed, f.MicroBatch = int(s.Epochs), s.Seed, int(s.MicroBatch)
 	f.Eval.Every = max(f.Eval.Every, 1)
@@ -177,19 +171,22 @@ func (r *reader) eval(e entry, f *TrainFile) {
 }
 
 func (r *reader) model(e entry, f *TrainFile) {
-	c, ok := r.component("model", e.value, trainer.Models)
+	c, ok := r.component("model", e.value, modelNames(r.catalogs))
 	if !ok {
 		return
 	}
-	f.Model.Name = c.name
-	if c.name == trainer.Recipe {
-		g := r.options(c.name, &f.Model, c.options)
-		if f.Model.PoolTo < 0 {
-			r.add(g.at["pool_to"], "%s: pool_to: %d is negative", c.name, f.Model.PoolTo)
-		}
-	} else {
-		r.options(c.name, &struct{}{}, c.options)
+	ptr := r.catalogs.Models[c.number].New()
+	given := r.options(c.name, ptr, c.options)
+	r.check(c.name, c.place, ptr.Check(), given)
+	f.Model = value(ptr)
+}
+
+func modelNames(c Catalogs) []string {
+	names := make([]string, len(c.Models))
+	for i, e := range c.Models {
+		names[i] = e.New().Name()
 	}
+	return names
 }
 
 func (r *reader) tasks(e entry, f *TrainFile) {
@@ -218,38 +215,17 @@ func (r *reader) tasks(e entry, f *TrainFile) {
 	}
 }
 
-// Config sizes the trainer by the data of a run: its tasks, classes and counts.
-// What doesn't fit the data are Errors, like other mistakes in the file.
+// Config sizes the trainer by the data of a run: see trainer.Spec. What doesn't
+// fit the data are Errors, like other mistakes in the file.
 func (f *TrainFile) Config(run *schema.Run) (trainer.Config, error) {
-	cfg := trainer.Config{Model: f.Model, Optimizer: f.Optimizer, Schedule: f.Schedule, Seed: f.Seed, MicroBatch: f.MicroBatch}
-	names := slices.Sorted(maps.Keys(f.Tasks))
-	// Heads come in the order of the data's tasks.
-	rank := func(name string) int {
-		return slices.IndexFunc(run.Tasks, func(t schema.Task) bool { return t.Name == name })
-	}
-	slices.SortStableFunc(names, func(a, b string) int { return rank(a) - rank(b) })
-	if len(names) == 0 {
-		for _, t := range run.Tasks {
-			names = append(names, t.Name)
-		}
-	}
-	if len(names) == 0 {
-		return cfg, errors.New("trainer: the data has no labels, so there is nothing to learn: put the images into folders of their classes, or use a manifest")
-	}
+	cfg, err := f.Spec.Config(run)
 	var errs []error
-	for _, name := range names {
-		task, err := f.Tasks[name].Resolve(name, run)
-		for _, e := range joined(err) {
-			errs = append(errs, f.placed(name, e))
+	for _, e := range joined(err) {
+		task := ""
+		if of := new(trainer.TaskError); errors.As(e, &of) {
+			task = of.Task
 		}
-		cfg.Tasks = append(cfg.Tasks, task)
-	}
-	if len(errs) > 0 {
-		return cfg, asErrors(errs)
-	}
-	cfg = cfg.WithDefaults()
-	for _, e := range joined(cfg.Check()) {
-		errs = append(errs, f.placed("", e))
+		errs = append(errs, f.placed(task, e))
 	}
 	return cfg, asErrors(errs)
 }

@@ -45,40 +45,49 @@ func TestParseTrain(t *testing.T) {
 		want TrainFile
 	}{
 		"design": {designTrainer, TrainFile{
-			Model: trainer.Model{Name: "recipe"},
-			Tasks: map[string]trainer.TaskSpec{
-				"shape": {Loss: "cross_entropy", Weight: 1},
-				"type":  {Loss: "cross_entropy", Weight: 1, ClassWeights: trainer.WeightSpec{Rule: "inverse"}},
+			Spec: trainer.Spec{
+				Model: poolModel{PoolTo: 56},
+				Tasks: map[string]trainer.TaskSpec{
+					"shape": {Loss: "cross_entropy", Weight: 1},
+					"type":  {Loss: "cross_entropy", Weight: 1, ClassWeights: trainer.WeightSpec{Rule: "inverse"}},
+				},
+				Optimizer: adam, Schedule: trainer.Schedule{StepSize: 10, Gamma: 0.1},
 			},
-			Optimizer: adam, Schedule: trainer.Schedule{StepSize: 10, Gamma: 0.1}, Epochs: 20,
-			Eval: Evaluation{Pipeline: filepath.Join("base", "val.yaml"), Every: 1},
+			Epochs: 20,
+			Eval:   Evaluation{Pipeline: filepath.Join("base", "val.yaml"), Every: 1},
 		}},
 		"doc": {docTrainer, TrainFile{
-			Model:     trainer.Model{Name: "recipe"},
-			Tasks:     map[string]trainer.TaskSpec{"shape": {Loss: "cross_entropy", Weight: 1, ClassWeights: trainer.WeightSpec{Rule: "inverse"}}},
-			Optimizer: adam, Schedule: trainer.Schedule{StepSize: 10, Gamma: 0.1}, Epochs: 20, Seed: 1, MicroBatch: 8,
-			Eval: Evaluation{Pipeline: filepath.Join("base", "val.yaml"), Every: 1},
+			Spec: trainer.Spec{
+				Model:     poolModel{PoolTo: 56},
+				Tasks:     map[string]trainer.TaskSpec{"shape": {Loss: "cross_entropy", Weight: 1, ClassWeights: trainer.WeightSpec{Rule: "inverse"}}},
+				Optimizer: adam, Schedule: trainer.Schedule{StepSize: 10, Gamma: 0.1}, Seed: 1, MicroBatch: 8,
+			},
+			Epochs: 20,
+			Eval:   Evaluation{Pipeline: filepath.Join("base", "val.yaml"), Every: 1},
 		}},
-		"defaults":   {"model: softmax", TrainFile{Model: trainer.Model{Name: "softmax"}, Eval: every}},
-		"empty keys": {"model: {small_cnn: }\noptimizer: adam\n", TrainFile{Model: trainer.Model{Name: "small_cnn"}, Eval: every}},
+		"defaults":   {"model: softmax", TrainFile{Spec: trainer.Spec{Model: plainModel{"softmax"}}, Eval: every}},
+		"empty keys": {"model: {small_cnn: }\noptimizer: adam\n", TrainFile{Spec: trainer.Spec{Model: plainModel{"small_cnn"}}, Eval: every}},
 		"numbers": {"model: {recipe: {pool_to: 0x8}}\nseed: 18446744073709551615\nschedule: {step: {size: 3}}\neval: {pipeline: /v.yaml, every: 5}\n", TrainFile{
-			Model: trainer.Model{Name: "recipe", PoolTo: 8}, Seed: 1<<64 - 1, Schedule: trainer.Schedule{StepSize: 3},
+			Spec: trainer.Spec{Model: poolModel{PoolTo: 8}, Seed: 1<<64 - 1, Schedule: trainer.Schedule{StepSize: 3}},
 			Eval: Evaluation{Pipeline: "/v.yaml", Every: 5},
 		}},
 		"betas of 0": {"model: softmax\noptimizer: {adam: {betas: [0, 0]}}\n", TrainFile{
-			Model: trainer.Model{Name: "softmax"}, Optimizer: trainer.Optimizer{Betas: &[2]float64{}}, Eval: every,
+			Spec: trainer.Spec{Model: plainModel{"softmax"}, Optimizer: trainer.Optimizer{Betas: &[2]float64{}}}, Eval: every,
 		}},
 		"weights": {"model: softmax\ntasks: {a: {class_weights: [1, 0.5]}, b: {class_weights: {x: 1, y: 3}}, c: , d: {loss: balanced_softmax}}\n", TrainFile{
-			Model: trainer.Model{Name: "softmax"}, Eval: every,
-			Tasks: map[string]trainer.TaskSpec{
-				"a": {ClassWeights: trainer.WeightSpec{List: []float64{1, 0.5}}},
-				"b": {ClassWeights: trainer.WeightSpec{Named: map[string]float64{"x": 1, "y": 3}}},
-				"c": {}, "d": {Loss: "balanced_softmax"},
+			Spec: trainer.Spec{
+				Model: plainModel{"softmax"},
+				Tasks: map[string]trainer.TaskSpec{
+					"a": {ClassWeights: trainer.WeightSpec{List: []float64{1, 0.5}}},
+					"b": {ClassWeights: trainer.WeightSpec{Named: map[string]float64{"x": 1, "y": 3}}},
+					"c": {}, "d": {Loss: "balanced_softmax"},
+				},
 			},
+			Eval: every,
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			have, err := ParseTrain("t.yaml", []byte(c.text), "base")
+			have, err := ParseTrain("t.yaml", []byte(c.text), "base", fakes)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -160,7 +169,7 @@ func TestTrainMistakes(t *testing.T) {
 		if rest, ok := strings.CutPrefix(text, "m\n"); ok {
 			text = "model: softmax\n" + rest
 		}
-		_, err := ParseTrain("t", []byte(text), "")
+		_, err := ParseTrain("t", []byte(text), "", fakes)
 		var list Errors
 		if !errors.As(err, &list) || len(list) != 1 || !strings.HasPrefix(err.Error(), "t:"+want) {
 			t.Errorf("%q\nhave %v\nwant t:%s", text, err, want)
@@ -171,7 +180,7 @@ func TestTrainMistakes(t *testing.T) {
 // TestTrainAllMistakes: all at once, in the order of their places.
 func TestTrainAllMistakes(t *testing.T) {
 	text := "seed: x\nmodel: resnet\ntasks:\n  a: {loss: focal, weight: -1}\n  b: 1\noptimizer: {adam: {lr: fast, eps: -1}}\nepoch: 3\n"
-	_, err := ParseTrain("t", []byte(text), "")
+	_, err := ParseTrain("t", []byte(text), "", fakes)
 	var list Errors
 	if !errors.As(err, &list) {
 		t.Fatal(err)
@@ -191,11 +200,11 @@ func TestLoadTrain(t *testing.T) {
 	if err := os.WriteFile(file, []byte("model: softmax\neval: {pipeline: ../val.yaml}\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	f, err := LoadTrain(file)
+	f, err := LoadTrain(file, fakes)
 	if err != nil || f.Eval.Pipeline != filepath.Join(filepath.Dir(dir), "val.yaml") {
 		t.Errorf("%+v, %v", f, err)
 	}
-	if _, err := LoadTrain(filepath.Join(dir, "none.yaml")); !errors.Is(err, os.ErrNotExist) {
+	if _, err := LoadTrain(filepath.Join(dir, "none.yaml"), fakes); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("have %v, want a missing file", err)
 	}
 }
@@ -218,7 +227,7 @@ func TestTrainConfig(t *testing.T) {
 		"tasks: {shape: {class_weights: [0, 0]}}":                              "t:2:32: tasks: shape: class_weights: ",
 		"tasks: {color: {class_weights: {reed: 1, red: 1, blue: 2, teal: 3}}}": `t:2:32: tasks.color.class_weights: unknown class "reed" of task color: did you mean "red"?`,
 	} {
-		f, err := ParseTrain("t", []byte("model: softmax\n"+strings.Replace(text, "{a}", "{a: {}}", 1)), "")
+		f, err := ParseTrain("t", []byte("model: softmax\n"+strings.Replace(text, "{a}", "{a: {}}", 1)), "", fakes)
 		var cfg trainer.Config
 		if err == nil {
 			cfg, err = f.Config(run)
@@ -239,7 +248,7 @@ func TestTrainConfig(t *testing.T) {
 		}
 	}
 
-	f := &TrainFile{Model: trainer.Model{Name: "softmax"}, Tasks: map[string]trainer.TaskSpec{"hue": {}}}
+	f := &TrainFile{Spec: trainer.Spec{Model: plainModel{"softmax"}, Tasks: map[string]trainer.TaskSpec{"hue": {}}}}
 	if _, err := f.Config(run); err == nil || !strings.HasPrefix(err.Error(), `tasks: "hue" is not in the data`) {
 		t.Errorf("made in Go: %v", err)
 	}
@@ -259,7 +268,7 @@ func FuzzParseTrain(f *testing.F) {
 	f.Add([]byte(docTrainer))
 	run := &schema.Run{Tasks: []schema.Task{{Name: "a", Classes: []string{"x", "y"}}}, Counts: [][]int64{{2, 1, 0}}}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		file, err := ParseTrain("f", data, "")
+		file, err := ParseTrain("f", data, "", fakes)
 		if err == nil {
 			if cfg, err := file.Config(run); err == nil && cfg.Check() != nil {
 				t.Errorf("%+v: %v", cfg, cfg.Check())

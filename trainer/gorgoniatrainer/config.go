@@ -7,17 +7,18 @@ import (
 	"github.com/sluicedata/sluice/trainer"
 )
 
-// check fills in defaults and reports all that is wrong at once.
-func check(cfg trainer.Config) (trainer.Config, error) {
+// check writes out the defaults, and reports all that is wrong at once.
+func check(cfg trainer.Config) (trainer.Config, network, error) {
 	if err := cfg.Check(); err != nil {
-		return cfg, fmt.Errorf("gorgoniatrainer: %w", err)
+		return cfg, network{}, fmt.Errorf("gorgoniatrainer: %w", err)
 	}
-	if _, ok := networks[cfg.Model.Name]; !ok {
-		return cfg, fmt.Errorf("gorgoniatrainer: model: %s is another trainer's (this one has recipe, small_cnn)", cfg.Model.Name)
+	model, ok := cfg.Model.(ofThisTrainer)
+	if !ok {
+		return cfg, network{}, fmt.Errorf("gorgoniatrainer: model: %s is another trainer's (this one has recipe and small_cnn): make it by trainer.New", cfg.Model.Name())
 	}
 	cfg = cfg.WithDefaults()
 	if cfg.Workers == 0 {
 		cfg.Workers = runtime.GOMAXPROCS(0)
 	}
-	return cfg, nil
+	return cfg, model.network(), nil
 }

@@ -11,8 +11,8 @@ import (
 func TestConformance(t *testing.T) { gorgoniatrainer.BothKernels(t, conformance) }
 
 func conformance(t *testing.T) {
-	for _, model := range []trainer.Model{{Name: trainer.Recipe, PoolTo: 4}, {Name: trainer.SmallCNN}} {
-		t.Run(model.Name, func(t *testing.T) {
+	for _, model := range []trainer.Model{gorgoniatrainer.Recipe{PoolTo: 4}, gorgoniatrainer.SmallCNN{}} {
+		t.Run(model.Name(), func(t *testing.T) {
 			trainertest.Run(t, func(cfg trainer.Config) (trainer.Trainer, error) {
 				cfg.Model = model
 				return gorgoniatrainer.New(cfg)

@@ -72,7 +72,7 @@ func (g goldenTensor) difference(data []float32, number int) float64 {
 func (c goldenCase) config() trainer.Config {
 	cfg := testConfig("recipe", c.PoolTo)
 	if c.Channels > 1 {
-		cfg.Model = trainer.Model{Name: "small_cnn"} // pools to 4, as the script
+		cfg.Model = SmallCNN{} // pools to 4, as the script
 	}
 	cfg.Optimizer.WeightDecay = 0.01
 	cfg.Schedule = trainer.Schedule{StepSize: 2, Gamma: 0.1}

@@ -66,9 +66,13 @@ func classNames(n int) []string {
 }
 
 // testConfig has two tasks, shape with 10 and type with 5 classes.
-func testConfig(model string, poolTo int) trainer.Config {
+func testConfig(name string, poolTo int) trainer.Config {
+	var model trainer.Model = SmallCNN{}
+	if name == "recipe" {
+		model = Recipe{PoolTo: poolTo}
+	}
 	return trainer.Config{
-		Model: trainer.Model{Name: model, PoolTo: poolTo},
+		Model: model,
 		Tasks: []trainer.TaskConfig{{Task: "shape", Classes: classNames(10)}, {Task: "type", Classes: classNames(5)}},
 		Seed:  42,
 	}

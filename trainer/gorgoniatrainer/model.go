@@ -4,7 +4,6 @@ import (
 	"math"
 	"slices"
 
-	"github.com/sluicedata/sluice/internal/rng"
 	"github.com/sluicedata/sluice/trainer"
 	"gorgonia.org/tensor"
 )
@@ -52,24 +51,10 @@ type model struct {
 	gradients       [][]float32      // of names
 }
 
-// channels of the networks, and what their average pool gives by default.
-var networks = map[string]struct {
-	channels []int
-	poolTo   int
-}{
-	"recipe":    {[]int{64}, 56},
-	"small_cnn": {[]int{16, 32}, 4},
-}
-
-// newModel makes the network of a checked configuration, with its initial
-// weights.
-func newModel(cfg trainer.Config, t team) *model {
-	net, m := networks[cfg.Model.Name], &model{}
-	poolTo := cfg.Model.PoolTo
-	if poolTo == 0 {
-		poolTo = net.poolTo
-	}
-	in := 3
+// newModel makes a network with the heads of a checked configuration, and draws
+// its initial weights.
+func newModel(net network, cfg trainer.Config, t team) *model {
+	m, in := &model{}, 3
 	for i, out := range net.channels {
 		l := &layer{convolution: newConvolution(t), name: "conv", in: in, out: out}
 		if len(net.channels) > 1 {
@@ -80,12 +65,12 @@ func newModel(cfg trainer.Config, t team) *model {
 		m.names, m.gradients = append(m.names, l.weight.tensor(), l.bias.tensor()), append(m.gradients, l.weight.slope, l.bias.slope)
 		in = out
 	}
-	m.layers[len(m.layers)-1].poolTo = poolTo
+	m.layers[len(m.layers)-1].poolTo = net.poolTo
 	var classes []int
 	for _, task := range cfg.Tasks {
 		classes = append(classes, len(task.Classes))
 	}
-	m.heads = newHeads(t, classes, in*poolTo*poolTo)
+	m.heads = newHeads(t, classes, in*net.poolTo*net.poolTo)
 	m.weight = newParameter("head.weight", m.heads.outputs, m.heads.inputs)
 	m.bias = newParameter("head.bias", m.heads.outputs)
 	m.parameters = append(m.parameters, m.weight, m.bias)
@@ -136,9 +121,6 @@ func (m *model) initialize(seed uint64) {
 		if len(t.Shape) > 1 { // a bias follows its weight, and has its fan_in
 			bound = 1 / math.Sqrt(float64(len(t.Data)/t.Shape[0]))
 		}
-		stream := rng.NewKey(seed, "initial weights", t.Name).Stream(0, 0, 0)
-		for i := range t.Data {
-			t.Data[i] = float32(stream.Uniform(-bound, bound))
-		}
+		trainer.DrawUniform(t.Data, bound, seed, "initial weights", t.Name)
 	}
 }

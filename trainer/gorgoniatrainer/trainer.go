@@ -75,13 +75,13 @@ var errClosed = errors.New("gorgoniatrainer: closed")
 
 // New makes a trainer with initial weights.
 func New(cfg trainer.Config) (*Trainer, error) {
-	cfg, err := check(cfg)
+	cfg, net, err := check(cfg)
 	if err != nil {
 		return nil, err
 	}
 	t := &Trainer{cfg: cfg, epochs: make([]float32, 1), graphs: map[shape]*graph{}, seconds: map[string]timing{}}
 	workers := team{cfg.Workers}
-	t.model = newModel(cfg, workers)
+	t.model = newModel(net, cfg, workers)
 	t.adam = trainer.NewAdam(cfg.Optimizer, t.model.names)
 	t.adam.Kernel = adam
 	for _, task := range cfg.Tasks {

@@ -14,10 +14,27 @@ import (
 	"sync"
 	"time"
 
-	"github.com/sluicedata/sluice/internal/rng"
 	"github.com/sluicedata/sluice/schema"
 	"github.com/sluicedata/sluice/trainer"
 )
+
+// Catalog lists the one model.
+var Catalog = []trainer.Entry{{New: func() trainer.Model { return &Model{} }, Doc: "a linear head per task on the image averaged down to 8x8"}}
+
+// Model is linear heads on the image averaged down to 8x8. It has no options.
+type Model struct{}
+
+// Name implements trainer.Model.
+func (Model) Name() string { return "softmax" }
+
+// Check implements trainer.Model.
+func (Model) Check() error { return nil }
+
+// New implements trainer.Model.
+func (Model) New(c trainer.Config) (trainer.Trainer, error) { return New(c) }
+
+// MarshalJSON writes what checkpoints have always had of this model.
+func (Model) MarshalJSON() ([]byte, error) { return []byte(`{"pool_to":0}`), nil }
 
 const (
 	side     = 8
@@ -56,8 +73,10 @@ func New(c trainer.Config) (*Trainer, error) {
 	if err := c.Check(); err != nil {
 		return nil, err
 	}
-	if c.Model.Name != trainer.Softmax {
-		return nil, fmt.Errorf("model: the softmax trainer has %s, not %s", trainer.Softmax, c.Model.Name)
+	switch c.Model.(type) {
+	case Model, *Model:
+	default:
+		return nil, fmt.Errorf("softmax: model: %s is another trainer's: make it by trainer.New", c.Model.Name())
 	}
 	t := &Trainer{config: c.WithDefaults(), epochs: make([]float32, 1), seconds: map[string]*mean{}}
 	if t.config.Workers == 0 {
@@ -73,10 +92,7 @@ func New(c trainer.Config) (*Trainer, error) {
 	}
 	bound := 1 / math.Sqrt(features)
 	for _, w := range t.weights {
-		random := rng.NewKey(c.Seed, "initial", w.Name).Stream(0, 0, 0)
-		for i := range w.Data {
-			w.Data[i] = float32(random.Uniform(-bound, bound))
-		}
+		trainer.DrawUniform(w.Data, bound, c.Seed, "initial", w.Name)
 		t.gradients = append(t.gradients, make([]float32, len(w.Data)))
 	}
 	t.adam = trainer.NewAdam(t.config.Optimizer, t.weights)

@@ -1,8 +1,10 @@
 package softmax
 
 import (
+	"encoding/json"
 	"runtime"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/sluicedata/sluice/trainer"
@@ -11,21 +13,26 @@ import (
 
 func TestSoftmax(t *testing.T) {
 	trainertest.Run(t, func(c trainer.Config) (trainer.Trainer, error) {
-		c.Model = trainer.Model{Name: trainer.Softmax}
+		c.Model = Model{}
 		return New(c)
 	})
 }
 
 func TestOtherModel(t *testing.T) {
-	c := trainer.Config{Model: trainer.Model{Name: trainer.Recipe}, Tasks: []trainer.TaskConfig{{Task: "a", Classes: []string{"x", "y"}}}}
+	c := trainer.Config{Model: another{}, Tasks: []trainer.TaskConfig{{Task: "a", Classes: []string{"x", "y"}}}}
 	if _, err := New(c); err == nil {
 		t.Error("the softmax trainer took the recipe's model")
 	}
 }
 
+// another is a model that isn't this trainer's.
+type another struct{ Model }
+
+func (another) Name() string { return "another" }
+
 // TestStats: the memory is that of the process, where the system tells it.
 func TestStats(t *testing.T) {
-	c := trainer.Config{Model: trainer.Model{Name: trainer.Softmax}, Tasks: []trainer.TaskConfig{{Task: "a", Classes: []string{"x", "y"}}}}
+	c := trainer.Config{Model: Model{}, Tasks: []trainer.TaskConfig{{Task: "a", Classes: []string{"x", "y"}}}}
 	tr, err := New(c)
 	if err != nil {
 		t.Fatal(err)
@@ -64,5 +71,13 @@ func TestAverage(t *testing.T) {
 				t.Fatalf("width %d: %v, want %v", c.width, line, c.want)
 			}
 		}
+	}
+}
+
+// TestModelJSON: by these bytes a checkpoint of earlier releases is known.
+func TestModelJSON(t *testing.T) {
+	have, err := json.Marshal(trainer.Config{Model: Model{}})
+	if err != nil || !strings.HasPrefix(string(have), `{"model":{"name":"softmax","pool_to":0},"tasks":null,`) {
+		t.Errorf("%s, %v", have, err)
 	}
 }
