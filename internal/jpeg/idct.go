@@ -46,8 +46,8 @@ const smallLast = 9
 // a word, the first in its lowest 16 bits.
 type coefBlock struct {
 	words [16]uint64
-	last  int // zigzag position of the last one that may not be zero
-	sum   int // of magnitudes, see maxPlainSum; assembly leaves it out
+	last  int   // zigzag position of the last one that may not be zero
+	sum   int64 // of magnitudes, see maxPlainSum; assembly leaves it out
 }
 
 // slots is where coefficient k in zigzag order is: the word, and how far its bits are
@@ -62,7 +62,7 @@ var slots = func() (s [64]uint8) {
 // set stores coefficient k in zigzag order, once, later ones after earlier ones. It is
 // stored modulo 2^16, as libjpeg's SIMD code multiplies.
 func (c *coefBlock) set(k, value, quant int) {
-	p := value * quant
+	p := int64(value) * int64(quant)
 	slot := slots[k&63]
 	c.words[slot&15] |= uint64(uint16(p)) << (slot & 48)
 	c.last = k
@@ -136,7 +136,7 @@ func (t *idct) one(dst []uint8, stride int, c *coefBlock) {
 func (t *idct) isExtreme(c *coefBlock) bool {
 	sum := c.sum
 	if useAssembly {
-		sum = magnitudesAVX2(&c.words)
+		sum = int64(magnitudesAVX2(&c.words))
 	}
 	if sum > maxPlainSum {
 		t.extremes++

@@ -11,7 +11,7 @@ func randomBlock(r *rand.Rand, c *coefBlock) {
 	for k := range most {
 		limit := 1 << r.IntN(12)
 		v := r.IntN(2*limit+1) - limit
-		if r.IntN(3) > 0 && c.sum+max(v, -v) <= maxPlainSum {
+		if r.IntN(3) > 0 && c.sum+int64(max(v, -v)) <= maxPlainSum {
 			c.set(k, v, 1)
 		}
 	}

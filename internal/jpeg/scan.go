@@ -74,7 +74,7 @@ func (d *Decoder) countScan() error {
 	const always, pixels = 100, 1 << 30
 	d.scans++
 	h := &d.image.Header
-	if d.scans > maxScans || d.scans > always && d.scans*h.Width*h.Height > pixels {
+	if d.scans > maxScans || d.scans > always && int64(d.scans)*int64(h.Width)*int64(h.Height) > pixels {
 		return fmt.Errorf("%d scans of %dx%d pixels are %w (%d are, and up to %d of a small picture): write it anew, as baseline JPEG",
 			d.scans, h.Height, h.Width, ErrUnsupported, always, maxScans)
 	}
@@ -400,7 +400,7 @@ func (b *bits) decodeBlock(block *coefBlock, c *scanComponent) bool {
 			b.pos, b.acc, b.n = pos, acc, n
 			return false
 		}
-		p := int(value) * int(q[k&63]) // as coefBlock.set
+		p := int64(value) * int64(q[k&63]) // as coefBlock.set
 		slot := slots[k&63]
 		block.words[slot&15] |= uint64(uint16(p)) << (slot & 48)
 		sum += p ^ p>>63

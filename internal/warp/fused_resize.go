@@ -123,7 +123,7 @@ func weighTriangle(centre, step float64, from, n int, values []float64, fixed []
 	sum := 0.0
 	for k := range values {
 		w := math.Float64bits(1 - math.Abs(float64((float64(k+from)-centre+0.5)*step)))
-		w &= uint64((k - n) >> 63)
+		w &= uint64(int64(k-n) >> 63)
 		values[k] = math.Float64frombits(w &^ uint64(int64(w)>>63))
 		sum += values[k]
 	}

@@ -63,12 +63,12 @@ const planeBits = 14
 func (k *kernel) narrow() {
 	for i := range k.starts {
 		row := k.weights[i*k.most:][:k.usual]
-		rest, largest := int32(1<<planeBits), 0 // and minus its place, in the lower half
+		rest, largest := int32(1<<planeBits), int64(0) // and minus its place, in the lower half
 		for j, v := range row {
 			v = (v + 1<<(weightBits-planeBits-1)) >> (weightBits - planeBits)
 			row[j] = v
 			rest -= v
-			largest = max(largest, int(v)<<32-j)
+			largest = max(largest, int64(v)<<32-int64(j))
 		}
 		row[uint32(-largest)] += rest
 	}

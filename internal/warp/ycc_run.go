@@ -93,7 +93,7 @@ func addGreyRun(sums *[3][]uint32, luma walk) {
 // means makes a row of each channel of the sums of columns, of n samples each.
 func means(row *[3][]uint8, sums *[3][]uint32, columns, n int) {
 	const bits = 40
-	inverse := uint64(1<<bits+n-1) / uint64(n) // exact for sums below 2^bits/n
+	inverse := (1<<bits + uint64(n) - 1) / uint64(n) // exact for sums below 2^bits/n
 	for x := range row[0] {
 		var v ycc
 		for c := range v {
