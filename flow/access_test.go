@@ -32,29 +32,37 @@ type faulty struct {
 	err error
 
 	sources.Dataset
-	index *schema.Index
+	index schema.Index
+}
+
+// without is an index one of whose samples is missing.
+type without struct {
+	schema.Index
+	key string
+}
+
+func (x without) Size(sample int) int64 {
+	if x.Key(sample) == x.key {
+		return -1
+	}
+	return x.Index.Size(sample)
 }
 
 func (f *faulty) Open(ctx context.Context) (_ sources.Dataset, err error) {
 	if f.Dataset, err = f.Source.Open(ctx); err != nil {
 		return nil, err
 	}
-	x := *f.Dataset.Index()
-	x.Sizes = append([]int64{}, x.Sizes...)
-	for i, key := range x.Keys {
-		if key == f.key && f.err == nil {
-			x.Sizes[i] = -1
-		}
+	if f.index = f.Dataset.Index(); f.err == nil {
+		f.index = without{f.index, f.key}
 	}
-	f.index = &x
 	return f, nil
 }
 
-func (f *faulty) Index() *schema.Index { return f.index }
+func (f *faulty) Index() schema.Index { return f.index }
 
 func (f *faulty) Read(ctx context.Context, sample int, buf []byte) ([]byte, error) {
 	switch {
-	case f.index.Keys[sample] != f.key:
+	case f.index.Key(sample) != f.key:
 		return f.Dataset.Read(ctx, sample, buf)
 	case f.err == nil:
 		return nil, fmt.Errorf("faulty: %q: %w", f.key, sources.ErrMissing)

@@ -166,7 +166,7 @@ func (p *Plan) encodedBytes(row *Row) int64 {
 	if row.Encoded != nil {
 		return int64(len(row.Encoded))
 	}
-	return max(0, p.Index().Sizes[row.Sample]) // -1: it is missing
+	return max(0, p.Index().Size(row.Sample)) // -1: it is missing
 }
 
 // batchBytes is the size of a batch's own image buffer, and of those of the

@@ -141,12 +141,12 @@ func (p *Plan) checkWeights() error {
 		if pointer, is := s.stage.(*stages.ClassWeights); is {
 			weights, ok = *pointer, true
 		}
-		task, known := index.TaskNumber(weights.Task)
+		task, known := schema.TaskNumber(index.Tasks(), weights.Task)
 		if !ok || !known { // Weigh reports an unknown one
 			continue
 		}
 		if before, twice := first[task]; twice {
-			errs = append(errs, &StageError{i, "stages: " + s.name, fmt.Errorf("task %s is weighted by %s already, and a row's weight would be the product: leave one of them out", index.Tasks[task].Name, before)})
+			errs = append(errs, &StageError{i, "stages: " + s.name, fmt.Errorf("task %s is weighted by %s already, and a row's weight would be the product: leave one of them out", index.Tasks()[task].Name, before)})
 		}
 		first[task] = s.name
 	}

@@ -92,8 +92,8 @@ func (p *Plan) describeCheck(t *planText, o *Outline) {
 		}
 		t.line(right(c.number), "%s", strings.TrimRight(text, " "))
 	}
-	if index.PassedOver > 0 {
-		t.line("", "%s passed over: no image by its name", plural(int64(index.PassedOver), "file"))
+	if index.Ignored() > 0 {
+		t.line("", "%s ignored: not images by their names", plural(int64(index.Ignored()), "file"))
 	}
 }
 

@@ -21,7 +21,7 @@ type Exposure struct {
 // ledger counts exposure by task and class, in O(classes) memory and one bit
 // per sample.
 type ledger struct {
-	index *schema.Index
+	index schema.Index
 	seen  []uint64     // bit per sample: delivered in this run
 	rows  [][]Exposure // [task][class], unknown last
 }

@@ -20,14 +20,14 @@ import (
 func TestPlanChecksTheIndex(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	for name, c := range map[string]struct {
-		spoil func(x *schema.Index)
+		spoil func(x *schema.Table)
 		want  string
 	}{
-		"a label out of range": {func(x *schema.Index) { x.Labels[1][3] = 7 }, `sources: held: the index: sample 3 (`},
-		"short labels":         {func(x *schema.Index) { x.Labels[0] = x.Labels[0][:2] }, "Labels[0] has 2 elements"},
-		"short sizes":          {func(x *schema.Index) { x.Sizes = x.Sizes[:1] }, "Sizes has 1 elements"},
-		"unsorted keys":        {func(x *schema.Index) { x.Keys[0] = "\x7f" }, "sort the samples by their keys"},
-		"keys twice":           {func(x *schema.Index) { x.Keys[1] = x.Keys[0] }, "have the same key"},
+		"a label out of range": {func(x *schema.Table) { x.Labels[1][3] = 7 }, `sources: held: the index: sample 3 (`},
+		"short labels":         {func(x *schema.Table) { x.Labels[0] = x.Labels[0][:2] }, "Labels[0] has 2 elements"},
+		"short sizes":          {func(x *schema.Table) { x.Sizes = x.Sizes[:1] }, "Sizes has 1 elements"},
+		"unsorted keys":        {func(x *schema.Table) { x.Keys[0] = "\x7f" }, "sort the samples by their keys"},
+		"keys twice":           {func(x *schema.Table) { x.Keys[1] = x.Keys[0] }, "have the same key"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			source := small(6)

@@ -177,12 +177,12 @@ func (m *measuring) work(ctx context.Context) error {
 
 // warn tells of pictures that the figures are without, or that damage has changed.
 func (m *measuring) warn() {
-	keys, n := m.plan.Index().Keys, len(m.plan.selection)
+	index, n := m.plan.Index(), len(m.plan.selection)
 	if len(m.failed) > 0 {
 		m.plan.Warnings = append(m.plan.Warnings, fmt.Sprintf("mean and std were measured without %d of %d pictures, which cannot be decoded, the first of them %s", len(m.failed), n, m.failed[0].Key))
 	}
 	if len(m.filled) > 0 {
-		m.plan.Warnings = append(m.plan.Warnings, fmt.Sprintf("mean and std were measured with %d of %d pictures of damaged files, the first of them %s: what is missing is filled", len(m.filled), n, keys[slices.Min(m.filled)]))
+		m.plan.Warnings = append(m.plan.Warnings, fmt.Sprintf("mean and std were measured with %d of %d pictures of damaged files, the first of them %s: what is missing is filled", len(m.filled), n, index.Key(slices.Min(m.filled))))
 	}
 }
 
@@ -218,9 +218,9 @@ func (s *pixelSums) stats() (mean, std [3]float64, err error) {
 func (m *measuring) addPixels(ctx context.Context, sample int, sums *pixelSums) (repairs int, err error) {
 	p := m.plan
 	fault := func(stage string, err error) error {
-		return &RowError{Stage: stage, Key: p.dataset.Index().Keys[sample], Err: err}
+		return &RowError{Stage: stage, Key: p.dataset.Index().Key(sample), Err: err}
 	}
-	size := max(0, p.Index().Sizes[sample]) // -1: it is missing
+	size := max(0, p.Index().Size(sample)) // -1: it is missing
 	m.budget.readAhead(size)
 	data, err := p.fetch(ctx, sample, nil)
 	working := int64(0)

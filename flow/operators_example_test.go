@@ -80,7 +80,7 @@ func ExampleStream_Flow() {
 		}
 		hard := make(chan any, 3) // a channel, Kafka, a file: any streams.Source
 		for i := range 3 {
-			hard <- plan.Index().Keys[i]
+			hard <- plan.Index().Key(i)
 		}
 		close(hard)
 		var source streams.Source = extension.NewChanSource(hard)
@@ -128,7 +128,7 @@ func ExampleStream_Scales() {
 		}
 		hard := make(chan any, 3)
 		for i := range 3 {
-			hard <- plan.Index().Keys[i]
+			hard <- plan.Index().Key(i)
 		}
 		close(hard)
 		full := func(b *schema.Batch) bool {

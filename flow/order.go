@@ -79,11 +79,11 @@ func (p *Plan) warnOrder() {
 // classByClass reports whether the class of a task changes from one sample to the
 // next a third as often as in a random order, or less.
 func (p *Plan) classByClass(task int, list stages.Selection) bool {
-	labels := p.Index().Labels[task]
+	index := p.Index()
 	counts := make([]float64, len(p.Tasks[task].Classes))
 	n, changes, before := 0.0, 0.0, schema.Unknown
 	for _, sample := range list {
-		label := labels[sample]
+		label := index.Label(task, sample)
 		if label == schema.Unknown {
 			continue
 		}
@@ -105,9 +105,9 @@ func (p *Plan) classByClass(task int, list stages.Selection) bool {
 // every draw, at no image.
 func (p *Plan) DrawnCounts(task int) []int64 {
 	counts := make([]int64, len(p.Tasks[task].Classes)+1)
-	labels := p.Index().Labels[task]
+	index := p.Index()
 	for position := range p.RowsPerEpoch {
-		label := labels[p.order.At(0, position)]
+		label := index.Label(task, p.order.At(0, position))
 		if label == schema.Unknown {
 			label = int32(len(counts) - 1)
 		}
@@ -131,7 +131,7 @@ func (p *Plan) warnBothBalances() {
 
 // warnWeights: rows of weight 0 have no part in any loss.
 func (p *Plan) warnWeights() {
-	if p.Index().Weights == nil && len(p.weigh) == 0 {
+	if len(p.selection) == 0 {
 		return
 	}
 	for _, sample := range p.selection {

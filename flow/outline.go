@@ -124,7 +124,7 @@ func (p *Plan) rowBytes() (n int64) {
 // meanFileBytes is the size of an image's file, on average.
 func (p *Plan) meanFileBytes() (n int64) {
 	for _, sample := range p.selection {
-		n += max(0, p.Index().Sizes[sample]) // -1: it is missing
+		n += max(0, p.Index().Size(sample)) // -1: it is missing
 	}
 	return n / int64(max(len(p.selection), 1))
 }

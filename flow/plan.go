@@ -110,7 +110,7 @@ func (e *StageError) Unwrap() error { return e.Err }
 func (p *Plan) Close() error { return p.dataset.Close() }
 
 // Index is what the source knows of its samples.
-func (p *Plan) Index() *schema.Index { return p.dataset.Index() }
+func (p *Plan) Index() schema.Index { return p.dataset.Index() }
 
 // Weight is the weight column of a sample's rows: its own times those of its
 // classes.
@@ -243,7 +243,7 @@ func (p *Plan) resolve(ctx context.Context) error {
 	index := p.dataset.Index()
 	selected := index
 	if len(p.selection) != index.Len() {
-		selected = index.Select(p.selection)
+		selected = schema.Select(index, p.selection)
 	}
 	size, dropLast := defaultBatch, false
 	batcher, errs := -1, []error{mistakes, p.checkWeights()}
@@ -281,10 +281,10 @@ func (p *Plan) resolve(ctx context.Context) error {
 	p.Run = schema.Run{
 		Seed: p.Settings.Seed, Params: p.Settings.Params, Epochs: p.Settings.Epochs,
 		Samples: p.dataset,
-		Tasks:   index.Tasks, RowsPerEpoch: p.order.Len(), BatchSize: size,
+		Tasks:   index.Tasks(), RowsPerEpoch: p.order.Len(), BatchSize: size,
 	}
-	for t := range index.Tasks {
-		p.Counts = append(p.Counts, selected.Counts(t))
+	for t := range index.Tasks() {
+		p.Counts = append(p.Counts, schema.Counts(selected, t))
 	}
 	if err := p.shape(); err != nil {
 		return &PipelineError{err}

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/sluicedata/sluice/internal/rng"
+	"github.com/sluicedata/sluice/schema"
 	"github.com/sluicedata/sluice/stages"
 )
 
@@ -100,14 +101,14 @@ func (p *Plan) newRefills() *refills {
 		}
 		if ok {
 			for _, name := range balanced.Task {
-				if t, ok := index.TaskNumber(name); ok {
+				if t, ok := schema.TaskNumber(index.Tasks(), name); ok {
 					f.tasks = append(f.tasks, t)
 				}
 			}
 		}
 	}
 	if len(f.tasks) == 0 {
-		for t := range index.Tasks {
+		for t := range index.Tasks() {
 			f.tasks = append(f.tasks, t)
 		}
 	}
@@ -117,7 +118,7 @@ func (p *Plan) newRefills() *refills {
 func (f *refills) class(p *Plan, sample int) string {
 	var b []byte
 	for _, t := range f.tasks {
-		b = binary.LittleEndian.AppendUint32(b, uint32(p.Index().Labels[t][sample]))
+		b = binary.LittleEndian.AppendUint32(b, uint32(p.Index().Label(t, sample)))
 	}
 	return string(b)
 }

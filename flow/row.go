@@ -119,11 +119,11 @@ func (p *Plan) about(sample, epoch int, position int64, attempt int, labels []in
 	index := p.dataset.Index()
 	row := Row{Sample: sample, Attempt: attempt, epoch: epoch}
 	row.Meta = schema.Meta{
-		Key: index.Keys[sample], Position: position, SourceIndex: index.SourceIndex(sample),
-		Weight: index.Weight(sample), Labels: slices.Grow(labels[:0], len(index.Tasks))[:len(index.Tasks)],
+		Key: index.Key(sample), Position: position, SourceIndex: index.SourceIndex(sample),
+		Weight: index.Weight(sample), Labels: slices.Grow(labels[:0], len(index.Tasks()))[:len(index.Tasks())],
 	}
-	for t := range index.Tasks {
-		row.Meta.Labels[t] = index.Labels[t][sample]
+	for t := range index.Tasks() {
+		row.Meta.Labels[t] = index.Label(t, sample)
 	}
 	p.weighRow(&row)
 	return row
@@ -146,9 +146,9 @@ func (p *Plan) weighRow(row *Row) {
 // broken image and be left out. Where it isn't kept, the error is one of access.
 func (p *Plan) fetch(ctx context.Context, sample int, buf []byte) ([]byte, error) {
 	data, err := p.dataset.Read(ctx, sample, buf)
-	size := p.Index().Sizes[sample]
+	size := p.Index().Size(sample)
 	breach := func(format string, args ...any) error {
-		return fmt.Errorf("%s: %q: "+format, slices.Concat([]any{p.source.Name(), p.Index().Keys[sample]}, args)...)
+		return fmt.Errorf("%s: %q: "+format, slices.Concat([]any{p.source.Name(), p.Index().Key(sample)}, args)...)
 	}
 	switch {
 	case err == nil && size == -1:

@@ -40,7 +40,7 @@ type Report struct {
 	Seed            uint64   `json:"seed"`
 	Workers         int      `json:"workers"`
 	Samples         int      `json:"samples"`     // of the source, after split
-	PassedOver      int      `json:"passed_over"` // files of the source that are no images
+	IgnoredFiles    int      `json:"passed_over"` // files of the source that are no images
 	Bottleneck      string   `json:"bottleneck"`
 	// Busy shares of the time, in short: read, decode, transform, sink.
 	Busy      map[string]float64 `json:"busy"`
@@ -242,7 +242,7 @@ func (s *stats) end() *Report {
 	r := &Report{
 		Rows: s.rows, Drawn: s.drawn, Failed: s.failed, Refilled: s.refill, Filled: s.filled, FirstFilled: s.first, Batches: s.records.Load(), Empty: s.empty,
 		Epochs: p.Epochs, Seconds: elapsed.Seconds(), PlanHash: p.PlanHash, Exec: p.Settings.Exec, Seed: p.Seed,
-		Workers: p.Settings.Workers, Samples: p.Index().Len(), PassedOver: p.Index().PassedOver,
+		Workers: p.Settings.Workers, Samples: p.Index().Len(), IgnoredFiles: p.Index().Ignored(),
 		Operators: s.operators(elapsed), Memory: Memory{BudgetBytes: p.Settings.Budget, PeakBytes: peak, RowBytes: row, Waited: hunger.Seconds() / elapsed.Seconds()},
 		Delivered: map[string]map[string]int64{}, Ledger: s.ledger.report(p.Tasks), Warnings: p.Warnings,
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 
 	streams "github.com/reugn/go-streams"
@@ -268,7 +267,7 @@ func (p *Plan) checkSample(element any) (Sample, error) {
 		return s, errors.New("flow: a sample has no Key: give it one, it names the row in errors and in the quarantine")
 	}
 	if s.Data == nil {
-		if _, ok := slices.BinarySearch(p.Index().Keys, s.Key); !ok {
+		if _, ok := p.Index().Find(s.Key); !ok {
 			return s, fmt.Errorf("flow: the source has no sample %q: give its Data", s.Key)
 		}
 		return s, nil
@@ -287,7 +286,7 @@ func (p *Plan) checkSample(element any) (Sample, error) {
 // locateGiven is the row of a given sample.
 func (p *Plan) locateGiven(s *Sample, epoch int, position int64, labels []int32) Row {
 	if s.Data == nil {
-		i, _ := slices.BinarySearch(p.Index().Keys, s.Key)
+		i, _ := p.Index().Find(s.Key)
 		return p.about(i, epoch, position, 0, labels)
 	}
 	row := Row{Sample: -1, Encoded: s.Data, epoch: epoch}

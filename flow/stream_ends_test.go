@@ -66,7 +66,7 @@ func TestAnIdleSourceKeepsNothing(t *testing.T) {
 			timer := time.AfterFunc(50*time.Millisecond, func() { s.Cancel(errPlug) })
 			defer timer.Stop()
 			if name == "flow" || name == "rows" {
-				go func() { in <- plan.Index().Keys[0] }()
+				go func() { in <- plan.Index().Key(0) }()
 			}
 			ended := make(chan error)
 			go func() {
@@ -83,7 +83,7 @@ func TestAnIdleSourceKeepsNothing(t *testing.T) {
 				t.Error("Wait hangs")
 			}
 			for range 3 {
-				in <- plan.Index().Keys[0] // isn't blocked
+				in <- plan.Index().Key(0) // isn't blocked
 			}
 			close(in)
 		})
@@ -189,13 +189,13 @@ type badWeigher struct{ stages.ClassWeights }
 
 func (badWeigher) Check() error { return nil }
 
-func (badWeigher) Weigh(*schema.Index) (func([]int32) float32, error) {
+func (badWeigher) Weigh(schema.Index) (func([]int32) float32, error) {
 	return func([]int32) float32 { panic("boo") }, nil
 }
 
 type badOrder struct{ stages.Shuffle }
 
-func (badOrder) Sample(s stages.Selection, _ *schema.Index, _ rng.Key) (stages.Order, error) {
+func (badOrder) Sample(s stages.Selection, _ schema.Index, _ rng.Key) (stages.Order, error) {
 	return badDraws{s}, nil
 }
 
@@ -262,7 +262,7 @@ func TestGivenSamplesAreARunOfTheirOwn(t *testing.T) {
 		if i%4 == 1 {
 			in <- flow.Sample{Key: fmt.Sprint("bad ", i), Data: []byte("no picture")}
 		} else {
-			in <- plan.Index().Keys[0]
+			in <- plan.Index().Key(0)
 		}
 	}
 	close(in)

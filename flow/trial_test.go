@@ -24,7 +24,7 @@ import (
 
 // held is a source in memory, now and then slow.
 type held struct {
-	index *schema.Index
+	index *schema.Table
 	files [][]byte
 	slow  time.Duration // at most, of a quarter of the reads
 }
@@ -32,7 +32,7 @@ type held struct {
 func (*held) Name() string                                    { return "held" }
 func (*held) Check() error                                    { return nil }
 func (h *held) Open(context.Context) (sources.Dataset, error) { return h, nil }
-func (h *held) Index() *schema.Index                          { return h.index }
+func (h *held) Index() schema.Index                           { return h.index }
 func (*held) Close() error                                    { return nil }
 
 func (h *held) Read(_ context.Context, sample int, buf []byte) ([]byte, error) {
@@ -53,7 +53,7 @@ type sample struct {
 func hold(list []sample) *held {
 	list = slices.Clone(list)
 	slices.SortFunc(list, func(a, b sample) int { return strings.Compare(a.key, b.key) })
-	h := &held{index: &schema.Index{Labels: make([][]int32, 2), Tasks: []schema.Task{
+	h := &held{index: &schema.Table{Labels: make([][]int32, 2), TaskList: []schema.Task{
 		{Name: "class", Classes: []string{"common", "middle", "rare"}}, {Name: "colour", Classes: []string{"dark", "light"}},
 	}}}
 	for _, s := range list {

@@ -1,5 +1,7 @@
 package schema
 
+import "slices"
+
 // Unknown is the label of a sample whose class is not known; null in Arrow.
 const Unknown int32 = -1
 
@@ -11,61 +13,101 @@ type Task struct {
 }
 
 // Index is what is known of a source's samples without opening an image.
-// Samples are numbered 0..Len()-1 in the source's stable order.
-type Index struct {
-	Tasks   []Task
-	Keys    []string  // slash-separated path with extension, unique
-	Sizes   []int64   // encoded bytes; -1: the sample was missing when the source was listed
-	Labels  [][]int32 // [task][sample]; Unknown where there is none
-	Weights []float32 // per sample; nil: all 1
-
-	// Origin is each sample's number in the source before a split chose among
-	// them (the column source_index); nil: the sample's own number.
-	Origin []int64
-
-	// PassedOver counts what the source saw and left out: files without an
-	// image extension, and dot files.
-	PassedOver int
+// Samples are numbered 0..Len()-1 in the order of their keys, bytewise; keys
+// are unique and UTF-8. An Index never changes, and all its methods are safe
+// for concurrent use; they are called for every row of a run, so they don't
+// wait for anything. Slices that they return are not to be written to.
+//
+// Table is the one in memory. Another may be a file mapped into it.
+type Index interface {
+	// Len is the number of samples.
+	Len() int
+	// Tasks are the label columns, the same slice at every call.
+	Tasks() []Task
+	// Key is a sample's name: a slash-separated path with extension.
+	Key(sample int) string
+	// Find is the sample of a key.
+	Find(key string) (sample int, ok bool)
+	// Size is the number of a sample's encoded bytes; -1: it was missing when
+	// the source was listed.
+	Size(sample int) int64
+	// Label is a sample's class number in a task; Unknown where it has none.
+	Label(task, sample int) int32
+	// Weight is a sample's weight in the loss, 1 unless the source has others.
+	Weight(sample int) float32
+	// SourceIndex is a sample's number in the source before a split chose among
+	// them (the column source_index); its own number where nothing did.
+	SourceIndex(sample int) int64
+	// Ignored is the number of files that the source saw and left out: those
+	// without an image extension, and dot files.
+	Ignored() int
 }
 
-// Len is the number of samples.
-func (x *Index) Len() int { return len(x.Keys) }
+// Table is an Index in memory: a column for each of its methods, with an element
+// for each sample.
+type Table struct {
+	TaskList     []Task
+	Keys         []string
+	Sizes        []int64
+	Labels       [][]int32 // [task][sample]
+	Weights      []float32 // nil: all 1
+	Origin       []int64   // SourceIndex; nil: the sample's own number
+	IgnoredFiles int
+}
 
-// Weight is the weight of a sample.
-func (x *Index) Weight(sample int) float32 {
+// Len is the number of keys.
+func (x *Table) Len() int { return len(x.Keys) }
+
+// Tasks is TaskList.
+func (x *Table) Tasks() []Task { return x.TaskList }
+
+// Key is an element of Keys.
+func (x *Table) Key(sample int) string { return x.Keys[sample] }
+
+// Find searches Keys, which are sorted.
+func (x *Table) Find(key string) (sample int, ok bool) { return slices.BinarySearch(x.Keys, key) }
+
+// Size is an element of Sizes.
+func (x *Table) Size(sample int) int64 { return x.Sizes[sample] }
+
+// Label is an element of Labels.
+func (x *Table) Label(task, sample int) int32 { return x.Labels[task][sample] }
+
+// Weight is an element of Weights, or 1.
+func (x *Table) Weight(sample int) float32 {
 	if x.Weights == nil {
 		return 1
 	}
 	return x.Weights[sample]
 }
 
-// SourceIndex is a sample's number in the source before any split.
-func (x *Index) SourceIndex(sample int) int64 {
+// SourceIndex is an element of Origin, or the sample's number.
+func (x *Table) SourceIndex(sample int) int64 {
 	if x.Origin == nil {
 		return int64(sample)
 	}
 	return x.Origin[sample]
 }
 
+// Ignored is IgnoredFiles.
+func (x *Table) Ignored() int { return x.IgnoredFiles }
+
 // TaskNumber finds a task by name. The empty name means the only task; ok is
 // false where there is none or several.
-func (x *Index) TaskNumber(name string) (task int, ok bool) {
+func TaskNumber(tasks []Task, name string) (task int, ok bool) {
 	if name == "" {
-		return 0, len(x.Tasks) == 1
+		return 0, len(tasks) == 1
 	}
-	for i, t := range x.Tasks {
-		if t.Name == name {
-			return i, true
-		}
-	}
-	return 0, false
+	task = slices.IndexFunc(tasks, func(t Task) bool { return t.Name == name })
+	return max(task, 0), task >= 0
 }
 
 // Counts is the number of samples of each class of a task; the last element
 // counts the samples whose label is Unknown.
-func (x *Index) Counts(task int) []int64 {
-	counts := make([]int64, len(x.Tasks[task].Classes)+1)
-	for _, label := range x.Labels[task] {
+func Counts(x Index, task int) []int64 {
+	counts := make([]int64, len(x.Tasks()[task].Classes)+1)
+	for sample := range x.Len() {
+		label := x.Label(task, sample)
 		if label == Unknown {
 			label = int32(len(counts) - 1)
 		}
@@ -74,20 +116,27 @@ func (x *Index) Counts(task int) []int64 {
 	return counts
 }
 
-// Select returns the index of the given samples, in their order.
-func (x *Index) Select(samples []int) *Index {
-	out := &Index{Tasks: x.Tasks, PassedOver: x.PassedOver}
-	out.Labels = make([][]int32, len(x.Labels))
-	for _, s := range samples {
-		out.Keys = append(out.Keys, x.Keys[s])
-		out.Sizes = append(out.Sizes, x.Sizes[s])
-		out.Origin = append(out.Origin, x.SourceIndex(s))
-		if x.Weights != nil {
-			out.Weights = append(out.Weights, x.Weights[s])
-		}
-		for t := range x.Labels {
-			out.Labels[t] = append(out.Labels[t], x.Labels[t][s])
-		}
+// Select is the index of some samples of another, by their numbers. Find needs
+// them in rising order.
+func Select(x Index, samples []int) Index { return &selection{x, samples} }
+
+// selection is some samples of an index; its other methods are the index's.
+type selection struct {
+	Index
+	samples []int
+}
+
+func (s *selection) Len() int                     { return len(s.samples) }
+func (s *selection) Key(sample int) string        { return s.Index.Key(s.samples[sample]) }
+func (s *selection) Size(sample int) int64        { return s.Index.Size(s.samples[sample]) }
+func (s *selection) Label(task, sample int) int32 { return s.Index.Label(task, s.samples[sample]) }
+func (s *selection) Weight(sample int) float32    { return s.Index.Weight(s.samples[sample]) }
+func (s *selection) SourceIndex(sample int) int64 { return s.Index.SourceIndex(s.samples[sample]) }
+
+func (s *selection) Find(key string) (sample int, ok bool) {
+	of, ok := s.Index.Find(key)
+	if !ok {
+		return 0, false
 	}
-	return out
+	return slices.BinarySearch(s.samples, of)
 }

@@ -8,59 +8,61 @@ import (
 	"github.com/sluicedata/sluice/schema"
 )
 
-func sound() *schema.Index {
-	return &schema.Index{
-		Tasks: []schema.Task{{Name: "class", Classes: []string{"cat", "dog"}}},
-		Keys:  []string{"a", "b", "c"}, Sizes: []int64{1, -1, 0}, Labels: [][]int32{{0, schema.Unknown, 1}},
+func sound() *schema.Table {
+	return &schema.Table{
+		TaskList: []schema.Task{{Name: "class", Classes: []string{"cat", "dog"}}},
+		Keys:     []string{"a", "b", "c"}, Sizes: []int64{1, -1, 0}, Labels: [][]int32{{0, schema.Unknown, 1}},
 		Weights: []float32{0, 1, 2.5}, Origin: []int64{0, 4, 5},
 	}
 }
 
 func TestIndexCheck(t *testing.T) {
-	if err := sound().Check(); err != nil {
+	if err := schema.Check(sound()); err != nil {
 		t.Errorf("a sound index: %v", err)
 	}
-	if err := (&schema.Index{}).Check(); err != nil {
+	if err := schema.Check(&schema.Table{}); err != nil {
 		t.Errorf("an empty index: %v", err)
 	}
-	if err := (*schema.Index)(nil).Check(); err == nil {
-		t.Error("no index is sound")
+	for _, none := range []schema.Index{nil, (*schema.Table)(nil)} {
+		if err := schema.Check(none); err == nil {
+			t.Error("no index is sound")
+		}
 	}
 	for name, c := range map[string]struct {
-		spoil func(x *schema.Index)
+		spoil func(x *schema.Table)
 		want  string
 	}{
-		"short sizes":      {func(x *schema.Index) { x.Sizes = x.Sizes[:2] }, "Sizes has 2 elements, and there are 3 keys"},
-		"no sizes":         {func(x *schema.Index) { x.Sizes = nil }, "Sizes has 0 elements"},
-		"long sizes":       {func(x *schema.Index) { x.Sizes = make([]int64, 4) }, "Sizes has 4 elements"},
-		"a size below -1":  {func(x *schema.Index) { x.Sizes[1] = -2 }, `sample 1 ("b") has -2 bytes`},
-		"short weights":    {func(x *schema.Index) { x.Weights = x.Weights[:1] }, "Weights has 1 elements"},
-		"empty weights":    {func(x *schema.Index) { x.Weights = []float32{} }, "Weights has 0 elements"},
-		"a weight NaN":     {func(x *schema.Index) { x.Weights[2] = float32(math.NaN()) }, `sample 2 ("c") has the weight NaN`},
-		"an infinite one":  {func(x *schema.Index) { x.Weights[0] = float32(math.Inf(1)) }, "has the weight +Inf"},
-		"a negative one":   {func(x *schema.Index) { x.Weights[0] = -1 }, "has the weight -1"},
-		"unsorted keys":    {func(x *schema.Index) { x.Keys[0] = "bb" }, `the key "b" of sample 1 stands behind "bb": sort`},
-		"doubled keys":     {func(x *schema.Index) { x.Keys[1] = "a" }, `samples 0 and 1 have the same key "a"`},
-		"an empty key":     {func(x *schema.Index) { x.Keys[0] = "" }, `sample 0 has the key ""`},
-		"a key not UTF-8":  {func(x *schema.Index) { x.Keys[2] = "\xff" }, `sample 2 has the key "\xff"`},
-		"a label too high": {func(x *schema.Index) { x.Labels[0][2] = 2 }, `sample 2 ("c") has the label 2 in task "class", which has 2 classes: want 0 to 1`},
-		"a label too low":  {func(x *schema.Index) { x.Labels[0][0] = -2 }, "has the label -2"},
-		"short labels":     {func(x *schema.Index) { x.Labels[0] = x.Labels[0][:2] }, "Labels[0] has 2 elements"},
-		"no labels":        {func(x *schema.Index) { x.Labels = nil }, "labels of 0 tasks, and 1 tasks"},
-		"labels too many":  {func(x *schema.Index) { x.Labels = append(x.Labels, nil) }, "labels of 2 tasks"},
-		"a task's name":    {func(x *schema.Index) { x.Tasks[0].Name = "" }, `task 0 has the name ""`},
-		"two of a name":    {func(x *schema.Index) { x.Tasks[0].Classes = []string{"a", "a"} }, `class 1 of task "class" has the name "a"`},
-		"a class not UTF8": {func(x *schema.Index) { x.Tasks[0].Classes[0] = "\xfe" }, `has the name "\xfe"`},
-		"origin falls":     {func(x *schema.Index) { x.Origin[2] = 4 }, "has the number 4 in the source"},
-		"short origin":     {func(x *schema.Index) { x.Origin = x.Origin[:2] }, "Origin has 2 elements"},
-		"passed over":      {func(x *schema.Index) { x.PassedOver = -1 }, "PassedOver is -1"},
-		"a long key": {func(x *schema.Index) { x.Keys[0] = strings.Repeat("z", 1000) },
-			`stands behind "` + strings.Repeat("z", 80) + `..": sort`},
+		"short sizes":      {func(x *schema.Table) { x.Sizes = x.Sizes[:2] }, "Sizes has 2 elements, and there are 3 keys"},
+		"no sizes":         {func(x *schema.Table) { x.Sizes = nil }, "Sizes has 0 elements"},
+		"long sizes":       {func(x *schema.Table) { x.Sizes = make([]int64, 4) }, "Sizes has 4 elements"},
+		"a size below -1":  {func(x *schema.Table) { x.Sizes[1] = -2 }, `sample 1 ("b") has -2 bytes`},
+		"short weights":    {func(x *schema.Table) { x.Weights = x.Weights[:1] }, "Weights has 1 elements"},
+		"empty weights":    {func(x *schema.Table) { x.Weights = []float32{} }, "Weights has 0 elements"},
+		"a weight NaN":     {func(x *schema.Table) { x.Weights[2] = float32(math.NaN()) }, `sample 2 ("c") has the weight NaN`},
+		"an infinite one":  {func(x *schema.Table) { x.Weights[0] = float32(math.Inf(1)) }, "has the weight +Inf"},
+		"a negative one":   {func(x *schema.Table) { x.Weights[0] = -1 }, "has the weight -1"},
+		"unsorted keys":    {func(x *schema.Table) { x.Keys[0] = "bb" }, `the key "b" of sample 1 comes after "bb": sort`},
+		"doubled keys":     {func(x *schema.Table) { x.Keys[1] = "a" }, `samples 0 and 1 have the same key "a"`},
+		"an empty key":     {func(x *schema.Table) { x.Keys[0] = "" }, `sample 0 has the key ""`},
+		"a key not UTF-8":  {func(x *schema.Table) { x.Keys[2] = "\xff" }, `sample 2 has the key "\xff"`},
+		"a label too high": {func(x *schema.Table) { x.Labels[0][2] = 2 }, `sample 2 ("c") has the label 2 in task "class", which has 2 classes: want 0 to 1`},
+		"a label too low":  {func(x *schema.Table) { x.Labels[0][0] = -2 }, "has the label -2"},
+		"short labels":     {func(x *schema.Table) { x.Labels[0] = x.Labels[0][:2] }, "Labels[0] has 2 elements"},
+		"no labels":        {func(x *schema.Table) { x.Labels = nil }, "labels of 0 tasks, and 1 tasks"},
+		"labels too many":  {func(x *schema.Table) { x.Labels = append(x.Labels, nil) }, "labels of 2 tasks"},
+		"a task's name":    {func(x *schema.Table) { x.TaskList[0].Name = "" }, `task 0 has the name ""`},
+		"two of a name":    {func(x *schema.Table) { x.TaskList[0].Classes = []string{"a", "a"} }, `class 1 of task "class" has the name "a"`},
+		"a class not UTF8": {func(x *schema.Table) { x.TaskList[0].Classes[0] = "\xfe" }, `has the name "\xfe"`},
+		"origin falls":     {func(x *schema.Table) { x.Origin[2] = 4 }, "has the number 4 in the source"},
+		"short origin":     {func(x *schema.Table) { x.Origin = x.Origin[:2] }, "Origin has 2 elements"},
+		"ignored files":    {func(x *schema.Table) { x.IgnoredFiles = -1 }, "it ignored -1 files"},
+		"a long key": {func(x *schema.Table) { x.Keys[0] = strings.Repeat("z", 1000) },
+			`comes after "` + strings.Repeat("z", 80) + `..": sort`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			x := sound()
 			c.spoil(x)
-			err := x.Check()
+			err := schema.Check(x)
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("have %v, want %q", err, c.want)
 			}

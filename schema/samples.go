@@ -17,6 +17,6 @@ type Read struct {
 // Samples are those of a run's source, for a sink that remembers what it was
 // made of. See sources.Dataset.
 type Samples interface {
-	Index() *Index
+	Index() Index
 	Read(ctx context.Context, sample int, buf []byte) ([]byte, error)
 }

@@ -154,7 +154,7 @@ func (m *remembered) take(r schema.Read) error {
 		return nil
 	}
 	if m.known[r.Sample] && m.prints[r.Sample] != r.Print {
-		return fmt.Errorf("sample %q has changed since this directory was begun: its bytes are no longer those that were read before; once nothing writes to the source any more, run the same command again with --update", m.samples.Index().Keys[r.Sample])
+		return fmt.Errorf("sample %q has changed since this directory was begun: its bytes are no longer those that were read before; once nothing writes to the source any more, run the same command again with --update", m.samples.Index().Key(r.Sample))
 	}
 	m.known[r.Sample], m.prints[r.Sample] = true, r.Print
 	return nil
@@ -162,7 +162,7 @@ func (m *remembered) take(r schema.Read) error {
 
 // now is what a sample is at present. What is known isn't read.
 func (m *remembered) now(ctx context.Context, sample int, buf []byte) (schema.Read, []byte, error) {
-	r := schema.Read{Sample: sample, Missing: m.samples.Index().Sizes[sample] < 0}
+	r := schema.Read{Sample: sample, Missing: m.samples.Index().Size(sample) < 0}
 	switch {
 	case r.Missing:
 		return r, buf, nil
@@ -203,13 +203,13 @@ func (m *remembered) recall(path string) {
 	if err != nil {
 		return
 	}
-	keys := m.samples.Index().Keys
+	index := m.samples.Index()
 	for line := range bytes.Lines(data) {
 		var entry [3]string // key, stamp, print
 		if json.Unmarshal(line, &entry) != nil {
 			continue
 		}
-		sample, ok := slices.BinarySearch(keys, entry[0])
+		sample, ok := index.Find(entry[0])
 		print, err := fingerprint.Parse(entry[2])
 		if ok && err == nil && entry[1] != "" && m.stamp(sample) == entry[1] {
 			m.known[sample], m.prints[sample] = true, print
@@ -220,9 +220,10 @@ func (m *remembered) recall(path string) {
 // stamps are the lines that recall reads.
 func (m *remembered) stamps() []byte {
 	var out []byte
-	for sample, key := range m.samples.Index().Keys {
+	index := m.samples.Index()
+	for sample := range index.Len() {
 		if stamp := m.stamp(sample); m.known[sample] && stamp != "" {
-			out = append(append(out, marshal([3]string{key, stamp, m.prints[sample].String()})...), '\n')
+			out = append(append(out, marshal([3]string{index.Key(sample), stamp, m.prints[sample].String()})...), '\n')
 		}
 	}
 	return out
@@ -271,7 +272,7 @@ func (m *remembered) differing(ctx context.Context, lists map[int][]used) (keys 
 	seen := map[int]bool{}
 	for _, list := range lists {
 		for _, u := range list {
-			if sample, ok := slices.BinarySearch(index.Keys, u.key); ok && !seen[sample] {
+			if sample, ok := index.Find(u.key); ok && !seen[sample] {
 				seen[sample] = true
 				wanted = append(wanted, sample)
 			}
@@ -294,7 +295,7 @@ func (m *remembered) differing(ctx context.Context, lists map[int][]used) (keys 
 	}
 	for i, e := range errs {
 		if e != nil {
-			return nil, nil, fmt.Errorf("comparing sample %q with what was made of it: %w", index.Keys[wanted[i]], e)
+			return nil, nil, fmt.Errorf("comparing sample %q with what was made of it: %w", index.Key(wanted[i]), e)
 		}
 		if !now[i].Missing {
 			m.known[wanted[i]], m.prints[wanted[i]] = true, now[i].Print
@@ -304,7 +305,7 @@ func (m *remembered) differing(ctx context.Context, lists map[int][]used) (keys 
 	stale = map[int]bool{}
 	for part, list := range lists {
 		for _, u := range list {
-			sample, ok := slices.BinarySearch(index.Keys, u.key)
+			sample, ok := index.Find(u.key)
 			if ok {
 				at, _ := slices.BinarySearch(wanted, sample)
 				ok = u.same(now[at])
@@ -371,7 +372,7 @@ func (r *partsRun) writeSources() (*SourceFile, error) {
 	}
 	var list []used
 	for sample, read := range o.reads {
-		list = append(list, used{r.memory.samples.Index().Keys[sample], read.Print, read.Missing})
+		list = append(list, used{r.memory.samples.Index().Key(sample), read.Print, read.Missing})
 	}
 	data := sourceList(list)
 	sum := sha256.Sum256(data)
@@ -453,12 +454,12 @@ func VerifySource(ctx context.Context, dir string, samples schema.Samples) (Sour
 	report.Parts = len(stale)
 	for _, key := range keys {
 		what := "its bytes have changed since the directory was made"
-		sample, ok := slices.BinarySearch(samples.Index().Keys, key)
+		sample, ok := samples.Index().Find(key)
 		switch {
 		case !ok:
 			what = "the source has no such sample"
 			report.Missing++
-		case samples.Index().Sizes[sample] < 0:
+		case samples.Index().Size(sample) < 0:
 			what = "its file is missing"
 			report.Missing++
 		}

@@ -17,14 +17,14 @@ import (
 
 // texts are samples in memory, with stamps.
 type texts struct {
-	index *schema.Index
+	index *schema.Table
 	data  []string
 	stamp []string
 	reads atomic.Int64
 }
 
 func newTexts(n int) *texts {
-	s := &texts{index: &schema.Index{}}
+	s := &texts{index: &schema.Table{}}
 	for i := range n {
 		s.index.Keys = append(s.index.Keys, fmt.Sprintf("%03d\\a\nb.jpg", i))
 		s.index.Sizes = append(s.index.Sizes, 3)
@@ -34,7 +34,7 @@ func newTexts(n int) *texts {
 	return s
 }
 
-func (s *texts) Index() *schema.Index    { return s.index }
+func (s *texts) Index() schema.Index     { return s.index }
 func (s *texts) Stamp(sample int) string { return s.stamp[sample] }
 
 func (s *texts) Read(_ context.Context, sample int, _ []byte) ([]byte, error) {

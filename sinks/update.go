@@ -462,7 +462,7 @@ func (r *partsRun) outdated(p Part) bool {
 	}
 	list, problem := readSourceList(r.disk.dir, p.Sources, final)
 	return problem == nil && slices.ContainsFunc(list, func(u used) bool {
-		sample, ok := slices.BinarySearch(r.memory.samples.Index().Keys, u.key)
+		sample, ok := r.memory.samples.Index().Find(u.key)
 		return ok && !u.missing && r.memory.known[sample] && r.memory.prints[sample] != u.print
 	})
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/sluicedata/sluice/internal/options"
+	"github.com/sluicedata/sluice/schema"
 	"github.com/sluicedata/sluice/sources"
 )
 
@@ -74,10 +75,10 @@ func TestClassesFixTheOrder(t *testing.T) {
 		"by task": {ByTask: map[string]sources.Classes{"class": {File: file}}},
 	} {
 		x := open(t, sources.Folder{Path: dir, Classes: classes}).Index()
-		if diff := cmp.Diff([]string{"dog", "horse", "cat"}, x.Tasks[0].Classes); diff != "" {
+		if diff := cmp.Diff([]string{"dog", "horse", "cat"}, x.Tasks()[0].Classes); diff != "" {
 			t.Errorf("%s (-want +have)\n%s", name, diff)
 		}
-		if diff := cmp.Diff([]int64{1, 0, 2, 0}, x.Counts(0)); diff != "" {
+		if diff := cmp.Diff([]int64{1, 0, 2, 0}, schema.Counts(x, 0)); diff != "" {
 			t.Errorf("%s (-want +have)\n%s", name, diff)
 		}
 	}
@@ -87,10 +88,10 @@ func TestClassesOfOneTaskOnly(t *testing.T) {
 	dir := tree(t, "circle/stop/1.jpg", "square/go/2.jpg")
 	x := open(t, sources.Folder{Path: dir, Tasks: []string{"shape", "type"}, Classes: sources.Classes{
 		ByTask: map[string]sources.Classes{"shape": {List: []string{"square", "circle"}}}}}).Index()
-	if diff := cmp.Diff([]string{"square", "circle"}, x.Tasks[0].Classes); diff != "" {
+	if diff := cmp.Diff([]string{"square", "circle"}, x.Tasks()[0].Classes); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff([]string{"go", "stop"}, x.Tasks[1].Classes); diff != "" {
+	if diff := cmp.Diff([]string{"go", "stop"}, x.Tasks()[1].Classes); diff != "" {
 		t.Error(diff)
 	}
 }

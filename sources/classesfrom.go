@@ -78,7 +78,7 @@ func (c ClassesFrom) Open(ctx context.Context) (_ Dataset, err error) {
 	if err != nil {
 		return nil, errorf("sources: classes_from: cannot list the source of %s: %w", c.from(), err)
 	}
-	known := other.Index().Tasks
+	known := other.Index().Tasks()
 	if err := other.Close(); err != nil {
 		return nil, errorf("sources: classes_from: %s: %w", c.from(), err)
 	}
@@ -94,26 +94,38 @@ func (c ClassesFrom) Open(ctx context.Context) (_ Dataset, err error) {
 }
 
 // renumber is an index with the classes of other tasks of the same names.
-func (c ClassesFrom) renumber(x *schema.Index, known []schema.Task) (*schema.Index, error) {
-	out := *x
-	out.Tasks, out.Labels = nil, nil
+func (c ClassesFrom) renumber(x schema.Index, known []schema.Task) (schema.Index, error) {
+	out := &renumberedIndex{Index: x}
 	var p problems
-	for t, task := range x.Tasks {
+	for t, task := range x.Tasks() {
 		i := slices.IndexFunc(known, func(k schema.Task) bool { return k.Name == task.Name })
 		if i < 0 {
 			p.addf("there is no task %q in %s, only %s: give its source the same tasks", task.Name, c.from(), taskNames(known))
 			continue
 		}
-		l := labels{task: task.Name, names: task.Classes, cells: slices.Clone(x.Labels[t])}
-		l.take(known[i].Classes, c.from(), x.Keys, unchanged, &p)
-		out.Tasks = append(out.Tasks, schema.Task{Name: task.Name, Classes: slices.Clone(known[i].Classes)})
-		out.Labels = append(out.Labels, l.cells)
+		l := labels{task: task.Name, names: task.Classes, cells: make([]int32, x.Len())}
+		for sample := range l.cells {
+			l.cells[sample] = x.Label(t, sample)
+		}
+		l.take(known[i].Classes, c.from(), x.Key, unchanged, &p)
+		out.tasks = append(out.tasks, schema.Task{Name: task.Name, Classes: slices.Clone(known[i].Classes)})
+		out.labels = append(out.labels, l.cells)
 	}
-	if len(x.Tasks) == 0 {
+	if len(x.Tasks()) == 0 {
 		p.addf("the samples have no labels, so there is nothing to number: leave classes_from out")
 	}
-	return &out, errors.Join(p.list...)
+	return out, errors.Join(p.list...)
 }
+
+// renumberedIndex is an index with other class numbers.
+type renumberedIndex struct {
+	schema.Index
+	tasks  []schema.Task
+	labels [][]int32
+}
+
+func (x *renumberedIndex) Tasks() []schema.Task         { return x.tasks }
+func (x *renumberedIndex) Label(task, sample int) int32 { return x.labels[task][sample] }
 
 func taskNames(tasks []schema.Task) string {
 	if len(tasks) == 0 {
@@ -129,10 +141,10 @@ func taskNames(tasks []schema.Task) string {
 // renumbered is a dataset with other class numbers.
 type renumbered struct {
 	Dataset
-	index *schema.Index
+	index schema.Index
 }
 
-func (d *renumbered) Index() *schema.Index { return d.index }
+func (d *renumbered) Index() schema.Index { return d.index }
 
 // Warnings are those of the dataset, but for what they say of the classes' order.
 func (d *renumbered) Warnings() []string {

@@ -22,17 +22,17 @@ func TestClassesFrom(t *testing.T) {
 	if diff := cmp.Diff(lines("a/5.png a", "c/4.png c"), table(x)); diff != "" {
 		t.Errorf("(-want +have)\n%s", diff)
 	}
-	if diff := cmp.Diff([]string{"a", "b", "c", "d"}, x.Tasks[0].Classes); diff != "" {
+	if diff := cmp.Diff([]string{"a", "b", "c", "d"}, x.Tasks()[0].Classes); diff != "" {
 		t.Errorf("classes (-want +have)\n%s", diff)
 	}
-	if diff := cmp.Diff([]int32{0, 2}, x.Labels[0]); diff != "" {
+	if diff := cmp.Diff([]int32{0, 2}, labels(x, 0)); diff != "" {
 		t.Errorf("labels (-want +have)\n%s", diff)
 	}
 	// Around a split and within one.
 	split := sources.Split{Source: train, Val: 0.5}
 	open(t, sources.ClassesFrom{Source: val, From: split})
 	side := open(t, sources.Split{Source: sources.ClassesFrom{Source: sources.Folder{Path: tree(t, "a/1.png", "a/2.png")}, From: train}, Val: 0.5, Stratify: true})
-	if n := len(side.Index().Tasks[0].Classes); n != 4 {
+	if n := len(side.Index().Tasks()[0].Classes); n != 4 {
 		t.Errorf("a split of it has %d classes", n)
 	}
 }
@@ -59,14 +59,14 @@ func TestClassesFromErrors(t *testing.T) {
 
 // foreign is a source of somebody else's.
 type foreign struct {
-	index  *schema.Index
+	index  schema.Index
 	closed *bool
 }
 
 func (foreign) Name() string                                    { return "foreign" }
 func (foreign) Check() error                                    { return nil }
 func (f foreign) Open(context.Context) (sources.Dataset, error) { return f, nil }
-func (f foreign) Index() *schema.Index                          { return f.index }
+func (f foreign) Index() schema.Index                           { return f.index }
 func (foreign) Read(context.Context, int, []byte) ([]byte, error) {
 	return nil, errors.New("not to be read")
 }
@@ -74,7 +74,7 @@ func (f foreign) Close() error { *f.closed = true; return nil }
 
 func TestOpenChecksTheIndex(t *testing.T) {
 	closed := false
-	bad := foreign{&schema.Index{Keys: []string{"b", "a"}, Sizes: []int64{1}}, &closed}
+	bad := foreign{&schema.Table{Keys: []string{"b", "a"}, Sizes: []int64{1}}, &closed}
 	for name, source := range map[string]sources.Source{
 		"split":        sources.Split{Source: bad, Val: 0.5},
 		"classes_from": sources.ClassesFrom{Source: sources.Folder{Path: tree(t, "a/1.png")}, From: bad},
@@ -105,7 +105,7 @@ func (b broken) Open(context.Context) (sources.Dataset, error) {
 	return b, nil
 }
 
-func (broken) Index() *schema.Index { panic("no such bucket") }
+func (broken) Index() schema.Index { panic("no such bucket") }
 
 func TestOpenOutlivesPanics(t *testing.T) {
 	for _, inOpen := range []bool{true, false} {

@@ -45,7 +45,7 @@ func (d *files) file(key string) string {
 }
 
 func (d *files) Read(ctx context.Context, sample int, buf []byte) ([]byte, error) {
-	name, size := d.file(d.index.Keys[sample]), d.index.Sizes[sample]
+	name, size := d.file(d.index.Key(sample)), d.index.Size(sample)
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -137,7 +137,7 @@ func clock(t times) string { return time.Unix(0, t.written).UTC().Format(time.RF
 
 // Stamp is of the sample's file.
 func (d *files) Stamp(sample int) string {
-	if d.index.Sizes[sample] == missing {
+	if d.index.Size(sample) == missing {
 		return ""
 	}
 	t := d.times[sample]

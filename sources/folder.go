@@ -155,7 +155,7 @@ func (f Folder) index(ctx context.Context, l *listing, tasks []string) (opened, 
 	if err != nil {
 		return opened{}, within(f.prefix(), err)
 	}
-	index.PassedOver = l.count()
+	index.IgnoredFiles = l.count()
 	l.warnEmpty(fixed)
 	if err := l.missing(index); err != nil {
 		return opened{}, f.errorf("%w", err)

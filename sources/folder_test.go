@@ -26,8 +26,8 @@ func TestFolderPhotos(t *testing.T) {
 	dir := shared(t, "photos")
 	sourcetest.Run(t, func() sources.Source { return &sources.Folder{Path: dir} })
 	x := open(t, sources.Folder{Path: dir}).Index()
-	if x.Len() != 167 || len(x.Tasks) != 0 || x.PassedOver != 0 {
-		t.Errorf("%d samples, %d tasks, %d passed over", x.Len(), len(x.Tasks), x.PassedOver)
+	if x.Len() != 167 || len(x.Tasks()) != 0 || x.Ignored() != 0 {
+		t.Errorf("%d samples, %d tasks, %d passed over", x.Len(), len(x.Tasks()), x.Ignored())
 	}
 }
 
@@ -61,8 +61,8 @@ func TestFolderIndex(t *testing.T) {
 			if diff := cmp.Diff(c.want, table(x)); diff != "" {
 				t.Errorf("(-want +have)\n%s", diff)
 			}
-			if x.PassedOver != c.passed {
-				t.Errorf("%d passed over, want %d", x.PassedOver, c.passed)
+			if x.Ignored() != c.passed {
+				t.Errorf("%d passed over, want %d", x.Ignored(), c.passed)
 			}
 		})
 	}

@@ -91,14 +91,30 @@ func fails(t *testing.T, s sources.Source, texts ...string) {
 	}
 }
 
+// keys are the column that an index gives one by one, as sizes and labels are.
+func keys(x schema.Index) []string { return column(x, x.Key) }
+
+func sizes(x schema.Index) []int64 { return column(x, x.Size) }
+
+func labels(x schema.Index, task int) []int32 {
+	return column(x, func(s int) int32 { return x.Label(task, s) })
+}
+
+func column[T any](x schema.Index, value func(sample int) T) (list []T) {
+	for s := range x.Len() {
+		list = append(list, value(s))
+	}
+	return list
+}
+
 // table writes an index as "key class1 class2" lines, for comparison.
-func table(x *schema.Index) string {
+func table(x schema.Index) string {
 	var b strings.Builder
-	for s, key := range x.Keys {
+	for s, key := range keys(x) {
 		b.WriteString(key)
-		for t, task := range x.Tasks {
+		for t, task := range x.Tasks() {
 			label := "?"
-			if n := x.Labels[t][s]; n != schema.Unknown {
+			if n := x.Label(t, s); n != schema.Unknown {
 				label = task.Classes[n]
 			}
 			b.WriteString(" " + label)

@@ -13,7 +13,7 @@ import (
 // Identity is the hash of all that an index says of its samples, in their
 // order: tasks with their classes, keys, sizes (-1 where a file is missing), class names, weights and, after
 // a split, their numbers before it (they are delivered as source_index). Paths
-// and times are not in it, nor what was passed over: a copy of the data
+// and times are not in it, nor what was ignored: a copy of the data
 // elsewhere has the same identity.
 //
 // It is the SHA-256, in hex, of the line "sluice source 1" and, little-endian:
@@ -21,11 +21,12 @@ import (
 // of samples; per sample key, size, weight's bits, source number, and per task
 // the byte 1 and the class name, or the byte 0 where it is unknown. Numbers have
 // 8 bytes (weights 4), texts are preceded by their length.
-func Identity(x *schema.Index) string {
+func Identity(x schema.Index) string {
 	w := digest{Hash: sha256.New()}
 	w.buf = append(w.buf, "sluice source 1\n"...)
-	w.number(int64(len(x.Tasks)))
-	for _, task := range x.Tasks {
+	tasks := x.Tasks()
+	w.number(int64(len(tasks)))
+	for _, task := range tasks {
 		w.text(task.Name)
 		w.number(int64(len(task.Classes)))
 		for _, class := range task.Classes {
@@ -33,18 +34,19 @@ func Identity(x *schema.Index) string {
 		}
 	}
 	w.number(int64(x.Len()))
-	for s, key := range x.Keys {
-		w.text(key)
-		w.number(x.Sizes[s])
+	for s := range x.Len() {
+		w.text(x.Key(s))
+		w.number(x.Size(s))
 		w.buf = binary.LittleEndian.AppendUint32(w.buf, math.Float32bits(x.Weight(s)))
 		w.number(x.SourceIndex(s))
-		for t, labels := range x.Labels {
-			if labels[s] == schema.Unknown {
+		for t, task := range tasks {
+			label := x.Label(t, s)
+			if label == schema.Unknown {
 				w.buf = append(w.buf, 0)
 				continue
 			}
 			w.buf = append(w.buf, 1)
-			w.text(x.Tasks[t].Classes[labels[s]])
+			w.text(task.Classes[label])
 		}
 		w.flush(1 << 15)
 	}

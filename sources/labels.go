@@ -132,8 +132,8 @@ func (c *labels) renumber(names, classes []string) {
 	}
 }
 
-// take numbers the cells by classes that are given; from is what gives them.
-func (c *labels) take(classes []string, from string, keys []string, how ordering, p *problems) {
+// take numbers the cells by classes that are given; from is what gives them, key names a sample.
+func (c *labels) take(classes []string, from string, key func(sample int) string, how ordering, p *problems) {
 	names := slices.Clone(c.canonical(how))
 	given := map[string]string{}
 	for _, name := range classes {
@@ -158,7 +158,7 @@ func (c *labels) take(classes []string, from string, keys []string, how ordering
 		as, ok := given[name]
 		if !ok && counts[i] > 0 {
 			p.addf("class %q of task %q (%s, as %q) is not among the %s of %s%s: add it there, or take its samples out",
-				name, c.task, count(counts[i], "sample"), keys[example[i]], count(len(classes), "class"), from, alike(name, classes))
+				name, c.task, count(counts[i], "sample"), key(example[i]), count(len(classes), "class"), from, alike(name, classes))
 		}
 		if ok {
 			names[i] = as

@@ -55,7 +55,7 @@ func TestLabelsOfLists(t *testing.T) {
 		if have := classes(d); have != c.want {
 			t.Errorf("%q: classes %s, want %s", c.cells, have, c.want)
 		}
-		if diff := cmp.Diff(c.labels, d.Index().Labels[0]); diff != "" {
+		if diff := cmp.Diff(c.labels, labels(d.Index(), 0)); diff != "" {
 			t.Errorf("%q (-want +have)\n%s", c.cells, diff)
 		}
 	}
@@ -63,12 +63,12 @@ func TestLabelsOfLists(t *testing.T) {
 	dir := tree(t, "0.jpg", "1.jpg", "2.jpg", "3.jpg")
 	numbers := "{\"path\": \"0.jpg\", \"class\": 10}\n{\"path\": \"1.jpg\", \"class\": 2.0}\n{\"path\": \"2.jpg\", \"class\": 1e1}\n{\"path\": \"3.jpg\", \"class\": null}\n"
 	d := open(t, sources.Manifest{Path: write(t, dir, "m.jsonl", numbers)})
-	if diff := cmp.Diff([]int32{1, 0, 1, -1}, d.Index().Labels[0]); diff != "" || classes(d) != "2,10" {
+	if diff := cmp.Diff([]int32{1, 0, 1, -1}, labels(d.Index(), 0)); diff != "" || classes(d) != "2,10" {
 		t.Errorf("classes %s (-want +have)\n%s", classes(d), diff)
 	}
 	// Given classes may be written otherwise, too.
 	given := sources.Manifest{Path: write(t, dir, "g.csv", "path,class\n0.jpg,10.0\n1.jpg,2\n"), Classes: sources.Classes{List: []string{"10", "2.0"}}}
-	if diff := cmp.Diff([]int32{0, 1}, open(t, given).Index().Labels[0]); diff != "" {
+	if diff := cmp.Diff([]int32{0, 1}, labels(open(t, given).Index(), 0)); diff != "" {
 		t.Errorf("(-want +have)\n%s", diff)
 	}
 }
@@ -107,7 +107,7 @@ func TestMissingFilesOfLists(t *testing.T) {
 		if diff := cmp.Diff(lines("a.jpg y", "a.jpg/c.jpg x", "gone.jpg x"), table(d.Index())); diff != "" {
 			t.Errorf("(-want +have)\n%s", diff)
 		}
-		if diff := cmp.Diff([]int64{5, -1, -1}, d.Index().Sizes); diff != "" {
+		if diff := cmp.Diff([]int64{5, -1, -1}, sizes(d.Index())); diff != "" {
 			t.Errorf("sizes (-want +have)\n%s", diff)
 		}
 		warned(t, d, "2 of 3 files aren't there", "gone.jpg", "on_error")
@@ -126,7 +126,7 @@ func TestPathsOfLists(t *testing.T) {
 	}
 	// The key is the path as the list has it, and the file is found.
 	d := open(t, list(nfc+"/"+nfd+".jpg\ne\u0302\u0301.jpg\n"))
-	if diff := cmp.Diff([]string{nfc + "/" + nfd + ".jpg", "e\u0302\u0301.jpg"}, d.Index().Keys); diff != "" {
+	if diff := cmp.Diff([]string{nfc + "/" + nfd + ".jpg", "e\u0302\u0301.jpg"}, keys(d.Index())); diff != "" {
 		t.Errorf("(-want +have)\n%s", diff)
 	}
 	for i, want := range []string{nfd + "/" + nfc + ".jpg", "\u1ebf.jpg"} {
@@ -144,7 +144,7 @@ func TestPathsOfLists(t *testing.T) {
 	open(t, sources.Folder{Path: filepath.Join(dir, "x"+nfc)})
 	fails(t, sources.Folder{Path: filepath.Join(dir, "y"+nfc)}, "no such folder")
 	// Spaces at the ends count where a file's name has them.
-	if diff := cmp.Diff([]string{" lead.jpg", "b.jpg"}, open(t, list("\" lead.jpg\"\n\" b.jpg \"\n")).Index().Keys); diff != "" {
+	if diff := cmp.Diff([]string{" lead.jpg", "b.jpg"}, keys(open(t, list("\" lead.jpg\"\n\" b.jpg \"\n")).Index())); diff != "" {
 		t.Errorf("(-want +have)\n%s", diff)
 	}
 	for _, url := range []string{"https://host/1.png", "s3://bucket/a b.jpg", "HTTP://HOST/X.JPG", "file:///data/1.png", "data:image/png;base64,iVBOR"} {

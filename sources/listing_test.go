@@ -51,7 +51,7 @@ func quiet(t *testing.T, d sources.Dataset) {
 
 func classes(d sources.Dataset) string {
 	var texts []string
-	for _, task := range d.Index().Tasks {
+	for _, task := range d.Index().Tasks() {
 		texts = append(texts, strings.Join(task.Classes, ","))
 	}
 	return strings.Join(texts, "; ")
@@ -136,7 +136,7 @@ func TestSystemFolders(t *testing.T) {
 	if diff := cmp.Diff(lines("a/1.png a", "b/2.png b"), table(d.Index())); diff != "" {
 		t.Errorf("(-want +have)\n%s", diff)
 	}
-	if have := d.Index().PassedOver; have != 8*2+4*2+3 {
+	if have := d.Index().Ignored(); have != 8*2+4*2+3 {
 		t.Errorf("%d passed over", have)
 	}
 	warned(t, d, "passed over 16 folders of thumbnails, trash and the like", `"@eaDir"`)
@@ -157,7 +157,7 @@ func TestNamesThatLookAlike(t *testing.T) {
 	} {
 		t.Run(c.want, func(t *testing.T) {
 			d := both(t, sources.Folder{}, c.a+"/1.png", c.b+"/2.png", "tea/3.png")
-			if n := len(d.Index().Tasks[0].Classes); n != 3 {
+			if n := len(d.Index().Tasks()[0].Classes); n != 3 {
 				t.Errorf("%d classes: %s", n, classes(d))
 			}
 			warned(t, d, c.want, fmt.Sprintf("%+q", c.a), fmt.Sprintf("%+q", c.b), "1 sample, as", "write them alike")
@@ -200,7 +200,7 @@ func TestLinksThatLeadNowhere(t *testing.T) {
 	if diff := cmp.Diff(lines("a/1.png a", "b/2.png b", "b/3.png b", "c/4.png c"), table(x)); diff != "" {
 		t.Errorf("(-want +have)\n%s", diff)
 	}
-	if diff := cmp.Diff([]int64{7, -1, 7, -1}, x.Sizes); diff != "" {
+	if diff := cmp.Diff([]int64{7, -1, 7, -1}, sizes(x)); diff != "" {
 		t.Errorf("sizes (-want +have)\n%s", diff)
 	}
 	warned(t, d, "2 of 4 images are links that lead nowhere", `as "b/2.png"`, "on_error")

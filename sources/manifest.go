@@ -168,14 +168,17 @@ func openRegular(name string) (*os.File, error) {
 }
 
 // warnings are about columns without labels, and about paths.
-func (m Manifest) warnings(x *schema.Index) (list []string) {
-	for t, task := range x.Tasks {
-		if counts := x.Counts(t); counts[len(counts)-1] == int64(x.Len()) {
+func (m Manifest) warnings(x schema.Index) (list []string) {
+	for t, task := range x.Tasks() {
+		if counts := schema.Counts(x, t); counts[len(counts)-1] == int64(x.Len()) {
 			list = append(list, sprintf("column %q holds no label in any row", task.Name))
 		}
 	}
-	if i := slices.IndexFunc(x.Keys, path.IsAbs); i >= 0 {
-		list = append(list, sprintf("paths are absolute, as %q: keys, and so the plan hash and each split, are this machine's only", x.Keys[i]))
+	for i := range x.Len() {
+		if path.IsAbs(x.Key(i)) {
+			list = append(list, sprintf("paths are absolute, as %q: keys, and so the plan hash and each split, are this machine's only", x.Key(i)))
+			break
+		}
 	}
 	return list
 }

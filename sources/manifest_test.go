@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -64,7 +65,7 @@ func TestManifestIndex(t *testing.T) {
 			c.source.Path = listed(t, c.file, c.text)
 			x := open(t, c.source).Index()
 			var tasks []string
-			for _, task := range x.Tasks {
+			for _, task := range x.Tasks() {
 				tasks = append(tasks, task.Name)
 			}
 			if diff := cmp.Diff(c.tasks, tasks); diff != "" {
@@ -73,7 +74,10 @@ func TestManifestIndex(t *testing.T) {
 			if diff := cmp.Diff(c.want, table(x)); diff != "" {
 				t.Errorf("(-want +have)\n%s", diff)
 			}
-			if diff := cmp.Diff(c.weights, x.Weights); diff != "" {
+			if c.weights == nil {
+				c.weights = slices.Repeat([]float32{1}, x.Len())
+			}
+			if diff := cmp.Diff(c.weights, column(x, x.Weight)); diff != "" {
 				t.Errorf("weights (-want +have)\n%s", diff)
 			}
 		})

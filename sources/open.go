@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+
+	"github.com/sluicedata/sluice/schema"
 )
 
-// Open opens a source and checks its index (schema.Index.Check), once: whoever
+// Open opens a source and checks its index (schema.Check), once: whoever
 // uses the dataset afterwards can believe it. A source that panics has failed.
 func Open(ctx context.Context, source Source) (d Dataset, err error) {
 	defer func() {
@@ -22,7 +24,7 @@ func Open(ctx context.Context, source Source) (d Dataset, err error) {
 	if d == nil {
 		return nil, fmt.Errorf("sources: %s: Open returned neither a dataset nor an error", source.Name())
 	}
-	if err := d.Index().Check(); err != nil {
+	if err := schema.Check(d.Index()); err != nil {
 		return nil, errors.Join(within("sources: "+source.Name()+": the index", err), d.Close())
 	}
 	return d, nil

@@ -21,7 +21,7 @@ func gone(err error) bool {
 }
 
 // missing warns of samples without a file; without any file it is an error.
-func (l *listing) missing(x *schema.Index) error {
+func (l *listing) missing(x schema.Index) error {
 	n, example := missingSamples(x)
 	switch {
 	case n == 0:
@@ -44,11 +44,11 @@ func areLinks(n int) string {
 	return "are links that lead"
 }
 
-func missingSamples(x *schema.Index) (n int, example string) {
-	for i, size := range x.Sizes {
-		if size == missing {
+func missingSamples(x schema.Index) (n int, example string) {
+	for i := range x.Len() {
+		if x.Size(i) == missing {
 			if n == 0 {
-				example = x.Keys[i]
+				example = x.Key(i)
 			}
 			n++
 		}
@@ -67,8 +67,8 @@ const (
 
 // remarks are about classes that are legal and probably not meant. Classes that
 // the user lists are.
-func remarks(x *schema.Index, fixed []classList, from origin) (list []string) {
-	for t, task := range x.Tasks {
+func remarks(x schema.Index, fixed []classList, from origin) (list []string) {
+	for t, task := range x.Tasks() {
 		if fixed[t].names != nil {
 			continue
 		}
@@ -84,16 +84,17 @@ func remarks(x *schema.Index, fixed []classList, from origin) (list []string) {
 
 // examples is what a task's classes have: how many samples, and the first one.
 type examples struct {
-	x        *schema.Index
+	x        schema.Index
 	counts   []int
 	first    []int
 	labelled int
 }
 
-func newExamples(x *schema.Index, task int) *examples {
-	n := len(x.Tasks[task].Classes)
+func newExamples(x schema.Index, task int) *examples {
+	n := len(x.Tasks()[task].Classes)
 	e := &examples{x: x, counts: make([]int, n), first: make([]int, n)}
-	for i, label := range x.Labels[task] {
+	for i := range x.Len() {
+		label := x.Label(task, i)
 		if label == schema.Unknown {
 			continue
 		}
@@ -110,7 +111,7 @@ func (e *examples) of(class int) string {
 	if e.counts[class] == 0 {
 		return "no sample"
 	}
-	return sprintf("%s, as %+q", count(e.counts[class], "sample"), e.x.Keys[e.first[class]])
+	return sprintf("%s, as %+q", count(e.counts[class], "sample"), e.x.Key(e.first[class]))
 }
 
 // alike names classes that people would take for one.
@@ -238,8 +239,8 @@ const inTextOrder = "are numbered in text order"
 
 // numberRemarks tell where text order gives folders named by numbers other
 // numbers than their order.
-func numberRemarks(x *schema.Index, fixed []classList) (list []string) {
-	for t, task := range x.Tasks {
+func numberRemarks(x schema.Index, fixed []classList) (list []string) {
+	for t, task := range x.Tasks() {
 		if fixed[t].names != nil || !allWhole(task.Classes) {
 			continue
 		}

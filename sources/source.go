@@ -37,8 +37,8 @@ var ErrMissing = errors.New("it was missing when the source was listed")
 type Dataset interface {
 	// Index is owned by the Dataset and not to be changed. Samples are sorted
 	// by key, bytewise; keys are unique and UTF-8.
-	Index() *schema.Index
-	// Read returns the encoded bytes of a sample, exactly Sizes[sample] of them. It
+	Index() schema.Index
+	// Read returns the encoded bytes of a sample, exactly as many as Index().Size(sample). It
 	// may use buf's storage; the result belongs to the caller.
 	//
 	// An error that wraps ErrMissing is of a sample whose size is -1, and fails

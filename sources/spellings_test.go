@@ -50,7 +50,7 @@ func TestTooFewAndTooManyCells(t *testing.T) {
 
 // The same data are counted alike in a folder and in a tar, made of its content or
 // of itself.
-func TestPassedOverAlike(t *testing.T) {
+func TestIgnoredAlike(t *testing.T) {
 	dir := t.TempDir()
 	root := filepath.Join(dir, "A")
 	files := []string{"a/1.jpg", "a/note.txt", "a/@eaDir/1.jpg/thumb.jpg", "a/@eaDir/2.jpg/thumb.jpg", ".hidden/x/y.jpg", ".hidden/z.txt", ".dot", "b/.dot/c/d.jpg", "b/2.jpg"}
@@ -80,7 +80,7 @@ func TestPassedOverAlike(t *testing.T) {
 	inFolder, err := sources.Folder{Path: root}.Open(t.Context())
 	must(t, err)
 	defer inFolder.Close()
-	want := inFolder.Index().PassedOver
+	want := inFolder.Index().Ignored()
 	if want != 5 { // note.txt, @eaDir, .hidden, .dot, b/.dot
 		t.Errorf("%d passed over in the folder, want 5", want)
 	}
@@ -88,7 +88,7 @@ func TestPassedOverAlike(t *testing.T) {
 		name := write(t, dir, "x.tar", string(pack(t, tar.FormatPAX, members(top)...)))
 		d, err := sources.Folder{Path: name}.Open(t.Context())
 		must(t, err)
-		if have := d.Index().PassedOver; have != want {
+		if have := d.Index().Ignored(); have != want {
 			t.Errorf("%s: %d passed over in the tar, %d in the folder", top, have, want)
 		}
 		warnings := strings.Join(d.(sources.Warner).Warnings(), "\n")

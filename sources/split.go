@@ -137,7 +137,7 @@ func (s Split) Open(ctx context.Context) (_ Dataset, err error) {
 	if s.Use == Val {
 		d.samples = sides[1]
 	}
-	d.index = x.Select(d.samples)
+	d.index = schema.Select(x, d.samples)
 	if w, ok := whole.(Warner); ok {
 		d.warnings = append(d.warnings, w.Warnings()...)
 	}
@@ -149,13 +149,13 @@ func (s Split) Open(ctx context.Context) (_ Dataset, err error) {
 type side struct {
 	whole    Dataset
 	samples  []int // numbers in whole
-	index    *schema.Index
+	index    schema.Index
 	warnings []string
 }
 
-func (d *side) Index() *schema.Index { return d.index }
-func (d *side) Warnings() []string   { return d.warnings }
-func (d *side) Close() error         { return d.whole.Close() }
+func (d *side) Index() schema.Index { return d.index }
+func (d *side) Warnings() []string  { return d.warnings }
+func (d *side) Close() error        { return d.whole.Close() }
 
 func (d *side) Read(ctx context.Context, sample int, buf []byte) ([]byte, error) {
 	return d.whole.Read(ctx, d.samples[sample], buf)
@@ -177,7 +177,7 @@ type group struct {
 }
 
 // groups are in the order of their first samples.
-func (s Split) groups(x *schema.Index) ([]group, error) {
+func (s Split) groups(x schema.Index) ([]group, error) {
 	of := func(key string) (string, bool) { return key, true }
 	if s.Group != "" {
 		of = captures(regexp.MustCompile(s.Group)) // Check has seen it
@@ -185,7 +185,8 @@ func (s Split) groups(x *schema.Index) ([]group, error) {
 	numbers := map[string]int{}
 	var list []group
 	var strangers []string
-	for sample, key := range x.Keys {
+	for sample := range x.Len() {
+		key := x.Key(sample)
 		name, ok := of(key)
 		if !ok {
 			strangers = append(strangers, key)
@@ -236,7 +237,7 @@ func (s Split) threshold(groups []group, inVal []bool) {
 }
 
 // stratify sends the lowest hashes of each class to val.
-func (s Split) stratify(x *schema.Index, groups []group, inVal []bool) error {
+func (s Split) stratify(x schema.Index, groups []group, inVal []bool) error {
 	tasks, err := s.strataTasks(x)
 	if err != nil {
 		return err
@@ -269,10 +270,10 @@ func (s Split) stratify(x *schema.Index, groups []group, inVal []bool) error {
 }
 
 // strataTasks are the numbers of the tasks whose labels make the classes.
-func (s Split) strataTasks(x *schema.Index) ([]int, error) {
-	all := make([]int, len(x.Tasks))
-	names := make([]string, len(x.Tasks))
-	for t, task := range x.Tasks {
+func (s Split) strataTasks(x schema.Index) ([]int, error) {
+	all := make([]int, len(x.Tasks()))
+	names := make([]string, len(x.Tasks()))
+	for t, task := range x.Tasks() {
 		all[t], names[t] = t, task.Name
 	}
 	if len(all) == 0 {
@@ -281,7 +282,7 @@ func (s Split) strataTasks(x *schema.Index) ([]int, error) {
 	if s.Task == "" {
 		return all, nil
 	}
-	t, ok := x.TaskNumber(s.Task)
+	t, ok := schema.TaskNumber(x.Tasks(), s.Task)
 	if !ok {
 		return nil, errorf("task: there is no task %q, only %s", s.Task, some(names))
 	}
@@ -289,7 +290,7 @@ func (s Split) strataTasks(x *schema.Index) ([]int, error) {
 }
 
 // majority is the class that most samples have, the first one's of equals.
-func majority(x *schema.Index, tasks, samples []int) string {
+func majority(x schema.Index, tasks, samples []int) string {
 	counts := map[string]int{}
 	var classes []string
 	for _, sample := range samples {
@@ -308,12 +309,12 @@ func majority(x *schema.Index, tasks, samples []int) string {
 }
 
 // joint is a sample's class in the given tasks together, as people read it.
-func joint(x *schema.Index, tasks []int, sample int) string {
+func joint(x schema.Index, tasks []int, sample int) string {
 	names := make([]string, len(tasks))
 	for i, t := range tasks {
 		names[i] = "unknown"
-		if label := x.Labels[t][sample]; label != schema.Unknown {
-			names[i] = strconv.Quote(x.Tasks[t].Classes[label]) // quotes keep names apart
+		if label := x.Label(t, sample); label != schema.Unknown {
+			names[i] = strconv.Quote(x.Tasks()[t].Classes[label]) // quotes keep names apart
 		}
 	}
 	return strings.Join(names, " with ")

@@ -26,25 +26,25 @@ func (memory) Name() string       { return "memory" }
 func (memory) Check() error       { return nil }
 func (m memory) Close() error     { return nil }
 func (memory) Warnings() []string { return []string{"memory: forgets"} }
-func (m memory) Index() (x *schema.Index) {
-	x = &schema.Index{Keys: m.keys, Sizes: make([]int64, len(m.keys))}
+func (m memory) Index() schema.Index {
+	x := &schema.Table{Keys: m.keys, Sizes: make([]int64, len(m.keys))}
 	for s, labels := range m.labels {
 		x.Sizes[s] = int64(len(m.keys[s]))
 		for t, name := range labels {
 			if s == 0 {
-				x.Tasks = append(x.Tasks, schema.Task{Name: string(rune('a' + t))})
+				x.TaskList = append(x.TaskList, schema.Task{Name: string(rune('a' + t))})
 				x.Labels = append(x.Labels, nil)
 			}
 			n := int32(-1)
 			if name != "" {
-				for i, class := range x.Tasks[t].Classes {
+				for i, class := range x.TaskList[t].Classes {
 					if class == name {
 						n = int32(i)
 					}
 				}
 				if n < 0 {
-					n = int32(len(x.Tasks[t].Classes))
-					x.Tasks[t].Classes = append(x.Tasks[t].Classes, name)
+					n = int32(len(x.TaskList[t].Classes))
+					x.TaskList[t].Classes = append(x.TaskList[t].Classes, name)
 				}
 			}
 			x.Labels[t] = append(x.Labels[t], n)
@@ -71,7 +71,7 @@ func longTail(n int) memory {
 }
 
 // sides opens both sides of a split and checks that they are one whole.
-func sides(t *testing.T, s sources.Split) (train, val *schema.Index) {
+func sides(t *testing.T, s sources.Split) (train, val schema.Index) {
 	t.Helper()
 	s.Use = sources.Train
 	train = open(t, s).Index()
@@ -79,13 +79,13 @@ func sides(t *testing.T, s sources.Split) (train, val *schema.Index) {
 	val = open(t, s).Index()
 	whole := open(t, s.Source).Index()
 	seen := map[int64]bool{}
-	for _, x := range []*schema.Index{train, val} {
-		if diff := cmp.Diff(whole.Tasks, x.Tasks); diff != "" {
+	for _, x := range []schema.Index{train, val} {
+		if diff := cmp.Diff(whole.Tasks(), x.Tasks()); diff != "" {
 			t.Errorf("tasks (-whole +side)\n%s", diff)
 		}
-		for i, key := range x.Keys {
+		for i, key := range keys(x) {
 			n := x.SourceIndex(i)
-			if seen[n] || whole.Keys[n] != key {
+			if seen[n] || whole.Key(int(n)) != key {
 				t.Fatalf("sample %d, %q, says that it was %d", i, key, n)
 			}
 			seen[n] = true
@@ -123,7 +123,7 @@ func TestSplitHash(t *testing.T) {
 	// = 0.7914, 0.2427, 0.1816, 0.0964
 	for share, want := range map[float64]string{0.1: "d", 0.2: "cd", 0.25: "bcd", 0.79: "bcd"} {
 		_, val := sides(t, sources.Split{Source: m, Val: share})
-		if have := strings.Join(val.Keys, ""); have != want {
+		if have := strings.Join(keys(val), ""); have != want {
 			t.Errorf("share %v: val is %q, want %q", share, have, want)
 		}
 	}
@@ -134,10 +134,10 @@ func TestSplitMovesNoneWhenSamplesAreAdded(t *testing.T) {
 	_, before := sides(t, sources.Split{Source: small, Val: 0.2})
 	_, after := sides(t, sources.Split{Source: large, Val: 0.2})
 	inVal := map[string]bool{}
-	for _, key := range after.Keys {
+	for _, key := range keys(after) {
 		inVal[key] = true
 	}
-	for _, key := range before.Keys {
+	for _, key := range keys(before) {
 		if !inVal[key] {
 			t.Errorf("%q has left val", key)
 		}
@@ -147,7 +147,7 @@ func TestSplitMovesNoneWhenSamplesAreAdded(t *testing.T) {
 		known[key] = true
 	}
 	n := 0
-	for _, key := range after.Keys {
+	for _, key := range keys(after) {
 		if known[key] {
 			n++
 		}
@@ -160,7 +160,7 @@ func TestSplitMovesNoneWhenSamplesAreAdded(t *testing.T) {
 func TestSplitStratified(t *testing.T) {
 	for _, share := range []float64{0.1, 0.25, 0.5, 0.7} {
 		train, val := sides(t, sources.Split{Source: longTail(1000), Val: share, Stratify: true})
-		trains, vals := train.Counts(0), val.Counts(0)
+		trains, vals := schema.Counts(train, 0), schema.Counts(val, 0)
 		for c := range vals {
 			n := float64(trains[c] + vals[c])
 			if math.Abs(float64(vals[c])-share*n) > 0.5+1e-6 {
@@ -183,14 +183,14 @@ func TestSplitStratifiedByTask(t *testing.T) {
 		m.keys, m.labels = append(m.keys, fmt.Sprintf("%04d", i)), append(m.labels, []string{a, b})
 	}
 	_, val := sides(t, sources.Split{Source: m, Val: 0.25, Stratify: true, Task: "a"})
-	if diff := cmp.Diff([]int64{25, 75, 0}, val.Counts(0)); diff != "" {
+	if diff := cmp.Diff([]int64{25, 75, 0}, schema.Counts(val, 0)); diff != "" {
 		t.Errorf("task a (-want +have)\n%s", diff)
 	}
 	// Joint: rare and unknown 20, rare and y 80, x and unknown 20, x and y 280.
 	_, val = sides(t, sources.Split{Source: m, Val: 0.25, Stratify: true})
 	joint := map[string]int{}
 	for s := range val.Len() {
-		joint[fmt.Sprint(val.Labels[0][s], val.Labels[1][s])]++
+		joint[fmt.Sprint(val.Label(0, s), val.Label(1, s))]++
 	}
 	if diff := cmp.Diff(map[string]int{"0 -1": 5, "0 0": 20, "1 -1": 5, "1 0": 70}, joint); diff != "" {
 		t.Errorf("joint (-want +have)\n%s", diff)
@@ -209,10 +209,10 @@ func TestSplitGroups(t *testing.T) {
 		for _, stratify := range []bool{false, true} {
 			train, val := sides(t, sources.Split{Source: m, Val: 0.3, Group: pattern, Stratify: stratify})
 			inVal := map[string]bool{}
-			for _, key := range val.Keys {
+			for _, key := range keys(val) {
 				inVal[key[:5]] = true
 			}
-			for _, key := range train.Keys {
+			for _, key := range keys(train) {
 				if inVal[key[:5]] {
 					t.Fatalf("%s: group of %q is on both sides", pattern, key)
 				}
@@ -220,8 +220,8 @@ func TestSplitGroups(t *testing.T) {
 			if !stratify {
 				continue
 			}
-			for c, n := range val.Counts(0) {
-				if want := 0.3 * float64(int64(n)+train.Counts(0)[c]); math.Abs(float64(n)-want) > 3.5 {
+			for c, n := range schema.Counts(val, 0) {
+				if want := 0.3 * float64(int64(n)+schema.Counts(train, 0)[c]); math.Abs(float64(n)-want) > 3.5 {
 					t.Errorf("%s: class %d: val has %d samples, want %v within half a group", pattern, c, n, want)
 				}
 			}
@@ -256,10 +256,10 @@ func TestSplitSigns(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			train, val := sides(t, s)
 			inVal := map[string]bool{}
-			for _, key := range val.Keys {
+			for _, key := range keys(val) {
 				inVal[physical(key)] = true
 			}
-			for _, key := range train.Keys {
+			for _, key := range keys(train) {
 				if inVal[physical(key)] {
 					t.Fatalf("the sign of %q is on both sides", key)
 				}
@@ -269,8 +269,8 @@ func TestSplitSigns(t *testing.T) {
 			if math.Abs(have-share) > 0.04 {
 				t.Errorf("val has a share of %.3f, want about %v", have, share)
 			}
-			for i := range train.Tasks {
-				t.Logf("%s: val %v of train %v", train.Tasks[i].Name, val.Counts(i), train.Counts(i))
+			for i := range train.Tasks() {
+				t.Logf("%s: val %v of train %v", train.Tasks()[i].Name, schema.Counts(val, i), schema.Counts(train, i))
 			}
 			t.Log(warnings(open(t, s)))
 		})

@@ -10,11 +10,11 @@ import (
 
 // warnings name the classes that one side has no sample of, task by task, and
 // of the joint label if that is what was stratified.
-func (s Split) warnings(x *schema.Index, inVal []bool) []string {
+func (s Split) warnings(x schema.Index, inVal []bool) []string {
 	var list []string
-	all := make([]int, len(x.Tasks))
-	names := make([]string, len(x.Tasks))
-	for t, task := range x.Tasks {
+	all := make([]int, len(x.Tasks()))
+	names := make([]string, len(x.Tasks()))
+	for t, task := range x.Tasks() {
 		all[t], names[t] = t, task.Name
 		list = append(list, s.missing(x, inVal, []int{t}, task.Name)...)
 	}
@@ -26,12 +26,12 @@ func (s Split) warnings(x *schema.Index, inVal []bool) []string {
 
 // missing names the classes, of the given tasks together, that lie on one side
 // only.
-func (s Split) missing(x *schema.Index, inVal []bool, tasks []int, what string) []string {
+func (s Split) missing(x schema.Index, inVal []bool, tasks []int, what string) []string {
 	type counts struct{ total, val int }
 	byClass := map[string]counts{}
 	var classes []string
 	for sample, val := range inVal {
-		if slices.ContainsFunc(tasks, func(t int) bool { return x.Labels[t][sample] == schema.Unknown }) {
+		if slices.ContainsFunc(tasks, func(t int) bool { return x.Label(t, sample) == schema.Unknown }) {
 			continue
 		}
 		class := joint(x, tasks, sample)

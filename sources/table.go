@@ -61,7 +61,7 @@ func permuted[T any](column []T, order []int32) []T {
 // index gives the labels their numbers: those of the fixed classes, or of the
 // names that occur, in the order that ordered makes; lists tells which they
 // are. The table is used up.
-func (t *table) index(classes Classes, ordered ordering) (_ *schema.Index, lists []classList, _ error) {
+func (t *table) index(classes Classes, ordered ordering) (_ *schema.Table, lists []classList, _ error) {
 	names := make([]string, len(t.tasks))
 	for i := range t.tasks {
 		names[i] = t.tasks[i].task
@@ -70,7 +70,7 @@ func (t *table) index(classes Classes, ordered ordering) (_ *schema.Index, lists
 	if err != nil {
 		return nil, nil, err
 	}
-	x := &schema.Index{Keys: t.keys, Sizes: t.sizes, Weights: t.weights, Labels: make([][]int32, len(t.tasks))}
+	x := &schema.Table{Keys: t.keys, Sizes: t.sizes, Weights: t.weights, Labels: make([][]int32, len(t.tasks))}
 	var p problems
 	for i := range t.tasks {
 		c := &t.tasks[i]
@@ -79,9 +79,9 @@ func (t *table) index(classes Classes, ordered ordering) (_ *schema.Index, lists
 			task.Classes = c.order(ordered)
 		} else {
 			task.Classes = slices.Clone(lists[i].names)
-			c.take(task.Classes, lists[i].from, t.keys, ordered, &p)
+			c.take(task.Classes, lists[i].from, x.Key, ordered, &p)
 		}
-		x.Tasks = append(x.Tasks, task)
+		x.TaskList = append(x.TaskList, task)
 		x.Labels[i] = c.cells
 	}
 	return x, lists, p.err("classes")
@@ -106,12 +106,12 @@ func checkTasks(tasks []string) error {
 // opened is the Dataset part that sources of this package share.
 type opened struct {
 	source   string // what errors begin with: sources: folder
-	index    *schema.Index
+	index    schema.Index
 	warnings []string
 	prints   []atomic.Uint64 // of each sample's bytes as they were read first; 0: not yet
 }
 
-func newOpened(source string, index *schema.Index, warnings []string) opened {
+func newOpened(source string, index schema.Index, warnings []string) opened {
 	return opened{source, index, warnings, make([]atomic.Uint64, index.Len())}
 }
 
@@ -126,10 +126,10 @@ func (d *opened) sameBytes(sample int, data []byte) error {
 	return fmt.Errorf("%w: its bytes are others than when it was read first, of the same size and time", errChanged)
 }
 
-func (d *opened) Index() *schema.Index { return d.index }
-func (d *opened) Warnings() []string   { return d.warnings }
+func (d *opened) Index() schema.Index { return d.index }
+func (d *opened) Warnings() []string  { return d.warnings }
 
 // errorf names the sample in an error of Read, with its whole key.
 func (d *opened) errorf(sample int, format string, args ...any) error {
-	return fmt.Errorf("%s: %q: %w", d.source, d.index.Keys[sample], errorf(format, args...))
+	return fmt.Errorf("%s: %q: %w", d.source, d.index.Key(sample), errorf(format, args...))
 }

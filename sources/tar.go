@@ -61,10 +61,10 @@ func (t *tarFile) Read(ctx context.Context, sample int, buf []byte) ([]byte, err
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if t.index.Sizes[sample] == missing {
+	if t.index.Size(sample) == missing {
 		return nil, t.absent(sample)
 	}
-	size, n := int(t.index.Sizes[sample]), 0
+	size, n := int(t.index.Size(sample)), 0
 	buf = slices.Grow(buf[:0], size)[:size]
 	err := descriptors.Retry(ctx, func() (err error) {
 		if n, err = t.file.ReadAt(buf, t.offsets[sample]); n == size {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/sluicedata/sluice/schema"
 	"github.com/sluicedata/sluice/sources"
 	"github.com/sluicedata/sluice/sources/sourcetest"
 )
@@ -59,11 +60,11 @@ func TestTarSigns(t *testing.T) {
 	signs := sources.Folder{Path: shared(t, "signs/signs.tar"), Tasks: []string{"shape", "type"}}
 	sourcetest.Run(t, func() sources.Source { return signs })
 	x := open(t, signs).Index()
-	if x.Len() != 3699 || x.PassedOver != 4 || len(x.Tasks[0].Classes) != 5 || len(x.Tasks[1].Classes) != 16 {
-		t.Errorf("%d samples, %d passed over, tasks %v", x.Len(), x.PassedOver, x.Tasks)
+	if x.Len() != 3699 || x.Ignored() != 4 || len(x.Tasks()[0].Classes) != 5 || len(x.Tasks()[1].Classes) != 16 {
+		t.Errorf("%d samples, %d passed over, tasks %v", x.Len(), x.Ignored(), x.Tasks())
 	}
-	if x.Keys[0] != "signs/diamond/rightofway/00032_00000.png" || x.Sizes[0] != 754 {
-		t.Errorf("first is %q, %d bytes", x.Keys[0], x.Sizes[0])
+	if x.Key(0) != "signs/diamond/rightofway/00032_00000.png" || x.Size(0) != 754 {
+		t.Errorf("first is %q, %d bytes", x.Key(0), x.Size(0))
 	}
 }
 
@@ -72,13 +73,13 @@ func TestTarCIFAR(t *testing.T) {
 	sourcetest.Run(t, func() sources.Source { return cifar })
 	d := open(t, cifar)
 	x := d.Index()
-	if counts := x.Counts(0); x.Len() != 12406 || len(counts) != 11 || counts[0] != 5000 || counts[9] != 50 || counts[10] != 0 {
+	if counts := schema.Counts(x, 0); x.Len() != 12406 || len(counts) != 11 || counts[0] != 5000 || counts[9] != 50 || counts[10] != 0 {
 		t.Errorf("%d samples, counts %v", x.Len(), counts)
 	}
 	for s := range x.Len() {
 		b, err := d.Read(context.Background(), s, nil)
 		if err != nil || !bytes.HasPrefix(b, []byte{0xff, 0xd8, 0xff}) || !bytes.HasSuffix(b, []byte{0xff, 0xd9}) {
-			t.Fatalf("%q is no JPEG (error: %v)", x.Keys[s], err)
+			t.Fatalf("%q is no JPEG (error: %v)", x.Key(s), err)
 		}
 	}
 }
@@ -121,7 +122,7 @@ func TestTarMembers(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			d := open(t, sources.Folder{Path: tarFile(t, pack(t, c.format, c.members...))})
 			var have []string
-			for s, key := range d.Index().Keys {
+			for s, key := range keys(d.Index()) {
 				b, err := d.Read(context.Background(), s, nil)
 				must(t, err)
 				have = append(have, key+"="+string(b))

@@ -63,13 +63,13 @@ func (c ClassWeights) Check() error {
 
 // Weigh computes the factors of the classes. A class without samples gets the
 // factor 0 by the rules: no row has it.
-func (c ClassWeights) Weigh(index *schema.Index) (func(labels []int32) float32, error) {
+func (c ClassWeights) Weigh(index schema.Index) (func(labels []int32) float32, error) {
 	task, err := findTask("task", c.Task, index)
 	if err != nil {
 		return nil, err
 	}
-	counts := index.Counts(task)
-	weights, err := c.resolve(index.Tasks[task], counts[:len(counts)-1])
+	counts := schema.Counts(index, task)
+	weights, err := c.resolve(index.Tasks()[task], counts[:len(counts)-1])
 	if err != nil {
 		return nil, err
 	}
@@ -108,19 +108,19 @@ func named(option string, err error) error {
 }
 
 // Warn tells of factors that are all the same, and of classes without samples.
-func (c ClassWeights) Warn(in Selection, index *schema.Index) []string {
+func (c ClassWeights) Warn(in Selection, index schema.Index) []string {
 	task, err := findTask("task", c.Task, index)
 	if err != nil || len(in) == 0 {
 		return nil // Weigh reports it
 	}
 	counts := classCounts(in, index, task)
-	weights, err := c.resolve(index.Tasks[task], counts[:len(counts)-1])
+	weights, err := c.resolve(index.Tasks()[task], counts[:len(counts)-1])
 	if err != nil {
 		return nil
 	}
 	var warnings []string
 	if empty := emptyClasses(in, index, task); len(empty) > 0 {
-		warnings = append(warnings, fmt.Sprintf("classes of task %s without samples: %s", index.Tasks[task].Name, listed(empty)))
+		warnings = append(warnings, fmt.Sprintf("classes of task %s without samples: %s", index.Tasks()[task].Name, listed(empty)))
 	}
 	var used []float64 // of the classes that have samples
 	for class, w := range weights {
@@ -129,7 +129,7 @@ func (c ClassWeights) Warn(in Selection, index *schema.Index) []string {
 		}
 	}
 	if len(used) > 0 && slices.Min(used) == slices.Max(used) {
-		warnings = append(warnings, fmt.Sprintf("all classes of task %s get the same factor %.4g: it changes nothing but the scale", index.Tasks[task].Name, used[0]))
+		warnings = append(warnings, fmt.Sprintf("all classes of task %s get the same factor %.4g: it changes nothing but the scale", index.Tasks()[task].Name, used[0]))
 	}
 	return warnings
 }

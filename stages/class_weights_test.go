@@ -74,7 +74,7 @@ func TestClassWeightsErrors(t *testing.T) {
 	none.Labels[0] = []int32{-1, -1, -1, -1, -1, -1}
 	for what, c := range map[string]struct {
 		stage stages.ClassWeights
-		index *schema.Index
+		index *schema.Table
 		want  string
 	}{
 		"length": {stages.ClassWeights{Weights: stages.Weights{List: []float64{1, 2, 3}}}, fewSamples(), "weights: 3 weights for the 4 classes of task animal: ant, bee, cow, dog"},
@@ -114,7 +114,7 @@ func TestWeightsOption(t *testing.T) {
 }
 
 func TestClassWeightsWarns(t *testing.T) {
-	warn := func(w stages.Weights, index *schema.Index) []string {
+	warn := func(w stages.Weights, index *schema.Table) []string {
 		return stages.ClassWeights{Weights: w}.Warn(everySample(index.Len()), index)
 	}
 	inverse := stages.Weights{Rule: stages.InverseWeights}

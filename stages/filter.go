@@ -64,21 +64,21 @@ func (f Filter) patterns() (both [2]*regexp.Regexp, err error) {
 }
 
 // Sample returns the samples that stay; none is an error.
-func (f Filter) Sample(in Selection, index *schema.Index, _ RandKey) (Order, error) {
+func (f Filter) Sample(in Selection, index schema.Index, _ RandKey) (Order, error) {
 	if len(in) == 0 {
 		return nil, errEmpty
 	}
 	var keep, drop []bool // by class; nil: no matter
-	var labels []int32
+	label := func(int) int32 { return schema.Unknown }
 	if len(f.Keep)+len(f.Drop) > 0 {
 		task, err := findTask("task", f.Task, index)
 		if err != nil {
 			return nil, err
 		}
-		labels = index.Labels[task]
+		label = func(sample int) int32 { return index.Label(task, sample) }
 		var errs [2]error
-		keep, errs[0] = classSet("keep", f.Keep, index.Tasks[task])
-		drop, errs[1] = classSet("drop", f.Drop, index.Tasks[task])
+		keep, errs[0] = classSet("keep", f.Keep, index.Tasks()[task])
+		drop, errs[1] = classSet("drop", f.Drop, index.Tasks()[task])
 		if err := errors.Join(errs[:]...); err != nil {
 			return nil, err
 		}
@@ -89,24 +89,25 @@ func (f Filter) Sample(in Selection, index *schema.Index, _ RandKey) (Order, err
 	}
 	out := Selection{}
 	for _, s := range in {
-		known := labels != nil && labels[s] != schema.Unknown
+		class := label(s)
+		known := class != schema.Unknown
 		switch {
-		case keep != nil && (!known || !keep[labels[s]]):
-		case drop != nil && known && drop[labels[s]]:
-		case patterns[0] != nil && !patterns[0].MatchString(index.Keys[s]):
-		case patterns[1] != nil && patterns[1].MatchString(index.Keys[s]):
+		case keep != nil && (!known || !keep[class]):
+		case drop != nil && known && drop[class]:
+		case patterns[0] != nil && !patterns[0].MatchString(index.Key(s)):
+		case patterns[1] != nil && patterns[1].MatchString(index.Key(s)):
 		default:
 			out = append(out, s)
 		}
 	}
 	if len(out) == 0 {
-		return nil, fmt.Errorf("it leaves none of %d samples, the first of which is %q", len(in), index.Keys[in[0]])
+		return nil, fmt.Errorf("it leaves none of %d samples, the first of which is %q", len(in), index.Key(in[0]))
 	}
 	return out, nil
 }
 
 // Warn tells of a filter that keeps everything.
-func (f Filter) Warn(in Selection, index *schema.Index) []string {
+func (f Filter) Warn(in Selection, index schema.Index) []string {
 	out, err := f.Sample(in, index, RandKey{})
 	if err != nil || out.Len() < in.Len() {
 		return nil
@@ -115,12 +116,12 @@ func (f Filter) Warn(in Selection, index *schema.Index) []string {
 }
 
 // findTask is the number of a task by name, or of the only one.
-func findTask(option, name string, index *schema.Index) (int, error) {
-	if task, ok := index.TaskNumber(name); ok {
+func findTask(option, name string, index schema.Index) (int, error) {
+	if task, ok := schema.TaskNumber(index.Tasks(), name); ok {
 		return task, nil
 	}
-	names := make([]string, len(index.Tasks))
-	for i, t := range index.Tasks {
+	names := make([]string, len(index.Tasks()))
+	for i, t := range index.Tasks() {
 		names[i] = t.Name
 	}
 	switch {

@@ -11,12 +11,12 @@ import (
 
 // fewSamples is an index small enough to be read in a test: one task, the
 // classes ant, bee, cow and, without samples, dog.
-func fewSamples() *schema.Index {
-	return &schema.Index{
-		Tasks:  []schema.Task{{Name: "animal", Classes: []string{"ant", "bee", "cow", "dog"}}},
-		Keys:   []string{"x/0.jpg", "x/1.jpg", "x/2.jpg", "y/3.jpg", "y/4.jpg", "y/5.jpg"},
-		Sizes:  make([]int64, 6),
-		Labels: [][]int32{{0, 0, 1, 0, 2, schema.Unknown}},
+func fewSamples() *schema.Table {
+	return &schema.Table{
+		TaskList: []schema.Task{{Name: "animal", Classes: []string{"ant", "bee", "cow", "dog"}}},
+		Keys:     []string{"x/0.jpg", "x/1.jpg", "x/2.jpg", "y/3.jpg", "y/4.jpg", "y/5.jpg"},
+		Sizes:    make([]int64, 6),
+		Labels:   [][]int32{{0, 0, 1, 0, 2, schema.Unknown}},
 	}
 }
 
@@ -57,12 +57,12 @@ func TestFilterErrors(t *testing.T) {
 		wantError(t, what, c.filter.Check(), c.want)
 	}
 	several := fewSamples()
-	several.Tasks = append(several.Tasks, schema.Task{Name: "size"})
+	several.TaskList = append(several.TaskList, schema.Task{Name: "size"})
 	several.Labels = append(several.Labels, several.Labels[0])
-	unlabelled := &schema.Index{Keys: fewSamples().Keys}
+	unlabelled := &schema.Table{Keys: fewSamples().Keys}
 	for what, c := range map[string]struct {
 		filter stages.Filter
-		index  *schema.Index
+		index  *schema.Table
 		want   string
 	}{
 		"classes": {stages.Filter{Keep: []string{"ants", "bee", "Q"}}, fewSamples(),

@@ -86,7 +86,7 @@ func (n Normalize) WithStats(mean, std [3]float64) Stage {
 const leastStd = 0.001
 
 // Warn remarks on a deviation that makes huge values of usual pixels.
-func (n Normalize) Warn(Selection, *schema.Index) []string {
+func (n Normalize) Warn(Selection, schema.Index) []string {
 	least := min(n.Std[0], n.Std[1], n.Std[2])
 	if n.Std == DatasetStd || least >= leastStd {
 		return nil

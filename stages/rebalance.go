@@ -121,7 +121,7 @@ func (r Rebalance) Check() error {
 
 // Sample returns the order in closed form. It keeps the samples sorted by class,
 // and O(classes) numbers for the quotas of a few epochs.
-func (r Rebalance) Sample(in Selection, index *schema.Index, key RandKey) (Order, error) {
+func (r Rebalance) Sample(in Selection, index schema.Index, key RandKey) (Order, error) {
 	if len(in) == 0 {
 		return nil, errEmpty
 	}
@@ -169,7 +169,7 @@ func (o *rebalanced) At(epoch int, position int64) int {
 }
 
 // Warn tells of classes without samples, and of a target that changes nothing.
-func (r Rebalance) Warn(in Selection, index *schema.Index) []string {
+func (r Rebalance) Warn(in Selection, index schema.Index) []string {
 	tasks, err := r.tasks(index)
 	if err != nil || len(in) == 0 {
 		return nil // Sample reports it
@@ -177,20 +177,20 @@ func (r Rebalance) Warn(in Selection, index *schema.Index) []string {
 	var warnings []string
 	var names []string
 	for _, task := range tasks {
-		names = append(names, index.Tasks[task].Name)
+		names = append(names, index.Tasks()[task].Name)
 		if empty := emptyClasses(in, index, task); len(empty) > 0 {
-			warnings = append(warnings, fmt.Sprintf("classes of task %s without samples, which get no draws: %s", index.Tasks[task].Name, listed(empty)))
+			warnings = append(warnings, fmt.Sprintf("classes of task %s without samples, which get no draws: %s", index.Tasks()[task].Name, listed(empty)))
 		}
 	}
 	for _, task := range tasks {
 		unknown := 0
 		for _, s := range in {
-			if index.Labels[task][s] == schema.Unknown {
+			if index.Label(task, s) == schema.Unknown {
 				unknown++
 			}
 		}
 		if unknown > 0 {
-			warnings = append(warnings, fmt.Sprintf("%d samples have no label of task %s: they count as a class of their own and get its share of the draws; leave them out with filter, if that isn't meant", unknown, index.Tasks[task].Name))
+			warnings = append(warnings, fmt.Sprintf("%d samples have no label of task %s: they count as a class of their own and get its share of the draws; leave them out with filter, if that isn't meant", unknown, index.Tasks()[task].Name))
 		}
 	}
 	_, counts := groupBy(in, index, tasks)
@@ -229,7 +229,7 @@ func (r Rebalance) shares(counts []int64) []int64 {
 }
 
 // tasks are the numbers of the tasks to balance.
-func (r Rebalance) tasks(index *schema.Index) ([]int, error) {
+func (r Rebalance) tasks(index schema.Index) ([]int, error) {
 	if len(r.Task) == 0 {
 		task, err := findTask("task", "", index)
 		return []int{task}, err
@@ -243,13 +243,13 @@ func (r Rebalance) tasks(index *schema.Index) ([]int, error) {
 
 // groupBy numbers the label tuples that occur, in the order of their class
 // numbers with unknown ones last. class has an element for each of in.
-func groupBy(in Selection, index *schema.Index, tasks []int) (class []int, counts []int64) {
+func groupBy(in Selection, index schema.Index, tasks []int) (class []int, counts []int64) {
 	class = make([]int, len(in))
 	for _, task := range tasks { // refines the groups of the tasks before
-		classes := len(index.Tasks[task].Classes)
+		classes := len(index.Tasks()[task].Classes)
 		occur := map[int]int{}
 		for i, s := range in {
-			label := int(index.Labels[task][s])
+			label := int(index.Label(task, s))
 			if label == int(schema.Unknown) {
 				label = classes
 			}
@@ -274,10 +274,10 @@ func groupBy(in Selection, index *schema.Index, tasks []int) (class []int, count
 }
 
 // emptyClasses names the classes of a task without a selected sample.
-func emptyClasses(in Selection, index *schema.Index, task int) []string {
+func emptyClasses(in Selection, index schema.Index, task int) []string {
 	var empty []string
 	counts := classCounts(in, index, task)
-	for c, name := range index.Tasks[task].Classes {
+	for c, name := range index.Tasks()[task].Classes {
 		if counts[c] == 0 {
 			empty = append(empty, name)
 		}

@@ -29,11 +29,11 @@ func TestRebalance(t *testing.T) {
 
 // longTail is an index of one task with that many samples of each class, the
 // first of which are unknown ones.
-func longTail(unknown int, counts ...int) *schema.Index {
-	index := &schema.Index{Tasks: []schema.Task{{Name: "class"}}}
+func longTail(unknown int, counts ...int) *schema.Table {
+	index := &schema.Table{TaskList: []schema.Task{{Name: "class"}}}
 	labels := slices.Repeat([]int32{schema.Unknown}, unknown)
 	for c, n := range counts {
-		index.Tasks[0].Classes = append(index.Tasks[0].Classes, fmt.Sprint("c", c))
+		index.TaskList[0].Classes = append(index.TaskList[0].Classes, fmt.Sprint("c", c))
 		labels = append(labels, slices.Repeat([]int32{int32(c)}, n)...)
 	}
 	random := rand.New(rand.NewPCG(1, 1))
@@ -74,7 +74,7 @@ func (u *uses) epoch(t *testing.T, epoch int) {
 	}
 }
 
-func follow(t *testing.T, r stages.Rebalance, index *schema.Index) *uses {
+func follow(t *testing.T, r stages.Rebalance, index *schema.Table) *uses {
 	t.Helper()
 	if err := r.Check(); err != nil {
 		t.Fatal(err)
@@ -96,7 +96,7 @@ func TestRebalanceQuotas(t *testing.T) {
 			counts[c] = int(math.Exp(random.Float64() * 5.5))
 		}
 		index := longTail(random.IntN(5), counts...)
-		sizes := index.Counts(0) // the unknown ones last
+		sizes := schema.Counts(index, 0) // the unknown ones last
 		for _, r := range []stages.Rebalance{
 			{Target: stages.Instance}, {Target: stages.SquareRoot}, {Target: stages.Power, Power: 0.8}, {Target: stages.ClassBalanced},
 			{Target: stages.SquareRoot, Draws: 1}, {Target: stages.ClassBalanced, Draws: 7}, {Target: stages.Instance, Draws: 701},
@@ -255,7 +255,7 @@ func TestRebalanceCheck(t *testing.T) {
 }
 
 func TestRebalanceWarns(t *testing.T) {
-	warn := func(r stages.Rebalance, index *schema.Index) []string {
+	warn := func(r stages.Rebalance, index *schema.Table) []string {
 		return r.Warn(everySample(index.Len()), index)
 	}
 	tail, even := longTail(0, 20, 0, 5), longTail(5, 5, 5)

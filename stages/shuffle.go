@@ -33,7 +33,7 @@ func (Shuffle) Version() int { return 1 }
 func (Shuffle) Check() error { return nil }
 
 // Sample returns the shuffled order.
-func (Shuffle) Sample(in Selection, _ *schema.Index, key RandKey) (Order, error) {
+func (Shuffle) Sample(in Selection, _ schema.Index, key RandKey) (Order, error) {
 	if len(in) == 0 {
 		return nil, errEmpty
 	}

@@ -183,7 +183,7 @@ type Sampler interface {
 	// Sample returns the order that follows in. Filters and reorderings need
 	// the samples themselves and get a Selection; the plan sees to it that
 	// nothing follows an order that differs from epoch to epoch.
-	Sample(in Selection, index *schema.Index, key RandKey) (Order, error)
+	Sample(in Selection, index schema.Index, key RandKey) (Order, error)
 }
 
 // Weigher gives each row a weight by its labels.
@@ -191,7 +191,7 @@ type Weigher interface {
 	Stage
 	// Weigh prepares the weights from the counts of an index; the result maps a
 	// row's labels (one per task) to the factor of its weight column.
-	Weigh(index *schema.Index) (func(labels []int32) float32, error)
+	Weigh(index schema.Index) (func(labels []int32) float32, error)
 }
 
 // Batcher groups the rows of consecutive positions into batches.
@@ -219,7 +219,7 @@ type Expander interface {
 type Warner interface {
 	Stage
 	// Warn looks at the samples that reach the stage.
-	Warn(in Selection, index *schema.Index) []string
+	Warn(in Selection, index schema.Index) []string
 }
 
 // errorf prefixes an option error with its option's name.

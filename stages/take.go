@@ -44,7 +44,7 @@ func (t Take) Check() error {
 }
 
 // Sample returns the samples taken.
-func (t Take) Sample(in Selection, index *schema.Index, _ RandKey) (Order, error) {
+func (t Take) Sample(in Selection, index schema.Index, _ RandKey) (Order, error) {
 	if len(in) == 0 {
 		return nil, errEmpty
 	}
@@ -58,7 +58,7 @@ func (t Take) Sample(in Selection, index *schema.Index, _ RandKey) (Order, error
 	}
 	out, taken := Selection{}, map[int32]int{}
 	for _, s := range in {
-		label := index.Labels[task][s]
+		label := index.Label(task, s)
 		if taken[label]++; taken[label] <= t.PerClass {
 			out = append(out, s)
 		}
@@ -67,7 +67,7 @@ func (t Take) Sample(in Selection, index *schema.Index, _ RandKey) (Order, error
 }
 
 // Warn tells where there are fewer samples than are to be taken.
-func (t Take) Warn(in Selection, index *schema.Index) []string {
+func (t Take) Warn(in Selection, index schema.Index) []string {
 	if t.PerClass == 0 {
 		if t.Count < len(in) {
 			return nil
@@ -83,25 +83,25 @@ func (t Take) Warn(in Selection, index *schema.Index) []string {
 	for class, n := range classCounts(in, index, task) {
 		more = more || n > int64(t.PerClass)
 		if n > 0 && n < int64(t.PerClass) {
-			few = append(few, fmt.Sprintf("%s (%d)", className(index.Tasks[task], class), n))
+			few = append(few, fmt.Sprintf("%s (%d)", className(index.Tasks()[task], class), n))
 		}
 	}
 	switch {
 	case !more:
-		return []string{fmt.Sprintf("no class of task %s has more than %d samples: it changes nothing", index.Tasks[task].Name, t.PerClass)}
+		return []string{fmt.Sprintf("no class of task %s has more than %d samples: it changes nothing", index.Tasks()[task].Name, t.PerClass)}
 	case len(few) > 0:
-		return []string{fmt.Sprintf("classes of task %s with fewer than %d samples: %s", index.Tasks[task].Name, t.PerClass, listed(few))}
+		return []string{fmt.Sprintf("classes of task %s with fewer than %d samples: %s", index.Tasks()[task].Name, t.PerClass, listed(few))}
 	}
 	return nil
 }
 
 // classCounts is the number of selected samples of each class; the last element
 // is that of unknown labels.
-func classCounts(in Selection, index *schema.Index, task int) []int64 {
-	unknown := len(index.Tasks[task].Classes)
+func classCounts(in Selection, index schema.Index, task int) []int64 {
+	unknown := len(index.Tasks()[task].Classes)
 	counts := make([]int64, unknown+1)
 	for _, s := range in {
-		if label := index.Labels[task][s]; label == schema.Unknown {
+		if label := index.Label(task, s); label == schema.Unknown {
 			counts[unknown]++
 		} else {
 			counts[label]++

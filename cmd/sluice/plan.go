@@ -23,7 +23,7 @@ type planReport struct {
 	Fuse            flow.Fuse     `json:"fuse"`
 	OnError         flow.Policy   `json:"on_error"`
 	Samples         int           `json:"samples"`
-	PassedOver      int           `json:"passed_over"`
+	IgnoredFiles    int           `json:"passed_over"`
 	Epochs          int           `json:"epochs"`
 	RowsPerEpoch    int64         `json:"rows_per_epoch"`
 	BatchesPerEpoch int64         `json:"batches_per_epoch"`
@@ -57,7 +57,7 @@ func (cmd *planCmd) Run(ctx context.Context, c console) (err error) {
 	index := plan.Index()
 	report := planReport{
 		PlanHash: plan.PlanHash, Seed: plan.Seed, Exec: plan.Settings.Exec, Fuse: plan.Settings.Fuse, OnError: plan.Settings.Failures.Policy,
-		Samples: index.Len(), PassedOver: index.PassedOver, Epochs: plan.Epochs,
+		Samples: index.Len(), IgnoredFiles: index.Ignored(), Epochs: plan.Epochs,
 		RowsPerEpoch: plan.RowsPerEpoch, BatchesPerEpoch: plan.BatchesPerEpoch, BatchSize: plan.BatchSize,
 		Columns: plan.Columns(), Tasks: plan.Tasks, Counts: plan.Counts, Form: plan.Form, Shapes: []string{},
 		Outline: plan.Outline(), Warnings: append([]string{}, plan.Warnings...), Canonical: plan.Canonical,

@@ -283,7 +283,7 @@ func (cmd *previewCmd) groups(plan *flow.Plan) ([]*previewGroup, error) {
 	task := 0
 	if cmd.Task != "" {
 		var ok bool
-		if task, ok = plan.Index().TaskNumber(cmd.Task); !ok {
+		if task, ok = schema.TaskNumber(plan.Index().Tasks(), cmd.Task); !ok {
 			var names []string
 			for _, t := range plan.Tasks {
 				names = append(names, t.Name)
@@ -315,7 +315,7 @@ func (cmd *previewCmd) groups(plan *flow.Plan) ([]*previewGroup, error) {
 	}
 	missing := len(groups)
 	for position := int64(0); position < plan.RowsPerEpoch && missing > 0; position++ {
-		g := byClass[plan.Index().Labels[task][plan.Drawn(0, position)]]
+		g := byClass[plan.Index().Label(task, plan.Drawn(0, position))]
 		if g == nil || len(g.positions) == cmd.PerClass {
 			continue
 		}
@@ -329,7 +329,7 @@ func (cmd *previewCmd) groups(plan *flow.Plan) ([]*previewGroup, error) {
 
 // draw is what became of a draw: its row, or how it failed.
 func (r *previewReport) draw(plan *flow.Plan, position int64, row *flow.Row, err error) (previewDraw, error) {
-	drawn := plan.Index().Keys[plan.Drawn(0, position)]
+	drawn := plan.Index().Key(plan.Drawn(0, position))
 	if err != nil {
 		if !decided(plan, err) {
 			return previewDraw{}, err

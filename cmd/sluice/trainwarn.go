@@ -95,7 +95,7 @@ func (l *learning) checkCounts() error {
 	var errs []error
 	for _, task := range l.config.Tasks {
 		t := slices.IndexFunc(l.plan.Tasks, func(t schema.Task) bool { return t.Name == task.Task })
-		if !l.counts(task, l.plan.Index().Labels[t]) {
+		if !l.counts(task, t) {
 			errs = append(errs, fmt.Errorf("task %s: none of the %d samples that are drawn counts: each has no label of it, or a weight of 0 (its own, or its class's): mend the labels or the weights, or list the other tasks under tasks",
 				task.Task, l.plan.RowsPerEpoch))
 		}
@@ -107,10 +107,11 @@ func (l *learning) checkCounts() error {
 }
 
 // counts reports whether any draw of the first epoch has a label and a weight.
-func (l *learning) counts(task trainer.TaskConfig, labels []int32) bool {
+func (l *learning) counts(task trainer.TaskConfig, number int) bool {
+	index := l.plan.Index()
 	for position := range l.plan.RowsPerEpoch {
 		sample := l.plan.Drawn(0, position)
-		if label := labels[sample]; label != schema.Unknown && (task.ClassWeights == nil || task.ClassWeights[label] > 0) && l.plan.Weight(sample) > 0 {
+		if label := index.Label(number, sample); label != schema.Unknown && (task.ClassWeights == nil || task.ClassWeights[label] > 0) && l.plan.Weight(sample) > 0 {
 			return true
 		}
 	}
@@ -126,10 +127,10 @@ func shared(train, eval *flow.Plan) (n int) {
 	}
 	known := map[sample]bool{}
 	for _, i := range train.Selection() {
-		known[sample{train.Index().Keys[i], train.Index().Sizes[i]}] = true
+		known[sample{train.Index().Key(i), train.Index().Size(i)}] = true
 	}
 	for _, i := range eval.Selection() {
-		if known[sample{eval.Index().Keys[i], eval.Index().Sizes[i]}] {
+		if known[sample{eval.Index().Key(i), eval.Index().Size(i)}] {
 			n++
 		}
 	}

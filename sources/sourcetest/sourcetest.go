@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"runtime"
 	"strings"
@@ -15,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
+	"github.com/sluicedata/sluice/schema"
 	"github.com/sluicedata/sluice/sources"
 )
 
@@ -54,12 +56,21 @@ func index(t *testing.T, source sources.Source) {
 	d := open(t, source)
 	defer d.Close()
 	x := d.Index()
-	n := x.Len()
-	if n == 0 {
+	if x.Len() == 0 {
 		t.Fatal("no samples: an empty source is an error of Open")
 	}
-	if err := x.Check(); err != nil {
+	if err := schema.Check(x); err != nil {
 		t.Error(err)
+	}
+	for s := range x.Len() {
+		if found, ok := x.Find(x.Key(s)); !ok || found != s {
+			t.Errorf("the key %q of sample %d is found as %d (%v)", x.Key(s), s, found, ok)
+		}
+	}
+	for _, key := range []string{"", x.Key(0) + "\x00", "\U0010FFFF"} {
+		if found, ok := x.Find(key); ok {
+			t.Errorf("the key %q, which no sample has, is found as %d", key, found)
+		}
 	}
 	if w, ok := d.(sources.Warner); ok {
 		for _, text := range w.Warnings() {
@@ -74,12 +85,25 @@ func reopened(t *testing.T, first, second sources.Source) {
 	a, b := open(t, first), open(t, second)
 	defer a.Close()
 	defer b.Close()
-	if diff := cmp.Diff(a.Index(), b.Index()); diff != "" {
+	if diff := cmp.Diff(samples(a.Index()), samples(b.Index())); diff != "" {
 		t.Errorf("opened twice, the index differs (-first +second):\n%s", diff)
 	}
 	if a, b := sources.Identity(a.Index()), sources.Identity(b.Index()); a != b {
 		t.Errorf("opened twice, the identity differs: %s, %s", a, b)
 	}
+}
+
+// samples are all that an index says, a text for each sample, the tasks before.
+func samples(x schema.Index) []string {
+	list := []string{fmt.Sprintf("%d ignored, tasks %q", x.Ignored(), x.Tasks())}
+	for s := range x.Len() {
+		text := fmt.Sprintf("%q: %d bytes, weight %v, number %d, labels", x.Key(s), x.Size(s), x.Weight(s), x.SourceIndex(s))
+		for t := range x.Tasks() {
+			text += fmt.Sprint(" ", x.Label(t, s))
+		}
+		list = append(list, text)
+	}
+	return list
 }
 
 func read(t *testing.T, source sources.Source) {
@@ -94,8 +118,8 @@ func read(t *testing.T, source sources.Source) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if int64(len(fresh)) != d.Index().Sizes[s] {
-			t.Errorf("sample %d: read %d bytes, Sizes says %d", s, len(fresh), d.Index().Sizes[s])
+		if int64(len(fresh)) != d.Index().Size(s) {
+			t.Errorf("sample %d: read %d bytes, the index says %d", s, len(fresh), d.Index().Size(s))
 		}
 		for _, buf := range [][]byte{make([]byte, 1), bytes.Repeat([]byte("x"), len(fresh)+100)} {
 			again, err := d.Read(ctx, s, buf)
@@ -115,9 +139,9 @@ func read(t *testing.T, source sources.Source) {
 // against each other: its size, and the error of reading it.
 func missing(t *testing.T, d sources.Dataset, sample int, err error) bool {
 	t.Helper()
-	is := d.Index().Sizes[sample] == -1
+	is := d.Index().Size(sample) == -1
 	if is != errors.Is(err, sources.ErrMissing) {
-		t.Errorf("sample %d has size %d, and reading it gives the error %v: want sources.ErrMissing with size -1, and with no other", sample, d.Index().Sizes[sample], err)
+		t.Errorf("sample %d has size %d, and reading it gives the error %v: want sources.ErrMissing with size -1, and with no other", sample, d.Index().Size(sample), err)
 	}
 	return is
 }

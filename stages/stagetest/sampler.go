@@ -17,9 +17,9 @@ import (
 // shape (circle, square, star) as many samples as counts says, in a mixed order,
 // each of one of the types a, b and c; classes without a sample are "hexagon"
 // and "z". Every 17th sample has no shape.
-func Samples(counts ...int) *schema.Index {
-	index := &schema.Index{
-		Tasks: []schema.Task{
+func Samples(counts ...int) *schema.Table {
+	index := &schema.Table{
+		TaskList: []schema.Task{
 			{Name: "shape", Classes: []string{"circle", "hexagon", "square", "star"}},
 			{Name: "type", Classes: []string{"a", "b", "c", "z"}},
 		},
@@ -74,7 +74,7 @@ func stageKey(seed uint64, stage stages.Stage) stages.RandKey {
 
 const samplerEpochs = 5
 
-func sampler(t *testing.T, stage stages.Sampler, in stages.Selection, index *schema.Index) {
+func sampler(t *testing.T, stage stages.Sampler, in stages.Selection, index *schema.Table) {
 	given, before := slices.Clone(in), copyIndex(index)
 	if w, ok := stage.(stages.Warner); ok {
 		if a, b := w.Warn(in, index), w.Warn(in, index); !slices.Equal(a, b) {
@@ -116,7 +116,7 @@ func sampler(t *testing.T, stage stages.Sampler, in stages.Selection, index *sch
 }
 
 // drawAll draws epoch after epoch, position after position.
-func drawAll(t *testing.T, stage stages.Sampler, in stages.Selection, index *schema.Index, seed uint64) (stages.Order, [][]int) {
+func drawAll(t *testing.T, stage stages.Sampler, in stages.Selection, index *schema.Table, seed uint64) (stages.Order, [][]int) {
 	t.Helper()
 	order, err := stage.Sample(in, index, stageKey(seed, stage))
 	if err != nil {
@@ -134,7 +134,7 @@ func drawAll(t *testing.T, stage stages.Sampler, in stages.Selection, index *sch
 
 // anyOrder asks a fresh order for the same draws from several goroutines, each
 // in a random sequence of its own.
-func anyOrder(t *testing.T, stage stages.Sampler, in stages.Selection, index *schema.Index, want [][]int) {
+func anyOrder(t *testing.T, stage stages.Sampler, in stages.Selection, index *schema.Table, want [][]int) {
 	order, err := stage.Sample(in, index, stageKey(1, stage))
 	if err != nil {
 		t.Error(err)
@@ -190,7 +190,7 @@ func Weigher(t *testing.T, stage stages.Weigher) {
 }
 
 // copyIndex copies an index as far as a stage might write to it.
-func copyIndex(index *schema.Index) *schema.Index {
+func copyIndex(index *schema.Table) *schema.Table {
 	c := *index
 	c.Keys, c.Sizes, c.Labels = slices.Clone(c.Keys), slices.Clone(c.Sizes), nil
 	for _, labels := range index.Labels {
