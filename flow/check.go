@@ -137,12 +137,12 @@ func (p *Plan) checkWeights() error {
 	index, first := p.Index(), map[int]string{}
 	for i := range p.steps {
 		s := &p.steps[i]
-		weights, ok := s.stage.(stages.ClassWeights)
-		if pointer, is := s.stage.(*stages.ClassWeights); is {
-			weights, ok = *pointer, true
+		weigher, ok := s.stage.(stages.TaskWeigher)
+		if !ok {
+			continue
 		}
-		task, known := schema.TaskNumber(index.Tasks(), weights.Task)
-		if !ok || !known { // Weigh reports an unknown one
+		task, known := schema.TaskNumber(index.Tasks(), weigher.WeightedTask())
+		if !known { // Weigh reports it
 			continue
 		}
 		if before, twice := first[task]; twice {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sluicedata/sluice/internal/options"
 	"github.com/sluicedata/sluice/schema"
 	"github.com/sluicedata/sluice/sources"
 )
@@ -47,7 +48,7 @@ func (p *Plan) describeCheck(t *planText, o *Outline) {
 	name, given := p.sourceOptions()
 	index := p.Index()
 	samples := plural(int64(index.Len()), "sample")
-	if side := p.side(); side != "" {
+	if side := sources.SideOf(p.source); side != "" {
 		samples += fmt.Sprintf(" on the %s side", side)
 	}
 	rows := []checked{{name: name, options: given, leaves: samples, size: bytesText(o.Schedule.EncodedBytes) + " a file"}}
@@ -120,23 +121,13 @@ func scaleRows(list []Leaving) (rows []checked) {
 // sourceOptions are those of the source, and of what is around it.
 func (p *Plan) sourceOptions() (name, given string) {
 	source, around := p.source, ""
-	var split *sources.Split
-	switch s := source.(type) {
-	case sources.Split:
-		split = &s
-	case *sources.Split:
-		split = s
+	for {
+		w, ok := source.(sources.Wrapper)
+		if !ok {
+			return source.Name(), strings.TrimPrefix(options.Line(source)+around, "; ")
+		}
+		source, around = w.Unwrap(), "; "+w.Summary()+around
 	}
-	if split != nil {
-		source, around = split.Source, "; split "+optionLine(split)
-	}
-	switch from := source.(type) {
-	case sources.ClassesFrom:
-		source, around = from.Source, "; classes_from: "+from.File+around
-	case *sources.ClassesFrom:
-		source, around = from.Source, "; classes_from: "+from.File+around
-	}
-	return source.Name(), optionLine(source) + around
 }
 
 // describePushDown is the second step.

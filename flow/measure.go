@@ -16,25 +16,17 @@ import (
 	"github.com/sluicedata/sluice/stages"
 )
 
-// statistician is a stage whose options ask for the data's own mean and
-// standard deviation, per channel and in 0..1.
-type statistician interface {
-	stages.Stage
-	NeedsStats() bool
-	WithStats(mean, std [3]float64) stages.Stage
-}
-
-// measure replaces such stages by ones with numbers, so that these stand in the
-// canonical form. The pictures are decoded once, whole, without augmentation.
+// measure replaces stages that need the data's own mean and standard deviation by
+// ones with numbers, so that these are in the canonical form. The pictures are decoded once, whole, without augmentation.
 func (p *Plan) measure(ctx context.Context) error {
 	var mean, std [3]float64
 	measured := false
 	for i := range p.steps {
-		s, ok := p.steps[i].stage.(statistician)
+		s, ok := p.steps[i].stage.(stages.StatsConsumer)
 		if !ok || !s.NeedsStats() {
 			continue
 		}
-		if p.side() == sources.Val {
+		if sources.SideOf(p.source) == sources.Val {
 			return &PipelineError{&StageError{i, "stages: " + p.steps[i].name, errors.New("dataset would measure the validation side, and training is normalized by the training side: give the numbers that `sluice plan` shows for it")}}
 		}
 		if !measured {

@@ -3,10 +3,8 @@ package flow
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
-	"github.com/sluicedata/sluice/internal/options"
 	"github.com/sluicedata/sluice/schema"
 	"github.com/sluicedata/sluice/sources"
 	"github.com/sluicedata/sluice/stages"
@@ -65,7 +63,7 @@ func (p *Plan) resolveOrder() error {
 // side is left alone, and the warning says whom it concerns.
 func (p *Plan) warnOrder() {
 	list, fixed := p.order.(stages.Selection)
-	if !fixed || p.BatchesPerEpoch < 2 || p.side() == sources.Val {
+	if !fixed || p.BatchesPerEpoch < 2 || sources.SideOf(p.source) == sources.Val {
 		return
 	}
 	for t, task := range p.Tasks {
@@ -119,13 +117,17 @@ func (p *Plan) DrawnCounts(task int) []int64 {
 // warnBothBalances: class weights on top of rebalancing correct the same
 // imbalance twice.
 func (p *Plan) warnBothBalances() {
-	var rebalance, weights bool
+	var balancer, weigher string
 	for _, s := range p.steps {
-		rebalance = rebalance || s.stage.Name() == "rebalance"
-		weights = weights || s.stage.Name() == "class_weights"
+		if _, ok := s.stage.(stages.Balancer); ok {
+			balancer = s.name
+		}
+		if _, ok := s.stage.(stages.TaskWeigher); ok && weigher == "" {
+			weigher = s.name
+		}
 	}
-	if rebalance && weights {
-		p.Warnings = append(p.Warnings, "rebalance and class_weights are both on: rare classes are favoured twice; usually one of them is meant")
+	if balancer != "" && weigher != "" {
+		p.Warnings = append(p.Warnings, fmt.Sprintf("%s and %s are both on: rare classes are favoured twice; usually one of them is meant", balancer, weigher))
 	}
 }
 
@@ -142,32 +144,23 @@ func (p *Plan) warnWeights() {
 	p.Warnings = append(p.Warnings, "the weight of every row is 0, its own or its class's: nothing can be learnt from them")
 }
 
-// side is the side of a split that the source takes; "" without a split.
-func (p *Plan) side() sources.Side {
-	switch split := p.source.(type) {
-	case sources.Split:
-		return split.Side()
-	case *sources.Split:
-		return split.Side()
-	}
-	return ""
-}
-
 // warnValidation: a validation set shows the data as they are, all of them.
 func (p *Plan) warnValidation() {
-	if p.side() != sources.Val {
+	if sources.SideOf(p.source) != sources.Val {
 		return
 	}
 	var augmenting []string
-	for _, s := range p.steps {
-		if _, ok := s.stage.(stages.PictureStage); ok && slices.Contains(options.Names(s.stage), "p") {
+	for i := range p.steps {
+		s := &p.steps[i]
+		if d, ok := s.stage.(stages.PictureStage); ok && p.random(s, d) {
 			augmenting = append(augmenting, s.name)
 		}
+		_, balances := s.stage.(stages.Balancer)
 		dropLast := false
 		if batch, ok := s.stage.(stages.Batcher); ok {
 			_, dropLast = batch.Rows()
 		}
-		if s.stage.Name() == "rebalance" || dropLast {
+		if balances || dropLast {
 			p.Warnings = append(p.Warnings, s.name+": the validation side is drawn by it, too: evaluation usually takes every sample once, in a file of its own")
 		}
 	}

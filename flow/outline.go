@@ -1,10 +1,6 @@
 package flow
 
 import (
-	"bytes"
-	"reflect"
-	"strings"
-
 	"github.com/sluicedata/sluice/internal/options"
 	"github.com/sluicedata/sluice/schema"
 	"github.com/sluicedata/sluice/stages"
@@ -71,7 +67,7 @@ func (p *Plan) Outline() *Outline {
 	o := &Outline{Stages: []Edge{}, PushedDown: []PushedDown{}, Groups: append([]Group{}, p.Groups()...), Schedule: p.schedule()}
 	before := ""
 	for _, s := range p.steps {
-		e := Edge{Name: s.name, Kind: kindOf(s.stage), Options: optionLine(s.stage)}
+		e := Edge{Name: s.name, Kind: kindOf(s.stage), Options: options.Line(s.stage)}
 		switch s.stage.(type) {
 		case stages.Sampler:
 			o.PushedDown = append(o.PushedDown, PushedDown{Name: s.name, Of: s.reached, Leaves: s.left})
@@ -228,25 +224,4 @@ func kindOf(s stages.Stage) string {
 		return "expander"
 	}
 	return "?"
-}
-
-// optionLine is the options that aren't their defaults, in the form of pipeline
-// files.
-func optionLine(of any) string {
-	t := reflect.TypeOf(of)
-	for t.Kind() == reflect.Pointer {
-		t = t.Elem()
-	}
-	usual := options.Fields(reflect.New(t).Interface())
-	var list []string
-	for i, f := range options.Fields(of) {
-		text, err := f.JSON()
-		if err != nil {
-			return err.Error()
-		}
-		if without, err := usual[i].JSON(); err != nil || !bytes.Equal(text, without) {
-			list = append(list, f.Name+": "+strings.NewReplacer(`"`, "", ",", ", ").Replace(string(text)))
-		}
-	}
-	return strings.Join(list, ", ")
 }

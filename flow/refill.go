@@ -82,7 +82,7 @@ func (p *Plan) readRefill(r *run, m *scratch, row *Row, t *ticket) *RowError {
 }
 
 // refills finds substitutes for samples that fail: others of their class, which
-// is their label in the tasks that rebalance balances, or in all tasks.
+// is their label in the tasks that a Balancer balances, or in all tasks.
 type refills struct {
 	key   rng.Key
 	tasks []int
@@ -95,12 +95,8 @@ func (p *Plan) newRefills() *refills {
 	f := &refills{key: rng.NewKey(p.Settings.Seed, "on_error", "refill")}
 	index := p.Index()
 	for _, s := range p.steps {
-		balanced, ok := s.stage.(stages.Rebalance)
-		if pointer, is := s.stage.(*stages.Rebalance); is {
-			balanced, ok = *pointer, true
-		}
-		if ok {
-			for _, name := range balanced.Task {
+		if balancer, ok := s.stage.(stages.Balancer); ok {
+			for _, name := range balancer.BalancedTasks() {
 				if t, ok := schema.TaskNumber(index.Tasks(), name); ok {
 					f.tasks = append(f.tasks, t)
 				}

@@ -1,13 +1,10 @@
 package flow
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 
-	"github.com/sluicedata/sluice/internal/options"
 	"github.com/sluicedata/sluice/schema"
 	"github.com/sluicedata/sluice/stages"
 )
@@ -93,39 +90,19 @@ func apart(here, there, black, white [3]float32) bool {
 }
 
 // decodesUnlike compares what decoding makes of a sound file.
-func (p *Plan) decodesUnlike(training *Plan) (list []string) {
-	if p.decoder == nil || training.decoder == nil {
+func (p *Plan) decodesUnlike(training *Plan) []string {
+	if p.decoder == nil || training.decoder == nil || p.decoder.Gray() == training.decoder.Gray() {
 		return nil
 	}
-	there := map[string]json.RawMessage{}
-	for _, f := range options.Fields(training.decoder) {
-		there[f.Name], _ = f.JSON()
-	}
-	for _, f := range options.Fields(p.decoder) {
-		here, _ := f.JSON()
-		if other, ok := there[f.Name]; ok && f.Name != "max_pixels" && f.Name != "truncated" && !bytes.Equal(here, other) {
-			list = append(list, fmt.Sprintf("decode: %s is %s, in training %s", f.Name, here, other))
-		}
-	}
-	return list
+	modes := map[bool]stages.ColorMode{false: stages.RGB, true: stages.Gray}
+	return []string{fmt.Sprintf("decode: mode is %q, in training %q", modes[p.decoder.Gray()], modes[training.decoder.Gray()])}
 }
 
 // filters lists those of the stages that resize.
 func (p *Plan) filters() (list []string) {
 	for _, s := range p.steps {
-		text, resizes := "", false
-		for _, f := range options.Fields(s.stage) {
-			switch f.Name {
-			case "interpolation":
-				text = fmt.Sprint(f.Effective()) + text
-			case "antialias":
-				if resizes = true; f.Value == stages.Off {
-					text += " without antialiasing"
-				}
-			}
-		}
-		if resizes && !slices.Contains(list, text) {
-			list = append(list, text)
+		if r, ok := s.stage.(stages.Resizer); ok && !slices.Contains(list, r.ResizeFilter()) {
+			list = append(list, r.ResizeFilter())
 		}
 	}
 	return list
@@ -134,7 +111,7 @@ func (p *Plan) filters() (list []string) {
 // random reports whether a stage draws: it has more to say of a row than Nothing.
 // One that cannot say without the picture isn't.
 func (p *Plan) random(s *step, stage stages.PictureStage) bool {
-	labels := make([]int32, len(p.Tasks))
+	labels := make([]int32, len(p.Index().Tasks()))
 	for i := range labels {
 		labels[i] = schema.Unknown
 	}

@@ -25,6 +25,12 @@ type ClassesFrom struct {
 // Name is classes_from.
 func (ClassesFrom) Name() string { return "classes_from" }
 
+// Unwrap is the source that takes the classes.
+func (c ClassesFrom) Unwrap() Source { return c.Source }
+
+// Summary names the file.
+func (c ClassesFrom) Summary() string { return "classes_from: " + c.File }
+
 // fixer is a source whose classes may be given.
 type fixer interface{ fixesClasses() bool }
 

@@ -67,3 +67,48 @@ type Warner interface {
 	Dataset
 	Warnings() []string
 }
+
+// Wrapper is a Source around another: a side of it, or its classes by other numbers.
+type Wrapper interface {
+	Source
+	// Unwrap is the source inside.
+	Unwrap() Source
+	// Summary is what the wrapper adds, as `sluice plan` shows it behind the options
+	// of the source inside: "split val: 0.1".
+	Summary() string
+}
+
+// Sided is a Source that takes one side of a split. On the validation side data are
+// measured for nothing, drawn once and shown as they are; a plan warns of what is
+// otherwise.
+type Sided interface {
+	Source
+	Side() Side
+}
+
+// SideOf is the side that a source takes, or one inside it; "" where none is Sided.
+func SideOf(s Source) Side {
+	for s != nil {
+		if sided, ok := s.(Sided); ok {
+			return sided.Side()
+		}
+		w, ok := s.(Wrapper)
+		if !ok {
+			break
+		}
+		s = w.Unwrap()
+	}
+	return ""
+}
+
+// Whole is the source of which s is a side, and s itself where it isn't Sided.
+func Whole(s Source) Source {
+	for {
+		_, sided := s.(Sided)
+		w, wraps := s.(Wrapper)
+		if !sided || !wraps {
+			return s
+		}
+		s = w.Unwrap()
+	}
+}

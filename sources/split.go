@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/sluicedata/sluice/internal/options"
 	"github.com/sluicedata/sluice/schema"
 )
 
@@ -64,6 +65,12 @@ func (s Split) Side() Side {
 	}
 	return s.Use
 }
+
+// Unwrap is the source that is split.
+func (s Split) Unwrap() Source { return s.Source }
+
+// Summary is the options.
+func (s Split) Summary() string { return "split " + options.Line(s) }
 
 // Name is split.
 func (Split) Name() string { return "split" }

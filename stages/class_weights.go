@@ -46,6 +46,9 @@ func (ClassWeights) Name() string { return "class_weights" }
 // Version of the algorithm.
 func (ClassWeights) Version() int { return 1 }
 
+// WeightedTask is that of the option.
+func (c ClassWeights) WeightedTask() string { return c.Task }
+
 // Check reports impossible options.
 func (c ClassWeights) Check() error {
 	var errs []error

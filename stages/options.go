@@ -239,6 +239,15 @@ func filterOr[E enumeration](i E, otherwise warp.Filter) warp.Filter {
 	return warp.Filter(i)
 }
 
+// resizeFilter is a filter in words.
+func resizeFilter(i ResizeInterpolation, antialias OnOff) string {
+	text := string(filterOr(i, warp.Bilinear))
+	if antialias == Off {
+		text += " without antialiasing"
+	}
+	return text
+}
+
 // enumeration is an option that takes one of a few words.
 type enumeration interface {
 	~string

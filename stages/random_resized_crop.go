@@ -40,6 +40,9 @@ func (RandomResizedCrop) Name() string { return "random_resized_crop" }
 // Version of the algorithm.
 func (RandomResizedCrop) Version() int { return 2 }
 
+// ResizeFilter is the interpolation, and whether it averages.
+func (c RandomResizedCrop) ResizeFilter() string { return resizeFilter(c.Interpolation, c.Antialias) }
+
 // Check reports impossible options.
 func (c RandomResizedCrop) Check() error {
 	scale, ratio := c.ranges()

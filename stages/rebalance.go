@@ -94,6 +94,9 @@ func (Rebalance) Name() string { return "rebalance" }
 // Version of the algorithm.
 func (Rebalance) Version() int { return 1 }
 
+// BalancedTasks are those of the option.
+func (r Rebalance) BalancedTasks() []string { return r.Task }
+
 // Check reports impossible options.
 func (r Rebalance) Check() error {
 	errs := []error{oneOf("target", r.Target)}

@@ -25,6 +25,9 @@ func (Resize) Name() string { return "resize" }
 // Version of the algorithm.
 func (Resize) Version() int { return 2 }
 
+// ResizeFilter is the interpolation, and whether it averages.
+func (r Resize) ResizeFilter() string { return resizeFilter(r.Interpolation, r.Antialias) }
+
 // Check reports impossible options.
 func (r Resize) Check() error {
 	return join(

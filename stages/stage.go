@@ -214,6 +214,46 @@ type Expander interface {
 	Apply(variant int, dst, src *schema.Picture)
 }
 
+// What follows are capabilities: what a stage of some kind may tell beside it. The
+// engine asks for them and for no stage by name, so a stage of another module has
+// whatever it implements, as a value or by pointer.
+
+// Balancer is a Sampler that draws classes in shares of its own: rebalance. A
+// substitute for a row that fails is of the same class in its tasks.
+type Balancer interface {
+	Sampler
+	// BalancedTasks are the names of its tasks; none stands for the only one.
+	BalancedTasks() []string
+}
+
+// TaskWeigher is a Weigher by the classes of one task: class_weights. A task
+// that two of them weigh is a mistake.
+type TaskWeigher interface {
+	Weigher
+	// WeightedTask is the task's name; "" stands for the only one.
+	WeightedTask() string
+}
+
+// StatsConsumer is a stage whose options may ask for the data set's own mean and
+// standard deviation: normalize.
+type StatsConsumer interface {
+	Stage
+	// NeedsStats reports whether they do.
+	NeedsStats() bool
+	// WithStats is the stage with these figures, per channel and of values in 0..1,
+	// measured over the samples that reach it. It needs no more.
+	WithStats(mean, std [3]float64) Stage
+}
+
+// Resizer is a Warper that changes how many pixels show the same thing: resize,
+// random_resized_crop.
+type Resizer interface {
+	Warper
+	// ResizeFilter names the filter: "bilinear", "bilinear without antialiasing".
+	// An evaluation by another one than the training's is warned of.
+	ResizeFilter() string
+}
+
 // Warner is a stage with remarks about a plan that is legal and yet probably not
 // meant.
 type Warner interface {

@@ -169,14 +169,7 @@ func (cmd *verifyCmd) verifySource(ctx context.Context, edits []pipefile.Edit) (
 	if err != nil {
 		return sinks.SourceReport{}, err
 	}
-	source := pipe.Source
-	switch split := source.(type) {
-	case sources.Split:
-		source = split.Source
-	case *sources.Split:
-		source = split.Source
-	}
-	samples, err := sources.Open(ctx, source)
+	samples, err := sources.Open(ctx, sources.Whole(pipe.Source))
 	if err != nil {
 		return sinks.SourceReport{}, err
 	}

@@ -30,7 +30,7 @@ func declares[S stages.Stage](p *flow.Pipeline) bool {
 // remarks are about training that is possible and probably not meant.
 func (l *learning) remarks() (list []string) {
 	say := func(format string, args ...any) { list = append(list, fmt.Sprintf(format, args...)) }
-	if l.plan.RowsPerEpoch > 1 && !declares[stages.Shuffle](l.Pipeline) && !declares[stages.Rebalance](l.Pipeline) {
+	if l.plan.RowsPerEpoch > 1 && !declares[stages.Shuffle](l.Pipeline) && !declares[stages.Balancer](l.Pipeline) {
 		const unordered = "the pipeline has neither shuffle nor rebalance"
 		if !slices.ContainsFunc(l.plan.Warnings, func(text string) bool { return strings.HasPrefix(text, unordered) }) { // which says more
 			say(unordered + ": the trainer sees the samples in the same order in every epoch: write shuffle as the first stage")
@@ -54,7 +54,7 @@ func (l *learning) remarks() (list []string) {
 		if n := shared(l.plan, e.plan); n > 0 {
 			say("evaluation %s: %d of its %d samples have the key and the size of training samples: is a split missing, or use: val, or have the two splits another seed or share?", e.Name, n, len(e.plan.Selection()))
 		}
-		if declares[stages.Rebalance](e.Pipeline) {
+		if declares[stages.Balancer](e.Pipeline) {
 			say("evaluation %s: its rebalance draws some samples several times and others never: leave it out", e.Name)
 		}
 		list = append(list, e.absent(l.config)...)
@@ -72,7 +72,7 @@ func correction(t trainer.TaskConfig) string {
 // rebalances reports whether the draws of a task's classes have other shares
 // than its samples.
 func (l *learning) rebalances(task string) bool {
-	if !declares[stages.Rebalance](l.Pipeline) {
+	if !declares[stages.Balancer](l.Pipeline) {
 		return false
 	}
 	t := slices.IndexFunc(l.plan.Tasks, func(t schema.Task) bool { return t.Name == task })
@@ -166,7 +166,7 @@ func (e *evaluation) absent(cfg trainer.Config) (warnings []string) {
 // ownStatistics refuses an evaluation that would be normalized by its own data.
 func (e *evaluation) ownStatistics() error {
 	for _, s := range declared(e.Pipeline) {
-		if n, ok := s.(interface{ NeedsStats() bool }); ok && n.NeedsStats() {
+		if n, ok := s.(stages.StatsConsumer); ok && n.NeedsStats() {
 			return usageError{errors.New("normalize: {mean: dataset, std: dataset} would measure the held-out data, and training is normalized by its own: give the numbers that `sluice plan` shows for the training pipeline")}
 		}
 	}
