@@ -6,7 +6,6 @@ import (
 	"math"
 
 	"github.com/sluicedata/sluice/internal/detmath"
-	"github.com/sluicedata/sluice/internal/warp"
 	"github.com/sluicedata/sluice/schema"
 )
 
@@ -155,16 +154,13 @@ func (a Affine) Output(in schema.Tensor) (schema.Tensor, error) {
 func (a Affine) Warp(params Params, height, width int) Transform {
 	p := params.(*AffineParams)
 	cx, cy := float64(width-1)/2, float64(height-1)/2
-	matrix := warp.Translate(-cx-float64(p.TranslateX), -cy-float64(p.TranslateY)).
-		Then(warp.Rotation(p.Degrees, 0, 0)).
-		Then(warp.Affine{1 / p.Scale, 0, 0, 0, 1 / p.Scale, 0}).
-		Then(warp.Affine{1, 0, 0, tan(p.ShearY), 1, 0}).
-		Then(warp.Affine{1, tan(p.ShearX), 0, 0, 1, 0}).
-		Then(warp.Translate(cx, cy))
-	return Transform{
-		Matrix: matrix, Height: height, Width: width,
-		Filter: filterOr(a.Interpolation, warp.Bilinear), Border: warp.Constant, Fill: a.Fill,
-	}
+	matrix := Translation(-cx-float64(p.TranslateX), -cy-float64(p.TranslateY)).
+		Then(Rotation(p.Degrees, 0, 0)).
+		Then(Matrix{1 / p.Scale, 0, 0, 0, 1 / p.Scale, 0}).
+		Then(Matrix{1, 0, 0, tan(p.ShearY), 1, 0}).
+		Then(Matrix{1, tan(p.ShearX), 0, 0, 1, 0}).
+		Then(Translation(cx, cy))
+	return AffineTransform(matrix, height, width, a.Interpolation, a.Fill)
 }
 
 // tan is the tangent of an angle in degrees.

@@ -51,7 +51,7 @@ func (c CenterCrop) Output(in schema.Tensor) (schema.Tensor, error) {
 func (c CenterCrop) Warp(_ Params, height, width int) Transform {
 	eh, ew := extents(c.Size, c.Height, c.Width)
 	h, w := eh.pixels(height), ew.pixels(width)
-	return Window{X: middle(width - w), Y: middle(height - h), Width: w, Height: h}.warp()
+	return CropTransform(Window{X: middle(width - w), Y: middle(height - h), Width: w, Height: h}.rectangle())
 }
 
 // middle is Python's round(n / 2).

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"image"
 
-	"github.com/sluicedata/sluice/internal/warp"
 	"github.com/sluicedata/sluice/schema"
 )
 
@@ -133,14 +132,7 @@ func (c Crop) offsets(side, length int) (first, last int) {
 
 // Warp moves the window to the origin.
 func (c Crop) Warp(params Params, height, width int) Transform {
-	return params.(*Window).warp()
-}
-
-func (w Window) warp() Transform {
-	return Transform{
-		Matrix: warp.Translate(float64(w.X), float64(w.Y)), Height: w.Height, Width: w.Width,
-		Filter: warp.Nearest, Clip: w.rectangle(),
-	}
+	return CropTransform(params.(*Window).rectangle())
 }
 
 func (w Window) rectangle() image.Rectangle {

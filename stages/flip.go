@@ -3,7 +3,6 @@ package stages
 import (
 	"fmt"
 
-	"github.com/sluicedata/sluice/internal/warp"
 	"github.com/sluicedata/sluice/schema"
 )
 
@@ -58,13 +57,8 @@ func (f Flip) Output(in schema.Tensor) (schema.Tensor, error) { return in, needP
 
 // Warp mirrors, or is the identity.
 func (f Flip) Warp(params Params, height, width int) Transform {
-	t := Transform{Matrix: warp.Identity(), Height: height, Width: width, Filter: warp.Nearest}
-	switch {
-	case !params.(*FlipParams).Flipped:
-	case f.Direction == Vertical:
-		t.Matrix[4], t.Matrix[5] = -1, float64(height-1)
-	default:
-		t.Matrix[0], t.Matrix[2] = -1, float64(width-1)
+	if !params.(*FlipParams).Flipped {
+		return Transform{Matrix: Identity(), Height: height, Width: width, Filter: Nearest}
 	}
-	return t
+	return FlipTransform(height, width, f.Direction)
 }

@@ -1,7 +1,6 @@
 package stages
 
 import (
-	"github.com/sluicedata/sluice/internal/warp"
 	"github.com/sluicedata/sluice/schema"
 )
 
@@ -56,7 +55,7 @@ func (s Perspective) Draw(row *Row) (Params, error) {
 	}
 	for range 10 {
 		p := s.corners(row)
-		if _, ok := p.homography(row.Height, row.Width); ok {
+		if _, ok := p.transform(s, row.Height, row.Width); ok {
 			return Recycle(row, p), nil
 		}
 	}
@@ -95,24 +94,18 @@ func (s Perspective) Output(in schema.Tensor) (schema.Tensor, error) {
 
 // Warp is projective, and so is not merged with its neighbours.
 func (s Perspective) Warp(params Params, height, width int) Transform {
-	h, ok := params.(*PerspectiveParams).homography(height, width)
-	if !ok {
-		h = warp.Identity().Homography()
+	if t, ok := params.(*PerspectiveParams).transform(s, height, width); ok {
+		return t
 	}
-	return Transform{
-		Height: height, Width: width,
-		Filter: filterOr(s.Interpolation, warp.Bilinear), Border: warp.Constant, Fill: s.Fill,
-	}.WithHomography(h)
+	return AffineTransform(Identity(), height, width, s.Interpolation, s.Fill)
 }
 
-// homography maps the corners back to those of the picture; false where they
-// fold it, or it has no area.
-func (p PerspectiveParams) homography(height, width int) (warp.Homography, bool) {
+// transform moves the picture's corners to these; false where they fold it, or it
+// has no area.
+func (p PerspectiveParams) transform(s Perspective, height, width int) (Transform, bool) {
 	var corners [4][2]float64
 	for i, c := range [][2]int{p.TopLeft, p.TopRight, p.BottomRight, p.BottomLeft} {
 		corners[i] = [2]float64{float64(c[0]), float64(c[1])}
 	}
-	quad, ok := warp.Quad(corners, float64(width-1), float64(height-1))
-	toHalves, back := warp.Translate(0.5, 0.5).Homography(), warp.Translate(-0.5, -0.5).Homography()
-	return toHalves.Then(quad).Then(back), ok
+	return PerspectiveTransform(corners, height, width, s.Interpolation, s.Fill)
 }

@@ -4,7 +4,6 @@ import (
 	"math"
 
 	"github.com/sluicedata/sluice/internal/detmath"
-	"github.com/sluicedata/sluice/internal/warp"
 	"github.com/sluicedata/sluice/schema"
 )
 
@@ -109,10 +108,7 @@ func (c RandomResizedCrop) Output(in schema.Tensor) (schema.Tensor, error) {
 func (c RandomResizedCrop) Warp(params Params, height, width int) Transform {
 	win := params.(*Window)
 	h, w := c.size()
-	t := warp.Resize(win.Height, win.Width, h, w, filterOr(c.Interpolation, warp.Bilinear), c.Antialias == On)
-	t.Matrix = t.Matrix.Then(warp.Translate(float64(win.X), float64(win.Y)))
-	t.Clip = win.rectangle()
-	return t
+	return CropResizeTransform(win.rectangle(), h, w, c.Interpolation, c.Antialias == On)
 }
 
 func (c RandomResizedCrop) size() (height, width int) {

@@ -1,7 +1,6 @@
 package stages
 
 import (
-	"github.com/sluicedata/sluice/internal/warp"
 	"github.com/sluicedata/sluice/schema"
 )
 
@@ -60,7 +59,7 @@ func (r Resize) Output(in schema.Tensor) (schema.Tensor, error) {
 // Warp scales the whole picture.
 func (r Resize) Warp(_ Params, height, width int) Transform {
 	h, w := r.target(height, width)
-	return warp.Resize(height, width, h, w, filterOr(r.Interpolation, warp.Bilinear), r.Antialias == On)
+	return ResizeTransform(height, width, h, w, r.Interpolation, r.Antialias == On)
 }
 
 func (r Resize) target(height, width int) (h, w int) {

@@ -4,7 +4,6 @@ import (
 	"math"
 
 	"github.com/sluicedata/sluice/internal/detmath"
-	"github.com/sluicedata/sluice/internal/warp"
 	"github.com/sluicedata/sluice/schema"
 )
 
@@ -78,18 +77,13 @@ func (r Rotate) Output(in schema.Tensor) (schema.Tensor, error) {
 // Warp turns about pixel (w//2, h//2), or about the middle if the canvas expands.
 func (r Rotate) Warp(params Params, height, width int) Transform {
 	angle := params.(*RotateParams).Degrees
-	t := Transform{
-		Height: height, Width: width,
-		Filter: filterOr(r.Interpolation, warp.Bilinear), Border: warp.Constant, Fill: r.Fill,
-	}
 	if !r.Expand {
-		t.Matrix = warp.Rotation(angle, float64(width/2), float64(height/2))
-		return t
+		return AffineTransform(Rotation(angle, float64(width/2), float64(height/2)), height, width, r.Interpolation, r.Fill)
 	}
-	t.Height, t.Width = expanded(height, width, angle)
-	left, top := float64(t.Width-width)/2, float64(t.Height-height)/2
-	t.Matrix = warp.Translate(-left, -top).Then(warp.Rotation(angle, float64(width-1)/2, float64(height-1)/2))
-	return t
+	h, w := expanded(height, width, angle)
+	left, top := float64(w-width)/2, float64(h-height)/2
+	matrix := Translation(-left, -top).Then(Rotation(angle, float64(width-1)/2, float64(height-1)/2))
+	return AffineTransform(matrix, h, w, r.Interpolation, r.Fill)
 }
 
 // expanded is the canvas that holds a picture turned about its middle.

@@ -30,7 +30,6 @@ import (
 	"fmt"
 
 	"github.com/sluicedata/sluice/internal/rng"
-	"github.com/sluicedata/sluice/internal/warp"
 	"github.com/sluicedata/sluice/schema"
 )
 
@@ -46,15 +45,14 @@ type Stage interface {
 	Check() error
 }
 
-// The types of random numbers and transforms have names here, so that a stage
-// can be written in another module.
+// The types of random numbers have names here, so that a stage can be written in
+// another module.
 type (
-	// Rand is the random numbers of one draw of one stage.
+	// Rand is the random numbers of one draw of one stage: Float64() in [0, 1),
+	// Uniform(low, high) in [low, high), IntN(n) in 0..n-1, Uint64().
 	Rand = rng.Stream
 	// RandKey is the address of a stage's random numbers.
 	RandKey = rng.Key
-	// Transform is what a Warper asks for.
-	Transform = warp.Transform
 )
 
 // Row is all that a draw may depend on. It is the engine's: a stage doesn't keep it.
