@@ -16,9 +16,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/renameio/v2"
-
 	"github.com/sluicedata/sluice/flow"
+	"github.com/sluicedata/sluice/internal/atomicfile"
 	"github.com/sluicedata/sluice/schema"
 	"github.com/sluicedata/sluice/sinks"
 )
@@ -124,7 +123,7 @@ func TestMetamorphicChild(t *testing.T) {
 	_, err = c.pipe.Run(t.Context(), logger{log}, append(opts, flow.OnState(func(s flow.State) {
 		data, err := json.Marshal(s)
 		if err == nil {
-			err = renameio.WriteFile(name, data, 0o644)
+			err = atomicfile.Write(name, data)
 		}
 		if err != nil {
 			t.Error(err)

@@ -7,9 +7,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"syscall"
+
+	"github.com/sluicedata/sluice/internal/atomicfile"
 )
 
 // tempPrefix begins the name of every file that isn't finished. pyarrow's
@@ -64,7 +65,7 @@ func (d *disk) mkdir(name string) error {
 		if err := os.MkdirAll(path, 0o777); err != nil {
 			return err
 		}
-		return syncFolder(filepath.Dir(path))
+		return atomicfile.SyncDir(filepath.Dir(path))
 	})
 }
 
@@ -79,7 +80,7 @@ func (d *disk) publish(name string) error { return d.rename(d.temp(name), name) 
 
 // rename gives a file another name, in place of what has it. Durable after syncFolder.
 func (d *disk) rename(from, name string) error {
-	return d.do("rename", name, func(path string) error { return os.Rename(d.path(from), path) })
+	return d.do("rename", name, func(path string) error { return atomicfile.Rename(d.path(from), path) })
 }
 
 // publishNew gives a file its final name, if no file has it: otherwise fs.ErrExist.
@@ -93,13 +94,13 @@ func (d *disk) publishNew(name string) error {
 		if _, there := os.Lstat(path); there == nil {
 			return errors.Join(fs.ErrExist, os.Remove(temp))
 		}
-		return os.Rename(temp, path) // a file system without hard links
+		return atomicfile.Rename(temp, path) // a file system without hard links
 	})
 }
 
 // syncFolder makes the names in a folder durable.
 func (d *disk) syncFolder(name string) error {
-	return d.do("sync the folder", name, syncFolder)
+	return d.do("sync the folder", name, atomicfile.SyncDir)
 }
 
 // replace writes a whole file under its final name, durably. Where the file has
@@ -167,21 +168,6 @@ func join(folder, name string) string {
 		return name
 	}
 	return folder + "/" + name
-}
-
-func syncFolder(path string) error {
-	if runtime.GOOS == "windows" {
-		return nil // folders cannot be synced there
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	err = f.Sync()
-	if errors.Is(err, syscall.EINVAL) || errors.Is(err, errors.ErrUnsupported) {
-		err = nil // this file system cannot, either
-	}
-	return errors.Join(err, f.Close())
 }
 
 // stepWriter counts as a change each time it writes.

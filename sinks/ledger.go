@@ -13,6 +13,8 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+
+	"github.com/sluicedata/sluice/internal/atomicfile"
 )
 
 // The ledger notes each part as it is finished, one JSON line per file, synced,
@@ -42,7 +44,7 @@ func appendLedger(d *disk, name string, parts []Part) error {
 		_, err = f.Write(lines)
 		err = errors.Join(err, f.Sync(), f.Close())
 		if err == nil && statErr != nil {
-			err = syncFolder(filepath.Dir(path))
+			err = atomicfile.SyncDir(filepath.Dir(path))
 		}
 		return err
 	})

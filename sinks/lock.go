@@ -1,5 +1,18 @@
 package sinks
 
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"github.com/gofrs/flock"
+)
+
+// lockName is a file that stays, empty. Shards lock a file of their own beside it.
+const lockName = ".lock"
+
 // Lock keeps others off a directory that a process writes to, where they Lock it
 // too. It ends with release, or with the process. The directory gets an empty
 // file, .lock.
@@ -9,4 +22,56 @@ func Lock(dir string) (release func(), err error) {
 		return nil, err
 	}
 	return l.release, nil
+}
+
+// lock keeps other writers off a directory. It ends with its process, however
+// that ends.
+type lock struct{ files []*flock.Flock }
+
+// lockDirectory locks a directory: all of it, or one shard, which excludes the
+// same shard and whoever writes all of it.
+func lockDirectory(dir string, shard, shards int) (*lock, error) {
+	l := &lock{}
+	how, who := (*flock.Flock).TryLock, "another process"
+	if shards > 1 {
+		how = (*flock.Flock).TryRLock
+	}
+	err := l.add(filepath.Join(dir, lockName), how, who)
+	if err == nil && shards > 1 {
+		who = fmt.Sprintf("another process with shard %d/%d", shard, shards)
+		err = l.add(filepath.Join(dir, lockName+"-"+shardName(shard, shards)), (*flock.Flock).TryLock, who)
+	}
+	if err != nil {
+		l.release()
+		return nil, err
+	}
+	return l, nil
+}
+
+// add locks a file. It follows no link, and doesn't wait for a pipe.
+func (l *lock) add(path string, how func(*flock.Flock) (bool, error), who string) error {
+	f := flock.New(path, flock.SetFlag(os.O_RDWR|os.O_CREATE|asIs), flock.SetPermissions(0o666))
+	locked, err := how(f)
+	for errors.Is(err, syscall.EINTR) {
+		locked, err = how(f)
+	}
+	if err != nil {
+		return explain("lock", filepath.Base(path), filepath.Dir(path), err)
+	}
+	if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() {
+		f.Close()
+		return fmt.Errorf("%s is %s, not a file: remove it", path, kindOf(info.Mode()))
+	}
+	if !locked {
+		return fmt.Errorf("%s is writing to %s: wait until it is done, or choose another directory", who, filepath.Dir(path))
+	}
+	l.files = append(l.files, f)
+	return nil
+}
+
+// release is for a process that goes on.
+func (l *lock) release() {
+	for _, f := range l.files {
+		f.Close()
+	}
 }

@@ -1,16 +1,12 @@
 package sinks_test
 
 import (
-	"runtime"
 	"testing"
 
 	"github.com/sluicedata/sluice/sinks"
 )
 
 func TestLockAlone(t *testing.T) {
-	if runtime.GOOS == "windows" {
-		t.Skip("no flock")
-	}
 	dir := t.TempDir()
 	release, err := sinks.Lock(dir)
 	if err != nil {

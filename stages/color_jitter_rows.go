@@ -137,7 +137,7 @@ func turned(turn uint8) func([]uint8) {
 			r, g, b := int(px[0]), int(px[1]), int(px[2])
 			most, least := max(r, g, b), min(r, g, b)
 			span, below := most-least, 2*most+least-r-g-b
-			order := uint(r-g)>>63 | uint(g-b)>>63<<1 | uint(r-b)>>63<<2
+			order := uint64(r-g)>>63 | uint64(g-b)>>63<<1 | uint64(r-b)>>63<<2
 			p := &places[t.hue[span*(span+1)/2+below][order&7]]
 			s := int(t.saturation[(most<<8|span)&0xffff])
 			share := t.share[s]

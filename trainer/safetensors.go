@@ -13,12 +13,12 @@ import (
 	"maps"
 	"math"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
-	"github.com/google/renameio/v2"
 	"github.com/nlpodyssey/safetensors"
+
+	"github.com/sluicedata/sluice/internal/atomicfile"
 )
 
 // checksumKey is the metadata under which a file holds its own SHA-256: of all its
@@ -62,12 +62,11 @@ func WriteSafetensors(w io.Writer, tensors []Tensor, metadata map[string]string)
 // SaveSafetensors writes a file under a temporary name, syncs it and renames it
 // into place: it is there whole or not at all.
 func SaveSafetensors(path string, tensors []Tensor, metadata map[string]string) error {
-	// Beside the file, for a rename needs one file system.
-	f, err := renameio.NewPendingFile(path, renameio.WithTempDir(filepath.Dir(path)), renameio.WithPermissions(0o644))
+	f, err := atomicfile.Create(path)
 	if err != nil {
 		return fmt.Errorf("trainer: %w", err)
 	}
-	defer func() { _ = f.Cleanup() }() // does nothing after the rename
+	defer f.Discard()
 	b := bufio.NewWriterSize(f, 1<<20)
 	if err := WriteSafetensors(b, tensors, metadata); err != nil {
 		return fmt.Errorf("%w (%s)", err, path)
@@ -75,7 +74,7 @@ func SaveSafetensors(path string, tensors []Tensor, metadata map[string]string) 
 	if err := b.Flush(); err != nil {
 		return fmt.Errorf("trainer: %s: %w", path, err)
 	}
-	if err := f.CloseAtomicallyReplace(); err != nil {
+	if err := f.Commit(); err != nil {
 		return fmt.Errorf("trainer: %s: %w", path, err)
 	}
 	return nil

@@ -13,10 +13,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/renameio/v2"
-
 	"github.com/sluicedata/sluice/flow"
 	"github.com/sluicedata/sluice/flow/pipefile"
+	"github.com/sluicedata/sluice/internal/atomicfile"
 	"github.com/sluicedata/sluice/internal/demodata"
 	"github.com/sluicedata/sluice/sinks"
 )
@@ -191,7 +190,7 @@ func keepOrWrite(name string, content []byte) (edited bool, err error) {
 	case !errors.Is(err, fs.ErrNotExist):
 		return false, err
 	}
-	return false, renameio.WriteFile(name, content, 0o644)
+	return false, atomicfile.Write(name, content)
 }
 
 // next says where everything lies and what to try.

@@ -10,8 +10,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/google/renameio/v2"
-
+	"github.com/sluicedata/sluice/internal/atomicfile"
 	"github.com/sluicedata/sluice/trainer"
 )
 
@@ -304,5 +303,5 @@ func (cmd *demoCmd) writePage(report *demoReport, table demoTable) error {
 	if err != nil {
 		return err
 	}
-	return renameio.WriteFile(cmd.at("report.html"), html.Bytes(), 0o644)
+	return atomicfile.Write(cmd.at("report.html"), html.Bytes())
 }

@@ -15,10 +15,9 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/google/renameio/v2"
-
 	"github.com/sluicedata/sluice/flow"
 	"github.com/sluicedata/sluice/flow/pipefile"
+	"github.com/sluicedata/sluice/internal/atomicfile"
 	"github.com/sluicedata/sluice/schema"
 	"github.com/sluicedata/sluice/sinks"
 	"github.com/sluicedata/sluice/trainer"
@@ -160,8 +159,8 @@ func (l *learning) at(name string) string { return filepath.Join(l.Dir, name) }
 
 // begin prepares the directory, and loads the checkpoint of a run to go on with.
 func (l *learning) begin() (start int, err error) {
-	if err := removeStale(l.Dir, learningFiles...); err != nil {
-		return 0, err
+	if err := atomicfile.RemoveStale(l.Dir, learningFiles...); err != nil {
+		return 0, fmt.Errorf("train: %w", err)
 	}
 	state, metadata, err := trainer.LoadCheckpoint(l.at("checkpoint.safetensors"), l.trainer.State())
 	switch {
@@ -348,7 +347,7 @@ func (l *learning) finish(ctx context.Context, run *flow.Report, train sinks.Tra
 	if err != nil {
 		return nil, fmt.Errorf("train: %w", err)
 	}
-	return report, renameio.WriteFile(l.at("report.json"), append(b, '\n'), 0o644)
+	return report, atomicfile.Write(l.at("report.json"), append(b, '\n'))
 }
 
 // open plans a held-out pipeline and matches its classes by name.

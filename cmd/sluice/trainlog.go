@@ -10,39 +10,14 @@ import (
 	"io/fs"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"time"
 
-	"github.com/google/renameio/v2"
-
 	"github.com/sluicedata/sluice/flow"
+	"github.com/sluicedata/sluice/internal/atomicfile"
 	"github.com/sluicedata/sluice/sinks"
 )
-
-// removeStale takes away what a killed run was writing: the files that renameio
-// hasn't renamed to one of the names.
-func removeStale(dir string, names ...string) error {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return fmt.Errorf("train: %w", err)
-	}
-	for _, e := range entries {
-		stale := slices.ContainsFunc(names, func(name string) bool {
-			random, ok := strings.CutPrefix(e.Name(), "."+name)
-			return ok && random != "" && strings.Trim(random, "0123456789") == ""
-		})
-		if !stale {
-			continue
-		}
-		if err := os.Remove(filepath.Join(dir, e.Name())); err != nil {
-			return fmt.Errorf("train: %w", err)
-		}
-	}
-	return nil
-}
 
 // trainLog is log.jsonl: a line per step and per epoch. The first error is kept
 // and returned by sync and close.
@@ -67,7 +42,7 @@ func openTrainLog(path string, start int) (*trainLog, error) {
 		}
 		keep = append(keep, line...)
 	}
-	if err := renameio.WriteFile(path, keep, 0o644); err != nil {
+	if err := atomicfile.Write(path, keep); err != nil {
 		return nil, fmt.Errorf("train: cannot write the log: %w", err)
 	}
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_APPEND, 0)

@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/sluicedata/sluice/internal/atomicfile"
 )
 
 const (
@@ -168,7 +170,7 @@ func replace(name string, data []byte) error {
 	if err := os.WriteFile(half, data, 0o666); err != nil {
 		return err
 	}
-	if err := os.Rename(half, name); err != nil {
+	if err := atomicfile.Rename(half, name); err != nil {
 		os.Remove(half)
 		return err
 	}

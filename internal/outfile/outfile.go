@@ -17,7 +17,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/google/renameio/v2"
+	"github.com/sluicedata/sluice/internal/atomicfile"
 )
 
 // Kind is a sort of file.
@@ -64,7 +64,7 @@ func (k Kind) Write(name string, data []byte) error {
 		return err
 	}
 	if !f.InPlace {
-		return cause(renameio.WriteFile(f.Path, data, 0o644))
+		return cause(atomicfile.Write(f.Path, data))
 	}
 	out, err := f.Append()
 	if err != nil {

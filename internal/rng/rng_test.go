@@ -102,7 +102,7 @@ func TestIntNBounds(t *testing.T) {
 			t.Errorf("IntN(%d) = %d, or it used up a value", n, got)
 		}
 	}
-	for _, n := range []int{2, 3, 10, 1<<32 + 1, 1 << 62, math.MaxInt} {
+	for _, n := range []int{2, 3, 10, min(1<<32+1, math.MaxInt), min(1<<62, math.MaxInt), math.MaxInt} {
 		for range 2000 {
 			if got := s.IntN(n); got < 0 || got >= n {
 				t.Fatalf("IntN(%d) = %d", n, got)
@@ -123,8 +123,11 @@ func TestIntNUniform(t *testing.T) {
 	}
 	// A bound that isn't small against 2^64: without the rejection, the residues
 	// mod 3 would have shares 3/8, 3/8 and 2/8.
-	const large = 3 << 61
-	s := NewKey(7, "uniform", "").Stream(0, large, 0)
+	if math.MaxInt == math.MaxInt32 {
+		return
+	}
+	large := int(3 * int64(math.MaxInt/4+1))
+	s := NewKey(7, "uniform", "").Stream(0, int64(large), 0)
 	counts := make([]int, 3)
 	for range draws {
 		counts[s.IntN(large)%3]++
