@@ -90,7 +90,7 @@ func TestNoRowIsLostToTheMachine(t *testing.T) {
 			return nil
 		},
 		"materialize": func(pipe *flow.Pipeline, on flow.Option) error {
-			_, err := flow.MaterializeShard(t.Context(), flow.Shard{Pipeline: pipe, Parts: sinks.ArrowParts{Dir: t.TempDir()}, Options: []flow.Option{on}})
+			_, err := flow.MaterializeShard(t.Context(), flow.Shard{Pipeline: pipe, To: sinks.Destination{Dir: t.TempDir()}, Options: []flow.Option{on}})
 			return err
 		},
 		"source": func(pipe *flow.Pipeline, on flow.Option) error {

@@ -43,7 +43,7 @@ func TestGolden(t *testing.T) {
 				stages.ColorJitter{Brightness: stages.Around(0.4), Hue: stages.Range{-0.1, 0.1}}, stages.Affine{Shear: stages.Shear{-10, 10}, Scale: stages.Range{0.8, 1.2}},
 				stages.Perspective{P: 0.5}, stages.RandomResizedCrop{Height: 9, Width: 12}, stages.ToTensor{},
 				stages.Normalize{Mean: stages.DatasetMean, Std: stages.DatasetStd}, stages.Batch{Size: 5}),
-			Parts: sinks.ArrowParts{Dir: dir}, Options: append(opts, flow.Seed(42), flow.WithParams()),
+			To: sinks.Destination{Dir: dir}, Options: append(opts, flow.Seed(42), flow.WithParams()),
 		})
 		if err != nil {
 			t.Fatal(err)

@@ -101,7 +101,7 @@ func TestMetamorphicChild(t *testing.T) {
 	}
 	opts := append(schedule(rand.New(rand.NewPCG(rand.Uint64(), 0))), flow.OnError(failures))
 	if what == "parts" {
-		_, err := flow.MaterializeShard(t.Context(), flow.Shard{Pipeline: c.pipe, Parts: sinks.ArrowParts{Dir: filepath.Join(dir, "parts"), PartRows: 5}, Options: opts})
+		_, err := flow.MaterializeShard(t.Context(), flow.Shard{Pipeline: c.pipe, Format: &sinks.ArrowParts{PartRows: 5}, To: sinks.Destination{Dir: filepath.Join(dir, "parts")}, Options: opts})
 		if err != nil {
 			t.Fatal(err)
 		}

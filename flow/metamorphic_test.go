@@ -521,7 +521,7 @@ func partsWay(t *testing.T, c *trial, whole *outcome, r *rand.Rand) error {
 				time.AfterFunc(time.Duration(r.IntN(20000))*time.Microsecond, cancel)
 			}
 			_, err := flow.MaterializeShard(ctx, flow.Shard{
-				Pipeline: c.pipe, Parts: sinks.ArrowParts{Dir: dir, PartRows: rows, Shard: shard, Shards: shards},
+				Pipeline: c.pipe, Format: &sinks.ArrowParts{PartRows: rows}, To: sinks.Destination{Dir: dir, Shard: shard, Shards: shards},
 				Options: append(schedule(r), quarantined),
 			})
 			cancel()

@@ -1,12 +1,18 @@
 package sinks
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/apache/arrow/go/v15/arrow/ipc"
 
 	"github.com/sluicedata/sluice/internal/plandiff"
 	"github.com/sluicedata/sluice/schema"
@@ -38,11 +44,12 @@ const DefaultPartRows = 4096
 // the parts p with p mod n = i, and manifest-i-of-n.json; whichever finds all of
 // these present writes manifest.json.
 type ArrowParts struct {
-	Dir      string // made if it isn't there
-	Codec    Codec
-	PartRows int // a part holds floor(PartRows / batch size) batches, at least one; 0: 4096
-	Shard    int // 0-based
-	Shards   int // 0 or 1: all in one
+	Codec    Codec `sluice:"codec" default:"none" doc:"compression of the buffers; none can be mapped into memory"`
+	PartRows int   `sluice:"part_rows,positive" default:"4096" doc:"rows of a file, rounded down to whole batches, at least one"`
+
+	Dir    string // made if it isn't there
+	Shard  int    // 0-based
+	Shards int    // 0 or 1: all in one
 	// AnySpace begins even where the parts to be made seem to be larger than what
 	// their file system has free. Without it that is an error, where it can be
 	// known: rows of one size, not compressed, on Linux, macOS and FreeBSD.
@@ -58,35 +65,49 @@ type ArrowParts struct {
 }
 
 var (
-	_ Skipper    = (*ArrowParts)(nil)
-	_ Rememberer = (*ArrowParts)(nil)
+	_ Skipper        = (*ArrowParts)(nil)
+	_ Rememberer     = (*ArrowParts)(nil)
+	_ Reader         = (*ArrowParts)(nil)
+	_ SourceVerifier = (*ArrowParts)(nil)
+	_ Updater        = (*ArrowParts)(nil)
 )
 
-// Check reports every impossible option at once, without touching the disk.
+// Name is arrow.
+func (*ArrowParts) Name() string { return "arrow" }
+
+// Check reports every impossible option at once.
 func (a *ArrowParts) Check() error {
 	var errs []error
-	fail := func(format string, args ...any) {
-		errs = append(errs, fmt.Errorf("sinks: arrow: "+format, args...))
-	}
-	if a.Dir == "" {
-		fail("no directory: set Dir")
-	}
 	if err := a.Codec.check(); err != nil {
-		fail("%w", err)
+		errs = append(errs, fmt.Errorf("codec: %w", err))
 	}
 	if a.PartRows < 0 {
-		fail("part rows %d: want a positive number (0: %d)", a.PartRows, DefaultPartRows)
+		errs = append(errs, fmt.Errorf("part_rows: %d: want a positive number (0: %d)", a.PartRows, DefaultPartRows))
+	}
+	return errors.Join(errs...)
+}
+
+// Into sets Dir, Shard, Shards, AnySpace and Update.
+func (a *ArrowParts) Into(to Destination) error {
+	a.Dir, a.Shard, a.Shards, a.AnySpace, a.Update = to.Dir, to.Shard, to.Shards, to.AnySpace, to.Update
+	return wrap(a.checkDestination())
+}
+
+func (a *ArrowParts) checkDestination() error {
+	var errs []error
+	if a.Dir == "" {
+		errs = append(errs, errors.New("no directory: set Dir"))
 	}
 	if a.Shards < 0 || a.Shard < 0 || a.Shard >= max(1, a.Shards) {
-		fail("shard %d/%d: want i/n with 0 <= i < n", a.Shard, a.Shards)
+		errs = append(errs, fmt.Errorf("shard %d/%d: want i/n with 0 <= i < n", a.Shard, a.Shards))
 	}
 	return errors.Join(errs...)
 }
 
 // Open takes the directory and verifies what is in it.
 func (a *ArrowParts) Open(ctx context.Context, run *schema.Run) error {
-	if err := a.Check(); err != nil {
-		return err
+	if err := errors.Join(a.checkDestination(), a.Check()); err != nil {
+		return wrap(err)
 	}
 	rows := a.PartRows
 	if rows == 0 {
@@ -163,6 +184,68 @@ func (a *ArrowParts) Close(cause error) error {
 	r.saveStamps()
 	return err
 }
+
+// Recognizes a directory whose plan.json is of this format, one of Arrow files, and a
+// file that begins as an Arrow file does.
+func (*ArrowParts) Recognizes(path string) bool {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return false
+	case info.Mode().IsRegular():
+		head, err := readHead(path, len(ipc.Magic))
+		return err == nil && bytes.Equal(head, ipc.Magic)
+	case !info.IsDir():
+		return false
+	}
+	var plan struct{ Format string }
+	if data, err := readSmall(filepath.Join(path, planName)); err == nil {
+		return json.Unmarshal(data, &plan) == nil && plan.Format == "arrow"
+	}
+	files, err := filepath.Glob(filepath.Join(path, "*.arrow"))
+	return err == nil && len(files) > 0
+}
+
+func readHead(path string, n int) ([]byte, error) {
+	f, _, err := openRegular(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	head := make([]byte, n)
+	_, err = io.ReadFull(f, head)
+	return head, err
+}
+
+// ReadBatches is ReadParts.
+func (*ArrowParts) ReadBatches(ctx context.Context, path string, f func(*schema.Batch) error) error {
+	return ReadPartsContext(ctx, path, f)
+}
+
+// Unfinished says why a directory with a plan has no manifest that can be read.
+func (*ArrowParts) Unfinished(dir string) error {
+	if _, err := os.Stat(filepath.Join(dir, planName)); err != nil {
+		return nil // a file, or a folder of some parts
+	}
+	_, err := ReadManifest(dir)
+	return err
+}
+
+// Verify is the function of that name.
+func (*ArrowParts) Verify(ctx context.Context, dir string, tell func(done, parts int)) (VerifyReport, error) {
+	if tell == nil {
+		return Verify(ctx, dir)
+	}
+	return Verify(ctx, dir, tell)
+}
+
+// VerifySource is the function of that name.
+func (*ArrowParts) VerifySource(ctx context.Context, dir string, samples schema.Samples) (SourceReport, error) {
+	return VerifySource(ctx, dir, samples)
+}
+
+// AfterFailedUpdate is the function of that name, of Dir.
+func (a *ArrowParts) AfterFailedUpdate() string { return AfterFailedUpdate(a.Dir) }
 
 func wrap(err error) error {
 	if err == nil {

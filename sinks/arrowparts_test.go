@@ -177,7 +177,7 @@ func TestScales(t *testing.T) {
 
 func TestOptions(t *testing.T) {
 	err := (&sinks.ArrowParts{Codec: "gzip", PartRows: -1, Shard: 3, Shards: 3}).Open(t.Context(), sinktest.Runs()["uint8"])
-	wantError(t, err, "no directory", `"gzip"`, "none, lz4, zstd", "part rows -1", "shard 3/3")
+	wantError(t, err, "no directory", `"gzip"`, "none, lz4, zstd", "part_rows: -1", "shard 3/3")
 	run := sinktest.Runs()["scales"]
 	run.Variants[1].Scale = 0.5
 	wantError(t, arrowParts(t.TempDir()).Open(t.Context(), run), "two variants of scale 0.5")

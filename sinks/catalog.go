@@ -1,16 +1,16 @@
 package sinks
 
-// Entry is a sink that a command may name.
+// Entry is a format that pipeline files and `sluice materialize --format` may
+// name. Its options, their types, the JSON schema and the CLI help are read off
+// the struct that New returns.
 type Entry struct {
-	Name string
-	New  func() Sink
-	Doc  string // one line
+	New func() Format // a new one each time: a pointer to the options with their defaults
+	Doc string        // one line
 }
 
-// Catalog lists the sinks, in the order in which help shows them. Adding a sink
-// is one file and one line here.
+// Catalog lists the formats, in the order in which help shows them; the first is
+// the default. Adding one is one file and one line here. IPCStream, Discard and
+// Trainer are not among them: they leave no data set, and have commands of their own.
 var Catalog = []Entry{
-	{"arrow", func() Sink { return &ArrowParts{} }, "Arrow IPC files in a directory, with a manifest; resumable"},
-	{"arrow_stream", func() Sink { return &IPCStream{} }, "an Arrow IPC stream of one shape"},
-	{"discard", func() Sink { return &Discard{} }, "nothing: counts rows, for measuring"},
+	{func() Format { return &ArrowParts{} }, "Arrow IPC files with a manifest; goes on after a crash"},
 }

@@ -19,6 +19,11 @@ const (
 	Zstd          Codec = "zstd" // smaller, and much slower to write
 )
 
+// Values lists the codecs.
+func (Codec) Values() []string {
+	return []string{string(NoCompression), string(LZ4), string(Zstd)}
+}
+
 func (c Codec) check() error {
 	switch c {
 	case "", NoCompression, LZ4, Zstd:

@@ -16,13 +16,3 @@ func TestDiscard(t *testing.T) {
 		t.Errorf("%d batches, %d rows", d.Batches, d.Rows)
 	}
 }
-
-func TestCatalog(t *testing.T) {
-	seen := map[string]bool{}
-	for _, e := range sinks.Catalog {
-		if e.Name == "" || e.Doc == "" || seen[e.Name] || e.New() == nil || e.New() == e.New() && e.Name != "" && e.Name != "discard" {
-			t.Errorf("entry %+v", e)
-		}
-		seen[e.Name] = true
-	}
-}

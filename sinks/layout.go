@@ -242,6 +242,9 @@ func readLayout(ctx context.Context, path string) (*Layout, error) {
 	if _, err := readDocument(ctx, path, l); err != nil {
 		return nil, err
 	}
+	if l.Format != "arrow" && l.Format != "" {
+		return nil, fmt.Errorf("%s is of the format %q, not arrow", path, shorten(l.Format))
+	}
 	if err := l.check(); err != nil {
 		return nil, fmt.Errorf("%s: damaged: %w", path, err)
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/sluicedata/sluice/flow"
 	"github.com/sluicedata/sluice/flow/pipefile"
 	"github.com/sluicedata/sluice/internal/options"
+	"github.com/sluicedata/sluice/sinks"
 	"github.com/sluicedata/sluice/sources"
 	"github.com/sluicedata/sluice/stages"
 	"github.com/sluicedata/sluice/trainer/gorgoniatrainer"
@@ -24,7 +25,7 @@ import (
 
 // catalogs are the components that pipeline and trainer files may name.
 var catalogs = pipefile.Catalogs{
-	Stages: stages.Catalog, Sources: sources.Catalog,
+	Stages: stages.Catalog, Sources: sources.Catalog, Sinks: sinks.Catalog,
 	Models: slices.Concat(gorgoniatrainer.Catalog, softmax.Catalog),
 }
 
@@ -58,6 +59,15 @@ type editFlags struct {
 
 // load reads the pipeline file and applies the flags.
 func (f *runFlags) load() (*flow.Pipeline, error) {
+	file, err := f.loadFile()
+	if err != nil {
+		return nil, err
+	}
+	return file.Pipeline, nil
+}
+
+// loadFile is load of all that the file says.
+func (f *runFlags) loadFile() (*pipefile.File, error) {
 	if err := errors.Join(named("<file>", "a pipeline file", f.File), f.choices(), atLeastOne("workers", f.Workers), atLeastOne("readers", f.Readers), atLeastOne("epochs", f.Epochs)); err != nil {
 		return nil, usageError{err}
 	}
@@ -65,14 +75,14 @@ func (f *runFlags) load() (*flow.Pipeline, error) {
 	if err != nil {
 		return nil, usageError{err}
 	}
-	pipe, err := f.read(f.File, edits...)
+	file, err := f.readFile(f.File, edits...)
 	if err != nil {
 		return nil, err
 	}
-	if err := f.apply(&pipe.Settings); err != nil {
+	if err := f.apply(&file.Pipeline.Settings); err != nil {
 		return nil, usageError{err}
 	}
-	return pipe, nil
+	return file, nil
 }
 
 // edits are what --set, --without and --use change in the file, in this order.
@@ -93,11 +103,19 @@ func (f *editFlags) edits() (list []pipefile.Edit, err error) {
 	return list, nil
 }
 
-// read reads the pipeline file, with edits; stdin is read once.
+// read reads the pipeline of a file, with edits; stdin is read once.
 func (f *editFlags) read(file string, edits ...pipefile.Edit) (*flow.Pipeline, error) {
+	read, err := f.readFile(file, edits...)
+	if err != nil {
+		return nil, err
+	}
+	return read.Pipeline, nil
+}
+
+func (f *editFlags) readFile(file string, edits ...pipefile.Edit) (*pipefile.File, error) {
 	if file != "-" {
-		pipe, err := pipefile.Load(file, catalogs, edits...)
-		return pipe, unreadable(err, "the pipeline file", file)
+		read, err := pipefile.LoadFile(file, catalogs, edits...)
+		return read, unreadable(err, "the pipeline file", file)
 	}
 	if f.text == nil {
 		var err error
@@ -105,7 +123,7 @@ func (f *editFlags) read(file string, edits ...pipefile.Edit) (*flow.Pipeline, e
 			return nil, fmt.Errorf("cannot read the pipeline from stdin: %w", err)
 		}
 	}
-	return pipefile.Parse("stdin", f.text, "", catalogs, edits...)
+	return pipefile.ParseFile("stdin", f.text, "", catalogs, edits...)
 }
 
 // named refuses an empty name of what a flag or an argument is to be, and a URL.

@@ -168,7 +168,7 @@ func (cmd *demoCmd) materialize(ctx context.Context, c console, report *demoRepo
 	pipe.Settings.Workers = cmd.workers()
 	line := newProgressLine(c.err, "materialize")
 	report.Materialize, err = flow.MaterializeShard(ctx, flow.Shard{
-		Pipeline: pipe, Parts: sinks.ArrowParts{Dir: cmd.at("dataset")}, Options: []flow.Option{flow.OnProgress(line.update)},
+		Pipeline: pipe, To: sinks.Destination{Dir: cmd.at("dataset")}, Options: []flow.Option{flow.OnProgress(line.update)},
 	})
 	line.done()
 	if err != nil {

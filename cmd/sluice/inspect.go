@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math"
 	"os"
-	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -71,11 +70,19 @@ func (cmd *inspectCmd) Run(ctx context.Context, c console) error {
 	}
 	report := &inspectReport{Path: cmd.Path, Tasks: map[string]map[string]int64{}, Samples: map[string]map[string]int64{}}
 	var last *arrow.Schema
-	read := sinks.ReadPartsContext
+	var read func(ctx context.Context, path string, f func(*schema.Batch) error) error
+	unfinished := func(string) error { return nil }
 	if cmd.Path == "-" {
 		read = func(ctx context.Context, path string, f func(*schema.Batch) error) error {
 			return sinks.ReadStream(ctx, path, os.Stdin, f)
 		}
+	} else {
+		format := formatOf(cmd.Path)
+		reader, ok := format.(sinks.Reader)
+		if !ok {
+			return fmt.Errorf("inspect: %s is of the format %s, which sluice writes and doesn't read", cmd.Path, format.Name())
+		}
+		read, unfinished = reader.ReadBatches, reader.Unfinished
 	}
 	err := read(ctx, cmd.Path, func(b *schema.Batch) error {
 		s := b.Record.Schema()
@@ -99,23 +106,14 @@ func (cmd *inspectCmd) Run(ctx context.Context, c console) error {
 	for i := range report.Shapes {
 		report.Shapes[i].finish()
 	}
-	c.warn(unfinished(cmd.Path))
+	if err := unfinished(cmd.Path); err != nil {
+		c.warn([]string{err.Error()})
+	}
 	if cmd.JSON {
 		return printJSON(c.out, report)
 	}
 	_, err = fmt.Fprint(c.out, report.text(cmd.Stats))
 	return err
-}
-
-// unfinished warns of a directory that isn't complete.
-func unfinished(path string) []string {
-	if _, err := os.Stat(filepath.Join(path, "plan.json")); err != nil {
-		return nil // a file, or a folder of some parts
-	}
-	if _, err := sinks.ReadManifest(path); err != nil {
-		return []string{err.Error()}
-	}
-	return nil
 }
 
 // begin notes a schema that wasn't seen before.

@@ -18,34 +18,45 @@ import (
 type materializeCmd struct {
 	runFlags
 	Out      string `short:"o" required:"" placeholder:"DIR" help:"Directory to write to; made if missing."`
-	Codec    string `help:"Compression of the Arrow files: none, lz4 or zstd." enum:"none,lz4,zstd" default:"none"`
-	PartRows int    `help:"Rows per file, rounded down to whole batches." default:"4096"`
+	Format   string `placeholder:"NAME" help:"Format of the data set; default the file's sink, else arrow (sluice stages lists formats and their options)."`
+	Codec    string `placeholder:"NAME" help:"Compression of the files, the format's option codec: of arrow none, lz4 or zstd; default the file's, else none."`
+	PartRows *int   `placeholder:"N" help:"Rows per file, rounded down to whole batches, the format's option part_rows; default the file's, else 4096."`
 	Shard    string `help:"Make only shard i of n, written i/n, i from 0." placeholder:"I/N"`
 	AnySpace bool   `help:"Begin even if the disk seems to be too small."`
 	Update   bool   `help:"Make the files again whose samples have changed since, and only these; otherwise that is an error."`
 }
 
+func (cmd *materializeCmd) destination() (to sinks.Destination, err error) {
+	to = sinks.Destination{Dir: cmd.Out, AnySpace: cmd.AnySpace, Update: cmd.Update}
+	if cmd.Shard != "" {
+		to.Shard, to.Shards, err = parseShard(cmd.Shard)
+	}
+	return to, err
+}
+
 func (cmd *materializeCmd) Run(ctx context.Context, c console) error {
-	if err := errors.Join(named("--out", "a directory", cmd.Out), atLeastOne("part-rows", &cmd.PartRows)); err != nil {
+	if err := errors.Join(named("--out", "a directory", cmd.Out), atLeastOne("part-rows", cmd.PartRows)); err != nil {
 		return usageError{err}
 	}
-	pipe, err := cmd.load()
+	file, err := cmd.loadFile()
 	if err != nil {
 		return err
 	}
-	parts := sinks.ArrowParts{Dir: cmd.Out, Codec: sinks.Codec(cmd.Codec), PartRows: cmd.PartRows, AnySpace: cmd.AnySpace, Update: cmd.Update}
-	if cmd.Shard != "" {
-		if parts.Shard, parts.Shards, err = parseShard(cmd.Shard); err != nil {
-			return err
-		}
+	to, err := cmd.destination()
+	if err != nil {
+		return err
 	}
-	if err := parts.Check(); err != nil {
+	format, err := cmd.format(file.Sink)
+	if err == nil {
+		err = errors.Join(format.Check(), format.Into(to))
+	}
+	if err != nil {
 		return usageError{err}
 	}
 	line := newProgressLine(c.err, "materialize")
-	report, err := flow.MaterializeShard(ctx, flow.Shard{Pipeline: pipe, Parts: parts, Options: []flow.Option{flow.OnProgress(line.update), c.warnings(line)}})
+	report, err := flow.MaterializeShard(ctx, flow.Shard{Pipeline: file.Pipeline, Format: format, To: to, Options: []flow.Option{flow.OnProgress(line.update), c.warnings(line)}})
 	line.done()
-	if err != nil && ctx.Err() != nil {
+	if _, resumes := format.(sinks.Skipper); resumes && err != nil && ctx.Err() != nil {
 		return fmt.Errorf("%w; the parts finished so far are kept in %s: run the same command again, and it goes on there", err, cmd.Out)
 	}
 	if err != nil {
@@ -104,14 +115,19 @@ func (cmd *verifyCmd) Run(ctx context.Context, c console) error {
 	line := newProgressLine(c.err, "verify")
 	line.unit = "parts"
 	defer line.done()
-	report, err := sinks.Verify(ctx, cmd.Dir, line.count)
+	format := formatOf(cmd.Dir)
+	verifier, ok := format.(sinks.Verifier)
+	if !ok {
+		return fmt.Errorf("verify: %s is of the format %s, which notes no checksums", cmd.Dir, format.Name())
+	}
+	report, err := verifier.Verify(ctx, cmd.Dir, line.count)
 	if err != nil {
 		return err
 	}
 	compared := sinks.SourceReport{}
 	if cmd.Source != "" {
 		stop := line.during("reading the source")
-		compared, err = cmd.verifySource(ctx, edits)
+		compared, err = cmd.verifySource(ctx, verifier, edits)
 		stop()
 		if err != nil {
 			return err
@@ -164,7 +180,11 @@ const shownSamples = 10
 
 // verifySource compares with the source of a pipeline file, all of it: which side
 // of a split the file uses doesn't matter.
-func (cmd *verifyCmd) verifySource(ctx context.Context, edits []pipefile.Edit) (sinks.SourceReport, error) {
+func (cmd *verifyCmd) verifySource(ctx context.Context, format sinks.Verifier, edits []pipefile.Edit) (sinks.SourceReport, error) {
+	verifier, ok := format.(sinks.SourceVerifier)
+	if !ok {
+		return sinks.SourceReport{}, usageError{fmt.Errorf("verify: --source: the format %s doesn't note what a data set was made of", format.Name())}
+	}
 	pipe, err := cmd.read(cmd.Source, edits...)
 	if err != nil {
 		return sinks.SourceReport{}, err
@@ -173,6 +193,6 @@ func (cmd *verifyCmd) verifySource(ctx context.Context, edits []pipefile.Edit) (
 	if err != nil {
 		return sinks.SourceReport{}, err
 	}
-	report, err := sinks.VerifySource(ctx, cmd.Dir, samples)
+	report, err := verifier.VerifySource(ctx, cmd.Dir, samples)
 	return report, errors.Join(err, samples.Close())
 }

@@ -45,10 +45,10 @@ func (r *reader) other(file string) (sources.Source, error) {
 	if options.IsURL(file) {
 		return nil, urlError(file)
 	}
-	above := append(slices.Clone(r.above), identity(r.file))
-	if at := slices.Index(above, identity(file)); at >= 0 {
+	users := append(slices.Clone(r.users), identity(r.file))
+	if at := slices.Index(users, identity(file)); at >= 0 {
 		names := []string{}
-		for _, name := range append(above[at:], identity(file)) {
+		for _, name := range append(users[at:], identity(file)) {
 			names = append(names, filepath.Base(name))
 		}
 		return nil, fmt.Errorf("files take their classes from each other in a circle (%s): name one that has its own", strings.Join(names, " -> "))
@@ -70,11 +70,11 @@ func (r *reader) other(file string) (sources.Source, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the pipeline: %w", err)
 	}
-	pipe, err := parseBelow(above, file, data, filepath.Dir(file), r.catalogs)
+	f, err := parseFrom(users, file, data, filepath.Dir(file), r.catalogs)
 	if err != nil {
 		return nil, err
 	}
-	return pipe.Source, nil
+	return f.Pipeline.Source, nil
 }
 
 // identity is a file's path, by which it is known again.

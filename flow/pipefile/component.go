@@ -9,7 +9,7 @@ import (
 	"github.com/sluicedata/sluice/internal/options"
 )
 
-// component is a stage or a source as the file writes it.
+// component is a stage, a source or a sink as the file writes it.
 type component struct {
 	place   // of the name
 	name    string
@@ -70,7 +70,7 @@ func (r *reader) severalKeys(what string, n *node, names []string) {
 	case what == "stage":
 		r.add(second.place, "a stage has one key, here are %s: begin %q with a dash of its own", all, second.key)
 	default:
-		r.add(second.place, "a pipeline has one source, here are %s", all)
+		r.add(second.place, "a pipeline has one %s, here are %s", what, all)
 	}
 }
 

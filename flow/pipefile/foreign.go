@@ -83,8 +83,14 @@ var foreignSources = []foreign{
 	{"csv tsv json jsonl list", "", "manifest: {path: train.csv}", ""},
 }
 
+// foreignSinks are names of what arrow writes.
+var foreignSinks = []foreign{
+	{"ipc arrow_ipc arrow_file feather datasets", "", "arrow", ""},
+	{"stream arrow_stream", "", "", "sluice stream FILE writes one, to stdout"},
+}
+
 // foreignNames are looked up by what an error calls them.
-var foreignNames = map[string][]foreign{"stage": foreignStages, "source": foreignSources}
+var foreignNames = map[string][]foreign{"stage": foreignStages, "source": foreignSources, "sink": foreignSinks}
 
 // foreignOption is an option that another library, or another habit, calls
 // otherwise.
@@ -142,6 +148,9 @@ var foreignOptions = []foreignOption{
 	{"manifest", "label_column labels label target class columns label_columns", "tasks", "a list, such as [class]"},
 	{"manifest", "weight weights sample_weight", "weight_column", ""},
 	{"manifest", "class_names", "classes", ""},
+	{"arrow", "compression compress", "codec", ""},
+	{"arrow", "rows_per_file rows_per_part max_rows_per_file shard_size", "part_rows", "a number of rows"},
+	{"arrow", "path dir directory out", "", "sluice materialize FILE -o DIR says where to write"},
 	{"split", "test_size val_size validation_split validation valid fraction ratio share", "val", ""},
 	{"split", "subset part side", "use", "train or val"},
 	{"split", "stratified", "stratify", ""},
@@ -156,7 +165,8 @@ var foreignOptions = []foreignOption{
 	{"top", "errors error onerror", "on_error", ""},
 	{"top", "batch_size batch shuffle rebalance decode resize", "", "it is a stage: write it under stages"},
 	{"top", "num_workers workers budget params exec", "", "it is a flag of the command: --workers, --budget, --params, --exec"},
-	{"top", "output out sink", "", "sluice materialize FILE -o DIR says where to write"},
+	{"top", "output out", "", "sluice materialize FILE -o DIR says where to write, and sink in which format"},
+	{"top", "format writer sinks", "sink", ""},
 	{"adam", "learning_rate learningrate rate", "lr", ""},
 	{"adam", "decay l2 wd", "weight_decay", ""},
 }

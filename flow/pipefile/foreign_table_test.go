@@ -6,13 +6,14 @@ import (
 	"testing"
 
 	"github.com/sluicedata/sluice/internal/options"
+	"github.com/sluicedata/sluice/sinks"
 	"github.com/sluicedata/sluice/sources"
 	"github.com/sluicedata/sluice/stages"
 )
 
 // What is proposed is in the catalogues and can be written so.
 func TestForeignTable(t *testing.T) {
-	c := Catalogs{Stages: stages.Catalog, Sources: sources.Catalog}
+	c := Catalogs{Stages: stages.Catalog, Sources: sources.Catalog, Sinks: sinks.Catalog}
 	seen := map[string]string{}
 	for what, table := range foreignNames {
 		for _, f := range table {
@@ -26,6 +27,9 @@ func TestForeignTable(t *testing.T) {
 				continue
 			}
 			file := "version: 1\nsource: {" + f.write + "}\nstages: []"
+			if what == "sink" {
+				file = "version: 1\nsource: {folder: {path: x}}\nsink: {" + f.write + ": {}}\nstages: []"
+			}
 			if what == "stage" {
 				file = "version: 1\nsource: {folder: {path: x}}\nstages:\n  - " + f.write
 			}
@@ -41,6 +45,9 @@ func TestForeignTable(t *testing.T) {
 		all = append(all, options.Names(e.New())...)
 	}
 	for _, e := range c.Sources {
+		has[e.New().Name()] = options.Names(e.New())
+	}
+	for _, e := range c.Sinks {
 		has[e.New().Name()] = options.Names(e.New())
 	}
 	has["*"] = all

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/sluicedata/sluice/flow/pipefile"
+	"github.com/sluicedata/sluice/sinks"
 	"github.com/sluicedata/sluice/sources"
 	"github.com/sluicedata/sluice/stages"
 )
@@ -12,7 +13,7 @@ import (
 // Names of other libraries are answered with what there is here: the stage as it is
 // written, or that there is none.
 func TestForeignStages(t *testing.T) {
-	catalogs := pipefile.Catalogs{Stages: stages.Catalog, Sources: sources.Catalog}
+	catalogs := pipefile.Catalogs{Stages: stages.Catalog, Sources: sources.Catalog, Sinks: sinks.Catalog}
 	for written, want := range map[string]string{
 		"RandomHorizontalFlip":            `did you mean "flip"? torchvision RandomHorizontalFlip is here: flip: {p: 0.5} (stages:`,
 		"transforms.RandomHorizontalFlip": `did you mean "flip"?`,
@@ -73,7 +74,7 @@ func TestForeignOptions(t *testing.T) {
 		"num_workers: 3":                                                             `unknown key "num_workers": it is a flag of the command`,
 	} {
 		file := "version: 1\n" + line + "\n"
-		_, err := pipefile.Parse("p.yaml", []byte(file), "", pipefile.Catalogs{Stages: stages.Catalog, Sources: sources.Catalog})
+		_, err := pipefile.Parse("p.yaml", []byte(file), "", pipefile.Catalogs{Stages: stages.Catalog, Sources: sources.Catalog, Sinks: sinks.Catalog})
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v\nwant %q in it", line, err, want)
 		}

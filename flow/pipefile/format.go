@@ -12,6 +12,7 @@ import (
 
 	"github.com/sluicedata/sluice/flow"
 	"github.com/sluicedata/sluice/internal/options"
+	"github.com/sluicedata/sluice/sinks"
 	"github.com/sluicedata/sluice/sources"
 	"github.com/sluicedata/sluice/stages"
 )
@@ -31,18 +32,24 @@ type identified interface {
 //
 // Parse gives back an equal pipeline, which Format has tried before it returns.
 func Format(p *flow.Pipeline, c Catalogs) ([]byte, error) {
+	return FormatFile(&File{Pipeline: p}, c)
+}
+
+// FormatFile is Format of all that a file says.
+func FormatFile(f *File, c Catalogs) ([]byte, error) {
+	p := f.Pipeline
 	if p.Settings.Params || p.Settings.Exec == flow.Reference {
 		return nil, fmt.Errorf("pipefile: the params column and the executor are flags of a run (--params, --exec): a pipeline file cannot hold them")
 	}
 	var b bytes.Buffer
-	if err := write(&b, p, c); err != nil {
+	if err := errors.Join(write(&b, p, c), writeSink(&b, f.Sink, c)); err != nil {
 		return nil, fmt.Errorf("pipefile: %w", err)
 	}
-	back, err := parsePipeline("(the pipeline)", b.Bytes(), "", c, false)
+	back, err := parseLoosely("(the pipeline)", b.Bytes(), "", c)
 	if err != nil {
 		return nil, fmt.Errorf("pipefile: the pipeline cannot be written as a file:\n%w", err)
 	}
-	if err := same(p, back); err != nil {
+	if err := errors.Join(same(p, back.Pipeline), sameSink(f.Sink, back.Sink)); err != nil {
 		return nil, fmt.Errorf("pipefile: the pipeline cannot be written as a file: %w", err)
 	}
 	return b.Bytes(), nil
@@ -92,6 +99,18 @@ func write(b *bytes.Buffer, p *flow.Pipeline, c Catalogs) error {
 		}
 		fmt.Fprintf(b, "  - %s: %s\n", stage.Name(), flowMap(list))
 	}
+	return nil
+}
+
+func writeSink(b *bytes.Buffer, sink sinks.Format, c Catalogs) error {
+	if sink == nil {
+		return nil
+	}
+	i := slices.Index(sinkNames(c), sink.Name())
+	if i < 0 {
+		return fmt.Errorf("sink %s is not in the catalogue", sink.Name())
+	}
+	fmt.Fprintf(b, "sink: {%s: %s}\n", sink.Name(), flowMap(written(sink, c.Sinks[i].New())))
 	return nil
 }
 
@@ -180,6 +199,16 @@ func scalarText(s string) string {
 		panic(fmt.Sprintf("pipefile: %v", err)) // a string always encodes
 	}
 	return strings.TrimSuffix(b.String(), "\n")
+}
+
+func sameSink(a, b sinks.Format) error {
+	if a == nil {
+		return nil
+	}
+	if err := sameOptions(a, b); err != nil {
+		return fmt.Errorf("sink %s: %w", a.Name(), err)
+	}
+	return nil
 }
 
 // same reports the first difference between two pipelines.

@@ -25,10 +25,14 @@ func Help(c Catalogs) string {
 	for _, e := range c.Stages {
 		describe(&b, e.New().Name(), e.Doc, e.New())
 	}
+	b.WriteString("SINKS\n\n")
+	for _, e := range c.Sinks {
+		describe(&b, e.New().Name(), e.Doc, e.New())
+	}
 	return strings.TrimRight(b.String(), "\n") + "\n"
 }
 
-// HelpOn describes one stage or source.
+// HelpOn describes one stage, source or sink.
 func HelpOn(name string, c Catalogs) (string, error) {
 	var b strings.Builder
 	if i := slices.Index(stageNames(c), name); i >= 0 {
@@ -39,9 +43,13 @@ func HelpOn(name string, c Catalogs) (string, error) {
 		describe(&b, name, c.Sources[i].Doc, c.Sources[i].New())
 		return b.String(), nil
 	}
-	all := append(stageNames(c), sourceNames(c)...)
-	return "", fmt.Errorf("pipefile: no stage or source %q%s (there are: %s)",
-		name, meantComponent(name, all, slices.Concat(foreignStages, foreignSources)), strings.Join(all, ", "))
+	if i := slices.Index(sinkNames(c), name); i >= 0 {
+		describe(&b, name, c.Sinks[i].Doc, c.Sinks[i].New())
+		return b.String(), nil
+	}
+	all := slices.Concat(stageNames(c), sourceNames(c), sinkNames(c))
+	return "", fmt.Errorf("pipefile: no stage, source or sink %q%s (there are: %s)",
+		name, meantComponent(name, all, slices.Concat(foreignStages, foreignSources, foreignSinks)), strings.Join(all, ", "))
 }
 
 // describe writes a name, its line of doc, and a line for each option.

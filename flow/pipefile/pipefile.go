@@ -13,6 +13,7 @@
 //	  - decode                            # or decode: or decode: {}
 //	  - rotate: {degrees: 30, id: tilt}   # every stage may have an id, see flow.WithID
 //	  - batch: {size: 32}
+//	sink: {arrow: {codec: lz4}}           # what materialize writes; default: arrow
 //
 // What a file may name comes from Catalogs: the reader, the JSON schema and the
 // help are derived from the option structs' tags (internal/options), and a Go
@@ -30,6 +31,7 @@ import (
 
 	"github.com/sluicedata/sluice/flow"
 	"github.com/sluicedata/sluice/internal/options"
+	"github.com/sluicedata/sluice/sinks"
 	"github.com/sluicedata/sluice/sources"
 	"github.com/sluicedata/sluice/stages"
 	"github.com/sluicedata/sluice/trainer"
@@ -42,12 +44,28 @@ const Version = 1
 type Catalogs struct {
 	Stages  []stages.Entry
 	Sources []sources.Entry
+	Sinks   []sinks.Entry   // formats of data sets
 	Models  []trainer.Entry // of trainer files
 }
 
-// Load reads a pipeline file, changed by the edits. Relative paths in it are relative
-// to its folder. Mistakes in the file are Errors.
+// File is what a pipeline file says.
+type File struct {
+	Pipeline *flow.Pipeline
+	Sink     sinks.Format // what a data set of it is written as; nil: the file doesn't say
+}
+
+// Load reads the pipeline of a file, changed by the edits. Relative paths in it are
+// relative to its folder. Mistakes in the file are Errors.
 func Load(path string, c Catalogs, edits ...Edit) (*flow.Pipeline, error) {
+	f, err := LoadFile(path, c, edits...)
+	if err != nil {
+		return nil, err
+	}
+	return f.Pipeline, nil
+}
+
+// LoadFile is Load of all that a file says.
+func LoadFile(path string, c Catalogs, edits ...Edit) (*File, error) {
 	if options.IsURL(path) {
 		return nil, fmt.Errorf("pipefile: cannot read the pipeline: %w", urlError(path))
 	}
@@ -55,7 +73,7 @@ func Load(path string, c Catalogs, edits ...Edit) (*flow.Pipeline, error) {
 	if err != nil {
 		return nil, fmt.Errorf("pipefile: cannot read the pipeline: %w", err)
 	}
-	return Parse(path, data, filepath.Dir(path), c, edits...)
+	return ParseFile(path, data, filepath.Dir(path), c, edits...)
 }
 
 func urlError(url string) error {
@@ -65,36 +83,42 @@ func urlError(url string) error {
 // Parse reads a pipeline from memory. name stands for the file in errors;
 // relative paths become relative to folder, "" leaves them alone.
 func Parse(name string, data []byte, folder string, c Catalogs, edits ...Edit) (*flow.Pipeline, error) {
-	return parseBelow(nil, name, data, folder, c, edits...)
-}
-
-// parseBelow is Parse of a file from which others take their classes.
-func parseBelow(above []string, name string, data []byte, folder string, c Catalogs, edits ...Edit) (*flow.Pipeline, error) {
-	pipe, r, err := read(above, name, data, folder, c, true, edits...)
+	f, err := ParseFile(name, data, folder, c, edits...)
 	if err != nil {
 		return nil, err
 	}
-	pipe.Explain = r.explain
-	return pipe, nil
+	return f.Pipeline, nil
 }
 
-// parsePipeline is Parse, or leaves out what the stages make of each other.
-func parsePipeline(name string, data []byte, folder string, c Catalogs, edges bool) (*flow.Pipeline, error) {
-	pipe, _, err := read(nil, name, data, folder, c, edges)
-	return pipe, err
+// ParseFile is Parse of all that a file says.
+func ParseFile(name string, data []byte, folder string, c Catalogs, edits ...Edit) (*File, error) {
+	return parseFrom(nil, name, data, folder, c, edits...)
 }
 
-func read(above []string, name string, data []byte, folder string, c Catalogs, edges bool, edits ...Edit) (*flow.Pipeline, *reader, error) {
-	r := &reader{mistakes: mistakes{file: name}, catalogs: c, folder: folder, edges: edges, above: above}
-	pipe := &flow.Pipeline{}
+// parseFrom is ParseFile of a file from which those named take their classes.
+func parseFrom(users []string, name string, data []byte, folder string, c Catalogs, edits ...Edit) (*File, error) {
+	r := &reader{mistakes: mistakes{file: name}, catalogs: c, folder: folder, edges: true, users: users}
+	f, err := r.read(data, edits)
+	if err != nil {
+		return nil, err
+	}
+	f.Pipeline.Explain = r.explain
+	return f, nil
+}
+
+// parseLoosely is ParseFile without what the stages make of each other.
+func parseLoosely(name string, data []byte, folder string, c Catalogs) (*File, error) {
+	r := &reader{mistakes: mistakes{file: name}, catalogs: c, folder: folder}
+	return r.read(data, nil)
+}
+
+func (r *reader) read(data []byte, edits []Edit) (*File, error) {
+	f := &File{Pipeline: &flow.Pipeline{}}
 	if root := r.parseYAML(data); root != nil {
 		r.edit(root, edits)
-		r.pipeline(root, pipe)
+		r.top(root, f)
 	}
-	if err := r.err(); err != nil {
-		return nil, nil, err
-	}
-	return pipe, r, nil
+	return f, r.err()
 }
 
 // reader turns the nodes of one file into a pipeline.
@@ -103,7 +127,7 @@ type reader struct {
 	catalogs Catalogs
 	folder   string
 	edges    bool     // check the order of the stages and the types between them
-	above    []string // the files that take their classes from this one
+	users    []string // the files that take their classes from this one
 
 	stagesAt []placed // of the pipeline
 }

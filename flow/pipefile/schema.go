@@ -38,6 +38,17 @@ func Schema(c Catalogs) []byte {
 		"description": "where the samples come from",
 		"anyOf":       []any{oneOf(places), names(places)},
 	}
+	formats := object{}
+	for _, e := range c.Sinks {
+		s := e.New()
+		formats[s.Name()] = optionsSchema(s, e.Doc)
+	}
+	if len(formats) > 0 {
+		top["sink"] = object{
+			"description": "the format of the data set that materialize writes; default: " + c.Sinks[0].New().Name(),
+			"anyOf":       []any{oneOf(formats), names(formats)},
+		}
+	}
 	stages := object{}
 	for _, e := range c.Stages {
 		s := e.New()

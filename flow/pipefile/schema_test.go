@@ -11,12 +11,13 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/sluicedata/sluice/internal/options"
+	"github.com/sluicedata/sluice/sinks"
 	"github.com/sluicedata/sluice/sources"
 	"github.com/sluicedata/sluice/stages"
 )
 
 // real is what the CLI reads pipeline files with.
-var real = Catalogs{Stages: stages.Catalog, Sources: sources.Catalog}
+var real = Catalogs{Stages: stages.Catalog, Sources: sources.Catalog, Sinks: sinks.Catalog}
 
 // TestSchemaFile keeps the schema that editors use equal to the catalogues.
 func TestSchemaFile(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/sluicedata/sluice/flow"
 	"github.com/sluicedata/sluice/internal/options"
+	"github.com/sluicedata/sluice/sinks"
 	"github.com/sluicedata/sluice/sources"
 )
 
@@ -26,9 +27,11 @@ type fuse string
 func (fuse) Values() []string { return []string{string(flow.FuseFull), string(flow.FuseExact)} }
 
 // topKeys in the order in which errors and Format show them.
-var topKeys = []string{"version", "seed", "epochs", "fuse", "classes_from", "on_error", "source", "split", "stages"}
+var topKeys = []string{"version", "seed", "epochs", "fuse", "classes_from", "on_error", "source", "split", "stages", "sink"}
 
-func (r *reader) pipeline(root *node, pipe *flow.Pipeline) {
+// top reads a file's keys.
+func (r *reader) top(root *node, f *File) {
+	pipe := f.Pipeline
 	if root.kind != mapKind {
 		if root.kind != refused {
 			r.add(root.place, "a pipeline is a map with the keys %s; this is %s", strings.Join(topKeys, ", "), root.have())
@@ -50,6 +53,8 @@ func (r *reader) pipeline(root *node, pipe *flow.Pipeline) {
 		case "split": // below, when the source is known
 		case "stages":
 			pipe.Stages = r.stages(e)
+		case "sink":
+			f.Sink = r.sink(e)
 		default:
 			near, text := meantKey(e.key, topKeys)
 			meant[near] = true
@@ -155,6 +160,26 @@ func (r *reader) source(e entry) sources.Source {
 	given := r.options(c.name, ptr, c.options)
 	r.check(c.name, c.place, ptr.Check(), given)
 	return value(ptr)
+}
+
+// sink reads `sink: {name: {options}}`.
+func (r *reader) sink(e entry) sinks.Format {
+	c, ok := r.component("sink", e.value, sinkNames(r.catalogs))
+	if !ok {
+		return nil
+	}
+	format := r.catalogs.Sinks[c.number].New()
+	given := r.options(c.name, format, c.options)
+	r.check(c.name, c.place, format.Check(), given)
+	return format
+}
+
+func sinkNames(c Catalogs) []string {
+	names := make([]string, len(c.Sinks))
+	for i, e := range c.Sinks {
+		names[i] = e.New().Name()
+	}
+	return names
 }
 
 func sourceNames(c Catalogs) []string {

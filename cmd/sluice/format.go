@@ -1,0 +1,76 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/sluicedata/sluice/flow/pipefile"
+	"github.com/sluicedata/sluice/internal/options"
+	"github.com/sluicedata/sluice/sinks"
+)
+
+// This file chooses formats of data sets: by a name to write, by their files to read.
+
+// format is what the flags and the file ask for: a flag takes precedence over the
+// file, the file over the default.
+func (cmd *materializeCmd) format(inFile sinks.Format) (sinks.Format, error) {
+	format := inFile
+	if format == nil {
+		format = catalogs.Sinks[0].New()
+	}
+	if name := cmd.Format; name != "" && name != format.Name() {
+		if format = newFormat(name); format == nil {
+			return nil, pipefile.Error{File: "--format " + name, Msg: fmt.Sprintf("unknown format %q: one of %s", name, strings.Join(formatNames(), ", "))}
+		}
+	}
+	var errs []error
+	if cmd.Codec != "" {
+		errs = append(errs, setOption(format, "codec", cmd.Codec, "--codec "+cmd.Codec))
+	}
+	if cmd.PartRows != nil {
+		errs = append(errs, setOption(format, "part_rows", int64(*cmd.PartRows), fmt.Sprintf("--part-rows %d", *cmd.PartRows)))
+	}
+	if _, ok := format.(sinks.Updater); cmd.Update && !ok {
+		errs = append(errs, pipefile.Error{File: "--update", Msg: fmt.Sprintf("the format %s cannot be updated: materialize into another directory", format.Name())})
+	}
+	return format, errors.Join(errs...)
+}
+
+// setOption gives a format's option what a flag says.
+func setOption(format sinks.Format, name string, value any, flag string) error {
+	err := options.Set(format, name, value)
+	if errors.As(err, new(*options.UnknownError)) {
+		err = fmt.Errorf("the format %s has no option %s", format.Name(), name)
+	}
+	if err != nil {
+		return pipefile.Error{File: flag, Msg: strings.TrimPrefix(err.Error(), name+": ")}
+	}
+	return nil
+}
+
+// newFormat is the format of a name, with its defaults; nil: there is none.
+func newFormat(name string) sinks.Format {
+	for _, e := range catalogs.Sinks {
+		if f := e.New(); f.Name() == name {
+			return f
+		}
+	}
+	return nil
+}
+
+func formatNames() (list []string) {
+	for _, e := range catalogs.Sinks {
+		list = append(list, e.New().Name())
+	}
+	return list
+}
+
+// formatOf is the format that recognizes a path; the default one where none does, whose
+// errors say what is there.
+func formatOf(path string) sinks.Format {
+	if f := sinks.Recognize(catalogs.Sinks, path); f != nil {
+		return f
+	}
+	return catalogs.Sinks[0].New()
+}
