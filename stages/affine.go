@@ -141,7 +141,7 @@ func (a Affine) checkReach(height, width int) error {
 
 // Output is the input's type.
 func (a Affine) Output(in schema.Tensor) (schema.Tensor, error) {
-	err := join(needPixels(in), needGray(in, a.Fill))
+	err := join(CheckWarpable(in), CheckFill(in, a.Fill))
 	if err == nil && in.Fixed() {
 		err = a.checkReach(in.Height, in.Width)
 	}

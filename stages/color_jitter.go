@@ -113,7 +113,7 @@ func (c ColorJitter) Draw(row *Row) (Params, error) {
 }
 
 // Output is the input's type.
-func (c ColorJitter) Output(in schema.Tensor) (schema.Tensor, error) { return in, needPixels(in) }
+func (c ColorJitter) Output(in schema.Tensor) (schema.Tensor, error) { return in, CheckWarpable(in) }
 
 // Map makes one adjustment after the other.
 func (c ColorJitter) Map(params Params, in *schema.Picture) *schema.Picture {

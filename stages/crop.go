@@ -149,7 +149,7 @@ func extents(size, height, width Extent) (h, w Extent) {
 
 // cropped is the static type of a window of in.
 func cropped(in schema.Tensor, height, width Extent) (schema.Tensor, error) {
-	if err := needPixels(in); err != nil {
+	if err := CheckWarpable(in); err != nil {
 		return in, err
 	}
 	out := in

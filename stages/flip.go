@@ -53,7 +53,7 @@ func (f Flip) Draw(row *Row) (Params, error) {
 }
 
 // Output is the input's type.
-func (f Flip) Output(in schema.Tensor) (schema.Tensor, error) { return in, needPixels(in) }
+func (f Flip) Output(in schema.Tensor) (schema.Tensor, error) { return in, CheckWarpable(in) }
 
 // Warp mirrors, or is the identity.
 func (f Flip) Warp(params Params, height, width int) Transform {

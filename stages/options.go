@@ -328,22 +328,6 @@ func checkArea(height, width int, option string) error {
 	return nil
 }
 
-// needPixels is what every Warper asks of its input.
-func needPixels(in schema.Tensor) error {
-	if in.DType != schema.Uint8 || in.Layout != schema.HWC {
-		return fmt.Errorf("needs uint8 hwc pictures, has %s: move it before to_tensor", in)
-	}
-	return nil
-}
-
-// needGray refuses a colour where pictures have one channel.
-func needGray(in schema.Tensor, c Color) error {
-	if in.Gray() && (c[0] != c[1] || c[1] != c[2]) {
-		return errorf("fill", "%v is a colour, and the pictures are grey (decode: {mode: gray}): give one number", [3]uint8(c))
-	}
-	return nil
-}
-
 func number(v any) (float64, bool) {
 	switch n := v.(type) {
 	case int64:

@@ -89,7 +89,7 @@ func unmoved(height, width int) PerspectiveParams {
 
 // Output is the input's type.
 func (s Perspective) Output(in schema.Tensor) (schema.Tensor, error) {
-	return in, join(needPixels(in), needGray(in, s.Fill))
+	return in, join(CheckWarpable(in), CheckFill(in, s.Fill))
 }
 
 // Warp is projective, and so is not merged with its neighbours.

@@ -101,7 +101,7 @@ func central(height, width int, ratio Range) Window {
 func (c RandomResizedCrop) Output(in schema.Tensor) (schema.Tensor, error) {
 	out := in
 	out.Height, out.Width = c.size()
-	return c.P.output(in, out), needPixels(in)
+	return c.P.output(in, out), CheckWarpable(in)
 }
 
 // Warp resizes the window; the clip keeps what surrounds it out.

@@ -53,7 +53,7 @@ func (r Resize) Output(in schema.Tensor) (schema.Tensor, error) {
 	if r.Size == 0 || in.Fixed() {
 		out.Height, out.Width = r.target(in.Height, in.Width)
 	}
-	return out, join(needPixels(in), checkArea(out.Height, out.Width, "size"))
+	return out, join(CheckWarpable(in), checkArea(out.Height, out.Width, "size"))
 }
 
 // Warp scales the whole picture.

@@ -71,7 +71,7 @@ func (r Rotate) Output(in schema.Tensor) (schema.Tensor, error) {
 			out.Height, out.Width = expanded(in.Height, in.Width, r.Degrees[0])
 		}
 	}
-	return r.P.output(in, out), join(needPixels(in), needGray(in, r.Fill))
+	return r.P.output(in, out), join(CheckWarpable(in), CheckFill(in, r.Fill))
 }
 
 // Warp turns about pixel (w//2, h//2), or about the middle if the canvas expands.

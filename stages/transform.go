@@ -1,9 +1,11 @@
 package stages
 
 import (
+	"fmt"
 	"image"
 
 	"github.com/sluicedata/sluice/internal/warp"
+	"github.com/sluicedata/sluice/schema"
 )
 
 // Transform is what a Warper asks for: how an output picture is sampled from an
@@ -106,4 +108,21 @@ func CropResizeTransform(window image.Rectangle, outHeight, outWidth int, filter
 	t.Matrix = t.Matrix.Then(Translation(float64(window.Min.X), float64(window.Min.Y)))
 	t.Clip = window
 	return t
+}
+
+// CheckWarpable reports whether pictures of a type can be sampled, as every
+// Warper's Output does: uint8, of height x width x channels.
+func CheckWarpable(in schema.Tensor) error {
+	if in.DType != schema.Uint8 || in.Layout != schema.HWC {
+		return fmt.Errorf("needs uint8 hwc pictures, has %s: move it before to_tensor", in)
+	}
+	return nil
+}
+
+// CheckFill refuses a colour as the fill of pictures that have one channel.
+func CheckFill(in schema.Tensor, fill Color) error {
+	if in.Gray() && (fill[0] != fill[1] || fill[1] != fill[2]) {
+		return errorf("fill", "%v is a colour, and the pictures are grey (decode: {mode: gray}): give one number", [3]uint8(fill))
+	}
+	return nil
 }
