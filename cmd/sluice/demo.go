@@ -18,6 +18,7 @@ import (
 	"github.com/sluicedata/sluice/internal/atomicfile"
 	"github.com/sluicedata/sluice/internal/demodata"
 	"github.com/sluicedata/sluice/sinks"
+	"github.com/sluicedata/sluice/trainer/learning"
 )
 
 type demoCmd struct {
@@ -34,12 +35,12 @@ type demoCmd struct {
 
 // demoReport is what demo --json prints.
 type demoReport struct {
-	Runs        map[string]*trainReport `json:"runs"`
-	Data        demodata.Report         `json:"data"`
-	Materialize *flow.Report            `json:"materialize"`
-	Preview     *previewReport          `json:"preview"`
-	Out         string                  `json:"out"`
-	Seconds     float64                 `json:"seconds"`
+	Runs        map[string]*learning.Report `json:"runs"`
+	Data        demodata.Report             `json:"data"`
+	Materialize *flow.Report                `json:"materialize"`
+	Preview     *previewReport              `json:"preview"`
+	Out         string                      `json:"out"`
+	Seconds     float64                     `json:"seconds"`
 }
 
 func (cmd *demoCmd) at(name string) string { return filepath.Join(cmd.Out, name) }
@@ -55,7 +56,7 @@ func (cmd *demoCmd) workers() int {
 func (cmd *demoCmd) Run(ctx context.Context, c console) error {
 	begin := time.Now()
 	epochs := cmp.Or(cmd.Epochs, demoEpochs)
-	report := &demoReport{Out: cmd.Out, Runs: map[string]*trainReport{}}
+	report := &demoReport{Out: cmd.Out, Runs: map[string]*learning.Report{}}
 	say := func(format string, args ...any) {
 		if !cmd.JSON {
 			fmt.Fprintf(c.out, format, args...)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/sluicedata/sluice/internal/atomicfile"
 	"github.com/sluicedata/sluice/trainer"
+	"github.com/sluicedata/sluice/trainer/learning"
 )
 
 // demoTable compares the demo's runs.
@@ -49,29 +50,29 @@ func (r demoRow) Label() string { return cmp.Or(r.Title, r.Name) }
 // newDemoTable reads the figures from the reports.
 func newDemoTable(report *demoReport) demoTable {
 	t := demoTable{Runs: demoRuns}
-	values := func(of func(*trainReport) float64) (out []float64) {
+	values := func(of func(*learning.Report) float64) (out []float64) {
 		for _, r := range demoRuns {
 			out = append(out, 100*of(report.Runs[r.Name]))
 		}
 		return out
 	}
-	recall := func(shape string) func(*trainReport) float64 {
-		return func(r *trainReport) float64 { return float64(r.Tasks["shape"].Recall[shape]) }
+	recall := func(shape string) func(*learning.Report) float64 {
+		return func(r *learning.Report) float64 { return float64(r.Tasks["shape"].Recall[shape]) }
 	}
 	for _, shape := range report.Data.Shapes {
 		t.Rows = append(t.Rows, demoRow{Name: shape, Images: report.Data.Counts["train/"+shape], Values: values(recall(shape))})
 	}
-	sum := func(name, title string, of func(*trainReport) float64) {
+	sum := func(name, title string, of func(*learning.Report) float64) {
 		t.Sums = append(t.Sums, demoRow{Name: name, Title: title, Values: values(of)})
 	}
 	for _, e := range demoEvals {
-		sum("balanced, "+e.Name, "Balanced accuracy, "+e.Name, func(r *trainReport) float64 { return float64(r.Evaluations[e.Name]["shape"].BalancedAccuracy) })
+		sum("balanced, "+e.Name, "Balanced accuracy, "+e.Name, func(r *learning.Report) float64 { return float64(r.Evaluations[e.Name]["shape"].BalancedAccuracy) })
 	}
 	for _, e := range demoEvals {
-		sum("rarest third, "+e.Name, "Recall of the rarest third, "+e.Name, func(r *trainReport) float64 { return float64(r.Evaluations[e.Name]["shape"].Rarest) })
+		sum("rarest third, "+e.Name, "Recall of the rarest third, "+e.Name, func(r *learning.Report) float64 { return float64(r.Evaluations[e.Name]["shape"].Rarest) })
 	}
 	commonest := report.Data.Shapes[:max(1, (len(report.Data.Shapes)+1)/3)]
-	common := func(r *trainReport) (mean float64) {
+	common := func(r *learning.Report) (mean float64) {
 		for _, shape := range commonest {
 			mean += recall(shape)(r) / float64(len(commonest))
 		}
@@ -79,9 +80,9 @@ func newDemoTable(report *demoReport) demoTable {
 	}
 	plain := common(report.Runs["plain"])
 	sum("commonest third", "Recall of the commonest third, whole image", common)
-	sum("  against plain", "  points more or less than plain", func(r *trainReport) float64 { return common(r) - plain })
+	sum("  against plain", "  points more or less than plain", func(r *learning.Report) float64 { return common(r) - plain })
 	t.Sums[len(t.Sums)-1].Changes = true
-	sum("color, balanced", "Colour task, balanced accuracy", func(r *trainReport) float64 { return float64(r.Tasks["color"].BalancedAccuracy) })
+	sum("color, balanced", "Colour task, balanced accuracy", func(r *learning.Report) float64 { return float64(r.Tasks["color"].BalancedAccuracy) })
 	return t
 }
 
@@ -158,7 +159,7 @@ type chartTick struct {
 var chartColors = []string{"#999999", "#56b4e9", "#e69f00", "#009e73", "#cc79a7", "#0072b2"}
 
 // newChart draws a figure of each epoch; NaN leaves an epoch out.
-func newChart(report *demoReport, title, unit string, low, high float64, figure func(epochRecord) float64) chart {
+func newChart(report *demoReport, title, unit string, low, high float64, figure func(learning.EpochRecord) float64) chart {
 	c := chart{Title: title, Unit: unit, Width: 360, Height: 240}
 	steps := 1
 	for _, r := range report.Runs {
@@ -282,8 +283,8 @@ func (cmd *demoCmd) writePage(report *demoReport, table demoTable) error {
 			highest = max(highest, record.Loss)
 		}
 	}
-	of := func(metric func(trainer.TaskMetrics) trainer.Share) func(epochRecord) float64 {
-		return func(r epochRecord) float64 {
+	of := func(metric func(trainer.TaskMetrics) trainer.Share) func(learning.EpochRecord) float64 {
+		return func(r learning.EpochRecord) float64 {
 			tasks, ok := r.Evaluations[demoEvals[0].Name]
 			if !ok {
 				return math.NaN()
@@ -294,7 +295,7 @@ func (cmd *demoCmd) writePage(report *demoReport, table demoTable) error {
 	charts := []chart{
 		newChart(report, "Balanced accuracy: the mean recall of the ten shapes", " %", 0, 100, of(func(m trainer.TaskMetrics) trainer.Share { return m.BalancedAccuracy })),
 		newChart(report, "Recall of the rarest third of the shapes", " %", 0, 100, of(func(m trainer.TaskMetrics) trainer.Share { return m.Rarest })),
-		newChart(report, "Loss on the training images, mean of each epoch", "", 0, max(math.Ceil(highest), 1), func(r epochRecord) float64 { return r.Loss }),
+		newChart(report, "Loss on the training images, mean of each epoch", "", 0, max(math.Ceil(highest), 1), func(r learning.EpochRecord) float64 { return r.Loss }),
 	}
 	var html bytes.Buffer
 	err := demoPage.Execute(&html, map[string]any{

@@ -9,7 +9,9 @@ import (
 	"path/filepath"
 	"text/template"
 
+	"github.com/sluicedata/sluice/flow"
 	"github.com/sluicedata/sluice/flow/pipefile"
+	"github.com/sluicedata/sluice/trainer/learning"
 )
 
 //go:embed demo/*.yaml
@@ -90,8 +92,8 @@ func (cmd *demoCmd) file(template, name string, data any) ([]byte, error) {
 }
 
 // evaluations writes and reads the held-out pipelines.
-func (cmd *demoCmd) evaluations() ([]evaluation, error) {
-	var list []evaluation
+func (cmd *demoCmd) evaluations() ([]learning.Evaluation, error) {
+	var list []learning.Evaluation
 	for _, e := range demoEvals {
 		content, err := cmd.file("val.yaml", e.File, map[string]any{"What": e.What, "Crop": e.Crop, "Side": demoSide})
 		if err != nil {
@@ -102,13 +104,13 @@ func (cmd *demoCmd) evaluations() ([]evaluation, error) {
 			return nil, err
 		}
 		pipe.Settings.Workers = cmd.workers()
-		list = append(list, evaluation{Name: e.Name, Pipeline: pipe})
+		list = append(list, learning.Evaluation{Name: e.Name, Pipeline: pipe})
 	}
 	return list, nil
 }
 
 // train makes one run.
-func (cmd *demoCmd) train(ctx context.Context, c console, r demoRun, label string) (*trainReport, error) {
+func (cmd *demoCmd) train(ctx context.Context, c console, r demoRun, label string) (*learning.Report, error) {
 	dir := cmd.at(r.dir())
 	content, err := cmd.file("run.yaml", filepath.Join(r.dir(), "pipeline.yaml"), r)
 	if err != nil {
@@ -130,9 +132,12 @@ func (cmd *demoCmd) train(ctx context.Context, c console, r demoRun, label strin
 	if err != nil {
 		return nil, err
 	}
-	l := learning{Pipeline: pipe, Train: file, Evals: evals, Dir: dir, Overwrite: true, Progress: newTrainLine(c.err, label)}
-	defer l.Progress.done()
-	report, err := l.run(ctx)
+	line := newTrainLine(c.err, label)
+	defer line.done()
+	report, err := learning.Training{
+		Pipeline: pipe, Trainer: file, Evaluations: evals, Every: file.Eval.Every,
+		Dir: dir, Existing: learning.Overwrite, OnStep: line.step,
+	}.Run(ctx, flow.OnProgress(line.update))
 	if err != nil {
 		return nil, fmt.Errorf("demo: %s: %w", r.Name, err)
 	}

@@ -13,10 +13,14 @@ import (
 	"github.com/sluicedata/sluice/sources"
 	"github.com/sluicedata/sluice/stages"
 	"github.com/sluicedata/sluice/trainer"
+	"github.com/sluicedata/sluice/trainer/learning"
 )
 
 func find[S stages.Stage](p *flow.Pipeline) (found S, ok bool) {
-	for _, s := range declared(p) {
+	for _, s := range p.Stages {
+		if named, is := s.(interface{ Unwrap() stages.Stage }); is {
+			s = named.Unwrap()
+		}
 		if found, ok = s.(S); ok {
 			return found, true
 		}
@@ -112,7 +116,7 @@ func TestDemoEvaluations(t *testing.T) {
 }
 
 func TestDemoTable(t *testing.T) {
-	report := &demoReport{Runs: map[string]*trainReport{}}
+	report := &demoReport{Runs: map[string]*learning.Report{}}
 	report.Data.Shapes = []string{"a", "b", "c"}
 	report.Data.Counts = map[string]int{"train/a": 9, "train/b": 3, "train/c": 1}
 	for i, r := range demoRuns {
@@ -122,7 +126,7 @@ func TestDemoTable(t *testing.T) {
 				"color": {BalancedAccuracy: 0.75},
 			}
 		}
-		report.Runs[r.Name] = &trainReport{Tasks: m(0), Evaluations: map[string]trainer.Metrics{demoEvals[0].Name: m(0), demoEvals[1].Name: m(0.01)}}
+		report.Runs[r.Name] = &learning.Report{Tasks: m(0), Evaluations: map[string]trainer.Metrics{demoEvals[0].Name: m(0), demoEvals[1].Name: m(0.01)}}
 	}
 	table := newDemoTable(report)
 	got := map[string][]float64{}

@@ -18,6 +18,7 @@ import (
 
 	"github.com/sluicedata/sluice/flow"
 	"github.com/sluicedata/sluice/flow/pipefile"
+	"github.com/sluicedata/sluice/trainer/learning"
 )
 
 // Exit status; of a run that a signal stopped 128 + its number, as shells have it.
@@ -111,9 +112,10 @@ func status(err error) int {
 	var file pipefile.Errors
 	var pipeline *flow.PipelineError
 	var usage usageError
+	var training *learning.SetupError
 	var stopped stoppedError
 	switch {
-	case errors.As(err, &file), errors.As(err, &pipeline), errors.As(err, &usage):
+	case errors.As(err, &file), errors.As(err, &pipeline), errors.As(err, &training), errors.As(err, &usage):
 		return exitUsage
 	case errors.As(err, &stopped):
 		return 128 + int(stopped.Signal)

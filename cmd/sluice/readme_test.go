@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/sluicedata/sluice/trainer/learning"
 )
 
 var demoDir = flag.String("demo", "", "a folder that sluice demo has made with seed 1, for TestReadmeDemo")
@@ -48,13 +50,13 @@ func TestReadmeDemo(t *testing.T) {
 
 // demoReadme is the table, from the reports of the runs.
 func demoReadme(t *testing.T, dir string) string {
-	report := &demoReport{Runs: map[string]*trainReport{}}
+	report := &demoReport{Runs: map[string]*learning.Report{}}
 	for _, r := range demoRuns {
 		data, err := os.ReadFile(filepath.Join(dir, r.dir(), "report.json"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		run := &trainReport{}
+		run := &learning.Report{}
 		if err := json.Unmarshal(data, run); err != nil {
 			t.Fatal(err)
 		}

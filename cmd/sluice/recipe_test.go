@@ -24,6 +24,7 @@ import (
 	"github.com/sluicedata/sluice/internal/demodata"
 	"github.com/sluicedata/sluice/trainer"
 	"github.com/sluicedata/sluice/trainer/gorgoniatrainer"
+	"github.com/sluicedata/sluice/trainer/learning"
 )
 
 var update = flag.Bool("update", false, "draw the pictures of docs/recipe again; write the table of README again")
@@ -289,7 +290,7 @@ func TestRecipeTrains(t *testing.T) {
 			}
 			out := filepath.Join(t.TempDir(), "run")
 			mustRun(t, command(dir, "sluice", "train", name+".yaml", "--trainer", name+".trainer.yaml", "--epochs=1", "-o", out))
-			var report trainReport
+			var report learning.Report
 			data, err := os.ReadFile(filepath.Join(out, "report.json"))
 			if err == nil {
 				err = json.Unmarshal(data, &report)

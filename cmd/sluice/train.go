@@ -3,18 +3,22 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
+	"time"
 
 	"github.com/sluicedata/sluice/flow"
 	"github.com/sluicedata/sluice/flow/pipefile"
-	"github.com/sluicedata/sluice/internal/plandiff"
+	"github.com/sluicedata/sluice/sinks"
 	"github.com/sluicedata/sluice/trainer"
+	"github.com/sluicedata/sluice/trainer/learning"
 )
 
 type trainCmd struct {
@@ -39,70 +43,87 @@ func (cmd *trainCmd) Run(ctx context.Context, c console) error {
 	if cmd.Seed != nil {
 		file.Seed = *cmd.Seed // another seed is another run: of the initial weights too
 	}
-	l := learning{Pipeline: pipe, Train: file, Dir: cmd.Out, Resume: cmd.Resume}
+	training := learning.Training{Pipeline: pipe, Trainer: file, Every: file.Eval.Every, Dir: cmd.Out}
+	if cmd.Resume {
+		training.Existing = learning.Resume
+	}
 	fromFile := pipe.Settings.Epochs
 	switch {
 	case cmd.Epochs != nil: // applied by load
 	case file.Epochs > 0:
 		pipe.Settings.Epochs = file.Epochs
 		if fromFile > 1 && fromFile != file.Epochs {
-			l.Warnings = append(l.Warnings, fmt.Sprintf("%s says %d epochs, %s %d: the trainer's count", cmd.File, fromFile, cmd.Trainer, file.Epochs))
+			training.Warnings = append(training.Warnings, fmt.Sprintf("%s says %d epochs, %s %d: the trainer's count", cmd.File, fromFile, cmd.Trainer, file.Epochs))
 		}
 	}
-	if file.Eval.Use != "" {
-		edits, err := cmd.edits()
-		if err != nil {
-			return usageError{err}
-		}
-		eval, err := cmd.read(cmd.File, append(edits, file.Eval.Edits()...)...)
-		if err != nil {
-			return fmt.Errorf("evaluation: %w", err)
-		}
-		eval.Settings.Workers, eval.Settings.Epochs = pipe.Settings.Workers, 1
-		l.Evals = []evaluation{{Name: file.Eval.Use, Pipeline: eval}}
+	if training.Evaluations, err = cmd.evaluations(&file.Eval); err != nil {
+		return err
 	}
-	if file.Eval.Pipeline != "" {
-		eval, err := pipefile.Load(file.Eval.Pipeline, catalogs)
-		if err != nil {
-			return unreadable(err, fmt.Sprintf("the pipeline file that %s names for the evaluation", cmd.Trainer), file.Eval.Pipeline)
+	line := newTrainLine(c.err, "train")
+	training.OnStep = line.step
+	if !cmd.JSON { // the report has them
+		warn := func(list ...string) {
+			line.clear()
+			c.warn(list)
 		}
-		eval.Settings.Workers, eval.Settings.Epochs = pipe.Settings.Workers, 1
-		l.Evals = []evaluation{{Name: filepath.Base(file.Eval.Pipeline), Pipeline: eval}}
-	}
-	if len(l.Evals) > 0 { // what the training run has made ahead stays meanwhile
-		budget := cmp.Or(pipe.Settings.Budget, flow.DefaultBudget)
-		pipe.Settings.Budget, l.Evals[0].Pipeline.Settings.Budget = budget-budget/2, max(budget/2, 1)
-	}
-	l.Progress = newTrainLine(c.err, "train")
-	if !cmd.JSON {
-		l.OnStart = func(warnings []string) {
-			l.Progress.clear()
-			c.warn(warnings)
-		}
-		l.OnWarning = func(text string) { c.warn([]string{text}) }
-		l.OnEpoch = func(r epochRecord) {
-			l.Progress.clear()
-			fmt.Fprintln(c.err, r.text(max(pipe.Settings.Epochs, 1)))
+		training.OnStart = func(warnings []string) { warn(warnings...) }
+		training.OnWarning = func(text string) { warn(text) }
+		training.OnEpoch = func(r learning.EpochRecord) {
+			line.clear()
+			fmt.Fprintln(c.err, epochText(r, max(pipe.Settings.Epochs, 1)))
 		}
 	}
-	report, err := l.run(ctx)
-	l.Progress.done()
+	report, err := training.Run(ctx, flow.OnProgress(line.update))
+	line.done()
 	if err != nil && ctx.Err() != nil {
 		return fmt.Errorf("%w; the epochs finished so far are kept in %s: run the same command again with --resume, and it goes on there", err, cmd.Out)
 	}
 	if err != nil {
-		return err
+		return inFlags{err}
 	}
 	if cmd.JSON {
 		return printJSON(c.out, report)
 	}
 	c.failures(report.Report)
-	_, err = fmt.Fprint(c.err, report.text(cmd.Out))
+	_, err = fmt.Fprint(c.err, trainText(report, cmd.Out))
 	return err
 }
 
-// text is an epoch in a line.
-func (r epochRecord) text(epochs int) string {
+// evaluations reads the pipeline of the held-out data: a file of its own, or the
+// training's with another side of the split.
+func (cmd *trainCmd) evaluations(eval *pipefile.Evaluation) ([]learning.Evaluation, error) {
+	switch {
+	case eval.Pipeline != "":
+		pipe, err := pipefile.Load(eval.Pipeline, catalogs)
+		if err != nil {
+			return nil, unreadable(err, fmt.Sprintf("the pipeline file that %s names for the evaluation", cmd.Trainer), eval.Pipeline)
+		}
+		return []learning.Evaluation{{Name: filepath.Base(eval.Pipeline), Pipeline: pipe}}, nil
+	case eval.Use != "":
+		edits, err := cmd.edits()
+		if err != nil {
+			return nil, usageError{err}
+		}
+		pipe, err := cmd.read(cmd.File, append(edits, eval.Edits()...)...)
+		if err != nil {
+			return nil, fmt.Errorf("evaluation: %w", err)
+		}
+		return []learning.Evaluation{{Name: eval.Use, Pipeline: pipe}}, nil
+	}
+	return nil, nil
+}
+
+// inFlags says in flags what package learning says in Go's words.
+type inFlags struct{ error }
+
+var flagWords = strings.NewReplacer("set Existing to Resume", "go on with --resume", "raise the epochs", "raise --epochs")
+
+func (e inFlags) Error() string { return flagWords.Replace(e.error.Error()) }
+
+func (e inFlags) Unwrap() error { return e.error }
+
+// epochText is an epoch in a line.
+func epochText(r learning.EpochRecord, epochs int) string {
 	line := fmt.Sprintf("epoch %d/%d: loss %.4f", r.Epoch+1, epochs, r.Loss)
 	for _, name := range sortedKeys(r.Evaluations) {
 		for _, task := range sortedKeys(r.Evaluations[name]) {
@@ -113,14 +134,14 @@ func (r epochRecord) text(epochs int) string {
 	return line
 }
 
-// text sums a training run up.
-func (r *trainReport) text(dir string) string {
+// trainText sums a training run up.
+func trainText(r *learning.Report, dir string) string {
 	var b strings.Builder
 	t := r.Train
 	if n := len(t.Epochs); n > 0 {
 		after := ""
-		if r.after > 0 {
-			after = " after the " + plural(r.after, "epoch") + " done before"
+		if r.EpochsBefore > 0 {
+			after = " after the " + plural(r.EpochsBefore, "epoch") + " done before"
 		}
 		fmt.Fprintf(&b, "%s: %s in %s%s, loss %.4f, %.0f images/s\n  %s\n", dir, plural(t.Steps, "step"), plural(n, "epoch"), after,
 			t.Epochs[n-1].Loss, r.ImagesPerSecond, r.Bottleneck)
@@ -207,77 +228,24 @@ func unreadable(err error, what, name string) error {
 	return err
 }
 
-// checkForm refuses a pipeline whose images a trainer can't learn from, before
-// anything runs.
-func checkForm(p *flow.Plan) error {
-	for _, v := range p.Variants {
-		if err := trainer.CheckForm(p.Form, v.Tensor); err != nil {
-			return usageError{err}
-		}
-	}
-	return nil
+// trainLine is the progress line of a training run.
+type trainLine struct {
+	*progressLine
+	current atomic.Pointer[sinks.StepInfo]
 }
 
-// missing warns of trained tasks that the data doesn't have.
-func (e *evaluation) missing(cfg trainer.Config) (warnings []string) {
-	for i, task := range cfg.Tasks {
-		if e.columns[i] < 0 {
-			warnings = append(warnings, fmt.Sprintf("evaluation %s: its data has no task %s, which is trained but not evaluated", e.Name, task.Task))
-		}
-	}
-	return warnings
+func newTrainLine(w io.Writer, what string) *trainLine {
+	return &trainLine{progressLine: newProgressLine(w, what)}
 }
 
-func taskNames(cfg trainer.Config) string {
-	var names []string
-	for _, t := range cfg.Tasks {
-		names = append(names, t.Task)
+func (l *trainLine) step(s sinks.StepInfo) { l.current.Store(&s) }
+
+func (l *trainLine) update(p flow.Progress) {
+	if s := l.current.Load(); s != nil {
+		p.Bottleneck = fmt.Sprintf("epoch %d  loss %.4f  %s a step, waited %s", s.Epoch+1, s.Losses.Total,
+			s.Train.Round(time.Millisecond), s.Wait.Round(time.Millisecond))
 	}
-	return strings.Join(names, ", ")
+	l.progressLine.update(p)
 }
 
-// differing lists what two identities don't have in common: the settings and stages
-// that changed, and the hashes only where nothing else tells.
-func differing(there, here map[string]string) []string {
-	var list, hashes []string
-	for _, key := range sortedKeys(here) {
-		before, after := []byte(there[key]), []byte(here[key])
-		switch {
-		case there[key] == here[key]:
-		case strings.HasSuffix(key, "_hash"):
-			hashes = append(hashes, plandiff.Texts(plandiff.Values(key, there[key], here[key]))...)
-		case !json.Valid(before):
-			list = append(list, fmt.Sprintf("%s: it cannot be read there", key))
-		case key == "pipeline":
-			list = append(list, plandiff.Texts(plandiff.Plans(before, after))...)
-		default:
-			list = append(list, plandiff.Texts(plandiff.JSON(key, before, after))...)
-		}
-	}
-	if len(list) == 0 {
-		return hashes
-	}
-	return list
-}
-
-// trainReport is what train --json prints and report.json holds.
-type trainReport struct {
-	*flow.Report
-	Tasks       trainer.Metrics            `json:"tasks"`        // on the first evaluation's data
-	EvaluatedOn string                     `json:"evaluated_on"` // its name
-	Evaluations map[string]trainer.Metrics `json:"evaluations"`  // by name
-	Train       trainFigures               `json:"train"`
-
-	after int // epochs done before, by another run
-}
-
-// status2 marks errors of declarations that fit no data: exit status 2.
-func status2(err error) error {
-	if err == nil {
-		return nil
-	}
-	if status(err) == exitUsage {
-		return err
-	}
-	return usageError{err}
-}
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

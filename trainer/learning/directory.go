@@ -1,0 +1,160 @@
+package learning
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/sluicedata/sluice/internal/atomicfile"
+	"github.com/sluicedata/sluice/sinks"
+	"github.com/sluicedata/sluice/trainer"
+)
+
+// The files of a run. All are written under a temporary name and renamed into
+// place, but for the log, to which lines are added.
+const (
+	checkpointFile = "checkpoint.safetensors" // weights and optimizer after the last finished epoch
+	weightsFile    = "weights.safetensors"    // weights alone, named as in a PyTorch state_dict; written at the end
+	logFile        = "log.jsonl"              // a line per step and per epoch
+	reportFile     = "report.json"            // the Report; written at the end
+)
+
+var files = []string{checkpointFile, weightsFile, reportFile, logFile}
+
+// Existing says what becomes of an earlier run in the directory.
+type Existing string
+
+// What may become of it.
+const (
+	Refuse    Existing = ""          // an error, so that nothing is lost by mistake
+	Resume    Existing = "resume"    // go on after its last finished epoch; where there is none, begin
+	Overwrite Existing = "overwrite" // begin anew
+)
+
+// directory is that of a run, which nobody else writes to meanwhile.
+type directory struct {
+	path   string
+	id     identity
+	log    *log
+	unlock func()
+}
+
+// openDirectory makes and locks the directory, and loads into the trainer the
+// checkpoint of a run that goes on: start is the number of epochs behind it.
+func openDirectory(path string, existing Existing, id identity, t trainer.Trainer, epochs int) (d *directory, start int, warnings []string, err error) {
+	if err := os.MkdirAll(path, 0o777); err != nil {
+		return nil, 0, nil, fmt.Errorf("learning: cannot make the directory: %w", err)
+	}
+	unlock, err := sinks.Lock(path)
+	if err != nil {
+		return nil, 0, nil, fmt.Errorf("learning: %w", err)
+	}
+	d = &directory{path: path, id: id, unlock: unlock}
+	if start, warnings, err = d.begin(existing, t, epochs); err == nil {
+		d.log, err = openLog(d.at(logFile), start)
+	}
+	if err != nil {
+		unlock()
+		return nil, 0, nil, err
+	}
+	return d, start, warnings, nil
+}
+
+func (d *directory) at(name string) string { return filepath.Join(d.path, name) }
+
+// begin looks at what is there.
+func (d *directory) begin(existing Existing, t trainer.Trainer, epochs int) (start int, warnings []string, err error) {
+	if err := atomicfile.RemoveStale(d.path, files...); err != nil {
+		return 0, nil, fmt.Errorf("learning: %w", err)
+	}
+	state, metadata, err := trainer.LoadCheckpoint(d.at(checkpointFile), t.State())
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		if existing == Resume {
+			warnings = []string{fmt.Sprintf("%s holds no checkpoint to go on with: training begins with the first epoch", d.path)}
+		}
+		if existing != Overwrite {
+			err = d.onlyOurs()
+		} else {
+			err = nil
+		}
+		return 0, warnings, err
+	case existing == Overwrite:
+		return 0, nil, nil
+	case err != nil:
+		return 0, nil, fmt.Errorf("learning: %w", err)
+	case existing != Resume:
+		return 0, nil, fmt.Errorf("learning: %s holds a training run of %s epochs: set Existing to Resume, or choose another directory", d.path, metadata["epochs"])
+	}
+	start, err = d.restore(t, state, metadata, epochs)
+	return start, nil, err
+}
+
+// onlyOurs refuses a directory of something else.
+func (d *directory) onlyOurs() error {
+	entries, err := os.ReadDir(d.path)
+	if err != nil {
+		return fmt.Errorf("learning: %w", err)
+	}
+	for _, e := range entries {
+		name := e.Name()
+		ours := strings.HasPrefix(name, ".") || slices.Contains(files, name) || slices.Contains([]string{".yaml", ".yml"}, filepath.Ext(name))
+		if !ours {
+			return fmt.Errorf("learning: %s holds other files (%s): choose a new directory", d.path, name)
+		}
+	}
+	return nil
+}
+
+// restore loads a checkpoint, if it is of this very training.
+func (d *directory) restore(t trainer.Trainer, state []trainer.Tensor, metadata map[string]string, most int) (epochs int, err error) {
+	if list := d.id.changes(metadata); len(list) > 0 {
+		return 0, fmt.Errorf("learning: the checkpoint in %s is of another run; what differs, there -> here:\n  %s\nGo on with the same pipeline and trainer, or choose another directory", d.path, strings.Join(list, "\n  "))
+	}
+	if epochs, err = strconv.Atoi(metadata["epochs"]); err != nil || epochs < 1 {
+		return 0, fmt.Errorf("learning: the checkpoint in %s says %.20q epochs: it is damaged: begin again in another directory", d.path, metadata["epochs"])
+	}
+	if i := slices.IndexFunc(state, func(t trainer.Tensor) bool { return t.Name == trainer.EpochsName }); i >= 0 && len(state[i].Data) == 1 && state[i].Data[0] != float32(epochs) {
+		return 0, fmt.Errorf("learning: the checkpoint in %s says %d epochs, and its state %v: it is damaged: begin again in another directory", d.path, epochs, state[i].Data[0])
+	}
+	if epochs > most {
+		return 0, fmt.Errorf("learning: the checkpoint in %s has %d epochs behind it, more than the %d asked for: raise the epochs", d.path, epochs, most)
+	}
+	return epochs, t.Load(state)
+}
+
+// save writes an epoch's record and the checkpoint after it, in this order: so a
+// checkpoint never knows of an epoch that the log doesn't.
+func (d *directory) save(t trainer.Trainer, record EpochRecord) error {
+	d.log.write(record)
+	if err := d.log.sync(); err != nil {
+		return err
+	}
+	return trainer.SaveCheckpoint(d.at(checkpointFile), t.State(), d.id.metadata("epochs", strconv.Itoa(record.Epoch+1)))
+}
+
+// finish writes the weights, and the report with all epochs' records in it.
+func (d *directory) finish(t trainer.Trainer, report *Report) (err error) {
+	if err := trainer.SaveSafetensors(d.at(weightsFile), trainer.Weights(t.State()), d.id); err != nil {
+		return err
+	}
+	if report.Train.History, err = d.log.epochs(); err != nil {
+		return err
+	}
+	b, err := json.MarshalIndent(report, "", "  ")
+	if err != nil {
+		return fmt.Errorf("learning: %w", err)
+	}
+	return atomicfile.Write(d.at(reportFile), append(b, '\n'))
+}
+
+func (d *directory) close() error {
+	defer d.unlock()
+	return d.log.close()
+}

@@ -1,0 +1,173 @@
+package learning
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/sluicedata/sluice/flow"
+	"github.com/sluicedata/sluice/schema"
+	"github.com/sluicedata/sluice/trainer"
+)
+
+// remarks are about a training that is possible and probably not meant.
+func remarks(plan *flow.Plan, cfg trainer.Config, evaluations []*evaluation) (list []string) {
+	say := func(format string, args ...any) { list = append(list, fmt.Sprintf(format, args...)) }
+	if plan.RowsPerEpoch > 1 && !redraws(plan) {
+		const unordered = "the pipeline has neither shuffle nor rebalance"
+		if !slices.ContainsFunc(plan.Warnings, func(text string) bool { return strings.HasPrefix(text, unordered) }) { // which says more
+			say(unordered + ": the trainer sees the samples in the same order in every epoch: write shuffle as the first stage")
+		}
+	}
+	for _, task := range cfg.Tasks {
+		corrects := task.Loss == trainer.BalancedSoftmax
+		for _, w := range task.ClassWeights {
+			corrects = corrects || w != task.ClassWeights[0]
+		}
+		if corrects && rebalances(plan, task.Task) {
+			by := "class_weights"
+			if task.Loss == trainer.BalancedSoftmax {
+				by = "balanced_softmax"
+			}
+			say("task %s is balanced twice, by the pipeline's rebalance and by the loss (%s): use one of them", task.Task, by)
+		}
+	}
+	for _, e := range evaluations {
+		list = append(list, e.missing()...)
+		for _, text := range e.plan.UnlikeImages(plan) {
+			say("evaluation %s is unlike the training: %s", e.name, text)
+		}
+		if n := shared(plan, e.plan); n > 0 {
+			say("evaluation %s: %d of its %d samples have the key and the size of training samples: is a split missing, or use: val, or have the two splits another seed or share?", e.name, n, len(e.plan.Selection()))
+		}
+		if redraws(e.plan) && repeats(e.plan) {
+			say("evaluation %s: its rebalance draws some samples several times and others never: leave it out", e.name)
+		}
+		list = append(list, e.absent()...)
+	}
+	return list
+}
+
+// redraws reports whether each epoch has an order of its own.
+func redraws(p *flow.Plan) bool {
+	samplers := p.Outline().PushedDown
+	return len(samplers) > 0 && samplers[len(samplers)-1].Draws
+}
+
+// repeats reports whether an epoch draws a sample more than once.
+func repeats(p *flow.Plan) bool {
+	drawn := make([]bool, p.Index().Len())
+	for position := range p.RowsPerEpoch {
+		sample := p.Drawn(0, position)
+		if drawn[sample] {
+			return true
+		}
+		drawn[sample] = true
+	}
+	return false
+}
+
+// rebalances reports whether the draws of a task's classes have other shares
+// than its samples.
+func rebalances(p *flow.Plan, task string) bool {
+	if !redraws(p) || int64(len(p.Selection())) == p.RowsPerEpoch && !repeats(p) { // a shuffle has the shares of its samples
+		return false
+	}
+	t := slices.IndexFunc(p.Tasks, func(t schema.Task) bool { return t.Name == task })
+	samples, draws := p.Counts[t], p.DrawnCounts(t)
+	n, m := float64(0), float64(0)
+	for c := range samples {
+		n, m = n+float64(samples[c]), m+float64(draws[c])
+	}
+	for c := range samples {
+		if before, after := float64(samples[c])/n, float64(draws[c])/m; before > 0 && (after > 1.2*before+1/m || after < before/1.2-1/m) {
+			return true
+		}
+	}
+	return false
+}
+
+// checkCounts refuses to train a task of which no sample counts: its head would be
+// saved as it was drawn.
+func checkCounts(p *flow.Plan, cfg trainer.Config) error {
+	var errs []error
+	for _, task := range cfg.Tasks {
+		t := slices.IndexFunc(p.Tasks, func(t schema.Task) bool { return t.Name == task.Task })
+		if !counts(p, task, t) {
+			errs = append(errs, fmt.Errorf("task %s: none of the %d samples that are drawn counts: each has no label of it, or a weight of 0 (its own, or its class's): mend the labels or the weights, or list the other tasks under tasks",
+				task.Task, p.RowsPerEpoch))
+		}
+	}
+	if len(errs) > 0 {
+		return &SetupError{errors.Join(errs...)}
+	}
+	return nil
+}
+
+// counts reports whether any draw of the first epoch has a label and a weight.
+func counts(p *flow.Plan, task trainer.TaskConfig, number int) bool {
+	index := p.Index()
+	for position := range p.RowsPerEpoch {
+		sample := p.Drawn(0, position)
+		if label := index.Label(number, sample); label != schema.Unknown && (task.ClassWeights == nil || task.ClassWeights[label] > 0) && p.Weight(sample) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// shared counts the samples of an evaluation that have the key and the size of
+// one that is trained on.
+func shared(train, eval *flow.Plan) (n int) {
+	type sample struct {
+		key  string
+		size int64
+	}
+	known := map[sample]bool{}
+	for _, i := range train.Selection() {
+		known[sample{train.Index().Key(i), train.Index().Size(i)}] = true
+	}
+	for _, i := range eval.Selection() {
+		if known[sample{eval.Index().Key(i), eval.Index().Size(i)}] {
+			n++
+		}
+	}
+	return n
+}
+
+// missing warns of trained tasks that the data doesn't have.
+func (e *evaluation) missing() (warnings []string) {
+	for i, task := range e.tasks {
+		if e.columns[i] < 0 {
+			warnings = append(warnings, fmt.Sprintf("evaluation %s: its data has no task %s, which is trained but not evaluated", e.name, task.Task))
+		}
+	}
+	return warnings
+}
+
+// absent warns of classes that are trained and have nothing to be evaluated on.
+func (e *evaluation) absent() (warnings []string) {
+	for i, task := range e.tasks {
+		if e.columns[i] < 0 {
+			continue
+		}
+		found := map[string]int64{}
+		for c, name := range e.plan.Tasks[e.columns[i]].Classes {
+			found[name] = e.plan.Counts[e.columns[i]][c]
+		}
+		var none []string
+		for _, name := range task.Classes {
+			if found[name] == 0 {
+				none = append(none, name)
+			}
+		}
+		if len(none) == len(task.Classes) {
+			warnings = append(warnings, fmt.Sprintf("evaluation %s: no sample has a label of task %s, which is not evaluated", e.name, task.Task))
+		} else if len(none) > 0 {
+			warnings = append(warnings, fmt.Sprintf("evaluation %s: no sample of %s's %s: means are over the other %d classes",
+				e.name, task.Task, strings.Join(none, ", "), len(task.Classes)-len(none)))
+		}
+	}
+	return warnings
+}

@@ -1,0 +1,44 @@
+package learning
+
+import (
+	"github.com/sluicedata/sluice/flow"
+	"github.com/sluicedata/sluice/sinks"
+	"github.com/sluicedata/sluice/trainer"
+)
+
+// Report is a training run's; report.json holds it.
+type Report struct {
+	*flow.Report
+	Tasks       trainer.Metrics            `json:"tasks"`        // on the first evaluation's data
+	EvaluatedOn string                     `json:"evaluated_on"` // its name
+	Evaluations map[string]trainer.Metrics `json:"evaluations"`  // by name
+	Train       Figures                    `json:"train"`
+
+	EpochsBefore int `json:"-"` // that an earlier run of this training has done
+}
+
+// Figures are the report's member "train".
+type Figures struct {
+	sinks.TrainReport
+	Model   string        `json:"model"`
+	Trainer trainer.Stats `json:"trainer"`
+	History []EpochRecord `json:"history"` // of all epochs, those of earlier runs, too
+}
+
+// EpochRecord is an epoch's line of the log.
+type EpochRecord struct {
+	Kind string `json:"kind"` // epoch
+	sinks.EpochInfo
+	Evaluations map[string]trainer.Metrics `json:"evaluations,omitempty"` // by name, where the epoch was evaluated
+}
+
+// stepRecord is a step's line of the log.
+type stepRecord struct {
+	Kind         string    `json:"kind"` // step
+	Epoch        int       `json:"epoch"`
+	Batch        int64     `json:"batch"`
+	Scale        float64   `json:"scale"`
+	Loss         float64   `json:"loss"`
+	Losses       []float64 `json:"losses"` // per task; -1 where no row had a label
+	LearningRate float64   `json:"learning_rate"`
+}
