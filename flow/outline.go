@@ -197,6 +197,9 @@ func (p *Plan) Columns() []string {
 	for _, task := range p.Tasks {
 		list = append(list, schema.ColumnLabel+task.Name)
 	}
+	for _, c := range p.Run.Columns {
+		list = append(list, c.Name)
+	}
 	list = append(list, schema.ColumnWeight, schema.ColumnEpoch, schema.ColumnPosition, schema.ColumnSourceIndex)
 	if p.Params {
 		list = append(list, schema.ColumnParams)

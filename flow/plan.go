@@ -281,7 +281,7 @@ func (p *Plan) resolve(ctx context.Context) error {
 	p.Run = schema.Run{
 		Seed: p.Settings.Seed, Params: p.Settings.Params, Epochs: p.Settings.Epochs,
 		Samples: p.dataset,
-		Tasks:   index.Tasks(), RowsPerEpoch: p.order.Len(), BatchSize: size,
+		Tasks:   index.Tasks(), Columns: index.Columns(), RowsPerEpoch: p.order.Len(), BatchSize: size,
 	}
 	for t := range index.Tasks() {
 		p.Counts = append(p.Counts, schema.Counts(selected, t))

@@ -125,6 +125,9 @@ func (p *Plan) about(sample, epoch int, position int64, attempt int, labels []in
 	for t := range index.Tasks() {
 		row.Meta.Labels[t] = index.Label(t, sample)
 	}
+	for c := range p.Run.Columns {
+		row.Meta.Values = append(row.Meta.Values, index.Value(c, sample))
+	}
 	p.weighRow(&row)
 	return row
 }

@@ -212,6 +212,7 @@ type Sample struct {
 	Data   []byte  // the encoded image; not changed, and kept until its row is made
 	Labels []int32 // class numbers, per task; nil: unknown
 	Weight float32 // 0: 1
+	Values []any   // of the columns that the plan's source adds (Run.Columns); nil: none
 }
 
 // gather makes jobs of samples.
@@ -275,6 +276,14 @@ func (p *Plan) checkSample(element any) (Sample, error) {
 	if s.Labels != nil && len(s.Labels) != len(p.Tasks) {
 		return s, fmt.Errorf("flow: sample %q has %d labels, and there are %d tasks", s.Key, len(s.Labels), len(p.Tasks))
 	}
+	if s.Values != nil && len(s.Values) != len(p.Run.Columns) {
+		return s, fmt.Errorf("flow: sample %q has %d values, and the source adds %d columns", s.Key, len(s.Values), len(p.Run.Columns))
+	}
+	for c, value := range s.Values {
+		if err := p.Run.Columns[c].CheckValue(value); err != nil {
+			return s, fmt.Errorf("flow: sample %q: %w", s.Key, err)
+		}
+	}
 	for t, label := range s.Labels {
 		if label != schema.Unknown && (label < 0 || int(label) >= len(p.Tasks[t].Classes)) {
 			return s, fmt.Errorf("flow: sample %q: task %s has no class %d", s.Key, p.Tasks[t].Name, label)
@@ -290,7 +299,7 @@ func (p *Plan) locateGiven(s *Sample, epoch int, position int64, labels []int32)
 		return p.about(i, epoch, position, 0, labels)
 	}
 	row := Row{Sample: -1, Encoded: s.Data, epoch: epoch}
-	row.Meta = schema.Meta{Key: s.Key, Labels: append(labels[:0], s.Labels...), Weight: s.Weight, Position: position, SourceIndex: -1}
+	row.Meta = schema.Meta{Key: s.Key, Labels: append(labels[:0], s.Labels...), Weight: s.Weight, Position: position, SourceIndex: -1, Values: s.Values}
 	if s.Labels == nil {
 		for range p.Tasks {
 			row.Meta.Labels = append(row.Meta.Labels, schema.Unknown)

@@ -131,6 +131,14 @@ func (b *Batch) Positions() []int64 { return b.position.Int64Values() }
 // SourceIndexes is the source_index column.
 func (b *Batch) SourceIndexes() []int64 { return b.origin.Int64Values() }
 
+// Column is a column by its name; nil without it. It lives as long as the record.
+func (b *Batch) Column(name string) arrow.Array {
+	if i := b.Record.Schema().FieldIndices(name); len(i) > 0 {
+		return b.Record.Column(i[0])
+	}
+	return nil
+}
+
 // Params is the augmentation drawn for a row, JSON, as a copy; "" without the column.
 func (b *Batch) Params(row int) string {
 	if b.params == nil {

@@ -26,6 +26,14 @@ func NewBuilder(run *Run, mem memory.Allocator) (*Builder, error) {
 	if mem == nil {
 		mem = memory.DefaultAllocator
 	}
+	for i, c := range run.Columns {
+		if err := c.Check(); err != nil {
+			return nil, fmt.Errorf("schema: %w", err)
+		}
+		if slices.ContainsFunc(run.Columns[:i], func(other Column) bool { return other.Name == c.Name }) {
+			return nil, fmt.Errorf("schema: two columns have the name %q", c.Name)
+		}
+	}
 	b := &Builder{run: run, mem: mem}
 	for v := range run.Variants {
 		s, err := run.Schema(v)
@@ -45,6 +53,7 @@ type Meta struct {
 	Position    int64
 	SourceIndex int64
 	Params      string
+	Values      []any // per column of Run.Columns, see Column; a row with fewer has no others
 }
 
 // Draft is a batch being filled, row by row, each row by one goroutine at a
@@ -205,7 +214,8 @@ func (d *Draft) Discard() {
 	*d = Draft{}
 }
 
-// Finish makes the batch, which the caller owns, and ends the draft.
+// Finish makes the batch, which the caller owns, and ends the draft. It fails
+// where a row's value doesn't fit its column.
 func (d *Draft) Finish() (*Batch, error) {
 	d.close()
 	s := d.builder.schemas[d.variant]
@@ -228,7 +238,12 @@ func (d *Draft) Finish() (*Batch, error) {
 		}
 	} else {
 		for _, f := range s.Fields() {
-			columns = append(columns, d.column(f))
+			c, err := d.column(f)
+			if err != nil {
+				d.Discard()
+				return nil, err
+			}
+			columns = append(columns, c)
 		}
 	}
 	batch, err := View(array.NewRecord(s, columns, rows))
@@ -244,7 +259,28 @@ func (d *Draft) Finish() (*Batch, error) {
 }
 
 // column builds a column of a new batch.
-func (d *Draft) column(f arrow.Field) arrow.Array {
+func (d *Draft) column(f arrow.Field) (arrow.Array, error) {
+	for i, c := range d.builder.run.Columns {
+		if c.Name == f.Name {
+			return d.valueColumn(i, c)
+		}
+	}
+	return d.ownColumn(f), nil
+}
+
+// valueColumn is one of Run.Columns.
+func (d *Draft) valueColumn(number int, c Column) (arrow.Array, error) {
+	values := make([]any, len(d.meta))
+	for i, m := range d.meta {
+		if number < len(m.Values) {
+			values[i] = m.Values[number]
+		}
+	}
+	return buildColumn(d.builder.mem, c, values, func(row int) string { return d.meta[row].Key })
+}
+
+// ownColumn is a column that every batch has.
+func (d *Draft) ownColumn(f arrow.Field) arrow.Array {
 	mem, n := d.builder.mem, len(d.meta)
 	switch f.Name {
 	case ColumnImage:

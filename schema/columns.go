@@ -1,7 +1,7 @@
 // Package schema says what flows through a pipeline: the columns of the Arrow
 // records, the fixed-shape tensor type, a typed view on a record (Batch), the
 // one builder of records (Builder, Draft), and the plain data that the other
-// packages share (Picture, Index, Run). It imports Arrow and nothing else of
+// packages share (Picture, Index, Column, Run). It imports Arrow and nothing else of
 // sluice.
 //
 // Delivered batches have these columns:
@@ -9,13 +9,14 @@
 //	key           utf8      slash-separated path of the sample
 //	image                   uint8 or float32 tensor, see Form
 //	label.<task>  int32     class number; null = unknown
+//	...                     what the source adds, see Column: meta.<name>
 //	weight        float32   the row's weight in the loss
 //	epoch         int32
 //	position      int64     of the draw within its epoch
 //	source_index  int64     number of the sample in the source
 //	params        utf8      on request: the augmentation drawn, JSON
 //
-// Records are reference-counted: who gets a Batch from a Builder releases it
+// Records are reference-counted: whoever gets a Batch from a Builder releases it
 // once, or hands that duty on; Retain and Release are Arrow's.
 package schema
 
@@ -28,6 +29,7 @@ const (
 	ColumnKey         = "key"
 	ColumnImage       = "image"
 	ColumnLabel       = "label." // followed by the task's name
+	ColumnMeta        = "meta."  // followed by a name: of columns that travel untouched
 	ColumnWeight      = "weight"
 	ColumnEpoch       = "epoch"
 	ColumnPosition    = "position"
@@ -61,6 +63,9 @@ func (r *Run) Schema(variant int) (*arrow.Schema, error) {
 	}
 	for _, t := range r.Tasks {
 		fields = append(fields, arrow.Field{Name: ColumnLabel + t.Name, Type: arrow.PrimitiveTypes.Int32, Nullable: true})
+	}
+	for _, c := range r.Columns {
+		fields = append(fields, c.field())
 	}
 	fields = append(fields,
 		arrow.Field{Name: ColumnWeight, Type: arrow.PrimitiveTypes.Float32},

@@ -38,6 +38,12 @@ type Index interface {
 	// SourceIndex is a sample's number in the source before a split chose among
 	// them (the column source_index); its own number where nothing did.
 	SourceIndex(sample int) int64
+	// Columns are the columns that the source adds to every row, the same slice
+	// at every call; nil: none.
+	Columns() []Column
+	// Value is a sample's value in one of Columns, as Column says; nil: it has
+	// none. It is not changed any more.
+	Value(column, sample int) any
 	// Ignored is the number of files that the source saw and left out: those
 	// without an image extension, and dot files.
 	Ignored() int
@@ -52,6 +58,8 @@ type Table struct {
 	Labels       [][]int32 // [task][sample]
 	Weights      []float32 // nil: all 1
 	Origin       []int64   // SourceIndex; nil: the sample's own number
+	ColumnList   []Column
+	Values       [][]any // [column][sample]
 	IgnoredFiles int
 }
 
@@ -88,6 +96,12 @@ func (x *Table) SourceIndex(sample int) int64 {
 	}
 	return x.Origin[sample]
 }
+
+// Columns is ColumnList.
+func (x *Table) Columns() []Column { return x.ColumnList }
+
+// Value is an element of Values.
+func (x *Table) Value(column, sample int) any { return x.Values[column][sample] }
 
 // Ignored is IgnoredFiles.
 func (x *Table) Ignored() int { return x.IgnoredFiles }
@@ -132,6 +146,8 @@ func (s *selection) Size(sample int) int64        { return s.Index.Size(s.sample
 func (s *selection) Label(task, sample int) int32 { return s.Index.Label(task, s.samples[sample]) }
 func (s *selection) Weight(sample int) float32    { return s.Index.Weight(s.samples[sample]) }
 func (s *selection) SourceIndex(sample int) int64 { return s.Index.SourceIndex(s.samples[sample]) }
+
+func (s *selection) Value(column, sample int) any { return s.Index.Value(column, s.samples[sample]) }
 
 func (s *selection) Find(key string) (sample int, ok bool) {
 	of, ok := s.Index.Find(key)

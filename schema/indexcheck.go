@@ -10,7 +10,7 @@ import (
 // Check reports what is wrong with an index, so that one of a foreign source is
 // believed only where it can be: its keys (UTF-8, unique, sorted bytewise), sizes
 // (-1 is a missing sample), weights, labels and classes, the numbers before a
-// split, and of a Table the lengths of its columns. Each kind of mistake is named
+// split, further columns and their values, and of a Table the lengths of its columns. Each kind of mistake is named
 // once, with its first sample.
 func Check(x Index) error {
 	if x == nil {
@@ -60,6 +60,7 @@ func Check(x Index) error {
 				i, short(x.Key(i)), x.Label(t, i), short(task.Name), len(task.Classes), len(task.Classes)-1, Unknown)
 		})
 	}
+	c.columns()
 	return errors.Join(c.errs...)
 }
 
@@ -99,10 +100,17 @@ func (c *checker) lengths(x *Table) {
 	}
 	if len(x.Labels) != len(x.TaskList) {
 		c.addf("there are labels of %d tasks, and %d tasks", len(x.Labels), len(x.TaskList))
+	} else {
+		for t, labels := range x.Labels {
+			column(fmt.Sprintf("Labels[%d]", t), len(labels))
+		}
+	}
+	if len(x.Values) != len(x.ColumnList) {
+		c.addf("there are values of %d columns, and %d columns", len(x.Values), len(x.ColumnList))
 		return
 	}
-	for t, labels := range x.Labels {
-		column(fmt.Sprintf("Labels[%d]", t), len(labels))
+	for i, values := range x.Values {
+		column(fmt.Sprintf("Values[%d]", i), len(values))
 	}
 }
 
@@ -127,6 +135,28 @@ func (c *checker) classes(task Task) {
 			return
 		}
 		seen[name] = true
+	}
+}
+
+func (c *checker) columns() {
+	names := map[string]bool{}
+	var scratch []byte
+	for i, column := range c.Columns() {
+		err := column.Check()
+		switch {
+		case err != nil:
+			c.errs = append(c.errs, err)
+			continue
+		case names[column.Name]:
+			c.addf("two columns have the name %q", short(column.Name))
+		}
+		names[column.Name] = true
+		c.first(func(sample int) bool {
+			scratch, err = column.AppendValue(scratch[:0], c.Value(i, sample))
+			return err != nil
+		}, func(sample int) {
+			c.addf("sample %d (%q): %w", sample, short(c.Key(sample)), err)
+		})
 	}
 }
 

@@ -32,6 +32,7 @@ type Run struct {
 	Pipeline string // canonical form, JSON
 	Seed     uint64
 	Tasks    []Task
+	Columns  []Column  // that the source adds to every row
 	Counts   [][]int64 // [task][class], of the samples that the pipeline draws from; the last: unknown labels
 
 	Form     Form

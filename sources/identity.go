@@ -11,8 +11,8 @@ import (
 )
 
 // Identity is the hash of all that an index says of its samples, in their
-// order: tasks with their classes, keys, sizes (-1 where a file is missing), class names, weights and, after
-// a split, their numbers before it (they are delivered as source_index). Paths
+// order: tasks with their classes, keys, sizes (-1 where a file is missing), class names, weights, the columns
+// that the source adds and, after a split, their numbers before it (they are delivered as source_index). Paths
 // and times are not in it, nor what was ignored: a copy of the data
 // elsewhere has the same identity.
 //
@@ -20,7 +20,9 @@ import (
 // number of tasks, per task its name, number of classes, their names; number
 // of samples; per sample key, size, weight's bits, source number, and per task
 // the byte 1 and the class name, or the byte 0 where it is unknown. Numbers have
-// 8 bytes (weights 4), texts are preceded by their length.
+// 8 bytes (weights 4), texts are preceded by their length. Where the source adds
+// columns there follow their number, per column its name and type
+// (schema.TypeText), and per sample each value's bytes (schema.Column.AppendValue).
 func Identity(x schema.Index) string {
 	w := digest{Hash: sha256.New()}
 	w.buf = append(w.buf, "sluice source 1\n"...)
@@ -50,6 +52,9 @@ func Identity(x schema.Index) string {
 		}
 		w.flush(1 << 15)
 	}
+	if list := x.Columns(); len(list) > 0 {
+		w.columns(x, list)
+	}
 	w.flush(0)
 	return hex.EncodeToString(w.Sum(nil))
 }
@@ -65,6 +70,22 @@ func (w *digest) number(n int64) { w.buf = binary.LittleEndian.AppendUint64(w.bu
 func (w *digest) text(s string) {
 	w.number(int64(len(s)))
 	w.buf = append(w.buf, s...)
+}
+
+// columns adds what a source adds to the rows.
+func (w *digest) columns(x schema.Index, list []schema.Column) {
+	w.number(int64(len(list)))
+	for _, c := range list {
+		w.text(c.Name)
+		w.text(schema.TypeText(c.Type))
+	}
+	for s := range x.Len() {
+		for i, c := range list {
+			// It fails on nothing that schema.Check has passed.
+			w.buf, _ = c.AppendValue(w.buf, x.Value(i, s))
+		}
+		w.flush(1 << 15)
+	}
 }
 
 // flush hashes what is gathered if it is more than least bytes.
