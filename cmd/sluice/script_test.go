@@ -74,6 +74,11 @@ func TestScript(t *testing.T) {
 				return err
 			}
 			e.Setenv("LAYOUT1", layout1)
+			releases, err := filepath.Abs("testdata/releases")
+			if err != nil {
+				return err
+			}
+			e.Setenv("RELEASES", releases)
 			return nil
 		},
 		Condition: func(cond string) (bool, error) {
@@ -84,7 +89,7 @@ func TestScript(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"status": scriptStatus, "images": scriptImages, "flipbit": scriptFlipBit, "cut": scriptCut,
-			"tar": scriptTar, "json": scriptJSON, "sametree": scriptSameTree, "whole": scriptWhole,
+			"tar": scriptTar, "json": scriptJSON, "sametree": scriptSameTree, "whole": scriptWhole, "release": scriptRelease,
 		},
 	})
 }
@@ -102,6 +107,12 @@ func scriptStatus(ts *testscript.TestScript, neg bool, args []string) {
 	if strconv.Itoa(code) != args[0] {
 		ts.Fatalf("exit status %d, want %s; stderr:\n%s", code, args[0], ts.ReadFile("stderr"))
 	}
+}
+
+// release NAME copies the files of an earlier release from testdata/releases.
+func scriptRelease(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, !neg && len(args) == 1, "release name")
+	ts.Check(os.CopyFS(ts.MkAbs(args[0]), os.DirFS(filepath.Join(ts.Getenv("RELEASES"), args[0]))))
 }
 
 // images DIR N [EXT] writes pictures of varied size: .jpg, .png, or .bmp of one size.

@@ -201,8 +201,14 @@ func readState(text string) (*flow.State, error) {
 	data, err := os.ReadFile(text)
 	if err == nil {
 		s := &flow.State{}
-		if err := json.Unmarshal(data, s); err != nil || s.PlanHash == "" {
+		err := json.Unmarshal(data, s)
+		switch {
+		case !stateFile.Is(data):
 			return nil, usageError{fmt.Errorf("--resume: %s is no state that stream --state has written", text)}
+		case err != nil:
+			return nil, usageError{fmt.Errorf("--resume: %s: %w", text, err)}
+		case s.PlanHash == "":
+			return nil, usageError{fmt.Errorf("--resume: %s is no state that stream --state has written: its plan_hash is empty", text)}
 		}
 		return s, nil
 	}
