@@ -7,8 +7,8 @@ build: ## the binary, ./sluice
 test: ## every test
 	go test ./...
 
-check: ## format, vet, lint, tests with the race detector
-	.ci/check
+check: ## before a commit: format, vet, lint, builds for every system, the quick tests
+	.ci/run fast
 
 bench: ## Go benchmarks; side by side with peers: see benchmarks/
 	go test -run '^$$' -bench . ./internal/jpeg ./internal/png ./internal/warp ./flow

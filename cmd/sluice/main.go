@@ -30,7 +30,8 @@ const (
 
 // commands is the whole command line; kong derives help from it.
 type commands struct {
-	Version versionFlag `help:"Print which sluice this is, and end."`
+	Version  versionFlag  `help:"Print which sluice this is, and end."`
+	Licenses licensesFlag `help:"Print the licences of sluice and of what it is built from, and end."`
 
 	Demo        demoCmd        `cmd:"" help:"Make a small long-tailed data set, train on it in six ways and show the result."`
 	Plan        planCmd        `cmd:"" help:"Check a pipeline and show what it will do. Decodes nothing, but where normalize asks for dataset: that is measured."`

@@ -8,6 +8,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/sluicedata/sluice/internal/decode"
+	"github.com/sluicedata/sluice/internal/licenses"
 	"github.com/sluicedata/sluice/sinks"
 )
 
@@ -17,6 +18,20 @@ type versionFlag bool
 // BeforeReset ends the program with the answer, whatever else was asked.
 func (versionFlag) BeforeReset(app *kong.Kong, c console) error {
 	fmt.Fprint(c.out, version())
+	app.Exit(exitDone)
+	return nil
+}
+
+// licensesFlag prints the licences of all that is in the binary.
+type licensesFlag bool
+
+// BeforeReset ends the program with the answer, whatever else was asked.
+func (licensesFlag) BeforeReset(app *kong.Kong, c console) error {
+	text, err := licenses.Text()
+	if err != nil {
+		return err
+	}
+	fmt.Fprint(c.out, text)
 	app.Exit(exitDone)
 	return nil
 }
