@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sluicedata/sluice/internal/errlist"
 	"github.com/sluicedata/sluice/internal/rng"
 	"github.com/sluicedata/sluice/schema"
 	"github.com/sluicedata/sluice/sources"
@@ -160,10 +161,7 @@ func isDecoder(s stages.Stage) bool {
 
 // within makes a StageError of each of the errors joined in err.
 func within(index int, name string, err error) []error {
-	list := []error{err}
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		list = joined.Unwrap()
-	}
+	list := errlist.Split(err)
 	out := make([]error, len(list))
 	for i, e := range list {
 		out[i] = &StageError{index, name, e}

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/sluicedata/sluice/internal/errlist"
 	"github.com/sluicedata/sluice/internal/options"
 )
 
@@ -143,7 +144,7 @@ func (c Classes) check() error {
 			p.addf("%q: give a list of names or a file's name", task)
 			continue
 		}
-		for _, err := range parts(one.check()) {
+		for _, err := range errlist.Split(one.check()) {
 			if err != nil {
 				p.addf("%q: %w", task, errors.Unwrap(err))
 			}
@@ -207,7 +208,7 @@ func (c Classes) resolve(tasks []string) ([]classList, error) {
 		}
 		lists[t] = list
 	}
-	return lists, join(errs...)
+	return lists, errlist.Join(errs...)
 }
 
 func first(list []string, otherwise string) string {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sluicedata/sluice/internal/errlist"
 	"github.com/sluicedata/sluice/schema"
 )
 
@@ -58,11 +59,11 @@ func (c ClassesFrom) Check() error {
 	for _, s := range []Source{c.Source, c.From} {
 		if s != nil {
 			if err := s.Check(); err != nil {
-				errs = append(errs, within(s.Name(), err))
+				errs = append(errs, errlist.Within(s.Name(), err))
 			}
 		}
 	}
-	return join(errs...)
+	return errlist.Join(errs...)
 }
 
 func (c ClassesFrom) from() string {
@@ -78,7 +79,7 @@ func (c ClassesFrom) from() string {
 // Open lists the other source for its classes, then the source.
 func (c ClassesFrom) Open(ctx context.Context) (_ Dataset, err error) {
 	if err := c.Check(); err != nil {
-		return nil, within("sources: classes_from", err)
+		return nil, errlist.Within("sources: classes_from", err)
 	}
 	other, err := Open(ctx, c.From)
 	if err != nil {
@@ -94,7 +95,7 @@ func (c ClassesFrom) Open(ctx context.Context) (_ Dataset, err error) {
 	}
 	index, err := c.renumber(d.Index(), known)
 	if err != nil {
-		return nil, errors.Join(within("sources: classes_from", err), d.Close())
+		return nil, errors.Join(errlist.Within("sources: classes_from", err), d.Close())
 	}
 	return &renumbered{d, index}, nil
 }

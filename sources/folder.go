@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sluicedata/sluice/internal/errlist"
 	"github.com/sluicedata/sluice/internal/options"
 )
 
@@ -65,13 +66,13 @@ func (f Folder) Check() error {
 	if f.ClassOrder != "" && !slices.Contains(f.ClassOrder.Values(), string(f.ClassOrder)) {
 		p.addf("class_order: %q is neither text nor natural", f.ClassOrder)
 	}
-	return join(errors.Join(path.list...), checkTasks(f.Tasks), f.Classes.check(), errors.Join(p.list...))
+	return errlist.Join(errors.Join(path.list...), checkTasks(f.Tasks), f.Classes.check(), errors.Join(p.list...))
 }
 
 // Open lists the folder or tar. A tar stays open until Close.
 func (f Folder) Open(ctx context.Context) (Dataset, error) {
 	if err := f.Check(); err != nil {
-		return nil, within("sources: folder", err)
+		return nil, errlist.Within("sources: folder", err)
 	}
 	tasks := f.Tasks
 	if tasks == nil {
@@ -153,7 +154,7 @@ func (f Folder) index(ctx context.Context, l *listing, tasks []string) (opened, 
 	}
 	index, fixed, err := l.index(f.Classes, ordered)
 	if err != nil {
-		return opened{}, within(f.prefix(), err)
+		return opened{}, errlist.Within(f.prefix(), err)
 	}
 	index.IgnoredFiles = l.count()
 	l.warnEmpty(fixed)

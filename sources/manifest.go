@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/sluicedata/sluice/internal/errlist"
 	"github.com/sluicedata/sluice/internal/options"
 	"github.com/sluicedata/sluice/schema"
 )
@@ -80,7 +81,7 @@ func (m Manifest) Check() error {
 			p.addf("%s: %d is negative", limit.name, limit.value)
 		}
 	}
-	return join(errors.Join(p.list...), checkTasks(m.Tasks), m.Classes.check())
+	return errlist.Join(errors.Join(p.list...), checkTasks(m.Tasks), m.Classes.check())
 }
 
 func (m Manifest) pathColumn() string {
@@ -97,7 +98,7 @@ func (m Manifest) limits() limits {
 // Open reads the list, and looks for the size of each image.
 func (m Manifest) Open(ctx context.Context) (Dataset, error) {
 	if err := m.Check(); err != nil {
-		return nil, within("sources: manifest", err)
+		return nil, errlist.Within("sources: manifest", err)
 	}
 	m.Path = onDisk(m.Path)
 	prefix := fmt.Sprintf("sources: manifest: %q", m.Path)
@@ -117,7 +118,7 @@ func (m Manifest) Open(ctx context.Context) (Dataset, error) {
 	}
 	index, fixed, err := l.index(m.Classes, ofCells)
 	if err != nil {
-		return nil, within(prefix, err)
+		return nil, errlist.Within(prefix, err)
 	}
 	list := append(l.warnings, m.warnings(index)...)
 	from := ofColumns

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime/debug"
 
+	"github.com/sluicedata/sluice/internal/errlist"
 	"github.com/sluicedata/sluice/schema"
 )
 
@@ -25,7 +26,7 @@ func Open(ctx context.Context, source Source) (d Dataset, err error) {
 		return nil, fmt.Errorf("sources: %s: Open returned neither a dataset nor an error", source.Name())
 	}
 	if err := schema.Check(d.Index()); err != nil {
-		return nil, errors.Join(within("sources: "+source.Name()+": the index", err), d.Close())
+		return nil, errors.Join(errlist.Within("sources: "+source.Name()+": the index", err), d.Close())
 	}
 	return d, nil
 }

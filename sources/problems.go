@@ -112,37 +112,6 @@ func cut(text string) string {
 	return text[:start] + " .. " + text[end:]
 }
 
-// join is errors.Join, where joined errors become parts of one flat list: each
-// can then be prefixed.
-func join(errs ...error) error {
-	var flat []error
-	for _, err := range errs {
-		flat = append(flat, parts(err)...)
-	}
-	return errors.Join(flat...)
-}
-
-// within puts the prefix before each of the errors joined in err.
-func within(prefix string, err error) error {
-	flat := parts(err)
-	for i, e := range flat {
-		flat[i] = fmt.Errorf("%s: %w", prefix, e)
-	}
-	return errors.Join(flat...)
-}
-
-func parts(err error) []error {
-	joined, ok := err.(interface{ Unwrap() []error })
-	if !ok {
-		return []error{err} // errors.Join leaves nil out
-	}
-	var flat []error
-	for _, e := range joined.Unwrap() {
-		flat = append(flat, parts(e)...)
-	}
-	return flat
-}
-
 // count is "1 file" or "3 files".
 func count(n int, noun string) string {
 	switch {

@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/sluicedata/sluice/internal/errlist"
 	"github.com/sluicedata/sluice/internal/options"
 	"github.com/sluicedata/sluice/schema"
 )
@@ -82,7 +83,7 @@ func (s Split) Check() error {
 	if s.Source == nil {
 		add("the source to split is missing")
 	} else if err := s.Source.Check(); err != nil {
-		errs = append(errs, within(s.Source.Name(), err))
+		errs = append(errs, errlist.Within(s.Source.Name(), err))
 	}
 	if math.IsNaN(s.Val) || s.Val <= 0 || s.Val >= 1 {
 		add("val: %v is no share of the samples: give a number between 0 and 1, such as 0.1", s.Val)
@@ -96,13 +97,13 @@ func (s Split) Check() error {
 	if _, err := regexp.Compile(s.Group); err != nil {
 		add("group: %q is no regular expression: %w", s.Group, err)
 	}
-	return join(errs...)
+	return errlist.Join(errs...)
 }
 
 // Open opens the source and takes one side of it.
 func (s Split) Open(ctx context.Context) (_ Dataset, err error) {
 	if err := s.Check(); err != nil {
-		return nil, within("sources: split", err)
+		return nil, errlist.Within("sources: split", err)
 	}
 	whole, err := Open(ctx, s.Source)
 	if err != nil {
@@ -110,7 +111,7 @@ func (s Split) Open(ctx context.Context) (_ Dataset, err error) {
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(within("sources: split", err), whole.Close())
+			err = errors.Join(errlist.Within("sources: split", err), whole.Close())
 		}
 	}()
 	x := whole.Index()

@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"github.com/sluicedata/sluice/internal/detmath"
+	"github.com/sluicedata/sluice/internal/errlist"
 	"github.com/sluicedata/sluice/schema"
 )
 
@@ -66,11 +67,11 @@ func (a Affine) Check() error {
 			scale[0], scale[1], minScale, maxScale))
 	}
 	errs = append(errs, oneOf("interpolation", a.Interpolation), a.P.check("p"))
-	if join(errs...) == nil && a.idle() {
+	if errlist.Join(errs...) == nil && a.idle() {
 		errs = append(errs, errorf("degrees", "nothing to do: give degrees such as 30, translate such as [0.1, 0.1], "+
 			"scale such as [0.8, 1.2] or shear such as 10, or leave the stage out"))
 	}
-	return join(errs...)
+	return errlist.Join(errs...)
 }
 
 func (a Affine) checkTranslate() error {
@@ -141,7 +142,7 @@ func (a Affine) checkReach(height, width int) error {
 
 // Output is the input's type.
 func (a Affine) Output(in schema.Tensor) (schema.Tensor, error) {
-	err := join(CheckWarpable(in), CheckFill(in, a.Fill))
+	err := errlist.Join(CheckWarpable(in), CheckFill(in, a.Fill))
 	if err == nil && in.Fixed() {
 		err = a.checkReach(in.Height, in.Width)
 	}
@@ -207,5 +208,5 @@ func (s Shear) check() error {
 			return errorf("shear", "%g degrees: give at most %d to either side", f, maxShear)
 		}
 	}
-	return join(Range{s[0], s[1]}.check("shear"), Range{s[2], s[3]}.check("shear"))
+	return errlist.Join(Range{s[0], s[1]}.check("shear"), Range{s[2], s[3]}.check("shear"))
 }

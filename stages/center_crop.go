@@ -3,6 +3,7 @@ package stages
 import (
 	"math"
 
+	"github.com/sluicedata/sluice/internal/errlist"
 	"github.com/sluicedata/sluice/schema"
 )
 
@@ -26,7 +27,7 @@ func (CenterCrop) Version() int { return 1 }
 
 // Check reports impossible options.
 func (c CenterCrop) Check() error {
-	return join(
+	return errlist.Join(
 		checkSides(c.Size != 0, c.Height != 0, c.Width != 0),
 		checkExtents(c.Size, c.Height, c.Width),
 	)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/sluicedata/sluice/internal/errlist"
 	"github.com/sluicedata/sluice/schema"
 )
 
@@ -70,11 +71,11 @@ func (c ColorJitter) Check() error {
 		errs = append(errs, errorf("hue", "[%g, %g] is not within -0.5 to 0.5: half of the circle to either side is all of it",
 			c.Hue[0], c.Hue[1]))
 	}
-	if join(errs...) == nil && len(c.on(nil)) == 0 {
+	if errlist.Join(errs...) == nil && len(c.on(nil)) == 0 {
 		errs = append(errs, errorf("brightness", "nothing to do: give brightness, contrast or saturation such as 0.4, "+
 			"or hue such as 0.1, or leave the stage out"))
 	}
-	return join(errs...)
+	return errlist.Join(errs...)
 }
 
 // on lists the adjustments whose range is more than the one value that changes

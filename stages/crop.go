@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"image"
 
+	"github.com/sluicedata/sluice/internal/errlist"
 	"github.com/sluicedata/sluice/schema"
 )
 
@@ -41,7 +42,7 @@ func (Crop) Version() int { return 1 }
 
 // Check reports impossible options.
 func (c Crop) Check() error {
-	return join(
+	return errlist.Join(
 		checkSides(c.Size != 0, c.Height != 0, c.Width != 0),
 		checkExtents(c.Size, c.Height, c.Width),
 		c.checkOffset(),

@@ -1,5 +1,7 @@
 package stages
 
+import "github.com/sluicedata/sluice/internal/errlist"
+
 // Decode turns image files (JPEG, PNG, WebP, BMP, GIF, PPM, TIFF) into
 // uint8 RGB of height x width x 3. EXIF orientation is applied: sizes are what
 // a person sees. The RGB of a JPEG is libjpeg-turbo's with its defaults, which
@@ -62,7 +64,7 @@ func (d Decode) Check() error {
 	if d.Limit < 0 {
 		err = errorf("max_pixels", "%d is negative", d.Limit)
 	}
-	return join(err, oneOf("truncated", d.Truncated), oneOf("mode", d.Mode))
+	return errlist.Join(err, oneOf("truncated", d.Truncated), oneOf("mode", d.Mode))
 }
 
 // RepairsTruncated tells whether damaged files give pictures.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sluicedata/sluice/internal/errlist"
 	"github.com/sluicedata/sluice/internal/options"
 	"github.com/sluicedata/sluice/schema"
 )
@@ -46,7 +47,7 @@ func (f Filter) Check() error {
 		}
 	}
 	_, err := f.patterns()
-	return join(append(errs, err)...)
+	return errlist.Join(append(errs, err)...)
 }
 
 // patterns compiles Key and DropKey; nil where there is none.

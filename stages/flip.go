@@ -3,6 +3,7 @@ package stages
 import (
 	"fmt"
 
+	"github.com/sluicedata/sluice/internal/errlist"
 	"github.com/sluicedata/sluice/schema"
 )
 
@@ -44,7 +45,7 @@ func (f Flip) Check() error {
 	if f.P == 0 {
 		errs = append(errs, fmt.Errorf("p is 0: it never flips; give a share such as 0.5, or leave flip out"))
 	}
-	return join(errs...)
+	return errlist.Join(errs...)
 }
 
 // Draw decides.

@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/sluicedata/sluice/internal/errlist"
 	"github.com/sluicedata/sluice/internal/warp"
 	"github.com/sluicedata/sluice/schema"
 )
@@ -57,7 +58,7 @@ func (m MultiScale) Check() error {
 	case len(m.Scales) == 1 && m.Scales[0] == 1:
 		errs = append(errs, errorf("scales", "[1] does nothing: leave multiscale out"))
 	}
-	return join(errs...)
+	return errlist.Join(errs...)
 }
 
 // Variants are the sizes in the order of the scales.
@@ -80,7 +81,7 @@ func (m MultiScale) Variants(in schema.Tensor) ([]schema.Variant, error) {
 		}
 		list = append(list, schema.Variant{Scale: s, Tensor: out})
 	}
-	return list, join(errs...)
+	return list, errlist.Join(errs...)
 }
 
 // Pick lists the scales in which a batch leaves.

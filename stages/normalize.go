@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/sluicedata/sluice/internal/errlist"
 	"github.com/sluicedata/sluice/schema"
 )
 
@@ -56,7 +57,7 @@ func (n Normalize) Check() error {
 	for _, f := range n.Std {
 		switch {
 		case n.Std == (Std{}):
-			return join(append(errs, errorf("std", "missing: give imagenet, dataset or [r, g, b] in 0..1"))...)
+			return errlist.Join(append(errs, errorf("std", "missing: give imagenet, dataset or [r, g, b] in 0..1"))...)
 		case n.Std == DatasetStd:
 		case f == 0 || float32(f) == 0:
 			errs = append(errs, errorf("std", "%g divides by zero: a channel without variation cannot be normalized", f))
@@ -64,7 +65,7 @@ func (n Normalize) Check() error {
 			errs = append(errs, errorf("std", "%g is not in 0..1: of values 0..255 give a 255th", f))
 		}
 	}
-	return join(errs...)
+	return errlist.Join(errs...)
 }
 
 // NeedsStats says that the pictures must be measured before the stage can run.
@@ -103,7 +104,7 @@ func (n Normalize) Output(in schema.Tensor) (schema.Tensor, error) {
 		return in, fmt.Errorf("needs float32, has %s: add to_tensor before it", in)
 	}
 	if in.Gray() {
-		return in, join(oneValue("mean", n.Mean), oneValue("std", n.Std))
+		return in, errlist.Join(oneValue("mean", n.Mean), oneValue("std", n.Std))
 	}
 	return in, nil
 }

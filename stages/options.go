@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sluicedata/sluice/internal/errlist"
 	"github.com/sluicedata/sluice/internal/warp"
 	"github.com/sluicedata/sluice/schema"
 )
@@ -262,20 +263,6 @@ func oneOf[E enumeration](option string, value E) error {
 	return errorf(option, "%q is none of %s", string(value), strings.Join(value.Values(), ", "))
 }
 
-// join is errors.Join with joined errors taken apart, so that each can be shown
-// by itself.
-func join(errs ...error) error {
-	var flat []error
-	for _, err := range errs {
-		if list, ok := err.(interface{ Unwrap() []error }); ok {
-			flat = append(flat, list.Unwrap()...)
-		} else {
-			flat = append(flat, err)
-		}
-	}
-	return errors.Join(flat...)
-}
-
 // checkSides reports sides that are missing or given twice.
 func checkSides(size, height, width bool) error {
 	switch {
@@ -299,7 +286,7 @@ func checkExtents(size, height, width Extent) error {
 			errs = append(errs, e.check([]string{"size", "height", "width"}[i]))
 		}
 	}
-	return join(errs...)
+	return errlist.Join(errs...)
 }
 
 const maxSide = 1 << 20
@@ -317,7 +304,7 @@ func checkPixels(size, height, width int) error {
 		}
 		errs = append(errs, checkArea(height, width, "size"))
 	}
-	return join(errs...)
+	return errlist.Join(errs...)
 }
 
 // checkArea refuses output that nobody can have meant, before it is allocated.

@@ -1,6 +1,7 @@
 package stages
 
 import (
+	"github.com/sluicedata/sluice/internal/errlist"
 	"github.com/sluicedata/sluice/schema"
 )
 
@@ -45,7 +46,7 @@ func (s Perspective) Check() error {
 	if !(s.DistortionScale >= 0 && s.DistortionScale <= 1) {
 		errs = append(errs, errorf("distortion_scale", "%g is not a share of half the side: give a number in (0, 1], such as 0.5", s.DistortionScale))
 	}
-	return join(errs...)
+	return errlist.Join(errs...)
 }
 
 // Draw takes the corners.
@@ -89,7 +90,7 @@ func unmoved(height, width int) PerspectiveParams {
 
 // Output is the input's type.
 func (s Perspective) Output(in schema.Tensor) (schema.Tensor, error) {
-	return in, join(CheckWarpable(in), CheckFill(in, s.Fill))
+	return in, errlist.Join(CheckWarpable(in), CheckFill(in, s.Fill))
 }
 
 // Warp is projective, and so is not merged with its neighbours.

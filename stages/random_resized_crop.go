@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/sluicedata/sluice/internal/detmath"
+	"github.com/sluicedata/sluice/internal/errlist"
 	"github.com/sluicedata/sluice/schema"
 )
 
@@ -59,7 +60,7 @@ func (c RandomResizedCrop) Check() error {
 	if ratio[0] <= 0 {
 		errs = append(errs, errorf("ratio", "%g is not a width / height: give a number above 0", ratio[0]))
 	}
-	return join(errs...)
+	return errlist.Join(errs...)
 }
 
 // Draw takes the window.

@@ -1,6 +1,7 @@
 package stages
 
 import (
+	"github.com/sluicedata/sluice/internal/errlist"
 	"github.com/sluicedata/sluice/schema"
 )
 
@@ -29,7 +30,7 @@ func (r Resize) ResizeFilter() string { return resizeFilter(r.Interpolation, r.A
 
 // Check reports impossible options.
 func (r Resize) Check() error {
-	return join(
+	return errlist.Join(
 		checkSides(r.Size != 0, r.Height != 0, r.Width != 0),
 		checkPixels(r.Size, r.Height, r.Width),
 		oneOf("interpolation", r.Interpolation),
@@ -53,7 +54,7 @@ func (r Resize) Output(in schema.Tensor) (schema.Tensor, error) {
 	if r.Size == 0 || in.Fixed() {
 		out.Height, out.Width = r.target(in.Height, in.Width)
 	}
-	return out, join(CheckWarpable(in), checkArea(out.Height, out.Width, "size"))
+	return out, errlist.Join(CheckWarpable(in), checkArea(out.Height, out.Width, "size"))
 }
 
 // Warp scales the whole picture.

@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/sluicedata/sluice/internal/detmath"
+	"github.com/sluicedata/sluice/internal/errlist"
 	"github.com/sluicedata/sluice/schema"
 )
 
@@ -44,7 +45,7 @@ func (r Rotate) Check() error {
 	if r.Degrees == (Range{}) {
 		errs = append(errs, errorf("degrees", "the range [0, 0] turns nothing: give degrees such as 30 or [-30, 30]"))
 	}
-	return join(errs...)
+	return errlist.Join(errs...)
 }
 
 // Draw takes the angle.
@@ -71,7 +72,7 @@ func (r Rotate) Output(in schema.Tensor) (schema.Tensor, error) {
 			out.Height, out.Width = expanded(in.Height, in.Width, r.Degrees[0])
 		}
 	}
-	return r.P.output(in, out), join(CheckWarpable(in), CheckFill(in, r.Fill))
+	return r.P.output(in, out), errlist.Join(CheckWarpable(in), CheckFill(in, r.Fill))
 }
 
 // Warp turns about pixel (w//2, h//2), or about the middle if the canvas expands.

@@ -3,6 +3,7 @@ package stages
 import (
 	"errors"
 
+	"github.com/sluicedata/sluice/internal/errlist"
 	"github.com/sluicedata/sluice/schema"
 )
 
@@ -46,7 +47,7 @@ func (s ToTensor) Check() error {
 	if s.DType == Uint8 && s.Layout == HWC {
 		errs = append(errs, errorf("dtype", "uint8 with layout hwc is what pictures have already: leave to_tensor out"))
 	}
-	return join(errs...)
+	return errlist.Join(errs...)
 }
 
 // Draw has nothing to draw.

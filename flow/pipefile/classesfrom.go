@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sluicedata/sluice/internal/errlist"
 	"github.com/sluicedata/sluice/internal/options"
 	"github.com/sluicedata/sluice/sources"
 )
@@ -23,7 +24,7 @@ func (r *reader) classesFrom(e entry, file string, source sources.Source) source
 	if r.edges {
 		from, err := r.other(file)
 		if err != nil {
-			for _, err := range joined(err) {
+			for _, err := range errlist.Split(err) {
 				r.add(e.value.place, "classes_from: %v", err)
 			}
 			return source
@@ -32,7 +33,7 @@ func (r *reader) classesFrom(e entry, file string, source sources.Source) source
 	}
 	c.Source = source
 	if err := c.Check(); err != nil {
-		r.add(e.value.place, "classes_from: %v", joined(err)[0])
+		r.add(e.value.place, "classes_from: %v", errlist.Split(err)[0])
 	}
 	return c
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sluicedata/sluice/internal/errlist"
 	"github.com/sluicedata/sluice/internal/options"
 )
 
@@ -134,7 +135,7 @@ func (r *reader) check(who string, at place, err error, g given) {
 	if g.none {
 		return
 	}
-	for _, e := range joined(err) {
+	for _, e := range errlist.Split(err) {
 		msg := e.Error()
 		option := optionOf(msg)
 		where, written := g.at[option]
@@ -152,21 +153,6 @@ func (r *reader) check(who string, at place, err error, g given) {
 // optionOf is the first word of an error, which by convention is the option's
 // name: "size: 0 rows", "p is 0", "scales[1]: -1 is negative".
 func optionOf(msg string) string { return msg[:strings.IndexAny(msg+" ", " :[")] }
-
-// joined takes errors.Join apart.
-func joined(err error) []error {
-	if err == nil {
-		return nil
-	}
-	if list, ok := err.(interface{ Unwrap() []error }); ok {
-		var out []error
-		for _, e := range list.Unwrap() {
-			out = append(out, joined(e)...)
-		}
-		return out
-	}
-	return []error{err}
-}
 
 // value is what a pointer to options points to, if that is a T by itself: a
 // pipeline holds its stages and sources as values, as Go code writes them.

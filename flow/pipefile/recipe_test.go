@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/sluicedata/sluice/flow"
+	"github.com/sluicedata/sluice/internal/errlist"
 	"github.com/sluicedata/sluice/internal/options"
 	"github.com/sluicedata/sluice/sources"
 	"github.com/sluicedata/sluice/stages"
@@ -89,7 +90,7 @@ func TestZeroIsDefault(t *testing.T) {
 		fresh := e.New()
 		zero := reflect.New(reflect.TypeOf(fresh).Elem()).Interface().(stages.Stage)
 		refused := map[string]bool{}
-		for _, err := range joined(zero.Check()) {
+		for _, err := range errlist.Split(zero.Check()) {
 			refused[optionOf(err.Error())] = true
 		}
 		inGo := options.Fields(zero)

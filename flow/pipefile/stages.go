@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/sluicedata/sluice/flow"
+	"github.com/sluicedata/sluice/internal/errlist"
 	"github.com/sluicedata/sluice/stages"
 )
 
@@ -21,7 +22,7 @@ func (r *reader) stages(e entry) []stages.Stage {
 	if !r.edges || len(r.list) > before {
 		return list
 	}
-	for _, err := range joined(flow.New(nil, list...).Check()) {
+	for _, err := range errlist.Split(flow.New(nil, list...).Check()) {
 		var mistake *flow.StageError
 		if errors.As(err, &mistake) && mistake.Index >= 0 {
 			r.add(r.stagesAt[mistake.Index].place, "%s: %s", strings.TrimPrefix(mistake.Name, "stages: "), mistake.Err)
@@ -35,7 +36,7 @@ func (r *reader) stages(e entry) []stages.Stage {
 // stages stays as it is.
 func (r *reader) explain(err *flow.PipelineError) error {
 	found := &reader{mistakes: mistakes{file: r.file, flags: r.flags}}
-	for _, e := range joined(err.Err) {
+	for _, e := range errlist.Split(err.Err) {
 		var mistake *flow.StageError
 		if !errors.As(e, &mistake) || mistake.Index < 0 {
 			return err

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/sluicedata/sluice/internal/errlist"
 	"github.com/sluicedata/sluice/internal/options"
 	"github.com/sluicedata/sluice/schema"
 	"github.com/sluicedata/sluice/trainer"
@@ -220,7 +221,7 @@ func (r *reader) tasks(e entry, f *TrainFile) {
 func (f *TrainFile) Config(run *schema.Run) (trainer.Config, error) {
 	cfg, err := f.Spec.Config(run)
 	var errs []error
-	for _, e := range joined(err) {
+	for _, e := range errlist.Split(err) {
 		task := ""
 		if of := new(trainer.TaskError); errors.As(e, &of) {
 			task = of.Task

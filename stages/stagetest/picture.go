@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sluicedata/sluice/internal/errlist"
 	"github.com/sluicedata/sluice/internal/options"
 	"github.com/sluicedata/sluice/internal/rng"
 	"github.com/sluicedata/sluice/internal/warp"
@@ -113,11 +114,7 @@ func checkErrors(t *testing.T, what string, stage stages.Stage) {
 	if err == nil {
 		return
 	}
-	list := []error{err}
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		list = joined.Unwrap()
-	}
-	for _, err := range list {
+	for _, err := range errlist.Split(err) {
 		msg := err.Error()
 		name := msg[:strings.IndexAny(msg+" ", ": ")]
 		if !slices.Contains(options.Names(stage), name) || strings.Contains(msg, "\n") {
