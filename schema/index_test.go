@@ -5,6 +5,8 @@ import (
 	"reflect"
 	"slices"
 	"testing"
+
+	"github.com/apache/arrow/go/v15/arrow"
 )
 
 func testIndex() *Table {
@@ -14,6 +16,8 @@ func testIndex() *Table {
 		Sizes:        []int64{10, 20, 30, 40},
 		Labels:       [][]int32{{0, 1, Unknown, 1}, {0, Unknown, Unknown, 0}},
 		Weights:      []float32{1, 2, 3, 4},
+		ColumnList:   []Column{{"meta.n", arrow.PrimitiveTypes.Int64}},
+		Values:       [][]any{{int64(1), nil, int64(3), int64(4)}},
 		IgnoredFiles: 5,
 	}
 }
@@ -21,14 +25,14 @@ func testIndex() *Table {
 // rows are an index's samples, one text each.
 func rows(x Index) (list []string) {
 	for s := range x.Len() {
-		list = append(list, fmt.Sprintf("%s %d %d %d %g %d", x.Key(s), x.Size(s), x.Label(0, s), x.Label(1, s), x.Weight(s), x.SourceIndex(s)))
+		list = append(list, fmt.Sprintf("%s %d %d %d %g %d %v", x.Key(s), x.Size(s), x.Label(0, s), x.Label(1, s), x.Weight(s), x.SourceIndex(s), x.Value(0, s)))
 	}
 	return list
 }
 
 func TestSelect(t *testing.T) {
 	x := Select(testIndex(), []int{3, 2, 0})
-	want := []string{"4.jpg 40 1 0 4 3", "3.jpg 30 -1 -1 3 2", "1.jpg 10 0 0 1 0"}
+	want := []string{"4.jpg 40 1 0 4 3 4", "3.jpg 30 -1 -1 3 2 3", "1.jpg 10 0 0 1 0 1"}
 	if !slices.Equal(rows(x), want) || x.Ignored() != 5 || !reflect.DeepEqual(x.Tasks(), testIndex().TaskList) {
 		t.Errorf("%q, want %q", rows(x), want)
 	}

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/apache/arrow/go/v15/arrow"
+
 	"github.com/sluicedata/sluice/schema"
 )
 
@@ -13,6 +15,8 @@ func sound() *schema.Table {
 		TaskList: []schema.Task{{Name: "class", Classes: []string{"cat", "dog"}}},
 		Keys:     []string{"a", "b", "c"}, Sizes: []int64{1, -1, 0}, Labels: [][]int32{{0, schema.Unknown, 1}},
 		Weights: []float32{0, 1, 2.5}, Origin: []int64{0, 4, 5},
+		ColumnList: []schema.Column{{Name: "meta.a", Type: arrow.BinaryTypes.String}, {Name: "b", Type: arrow.ListOf(arrow.PrimitiveTypes.Int8)}},
+		Values:     [][]any{{"x", nil, ""}, {nil, []int8{}, []int8{1}}},
 	}
 }
 
@@ -55,6 +59,12 @@ func TestIndexCheck(t *testing.T) {
 		"a class not UTF8": {func(x *schema.Table) { x.TaskList[0].Classes[0] = "\xfe" }, `has the name "\xfe"`},
 		"origin falls":     {func(x *schema.Table) { x.Origin[2] = 4 }, "has the number 4 in the source"},
 		"short origin":     {func(x *schema.Table) { x.Origin = x.Origin[:2] }, "Origin has 2 elements"},
+		"no values":        {func(x *schema.Table) { x.Values = nil }, "values of 0 columns, and 2 columns"},
+		"short values":     {func(x *schema.Table) { x.Values[1] = x.Values[1][:2] }, "Values[1] has 2 elements"},
+		"a column's name":  {func(x *schema.Table) { x.ColumnList[0].Name = "key" }, `a column has the name "key"`},
+		"two columns":      {func(x *schema.Table) { x.ColumnList[1] = x.ColumnList[0]; x.Values[1] = x.Values[0] }, `two columns have the name "meta.a"`},
+		"a column's type":  {func(x *schema.Table) { x.ColumnList[1].Type = arrow.FixedWidthTypes.Date32 }, `column "b": type date32`},
+		"another value":    {func(x *schema.Table) { x.Values[1][2] = []int32{1} }, `sample 2 ("c"): column "b": a value of Go type int32 where a int8 is wanted`},
 		"ignored files":    {func(x *schema.Table) { x.IgnoredFiles = -1 }, "it ignored -1 files"},
 		"a long key": {func(x *schema.Table) { x.Keys[0] = strings.Repeat("z", 1000) },
 			`comes after "` + strings.Repeat("z", 80) + `..": sort`},

@@ -10,8 +10,8 @@ import (
 	"github.com/apache/arrow/go/v15/arrow/ipc"
 )
 
-// TestPyarrow has another implementation read every form, as a file and as a
-// stream.
+// TestPyarrow has another implementation read every form and every type of column,
+// as a file and as a stream.
 func TestPyarrow(t *testing.T) {
 	python := os.Getenv("SLUICE_PYTHON")
 	if python == "" {
@@ -30,20 +30,9 @@ func TestPyarrow(t *testing.T) {
 		batch := newBatch(t, run, nil, 11)
 		tensor := run.Variants[0].Tensor
 		cases = append(cases, entry{name, run.Form, tensor.DType, tensor.Layout, tensor.Shape()})
-		var file fileBuffer
-		w, err := ipc.NewFileWriter(&file, ipc.WithSchema(batch.Record.Schema()))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := w.Write(batch.Record); err != nil {
-			t.Fatal(err)
-		}
-		if err := w.Close(); err != nil {
-			t.Fatal(err)
-		}
-		writeFile(t, filepath.Join(dir, name+".arrow"), file.Bytes())
-		writeFile(t, filepath.Join(dir, name+".arrows"), writeStream(t, batch.Record))
+		writeBoth(t, filepath.Join(dir, name), batch)
 	}
+	writeBoth(t, filepath.Join(dir, "columns"), columnBatch(t, columnRun(), nil, 8, 3))
 	list, err := json.Marshal(cases)
 	if err != nil {
 		t.Fatal(err)
@@ -54,6 +43,24 @@ func TestPyarrow(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	t.Logf("%s", out)
+}
+
+// writeBoth writes a batch as a file and as a stream.
+func writeBoth(t *testing.T, path string, batch *Batch) {
+	t.Helper()
+	var file fileBuffer
+	w, err := ipc.NewFileWriter(&file, ipc.WithSchema(batch.Record.Schema()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Write(batch.Record); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, path+".arrow", file.Bytes())
+	writeFile(t, path+".arrows", writeStream(t, batch.Record))
 }
 
 func writeFile(t *testing.T, path string, data []byte) {

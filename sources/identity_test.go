@@ -3,6 +3,8 @@ package sources_test
 import (
 	"testing"
 
+	"github.com/apache/arrow/go/v15/arrow"
+
 	"github.com/sluicedata/sluice/schema"
 	"github.com/sluicedata/sluice/sources"
 )
@@ -46,6 +48,12 @@ func TestIdentity(t *testing.T) {
 			x.TaskList[0], x.TaskList[1] = x.TaskList[1], x.TaskList[0]
 			x.Labels[0], x.Labels[1] = x.Labels[1], x.Labels[0]
 		},
+		"a column":       withColumn("meta.a", arrow.BinaryTypes.String, "a", "b", nil),
+		"its name":       withColumn("meta.b", arrow.BinaryTypes.String, "a", "b", nil),
+		"its type":       withColumn("meta.a", arrow.BinaryTypes.LargeString, "a", "b", nil),
+		"its values":     withColumn("meta.a", arrow.BinaryTypes.String, "ab", "", nil),
+		"empty for none": withColumn("meta.a", arrow.BinaryTypes.String, "a", "b", ""),
+		"no values":      withColumn("meta.a", arrow.BinaryTypes.String, nil, nil, nil),
 		"fewer samples": func(x *schema.Table) {
 			x.Keys, x.Sizes, x.Labels[0], x.Labels[1] = x.Keys[:2], x.Sizes[:2], x.Labels[0][:2], x.Labels[1][:2]
 		},
@@ -67,6 +75,24 @@ func TestIdentity(t *testing.T) {
 			t.Errorf("%s: the identity of %s", name, before)
 		}
 		seen[id] = name
+	}
+}
+
+// withColumn adds a column to an index of three samples.
+func withColumn(name string, t arrow.DataType, values ...any) func(x *schema.Table) {
+	return func(x *schema.Table) {
+		x.ColumnList, x.Values = []schema.Column{{Name: name, Type: t}}, [][]any{values}
+	}
+}
+
+// TestIdentityOfColumns is a value that was computed apart, in Python, from the
+// description at Identity.
+func TestIdentityOfColumns(t *testing.T) {
+	x := &schema.Table{Keys: []string{"a.jpg", "b.jpg"}, Sizes: []int64{1, 2}, ColumnList: []schema.Column{
+		{Name: "meta.name", Type: arrow.BinaryTypes.String}, {Name: "points", Type: arrow.ListOf(arrow.PrimitiveTypes.Float32)},
+	}, Values: [][]any{{"first", nil}, {[]float32{0.5, -1}, []float32{}}}}
+	if have, golden := sources.Identity(x), "4be09fea9afc132f837d38fb4c0ff7073c6bb7c9cc3d7963d4a34a9c3818acd3"; have != golden {
+		t.Errorf("Identity is %s, was %s", have, golden)
 	}
 }
 

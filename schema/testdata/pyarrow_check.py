@@ -11,13 +11,56 @@ import pyarrow as pa
 
 ROWS = 11
 folder = sys.argv[1]
-for case in json.load(open(f"{folder}/cases.json")):
-    name = case["name"]
+
+
+def read(name):
     with pa.OSFile(f"{folder}/{name}.arrow") as f:
         table = pa.ipc.open_file(f).read_all()
     with pa.OSFile(f"{folder}/{name}.arrows") as f:
         assert table.equals(pa.ipc.open_stream(f).read_all(), check_metadata=True), name
     table.validate(full=True)
+    return table
+
+
+# The values of column_test.go's manyColumns.
+share = pa.struct([pa.field("class", pa.int32(), nullable=False), pa.field("share", pa.float32())])
+COLUMNS = {
+    "meta.text": (pa.string(), ["ä", None, "", "longer"]),
+    "meta.long": (pa.large_string(), [None, "a", "b", ""]),
+    "bytes": (pa.binary(), [b"\xff", b"", None, b"a"]),
+    "large": (pa.large_binary(), [b"a", None, None, b"bc"]),
+    "bool": (pa.bool_(), [True, False, None, True]),
+    "int8": (pa.int8(), [-128, 127, None, 0]),
+    "int16": (pa.int16(), [-32768, None, 1, 2]),
+    "int32": (pa.int32(), [-1, 1 << 30, None, None]),
+    "int64": (pa.int64(), [-1 << 63, 5, None, 6]),
+    "uint8": (pa.uint8(), [255, None, 0, 1]),
+    "uint16": (pa.uint16(), [65535, None, 0, 1]),
+    "uint32": (pa.uint32(), [2**32 - 1, None, 0, 1]),
+    "uint64": (pa.uint64(), [2**64 - 1, None, 0, 1]),
+    "float32": (pa.float32(), [0.5, -1, None, 3]),
+    "float64": (pa.float64(), [0.1, 1e300, None, -2]),
+    "list": (pa.list_(pa.int64()), [[1, 2], None, [], [3, None]]),
+    "boxes": (pa.list_(pa.list_(pa.float32(), 2)), [[[1, 2], [3, 4]], [[5, 6]], None, []]),
+    "fixed": (pa.list_(pa.field("item", pa.int8(), nullable=False), 2), [[1, 2], None, [3, 4], None]),
+    "flags": (pa.list_(pa.bool_()), [[True, False], [None, True], None, None]),
+    "names": (pa.list_(pa.string()), [["a", "bc"], [], None, ["d", None]]),
+    "share": (share, [{"class": 1, "share": 0.5}, {"class": 2, "share": None}, None, {"class": 3, "share": None}]),
+    "shares": (pa.list_(share), [[{"class": 1, "share": 0.5}, {"class": 2, "share": 0.25}], [], None, [{"class": 7, "share": None}]]),
+}
+table = read("columns")
+for name, (kind, values) in COLUMNS.items():
+    column = table[name]
+    assert column.type == kind, (name, column.type, kind)
+    assert table.schema.field(name).nullable, name
+    want = values[:3] + values  # 8 rows without the fourth
+    assert column.to_pylist() == want, (name, column.to_pylist(), want)
+assert table.column_names[4:4 + len(COLUMNS)] == list(COLUMNS), table.column_names
+print("pyarrow reads", len(COLUMNS), "columns of an index")
+
+for case in json.load(open(f"{folder}/cases.json")):
+    name = case["name"]
+    table = read(name)
 
     def values(row, n):
         return (31 * row + 7 * np.arange(n)) % 256

@@ -95,11 +95,14 @@ func reopened(t *testing.T, first, second sources.Source) {
 
 // samples are all that an index says, a text for each sample, the tasks before.
 func samples(x schema.Index) []string {
-	list := []string{fmt.Sprintf("%d ignored, tasks %q", x.Ignored(), x.Tasks())}
+	list := []string{fmt.Sprintf("%d ignored, tasks %q, columns %v", x.Ignored(), x.Tasks(), x.Columns())}
 	for s := range x.Len() {
 		text := fmt.Sprintf("%q: %d bytes, weight %v, number %d, labels", x.Key(s), x.Size(s), x.Weight(s), x.SourceIndex(s))
 		for t := range x.Tasks() {
 			text += fmt.Sprint(" ", x.Label(t, s))
+		}
+		for c := range x.Columns() {
+			text += fmt.Sprintf(", %#v", x.Value(c, s))
 		}
 		list = append(list, text)
 	}
