@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sluicedata/sluice/internal/errlist"
 	"github.com/sluicedata/sluice/internal/longtail"
 	"github.com/sluicedata/sluice/internal/options"
 )
@@ -138,7 +139,7 @@ func (p *problems) model(m Model) {
 		p.addf("model", "missing: choose the network")
 		return
 	}
-	for _, err := range joined(m.Check()) {
+	for _, err := range errlist.Split(m.Check()) {
 		*p = append(*p, fmt.Errorf("model.%s.%w", m.Name(), err))
 	}
 }
@@ -245,27 +246,4 @@ func listed(names []string) string {
 		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
 	}
 	return strings.Join(names, ", ")
-}
-
-// joined lists the errors that are joined in one.
-func joined(err error) []error {
-	if err == nil {
-		return nil
-	}
-	if list, ok := err.(interface{ Unwrap() []error }); ok {
-		return list.Unwrap()
-	}
-	return []error{err}
-}
-
-// behind puts an option's place before each of the errors joined in one.
-func behind(place string, err error) error {
-	var out []error
-	for _, e := range joined(err) {
-		out = append(out, fmt.Errorf("%s: %w", place, e))
-	}
-	if len(out) == 1 {
-		return out[0]
-	}
-	return errors.Join(out...)
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sluicedata/sluice/internal/errlist"
 	"github.com/sluicedata/sluice/internal/options"
 	"github.com/sluicedata/sluice/schema"
 )
@@ -254,7 +255,7 @@ func TestSpec(t *testing.T) {
 	}
 	_, err = Spec{Model: fake{}, Tasks: map[string]TaskSpec{"hue": {}, "size": {}}}.Config(run)
 	var of *TaskError
-	if !errors.As(err, &of) || of.Task != "hue" || len(joined(err)) != 2 {
+	if !errors.As(err, &of) || of.Task != "hue" || len(errlist.Split(err)) != 2 {
 		t.Errorf("tasks that aren't there: %v", err)
 	}
 	if _, err := (Spec{}).Config(run); err == nil || !strings.HasPrefix(err.Error(), "model: missing") {

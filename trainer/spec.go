@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/sluicedata/sluice/internal/errlist"
 	"github.com/sluicedata/sluice/internal/longtail"
 	"github.com/sluicedata/sluice/internal/options"
 	"github.com/sluicedata/sluice/schema"
@@ -44,7 +45,7 @@ func (s Spec) Config(run *schema.Run) (Config, error) {
 	var errs []error
 	for _, name := range names {
 		task, err := s.Tasks[name].Resolve(name, run)
-		for _, e := range joined(err) {
+		for _, e := range errlist.Split(err) {
 			errs = append(errs, &TaskError{name, e})
 		}
 		c.Tasks = append(c.Tasks, task)
@@ -97,7 +98,7 @@ func (s TaskSpec) Resolve(name string, run *schema.Run) (TaskConfig, error) {
 		}
 		var err error
 		if out.ClassWeights, err = s.ClassWeights.Resolve(name, out.Classes, out.Counts, 0); err != nil {
-			return TaskConfig{}, behind("tasks."+name+".class_weights", err)
+			return TaskConfig{}, errlist.Within("tasks."+name+".class_weights", err)
 		}
 		return out, nil
 	}
