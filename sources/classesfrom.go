@@ -32,16 +32,16 @@ func (c ClassesFrom) Unwrap() Source { return c.Source }
 // Summary names the file.
 func (c ClassesFrom) Summary() string { return "classes_from: " + c.File }
 
-// fixer is a source whose classes may be given.
-type fixer interface{ fixesClasses() bool }
+// FixesClasses reports whether Classes is given.
+func (f Folder) FixesClasses() bool { return !f.Classes.isZero() }
 
-func (f Folder) fixesClasses() bool   { return !f.Classes.isZero() }
-func (m Manifest) fixesClasses() bool { return !m.Classes.isZero() }
-func (s Split) fixesClasses() bool    { return fixesClasses(s.Source) }
+// FixesClasses reports whether Classes is given.
+func (m Manifest) FixesClasses() bool { return !m.Classes.isZero() }
 
+// fixesClasses reports whether a source, or one inside it, fixes its classes.
 func fixesClasses(s Source) bool {
-	f, ok := s.(fixer)
-	return ok && f.fixesClasses()
+	f, ok := find[ClassFixer](s)
+	return ok && f.FixesClasses()
 }
 
 // Check looks at the options of both sources.

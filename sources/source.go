@@ -86,19 +86,34 @@ type Sided interface {
 	Side() Side
 }
 
+// ClassFixer is a Source whose options may fix the classes and their numbers. Then
+// ClassesFrom cannot give it others.
+type ClassFixer interface {
+	Source
+	FixesClasses() bool
+}
+
 // SideOf is the side that a source takes, or one inside it; "" where none is Sided.
 func SideOf(s Source) Side {
+	if sided, ok := find[Sided](s); ok {
+		return sided.Side()
+	}
+	return ""
+}
+
+// find looks for a capability of a source, or else of the one inside it.
+func find[C Source](s Source) (c C, ok bool) {
 	for s != nil {
-		if sided, ok := s.(Sided); ok {
-			return sided.Side()
+		if c, ok = s.(C); ok {
+			return c, true
 		}
-		w, ok := s.(Wrapper)
-		if !ok {
+		w, wraps := s.(Wrapper)
+		if !wraps {
 			break
 		}
 		s = w.Unwrap()
 	}
-	return ""
+	return c, false
 }
 
 // Whole is the source of which s is a side, and s itself where it isn't Sided.

@@ -1,6 +1,7 @@
 package sources_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/sluicedata/sluice/sources"
@@ -32,5 +33,20 @@ func TestSideOfAndWhole(t *testing.T) {
 	}
 	if have := split.Summary() + "; " + from.Summary(); have != "split val: 0.25, use: val; classes_from: train.yaml" {
 		t.Errorf("summaries: %s", have)
+	}
+}
+
+// own is a source of another module whose classes are fixed.
+type own struct{ sources.Folder }
+
+func (own) FixesClasses() bool { return true }
+
+func TestForeignClassFixer(t *testing.T) {
+	folder := sources.Folder{Path: "x"}
+	for name, s := range map[string]sources.Source{"value": own{folder}, "pointer, in a split": sources.Split{Source: &own{folder}, Val: 0.5}} {
+		err := sources.ClassesFrom{Source: s, From: folder}.Check()
+		if err == nil || !strings.Contains(err.Error(), "classes of its own") {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
