@@ -26,6 +26,16 @@ type Entry struct {
 	Cause    string `json:"cause"`
 }
 
+// quarantineFormat is the version of the lines. Those of 1 don't say so, and are otherwise
+// the same.
+const quarantineFormat = 2
+
+// entryLine is an Entry as it is written.
+type entryLine struct {
+	Entry
+	Format int `json:"format,omitempty"`
+}
+
 func entryOf(e *RowError) Entry {
 	cause, _, _ := strings.Cut(e.cause(), "\n") // a panic's stack differs from run to run
 	return Entry{Key: e.Key, Epoch: e.Epoch, Position: e.Position, Attempt: e.Attempt, Stage: e.Stage, Cause: cause}
@@ -89,7 +99,11 @@ func readQuarantine(name string) ([]Entry, error) {
 	number := 0
 	for line := range bytes.Lines(data) {
 		number++
-		var e Entry
+		var later struct{ Format int }
+		if json.Unmarshal(line, &later) == nil && later.Format > quarantineFormat {
+			return nil, fmt.Errorf("%s:%d is of format %d, and this sluice reads formats up to %d: name another file", name, number, later.Format, quarantineFormat)
+		}
+		var e entryLine
 		dec := json.NewDecoder(bytes.NewReader(line))
 		dec.DisallowUnknownFields()
 		if err := dec.Decode(&e); err != nil || e.Key == "" {
@@ -98,7 +112,7 @@ func readQuarantine(name string) ([]Entry, error) {
 			}
 			return nil, fmt.Errorf("%s:%d is no entry of a quarantine file: it would be replaced; move it away, or name another file", name, number)
 		}
-		list = append(list, e)
+		list = append(list, e.Entry)
 	}
 	return list, nil
 }
@@ -119,7 +133,7 @@ func lines(list []Entry) []byte {
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	for _, e := range list {
-		_ = enc.Encode(e) // strings and numbers always encode
+		_ = enc.Encode(entryLine{e, quarantineFormat}) // strings and numbers always encode
 	}
 	return b.Bytes()
 }

@@ -1,6 +1,7 @@
 package learning
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/sluicedata/sluice/internal/atomicfile"
+	"github.com/sluicedata/sluice/internal/outfile"
 	"github.com/sluicedata/sluice/sinks"
 	"github.com/sluicedata/sluice/trainer"
 )
@@ -79,18 +81,19 @@ func (d *directory) begin(existing Existing, t trainer.Trainer, epochs int) (sta
 		if existing == Resume {
 			warnings = []string{fmt.Sprintf("%s holds no checkpoint to go on with: training begins with the first epoch", d.path)}
 		}
-		if existing != Overwrite {
-			err = d.onlyOurs()
-		} else {
-			err = nil
+		if existing == Overwrite {
+			return 0, warnings, nil
 		}
-		return 0, warnings, err
+		return 0, warnings, d.onlyOurs()
 	case existing == Overwrite:
 		return 0, nil, nil
 	case err != nil:
 		return 0, nil, fmt.Errorf("learning: %w", err)
 	case existing != Resume:
 		return 0, nil, fmt.Errorf("learning: %s holds a training run of %s epochs: set Existing to Resume, or choose another directory", d.path, metadata["epochs"])
+	}
+	if err := d.checkFiles(); err != nil {
+		return 0, nil, err
 	}
 	start, err = d.restore(t, state, metadata, epochs)
 	return start, nil, err
@@ -107,6 +110,37 @@ func (d *directory) onlyOurs() error {
 		ours := strings.HasPrefix(name, ".") || slices.Contains(files, name) || slices.Contains([]string{".yaml", ".yml"}, filepath.Ext(name))
 		if !ours {
 			return fmt.Errorf("learning: %s holds other files (%s): choose a new directory", d.path, name)
+		}
+	}
+	return d.checkFiles()
+}
+
+// kinds tell a run's files from others of the same names, which stay.
+var kinds = map[string]outfile.Kind{
+	reportFile: {Name: "a training report", Most: 1 << 30, Is: func(data []byte) bool {
+		var r struct {
+			PlanHash string `json:"plan_hash"`
+			Train    *struct{}
+		}
+		return json.Unmarshal(data, &r) == nil && r.PlanHash != "" && r.Train != nil
+	}},
+	logFile: {Name: "a training log", Is: func(data []byte) bool {
+		var first struct{ Kind string }
+		line, _, _ := bytes.Cut(data, []byte("\n"))
+		return json.Unmarshal(line, &first) == nil && slices.Contains([]string{"step", "epoch"}, first.Kind)
+	}},
+	weightsFile: {Name: "a training run's weights", Is: func(data []byte) bool {
+		return bytes.Contains(data[:min(len(data), 1<<20)], []byte(`"trainer_hash"`))
+	}},
+}
+
+// checkFiles refuses to replace what another program has written.
+func (d *directory) checkFiles() error {
+	for _, name := range files {
+		if kind, ok := kinds[name]; ok {
+			if _, err := kind.At(d.at(name)); err != nil {
+				return fmt.Errorf("learning: %w", err)
+			}
 		}
 	}
 	return nil
@@ -141,9 +175,10 @@ func (d *directory) save(t trainer.Trainer, record EpochRecord) error {
 
 // finish writes the weights, and the report with all epochs' records in it.
 func (d *directory) finish(t trainer.Trainer, report *Report) (err error) {
-	if err := trainer.SaveSafetensors(d.at(weightsFile), trainer.Weights(t.State()), d.id); err != nil {
+	if err := trainer.SaveSafetensors(d.at(weightsFile), trainer.Weights(t.State()), d.id.metadata(weightsKey, weightsFormat)); err != nil {
 		return err
 	}
+	report.Format = reportFormat
 	if report.Train.History, err = d.log.epochs(); err != nil {
 		return err
 	}

@@ -30,9 +30,12 @@ func openLog(path string, start int) (*log, error) {
 	}
 	var keep []byte
 	for line := range bytes.Lines(old) {
-		var record struct{ Epoch int }
+		var record struct{ Epoch, Format int }
 		if json.Unmarshal(line, &record) != nil || record.Epoch >= start {
 			break // a line torn by a crash, or of an epoch to be run again
+		}
+		if record.Format > logFormat {
+			return nil, fmt.Errorf("learning: %s is of format %d, and this sluice reads formats up to %d: choose another directory", path, record.Format, logFormat)
 		}
 		keep = append(keep, line...)
 	}

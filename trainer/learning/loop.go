@@ -27,7 +27,7 @@ func (l *loop) step(s sinks.StepInfo) {
 			losses[i] = -1
 		}
 	}
-	l.dir.log.write(stepRecord{"step", s.Epoch, s.Batch, s.Scale, s.Losses.Total, losses, s.LearningRate})
+	l.dir.log.write(stepRecord{"step", s.Epoch, s.Batch, s.Scale, s.Losses.Total, losses, s.LearningRate, logFormat})
 	if l.OnStep != nil {
 		l.OnStep(s)
 	}
@@ -35,7 +35,7 @@ func (l *loop) step(s sinks.StepInfo) {
 
 // epoch evaluates and saves. An epoch whose evaluation fails is kept, too.
 func (l *loop) epoch(ctx context.Context, info sinks.EpochInfo) error {
-	record := EpochRecord{Kind: "epoch", EpochInfo: info}
+	record := EpochRecord{Kind: "epoch", EpochInfo: info, Format: logFormat}
 	done := info.Epoch + 1
 	var failed error
 	if done%max(l.Every, 1) == 0 || done == l.epochs {

@@ -6,8 +6,18 @@ import (
 	"github.com/sluicedata/sluice/trainer"
 )
 
+// The versions of a run's files. Those of version 1 don't say so: reports and lines of a
+// log without the member format. Checkpoints have one of their own.
+const (
+	reportFormat  = 2
+	logFormat     = 2
+	weightsKey    = "sluice.weights" // in the metadata of weights.safetensors
+	weightsFormat = "2"
+)
+
 // Report is a training run's; report.json holds it.
 type Report struct {
+	Format int `json:"format"` // of report.json
 	*flow.Report
 	Tasks       trainer.Metrics            `json:"tasks"`        // on the first evaluation's data
 	EvaluatedOn string                     `json:"evaluated_on"` // its name
@@ -30,6 +40,7 @@ type EpochRecord struct {
 	Kind string `json:"kind"` // epoch
 	sinks.EpochInfo
 	Evaluations map[string]trainer.Metrics `json:"evaluations,omitempty"` // by name, where the epoch was evaluated
+	Format      int                        `json:"format,omitempty"`      // of the line; 0: it is of version 1
 }
 
 // stepRecord is a step's line of the log.
@@ -41,4 +52,5 @@ type stepRecord struct {
 	Loss         float64   `json:"loss"`
 	Losses       []float64 `json:"losses"` // per task; -1 where no row had a label
 	LearningRate float64   `json:"learning_rate"`
+	Format       int       `json:"format"`
 }
