@@ -57,7 +57,25 @@ const (
 	MetaTasks    = "sluice.tasks"  // JSON: [{"name": .., "classes": [..]}, ..]
 	MetaCounts   = "sluice.counts" // JSON: [[..], ..] per task and class, unknown last
 	MetaScale    = "scale"         // only with a multi-scale stage
+	MetaFormat   = "sluice.format" // version of all this and of the columns; not written while it is 1
 )
+
+// Format is the version of the columns and the metadata that are written and read.
+const Format = 1
+
+// CheckFormat refuses a schema of a later version.
+func CheckFormat(s *arrow.Schema) error {
+	md := s.Metadata()
+	i := md.FindKey(MetaFormat)
+	if i < 0 {
+		return nil
+	}
+	text := md.Values()[i]
+	if n, err := strconv.Atoi(text); err != nil || n < 1 || n > Format {
+		return fmt.Errorf("schema: %s is %.20q, and this sluice reads format %d: read it with the version that wrote it", MetaFormat, text, Format)
+	}
+	return nil
+}
 
 // metadata is the schema metadata of one variant.
 func (r *Run) metadata(variant int) (arrow.Metadata, error) {
@@ -84,6 +102,9 @@ func FormatScale(scale float64) string { return strconv.FormatFloat(scale, 'g', 
 // ReadRun restores what a schema's metadata say of the run that wrote it:
 // PlanHash, Pipeline, Seed, Tasks and Counts.
 func ReadRun(s *arrow.Schema) (*Run, error) {
+	if err := CheckFormat(s); err != nil {
+		return nil, err
+	}
 	md := s.Metadata()
 	get := func(key string) string {
 		if i := md.FindKey(key); i >= 0 {

@@ -126,7 +126,21 @@ func (l *Layout) folders() []string {
 
 func checkVersion(version int) error {
 	if version < 1 || version > LayoutVersion {
-		return fmt.Errorf("it has layout version %d, and this program knows versions 1 to %d", version, LayoutVersion)
+		return fmt.Errorf("it has layout version %d, and this sluice reads versions 1 to %d", version, LayoutVersion)
+	}
+	return nil
+}
+
+// checkRead is check of what was read from a file.
+func (l *Layout) checkRead(path string) error {
+	if l.Version > LayoutVersion {
+		return fmt.Errorf("%s: %w: use the version that wrote it", path, checkVersion(l.Version))
+	}
+	if l.Format != "arrow" && l.Format != "" {
+		return fmt.Errorf("%s is of the format %q, not arrow", path, shorten(l.Format))
+	}
+	if err := l.check(); err != nil {
+		return fmt.Errorf("%s: damaged: %w", path, err)
 	}
 	return nil
 }
@@ -242,11 +256,8 @@ func readLayout(ctx context.Context, path string) (*Layout, error) {
 	if _, err := readDocument(ctx, path, l); err != nil {
 		return nil, err
 	}
-	if l.Format != "arrow" && l.Format != "" {
-		return nil, fmt.Errorf("%s is of the format %q, not arrow", path, shorten(l.Format))
-	}
-	if err := l.check(); err != nil {
-		return nil, fmt.Errorf("%s: damaged: %w", path, err)
+	if err := l.checkRead(path); err != nil {
+		return nil, err
 	}
 	return l, nil
 }

@@ -85,8 +85,8 @@ func readManifest(ctx context.Context, path string) (*Manifest, error) {
 		return nil, err
 	}
 	m.Parts = parts
-	if err := m.check(); err != nil {
-		return nil, fmt.Errorf("%s: damaged: %w", path, err)
+	if err := m.checkRead(path); err != nil {
+		return nil, err
 	}
 	return m, nil
 }

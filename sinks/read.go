@@ -242,8 +242,14 @@ func read(name string, in io.Reader, file io.ReaderAt, size int64, mem memory.Al
 	}
 	var r *recordReader
 	err := guard(func() (err error) {
-		r, err = newRecordReader(in, file, size, mem)
-		return err
+		if r, err = newRecordReader(in, file, size, mem); err != nil {
+			return err
+		}
+		if err := schema.CheckFormat(r.schema); err != nil {
+			r.close()
+			return err
+		}
+		return nil
 	})
 	if err != nil {
 		return fail(err)
