@@ -25,6 +25,7 @@ const (
 	unused   = -1
 	ofPath   = -2
 	ofWeight = -3
+	ofMeta   = -4 // of the first meta column; -5 is of the second
 )
 
 // list is a manifest under way: a sheet that becomes a table.
@@ -56,6 +57,9 @@ func newList(m Manifest) *list {
 	for _, task := range m.Tasks {
 		l.tasks = append(l.tasks, labels{task: task})
 	}
+	for _, c := range m.Meta {
+		l.meta = append(l.meta, metaCells{MetaColumn: c})
+	}
 	return l
 }
 
@@ -63,7 +67,7 @@ func (l *list) weightColumn() string {
 	switch {
 	case l.m.WeightColumn != "":
 		return l.m.WeightColumn
-	case slices.Contains(l.m.Tasks, "weight") || l.m.pathColumn() == "weight":
+	case slices.Contains(l.m.Tasks, "weight") || l.m.pathColumn() == "weight" || l.m.Meta.number("weight") >= 0:
 		return ""
 	}
 	return "weight"
@@ -82,6 +86,8 @@ func (l *list) column(name string) {
 	case name == l.weightColumn():
 		use = ofWeight
 		l.weights = slices.Repeat([]float32{1}, len(l.keys)) // of the rows before
+	case l.m.Meta.number(name) >= 0:
+		use = ofMeta - l.m.Meta.number(name)
 	case len(l.m.Tasks) > 0:
 		use = max(slices.Index(l.m.Tasks, name), unused)
 	case len(l.tasks) == mostTasks:
@@ -107,7 +113,7 @@ func (l *list) row(number int, cells []cell) {
 	}
 	key, size, ok := l.path(number, file)
 	weight := float32(1)
-	texts := make([]string, len(l.tasks))
+	texts, meta := make([]string, len(l.tasks)), make([]cell, len(l.meta))
 	for _, c := range cells {
 		use := l.use[c.column]
 		if use == unused || use == ofPath || !l.usable(number, c) {
@@ -115,6 +121,10 @@ func (l *list) row(number int, cells []cell) {
 		}
 		if use == ofWeight {
 			weight = l.weight(number, c)
+			continue
+		}
+		if use <= ofMeta {
+			meta[ofMeta-use] = c
 			continue
 		}
 		texts[use] = strings.TrimSpace(c.text)
@@ -130,17 +140,24 @@ func (l *list) row(number int, cells []cell) {
 	for t, text := range texts {
 		l.tasks[t].add(text)
 	}
+	for i, c := range meta {
+		l.meta[i].add(number, c)
+	}
 }
 
 // usable reports what cannot be the text of a cell.
 func (l *list) usable(number int, c cell) bool {
 	name := l.columns[c.column]
+	unwanted, long := "name the columns to use in tasks", "name the label columns in tasks if it is no label"
+	if l.use[c.column] <= ofMeta {
+		unwanted, long = "leave the column out of meta", "leave the column out of meta"
+	}
 	switch most := l.m.limits().cell; {
 	case c.bad != "":
-		l.problems.addf("line %d: column %q: want text or a number, have %s: name the columns to use in tasks", number, name, c.bad)
+		l.problems.addf("line %d: column %q: want text or a number, have %s: %s", number, name, c.bad, unwanted)
 	case len(c.text) > most:
-		l.problems.addf("line %d: column %q: %q has %d bytes, and %d are allowed: raise max_cell, or name the label columns in tasks if it is no label",
-			number, name, c.text, len(c.text), most)
+		l.problems.addf("line %d: column %q: %q has %d bytes, and %d are allowed: raise max_cell, or %s",
+			number, name, c.text, len(c.text), most, long)
 	case !utf8.ValidString(c.text):
 		l.problems.addf("line %d: column %q: %q is not UTF-8: save the file as UTF-8", number, name, c.text)
 	default:
@@ -214,6 +231,9 @@ func (l *list) finish() {
 	}
 	for _, task := range l.m.Tasks {
 		missingColumn(task, "tasks")
+	}
+	for _, c := range l.m.Meta {
+		missingColumn(c.Name, "meta")
 	}
 	if slices.Contains(l.columns, l.m.pathColumn()) {
 		for _, number := range l.pathless {

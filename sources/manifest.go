@@ -10,6 +10,7 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/sluicedata/sluice/internal/errlist"
 	"github.com/sluicedata/sluice/internal/options"
@@ -38,14 +39,18 @@ import (
 // numbers they are in the order of numbers, and 1, 1.0 and +1 are one class.
 // JSON's numbers, true and false are the text that they are written as. An empty
 // weight is 1.
+//
+// Meta names columns that mean nothing to sluice, and are delivered as they are in
+// the columns meta.<name>, null where a cell is empty.
 type Manifest struct {
 	Path       string `sluice:"path" doc:"the list: .csv, .tsv, .jsonl or .ndjson"`
 	PathColumn string `sluice:"path_column" default:"path" doc:"the column that holds each image's path, relative to the list's folder"`
-	// Tasks empty takes every column but those of path and weight.
-	Tasks []string `sluice:"tasks" doc:"the label columns; not given: every column but those of path and weight"`
+	// Tasks empty takes every column but those of path, weight and Meta.
+	Tasks []string `sluice:"tasks" doc:"the label columns; not given: every column but those of path, weight and meta"`
 	// WeightColumn empty takes the column weight, if there is one that isn't in Tasks.
 	WeightColumn string  `sluice:"weight_column" doc:"the column of each sample's weight, a number from 0 on; not given: weight, if there is such a column"`
 	Classes      Classes `sluice:"classes" doc:"fixes the classes and their order: a list, a file with one name a line, or a map from task to these"`
+	Meta         Meta    `sluice:"meta" doc:"columns that travel untouched, as meta.<name>: text or numbers; a list of names, or of {name: text | int | float} where the type isn't what all cells are"`
 	// Limits, so that a broken list costs neither memory nor time; 0 stands for
 	// their defaults.
 	MaxLine    int `sluice:"max_line,positive" default:"1048576" doc:"bytes that a row may have"`
@@ -81,7 +86,14 @@ func (m Manifest) Check() error {
 			p.addf("%s: %d is negative", limit.name, limit.value)
 		}
 	}
-	return errlist.Join(errors.Join(p.list...), checkTasks(m.Tasks), m.Classes.check())
+	taken := map[string]string{m.pathColumn(): "the paths"}
+	if m.WeightColumn != "" {
+		taken[m.WeightColumn] = "the weights"
+	}
+	for _, task := range m.Tasks {
+		taken[task] = "a task's labels"
+	}
+	return errlist.Join(errors.Join(p.list...), checkTasks(m.Tasks), m.Classes.check(), m.Meta.check(taken))
 }
 
 func (m Manifest) pathColumn() string {
@@ -173,6 +185,15 @@ func (m Manifest) warnings(x schema.Index) (list []string) {
 	for t, task := range x.Tasks() {
 		if counts := schema.Counts(x, t); counts[len(counts)-1] == int64(x.Len()) {
 			list = append(list, sprintf("column %q holds no label in any row", task.Name))
+		}
+	}
+	for c, column := range x.Columns() {
+		sample := 0
+		for sample < x.Len() && x.Value(c, sample) == nil {
+			sample++
+		}
+		if sample == x.Len() {
+			list = append(list, sprintf("column %q of meta holds no value in any row", strings.TrimPrefix(column.Name, schema.ColumnMeta)))
 		}
 	}
 	for i := range x.Len() {

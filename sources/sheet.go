@@ -34,11 +34,12 @@ type sheet interface {
 }
 
 // cell is a cell with text; bad says why it cannot be used: a list or an object
-// of JSON.
+// of JSON. quoted is a text of JSON, as against a number.
 type cell struct {
 	column int
 	text   string
 	bad    string
+	quoted bool
 }
 
 // lines reads a file for as long as a row of it is within the limit, and the
@@ -265,7 +266,7 @@ func (o *objects) row(number int, object []byte) error {
 			o.to.column(key)
 		}
 		if text, bad := jsonCell(value); bad != "" || strings.TrimSpace(text) != "" {
-			o.cells = append(o.cells, cell{column, text, bad})
+			o.cells = append(o.cells, cell{column, text, bad, value[0] == '"'})
 		}
 	}
 	if _, err := d.Token(); err != nil {

@@ -21,6 +21,7 @@ type table struct {
 	times   []times   // of the files; nil in a tar
 	weights []float32 // nil: all 1
 	tasks   []labels
+	meta    []metaCells
 }
 
 // add takes a sample; its labels are added to the tasks.
@@ -43,6 +44,9 @@ func (t *table) sort() {
 	t.times = permuted(t.times, order)
 	for i := range t.tasks {
 		t.tasks[i].cells = permuted(t.tasks[i].cells, order)
+	}
+	for i := range t.meta {
+		t.meta[i].texts = permuted(t.meta[i].texts, order)
 	}
 }
 
@@ -84,7 +88,14 @@ func (t *table) index(classes Classes, ordered ordering) (_ *schema.Table, lists
 		x.TaskList = append(x.TaskList, task)
 		x.Labels[i] = c.cells
 	}
-	return x, lists, p.err("classes")
+	if err := p.err("classes"); err != nil {
+		return nil, nil, err
+	}
+	for i := range t.meta {
+		column, values := t.meta[i].column(&p)
+		x.ColumnList, x.Values = append(x.ColumnList, column), append(x.Values, values)
+	}
+	return x, lists, p.err("meta")
 }
 
 // checkTasks reports task names that cannot name a column.

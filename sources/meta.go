@@ -1,0 +1,237 @@
+package sources
+
+import (
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/apache/arrow/go/v15/arrow"
+
+	"github.com/sluicedata/sluice/schema"
+)
+
+// This file makes columns of records, meta.<name>, of columns of a list: text or
+// numbers that travel untouched, and mean nothing to sluice.
+
+// MetaType is the type of a meta column.
+type MetaType string
+
+// The types of meta columns. Where none is given it is what all cells are: whole
+// numbers, numbers, or else text.
+const (
+	MetaText  MetaType = "text"  // utf8
+	MetaInt   MetaType = "int"   // int64
+	MetaFloat MetaType = "float" // float64
+)
+
+// Values lists the types.
+func (MetaType) Values() []string {
+	return []string{string(MetaText), string(MetaInt), string(MetaFloat)}
+}
+
+func (t MetaType) arrow() arrow.DataType {
+	switch t {
+	case MetaInt:
+		return arrow.PrimitiveTypes.Int64
+	case MetaFloat:
+		return arrow.PrimitiveTypes.Float64
+	}
+	return arrow.BinaryTypes.String
+}
+
+// MetaColumn names a column of a list that travels untouched.
+type MetaColumn struct {
+	Name string
+	Type MetaType // empty: what all of its cells are
+}
+
+// Meta are the meta columns of a list, in their order. In files: a list of names,
+// or of a name and its type where it has one:
+//
+//	meta: [camera, {serial: text}]
+type Meta []MetaColumn
+
+// SetOption reads the form of files.
+func (m *Meta) SetOption(v any) error {
+	list, ok := v.([]any)
+	if !ok {
+		return fmt.Errorf("want a list of columns, such as [camera, {serial: text}], have %v", v)
+	}
+	out := make(Meta, 0, len(list))
+	for i, item := range list {
+		typed, ok := item.(map[string]any)
+		if !ok {
+			name, err := className(item)
+			if err != nil {
+				return fmt.Errorf("item %d: %w", i+1, err)
+			}
+			out = append(out, MetaColumn{Name: name})
+			continue
+		}
+		if len(typed) != 1 {
+			return fmt.Errorf("item %d: want one column and its type, such as {serial: text}, have %v", i+1, item)
+		}
+		for name, t := range typed {
+			text, ok := t.(string)
+			if !ok || !slices.Contains(MetaType("").Values(), text) {
+				return errorf("item %d: %q: unknown type %v (types: %s)", i+1, name, t, strings.Join(MetaType("").Values(), ", "))
+			}
+			out = append(out, MetaColumn{name, MetaType(text)})
+		}
+	}
+	*m = out
+	return nil
+}
+
+// OptionSchema describes the file form.
+func (Meta) OptionSchema() map[string]any {
+	var types []any
+	for _, t := range MetaType("").Values() {
+		types = append(types, t)
+	}
+	return map[string]any{"type": "array", "uniqueItems": true, "items": map[string]any{"anyOf": []any{
+		map[string]any{"type": []any{"string", "integer"}},
+		map[string]any{"type": "object", "minProperties": 1, "maxProperties": 1,
+			"additionalProperties": map[string]any{"type": "string", "enum": types}},
+	}}}
+}
+
+// MarshalJSON writes the form that SetOption reads.
+func (m Meta) MarshalJSON() ([]byte, error) {
+	list := make([]any, len(m))
+	for i, c := range m {
+		list[i] = c.Name
+		if c.Type != "" {
+			list[i] = map[string]MetaType{c.Name: c.Type}
+		}
+	}
+	return json.Marshal(list)
+}
+
+// number is that of a name, -1 where it isn't there.
+func (m Meta) number(name string) int {
+	return slices.IndexFunc(m, func(c MetaColumn) bool { return c.Name == name })
+}
+
+// check reports names that cannot be those of meta columns. taken are the columns
+// that are something else, by what they are.
+func (m Meta) check(taken map[string]string) error {
+	var p problems
+	for i, c := range m {
+		err := (schema.Column{Name: schema.ColumnMeta + c.Name, Type: c.Type.arrow()}).Check()
+		switch {
+		case strings.TrimSpace(c.Name) == "":
+			p.addf("item %d: the name is empty", i+1)
+		case err != nil:
+			p.addf("item %d: %w", i+1, err)
+		case c.Type != "" && !slices.Contains(c.Type.Values(), string(c.Type)):
+			p.addf("item %d: %q: unknown type %q (types: %s)", i+1, c.Name, c.Type, strings.Join(c.Type.Values(), ", "))
+		case m.number(c.Name) < i:
+			p.addf("item %d: %q is named twice", i+1, c.Name)
+		case taken[c.Name] != "":
+			p.addf("item %d: %q is the column of %s already", i+1, c.Name, taken[c.Name])
+		}
+	}
+	return p.err("meta")
+}
+
+// metaCells are the cells of one meta column.
+type metaCells struct {
+	MetaColumn
+	texts   []string // "": none
+	first   [3]int   // the first line of each kind, 0: none
+	example [3]string
+}
+
+// The kinds of cells, the narrower ones first.
+const (
+	wholeCell = iota
+	numberCell
+	textCell
+)
+
+// plainNumber is a number as programs write it. Another writing (007, +1, 1., 0x1)
+// may be a code, and is text.
+var plainNumber = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$`)
+
+// kindOf is the kind of a cell. A text of JSON is text, whatever it looks like.
+func kindOf(c cell) int {
+	text := strings.TrimSpace(c.text)
+	kind, err := wholeCell, error(nil)
+	switch {
+	case c.quoted || !plainNumber.MatchString(text):
+		return textCell
+	case strings.ContainsAny(text, ".eE"):
+		kind = numberCell
+		_, err = strconv.ParseFloat(text, 64)
+	default:
+		_, err = strconv.ParseInt(text, 10, 64)
+	}
+	if err != nil { // out of range
+		return textCell
+	}
+	return kind
+}
+
+// add takes the cell of the next sample; one without text is null.
+func (m *metaCells) add(number int, c cell) {
+	text := strings.Clone(c.text)
+	m.texts = append(m.texts, text)
+	if text == "" {
+		return
+	}
+	if kind := kindOf(c); m.first[kind] == 0 {
+		m.first[kind], m.example[kind] = number, text
+	}
+}
+
+// column makes the column of the cells.
+func (m *metaCells) column(p *problems) (schema.Column, []any) {
+	is := func(kind int) bool { return m.first[kind] > 0 }
+	t := m.Type
+	switch {
+	case t == "" && is(textCell) && (is(wholeCell) || is(numberCell)):
+		kind := numberCell
+		if is(wholeCell) {
+			kind = wholeCell
+		}
+		p.addf("column %q: %q (line %d) is text and %q (line %d) a number: write them alike, or say {%s: text} in meta",
+			m.Name, m.example[textCell], m.first[textCell], m.example[kind], m.first[kind], m.Name)
+		return schema.Column{}, nil
+	case t == "" && is(numberCell):
+		t = MetaFloat
+	case t == "" && is(wholeCell):
+		t = MetaInt
+	case t == "":
+		t = MetaText
+	case t != MetaText && is(textCell):
+		p.addf("column %q: line %d: %q is no number, and meta says that its type is %s", m.Name, m.first[textCell], m.example[textCell], t)
+		return schema.Column{}, nil
+	case t == MetaInt && is(numberCell):
+		p.addf("column %q: line %d: %q is no whole number, and meta says that its type is int: say float", m.Name, m.first[numberCell], m.example[numberCell])
+		return schema.Column{}, nil
+	}
+	values := make([]any, len(m.texts))
+	for i, text := range m.texts {
+		if text != "" {
+			values[i] = metaValue(t, text)
+		}
+	}
+	return schema.Column{Name: schema.ColumnMeta + m.Name, Type: t.arrow()}, values
+}
+
+// metaValue is a cell that kindOf has seen.
+func metaValue(t MetaType, text string) any {
+	switch t {
+	case MetaInt:
+		n, _ := strconv.ParseInt(strings.TrimSpace(text), 10, 64)
+		return n
+	case MetaFloat:
+		f, _ := strconv.ParseFloat(strings.TrimSpace(text), 64)
+		return f
+	}
+	return text
+}
