@@ -7,8 +7,8 @@ func haveAssembly() bool { return cpu.X86.HasAVX2 && cpu.X86.HasBMI2 }
 //go:noescape
 func full2AVX2(a *uint8, strideA int, b *uint8, strideB int, coefsA, coefsB *uint64) (largest int)
 
-// full2 is full of two blocks. It gives the larger sum of magnitudes of theirs: where that is
-// above maxPlainSum, they need another transform.
+// full2 is full for two blocks. It returns the larger of their sums of magnitudes: if that is
+// above maxPlainSum, the samples are wrong and the blocks need another transform.
 func full2(a []uint8, strideA int, b []uint8, strideB int, blocks *[2]coefBlock) (largest int) {
 	_, _ = a[7*strideA+7], b[7*strideB+7]
 	return full2AVX2(&a[0], strideA, &b[0], strideB, &blocks[0].words[0], &blocks[1].words[0])
@@ -17,8 +17,8 @@ func full2(a []uint8, strideA int, b []uint8, strideB int, blocks *[2]coefBlock)
 //go:noescape
 func magnitudesAVX2(words *[16]uint64) int
 
-// decodeBlockAVX2 gives the place of the block's last coefficient; or, where it can't
-// go on, minus the place of the next, or noBlock when it has read nothing.
+// decodeBlockAVX2 returns the place of the block's last coefficient; if it has to stop before,
+// minus the place of the next one, or noBlock if it has read nothing.
 //
 //go:noescape
 func decodeBlockAVX2(b *bits, words *[16]uint64, c *component, dc, ac *huffman) int
@@ -34,7 +34,7 @@ func fourAVX2(dst *uint8, stride int, words *uint64)
 //go:noescape
 func twoAVX2(dst *uint8, stride int, words *uint64)
 
-// reducedFast is four or two.
+// reducedFast is four, or two, by size.
 func reducedFast(dst []uint8, stride, size int, words *[16]uint64) {
 	_ = dst[(size-1)*(stride+1)]
 	if size == 4 {

@@ -10,14 +10,21 @@ import (
 //
 // The next bit is acc's highest. Bits of acc below the n valid ones are either 0
 // or already those that the next fill brings, so that a fill may just OR. Behind
-// the end follow zeros without end, counted in pad: whoever decodes looks at
-// overrun() from time to time instead of at every bit.
+// the end of the data any number of zeros follow, counted in pad: callers check overrun
+// from time to time instead of the end at every bit.
 type bits struct {
 	data []byte // from the scan on; the reader never passes a marker
 	pos  int
 	acc  uint64
 	n    uint
 	pad  uint // bits of the n (or before them) that are no data
+
+	// For damaged files (lenient.go). It is looked at only where something is wrong, so that
+	// sound data is read no slower.
+	lenient  bool // invalid codes are no errors
+	ended    bool // zeros behind the end were used: nothing is decoded until the next restart
+	filled   bool // fill bytes within the data were skipped
+	warnings int
 }
 
 const (
@@ -25,7 +32,7 @@ const (
 	highBits = 0x8080808080808080
 )
 
-// minBits is what a fill guarantees: a code of 16 bits and 15 more for its value.
+// minBits is how many bits a fill guarantees: a code takes up to 16, its value 15.
 const minBits = 32
 
 // fill makes at least 56 bits valid. decodeBlock repeats its first half.
@@ -53,6 +60,8 @@ func (b *bits) fillSlow() {
 		case len(rest) > 1 && rest[1] == 0:
 			v = 0xff
 			b.pos += 2
+		case b.lenient && b.passFillBytes():
+			v = 0xff
 		default:
 			b.pad += 8
 		}
@@ -64,9 +73,9 @@ func (b *bits) fillSlow() {
 // overrun tells whether bits behind the end of the data were used.
 func (b *bits) overrun() bool { return b.pad > b.n }
 
-// ended tells whether less data is left than the longest code needs: a code that
-// isn't found then was cut off.
-func (b *bits) ended() bool { return b.pad > 0 && b.pad+16 > b.n }
+// short tells whether fewer bits remain than the longest code has: a code that isn't
+// found then was truncated.
+func (b *bits) short() bool { return b.pad > 0 && b.pad+16 > b.n }
 
 // take reads size bits, at most 16.
 func (b *bits) take(size uint) uint32 {
@@ -87,23 +96,46 @@ func extend(v int32, size uint) int32 {
 	return v
 }
 
-// restart passes over what is left of the last byte and the marker RSTm.
-func (b *bits) restart(m int) bool {
-	if b.n-b.pad >= 8 {
-		return false // whole bytes are left over: the codes don't fill their interval
-	}
+// jump continues at pos.
+func (b *bits) jump(pos int) { b.pos, b.acc, b.n, b.pad = pos, 0, 0, 0 }
+
+// consumed is where the first byte begins of which no bit was used yet.
+func (b *bits) consumed() int {
 	pos := b.pos
-	for pos < len(b.data) && b.data[pos] == 0xff {
-		pos++
+	for n := b.n; n >= b.pad+8; n -= 8 {
+		pos = b.before(pos)
 	}
-	if pos == b.pos || pos == len(b.data) || b.data[pos] != byte(mRST0+m) {
-		return false
-	}
-	*b = bits{data: b.data, pos: pos + 1}
-	return true
+	return pos
 }
 
-// skipToMarker leaves out all data up to the next marker, or to the end.
+// before is where the byte that ends at pos begins: a stuffed 0xff takes two, or more with
+// fill bytes.
+func (b *bits) before(pos int) int {
+	if pos < 2 || b.data[pos-1] != 0 || b.data[pos-2] != 0xff {
+		return max(pos-1, 0)
+	}
+	for pos -= 2; pos > 0 && b.data[pos-1] == 0xff; {
+		pos--
+	}
+	return pos
+}
+
+// restart reads the restart marker RSTm. If that isn't what comes next it returns false; a
+// lenient reader has then been put where resync says.
+func (b *bits) restart(m byte) bool {
+	at, marker, skipped := nextMarker(b.data, b.consumed())
+	switch sound := !skipped && marker == mRST0+m; {
+	case sound:
+		b.jump(at + 2)
+		b.ended = false
+		return true
+	case b.lenient:
+		b.resync(m, at, marker, skipped)
+	}
+	return false
+}
+
+// skipToMarker skips all data up to the next marker, or to the end.
 func (b *bits) skipToMarker() {
 	pos := b.pos
 	for {
@@ -118,5 +150,5 @@ func (b *bits) skipToMarker() {
 		}
 		pos += 2
 	}
-	*b = bits{data: b.data, pos: pos}
+	b.jump(pos)
 }

@@ -31,7 +31,7 @@ type Header struct {
 	n     int
 }
 
-// Components are the header's, 1, 3 or 4.
+// Components are the picture's 1, 3 or 4 components.
 func (h *Header) Components() []Component { return h.comps[:h.n] }
 
 // MaxSampling is the largest sampling factors of the components.
@@ -51,10 +51,9 @@ func (h *Header) PlaneSize(i, denominator int) (width, height int) {
 	return ceilDiv(h.Width*c.H*size, 8*maxH), ceilDiv(h.Height*c.V*size, 8*maxV)
 }
 
-// blockSize is how many samples of component i a block of 8 gives along each axis
-// at a scale of 1/denominator: 8, 4, 2 or 1. Components of a lower resolution are
-// scaled less, as far as it goes for both axes alike (jdmaster.c,
-// jpeg_calc_output_dimensions).
+// blockSize is how many samples a block of component i has along each axis at a scale of
+// 1/denominator: 8, 4, 2 or 1. Components of a lower resolution are scaled less, as far as
+// this is possible for both axes alike (jdmaster.c, jpeg_calc_output_dimensions).
 func (h *Header) blockSize(i, denominator int) int {
 	maxH, maxV := h.MaxSampling()
 	c := h.comps[i]
@@ -68,7 +67,7 @@ func (h *Header) blockSize(i, denominator int) int {
 
 func ceilDiv(a, b int) int { return (a + b - 1) / b }
 
-// Is tells a JPEG file by its first bytes.
+// Is reports whether data begins like a JPEG file.
 func Is(data []byte) bool {
 	return len(data) >= 3 && data[0] == 0xff && data[1] == mSOI && data[2] == 0xff
 }
@@ -80,8 +79,8 @@ func ReadHeader(data []byte) (Header, error) {
 	return h, err
 }
 
-// read walks the markers up to the first scan and returns its segment. Tables go
-// to d, which may be nil.
+// read reads the segments up to the first scan's, sos, which ends at scan. Tables go to d,
+// which may be nil.
 func (h *Header) read(data []byte, d *Decoder) (sos segment, scan int, err error) {
 	if !Is(data) {
 		return sos, 0, fmt.Errorf("no start-of-image marker")
@@ -115,7 +114,7 @@ func (h *Header) read(data []byte, d *Decoder) (sos segment, scan int, err error
 	}
 }
 
-// missing says what a file lacks that ends before its first scan.
+// missing is the error of a file that ends before its first scan.
 func (h *Header) missing() error {
 	if h.n == 0 {
 		return fmt.Errorf("%w: it ends before the frame header", ErrTruncated)
@@ -123,7 +122,7 @@ func (h *Header) missing() error {
 	return fmt.Errorf("%w: no scan of component 1 of %d", ErrTruncated, h.n)
 }
 
-// segment reads a segment that is allowed before and between scans.
+// segment reads a segment before or between scans.
 func (h *Header) segment(s segment) error {
 	switch m := s.marker; {
 	case m == mSOI:
@@ -143,7 +142,7 @@ func (h *Header) segment(s segment) error {
 	return nil
 }
 
-// application reads what matters of the APPn markers.
+// application reads the APPn segments that matter.
 func (h *Header) application(marker byte, body []byte) {
 	switch {
 	case marker == mAPP0 && len(body) >= 14 && bytes.HasPrefix(body, []byte("JFIF\x00")):

@@ -5,15 +5,15 @@ import (
 	"fmt"
 )
 
-// lutBits is how many bits are looked up at once.
+// lutBits is how many bits are looked up in tables.
 const lutBits = 11
 
-// entry is what a code stands for, and if it is known its value too:
+// entry is what a code stands for, with the value that follows it if this is known:
 //
 //	bits  0-7   how many bits it takes
-//	bits  8-11  size: how many bits of value follow them
+//	bits  8-11  size: how many bits of value follow
 //	bits 12-15  run: zero coefficients before it, or with size and value 0 EOBn (15: ZRL)
-//	bits 16-31  the signed value, where the value's bits are among those looked up; else 0
+//	bits 16-31  the signed value, if its bits are among those looked up; else 0
 //
 // 0 stands for no code.
 type entry uint32
@@ -26,22 +26,22 @@ func (e entry) value() int32 { return int32(e) >> 16 }
 // huffman is a decoding table (T.81, C.2 and F.2.2.3).
 type huffman struct {
 	defined bool
-	broken  bool                // Fill: a segment defined it, with what makes no sense
+	broken  bool                // a segment defined it, but it is invalid
 	lut     [1 << lutBits]entry // by the next bits; 0 for codes longer than that
 	limit   [17]uint32          // by length: one above its last code, aligned to 16 bits
 	offset  [17]int             // by length: index of its first value less its first code
 	values  [256]uint8
 
-	skips    [1 << lutBits]skip // where only the place in the block counts
+	skips    [1 << lutBits]skip // for blocks to be skipped
 	skipping bool               // skips is filled
 
 	pairs   [1 << lutBits]codePair // for assembly, of AC coefficients
 	pairing bool                   // pairs is filled
 
-	raw []byte // of the segment that defined it: many files have the same tables
+	raw []byte // as defined: the next file often has the same table
 }
 
-// skip is as many whole codes with their values as the bits looked up hold, or one
+// skip is as many complete codes with their values as the bits looked up hold, or one
 // whose value goes beyond them:
 //
 //	bits  0-7   how many bits they take
@@ -51,7 +51,7 @@ type huffman struct {
 // 0 stands for no code, or one that is longer.
 type skip uint32
 
-// tabulateSkips follows lut.
+// tabulateSkips fills skips from lut.
 func (h *huffman) tabulateSkips() {
 	h.skipping = true
 	for i := range h.skips {
@@ -79,8 +79,7 @@ func (h *huffman) tabulateSkips() {
 	}
 }
 
-// codePair is the one or two coefficients whose codes with their values the bits looked
-// up begin with:
+// codePair is one or two coefficients whose codes and values are among the bits looked up:
 //
 //	bits  0-5   how many bits they take, with the end of the block
 //	bit  6      the end of the block follows
@@ -89,12 +88,12 @@ func (h *huffman) tabulateSkips() {
 //	bits 16-23  the signed value of the first, not 0
 //	bits 24-31  the signed value of the last
 //
-// Where there is one, it is the last, too. 0 stands for what lut must tell.
+// If there is only one, it is also the last. 0 stands for anything else: see lut.
 type codePair uint32
 
 const pairEnd = 1 << 6
 
-// tabulatePairs follows lut.
+// tabulatePairs fills pairs from lut.
 func (h *huffman) tabulatePairs() {
 	h.pairing = true
 	for i := 0; i < len(h.pairs); {
@@ -128,30 +127,19 @@ func (h *huffman) tabulatePairs() {
 	}
 }
 
-// define reads one table of a DHT segment and returns the rest of the segment.
-func (h *huffman) define(body []byte, dc bool) ([]byte, error) {
-	if len(body) < 16 {
-		return nil, fmt.Errorf("a Huffman table ends early")
-	}
-	whole := body
-	counts, body := body[:16], body[16:]
-	total := 0
-	for _, c := range counts {
-		total += int(c)
-	}
-	if total > 256 || total > len(body) {
-		return nil, fmt.Errorf("a Huffman table has %d codes", total)
-	}
-	if raw := whole[:16+total]; bytes.Equal(raw, h.raw) {
+// define sets the table to one of a DHT segment: 16 numbers of codes by length, and values.
+func (h *huffman) define(raw []byte, dc bool) error {
+	if bytes.Equal(raw, h.raw) {
 		h.defined = true
-		return body[total:], nil
+		return nil
 	}
+	counts, values := raw[:16], raw[16:]
 	*h = huffman{defined: true, raw: h.raw[:0]}
-	copy(h.values[:], body[:total])
+	copy(h.values[:], values)
 	if dc {
-		for _, v := range body[:total] {
+		for _, v := range values {
 			if v > 15 {
-				return nil, fmt.Errorf("a Huffman table has DC differences of %d bits", v)
+				return fmt.Errorf("a Huffman table has DC differences of %d bits", v)
 			}
 		}
 	}
@@ -160,7 +148,7 @@ func (h *huffman) define(body []byte, dc bool) ([]byte, error) {
 		h.offset[length] = index - code
 		for range counts[length-1] {
 			if code >= 1<<length {
-				return nil, fmt.Errorf("a Huffman table has too many codes of %d bits", length)
+				return fmt.Errorf("a Huffman table has too many codes of %d bits", length)
 			}
 			if length <= lutBits {
 				h.enter(code, length, h.values[index])
@@ -171,11 +159,11 @@ func (h *huffman) define(body []byte, dc bool) ([]byte, error) {
 		h.limit[length] = uint32(code) << (16 - length)
 		code <<= 1
 	}
-	h.raw = append(h.raw, whole[:16+total]...)
-	return body[total:], nil
+	h.raw = append(h.raw, raw...)
+	return nil
 }
 
-// enter fills the part of lut that begins with a code.
+// enter fills the entries of lut that begin with a code.
 func (h *huffman) enter(code, length int, symbol uint8) {
 	free := lutBits - length
 	part := h.lut[code<<free:][:1<<free]
@@ -198,7 +186,7 @@ func (h *huffman) enter(code, length int, symbol uint8) {
 	}
 }
 
-// long finds a code of more than lutBits bits in acc, without its value.
+// long finds a code of more than lutBits bits in acc; the entry is without its value.
 func (h *huffman) long(acc uint64) entry {
 	code := uint32(acc >> 48)
 	for length := lutBits + 1; length <= 16; length++ {
@@ -210,7 +198,7 @@ func (h *huffman) long(acc uint64) entry {
 	return 0
 }
 
-// symbol reads a code with its value: extended, 0 where its size is 0.
+// symbol reads a code and its value, which is 0 if it has no bits.
 func (h *huffman) symbol(b *bits) (e entry, value int32) {
 	if b.n < minBits {
 		b.fill()

@@ -3,49 +3,56 @@
 // sequential and progressive Huffman coding, 8 bits per sample, 1, 3 or 4 components
 // of any sampling factors, interleaved or not, with restart intervals.
 //
-// Upsampling and colour conversion are the caller's (internal/decode). The parts
-// stand apart, so that one can be replaced or left out for a part of the picture:
+// Upsampling and colour conversion are in internal/decode. In the order in which a file
+// passes through them:
 //
-//	header.go, marker.go     what the markers say; no allocation in proportion to the picture
-//	huffman.go, bits.go      tables and bits
-//	standard.go              tables of files that have none
-//	scan.go, progressive.go  entropy-coded data -> dequantized coefficients of a block
-//	idct.go, reduced.go      coefficients -> samples, 8x8 or fewer of a block
-//	image.go                 planes, and the walk over the file that ties all together
-//	seek.go                  where decoding can begin, for the next time
-//	assembly*.go, *_amd64.s  the inner loops with AVX2: the same bytes
-//	fill.go, careful.go      the same again for damaged files, slowly
-//	smooth.go                blocks of progressive files that lack scans
+//	header.go, marker.go      what the markers say; nothing is allocated for the picture yet
+//	decoder.go                Decoder: from segment to segment
+//	planes.go                 which blocks a region takes, and memory for them
+//	scan.go                   a scan's header, and the MCUs of its data
+//	seek.go                   where in the data decoding can begin, for the next time
+//	bits.go, huffman.go       the bit reader and its tables
+//	standard.go               tables of files that have none
+//	block.go, progressive.go  entropy-coded data -> coefficients of a block
+//	smooth.go                 coefficients that a progressive file lacks, estimated
+//	idct.go, reduced.go       coefficients -> samples, 8x8 or fewer of a block
+//	ycc.go                    the planes as a sampler takes them
+//	lenient.go                what is made of damage, under Decoder.Fill
+//	assembly*.go, *_amd64.s   inner loops with AVX2: the same bytes (docs/assembly.md)
 //
-// A Decoder takes a part of the picture, and a scale; blocks outside of the part
-// are passed over, and with SeekPoints of an earlier decoding they are not even read.
+// A Decoder decodes a region of the picture, at a scale. Blocks outside the region are
+// skipped; with the seek points of an earlier decoding most of them are not even read.
 //
-// libjpeg repairs damaged files and warns; this package reports an error: data that
-// ends early, a code that no table has, a run past the end of a block, a restart
-// marker that isn't where it must be, scans that don't fit together, no end of image.
-// Bytes between segments, or between a scan's last block and the next marker, are
-// passed over, as everybody does. Huffman tables that a sequential file lacks are the
-// standard's (standard.go). Progressive blocks are smoothed as far as scans are missing
-// (smooth.go); a whole file that lacks some has a warning, and is no error.
+// # Damaged files
 //
-// With Decoder.Fill it repairs, too, and counts: the planes are byte for byte those of
-// libjpeg-turbo 3 reading from memory or a file (djpeg, the TurboJPEG API; Pillow
-// with LOAD_TRUNCATED_IMAGES, and OpenCV where an end of image is put behind the cut;
-// of the bare bytes OpenCV repeats rows or gives nothing). So it is for files cut
-// anywhere once the first scan has begun, and for damage to the data of scans:
+// libjpeg repairs damaged files and warns. This package reports an error: data that
+// ends early, a code that no table has, a run past the end of a block, a missing or wrong
+// restart marker, scans that contradict each other, no end of image. Like other decoders
+// it ignores bytes between segments, and between a scan's last block and the next
+// marker. Huffman tables that a sequential file lacks are the standard's (standard.go).
+// Where a progressive file lacks scans its blocks are smoothed (smooth.go); if the file is
+// complete otherwise that is a warning, no error.
 //
-//   - Behind the end, or behind a marker within the data, follow zero bits to the end of
-//     the MCU. Later MCUs are grey, or in a progressive file what earlier scans made of
-//     them, up to the next restart marker.
+// With Decoder.Fill damage is repaired and counted: if the strict decoding fails, the same
+// code decodes the file again, leniently. The planes are then byte for byte those of
+// libjpeg-turbo 3 reading from memory or a file (djpeg, the TurboJPEG API, Pillow with
+// LOAD_TRUNCATED_IMAGES; also OpenCV if an end-of-image marker is appended to a truncated
+// file: without one OpenCV repeats rows or returns nothing). This covers files truncated
+// anywhere after the first scan's header, and damage to the data of scans:
+//
+//   - Behind the end of the data, or a marker in it, zero bits follow to the end of the
+//     MCU. Later MCUs up to the next restart marker are grey, or what earlier scans of a
+//     progressive file made of them.
 //   - Restart markers that are missing, wrong or too many are dealt with as
 //     jpeg_resync_to_restart does.
-//   - Fill bytes within a sequential file's data are passed over, but leave in an MCU what
+//   - Fill bytes within a sequential file's data are skipped, but leave in an MCU what
 //     libjpeg's fast code made of it when it took them for a marker.
-//   - A code that no table has is 0; coefficients past a block's end are its last.
+//   - A code that no table has stands for 0; a coefficient past a block's end becomes its
+//     last.
 //
-// Where libjpeg gives up, the file ends for us and there is a picture all the same: in
-// segments between scans that make no sense, and markers that it doesn't know. Damage
-// to the headers up to the first scan's stays an error, as what isn't supported does.
+// Where libjpeg gives up (at segments between scans that make no sense, or markers that it
+// doesn't know) the picture is what was decoded so far. Damage to the headers before the
+// first scan's data is an error all the same, and so are codings that are not supported.
 package jpeg
 
 import "errors"

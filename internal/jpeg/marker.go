@@ -29,7 +29,7 @@ const (
 	mCOM   = 0xfe
 )
 
-// segment is a marker with what belongs to it.
+// segment is a marker and its parameters.
 type segment struct {
 	marker byte
 	body   []byte // behind the length; nil for a marker that stands alone
@@ -37,23 +37,37 @@ type segment struct {
 	end    int    // of the body
 }
 
-// nextSegment finds the next marker from pos on. Bytes before it that belong to
-// no marker are passed over, as libjpeg does, and so are fill bytes.
-func nextSegment(data []byte, pos int) (segment, error) {
+// nextMarker finds the next marker from pos on; at is the offset of the 0xff before it. The
+// end of the data stands for an end of image. skipped is whether anything but fill bytes
+// (0xff) came before the marker.
+func nextMarker(data []byte, pos int) (at int, marker byte, skipped bool) {
 	for {
 		skip := bytes.IndexByte(data[pos:], 0xff)
 		if skip < 0 {
-			return segment{}, fmt.Errorf("%w: no end-of-image marker in its %d bytes", ErrTruncated, len(data))
+			return len(data), mEOI, skipped || pos < len(data)
 		}
-		pos += skip + 1
-		for pos < len(data) && data[pos] == 0xff {
+		skipped = skipped || skip > 0
+		for pos += skip + 1; pos < len(data) && data[pos] == 0xff; {
 			pos++
 		}
-		if pos < len(data) && data[pos] != 0 {
-			break
+		if pos == len(data) {
+			return pos, mEOI, skipped
 		}
+		if data[pos] != 0 {
+			return pos - 1, data[pos], skipped
+		}
+		skipped = true
 	}
-	s := segment{marker: data[pos], start: pos - 1, end: pos + 1}
+}
+
+// nextSegment finds the next segment from pos on. Other bytes before its marker are ignored,
+// as by libjpeg.
+func nextSegment(data []byte, pos int) (segment, error) {
+	at, marker, _ := nextMarker(data, pos)
+	if at == len(data) {
+		return segment{}, fmt.Errorf("%w: no end-of-image marker in its %d bytes", ErrTruncated, len(data))
+	}
+	s := segment{marker: marker, start: at, end: at + 2}
 	if s.marker == mTEM || s.marker >= mRST0 && s.marker <= mEOI {
 		return s, nil
 	}
@@ -62,7 +76,7 @@ func nextSegment(data []byte, pos int) (segment, error) {
 	}
 	length := int(data[s.end])<<8 | int(data[s.end+1])
 	if length < 2 && (s.marker >= mAPP0 && s.marker <= mAPP15 || s.marker == mCOM) {
-		length = 2 // libjpeg passes over what it says, and nothing else
+		length = 2 // so libjpeg takes it
 	}
 	if length < 2 {
 		return segment{}, fmt.Errorf("marker %#02x at byte %d has the length %d", s.marker, s.start, length)
@@ -75,7 +89,7 @@ func nextSegment(data []byte, pos int) (segment, error) {
 	return s, nil
 }
 
-// checkFrame refuses the codings that are no 8-bit Huffman JPEG, by name.
+// checkFrame refuses codings other than 8-bit Huffman JPEG, by name.
 func checkFrame(marker, precision byte) error {
 	refuse := func(what, instead string) error {
 		return fmt.Errorf("%s (SOF%d) is %w: convert it to %s", what, marker-mSOF0, ErrUnsupported, instead)

@@ -2,23 +2,25 @@ package jpeg
 
 import "fmt"
 
-// progressive checks that a progressive scan continues earlier ones, and says how its
-// blocks are coded. libjpeg only warns; what other scans would give is arbitrary.
-func (d *Decoder) progressive(p *scanParams) (scanKind, error) {
-	kind, err := p.progressiveKind()
-	if err != nil {
-		return 0, err
+// progressive checks that a progressive scan continues earlier ones, and sets its kind. A
+// lenient decoder takes any scan, as libjpeg does with a warning; the result is arbitrary.
+func (d *Decoder) progressive(p *scanParams) (err error) {
+	if p.kind, err = p.progressiveKind(); err != nil {
+		return err
 	}
 	for i := range p.n {
 		c := p.comps[i].component
+		if d.lenient {
+			d.keepMissingBits(c, p)
+		}
 		for k := p.first; k <= p.last; k++ {
-			if int(max(c.bitsLeft[k], 0)) != int(p.bitsHi) || p.bitsHi == 0 && c.bitsLeft[k] == 0 {
-				return 0, fmt.Errorf("it doesn't continue what earlier scans left of coefficient %d", k)
+			if !d.lenient && (int(max(c.missingBits[k], 0)) != int(p.bitsHi) || p.bitsHi == 0 && c.missingBits[k] == 0) {
+				return fmt.Errorf("it doesn't continue what earlier scans had of coefficient %d", k)
 			}
-			c.bitsLeft[k] = int8(p.bitsLo)
+			c.missingBits[k] = int8(p.bitsLo)
 		}
 	}
-	return kind, nil
+	return nil
 }
 
 // progressiveKind checks a progressive scan's parameters (T.81, G.1.1.1).
@@ -40,14 +42,13 @@ func (p *scanParams) progressiveKind() (scanKind, error) {
 	return acRefine, nil
 }
 
-// progressiveBlock decodes what a scan has of a block.
-func (d *Decoder) progressiveBlock(b *bits, p *scanParams, c *scanComponent, bx, by int) error {
-	coefs := d.coefs(c, bx, by)
+// progressiveBlock decodes a scan's contribution to a block's coefficients.
+func (d *Decoder) progressiveBlock(b *bits, p *scanParams, c *scanComponent, coefs *[64]int16) bool {
 	switch p.kind {
 	case dcFirst:
 		e, diff := c.dc.symbol(b)
-		if e == 0 {
-			return errData
+		if e == 0 && !b.badCode() {
+			return false
 		}
 		c.pred += diff
 		coefs[0] = int16(c.pred << p.bitsLo)
@@ -58,59 +59,70 @@ func (d *Decoder) progressiveBlock(b *bits, p *scanParams, c *scanComponent, bx,
 	default:
 		return d.acRefine(b, c.ac, coefs, p.first, p.last, p.bitsLo)
 	}
-	return nil
+	return true
 }
 
-// coefs are the coefficients of a block.
-func (d *Decoder) coefs(c *scanComponent, bx, by int) *[64]int16 {
-	if bx >= c.blocksW || by >= c.rows {
+// coefs is the coefficients of a block, which may be one that only fills up an MCU.
+func (d *Decoder) coefs(c *component, bx, by int) *[64]int16 {
+	if by >= c.rows {
 		return &d.padding
 	}
-	return (*[64]int16)(c.coefs[64*(by*c.blocksW+bx):])
+	return c.block(bx, by)
 }
 
-// endOfBand reads how many blocks, from this one on, have no more coefficients
-// in the band: EOBn (T.81, table G.1).
+// block is coefs of a block that is kept.
+func (c *component) block(bx, by int) *[64]int16 {
+	return (*[64]int16)(c.coefs[64*(by*c.paddedW()+bx):])
+}
+
+// endOfBand reads for how many blocks, this one included, the band has ended: EOBn
+// (T.81, table G.1).
 func endOfBand(b *bits, n int) int {
 	return 1<<n + int(b.take(uint(n)))
 }
 
 // acFirst decodes the first scan of a band (T.81, G.1.2.2).
-func (d *Decoder) acFirst(b *bits, ac *huffman, coefs *[64]int16, first, last int, lo uint) error {
+func (d *Decoder) acFirst(b *bits, ac *huffman, coefs *[64]int16, first, last int, lo uint) bool {
 	if d.eobRun > 0 {
 		d.eobRun--
-		return nil
+		return true
 	}
 	for k := first; k <= last; k++ {
 		e, value := ac.symbol(b)
 		switch {
 		case e == 0:
-			return errData
+			return b.badCode()
 		case value != 0:
-			if k += e.run(); k > last {
-				return errData
+			if k += e.run(); k > last && !b.lenient {
+				return false
 			}
-			coefs[k] = int16(value << lo)
+			coefs[min(k, 63)] = int16(value << lo)
 		case e.run() == 15:
 			k += 15
 		default:
 			d.eobRun = endOfBand(b, e.run()) - 1
-			return nil
+			return true
 		}
 	}
-	return nil
+	return true
 }
 
 // acRefine decodes one more bit of a band (T.81, G.1.2.3): a bit of correction for
 // each coefficient that isn't zero any more, in between those that become 1 or -1.
-func (d *Decoder) acRefine(b *bits, ac *huffman, coefs *[64]int16, first, last int, lo uint) error {
+func (d *Decoder) acRefine(b *bits, ac *huffman, coefs *[64]int16, first, last int, lo uint) bool {
 	one := int16(1) << lo
 	k := first
 	if d.eobRun == 0 {
 		for ; k <= last; k++ {
 			e, value := ac.symbol(b)
-			if e == 0 || value > 1 || value < -1 {
-				return errData
+			if e == 0 && !b.badCode() {
+				return false
+			}
+			if value > 1 || value < -1 {
+				if !b.lenient {
+					return false
+				}
+				value = b.signOf(value)
 			}
 			if value == 0 && e.run() != 15 {
 				d.eobRun = endOfBand(b, e.run())
@@ -120,10 +132,10 @@ func (d *Decoder) acRefine(b *bits, ac *huffman, coefs *[64]int16, first, last i
 			// of which the last one takes the place of a new coefficient.
 			k = refine(b, coefs, k, last, e.run(), one)
 			if value != 0 {
-				if k > last {
-					return errData
+				if k > last && !b.lenient {
+					return false
 				}
-				coefs[k] = int16(value) << lo
+				coefs[min(k, 63)] = int16(value) << lo
 			}
 		}
 	}
@@ -131,11 +143,12 @@ func (d *Decoder) acRefine(b *bits, ac *huffman, coefs *[64]int16, first, last i
 		refine(b, coefs, k, last, -1, one)
 		d.eobRun--
 	}
-	return nil
+	return true
 }
 
-// refine corrects coefficients from k on until it has passed run zeros and meets
-// another, whose place it returns. A negative run is without end.
+// refine corrects coefficients from k on, up to the zero that follows run other zeros, and
+// returns its place. A negative run never ends. A bit that is set already isn't set again;
+// only damaged files have such bits.
 func refine(b *bits, coefs *[64]int16, k, last, run int, one int16) int {
 	for ; k <= last; k++ {
 		switch v := coefs[k]; {
@@ -144,7 +157,7 @@ func refine(b *bits, coefs *[64]int16, k, last, run int, one int16) int {
 				return k
 			}
 			run--
-		case b.take(1) == 0:
+		case b.take(1) == 0 || v&one != 0:
 		case v > 0:
 			coefs[k] = v + one
 		default:
@@ -154,11 +167,38 @@ func refine(b *bits, coefs *[64]int16, k, last, run int, one int16) int {
 	return k
 }
 
-// reconstruct turns the coefficients of a component into samples.
+// reconstruct turns the coefficients of a component into samples. A lenient decoder
+// smooths them where libjpeg does (smooth.go); rows beyond the last scan's data are smoothed
+// by what was known before that scan.
 func (d *Decoder) reconstruct(c *component) {
+	smooth := d.lenient && d.smooths()
 	for by := c.wanted.Min.Y; by < c.wanted.Max.Y && !d.canceled(); by++ {
+		missing := (*[smoothedCoefs]int8)(c.missingBits[:])
+		if by/c.V > d.lastGood {
+			if missing = &c.previous; d.scans == 1 {
+				missing = &allMissing
+			}
+		}
+		rows := c.neighbours(by)
 		for bx := c.wanted.Min.X; bx < c.wanted.Max.X; bx++ {
-			d.transform(c, bx, by, (*[64]int16)(c.coefs[64*(by*c.blocksW+bx):]))
+			coefs := c.block(bx, by)
+			if smooth {
+				estimated := *coefs
+				c.smooth(&estimated, &rows, bx, missing)
+				coefs = &estimated
+			}
+			d.transform(c, bx, by, coefs)
 		}
 	}
+}
+
+// transform turns a block's coefficients, in zigzag order, into samples.
+func (d *Decoder) transform(c *component, bx, by int, coefs *[64]int16) {
+	block := d.idct.next()
+	for k, v := range coefs {
+		if v != 0 {
+			block.set(k, int(v), int(c.quant.q[k]))
+		}
+	}
+	d.idct.put(c.pix[c.at+(by*c.stride+bx)*c.size:], c.stride, c.size)
 }

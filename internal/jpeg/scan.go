@@ -1,13 +1,12 @@
 package jpeg
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"image"
 )
 
-// errData stands for codes that make no sense; scan says where.
+// errData stands for invalid codes; scan says where they are.
 var errData = errors.New("damaged entropy-coded data")
 
 // scanParams is a scan header (T.81, B.2.3).
@@ -19,7 +18,7 @@ type scanParams struct {
 	bitsHi, bitsLo uint // successive approximation: Ah, Al
 }
 
-// scanKind says how a scan's blocks are coded.
+// scanKind is how a scan's blocks are coded.
 type scanKind int
 
 const (
@@ -30,33 +29,32 @@ const (
 	acRefine
 )
 
-// scanComponent is a component of a scan: its tables, and its blocks in an MCU.
+// scanComponent is a component of a scan: its tables, and its blocks per MCU.
 type scanComponent struct {
 	*component
 	dc, ac *huffman
 	h, v   int
 }
 
-// scan decodes a scan's data, the beginning of data, as far as it is wanted, and
-// returns how far it came.
+// scan decodes a scan, whose data is at the beginning of data, as far as it is wanted. It
+// returns the number of bytes read.
 func (d *Decoder) scan(body, data []byte) (end int, err error) {
 	if err := d.countScan(); err != nil {
 		return 0, err
 	}
 	p := &d.params
-	if err := d.scanParams(p, body); err != nil {
+	if err = d.scanParams(p, body); err == nil && d.image.Progressive {
+		err = d.progressive(p)
+	}
+	if err != nil {
 		return 0, fmt.Errorf("scan %d: %w", d.scans, err)
 	}
-	if d.image.Progressive {
-		if p.kind, err = d.progressive(p); err != nil {
-			return 0, fmt.Errorf("scan %d: %w", d.scans, err)
-		}
-	}
 	b := &d.bits
-	*b = bits{data: data}
+	b.data, b.ended, b.filled = data, false, false
+	b.jump(0)
 	defer func() { b.data = nil }()
 	if err := d.mcus(b, p); err != nil {
-		if b.overrun() || b.ended() && errors.Is(err, errData) {
+		if b.overrun() || b.short() && errors.Is(err, errData) {
 			return 0, fmt.Errorf("%w: a scan ends before its last block", ErrTruncated)
 		}
 		return 0, fmt.Errorf("scan %d, %d bytes into it: %w", d.scans, b.pos, err)
@@ -65,17 +63,17 @@ func (d *Decoder) scan(body, data []byte) (end int, err error) {
 		c := p.comps[i].component
 		c.scanned = c.scanned || p.first == 0
 	}
-	return b.pos, nil
+	return b.consumed(), nil
 }
 
-// countScan refuses files whose scans would keep a decoder busy for long. Encoders write
-// about ten; a script may ask jpegtran for many more.
+// countScan refuses files with so many scans that decoding would take long. Encoders write
+// about ten; jpegtran can be told to write many more.
 func (d *Decoder) countScan() error {
 	const always, pixels = 100, 1 << 30
 	d.scans++
 	h := &d.image.Header
 	if d.scans > maxScans || d.scans > always && int64(d.scans)*int64(h.Width)*int64(h.Height) > pixels {
-		return fmt.Errorf("%d scans of %dx%d pixels are %w (%d are, and up to %d of a small picture): write it anew, as baseline JPEG",
+		return fmt.Errorf("%d scans of %dx%d pixels are %w (%d are, and up to %d of a small picture): save it as baseline JPEG",
 			d.scans, h.Height, h.Width, ErrUnsupported, always, maxScans)
 	}
 	return nil
@@ -92,7 +90,7 @@ func (d *Decoder) scanParams(p *scanParams, body []byte) error {
 	}
 	tail := body[1+2*n:]
 	*p = scanParams{last: 63}
-	if d.image.Progressive { // a sequential scan has all; libjpeg ignores what it says
+	if d.image.Progressive { // a sequential scan has all bits, whatever its header says (as libjpeg)
 		p.first, p.last = int(tail[0]), int(tail[1])
 		p.bitsHi, p.bitsLo = uint(tail[2]>>4), uint(tail[2]&15)
 	}
@@ -158,89 +156,121 @@ func (d *Decoder) scanComponent(p *scanParams, id, tables byte) (scanComponent, 
 	return c, nil
 }
 
-// mcus walks over the MCUs of a scan (T.81, A.2) and the restart markers between
-// them, down to the last that is wanted.
+// walk is the order in which a scan's MCUs are decoded or skipped (T.81, A.2). They are
+// numbered row by row.
+type walk struct {
+	*scanParams
+	columns       int             // MCUs in a row
+	end           int             // MCU after the last one to decode
+	wanted, inner image.Rectangle // in MCUs: see wantedMCUs and innerMCUs
+	seeker        seeker
+	skips         bool // restart intervals without wanted MCUs are skipped
+}
+
+// mcus decodes a scan's MCUs up to the last one wanted, and the restart markers between them.
 func (d *Decoder) mcus(b *bits, p *scanParams) (err error) {
 	h := &d.image.Header
-	maxH, _ := h.MaxSampling()
-	columns := ceilDiv(h.Width, 8*maxH)
+	maxH, maxV := h.MaxSampling()
+	w := walk{scanParams: p, columns: ceilDiv(h.Width, 8*maxH), wanted: p.wantedMCUs()}
+	if !d.lenient {
+		w.inner = p.innerMCUs()
+	}
+	rows, perRow := ceilDiv(h.Height, 8*maxV), 1
 	if p.n == 1 {
-		columns = p.comps[0].blocksW
+		w.columns, rows, perRow = p.comps[0].blocksW, p.comps[0].blocksH, p.comps[0].V
 	}
-	wanted := p.wanted()
-	whole := p.whole()
-	interval, restarts := h.RestartInterval, 0
+	interval := h.RestartInterval
+	switch {
+	case d.allBlocks:
+		w.end = rows * w.columns
+	case h.Progressive:
+		w.end = w.wanted.Max.Y * w.columns // later scans may have other restart intervals
+	default:
+		w.end = (w.wanted.Max.Y-1)*w.columns + w.wanted.Max.X
+		w.skips = interval > 0
+	}
+	w.seeker = d.seeker(p, w.columns, rows)
+	defer func(known int) { w.seeker.done(known, err) }(w.seeker.known())
 	d.resetScan(p)
-	_, maxV := h.MaxSampling()
-	seeker := d.seeker(p, columns, ceilDiv(h.Height, 8*maxV))
-	defer func(known int) { seeker.done(known, err) }(seeker.known())
-	// at counts MCUs; stop is one more than the last wanted, and end one more than
-	// the last before the next restart marker or stop.
-	stop := (wanted.Max.Y-1)*columns + wanted.Max.X
-	if h.Progressive {
-		stop = wanted.Max.Y * columns // later scans may have other intervals
-	}
-	if d.whole {
-		stop = p.mcuRows(h) * columns
-	}
-	for at := 0; at < stop; {
-		end := stop
+	for at, restarts := 0, byte(0); at < w.end; {
+		first, end := at, w.end
+		if !b.ended {
+			d.lastGood = at / w.columns / perRow
+		}
 		if interval > 0 {
 			if at > 0 {
-				if !b.restart(restarts & 7) {
-					return fmt.Errorf("no restart marker %d where it must be", restarts&7)
+				if m := restarts & 7; !b.restart(m) && !d.lenient {
+					return fmt.Errorf("no restart marker %d where it must be", m)
 				}
 				d.resetScan(p)
 				restarts++
 			}
-			end = min(at+interval, stop)
+			end = min(at+interval, w.end)
 		}
-		for mx, my := at%columns, at/columns; at < end; at++ {
-			if interval > 0 && !h.Progressive && !d.whole && nextWanted(wanted, columns, mx, my) >= end && end < stop {
-				at = end
-				b.skipToMarker()
-				break
+		if at, err = d.interval(b, &w, at, end); err != nil {
+			return err
+		}
+		if at > first+1 {
+			d.lastGood = (at - 1) / w.columns / perRow
+		}
+		if b.ended && at < end {
+			if interval == 0 || b.atEnd() {
+				return nil
 			}
-			switch seeker.found(b, p, at); {
-			case isIn(mx, my, &whole):
-				if !d.wholeMCU(b, p, mx, my) {
-					return errData
-				}
-			case !isIn(mx, my, &wanted):
-				if to := seeker.seek(b, p, at, nextWanted(wanted, columns, mx, my)); to > at {
-					at, mx, my = to-1, to%columns-1, to/columns
-					break
-				}
-				fallthrough
-			default:
-				if err := d.mcu(b, p, mx, my); err != nil {
-					return err
-				}
-			}
-			if b.overrun() {
-				return errData
-			}
-			if mx++; mx == columns {
-				if mx, my = 0, my+1; d.canceled() {
-					return errCanceled
-				}
-			}
+			at = end
 		}
 	}
 	return nil
 }
 
-// mcuRows is the rows of MCUs that a scan has.
-func (p *scanParams) mcuRows(h *Header) int {
-	if p.n == 1 {
-		return p.comps[0].blocksH
+// interval decodes the MCUs at <= i < end. A lenient decoder stops after the MCU in which the
+// data ends. next is the number of the MCU after the last one decoded.
+func (d *Decoder) interval(b *bits, w *walk, at, end int) (next int, err error) {
+	if b.ended {
+		return at, nil
 	}
-	_, maxV := h.MaxSampling()
-	return ceilDiv(h.Height, 8*maxV)
+	for mx, my := at%w.columns, at/w.columns; at < end; at++ {
+		if w.skips && nextWanted(w.wanted, w.columns, mx, my) >= end && end < w.end {
+			b.skipToMarker()
+			return end, nil
+		}
+		switch w.seeker.found(b, w.scanParams, at); {
+		case isIn(mx, my, &w.inner):
+			if !d.innerMCU(b, w.scanParams, mx, my) {
+				return at, errData
+			}
+		case d.lenient && w.kind == sequential:
+			d.lenientMCU(b, w.scanParams, mx, my)
+		case !isIn(mx, my, &w.wanted):
+			if to := w.seeker.seek(b, w.scanParams, at, nextWanted(w.wanted, w.columns, mx, my)); to > at {
+				at, mx, my = to-1, to%w.columns-1, to/w.columns
+				break
+			}
+			fallthrough
+		default:
+			if !d.mcu(b, w.scanParams, mx, my) {
+				return at, errData
+			}
+		}
+		if b.overrun() {
+			if !d.lenient {
+				return at, errData
+			}
+			b.ended = true
+			b.warnings++
+			return at + 1, nil
+		}
+		if mx++; mx == w.columns {
+			if mx, my = 0, my+1; d.canceled() {
+				return at, errCanceled
+			}
+		}
+	}
+	return at, nil
 }
 
-// wanted is the MCUs that have wanted blocks.
-func (p *scanParams) wanted() (r image.Rectangle) {
+// wantedMCUs is the MCUs that have wanted blocks.
+func (p *scanParams) wantedMCUs() (r image.Rectangle) {
 	for i := range p.n {
 		c := &p.comps[i]
 		w := c.wanted
@@ -249,10 +279,10 @@ func (p *scanParams) wanted() (r image.Rectangle) {
 	return r
 }
 
-// whole is the MCUs of a sequential scan whose blocks are all wanted, and to be made of
-// more than their DC coefficients.
-func (p *scanParams) whole() image.Rectangle {
-	r := p.wanted()
+// innerMCUs is the MCUs of a sequential scan whose blocks are all wanted, and are transformed
+// from more than their DC coefficients.
+func (p *scanParams) innerMCUs() image.Rectangle {
+	r := p.wantedMCUs()
 	for i := range p.n {
 		c := &p.comps[i]
 		w := c.wanted
@@ -264,8 +294,8 @@ func (p *scanParams) whole() image.Rectangle {
 	return r
 }
 
-// wholeMCU is mcu of those.
-func (d *Decoder) wholeMCU(b *bits, p *scanParams, mx, my int) bool {
+// innerMCU is mcu for those.
+func (d *Decoder) innerMCU(b *bits, p *scanParams, mx, my int) bool {
 	for i := range p.n {
 		c := &p.comps[i]
 		at := c.at + (my*c.v*c.stride+mx*c.h)*c.size
@@ -282,8 +312,8 @@ func (d *Decoder) wholeMCU(b *bits, p *scanParams, mx, my int) bool {
 	return true
 }
 
-// nextWanted is the number of the first wanted MCU from (mx, my) on; one more than
-// the last if none is left.
+// nextWanted is the number of the first wanted MCU from (mx, my) on; beyond the last one if
+// there is none.
 func nextWanted(wanted image.Rectangle, columns, mx, my int) int {
 	if mx >= wanted.Max.X {
 		mx, my = 0, my+1
@@ -294,229 +324,46 @@ func nextWanted(wanted image.Rectangle, columns, mx, my int) int {
 	return my*columns + max(mx, wanted.Min.X)
 }
 
-// mcu decodes the blocks of an MCU; those that only fill it up lie outside of their
-// plane.
-func (d *Decoder) mcu(b *bits, p *scanParams, mx, my int) error {
+// mcu decodes the blocks of an MCU. Those that only fill it up lie outside of their plane.
+func (d *Decoder) mcu(b *bits, p *scanParams, mx, my int) bool {
 	for i := range p.n {
 		c := &p.comps[i]
 		for by := my * c.v; by < (my+1)*c.v; by++ {
 			for bx := mx * c.h; bx < (mx+1)*c.h; bx++ {
 				if p.kind != sequential {
-					if err := d.progressiveBlock(b, p, c, bx, by); err != nil {
-						return err
+					if !d.progressiveBlock(b, p, c, d.coefs(c.component, bx, by)) {
+						return false
 					}
 					continue
 				}
 				w := &c.wanted
 				if bx < w.Min.X || bx >= w.Max.X || by < w.Min.Y || by >= w.Max.Y {
 					if !b.skipBlock(c) {
-						return errData
+						return false
 					}
 					continue
 				}
 				if c.size == 1 { // only DC coefficients count
 					if !b.skipBlock(c) {
-						return errData
+						return false
 					}
 					c.pix[c.at+by*c.stride+bx] = single(int16(int(int16(c.pred)) * int(c.quant.q[0])))
 					continue
 				}
 				if !b.decodeBlock(d.idct.next(), c) {
-					return errData
+					return false
 				}
 				d.idct.put(c.pix[c.at+(by*c.stride+bx)*c.size:], c.stride, c.size)
 			}
 		}
 	}
-	return nil
+	return true
 }
 
-// resetScan is what happens at the begin of a scan and at restarts.
+// resetScan resets the state that a scan and a restart interval begin with.
 func (d *Decoder) resetScan(p *scanParams) {
 	for i := range p.n {
 		p.comps[i].pred = 0
 	}
 	d.eobRun = 0
-}
-
-// decodeBlock decodes the coefficients of a block (T.81, F.2.2), dequantized and
-// in natural order. It takes nearly all of an image's entropy decoding, so the
-// reader's state is kept in variables and fill's first half is repeated here.
-func (b *bits) decodeBlock(block *coefBlock, c *scanComponent) bool {
-	if useAssembly {
-		return b.decodeBlockFast(block, c)
-	}
-	e, diff := c.dc.symbol(b)
-	if e == 0 {
-		return false
-	}
-	c.pred += diff
-	q := &c.quant.q
-	block.set(0, int(int16(c.pred)), int(q[0]))
-	sum, last := block.sum, 0
-
-	lut := &c.ac.lut
-	data, pos, acc, n := b.data, b.pos, b.acc, b.n
-	for k := 1; k < 64; k++ {
-		if n < minBits {
-			fast := false
-			if rest := data[pos:]; len(rest) >= 8 {
-				if v := binary.BigEndian.Uint64(rest); (^v-lowBits)&v&highBits == 0 {
-					acc |= v >> (n & 63)
-					pos += int((63 - n) >> 3)
-					n |= 56
-					fast = true
-				}
-			}
-			if !fast {
-				b.pos, b.acc, b.n = pos, acc, n
-				b.fillSlow()
-				pos, acc, n = b.pos, b.acc, b.n
-			}
-		}
-		e := lut[acc>>(64-lutBits)]
-		if e == 0 {
-			if e = c.ac.long(acc); e == 0 {
-				b.pos, b.acc, b.n = pos, acc, n
-				return false
-			}
-		}
-		acc <<= e.length() & 63
-		n -= e.length()
-		value := e.value()
-		if size := e.size(); size != 0 {
-			value = extend(int32(acc>>((64-size)&63)), size)
-			acc <<= size
-			n -= size
-		} else if value == 0 {
-			if e.run() != 15 {
-				break // end of block
-			}
-			k += 15
-			continue
-		}
-		k += e.run()
-		if k > 63 {
-			b.pos, b.acc, b.n = pos, acc, n
-			return false
-		}
-		p := int64(value) * int64(q[k&63]) // as coefBlock.set
-		slot := slots[k&63]
-		block.words[slot&15] |= uint64(uint16(p)) << (slot & 48)
-		sum += p ^ p>>63
-		last = k
-	}
-	b.pos, b.acc, b.n = pos, acc, n
-	block.sum, block.last = sum, last
-	return true
-}
-
-// decodeBlockFast has assembly decode as much of a block as it can: it leaves what
-// comes near the end of the data, and codes longer than lutBits.
-func (b *bits) decodeBlockFast(block *coefBlock, c *scanComponent) bool {
-	last := decodeBlockAVX2(b, &block.words, c.component, c.dc, c.ac)
-	if last >= 0 {
-		block.last = last
-		return true
-	}
-	block.last = -last - 1
-	if last == noBlock {
-		e, diff := c.dc.symbol(b)
-		if e == 0 {
-			return false
-		}
-		c.pred += diff
-		block.set(0, int(int16(c.pred)), int(c.quant.q[0]))
-	}
-	return b.rest(block, c, block.last+1)
-}
-
-// rest decodes the coefficients from k on, one by one; block may be nil.
-func (b *bits) rest(block *coefBlock, c *scanComponent, k int) bool {
-	for ; k < 64; k++ {
-		e, value := c.ac.symbol(b)
-		if e == 0 {
-			return false
-		}
-		if value == 0 {
-			if e.run() != 15 {
-				break // end of block
-			}
-			k += 15
-			continue
-		}
-		if k += e.run(); k > 63 {
-			return false
-		}
-		if block != nil {
-			block.set(k, int(value), int(c.quant.q[k&63]))
-		}
-	}
-	return true
-}
-
-// skipBlock passes over a block, but for its DC difference.
-func (b *bits) skipBlock(c *scanComponent) bool {
-	if useAssembly {
-		if last := skipBlockAVX2(b, c.component, c.dc, c.ac); last != noBlock {
-			return last >= 0 || b.rest(nil, c, -last)
-		}
-	}
-	e, diff := c.dc.symbol(b)
-	if e == 0 {
-		return false
-	}
-	c.pred += diff
-	if useAssembly {
-		return b.rest(nil, c, 1)
-	}
-
-	if !c.ac.skipping {
-		c.ac.tabulateSkips()
-	}
-	skips := &c.ac.skips
-	data, pos, acc, n := b.data, b.pos, b.acc, b.n
-	for k := 1; k < 64; {
-		if n < minBits {
-			fast := false
-			if rest := data[pos:]; len(rest) >= 8 {
-				if v := binary.BigEndian.Uint64(rest); (^v-lowBits)&v&highBits == 0 {
-					acc |= v >> (n & 63)
-					pos += int((63 - n) >> 3)
-					n |= 56
-					fast = true
-				}
-			}
-			if !fast {
-				b.pos, b.acc, b.n = pos, acc, n
-				b.fillSlow()
-				pos, acc, n = b.pos, b.acc, b.n
-			}
-		}
-		e := skips[acc>>(64-lutBits)]
-		if next := k + int(e>>8&0xff); e != 0 && next < 64 {
-			acc <<= e & 63
-			n -= uint(e & 63)
-			if e >= 1<<16 {
-				break
-			}
-			k = next
-			continue
-		}
-		// One by one: the last of the codes that were looked up may be the next block's.
-		b.pos, b.acc, b.n = pos, acc, n
-		e1, value := c.ac.symbol(b)
-		pos, acc, n = b.pos, b.acc, b.n
-		if e1 == 0 {
-			return false
-		}
-		if value == 0 && e1.run() != 15 {
-			return true // end of block
-		}
-		if k += e1.run() + 1; k > 64 && value != 0 {
-			return false
-		}
-	}
-	b.pos, b.acc, b.n = pos, acc, n
-	return true
 }

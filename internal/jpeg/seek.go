@@ -37,14 +37,24 @@ type seekPoint struct {
 // they can't be used, or the picture is so small that they wouldn't help.
 func (h *Header) SeekPointsBytes() int64 {
 	maxH, maxV := h.MaxSampling()
+	if h.n == 1 {
+		maxH, maxV = 1, 1 // an MCU is a block
+	}
 	columns, rows := ceilDiv(h.Width, 8*maxH), ceilDiv(h.Height, 8*maxV)
 	if h.Progressive || h.RestartInterval > 0 || h.n > 3 || rows < 8 {
 		return 0
 	}
-	return 12 * int64(rows) * int64(ceilDiv(columns, seekPointEvery(maxH)))
+	return 12 * int64(rows) * int64(ceilDiv(columns, h.seekPointEvery()))
 }
 
-func seekPointEvery(maxH int) int { return max(16/maxH, 1) }
+// seekPointEvery is how many MCUs lie from one seek point to the next.
+func (h *Header) seekPointEvery() int {
+	if h.n == 1 {
+		return 16
+	}
+	maxH, _ := h.MaxSampling()
+	return max(16/maxH, 1)
+}
 
 // seeker finds and uses a file's seek points while a scan is decoded.
 type seeker struct {
@@ -57,14 +67,13 @@ type seeker struct {
 func (d *Decoder) seeker(p *scanParams, columns, rows int) (s seeker) {
 	h, known := &d.image.Header, d.known
 	if known == nil || p.kind != sequential || p.n != h.n || p.n > 3 || h.RestartInterval > 0 ||
-		len(d.file) > 1<<28 || !known.mu.TryLock() {
+		d.lenient || len(d.file) > 1<<28 || !known.mu.TryLock() {
 		return s
 	}
 	if known.full == 0 {
 		known.seed = maphash.MakeSeed()
 	}
-	maxH, _ := h.MaxSampling()
-	every := seekPointEvery(maxH)
+	every := h.seekPointEvery()
 	s = seeker{SeekPoints: known, columns: columns, inRow: ceilDiv(columns, every)}
 	if sum := maphash.Bytes(known.seed, d.file); sum != known.sum || s.inRow*rows != known.full || every != known.every {
 		known.sum, known.every, known.full, known.list = sum, every, s.inRow*rows, known.list[:0]
@@ -138,30 +147,18 @@ func (s *seeker) seek(b *bits, p *scanParams, at, wanted int) int {
 	return to
 }
 
-// offset is the next bit's in the data; not known behind the end of the data.
+// offset is the next bit's in the data; false if the data has ended.
 func (b *bits) offset() (bit uint32, ok bool) {
-	pos, n := b.pos, b.n
-	for ; n >= 8; n -= 8 {
-		pos = b.before(pos)
+	pos := b.consumed()
+	if unused := (b.n - b.pad) % 8; unused > 0 {
+		return uint32(b.before(pos))<<3 + 8 - uint32(unused), !b.overrun()
 	}
-	if n > 0 {
-		pos = b.before(pos)
-		return uint32(pos)<<3 + 8 - uint32(n), b.pad == 0
-	}
-	return uint32(pos) << 3, b.pad == 0
-}
-
-// before is where the byte that ends at pos begins: a stuffed 0xff takes two.
-func (b *bits) before(pos int) int {
-	if pos >= 2 && b.data[pos-1] == 0 && b.data[pos-2] == 0xff {
-		return pos - 2
-	}
-	return max(pos-1, 0)
+	return uint32(pos) << 3, !b.overrun()
 }
 
 // seek goes to a bit of the data.
 func (b *bits) seek(bit uint32) {
-	*b = bits{data: b.data, pos: int(bit >> 3)}
+	b.jump(int(bit >> 3))
 	if bit &= 7; bit > 0 {
 		b.fill()
 		b.acc <<= bit

@@ -33,6 +33,6 @@ var standard = [2][2]string{
 // there is a standard one.
 func (h *huffman) useStandard(class, id int) {
 	if id < len(standard[class]) && !h.defined && !h.broken {
-		_, _ = h.define([]byte(standard[class][id]), class == 0) // these have no error
+		_ = h.define([]byte(standard[class][id]), class == 0) // these have no error
 	}
 }

@@ -2,9 +2,9 @@ package jpeg
 
 import "github.com/sluicedata/sluice/internal/planar"
 
-// HasYCC tells whether YCC finds planes: one or three components, at resolutions that
-// are full or halved once, twice or three times, the last two of them alike. Whether
-// three are YCbCr it doesn't know.
+// HasYCC reports whether the planes fit a planar.YCC: one or three components, each at full
+// resolution or halved up to three times, the last two alike. Whether three components
+// are YCbCr is for the caller to find out.
 func (h *Header) HasYCC() bool {
 	if h.n != 1 && h.n != 3 {
 		return false
@@ -23,7 +23,7 @@ func (h *Header) HasYCC() bool {
 	return true
 }
 
-// YCC is the planes as they were decoded last.
+// YCC is the planes that were decoded last.
 func (d *Decoder) YCC() planar.YCC {
 	h := &d.image.Header
 	maxH, maxV := h.MaxSampling()

@@ -102,7 +102,7 @@ func TestFillOfWholeFiles(t *testing.T) {
 			continue
 		}
 		repaired := Decoder{Fill: true}
-		slow, err := repaired.repaired(g.Encoded, image.Rect(0, 0, 1<<16, 1<<16), 1, nil)
+		slow, err := repaired.decode(g.Encoded, image.Rect(0, 0, 1<<16, 1<<16), 1, true)
 		if err != nil {
 			t.Errorf("%s: %v", g.Name, err)
 			continue
