@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/sluicedata/sluice/internal/options"
+	"github.com/sluicedata/sluice/internal/phrase"
 	"github.com/sluicedata/sluice/schema"
 	"github.com/sluicedata/sluice/sources"
 )
@@ -236,15 +237,7 @@ func (p *Plan) describeRecords(t *planText, o *Outline) {
 	t.line("", "up to %s each: %s", plural(int64(p.BatchSize), "row"), strings.Replace(strings.Join(p.Columns(), ", "), schema.ColumnImage, fmt.Sprintf("%s (%s)", schema.ColumnImage, image), 1))
 }
 
-func plural(n int64, noun string) string {
-	switch {
-	case n == 1:
-		return "1 " + noun
-	case strings.HasSuffix(noun, "tch"), strings.HasSuffix(noun, "ss"):
-		return fmt.Sprintf("%d %ses", n, noun)
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
-}
+func plural(n int64, noun string) string { return phrase.Count(n, noun) }
 
 func bytesText(n int64) string {
 	switch {

@@ -55,7 +55,7 @@ type Drawn struct {
 }
 
 // Row is one finished draw: its columns, the picture as it leaves, and how it
-// came about. preview and replay show it.
+// came about. preview shows it.
 type Row struct {
 	Meta    schema.Meta
 	Sample  int             // number in the index; -1: not of the index

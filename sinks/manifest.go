@@ -266,8 +266,6 @@ func marshal(v any) []byte {
 	return bytes.TrimRight(out.Bytes(), "\n")
 }
 
-func unmarshal(data []byte, v any) { decode(json.NewDecoder(bytes.NewReader(data)), v) }
-
 func decode(d *json.Decoder, v any) {
 	d.UseNumber()
 	if err := d.Decode(v); err != nil {

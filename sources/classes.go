@@ -15,6 +15,7 @@ import (
 
 	"github.com/sluicedata/sluice/internal/errlist"
 	"github.com/sluicedata/sluice/internal/options"
+	"github.com/sluicedata/sluice/internal/phrase"
 )
 
 // Classes fixes the classes of a task and their order, which otherwise are the
@@ -189,7 +190,7 @@ func (c Classes) resolve(tasks []string) ([]classList, error) {
 	if c.ByTask == nil {
 		if len(tasks) != 1 {
 			return nil, errorf("classes: one list, and %s %q: write a map, as in {%s: [...]}",
-				count(len(tasks), "task"), tasks, first(tasks, "task"))
+				phrase.Count(len(tasks), "task"), tasks, first(tasks, "task"))
 		}
 		list, err := c.read()
 		lists[0] = list

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/sluicedata/sluice/internal/phrase"
 )
 
 // This file reads labels off paths: which of an image's folders are its labels,
@@ -51,13 +53,13 @@ func (l *listing) label(names []string, label Label) {
 			verb = "lies"
 		}
 		l.problems.addf("%s %s above the label folders: %s: tasks %q need a path like %q: move it into a folder of its class, or give other tasks",
-			count(len(above), "image"), verb, some(above), names, strings.Join(names, "/")+"/"+path.Base(above[0]))
+			phrase.Count(len(above), "image"), verb, some(above), names, strings.Join(names, "/")+"/"+path.Base(above[0]))
 		return
 	}
 	if len(depths) > 1 && label == "" {
 		var texts []string
 		for _, d := range slices.Sorted(maps.Keys(depths)) {
-			texts = append(texts, sprintf("%d in %s, as %q", depths[d], count(d, "folder"), example[d]))
+			texts = append(texts, sprintf("%d in %s, as %q", depths[d], phrase.Count(d, "folder"), example[d]))
 		}
 		l.problems.addf("images lie at different depths: %s: say which folder is the label: label: outermost makes the classes %s, label: innermost %s",
 			shorten(texts, len(texts)), l.classesBy(names, Outermost), l.classesBy(names, Innermost))
@@ -122,7 +124,7 @@ func (l *listing) warnDeeper(names []string, example map[int]string) {
 		}
 		if slices.ContainsFunc(l.keys, func(key string) bool { return !strings.HasPrefix(key, outer+"/") }) {
 			l.warnf("images lie in %s, as %q, and %s the innermost: its classes are %s; label: outermost would make %s (say label: innermost if these are right)",
-				count(d, "folder"), key, theyAre(len(names)), l.classesBy(names, Innermost), l.classesBy(names, Outermost))
+				phrase.Count(d, "folder"), key, theyAre(len(names)), l.classesBy(names, Innermost), l.classesBy(names, Outermost))
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/text/cases"
 	"golang.org/x/text/unicode/norm"
 
+	"github.com/sluicedata/sluice/internal/phrase"
 	"github.com/sluicedata/sluice/schema"
 )
 
@@ -158,7 +159,7 @@ func (c *labels) take(classes []string, from string, key func(sample int) string
 		as, ok := given[name]
 		if !ok && counts[i] > 0 {
 			p.addf("class %q of task %q (%s, as %q) is not among the %s of %s%s: add it there, or take its samples out",
-				name, c.task, count(counts[i], "sample"), key(example[i]), count(len(classes), "class"), from, alike(name, classes))
+				name, c.task, phrase.Count(counts[i], "sample"), key(example[i]), phrase.Count(len(classes), "class"), from, alike(name, classes))
 		}
 		if ok {
 			names[i] = as

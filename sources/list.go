@@ -14,6 +14,7 @@ import (
 
 	"github.com/sluicedata/sluice/internal/decode"
 	"github.com/sluicedata/sluice/internal/options"
+	"github.com/sluicedata/sluice/internal/phrase"
 	"github.com/sluicedata/sluice/schema"
 )
 
@@ -259,7 +260,7 @@ func (l *list) finish() {
 	if l.nAbsent > 0 {
 		a := l.absent[0]
 		l.warnings = append(l.warnings, sprintf("%d of %s %s there, as %q (line %d; %s): %s",
-			l.nAbsent, count(len(l.keys), "file"), isNot(l.nAbsent), a.file, a.line, pathsAre(a.file), missingMeans))
+			l.nAbsent, phrase.Count(len(l.keys), "file"), isNot(l.nAbsent), a.file, a.line, pathsAre(a.file), missingMeans))
 	}
 	for key, file := range l.find.found {
 		if name, err := filepath.Rel(l.find.folder, file); err == nil && l.lines[filepath.ToSlash(name)] > 0 {
@@ -268,7 +269,7 @@ func (l *list) finish() {
 	}
 	if slices.Sort(l.find.twice); len(l.find.twice) > 0 {
 		l.warnings = append(l.warnings, sprintf("%s: paths in different Unicode normal forms lead to one file, as %+q: each is a sample",
-			count(len(l.find.twice), "row"), l.find.twice[0]))
+			phrase.Count(len(l.find.twice), "row"), l.find.twice[0]))
 	}
 	l.sort()
 }

@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/sluicedata/sluice/internal/decode"
+	"github.com/sluicedata/sluice/internal/phrase"
 )
 
 // undecoded are picture files that sluice passes over. Losing them silently
@@ -119,7 +120,7 @@ func (l *listing) passedOver(before string) string {
 	if l.count() == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%s%s (%s)", before, count(l.count(), "file"), kinds(l.passed))
+	return fmt.Sprintf("%s%s (%s)", before, phrase.Count(l.count(), "file"), kinds(l.passed))
 }
 
 // lost lists picture files that were passed over.

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/sluicedata/sluice/internal/phrase"
 )
 
 // shown is how many of a list are named in a message.
@@ -38,7 +40,7 @@ func (p *problems) err(prefix string) error {
 		errs = append(errs, fmt.Errorf("%s: %w", prefix, e))
 	}
 	if p.more > 0 {
-		errs = append(errs, fmt.Errorf("%s: and %s more like these", prefix, count(p.more, "problem")))
+		errs = append(errs, fmt.Errorf("%s: and %s more like these", prefix, phrase.Count(p.more, "problem")))
 	}
 	return errors.Join(errs...)
 }
@@ -110,17 +112,6 @@ func cut(text string) string {
 		end -= n
 	}
 	return text[:start] + " .. " + text[end:]
-}
-
-// count is "1 file" or "3 files".
-func count(n int, noun string) string {
-	switch {
-	case n == 1:
-		return "1 " + noun
-	case strings.HasSuffix(noun, "ss"):
-		return fmt.Sprintf("%d %ses", n, noun)
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 // some quotes the first names of a list and counts the rest.

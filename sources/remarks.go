@@ -8,6 +8,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/sluicedata/sluice/internal/phrase"
 	"github.com/sluicedata/sluice/schema"
 )
 
@@ -30,7 +31,7 @@ func (l *listing) missing(x schema.Index) error {
 		return errorf("each of its images (%d) is a link that leads nowhere, as %q: mend the links, or copy what they lead to (in a tar: tar --dereference)", n, example)
 	}
 	l.warnf("%d of %s %s nowhere, as %q: %s; mend or remove them (in a tar: make it with tar --dereference)",
-		n, count(x.Len(), "image"), areLinks(n), example, missingMeans)
+		n, phrase.Count(x.Len(), "image"), areLinks(n), example, missingMeans)
 	return nil
 }
 
@@ -111,7 +112,7 @@ func (e *examples) of(class int) string {
 	if e.counts[class] == 0 {
 		return "no sample"
 	}
-	return sprintf("%s, as %+q", count(e.counts[class], "sample"), e.x.Key(e.first[class]))
+	return sprintf("%s, as %+q", phrase.Count(e.counts[class], "sample"), e.x.Key(e.first[class]))
 }
 
 // alike names classes that people would take for one.
@@ -129,7 +130,7 @@ func (e *examples) alike(task schema.Task) []string {
 	var list []string
 	for i, folded := range order {
 		if i == most {
-			list = append(list, fmt.Sprintf("and %s more of task %s differ so little", count(len(order)-most, "group")+" of classes", cut(task.Name)))
+			list = append(list, fmt.Sprintf("and %s more of task %s differ so little", phrase.Count(len(order)-most, "group")+" of classes", cut(task.Name)))
 			break
 		}
 		group := groups[folded]
@@ -209,13 +210,13 @@ func (e *examples) measure(task schema.Task, from origin) []string {
 	case e.labelled >= 20 && n == e.labelled:
 		why = "it has another value in each row"
 	case n >= 20 && n*3 > e.labelled:
-		why = fmt.Sprintf("there are only %s with a label", count(e.labelled, "row"))
+		why = fmt.Sprintf("there are only %s with a label", phrase.Count(e.labelled, "row"))
 	case n >= 20 && from == ofColumns && namesNoLabel(task.Name):
 		why = "by its name it is no label"
 	default:
 		return nil
 	}
-	return []string{sprintf("the column %q makes %s, as %q (%s), and is probably no label: %s: %s", task.Name, count(n, "class"), task.Classes[0], e.of(0), why, remedy)}
+	return []string{sprintf("the column %q makes %s, as %q (%s), and is probably no label: %s: %s", task.Name, phrase.Count(n, "class"), task.Classes[0], e.of(0), why, remedy)}
 }
 
 // isFraction reports a decimal number that isn't whole.

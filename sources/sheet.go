@@ -11,6 +11,8 @@ import (
 	"io"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/sluicedata/sluice/internal/phrase"
 )
 
 // This file reads the text of lists: CSV and JSONL, cell by cell, within limits,
@@ -159,9 +161,9 @@ func readCSV(ctx context.Context, in io.Reader, comma rune, most limits, to shee
 		case len(record) != columns && strings.Contains(strings.Join(record, ""), "\r"):
 			return fmt.Errorf("line %d: %s", number, endsInCR)
 		case len(record) < columns:
-			p.addf("line %d: has %s where the header has %d: add the missing ones, empty where there is nothing to say", number, count(len(record), "cell"), columns)
+			p.addf("line %d: has %s where the header has %d: add the missing ones, empty where there is nothing to say", number, phrase.Count(len(record), "cell"), columns)
 		case len(record) > columns:
-			p.addf("line %d: has %s where the header has %d: put a cell that holds a %q in quotes", number, count(len(record), "cell"), columns, comma)
+			p.addf("line %d: has %s where the header has %d: put a cell that holds a %q in quotes", number, phrase.Count(len(record), "cell"), columns, comma)
 		default:
 			to.row(number, cells)
 		}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/sluicedata/sluice/internal/errlist"
 	"github.com/sluicedata/sluice/internal/options"
+	"github.com/sluicedata/sluice/internal/phrase"
 	"github.com/sluicedata/sluice/schema"
 )
 
@@ -138,7 +139,7 @@ func (s Split) Open(ctx context.Context) (_ Dataset, err error) {
 	for side, part := range []Side{Train, Val} {
 		if len(sides[side]) == 0 {
 			return nil, fmt.Errorf("val: a share of %v leaves %s without a sample (%s in %s): give another share, or more data",
-				s.Val, part, count(x.Len(), "sample"), count(len(groups), "group"))
+				s.Val, part, phrase.Count(x.Len(), "sample"), phrase.Count(len(groups), "group"))
 		}
 	}
 	d := &side{whole: whole, samples: sides[0]}
@@ -210,7 +211,7 @@ func (s Split) groups(x schema.Index) ([]group, error) {
 	}
 	if len(strangers) > 0 {
 		return nil, errorf("group: %q matches %d of %s; not %s: write an expression that matches every key",
-			s.Group, x.Len()-len(strangers), count(x.Len(), "key"), some(strangers))
+			s.Group, x.Len()-len(strangers), phrase.Count(x.Len(), "key"), some(strangers))
 	}
 	return list, nil
 }

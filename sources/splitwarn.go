@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sluicedata/sluice/internal/phrase"
 	"github.com/sluicedata/sluice/schema"
 )
 
@@ -52,12 +53,12 @@ func (s Split) missing(x schema.Index, inVal []bool, tasks []int, what string) [
 		for _, class := range classes {
 			c := byClass[class]
 			if part == Val && c.val == 0 || part == Train && c.val == c.total {
-				lacking = append(lacking, fmt.Sprintf("%s (%s)", cut(class), count(c.total, "sample")))
+				lacking = append(lacking, fmt.Sprintf("%s (%s)", cut(class), phrase.Count(c.total, "sample")))
 			}
 		}
 		if len(lacking) > 0 {
 			list = append(list, fmt.Sprintf("split: %s has no sample of %s in task %s: %s: too few samples or groups for a share of %v%s",
-				part, count(len(lacking), "class"), cut(what), shorten(lacking, len(lacking)), s.Val, s.advice()))
+				part, phrase.Count(len(lacking), "class"), cut(what), shorten(lacking, len(lacking)), s.Val, s.advice()))
 		}
 	}
 	return list

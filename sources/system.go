@@ -4,6 +4,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/sluicedata/sluice/internal/phrase"
 )
 
 // systemFolders are folders that systems and programs put beside people's files:
@@ -51,5 +53,5 @@ func (l *listing) warnSystem() {
 		n += l.system[name]
 		texts = append(texts, sprintf("%q", name))
 	}
-	l.warnf("passed over %s of thumbnails, trash and the like: %s", count(n, "folder"), shorten(texts, len(texts)))
+	l.warnf("passed over %s of thumbnails, trash and the like: %s", phrase.Count(n, "folder"), shorten(texts, len(texts)))
 }

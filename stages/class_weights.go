@@ -6,7 +6,9 @@ import (
 	"math"
 	"slices"
 
+	"github.com/sluicedata/sluice/internal/errlist"
 	"github.com/sluicedata/sluice/internal/longtail"
+	"github.com/sluicedata/sluice/internal/phrase"
 	"github.com/sluicedata/sluice/schema"
 )
 
@@ -91,23 +93,7 @@ func (c ClassWeights) Weigh(index schema.Index) (func(labels []int32) float32, e
 // resolve is the weight of each class; every error names the option.
 func (c ClassWeights) resolve(task schema.Task, counts []int64) ([]float64, error) {
 	weights, err := c.Weights.Resolve(task.Name, task.Classes, counts, c.Beta)
-	return weights, named("weights", err)
-}
-
-// named puts an option's name before each of the errors joined in err.
-func named(option string, err error) error {
-	if err == nil {
-		return nil
-	}
-	list := []error{err}
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		list = joined.Unwrap()
-	}
-	var out []error
-	for _, e := range list {
-		out = append(out, errorf(option, "%v", e))
-	}
-	return errors.Join(out...)
+	return weights, errlist.Within("weights", err)
 }
 
 // Warn tells of factors that are all the same, and of classes without samples.
@@ -123,7 +109,7 @@ func (c ClassWeights) Warn(in Selection, index schema.Index) []string {
 	}
 	var warnings []string
 	if empty := emptyClasses(in, index, task); len(empty) > 0 {
-		warnings = append(warnings, fmt.Sprintf("classes of task %s without samples: %s", index.Tasks()[task].Name, listed(empty)))
+		warnings = append(warnings, fmt.Sprintf("classes of task %s without samples: %s", index.Tasks()[task].Name, phrase.List(empty)))
 	}
 	var used []float64 // of the classes that have samples
 	for class, w := range weights {

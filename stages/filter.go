@@ -9,6 +9,7 @@ import (
 
 	"github.com/sluicedata/sluice/internal/errlist"
 	"github.com/sluicedata/sluice/internal/options"
+	"github.com/sluicedata/sluice/internal/phrase"
 	"github.com/sluicedata/sluice/schema"
 )
 
@@ -154,14 +155,5 @@ func classSet(option string, names []string, task schema.Task) ([]bool, error) {
 
 func unknownClass(option, name string, task schema.Task) error {
 	return errorf(option, "unknown class %q of task %s%s (classes: %s)", name, task.Name,
-		options.DidYouMean(options.Nearest(name, task.Classes)), listed(task.Classes))
-}
-
-// listed joins names for a message, the first of very many only.
-func listed(names []string) string {
-	const most = 20
-	if len(names) > most {
-		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
-	}
-	return strings.Join(names, ", ")
+		options.DidYouMean(options.Nearest(name, task.Classes)), phrase.List(task.Classes))
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/sluicedata/sluice/internal/longtail"
 	"github.com/sluicedata/sluice/internal/perm"
+	"github.com/sluicedata/sluice/internal/phrase"
 	"github.com/sluicedata/sluice/schema"
 )
 
@@ -182,7 +183,7 @@ func (r Rebalance) Warn(in Selection, index schema.Index) []string {
 	for _, task := range tasks {
 		names = append(names, index.Tasks()[task].Name)
 		if empty := emptyClasses(in, index, task); len(empty) > 0 {
-			warnings = append(warnings, fmt.Sprintf("classes of task %s without samples, which get no draws: %s", index.Tasks()[task].Name, listed(empty)))
+			warnings = append(warnings, fmt.Sprintf("classes of task %s without samples, which get no draws: %s", index.Tasks()[task].Name, phrase.List(empty)))
 		}
 	}
 	for _, task := range tasks {

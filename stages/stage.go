@@ -5,7 +5,7 @@
 // A stage is data: an option struct with no state, no worker, no clock and no
 // generator of its own. What is random is drawn first, by Draw, as Params; what
 // happens to pixels is a pure function of Params. Both executors, the params
-// column, preview and replay use the same Params, so how a stage is run (alone,
+// column and preview use the same Params, so how a stage is run (alone,
 // fused with its neighbours) is never the stage's business.
 //
 // A stage is of exactly one kind, told by the interface it implements:

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/sluicedata/sluice/internal/phrase"
 	"github.com/sluicedata/sluice/schema"
 )
 
@@ -90,7 +91,7 @@ func (t Take) Warn(in Selection, index schema.Index) []string {
 	case !more:
 		return []string{fmt.Sprintf("no class of task %s has more than %d samples: it changes nothing", index.Tasks()[task].Name, t.PerClass)}
 	case len(few) > 0:
-		return []string{fmt.Sprintf("classes of task %s with fewer than %d samples: %s", index.Tasks()[task].Name, t.PerClass, listed(few))}
+		return []string{fmt.Sprintf("classes of task %s with fewer than %d samples: %s", index.Tasks()[task].Name, t.PerClass, phrase.List(few))}
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sluicedata/sluice/internal/phrase"
 	"github.com/sluicedata/sluice/schema"
 )
 
@@ -107,7 +108,7 @@ func labelColumn(batch *schema.Batch, task string) (int, error) {
 			names = append(names, name)
 		}
 	}
-	return 0, fmt.Errorf("trainer: task %s is not in the batch (tasks: %s)", task, listed(names))
+	return 0, fmt.Errorf("trainer: task %s is not in the batch (tasks: %s)", task, phrase.List(names))
 }
 
 // NotFiniteError is a step that would have spoilt the weights. The batch was not

@@ -5,6 +5,7 @@ import (
 
 	"golang.org/x/text/unicode/norm"
 
+	"github.com/sluicedata/sluice/internal/phrase"
 	"github.com/sluicedata/sluice/schema"
 )
 
@@ -25,7 +26,7 @@ func MatchClasses(training, other schema.Task) ([]int32, error) {
 		out[i] = n
 	}
 	if len(unknown) > 0 {
-		return nil, fmt.Errorf("trainer: task %s: the training set has no class %s (its classes: %s): leave their images out, or train on some", training.Name, listed(unknown), listed(training.Classes))
+		return nil, fmt.Errorf("trainer: task %s: the training set has no class %s (its classes: %s): leave their images out, or train on some", training.Name, phrase.List(unknown), phrase.List(training.Classes))
 	}
 	return out, nil
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/sluicedata/sluice/internal/errlist"
 	"github.com/sluicedata/sluice/internal/longtail"
 	"github.com/sluicedata/sluice/internal/options"
+	"github.com/sluicedata/sluice/internal/phrase"
 )
 
 // Config is all that decides what a trainer does, beside the data. Heads are
@@ -175,14 +176,14 @@ func (p *problems) task(place string, t TaskConfig) {
 	}
 	if t.ClassWeights != nil {
 		if len(t.ClassWeights) != len(t.Classes) {
-			p.addf(place+".class_weights", "%d weights for %d classes: %s", len(t.ClassWeights), len(t.Classes), listed(t.Classes))
+			p.addf(place+".class_weights", "%d weights for %d classes: %s", len(t.ClassWeights), len(t.Classes), phrase.List(t.Classes))
 		}
 		if err := longtail.CheckWeights(t.ClassWeights); err != nil {
 			p.addf(place+".class_weights", "%v", err)
 		}
 	}
 	if t.Counts != nil && len(t.Counts) != len(t.Classes) {
-		p.addf(place, "%d counts for %d classes: %s", len(t.Counts), len(t.Classes), listed(t.Classes))
+		p.addf(place, "%d counts for %d classes: %s", len(t.Counts), len(t.Classes), phrase.List(t.Classes))
 	} else if t.Loss == BalancedSoftmax && !slices.ContainsFunc(t.Counts, func(n int64) bool { return n > 0 }) {
 		p.addf(place+".loss", "balanced_softmax needs the training samples of each class, and there are none")
 	}
@@ -238,12 +239,3 @@ func (p *problems) schedule(place string, s Schedule) {
 
 // positive is also false of NaN and infinity.
 func positive(x float64) bool { return x > 0 && !math.IsInf(x, 0) }
-
-// listed joins names for a message, the first of very many only.
-func listed(names []string) string {
-	const most = 20
-	if len(names) > most {
-		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
-	}
-	return strings.Join(names, ", ")
-}

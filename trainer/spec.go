@@ -9,6 +9,7 @@ import (
 	"github.com/sluicedata/sluice/internal/errlist"
 	"github.com/sluicedata/sluice/internal/longtail"
 	"github.com/sluicedata/sluice/internal/options"
+	"github.com/sluicedata/sluice/internal/phrase"
 	"github.com/sluicedata/sluice/schema"
 )
 
@@ -106,5 +107,5 @@ func (s TaskSpec) Resolve(name string, run *schema.Run) (TaskConfig, error) {
 	for _, t := range run.Tasks {
 		names = append(names, t.Name)
 	}
-	return TaskConfig{}, fmt.Errorf("tasks: %q is not in the data%s (tasks: %s)", name, options.DidYouMean(options.Nearest(name, names)), listed(names))
+	return TaskConfig{}, fmt.Errorf("tasks: %q is not in the data%s (tasks: %s)", name, options.DidYouMean(options.Nearest(name, names)), phrase.List(names))
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/sluicedata/sluice/flow"
 	"github.com/sluicedata/sluice/flow/pipefile"
+	"github.com/sluicedata/sluice/internal/phrase"
 	"github.com/sluicedata/sluice/sinks"
 	"github.com/sluicedata/sluice/trainer"
 )
@@ -234,7 +235,7 @@ ms an image  %s
 allocated    %.1f KiB an image, in %.1f allocations
 peak memory  %.0f MiB; in flight %.0f of %.0f MiB
 bottleneck   %s
-`, file, plural(len(r.Repeats), "run"), r.Seconds, r.Rows, plural(r.Workers, "worker"),
+`, file, phrase.Count(len(r.Repeats), "run"), r.Seconds, r.Rows, phrase.Count(r.Workers, "worker"),
 		r.ImagesPerSecond, r.Min, r.Max, strings.Join(times, ", "), r.AllocatedBytes/1024, r.Allocations,
 		float64(r.PeakMemoryBytes)/(1<<20), float64(r.Memory.PeakBytes)/(1<<20), float64(r.Memory.BudgetBytes)/(1<<20), r.Bottleneck)
 	return err

@@ -16,6 +16,7 @@ import (
 	"github.com/sluicedata/sluice/flow"
 	"github.com/sluicedata/sluice/flow/pipefile"
 	"github.com/sluicedata/sluice/internal/options"
+	"github.com/sluicedata/sluice/internal/phrase"
 	"github.com/sluicedata/sluice/sinks"
 	"github.com/sluicedata/sluice/sources"
 	"github.com/sluicedata/sluice/stages"
@@ -234,16 +235,6 @@ func printJSON(w io.Writer, v any) error {
 	return enc.Encode(v)
 }
 
-func plural(n int, noun string) string {
-	switch {
-	case n == 1:
-		return "1 " + noun
-	case strings.HasSuffix(noun, "tch"), strings.HasSuffix(noun, "ss"):
-		return fmt.Sprintf("%d %ses", n, noun)
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
-}
-
 // warnings prints a run's warnings before it begins, and bounds its memory.
 func (c console) warnings(line *progressLine) flow.Option {
 	return flow.OnPlan(func(p *flow.Plan) { c.begin(line, p) })
@@ -267,7 +258,7 @@ func (c console) warn(list []string) {
 func (c console) failures(r *flow.Report) {
 	if r.Filled > 0 {
 		c.warn([]string{fmt.Sprintf("%d of %s are of files that are cut short or damaged, the first of %s: what is missing is filled",
-			r.Filled, plural(int(r.Rows), "row"), r.FirstFilled)})
+			r.Filled, phrase.Count(r.Rows, "row"), r.FirstFilled)})
 	}
 	if m := r.Memory; m.RowBytes > max(m.BudgetBytes, 64<<20) {
 		c.warn([]string{fmt.Sprintf("the largest row took %d MiB, and the budget is %d MiB: such rows were made alone, one after the other; a larger budget makes several at a time, decode: {max_pixels: N} refuses such pictures",

@@ -12,6 +12,7 @@ import (
 
 	"github.com/apache/arrow/go/v15/arrow"
 
+	"github.com/sluicedata/sluice/internal/phrase"
 	"github.com/sluicedata/sluice/internal/plandiff"
 	"github.com/sluicedata/sluice/schema"
 	"github.com/sluicedata/sluice/sinks"
@@ -256,7 +257,7 @@ func (r *inspectReport) text(stats bool) string {
 	if len(r.Shapes) > 1 {
 		scales = fmt.Sprintf(", %d scales: each draw counts once in each that it came in", len(r.Shapes))
 	}
-	fmt.Fprintf(&b, "%s: %d rows in %s%s\nplan %s, seed %d\n\ncolumns\n", r.Path, r.Rows, plural(int(r.Batches), "batch"), scales, r.PlanHash, r.Seed)
+	fmt.Fprintf(&b, "%s: %d rows in %s%s\nplan %s, seed %d\n\ncolumns\n", r.Path, r.Rows, phrase.Count(r.Batches, "batch"), scales, r.PlanHash, r.Seed)
 	for _, c := range r.Columns {
 		if c.Name == "image" && len(r.Shapes) > 1 {
 			c.Type = fmt.Sprintf("a type for each of %d scales, below", len(r.Shapes))

@@ -11,6 +11,7 @@ import (
 
 	"github.com/sluicedata/sluice/flow"
 	"github.com/sluicedata/sluice/flow/pipefile"
+	"github.com/sluicedata/sluice/internal/phrase"
 	"github.com/sluicedata/sluice/sinks"
 	"github.com/sluicedata/sluice/sources"
 )
@@ -63,7 +64,7 @@ func (cmd *materializeCmd) Run(ctx context.Context, c console) error {
 		return err
 	}
 	if report.Drawn > 0 && report.Rows == 0 {
-		return fmt.Errorf("%s has no row: each of %s failed", cmd.Out, plural(int(report.Drawn), "draw"))
+		return fmt.Errorf("%s has no row: each of %s failed", cmd.Out, phrase.Count(report.Drawn, "draw"))
 	}
 	if cmd.JSON {
 		return printJSON(c.out, report)
@@ -73,7 +74,7 @@ func (cmd *materializeCmd) Run(ctx context.Context, c console) error {
 		return err
 	}
 	c.failures(report)
-	_, err = fmt.Fprintf(c.err, "%s: %d rows in %s, %.0f images/s (%s)\n", cmd.Out, report.Rows, plural(int(report.Batches), "batch"), report.ImagesPerSecond, report.Bottleneck)
+	_, err = fmt.Fprintf(c.err, "%s: %d rows in %s, %.0f images/s (%s)\n", cmd.Out, report.Rows, phrase.Count(report.Batches, "batch"), report.ImagesPerSecond, report.Bottleneck)
 	return err
 }
 
@@ -168,9 +169,9 @@ func (cmd *verifyCmd) Run(ctx context.Context, c console) error {
 	case cmd.JSON:
 		return printJSON(c.out, report)
 	}
-	_, err = fmt.Fprintf(c.out, "%s: %s, %d rows, every checksum right\n", cmd.Dir, plural(report.Parts, "part"), report.Rows)
+	_, err = fmt.Fprintf(c.out, "%s: %s, %d rows, every checksum right\n", cmd.Dir, phrase.Count(report.Parts, "part"), report.Rows)
 	if err == nil && cmd.Source != "" {
-		_, err = fmt.Fprintf(c.out, "%s: %s of the source, the bytes it was made of\n", cmd.Dir, plural(compared.Samples, "sample"))
+		_, err = fmt.Fprintf(c.out, "%s: %s of the source, the bytes it was made of\n", cmd.Dir, phrase.Count(compared.Samples, "sample"))
 	}
 	return err
 }

@@ -20,6 +20,7 @@ import (
 
 	"github.com/sluicedata/sluice/flow"
 	"github.com/sluicedata/sluice/internal/outfile"
+	"github.com/sluicedata/sluice/internal/phrase"
 	"github.com/sluicedata/sluice/schema"
 	"github.com/sluicedata/sluice/sources"
 	"github.com/sluicedata/sluice/stages"
@@ -167,7 +168,7 @@ type nothingToShow struct {
 }
 
 func (e nothingToShow) Error() string {
-	text := fmt.Sprintf("preview: there is nothing to show: each of %s failed, and on_error leaves such rows out: mend or replace the files. The first of them:", plural(e.draws, "draw"))
+	text := fmt.Sprintf("preview: there is nothing to show: each of %s failed, and on_error leaves such rows out: mend or replace the files. The first of them:", phrase.Count(e.draws, "draw"))
 	for _, row := range e.first {
 		text += "\n  " + row.Error()
 	}

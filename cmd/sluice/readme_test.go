@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -66,7 +67,7 @@ func demoReadme(t *testing.T, dir string) string {
 		report.Runs[r.Name] = run
 	}
 	counts := report.Runs["plain"].Tasks["shape"].TrainCount
-	report.Data.Shapes = sortedKeys(counts)
+	report.Data.Shapes = slices.Sorted(maps.Keys(counts))
 	slices.SortStableFunc(report.Data.Shapes, func(a, b string) int { return cmp.Compare(counts[b], counts[a]) })
 	var b strings.Builder
 	line := func(cells ...string) { fmt.Fprintf(&b, "| %s |\n", strings.Join(cells, " | ")) }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"image/jpeg"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -123,7 +124,7 @@ func drawRecipe(t *testing.T, name string, shapes map[string]int) {
 	}
 	var buf bytes.Buffer
 	w := tar.NewWriter(&buf)
-	for _, member := range sortedKeys(pictures) {
+	for _, member := range slices.Sorted(maps.Keys(pictures)) {
 		h := &tar.Header{Name: member, Mode: 0o644, Size: int64(len(pictures[member])), Format: tar.FormatUSTAR}
 		if err := w.WriteHeader(h); err != nil {
 			t.Fatal(err)
@@ -310,8 +311,8 @@ func TestRecipeTrains(t *testing.T) {
 					}
 				}
 			}
-			if fmt.Sprint(sortedKeys(report.Tasks)) != fmt.Sprint(sortedKeys(want.heads)) {
-				t.Errorf("tasks %v", sortedKeys(report.Tasks))
+			if fmt.Sprint(slices.Sorted(maps.Keys(report.Tasks))) != fmt.Sprint(slices.Sorted(maps.Keys(want.heads))) {
+				t.Errorf("tasks %v", slices.Sorted(maps.Keys(report.Tasks)))
 			}
 			weights, _, err := trainer.LoadSafetensors(filepath.Join(out, "weights.safetensors"))
 			if err != nil {

@@ -16,6 +16,7 @@ import (
 	"github.com/sluicedata/sluice/flow"
 	"github.com/sluicedata/sluice/flow/pipefile"
 	"github.com/sluicedata/sluice/internal/outfile"
+	"github.com/sluicedata/sluice/internal/phrase"
 	"github.com/sluicedata/sluice/schema"
 	"github.com/sluicedata/sluice/sinks"
 )
@@ -92,7 +93,7 @@ func (cmd *streamCmd) Run(ctx context.Context, c console) error {
 	if errors.Is(err, sinks.ErrClosedPipe) {
 		err = nil // the reader has all, but for the end mark
 		if report.State.Epoch < report.Epochs {
-			err = fmt.Errorf("stream: its reader went away before the last batch, after %s", plural(int(report.Batches), "batch"))
+			err = fmt.Errorf("stream: its reader went away before the last batch, after %s", phrase.Count(report.Batches, "batch"))
 		}
 	}
 	if report != nil {

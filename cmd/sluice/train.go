@@ -16,6 +16,7 @@ import (
 
 	"github.com/sluicedata/sluice/flow"
 	"github.com/sluicedata/sluice/flow/pipefile"
+	"github.com/sluicedata/sluice/internal/phrase"
 	"github.com/sluicedata/sluice/sinks"
 	"github.com/sluicedata/sluice/trainer"
 	"github.com/sluicedata/sluice/trainer/learning"
@@ -125,8 +126,8 @@ func (e inFlags) Unwrap() error { return e.error }
 // epochText is an epoch in a line.
 func epochText(r learning.EpochRecord, epochs int) string {
 	line := fmt.Sprintf("epoch %d/%d: loss %.4f", r.Epoch+1, epochs, r.Loss)
-	for _, name := range sortedKeys(r.Evaluations) {
-		for _, task := range sortedKeys(r.Evaluations[name]) {
+	for _, name := range slices.Sorted(maps.Keys(r.Evaluations)) {
+		for _, task := range slices.Sorted(maps.Keys(r.Evaluations[name])) {
 			m := r.Evaluations[name][task]
 			line += fmt.Sprintf(", %s %s (rarest third %s)", task, percent(m.BalancedAccuracy), percent(m.Rarest))
 		}
@@ -141,14 +142,14 @@ func trainText(r *learning.Report, dir string) string {
 	if n := len(t.Epochs); n > 0 {
 		after := ""
 		if r.EpochsBefore > 0 {
-			after = " after the " + plural(r.EpochsBefore, "epoch") + " done before"
+			after = " after the " + phrase.Count(r.EpochsBefore, "epoch") + " done before"
 		}
-		fmt.Fprintf(&b, "%s: %s in %s%s, loss %.4f, %.0f images/s\n  %s\n", dir, plural(t.Steps, "step"), plural(n, "epoch"), after,
+		fmt.Fprintf(&b, "%s: %s in %s%s, loss %.4f, %.0f images/s\n  %s\n", dir, phrase.Count(t.Steps, "step"), phrase.Count(n, "epoch"), after,
 			t.Epochs[n-1].Loss, r.ImagesPerSecond, r.Bottleneck)
 	} else {
-		fmt.Fprintf(&b, "%s: complete already, all of its %s\n", dir, plural(len(t.History), "epoch"))
+		fmt.Fprintf(&b, "%s: complete already, all of its %s\n", dir, phrase.Count(len(t.History), "epoch"))
 	}
-	for _, name := range sortedKeys(r.Tasks) {
+	for _, name := range slices.Sorted(maps.Keys(r.Tasks)) {
 		m := r.Tasks[name]
 		fmt.Fprintf(&b, "  %s on %s: balanced accuracy %s, accuracy %s, recall of the rarest third %s\n",
 			name, r.EvaluatedOn, percent(m.BalancedAccuracy), percent(m.Accuracy), percent(m.Rarest))
@@ -178,7 +179,7 @@ func groups(m trainer.TaskMetrics) string {
 		recall   trainer.Share
 	}{{"many", "more than 100", m.Many}, {"medium", "20 to 100", m.Medium}, {"few", "fewer than 20", m.Few}} {
 		if n := sizes[i]; n > 0 {
-			classes := plural(n, "class")
+			classes := phrase.Count(n, "class")
 			list = append(list, fmt.Sprintf("%s %s (%s with %s training images)", g.name, percent(g.recall), classes, g.of))
 		}
 	}
@@ -191,7 +192,7 @@ func groups(m trainer.TaskMetrics) string {
 // recalls lists the classes, the commonest first; of many those at the ends.
 func recalls(m trainer.TaskMetrics) string {
 	const most = 20
-	names := sortedKeys(m.TrainCount)
+	names := slices.Sorted(maps.Keys(m.TrainCount))
 	slices.SortStableFunc(names, func(a, b string) int { return cmp.Compare(m.TrainCount[b], m.TrainCount[a]) })
 	var b strings.Builder
 	for i, name := range names {
@@ -247,5 +248,3 @@ func (l *trainLine) update(p flow.Progress) {
 	}
 	l.progressLine.update(p)
 }
-
-func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"regexp"
 	"slices"
@@ -174,7 +175,7 @@ func flowValue(v any) string {
 		return "[" + strings.Join(texts, ", ") + "]"
 	case map[string]any:
 		var list []option
-		for _, key := range sortedKeys(v) {
+		for _, key := range slices.Sorted(maps.Keys(v)) {
 			list = append(list, option{scalarText(key), flowValue(v[key])})
 		}
 		return flowMap(list)

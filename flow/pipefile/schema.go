@@ -102,7 +102,7 @@ func oneOf(choices object) object {
 // names is one of the keys by itself, for all options at their defaults.
 func names(choices object) object {
 	list := make([]any, 0, len(choices))
-	for _, name := range sortedKeys(choices) {
+	for _, name := range slices.Sorted(maps.Keys(choices)) {
 		list = append(list, name)
 	}
 	return object{"enum": list}
@@ -118,5 +118,3 @@ func encode(schema object) []byte {
 	}
 	return b.Bytes()
 }
-
-func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -44,12 +44,6 @@ func Sin(x float64) float64 {
 	return sin
 }
 
-// Cos is the cosine of x radians. Above 2^20 its absolute error grows as 1e-16 |x|.
-func Cos(x float64) float64 {
-	_, cos := sinCos(x)
-	return cos
-}
-
 // SinCosDegrees gives the sine and the cosine of an angle in degrees, exact at
 // the multiples of 90. Angles of any size are reduced without error.
 func SinCosDegrees(degrees float64) (sin, cos float64) {

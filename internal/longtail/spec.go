@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/sluicedata/sluice/internal/options"
+	"github.com/sluicedata/sluice/internal/phrase"
 )
 
 // Weights is how a file declares class weights: a rule, or explicit numbers. At
@@ -160,7 +161,7 @@ func (w Weights) Resolve(task string, classes []string, counts []int64, beta flo
 		return Scaled(list, 1), nil
 	case w.List != nil:
 		if len(w.List) != len(classes) {
-			return nil, fmt.Errorf("%d weights for the %d classes of task %s: %s", len(w.List), len(classes), task, listed(classes))
+			return nil, fmt.Errorf("%d weights for the %d classes of task %s: %s", len(w.List), len(classes), task, phrase.List(classes))
 		}
 		return Scaled(w.List, 1), nil
 	case !slices.ContainsFunc(counts, func(n int64) bool { return n > 0 }):
@@ -179,7 +180,7 @@ func (w Weights) inClassOrder(task string, classes []string) ([]float64, error) 
 	for _, name := range slices.Sorted(maps.Keys(w.Named)) {
 		if !slices.Contains(classes, name) {
 			errs = append(errs, fmt.Errorf("unknown class %q of task %s%s (classes: %s)", name, task,
-				options.DidYouMean(options.Nearest(name, classes)), listed(classes)))
+				options.DidYouMean(options.Nearest(name, classes)), phrase.List(classes)))
 		}
 	}
 	list := make([]float64, len(classes))
@@ -192,21 +193,12 @@ func (w Weights) inClassOrder(task string, classes []string) ([]float64, error) 
 		list[i] = weight
 	}
 	if len(missing) > 0 {
-		errs = append(errs, fmt.Errorf("%d weights for the %d classes of task %s: none for %s", len(w.Named), len(classes), task, listed(missing)))
+		errs = append(errs, fmt.Errorf("%d weights for the %d classes of task %s: none for %s", len(w.Named), len(classes), task, phrase.List(missing)))
 	}
 	return list, errors.Join(errs...)
 }
 
 func ruleNames() string { return strings.Join(WeightRule("").Values(), ", ") }
-
-// listed joins names for a message, the first of very many only.
-func listed(names []string) string {
-	const most = 20
-	if len(names) > most {
-		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
-	}
-	return strings.Join(names, ", ")
-}
 
 func number(v any) (float64, bool) {
 	switch n := v.(type) {

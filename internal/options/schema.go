@@ -194,5 +194,3 @@ func anys(list []string) []any {
 	}
 	return out
 }
-
-func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -3,6 +3,7 @@ package options
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"path/filepath"
 	"reflect"
@@ -273,7 +274,7 @@ func assignMap(dst reflect.Value, value any) error {
 		return wanted(describeType(dst.Type()), value)
 	}
 	out := reflect.MakeMapWithSize(dst.Type(), len(entries))
-	for _, key := range sortedKeys(entries) {
+	for _, key := range slices.Sorted(maps.Keys(entries)) {
 		item := reflect.New(dst.Type().Elem()).Elem()
 		if err := assign(item, entries[key]); err != nil {
 			return fmt.Errorf("%q: %w", key, err)

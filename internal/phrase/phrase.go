@@ -1,0 +1,27 @@
+// Package phrase has the turns of phrase that messages share.
+package phrase
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Count is "1 file", "3 files" or "2 batches".
+func Count[N int | int64](n N, noun string) string {
+	switch {
+	case n == 1:
+		return "1 " + noun
+	case strings.HasSuffix(noun, "tch"), strings.HasSuffix(noun, "ss"):
+		return fmt.Sprintf("%d %ses", n, noun)
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// List is "a, b, c"; of many names the first and how many more there are.
+func List(names []string) string {
+	const most = 20
+	if len(names) > most {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
+	}
+	return strings.Join(names, ", ")
+}
