@@ -280,7 +280,7 @@ func (r *partsRun) comparePlan(ctx context.Context, there *Layout) error {
 }
 
 // isOfSource reports whether a difference of two plans follows from their sources: keys,
-// sizes and labels, and so the number of rows and the classes.
+// sizes, labels and other columns, and so the number of rows and the classes.
 func isOfSource(c plandiff.Change) bool {
 	return slices.Contains([]string{"plan_hash", "source", "epoch_rows", "rows_per_epoch", "batches_per_epoch", "part_count", "classes"}, c.Of)
 }

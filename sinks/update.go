@@ -411,7 +411,7 @@ func checkKinds(dir string) error {
 }
 
 // otherSource is of a directory whose plan differs by nothing but the source's
-// keys, sizes and labels. The plan's hash is in every part, so to update is to make
+// keys, sizes, labels and other columns. The plan's hash is in every part, so to update is to make
 // all of them again.
 func (r *partsRun) otherSource(ctx context.Context, there *Layout) error {
 	dir := r.disk.dir
@@ -450,7 +450,7 @@ func (r *partsRun) otherSource(ctx context.Context, there *Layout) error {
 	if r.shards > 1 {
 		remedy = "Put back what was there, or choose another directory"
 	}
-	return fmt.Errorf("%s was made of other data (plan_hash %s -> %s: keys, sizes or labels of the source differ)%s. %s",
+	return fmt.Errorf("%s was made of other data (plan_hash %s -> %s: keys, sizes, labels or other columns of the source differ)%s. %s",
 		dir, shorten(there.PlanHash), shorten(r.layout.PlanHash), what, remedy)
 }
 

@@ -72,7 +72,7 @@ func setting(key string, a, b any) []Change {
 	values := strings.TrimPrefix(list[0].Text, key+" ")
 	switch key {
 	case "source":
-		return []Change{{key, "source: keys, sizes or labels of its samples, or the numbers of their classes"}}
+		return []Change{{key, "source: keys, sizes, labels or other columns of its samples, or the numbers of their classes"}}
 	case "version":
 		return []Change{{key, "version of the plan's canonical form " + values + ": another version of sluice"}}
 	case "decoder", "exec_revision", "params_revision":

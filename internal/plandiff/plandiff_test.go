@@ -42,7 +42,7 @@ func TestPlansNamesWhatChanged(t *testing.T) {
 		"lopsided":    {base, edit(`[-30,30]`, `[0,45]`), []string{"stage rotate: degrees 30 -> [0, 45]"}},
 		"text":        {base, edit(`"rgb"`, `"gray"`), []string{"stage decode: mode rgb -> gray"}},
 		"two options": {base, edit(`[-30,30],"fill":[0,0,0]`, `[-1,1],"fill":[9,9,9]`), []string{"stage rotate: degrees 30 -> 1", "stage rotate: fill [0, 0, 0] -> [9, 9, 9]"}},
-		"source":      {base, change(t, edit(`"aa"`, `"bb"`), `"epoch_rows":9`, `"epoch_rows":10`), []string{"source: keys, sizes or labels of its samples, or the numbers of their classes"}},
+		"source":      {base, change(t, edit(`"aa"`, `"bb"`), `"epoch_rows":9`, `"epoch_rows":10`), []string{"source: keys, sizes, labels or other columns of its samples, or the numbers of their classes"}},
 		"rows alone":  {base, edit(`"epoch_rows":9`, `"epoch_rows":10`), []string{"epoch_rows 9 -> 10"}},
 		"batch":       {base, change(t, edit(`"batch_size":4`, `"batch_size":8`), `"size":4`, `"size":8`), []string{"stage batch: size 4 -> 8"}},
 		"decoder":     {base, edit(`"decoder":3`, `"decoder":4`), []string{"revision of the decoder 3 -> 4: another version of sluice"}},
@@ -57,7 +57,7 @@ func TestPlansNamesWhatChanged(t *testing.T) {
 		"the second of two": {string(plan(rotate, rotate2)), string(plan(rotate, change(t, rotate2, "5", "6"))), []string{"stage rotate_2: degrees 5 -> 6"}},
 		"one with an id":    {string(plan(rotate, tilt)), string(plan(rotate, change(t, tilt, "7", "8"))), []string{"stage rotate (id tilt): degrees 7 -> 8"}},
 		"both kinds":        {base, change(t, edit(`"seed":1`, `"seed":2`), `0.5`, `1`), []string{"seed 1 -> 2", "stage flip: p 0.5 -> 1"}},
-		"no stages":         {base, `{"seed":1}`, []string{"revision of the decoder 3 -> none: another version of sluice", "source: keys, sizes or labels of its samples, or the numbers of their classes", "version of the plan's canonical form 1 -> none: another version of sluice", "stage 1 decode was removed", "stage 2 rotate was removed", "stage 3 flip was removed", "stage 4 batch was removed"}},
+		"no stages":         {base, `{"seed":1}`, []string{"revision of the decoder 3 -> none: another version of sluice", "source: keys, sizes, labels or other columns of its samples, or the numbers of their classes", "version of the plan's canonical form 1 -> none: another version of sluice", "stage 1 decode was removed", "stage 2 rotate was removed", "stage 3 flip was removed", "stage 4 batch was removed"}},
 		"no plan":           {"a text", base, []string{`pipeline "a text" -> {"version": ...`}},
 	} {
 		have := Texts(Plans([]byte(c.before), []byte(c.after)))
