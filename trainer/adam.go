@@ -1,6 +1,7 @@
 package trainer
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -9,15 +10,50 @@ import (
 	"github.com/sluicedata/sluice/internal/detmath"
 )
 
-// The names of what a state holds beside the weights.
-const (
-	OptimizerPrefix = "optimizer."
-	EpochsName      = OptimizerPrefix + "epochs"      // ended epochs, one number
-	stepName        = OptimizerPrefix + "step"        // of all weights, in states of before each had its own
-	stepPrefix      = stepName + "."                  // then the weight's name, as in PyTorch
-	meanPrefix      = OptimizerPrefix + "exp_avg."    // likewise
-	squarePrefix    = OptimizerPrefix + "exp_avg_sq." // likewise
-)
+// Optimizer is Adam with coupled weight decay, torch.optim.Adam.
+type Optimizer struct {
+	LearningRate float64     `json:"lr" sluice:"lr,positive" default:"0.001" doc:"learning rate of the first epoch"`
+	Betas        *[2]float64 `json:"betas" sluice:"betas" default:"[0.9, 0.999]" doc:"decay of the running means of gradient and squared gradient, each from 0 to below 1"`
+	Eps          float64     `json:"eps" sluice:"eps,positive" default:"1e-8" doc:"added to the root of the squared gradient"`
+	WeightDecay  float64     `json:"weight_decay" sluice:"weight_decay" doc:"multiple of the weights that is added to the gradient"`
+}
+
+func (o Optimizer) withDefaults() Optimizer {
+	if o.LearningRate == 0 {
+		o.LearningRate = 0.001
+	}
+	if o.Betas == nil { // not [0, 0], which PyTorch takes, too
+		o.Betas = &[2]float64{0.9, 0.999}
+	}
+	if o.Eps == 0 {
+		o.Eps = 1e-8
+	}
+	return o
+}
+
+// Check reports impossible options, each error behind the option's name.
+func (o Optimizer) Check() error {
+	var p problems
+	p.optimizer("", o.withDefaults())
+	return errors.Join(p...)
+}
+
+func (p *problems) optimizer(place string, o Optimizer) {
+	if !positive(o.LearningRate) {
+		p.addf(place+"lr", "%v is not above 0", o.LearningRate)
+	}
+	for _, b := range o.Betas {
+		if !(b >= 0 && b < 1) {
+			p.addf(place+"betas", "%v is not in 0..1, or is 1", b)
+		}
+	}
+	if !positive(o.Eps) {
+		p.addf(place+"eps", "%v is not above 0", o.Eps)
+	}
+	if !(o.WeightDecay >= 0) || math.IsInf(o.WeightDecay, 0) {
+		p.addf(place+"weight_decay", "%v is not 0 or above", o.WeightDecay)
+	}
+}
 
 // Adam is torch.optim.Adam with coupled weight decay, in float32, in PyTorch's
 // order of operations:
@@ -39,10 +75,6 @@ type Adam struct {
 	params             []Tensor
 	mean, square, step []Tensor // per weight; a step tensor has one element
 }
-
-// mostSteps is where the steps stop being counted: float32 holds all whole
-// numbers up to it, and the corrections 1-beta^t are 1 long before.
-const mostSteps = 1 << 24
 
 // NewAdam makes an optimizer of the weights, whose memory it will change. Zero
 // options stand for their defaults.

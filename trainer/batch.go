@@ -38,13 +38,6 @@ func Pixels(batch *schema.Batch) ([]float32, error) {
 	return batch.Float32(), nil
 }
 
-// Target is what a batch says of one task.
-type Target struct {
-	Labels  []int32   // class numbers; schema.Unknown where the row has none
-	Weights []float32 // weight column x class weight; 0 where the label is unknown
-	Sum     float64   // of the weights: the divisor of the loss; 0: the task has nothing to learn here
-}
-
 // Targets reads the labels and weights of all tasks from a batch, and tells how
 // many rows count: have a weight above 0 in any task. An error names the task
 // and the key of the row.
@@ -66,13 +59,6 @@ func (c Config) Targets(batch *schema.Batch) (targets []Target, rows int, err er
 		}
 	}
 	return targets, rows, nil
-}
-
-// Counts tells whether a row has a weight above 0 in any task. One that doesn't
-// must be left out of all sums, rather than multiplied by 0: its pixels may be
-// NaN.
-func Counts(targets []Target, row int) bool {
-	return slices.ContainsFunc(targets, func(t Target) bool { return t.Weights[row] > 0 })
 }
 
 func (c TaskConfig) target(batch *schema.Batch, labels []int32) (Target, error) {

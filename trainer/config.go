@@ -1,10 +1,10 @@
 package trainer
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 
@@ -26,32 +26,6 @@ type Config struct {
 	Workers    int          `json:"-"`           // goroutines of a step; 0: GOMAXPROCS. Never changes a byte
 }
 
-// MarshalJSON writes the model as an object of its name and options. It isn't
-// read back: which type a name stands for is known to a catalogue only.
-func (c Config) MarshalJSON() ([]byte, error) {
-	model, err := modelJSON(c.Model)
-	if err != nil {
-		return nil, err
-	}
-	type rest Config // without this method; its member model is the outer one
-	return json.Marshal(struct {
-		Model json.RawMessage `json:"model"`
-		rest
-	}{model, rest(c)})
-}
-
-// Loss names a task's loss.
-type Loss string
-
-// The losses.
-const (
-	CrossEntropy    Loss = "cross_entropy"    // weighted mean over the rows, as torch.nn.CrossEntropyLoss
-	BalancedSoftmax Loss = "balanced_softmax" // cross-entropy of z + log n_c (Ren et al. 2020)
-)
-
-// Values lists the losses.
-func (Loss) Values() []string { return []string{string(CrossEntropy), string(BalancedSoftmax)} }
-
 // TaskConfig is one head and its loss.
 type TaskConfig struct {
 	Task         string    `json:"task"`
@@ -62,19 +36,39 @@ type TaskConfig struct {
 	Counts       []int64   `json:"counts"` // training samples of each class, for balanced softmax; no element for unknown labels
 }
 
-// Optimizer is Adam with coupled weight decay, torch.optim.Adam.
-type Optimizer struct {
-	LearningRate float64     `json:"lr" sluice:"lr,positive" default:"0.001" doc:"learning rate of the first epoch"`
-	Betas        *[2]float64 `json:"betas" sluice:"betas" default:"[0.9, 0.999]" doc:"decay of the running means of gradient and squared gradient, each from 0 to below 1"`
-	Eps          float64     `json:"eps" sluice:"eps,positive" default:"1e-8" doc:"added to the root of the squared gradient"`
-	WeightDecay  float64     `json:"weight_decay" sluice:"weight_decay" doc:"multiple of the weights that is added to the gradient"`
+// Model is a network and its options: a struct such as
+// gorgoniatrainer.Recipe{PoolTo: 28}. The package that trains it exports it, and
+// lists it in a catalogue; a package of another module does the same, and its
+// models can do all that ours can.
+//
+// In trainer files, the model's options are the fields with a tag
+// `sluice:"pool_to"`. A checkpoint holds the JSON of the struct, and training
+// goes on only where that is the same: so every option that decides a weight is a
+// member of it, with its default written out.
+type Model interface {
+	// Name is what trainer files, checkpoints and reports call it.
+	Name() string
+	// Check reports impossible options, each error behind the option's name, such
+	// as "pool_to: ". Errors that are joined are reported one by one.
+	Check() error
+	// New makes a trainer of this model with its initial weights. The configuration
+	// is one that Config.Check lets pass, and its Model is the receiver.
+	New(Config) (Trainer, error)
 }
 
-// Schedule is torch.optim.lr_scheduler.StepLR, stepped once per epoch; the zero
-// value keeps the rate.
-type Schedule struct {
-	StepSize int     `json:"size" sluice:"size,positive" doc:"epochs between two changes of the rate"`
-	Gamma    float64 `json:"gamma" sluice:"gamma,positive" default:"0.1" doc:"factor of each change"`
+// Entry is a model that trainer files may name. Packages of trainers export a
+// Catalog of theirs; a command concatenates those that it offers.
+type Entry struct {
+	New func() Model // a pointer to the options with their defaults
+	Doc string       // one line
+}
+
+// New checks a configuration, and makes the trainer of its model.
+func New(c Config) (Trainer, error) {
+	if err := c.Check(); err != nil {
+		return nil, err
+	}
+	return c.Model.New(c)
 }
 
 // WithDefaults writes out what zero values stand for.
@@ -96,19 +90,6 @@ func (c Config) WithDefaults() Config {
 	return c
 }
 
-func (o Optimizer) withDefaults() Optimizer {
-	if o.LearningRate == 0 {
-		o.LearningRate = 0.001
-	}
-	if o.Betas == nil { // not [0, 0], which PyTorch takes, too
-		o.Betas = &[2]float64{0.9, 0.999}
-	}
-	if o.Eps == 0 {
-		o.Eps = 1e-8
-	}
-	return o
-}
-
 // Check reports everything that is wrong, each error behind the option's place
 // in a TRAINER.yaml, such as "tasks.shape.loss: ". Zero values that stand for a
 // default are right.
@@ -126,13 +107,6 @@ func (c Config) Check() error {
 		p.addf("workers", "%d: give a number above 0, or 0 for all cores", c.Workers)
 	}
 	return errors.Join(p...)
-}
-
-// problems collects errors.
-type problems []error
-
-func (p *problems) addf(option, format string, args ...any) {
-	*p = append(*p, fmt.Errorf("%s: %s", option, fmt.Sprintf(format, args...)))
 }
 
 func (p *problems) model(m Model) {
@@ -192,50 +166,42 @@ func (p *problems) task(place string, t TaskConfig) {
 	}
 }
 
-// Check reports impossible options, each error behind the option's name.
-func (o Optimizer) Check() error {
-	var p problems
-	p.optimizer("", o.withDefaults())
-	return errors.Join(p...)
+// MarshalJSON writes the model as an object of its name and options. It isn't
+// read back: which type a name stands for is known to a catalogue only.
+func (c Config) MarshalJSON() ([]byte, error) {
+	model, err := modelJSON(c.Model)
+	if err != nil {
+		return nil, err
+	}
+	type rest Config // without this method; its member model is the outer one
+	return json.Marshal(struct {
+		Model json.RawMessage `json:"model"`
+		rest
+	}{model, rest(c)})
 }
 
-// Check reports impossible options, each error behind the option's name.
-func (s Schedule) Check() error {
-	var p problems
-	if s.StepSize > 0 && s.Gamma == 0 {
-		s.Gamma = 0.1
+// modelJSON is the model's JSON object, with its name as the first member.
+func modelJSON(m Model) ([]byte, error) {
+	if m == nil {
+		return []byte("null"), nil
 	}
-	p.schedule("", s)
-	return errors.Join(p...)
+	name, err := json.Marshal(m.Name())
+	if err != nil {
+		return nil, err
+	}
+	members, err := json.Marshal(m)
+	if err != nil {
+		return nil, err
+	}
+	rest, ok := bytes.CutPrefix(members, []byte("{"))
+	if !ok {
+		return nil, fmt.Errorf("trainer: the JSON of model %s is %.100s: want an object of its options", m.Name(), members)
+	}
+	if rest[0] != '}' {
+		name = append(name, ',')
+	}
+	return append(append([]byte(`{"name":`), name...), rest...), nil
 }
 
-func (p *problems) optimizer(place string, o Optimizer) {
-	if !positive(o.LearningRate) {
-		p.addf(place+"lr", "%v is not above 0", o.LearningRate)
-	}
-	for _, b := range o.Betas {
-		if !(b >= 0 && b < 1) {
-			p.addf(place+"betas", "%v is not in 0..1, or is 1", b)
-		}
-	}
-	if !positive(o.Eps) {
-		p.addf(place+"eps", "%v is not above 0", o.Eps)
-	}
-	if !(o.WeightDecay >= 0) || math.IsInf(o.WeightDecay, 0) {
-		p.addf(place+"weight_decay", "%v is not 0 or above", o.WeightDecay)
-	}
-}
-
-func (p *problems) schedule(place string, s Schedule) {
-	switch {
-	case s.StepSize < 0:
-		p.addf(place+"size", "%d epochs: give a number above 0", s.StepSize)
-	case s.StepSize == 0 && s.Gamma != 0:
-		p.addf(place+"gamma", "%v changes nothing without size: say after how many epochs", s.Gamma)
-	case s.StepSize > 0 && !positive(s.Gamma):
-		p.addf(place+"gamma", "%v is not above 0", s.Gamma)
-	}
-}
-
-// positive is also false of NaN and infinity.
-func positive(x float64) bool { return x > 0 && !math.IsInf(x, 0) }
+// Offsets is what the task's loss adds to the logits, see Loss.Offsets.
+func (c TaskConfig) Offsets() []float64 { return c.Loss.Offsets(c.Counts) }

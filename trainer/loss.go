@@ -2,18 +2,46 @@ package trainer
 
 import (
 	"math"
+	"slices"
 
 	"github.com/sluicedata/sluice/internal/detmath"
 )
 
-// Offsets is what a task's loss adds to the logits: log n_c for balanced
-// softmax (a class without samples gets -Inf, so probability 0), nil otherwise.
-func (c TaskConfig) Offsets() []float64 {
-	if c.Loss != BalancedSoftmax {
+// Loss names a task's loss.
+type Loss string
+
+// The losses.
+const (
+	CrossEntropy    Loss = "cross_entropy"    // weighted mean over the rows, as torch.nn.CrossEntropyLoss
+	BalancedSoftmax Loss = "balanced_softmax" // cross-entropy of z + log n_c (Ren et al. 2020)
+)
+
+// Values lists the losses.
+func (Loss) Values() []string { return []string{string(CrossEntropy), string(BalancedSoftmax)} }
+
+// Target is what a batch says of one task.
+type Target struct {
+	Labels  []int32   // class numbers; schema.Unknown where the row has none
+	Weights []float32 // weight column x class weight; 0 where the label is unknown
+	Sum     float64   // of the weights: the divisor of the loss; 0: the task has nothing to learn here
+}
+
+// Counts tells whether a row has a weight above 0 in any task. One that doesn't
+// must be left out of all sums, rather than multiplied by 0: its pixels may be
+// NaN.
+func Counts(targets []Target, row int) bool {
+	return slices.ContainsFunc(targets, func(t Target) bool { return t.Weights[row] > 0 })
+}
+
+// Offsets is what a loss adds to the logits, given the training samples of each
+// class: log n_c for balanced softmax (a class without samples gets -Inf, so
+// probability 0), nil otherwise.
+func (l Loss) Offsets(counts []int64) []float64 {
+	if l != BalancedSoftmax {
 		return nil
 	}
-	out := make([]float64, len(c.Counts))
-	for i, n := range c.Counts {
+	out := make([]float64, len(counts))
+	for i, n := range counts {
 		out[i] = detmath.Log(float64(n))
 	}
 	return out

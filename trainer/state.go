@@ -8,6 +8,27 @@ import (
 	"strings"
 )
 
+// Tensor is a named array of float32, row-major.
+type Tensor struct {
+	Name  string
+	Shape []int
+	Data  []float32
+}
+
+// The names of what a state holds beside the weights.
+const (
+	OptimizerPrefix = "optimizer."
+	EpochsName      = OptimizerPrefix + "epochs"      // ended epochs, one number
+	stepName        = OptimizerPrefix + "step"        // of all weights, in states of before each had its own
+	stepPrefix      = stepName + "."                  // then the weight's name, as in PyTorch
+	meanPrefix      = OptimizerPrefix + "exp_avg."    // likewise
+	squarePrefix    = OptimizerPrefix + "exp_avg_sq." // likewise
+)
+
+// mostSteps is where the steps stop being counted: float32 holds all whole
+// numbers up to it, and the corrections 1-beta^t are 1 long before.
+const mostSteps = 1 << 24
+
 // CopyState copies the data of src into the tensors of dst that have the same
 // names. A missing, unknown, repeated or misshapen tensor is an error that names
 // it, as are numbers that no training leaves (see CheckState); all of them are

@@ -1,11 +1,3 @@
-// Package trainer is what learning needs and no framework provides: the contract
-// of a trainer, its configuration, learning-rate schedules, class weights,
-// metrics, and a file format for weights. It knows schema and nothing of the
-// pipeline, so any program with batches can use it. This file is the contract.
-//
-// A Trainer owns a model, its optimizer and the optimizer's state. It is fed by
-// one goroutine. The same configuration, initial weights and batches give the
-// same bytes of state, whatever the number of cores.
 package trainer
 
 import (
@@ -58,13 +50,6 @@ type Losses struct {
 	Total float64   // what was minimized; 0 where no row counted
 	Tasks []float64 // per task, unweighted by the task's weight; NaN where no row had a label
 	Rows  int       // rows that counted: of a weight above 0 in any task
-}
-
-// Tensor is a named array of float32, row-major.
-type Tensor struct {
-	Name  string
-	Shape []int
-	Data  []float32
 }
 
 // Stats describes a trainer's work.

@@ -12,7 +12,7 @@ func check(cfg trainer.Config) (trainer.Config, network, error) {
 	if err := cfg.Check(); err != nil {
 		return cfg, network{}, fmt.Errorf("gorgoniatrainer: %w", err)
 	}
-	model, ok := cfg.Model.(ofThisTrainer)
+	model, ok := cfg.Model.(interface{ network() network })
 	if !ok {
 		return cfg, network{}, fmt.Errorf("gorgoniatrainer: model: %s is another trainer's (this one has recipe and small_cnn): make it by trainer.New", cfg.Model.Name())
 	}

@@ -185,7 +185,7 @@ func (c *convolution) backward(g *geometry, dx, dweight, dbias, dy, x, weight []
 	}
 	c.team.run(g.rows, func(worker, row int) {
 		in, out := row*g.inSize(), row*g.outSize()
-		p := part{g: g, x: x[in : in+g.inSize()], dy: dy[out : out+g.outSize()], turned: c.turned.data,
+		p := imageGradient{g: g, x: x[in : in+g.inSize()], dy: dy[out : out+g.outSize()], turned: c.turned.data,
 			arg: arg[row*g.pooledSize():][:g.pooledSize()], sums: sums[row*size : (row+1)*size]}
 		if dx != nil {
 			p.dx = dx[in : in+g.inSize()]
@@ -235,8 +235,8 @@ func (c *convolution) turn(g *geometry, weight []float32) {
 	}
 }
 
-// part is one image of backward.
-type part struct {
+// imageGradient is one image of backward.
+type imageGradient struct {
 	g                       *geometry
 	x, dy, dx, sums, turned []float32
 	arg                     []uint8
@@ -245,7 +245,7 @@ type part struct {
 // backwardTile adds the gradients of a tile's pooled rows. For each row of the
 // convolution the column buffer holds, for each column of the padded image, its
 // 3 rows of all channels and a 1, so that a patch is 3 columns: contiguous.
-func (t *convolutionTile) backwardTile(p *part, top int) {
+func (t *convolutionTile) backwardTile(p *imageGradient, top int) {
 	g := p.g
 	n := min(g.tile, g.pooledHeight-top)
 	columns := t.columns.take(2*g.tile*g.columnRow + g.lanes)
@@ -285,7 +285,7 @@ func (g *geometry) scatter(dcolumns, weights, dy []float32, arg []uint8, offset 
 
 // pooledGradient is the gradient of one pooled row: dy itself, or spread over
 // the bins of the average pool.
-func (p *part) pooledGradient(t *convolutionTile, channel, y int) []float32 {
+func (p *imageGradient) pooledGradient(t *convolutionTile, channel, y int) []float32 {
 	g := p.g
 	plane := p.dy[channel*g.high.out*g.wide.out:][:g.high.out*g.wide.out]
 	if !g.average {

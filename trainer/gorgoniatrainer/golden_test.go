@@ -133,7 +133,7 @@ func equalsPyTorch(t *testing.T) {
 				if got := tr.Stats().LearningRate; math.Abs(got-want.LR) > 1e-12 {
 					t.Errorf("step %d: learning rate %g, PyTorch's %g", step+1, got, want.LR)
 				}
-				worst = max(worst, compare(t, step, "gradient", gradients(tr, hidden), want.Gradients), compare(t, step, "weights", tr.model.names, want.Weights))
+				worst = max(worst, compare(t, step, "gradient", gradients(tr, hidden), want.Gradients), compare(t, step, "weights", tr.model.weights, want.Weights))
 			}
 			t.Logf("largest relative difference %.1e", worst)
 		})
@@ -169,7 +169,7 @@ func compare(t *testing.T, step int, what string, got []trainer.Tensor, want map
 // gradients are those of the last step, named as the weights; nil for those of the
 // head of a task without labels.
 func gradients(t *Trainer, hidden int) []trainer.Tensor {
-	out := slices.Clone(t.model.names)
+	out := slices.Clone(t.model.weights)
 	targets := make([]trainer.Target, len(t.cfg.Tasks))
 	for i := range targets {
 		if i != hidden {

@@ -2,29 +2,65 @@ package gorgoniatrainer
 
 import (
 	"fmt"
+	"math"
 
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
+
+	"github.com/sluicedata/sluice/trainer"
 )
 
-// graph is a Gorgonia graph and its VM for one input shape: input -> fused
-// convolutions -> heads -> loss, and the gradients that gorgonia.Grad derives.
-// It holds no memory of its own beside nodes, so one per shape costs next to
-// nothing, and a short batch has its own.
+// shape is what a graph is made for.
+type shape struct{ rows, height, width int }
+
+func (s shape) String() string { return fmt.Sprintf("%dx3x%dx%d", s.rows, s.height, s.width) }
+
+// graph is a Gorgonia graph and its VM for one input shape: images -> fused
+// convolutions -> heads, and in a learner -> loss, with the gradients that
+// gorgonia.Grad derives. It holds no memory of its own beside nodes, so one per
+// shape costs next to nothing, and a short batch has its own.
 type graph struct {
-	rows, height, width int
-	model               *model
-	g                   *gorgonia.ExprGraph
-	vm                  gorgonia.VM
-	input               *view
-	targets             lossTargets
-	logits              *view
-	parameters          gorgonia.Nodes
+	shape      shape
+	model      *model
+	g          *gorgonia.ExprGraph
+	vm         gorgonia.VM
+	input      *view
+	logits     *view
+	output     *gorgonia.Node // the logits
+	parameters gorgonia.Nodes
+	pass       pass
 }
 
-// newGraph builds and compiles; learn adds loss and gradients.
-func newGraph(m *model, rows, height, width int, learn bool) (*graph, error) {
-	g := &graph{rows: rows, height: height, width: width, model: m, g: gorgonia.NewGraph(), input: newView(rows, 3, height, width)}
+// newReader makes a graph that predicts.
+func newReader(m *model, s shape) (*graph, error) {
+	g, err := newGraph(m, s)
+	if err != nil {
+		return nil, err
+	}
+	g.vm = gorgonia.NewTapeMachine(g.g)
+	return g, nil
+}
+
+// newLearner makes a graph that learns, too.
+func newLearner(m *model, t *taskLosses, s shape) (*graph, error) {
+	g, err := newGraph(m, s)
+	if err != nil {
+		return nil, err
+	}
+	loss, err := gorgonia.ApplyOp(lossOp(m, t, s.rows, &g.pass), g.output)
+	if err == nil {
+		_, err = gorgonia.Grad(loss, g.parameters...)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("gorgoniatrainer: graph for %s: %w", s, err)
+	}
+	g.vm = gorgonia.NewTapeMachine(g.g)
+	return g, nil
+}
+
+// newGraph makes the nodes from images to logits.
+func newGraph(m *model, s shape) (*graph, error) {
+	g := &graph{shape: s, model: m, g: gorgonia.NewGraph(), input: newView(s.rows, 3, s.height, s.width)}
 	x := gorgonia.NewTensor(g.g, tensor.Float32, 4, gorgonia.WithShape(g.input.shape...), gorgonia.WithName("images"))
 	if err := gorgonia.Let(x, g.input); err != nil {
 		return nil, fmt.Errorf("gorgoniatrainer: %w", err)
@@ -33,33 +69,22 @@ func newGraph(m *model, rows, height, width int, learn bool) (*graph, error) {
 		n := gorgonia.NewTensor(g.g, tensor.Float32, len(p.shape), gorgonia.WithShape(p.shape...), gorgonia.WithName(p.name), gorgonia.WithValue(p.value))
 		g.parameters = append(g.parameters, n)
 	}
-	if err := g.build(x, learn); err != nil {
-		return nil, fmt.Errorf("gorgoniatrainer: graph for %s: %w", shapeName(rows, height, width), err)
-	}
-	g.vm = gorgonia.NewTapeMachine(g.g)
-	return g, nil
-}
-
-func (g *graph) build(x *gorgonia.Node, learn bool) (err error) {
-	height, width, params := g.height, g.width, g.parameters
-	for i, l := range g.model.layers {
-		plan := newGeometry(g.rows, l.in, height, width, l.out, l.poolTo)
-		last := i == len(g.model.layers)-1
+	height, width, params := s.height, s.width, g.parameters
+	var err error
+	for i, l := range m.layers {
+		plan := newGeometry(s.rows, l.in, height, width, l.out, l.poolTo)
+		last := i == len(m.layers)-1
 		if x, err = gorgonia.ApplyOp(g.convolve(l, &plan, i > 0, last), x, params[0], params[1]); err != nil {
-			return err
+			return nil, fmt.Errorf("gorgoniatrainer: graph for %s: %w", s, err)
 		}
 		height, width, params = plan.high.out, plan.wide.out, params[2:]
 	}
 	linear := g.linear()
 	g.logits = linear.out
-	if x, err = gorgonia.ApplyOp(linear, x, params[0], params[1]); err != nil || !learn {
-		return err
+	if g.output, err = gorgonia.ApplyOp(linear, x, params[0], params[1]); err != nil {
+		return nil, fmt.Errorf("gorgoniatrainer: graph for %s: %w", s, err)
 	}
-	if x, err = gorgonia.ApplyOp(g.loss(), x); err != nil {
-		return err
-	}
-	_, err = gorgonia.Grad(x, g.parameters...)
-	return err
+	return g, nil
 }
 
 // run computes on some rows of pixels, [rows, 3, height, width].
@@ -69,6 +94,32 @@ func (g *graph) run(pixels []float32) error {
 	g.vm.Reset()
 	g.input.data = nil // a batch's memory is the sender's again
 	return err
+}
+
+// predict gives the logits, task by task, rows x classes each. They are valid until
+// a graph of the same model runs.
+func (g *graph) predict(pixels []float32) ([]float32, error) {
+	err := g.run(pixels)
+	return g.logits.data, err
+}
+
+// learn runs rows from..to of a batch, whose pixels these are, forward and backward.
+func (g *graph) learn(pixels []float32, targets []trainer.Target, from, to int) (lossResult, error) {
+	p := &g.pass
+	p.add, p.skip, p.targets = from > 0, g.model.skips.take(to-from), p.targets[:0]
+	for _, t := range targets {
+		p.targets = append(p.targets, trainer.Target{Labels: t.Labels[from:to], Weights: t.Weights[from:to], Sum: t.Sum})
+	}
+	for i := range p.skip {
+		p.skip[i] = !trainer.Counts(targets, from+i)
+	}
+	err := g.run(pixels)
+	clear(p.targets) // labels are the batch's memory
+	p.skip, p.add = nil, false
+	if err != nil && (math.IsNaN(p.result.total) || math.IsInf(p.result.total, 0)) {
+		return p.result, errNotFinite // the VM's error doesn't unwrap to it
+	}
+	return p.result, err
 }
 
 // convolve is a layer's op: (x, weight, bias) -> pooled values, a matrix of
@@ -81,24 +132,24 @@ func (g *graph) convolve(l *layer, plan *geometry, deep, last bool) *forwardOp {
 	o := &forwardOp{op: op{name: l.name, arity: 3, out: newView(shape...)}, differentiable: []bool{deep, true, true}}
 	o.do = func(in []gorgonia.Value) error {
 		o.out.data = l.y.take(plan.rows * plan.outSize())
-		l.forward(plan, o.out.data, floats(in[0]), floats(in[1]), floats(in[2]), g.model.skip)
+		l.forward(plan, o.out.data, floats(in[0]), floats(in[1]), floats(in[2]), g.pass.skip)
 		return nil
 	}
 	o.gradients = func(in gorgonia.Nodes, y, dy *gorgonia.Node) (gorgonia.Nodes, error) {
 		dx := newView(plan.rows, plan.in, plan.height, plan.width)
-		back := &op{name: l.name + ".weight gradient", arity: 4, out: newView(l.weight.shape...), value: l.weight.gradient}
+		back := &op{name: l.name + ".weight gradient", arity: 4, out: newView(l.weight.shape...), value: l.weight.grads}
 		back.do = func(v []gorgonia.Value) error {
 			if deep {
 				dx.data = l.dx.take(plan.rows * plan.inSize())
 			}
-			l.backward(plan, dx.data, l.weight.slope, l.bias.slope, floats(v[3]), floats(v[0]), floats(v[1]), g.model.skip, g.model.accumulate)
+			l.backward(plan, dx.data, l.weight.slope, l.bias.slope, floats(v[3]), floats(v[0]), floats(v[1]), g.pass.skip, g.pass.add)
 			return nil
 		}
 		dw, err := gorgonia.ApplyOp(back, in[0], in[1], y, dy)
 		if err != nil {
 			return nil, err
 		}
-		db, err := gorgonia.ApplyOp(alias(l.name+".bias gradient", l.bias.gradient), dw)
+		db, err := gorgonia.ApplyOp(alias(l.name+".bias gradient", l.bias.grads), dw)
 		if err != nil || !deep {
 			return gorgonia.Nodes{nil, dw, db}, err
 		}
@@ -110,7 +161,7 @@ func (g *graph) convolve(l *layer, plan *geometry, deep, last bool) *forwardOp {
 
 // linear is the heads' op: (features, weight, bias) -> logits, task by task.
 func (g *graph) linear() *forwardOp {
-	m, rows := g.model, g.rows
+	m, rows := g.model, g.shape.rows
 	h := m.heads
 	o := &forwardOp{op: op{name: "heads", arity: 3, out: newView(rows * h.outputs)}, differentiable: []bool{true, true, true}}
 	o.do = func(in []gorgonia.Value) error {
@@ -122,21 +173,19 @@ func (g *graph) linear() *forwardOp {
 		back := &op{name: "heads gradient", arity: 4, out: newView(rows, h.inputs)}
 		back.do = func(v []gorgonia.Value) error {
 			back.out.data = m.dfeatures.take(rows * h.inputs)
-			h.backward(back.out.data, m.weight.slope, m.bias.slope, floats(v[3]), floats(v[0]), floats(v[1]), rows, m.accumulate)
+			h.backward(back.out.data, m.headWeight.slope, m.headBias.slope, floats(v[3]), floats(v[0]), floats(v[1]), rows, g.pass.add)
 			return nil
 		}
 		dx, err := gorgonia.ApplyOp(back, in[0], in[1], y, dy)
 		if err != nil {
 			return nil, err
 		}
-		dw, err := gorgonia.ApplyOp(alias("heads weight gradient", m.weight.gradient), dx)
+		dw, err := gorgonia.ApplyOp(alias("heads weight gradient", m.headWeight.grads), dx)
 		if err != nil {
 			return nil, err
 		}
-		db, err := gorgonia.ApplyOp(alias("heads bias gradient", m.bias.gradient), dx)
+		db, err := gorgonia.ApplyOp(alias("heads bias gradient", m.headBias.grads), dx)
 		return gorgonia.Nodes{dx, dw, db}, err
 	}
 	return o
 }
-
-func shapeName(rows, height, width int) string { return fmt.Sprintf("%dx3x%dx%d", rows, height, width) }

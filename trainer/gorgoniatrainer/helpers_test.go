@@ -48,7 +48,7 @@ func goldenLabels(rows, classes, salt int) []int32 {
 
 // setWeights gives a trainer golden.py's initial weights.
 func setWeights(t *Trainer) {
-	for i, w := range t.model.names {
+	for i, w := range t.model.weights {
 		scale := float32(0.04)
 		if strings.HasPrefix(w.Name, "conv") {
 			scale = 0.4

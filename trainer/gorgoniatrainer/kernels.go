@@ -5,9 +5,6 @@ package gorgoniatrainer
 // multiply-adds), so the assembly of kernels_amd64.s gives the same bytes:
 // its vector lanes are the independent sums of these loops.
 
-// useAssembly tells whether the processor has what kernels_amd64.s needs.
-var useAssembly = haveAssembly()
-
 // dead is the argmax of a pooled value that ReLU has cut off.
 const dead = 4
 

@@ -6,6 +6,9 @@ import (
 	"github.com/sluicedata/sluice/trainer"
 )
 
+// useAssembly tells whether the processor has what kernels_amd64.s needs.
+var useAssembly = haveAssembly()
+
 func haveAssembly() bool { return cpu.X86.HasAVX2 }
 
 //go:noescape

@@ -4,18 +4,15 @@ import (
 	"errors"
 	"math"
 
-	"github.com/sluicedata/sluice/trainer"
 	"gorgonia.org/gorgonia"
+
+	"github.com/sluicedata/sluice/trainer"
 )
 
-// lossTargets are what the loss op compares the logits with: a part of a
-// batch, whose tasks' weight sums are those of the whole batch, and its result.
-type lossTargets struct {
-	tasks   []trainer.Target
+// taskLosses are how the tasks' losses are computed and summed.
+type taskLosses struct {
 	offsets [][]float64 // per task, see trainer.TaskConfig.Offsets
 	weights []float64   // per task
-	losses  []float64   // per task: this part's share of the loss; NaN without a labelled row
-	total   float64
 }
 
 // tinyGradient is where the gradient of a logit is taken for 0: a probability
@@ -25,32 +22,32 @@ const tinyGradient = 0x1p-80
 
 var errNotFinite = errors.New("the loss is not finite")
 
-// loss is the fused cross-entropy of all tasks, (logits) -> scalar: the sum of
+// lossOp is the fused cross-entropy of all tasks, (logits) -> scalar: the sum of
 // weight x trainer.SoftmaxLoss, which is torch.nn.CrossEntropyLoss with class
 // weights. A task without a labelled row contributes 0. Forward computes the
 // gradient too. A loss that isn't finite ends the run, so nothing is learnt
 // from it.
-func (g *graph) loss() *forwardOp {
-	m, t := g.model, &g.targets
+func lossOp(m *model, of *taskLosses, rows int, p *pass) *forwardOp {
 	o := &forwardOp{op: op{name: "cross entropy", arity: 1, out: newView()}, differentiable: []bool{true}}
 	o.do = func(in []gorgonia.Value) error {
 		logits := floats(in[0])
 		gradient := m.dlogits.take(len(logits))
-		t.losses, t.total = t.losses[:0], 0
+		r := &p.result
+		r.tasks, r.total = r.tasks[:0], 0
 		for i, classes := range m.heads.classes {
-			n := g.rows * classes
-			loss := trainer.SoftmaxLoss(logits[:n], t.tasks[i], t.offsets[i], t.weights[i], gradient[:n])
-			if t.tasks[i].Sum > 0 {
-				t.total += float64(t.weights[i] * loss)
+			n := rows * classes
+			loss := trainer.SoftmaxLoss(logits[:n], p.targets[i], of.offsets[i], of.weights[i], gradient[:n])
+			if p.targets[i].Sum > 0 {
+				r.total += float64(of.weights[i] * loss)
 			}
 			for k, v := range gradient[:n] {
 				gradient[k] = flush(v, tinyGradient)
 			}
-			t.losses = append(t.losses, loss)
+			r.tasks = append(r.tasks, loss)
 			logits, gradient = logits[n:], gradient[n:]
 		}
-		o.value = gorgonia.NewF32(float32(t.total))
-		if math.IsNaN(t.total) || math.IsInf(t.total, 0) {
+		o.value = gorgonia.NewF32(float32(r.total))
+		if math.IsNaN(r.total) || math.IsInf(r.total, 0) {
 			return errNotFinite
 		}
 		return nil

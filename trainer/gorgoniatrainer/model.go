@@ -3,18 +3,27 @@ package gorgoniatrainer
 import (
 	"math"
 	"slices"
+	"sync/atomic"
+
+	"gorgonia.org/tensor"
 
 	"github.com/sluicedata/sluice/trainer"
-	"gorgonia.org/tensor"
 )
+
+// network is what a trainer.Model of this package is made of: the channels of its
+// convolutions, and the side of the average pool behind them.
+type network struct {
+	channels []int
+	poolTo   int
+}
 
 // parameter is a weight tensor and its gradient, shared by all graphs. Its
 // gradient is that of the current batch alone.
 type parameter struct {
-	name            string
-	shape           []int
-	value, gradient *tensor.Dense
-	data, slope     []float32 // their memory
+	name         string
+	shape        []int
+	data, slope  []float32     // value and gradient
+	value, grads *tensor.Dense // the same memory, as Gorgonia has it
 }
 
 func newParameter(name string, shape ...int) *parameter {
@@ -22,8 +31,12 @@ func newParameter(name string, shape ...int) *parameter {
 	n := tensor.Shape(shape).TotalSize()
 	p.data, p.slope = make([]float32, n), make([]float32, n)
 	p.value = tensor.New(tensor.WithShape(shape...), tensor.WithBacking(p.data))
-	p.gradient = tensor.New(tensor.WithShape(shape...), tensor.WithBacking(p.slope))
+	p.grads = tensor.New(tensor.WithShape(shape...), tensor.WithBacking(p.slope))
 	return p
+}
+
+func (p *parameter) tensor() trainer.Tensor {
+	return trainer.Tensor{Name: p.name, Shape: p.shape, Data: p.data}
 }
 
 // layer is one convolution with its activations' memory.
@@ -36,19 +49,18 @@ type layer struct {
 	y, dx        slab[float32]
 }
 
-// model is a network's parts that all shapes share.
+// model is a network's parts that the graphs of all shapes share: weights,
+// gradients, and the memory of activations.
 type model struct {
-	layers          []*layer
-	heads           *heads
-	weight, bias    *parameter // of the heads: all tasks, one after the other
-	parameters      []*parameter
-	logits, dlogits slab[float32]
-	dfeatures       slab[float32]
-	accumulate      bool   // gradients add to what is there: a further part of the batch
-	skip            []bool // rows that don't count, whatever their pixels; nil: all do
-	skips           slab[bool]
-	names           []trainer.Tensor // the weights as State names them, in their order
-	gradients       [][]float32      // of names
+	layers               []*layer
+	heads                *heads
+	headWeight, headBias *parameter   // all tasks, one after the other
+	parameters           []*parameter // in the order in which the graphs take them
+	logits, dlogits      slab[float32]
+	dfeatures            slab[float32]
+	skips                slab[bool]
+	weights              []trainer.Tensor // as State names them, in its order
+	gradients            [][]float32      // of the weights
 }
 
 // newModel makes a network with the heads of a checked configuration, and draws
@@ -62,7 +74,7 @@ func newModel(net network, cfg trainer.Config, t team) *model {
 		}
 		l.weight, l.bias = newParameter(l.name+".weight", out, in, 3, 3), newParameter(l.name+".bias", out)
 		m.layers, m.parameters = append(m.layers, l), append(m.parameters, l.weight, l.bias)
-		m.names, m.gradients = append(m.names, l.weight.tensor(), l.bias.tensor()), append(m.gradients, l.weight.slope, l.bias.slope)
+		m.weights, m.gradients = append(m.weights, l.weight.tensor(), l.bias.tensor()), append(m.gradients, l.weight.slope, l.bias.slope)
 		in = out
 	}
 	m.layers[len(m.layers)-1].poolTo = net.poolTo
@@ -71,11 +83,11 @@ func newModel(net network, cfg trainer.Config, t team) *model {
 		classes = append(classes, len(task.Classes))
 	}
 	m.heads = newHeads(t, classes, in*net.poolTo*net.poolTo)
-	m.weight = newParameter("head.weight", m.heads.outputs, m.heads.inputs)
-	m.bias = newParameter("head.bias", m.heads.outputs)
-	m.parameters = append(m.parameters, m.weight, m.bias)
-	m.names = append(m.names, m.headTensors(cfg.Tasks, m.weight.data, m.bias.data)...)
-	for _, g := range m.headTensors(cfg.Tasks, m.weight.slope, m.bias.slope) {
+	m.headWeight = newParameter("head.weight", m.heads.outputs, m.heads.inputs)
+	m.headBias = newParameter("head.bias", m.heads.outputs)
+	m.parameters = append(m.parameters, m.headWeight, m.headBias)
+	m.weights = append(m.weights, m.headTensors(cfg.Tasks, m.headWeight.data, m.headBias.data)...)
+	for _, g := range m.headTensors(cfg.Tasks, m.headWeight.slope, m.headBias.slope) {
 		m.gradients = append(m.gradients, g.Data)
 	}
 	m.initialize(cfg.Seed)
@@ -93,10 +105,6 @@ func (m *model) ofLoss(targets []trainer.Target) [][]float32 {
 		}
 	}
 	return out
-}
-
-func (p *parameter) tensor() trainer.Tensor {
-	return trainer.Tensor{Name: p.name, Shape: p.shape, Data: p.data}
 }
 
 // headTensors cuts the heads' weights into those of the tasks.
@@ -117,10 +125,27 @@ func (m *model) headTensors(tasks []trainer.TaskConfig, weight, bias []float32) 
 // stream, so another task leaves the others' weights alone.
 func (m *model) initialize(seed uint64) {
 	bound := 0.0
-	for _, t := range m.names {
+	for _, t := range m.weights {
 		if len(t.Shape) > 1 { // a bias follows its weight, and has its fan_in
 			bound = 1 / math.Sqrt(float64(len(t.Data)/t.Shape[0]))
 		}
 		trainer.DrawUniform(t.Data, bound, seed, "initial weights", t.Name)
 	}
+}
+
+// finite tells whether all gradients are.
+func (m *model) finite() bool {
+	const piece = 1 << 16
+	var bad atomic.Bool
+	for _, g := range m.gradients {
+		m.heads.team.run((len(g)+piece-1)/piece, func(_, task int) {
+			for _, v := range g[task*piece : min((task+1)*piece, len(g))] {
+				if v-v != 0 { // NaN or infinite
+					bad.Store(true)
+					return
+				}
+			}
+		})
+	}
+	return !bad.Load()
 }

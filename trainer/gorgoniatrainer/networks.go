@@ -59,15 +59,6 @@ func (m Recipe) MarshalJSON() ([]byte, error) {
 // MarshalJSON writes what checkpoints have always had of this model.
 func (SmallCNN) MarshalJSON() ([]byte, error) { return []byte(`{"pool_to":0}`), nil }
 
-// network is what a model is made of: convolutions, and the average pool's side.
-type network struct {
-	channels []int
-	poolTo   int
-}
-
-// ofThisTrainer is implemented by the models above.
-type ofThisTrainer interface{ network() network }
-
 func (m Recipe) network() network {
 	if m.PoolTo == 0 {
 		m.PoolTo = recipePool

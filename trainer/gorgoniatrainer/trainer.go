@@ -1,31 +1,3 @@
-// Package gorgoniatrainer is a trainer.Trainer on Gorgonia, the only importer of
-// it. Networks:
-//
-//   - recipe: Conv2d(3, 64, 3, padding=1), ReLU, MaxPool2d(2),
-//     AdaptiveAvgPool2d(pool_to, default 56), flattened in C, H, W order, one
-//     Linear per task. At 112x112 the average pool does nothing, at 224x224 it
-//     is a 2x2 mean, so one set of weights serves all sizes.
-//   - small_cnn, for small images: Conv2d(3, 16), Conv2d(16, 32), each 3x3 with
-//     padding 1, ReLU and MaxPool2d(2); AdaptiveAvgPool2d(pool_to, default 4,
-//     which does nothing at 16x16); one Linear per task.
-//
-// Graph and virtual machine are Gorgonia's; the operations are this package's
-// own, fused so that activations stay in cache. State names its tensors as this
-// module's state_dict would, so weights go both ways:
-//
-//	class Recipe(torch.nn.Module):                  # small_cnn: conv1, conv2
-//	    def __init__(self, tasks):                  # {"shape": 10, "type": 5}
-//	        super().__init__()
-//	        self.conv = torch.nn.Conv2d(3, 64, 3, padding=1)
-//	        for t, n in tasks.items():              # a ModuleDict refuses the name "type"
-//	            setattr(self, f"head_{t}", torch.nn.Linear(64 * 56 * 56, n))
-//
-// conv.weight [64, 3, 3, 3], conv.bias [64], head_<task>.weight [classes,
-// 64*56*56], head_<task>.bias [classes]; beside them optimizer.exp_avg.<name>,
-// optimizer.exp_avg_sq.<name>, optimizer.step.<name> and optimizer.epochs.
-//
-// All results are the same bytes for any number of workers, and with or without
-// the assembly that amd64 processors with AVX2 use.
 package gorgoniatrainer
 
 import (
@@ -33,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"sync/atomic"
 	"time"
 
 	"github.com/sluicedata/sluice/schema"
@@ -43,22 +14,16 @@ import (
 // Trainer is a trainer.Trainer.
 type Trainer struct {
 	cfg      trainer.Config
-	model    *model
+	model    *model // nil after Close
 	adam     *trainer.Adam
 	epochs   []float32 // the one element of the epochs tensor
 	steps    int
-	offsets  [][]float64
-	weights  []float64
-	graphs   map[shape]*graph
+	losses   taskLosses
+	learners map[shape]*graph // with gradients
+	readers  map[shape]*graph // that only predict
 	seconds  map[string]timing
 	compiled int
-	whole    slab[float32] // Predict's logits of a batch computed in parts
-}
-
-// shape keys a graph.
-type shape struct {
-	rows, height, width int
-	learn               bool
+	whole    slab[float32] // Predict's logits of a batch computed in several graphs
 }
 
 type timing struct {
@@ -79,35 +44,43 @@ func New(cfg trainer.Config) (*Trainer, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Trainer{cfg: cfg, epochs: make([]float32, 1), graphs: map[shape]*graph{}, seconds: map[string]timing{}}
+	t := &Trainer{cfg: cfg, epochs: make([]float32, 1), learners: map[shape]*graph{}, readers: map[shape]*graph{}, seconds: map[string]timing{}}
 	workers := team{cfg.Workers}
 	t.model = newModel(net, cfg, workers)
-	t.adam = trainer.NewAdam(cfg.Optimizer, t.model.names)
+	t.adam = trainer.NewAdam(cfg.Optimizer, t.model.weights)
 	t.adam.Kernel = adam
 	for _, task := range cfg.Tasks {
-		t.offsets = append(t.offsets, task.Offsets())
-		t.weights = append(t.weights, task.Weight)
+		t.losses.offsets = append(t.losses.offsets, task.Offsets())
+		t.losses.weights = append(t.losses.weights, task.Weight)
 	}
 	return t, nil
 }
 
-// graph gives the one for a shape, made on first use.
-func (t *Trainer) graph(s shape) (*graph, error) {
+// learner is the graph that learns from a shape, made on first use.
+func (t *Trainer) learner(s shape) (*graph, error) {
+	return t.graph(t.learners, s, func() (*graph, error) { return newLearner(t.model, &t.losses, s) })
+}
+
+// reader is the graph that predicts for a shape, made on first use.
+func (t *Trainer) reader(s shape) (*graph, error) {
+	return t.graph(t.readers, s, func() (*graph, error) { return newReader(t.model, s) })
+}
+
+func (t *Trainer) graph(made map[shape]*graph, s shape, build func() (*graph, error)) (*graph, error) {
 	if t.model == nil {
 		return nil, errClosed
 	}
-	if g := t.graphs[s]; g != nil {
+	if g := made[s]; g != nil {
 		return g, nil
 	}
 	if err := t.CheckImage(s.height, s.width); err != nil {
 		return nil, err
 	}
-	g, err := newGraph(t.model, s.rows, s.height, s.width, s.learn)
+	g, err := build()
 	if err != nil {
 		return nil, err
 	}
-	g.targets.offsets, g.targets.weights = t.offsets, t.weights
-	t.graphs[s] = g
+	made[s] = g
 	t.compiled++
 	return g, nil
 }
@@ -120,8 +93,9 @@ func (t *Trainer) CheckImage(height, width int) error {
 	return nil
 }
 
-// parts calls do for successive rows of a batch, MicroBatch at a time.
-func (t *Trainer) parts(ctx context.Context, batch *schema.Batch, learn bool, do func(g *graph, from, to int) error) error {
+// microBatches calls do for successive rows of a batch, MicroBatch at a time, with
+// the graph of their shape.
+func (t *Trainer) microBatches(ctx context.Context, batch *schema.Batch, of func(shape) (*graph, error), do func(g *graph, from, to int) error) error {
 	size, rows := t.cfg.MicroBatch, batch.Rows()
 	if size == 0 || size > rows {
 		size = rows
@@ -131,7 +105,7 @@ func (t *Trainer) parts(ctx context.Context, batch *schema.Batch, learn bool, do
 			return context.Cause(ctx)
 		}
 		to := min(from+size, rows)
-		g, err := t.graph(shape{to - from, batch.Tensor.Height, batch.Tensor.Width, learn})
+		g, err := of(shape{to - from, batch.Tensor.Height, batch.Tensor.Width})
 		if err != nil {
 			return err
 		}
@@ -163,14 +137,14 @@ func (t *Trainer) Step(ctx context.Context, batch *schema.Batch) (trainer.Losses
 	if rows == 0 {
 		return losses, context.Cause(ctx)
 	}
-	err = t.parts(ctx, batch, true, func(g *graph, from, to int) error {
-		t.model.accumulate = from > 0
+	err = t.microBatches(ctx, batch, t.learner, func(g *graph, from, to int) error {
 		n := batch.Tensor.Elements()
-		if err := g.learn(pixels[from*n:to*n], targets, from, to); err != nil {
+		result, err := g.learn(pixels[from*n:to*n], targets, from, to)
+		if err != nil {
 			return err
 		}
-		losses.Total += g.targets.total
-		for i, loss := range g.targets.losses {
+		losses.Total += result.total
+		for i, loss := range result.tasks {
 			losses.Tasks[i] += loss
 		}
 		return nil
@@ -186,45 +160,8 @@ func (t *Trainer) Step(ctx context.Context, batch *schema.Batch) (trainer.Losses
 	}
 	t.adam.Step(t.learningRate(), t.model.ofLoss(targets), t.cfg.Workers)
 	t.steps++
-	t.time(shapeName(batch.Rows(), batch.Tensor.Height, batch.Tensor.Width), time.Since(start))
+	t.time(shape{batch.Rows(), batch.Tensor.Height, batch.Tensor.Width}.String(), time.Since(start))
 	return losses, nil
-}
-
-// learn runs rows from..to of a batch forward and backward.
-func (g *graph) learn(pixels []float32, targets []trainer.Target, from, to int) error {
-	g.targets.tasks = g.targets.tasks[:0]
-	for _, t := range targets {
-		g.targets.tasks = append(g.targets.tasks, trainer.Target{Labels: t.Labels[from:to], Weights: t.Weights[from:to], Sum: t.Sum})
-	}
-	skip := g.model.skips.take(to - from)
-	for i := range skip {
-		skip[i] = !trainer.Counts(targets, from+i)
-	}
-	g.model.skip = skip
-	err := g.run(pixels)
-	g.model.skip = nil
-	clear(g.targets.tasks) // labels are the batch's memory
-	if err != nil && (math.IsNaN(g.targets.total) || math.IsInf(g.targets.total, 0)) {
-		return errNotFinite // the VM's error doesn't unwrap to it
-	}
-	return err
-}
-
-// finite tells whether all gradients are.
-func (m *model) finite() bool {
-	const piece = 1 << 16
-	var bad atomic.Bool
-	for _, g := range m.gradients {
-		m.heads.team.run((len(g)+piece-1)/piece, func(_, task int) {
-			for _, v := range g[task*piece : min((task+1)*piece, len(g))] {
-				if v-v != 0 { // NaN or infinite
-					bad.Store(true)
-					return
-				}
-			}
-		})
-	}
-	return !bad.Load()
 }
 
 func (t *Trainer) learningRate() float64 {
@@ -250,12 +187,12 @@ func (t *Trainer) Predict(ctx context.Context, batch *schema.Batch) ([][]float32
 		n := batch.Rows() * classes
 		out[i], whole = whole[:n:n], whole[n:]
 	}
-	err = t.parts(ctx, batch, false, func(g *graph, from, to int) error {
+	err = t.microBatches(ctx, batch, t.reader, func(g *graph, from, to int) error {
 		n := batch.Tensor.Elements()
-		if err := g.run(pixels[from*n : to*n]); err != nil {
+		logits, err := g.predict(pixels[from*n : to*n])
+		if err != nil {
 			return err
 		}
-		logits := g.logits.data
 		for i, classes := range t.model.heads.classes {
 			logits = logits[copy(out[i][from*classes:to*classes], logits):]
 		}
@@ -273,12 +210,45 @@ func (t *Trainer) EndEpoch() error {
 	return nil
 }
 
+// State implements trainer.Trainer.
+func (t *Trainer) State() []trainer.Tensor {
+	if t.model == nil {
+		return nil
+	}
+	state := append(append([]trainer.Tensor{}, t.model.weights...), t.adam.State()...)
+	return append(state, trainer.Tensor{Name: trainer.EpochsName, Shape: []int{1}, Data: t.epochs})
+}
+
+// Load implements trainer.Trainer.
+func (t *Trainer) Load(state []trainer.Tensor) error {
+	if t.model == nil {
+		return errClosed
+	}
+	return trainer.CopyState(t.State(), state)
+}
+
+// Stats implements trainer.Trainer.
+func (t *Trainer) Stats() trainer.Stats {
+	s := trainer.Stats{Steps: t.steps, LearningRate: t.learningRate(), StepSeconds: map[string]float64{}, PeakBytes: trainer.PeakBytes(), GraphsCompiled: t.compiled}
+	if t.model != nil {
+		for _, p := range t.model.parameters {
+			s.Parameters += len(p.data)
+		}
+	}
+	for name, total := range t.seconds {
+		s.StepSeconds[name] = total.seconds / float64(total.steps)
+	}
+	return s
+}
+
 // Close implements trainer.Trainer. Its goroutines end with each step, so there
 // is only memory to give back.
 func (t *Trainer) Close() error {
 	var errs []error
-	for _, g := range t.graphs {
-		errs = append(errs, g.vm.Close())
+	for _, graphs := range []map[shape]*graph{t.learners, t.readers} {
+		for _, g := range graphs {
+			errs = append(errs, g.vm.Close())
+		}
 	}
 	*t = Trainer{cfg: t.cfg, seconds: t.seconds, steps: t.steps, compiled: t.compiled, epochs: t.epochs}
 	return errors.Join(errs...)

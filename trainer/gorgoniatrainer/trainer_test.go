@@ -70,7 +70,7 @@ func checkHeads(t *testing.T, h *heads, logits, x, weight, bias []float32) {
 func TestInitialWeights(t *testing.T) {
 	for _, model := range []string{"recipe", "small_cnn"} {
 		bound, firsts := 0.0, map[float64]string{}
-		for _, w := range newTrainer(t, testConfig(model, 0)).model.names {
+		for _, w := range newTrainer(t, testConfig(model, 0)).model.weights {
 			if len(w.Shape) > 1 {
 				fan := 1
 				for _, n := range w.Shape[1:] {
@@ -187,7 +187,7 @@ func TestFinite(t *testing.T) {
 			for _, v := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
 				g[at] = float32(v)
 				if tr.model.finite() {
-					t.Errorf("%v at %d of the gradient of %s is found finite", v, at, tr.model.names[i].Name)
+					t.Errorf("%v at %d of the gradient of %s is found finite", v, at, tr.model.weights[i].Name)
 				}
 				g[at] = 0
 			}

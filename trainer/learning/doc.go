@@ -24,4 +24,5 @@
 //	identity.go    by what a checkpoint knows its run
 //	log.go         log.jsonl
 //	report.go      the figures
+//	setup.go       declarations that don't go together
 package learning

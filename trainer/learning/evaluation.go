@@ -93,17 +93,6 @@ func (e *evaluation) match() error {
 	return nil
 }
 
-// checkForm refuses a pipeline whose images a trainer can't learn from, before
-// anything runs.
-func checkForm(p *flow.Plan) error {
-	for _, v := range p.Variants {
-		if err := trainer.CheckForm(p.Form, v.Tensor); err != nil {
-			return &SetupError{err}
-		}
-	}
-	return nil
-}
-
 // measure evaluates the trainer on the whole held-out data.
 func (e *evaluation) measure(ctx context.Context, t trainer.Trainer) (trainer.Metrics, error) {
 	confusions := make([]*trainer.Confusion, len(e.tasks))

@@ -11,11 +11,13 @@ import (
 
 // loop is what happens after each step and each epoch.
 type loop struct {
-	*Training
 	trainer     trainer.Trainer
 	evaluations []*evaluation
 	dir         *directory
-	epochs      int
+	epochs      int                        // of the training
+	every       int                        // so many epochs are between two evaluations
+	onStep      func(sinks.StepInfo)       // nil: nobody asks
+	onEpoch     func(EpochRecord)          // likewise
 	last        map[string]trainer.Metrics // of the last evaluation; nil before it
 }
 
@@ -28,8 +30,8 @@ func (l *loop) step(s sinks.StepInfo) {
 		}
 	}
 	l.dir.log.write(stepRecord{"step", s.Epoch, s.Batch, s.Scale, s.Losses.Total, losses, s.LearningRate, logFormat})
-	if l.OnStep != nil {
-		l.OnStep(s)
+	if l.onStep != nil {
+		l.onStep(s)
 	}
 }
 
@@ -38,7 +40,7 @@ func (l *loop) epoch(ctx context.Context, info sinks.EpochInfo) error {
 	record := EpochRecord{Kind: "epoch", EpochInfo: info, Format: logFormat}
 	done := info.Epoch + 1
 	var failed error
-	if done%max(l.Every, 1) == 0 || done == l.epochs {
+	if done%l.every == 0 || done == l.epochs {
 		record.Evaluations, failed = l.evaluate(ctx)
 		l.last = record.Evaluations
 	}
@@ -55,8 +57,8 @@ func (l *loop) epoch(ctx context.Context, info sinks.EpochInfo) error {
 		}
 		return fmt.Errorf("%w; %s kept: mend the held-out data, or give its pipeline on_error, and set Existing to Resume", failed, kept)
 	}
-	if l.OnEpoch != nil {
-		l.OnEpoch(record)
+	if l.onEpoch != nil {
+		l.onEpoch(record)
 	}
 	return nil
 }

@@ -47,15 +47,6 @@ type Declaration interface {
 	Config(run *schema.Run) (trainer.Config, error)
 }
 
-// SetupError is a training that cannot be as it is declared: what pipeline, trainer
-// and evaluations say doesn't go together, or asks for what the data haven't got.
-type SetupError struct{ Err error }
-
-func (e *SetupError) Error() string { return e.Err.Error() }
-
-// Unwrap is the mistake, or several joined.
-func (e *SetupError) Unwrap() error { return e.Err }
-
 // Run trains. The options are the pipeline's, such as flow.Epochs(20) and
 // flow.OnProgress. When the context ends, so does the run, with the context's
 // cause, and the epochs finished so far are kept: with Existing: Resume the same
@@ -74,7 +65,7 @@ func (t Training) Run(ctx context.Context, opts ...flow.Option) (report *Report,
 	if err != nil {
 		return nil, err
 	}
-	l := &loop{Training: &t, epochs: plan.Epochs}
+	l := &loop{epochs: plan.Epochs, every: max(t.Every, 1), onStep: t.OnStep, onEpoch: t.OnEpoch}
 	for _, e := range t.Evaluations {
 		planned, err := e.plan(ctx, cfg.Tasks, evalOptions...)
 		if err != nil {
@@ -163,14 +154,6 @@ func (t Training) config(plan *flow.Plan) (cfg trainer.Config, err error) {
 		return cfg, &SetupError{errors.New("learning: the Trainer's configuration has no Model")}
 	}
 	return cfg, checkCounts(plan, cfg)
-}
-
-// setup marks an error of a declaration that doesn't fit the data.
-func setup(err error) error {
-	if of := new(SetupError); errors.As(err, &of) {
-		return err
-	}
-	return &SetupError{err}
 }
 
 // newReport is the report of a run, with what only the sink knows.

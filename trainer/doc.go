@@ -1,0 +1,23 @@
+// Package trainer is what learning needs and no framework provides: the contract
+// of a trainer and of its models, their configuration, learning-rate schedules,
+// class weights, metrics, and a file format for weights. It knows schema and
+// nothing of the pipeline, so any program with batches can use it.
+//
+// The files, each of which refers to those below it only:
+//
+//	spec.go         Spec: a trainer as declared, before its data are known
+//	batch.go        what a step reads from a batch: pixels, targets, which rows count
+//	config.go       Config: all that decides what a trainer does; the contract of a Model
+//	trainer.go      the contract of a Trainer
+//	checkpoint.go   a state in a file, with its version
+//	safetensors.go  tensors in a file, with a checksum
+//	adam.go         the optimizer
+//	schedule.go     the learning rate by epoch
+//	loss.go         weighted cross-entropy, balanced softmax
+//	initial.go      initial weights
+//	state.go        states: copied, checked, reduced to weights
+//	classes.go      classes of other data, matched by name
+//	metrics.go      confusion, recalls, the groups of a long tail
+//	memory.go       the process's memory, for reports
+//	problems.go     mistakes, collected
+package trainer

@@ -1,0 +1,36 @@
+package learning
+
+import (
+	"errors"
+
+	"github.com/sluicedata/sluice/flow"
+	"github.com/sluicedata/sluice/trainer"
+)
+
+// SetupError is a training that cannot be as it is declared: what pipeline, trainer
+// and evaluations say doesn't go together, or asks for what the data haven't got.
+type SetupError struct{ Err error }
+
+func (e *SetupError) Error() string { return e.Err.Error() }
+
+// Unwrap is the mistake, or several joined.
+func (e *SetupError) Unwrap() error { return e.Err }
+
+// setup marks an error of a declaration that doesn't fit the data.
+func setup(err error) error {
+	if of := new(SetupError); errors.As(err, &of) {
+		return err
+	}
+	return &SetupError{err}
+}
+
+// checkForm refuses a pipeline whose images a trainer can't learn from, before
+// anything runs.
+func checkForm(p *flow.Plan) error {
+	for _, v := range p.Variants {
+		if err := trainer.CheckForm(p.Form, v.Tensor); err != nil {
+			return &SetupError{err}
+		}
+	}
+	return nil
+}
