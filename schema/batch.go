@@ -9,9 +9,9 @@ import (
 	"github.com/apache/arrow/go/v15/arrow/array"
 )
 
-// Batch is a typed view on one record: rows of consecutive positions of one
-// epoch. The slices that its methods return are the record's own memory, to be
-// read only, and only until the last Release.
+// Batch is a typed view of one record: rows at consecutive positions of one
+// epoch. Its methods return slices of the record's own memory: they are
+// read-only, and valid until the last Release.
 type Batch struct {
 	Record  arrow.Record
 	Epoch   int
@@ -21,7 +21,7 @@ type Batch struct {
 	Form    Form
 
 	// Reads are the samples that were read for the batch, in the order of its
-	// draws; only where the sink asked for them (sinks.Rememberer).
+	// draws; nil unless the sink asks for them (sinks.Rememberer).
 	Reads []Read
 
 	keys     *array.String
@@ -34,8 +34,8 @@ type Batch struct {
 	image    arrow.Array
 }
 
-// View makes a Batch of any record with the columns of this package. It takes
-// no reference: the view lives as long as the record.
+// View makes a Batch of any record that has the columns of this package. It takes
+// no reference: the view is valid as long as the record is.
 func View(rec arrow.Record) (*Batch, error) {
 	b := &Batch{Record: rec, Number: -1}
 	for i, f := range rec.Schema().Fields() {
@@ -90,7 +90,7 @@ func (b *Batch) setForm(t arrow.DataType) bool {
 	return true
 }
 
-// Retain takes another reference on the record.
+// Retain takes another reference to the record.
 func (b *Batch) Retain() { b.Record.Retain() }
 
 // Release gives one reference back.
@@ -99,7 +99,7 @@ func (b *Batch) Release() { b.Record.Release() }
 // Rows is the number of rows.
 func (b *Batch) Rows() int { return int(b.Record.NumRows()) }
 
-// Key is a row's key; a copy, as strings never change and buffers are reused.
+// Key is a row's key, as a copy: the record's memory is reused.
 func (b *Batch) Key(row int) string { return strings.Clone(b.keys.Value(row)) }
 
 // Labels is the label column of a task, by its number: class numbers, Unknown
@@ -171,8 +171,8 @@ func (b *Batch) Float32() []float32 {
 	return list.ListValues().(*array.Float32).Float32Values()[start : start+list.Len()*n]
 }
 
-// Picture is a row's image; nil in a batch of encoded rows. Of grey it is a copy with three
-// equal channels.
+// Picture is a row's image; nil in a batch of encoded rows. Of a grey batch it is a
+// copy with three equal channels.
 func (b *Batch) Picture(row int) *Picture {
 	switch b.Form {
 	case FormTensor:
@@ -199,7 +199,7 @@ func (b *Batch) Picture(row int) *Picture {
 	return nil
 }
 
-// inThree repeats grey in three channels; nil for nil.
+// inThree repeats one channel three times; nil for nil.
 func inThree[T uint8 | float32](grey []T, layout Layout) []T {
 	if len(grey) == 0 {
 		return nil

@@ -64,8 +64,8 @@ type Draft struct {
 	number  int64
 	variant int
 	meta    []Meta
-	dropped []bool         // rows that the batch will not have
-	base    *Batch         // of a derived draft: whose other columns it shares
+	dropped []bool         // rows to leave out
+	base    *Batch         // of a derived draft: the batch whose other columns it shares
 	pixels  *memory.Buffer // FormTensor
 	slots   []Picture      // its rows
 	rows    []*Picture     // FormVarying
@@ -80,7 +80,7 @@ func (b *Builder) Draft(epoch int, number int64, rows int) *Draft {
 }
 
 // Derive begins the same batch in another variant: the other columns are those
-// of base, only the pictures are to be filled. base is retained until the end.
+// of base, only the pictures need to be filled. base is retained until then.
 func (b *Builder) Derive(base *Batch, variant int) *Draft {
 	base.Retain()
 	d := &Draft{builder: b, epoch: base.Epoch, number: base.Number, variant: variant, base: base}
@@ -109,8 +109,8 @@ func (d *Draft) tensor() Tensor { return d.builder.run.Variants[d.variant].Tenso
 // SetMeta sets all of a row but its image.
 func (d *Draft) SetMeta(row int, m Meta) { d.meta[row] = m }
 
-// Drop leaves a row out: the batch will be shorter, its other rows in order. The
-// row need not be filled.
+// Drop leaves a row out: the batch gets shorter, its other rows keep their order.
+// The row need not be filled.
 func (d *Draft) Drop(row int) { d.dropped[row] = true }
 
 // close moves the rows together where some were dropped.
@@ -148,8 +148,9 @@ func (d *Draft) close() {
 
 func (d *Draft) rowBytes() int { return d.tensor().Elements() * d.tensor().DType.Bytes() }
 
-// Slot is a row's place in the batch's own buffer, to be filled; only for
-// FormTensor. That of grey has one channel, and no Picture's: SetPicture fills it.
+// Slot is a row's place in the batch's own buffer, to be written to; only for
+// FormTensor. In a grey batch it has one channel, which no Picture has: use
+// SetPicture there.
 func (d *Draft) Slot(row int) *Picture { return &d.slots[row] }
 
 func (d *Draft) slot(row int) Picture {
@@ -165,7 +166,7 @@ func (d *Draft) slot(row int) Picture {
 	return p
 }
 
-// SetPicture sets a row's image where pictures vary in size, or copies it into
+// SetPicture sets a row's image where pictures vary in size, and copies it into
 // the row's slot where they don't.
 func (d *Draft) SetPicture(row int, p *Picture) error {
 	if d.builder.run.Form == FormVarying {
@@ -203,7 +204,7 @@ func firstOfThree[T uint8 | float32](to, from []T) {
 // SetEncoded sets a row's image file; only for FormEncoded.
 func (d *Draft) SetEncoded(row int, data []byte) { d.encoded[row] = data }
 
-// Discard gives the draft's memory back.
+// Discard ends a draft without a batch, and frees its memory.
 func (d *Draft) Discard() {
 	if d.pixels != nil {
 		d.pixels.Release()

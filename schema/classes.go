@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// ClassChanges says, task by task, what became of the class numbers between two
-// lists of tasks: one sentence each, none where they are the same. A label that
-// was written with the old numbers means another class with the new ones.
+// ClassChanges says how the class numbers of each task differ between two lists of
+// tasks, one sentence a task, none where they are the same. A label that was
+// written with the old numbers means another class by the new ones.
 func ClassChanges(there, here []Task) []string {
 	var list []string
 	for _, now := range here {
@@ -21,7 +21,7 @@ func ClassChanges(there, here []Task) []string {
 	return list
 }
 
-// classChange is of one task, whose classes differ.
+// classChange is the sentence on a task whose classes differ.
 func classChange(was, now Task) string {
 	old, cur := numbers(was.Classes), numbers(now.Classes)
 	var moved, gone, added []string

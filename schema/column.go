@@ -34,13 +34,13 @@ type Column struct {
 	Type arrow.DataType
 }
 
-// Check tells of a name or a type that a column cannot have.
+// Check reports a name or a type that a column cannot have.
 func (c Column) Check() error {
 	switch {
 	case c.Name == "" || !utf8.ValidString(c.Name):
 		return fmt.Errorf("a column has the name %q: want UTF-8 text", short(c.Name))
 	case reserved(c.Name):
-		return fmt.Errorf("a column has the name %q, which every row's column of that name has already: choose another", short(c.Name))
+		return fmt.Errorf("a column has the name %q, which is that of a column of sluice's own: choose another", short(c.Name))
 	case c.Type == nil:
 		return fmt.Errorf("column %q has no type", short(c.Name))
 	}
@@ -59,16 +59,18 @@ func reserved(name string) bool {
 	}, name)
 }
 
-// CheckValue tells why a value doesn't fit the column.
+// CheckValue reports why a value doesn't fit the column.
 func (c Column) CheckValue(value any) error {
 	_, err := c.AppendValue(nil, value)
 	return err
 }
 
-// AppendValue appends a value's bytes to buf, the same for equal values and
-// others for different ones: 0 for null, or 1 and the value. Numbers are
-// little-endian, a bool is a byte, texts and lists follow their length (8 bytes),
-// fields of a struct each other. It fails on a value that doesn't fit the column.
+// AppendValue appends the bytes that stand for a value in a hash: equal values of
+// a column have equal bytes, different ones different bytes. They are 0 for null,
+// or 1 and then: of a number its 8 bytes, little-endian (of a float32 those of its
+// bits as a whole number), of a bool one byte, of a text or binary its length and
+// its bytes, of a list or a struct the number of its parts and the parts. It fails
+// on a value that doesn't fit the column.
 func (c Column) AppendValue(buf []byte, value any) ([]byte, error) {
 	buf, err := appendValue(buf, c.field(), reflect.ValueOf(value))
 	if err != nil {
@@ -77,8 +79,8 @@ func (c Column) AppendValue(buf []byte, value any) ([]byte, error) {
 	return buf, nil
 }
 
-// TypeText is a type as text: "list<fixed_size_list<float32>[4]>". Parts that
-// may not be null have an exclamation mark.
+// TypeText is a type as text, such as "list<fixed_size_list<float32>[4]>". An
+// exclamation mark follows parts that may not be null.
 func TypeText(t arrow.DataType) string {
 	switch t := t.(type) {
 	case *arrow.ListType:

@@ -14,11 +14,12 @@ type Task struct {
 
 // Index is what is known of a source's samples without opening an image.
 // Samples are numbered 0..Len()-1 in the order of their keys, bytewise; keys
-// are unique and UTF-8. An Index never changes, and all its methods are safe
-// for concurrent use; they are called for every row of a run, so they don't
-// wait for anything. Slices that they return are not to be written to.
+// are unique and UTF-8. An Index never changes, and its methods are safe for
+// concurrent use. They are called for every row of a run, so they are fast and
+// never block. Callers don't write to what they return.
 //
-// Table is the one in memory. Another may be a file mapped into it.
+// Table is an index in memory. Another one may be a file that is mapped into
+// memory, or a view of another index: embed that one, and replace some methods.
 type Index interface {
 	// Len is the number of samples.
 	Len() int
@@ -38,11 +39,11 @@ type Index interface {
 	// SourceIndex is a sample's number in the source before a split chose among
 	// them (the column source_index); its own number where nothing did.
 	SourceIndex(sample int) int64
-	// Columns are the columns that the source adds to every row, the same slice
-	// at every call; nil: none.
+	// Columns are those that the source adds to every row, the same slice at every
+	// call; nil: none.
 	Columns() []Column
-	// Value is a sample's value in one of Columns, as Column says; nil: it has
-	// none. It is not changed any more.
+	// Value is a sample's value in one of Columns, of the Go type that Column
+	// names; nil: it has none. It never changes.
 	Value(column, sample int) any
 	// Ignored is the number of files that the source saw and left out: those
 	// without an image extension, and dot files.

@@ -7,8 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-// Check reports what is wrong with an index, so that one of a foreign source is
-// believed only where it can be: its keys (UTF-8, unique, sorted bytewise), sizes
+// Check reports what is wrong with an index, as that of a foreign source may be: its keys (UTF-8, unique, sorted bytewise), sizes
 // (-1 is a missing sample), weights, labels and classes, the numbers before a
 // split, further columns and their values, and of a Table the lengths of its columns. Each kind of mistake is named
 // once, with its first sample.
@@ -29,7 +28,7 @@ func Check(x Index) error {
 		return errors.Join(c.errs...)
 	}
 	if n := x.Ignored(); n < 0 {
-		c.addf("it ignored %d files", n)
+		c.addf("Ignored is %d", n)
 	}
 	c.first(func(i int) bool { return x.Size(i) < -1 }, func(i int) {
 		c.addf("sample %d (%q) has %d bytes: want its size, or -1 where it is missing", i, short(x.Key(i)), x.Size(i))
@@ -51,7 +50,7 @@ func Check(x Index) error {
 	names := map[string]bool{}
 	for t, task := range x.Tasks() {
 		if task.Name == "" || !utf8.ValidString(task.Name) || names[task.Name] {
-			c.addf("task %d has the name %q: want UTF-8 text that no other has", t, short(task.Name))
+			c.addf("task %d has the name %q: want UTF-8 text that no other one has", t, short(task.Name))
 		}
 		names[task.Name] = true
 		c.classes(task)
@@ -88,7 +87,7 @@ func (c *checker) first(wrong func(i int) bool, report func(i int)) {
 func (c *checker) lengths(x *Table) {
 	column := func(name string, have int) {
 		if n := len(x.Keys); have != n {
-			c.addf("%s has %d elements, and there are %d keys: give one for each sample", name, have, n)
+			c.addf("%s has %d elements for %d keys: give each sample one", name, have, n)
 		}
 	}
 	column("Sizes", len(x.Sizes))
@@ -99,14 +98,14 @@ func (c *checker) lengths(x *Table) {
 		column("Origin", len(x.Origin))
 	}
 	if len(x.Labels) != len(x.TaskList) {
-		c.addf("there are labels of %d tasks, and %d tasks", len(x.Labels), len(x.TaskList))
+		c.addf("Labels has %d tasks, and TaskList %d", len(x.Labels), len(x.TaskList))
 	} else {
 		for t, labels := range x.Labels {
 			column(fmt.Sprintf("Labels[%d]", t), len(labels))
 		}
 	}
 	if len(x.Values) != len(x.ColumnList) {
-		c.addf("there are values of %d columns, and %d columns", len(x.Values), len(x.ColumnList))
+		c.addf("Values has %d columns, and ColumnList %d", len(x.Values), len(x.ColumnList))
 		return
 	}
 	for i, values := range x.Values {
@@ -131,7 +130,7 @@ func (c *checker) classes(task Task) {
 	seen := make(map[string]bool, len(task.Classes))
 	for i, name := range task.Classes {
 		if name == "" || !utf8.ValidString(name) || seen[name] {
-			c.addf("class %d of task %q has the name %q: want UTF-8 text that no other has", i, short(task.Name), short(name))
+			c.addf("class %d of task %q has the name %q: want UTF-8 text that no other one has", i, short(task.Name), short(name))
 			return
 		}
 		seen[name] = true

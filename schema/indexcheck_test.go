@@ -36,7 +36,7 @@ func TestIndexCheck(t *testing.T) {
 		spoil func(x *schema.Table)
 		want  string
 	}{
-		"short sizes":      {func(x *schema.Table) { x.Sizes = x.Sizes[:2] }, "Sizes has 2 elements, and there are 3 keys"},
+		"short sizes":      {func(x *schema.Table) { x.Sizes = x.Sizes[:2] }, "Sizes has 2 elements for 3 keys"},
 		"no sizes":         {func(x *schema.Table) { x.Sizes = nil }, "Sizes has 0 elements"},
 		"long sizes":       {func(x *schema.Table) { x.Sizes = make([]int64, 4) }, "Sizes has 4 elements"},
 		"a size below -1":  {func(x *schema.Table) { x.Sizes[1] = -2 }, `sample 1 ("b") has -2 bytes`},
@@ -52,20 +52,20 @@ func TestIndexCheck(t *testing.T) {
 		"a label too high": {func(x *schema.Table) { x.Labels[0][2] = 2 }, `sample 2 ("c") has the label 2 in task "class", which has 2 classes: want 0 to 1`},
 		"a label too low":  {func(x *schema.Table) { x.Labels[0][0] = -2 }, "has the label -2"},
 		"short labels":     {func(x *schema.Table) { x.Labels[0] = x.Labels[0][:2] }, "Labels[0] has 2 elements"},
-		"no labels":        {func(x *schema.Table) { x.Labels = nil }, "labels of 0 tasks, and 1 tasks"},
-		"labels too many":  {func(x *schema.Table) { x.Labels = append(x.Labels, nil) }, "labels of 2 tasks"},
+		"no labels":        {func(x *schema.Table) { x.Labels = nil }, "Labels has 0 tasks, and TaskList 1"},
+		"labels too many":  {func(x *schema.Table) { x.Labels = append(x.Labels, nil) }, "Labels has 2 tasks"},
 		"a task's name":    {func(x *schema.Table) { x.TaskList[0].Name = "" }, `task 0 has the name ""`},
 		"two of a name":    {func(x *schema.Table) { x.TaskList[0].Classes = []string{"a", "a"} }, `class 1 of task "class" has the name "a"`},
 		"a class not UTF8": {func(x *schema.Table) { x.TaskList[0].Classes[0] = "\xfe" }, `has the name "\xfe"`},
 		"origin falls":     {func(x *schema.Table) { x.Origin[2] = 4 }, "has the number 4 in the source"},
 		"short origin":     {func(x *schema.Table) { x.Origin = x.Origin[:2] }, "Origin has 2 elements"},
-		"no values":        {func(x *schema.Table) { x.Values = nil }, "values of 0 columns, and 2 columns"},
+		"no values":        {func(x *schema.Table) { x.Values = nil }, "Values has 0 columns, and ColumnList 2"},
 		"short values":     {func(x *schema.Table) { x.Values[1] = x.Values[1][:2] }, "Values[1] has 2 elements"},
 		"a column's name":  {func(x *schema.Table) { x.ColumnList[0].Name = "key" }, `a column has the name "key"`},
 		"two columns":      {func(x *schema.Table) { x.ColumnList[1] = x.ColumnList[0]; x.Values[1] = x.Values[0] }, `two columns have the name "meta.a"`},
 		"a column's type":  {func(x *schema.Table) { x.ColumnList[1].Type = arrow.FixedWidthTypes.Date32 }, `column "b": type date32`},
 		"another value":    {func(x *schema.Table) { x.Values[1][2] = []int32{1} }, `sample 2 ("c"): column "b": a value of Go type int32 where a int8 is wanted`},
-		"ignored files":    {func(x *schema.Table) { x.IgnoredFiles = -1 }, "it ignored -1 files"},
+		"ignored files":    {func(x *schema.Table) { x.IgnoredFiles = -1 }, "Ignored is -1"},
 		"a long key": {func(x *schema.Table) { x.Keys[0] = strings.Repeat("z", 1000) },
 			`comes after "` + strings.Repeat("z", 80) + `..": sort`},
 	} {

@@ -13,8 +13,8 @@ const (
 	Uint8   DType = "uint8"   // 0..255
 	Float32 DType = "float32" // 0..1 after to_tensor; any range after normalize
 
-	HWC Layout = "hwc" // height x width x channel: how decoders, OpenCV and Pillow lay pixels out
-	CHW Layout = "chw" // channel x height x width: how PyTorch does
+	HWC Layout = "hwc" // height x width x channel, as decoders, OpenCV and Pillow have it
+	CHW Layout = "chw" // channel x height x width, as PyTorch has it
 )
 
 // Bytes is the size of one element.
@@ -25,8 +25,8 @@ func (d DType) Bytes() int {
 	return 1
 }
 
-// Tensor is the static type of the pictures at one edge of a pipeline. Height
-// or Width is 0 where it varies from row to row. Channels is 1 for grey; 0 stands for
+// Tensor is the static type of the pictures at one point of a pipeline. Height
+// or Width is 0 where it varies from row to row. Channels is 1 for grey; 0 means
 // the three of RGB.
 type Tensor struct {
 	DType         DType
@@ -35,7 +35,7 @@ type Tensor struct {
 	Channels      int
 }
 
-// Gray tells a tensor of one channel.
+// Gray reports whether there is one channel.
 func (t Tensor) Gray() bool { return t.Channels == 1 }
 
 func (t Tensor) channels() int {
@@ -73,9 +73,9 @@ func (t Tensor) String() string {
 	return fmt.Sprintf("%s[%s,%s,%d]", t.DType, h, w, t.channels())
 }
 
-// Picture is one RGB image between two stages; one of grey has three equal channels
-// there, of which a batch holds one. Exactly one of U8 and F32 is
-// set, 3*Height*Width values in the order of Layout. Decoders give uint8 HWC.
+// Picture is one RGB image between two stages. A grey one has three equal channels,
+// of which a batch holds one. Exactly one of U8 and F32 is set, 3*Height*Width
+// values in the order of Layout. Decoders give uint8 HWC.
 type Picture struct {
 	Height, Width int
 	Layout        Layout

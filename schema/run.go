@@ -25,20 +25,20 @@ const (
 	FormTensor  Form = "tensor"  // arrow.fixed_shape_tensor
 )
 
-// Run describes what a sink is about to get, all of it known before the first
-// batch. It goes into the metadata of every Arrow schema.
+// Run describes what a sink is about to get; all of it is known before the first
+// batch. Schemas carry it in their metadata.
 type Run struct {
 	PlanHash string
 	Pipeline string // canonical form, JSON
 	Seed     uint64
 	Tasks    []Task
-	Columns  []Column  // that the source adds to every row
-	Counts   [][]int64 // [task][class], of the samples that the pipeline draws from; the last: unknown labels
+	Columns  []Column  // those that the source adds to every row
+	Counts   [][]int64 // [task][class], of the samples that the pipeline draws from; the last class is that of unknown labels
 
 	Form     Form
 	Variants []Variant // one without multiscale
-	Scales   bool      // a multi-scale stage is there, even if with one scale
-	Params   bool      // the params column is there
+	Scales   bool      // the pipeline has a multi-scale stage, even if of one scale
+	Params   bool      // records have the params column
 
 	Epochs          int
 	RowsPerEpoch    int64
@@ -46,7 +46,7 @@ type Run struct {
 	BatchSize       int // the last batch of an epoch may be shorter
 
 	Samples  Samples // of its source; nil: not known
-	RowBytes int64   // about, of a row's images in all variants that it leaves in; 0: unknown
+	RowBytes int64   // approximate size of a row's images in all variants; 0: not known
 }
 
 // The keys of a schema's metadata.
@@ -99,7 +99,7 @@ func (r *Run) metadata(variant int) (arrow.Metadata, error) {
 // FormatScale writes a scale as file names and metadata have it: 0.5, 1, 1.5.
 func FormatScale(scale float64) string { return strconv.FormatFloat(scale, 'g', -1, 64) }
 
-// ReadRun restores what a schema's metadata say of the run that wrote it:
+// ReadRun restores what a schema's metadata tells of the run that wrote it:
 // PlanHash, Pipeline, Seed, Tasks and Counts.
 func ReadRun(s *arrow.Schema) (*Run, error) {
 	if err := CheckFormat(s); err != nil {

@@ -112,11 +112,11 @@ type TensorArray struct{ array.ExtensionArrayBase }
 
 var register = sync.OnceValue(func() error {
 	if err := arrow.RegisterExtensionType(&TensorType{}); err != nil {
-		return fmt.Errorf("schema: another type of this process has taken the name: %w", err)
+		return fmt.Errorf("schema: another type has this name in the process: %w", err)
 	}
 	return nil
 })
 
-// Register makes Arrow's readers recognize the tensor type; whoever opens a
-// stream or file calls it first. It may be called any number of times.
+// Register makes Arrow's readers recognize the tensor type. Call it before opening
+// a stream or a file; it may be called any number of times.
 func Register() error { return register() }
