@@ -60,7 +60,7 @@ func TestErrorsOfTheMachine(t *testing.T) {
 		"an error of the disk, later": {faults{read: []error{syscall.EIO}}, syscall.EIO, "check the disk"},
 		"too many links":              {faults{open: []error{syscall.ELOOP}}, syscall.ELOOP, "cannot read"},
 		"no memory":                   {faults{read: []error{syscall.ENOMEM}}, syscall.ENOMEM, "cannot read"},
-		"vanished":                    {faults{open: []error{syscall.ENOENT}}, fs.ErrNotExist, "vanished"},
+		"disappeared":                 {faults{open: []error{syscall.ENOENT}}, fs.ErrNotExist, "disappeared"},
 	} {
 		dir := t.TempDir()
 		if err := os.WriteFile(filepath.Join(dir, "1.jpg"), []byte("picture"), 0o644); err != nil {

@@ -8,12 +8,12 @@ import (
 	"strings"
 )
 
-// beside is paths of files that may hold the label of an image of the same
-// name, as WebDataset's tars, YOLO's and VOC's folders have them, by extension.
-// The first ones tell what the others are.
+// beside is paths of files that may hold the label of an image of the same name,
+// as in WebDataset's tars and the folders of YOLO and VOC, by extension: the first
+// of each, which tell what the rest are.
 type beside map[string][]string
 
-// besideExtensions are of files that hold labels; .cls hold nothing else.
+// besideExtensions are those of files that hold labels; .cls files hold nothing else.
 var besideExtensions = []string{".cls", ".json", ".txt", ".xml"}
 
 func (b beside) take(key, ext string) {
@@ -31,8 +31,8 @@ func stem(key string) string {
 	return dir + name
 }
 
-// warnBeside tells of files beside the images that are probably their labels,
-// where no folder gives any.
+// warnBeside warns of files next to the images that are probably their labels,
+// where folders give none.
 func (l *listing) warnBeside() {
 	single := len(l.tasks) > 0
 	for _, task := range l.tasks {
@@ -44,7 +44,7 @@ func (l *listing) warnBeside() {
 			continue
 		}
 		if slices.ContainsFunc(l.beside[ext], l.imageBeside) {
-			kinds = append(kinds, fmt.Sprintf("%d %s", l.passed[ext], ext))
+			kinds = append(kinds, fmt.Sprintf("%d %s", l.ignored[ext], ext))
 		}
 	}
 	if len(kinds) == 0 {
@@ -54,7 +54,7 @@ func (l *listing) warnBeside() {
 	if len(l.tasks) > 0 {
 		labelled = "labels are the folders' names alone"
 	}
-	l.warnf("beside the images lie files of the same names, which are not read (%s), %s: if those hold the labels, as in WebDataset, put each image into a folder of its class, or write a manifest of paths and labels", strings.Join(kinds, ", "), labelled)
+	l.warnf("files with the same names as images are not read (%s), %s: if they hold the labels, as in WebDataset, put each image into a folder of its class, or write a manifest of paths and labels", strings.Join(kinds, ", "), labelled)
 }
 
 // imageBeside reports whether there is an image of the same stem as a file.

@@ -13,7 +13,7 @@ func TestCatalog(t *testing.T) {
 	for _, entry := range sources.Catalog {
 		s := entry.New()
 		if seen[s.Name()] || entry.Doc == "" {
-			t.Errorf("%s stands twice, or has no doc", s.Name())
+			t.Errorf("%s occurs twice, or has no doc", s.Name())
 		}
 		seen[s.Name()] = true
 		if reflect.TypeOf(s).Kind() != reflect.Pointer {

@@ -5,8 +5,8 @@ import (
 	"syscall"
 )
 
-// changed is when the file system noted the last change of a file, its bytes or
-// what is known of it: nobody can set that.
+// changed is when the file system recorded the last change of a file's bytes or
+// attributes. It cannot be set by hand.
 func changed(info fs.FileInfo) int64 {
 	if s, ok := info.Sys().(*syscall.Stat_t); ok {
 		return s.Ctim.Nano()

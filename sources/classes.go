@@ -18,12 +18,12 @@ import (
 	"github.com/sluicedata/sluice/internal/phrase"
 )
 
-// Classes fixes the classes of a task and their order, which otherwise are the
-// names that occur, byte-sorted. A class that occurs and isn't given is an
-// error; one that is given and doesn't occur is kept, with no samples. At most
+// Classes fixes the classes of a task and their order. Without it they are the
+// names that occur, sorted bytewise. A class that occurs but isn't given is an
+// error; one that is given but doesn't occur is kept, with no samples. At most
 // one of the fields is set.
 //
-// In files: a list of names, or the name of a file that holds one name a line,
+// In pipeline files: a list of names, or the path of a file with one name per line,
 // or a map from task to one of these:
 //
 //	classes: [cat, dog]
@@ -31,9 +31,9 @@ import (
 //	classes: {shape: [circle, square], type: types.txt}
 type Classes struct {
 	List []string // of the only task
-	File string   // one name a line, of the only task; empty lines are passed over
-	// ByTask holds the lists or files of several tasks; a task that isn't in it
-	// has its classes byte-sorted.
+	File string   // one name per line, of the only task; empty lines are skipped
+	// ByTask holds the lists or files of several tasks; the classes of a task that
+	// isn't in it are sorted bytewise.
 	ByTask map[string]Classes
 }
 
@@ -72,8 +72,8 @@ func (c *Classes) SetOption(v any) error {
 	return fmt.Errorf("want a list of names, a file's name or a map from task to these, have %v", v)
 }
 
-// className reads a name in a list. A whole number is its decimal text; what
-// YAML may have read otherwise than it was written (1.10, no, null) is refused.
+// className reads a name in a list. A whole number becomes its decimal text; what
+// YAML may not have read as it was written (1.10, no, null) is refused.
 func className(v any) (string, error) {
 	switch v := v.(type) {
 	case string:
@@ -120,7 +120,7 @@ func (c *Classes) RelativeTo(folder string) {
 
 func (c Classes) isZero() bool { return c.List == nil && c.File == "" && c.ByTask == nil }
 
-// check reports what is wrong without touching the disk.
+// check reports mistakes without touching the disk.
 func (c Classes) check() error {
 	var p problems
 	set := 0
@@ -157,7 +157,7 @@ func (c Classes) check() error {
 // checkNames reports empty, malformed and repeated class names.
 func checkNames(names []string, where func(i int) string, p *problems) {
 	if len(names) == 0 {
-		p.addf("there is no name in the list: leave it out, or name the classes")
+		p.addf("the list is empty: leave it out, or name the classes")
 	}
 	seen := map[string]int{}
 	for i, name := range names {
@@ -168,7 +168,7 @@ func checkNames(names []string, where func(i int) string, p *problems) {
 		case !utf8.ValidString(name):
 			p.addf("%s: %q is not UTF-8", where(i), name)
 		case again:
-			p.addf("%s: %q is there already, as %s", where(i), name, where(first))
+			p.addf("%s: %q repeats %s", where(i), name, where(first))
 		default:
 			seen[name] = i
 		}
@@ -189,7 +189,7 @@ func (c Classes) resolve(tasks []string) ([]classList, error) {
 	}
 	if c.ByTask == nil {
 		if len(tasks) != 1 {
-			return nil, errorf("classes: one list, and %s %q: write a map, as in {%s: [...]}",
+			return nil, errorf("classes: one list for %s %q: write a map, as in {%s: [...]}",
 				phrase.Count(len(tasks), "task"), tasks, first(tasks, "task"))
 		}
 		list, err := c.read()
@@ -240,7 +240,7 @@ func (c Classes) read() (classList, error) {
 	return classList{names, strconv.Quote(c.File)}, p.err(fmt.Sprintf("classes: %q", c.File))
 }
 
-// readSmall reads a file that people write.
+// readSmall reads a file that was written by hand.
 func readSmall(name string) ([]byte, error) {
 	f, err := openRegular(name)
 	if err != nil {
@@ -253,13 +253,13 @@ func readSmall(name string) ([]byte, error) {
 	case err != nil:
 		return nil, fmt.Errorf("cannot read: %w", cause(err))
 	case len(text) > most:
-		return nil, fmt.Errorf("has more than %d bytes, and one name a line is wanted", most)
+		return nil, fmt.Errorf("has more than %d bytes: want one name per line", most)
 	}
 	return text, nil
 }
 
-// cause is the reason of a failed file operation, without the path, which the
-// message has already.
+// cause is the reason for a failed file operation, without the path, which the
+// message already has.
 func cause(err error) error {
 	var path *os.PathError
 	if errors.As(err, &path) {

@@ -108,13 +108,13 @@ func TestClassesErrors(t *testing.T) {
 		want   []string
 	}{
 		"not in the list": {one(sources.Classes{List: []string{"dog"}}), []string{
-			`class "cat" of task "class" (2 samples, as "cat/1.jpg")`, `"emu"`, "among the 1 class of the list given", "add it"}},
+			`class "cat" of task "class" (2 samples, such as "cat/1.jpg")`, `"emu"`, "among the 1 class of the list given", "add it"}},
 		"not in the file":      {one(sources.Classes{File: write(t, files, "c.txt", "cat\nemu\n")}), []string{`class "dog"`, "c.txt"}},
 		"no file":              {one(sources.Classes{File: filepath.Join(files, "gone")}), []string{"classes: ", "gone", "there is no such file"}},
-		"twice in the file":    {one(sources.Classes{File: repeated}), []string{`repeated.txt": line 4: "cat" is there already, as line 1`}},
-		"an empty file":        {one(sources.Classes{File: empty}), []string{"no name in the list"}},
-		"twice in the list":    {one(sources.Classes{List: []string{"a", "b", "a", " "}}), []string{`classes: item 3: "a" is there already, as item 1`, "classes: item 4"}},
-		"an empty list":        {one(sources.Classes{List: []string{}}), []string{"classes: there is no name"}},
+		"twice in the file":    {one(sources.Classes{File: repeated}), []string{`repeated.txt": line 4: "cat" repeats line 1`}},
+		"an empty file":        {one(sources.Classes{File: empty}), []string{"the list is empty"}},
+		"twice in the list":    {one(sources.Classes{List: []string{"a", "b", "a", " "}}), []string{`classes: item 3: "a" repeats item 1`, "classes: item 4"}},
+		"an empty list":        {one(sources.Classes{List: []string{}}), []string{"classes: the list is empty"}},
 		"two forms":            {one(sources.Classes{List: []string{"a"}, File: "b"}), []string{"give one of"}},
 		"another task":         {one(sources.Classes{ByTask: map[string]sources.Classes{"color": {List: []string{"a"}}}}), []string{`no task "color", only ["class"]`}},
 		"an empty map":         {one(sources.Classes{ByTask: map[string]sources.Classes{}}), []string{"the map is empty"}},

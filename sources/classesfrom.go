@@ -11,16 +11,15 @@ import (
 	"github.com/sluicedata/sluice/schema"
 )
 
-// ClassesFrom is a source whose classes have the numbers that they have in
-// another one: a validation set's those of the training set, so that label 2
-// means the same in both. It has the other's classes, those without a sample,
-// too. A class that occurs and that the other doesn't know is an error, as is a
-// task that the other hasn't. The order of the tasks and everything else are the
-// source's own.
+// ClassesFrom is a source whose classes have the numbers that they have in another
+// source, so that label 2 means the same in a validation set and in its training
+// set. It has all classes of the other, including those without a sample here. A
+// class or a task that the other doesn't have is an error. The order of the tasks
+// and everything else are the source's own.
 type ClassesFrom struct {
 	Source Source
-	From   Source // is listed whenever Source is, never read
-	File   string // the pipeline file that From stands in, for messages and for writing it
+	From   Source // listed whenever Source is, never read
+	File   string // the pipeline file that declares From, for messages and for writing pipeline files
 }
 
 // Name is classes_from.
@@ -51,7 +50,7 @@ func (c ClassesFrom) Check() error {
 	case c.Source == nil:
 		errs = append(errs, errors.New("the source that takes the classes is missing"))
 	case fixesClasses(c.Source):
-		errs = append(errs, fmt.Errorf("the source has classes of its own: leave them out, or take them from %s no more", c.from()))
+		errs = append(errs, fmt.Errorf("the source has classes of its own: remove them, or do not take them from %s", c.from()))
 	}
 	if c.From == nil {
 		errs = append(errs, errors.New("the source whose classes are taken is missing"))
@@ -153,7 +152,7 @@ type renumbered struct {
 
 func (d *renumbered) Index() schema.Index { return d.index }
 
-// Warnings are those of the dataset, but for what they say of the classes' order.
+// Warnings are those of the dataset, except about the order of classes.
 func (d *renumbered) Warnings() []string {
 	w, ok := d.Dataset.(Warner)
 	if !ok {

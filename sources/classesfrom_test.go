@@ -44,7 +44,7 @@ func TestClassesFromErrors(t *testing.T) {
 		want   []string
 	}{
 		"an unknown class": {sources.ClassesFrom{Source: sources.Folder{Path: tree(t, "a/1.png", "A/2.png", "B/3.png")}, From: one, File: "train.yaml"},
-			[]string{`class "A" of task "class" (1 sample, as "A/2.png") is not among the 2 classes of "train.yaml"`, `"a" is, which differs in letter case only`, `class "B"`}},
+			[]string{`class "A" of task "class" (1 sample, such as "A/2.png") is not among the 2 classes of "train.yaml"`, `"a" is, which differs only in letter case`, `class "B"`}},
 		"another task":        {sources.ClassesFrom{Source: one, From: sources.Folder{Path: one.Path, Tasks: []string{"kind"}}}, []string{`no task "class" in the other source (folder), only "kind"`}},
 		"no task there":       {sources.ClassesFrom{Source: one, From: sources.Folder{Path: tree(t, "1.png")}}, []string{`no task "class"`, "only samples without labels"}},
 		"no task here":        {sources.ClassesFrom{Source: sources.Folder{Path: tree(t, "1.png")}, From: one}, []string{"have no labels"}},

@@ -11,8 +11,8 @@ import (
 	"github.com/sluicedata/sluice/internal/phrase"
 )
 
-// This file reads labels off paths: which of an image's folders are its labels,
-// and which folders are classes though no image lies in them.
+// This file reads labels from paths: which of an image's folders are its labels,
+// and which folders are classes although they hold no image.
 
 // Label says which folders of a path are its labels.
 type Label string
@@ -29,8 +29,8 @@ func (Label) Values() []string { return []string{string(Innermost), string(Outer
 // depth is the number of folders in which a file lies.
 func depth(key string) int { return strings.Count(key, "/") }
 
-// label reads the labels of the sorted rows. Where no image lies in a folder
-// there are none.
+// label reads the labels of the sorted rows. There are none where no image is in
+// a folder.
 func (l *listing) label(names []string, label Label) {
 	depths := map[int]int{} // rows by depth
 	example := map[int]string{}
@@ -59,7 +59,7 @@ func (l *listing) label(names []string, label Label) {
 	if len(depths) > 1 && label == "" {
 		var texts []string
 		for _, d := range slices.Sorted(maps.Keys(depths)) {
-			texts = append(texts, sprintf("%d in %s, as %q", depths[d], phrase.Count(d, "folder"), example[d]))
+			texts = append(texts, sprintf("%d in %s, such as %q", depths[d], phrase.Count(d, "folder"), example[d]))
 		}
 		l.problems.addf("images lie at different depths: %s: say which folder is the label: label: outermost makes the classes %s, label: innermost %s",
 			shorten(texts, len(texts)), l.classesBy(names, Outermost), l.classesBy(names, Innermost))
@@ -79,7 +79,7 @@ func (l *listing) label(names []string, label Label) {
 	l.keepEmpty(depths, label)
 }
 
-// folderLabels are n folders of the path of a folder that has as many.
+// folderLabels picks n folders of a path that has at least as many.
 func folderLabels(folder string, n int, label Label) []string {
 	parts := strings.Split(folder, "/")
 	if label == Outermost {
@@ -88,7 +88,7 @@ func folderLabels(folder string, n int, label Label) []string {
 	return parts[len(parts)-n:]
 }
 
-// classesBy names the classes that one choice of folders makes.
+// classesBy lists the classes that one choice of folders gives.
 func (l *listing) classesBy(names []string, label Label) string {
 	seen := map[string]bool{}
 	for _, key := range l.keys {
@@ -111,8 +111,8 @@ func (*listing) few(classes []string) string {
 	return text
 }
 
-// warnDeeper names the other reading of images that lie in more folders than
-// there are tasks, where it would make more than one class.
+// warnDeeper tells the other reading of images that are in more folders than there
+// are tasks, where that would give more than one class.
 func (l *listing) warnDeeper(names []string, example map[int]string) {
 	for d, key := range example {
 		if d == len(names) {
@@ -123,7 +123,7 @@ func (l *listing) warnDeeper(names []string, example map[int]string) {
 			outer = path.Dir(outer)
 		}
 		if slices.ContainsFunc(l.keys, func(key string) bool { return !strings.HasPrefix(key, outer+"/") }) {
-			l.warnf("images lie in %s, as %q, and %s the innermost: its classes are %s; label: outermost would make %s (say label: innermost if these are right)",
+			l.warnf("images lie in %s, such as %q, and %s the innermost: its classes are %s; label: outermost would make %s (say label: innermost if these are right)",
 				phrase.Count(d, "folder"), key, theyAre(len(names)), l.classesBy(names, Innermost), l.classesBy(names, Outermost))
 		}
 	}
@@ -136,10 +136,10 @@ func theyAre(tasks int) string {
 	return "the labels are"
 }
 
-// keepEmpty makes classes of the folders at the depth of labels in which no
-// image lies, for torchvision's ImageFolder counts folders: without them the
-// classes that follow would have other numbers. Where images lie at different
-// depths these are the folders that hold no other.
+// keepEmpty makes classes of the folders at the depth of labels that hold no image,
+// because torchvision's ImageFolder counts folders: without them the classes that
+// follow would have other numbers. Where images are at different depths these are
+// the folders that contain no other folder.
 func (l *listing) keepEmpty(depths map[int]int, label Label) {
 	n := len(l.tasks)
 	deepest := n
@@ -169,7 +169,7 @@ func (l *listing) keepEmpty(depths map[int]int, label Label) {
 		for t := first; t < last; t++ {
 			switch name := parts[t-first]; {
 			case !utf8.ValidString(name):
-				l.problems.addf("the name of the class folder %q is not UTF-8: rename it, or take it away", folder)
+				l.problems.addf("the name of the class folder %q is not UTF-8: rename it, or remove it", folder)
 			case !l.tasks[t].has(name):
 				l.tasks[t].number(name)
 				l.empty = append(l.empty, emptyFolder{folder, t, name})
@@ -178,15 +178,15 @@ func (l *listing) keepEmpty(depths map[int]int, label Label) {
 	}
 }
 
-// emptyFolder is a folder without images that is a class all the same.
+// emptyFolder is a folder without images that is a class nevertheless.
 type emptyFolder struct {
 	folder string
 	task   int
 	class  string
 }
 
-// warnEmpty names the folders that are classes without a sample, where no list
-// of classes decides about them.
+// warnEmpty names the folders that are classes without a sample, unless a list of
+// classes is given.
 func (l *listing) warnEmpty(fixed []classList) {
 	var folders []string
 	for _, e := range l.empty {
@@ -197,8 +197,8 @@ func (l *listing) warnEmpty(fixed []classList) {
 	switch len(folders) {
 	case 0:
 	case 1:
-		l.warnf("the folder %q holds no image: it stays a class without samples, so that the others keep their numbers: take it away, or list the classes, if it is none", folders[0])
+		l.warnf("the folder %q has no images: it stays a class without samples, so that the others keep their numbers: if it is not a class, remove it or list the classes", folders[0])
 	default:
-		l.warnf("%d folders hold no image: %s: they stay classes without samples, so that the others keep their numbers: take them away, or list the classes, if they are none", len(folders), some(folders))
+		l.warnf("%d folders have no images: %s: they stay classes without samples, so that the others keep their numbers: if they are not classes, remove them or list the classes", len(folders), some(folders))
 	}
 }

@@ -32,7 +32,7 @@ type handle interface {
 	Stat() (fs.FileInfo, error)
 }
 
-// file is where a sample lies. Absolute keys, which manifests may have, stay.
+// file is the path of a sample's file. Absolute keys, which manifests may have, stay.
 func (d *files) file(key string) string {
 	if file, ok := d.found[key]; ok {
 		return file
@@ -72,16 +72,16 @@ func (d *files) Read(ctx context.Context, sample int, buf []byte) ([]byte, error
 	case errors.Is(err, errChanged):
 		return nil, d.errorf(sample, "%q %w: start again", name, err)
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, d.errorf(sample, "%q has vanished since it was listed: put it back, or start again: %w", name, cause(err))
+		return nil, d.errorf(sample, "%q has disappeared since it was listed: restore it, or start again: %w", name, cause(err))
 	}
 	return nil, d.errorf(sample, "cannot read %q: %w%s", name, cause(err), advice(err))
 }
 
-// errChanged is of a sample that isn't any more what was listed.
+// errChanged is the error of a sample that is no longer what was listed.
 var errChanged = errors.New("has changed since it was listed")
 
-// readOnce reads a whole file that must be as it was listed, before and after:
-// its size and time are asked for once its bytes are there.
+// readOnce reads a whole file, which must still be what was listed: its size and time
+// are looked at after its bytes have been read.
 func (d *files) readOnce(name string, size int64, listed times, buf []byte) ([]byte, error) {
 	open := d.open
 	if open == nil {
@@ -89,7 +89,7 @@ func (d *files) readOnce(name string, size int64, listed times, buf []byte) ([]b
 	}
 	f, err := open(name)
 	if errors.Is(err, syscall.ESTALE) {
-		f, err = open(name) // the name is looked up anew
+		f, err = open(name) // look the name up again
 	}
 	if err != nil {
 		return buf, err
@@ -105,7 +105,7 @@ func (d *files) readOnce(name string, size int64, listed times, buf []byte) ([]b
 	case err != nil:
 		return buf, err
 	case !info.Mode().IsRegular():
-		return buf, fmt.Errorf("%w: it is no file any more", errChanged)
+		return buf, fmt.Errorf("%w: it is no longer a regular file", errChanged)
 	case info.Size() != size || timesOf(info).written != listed.written:
 		return buf, rewritten(listed, size, info)
 	case int64(n) != size:
@@ -117,7 +117,7 @@ func (d *files) readOnce(name string, size int64, listed times, buf []byte) ([]b
 // rewritten is the error of a file whose size or time isn't what it was.
 func rewritten(listed times, size int64, info fs.FileInfo) error {
 	if info.Size() != size {
-		return fmt.Errorf("%w: it had %d bytes and has %d", errChanged, size, info.Size())
+		return fmt.Errorf("%w: it had %d bytes and now has %d", errChanged, size, info.Size())
 	}
 	return fmt.Errorf("%w: it was written at %s, and again at %s", errChanged, clock(listed), clock(timesOf(info)))
 }
@@ -125,10 +125,10 @@ func rewritten(listed times, size int64, info fs.FileInfo) error {
 // openFile doesn't wait where a pipe has taken the file's place.
 func openFile(name string) (handle, error) { return os.OpenFile(name, os.O_RDONLY|nonblock, 0) }
 
-// times are when a file's bytes were written last, and when anything about it
+// times are when a file's bytes were last written, and when anything about it last
 // changed (0 where the system doesn't say), in nanoseconds since 1970. The second
-// betrays who set the first; yet a link or a new owner moves it too, so that only
-// those who can read again go by it.
+// shows where the first was set by hand. But a new link or owner changes it as well,
+// so it is a reason to read the file again, not an error.
 type times struct{ written, changed int64 }
 
 func timesOf(info fs.FileInfo) times { return times{info.ModTime().UnixNano(), changed(info)} }
@@ -146,20 +146,20 @@ func (d *files) Stamp(sample int) string {
 
 // absent is the error of a sample whose size is -1.
 func (d *opened) absent(sample int) error {
-	return d.errorf(sample, "%w: put its file there, or take the sample out", ErrMissing)
+	return d.errorf(sample, "%w: add the file, or remove the sample", ErrMissing)
 }
 
-// advice says what can be done about a failure that is the machine's.
+// advice says what can be done about a failure of the machine.
 func advice(err error) string {
 	switch {
 	case descriptors.Lacking(err):
 		return ": raise the limit on open files (ulimit -n), and start again"
 	case errors.Is(err, fs.ErrPermission):
-		return ": make it readable, or take it out of the data, and start again"
+		return ": make it readable, or remove it from the data, and start again"
 	case errors.Is(err, syscall.EIO), errors.Is(err, syscall.ESTALE), errors.Is(err, syscall.ETIMEDOUT), errors.Is(err, io.ErrUnexpectedEOF):
 		return ": check the disk or the network file system that it is on, and start again"
 	}
-	return ": start again once it can be read, or take it out of the data"
+	return ": start again once it can be read, or remove it from the data"
 }
 
 // Close does nothing: no file is open.

@@ -15,35 +15,34 @@ import (
 	"github.com/sluicedata/sluice/internal/options"
 )
 
-// Folder takes the images of a folder, or of a .tar of one. The innermost
-// len(Tasks) folders of an image's path are its labels, outermost first; folders
-// above them are only part of its key. With Label outermost it is the first
-// len(Tasks) folders, and those below them are part of the key. Images at
-// different depths are an error until Label says which is meant. Where no image
-// lies in a folder, the samples have no labels.
+// Folder is the images of a folder, or of a .tar of one. The innermost len(Tasks)
+// folders of an image's path are its labels, outermost first; folders above them
+// are only part of its key. With Label outermost the labels are the first len(Tasks)
+// folders, and those below are only part of the key. Images at different depths are
+// an error until Label says which is meant. Where no image is in a subfolder, the
+// samples have no labels.
 //
-// Classes are the names of the folders at the depth of labels, in the order of
-// their bytes, as in torchvision's ImageFolder, or by Classes or ClassOrder. A
-// folder without an image is a class, too, with a warning: without it the classes
-// behind it would have other numbers.
+// Classes are the names of the folders at the depth of labels, sorted bytewise as
+// in torchvision's ImageFolder, or as Classes or ClassOrder say. A folder without
+// an image is a class, too, with a warning: without it the classes after it would
+// have other numbers.
 //
 // The key is the path relative to the folder, or the member's path in the tar
-// without a leading "./" or "/". Files without an image extension, in any letter
-// case, and dot files are passed over and counted; a dot folder is passed over
-// whole and counts as one, as do those of systems (@eaDir, $RECYCLE.BIN,
-// lost+found, __MACOSX and the like).
+// without a leading "./" or "/". Files without an image extension (in any letter
+// case) and dot files are ignored and counted. Dot folders and those of operating
+// systems (@eaDir, $RECYCLE.BIN, lost+found, __MACOSX and the like) are ignored as
+// a whole, and count as one.
 //
-// Symbolic links are followed, to folders too; one that leads to a folder in
-// which it lies itself is passed over, with a warning. In a tar, hard and
-// symbolic links lead to other members; of two members of one name the later
-// counts, as when a tar is unpacked. A link with an image's name that leads
-// nowhere is a sample that is missing (ErrMissing), with a warning.
+// Symbolic links are followed, also to folders; one to a folder that contains it is
+// ignored, with a warning. In a tar, hard and symbolic links refer to other members;
+// of several members of one name the last counts, as when a tar is unpacked. A broken
+// link with an image's name is a missing sample (ErrMissing), with a warning.
 type Folder struct {
 	Path string `sluice:"path" doc:"the folder, or a .tar of one"`
-	// Tasks nil stands for one task, class; empty for rows without labels.
+	// A nil Tasks stands for one task, class; an empty one for samples without labels.
 	Tasks   []string `sluice:"tasks" default:"[\"class\"]" doc:"names of the label folders, outermost first"`
 	Classes Classes  `sluice:"classes" doc:"fixes the classes and their order: a list, a file with one name a line, or a map from task to these"`
-	// Label empty stands for innermost where all images lie at one depth.
+	// An empty Label stands for innermost where all images are at the same depth.
 	Label      Label      `sluice:"label" doc:"which folders are the labels: innermost, directly above the images, or outermost, directly below path; not given: innermost, and images at different depths are an error"`
 	ClassOrder ClassOrder `sluice:"class_order" default:"text" doc:"order of classes that are not given: text, byte by byte as torchvision's ImageFolder, or natural, numbers in names as numbers"`
 }
@@ -110,7 +109,7 @@ func (f Folder) workingFolder() string {
 	return fmt.Sprintf(" in %q", dir)
 }
 
-// notFolder says what to do with a file that is no tar.
+// notFolder says what to do with a file that is not a tar.
 func notFolder(name string) string {
 	switch extension(name) {
 	case ".gz", ".tgz", ".zst", ".tzst", ".bz2", ".tbz2", ".xz", ".txz", ".zip", ".7z", ".rar":
@@ -156,7 +155,7 @@ func (f Folder) index(ctx context.Context, l *listing, tasks []string) (opened, 
 	if err != nil {
 		return opened{}, errlist.Within(f.prefix(), err)
 	}
-	index.IgnoredFiles = l.count()
+	index.IgnoredFiles = l.ignoredCount()
 	l.warnEmpty(fixed)
 	if err := l.missing(index); err != nil {
 		return opened{}, f.errorf("%w", err)
@@ -171,15 +170,15 @@ func (f Folder) index(ctx context.Context, l *listing, tasks []string) (opened, 
 	return newOpened("sources: folder", index, l.warnings), nil
 }
 
-// walker lists a folder and all below.
+// walker lists a folder and everything below it.
 type walker struct {
 	*listing
 	ctx     context.Context
-	parents []fs.FileInfo // of the folder under way and those above it
+	parents []fs.FileInfo // of the folder being listed and those above it
 }
 
 // walk lists one folder; key is its path with a slash at the end, or empty.
-// An error ends the listing; what is wrong with single files is a problem.
+// An error ends the listing; trouble with single files is added to the problems.
 func (w *walker) walk(folder, key string) error {
 	subfolders, err := w.list(folder, key)
 	if err != nil {
@@ -214,7 +213,7 @@ func (w *walker) list(folder, key string) (subfolders []string, err error) {
 	for {
 		entries, err := f.ReadDir(1024)
 		for _, e := range entries {
-			if err := w.ctx.Err(); err != nil { // each may be a question to a server
+			if err := w.ctx.Err(); err != nil { // each may be a request to a server
 				return nil, err
 			}
 			if w.entry(folder, key, e) {
@@ -237,11 +236,11 @@ func (w *walker) unreadable(key string, err error) {
 	w.problems.addf("cannot read the folder %q in it: %w", key, cause(err))
 }
 
-// entry takes a file or passes it over, and reports a folder to walk.
+// entry takes a file or ignores it, and reports a folder to walk.
 func (w *walker) entry(folder, key string, e fs.DirEntry) (isFolder bool) {
 	name := e.Name()
 	if isDot(name) {
-		w.pass(key + name)
+		w.ignore(key + name)
 		return false
 	}
 	mode, info := e.Type(), e.Info
@@ -256,24 +255,24 @@ func (w *walker) entry(folder, key string, e fs.DirEntry) (isFolder bool) {
 			w.problems.addf("cannot read image %q: %w", key+name, cause(err))
 			return false
 		case err != nil:
-			w.pass(key + name)
+			w.ignore(key + name)
 			return false
 		}
 		if target.IsDir() && w.above(target) {
-			w.pass(key + name)
-			w.warnf("passed over the link %q: it leads to a folder in which it lies", key+name)
+			w.ignore(key + name)
+			w.warnf("ignored the link %q: it points to a folder that contains it", key+name)
 			return false
 		}
 		mode = target.Mode().Type()
 	}
 	switch {
 	case mode.IsDir() && isSystem(name):
-		w.pass(key + name)
+		w.ignore(key + name)
 		return false
 	case mode.IsDir():
 		return true
 	case !mode.IsRegular() || !w.isImage(name):
-		w.pass(key + name)
+		w.ignore(key + name)
 		return false
 	}
 	i, err := info()
@@ -291,7 +290,7 @@ func (w *walker) take(key string, size int64, at times) {
 	}
 }
 
-// above reports whether a folder is among those under way.
+// above reports whether a folder is the one being listed, or above it.
 func (w *walker) above(target fs.FileInfo) bool {
 	for _, parent := range w.parents {
 		if os.SameFile(parent, target) {

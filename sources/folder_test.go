@@ -27,7 +27,7 @@ func TestFolderPhotos(t *testing.T) {
 	sourcetest.Run(t, func() sources.Source { return &sources.Folder{Path: dir} })
 	x := open(t, sources.Folder{Path: dir}).Index()
 	if x.Len() != 167 || len(x.Tasks()) != 0 || x.Ignored() != 0 {
-		t.Errorf("%d samples, %d tasks, %d passed over", x.Len(), len(x.Tasks()), x.Ignored())
+		t.Errorf("%d samples, %d tasks, %d ignored", x.Len(), len(x.Tasks()), x.Ignored())
 	}
 }
 
@@ -43,7 +43,7 @@ func TestFolderIndex(t *testing.T) {
 			lines("cat/a.jpg cat", "cat/b.jpg cat", "dog/b.jpg dog"), 0},
 		{"innermost folders, outermost first", []string{"site1/2024/circle/stop/1.png", "site2/2025/square/go/2.png"}, []string{"shape", "type"},
 			lines("site1/2024/circle/stop/1.png circle stop", "site2/2025/square/go/2.png square go"), 0},
-		{"extensions in any case, others passed over", []string{"a/1.JPEG", "a/2.Png", "a/3.txt", "a/4", "a/5.jpg.bak", "x.csv"}, nil,
+		{"extensions in any case, others ignored", []string{"a/1.JPEG", "a/2.Png", "a/3.txt", "a/4", "a/5.jpg.bak", "x.csv"}, nil,
 			lines("a/1.JPEG a", "a/2.Png a"), 4},
 		{"dot files, and a dot folder as one", []string{"a/1.jpg", "a/.2.jpg", "a/._1.jpg", ".git/a.jpg", ".git/b/c.jpg", "a/.x/y.jpg"}, nil,
 			lines("a/1.jpg a"), 4},
@@ -62,7 +62,7 @@ func TestFolderIndex(t *testing.T) {
 				t.Errorf("(-want +have)\n%s", diff)
 			}
 			if x.Ignored() != c.passed {
-				t.Errorf("%d passed over, want %d", x.Ignored(), c.passed)
+				t.Errorf("%d ignored, want %d", x.Ignored(), c.passed)
 			}
 		})
 	}
@@ -77,10 +77,10 @@ func TestFolderErrors(t *testing.T) {
 	}{
 		{"empty", []string{"a/"}, sources.Folder{}, []string{"no image in this folder", ".jpg", ".png"}},
 		{"nothing but others", []string{"a/1.txt", "a/2.tga", "a/3.tga", ".x"}, sources.Folder{},
-			[]string{"no image", "passed over 4 files (2 .tga, 1 .txt, 1 hidden)"}},
+			[]string{"no image", "ignored 4 files (2 .tga, 1 .txt, 1 hidden)"}},
 		{"above the labels", []string{"a/1.jpg", "2.jpg"}, sources.Folder{}, []string{`1 image lies above`, `"2.jpg"`, `"class/2.jpg"`, "move it"}},
 		{"above two labels", []string{"a/1.jpg", "a/b/2.jpg"}, sources.Folder{Tasks: []string{"shape", "type"}}, []string{`"a/1.jpg"`, `"shape/type/1.jpg"`}},
-		{"nothing but dangling links", []string{"a/1.jpg -> gone.jpg"}, sources.Folder{}, []string{`"a/1.jpg"`, "leads nowhere"}},
+		{"nothing but dangling links", []string{"a/1.jpg -> gone.jpg"}, sources.Folder{}, []string{`"a/1.jpg"`, "broken link"}},
 		{"not UTF-8", []string{"a/caf\xe9.jpg", "a/b.jpg"}, sources.Folder{}, []string{`"a/caf\xe9.jpg"`, "UTF-8", "rename"}},
 		{"classes of a flat folder", []string{"1.jpg"}, sources.Folder{Classes: sources.Classes{List: []string{"a"}}}, []string{"none has a label"}},
 	} {
@@ -143,10 +143,10 @@ func TestFolderChangedAfterOpen(t *testing.T) {
 		change func(file string) error
 		want   string
 	}{
-		"gone":    {os.Remove, "vanished"},
-		"longer":  {func(f string) error { return os.WriteFile(f, []byte("a longer text"), 0o644) }, "had 7 bytes and has 13"},
-		"shorter": {func(f string) error { return os.Truncate(f, 3) }, "had 7 bytes and has 3"},
-		"empty":   {func(f string) error { return os.Truncate(f, 0) }, "had 7 bytes and has 0"},
+		"gone":    {os.Remove, "disappeared"},
+		"longer":  {func(f string) error { return os.WriteFile(f, []byte("a longer text"), 0o644) }, "had 7 bytes and now has 13"},
+		"shorter": {func(f string) error { return os.Truncate(f, 3) }, "had 7 bytes and now has 3"},
+		"empty":   {func(f string) error { return os.Truncate(f, 0) }, "had 7 bytes and now has 0"},
 		"other": {func(f string) error {
 			return errors.Join(os.WriteFile(f, []byte("another"), 0o644), os.Chtimes(f, time.Time{}, time.Now().Add(time.Second)))
 		}, "written at"},

@@ -10,7 +10,7 @@ import (
 	"github.com/sluicedata/sluice/schema"
 )
 
-// Identity is the hash of all that an index says of its samples, in their
+// Identity is the hash of everything that an index says of its samples, in their
 // order: tasks with their classes, keys, sizes (-1 where a file is missing), class names, weights, the columns
 // that the source adds and, after a split, their numbers before it (they are delivered as source_index). Paths
 // and times are not in it, nor what was ignored: a copy of the data
@@ -59,7 +59,7 @@ func Identity(x schema.Index) string {
 	return hex.EncodeToString(w.Sum(nil))
 }
 
-// digest gathers what is hashed: many small writes to a hash are slow.
+// digest collects what is hashed: many small writes to a hash are slow.
 type digest struct {
 	hash.Hash
 	buf []byte
@@ -88,7 +88,7 @@ func (w *digest) columns(x schema.Index, list []schema.Column) {
 	}
 }
 
-// flush hashes what is gathered if it is more than least bytes.
+// flush hashes what was collected if it is more than least bytes.
 func (w *digest) flush(least int) {
 	if len(w.buf) > least {
 		w.Write(w.buf) // never fails

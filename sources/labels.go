@@ -15,8 +15,8 @@ import (
 	"github.com/sluicedata/sluice/schema"
 )
 
-// This file reads the labels of every source: what counts as one class, and in
-// which order classes are numbered.
+// This file turns the labels of every source into classes: what counts as one
+// class, and in which order classes are numbered.
 
 // ClassOrder is an order of class names.
 type ClassOrder string
@@ -63,14 +63,14 @@ func (c *labels) has(name string) bool {
 	return ok
 }
 
-// number of a name, which it gets if it has none.
+// number is a name's number; a new name gets the next one.
 func (c *labels) number(name string) int32 {
 	n, ok := c.numbers[name]
 	if !ok {
 		if c.numbers == nil {
 			c.numbers = map[string]int32{}
 		}
-		name = strings.Clone(name) // not the line that it stands in
+		name = strings.Clone(name) // not a part of its line
 		n = int32(len(c.names))
 		c.names = append(c.names, name)
 		c.numbers[name] = n
@@ -78,7 +78,7 @@ func (c *labels) number(name string) int32 {
 	return n
 }
 
-// order sorts the names that occur, makes the cells their numbers and returns
+// order sorts the names that occur, turns the cells into their numbers and returns
 // the classes.
 func (c *labels) order(how ordering) []string {
 	names := c.canonical(how)
@@ -99,8 +99,8 @@ func (c *labels) order(how ordering) []string {
 	return slices.Clip(append([]string{}, classes...))
 }
 
-// canonical is the names as they count: whole numbers without sign and point
-// where all cells are.
+// canonical is the names as they are compared: where all cells are whole numbers,
+// without plus sign, point and exponent.
 func (c *labels) canonical(how ordering) []string {
 	if how != ofCells || !allWhole(c.names) {
 		return c.names
@@ -112,7 +112,7 @@ func (c *labels) canonical(how ordering) []string {
 	return names
 }
 
-// renumber makes the cells numbers of classes; strangers are schema.Unknown.
+// renumber turns the cells into class numbers; schema.Unknown where there is no such class.
 func (c *labels) renumber(names, classes []string) {
 	numbers := make(map[string]int32, len(classes))
 	for i, name := range classes {
@@ -133,7 +133,7 @@ func (c *labels) renumber(names, classes []string) {
 	}
 }
 
-// take numbers the cells by classes that are given; from is what gives them, key names a sample.
+// take numbers the cells by the given classes; from says who gave them, key names a sample.
 func (c *labels) take(classes []string, from string, key func(sample int) string, how ordering, p *problems) {
 	names := slices.Clone(c.canonical(how))
 	given := map[string]string{}
@@ -158,7 +158,7 @@ func (c *labels) take(classes []string, from string, key func(sample int) string
 	for i, name := range names {
 		as, ok := given[name]
 		if !ok && counts[i] > 0 {
-			p.addf("class %q of task %q (%s, as %q) is not among the %s of %s%s: add it there, or take its samples out",
+			p.addf("class %q of task %q (%s, such as %q) is not among the %s of %s%s: add it there, or remove its samples",
 				name, c.task, phrase.Count(counts[i], "sample"), key(example[i]), phrase.Count(len(classes), "class"), from, alike(name, classes))
 		}
 		if ok {
@@ -168,12 +168,12 @@ func (c *labels) take(classes []string, from string, key func(sample int) string
 	c.renumber(names, classes)
 }
 
-// alike names a class that looks the same as a name.
+// alike names a class that looks like a name.
 func alike(name string, classes []string) string {
 	folded := fold(name)
 	for _, class := range classes {
 		if fold(class) == folded {
-			return sprintf(" (%+q is, which differs %s only)", class, difference(name, class))
+			return sprintf(" (%+q is, which differs only %s)", class, difference(name, class))
 		}
 	}
 	return ""
@@ -185,8 +185,8 @@ var (
 	exponentWhole = regexp.MustCompile(`^[+-]?[0-9]{1,17}(\.[0-9]{1,17})?[eE][+-]?[0-9]{1,2}$`)
 )
 
-// wholeNumber is a whole number without plus sign, point and exponent; ok tells
-// whether it is one. Zeros in front stay: 007 may be a code.
+// wholeNumber is a whole number without plus sign, point and exponent; ok reports
+// whether it is one. Leading zeros stay: 007 may be a code.
 func wholeNumber(text string) (number string, ok bool) {
 	if m := plainWhole.FindStringSubmatch(text); m != nil {
 		if m[1] == "-" && strings.Trim(m[2], "0") != "" {
@@ -236,8 +236,8 @@ func compareDigits(a, b string) int {
 	return cmp.Or(cmp.Compare(len(a), len(b)), strings.Compare(a, b))
 }
 
-// compareNatural compares bytewise, but runs of digits as numbers; what is then
-// equal bytewise.
+// compareNatural compares runs of digits as numbers and the rest bytewise; names that
+// are then equal are compared bytewise.
 func compareNatural(a, b string) int {
 	x, y := a, b
 	for x != "" && y != "" {
@@ -266,8 +266,8 @@ func digits(text string) int {
 	return n
 }
 
-// fold is a name without what people don't see or mean: two names that fold
-// alike are probably one.
+// fold is a name without differences that people don't see or intend: two names of
+// the same fold are probably one.
 func fold(name string) string {
 	if isASCII(name) {
 		return foldNumbers(strings.Join(strings.Fields(strings.ToLower(name)), " "))
@@ -289,7 +289,7 @@ func foldNumbers(name string) string {
 	return withoutZeros(name)
 }
 
-// withoutZeros takes the zeros off in front of numbers, but not behind a point.
+// withoutZeros removes leading zeros of numbers, but not those after a point.
 func withoutZeros(name string) string {
 	if !strings.Contains(name, "0") {
 		return name
@@ -314,7 +314,7 @@ func withoutZeros(name string) string {
 	return b.String()
 }
 
-// difference says in what two names of one fold differ.
+// difference says how two names of the same fold differ.
 func difference(a, b string) string {
 	folded := func(s string) string { return cases.Fold().String(norm.NFC.String(s)) }
 	switch {
@@ -325,7 +325,7 @@ func difference(a, b string) string {
 	case folded(a) == folded(b):
 		return "in letter case"
 	case withoutZeros(a) == withoutZeros(b):
-		return "in zeros in front of a number"
+		return "in leading zeros"
 	}
 	return "in how it is written"
 }

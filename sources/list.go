@@ -29,7 +29,7 @@ const (
 	ofMeta   = -4 // of the first meta column; -5 is of the second
 )
 
-// list is a manifest under way: a sheet that becomes a table.
+// list is a manifest being read: a sheet that becomes a table.
 type list struct {
 	table
 	m        Manifest
@@ -39,7 +39,7 @@ type list struct {
 	columns  []string       // as they are named
 	use      []int          // of each column
 	tooMany  bool           // columns for tasks
-	lines    map[string]int // by path within the folder, or else the absolute one
+	lines    map[string]int // by path relative to the folder, or the absolute one elsewhere
 	pathless []int          // lines without a path
 	rows     int
 	find     finder
@@ -86,7 +86,7 @@ func (l *list) column(name string) {
 	case name == "":
 	case name == l.weightColumn():
 		use = ofWeight
-		l.weights = slices.Repeat([]float32{1}, len(l.keys)) // of the rows before
+		l.weights = slices.Repeat([]float32{1}, len(l.keys)) // of the rows so far
 	case l.m.Meta.number(name) >= 0:
 		use = ofMeta - l.m.Meta.number(name)
 	case len(l.m.Tasks) > 0:
@@ -98,12 +98,12 @@ func (l *list) column(name string) {
 		l.tasks = append(l.tasks, labels{task: name, cells: slices.Repeat([]int32{schema.Unknown}, len(l.keys))})
 	}
 	if use != unused && slices.Contains(l.use, use) {
-		use = unused // a second one of the name, which is a problem already
+		use = unused // the name occurs twice, which has been reported
 	}
 	l.use = append(l.use, use)
 }
 
-// row takes a row: a sample if its path is right.
+// row takes a row, which is a sample if its path is valid.
 func (l *list) row(number int, cells []cell) {
 	l.rows++
 	var file cell
@@ -146,10 +146,10 @@ func (l *list) row(number int, cells []cell) {
 	}
 }
 
-// usable reports what cannot be the text of a cell.
+// usable reports whether a cell's text can be used; if not, that is a problem.
 func (l *list) usable(number int, c cell) bool {
 	name := l.columns[c.column]
-	unwanted, long := "name the columns to use in tasks", "name the label columns in tasks if it is no label"
+	unwanted, long := "name the columns to use in tasks", "name the label columns in tasks if it is not a label"
 	if l.use[c.column] <= ofMeta {
 		unwanted, long = "leave the column out of meta", "leave the column out of meta"
 	}
@@ -171,7 +171,7 @@ func (l *list) weight(number int, c cell) float32 {
 	text := strings.TrimSpace(c.text)
 	w, err := strconv.ParseFloat(text, 32)
 	if err != nil || math.IsNaN(w) || math.IsInf(w, 0) || w < 0 {
-		l.problems.addf("line %d: column %q: %q is no weight: want a finite number from 0 on", number, l.columns[c.column], text)
+		l.problems.addf("line %d: column %q: %q is not a weight: want a finite number of at least 0", number, l.columns[c.column], text)
 		return 1
 	}
 	return float32(math.Abs(w)) // -0 is 0
@@ -194,7 +194,7 @@ func (l *list) path(number int, c cell) (key string, size int64, ok bool) {
 	key, size, err := l.find.file(c.text)
 	file := l.find.within(key)
 	if first, again := l.lines[file]; again {
-		l.problems.addf("line %d: column %q: %q stands in line %d already: list an image once, and use rebalance to draw it more often", number, name, c.text, first)
+		l.problems.addf("line %d: column %q: %q is already in line %d: list an image once, and use rebalance to draw it more often", number, name, c.text, first)
 		return "", 0, false
 	}
 	if err != nil && !gone(err) {
@@ -202,7 +202,7 @@ func (l *list) path(number int, c cell) (key string, size int64, ok bool) {
 		return "", 0, false
 	}
 	if size < missing {
-		l.problems.addf("line %d: %q is no file", number, l.find.join(key))
+		l.problems.addf("line %d: %q is not a regular file", number, l.find.join(key))
 		return "", 0, false
 	}
 	if err != nil {
@@ -212,13 +212,13 @@ func (l *list) path(number int, c cell) (key string, size int64, ok bool) {
 	}
 	key = strings.Clone(key)
 	if file == key {
-		file = key // one string for both
+		file = key // share the string
 	}
 	l.lines[file] = number
 	return key, size, true
 }
 
-// finish looks at the whole and sorts the samples.
+// finish looks at the list as a whole and sorts the samples.
 func (l *list) finish() {
 	p := &l.problems
 	missingColumn := func(name, option string) {
@@ -238,14 +238,14 @@ func (l *list) finish() {
 	}
 	if slices.Contains(l.columns, l.m.pathColumn()) {
 		for _, number := range l.pathless {
-			p.addf("line %d: column %q: the path is empty: write the image's path, or take the row out", number, l.m.pathColumn())
+			p.addf("line %d: column %q: the path is empty: write the image's path, or remove the row", number, l.m.pathColumn())
 		}
 	}
 	if l.tooMany {
-		p.addf("there are more than %d columns beside that of the paths, and without tasks each is a label: name the label columns in tasks", mostTasks)
+		p.addf("there are more than %d columns besides the path, and without tasks each is a label: name the label columns in tasks", mostTasks)
 	}
 	if l.rows == 0 && p.count() == 0 {
-		p.addf("lists no image: put one row a sample in it")
+		p.addf("lists no image: write one row per sample")
 	}
 	if p.count() > 0 {
 		return
@@ -259,8 +259,8 @@ func (l *list) finish() {
 	}
 	if l.nAbsent > 0 {
 		a := l.absent[0]
-		l.warnings = append(l.warnings, sprintf("%d of %s %s there, as %q (line %d; %s): %s",
-			l.nAbsent, phrase.Count(len(l.keys), "file"), isNot(l.nAbsent), a.file, a.line, pathsAre(a.file), missingMeans))
+		l.warnings = append(l.warnings, sprintf("%d of %s %s missing, such as %q (line %d; %s): %s",
+			l.nAbsent, phrase.Count(len(l.keys), "file"), is(l.nAbsent), a.file, a.line, pathsAre(a.file), missingMeans))
 	}
 	for key, file := range l.find.found {
 		if name, err := filepath.Rel(l.find.folder, file); err == nil && l.lines[filepath.ToSlash(name)] > 0 {
@@ -268,20 +268,20 @@ func (l *list) finish() {
 		}
 	}
 	if slices.Sort(l.find.twice); len(l.find.twice) > 0 {
-		l.warnings = append(l.warnings, sprintf("%s: paths in different Unicode normal forms lead to one file, as %+q: each is a sample",
+		l.warnings = append(l.warnings, sprintf("%s: paths in different Unicode normal forms name the same file, such as %+q: each is a sample of its own",
 			phrase.Count(len(l.find.twice), "row"), l.find.twice[0]))
 	}
 	l.sort()
 }
 
-func isNot(n int) string {
+func is(n int) string {
 	if n == 1 {
-		return "isn't"
+		return "is"
 	}
-	return "aren't"
+	return "are"
 }
 
-// pathsAre says how paths are to be written.
+// pathsAre says how to write paths.
 func pathsAre(file string) string {
 	if filepath.Separator == '/' && strings.Contains(file, `\`) {
 		return "write paths with slashes"
@@ -289,10 +289,10 @@ func pathsAre(file string) string {
 	return "paths are relative to the folder of the list"
 }
 
-// separated guesses why a header hasn't got a column.
+// separated guesses why a header lacks a column.
 func separated(columns []string) string {
 	if slices.ContainsFunc(columns, func(name string) bool { return slices.Contains(decode.Extensions(), extension(name)) }) {
-		return " (the first row is of names, such as path,class: is it missing?)"
+		return " (the first row holds the names, such as path,class: is it missing?)"
 	}
 	if len(columns) == 1 && strings.ContainsAny(columns[0], ";\t|") {
 		return " (cells must be separated by commas, or by tabs in a .tsv file)"
@@ -302,9 +302,9 @@ func separated(columns []string) string {
 
 // finder finds the files that a list names.
 type finder struct {
-	time     times // of the file found last; zero: there is none
+	time     times // of the file that was found last; zero where there is none
 	folder   string
-	absolute string                         // the folder's path, once it was asked for
+	absolute string                         // the folder's path, once it was needed
 	found    map[string]string              // by key: files whose names are in another normal form
 	names    map[string]map[string][]string // by folder: names beyond ASCII, by their composed form
 	used     map[string]bool                // files in found
@@ -319,8 +319,8 @@ func (f *finder) join(key string) string {
 	return filepath.Join(f.folder, key)
 }
 
-// within is one path for all that lead to a file: relative to the folder if it lies
-// there, else absolute.
+// within is the one path that stands for all spellings of a file's path: relative to
+// the folder if the file is in it, else absolute.
 func (f *finder) within(key string) string {
 	if !path.IsAbs(key) && !filepath.IsAbs(key) && key != ".." && !strings.HasPrefix(key, "../") {
 		return key
@@ -344,10 +344,10 @@ func (f *finder) within(key string) string {
 	return filepath.ToSlash(name)
 }
 
-// file looks for the file of a cell: under the path as it is written, without
-// the spaces at its ends, and with its names in other normal forms. The size is
-// -1 where there is none, and less where it is no file; an error that isn't
-// gone says that nobody knows.
+// file looks for the file of a cell: by the path as it is written, then without
+// spaces at its ends, then with its names in other normal forms. The size is -1
+// where there is no file, and less where it is not a regular one. After an error for
+// which gone is false it isn't known whether there is one.
 func (f *finder) file(text string) (key string, size int64, err error) {
 	trimmed := strings.TrimSpace(text)
 	if trimmed != text {
@@ -376,7 +376,7 @@ func (f *finder) file(text string) (key string, size int64, err error) {
 	return key, info.Size(), nil
 }
 
-// take notes a file that has another name than its key.
+// take records a file whose name is not its key.
 func (f *finder) take(key, file string) {
 	if f.used == nil {
 		f.used = map[string]bool{}
@@ -388,7 +388,7 @@ func (f *finder) take(key, file string) {
 	f.found[key] = file
 }
 
-// onDisk is a path as it is on the disk, where that is in another normal form.
+// onDisk is a path as the disk has it, which may be in another normal form.
 func onDisk(name string) string {
 	if _, err := os.Stat(name); err == nil || !gone(err) || isASCII(name) {
 		return name
@@ -400,7 +400,7 @@ func onDisk(name string) string {
 	return name
 }
 
-// start is where a key begins, and the names on its way.
+// start is the folder from which a key leads, and the names along it.
 func (f *finder) start(key string) (folder string, names []string) {
 	if rest, ok := strings.CutPrefix(key, "/"); ok {
 		return "/", strings.Split(rest, "/")
@@ -408,7 +408,7 @@ func (f *finder) start(key string) (folder string, names []string) {
 	return f.folder, strings.Split(key, "/")
 }
 
-// otherForm walks down from a folder by names in whatever normal form.
+// otherForm walks down from a folder by names in any normal form.
 func (f *finder) otherForm(folder string, names []string) (file string, ok bool) {
 	if len(names) == 0 {
 		return folder, true
@@ -432,7 +432,7 @@ func (f *finder) candidates(folder, name string) []string {
 	byForm, ok := f.names[folder]
 	if !ok {
 		byForm = map[string][]string{}
-		entries, _ := os.ReadDir(folder) // one that cannot be read holds no candidate
+		entries, _ := os.ReadDir(folder) // a folder that cannot be read has no candidates
 		for _, e := range entries {
 			if !isASCII(e.Name()) {
 				form := norm.NFC.String(e.Name())

@@ -76,11 +76,11 @@ func TestLabelsOfLists(t *testing.T) {
 func TestRemarksOnLabels(t *testing.T) {
 	for _, name := range []string{"nan", "NaN", "None", "null", "N/A", "-1", "-1.0", "#N/A", "undefined", `""`} {
 		cells := []string{"x", "y", strings.ReplaceAll(name, `"`, `'`), "y"}
-		warned(t, in(t, cells...), fmt.Sprintf("the class %q", cells[2]), `(1 sample, as "2.jpg")`, "looks like a label that is missing", "leave the cell empty")
+		warned(t, in(t, cells...), fmt.Sprintf("the class %q", cells[2]), `(1 sample, such as "2.jpg")`, "looks like a missing label", "leave the cell empty")
 	}
 	quiet(t, in(t, "0", "1", "", "0"))
 	warned(t, in(t, "0.25", "0.5", "1e-3", "0.25"), `the column "class" makes 3 classes`, "numbers with fractions", "tasks")
-	warned(t, in(t, "Cat", "cat"), "differ in letter case only")
+	warned(t, in(t, "Cat", "cat"), "differ only in letter case")
 
 	scores := func(n, values int, column string) sources.Dataset {
 		var names []string
@@ -91,9 +91,9 @@ func TestRemarksOnLabels(t *testing.T) {
 		}
 		return open(t, sources.Manifest{Path: write(t, tree(t, names...), "m.csv", text)})
 	}
-	warned(t, scores(60, 60, "photo"), "another value in each row")
+	warned(t, scores(60, 60, "photo"), "a different value in every row")
 	warned(t, scores(60, 30, "photo"), "makes 30 classes", "only 60 rows with a label")
-	warned(t, scores(150, 30, "user_id"), "makes 30 classes", `as "0" (5 samples, as "0000.jpg")`, "by its name")
+	warned(t, scores(150, 30, "user_id"), "makes 30 classes", `as "0" (5 samples, such as "0000.jpg")`, "its name is not that of a label")
 	quiet(t, scores(150, 30, "species"))
 }
 
@@ -110,7 +110,7 @@ func TestMissingFilesOfLists(t *testing.T) {
 		if diff := cmp.Diff([]int64{5, -1, -1}, sizes(d.Index())); diff != "" {
 			t.Errorf("sizes (-want +have)\n%s", diff)
 		}
-		warned(t, d, "2 of 3 files aren't there", "gone.jpg", "on_error")
+		warned(t, d, "2 of 3 files are missing", "gone.jpg", "on_error")
 		if _, err := d.Read(context.Background(), 2, nil); !errors.Is(err, sources.ErrMissing) {
 			t.Errorf("Read: %v", err)
 		}
@@ -135,7 +135,7 @@ func TestPathsOfLists(t *testing.T) {
 		}
 	}
 	quiet(t, d)
-	warned(t, open(t, list(nfd+"/"+nfc+".jpg\n"+nfc+"/"+nfd+".jpg\n")), "1 row: paths in different Unicode normal forms lead to one file")
+	warned(t, open(t, list(nfd+"/"+nfc+".jpg\n"+nfc+"/"+nfd+".jpg\n")), "1 row: paths in different Unicode normal forms name the same file")
 	// The source's own path likewise.
 	must(t, os.Mkdir(filepath.Join(dir, "x"+nfd), 0o755))
 	must(t, os.WriteFile(filepath.Join(dir, "x"+nfd, nfd+".csv"), []byte("path\n../b.jpg\n"), 0o644))
@@ -190,7 +190,7 @@ func TestListLimits(t *testing.T) {
 		{"m.csv", "path,class\na.jpg," + long[:100] + "\n", sources.Manifest{MaxCell: 50}, []string{"has 100 bytes, and 50 are allowed"}},
 		{"m.csv", "path" + columns + "\n", sources.Manifest{}, []string{"line 1: there are more than 1000 columns", "max_columns"}},
 		{"m.jsonl", object + "}\n", sources.Manifest{Tasks: []string{"c1"}}, []string{"line 1: there are more than 1000 columns"}},
-		{"m.jsonl", object + "}\n", sources.Manifest{MaxColumns: 2000}, []string{"more than 100 columns beside that of the paths", "name the label columns in tasks"}},
+		{"m.jsonl", object + "}\n", sources.Manifest{MaxColumns: 2000}, []string{"more than 100 columns besides the path", "name the label columns in tasks"}},
 		{"m.csv", "path,class\n" + long[:60000] + ".jpg,x\n", sources.Manifest{}, []string{"line 2: cannot read", "name too long", " .. "}},
 	} {
 		c.source.Path = listed(t, c.name, c.text)

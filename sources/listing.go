@@ -12,21 +12,21 @@ import (
 	"github.com/sluicedata/sluice/internal/phrase"
 )
 
-// undecoded are picture files that sluice passes over. Losing them silently
-// could cost a whole class.
+// undecoded are image files that sluice ignores. Losing them silently could cost a
+// whole class.
 var undecoded = []string{".heic", ".heif", ".avif", ".jxl", ".jp2", ".svg", ".psd", ".dng", ".exr", ".tga", ".ico"}
 
-// longestKey is the bytes of a path that file systems take.
+// longestKey is the longest path that file systems take, in bytes.
 const longestKey = 4096
 
 // listing gathers what a folder or a tar of one holds.
 type listing struct {
 	table
-	where    string         // it is, for messages: "this tar"
-	folders  []string       // all, but the top one and those passed over, slash-separated
+	where    string         // what is listed, for messages: "this tar"
+	folders  []string       // all but the top one and those that are ignored, slash-separated
 	empty    []emptyFolder  // that are classes
-	passed   map[string]int // files passed over, by extension
-	system   map[string]int // systems' folders passed over, by name
+	ignored  map[string]int // files, by extension
+	system   map[string]int // ignored folders of operating systems, by name
 	beside   beside
 	warnings []string
 	problems problems
@@ -34,14 +34,14 @@ type listing struct {
 }
 
 func newListing(where string) *listing {
-	l := &listing{where: where, passed: map[string]int{}, system: map[string]int{}, images: map[string]bool{}, beside: beside{}}
+	l := &listing{where: where, ignored: map[string]int{}, system: map[string]int{}, images: map[string]bool{}, beside: beside{}}
 	for _, ext := range decode.Extensions() {
 		l.images[ext] = true
 	}
 	return l
 }
 
-// isImage tells by the extension, in any letter case.
+// isImage goes by the extension, in any letter case.
 func (l *listing) isImage(name string) bool { return l.images[extension(name)] }
 
 func extension(name string) string { return strings.ToLower(path.Ext(name)) }
@@ -49,20 +49,19 @@ func extension(name string) string { return strings.ToLower(path.Ext(name)) }
 // isDot reports a name that begins with a dot: hidden files, ._ files of macOS.
 func isDot(name string) bool { return strings.HasPrefix(name, ".") }
 
-// pass counts a file that isn't an image; a folder that is passed over counts
-// as one.
-func (l *listing) pass(key string) {
+// ignore counts a file that isn't an image; a folder that is ignored counts as one.
+func (l *listing) ignore(key string) {
 	name := path.Base(key)
 	switch ext := extension(name); {
 	case isDot(name):
-		l.passed["hidden"]++
+		l.ignored["hidden"]++
 	case isSystem(name):
-		l.passed["of the system"]++
+		l.ignored["of the system"]++
 		l.system[name]++
 	case ext == "":
-		l.passed["without extension"]++
+		l.ignored["without extension"]++
 	default:
-		l.passed[ext]++
+		l.ignored[ext]++
 		l.beside.take(key, ext)
 	}
 }
@@ -86,48 +85,48 @@ func (l *listing) warnf(format string, args ...any) {
 	l.warnings = append(l.warnings, sprintf(format, args...))
 }
 
-// finish sorts the rows and reads their labels off the folders in which they
-// lie. Problems are left in l.problems.
+// finish sorts the rows and reads their labels from their folders. Problems are left
+// in l.problems.
 func (l *listing) finish(tasks []string, label Label) {
 	if len(l.problems.list) > 0 {
 		return
 	}
 	if len(l.keys) == 0 {
 		l.problems.addf("no image in %s: looked for files ending in %s%s",
-			l.where, strings.Join(decode.Extensions(), " "), l.passedOver("; passed over "))
+			l.where, strings.Join(decode.Extensions(), " "), l.ignoredText("; ignored "))
 		return
 	}
 	l.sort()
 	if exts := l.lost(); exts != "" {
-		l.warnf("passed over picture files that are not decoded: %s: convert them to PNG or JPEG if they belong to the data", exts)
+		l.warnf("ignored image files in formats that are not decoded: %s: convert them to PNG or JPEG if they belong to the data", exts)
 	}
 	l.warnSystem()
 	l.label(tasks, label)
 	l.warnBeside()
 }
 
-// count is the number of files passed over.
-func (l *listing) count() int {
+// ignoredCount is the number of files that were ignored.
+func (l *listing) ignoredCount() int {
 	n := 0
-	for _, c := range l.passed {
+	for _, c := range l.ignored {
 		n += c
 	}
 	return n
 }
 
-// passedOver lists what was passed over, by extension; empty if nothing was.
-func (l *listing) passedOver(before string) string {
-	if l.count() == 0 {
+// ignoredText lists what was ignored, by extension; empty if nothing was.
+func (l *listing) ignoredText(before string) string {
+	if l.ignoredCount() == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%s%s (%s)", before, phrase.Count(l.count(), "file"), kinds(l.passed))
+	return fmt.Sprintf("%s%s (%s)", before, phrase.Count(l.ignoredCount(), "file"), kinds(l.ignored))
 }
 
-// lost lists picture files that were passed over.
+// lost lists image files that were ignored.
 func (l *listing) lost() string {
 	lost := map[string]int{}
 	for _, ext := range undecoded {
-		if n := l.passed[ext]; n > 0 {
+		if n := l.ignored[ext]; n > 0 {
 			lost[ext] = n
 		}
 	}

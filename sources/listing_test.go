@@ -60,7 +60,7 @@ func classes(d sources.Dataset) string {
 func TestDepths(t *testing.T) {
 	mixed := []string{"cat/1.png", "cat/day1/2.png", "dog/3.png", "dog/day1/4.png"}
 	for _, path := range []string{tree(t, mixed...), tarFile(t, pack(t, tar.FormatGNU, mixed...))} {
-		fails(t, sources.Folder{Path: path}, "different depths", `2 in 1 folder, as "cat/1.png"`, `2 in 2 folders, as "cat/day1/2.png"`,
+		fails(t, sources.Folder{Path: path}, "different depths", `2 in 1 folder, such as "cat/1.png"`, `2 in 2 folders, such as "cat/day1/2.png"`,
 			`label: outermost makes the classes "cat", "dog"`, `label: innermost "cat", "day1", "dog"`)
 	}
 	for label, want := range map[sources.Label]string{sources.Outermost: "cat,dog", sources.Innermost: "cat,day1,dog"} {
@@ -93,18 +93,18 @@ func TestEmptyClassFolders(t *testing.T) {
 		want   string
 		warned string // "": no warning
 	}{
-		{"one", sources.Folder{}, []string{"a/1.png", "b/", "c/2.png"}, "a,b,c", `"b" holds no image`},
-		{"several", sources.Folder{}, []string{"a/1.png", "b/", "c/", "d/e/"}, "a,b,c,d", `3 folders hold no image: "b", "c", "d"`},
-		{"with other files alone", sources.Folder{}, []string{"a/1.png", "b/notes.txt"}, "a,b", `"b" holds no image`},
-		{"with thumbnails alone", sources.Folder{}, []string{"a/1.png", "b/@eaDir/1.png"}, "a,b", `"b" holds no image`},
-		{"a system's folder is none", sources.Folder{}, []string{"a/1.png", "lost+found/", ".git/"}, "a", "passed over 1 folder of thumbnails"},
+		{"one", sources.Folder{}, []string{"a/1.png", "b/", "c/2.png"}, "a,b,c", `"b" has no images`},
+		{"several", sources.Folder{}, []string{"a/1.png", "b/", "c/", "d/e/"}, "a,b,c,d", `3 folders have no images: "b", "c", "d"`},
+		{"with other files alone", sources.Folder{}, []string{"a/1.png", "b/notes.txt"}, "a,b", `"b" has no images`},
+		{"with thumbnails alone", sources.Folder{}, []string{"a/1.png", "b/@eaDir/1.png"}, "a,b", `"b" has no images`},
+		{"a system's folder is none", sources.Folder{}, []string{"a/1.png", "lost+found/", ".git/"}, "a", "ignored 1 folder of thumbnails"},
 		{"below a class", sources.Folder{}, []string{"a/1.png", "a/old/"}, "a", ""},
 		{"above the labels", sources.Folder{Label: sources.Innermost}, []string{"s1/a/1.png", "s2/b/1.png", "s3/"}, "a,b", ""},
-		{"below a folder above the labels", sources.Folder{Label: sources.Innermost}, []string{"s1/a/1.png", "s2/b/1.png", "s3/c/"}, "a,b,c", `"s3/c" holds no image`},
+		{"below a folder above the labels", sources.Folder{Label: sources.Innermost}, []string{"s1/a/1.png", "s2/b/1.png", "s3/c/"}, "a,b,c", `"s3/c" has no images`},
 		{"a class elsewhere", sources.Folder{Label: sources.Innermost}, []string{"s1/a/1.png", "s1/b/1.png", "s2/a/1.png", "s2/b/"}, "a,b", ""},
-		{"two tasks", sources.Folder{Tasks: []string{"shape", "type"}}, []string{"a/x/1.png", "a/y/", "b/"}, "a,b; x,y", `2 folders hold no image: "a/y", "b"`},
-		{"outermost", sources.Folder{Label: sources.Outermost}, []string{"a/x/1.png", "b/", "a/y/", "c/x/2.png"}, "a,b,c", `"b" holds no image`},
-		{"different depths, innermost", sources.Folder{Label: sources.Innermost}, []string{"a/1.png", "a/x/2.png", "b/y/", "c/"}, "a,c,x,y", `2 folders hold no image: "b/y", "c"`},
+		{"two tasks", sources.Folder{Tasks: []string{"shape", "type"}}, []string{"a/x/1.png", "a/y/", "b/"}, "a,b; x,y", `2 folders have no images: "a/y", "b"`},
+		{"outermost", sources.Folder{Label: sources.Outermost}, []string{"a/x/1.png", "b/", "a/y/", "c/x/2.png"}, "a,b,c", `"b" has no images`},
+		{"different depths, innermost", sources.Folder{Label: sources.Innermost}, []string{"a/1.png", "a/x/2.png", "b/y/", "c/"}, "a,c,x,y", `2 folders have no images: "b/y", "c"`},
 		{"of given classes", sources.Folder{Classes: sources.Classes{List: []string{"c", "a"}}}, []string{"a/1.png", "b/", "c/"}, "c,a", ""},
 		{"without tasks", sources.Folder{Tasks: []string{}}, []string{"a/1.png", "b/"}, "", ""},
 		{"flat", sources.Folder{}, []string{"1.png", "b/"}, "", ""},
@@ -137,35 +137,35 @@ func TestSystemFolders(t *testing.T) {
 		t.Errorf("(-want +have)\n%s", diff)
 	}
 	if have := d.Index().Ignored(); have != 8*2+4*2+3 {
-		t.Errorf("%d passed over", have)
+		t.Errorf("%d ignored", have)
 	}
-	warned(t, d, "passed over 16 folders of thumbnails, trash and the like", `"@eaDir"`)
+	warned(t, d, "ignored 16 folders of thumbnails, trash and the like", `"@eaDir"`)
 }
 
 func TestNamesThatLookAlike(t *testing.T) {
 	nfc, nfd := "caf\u00e9", "cafe\u0301"
 	for _, c := range []struct{ a, b, want string }{
-		{nfc, nfd, "differ in Unicode normal form only"},
-		{"Cat", "cat", "differ in letter case only"},
-		{"STRASSE", "stra\u00dfe", "differ in letter case only"},
-		{"cat", "cat ", "differ in spaces at the ends only"},
-		{"1", "01", "differ in zeros in front of a number only"},
-		{"class_1", "class_001", "differ in zeros in front of a number only"},
-		{"1", "1.0", "differ in how it is written only"},
-		{"\uff21bc", "abc", "differ in how it is written only"},
-		{"cat", "c\u200bat", "differ in how it is written only"},
+		{nfc, nfd, "differ only in Unicode normal form"},
+		{"Cat", "cat", "differ only in letter case"},
+		{"STRASSE", "stra\u00dfe", "differ only in letter case"},
+		{"cat", "cat ", "differ only in spaces at the ends"},
+		{"1", "01", "differ only in leading zeros"},
+		{"class_1", "class_001", "differ only in leading zeros"},
+		{"1", "1.0", "differ only in how it is written"},
+		{"\uff21bc", "abc", "differ only in how it is written"},
+		{"cat", "c\u200bat", "differ only in how it is written"},
 	} {
 		t.Run(c.want, func(t *testing.T) {
 			d := both(t, sources.Folder{}, c.a+"/1.png", c.b+"/2.png", "tea/3.png")
 			if n := len(d.Index().Tasks()[0].Classes); n != 3 {
 				t.Errorf("%d classes: %s", n, classes(d))
 			}
-			warned(t, d, c.want, fmt.Sprintf("%+q", c.a), fmt.Sprintf("%+q", c.b), "1 sample, as", "write them alike")
+			warned(t, d, c.want, fmt.Sprintf("%+q", c.a), fmt.Sprintf("%+q", c.b), "1 sample, such as", "spell them alike")
 		})
 	}
 	quiet(t, both(t, sources.Folder{}, "1.5/1.png", "1.05/2.png", "a1/3.png", "a10/4.png"))
 	// A class that is given in another form: the error says so.
-	fails(t, sources.Folder{Path: tree(t, nfd+"/1.png"), Classes: sources.Classes{List: []string{nfc}}}, `"caf\u00e9" is, which differs in Unicode normal form only`)
+	fails(t, sources.Folder{Path: tree(t, nfd+"/1.png"), Classes: sources.Classes{List: []string{nfc}}}, `"caf\u00e9" is, which differs only in Unicode normal form`)
 }
 
 func TestClassOrder(t *testing.T) {
@@ -177,7 +177,7 @@ func TestClassOrder(t *testing.T) {
 	if have := classes(d); have != "0,1,10,11,2,3,4,5,6,7,8,9" {
 		t.Errorf("classes %s", have)
 	}
-	warned(t, d, "all classes of task", `"2" is class 4, behind "11"`, "class_order: natural")
+	warned(t, d, "all classes of task", `"2" is class 4, after "11"`, "class_order: natural")
 	d = both(t, sources.Folder{ClassOrder: sources.NaturalOrder}, files...)
 	if have := classes(d); have != "0,1,2,3,4,5,6,7,8,9,10,11" {
 		t.Errorf("classes %s", have)
@@ -203,7 +203,7 @@ func TestLinksThatLeadNowhere(t *testing.T) {
 	if diff := cmp.Diff([]int64{7, -1, 7, -1}, sizes(x)); diff != "" {
 		t.Errorf("sizes (-want +have)\n%s", diff)
 	}
-	warned(t, d, "2 of 4 images are links that lead nowhere", `as "b/2.png"`, "on_error")
+	warned(t, d, "2 of 4 images are broken links", `such as "b/2.png"`, "on_error")
 	if _, err := d.Read(context.Background(), 1, nil); !errors.Is(err, sources.ErrMissing) {
 		t.Errorf("Read: %v", err)
 	}
@@ -216,12 +216,12 @@ func TestLinksThatLeadNowhere(t *testing.T) {
 func TestLabelsBesideImages(t *testing.T) {
 	webdataset := []string{"0.jpg", "0.cls", "0.json", "1.jpg", "1.cls", "1.json"}
 	d := both(t, sources.Folder{}, webdataset...)
-	warned(t, d, "beside the images lie files of the same names", "2 .cls, 2 .json", "no labels", "WebDataset", "manifest")
+	warned(t, d, "files with the same names as images are not read", "2 .cls, 2 .json", "no labels", "WebDataset", "manifest")
 	inOne := make([]string, len(webdataset))
 	for i, name := range webdataset {
 		inOne[i] = "shard0/" + name
 	}
-	warned(t, both(t, sources.Folder{}, inOne...), "beside the images", "the folders' names alone")
+	warned(t, both(t, sources.Folder{}, inOne...), "same names as images", "the folders' names alone")
 	warned(t, both(t, sources.Folder{}, "1.jpg", "1.txt"), "1 .txt")
 	quiet(t, both(t, sources.Folder{}, "a/1.jpg", "a/1.json", "b/2.jpg", "readme.txt"))
 	quiet(t, both(t, sources.Folder{}, "1.jpg", "labels.json"))

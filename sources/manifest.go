@@ -17,42 +17,39 @@ import (
 	"github.com/sluicedata/sluice/schema"
 )
 
-// Manifest takes the images that a CSV (or TSV) file with a header row, or a
-// JSONL file, lists: a column of paths, one or several columns of labels, and if
-// wanted one of weights.
+// Manifest is the images that a CSV or TSV file with a header row, or a JSONL file,
+// lists: a column of paths, any number of label columns, and optionally a column of
+// weights.
 //
 //	path,shape,type
 //	img/1.jpg,circle,stop
 //	img/2.jpg,triangle,
 //
-// Paths are relative to the manifest's folder and written with slashes. A
-// sample's key is its path, cleaned ("./a.jpg" is "a.jpg"); a path may occur
-// once. Samples are in the order of their keys, whatever the order of the rows,
-// so that moving a row changes nothing. A file whose name is there in another
-// Unicode normal form is found; the key stays as the list has it. A file that
-// isn't there is a sample that is missing (ErrMissing), with a warning; a list
-// none of whose files is there is an error.
+// Paths are relative to the manifest's folder and written with slashes. A sample's
+// key is its path, cleaned ("./a.jpg" is "a.jpg"); each path may occur once. Samples
+// are in the order of their keys, whatever the order of the rows, so that moving a
+// row changes nothing. A file whose name is in another Unicode normal form is found;
+// the key is what the list has. A file that doesn't exist is a missing sample
+// (ErrMissing), with a warning; if no file exists, that is an error.
 //
-// Labels are read alike in every format: spaces at their ends don't count, and
-// an empty cell, null, or a field that is missing is an unknown label. Classes
-// are in the order of their bytes, but where all cells of a column are whole
-// numbers they are in the order of numbers, and 1, 1.0 and +1 are one class.
-// JSON's numbers, true and false are the text that they are written as. An empty
-// weight is 1.
+// Labels are read the same way in every format: spaces around them are dropped, and
+// an empty cell, null, or an absent field is an unknown label. Classes are sorted
+// bytewise; where all cells of a column are whole numbers they are sorted as numbers,
+// and 1, 1.0 and +1 are one class. JSON numbers, true and false are the text that is
+// written there. An empty weight is 1.
 //
-// Meta names columns that mean nothing to sluice, and are delivered as they are in
-// the columns meta.<name>, null where a cell is empty.
+// Meta names columns that mean nothing to sluice. They are delivered unchanged as the
+// columns meta.<name>, null where a cell is empty.
 type Manifest struct {
 	Path       string `sluice:"path" doc:"the list: .csv, .tsv, .jsonl or .ndjson"`
 	PathColumn string `sluice:"path_column" default:"path" doc:"the column that holds each image's path, relative to the list's folder"`
-	// Tasks empty takes every column but those of path, weight and Meta.
+	// An empty Tasks stands for every column but those of path, weight and Meta.
 	Tasks []string `sluice:"tasks" doc:"the label columns; not given: every column but those of path, weight and meta"`
-	// WeightColumn empty takes the column weight, if there is one that isn't in Tasks.
+	// An empty WeightColumn stands for the column weight, if there is one and it isn't in Tasks.
 	WeightColumn string  `sluice:"weight_column" doc:"the column of each sample's weight, a number from 0 on; not given: weight, if there is such a column"`
 	Classes      Classes `sluice:"classes" doc:"fixes the classes and their order: a list, a file with one name a line, or a map from task to these"`
 	Meta         Meta    `sluice:"meta" doc:"columns that travel untouched, as meta.<name>: text or numbers; a list of names, or of {name: text | int | float} where the type isn't what all cells are"`
-	// Limits, so that a broken list costs neither memory nor time; 0 stands for
-	// their defaults.
+	// Limits, so that a broken list costs neither memory nor time; 0 is the default.
 	MaxLine    int `sluice:"max_line,positive" default:"1048576" doc:"bytes that a row may have"`
 	MaxCell    int `sluice:"max_cell,positive" default:"65536" doc:"bytes that a path, a label or a weight may have"`
 	MaxColumns int `sluice:"max_columns,positive" default:"1000" doc:"columns that the list may have"`
@@ -73,10 +70,10 @@ func (m Manifest) Check() error {
 		p.addf("path: %q: the name must end in .csv, .tsv, .jsonl or .ndjson, which says how to read it", m.Path)
 	}
 	if slices.Contains(m.Tasks, m.pathColumn()) {
-		p.addf("tasks: %q is the column of the paths, and cannot be of labels", m.pathColumn())
+		p.addf("tasks: %q is the path column, and cannot be a label column", m.pathColumn())
 	}
 	if m.WeightColumn != "" && (slices.Contains(m.Tasks, m.WeightColumn) || m.WeightColumn == m.pathColumn()) {
-		p.addf("weight_column: %q is the column of something else too", m.WeightColumn)
+		p.addf("weight_column: %q is used as another column, too", m.WeightColumn)
 	}
 	for _, limit := range []struct {
 		name  string
@@ -107,7 +104,7 @@ func (m Manifest) limits() limits {
 	return limits{line: cmp.Or(m.MaxLine, 1<<20), cell: cmp.Or(m.MaxCell, 1<<16), columns: cmp.Or(m.MaxColumns, 1000)}
 }
 
-// Open reads the list, and looks for the size of each image.
+// Open reads the list, and looks up the size of each image.
 func (m Manifest) Open(ctx context.Context) (Dataset, error) {
 	if err := m.Check(); err != nil {
 		return nil, errlist.Within("sources: manifest", err)
@@ -159,8 +156,8 @@ func (m Manifest) read(ctx context.Context, l *list) error {
 	return readJSONL(ctx, f, m.limits(), l, &l.problems)
 }
 
-// openRegular opens a file that is read from its beginning to its end. A pipe
-// would block, and be empty the second time.
+// openRegular opens a file that is read from beginning to end. A pipe would block,
+// and be empty the second time.
 func openRegular(name string) (*os.File, error) {
 	info, err := os.Stat(name)
 	switch {
@@ -171,7 +168,7 @@ func openRegular(name string) (*os.File, error) {
 	case info.IsDir():
 		return nil, errors.New("is a folder")
 	case !info.Mode().IsRegular():
-		return nil, errors.New("is a pipe or a device: a file is wanted, which can be read again")
+		return nil, errors.New("is a pipe or a device: want a regular file, which can be read again")
 	}
 	f, err := os.Open(name)
 	if err != nil {
@@ -184,7 +181,7 @@ func openRegular(name string) (*os.File, error) {
 func (m Manifest) warnings(x schema.Index) (list []string) {
 	for t, task := range x.Tasks() {
 		if counts := schema.Counts(x, t); counts[len(counts)-1] == int64(x.Len()) {
-			list = append(list, sprintf("column %q holds no label in any row", task.Name))
+			list = append(list, sprintf("column %q has no label in any row", task.Name))
 		}
 	}
 	for c, column := range x.Columns() {
@@ -198,7 +195,7 @@ func (m Manifest) warnings(x schema.Index) (list []string) {
 	}
 	for i := range x.Len() {
 		if path.IsAbs(x.Key(i)) {
-			list = append(list, sprintf("paths are absolute, as %q: keys, and so the plan hash and each split, are this machine's only", x.Key(i)))
+			list = append(list, sprintf("paths are absolute, such as %q: keys, and so the plan hash and every split, hold on this machine only", x.Key(i)))
 			break
 		}
 	}

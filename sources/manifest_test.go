@@ -101,19 +101,19 @@ func TestManifestErrors(t *testing.T) {
 		{"two columns of a name", "m.csv", "path,class,class\na.jpg,cat,dog\n", sources.Manifest{}, []string{`line 1: there are two columns "class"`}},
 		{"an unnamed column", "m.csv", ",path,class\n0,a.jpg,cat\n", sources.Manifest{}, []string{"column 1 has no name", "tasks"}},
 		{"several at once", "m.csv", "path,class,weight\na.jpg,cat,-1\ngone.jpg,cat,1\n\nb.jpg,dog\n,cat,1\na.jpg,dog,1\nsub,dog,nan\nc.jpg,cat,1e39\n", sources.Manifest{}, []string{
-			`line 2: column "weight": "-1" is no weight`, "line 5: has 2 cells where the header has 3",
-			`line 6: column "path": the path is empty`, `line 7: column "path": "a.jpg" stands in line 2 already`, "line 8: ", "is no file",
+			`line 2: column "weight": "-1" is not a weight`, "line 5: has 2 cells where the header has 3",
+			`line 6: column "path": the path is empty`, `line 7: column "path": "a.jpg" is already in line 2`, "line 8: ", "is not a regular file",
 			`line 8: column "weight": "nan"`, `line 9: column "weight": "1e39"`}},
-		{"one file in two spellings", "m.csv", "path\na.jpg\n./a.jpg\n", sources.Manifest{}, []string{`line 3: column "path": "./a.jpg" stands in line 2 already`}},
+		{"one file in two spellings", "m.csv", "path\na.jpg\n./a.jpg\n", sources.Manifest{}, []string{`line 3: column "path": "./a.jpg" is already in line 2`}},
 		{"backslashes", "m.csv", "path\nsub\\g.jpg\n", sources.Manifest{}, []string{"line 2", "write paths with slashes"}},
 		{"an open quote", "m.csv", "path,class\na.jpg,cat\nb.jpg,\"dog\nc.jpg,cat\n", sources.Manifest{}, []string{"line 3", "quote"}},
-		{"a line's number behind a cell of two lines", "m.csv", "path,class\na.jpg,\"c\nat\"\na.jpg,dog\n", sources.Manifest{}, []string{`line 4: column "path": "a.jpg" stands in line 2`}},
+		{"a line's number behind a cell of two lines", "m.csv", "path,class\na.jpg,\"c\nat\"\na.jpg,dog\n", sources.Manifest{}, []string{`line 4: column "path": "a.jpg" is already in line 2`}},
 		{"CSV not UTF-8", "m.csv", "path,class\na.jpg,caf\xe9\n", sources.Manifest{}, []string{`line 2: column "class": "caf\xe9" is not UTF-8`}},
 		{"UTF-16", "m.csv", "\xff\xfep\x00a\x00", sources.Manifest{}, []string{"UTF-16"}},
 		{"no JSON", "m.jsonl", "{\"path\": \"a.jpg\"}\npath,class\n", sources.Manifest{}, []string{"line 2: is not a JSON object"}},
 		{"bad JSON", "m.jsonl", "{\"path\": }\n{\"path\": \"a.jpg\"\n{\"path\": \"a.jpg\"} x\n{\"path\": \"a.jpg\", \"path\": \"b.jpg\"}\n", sources.Manifest{},
-			[]string{"line 1: is not JSON", "line 2: the JSON object does not end", "line 3: something follows", `line 4: the name "path" stands twice`}},
-		{"one JSON list", "m.jsonl", "[{\"path\": \"a.jpg\"}]", sources.Manifest{}, []string{"line 1: is not a JSON object", "one object a line"}},
+			[]string{"line 1: is not JSON", "line 2: the JSON object does not end", "line 3: something follows", `line 4: the name "path" occurs twice`}},
+		{"one JSON list", "m.jsonl", "[{\"path\": \"a.jpg\"}]", sources.Manifest{}, []string{"line 1: is not a JSON object", "one object per line"}},
 		{"a list as a label", "m.jsonl", `{"path": "a.jpg", "box": [1]}`, sources.Manifest{}, []string{`line 1: column "box": want text or a number, have a list`, "tasks"}},
 		{"an object as a path", "m.jsonl", `{"path": {}, "class": 1e999}`, sources.Manifest{}, []string{`column "path"`, "an object"}},
 		{"empty objects", "m.jsonl", "{}\n{}\n", sources.Manifest{}, []string{`no column "path"`}},
@@ -143,12 +143,12 @@ func TestManifestShowsTheFirstProblems(t *testing.T) {
 
 func TestManifestCheck(t *testing.T) {
 	for want, m := range map[string]sources.Manifest{
-		"path: is missing":             {},
-		"must end in .csv":             {Path: "m.parquet"},
-		`tasks: "path" is the column`:  {Path: "m.csv", Tasks: []string{"path"}},
-		`weight_column: "w" is the`:    {Path: "m.csv", Tasks: []string{"w"}, WeightColumn: "w"},
-		"tasks: item 2":                {Path: "m.csv", Tasks: []string{"a", "a"}},
-		"classes: there is no name in": {Path: "m.csv", Classes: sources.Classes{List: []string{}}},
+		"path: is missing":                 {},
+		"must end in .csv":                 {Path: "m.parquet"},
+		`tasks: "path" is the path column`: {Path: "m.csv", Tasks: []string{"path"}},
+		`weight_column: "w" is used as`:    {Path: "m.csv", Tasks: []string{"w"}, WeightColumn: "w"},
+		"tasks: item 2":                    {Path: "m.csv", Tasks: []string{"a", "a"}},
+		"classes: the list is empty":       {Path: "m.csv", Classes: sources.Classes{List: []string{}}},
 	} {
 		if err := m.Check(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("Check of %+v: %v, want %q", m, err, want)
@@ -166,7 +166,7 @@ func TestManifestWarnings(t *testing.T) {
 	}
 	dir := tree(t, names...)
 	have := warnings(open(t, sources.Manifest{Path: write(t, dir, "m.csv", text)}))
-	for _, want := range []string{`column "id" makes 25 classes, as "0" (1 sample, as "00.jpg"), and is probably no label: it has another value in each row`, `column "empty" holds no label`} {
+	for _, want := range []string{`column "id" makes 25 classes, such as "0" (1 sample, such as "00.jpg"), and is probably not a label: it has a different value in every row`, `column "empty" has no label`} {
 		if !strings.Contains(have, want) {
 			t.Errorf("warnings lack %q: %s", want, have)
 		}
@@ -203,7 +203,7 @@ func TestManifestNamesOfNoLabel(t *testing.T) {
 		}
 	}
 	for _, column := range []string{"id", "Index", "score", "width", "user_id", "image id", "file-name", "image_width", "box.x", "detection_score", "url"} {
-		if have := warnings(open(t, sources.Manifest{Path: list(column)})); !strings.Contains(have, "by its name it is no label") {
+		if have := warnings(open(t, sources.Manifest{Path: list(column)})); !strings.Contains(have, "its name is not that of a label") {
 			t.Errorf("%s: %q", column, have)
 		}
 		if have := warnings(open(t, sources.Manifest{Path: list(column), Tasks: []string{column}})); strings.Contains(have, "probably no label") {

@@ -208,10 +208,10 @@ func (m *metaCells) column(p *problems) (schema.Column, []any) {
 	case t == "":
 		t = MetaText
 	case t != MetaText && is(textCell):
-		p.addf("column %q: line %d: %q is no number, and meta says that its type is %s", m.Name, m.first[textCell], m.example[textCell], t)
+		p.addf("column %q: line %d: %q is not a number, and meta says that its type is %s", m.Name, m.first[textCell], m.example[textCell], t)
 		return schema.Column{}, nil
 	case t == MetaInt && is(numberCell):
-		p.addf("column %q: line %d: %q is no whole number, and meta says that its type is int: say float", m.Name, m.first[numberCell], m.example[numberCell])
+		p.addf("column %q: line %d: %q is not a whole number, and meta says that its type is int: say float", m.Name, m.first[numberCell], m.example[numberCell])
 		return schema.Column{}, nil
 	}
 	values := make([]any, len(m.texts))

@@ -82,14 +82,14 @@ func TestMetaErrors(t *testing.T) {
 		meta             sources.Meta
 		want             []string
 	}{
-		{"no such column", "m.csv", "path,camera\na.jpg,x\n", names("Camera"), []string{`there is no column "Camera"`, `"camera" is, which differs in letter case only`, `in meta`}},
+		{"no such column", "m.csv", "path,camera\na.jpg,x\n", names("Camera"), []string{`there is no column "Camera"`, `"camera" is, which differs only in letter case`, `in meta`}},
 		{"mixed", "m.csv", "path,id\na.jpg,1\nb.jpg,2b\n", names("id"), []string{`meta: column "id": "2b" (line 3) is text and "1" (line 2) a number: write them alike, or say {id: text} in meta`}},
 		{"mixed with fractions", "m.csv", "path,id\na.jpg,n/a\nb.jpg,2.5\n", names("id"), []string{`"n/a" (line 2) is text and "2.5" (line 3) a number`}},
 		{"mixed in JSON", "m.jsonl", `{"path": "a.jpg", "id": 1}
 {"path": "b.jpg", "id": "1"}`, names("id"), []string{`"1" (line 2) is text and "1" (line 1) a number`}},
-		{"no number", "m.csv", "path,id\na.jpg,1\nb.jpg,x\n", sources.Meta{{Name: "id", Type: sources.MetaFloat}}, []string{`column "id": line 3: "x" is no number, and meta says that its type is float`}},
-		{"no whole number", "m.csv", "path,id\na.jpg,1\nb.jpg,2.0\n", sources.Meta{{Name: "id", Type: sources.MetaInt}}, []string{`line 3: "2.0" is no whole number`, "say float"}},
-		{"too large", "m.csv", "path,id\na.jpg,9223372036854775808\n", sources.Meta{{Name: "id", Type: sources.MetaInt}}, []string{`"9223372036854775808" is no number`}},
+		{"no number", "m.csv", "path,id\na.jpg,1\nb.jpg,x\n", sources.Meta{{Name: "id", Type: sources.MetaFloat}}, []string{`column "id": line 3: "x" is not a number, and meta says that its type is float`}},
+		{"no whole number", "m.csv", "path,id\na.jpg,1\nb.jpg,2.0\n", sources.Meta{{Name: "id", Type: sources.MetaInt}}, []string{`line 3: "2.0" is not a whole number`, "say float"}},
+		{"too large", "m.csv", "path,id\na.jpg,9223372036854775808\n", sources.Meta{{Name: "id", Type: sources.MetaInt}}, []string{`"9223372036854775808" is not a number`}},
 		{"a list", "m.jsonl", `{"path": "a.jpg", "box": [1]}`, names("box"), []string{`line 1: column "box": want text or a number, have a list: leave the column out of meta`}},
 		{"not UTF-8", "m.csv", "path,a\na.jpg,\xff\n", names("a"), []string{`line 2: column "a": "\xff" is not UTF-8`}},
 		{"long", "m.csv", "path,a\na.jpg," + strings.Repeat("x", 1<<17) + "\n", names("a"), []string{"131072 bytes, and 65536 are allowed: raise max_cell, or leave the column out of meta"}},

@@ -10,8 +10,8 @@ import (
 	"github.com/sluicedata/sluice/schema"
 )
 
-// Open opens a source and checks its index (schema.Check), once: whoever
-// uses the dataset afterwards can believe it. A source that panics has failed.
+// Open opens a source and checks its index (schema.Check), so that users of the
+// dataset can rely on it. A panic of the source becomes an error.
 func Open(ctx context.Context, source Source) (d Dataset, err error) {
 	defer func() {
 		if panicked := recover(); panicked != nil {

@@ -15,7 +15,7 @@ func TestFolderPassesOverPipes(t *testing.T) {
 	dir := tree(t, "a/1.jpg")
 	must(t, syscall.Mkfifo(filepath.Join(dir, "a", "2.jpg"), 0o600))
 	if x := open(t, sources.Folder{Path: dir}).Index(); x.Len() != 1 || x.Ignored() != 1 {
-		t.Errorf("%d samples, %d passed over", x.Len(), x.Ignored())
+		t.Errorf("%d samples, %d ignored", x.Len(), x.Ignored())
 	}
 }
 

@@ -10,10 +10,10 @@ import (
 	"github.com/sluicedata/sluice/internal/phrase"
 )
 
-// shown is how many of a list are named in a message.
+// shown is how many items of a list a message names.
 const shown = 10
 
-// problems gathers the errors of one source, so that all are seen at once.
+// problems collects the errors of one source, to report all at once.
 type problems struct {
 	list []error
 	more int // beyond those shown
@@ -45,8 +45,8 @@ func (p *problems) err(prefix string) error {
 	return errors.Join(errs...)
 }
 
-// errorf is fmt.Errorf with what %q quotes cut to a length that people read:
-// texts come out of files, and may be of any length.
+// errorf is fmt.Errorf, but shortens what %q quotes: texts come from files, and may
+// be of any length.
 func errorf(format string, args ...any) error {
 	return fmt.Errorf(format, cutQuoted(format, args)...)
 }
@@ -56,8 +56,8 @@ func sprintf(format string, args ...any) string {
 	return fmt.Sprintf(format, cutQuoted(format, args)...)
 }
 
-// cutQuoted returns the arguments with those cut that a verb q quotes. Formats
-// have no explicit argument indexes.
+// cutQuoted shortens the arguments that a verb q quotes. Formats have no explicit
+// argument indexes.
 func cutQuoted(format string, args []any) []any {
 	out := args
 	arg := 0
@@ -93,10 +93,10 @@ func cutQuoted(format string, args []any) []any {
 	return out
 }
 
-// longest is the number of characters of a text that a message quotes.
+// longest is how many characters of a text a message quotes.
 const longest = 80
 
-// cut leaves the middle of a longer text out.
+// cut leaves out the middle of a longer text.
 func cut(text string) string {
 	if len(text) <= longest || utf8.RuneCountInString(text) <= longest {
 		return text

@@ -15,34 +15,33 @@ import (
 // missing is the size of a sample whose file isn't there.
 const missing = -1
 
-// gone tells that there is no such file, from that there is one that cannot be
-// reached.
+// gone tells a file that doesn't exist from one that cannot be reached.
 func gone(err error) bool {
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.ELOOP)
 }
 
-// missing warns of samples without a file; without any file it is an error.
+// missing warns of samples without a file; if none has one, that is an error.
 func (l *listing) missing(x schema.Index) error {
 	n, example := missingSamples(x)
 	switch {
 	case n == 0:
 		return nil
 	case n == x.Len():
-		return errorf("each of its images (%d) is a link that leads nowhere, as %q: mend the links, or copy what they lead to (in a tar: tar --dereference)", n, example)
+		return errorf("all of its images (%d) are broken links, such as %q: fix the links, or copy their targets (in a tar: tar --dereference)", n, example)
 	}
-	l.warnf("%d of %s %s nowhere, as %q: %s; mend or remove them (in a tar: make it with tar --dereference)",
+	l.warnf("%d of %s %s, such as %q: %s; fix or remove them (in a tar: create it with tar --dereference)",
 		n, phrase.Count(x.Len(), "image"), areLinks(n), example, missingMeans)
 	return nil
 }
 
-// missingMeans is what becomes of missing files.
-const missingMeans = "each is a sample that cannot be read, and on_error says what becomes of it"
+// missingMeans is what happens to missing files.
+const missingMeans = "each is a sample that cannot be read, and on_error decides what happens to it"
 
 func areLinks(n int) string {
 	if n == 1 {
-		return "is a link that leads"
+		return "is a broken link"
 	}
-	return "are links that lead"
+	return "are broken links"
 }
 
 func missingSamples(x schema.Index) (n int, example string) {
@@ -57,7 +56,7 @@ func missingSamples(x schema.Index) (n int, example string) {
 	return n, example
 }
 
-// origin is where labels come from, which decides what can be done about them.
+// origin is where labels come from, which decides what can be done about wrong ones.
 type origin int
 
 const (
@@ -66,8 +65,8 @@ const (
 	ofNamedColumns        // those that the user names
 )
 
-// remarks are about classes that are legal and probably not meant. Classes that
-// the user lists are.
+// remarks are about classes that are legal but probably not intended. Classes that
+// the user lists are intended.
 func remarks(x schema.Index, fixed []classList, from origin) (list []string) {
 	for t, task := range x.Tasks() {
 		if fixed[t].names != nil {
@@ -83,7 +82,7 @@ func remarks(x schema.Index, fixed []classList, from origin) (list []string) {
 	return list
 }
 
-// examples is what a task's classes have: how many samples, and the first one.
+// examples is how many samples each class of a task has, and the first of them.
 type examples struct {
 	x        schema.Index
 	counts   []int
@@ -112,10 +111,10 @@ func (e *examples) of(class int) string {
 	if e.counts[class] == 0 {
 		return "no sample"
 	}
-	return sprintf("%s, as %+q", phrase.Count(e.counts[class], "sample"), e.x.Key(e.first[class]))
+	return sprintf("%s, such as %+q", phrase.Count(e.counts[class], "sample"), e.x.Key(e.first[class]))
 }
 
-// alike names classes that people would take for one.
+// alike names classes that people would take for the same.
 func (e *examples) alike(task schema.Task) []string {
 	groups := map[string][]int{}
 	var order []string
@@ -130,7 +129,7 @@ func (e *examples) alike(task schema.Task) []string {
 	var list []string
 	for i, folded := range order {
 		if i == most {
-			list = append(list, fmt.Sprintf("and %s more of task %s differ so little", phrase.Count(len(order)-most, "group")+" of classes", cut(task.Name)))
+			list = append(list, fmt.Sprintf("and %s more of task %s differ as little", phrase.Count(len(order)-most, "group")+" of classes", cut(task.Name)))
 			break
 		}
 		group := groups[folded]
@@ -139,33 +138,33 @@ func (e *examples) alike(task schema.Task) []string {
 		if len(group) > 2 {
 			more = fmt.Sprintf(" (and %d more)", len(group)-2)
 		}
-		list = append(list, sprintf("the classes %+q (%s) and %+q (%s)%s of task %q differ %s only: write them alike if they are one class",
+		list = append(list, sprintf("the classes %+q (%s) and %+q (%s)%s of task %q differ only %s: spell them alike if they are one class",
 			task.Classes[a], e.of(a), task.Classes[b], e.of(b), more, task.Name, difference(task.Classes[a], task.Classes[b])))
 	}
 	return list
 }
 
-// absentNames are what programs write where there is no value, in lower case.
+// absentNames are what programs write where a value is missing, in lower case.
 var absentNames = []string{"nan", "none", "null", "nil", "na", "n/a", "#n/a", "<na>", "nat", "undefined", "-1", "-1.0", `""`, "''", "-", "?", "[]", "{}"}
 
-// absent names classes that are probably no class.
+// absent names classes that are probably missing labels.
 func (e *examples) absent(task schema.Task, from origin) (list []string) {
 	remedy := "leave the cell empty where the label is unknown"
 	if from == ofFolders {
-		remedy = "take the folder away if its images have no label"
+		remedy = "remove the folder if its images have no label"
 	}
 	for class, name := range task.Classes {
 		if e.counts[class] > 0 && slices.Contains(absentNames, strings.ToLower(strings.TrimSpace(name))) {
-			list = append(list, sprintf("the class %q of task %q (%s) looks like a label that is missing: %s", name, task.Name, e.of(class), remedy))
+			list = append(list, sprintf("the class %q of task %q (%s) looks like a missing label: %s", name, task.Name, e.of(class), remedy))
 		}
 	}
 	return list
 }
 
-// Words in the names of columns that hold no classes, as people call them: what
-// is measured; what numbers things, which says nothing of a class where it
-// stands alone or names a thing that is no class (class_id, breed_name and
-// city_id are labels, id and user_id hardly); and what speaks of classes.
+// Words in the names of columns. Columns of measured values are not labels; nor are
+// numbers and names by themselves, or of a thing that is not a class (class_id,
+// breed_name and city_id are labels, id and user_id hardly). A word for class makes
+// any column a label.
 var (
 	measured = []string{"uuid", "guid", "score", "scores", "conf", "confidence", "prob", "probability", "timestamp", "width", "height", "area",
 		"x", "y", "lat", "lon", "latitude", "longitude", "price", "url", "hash", "md5", "filename", "caption", "description"}
@@ -189,14 +188,14 @@ func namesNoLabel(name string) bool {
 	return among(measured)(last) || among(numbered)(last) && (alone || slices.ContainsFunc(words, among(things)))
 }
 
-// measure tells of a column that makes far too many classes, or whose values
-// are measured. The name says nothing where the user gave it.
+// measure warns of a column that makes far too many classes, or whose values are
+// measurements. Its name is no reason to where the user gave it.
 func (e *examples) measure(task schema.Task, from origin) []string {
 	n := len(task.Classes)
 	if n == 0 {
 		return nil
 	}
-	remedy := "name the label columns in tasks, without it, if it is no label"
+	remedy := "if so, list only the label columns in tasks"
 	fractions := 0
 	for _, name := range task.Classes {
 		if isFraction(name) {
@@ -208,15 +207,15 @@ func (e *examples) measure(task schema.Task, from origin) []string {
 	case fractions > 0 && fractions*2 >= n:
 		why = "its values are numbers with fractions"
 	case e.labelled >= 20 && n == e.labelled:
-		why = "it has another value in each row"
+		why = "it has a different value in every row"
 	case n >= 20 && n*3 > e.labelled:
 		why = fmt.Sprintf("there are only %s with a label", phrase.Count(e.labelled, "row"))
 	case n >= 20 && from == ofColumns && namesNoLabel(task.Name):
-		why = "by its name it is no label"
+		why = "its name is not that of a label"
 	default:
 		return nil
 	}
-	return []string{sprintf("the column %q makes %s, as %q (%s), and is probably no label: %s: %s", task.Name, phrase.Count(n, "class"), task.Classes[0], e.of(0), why, remedy)}
+	return []string{sprintf("the column %q makes %s, such as %q (%s), and is probably not a label: %s: %s", task.Name, phrase.Count(n, "class"), task.Classes[0], e.of(0), why, remedy)}
 }
 
 // isFraction reports a decimal number that isn't whole.
@@ -238,8 +237,8 @@ func isFraction(name string) bool {
 // inTextOrder is in remarks about the order of classes.
 const inTextOrder = "are numbered in text order"
 
-// numberRemarks tell where text order gives folders named by numbers other
-// numbers than their order.
+// numberRemarks warn where folders are named by numbers and text order is not the
+// order of these numbers.
 func numberRemarks(x schema.Index, fixed []classList) (list []string) {
 	for t, task := range x.Tasks() {
 		if fixed[t].names != nil || !allWhole(task.Classes) {
@@ -248,7 +247,7 @@ func numberRemarks(x schema.Index, fixed []classList) (list []string) {
 		for i, name := range task.Classes[1:] {
 			if compareWhole(task.Classes[i], name) > 0 {
 				at := slices.Index(task.Classes, name)
-				list = append(list, sprintf("all classes of task %q are numbers, and "+inTextOrder+", as torchvision's ImageFolder does: %q is class %d, behind %q: class_order: natural orders them as numbers",
+				list = append(list, sprintf("all classes of task %q are numbers, and "+inTextOrder+", as torchvision's ImageFolder does: %q is class %d, after %q: class_order: natural orders them as numbers",
 					task.Name, name, at, task.Classes[i]))
 				break
 			}

@@ -53,7 +53,7 @@ func TestBytesChangeWithSizeAndTimeKept(t *testing.T) {
 			}
 			rewrite(after)
 			err = read()
-			if want := fmt.Sprintf("%q: %q has changed since it was listed: its bytes are others", key, c.file); err == nil || !strings.Contains(err.Error(), want) || !strings.HasSuffix(err.Error(), ": start again") {
+			if want := fmt.Sprintf("%q: %q has changed since it was listed: its bytes differ", key, c.file); err == nil || !strings.Contains(err.Error(), want) || !strings.HasSuffix(err.Error(), ": start again") {
 				t.Errorf("have %v, want %q", err, want)
 			}
 			rewrite(before)

@@ -15,10 +15,10 @@ import (
 	"github.com/sluicedata/sluice/internal/phrase"
 )
 
-// This file reads the text of lists: CSV and JSONL, cell by cell, within limits,
-// so that a hostile or broken file costs neither memory nor time.
+// This file reads CSV and JSONL, cell by cell and within limits, so that a hostile
+// or broken file costs neither memory nor time.
 
-// limits bound what a list may hold.
+// limits bound the size of a list's parts.
 type limits struct {
 	line    int // bytes of a row
 	cell    int // bytes of a cell that is used
@@ -27,16 +27,16 @@ type limits struct {
 
 // sheet takes the columns and rows of a list as they are read.
 type sheet interface {
-	// column tells a column's name; they are numbered from 0 in the order of
-	// their appearance.
+	// column is called with each new column's name; columns are numbered from 0 in
+	// the order in which they appear.
 	column(name string)
-	// row takes a row and the number of its line. Cells that are empty, null or
-	// not there aren't given; they are valid during the call only.
+	// row is called with each row and the number of its line. Cells that are empty,
+	// null or absent are left out; cells are valid during the call only.
 	row(number int, cells []cell)
 }
 
-// cell is a cell with text; bad says why it cannot be used: a list or an object
-// of JSON. quoted is a text of JSON, as against a number.
+// cell is a cell with text; bad says why it cannot be used: it is a JSON list or
+// object. quoted tells a JSON string from a number.
 type cell struct {
 	column int
 	text   string
@@ -44,14 +44,13 @@ type cell struct {
 	quoted bool
 }
 
-// lines reads a file for as long as a row of it is within the limit, and the
-// context is alive.
+// lines reads a file until a row of it exceeds the limit, or the context ends.
 type lines struct {
 	ctx    context.Context
 	in     io.Reader
 	limit  int64
 	read   int64 // so far
-	behind int64 // where the row under way begins
+	behind int64 // where the current row begins
 }
 
 // errLong is a row that is longer than the limit.
@@ -72,10 +71,10 @@ func (l *lines) Read(p []byte) (int, error) {
 // buffered is the size of the reads.
 const buffered = 1 << 16
 
-// open passes over the mark with which some programs begin UTF-8.
+// open skips the byte order mark with which some programs begin UTF-8.
 func (l *lines) open() (*bufio.Reader, error) {
 	b := bufio.NewReaderSize(l, buffered)
-	start, _ := b.Peek(3) // an error comes again when reading
+	start, _ := b.Peek(3) // an error occurs again when reading
 	switch {
 	case bytes.Equal(start, []byte("\xef\xbb\xbf")):
 		_, _ = b.Discard(3) // peeked just before
@@ -93,10 +92,10 @@ func (l limits) tooMany(line int) error {
 	return fmt.Errorf("line %d: there are more than %d columns: raise max_columns if that is right", line, l.columns)
 }
 
-// endsInCR is what old Macintosh programs, and Excel's "CSV (Macintosh)", write.
+// endsInCR is about what old Macintosh programs and Excel's "CSV (Macintosh)" write.
 const endsInCR = "lines end in CR alone, as old Macintosh programs write them: save the file with lines that end in LF or CRLF"
 
-// readCSV reads a header row and rows. Rows without any text are passed over.
+// readCSV reads a header row and rows. Rows without any text are skipped.
 func readCSV(ctx context.Context, in io.Reader, comma rune, most limits, to sheet, p *problems) error {
 	l := &lines{ctx: ctx, in: in, limit: int64(most.line) + buffered}
 	text, err := l.open()
@@ -108,7 +107,7 @@ func readCSV(ctx context.Context, in io.Reader, comma rune, most limits, to shee
 	columns, last := 0, 0
 	var cells []cell
 	for {
-		if err := ctx.Err(); err != nil { // what takes a row may look for its file
+		if err := ctx.Err(); err != nil { // taking a row may include looking for its file
 			return err
 		}
 		record, err := r.Read()
@@ -123,7 +122,7 @@ func readCSV(ctx context.Context, in io.Reader, comma rune, most limits, to shee
 			return most.tooLong(last + 1)
 		case errors.As(err, &syntax):
 			// Where the next row begins is unknown.
-			p.addf("line %d: in the row that begins here, at line %d: %w: end each quote, and write one within quotes twice",
+			p.addf("line %d: in the row that begins here, at line %d: %w: close each quote, and double a quote within quotes",
 				syntax.StartLine, syntax.Line, syntax.Err)
 			return nil
 		case err != nil && ctx.Err() != nil:
@@ -161,7 +160,7 @@ func readCSV(ctx context.Context, in io.Reader, comma rune, most limits, to shee
 		case len(record) != columns && strings.Contains(strings.Join(record, ""), "\r"):
 			return fmt.Errorf("line %d: %s", number, endsInCR)
 		case len(record) < columns:
-			p.addf("line %d: has %s where the header has %d: add the missing ones, empty where there is nothing to say", number, phrase.Count(len(record), "cell"), columns)
+			p.addf("line %d: has %s where the header has %d: add the missing ones, even if they are empty", number, phrase.Count(len(record), "cell"), columns)
 		case len(record) > columns:
 			p.addf("line %d: has %s where the header has %d: put a cell that holds a %q in quotes", number, phrase.Count(len(record), "cell"), columns, comma)
 		default:
@@ -184,7 +183,7 @@ func checkHeader(columns []string, number int, p *problems) {
 	}
 }
 
-// readJSONL reads one JSON object a line.
+// readJSONL reads one JSON object per line.
 func readJSONL(ctx context.Context, in io.Reader, most limits, to sheet, p *problems) error {
 	l := &lines{ctx: ctx, in: in, limit: int64(most.line) + buffered}
 	text, err := l.open()
@@ -240,11 +239,11 @@ func (o *objects) row(number int, object []byte) error {
 		return errors.New("is not UTF-8: save the file as UTF-8")
 	}
 	if object[0] != '{' {
-		return errors.New("is not a JSON object: write one object a line, such as {\"path\": \"a.jpg\", \"class\": \"cat\"}")
+		return errors.New("is not a JSON object: write one object per line, such as {\"path\": \"a.jpg\", \"class\": \"cat\"}")
 	}
 	d := json.NewDecoder(bytes.NewReader(object))
 	d.UseNumber()
-	_, _ = d.Token() // the brace, seen before
+	_, _ = d.Token() // the brace
 	seen := map[string]bool{}
 	o.cells = o.cells[:0]
 	for d.More() {
@@ -254,7 +253,7 @@ func (o *objects) row(number int, object []byte) error {
 		}
 		key, _ := name.(string)
 		if seen[key] {
-			return errorf("the name %q stands twice in it", key)
+			return errorf("the name %q occurs twice", key)
 		}
 		seen[key] = true
 		var value json.RawMessage
@@ -278,7 +277,7 @@ func (o *objects) row(number int, object []byte) error {
 		if bytes.Contains(object, []byte("\r")) {
 			return errors.New(endsInCR)
 		}
-		return errors.New("something follows the JSON object: write one object a line")
+		return errors.New("something follows the JSON object: write one object per line")
 	}
 	o.to.row(number, o.cells)
 	return nil
@@ -287,15 +286,15 @@ func (o *objects) row(number int, object []byte) error {
 func jsonError(err error) error {
 	switch {
 	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
-		return errors.New("the JSON object does not end: write one object a line")
+		return errors.New("the JSON object does not end: write one object per line")
 	case strings.Contains(err.Error(), "character 'N'"):
 		return fmt.Errorf("is not JSON: %w: write null, not NaN or None", err)
 	}
 	return fmt.Errorf("is not JSON: %w", err)
 }
 
-// jsonCell is a JSON value as text, a number as it is written; bad says what
-// cannot be a cell.
+// jsonCell is a JSON value as text, numbers as they are written; bad says what it
+// is that cannot be a cell.
 func jsonCell(value json.RawMessage) (text, bad string) {
 	switch value[0] {
 	case 'n':

@@ -1,4 +1,4 @@
-// Package sources says where samples come from. This file is the contract;
+// Package sources declares where samples come from. This file is the contract;
 // every other file holds one source, or what several share.
 //
 // A Source is options; Open reads its listing, never an image, and gives a
@@ -14,79 +14,80 @@ import (
 	"github.com/sluicedata/sluice/schema"
 )
 
-// Source is a declared place of samples. Option structs carry the same tags as
-// those of stages do (see internal/options).
+// Source declares where samples are. Option structs carry the same tags as those
+// of stages (see package stages).
 type Source interface {
 	Name() string
 	// Check reports every impossible option at once, without touching the disk.
 	// Errors begin with the option's name; the caller adds the source's.
 	Check() error
 	// Open lists the samples. An empty or unreadable source is an error that
-	// says what was looked for, where; ctx ends it. It checks the options
-	// itself. The caller closes the Dataset.
+	// says what was looked for and where. It checks the options itself, and ends
+	// early when ctx does. The caller closes the Dataset.
 	Open(ctx context.Context) (Dataset, error)
 }
 
-// ErrMissing is wrapped by the error of a Read whose sample was missing when the
-// source was listed: a list's row without its file, a link that leads nowhere.
-// Its size in the index is -1. That is known of the data, and part of their
-// identity, so on_error decides what becomes of the row.
+// ErrMissing is wrapped by the error of reading a sample that was missing when the
+// source was listed: a row of a list without its file, a broken link. Its size in
+// the index is -1. That is a property of the data, and part of their identity, so
+// on_error decides what happens to the row.
 var ErrMissing = errors.New("it was missing when the source was listed")
 
 // Dataset is an opened source. Index and Read are safe for concurrent use.
 type Dataset interface {
-	// Index is owned by the Dataset and not to be changed. Samples are sorted
+	// Index belongs to the Dataset and must not be changed. Samples are sorted
 	// by key, bytewise; keys are unique and UTF-8.
 	Index() schema.Index
 	// Read returns the encoded bytes of a sample, exactly as many as Index().Size(sample). It
 	// may use buf's storage; the result belongs to the caller.
 	//
-	// An error that wraps ErrMissing is of a sample whose size is -1, and fails
-	// its row. Any other ends the run, whatever on_error says: no row may depend on
-	// the machine. So Read tries again itself where that makes sense (a lack of
-	// descriptors, a connection that was cut), and its error says what to do. A
-	// sample that has vanished or changed since Open is such an error, too.
+	// An error that wraps ErrMissing fails the row; it is returned for samples of size
+	// -1 and no others. Any other error ends the run, whatever on_error says: no row
+	// may depend on the machine. So Read itself tries again where that makes sense (no
+	// free file descriptor, a lost connection), and its error says what to do. A sample
+	// that has disappeared or changed since Open is such an error, too.
 	Read(ctx context.Context, sample int, buf []byte) ([]byte, error)
-	// Close releases files. No Read may be under way or follow.
+	// Close releases files. No Read may be in progress, or follow.
 	Close() error
 }
 
-// Stamper is a Dataset that tells without reading whether a sample may have
-// changed since an earlier run.
+// Stamper is a Dataset that can tell whether a sample may have changed since an
+// earlier run, without reading it.
 type Stamper interface {
 	Dataset
-	// Stamp is text that another writing of the sample's bytes makes another, such
-	// as the time of its file; "": not known. It depends on the machine, and is
-	// part of nothing that must not.
+	// Stamp changes whenever the sample's bytes are written again, as the time of
+	// its file does; "" where that isn't known. It depends on the machine, and so
+	// is part of no hash.
 	Stamp(sample int) string
 }
 
-// Warner is a Dataset with remarks about what is legal and yet probably not
-// meant: one sentence each, beginning with the source's name.
+// Warner is a Dataset with warnings about what is legal but probably not intended:
+// one sentence each, beginning with the source's name.
 type Warner interface {
 	Dataset
 	Warnings() []string
 }
 
-// Wrapper is a Source around another: a side of it, or its classes by other numbers.
+// Wrapper is a Source around another: one side of it, or the same samples with other
+// class numbers.
 type Wrapper interface {
 	Source
 	// Unwrap is the source inside.
 	Unwrap() Source
-	// Summary is what the wrapper adds, as `sluice plan` shows it behind the options
+	// Summary is what the wrapper adds, as `sluice plan` shows it after the options
 	// of the source inside: "split val: 0.1".
 	Summary() string
 }
 
-// Sided is a Source that takes one side of a split. On the validation side data are
-// measured for nothing, drawn once and shown as they are; a plan warns of what is
-// otherwise.
+// Sided is a Source that takes one side of a split. A validation side should be drawn
+// once and left as it is, and nothing should be measured on it: a plan warns of
+// stages that do otherwise.
 type Sided interface {
 	Source
 	Side() Side
 }
 
-// ClassFixer is a Source whose options may fix the classes and their numbers. Then
+// ClassFixer is a Source whose options may fix the classes and their numbers, so that
 // ClassesFrom cannot give it others.
 type ClassFixer interface {
 	Source

@@ -24,7 +24,7 @@ func TestAFileInTwoSpellingsIsOneSample(t *testing.T) {
 	} {
 		list := write(t, dir, "lists/m.csv", "path\n"+pair[0]+"\n"+pair[1]+"\n")
 		_, err := sources.Manifest{Path: list}.Open(t.Context())
-		if err == nil || !strings.Contains(err.Error(), "stands in line 2 already") {
+		if err == nil || !strings.Contains(err.Error(), "is already in line 2") {
 			t.Errorf("%q: %v", pair, err)
 		}
 	}
@@ -82,17 +82,17 @@ func TestIgnoredAlike(t *testing.T) {
 	defer inFolder.Close()
 	want := inFolder.Index().Ignored()
 	if want != 5 { // note.txt, @eaDir, .hidden, .dot, b/.dot
-		t.Errorf("%d passed over in the folder, want 5", want)
+		t.Errorf("%d ignored in the folder, want 5", want)
 	}
 	for _, top := range []string{"./", "A/"} {
 		name := write(t, dir, "x.tar", string(pack(t, tar.FormatPAX, members(top)...)))
 		d, err := sources.Folder{Path: name}.Open(t.Context())
 		must(t, err)
 		if have := d.Index().Ignored(); have != want {
-			t.Errorf("%s: %d passed over in the tar, %d in the folder", top, have, want)
+			t.Errorf("%s: %d ignored in the tar, %d in the folder", top, have, want)
 		}
 		warnings := strings.Join(d.(sources.Warner).Warnings(), "\n")
-		if !strings.Contains(warnings, `passed over 1 folder of thumbnails, trash and the like: "@eaDir"`) {
+		if !strings.Contains(warnings, `ignored 1 folder of thumbnails, trash and the like: "@eaDir"`) {
 			t.Errorf("%s: %s", top, warnings)
 		}
 		must(t, d.Close())

@@ -31,25 +31,25 @@ const (
 // Values lists the sides.
 func (Side) Values() []string { return []string{string(Train), string(Val)} }
 
-// Split is a source: one side of another one. The sides of the same Split have
-// no sample in common and together are the whole; each keeps the classes of the
-// whole, so that class numbers agree.
+// Split is one side of another source. The two sides of a Split have no sample in
+// common and together are the whole; each keeps the classes of the whole, so that
+// class numbers agree.
 //
 // A sample's group is its key or, with Group, the captures of that regular
-// expression in the key (joined by a NUL byte; without captures, what it
-// matched). A group is never divided. Its hash is the first 8 bytes, big-endian,
-// of the SHA-256 of its text, and depends on nothing else: it goes to val if
-// hash < Val * 2^64. So adding samples moves none.
+// expression in the key (joined by a NUL byte; without captures, what it matched).
+// Groups are never divided. A group's hash is the first 8 bytes, big-endian, of the
+// SHA-256 of its text; the group goes to val if hash < Val * 2^64. So adding samples
+// moves none.
 //
-// With Stratify, val takes of each class the groups of the lowest hashes, until
-// another one would bring its number of samples further from Val of the class's
-// (exact to half a group; adding samples may move some). The class is that of
-// the task, or of all tasks together (the joint label); unknown labels are a
-// class of their own. A group of several classes counts whole for the one that
-// most of its samples have, of equals the one whose first key is lowest.
+// With Stratify, val takes the groups with the lowest hashes of each class, until
+// another one would bring its number of samples further from Val times the class's
+// (exact to half a group; adding samples may move some). The class is that of the
+// task, or of all tasks together (the joint label); unknown labels are a class of
+// their own. A group with several classes counts as a whole for the one that most of
+// its samples have; of a tie, the one whose first key is lowest.
 //
-// Classes of which one side has no sample are named by Warnings; a side without
-// any sample is an error.
+// Warnings name classes of which one side has no sample; a side without any sample is
+// an error.
 type Split struct {
 	Source Source
 
@@ -60,7 +60,7 @@ type Split struct {
 	Group    string  `sluice:"group" doc:"regular expression on keys: samples with the same captures stay on one side"`
 }
 
-// Side is the side taken, train where Use doesn't say.
+// Side is the side that is taken; train by default.
 func (s Split) Side() Side {
 	if s.Use == "" {
 		return Train
@@ -87,7 +87,7 @@ func (s Split) Check() error {
 		errs = append(errs, errlist.Within(s.Source.Name(), err))
 	}
 	if math.IsNaN(s.Val) || s.Val <= 0 || s.Val >= 1 {
-		add("val: %v is no share of the samples: give a number between 0 and 1, such as 0.1", s.Val)
+		add("val: %v is not a share of the samples: give a number between 0 and 1, such as 0.1", s.Val)
 	}
 	if s.Use != "" && !slices.Contains(s.Use.Values(), string(s.Use)) {
 		add("use: %q is neither train nor val", s.Use)
@@ -96,7 +96,7 @@ func (s Split) Check() error {
 		add("task: %q has no effect without stratify: true", s.Task)
 	}
 	if _, err := regexp.Compile(s.Group); err != nil {
-		add("group: %q is no regular expression: %w", s.Group, err)
+		add("group: %q is not a regular expression: %w", s.Group, err)
 	}
 	return errlist.Join(errs...)
 }
@@ -178,7 +178,7 @@ func (d *side) Stamp(sample int) string {
 	return ""
 }
 
-// group is samples that stay together.
+// group is samples that stay together on one side.
 type group struct {
 	name    string
 	hash    uint64
@@ -210,7 +210,7 @@ func (s Split) groups(x schema.Index) ([]group, error) {
 		list[n].samples = append(list[n].samples, sample)
 	}
 	if len(strangers) > 0 {
-		return nil, errorf("group: %q matches %d of %s; not %s: write an expression that matches every key",
+		return nil, errorf("group: %q matches %d of %s, but not %s: write an expression that matches every key",
 			s.Group, x.Len()-len(strangers), phrase.Count(x.Len(), "key"), some(strangers))
 	}
 	return list, nil
@@ -235,7 +235,7 @@ func groupHash(name string) uint64 {
 	return binary.BigEndian.Uint64(sum[:8])
 }
 
-// threshold sends each group where its own hash says.
+// threshold assigns each group by its own hash.
 func (s Split) threshold(groups []group, inVal []bool) {
 	limit := uint64(math.Ldexp(s.Val, 64)) // exact, and below 2^64 as Val < 1
 	for _, g := range groups {
@@ -245,7 +245,7 @@ func (s Split) threshold(groups []group, inVal []bool) {
 	}
 }
 
-// stratify sends the lowest hashes of each class to val.
+// stratify assigns the lowest hashes of each class to val.
 func (s Split) stratify(x schema.Index, groups []group, inVal []bool) error {
 	tasks, err := s.strataTasks(x)
 	if err != nil {
@@ -262,7 +262,7 @@ func (s Split) stratify(x schema.Index, groups []group, inVal []bool) error {
 		slices.SortFunc(list, func(a, b group) int {
 			return cmp.Or(cmp.Compare(a.hash, b.hash), cmp.Compare(a.name, b.name))
 		})
-		// The sum makes a product that is a half but for its last bit a half.
+		// The sum makes up for a product that misses a half by its last bit.
 		wanted := float64(s.Val*float64(total[class])) + 1e-9
 		taken := 0
 		for _, g := range list {
@@ -298,7 +298,7 @@ func (s Split) strataTasks(x schema.Index) ([]int, error) {
 	return []int{t}, nil
 }
 
-// majority is the class that most samples have, the first one's of equals.
+// majority is the class that most samples have; of a tie, that of the first sample.
 func majority(x schema.Index, tasks, samples []int) string {
 	counts := map[string]int{}
 	var classes []string
@@ -317,7 +317,7 @@ func majority(x schema.Index, tasks, samples []int) string {
 	return best
 }
 
-// joint is a sample's class in the given tasks together, as people read it.
+// joint is a sample's class in the given tasks together, as text.
 func joint(x schema.Index, tasks []int, sample int) string {
 	names := make([]string, len(tasks))
 	for i, t := range tasks {

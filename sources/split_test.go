@@ -307,14 +307,14 @@ func TestSplitErrors(t *testing.T) {
 		want  []string
 	}{
 		"options, all at once": {sources.Split{Val: 1, Use: "test", Task: "a", Group: "("}, []string{
-			"source to split is missing", "val: 1 is no share", `use: "test" is neither`, "task: ", "group: "}},
+			"source to split is missing", "val: 1 is not a share", `use: "test" is neither`, "task: ", "group: "}},
 		"not a number":        {sources.Split{Source: flat, Val: math.NaN()}, []string{"val: NaN"}},
 		"the source's errors": {sources.Split{Source: sources.Folder{Tasks: []string{"", ""}}, Val: 0.1}, []string{"split: folder: path: is missing", "split: folder: tasks: item 1"}},
 		"source won't open":   {sources.Split{Source: sources.Folder{Path: "no/such"}, Val: 0.1}, []string{"sources: folder: ", "no such folder"}},
 		"no val":              {sources.Split{Source: flat, Val: 0.01}, []string{"sources: split: val: a share of 0.01 leaves val without a sample (3 samples in 3 groups)"}},
 		"no train":            {sources.Split{Source: flat, Val: 0.99}, []string{"leaves train without a sample"}},
 		"one group":           {sources.Split{Source: longTail(5), Val: 0.5, Group: "()"}, []string{"in 1 group)"}},
-		"keys without group":  {sources.Split{Source: longTail(5), Val: 0.5, Group: "^00"}, []string{`group: "^00" matches 5 of 8 keys; not "01/00000.jpg"`}},
+		"keys without group":  {sources.Split{Source: longTail(5), Val: 0.5, Group: "^00"}, []string{`group: "^00" matches 5 of 8 keys, but not "01/00000.jpg"`}},
 		"no labels":           {sources.Split{Source: flat, Val: 0.5, Stratify: true}, []string{"stratify: the samples have no labels"}},
 		"no such task":        {sources.Split{Source: longTail(5), Val: 0.5, Stratify: true, Task: "b"}, []string{`task: there is no task "b", only "a"`}},
 	} {

@@ -9,8 +9,8 @@ import (
 	"github.com/sluicedata/sluice/schema"
 )
 
-// warnings name the classes that one side has no sample of, task by task, and
-// of the joint label if that is what was stratified.
+// warnings name the classes of which one side has no sample, task by task, and for
+// the joint label if that was stratified.
 func (s Split) warnings(x schema.Index, inVal []bool) []string {
 	var list []string
 	all := make([]int, len(x.Tasks()))
@@ -25,8 +25,7 @@ func (s Split) warnings(x schema.Index, inVal []bool) []string {
 	return list
 }
 
-// missing names the classes, of the given tasks together, that lie on one side
-// only.
+// missing names the classes of the given tasks together that are on one side only.
 func (s Split) missing(x schema.Index, inVal []bool, tasks []int, what string) []string {
 	type counts struct{ total, val int }
 	byClass := map[string]counts{}

@@ -8,8 +8,8 @@ import (
 	"github.com/sluicedata/sluice/internal/phrase"
 )
 
-// systemFolders are folders that systems and programs put beside people's files:
-// thumbnails, trash, copies, what a check of the disk found. In lower case.
+// systemFolders are folders that operating systems and programs create among people's
+// files: thumbnails, trash, snapshots, what a disk check recovered. In lower case.
 var systemFolders = map[string]bool{
 	"@eadir": true, "#recycle": true, "#snapshot": true, "@tmp": true, // Synology
 	"@recycle": true, "@recently-snapshot": true, "@__thumb": true, // QNAP
@@ -19,14 +19,14 @@ var systemFolders = map[string]bool{
 	"__pycache__": true,
 }
 
-// isSystem tells the name of a folder in which nobody keeps data.
+// isSystem reports the name of such a folder.
 func isSystem(name string) bool { return systemFolders[strings.ToLower(name)] }
 
-// isOutside reports a folder that is passed over whole: hidden, or a system's.
+// isOutside reports a folder that is ignored as a whole: hidden, or a system's.
 func isOutside(name string) bool { return isDot(name) || isSystem(name) }
 
-// outside is the path up to the first part that is passed over; empty if there
-// is none.
+// outside is the path up to the first part that is ignored; empty if there is
+// none.
 func outside(name string) string {
 	if name == "." { // the top
 		return ""
@@ -42,7 +42,7 @@ func outside(name string) string {
 	return ""
 }
 
-// warnSystem names the systems' folders that were passed over.
+// warnSystem names the systems' folders that were ignored.
 func (l *listing) warnSystem() {
 	if len(l.system) == 0 {
 		return
@@ -53,5 +53,5 @@ func (l *listing) warnSystem() {
 		n += l.system[name]
 		texts = append(texts, sprintf("%q", name))
 	}
-	l.warnf("passed over %s of thumbnails, trash and the like: %s", phrase.Count(n, "folder"), shorten(texts, len(texts)))
+	l.warnf("ignored %s of thumbnails, trash and the like: %s", phrase.Count(n, "folder"), shorten(texts, len(texts)))
 }

@@ -12,8 +12,7 @@ import (
 	"github.com/sluicedata/sluice/schema"
 )
 
-// table is what a source lists, column by column: a sample has the same number
-// in each of them.
+// table is the samples of a source, column by column.
 type table struct {
 	keys    []string
 	sizes   []int64   // -1: there is no such file
@@ -30,7 +29,7 @@ func (t *table) add(key string, size int64) {
 	t.sizes = append(t.sizes, size)
 }
 
-// sort puts the samples in the order of their keys.
+// sort orders the samples by their keys.
 func (t *table) sort() {
 	if slices.IsSorted(t.keys) {
 		return
@@ -62,9 +61,8 @@ func permuted[T any](column []T, order []int32) []T {
 	return out
 }
 
-// index gives the labels their numbers: those of the fixed classes, or of the
-// names that occur, in the order that ordered makes; lists tells which they
-// are. The table is used up.
+// index numbers the labels by the fixed classes, or by the names that occur, in the
+// given order; lists are the fixed classes. The table cannot be used afterwards.
 func (t *table) index(classes Classes, ordered ordering) (_ *schema.Table, lists []classList, _ error) {
 	names := make([]string, len(t.tasks))
 	for i := range t.tasks {
@@ -114,27 +112,27 @@ func checkTasks(tasks []string) error {
 	return p.err("tasks")
 }
 
-// opened is the Dataset part that sources of this package share.
+// opened is what the datasets of this package have in common.
 type opened struct {
 	source   string // what errors begin with: sources: folder
 	index    schema.Index
 	warnings []string
-	prints   []atomic.Uint64 // of each sample's bytes as they were read first; 0: not yet
+	prints   []atomic.Uint64 // of each sample's bytes when first read; 0: not yet
 }
 
 func newOpened(source string, index schema.Index, warnings []string) opened {
 	return opened{source, index, warnings, make([]atomic.Uint64, index.Len())}
 }
 
-// sameBytes fails if a sample's bytes are others than when they were read first:
-// that shows where size and time were kept or set back.
+// sameBytes fails if a sample's bytes are not those that were first read: that detects
+// changes after which size and time are the same.
 func (d *opened) sameBytes(sample int, data []byte) error {
 	hash := fingerprint.Of(data)
 	print := max(1, binary.LittleEndian.Uint64(hash[:]))
 	if d.prints[sample].CompareAndSwap(0, print) || d.prints[sample].Load() == print {
 		return nil
 	}
-	return fmt.Errorf("%w: its bytes are others than when it was read first, of the same size and time", errChanged)
+	return fmt.Errorf("%w: its bytes differ from the first read, though its size and time do not", errChanged)
 }
 
 func (d *opened) Index() schema.Index { return d.index }

@@ -16,8 +16,8 @@ import (
 	"github.com/sluicedata/sluice/internal/descriptors"
 )
 
-// tarFile is an opened tar: members are read in any order, at once, from where
-// they lie in the file.
+// tarFile is an opened tar: members are read in any order, concurrently, from their
+// places in the file.
 type tarFile struct {
 	opened
 	file    *os.File
@@ -72,7 +72,7 @@ func (t *tarFile) Read(ctx context.Context, sample int, buf []byte) ([]byte, err
 		}
 		return err
 	})
-	// Whatever was read is worth nothing if the tar isn't what was listed.
+	// What was read is worthless if the tar is no longer what was listed.
 	info, statErr := t.file.Stat()
 	switch {
 	case ctx.Err() != nil:
@@ -102,21 +102,21 @@ type member struct {
 	offset, size int64
 }
 
-// members is the listing of a tar under way. Links are resolved at its end, for
-// a symbolic link may stand before what it leads to. Of files that are no images
-// nothing is kept: a tar may have millions.
+// members is a tar being listed. Links are resolved at the end, since a symbolic link
+// may come before its target. Nothing is kept of files that aren't images: a tar may
+// have millions.
 type members struct {
 	*listing
 	size    int64 // of the tar
 	files   []member
-	sparse  map[string]bool   // images that are stored without their zeros
+	sparse  map[string]bool   // images that are stored without runs of zeros
 	links   map[string]string // name to name
 	folders map[string]bool
-	outside map[string]bool // files and folders passed over as hidden or a system's
+	outside map[string]bool // files and folders ignored as hidden or a system's
 	end     int64           // of the last member's data
 }
 
-// cancelled is a file whose reading ends with a context.
+// cancelled is a file that can be read until a context ends.
 type cancelled struct {
 	ctx context.Context
 	*io.SectionReader
@@ -149,11 +149,11 @@ func listTar(ctx context.Context, file io.ReaderAt, size int64, l *listing) erro
 	return ctx.Err()
 }
 
-// headers passes each header of a tar on, with the place of its data, and
+// headers hands each header of a tar to take, with the offset of its data, and
 // returns where reading ended.
 func headers(ctx context.Context, file io.ReaderAt, size int64, take func(h *tar.Header, at int64) error) (at int64, _ error) {
-	// The reader takes whole blocks and seeks over data, so that after Next the
-	// section stands where the member's data begins.
+	// The reader reads whole blocks and seeks over data, so that after Next the
+	// section is at the beginning of the member's data.
 	section := io.NewSectionReader(file, 0, size)
 	reader := tar.NewReader(cancelled{ctx, section})
 	for last := ""; ; {
@@ -187,20 +187,20 @@ func tarError(file io.ReaderAt, err error, last string, at int64) error {
 	n, _ := file.ReadAt(magic, 0)
 	switch {
 	case errors.Is(err, io.ErrUnexpectedEOF) && last == "" && at < 512:
-		return errors.New("is not a tar, in spite of its name")
+		return errors.New("is not a tar, despite its name")
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		return fmt.Errorf("the tar is cut off %s: make or copy it again", where)
+		return fmt.Errorf("the tar is truncated %s: create or copy it again", where)
 	case !errors.Is(err, tar.ErrHeader):
 		return fmt.Errorf("cannot read the tar %s: %w", where, cause(err))
 	case last != "":
-		return fmt.Errorf("the tar is damaged %s: make or copy it again", where)
+		return fmt.Errorf("the tar is damaged %s: create or copy it again", where)
 	}
 	for kind, start := range map[string]string{"gzip": "\x1f\x8b", "zstd": "\x28\xb5\x2f\xfd", "xz": "\xfd7zXZ", "bzip2": "BZh", "zip": "PK"} {
 		if strings.HasPrefix(string(magic[:n]), start) {
 			return fmt.Errorf("is compressed by %s, and samples are read in any order: unpack it into a folder, or into a plain .tar", kind)
 		}
 	}
-	return errors.New("is not a tar, in spite of its name")
+	return errors.New("is not a tar, despite its name")
 }
 
 // header takes one member, whose data begins at an offset.
@@ -214,31 +214,31 @@ func (m *members) header(h *tar.Header, at int64) error {
 			if m.isImage(name) {
 				m.sparse[name] = true
 			}
-			return nil // where its data ends is the reader's business
+			return nil // only the reader knows where its data ends
 		}
 		if h.Size > m.size-at {
-			return errorf("the tar is cut off in the member %q: it needs %d bytes from byte %d, and there are %d: make or copy it again",
+			return errorf("the tar is truncated in the member %q: it needs %d bytes from byte %d, and there are %d: create or copy it again",
 				h.Name, h.Size, at, m.size-at)
 		}
 		m.end = at + h.Size
 		m.put(name, at, h.Size)
 		delete(m.sparse, name)
 	case tar.TypeLink, tar.TypeSymlink:
-		if m.passedOver(name) {
+		if m.ignores(name) {
 			break
 		}
 		m.links[name] = linkTarget(name, h)
 		m.parents(name)
 	case tar.TypeDir:
-		if !m.passedOver(name) && len(name) <= longestKey {
+		if !m.ignores(name) && len(name) <= longestKey {
 			m.folders[name] = true
 			m.parents(name)
 		}
 	case tar.TypeChar, tar.TypeBlock, tar.TypeFifo:
 		delete(m.links, name)
-		if !m.passedOver(name) {
+		if !m.ignores(name) {
 			m.parents(name)
-			m.pass(name)
+			m.ignore(name)
 		}
 	}
 	return nil
@@ -249,7 +249,7 @@ func isSparse(h *tar.Header) bool {
 	return sparse || h.Typeflag == tar.TypeGNUSparse || h.PAXRecords["GNU.sparse.map"] != ""
 }
 
-// linkTarget is the member that a link leads to.
+// linkTarget is the member that a link refers to.
 func linkTarget(name string, h *tar.Header) string {
 	if h.Typeflag == tar.TypeSymlink && !path.IsAbs(h.Linkname) {
 		return cleanKey(path.Join(path.Dir(name), h.Linkname))
@@ -257,36 +257,36 @@ func linkTarget(name string, h *tar.Header) string {
 	return cleanKey(h.Linkname)
 }
 
-// put takes a file, or counts it if it is no image.
+// put takes a file, or counts it if it is not an image.
 func (m *members) put(name string, offset, size int64) {
 	delete(m.links, name)
-	if m.passedOver(name) {
+	if m.ignores(name) {
 		return
 	}
 	m.parents(name)
 	if !m.isImage(name) {
-		m.pass(name)
+		m.ignore(name)
 		return
 	}
 	m.files = append(m.files, member{name, offset, size})
 }
 
-// passedOver counts a name that is hidden or in a system's folder; each folder
+// ignores reports, and counts, a name that is hidden or in a system's folder; each folder
 // counts once.
-func (m *members) passedOver(name string) bool {
+func (m *members) ignores(name string) bool {
 	outside := outside(name)
 	if outside == "" {
 		return false
 	}
 	if !m.outside[outside] {
-		m.pass(outside)
+		m.ignore(outside)
 		m.outside[outside] = true
 	}
 	m.parents(outside)
 	return true
 }
 
-// parents notes the folders in which a member lies.
+// parents records the folders that contain a member.
 func (m *members) parents(name string) {
 	if len(name) > longestKey {
 		return // it will be a problem, if it is an image
@@ -296,7 +296,7 @@ func (m *members) parents(name string) {
 	}
 }
 
-// order sorts the images and leaves the last of each name.
+// order sorts the images and keeps the last of each name.
 func (m *members) order() {
 	slices.SortStableFunc(m.files, func(a, b member) int { return strings.Compare(a.name, b.name) })
 	var again []string
@@ -314,7 +314,7 @@ func (m *members) order() {
 	m.files = m.files[:n]
 	again = slices.Compact(again)
 	if len(again) > 0 {
-		m.warnf("there is a second member of the same name, later in the tar, which counts: %s", some(again))
+		m.warnf("several members have the same name, and the last one counts: %s", some(again))
 	}
 }
 
@@ -327,8 +327,8 @@ func (m *members) file(name string) (member, bool) {
 	return m.files[i], true
 }
 
-// targets finds the files that aren't images by name and to which links with an
-// image's name lead. That takes another pass over the headers.
+// targets finds files that aren't images by name, but to which links with an image's
+// name refer. That takes another pass over the headers.
 func (m *members) targets(ctx context.Context, file io.ReaderAt) (map[string]member, error) {
 	found := map[string]member{}
 	wanted := map[string]bool{}
@@ -355,8 +355,8 @@ func (m *members) targets(ctx context.Context, file io.ReaderAt) (map[string]mem
 	return found, err
 }
 
-// follow is the name at the end of a chain of links; empty if it is a circle.
-// Each link on the way leads there directly afterwards: chains may be long.
+// follow is the name at the end of a chain of links; empty if it is a cycle.
+// Afterwards each link of the chain refers to the end directly: chains may be long.
 func (m *members) follow(name string) string {
 	var way []string
 	for {
@@ -377,8 +377,8 @@ func (m *members) follow(name string) string {
 	return name
 }
 
-// gather makes the table of images, links included, by the rules that hold for
-// a folder.
+// gather makes the table of images, links included, by the same rules as for a
+// folder.
 func (m *members) gather(targets map[string]member) {
 	for name := range m.folders {
 		if name != "." {
@@ -391,7 +391,7 @@ func (m *members) gather(targets map[string]member) {
 			continue
 		}
 		if m.sparse[one.name] {
-			m.problems.addf("member %q is stored as a sparse file, with its zeros left out: make the tar without --sparse", one.name)
+			m.problems.addf("member %q is stored as a sparse file, with its zeros left out: create the tar without --sparse", one.name)
 		}
 		m.take(one.name, one)
 	}
@@ -409,16 +409,16 @@ func (m *members) take(name string, data member) {
 func (m *members) link(name string, targets map[string]member) {
 	end := m.follow(name)
 	if m.folders[end] && (end == "." || strings.HasPrefix(name, end+"/")) {
-		m.pass(name)
-		m.warnf("passed over the link %q: it leads to a folder in which it lies", name)
+		m.ignore(name)
+		m.warnf("ignored the link %q: it points to a folder that contains it", name)
 		return
 	}
 	if m.folders[end] {
-		m.problems.addf("member %q is a link to the folder %q: make the tar with what links lead to (tar --dereference)", name, end)
+		m.problems.addf("member %q is a link to the folder %q: create the tar with the links' targets (tar --dereference)", name, end)
 		return
 	}
 	if !m.isImage(name) {
-		m.pass(name)
+		m.ignore(name)
 		return
 	}
 	data, ok := m.file(end)
@@ -429,19 +429,19 @@ func (m *members) link(name string, targets map[string]member) {
 	case !ok:
 		m.take(name, member{size: missing})
 	case m.sparse[end]:
-		m.problems.addf("member %q leads to %q, which is stored as a sparse file, with its zeros left out: make the tar without --sparse", name, end)
+		m.problems.addf("member %q is a link to %q, which is stored as a sparse file, with its zeros left out: create the tar without --sparse", name, end)
 	default:
 		m.take(name, data)
 	}
 }
 
-// checkEnd looks for signs that there was more: at is where reading ended.
+// checkEnd looks for signs that there was more; at is where reading ended.
 func (m *members) checkEnd(ctx context.Context, file io.ReaderAt, at int64) error {
 	if m.size%512 != 0 {
-		return fmt.Errorf("the tar is cut off: its %d bytes are no whole number of 512-byte blocks: make or copy it again", m.size)
+		return fmt.Errorf("the tar is truncated: its %d bytes are not a whole number of 512-byte blocks: create or copy it again", m.size)
 	}
 	if at <= (m.end+511)/512*512 {
-		m.warnf("the tar has no end mark: it may have been cut off between two members")
+		m.warnf("the tar has no end marker: it may have been truncated between two members")
 	}
 	block := make([]byte, 1<<16)
 	for at < m.size {
@@ -454,7 +454,7 @@ func (m *members) checkEnd(ctx context.Context, file io.ReaderAt, at int64) erro
 		}
 		for i, b := range block[:n] {
 			if b != 0 {
-				return fmt.Errorf("the tar goes on behind its end mark, at byte %d, so what follows would be lost: join tars with tar --concatenate, not with cat", at+int64(i))
+				return fmt.Errorf("the tar continues after its end marker, at byte %d, so what follows would be lost: join tars with tar --concatenate, not with cat", at+int64(i))
 			}
 		}
 		at += int64(n)

@@ -61,7 +61,7 @@ func TestTarSigns(t *testing.T) {
 	sourcetest.Run(t, func() sources.Source { return signs })
 	x := open(t, signs).Index()
 	if x.Len() != 3699 || x.Ignored() != 4 || len(x.Tasks()[0].Classes) != 5 || len(x.Tasks()[1].Classes) != 16 {
-		t.Errorf("%d samples, %d passed over, tasks %v", x.Len(), x.Ignored(), x.Tasks())
+		t.Errorf("%d samples, %d ignored, tasks %v", x.Len(), x.Ignored(), x.Tasks())
 	}
 	if x.Key(0) != "signs/diamond/rightofway/00032_00000.png" || x.Size(0) != 754 {
 		t.Errorf("first is %q, %d bytes", x.Key(0), x.Size(0))
@@ -145,15 +145,15 @@ func TestTarErrors(t *testing.T) {
 	}{
 		{"empty file", nil, []string{"no image in this tar"}},
 		{"no image", pack(t, tar.FormatGNU, "a/x.txt"), []string{"no image in this tar", "1 .txt"}},
-		{"cut off in a header", whole[:2560+100], []string{"cut off", `"a/1.jpg"`, "make or copy it again"}},
-		{"cut off in data", whole[:1000], []string{"cut off in the member", `"a/1.jpg"`, "2000 bytes"}},
-		{"cut off in the last data", whole[:2560+512+1999], []string{"cut off in the member", `"a/2.jpg"`}},
+		{"cut off in a header", whole[:2560+100], []string{"truncated", `"a/1.jpg"`, "create or copy it again"}},
+		{"cut off in data", whole[:1000], []string{"truncated in the member", `"a/1.jpg"`, "2000 bytes"}},
+		{"cut off in the last data", whole[:2560+512+1999], []string{"truncated in the member", `"a/2.jpg"`}},
 		{"damaged header", damaged, []string{"damaged", `after the member "a/1.jpg"`}},
-		{"two tars, one after the other", append(bytes.Clone(whole), whole...), []string{"goes on behind its end mark", "--concatenate"}},
+		{"two tars, one after the other", append(bytes.Clone(whole), whole...), []string{"continues after its end marker", "--concatenate"}},
 		{"gzip", append([]byte("\x1f\x8b\x08"), make([]byte, 600)...), []string{"compressed by gzip", "plain .tar"}},
 		{"text", []byte(strings.Repeat("no tar ", 200)), []string{"is not a tar"}},
 		{"above the labels", pack(t, tar.FormatGNU, "1.jpg", "a/2.jpg"), []string{`"1.jpg"`, "above the label folders"}},
-		{"nothing but links to nothing", pack(t, tar.FormatGNU, "a/2.jpg -> /data/2.jpg"), []string{`"a/2.jpg"`, "leads nowhere", "--dereference"}},
+		{"nothing but links to nothing", pack(t, tar.FormatGNU, "a/2.jpg -> /data/2.jpg"), []string{`"a/2.jpg"`, "broken link", "--dereference"}},
 		{"a link to a folder", pack(t, tar.FormatGNU, "a/1.jpg", "b -> a"), []string{`"b"`, `folder "a"`, "--dereference"}},
 		{"links in a circle", pack(t, tar.FormatGNU, "a/1.jpg -> 2.jpg", "a/2.jpg -> 1.jpg"), []string{`(2)`, `"a/1.jpg"`}},
 		{"not UTF-8", pack(t, tar.FormatGNU, "a/caf\xe9.jpg"), []string{`"a/caf\xe9.jpg"`, "UTF-8"}},
@@ -167,7 +167,7 @@ func TestTarErrors(t *testing.T) {
 func TestTarWarnings(t *testing.T) {
 	whole := pack(t, tar.FormatGNU, "a/1.jpg: x", "a/1.jpg: y", "a/2.tga: z")
 	have := warnings(open(t, sources.Folder{Path: tarFile(t, whole)}))
-	for _, want := range []string{`second member of the same name`, `"a/1.jpg"`, "1 .tga"} {
+	for _, want := range []string{`several members have the same name`, `"a/1.jpg"`, "1 .tga"} {
 		if !strings.Contains(have, want) {
 			t.Errorf("warnings lack %q: %s", want, have)
 		}
@@ -221,7 +221,7 @@ func TestTarChangedAfterOpen(t *testing.T) {
 	}
 	d = open(t, sources.Folder{Path: path})
 	must(t, os.Truncate(path, int64(len(data)-512)))
-	if _, err := d.Read(ctx, 1, nil); err == nil || !strings.HasSuffix(err.Error(), fmt.Sprintf("it had %d bytes and has %d: start again", len(data), len(data)-512)) {
+	if _, err := d.Read(ctx, 1, nil); err == nil || !strings.HasSuffix(err.Error(), fmt.Sprintf("it had %d bytes and now has %d: start again", len(data), len(data)-512)) {
 		t.Errorf("Read: %v", err)
 	}
 }

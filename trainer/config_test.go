@@ -81,7 +81,7 @@ func TestCheck(t *testing.T) {
 		{"tasks.type: 1 classes", func(c *Config) { c.Tasks[1].Classes = []string{"x"} }},
 		{`tasks.shape.loss: unknown loss "cross_entropi": did you mean "cross_entropy"? (losses: cross_entropy, balanced_softmax)`, func(c *Config) { c.Tasks[0].Loss = "cross_entropi" }},
 		{"tasks.shape.class_weights: 2 weights for 3 classes: a, b, c", func(c *Config) { c.Tasks[0].ClassWeights = []float64{1, 2} }},
-		{"tasks.shape.class_weights: -2 is no weight", func(c *Config) { c.Tasks[0].ClassWeights = []float64{1, -2, 1} }},
+		{"tasks.shape.class_weights: -2 is not a weight", func(c *Config) { c.Tasks[0].ClassWeights = []float64{1, -2, 1} }},
 		{"tasks.shape.class_weights: their sum is 0", func(c *Config) { c.Tasks[0].ClassWeights = []float64{0, 0, 0} }},
 		{"tasks.shape.weight: -1 is not above 0", func(c *Config) { c.Tasks[0].Weight = -1 }},
 		{"tasks.shape: 2 counts for 3 classes", func(c *Config) { c.Tasks[0].Counts = []int64{1, 2} }},
@@ -151,7 +151,7 @@ func TestTaskSpec(t *testing.T) {
 		{map[string]any{"d": 1.0, "c": int64(1), "a": int64(0), "b": int64(2)}, []float64{0, 0.5, 0.25, 0.25}, ""},
 		{[]any{int64(1), int64(2)}, nil, "tasks.shape.class_weights: 2 weights for the 4 classes of task shape: a, b, c, d"},
 		{map[string]any{"a": 1.0, "bb": 1.0}, nil, `tasks.shape.class_weights: unknown class "bb" of task shape`},
-		{[]any{int64(1), int64(-2), int64(1), int64(1)}, nil, "tasks.shape.class_weights: -2 is no weight"},
+		{[]any{int64(1), int64(-2), int64(1), int64(1)}, nil, "tasks.shape.class_weights: -2 is not a weight"},
 	} {
 		var spec TaskSpec
 		if err := options.Set(&spec, "class_weights", c.value); err != nil {

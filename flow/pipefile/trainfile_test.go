@@ -136,7 +136,7 @@ var trainMistakes = map[string]string{
 	"m\ntasks: {a: {loss: focal}}":              `2:19: tasks: a: loss: unknown value "focal" (values: cross_entropy, balanced_softmax)`,
 	"m\ntasks: {a: {class_weights: x}}":         `2:28: tasks: a: class_weights: "x" is none of inverse, effective_number`,
 	"m\ntasks: {a: {class_weights: 1}}":         "2:28: tasks: a: class_weights: want inverse",
-	"m\ntasks: {a: {class_weights: [1, -1]}}":   "2:28: tasks: a: class_weights: -1 is no weight",
+	"m\ntasks: {a: {class_weights: [1, -1]}}":   "2:28: tasks: a: class_weights: -1 is not a weight",
 	"m\ntasks: {a: {class_weights: {x: y}}}":    `2:28: tasks: a: class_weights: class "x": want a number`,
 	"m\noptimizer: sgd":                         `2:12: unknown optimizer "sgd" (optimizers: adam)`,
 	"m\noptimizer: {adam: {lr: fast}}":          `2:24: adam: lr: want a number, have the text "fast"`,

@@ -134,7 +134,7 @@ func CheckWeights(list []float64) error {
 	sum := 0.0
 	for _, f := range list {
 		if math.IsNaN(f) || math.IsInf(f, 0) || f < 0 {
-			return fmt.Errorf("%v is no weight: give numbers >= 0", f)
+			return fmt.Errorf("%v is not a weight: give numbers >= 0", f)
 		}
 		sum += f
 	}

@@ -52,7 +52,7 @@ func TestWeightsRefuses(t *testing.T) {
 		{Weights{}, nil, "missing"},
 		{Weights{Rule: InverseWeights, List: []float64{1, 2}}, nil, "one of"},
 		{Weights{Rule: "root"}, nil, "none of"},
-		{Weights{List: []float64{1, math.NaN()}}, nil, "no weight"},
+		{Weights{List: []float64{1, math.NaN()}}, nil, "not a weight"},
 		{Weights{List: []float64{0, 0}}, nil, "sum is 0"},
 		{Weights{List: []float64{1, 2, 3}}, nil, "3 weights for the 2 classes of task shape: alpha, beta"},
 		{Weights{Named: map[string]float64{"alpha": 1}}, nil, "none for beta"},
