@@ -57,7 +57,7 @@ func (d *Decoder) scan(body, data []byte) (end int, err error) {
 		if b.overrun() || b.short() && errors.Is(err, errData) {
 			return 0, fmt.Errorf("%w: a scan ends before its last block", ErrTruncated)
 		}
-		return 0, fmt.Errorf("scan %d, %d bytes into it: %w", d.scans, b.pos, err)
+		return 0, fmt.Errorf("scan %d, %d bytes into it: %w", d.scans, b.consumed(), err)
 	}
 	for i := range p.n {
 		c := p.comps[i].component

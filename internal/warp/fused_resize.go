@@ -227,9 +227,9 @@ func resizeRowWide(dst, in []uint8, k *kernel) {
 	for i, start := range k.starts {
 		taps, weights := in[start:k.ends[i]], k.weights[i*k.most:]
 		for c := range 3 {
-			sum := 0
+			sum := int64(0)
 			for j := 0; 3*j < len(taps); j++ {
-				sum += int(weights[j]) * int(taps[3*j+c])
+				sum += int64(weights[j]) * int64(taps[3*j+c])
 			}
 			dst[3*i+c] = clip8(sum)
 		}
@@ -284,9 +284,9 @@ func blendRowsNarrow(dst, rows []uint8, stride int, weights []int32, mem *scratc
 
 func blendRowsWide(dst, rows []uint8, stride int, weights []int32) {
 	for i := range dst {
-		sum := 0
+		sum := int64(0)
 		for k, w := range weights {
-			sum += int(w) * int(rows[k*stride+i])
+			sum += int64(w) * int64(rows[k*stride+i])
 		}
 		dst[i] = clip8(sum)
 	}

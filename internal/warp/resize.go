@@ -147,10 +147,10 @@ func (t Transform) antialiasedRows(dst []uint8, src *schema.Picture, y0, y1 int)
 
 // blended is the weighted sum of rows.
 func (t taps) blended(row func(y int) []uint8) []uint8 {
-	sums := make([]int, len(row(t.from)))
+	sums := make([]int64, len(row(t.from)))
 	for k, w := range t.weights {
 		for i, v := range row(t.from + k) {
-			sums[i] += w * int(v)
+			sums[i] += int64(w) * int64(v)
 		}
 	}
 	out := make([]uint8, len(sums))
@@ -165,9 +165,9 @@ func resizedRow(in []uint8, across []taps) []uint8 {
 	out := make([]uint8, 0, 3*len(across))
 	for _, taps := range across {
 		for c := range 3 {
-			sum := 0
+			sum := int64(0)
 			for k, w := range taps.weights {
-				sum += w * int(in[3*(taps.from+k)+c])
+				sum += int64(w) * int64(in[3*(taps.from+k)+c])
 			}
 			out = append(out, clip8(sum))
 		}
@@ -176,7 +176,7 @@ func resizedRow(in []uint8, across []taps) []uint8 {
 }
 
 // clip8 takes a weighted sum back to a byte, rounded half up.
-func clip8(sum int) uint8 {
+func clip8(sum int64) uint8 {
 	return uint8(min(max((sum+1<<(weightBits-1))>>weightBits, 0), 255))
 }
 

@@ -4,29 +4,12 @@ import (
 	"image"
 	"math/rand/v2"
 	"slices"
-	"syscall"
 	"testing"
-	"unsafe"
 
+	"github.com/sluicedata/sluice/internal/guard"
 	"github.com/sluicedata/sluice/internal/planar"
 	"github.com/sluicedata/sluice/schema"
 )
-
-// atEnd is n elements that end where memory does: what touches more faults.
-func atEnd[T uint8 | int16](t *testing.T, n int) []T {
-	page := syscall.Getpagesize()
-	bytes := n * int(unsafe.Sizeof(T(0)))
-	size := (bytes + page - 1) / page * page
-	m, err := syscall.Mmap(-1, 0, size+page, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { syscall.Munmap(m) })
-	if err := syscall.Mprotect(m[size:], syscall.PROT_NONE); err != nil {
-		t.Fatal(err)
-	}
-	return unsafe.Slice((*T)(unsafe.Pointer(&m[size-bytes])), n)
-}
 
 func noise[T uint8 | int16](r *rand.Rand, s []T) []T {
 	for i := range s {
@@ -57,15 +40,15 @@ func TestResizeLoopsStayInside(t *testing.T) {
 			rest -= planeWeights[i]
 		}
 		planeWeights[r.IntN(taps)] += rest
-		rows, wide := noise(r, atEnd[uint8](t, n*(taps+1))), noise(r, atEnd[int16](t, n*(taps+1)))
+		rows, wide := noise(r, guard.Slice[uint8](t, n*(taps+1))), noise(r, guard.Slice[int16](t, n*(taps+1)))
 		var values [3][]int16
 		for i := range values {
-			values[i] = noise(r, atEnd[int16](t, n))
+			values[i] = noise(r, guard.Slice[int16](t, n))
 		}
 		p := &planar.Plane{Width: 1 + r.IntN(60), Height: 1 + r.IntN(60)}
 		p.Rect, p.Stride = image.Rect(0, 0, p.Width, p.Height), p.Width
-		p.Pix = noise(r, atEnd[uint8](t, p.Width*p.Height))
-		src := Source{Pix: noise(r, atEnd[uint8](t, 3*p.Width*p.Height)), Stride: 3 * p.Width, Rect: p.Rect}
+		p.Pix = noise(r, guard.Slice[uint8](t, p.Width*p.Height))
+		src := Source{Pix: noise(r, guard.Slice[uint8](t, 3*p.Width*p.Height)), Stride: 3 * p.Width, Rect: p.Rect}
 		a := newAxis(float64(p.Width)/float64(n), 0, n, 0, p.Width)
 
 		var got [2]struct {
@@ -75,29 +58,29 @@ func TestResizeLoopsStayInside(t *testing.T) {
 		for i := range got {
 			useAssembly = i == 1
 			g := &got[i]
-			g.blended, g.planes = atEnd[uint8](t, n), atEnd[int16](t, n)
+			g.blended, g.planes = guard.Slice[uint8](t, n), guard.Slice[int16](t, n)
 			blendRows(g.blended, rows, n, &kernel{most: taps + 1, starts: []int32{0}, ends: []int32{int32(taps)}, weights: sharp}, 0, mem)
 			blendPlaneRows(g.planes, wide, planeWeights[:taps], mem)
-			g.levels, g.rgb = atEnd[uint8](t, 3*n), atEnd[uint8](t, 3*n)
+			g.levels, g.rgb = guard.Slice[uint8](t, 3*n), guard.Slice[uint8](t, 3*n)
 			convertPlanes(g.levels[:n], g.levels[n:2*n], g.levels[2*n:], values[0], values[1], values[2])
 			interleave(g.rgb, g.levels[:n], g.levels[n:2*n], g.levels[2*n:])
 
 			k := a.kernel(Bilinear, n, line{0, 1}, line{0, 1}, &mem.across, &mem.weights, &mem.reals)
 			k.narrow()
 			height := p.Height + p.Height%2 // plain Go takes two rows at a time
-			g.resizedPlane = atEnd[int16](t, n*height)
+			g.resizedPlane = guard.Slice[int16](t, n*height)
 			resizePlane(g.resizedPlane, p, p.Rect, &k, mem)
 			g.resizedPlane = g.resizedPlane[:n*p.Height]
 
 			s := &separable{height: p.Height, width: n, horizontal: a, vertical: newAxis(1, 0, p.Height, 0, p.Height), filter: Lanczos,
 				afterX: line{0, 1}, afterY: line{0, 1}, beforeX: line{0, 1}, beforeY: line{0, 1}}
-			g.resized = atEnd[uint8](t, 3*n*p.Height)
+			g.resized = guard.Slice[uint8](t, 3*n*p.Height)
 			dst := &schema.Picture{Height: p.Height, Width: n, Layout: schema.HWC, U8: g.resized}
 			s.run(&writer{dst: dst}, src, mem)
 
 			s.height = 1 + p.Height/5
 			s.vertical = newAxis(float64(p.Height)/float64(s.height), 0, s.height, 0, p.Height)
-			g.columnsFirst = atEnd[uint8](t, 3*n*s.height)
+			g.columnsFirst = guard.Slice[uint8](t, 3*n*s.height)
 			dst = &schema.Picture{Height: s.height, Width: n, Layout: schema.HWC, U8: g.columnsFirst}
 			s.run(&writer{dst: dst}, src, mem)
 			if columnsFirst(s.horizontal, s.vertical) {
