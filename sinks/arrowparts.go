@@ -18,46 +18,46 @@ import (
 	"github.com/sluicedata/sluice/schema"
 )
 
-// DefaultPartRows is the rows of a part, about, when PartRows is 0.
+// DefaultPartRows is the number of rows in a part, roughly, if PartRows is 0.
 const DefaultPartRows = 4096
 
 // ArrowParts materializes a run: Arrow IPC files in a directory, with a
 // manifest that is written last.
 //
-//	plan.json                      what is being made; a Layout
+//	plan.json                      what the data set is; a Layout
 //	part-00000-of-00016.arrow      whole batches of one epoch, one record each
-//	scale-0.5/part-...             instead, with a multi-scale stage
-//	sources/part-...xxh128         the samples that the part was made of, with their prints
+//	scale-0.5/part-...             the same with a multi-scale stage
+//	sources/part-...xxh128         the samples that the part was made of, with their fingerprints
 //	manifest.json                  rows, checksum and classes of every part; a Manifest
 //
-// Every file is written to a name beginning with .tmp-, synced and renamed, so
-// that whatever has a final name is whole. After a crash, or when it was
-// cancelled, the same run goes on where it stopped; the directory's bytes are
-// those of an unbroken run. A directory of another run is refused. A finished
-// one is verified, and left as it is; damaged parts are made again.
+// Every file is written under a name beginning with .tmp-, synced and renamed, so
+// that a file with its final name is complete. After a crash or a cancellation
+// the same run resumes where it stopped, and the directory ends up with the same
+// bytes as if it had never stopped. A directory of another run is refused. A
+// finished one is verified and left alone; damaged parts are rewritten.
 //
-// With several variants a part covers the same batches in each. Where not every
-// batch comes in each variant (multiscale's pick), the variant's parts hold
-// fewer batches, or none; their files are there all the same.
+// With several variants a part is one file per variant, each covering the same
+// batches. If not every batch comes in every variant (multiscale's pick), some of
+// these files hold fewer batches, or none.
 //
-// Several processes can share the work, on one file system: shard i of n makes
-// the parts p with p mod n = i, and manifest-i-of-n.json; whichever finds all of
-// these present writes manifest.json.
+// Several processes can share the work on one file system: shard i of n writes
+// the parts p with p mod n = i, and manifest-i-of-n.json; the one that finds all
+// of these manifests writes manifest.json.
 type ArrowParts struct {
 	Codec    Codec `sluice:"codec" default:"none" doc:"compression of the buffers; none can be mapped into memory"`
 	PartRows int   `sluice:"part_rows,positive" default:"4096" doc:"rows of a file, rounded down to whole batches, at least one"`
 
-	Dir    string // made if it isn't there
+	Dir    string // created if missing
 	Shard  int    // 0-based
-	Shards int    // 0 or 1: all in one
-	// AnySpace begins even where the parts to be made seem to be larger than what
-	// their file system has free. Without it that is an error, where it can be
-	// known: rows of one size, not compressed, on Linux, macOS and FreeBSD.
+	Shards int    // 0 or 1: everything
+	// AnySpace starts even if the missing parts seem larger than the free space of
+	// their file system. Otherwise that is an error, if it can be told: for rows of
+	// fixed size, uncompressed, on Linux, macOS and FreeBSD.
 	AnySpace bool
-	// Update makes parts again that were made of samples which have changed since;
-	// otherwise such a directory is refused, with a SourceChanged. The old parts stay
-	// until all new ones are there: a run that fails leaves them and their manifest,
-	// with what it has made beside them under names that begin with .update-.
+	// Update rewrites the parts whose samples have changed since; otherwise such a
+	// directory is refused with a SourceChanged. The old parts stay until all new ones
+	// are complete: a run that fails leaves them and their manifest in place, and what
+	// it has written beside them, under names that begin with .update-.
 	Update bool
 
 	run  *partsRun
@@ -104,7 +104,7 @@ func (a *ArrowParts) checkDestination() error {
 	return errors.Join(errs...)
 }
 
-// Open takes the directory and verifies what is in it.
+// Open locks the directory and verifies what is in it.
 func (a *ArrowParts) Open(ctx context.Context, run *schema.Run) error {
 	if err := errors.Join(a.checkDestination(), a.Check()); err != nil {
 		return wrap(err)
@@ -124,7 +124,7 @@ func (a *ArrowParts) Open(ctx context.Context, run *schema.Run) error {
 	}
 	r := &partsRun{
 		disk:   &disk{dir: filepath.Clean(a.Dir), prefix: prefix, step: a.step},
-		layout: layout, shard: a.Shard, shards: shards, memory: newRemembered(run.Samples), update: a.Update,
+		layout: layout, shard: a.Shard, shards: shards, prints: newFingerprints(run.Samples), update: a.Update,
 	}
 	if layout.Codec == NoCompression && !a.AnySpace {
 		r.rowBytes = run.RowBytes
@@ -149,8 +149,9 @@ func (a *ArrowParts) Has(epoch int, batch int64) bool {
 	return a.run.kept[a.run.layout.part(epoch, batch)]
 }
 
-// Remembers is true: each part's list of what it was made of needs it.
-func (a *ArrowParts) Remembers() bool { return a.run.memory != nil }
+// Remembers is true if the samples are known: each part gets a list of those it was
+// made of.
+func (a *ArrowParts) Remembers() bool { return a.run.prints != nil }
 
 // Write takes one batch. A part is finished when the next one begins.
 func (a *ArrowParts) Write(ctx context.Context, b *schema.Batch) error {
@@ -167,14 +168,14 @@ func (a *ArrowParts) Write(ctx context.Context, b *schema.Batch) error {
 	return r.failed
 }
 
-// Close writes the manifest, or takes away what isn't finished.
+// Close writes the manifest, or removes what is unfinished.
 func (a *ArrowParts) Close(cause error) error {
 	r := a.run
 	a.run = nil
 	defer r.lock.release()
 	var err error
 	switch {
-	case cause != nil: // the caller knows
+	case cause != nil: // the caller has it already
 	case r.failed != nil:
 		err = r.failed
 	default:
@@ -254,8 +255,8 @@ func wrap(err error) error {
 	return fmt.Errorf("sinks: arrow: %w", err)
 }
 
-// ours reports whether a name is of a file that may lie in a directory before
-// its plan does: such a directory counts as empty.
+// ours reports whether a file of this name may be in a directory before its plan
+// is: a directory of nothing else counts as empty.
 func ours(name string) bool {
 	return strings.HasPrefix(name, tempPrefix) || name == lockName || strings.HasPrefix(name, lockName+"-")
 }
@@ -273,7 +274,7 @@ func (r *partsRun) comparePlan(ctx context.Context, there *Layout) error {
 		r.layout.Version = there.Version
 		return nil
 	}
-	if !slices.ContainsFunc(list, func(c plandiff.Change) bool { return !isOfSource(c) }) && r.memory != nil {
+	if !slices.ContainsFunc(list, func(c plandiff.Change) bool { return !isOfSource(c) }) && r.prints != nil {
 		return r.otherSource(ctx, there)
 	}
 	return fmt.Errorf("%s holds another dataset; what differs, there -> here:\n  %s\nChoose another directory, or remove this one", dir, plandiff.Lines(plandiff.Texts(list)))

@@ -8,9 +8,9 @@ type Entry struct {
 	Doc string        // one line
 }
 
-// Catalog lists the formats, in the order in which help shows them; the first is
-// the default. Adding one is one file and one line here. IPCStream, Discard and
-// Trainer are not among them: they leave no data set, and have commands of their own.
+// Catalog lists the formats in the order in which help shows them; the first is the
+// default. Adding one takes one file, and one line here. IPCStream, Discard and
+// Trainer are not listed: they write no data set, and have commands of their own.
 var Catalog = []Entry{
 	{func() Format { return &ArrowParts{} }, "Arrow IPC files with a manifest; goes on after a crash"},
 }

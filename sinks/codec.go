@@ -41,12 +41,12 @@ func (c Codec) name() Codec {
 }
 
 // ipcMemory is what the IPC writers allocate from. It must hand out zeroed
-// memory: they leave the padding of bitmaps, and the bitmap of a column that is
-// null in every row, as they get it.
+// memory: they don't touch the padding of bitmaps, nor the bitmap of a column that is
+// null in every row.
 var ipcMemory = memory.NewGoAllocator()
 
-// options of Arrow's writers. Without WithCompressConcurrency, which can hang
-// for ever on an error.
+// options are those of Arrow's writers. WithCompressConcurrency is left out: it can
+// hang forever on an error.
 func (c Codec) options(s *arrow.Schema) []ipc.Option {
 	list := []ipc.Option{ipc.WithSchema(s), ipc.WithAllocator(ipcMemory)}
 	switch c {

@@ -6,14 +6,14 @@ import (
 	"github.com/sluicedata/sluice/schema"
 )
 
-// Discard counts batches and drops them, for measuring everything before it.
+// Discard counts batches and drops them, to measure everything upstream of it.
 type Discard struct {
 	Batches, Rows int64 // in all variants, since Open
 }
 
 var _ Sink = (*Discard)(nil)
 
-// Open starts counting anew.
+// Open resets the counts.
 func (d *Discard) Open(context.Context, *schema.Run) error {
 	*d = Discard{}
 	return nil

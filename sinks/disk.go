@@ -13,12 +13,12 @@ import (
 	"github.com/sluicedata/sluice/internal/atomicfile"
 )
 
-// tempPrefix begins the name of every file that isn't finished. pyarrow's
-// datasets, DuckDB's globs and this package pass over it.
+// tempPrefix starts the name of every unfinished file. pyarrow's datasets, DuckDB's
+// globs and this package ignore such names.
 const tempPrefix = ".tmp-"
 
-// disk makes every change of a materialized directory, so that tests can stop
-// or fail each of them.
+// disk makes all changes to a materialized directory, so that tests can make each of
+// them fail, or stop there.
 type disk struct {
 	dir    string                        // all names are relative to it, slash-separated
 	prefix string                        // of unfinished files: .tmp- or .tmp-0-of-4-
@@ -27,13 +27,13 @@ type disk struct {
 
 func (d *disk) path(name string) string { return filepath.Join(d.dir, filepath.FromSlash(name)) }
 
-// temp is the unfinished name of a file, in the same folder.
+// temp is the temporary name of a file, in the same folder.
 func (d *disk) temp(name string) string {
 	i := strings.LastIndexByte(name, '/') + 1
 	return name[:i] + d.prefix + name[i:]
 }
 
-// do runs one change. Errors lose what os says of the path: explain has it.
+// do makes one change. explain replaces what os says about the path in errors.
 func (d *disk) do(step, name string, change func(path string) error) error {
 	if d.step != nil {
 		if err := d.step(step, name); err != nil {
@@ -43,8 +43,8 @@ func (d *disk) do(step, name string, change func(path string) error) error {
 	return explain(step, name, d.dir, change(d.path(name)))
 }
 
-// create opens a new file for writing, in place of whatever is there: a link isn't
-// followed, and a pipe not waited for.
+// create opens a new file for writing, in place of whatever is there: it neither follows
+// symlinks nor waits for pipes.
 func (d *disk) create(name string) (f *os.File, err error) {
 	err = d.do("create", name, func(path string) error {
 		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -56,7 +56,7 @@ func (d *disk) create(name string) (f *os.File, err error) {
 	return f, err
 }
 
-// mkdir makes a folder with those above it, and makes its entry durable.
+// mkdir makes a folder with its parents, durably.
 func (d *disk) mkdir(name string) error {
 	return d.do("make the folder", name, func(path string) error {
 		if info, err := os.Stat(path); err == nil && info.IsDir() {
@@ -69,7 +69,7 @@ func (d *disk) mkdir(name string) error {
 	})
 }
 
-// sync makes a file's bytes durable and closes it, whatever happens.
+// sync makes a file's bytes durable. It always closes the file.
 func (d *disk) sync(name string, f *os.File) error {
 	err := d.do("sync", name, func(string) error { return f.Sync() })
 	return errors.Join(err, explain("close", name, d.dir, f.Close()))
@@ -78,12 +78,12 @@ func (d *disk) sync(name string, f *os.File) error {
 // publish gives a file its final name. Durable after syncFolder.
 func (d *disk) publish(name string) error { return d.rename(d.temp(name), name) }
 
-// rename gives a file another name, in place of what has it. Durable after syncFolder.
+// rename gives a file another name, replacing whatever has it. Durable after syncFolder.
 func (d *disk) rename(from, name string) error {
 	return d.do("rename", name, func(path string) error { return atomicfile.Rename(d.path(from), path) })
 }
 
-// publishNew gives a file its final name, if no file has it: otherwise fs.ErrExist.
+// publishNew gives a file its final name, or returns fs.ErrExist if that is taken.
 func (d *disk) publishNew(name string) error {
 	temp := d.path(d.temp(name))
 	return d.do("rename", name, func(path string) error {
@@ -103,8 +103,8 @@ func (d *disk) syncFolder(name string) error {
 	return d.do("sync the folder", name, atomicfile.SyncDir)
 }
 
-// replace writes a whole file under its final name, durably. Where the file has
-// these bytes already it does nothing.
+// replace writes a whole file under its final name, durably. If the file has these
+// bytes already it does nothing.
 func (d *disk) replace(name string, data []byte) error {
 	if old, err := readSmall(d.path(name)); err == nil && string(old) == string(data) {
 		return nil
@@ -118,7 +118,7 @@ func (d *disk) replace(name string, data []byte) error {
 	return d.syncFolder(".")
 }
 
-// writeTemp writes a whole file under its unfinished name, or leaves none.
+// writeTemp writes a whole file under its temporary name, or leaves none.
 func (d *disk) writeTemp(name string, data []byte) error {
 	temp := d.temp(name)
 	f, err := d.create(temp)
@@ -134,7 +134,7 @@ func (d *disk) writeTemp(name string, data []byte) error {
 	return nil
 }
 
-// remove takes a file away; one that isn't there is no error.
+// remove removes a file; a missing one is no error.
 func (d *disk) remove(name string) error {
 	return d.do("remove", name, func(path string) error {
 		if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
@@ -144,7 +144,7 @@ func (d *disk) remove(name string) error {
 	})
 }
 
-// removeTemps takes away what a broken run left in a folder.
+// removeTemps removes what an interrupted run left in a folder.
 func (d *disk) removeTemps(folder string) error {
 	names, err := os.ReadDir(d.path(folder))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -170,7 +170,7 @@ func join(folder, name string) string {
 	return folder + "/" + name
 }
 
-// stepWriter counts as a change each time it writes.
+// stepWriter makes each Write a change of the disk.
 type stepWriter struct {
 	disk *disk
 	name string
@@ -217,7 +217,7 @@ func advice(err error) string {
 	case errors.Is(err, syscall.EISDIR), errors.Is(err, syscall.ENOTEMPTY):
 		return ": a directory is in the way of the file; remove it, or choose another directory"
 	case errors.Is(err, syscall.ELOOP):
-		return ": a link is in the way of the file; remove it"
+		return ": a symlink is in the way of the file; remove it"
 	case errors.Is(err, syscall.ENOTDIR), errors.Is(err, fs.ErrExist):
 		return ": a file is in the way of the directory: choose another one"
 	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):

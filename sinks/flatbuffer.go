@@ -7,9 +7,9 @@ import (
 
 // The metadata of Arrow files and streams are flatbuffers, as Schema.fbs,
 // Message.fbs and File.fbs say; the numbers below are their fields'. Arrow's
-// reader believes every length in them and allocates what it says, so they are
-// looked at here first. Where an offset leads nowhere these functions panic:
-// guard makes an error of it.
+// reader trusts every length in them and allocates accordingly, so they are
+// checked here first. These functions panic on an offset out of range: guard turns
+// that into an error.
 
 const (
 	deepestField = 8     // an image's elements lie 2 deep
@@ -24,10 +24,10 @@ type flatbuffer []byte
 func (f flatbuffer) word(at int) int   { return int(binary.LittleEndian.Uint32(f[at:])) }
 func (f flatbuffer) long(at int) int64 { return int64(binary.LittleEndian.Uint64(f[at:])) }
 
-// offset is where the offset at a place leads.
+// offset follows the offset at a position.
 func (f flatbuffer) offset(at int) int { return at + f.word(at) }
 
-// field is the place of a table's field; 0: it has none.
+// field is the position of a table's field; 0 if it has none.
 func (f flatbuffer) field(table, id int) int {
 	fields := table - int(int32(f.word(table)))
 	if 4+2*id >= int(binary.LittleEndian.Uint16(f[fields:])) {
@@ -39,7 +39,7 @@ func (f flatbuffer) field(table, id int) int {
 	return 0
 }
 
-// table is where a field's table lies; 0: it has none.
+// table is the position of a field's table; 0 if it has none.
 func (f flatbuffer) table(table, id int) int {
 	if at := f.field(table, id); at != 0 {
 		return f.offset(at)
@@ -47,7 +47,7 @@ func (f flatbuffer) table(table, id int) int {
 	return 0
 }
 
-// vector is a field's elements: the place of the first, and how many there are.
+// vector is a field's elements: the position of the first, and their number.
 func (f flatbuffer) vector(table, id, size int) (first, n int, err error) {
 	at := f.field(table, id)
 	if at == 0 {
@@ -99,9 +99,9 @@ func (f flatbuffer) message() (m message, err error) {
 	return m, nil
 }
 
-// checkSchema looks at the fields and the custom metadata of a schema. What
-// they say together must fit into the buffer: offsets that lead to one place
-// many times would become as many copies.
+// checkSchema checks the fields and the custom metadata of a schema. All of it
+// together must fit into the buffer: many offsets to one position would become as
+// many copies.
 func (f flatbuffer) checkSchema(table int) error {
 	c := schemaCheck{flatbuffer: f, text: len(f)}
 	if err := c.pairs(table, 2); err != nil {
@@ -166,10 +166,10 @@ func (c *schemaCheck) string(table, id int) error {
 	return err
 }
 
-// block is where a message of a file lies.
+// block is the place of a message in a file.
 type block struct{ at, meta, body int64 }
 
-// footer are the blocks of a file's records, once all of the footer is looked at.
+// footer returns the blocks of a file's records, after checking the whole footer.
 func (f flatbuffer) footer() ([]block, error) {
 	root := f.offset(0)
 	schema := f.table(root, 1)

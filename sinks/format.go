@@ -6,13 +6,12 @@ import (
 	"github.com/sluicedata/sluice/schema"
 )
 
-// Format is a Sink that writes a data set: files in a directory, which stay. It
-// is a struct of options, tagged as a stage's are, that pipeline files name under
-// sink and `sluice materialize` by --format. Where it writes is no option: Into says
-// that, before each Open.
+// Format is a Sink that writes a data set: files in a directory. It is a struct of options, tagged as a stage's are, that pipeline files name under
+// sink and `sluice materialize` by --format. Where it writes is not an option: Into says
+// so before each Open.
 //
-// What else a format may be able to do is in the interfaces below. A command asks
-// for the one that it needs, and says which format lacks it.
+// Whatever else a format can do is in the interfaces below. A command asks for the
+// one that it needs, and says so if the format lacks it.
 type Format interface {
 	Sink
 	// Name is the format's name in pipeline files, lower case.
@@ -20,21 +19,20 @@ type Format interface {
 	// Check reports every impossible option at once, each error beginning with the
 	// option's name. It doesn't touch the disk.
 	Check() error
-	// Into says where the next run's files go, and refuses what the format cannot do
-	// there. It doesn't touch the disk.
+	// Into says where the next run's files go, and refuses what the format cannot do. It doesn't touch the disk.
 	Into(to Destination) error
 }
 
-// Destination is where a data set is written, by whom.
+// Destination says where a data set is written, and which share of it.
 type Destination struct {
-	Dir    string // made if it isn't there
+	Dir    string // created if missing
 	Shard  int    // this process makes shard Shard, from 0, of Shards
 	Shards int    // 0 or 1: all of it
 
-	// AnySpace begins even where the disk seems to be too small.
+	// AnySpace starts even if the disk seems too small.
 	AnySpace bool
-	// Update makes again what was made of samples that have changed since. Without it
-	// a directory made of other samples is refused.
+	// Update rewrites what was made of samples that have changed since. Without it such
+	// a directory is refused.
 	Update bool
 }
 
@@ -42,7 +40,7 @@ type Destination struct {
 type Recognizer interface {
 	Format
 	// Recognizes reports whether a directory or file looks like one of this format,
-	// be it damaged or unfinished. What cannot be read doesn't.
+	// damaged and unfinished ones included. It reports false for what cannot be read.
 	Recognizes(path string) bool
 }
 
@@ -50,37 +48,38 @@ type Recognizer interface {
 type Reader interface {
 	Recognizer
 	// ReadBatches calls f with every batch, which is valid until f returns. An error
-	// of f ends the reading and is returned as it is.
+	// from f stops it and is returned unchanged.
 	ReadBatches(ctx context.Context, path string, f func(*schema.Batch) error) error
-	// Unfinished says what a data set lacks that can be read all the same; nil: nothing.
+	// Unfinished says what is missing from a data set that can be read nevertheless; nil
+	// if nothing is.
 	Unfinished(path string) error
 }
 
 // Verifier checks a data set against what was noted when it was made, as `sluice verify` does.
 type Verifier interface {
 	Recognizer
-	// Verify reads all of it. An error means that it couldn't; what is wrong is in the
-	// report. tell, if it isn't nil, is told how many parts are checked, from several
-	// goroutines.
-	Verify(ctx context.Context, dir string, tell func(done, parts int)) (VerifyReport, error)
+	// Verify reads all of it. An error means that it could not; whatever is wrong is in
+	// the report. progress, unless nil, is called with the number of parts checked so far,
+	// from several goroutines.
+	Verify(ctx context.Context, dir string, progress func(done, parts int)) (VerifyReport, error)
 }
 
-// SourceVerifier also compares the samples that a data set was made of with what
-// they are now.
+// SourceVerifier also compares the samples that a data set was made of with the source
+// as it is now.
 type SourceVerifier interface {
 	Verifier
 	VerifySource(ctx context.Context, dir string, samples schema.Samples) (SourceReport, error)
 }
 
-// Updater is a Format that takes Destination.Update.
+// Updater is a Format that supports Destination.Update.
 type Updater interface {
 	Format
-	// AfterFailedUpdate says what the directory holds after a run with Update that
-	// failed; "": no update was begun.
+	// AfterFailedUpdate says what the directory holds after a run with Update has
+	// failed; "" if no update was started.
 	AfterFailedUpdate() string
 }
 
-// Recognize is the first format of a catalogue that recognizes a path; nil: none does.
+// Recognize returns the first format of a catalogue that recognizes a path, or nil.
 func Recognize(catalog []Entry, path string) Format {
 	for _, e := range catalog {
 		format := e.New()

@@ -157,7 +157,7 @@ func TestTooManyFiles(t *testing.T) {
 	for i := range 10_000 {
 		run.Tasks[1].Classes = append(run.Tasks[1].Classes, fmt.Sprint(i))
 	}
-	wantError(t, arrowParts(t.TempDir()).Open(t.Context(), run), "the manifest would have", "make larger parts (--part-rows)")
+	wantError(t, arrowParts(t.TempDir()).Open(t.Context(), run), "the manifest would take", "make larger parts (--part-rows)")
 }
 
 // arrowFiles are small files and streams of every form and codec.
@@ -335,12 +335,12 @@ func TestReadStream(t *testing.T) {
 	}
 	stream := string(files["uint8 none stream"])
 	err := sinks.ReadStream(t.Context(), "-", strings.NewReader(stream+stream), func(*schema.Batch) error { return nil })
-	wantError(t, err, "something follows its end mark")
+	wantError(t, err, "something follows its end-of-stream marker")
 
 	stop := errors.New("stop")
 	err = sinks.ReadStream(t.Context(), "-", strings.NewReader(stream), func(*schema.Batch) error { return stop })
 	if err != stop { //nolint:errorlint // as it is
 		t.Errorf("%v", err)
 	}
-	wantError(t, sinks.ReadStream(t.Context(), "-", io.LimitReader(strings.NewReader(stream), 99), nil), "cut off")
+	wantError(t, sinks.ReadStream(t.Context(), "-", io.LimitReader(strings.NewReader(stream), 99), nil), "truncated")
 }

@@ -100,7 +100,7 @@ func TestLinkedParts(t *testing.T) {
 		t.Fatal(err)
 	}
 	report, err := sinks.Verify(t.Context(), dir)
-	if err != nil || len(report.Problems) > 0 || len(report.Warnings) != 1 || !strings.Contains(report.Warnings[0], "1 of its files and folders are links that lead out of it, the first "+name) {
+	if err != nil || len(report.Problems) > 0 || len(report.Warnings) != 1 || !strings.Contains(report.Warnings[0], "1 of its files and folders are symlinks to places outside it, the first "+name) {
 		t.Errorf("%+v, %v", report, err)
 	}
 }

@@ -16,24 +16,24 @@ import (
 	"github.com/sluicedata/sluice/schema"
 )
 
-// ErrClosedPipe says that the reader of a stream went away before its end, as
-// `head` does.
+// ErrClosedPipe says that the reader of a stream closed it before its end, as `head`
+// does.
 var ErrClosedPipe = errors.New("the reader closed the stream")
 
-// IPCStream writes an Arrow IPC stream, for any process to read, e.g. with
-// pyarrow.ipc.open_stream. A stream has one schema, so of a multi-scale
-// pipeline it carries one scale; batches of the others are passed over.
+// IPCStream writes an Arrow IPC stream that any process can read, e.g. with
+// pyarrow.ipc.open_stream. A stream has one schema, so it carries one scale of a
+// multi-scale pipeline; batches of the others are ignored.
 //
-// A stream of a run that failed or was cancelled is cut off in a way that
-// readers report as an error: without it pyarrow takes the end of the input for
-// the end of the data.
+// If the run fails or is cancelled, the stream is truncated in a way that readers
+// report as an error: otherwise pyarrow would take the end of the input for the
+// end of the data.
 //
-// A Write waits for its reader. It ends with the context when W has a
-// SetWriteDeadline that works: network connections and pipes of os.Pipe do, a
-// standard output in blocking mode doesn't.
+// A Write waits for its reader. It ends with the context if W has a working
+// SetWriteDeadline: network connections and pipes from os.Pipe do, a standard
+// output in blocking mode doesn't.
 type IPCStream struct {
 	W     io.Writer // not closed
-	Scale float64   // of a multi-scale pipeline; 0: its only one
+	Scale float64   // of a multi-scale pipeline; 0: the only one
 	Codec Codec
 
 	state *ipcStream
@@ -42,19 +42,19 @@ type IPCStream struct {
 var _ Chooser = (*IPCStream)(nil)
 
 type ipcStream struct {
-	variant int
-	out     *lastingWriter
-	buffer  *bufio.Writer
-	writer  *ipc.Writer
-	whole   int64  // bytes written up to the end of the last whole message
-	stop    func() // stops waiting for the context
+	variant  int
+	out      *stickyWriter
+	buffer   *bufio.Writer
+	writer   *ipc.Writer
+	complete int64  // bytes up to the end of the last complete message
+	stop     func() // stops waiting for the context
 }
 
-// cutOff is the start of a message: the mark, the length of its metadata, and
-// less than that. Readers in Go and C++ pass over anything shorter.
-var cutOff = []byte{0xFF, 0xFF, 0xFF, 0xFF, 8, 0, 0, 0, 0, 0, 0, 0}
+// truncated is the start of a message: the marker, the length of its metadata, and
+// fewer bytes than that. Readers in Go and C++ ignore anything shorter.
+var truncated = []byte{0xFF, 0xFF, 0xFF, 0xFF, 8, 0, 0, 0, 0, 0, 0, 0}
 
-// deadliner is a writer that can be told not to wait.
+// deadliner is a writer whose Write can be made to return.
 type deadliner interface{ SetWriteDeadline(time.Time) error }
 
 // Open chooses the scale. Nothing is written before the first batch.
@@ -73,8 +73,8 @@ func (s *IPCStream) Open(ctx context.Context, run *schema.Run) error {
 	if err != nil {
 		return fmt.Errorf("sinks: stream: %w", err)
 	}
-	st := &ipcStream{variant: variant, out: &lastingWriter{w: s.W}, stop: func() {}}
-	// Small pieces (message headers) are gathered, large ones (pixels) pass.
+	st := &ipcStream{variant: variant, out: &stickyWriter{w: s.W}, stop: func() {}}
+	// Small writes (message headers) are buffered, large ones (pixels) pass through.
 	st.buffer = bufio.NewWriterSize(st.out, 64<<10)
 	st.writer = ipc.NewWriter(st.buffer, s.Codec.options(columns)...)
 	if w, ok := s.W.(deadliner); ok {
@@ -93,7 +93,7 @@ func (s *IPCStream) Open(ctx context.Context, run *schema.Run) error {
 	return nil
 }
 
-// choose finds the variant to be written.
+// choose finds the variant to write.
 func (s *IPCStream) choose(run *schema.Run) (int, error) {
 	if s.Scale == 0 && len(run.Variants) == 1 {
 		return 0, nil
@@ -110,7 +110,7 @@ func (s *IPCStream) choose(run *schema.Run) (int, error) {
 	case s.Scale == 0:
 		return 0, fmt.Errorf("a stream has one shape, and the pipeline gives the scales %s: choose one (--scale)", list)
 	case !run.Scales:
-		return 0, fmt.Errorf("scale %s was asked for, and the pipeline has no multiscale stage: leave --scale out", schema.FormatScale(s.Scale))
+		return 0, fmt.Errorf("scale %s was requested, but the pipeline has no multiscale stage: leave out --scale", schema.FormatScale(s.Scale))
 	}
 	return 0, fmt.Errorf("the pipeline has no scale %s: choose one of %s (--scale)", schema.FormatScale(s.Scale), list)
 }
@@ -118,7 +118,7 @@ func (s *IPCStream) choose(run *schema.Run) (int, error) {
 // Wants the chosen scale.
 func (s *IPCStream) Wants(variant int) bool { return variant == s.state.variant }
 
-// Write sends one batch, at once. ErrClosedPipe: the reader has gone.
+// Write sends one batch, unbuffered. ErrClosedPipe means that the reader has gone.
 func (s *IPCStream) Write(ctx context.Context, b *schema.Batch) error {
 	st := s.state
 	if ctx.Err() != nil {
@@ -132,12 +132,12 @@ func (s *IPCStream) Write(ctx context.Context, b *schema.Batch) error {
 		err = st.buffer.Flush()
 	}
 	if err == nil {
-		st.whole = st.out.n
+		st.complete = st.out.n
 	}
 	return st.explain(ctx, err)
 }
 
-// Close ends the stream: with its end mark, or visibly cut off.
+// Close ends the stream with its end-of-stream marker, or visibly truncated.
 func (s *IPCStream) Close(cause error) error {
 	st := s.state
 	s.state = nil
@@ -150,12 +150,12 @@ func (s *IPCStream) Close(cause error) error {
 		return st.explain(context.Background(), err)
 	}
 	st.stop()
-	if st.out.n == st.whole { // otherwise it ends within a message anyway
+	if st.out.n == st.complete { // otherwise it ends within a message already
 		w, timed := s.W.(deadliner)
 		if timed {
 			_ = w.SetWriteDeadline(time.Now().Add(time.Second))
 		}
-		_, _ = s.W.Write(cutOff)
+		_, _ = s.W.Write(truncated)
 		if timed {
 			_ = w.SetWriteDeadline(time.Time{})
 		}
@@ -163,13 +163,13 @@ func (s *IPCStream) Close(cause error) error {
 	return nil
 }
 
-// explain turns what the writer says into what its caller can act on.
+// explain turns the writer's error into one that the caller can act on.
 func (st *ipcStream) explain(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
 	}
 	if st.out.err != nil {
-		err = st.out.err // Arrow's words hide it
+		err = st.out.err // Arrow wraps it without %w
 	}
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded) && ctx.Err() != nil:
@@ -180,14 +180,14 @@ func (st *ipcStream) explain(ctx context.Context, err error) error {
 	return fmt.Errorf("sinks: stream: %w", err)
 }
 
-// lastingWriter counts bytes and keeps its first error.
-type lastingWriter struct {
+// stickyWriter counts bytes and keeps its first error.
+type stickyWriter struct {
 	w   io.Writer
 	n   int64
 	err error
 }
 
-func (w *lastingWriter) Write(p []byte) (int, error) {
+func (w *stickyWriter) Write(p []byte) (int, error) {
 	if w.err != nil {
 		return 0, w.err
 	}

@@ -69,7 +69,7 @@ func TestStreamRefuses(t *testing.T) {
 	open := func(s sinks.IPCStream, run *schema.Run) error { return s.Open(t.Context(), run) }
 	wantError(t, open(sinks.IPCStream{W: io.Discard}, scales), "sinks: stream: ", "0.5, 1, 1.5", "--scale")
 	wantError(t, open(sinks.IPCStream{W: io.Discard, Scale: 2}, scales), "no scale 2", "0.5, 1, 1.5")
-	wantError(t, open(sinks.IPCStream{W: io.Discard, Scale: 2}, plain), "no multiscale stage", "leave --scale out")
+	wantError(t, open(sinks.IPCStream{W: io.Discard, Scale: 2}, plain), "no multiscale stage", "leave out --scale")
 	wantError(t, open(sinks.IPCStream{W: io.Discard, Codec: "gzip"}, plain), `"gzip"`)
 	wantError(t, open(sinks.IPCStream{}, plain), "set W")
 	if err := open(sinks.IPCStream{W: io.Discard, Scale: 1}, plain); err != nil {

@@ -13,11 +13,11 @@ import (
 	"github.com/sluicedata/sluice/schema"
 )
 
-// Layout is everything that decides which files a directory holds and what
-// bytes are in them; plan.json is a Layout. It says nothing of shards, machines
-// and times: they change no byte.
+// Layout is everything that determines which files a directory holds and their
+// bytes; plan.json is a Layout. It doesn't mention shards, machines or times, which
+// change no byte.
 type Layout struct {
-	Version  int             `json:"version"` // of this form: see LayoutVersion
+	Version  int             `json:"version"` // see LayoutVersion
 	PlanHash string          `json:"plan_hash"`
 	Pipeline json.RawMessage `json:"pipeline"` // canonical form
 	Tasks    []schema.Task   `json:"tasks"`
@@ -36,10 +36,10 @@ type Layout struct {
 	PartCount       int   `json:"part_count"`       // of each variant
 }
 
-// LayoutVersion is that of the directories that are written now. Those of
-// version 1 are read and verified; they are never completed or repaired, so that
-// no directory mixes two. Since 2 the messages of every part are closed by the
-// format's end-of-stream mark, before the footer.
+// LayoutVersion is the version of the directories written now. Those of version 1
+// are read and verified, but never completed or repaired, so that no directory mixes
+// the two. Since version 2 the messages of every part end with the format's
+// end-of-stream marker, before the footer.
 const LayoutVersion = 2
 
 // Variant is one shape of a run's pictures, and the folder of its parts.
@@ -79,7 +79,7 @@ func newLayout(run *schema.Run, codec Codec, partRows int) (*Layout, error) {
 	}
 	l.PartCount = int(parts)
 	if n := l.manifestBytes(); n > largestManifest {
-		return nil, fmt.Errorf("the manifest would have %d MiB, as it counts the rows of each class in each of %d files: make larger parts (--part-rows)", n>>20, l.PartCount*len(l.Variants))
+		return nil, fmt.Errorf("the manifest would take %d MiB, as it counts the rows of each class in each of %d files: make larger parts (--part-rows)", n>>20, l.PartCount*len(l.Variants))
 	}
 	return l, l.check()
 }
@@ -88,25 +88,26 @@ func (l *Layout) partsPerEpoch() int {
 	return int((l.BatchesPerEpoch + l.BatchesPerPart - 1) / l.BatchesPerPart)
 }
 
-// part is the number of the part that holds a batch.
+// part is the number of the part that a batch belongs to.
 func (l *Layout) part(epoch int, batch int64) int {
 	return epoch*l.partsPerEpoch() + int(batch/l.BatchesPerPart)
 }
 
-// span is what a part holds: batches first .. first+n-1 of an epoch.
+// span is what a part covers: batches first .. first+n-1 of an epoch.
 func (l *Layout) span(part int) (epoch int, first, n int64) {
 	epoch = part / l.partsPerEpoch()
 	first = int64(part%l.partsPerEpoch()) * l.BatchesPerPart
 	return epoch, first, min(l.BatchesPerPart, l.BatchesPerEpoch-first)
 }
 
-// file is a part's name in one variant, slash-separated, relative to the directory.
+// file is the name of a part's file in one variant: slash-separated, relative to the
+// directory.
 func (l *Layout) file(part, variant int) string {
 	digits := max(5, len(fmt.Sprint(l.PartCount))) // so that names sort as numbers
 	return join(l.Variants[variant].Folder, fmt.Sprintf("part-%0*d-of-%0*d.arrow", digits, part, digits, l.PartCount))
 }
 
-// files are the names of a part in all variants.
+// files are the names of a part's files in all variants.
 func (l *Layout) files(part int) []string {
 	var names []string
 	for v := range l.Variants {
@@ -115,7 +116,7 @@ func (l *Layout) files(part int) []string {
 	return names
 }
 
-// folders are the folders that hold parts.
+// folders are those of the parts' files.
 func (l *Layout) folders() []string {
 	var list []string
 	for _, v := range l.Variants {
@@ -145,16 +146,16 @@ func (l *Layout) checkRead(path string) error {
 	return nil
 }
 
-// The bounds of a directory. A manifest is read as a whole, and part names are
-// gone through one by one.
+// The limits of a directory. A manifest is held in memory, and part names are
+// enumerated.
 const (
 	mostFiles       = 1 << 20
 	largestManifest = 256 << 20
-	mostRowsEver    = 1 << 53 // a number that every JSON reader keeps
+	mostRowsEver    = 1 << 53 // numbers up to this survive every JSON reader
 )
 
-// check finds the first number or name that no run has, in a layout that may
-// come from anywhere: none is used before.
+// check finds the first number or name that no run can have. The layout may come
+// from anywhere: nothing in it is used before.
 func (l *Layout) check() error {
 	if err := checkVersion(l.Version); err != nil {
 		return err
@@ -225,8 +226,7 @@ func (l *Layout) checkNames() error {
 
 func scaleFolder(scale float64) string { return "scale-" + schema.FormatScale(scale) }
 
-// countParts is the parts of all epochs, once they and what the manifest says of
-// them have bounds.
+// countParts is the number of parts in all epochs, if that is within the limits.
 func (l *Layout) countParts() (int64, error) {
 	perEpoch := (l.BatchesPerEpoch + l.BatchesPerPart - 1) / l.BatchesPerPart
 	files := int64(mostFiles)
@@ -239,18 +239,18 @@ func (l *Layout) countParts() (int64, error) {
 	return int64(l.Epochs) * perEpoch, nil
 }
 
-// manifestBytes is about how long the manifest will be at most.
+// manifestBytes is roughly how long the manifest can become.
 func (l *Layout) manifestBytes() int64 {
 	cell := int64(len(fmt.Sprint(l.BatchesPerPart*int64(l.BatchSize)))) + 1
-	line := int64(600) // names, checksums, and the list of what it was made of
+	line := int64(600) // names, checksums, and the list of samples
 	for _, t := range l.Tasks {
 		line += int64(len(t.Name)) + cell*int64(len(t.Classes)+1)
 	}
 	return int64(l.PartCount) * int64(len(l.Variants)) * line
 }
 
-// readLayout reads a plan.json. fs.ErrNotExist: there is none, or it is a link
-// that leads nowhere.
+// readLayout reads a plan.json. It returns fs.ErrNotExist if there is none, also for a
+// broken symlink.
 func readLayout(ctx context.Context, path string) (*Layout, error) {
 	l := &Layout{}
 	if _, err := readDocument(ctx, path, l); err != nil {
@@ -262,8 +262,8 @@ func readLayout(ctx context.Context, path string) (*Layout, error) {
 	return l, nil
 }
 
-// differences names what two layouts don't have in common: the plan's hash first, then
-// what of the plan has changed, then the rest.
+// differences lists how two layouts differ: the plan's hash first, then the settings and
+// stages of the plan, then the rest.
 func differences(there, here *Layout) []plandiff.Change {
 	var list []plandiff.Change
 	for _, text := range schema.ClassChanges(there.Tasks, here.Tasks) {
@@ -278,7 +278,7 @@ func differences(there, here *Layout) []plandiff.Change {
 		switch {
 		case c.Of == "plan_hash":
 			first = append(first, c)
-		case classes && strings.HasPrefix(c.Of, "tasks"): // said already, better than by lists of names
+		case classes && strings.HasPrefix(c.Of, "tasks"): // the class changes say it better
 		default:
 			list = append(list, c)
 		}

@@ -132,7 +132,7 @@ func TestLayout1(t *testing.T) {
 			t.Fatal(err)
 		}
 		left := sinktest.Files(t, dir)
-		wantError(t, sink.Open(t.Context(), run), dir+" is of layout 1", "part-0000", "writes layout 2", "remove the directory and run the same command again")
+		wantError(t, sink.Open(t.Context(), run), dir+" has layout 1", "part-0000", "writes layout 2", "remove the directory and run the same command again")
 		got := sinktest.Files(t, dir)
 		delete(got, ".lock")
 		sinktest.SameFiles(t, left, got)

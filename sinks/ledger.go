@@ -17,9 +17,9 @@ import (
 	"github.com/sluicedata/sluice/internal/atomicfile"
 )
 
-// The ledger notes each part as it is finished, one JSON line per file, synced,
-// so that a run that goes on after a crash knows which files to trust. The
-// manifest takes its place in the end. Each shard has its own.
+// The ledger records each finished part, one JSON line per file, synced, so that a
+// run that resumes after a crash knows which files to trust. The manifest replaces
+// it in the end. Each shard has its own.
 const ledgerPrefix = ".parts"
 
 func ledgerName(shard, shards int) string {
@@ -29,8 +29,8 @@ func ledgerName(shard, shards int) string {
 	return ledgerPrefix + ".jsonl"
 }
 
-// appendLedger notes files, in one durable write.
-func appendLedger(d *disk, name string, parts []Part) error {
+// appendLedger records files in one durable write.
+func appendLedger(d *disk, name string, parts []PartFile) error {
 	var lines []byte
 	for _, p := range parts {
 		lines = append(append(lines, marshal(p)...), '\n')
@@ -50,10 +50,10 @@ func appendLedger(d *disk, name string, parts []Part) error {
 	})
 }
 
-// mendLedger cuts off a last line that was not written to its end.
-func mendLedger(d *disk, name string) error {
+// truncateLedger removes an incomplete last line.
+func truncateLedger(d *disk, name string) error {
 	if isLink(d.path(name)) {
-		return fmt.Errorf("%s is a link: remove it", d.path(name))
+		return fmt.Errorf("%s is a symlink: remove it", d.path(name))
 	}
 	data, err := readSmall(d.path(name))
 	if errors.Is(err, fs.ErrNotExist) || err == nil && (len(data) == 0 || data[len(data)-1] == '\n') {
@@ -62,28 +62,28 @@ func mendLedger(d *disk, name string) error {
 	if err != nil {
 		return err
 	}
-	return d.do("mend", name, func(path string) error {
+	return d.do("truncate", name, func(path string) error {
 		return os.Truncate(path, int64(bytes.LastIndexByte(data, '\n')+1))
 	})
 }
 
-// records are all files that the directory's ledgers and manifests, of any
-// shard, tell of, by name: a part that was made again may have several lines, and
-// its file has the checksum of one. What cannot be read or doesn't fit the layout
-// tells nothing: those parts are made again.
-func records(ctx context.Context, dir string, l *Layout) (map[string][]Part, error) {
+// records are all files that the ledgers and manifests in a directory list, of any
+// shard, by name. A part that was rewritten may have several lines, one of which has
+// its file's checksum. What cannot be read, or doesn't fit the layout, is ignored:
+// those parts are written again.
+func records(ctx context.Context, dir string, l *Layout) (map[string][]PartFile, error) {
 	names, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, explain("read", "", dir, err)
 	}
-	all := map[string][]Part{}
-	note := func(p Part) {
-		again := func(o Part) bool { return o.SHA256 == p.SHA256 && reflect.DeepEqual(o.Sources, p.Sources) }
+	all := map[string][]PartFile{}
+	note := func(p PartFile) {
+		again := func(o PartFile) bool { return o.SHA256 == p.SHA256 && reflect.DeepEqual(o.Sources, p.Sources) }
 		if fits(p, l) && !slices.ContainsFunc(all[p.Name], again) {
 			all[p.Name] = append(all[p.Name], p)
 		}
 	}
-	// Manifests first: a ledger is newer.
+	// Manifests first, as a ledger is newer.
 	for _, e := range names {
 		if isManifest(e.Name()) {
 			if m, err := readManifest(ctx, filepath.Join(dir, e.Name())); err == nil {
@@ -98,14 +98,14 @@ func records(ctx context.Context, dir string, l *Layout) (map[string][]Part, err
 			continue
 		}
 		data, err := readSmall(filepath.Join(dir, e.Name()))
-		if errors.Is(err, fs.ErrNotExist) { // another shard has just ended; its parts are no others'
+		if errors.Is(err, fs.ErrNotExist) { // another shard has just finished; its parts are not this one's
 			continue
 		}
 		if err != nil {
 			return nil, err
 		}
 		for line := range bytes.Lines(data) {
-			var p Part
+			var p PartFile
 			if json.Unmarshal(line, &p) == nil {
 				note(p)
 			}
@@ -114,7 +114,7 @@ func records(ctx context.Context, dir string, l *Layout) (map[string][]Part, err
 	return all, nil
 }
 
-// readSmall reads a file that is no larger than a manifest may be.
+// readSmall reads a file that is no larger than a manifest can be.
 func readSmall(path string) ([]byte, error) {
 	file, size, err := openRegular(path)
 	if err != nil {
@@ -136,8 +136,8 @@ func isLedger(name string) bool {
 	return strings.HasPrefix(name, ledgerPrefix) && strings.HasSuffix(name, ".jsonl")
 }
 
-// fits reports whether a record is one that a run of this layout writes.
-func fits(p Part, l *Layout) bool {
+// fits reports whether a run of this layout can have written the record.
+func fits(p PartFile, l *Layout) bool {
 	if len(p.Classes) != len(l.Tasks) {
 		return false
 	}
@@ -151,7 +151,7 @@ func fits(p Part, l *Layout) bool {
 	}
 	part := l.part(p.Epoch, p.FirstBatch)
 	_, first, n := l.span(part)
-	if p.Sources != nil && (p.Name != l.file(part, 0) || p.Sources.Name != l.sourceFile(part)) {
+	if p.Sources != nil && (p.Name != l.file(part, 0) || p.Sources.Name != l.sourceListName(part)) {
 		return false
 	}
 	return p.FirstBatch == first && p.Batches == n && slices.Contains(l.files(part), p.Name)

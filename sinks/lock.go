@@ -10,12 +10,11 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// lockName is a file that stays, empty. Shards lock a file of their own beside it.
+// lockName is an empty file, which stays. Shards also lock files of their own.
 const lockName = ".lock"
 
-// Lock keeps others off a directory that a process writes to, where they Lock it
-// too. It ends with release, or with the process. The directory gets an empty
-// file, .lock.
+// Lock locks a directory against other processes that Lock it, until release or the
+// end of the process. It creates an empty file in it, .lock.
 func Lock(dir string) (release func(), err error) {
 	l, err := lockDirectory(dir, 0, 1)
 	if err != nil {
@@ -24,12 +23,12 @@ func Lock(dir string) (release func(), err error) {
 	return l.release, nil
 }
 
-// lock keeps other writers off a directory. It ends with its process, however
+// lock excludes other writers from a directory. It ends with its process, however
 // that ends.
 type lock struct{ files []*flock.Flock }
 
-// lockDirectory locks a directory: all of it, or one shard, which excludes the
-// same shard and whoever writes all of it.
+// lockDirectory locks a whole directory, or one shard of it against the same shard and
+// against whole-directory locks.
 func lockDirectory(dir string, shard, shards int) (*lock, error) {
 	l := &lock{}
 	how, who := (*flock.Flock).TryLock, "another process"
@@ -48,7 +47,7 @@ func lockDirectory(dir string, shard, shards int) (*lock, error) {
 	return l, nil
 }
 
-// add locks a file. It follows no link, and doesn't wait for a pipe.
+// add locks a file. It neither follows symlinks nor waits for pipes.
 func (l *lock) add(path string, how func(*flock.Flock) (bool, error), who string) error {
 	f := flock.New(path, flock.SetFlag(os.O_RDWR|os.O_CREATE|asIs), flock.SetPermissions(0o666))
 	locked, err := how(f)
@@ -69,7 +68,7 @@ func (l *lock) add(path string, how func(*flock.Flock) (bool, error), who string
 	return nil
 }
 
-// release is for a process that goes on.
+// release unlocks.
 func (l *lock) release() {
 	for _, f := range l.files {
 		f.Close()

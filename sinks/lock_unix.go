@@ -4,5 +4,5 @@ package sinks
 
 import "syscall"
 
-// asIs opens what has a name itself: a link isn't followed, a pipe not waited for.
+// asIs opens a name without following symlinks or waiting for pipes.
 const asIs = syscall.O_NOFOLLOW | syscall.O_NONBLOCK

@@ -19,24 +19,25 @@ const (
 	manifestName = "manifest.json"
 )
 
-// Part is one file: a line of the manifest, and of the ledger while the run
-// goes on.
-type Part struct {
+// PartFile describes one file of a part. It is a line of the manifest, and of the
+// ledger until the run ends.
+type PartFile struct {
 	Name       string `json:"name"` // relative to the directory, slash-separated
 	Rows       int64  `json:"rows"`
 	Bytes      int64  `json:"bytes"`
 	SHA256     string `json:"sha256"` // of the file, as sha256sum prints it
 	Epoch      int    `json:"epoch"`
 	FirstBatch int64  `json:"first_batch"` // within the epoch
-	Batches    int64  `json:"batches"`     // covered by the part; a variant that isn't picked for each holds fewer
-	// Classes is the class ledger: per task the rows of each class, in the order
-	// of the task's classes; the last counts the rows of unknown label.
+	Batches    int64  `json:"batches"`     // that the part covers; a variant that isn't picked for all of them holds fewer
+	// Classes counts rows per task and class, in the order of the task's classes; the
+	// last number is that of rows with unknown label.
 	Classes map[string][]int64 `json:"classes"`
-	// Sources is what the part was made of, in the line of its first variant.
-	Sources *SourceFile `json:"sources,omitempty"`
+	// Sources lists the samples that the part was made of; only in the line of its first
+	// variant.
+	Sources *SourceList `json:"sources,omitempty"`
 }
 
-// Manifest is the contents of a materialized directory: manifest.json, or the
+// Manifest lists the contents of a materialized directory: manifest.json, or the
 // manifest-i-of-n.json of one shard. Rows and Classes count the rows of all
 // files: with several scales a draw counts once in each.
 type Manifest struct {
@@ -44,11 +45,11 @@ type Manifest struct {
 	Shard   string             `json:"shard,omitempty"` // 0-of-4
 	Rows    int64              `json:"rows"`
 	Classes map[string][]int64 `json:"classes"`
-	Parts   []Part             `json:"parts"` // variant by variant, in order
+	Parts   []PartFile         `json:"parts"` // in order, variant by variant
 }
 
-// ReadManifest reads the manifest of a finished directory. Its layout is one that
-// a run can have; its parts, if it is damaged, may be any: see Verify.
+// ReadManifest reads the manifest of a finished directory. Its layout is checked; its
+// parts are not: see Verify.
 func ReadManifest(dir string) (*Manifest, error) {
 	return readWhole(context.Background(), dir)
 }
@@ -64,7 +65,7 @@ func readWhole(ctx context.Context, dir string) (*Manifest, error) {
 	return m, nil
 }
 
-// unfinished says what a directory without a manifest is.
+// unfinished explains why a directory has no manifest.
 func unfinished(dir string) error {
 	if _, err := os.Stat(dir); err != nil {
 		return explain("read", "", dir, err)
@@ -91,9 +92,9 @@ func readManifest(ctx context.Context, path string) (*Manifest, error) {
 	return m, nil
 }
 
-// readDocument reads a file that document wrote, or that claims to be one: v
-// without its parts, and these, one after the other.
-func readDocument(ctx context.Context, path string, v any) (parts []Part, err error) {
+// readDocument reads what document writes, from a file that need not be trusted: v
+// without its parts, and the parts one by one.
+func readDocument(ctx context.Context, path string, v any) (parts []PartFile, err error) {
 	file, size, err := openRegular(path)
 	if err != nil {
 		return nil, err
@@ -106,7 +107,7 @@ func readDocument(ctx context.Context, path string, v any) (parts []Part, err er
 		return file.Read(b)
 	})
 	if size > largestManifest {
-		return nil, fmt.Errorf("%s: damaged: it has %d bytes, more than any that sluice writes (%d)", path, size, largestManifest)
+		return nil, fmt.Errorf("%s: damaged: it has %d bytes, more than sluice ever writes (%d)", path, size, largestManifest)
 	}
 	fields, parts, err := splitDocument(json.NewDecoder(in))
 	if err == nil {
@@ -118,7 +119,7 @@ func readDocument(ctx context.Context, path string, v any) (parts []Part, err er
 	return parts, nil
 }
 
-func splitDocument(d *json.Decoder) (fields map[string]json.RawMessage, parts []Part, err error) {
+func splitDocument(d *json.Decoder) (fields map[string]json.RawMessage, parts []PartFile, err error) {
 	if err := expect(d, json.Delim('{')); err != nil {
 		return nil, nil, err
 	}
@@ -128,7 +129,7 @@ func splitDocument(d *json.Decoder) (fields map[string]json.RawMessage, parts []
 		if err != nil {
 			return nil, nil, err
 		}
-		name := strings.ToLower(key.(string)) // Go's reader of JSON takes both
+		name := strings.ToLower(key.(string)) // encoding/json ignores case
 		if _, twice := fields[name]; twice {
 			return nil, nil, fmt.Errorf("%q is there twice", shorten(name))
 		}
@@ -153,8 +154,8 @@ func splitDocument(d *json.Decoder) (fields map[string]json.RawMessage, parts []
 	return fields, parts, nil
 }
 
-// readList reads parts, one after the other.
-func readList(d *json.Decoder) (parts []Part, err error) {
+// readList reads the parts one by one.
+func readList(d *json.Decoder) (parts []PartFile, err error) {
 	if err := expect(d, json.Delim('[')); err != nil {
 		return nil, fmt.Errorf("parts: %w", err)
 	}
@@ -163,7 +164,7 @@ func readList(d *json.Decoder) (parts []Part, err error) {
 		if len(parts) == mostFiles {
 			return nil, fmt.Errorf("it has more than %d parts", mostFiles)
 		}
-		var p Part
+		var p PartFile
 		if err := d.Decode(&p); err != nil {
 			return nil, fmt.Errorf("part %d: %w", len(parts), err)
 		}
@@ -187,9 +188,9 @@ func expect(d *json.Decoder, want json.Delim) error {
 	return err
 }
 
-// newManifest sums up parts.
-func newManifest(l *Layout, shard string, parts []Part) *Manifest {
-	m := &Manifest{Layout: *l, Shard: shard, Parts: append([]Part{}, parts...), Classes: emptyLedger(l)}
+// newManifest adds up parts.
+func newManifest(l *Layout, shard string, parts []PartFile) *Manifest {
+	m := &Manifest{Layout: *l, Shard: shard, Parts: append([]PartFile{}, parts...), Classes: emptyLedger(l)}
 	for _, p := range parts {
 		m.Rows += p.Rows
 		for task, counts := range p.Classes {
@@ -221,8 +222,8 @@ func shardManifest(shard, shards int) string {
 	return fmt.Sprintf("manifest-%s.json", shardName(shard, shards))
 }
 
-// document writes a Layout or Manifest with one line per field, and one per
-// part: readable, greppable, and small with thousands of classes.
+// document formats a Layout or Manifest with one line per field and one per part:
+// readable, greppable, and small with thousands of classes.
 func document(v any) []byte {
 	d := json.NewDecoder(bytes.NewReader(marshal(v)))
 	out := bytes.NewBufferString("{")
@@ -255,7 +256,7 @@ func document(v any) []byte {
 	return out.Bytes()
 }
 
-// marshal is json.Marshal without HTML's escapes, of what always marshals.
+// marshal is json.Marshal without HTML escapes, for values that always marshal.
 func marshal(v any) []byte {
 	var out bytes.Buffer
 	e := json.NewEncoder(&out)

@@ -17,39 +17,39 @@ import (
 	"github.com/sluicedata/sluice/schema"
 )
 
-// openPart is a part being written: one file per variant, under unfinished names.
+// openPart is a part being written: one file per variant, under temporary names.
 type openPart struct {
 	number int
 	last   int64 // number of the newest batch; -1 before the first
-	seen   int64 // batches so far, however many variants each came in
-	files  []*partFile
+	seen   int64 // batches so far, whatever number of variants each came in
+	files  []*partWriter
 
-	reads   map[int]schema.Read // what it is made of, by sample
-	forgets bool                // of some batch that isn't known
-	sources string              // the name of the file that lists it, once that is being written
+	reads     map[int]schema.Read // what it is made of, by sample
+	untracked bool                // of some batch that isn't known
+	sources   string              // the name of the file that lists it, once that is being written
 }
 
-// partFile is one file of it.
-type partFile struct {
+// partWriter writes one file of a part.
+type partWriter struct {
 	disk   *disk
 	file   *os.File // nil once closed
-	record Part
-	out    *lastingWriter
+	record PartFile
+	out    *stickyWriter
 	buffer *bufio.Writer
 	hash   hash.Hash
 	arrow  *ipc.FileWriter
-	tail   *bytes.Buffer // gathers what the Arrow writer's Close writes; nil before
+	tail   *bytes.Buffer // collects what the Arrow writer's Close writes; nil before
 }
 
-// newPartFile begins a file under its unfinished name.
-func newPartFile(d *disk, record Part, s *arrow.Schema, codec Codec) (*partFile, error) {
+// newPartWriter starts a file under its temporary name.
+func newPartWriter(d *disk, record PartFile, s *arrow.Schema, codec Codec) (*partWriter, error) {
 	f, err := d.create(d.temp(record.Name))
 	if err != nil {
 		return nil, err
 	}
-	p := &partFile{disk: d, file: f, record: record, hash: sha256.New()}
-	// Small pieces (message headers) are gathered, large ones (pixels) pass.
-	p.out = &lastingWriter{w: io.MultiWriter(&stepWriter{d, d.temp(record.Name), f}, p.hash)}
+	p := &partWriter{disk: d, file: f, record: record, hash: sha256.New()}
+	// Small writes (message headers) are buffered, large ones (pixels) pass through.
+	p.out = &stickyWriter{w: io.MultiWriter(&stepWriter{d, d.temp(record.Name), f}, p.hash)}
 	p.buffer = bufio.NewWriterSize(p.out, 1<<18)
 	p.arrow, err = ipc.NewFileWriter(p, codec.options(s)...)
 	if err != nil {
@@ -59,8 +59,8 @@ func newPartFile(d *disk, record Part, s *arrow.Schema, codec Codec) (*partFile,
 	return p, nil
 }
 
-// Write and Seek are for the Arrow writer, which only ever asks where it is.
-func (p *partFile) Write(b []byte) (int, error) {
+// Write and Seek are for the Arrow writer, which seeks only to learn its position.
+func (p *partWriter) Write(b []byte) (int, error) {
 	if p.tail != nil {
 		return p.tail.Write(b)
 	}
@@ -69,7 +69,7 @@ func (p *partFile) Write(b []byte) (int, error) {
 	return n, err
 }
 
-func (p *partFile) Seek(int64, int) (int64, error) {
+func (p *partWriter) Seek(int64, int) (int64, error) {
 	if p.tail != nil {
 		return p.record.Bytes + int64(p.tail.Len()), nil
 	}
@@ -77,7 +77,7 @@ func (p *partFile) Seek(int64, int) (int64, error) {
 }
 
 // add appends one batch.
-func (p *partFile) add(b *schema.Batch, tasks []schema.Task) error {
+func (p *partWriter) add(b *schema.Batch, tasks []schema.Task) error {
 	p.record.Rows += int64(b.Rows())
 	if err := countLabels(b, tasks, p.record.Classes); err != nil {
 		return err
@@ -85,22 +85,22 @@ func (p *partFile) add(b *schema.Batch, tasks []schema.Task) error {
 	return p.plain(p.arrow.Write(b.Record))
 }
 
-// plain is the disk's error, where there is one, without Arrow's words around it.
-func (p *partFile) plain(err error) error {
+// plain is the disk's own error, if there is one, in place of Arrow's.
+func (p *partWriter) plain(err error) error {
 	if p.out.err != nil {
 		return p.out.err
 	}
 	return err
 }
 
-// endOfStream ends the messages of an Arrow file, as it does those of a stream.
+// endOfStream follows the messages of an Arrow file, as it does those of a stream.
 var endOfStream = []byte{0xFF, 0xFF, 0xFF, 0xFF, 0, 0, 0, 0}
 
-// end writes the end of the stream and the footer. This version of Arrow leaves
-// the former out, and readers that take the file for a stream need it; so what
-// Close writes is gathered: of a file without batches all of it, of any other
-// the footer, its length and the magic.
-func (p *partFile) end() error {
+// end writes the end-of-stream marker and the footer. This version of Arrow omits
+// the former, which readers need that treat the file as a stream; so what Close
+// writes is collected: the footer, its length and the magic, and everything of a
+// file without batches.
+func (p *partWriter) end() error {
 	p.tail = &bytes.Buffer{}
 	if err := p.arrow.Close(); err != nil {
 		return err
@@ -116,12 +116,12 @@ func (p *partFile) end() error {
 	return nil
 }
 
-// footerEnd is the bytes behind an Arrow file's footer: its length, the magic.
+// footerEnd is the number of bytes after an Arrow file's footer: its length, the magic.
 const footerEnd = 4 + 6
 
-// finish writes the footer and makes the file durable, still under its
-// unfinished name.
-func (p *partFile) finish() error {
+// finish writes the footer and makes the file durable, still under its temporary
+// name.
+func (p *partWriter) finish() error {
 	if err := p.end(); err != nil {
 		return p.plain(err)
 	}
@@ -134,15 +134,15 @@ func (p *partFile) finish() error {
 	return p.disk.sync(p.disk.temp(p.record.Name), f)
 }
 
-// abandon closes the file and takes it away.
-func (p *partFile) abandon() error {
+// abandon closes and removes the file.
+func (p *partWriter) abandon() error {
 	if p.file != nil {
 		p.file.Close()
 	}
 	return p.disk.remove(p.disk.temp(p.record.Name))
 }
 
-// abandon takes away what there is of the part.
+// abandon removes what there is of the part.
 func (p *openPart) abandon() error {
 	var errs []error
 	for _, f := range p.files {

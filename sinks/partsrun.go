@@ -17,18 +17,18 @@ import (
 	"github.com/sluicedata/sluice/schema"
 )
 
-// partsRun is one run of ArrowParts, from Open to Close. The order of what it
-// does to the directory:
+// partsRun is one run of ArrowParts, from Open to Close. It changes the directory in
+// this order:
 //
-//	lock · plan.json · remove unfinished and unverified files ·
-//	for every part: write, sync, rename, sync the folder, note in the ledger ·
-//	manifest · remove the ledger
+//	lock · write plan.json · remove unfinished and unverified files ·
+//	for every part: write, sync, rename, sync the folder, append to the ledger ·
+//	write the manifest · remove the ledger
 //
-// Where whole parts are to be made again it is another: see updatePrefix.
+// or, if intact parts have to be rewritten, in the order described at updatePrefix.
 //
-// A crash between any two of these leaves a directory that the next run takes
-// up: a final name is only ever given to a whole file, and a file is only
-// trusted if the ledger or a manifest has its checksum.
+// After a crash between any two of these the next run can resume: only complete
+// files get final names, and a file is trusted only if the ledger or a manifest
+// has its checksum.
 type partsRun struct {
 	disk    *disk
 	lock    *lock
@@ -37,21 +37,21 @@ type partsRun struct {
 	shard   int
 	shards  int
 
-	rowBytes int64 // as Run has it; 0: room isn't looked for
+	rowBytes int64 // schema.Run's; 0: free space isn't checked
 
-	kept    []bool          // per part: nothing to do; fixed by begin
-	records map[string]Part // of finished files, by name
+	kept    []bool              // per part: nothing to do; set by begin
+	records map[string]PartFile // of finished files, by name
 	open    *openPart
-	failed  error // of a Write: the run cannot end well any more
+	failed  error // of a Write: the run cannot succeed any more
 
-	memory *remembered // of the source; nil: it isn't known
-	update bool        // parts made of what has changed since are made again
+	prints *fingerprints // of the source's samples; nil: it isn't known
+	update bool          // rewrite parts whose samples have changed
 
-	replan  bool // the directory is of another plan, which this one replaces
-	staging bool // what is made stands beside what it will replace; fixed by begin
+	replan  bool // the directory has another plan, which this one replaces
+	staging bool // new files are written beside those that they will replace; set by begin
 }
 
-// begin takes a directory, new or from an earlier run.
+// begin prepares a directory, new or from an earlier run.
 func (r *partsRun) begin(ctx context.Context) (err error) {
 	if err := r.checkOwner(ctx); err != nil {
 		return err
@@ -82,7 +82,7 @@ func (r *partsRun) begin(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	if err := mendLedger(r.disk, ledgerName(r.shard, r.shards)); err != nil {
+	if err := truncateLedger(r.disk, ledgerName(r.shard, r.shards)); err != nil {
 		return err
 	}
 	if err := r.keep(ctx); err != nil {
@@ -110,7 +110,7 @@ func (r *partsRun) checkOwner(ctx context.Context) error {
 	if m, problem := decided(ctx, dir); problem != nil {
 		return problem
 	} else if m != nil && err == nil {
-		there = &m.Layout // what plan.json is about to be
+		there = &m.Layout // what plan.json will be
 	}
 	if err == nil {
 		err = r.comparePlan(ctx, there)
@@ -120,7 +120,7 @@ func (r *partsRun) checkOwner(ctx context.Context) error {
 		return err
 	}
 	if errors.Is(err, syscall.ENOTDIR) {
-		return err // which says so already
+		return err // which says what to do
 	}
 	if !errors.Is(err, fs.ErrNotExist) || isLink(plan) {
 		return fmt.Errorf("%w: choose another directory", err)
@@ -130,7 +130,7 @@ func (r *partsRun) checkOwner(ctx context.Context) error {
 		return explain("read", "", dir, err)
 	}
 	if slices.ContainsFunc(names, func(e fs.DirEntry) bool { return e.Name() == planName }) {
-		return r.checkOwner(ctx) // another shard has just begun
+		return r.checkOwner(ctx) // another shard has just started
 	}
 	for _, e := range names {
 		if !ours(e.Name()) {
@@ -140,8 +140,8 @@ func (r *partsRun) checkOwner(ctx context.Context) error {
 	return nil
 }
 
-// unused reports whether a directory holds a plan of which no part was made: a
-// run that failed at its first rows, probably by the mistake that is mended now.
+// unused reports whether a directory holds a plan but no part: the run failed at its
+// first rows, probably because of a mistake that is fixed by now.
 func unused(dir string) bool {
 	used := false
 	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
@@ -153,7 +153,7 @@ func unused(dir string) bool {
 	return err == nil && !used
 }
 
-// takeOver makes room for this run's plan, once no other run has the lock.
+// takeOver removes an unused plan, once this run holds the lock.
 func (r *partsRun) takeOver() error {
 	if r.lock == nil {
 		return nil
@@ -161,14 +161,14 @@ func (r *partsRun) takeOver() error {
 	return errors.Join(r.disk.remove(ledgerName(0, 1)), r.disk.remove(planName))
 }
 
-// claim writes plan.json, unless it is there and the same.
+// claim writes plan.json, unless the same one is there.
 func (r *partsRun) claim(ctx context.Context) error {
-	// Once more under the lock: another run may have been first.
+	// Again, now under the lock: another run may have been first.
 	if err := r.checkOwner(ctx); err != nil {
 		return err
 	}
 	if _, err := os.Stat(r.disk.path(planName)); err == nil {
-		return r.checkOwner(ctx) // another shard may have been first after that look
+		return r.checkOwner(ctx) // another shard may have written it since
 	}
 	if err := r.disk.writeTemp(planName, document(r.layout)); err != nil {
 		return err
@@ -183,19 +183,19 @@ func (r *partsRun) claim(ctx context.Context) error {
 	return r.disk.syncFolder(".")
 }
 
-// keep verifies what earlier runs finished, and removes this shard's files that
-// cannot be trusted. Whole ones that are to be made again stay until then.
+// keep verifies what earlier runs finished, and removes those files of this shard that
+// cannot be trusted. Intact ones that have to be rewritten stay until they are replaced.
 func (r *partsRun) keep(ctx context.Context) error {
-	r.records, r.kept = map[string]Part{}, make([]bool, r.layout.PartCount)
+	r.records, r.kept = map[string]PartFile{}, make([]bool, r.layout.PartCount)
 	if r.replan {
-		r.memory.recall(r.disk.path(stampsName(r.shard, r.shards)))
+		r.prints.load(r.disk.path(stampsName(r.shard, r.shards)))
 		return r.stage(ctx)
 	}
 	known, err := records(ctx, r.disk.dir, r.layout)
 	if err != nil {
 		return err
 	}
-	var mine []Part
+	var mine []PartFile
 	for part := range r.layout.PartCount {
 		for _, name := range r.layout.files(part) {
 			if r.mine(part) {
@@ -207,7 +207,7 @@ func (r *partsRun) keep(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	lists := map[int][]used{}
+	lists := map[int][]sourceLine{}
 	for part := range r.kept {
 		for v, name := range r.layout.files(part) {
 			p, list, ok := withList(r.disk.dir, whole[name], final)
@@ -223,7 +223,7 @@ func (r *partsRun) keep(ctx context.Context) error {
 			return r.tooOld(part)
 		}
 	}
-	stale, err := r.compare(ctx, lists)
+	stale, err := r.compareSource(ctx, lists)
 	if err != nil {
 		return err
 	}
@@ -237,9 +237,9 @@ func (r *partsRun) keep(ctx context.Context) error {
 	return r.unstage()
 }
 
-// discard gives up the parts that are to be made again. It removes what isn't whole
-// of them; replaces: some are whole, and stay until others take their places.
-func (r *partsRun) discard(stale map[int]bool, whole map[string][]Part) (replaces bool, err error) {
+// discard drops the parts that have to be rewritten, and removes their damaged files.
+// replaces reports whether some are intact: these stay until they are replaced.
+func (r *partsRun) discard(stale map[int]bool, whole map[string][]PartFile) (replaces bool, err error) {
 	for part := range r.kept {
 		if r.kept[part] = r.kept[part] && !stale[part]; r.kept[part] {
 			continue
@@ -255,17 +255,17 @@ func (r *partsRun) discard(stale map[int]bool, whole map[string][]Part) (replace
 				return false, err
 			}
 		}
-		if replaces = replaces || needed; needed || !isThere(r.disk.path(r.layout.sourceFile(part))) {
+		if replaces = replaces || needed; needed || !isThere(r.disk.path(r.layout.sourceListName(part))) {
 			continue
 		}
-		if err := r.disk.remove(r.layout.sourceFile(part)); err != nil {
+		if err := r.disk.remove(r.layout.sourceListName(part)); err != nil {
 			return false, err
 		}
 	}
 	return replaces, nil
 }
 
-// checkSpace refuses to begin what the disk clearly cannot hold.
+// checkSpace refuses to write what the disk clearly cannot hold.
 func (r *partsRun) checkSpace() error {
 	free, ok := freeBytes(r.disk.dir)
 	if !ok || r.rowBytes == 0 {
@@ -283,12 +283,12 @@ func (r *partsRun) checkSpace() error {
 	if need <= 1.1*float64(free) { // rows may fail, and a file system may compress
 		return nil
 	}
-	return fmt.Errorf("%s: the parts to be made will take about %s (%d rows of %s), and the disk has %s free: free some space there, choose another directory, or compress (--codec zstd); --any-space begins all the same",
-		r.disk.dir, inWords(need), rows, inWords(float64(r.rowBytes)), inWords(float64(free)))
+	return fmt.Errorf("%s: the missing parts will take about %s (%d rows of %s), and the disk has %s free: free some space there, choose another directory, or compress (--codec zstd); --any-space starts anyway",
+		r.disk.dir, formatBytes(need), rows, formatBytes(float64(r.rowBytes)), formatBytes(float64(free)))
 }
 
-// inWords writes a number of bytes.
-func inWords(n float64) string {
+// formatBytes is a number of bytes as people read it.
+func formatBytes(n float64) string {
 	for _, unit := range []string{"bytes", "KiB", "MiB", "GiB", "TiB"} {
 		if n < 1024 || unit == "TiB" {
 			return fmt.Sprintf("%.4g %s", n, unit)
@@ -298,16 +298,16 @@ func inWords(n float64) string {
 	return ""
 }
 
-// tooOld says of a directory of an earlier layout why it isn't gone on with.
+// tooOld explains why a directory of an earlier layout isn't completed.
 func (r *partsRun) tooOld(part int) error {
 	names := slices.DeleteFunc(r.layout.files(part), func(name string) bool { _, ok := r.records[name]; return ok })
-	return fmt.Errorf("%s is of layout %d, which an earlier version of sluice wrote, and %s is missing or damaged: this one writes layout %d and never mixes two; remove the directory and run the same command again, or finish it with the version that began it",
+	return fmt.Errorf("%s has layout %d, of an earlier version of sluice, and %s is missing or damaged: this version writes layout %d and never mixes the two; remove the directory and run the same command again, or finish it with the version that began it",
 		r.disk.dir, r.layout.Version, names[0], LayoutVersion)
 }
 
-// folders are those that files of the run lie in.
+// folders are those of all the run's files.
 func (r *partsRun) folders() []string {
-	if r.memory == nil {
+	if r.prints == nil {
 		return r.layout.folders()
 	}
 	return append(r.layout.folders(), sourcesFolder)
@@ -315,7 +315,7 @@ func (r *partsRun) folders() []string {
 
 func (r *partsRun) mine(part int) bool { return part%r.shards == r.shard }
 
-// finished reports whether every file of a part is there.
+// finished reports whether a part has all its files.
 func (r *partsRun) finished(part int) bool {
 	for _, name := range r.layout.files(part) {
 		if _, ok := r.records[name]; !ok {
@@ -355,20 +355,20 @@ func (r *partsRun) write(b *schema.Batch) error {
 	case b.Number > o.last:
 		o.last = b.Number
 		o.seen++
-		if err := r.remember(b); err != nil {
+		if err := r.noteReads(b); err != nil {
 			return err
 		}
 	}
 	return o.files[b.Variant].add(b, l.Tasks)
 }
 
-// start begins a part in all variants.
+// start opens a part's files.
 func (r *partsRun) start(part int) error {
 	epoch, first, n := r.layout.span(part)
 	r.open = &openPart{number: part, last: -1, reads: map[int]schema.Read{}}
 	for v, name := range r.layout.files(part) {
-		record := Part{Name: name, Epoch: epoch, FirstBatch: first, Batches: n, Classes: emptyLedger(r.layout)}
-		f, err := newPartFile(r.disk, record, r.schemas[v], r.layout.Codec)
+		record := PartFile{Name: name, Epoch: epoch, FirstBatch: first, Batches: n, Classes: emptyLedger(r.layout)}
+		f, err := newPartWriter(r.disk, record, r.schemas[v], r.layout.Codec)
 		if err != nil {
 			return err
 		}
@@ -377,13 +377,13 @@ func (r *partsRun) start(part int) error {
 	return nil
 }
 
-// finish gives the open part its final names.
+// finish gives the open part's files their final names.
 func (r *partsRun) finish() error {
 	o := r.open
 	if _, first, n := r.layout.span(o.number); o.seen != n {
-		return fmt.Errorf("part %d got %d of its %d batches (from number %d): batches were left out", o.number, o.seen, n, first)
+		return fmt.Errorf("part %d got %d of its %d batches (from number %d on): batches are missing", o.number, o.seen, n, first)
 	}
-	var done []Part
+	var done []PartFile
 	for _, f := range o.files {
 		if err := f.finish(); err != nil {
 			return err
@@ -419,7 +419,7 @@ func (r *partsRun) finish() error {
 	return nil
 }
 
-// end completes the directory, or the shard.
+// end completes the directory, or this shard.
 func (r *partsRun) end() error {
 	if r.open != nil {
 		if err := r.finish(); err != nil {
@@ -454,12 +454,12 @@ func (r *partsRun) end() error {
 	return r.removeFiles(isLedger)
 }
 
-// seal writes the manifest of the whole directory. One without any row would be
-// believed to be a data set.
+// seal writes the manifest of the whole directory. One without any rows would be taken
+// for a data set.
 func (r *partsRun) seal(names []string) error {
 	m := r.manifest("", names)
-	if r.layout.RowsPerEpoch > 0 && !slices.ContainsFunc(m.Parts, func(p Part) bool { return p.Rows > 0 }) {
-		return fmt.Errorf("%s has no row: each draw of its %d parts failed: mend the files, remove the directory and run again", r.disk.dir, r.layout.PartCount)
+	if r.layout.RowsPerEpoch > 0 && !slices.ContainsFunc(m.Parts, func(p PartFile) bool { return p.Rows > 0 }) {
+		return fmt.Errorf("%s has no rows: every draw of its %d parts failed: fix the files, remove the directory and run again", r.disk.dir, r.layout.PartCount)
 	}
 	if r.staging && r.shards == 1 {
 		return r.replaceParts(m, manifestName)
@@ -467,7 +467,7 @@ func (r *partsRun) seal(names []string) error {
 	return r.disk.replace(manifestName, document(m))
 }
 
-// replaceParts decides an update, and ends it.
+// replaceParts commits an update and carries it out.
 func (r *partsRun) replaceParts(m *Manifest, target string) error {
 	if err := r.disk.replace(staged(target), document(m)); err != nil {
 		return err
@@ -476,15 +476,15 @@ func (r *partsRun) replaceParts(m *Manifest, target string) error {
 }
 
 func (r *partsRun) manifest(shard string, names []string) *Manifest {
-	var parts []Part
+	var parts []PartFile
 	for _, name := range names {
 		parts = append(parts, r.records[name])
 	}
 	return newManifest(r.layout, shard, parts)
 }
 
-// endShard writes the shard's manifest, and the whole one if this shard is the
-// last. Two that end at once both may write it: the bytes are the same.
+// endShard writes the shard's manifest, and the whole directory's if this shard is the
+// last. Two shards that end at the same time may both write it, with the same bytes.
 func (r *partsRun) endShard(names []string) error {
 	own := r.manifest(shardName(r.shard, r.shards), names)
 	name := shardManifest(r.shard, r.shards)
@@ -505,7 +505,7 @@ func (r *partsRun) endShard(names []string) error {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil
 		}
-		if err == nil && slices.ContainsFunc(m.Parts, func(p Part) bool { return !fits(p, r.layout) }) {
+		if err == nil && slices.ContainsFunc(m.Parts, func(p PartFile) bool { return !fits(p, r.layout) }) {
 			err = errors.New("damaged: a part in it isn't one of this plan")
 		}
 		if err != nil {
@@ -537,11 +537,11 @@ func (r *partsRun) endShard(names []string) error {
 	if err := r.seal(every); err != nil {
 		return err
 	}
-	whole := ledgerName(0, 1) // of a run without shards that was broken off
+	whole := ledgerName(0, 1) // of an interrupted run without shards
 	return r.removeFiles(func(name string) bool { return name == whole })
 }
 
-// removeFiles takes files beside plan.json away.
+// removeFiles removes files beside plan.json.
 func (r *partsRun) removeFiles(which func(name string) bool) error {
 	names, err := names(r.disk.dir)
 	if err != nil {
@@ -559,7 +559,7 @@ func (r *partsRun) removeFiles(which func(name string) bool) error {
 	return r.disk.syncFolder(".")
 }
 
-// abandon leaves finished parts, and nothing unfinished.
+// abandon removes what is unfinished.
 func (r *partsRun) abandon() error {
 	if r.open == nil {
 		return nil

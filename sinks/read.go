@@ -16,26 +16,26 @@ import (
 )
 
 // ReadParts calls f with every batch of an Arrow IPC file, of a file or a pipe
-// that holds an Arrow IPC stream, or of a materialized directory: there part by
-// part, and scale by scale (Batch.Variant), the finished parts of an unfinished
-// one, too. A batch is valid until f returns, unless f retains it. An error of f
-// ends the reading and is returned as it is.
+// that holds an Arrow IPC stream, or of a materialized directory: scale by scale
+// (Batch.Variant), part by part; of an unfinished directory, the finished parts. A
+// batch is valid until f returns, unless f retains it. An error from f stops the
+// reading and is returned unchanged.
 //
-// The bytes need not be trusted: what is damaged is an error, whatever it says
-// of lengths. A batch that f gets is one that can be used in every way.
+// The bytes need not be trusted: damage is an error, whatever lengths the file
+// claims, and a batch that f gets is safe to use.
 func ReadParts(path string, f func(*schema.Batch) error) error {
 	return ReadPartsContext(context.Background(), path, f)
 }
 
-// ReadPartsContext is ReadParts until a context ends, even while it waits for a
-// pipe's writer.
+// ReadPartsContext is ReadParts with a context, which ends it even while it waits for
+// a pipe's writer.
 func ReadPartsContext(ctx context.Context, path string, f func(*schema.Batch) error) error {
 	return readParts(ctx, path, memory.DefaultAllocator, f)
 }
 
 // ReadStream calls f with every batch of an Arrow IPC stream, such as the
-// standard input, as ReadParts does; name is for errors. When the context ends it
-// returns, though a Read of in goes on until it has bytes.
+// standard input, as ReadParts does; name is for errors. It returns when the
+// context ends, but a pending Read of in goes on until it has bytes.
 func ReadStream(ctx context.Context, name string, in io.Reader, f func(*schema.Batch) error) error {
 	open := func() (io.ReadCloser, error) { return io.NopCloser(in), nil }
 	return readStream(ctx, name, open, memory.DefaultAllocator, f)
@@ -66,12 +66,12 @@ func readParts(ctx context.Context, path string, mem memory.Allocator, f func(*s
 	return nil
 }
 
-// listParts are the files of a directory, per variant: those that are there, and
-// in a finished one the first that isn't, which is an error later.
+// listParts lists the files of a directory, per variant: those that exist and, in a
+// finished one, the first that doesn't, which gives an error later.
 func listParts(ctx context.Context, dir string) (variants [][]string, err error) {
 	l, err := readLayout(ctx, filepath.Join(dir, planName))
 	if errors.Is(err, fs.ErrNotExist) && !isLink(filepath.Join(dir, planName)) {
-		// Not ours as a whole: a copy of some parts, or of one scale's folder.
+		// No whole data set, but perhaps a copy of some parts, or one scale's folder.
 		files, err := filepath.Glob(filepath.Join(dir, "*.arrow")) // sorted
 		if err == nil && len(files) == 0 {
 			err = fmt.Errorf("%s holds neither %s nor Arrow files", dir, planName)
@@ -103,7 +103,7 @@ func listParts(ctx context.Context, dir string) (variants [][]string, err error)
 	return variants, nil
 }
 
-// isThere reports whether a name is taken, be it by a link that leads nowhere.
+// isThere reports whether a name is taken, even if by a broken symlink.
 func isThere(path string) bool {
 	_, err := os.Lstat(path)
 	return err == nil
@@ -142,8 +142,8 @@ func readFile(ctx context.Context, path string, mem memory.Allocator, variant in
 	return read(path, in, file, size, mem, variant, f)
 }
 
-// openRegular opens a file that is one: opening a pipe would wait for its writer,
-// and what a device holds has no end.
+// openRegular opens a regular file only: opening a pipe would wait for its writer, and a
+// device may have no end.
 func openRegular(path string) (*os.File, int64, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -162,11 +162,11 @@ func openRegular(path string) (*os.File, int64, error) {
 	return file, info.Size(), nil
 }
 
-// brokenLink is the path of a link that leads nowhere.
+// brokenLink is the path of a broken symlink.
 type brokenLink string
 
 func (path brokenLink) Error() string {
-	return fmt.Sprintf("cannot read %s: it is a link to what isn't there: remove it, or bring back what it leads to", string(path))
+	return fmt.Sprintf("cannot read %s: it is a broken symlink: remove it, or restore its target", string(path))
 }
 
 func (brokenLink) Is(target error) bool { return target == fs.ErrNotExist }
@@ -183,7 +183,7 @@ func kindOf(m fs.FileMode) string {
 	return "a device"
 }
 
-// readStream reads what cannot be read twice, and can let one wait.
+// readStream reads an input that cannot be read twice and may block.
 func readStream(ctx context.Context, name string, open func() (io.ReadCloser, error), mem memory.Allocator, f func(*schema.Batch) error) error {
 	chunks, done := make(chan chunk), make(chan struct{})
 	defer close(done)
@@ -211,7 +211,7 @@ type chunk struct {
 	err  error
 }
 
-// pump reads ahead by one chunk, until somebody is done.
+// pump reads ahead by one chunk, until done is closed.
 func pump(open func() (io.ReadCloser, error), chunks chan<- chunk, done <-chan struct{}) {
 	in, err := open()
 	if err == nil {
@@ -270,7 +270,7 @@ func read(name string, in io.Reader, file io.ReaderAt, size int64, mem memory.Al
 			}
 			return err
 		})
-		if err == io.EOF { //nolint:errorlint // as it is: wrapped it is a codec's
+		if err == io.EOF { //nolint:errorlint // a wrapped one is a codec's
 			return nil
 		}
 		if err != nil {
@@ -285,7 +285,7 @@ func read(name string, in io.Reader, file io.ReaderAt, size int64, mem memory.Al
 	}
 }
 
-// checkPictures looks at the sizes of pictures that have each their own.
+// checkPictures checks the sizes of pictures of varying size.
 func checkPictures(b *schema.Batch) error {
 	if b.Form != schema.FormVarying {
 		return nil
@@ -300,8 +300,8 @@ func checkPictures(b *schema.Batch) error {
 	return nil
 }
 
-// guard makes an error of a panic, which is how Arrow meets damaged data, where
-// no check of ours has met it before.
+// guard turns a panic into an error: Arrow panics on damaged data that no check here
+// has caught.
 func guard(f func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {

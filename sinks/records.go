@@ -16,17 +16,17 @@ import (
 )
 
 // recordReader reads the records of an Arrow IPC file or stream that may be
-// damaged, or made to do harm. Arrow's own reader panics at some such bytes,
-// hands out others as arrays that panic when they are used, and allocates
-// whatever a length says. Here every number is checked against the bytes that
-// are there before it is used, and a file's footer against its messages.
+// damaged or malicious. Arrow's own reader panics on some such input, returns
+// arrays that panic when they are used, and allocates whatever a length says.
+// Here every number is checked against the bytes that are there before it is
+// used, and a file's footer against its messages.
 //
-// Memory: a record's body, once more when it is compressed, and that is bounded
-// by what these bytes can hold.
+// Memory: a record's body; once more if it is compressed, bounded by what these
+// bytes can decompress to.
 type recordReader struct {
 	in     *bufio.Reader
 	mem    memory.Allocator
-	at     int64   // of the input: read so far
+	at     int64   // bytes of the input read so far
 	end    int64   // where its messages end; math.MaxInt64: unknown
 	file   bool    // a file, not a stream
 	blocks []block // of a file
@@ -37,17 +37,17 @@ type recordReader struct {
 
 const (
 	longestMetadata = 64 << 20 // of a message: its schema holds the names of all classes
-	// largestRecord bounds what a record's buffers hold once they aren't
-	// compressed: 2 GiB of images, and the other columns.
+	// largestRecord limits a record's buffers, decompressed: 2 GiB of images, and the
+	// other columns.
 	largestRecord = 1<<31 + 1<<28
 	mostRows      = 1 << 31 // of an array
 )
 
-// errNoMessage says that no message begins where one should.
-var errNoMessage = errors.New("damaged: there should be a message, and what is there gives its metadata an impossible length")
+// errNoMessage says that no message begins where one must.
+var errNoMessage = errors.New("damaged: there is no message where one must begin: its metadata has an impossible length")
 
-// newRecordReader begins to read, with the schema. file is nil for what cannot be
-// read twice, such as a pipe: then size has no meaning, and a stream is wanted.
+// newRecordReader reads the schema. file is nil for an input that cannot be read twice,
+// such as a pipe: then size is meaningless, and the input must be a stream.
 func newRecordReader(in io.Reader, file io.ReaderAt, size int64, mem memory.Allocator) (*recordReader, error) {
 	r := &recordReader{in: bufio.NewReaderSize(in, 1<<18), mem: mem, end: math.MaxInt64}
 	head, err := r.in.Peek(len(ipc.Magic))
@@ -58,7 +58,7 @@ func newRecordReader(in io.Reader, file io.ReaderAt, size int64, mem memory.Allo
 	r.file = bytes.Equal(head, ipc.Magic)
 	switch {
 	case r.file && file == nil:
-		return nil, errors.New("an Arrow file cannot be read from a pipe, as its end tells where its parts are: give the file's name, or send a stream")
+		return nil, errors.New("an Arrow file cannot be read from a pipe, as its end says where its parts are: give the file's name, or send a stream")
 	case r.file:
 		if footer, err = r.readFooter(file, size); err != nil {
 			return nil, err
@@ -70,7 +70,7 @@ func newRecordReader(in io.Reader, file io.ReaderAt, size int64, mem memory.Allo
 		r.end = size
 	}
 	if err := r.readSchema(); err != nil {
-		if errors.Is(err, errNoMessage) { // of its first bytes, whatever they are
+		if errors.Is(err, errNoMessage) { // whatever its first bytes are
 			return nil, errors.New("not an Arrow file or stream")
 		}
 		return nil, fmt.Errorf("not an Arrow file or stream: %w", err)
@@ -83,11 +83,11 @@ func newRecordReader(in io.Reader, file io.ReaderAt, size int64, mem memory.Allo
 
 func (r *recordReader) close() { r.codecs.close() }
 
-// readFooter finds where the messages end, and what lies between.
+// readFooter finds where the messages end, and where each record is.
 func (r *recordReader) readFooter(file io.ReaderAt, size int64) (s *arrow.Schema, err error) {
 	tail := make([]byte, footerEnd)
 	if size < int64(len(tail))+8 {
-		return nil, errors.New("not an Arrow file: it is cut off")
+		return nil, errors.New("not an Arrow file: it is truncated")
 	}
 	if _, err := file.ReadAt(tail, size-footerEnd); err != nil {
 		return nil, err
@@ -96,9 +96,9 @@ func (r *recordReader) readFooter(file io.ReaderAt, size int64) (s *arrow.Schema
 	r.end = size - footerEnd - n
 	switch {
 	case !bytes.Equal(tail[4:], ipc.Magic):
-		return nil, errors.New("not an Arrow file: it is cut off, or something follows its end")
+		return nil, errors.New("not an Arrow file: it is truncated, or something follows its end")
 	case n < 4 || n > longestMetadata || r.end < 8:
-		return nil, fmt.Errorf("damaged: its footer is said to have %d bytes", n)
+		return nil, fmt.Errorf("damaged: its footer claims to have %d bytes", n)
 	}
 	footer := make(flatbuffer, n)
 	if _, err := file.ReadAt(footer, r.end); err != nil {
@@ -121,7 +121,7 @@ func (r *recordReader) skipMagic() error {
 		return err
 	}
 	if head[6] != 0 || head[7] != 0 {
-		return errors.New("damaged: what follows its first mark isn't padding")
+		return errors.New("damaged: what follows its magic isn't padding")
 	}
 	return nil
 }
@@ -136,11 +136,11 @@ func (r *recordReader) fill(b []byte) error {
 	return err
 }
 
-var errCut = errors.New("it is cut off: it lacks its end mark")
+var errCut = errors.New("it is truncated: its end-of-stream marker is missing")
 
-// next reads the metadata of the next message; io.EOF at the end mark.
+// next reads the metadata of the next message; io.EOF at the end-of-stream marker.
 func (r *recordReader) next() (meta flatbuffer, m message, err error) {
-	if r.file && r.at == r.end { // layout 1 has no mark
+	if r.file && r.at == r.end { // layout 1 has no marker
 		return nil, m, io.EOF
 	}
 	var word [4]byte
@@ -175,16 +175,16 @@ func (r *recordReader) next() (meta flatbuffer, m message, err error) {
 	return meta, m, nil
 }
 
-// atEnd is io.EOF where nothing follows the end mark, and no record lacks.
+// atEnd is io.EOF if nothing follows the end-of-stream marker.
 func (r *recordReader) atEnd() error {
 	if r.file {
 		if r.at != r.end {
-			return errors.New("damaged: something lies between its end mark and its footer")
+			return errors.New("damaged: there is something between its end-of-stream marker and its footer")
 		}
 		return io.EOF
 	}
 	if _, err := r.in.ReadByte(); err == nil {
-		return errors.New("damaged: something follows its end mark (several streams one after the other?)")
+		return errors.New("damaged: something follows its end-of-stream marker (several streams one after the other?)")
 	} else if !errors.Is(err, io.EOF) {
 		return err
 	}
@@ -205,7 +205,7 @@ func (r *recordReader) readSchema() error {
 	if err := meta.checkSchema(m.header); err != nil {
 		return fmt.Errorf("damaged: %w", err)
 	}
-	// Arrow makes types of it: it knows of extensions.
+	// Arrow makes the types, extension types included.
 	stream := binary.LittleEndian.AppendUint32([]byte{0xFF, 0xFF, 0xFF, 0xFF}, uint32(len(meta)))
 	s, err := ipc.NewReader(io.MultiReader(bytes.NewReader(stream), bytes.NewReader(meta)), ipc.WithAllocator(r.mem))
 	if err != nil {
@@ -214,7 +214,7 @@ func (r *recordReader) readSchema() error {
 	defer s.Release()
 	r.schema = s.Schema()
 	if !r.schema.IsNativeEndian() {
-		return errors.New("its numbers are in the order of bytes of another kind of machine")
+		return errors.New("its numbers have the byte order of another kind of machine")
 	}
 	return nil
 }
@@ -223,8 +223,8 @@ func (r *recordReader) readSchema() error {
 func (r *recordReader) record() (arrow.Record, error) {
 	at := r.at
 	meta, m, err := r.next()
-	if err == io.EOF && r.file && r.read != len(r.blocks) { //nolint:errorlint // as it is: the end mark
-		return nil, fmt.Errorf("damaged: it holds %d records, and its footer tells of %d", r.read, len(r.blocks))
+	if err == io.EOF && r.file && r.read != len(r.blocks) { //nolint:errorlint // never wrapped: the end-of-stream marker
+		return nil, fmt.Errorf("damaged: it holds %d records, and its footer lists %d", r.read, len(r.blocks))
 	}
 	if err != nil {
 		return nil, err
@@ -250,8 +250,8 @@ func (r *recordReader) record() (arrow.Record, error) {
 	return rec, nil
 }
 
-// readBody reads a record's buffers. Where nobody knows how much there is it
-// takes memory as the bytes come.
+// readBody reads a record's buffers. If the length of the input is unknown, memory is
+// allocated as the bytes arrive.
 func (r *recordReader) readBody(size int64) (*memory.Buffer, error) {
 	if size > largestRecord {
 		return nil, fmt.Errorf("damaged: a record of %d bytes", size)
@@ -334,7 +334,7 @@ func (l *loader) record(table int, s *arrow.Schema) (arrow.Record, error) {
 	return array.NewRecord(s, columns, rows), nil
 }
 
-// load makes the array of a type; rows is how long it must be, -1: anything.
+// load makes an array of a type; rows is the length that it must have, -1 if any will do.
 func (l *loader) load(t arrow.DataType, rows int64) (arrow.ArrayData, error) {
 	if e, ok := t.(arrow.ExtensionType); ok {
 		s, err := l.load(e.StorageType(), rows)
@@ -359,7 +359,7 @@ func (l *loader) load(t arrow.DataType, rows int64) (arrow.ArrayData, error) {
 		}
 		need = (need*bits + 7) / 8
 		if i == 0 && nulls == 0 {
-			need = 0 // no bitmap is asked for
+			need = 0 // the bitmap may be missing
 		}
 		if buffers[i], err = l.buffer(need); err != nil {
 			return nil, err
@@ -401,7 +401,8 @@ func (l *loader) load(t arrow.DataType, rows int64) (arrow.ArrayData, error) {
 	return l.data(t, int(n), buffers, children, int(nulls)), nil
 }
 
-// node is the next array's length, which rows says unless it is -1, and its nulls.
+// node is the next array's length, which must be rows unless that is -1, and its number
+// of nulls.
 func (l *loader) node(rows int64) (n, nulls int64, err error) {
 	if l.nodeN == 0 {
 		return 0, 0, errors.New("it lacks an array")
@@ -445,14 +446,14 @@ func (l *loader) buffer(need int64) (*memory.Buffer, error) {
 	packed := l.body.Bytes()[at : at+n]
 	length := int64(binary.LittleEndian.Uint64(packed))
 	packed = packed[8:]
-	if length == -1 { // it wasn't worth it
+	if length == -1 { // stored uncompressed
 		if int64(len(packed)) < need {
 			return nil, fmt.Errorf("a buffer of %d bytes where %d are needed", len(packed), need)
 		}
 		return l.keep(memory.SliceBuffer(l.body, int(at+8), len(packed))), nil
 	}
 	if length < need || length > mostUnpacked(l.codec, int64(len(packed))) || length > largestRecord-l.unpacked {
-		return nil, fmt.Errorf("%d bytes are said to hold %d, compressed, where %d are needed", len(packed), length, need)
+		return nil, fmt.Errorf("%d compressed bytes claim to hold %d, where %d are needed", len(packed), length, need)
 	}
 	l.unpacked += length
 	b := l.keep(memory.NewResizableBuffer(l.mem))
@@ -465,7 +466,7 @@ func (l *loader) keep(b *memory.Buffer) *memory.Buffer {
 	return b
 }
 
-// layoutOf is what an array of a type is made of.
+// layoutOf says which buffers and children the arrays of a type have.
 type layoutOf struct {
 	widths   []int64 // bits per row of each buffer, the bitmap of nulls first; 0: as the offsets say
 	offsets  bool    // buffer 1 holds where rows begin and end
@@ -499,7 +500,7 @@ func arrayLayout(t arrow.DataType) (layoutOf, error) {
 			return layoutOf{widths: []int64{1, int64(bits)}}, nil
 		}
 	}
-	return layoutOf{}, fmt.Errorf("type %s is none that sluice reads", t)
+	return layoutOf{}, fmt.Errorf("sluice doesn't read type %s", t)
 }
 
 // setBits counts the ones among the first n bits.
@@ -510,7 +511,8 @@ func setBits(b []byte, n int64) (ones int64) {
 	return ones
 }
 
-// lastOffset is the end of the last of n rows, once none begins behind its end.
+// lastOffset is the end of the last of n rows, after checking that none ends before it
+// begins.
 func lastOffset(b []byte, long bool, n int64) (last int64, err error) {
 	at := func(i int64) int64 {
 		if long {

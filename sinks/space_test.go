@@ -16,7 +16,7 @@ func TestSpace(t *testing.T) {
 	run := sinktest.Runs()["uint8"]
 	run.RowBytes = 1 << 57
 	dir := t.TempDir()
-	wantError(t, arrowParts(dir).Open(t.Context(), run), dir+": the parts to be made will take about ", "(58 rows of 1.311e+05 TiB)", "free: free some space there", "--any-space")
+	wantError(t, arrowParts(dir).Open(t.Context(), run), dir+": the missing parts will take about ", "(58 rows of 1.311e+05 TiB)", "free: free some space there", "--any-space")
 	for _, sink := range []*sinks.ArrowParts{{Dir: dir, PartRows: 11, AnySpace: true}, {Dir: t.TempDir(), PartRows: 11, Codec: sinks.Zstd}} {
 		if err := sink.Open(t.Context(), run); err != nil {
 			t.Fatal(err)

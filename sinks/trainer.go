@@ -12,37 +12,37 @@ import (
 )
 
 // Trainer trains: each record, and so each scale of a batch, is one step, in
-// order. While one trains the engine prepares the next ones, as many as its
-// queue holds. An epoch without a step is an error, as are weights that are no
-// numbers at its end: nobody wants to save those.
+// order. During a step the engine prepares the next batches, as many as its queue
+// holds. An epoch without a step is an error, and so are weights that are NaN or
+// infinite at its end, so that they aren't saved.
 //
-// An epoch ends when a record of the next one comes, and the last one in Close;
-// never when the run failed: so a checkpoint that OnEpoch writes is always that
-// of whole epochs. To go on from one, Load it and set Start. The Trainer stays
-// the caller's, who closes it.
+// An epoch ends when a record of the next one arrives, the last one in Close, and
+// none if the run failed: a checkpoint that OnEpoch writes is always one of whole
+// epochs. To resume from it, Load it and set Start. The caller closes the
+// trainer.Trainer.
 type Trainer struct {
 	Trainer trainer.Trainer
-	Start   int // epochs that the trainer has behind it: their batches are not made
+	Start   int // epochs that the trainer has done already: their batches are not made
 
-	// OnStep, if set, is told of each step.
+	// OnStep, if set, is called after each step.
 	OnStep func(StepInfo)
-	// OnEpoch, if set, is called after the trainer's EndEpoch, with the context of
-	// the run: the place to evaluate and to save. Its error ends the run.
+	// OnEpoch, if set, is called after the trainer's EndEpoch, with the run's context:
+	// the place to evaluate and to save. Its error ends the run.
 	OnEpoch func(ctx context.Context, info EpochInfo) error
-	// OnWarning, if set, is told of what is legal and probably not meant: losses
-	// that show inputs or a learning rate that are too large. At most once a run;
-	// TrainReport has it, too.
+	// OnWarning, if set, is called about what is legal but probably a mistake: losses
+	// that show too large inputs or too high a learning rate. At most once a run; the
+	// warning is in the TrainReport, too.
 	OnWarning func(text string)
 
 	run     *schema.Run
-	ctx     context.Context // of the run, for the last epoch's end, in Close
+	ctx     context.Context // of the run, for the last epoch, which ends in Close
 	report  TrainReport
 	current EpochInfo // of the epoch under way
 	records int
-	rows    int       // of the epoch under way, that counted or not
-	usual   float64   // loss of the run's first step, over all tasks and unweighted; NaN before it
-	sum     float64   // of such losses in the epoch under way
-	idle    time.Time // since when the sink waits
+	rows    int       // of the current epoch, masked ones included
+	usual   float64   // loss of the run's first step, summed over the tasks, unweighted; NaN before it
+	sum     float64   // of such losses in the current epoch
+	idle    time.Time // when the last step ended
 }
 
 var _ Skipper = (*Trainer)(nil)
@@ -57,31 +57,31 @@ type StepInfo struct {
 	Wait, Train  time.Duration
 }
 
-// EpochInfo sums an epoch up.
+// EpochInfo summarizes an epoch.
 type EpochInfo struct {
 	Epoch           int     `json:"epoch"`
 	Steps           int     `json:"steps"`
-	Rows            int64   `json:"rows"` // that counted in a step; each scale counts
+	Rows            int64   `json:"rows"` // with a part in a step's loss; each scale counts
 	Loss            float64 `json:"loss"` // mean of the steps' totals
 	LearningRate    float64 `json:"learning_rate"`
-	WaitingSeconds  float64 `json:"waiting_seconds"`  // the trainer for the pipeline
-	TrainingSeconds float64 `json:"training_seconds"` // in steps, when the pipeline waits if its queue is full
+	WaitingSeconds  float64 `json:"waiting_seconds"`  // for the pipeline
+	TrainingSeconds float64 `json:"training_seconds"` // in steps, during which the pipeline waits if its queue is full
 }
 
 // TrainReport is a run's.
 type TrainReport struct {
 	Steps           int         `json:"steps"`
 	Rows            int64       `json:"rows"`
-	FirstSeconds    float64     `json:"first_seconds"`    // of waiting, until the first batch came
-	WaitingSeconds  float64     `json:"waiting_seconds"`  // the trainer for the pipeline, after that
-	Starved         int         `json:"starved"`          // steps that waited for more than a millisecond
+	FirstSeconds    float64     `json:"first_seconds"`    // until the first batch arrived
+	WaitingSeconds  float64     `json:"waiting_seconds"`  // for the pipeline, after that
+	Starved         int         `json:"starved"`          // steps that waited longer than a millisecond
 	TrainingSeconds float64     `json:"training_seconds"` // in steps
 	BetweenSeconds  float64     `json:"between_seconds"`  // at the ends of epochs: evaluation, checkpoints
 	Epochs          []EpochInfo `json:"epochs"`
 	Warnings        []string    `json:"warnings,omitempty"`
 }
 
-// Report is of the run under way, or of the last one.
+// Report is that of the current run, or of the last one.
 func (t *Trainer) Report() TrainReport {
 	r := t.report
 	r.Epochs = append([]EpochInfo{}, r.Epochs...)
@@ -92,10 +92,10 @@ func (t *Trainer) Report() TrainReport {
 // Open refuses runs whose images a trainer can't learn from.
 func (t *Trainer) Open(ctx context.Context, run *schema.Run) error {
 	if t.Trainer == nil {
-		return fmt.Errorf("sinks: trainer: there is no trainer: set Trainer.Trainer")
+		return fmt.Errorf("sinks: trainer: no trainer: set Trainer.Trainer")
 	}
 	if t.Start < 0 || t.Start > run.Epochs {
-		return fmt.Errorf("sinks: trainer: %d epochs are behind it, of %d: give the run more epochs", t.Start, run.Epochs)
+		return fmt.Errorf("sinks: trainer: %d epochs are done already, of %d: give the run more epochs", t.Start, run.Epochs)
 	}
 	for _, v := range run.Variants {
 		if err := trainer.CheckForm(run.Form, v.Tensor); err != nil {
@@ -117,7 +117,7 @@ func (t *Trainer) Open(ctx context.Context, run *schema.Run) error {
 // Has reports the batches of epochs before Start.
 func (t *Trainer) Has(epoch int, _ int64) bool { return epoch < t.Start }
 
-// Write is one step. A batch without rows is none.
+// Write trains one step, none for a batch without rows.
 func (t *Trainer) Write(ctx context.Context, batch *schema.Batch) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -134,7 +134,7 @@ func (t *Trainer) Write(ctx context.Context, batch *schema.Batch) error {
 	if err := t.endEpochs(ctx, batch.Epoch); err != nil {
 		return err
 	}
-	// Waiting counts for the epoch that is waited for.
+	// Waiting is counted in the epoch that was waited for.
 	if t.records++; t.records == 1 {
 		t.report.FirstSeconds = wait.Seconds()
 	} else {
@@ -177,8 +177,8 @@ func (t *Trainer) step(ctx context.Context, batch *schema.Batch, wait time.Durat
 	return nil
 }
 
-// absurdLoss is a cross-entropy that no data give: that of guessing among C
-// classes is ln C, 14 for a million of them.
+// absurdLoss is a cross-entropy that no data give: guessing among C classes gives
+// ln C, 14 for a million classes.
 const absurdLoss = 1000
 
 // watch warns of a loss that shows a mistake.
@@ -197,14 +197,14 @@ func (t *Trainer) watch(losses trainer.Losses) {
 	switch {
 	case sum <= absurdLoss:
 	case first:
-		t.warn("the first loss is %.3g, and guessing has a loss of about ln(classes): the pixels are far from 0: is the std of normalize too small, or are these values of 0..255?", sum)
+		t.warn("the first loss is %.3g, while guessing gives about ln(classes): the pixels are far from 0: is the std of normalize too small, or are the values in 0..255?", sum)
 	default:
 		t.warn("the loss is %.3g in epoch %d, and was %.3g in the first step: lower the learning rate", sum, t.current.Epoch+1, t.usual)
 	}
 }
 
-// watchEpoch warns of an epoch that made things worse. In the first one Adam's
-// first steps may overshoot.
+// watchEpoch warns of an epoch that made things worse. In the first epoch Adam's first
+// steps may overshoot.
 func (t *Trainer) watchEpoch() {
 	factor := 10.0
 	if t.current.Epoch == t.Start {
@@ -215,7 +215,7 @@ func (t *Trainer) watchEpoch() {
 	}
 }
 
-// warn tells once.
+// warn warns once.
 func (t *Trainer) warn(format string, args ...any) {
 	if len(t.report.Warnings) > 0 {
 		return
@@ -227,13 +227,13 @@ func (t *Trainer) warn(format string, args ...any) {
 	}
 }
 
-// begin starts the figures of an epoch.
+// begin resets the figures for an epoch.
 func (t *Trainer) begin(epoch int) {
 	t.rows, t.sum = 0, 0
 	t.current = EpochInfo{Epoch: epoch, LearningRate: t.Trainer.Stats().LearningRate}
 }
 
-// endEpochs ends all epochs before one.
+// endEpochs ends all epochs before the given one.
 func (t *Trainer) endEpochs(ctx context.Context, before int) error {
 	for t.current.Epoch < before {
 		begin := time.Now()
@@ -268,12 +268,12 @@ func (t *Trainer) endEpoch(ctx context.Context) error {
 	return nil
 }
 
-// noStep is the error of an epoch in which nothing was learnt.
+// noStep is the error of an epoch without a step.
 func (t *Trainer) noStep() error {
 	if t.rows == 0 {
-		return fmt.Errorf("sinks: trainer: epoch %d had no step: no row of it was delivered (all of them failed, and on_error leaves such rows out): mend or replace the files; on_error: {policy: fail} says what is wrong with the first", t.current.Epoch+1)
+		return fmt.Errorf("sinks: trainer: epoch %d had no step: none of its rows was delivered (all of them failed, and on_error leaves such rows out): fix or replace the files; on_error: {policy: fail} says what is wrong with the first", t.current.Epoch+1)
 	}
-	return fmt.Errorf("sinks: trainer: epoch %d had no step: none of its %d rows counts: each has weight 0 (its own, or its class's), or no label of a task that is trained: mend the weights or the labels, or train other tasks", t.current.Epoch+1, t.rows)
+	return fmt.Errorf("sinks: trainer: epoch %d had no step: all of its %d rows are masked: each has weight 0 (its own, or its class's), or no label of a trained task: fix the weights or the labels, or train other tasks", t.current.Epoch+1, t.rows)
 }
 
 // Close ends the last epoch, if the run did not fail.

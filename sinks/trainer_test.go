@@ -269,9 +269,9 @@ func TestTrainerWithoutStep(t *testing.T) {
 		count int // of a batch's rows
 		want  string
 	}{
-		"no row":           {func(run *schema.Run) { run.RowsPerEpoch, run.BatchesPerEpoch = 0, 1 }, 4, "epoch 1 had no step: no row of it was delivered"},
-		"no row counts":    {func(*schema.Run) {}, 0, "epoch 1 had no step: none of its 12 rows counts"},
-		"from the second":  {func(*schema.Run) {}, -1, "epoch 2 had no step: none of its 12 rows counts"},
+		"no row":           {func(run *schema.Run) { run.RowsPerEpoch, run.BatchesPerEpoch = 0, 1 }, 4, "epoch 1 had no step: none of its rows was delivered"},
+		"no row counts":    {func(*schema.Run) {}, 0, "epoch 1 had no step: all of its 12 rows are masked"},
+		"from the second":  {func(*schema.Run) {}, -1, "epoch 2 had no step: all of its 12 rows are masked"},
 		"weights overflow": {func(*schema.Run) {}, -2, "after epoch 1: trainer: number 0 of tensor \"w\" is +Inf"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -16,7 +16,7 @@ const (
 	codecZstd = 1
 )
 
-// mostUnpacked is how much n compressed bytes can hold: LZ4 says a run's length
+// mostUnpacked is how much n compressed bytes can decompress to: LZ4 writes a run's length
 // in bytes of 255, Zstandard 128 KiB in a block of four.
 func mostUnpacked(codec int, n int64) int64 {
 	if codec == codecLZ4 {
@@ -25,14 +25,14 @@ func mostUnpacked(codec int, n int64) int64 {
 	return n << 15
 }
 
-// codecs are decompressors that are made when they are needed, and bounded by
-// where they write to.
+// codecs are decompressors, made when they are first needed. Their output is limited by
+// the buffer that they write to.
 type codecs struct {
 	zstd *zstd.Decoder
 	lz4  *lz4.Reader
 }
 
-// unpack fills to with what is compressed in from, to the last byte of both.
+// unpack decompresses from into to. Both must be used up exactly.
 func (c *codecs) unpack(codec int, to, from []byte) error {
 	if codec == codecZstd {
 		return c.unpackZstd(to, from)

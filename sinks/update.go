@@ -15,24 +15,24 @@ import (
 	"github.com/sluicedata/sluice/schema"
 )
 
-// Whole parts that are to be made again stay until all that takes their place is
-// there. An update makes its files under names that begin with .update-, each in
-// the folder of the file that it stands for, and notes them in a ledger of its own,
-// whose first line is the plan's hash. When all are made,
+// Intact parts that have to be rewritten stay until everything that replaces them is
+// complete. An update writes its files under names that begin with .update-, each in
+// the folder of the file that it will replace, and records them in a ledger of its own,
+// whose first line is the plan's hash. When all are written, it will
 //
-//	write .update-manifest.json: the update is decided ·
-//	remove the old manifests and ledgers · plan.json, where it is another ·
+//	write .update-manifest.json, which commits the update ·
+//	remove the old manifests and ledgers · replace plan.json, if it differs ·
 //	rename parts and lists · remove the update's ledgers ·
 //	rename .update-manifest.json to manifest.json
 //
-// Before the first line the directory is the old data set, whole. After it the next
-// run that takes the directory does what is left, and needs no source for it.
+// Before the first step the directory is the old data set, intact. After it the next
+// run in the directory does the remaining steps, for which it needs no source.
 //
-// A shard's update is one of its parts and of its manifest. The whole manifest then
-// becomes a ledger, so that the other shards' parts stay known.
+// A shard updates its own parts and manifest. The whole directory's manifest is then
+// turned into a ledger, so that the other shards' parts stay known.
 const updatePrefix = ".update-"
 
-// staged is the name that a file has until its update is decided.
+// staged is the name that a file has until its update is committed.
 func staged(name string) string {
 	i := strings.LastIndexByte(name, '/') + 1
 	return name[:i] + updatePrefix + name[i:]
@@ -43,7 +43,7 @@ const (
 	stagedManifests = updatePrefix + "manifest"
 )
 
-// place is the name that this run gives a finished file.
+// place is the name that this run gives to a finished file.
 func (r *partsRun) place(name string) string {
 	if r.staging {
 		return staged(name)
@@ -56,13 +56,13 @@ type updateHead struct {
 	PlanHash string `json:"plan_hash"`
 }
 
-// stagedRecords are all files that updates to this plan have made, of any shard.
-func (r *partsRun) stagedRecords() ([]Part, error) {
+// stagedRecords are all files that updates to this plan have written, of any shard.
+func (r *partsRun) stagedRecords() ([]PartFile, error) {
 	names, err := names(r.disk.dir)
 	if err != nil {
 		return nil, err
 	}
-	var list []Part
+	var list []PartFile
 	for _, name := range names {
 		if !strings.HasPrefix(name, stagedLedgers) {
 			continue
@@ -80,7 +80,7 @@ func (r *partsRun) stagedRecords() ([]Part, error) {
 			continue
 		}
 		for line := range bytes.Lines(rest) {
-			var p Part
+			var p PartFile
 			if json.Unmarshal(line, &p) == nil && fits(p, r.layout) {
 				list = append(list, p)
 			}
@@ -89,12 +89,12 @@ func (r *partsRun) stagedRecords() ([]Part, error) {
 	return list, nil
 }
 
-// stage begins an update, or goes on with one: what it has made already, of the
-// samples as they are now, is kept.
+// stage starts an update, or resumes one: what it has written already is kept, if the
+// samples are still the same.
 func (r *partsRun) stage(ctx context.Context) error {
 	r.staging = true
 	if r.shards == 1 {
-		if err := r.dropOthers(r.layout, updatePrefix); err != nil { // of an update to yet another plan
+		if err := r.dropOthers(r.layout, updatePrefix); err != nil { // of an update to another plan
 			return err
 		}
 	}
@@ -102,7 +102,7 @@ func (r *partsRun) stage(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	list = slices.DeleteFunc(list, func(p Part) bool {
+	list = slices.DeleteFunc(list, func(p PartFile) bool {
 		part := r.layout.part(p.Epoch, p.FirstBatch)
 		return !r.mine(part) || r.kept[part]
 	})
@@ -110,7 +110,7 @@ func (r *partsRun) stage(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	lists := map[int][]used{}
+	lists := map[int][]sourceLine{}
 	done := make([]bool, len(r.kept))
 	for part := range r.kept {
 		if r.kept[part] {
@@ -126,8 +126,8 @@ func (r *partsRun) stage(ctx context.Context) error {
 		}
 	}
 	stale := map[int]bool{}
-	if r.memory != nil {
-		if _, stale, err = r.memory.differing(ctx, lists); err != nil {
+	if r.prints != nil {
+		if _, stale, err = r.prints.differing(ctx, lists); err != nil {
 			return err
 		}
 	}
@@ -147,7 +147,7 @@ func (r *partsRun) stage(ctx context.Context) error {
 		}
 	}
 	name := staged(ledgerName(r.shard, r.shards))
-	if err := mendLedger(r.disk, name); err != nil {
+	if err := truncateLedger(r.disk, name); err != nil {
 		return err
 	}
 	head := append(marshal(updateHead{r.layout.PlanHash}), '\n')
@@ -157,9 +157,9 @@ func (r *partsRun) stage(ctx context.Context) error {
 	return r.disk.replace(name, head)
 }
 
-// removeStaged takes away what an update made of a part.
+// removeStaged removes what an update wrote of a part.
 func (r *partsRun) removeStaged(part int) error {
-	for _, name := range append(r.layout.files(part), r.layout.sourceFile(part)) {
+	for _, name := range append(r.layout.files(part), r.layout.sourceListName(part)) {
 		if !isThere(r.disk.path(staged(name))) {
 			continue
 		}
@@ -170,7 +170,7 @@ func (r *partsRun) removeStaged(part int) error {
 	return nil
 }
 
-// unstage takes away what there is of an update that isn't wanted any more.
+// unstage removes what there is of an update that isn't needed any more.
 func (r *partsRun) unstage() error {
 	if pending(r.disk.dir) == "" {
 		return nil
@@ -192,33 +192,34 @@ func (r *partsRun) removeStagedLedgers(shard string) error {
 	})
 }
 
-// decided is the manifest of an update of a whole directory that is decided; nil:
-// none is.
+// decided is the manifest of a committed update of a whole directory; nil if there is
+// none.
 func decided(ctx context.Context, dir string) (*Manifest, error) {
 	path := filepath.Join(dir, staged(manifestName))
 	if !isThere(path) {
 		return nil, nil
 	}
 	m, err := readStagedManifest(ctx, path)
-	if errors.Is(err, fs.ErrNotExist) { // another process has just ended it
+	if errors.Is(err, fs.ErrNotExist) { // another process has just finished it
 		return nil, nil
 	}
 	return m, err
 }
 
-// readStagedManifest reads the manifest of an update. Its names are those of its plan.
+// readStagedManifest reads the manifest of an update, whose names are checked against its
+// plan.
 func readStagedManifest(ctx context.Context, path string) (*Manifest, error) {
 	if isLink(path) {
-		return nil, fmt.Errorf("%s is a link: remove it", path)
+		return nil, fmt.Errorf("%s is a symlink: remove it", path)
 	}
 	m, err := readManifest(ctx, path)
-	if err == nil && slices.ContainsFunc(m.Parts, func(p Part) bool { return !fits(p, &m.Layout) }) {
+	if err == nil && slices.ContainsFunc(m.Parts, func(p PartFile) bool { return !fits(p, &m.Layout) }) {
 		err = fmt.Errorf("%s: damaged: a part in it isn't one of its plan", path)
 	}
 	return m, err
 }
 
-// recover does what is left of decided updates.
+// recover completes committed updates.
 func (r *partsRun) recover(ctx context.Context) error {
 	names, err := names(r.disk.dir)
 	if err != nil {
@@ -233,7 +234,7 @@ func (r *partsRun) recover(ctx context.Context) error {
 			if strings.HasSuffix(target, fmt.Sprintf("-of-%d.json", r.shards)) {
 				continue // that shard's own
 			}
-			return fmt.Errorf("an update of %s was broken off while its parts took their places (%s): run it once without --shard, which ends that", r.disk.dir, name)
+			return fmt.Errorf("an update of %s was interrupted while its files were being renamed (%s): run it once without --shard, which completes that", r.disk.dir, name)
 		}
 		m, err := readStagedManifest(ctx, r.disk.path(name))
 		if err != nil {
@@ -246,7 +247,7 @@ func (r *partsRun) recover(ctx context.Context) error {
 	return nil
 }
 
-// swap ends an update that is decided, from wherever it was broken off. target is the
+// swap completes a committed update, from wherever it was interrupted. target is the
 // manifest's final name.
 func (r *partsRun) swap(ctx context.Context, m *Manifest, target string) error {
 	if err := r.forget(ctx, m, target); err != nil {
@@ -291,12 +292,12 @@ func (r *partsRun) swap(ctx context.Context, m *Manifest, target string) error {
 	return r.disk.syncFolder(".")
 }
 
-// dropOthers takes away parts and lists, of names that begin with prefix, that a layout
-// doesn't have: another number of rows makes another number of parts.
+// dropOthers removes parts and lists, with names that begin with prefix, that a layout
+// doesn't have: with another number of rows there is another number of parts.
 func (r *partsRun) dropOthers(l *Layout, prefix string) error {
 	own := map[string]bool{}
 	for part := range l.PartCount {
-		for _, name := range append(l.files(part), l.sourceFile(part)) {
+		for _, name := range append(l.files(part), l.sourceListName(part)) {
 			own[name] = true
 		}
 	}
@@ -321,12 +322,12 @@ func (r *partsRun) dropOthers(l *Layout, prefix string) error {
 	return nil
 }
 
-// shardOf is the 0-of-4 in a manifest's name; "": it is the whole one's.
+// shardOf is the 0-of-4 in a manifest's name; "" for the whole directory's.
 func shardOf(manifest string) string {
 	return strings.TrimPrefix(strings.TrimPrefix(strings.TrimSuffix(manifest, ".json"), "manifest"), "-")
 }
 
-// forget takes away what vouches for the parts that an update is about to replace.
+// forget removes the records of the parts that an update is about to replace.
 func (r *partsRun) forget(ctx context.Context, m *Manifest, target string) error {
 	if target == manifestName {
 		return r.removeFiles(func(name string) bool { return isManifest(name) || isLedger(name) })
@@ -344,7 +345,7 @@ func (r *partsRun) forget(ctx context.Context, m *Manifest, target string) error
 	return r.removeFiles(func(name string) bool { return name == manifestName })
 }
 
-// noteWhole writes what a manifest says into the ledger of the whole directory.
+// noteWhole writes the lines of a manifest to the ledger of the whole directory.
 func (r *partsRun) noteWhole(m *Manifest) error {
 	var lines []byte
 	for _, p := range m.Parts {
@@ -356,9 +357,9 @@ func (r *partsRun) noteWhole(m *Manifest) error {
 	return r.disk.replace(ledgerName(0, 1), lines)
 }
 
-const brokenOff = "an update of it was broken off while its parts took their places: run the same materialize command again, which ends that"
+const brokenOff = "an update of it was interrupted while its files were being renamed: run the same materialize command again, which completes that"
 
-// pending says what became of an update that isn't ended: "", or that.
+// pending describes an update that isn't complete; "" if there is none.
 func pending(dir string) string {
 	names, err := names(dir)
 	if err != nil {
@@ -374,21 +375,21 @@ func pending(dir string) string {
 	if !begun {
 		return ""
 	}
-	return "an update of it was begun, and isn't finished: this is the data set of before; run materialize with --update again to go on, or without, once the source is what it was, to drop what it has made"
+	return "an update of it was started and isn't finished: this is the old data set; run materialize with --update again to resume it, or without, once the source is as it was, to discard it"
 }
 
-// AfterFailedUpdate says what a directory holds after a run with Update that failed;
-// "": no update was begun in it.
+// AfterFailedUpdate says what a directory holds after a run with Update has failed; ""
+// if no update was started in it.
 func AfterFailedUpdate(dir string) string {
 	what := pending(dir)
 	if what == "" || what == brokenOff {
 		return what
 	}
-	return fmt.Sprintf("%s holds what it held: the old parts are still there, and what was made so far is beside them; run the same command again to go on", dir)
+	return fmt.Sprintf("%s is unchanged: the old parts are still there, with the new ones made so far beside them; run the same command again to resume", dir)
 }
 
-// checkKinds refuses what isn't a file, or is one elsewhere, under the names that
-// this package keeps for itself.
+// checkKinds refuses anything but regular files under the names that this package
+// reserves.
 func checkKinds(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -400,7 +401,7 @@ func checkKinds(dir string) error {
 			continue
 		}
 		if e.Type()&fs.ModeSymlink != 0 {
-			return fmt.Errorf("%s is a link: remove it", filepath.Join(dir, name))
+			return fmt.Errorf("%s is a symlink: remove it", filepath.Join(dir, name))
 		}
 		return fmt.Errorf("%s is %s, not a file: remove it", filepath.Join(dir, name), kindOf(e.Type()))
 	}
@@ -410,9 +411,9 @@ func checkKinds(dir string) error {
 	return nil
 }
 
-// otherSource is of a directory whose plan differs by nothing but the source's
-// keys, sizes, labels and other columns. The plan's hash is in every part, so to update is to make
-// all of them again.
+// otherSource is for a directory whose plan differs only in the source's keys, sizes,
+// labels and other columns. The plan's hash is in every part, so an update rewrites all
+// of them.
 func (r *partsRun) otherSource(ctx context.Context, there *Layout) error {
 	dir := r.disk.dir
 	if r.update && r.shards == 1 {
@@ -423,7 +424,7 @@ func (r *partsRun) otherSource(ctx context.Context, there *Layout) error {
 	if err != nil {
 		return err
 	}
-	lists := map[int][]used{}
+	lists := map[int][]sourceLine{}
 	for _, candidates := range known {
 		for _, p := range candidates {
 			if p.Sources == nil {
@@ -434,8 +435,8 @@ func (r *partsRun) otherSource(ctx context.Context, there *Layout) error {
 			}
 		}
 	}
-	r.memory.recall(r.disk.path(stampsName(r.shard, r.shards)))
-	keys, _, err := r.memory.differing(ctx, lists)
+	r.prints.load(r.disk.path(stampsName(r.shard, r.shards)))
+	keys, _, err := r.prints.differing(ctx, lists)
 	if err != nil {
 		return err
 	}
@@ -446,23 +447,23 @@ func (r *partsRun) otherSource(ctx context.Context, there *Layout) error {
 	for _, text := range schema.ClassChanges(there.Tasks, r.layout.Tasks) {
 		what += ". " + text
 	}
-	remedy := "Put back what was there, choose another directory, or add --update, which makes every part again: the plan hash is in all of them"
+	remedy := "Restore the old source, choose another directory, or add --update, which makes every part again, as each holds the plan hash"
 	if r.shards > 1 {
-		remedy = "Put back what was there, or choose another directory"
+		remedy = "Restore the old source, or choose another directory"
 	}
 	return fmt.Errorf("%s was made of other data (plan_hash %s -> %s: keys, sizes, labels or other columns of the source differ)%s. %s",
 		dir, shorten(there.PlanHash), shorten(r.layout.PlanHash), what, remedy)
 }
 
-// outdated reports whether another shard's part was made of a sample that this run
-// knows to have other bytes.
-func (r *partsRun) outdated(p Part) bool {
-	if r.memory == nil || p.Sources == nil {
+// outdated reports whether another shard's part was made of a sample that, as this run
+// knows, has other bytes now.
+func (r *partsRun) outdated(p PartFile) bool {
+	if r.prints == nil || p.Sources == nil {
 		return false
 	}
 	list, problem := readSourceList(r.disk.dir, p.Sources, final)
-	return problem == nil && slices.ContainsFunc(list, func(u used) bool {
-		sample, ok := r.memory.samples.Index().Find(u.key)
-		return ok && !u.missing && r.memory.known[sample] && r.memory.prints[sample] != u.print
+	return problem == nil && slices.ContainsFunc(list, func(u sourceLine) bool {
+		sample, ok := r.prints.samples.Index().Find(u.key)
+		return ok && !u.missing && r.prints.known[sample] && r.prints.prints[sample] != u.print
 	})
 }

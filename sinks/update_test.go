@@ -135,7 +135,7 @@ func checkUpdating(t *testing.T, dir string, shards int, was, want map[string]st
 	case err != nil:
 		wantError(t, err, "run the same materialize command again")
 		if shards == 1 {
-			wantError(t, err, "an update of it was broken off while its parts took their places")
+			wantError(t, err, "an update of it was interrupted while its files were being renamed")
 		}
 	case len(report.Problems) > 0:
 		t.Errorf("a manifest vouches for what isn't there: %+v", report.Problems)
@@ -229,7 +229,7 @@ func TestUpdateFails(t *testing.T) {
 				t.Errorf("failed at batch %d: the old data set isn't whole: %d files differ", at, differing(was, have, ""))
 			}
 			report, err := sinks.Verify(t.Context(), dir)
-			if err != nil || len(report.Problems) > 0 || len(report.Warnings) != 1 || !strings.Contains(report.Warnings[0], "was begun, and isn't finished") {
+			if err != nil || len(report.Problems) > 0 || len(report.Warnings) != 1 || !strings.Contains(report.Warnings[0], "was started and isn't finished") {
 				t.Errorf("%+v, %v", report, err)
 			}
 			if text := sinks.AfterFailedUpdate(dir); !strings.Contains(text, "the old parts are still there") {

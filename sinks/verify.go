@@ -31,17 +31,17 @@ type VerifyReport struct {
 	Rows     int64     `json:"rows"`
 	Bytes    int64     `json:"bytes"`
 	Problems []Problem `json:"problems"` // in the order of the manifest
-	Warnings []string  `json:"warnings"` // of what is right, here and now
+	Warnings []string  `json:"warnings"` // about a data set that is right nevertheless
 }
 
-// Problem is one file that isn't as the manifest says.
+// Problem is a file that differs from what the manifest says.
 type Problem struct {
 	Name string      `json:"name"` // relative to the directory, slash-separated
 	Kind ProblemKind `json:"kind"`
 	Text string      `json:"text"` // what was found, and what to do
 }
 
-// ProblemKind says in a word what is wrong with a file.
+// ProblemKind is what is wrong with a file, in a word.
 type ProblemKind string
 
 // The kinds of problems.
@@ -49,19 +49,19 @@ const (
 	Missing       ProblemKind = "missing"
 	Extra         ProblemKind = "extra" // an Arrow file that the manifest doesn't name
 	WrongChecksum ProblemKind = "checksum"
-	WrongRows     ProblemKind = "rows"     // the file is whole, the manifest's counts are wrong
-	Unreadable    ProblemKind = "readable" // the checksum is right, and yet it cannot be read
-	WrongPlan     ProblemKind = "plan"     // plan.json and the manifest tell of different runs
+	WrongRows     ProblemKind = "rows"     // the file is intact, the manifest's counts are wrong
+	Unreadable    ProblemKind = "readable" // it cannot be read, though its checksum is right
+	WrongPlan     ProblemKind = "plan"     // plan.json and the manifest are of different runs
 )
 
-const repair = "run the same materialize command again: it makes this part again and keeps the others"
+const repair = "run the same materialize command again: it rewrites this part and keeps the others"
 
 // Verify checks a materialized directory against its manifest: that every part
 // is there, with the checksum, the rows and the rows per class that the
-// manifest says, and no other part is. An error means that it couldn't check;
-// what it found wrong is in the report. tell is told how many parts are checked, from
-// several goroutines.
-func Verify(ctx context.Context, dir string, tell ...func(done, parts int)) (VerifyReport, error) {
+// manifest says, and no other. An error means that it could not check; whatever is
+// wrong is in the report. progress is called with the number of parts checked so far,
+// from several goroutines.
+func Verify(ctx context.Context, dir string, progress ...func(done, parts int)) (VerifyReport, error) {
 	m, err := readWhole(ctx, dir)
 	if err != nil {
 		return VerifyReport{}, err
@@ -78,7 +78,7 @@ func Verify(ctx context.Context, dir string, tell ...func(done, parts int)) (Ver
 	err = each(ctx, len(m.Parts), func(i int) {
 		problems[i] = checkPart(ctx, dir, m, m.Parts[i])
 		n := int(done.Add(1))
-		for _, f := range tell {
+		for _, f := range progress {
 			f(n, len(m.Parts))
 		}
 	})
@@ -95,7 +95,7 @@ func Verify(ctx context.Context, dir string, tell ...func(done, parts int)) (Ver
 		add(manifestName, WrongPlan, "%s", text)
 	}
 	if !sumsUp(m) {
-		add(manifestName, WrongRows, "its totals are not the sum of its parts: run the same materialize command again")
+		add(manifestName, WrongRows, "its totals are not the sums over its parts: run the same materialize command again")
 	}
 	if text := pending(dir); text != "" {
 		report.Warnings = append(report.Warnings, text)
@@ -108,7 +108,7 @@ func Verify(ctx context.Context, dir string, tell ...func(done, parts int)) (Ver
 		return VerifyReport{}, fmt.Errorf("sinks: verify: %w", err)
 	}
 	for _, name := range extra {
-		add(name, Extra, "the manifest doesn't name it: remove it, or readers of the folder will take it along")
+		add(name, Extra, "the manifest doesn't list it: remove it, or readers of the folder will read it, too")
 	}
 	return report, nil
 }
@@ -124,10 +124,10 @@ func checkPlan(ctx context.Context, dir string, m *Manifest) string {
 	return ""
 }
 
-// unlisted says which files of its plan a manifest leaves out.
+// unlisted reports files of its plan that a manifest doesn't list.
 func unlisted(m *Manifest) (list []string) {
 	if m.Shard != "" {
-		list = append(list, fmt.Sprintf("it is the manifest of shard %s, not of the whole", shorten(m.Shard)))
+		list = append(list, fmt.Sprintf("it is the manifest of shard %s, not of the whole data set", shorten(m.Shard)))
 	}
 	named := map[string]bool{}
 	for _, p := range m.Parts {
@@ -144,7 +144,7 @@ func unlisted(m *Manifest) (list []string) {
 		}
 	}
 	if missing > 0 {
-		list = append(list, fmt.Sprintf("it leaves out %d of the %d parts of its plan, the first %s: run the same materialize command again", missing, m.PartCount*len(m.Variants), first))
+		list = append(list, fmt.Sprintf("it lacks %d of the %d parts of its plan, the first %s: run the same materialize command again", missing, m.PartCount*len(m.Variants), first))
 	}
 	return list
 }
@@ -159,8 +159,8 @@ func sumsUp(m *Manifest) bool {
 	return again.Rows == m.Rows && reflect.DeepEqual(again.Classes, m.Classes)
 }
 
-// checkPart finds the first thing wrong with a part.
-func checkPart(ctx context.Context, dir string, m *Manifest, p Part) *Problem {
+// checkPart finds the first problem of a part's file.
+func checkPart(ctx context.Context, dir string, m *Manifest, p PartFile) *Problem {
 	if !fits(p, &m.Layout) {
 		return &Problem{p.Name, WrongPlan, "the manifest's line doesn't fit its plan"}
 	}
@@ -171,7 +171,7 @@ func checkPart(ctx context.Context, dir string, m *Manifest, p Part) *Problem {
 	sum, size, err := checksum(ctx, file)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return &Problem{p.Name, Missing, "it isn't there: " + repair}
+		return &Problem{p.Name, Missing, "it is missing: " + repair}
 	case err != nil:
 		return &Problem{p.Name, Unreadable, fmt.Sprintf("%v: %s", err, repair)}
 	case size != p.Bytes:
@@ -199,7 +199,7 @@ func checkPart(ctx context.Context, dir string, m *Manifest, p Part) *Problem {
 	return nil
 }
 
-// outside tells of files that are links to somewhere else.
+// outside warns of files that are symlinks to other places.
 func outside(dir string, m *Manifest) string {
 	base, err := filepath.EvalSymlinks(dir)
 	if err != nil {
@@ -227,11 +227,10 @@ func outside(dir string, m *Manifest) string {
 	if len(names) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%d of its files and folders are links that lead out of it, the first %s: a copy of the directory may lack them", len(names), names[0])
+	return fmt.Sprintf("%d of its files and folders are symlinks to places outside it, the first %s: a copy of the directory may lack them", len(names), names[0])
 }
 
-// extraParts finds the parts and the lists of what they were made of that nobody
-// told of.
+// extraParts finds part files, and lists of samples, that the manifest doesn't list.
 func extraParts(ctx context.Context, dir string, m *Manifest) ([]string, error) {
 	known := map[string]bool{}
 	for _, p := range m.Parts {
@@ -261,8 +260,8 @@ func extraParts(ctx context.Context, dir string, m *Manifest) ([]string, error) 
 	return extra, err
 }
 
-// verified are those of the parts, by name, whose file is there with its checksum.
-func verified(ctx context.Context, dir string, parts []Part, named naming) (map[string][]Part, error) {
+// verified are the records, by name, whose file is there with the recorded checksum.
+func verified(ctx context.Context, dir string, parts []PartFile, named naming) (map[string][]PartFile, error) {
 	ok := make([]bool, len(parts))
 	err := each(ctx, len(parts), func(i int) {
 		sum, size, err := checksum(ctx, filepath.Join(dir, filepath.FromSlash(named(parts[i].Name))))
@@ -271,7 +270,7 @@ func verified(ctx context.Context, dir string, parts []Part, named naming) (map[
 	if err != nil {
 		return nil, err
 	}
-	out := map[string][]Part{}
+	out := map[string][]PartFile{}
 	for i, p := range parts {
 		if ok[i] {
 			out[p.Name] = append(out[p.Name], p)
@@ -301,7 +300,7 @@ type readerFunc func([]byte) (int, error)
 
 func (f readerFunc) Read(b []byte) (int, error) { return f(b) }
 
-// each calls f for 0..n-1, on all processors, until the context ends.
+// each calls f for 0..n-1 on all processors, until the context ends.
 func each(ctx context.Context, n int, f func(i int)) error {
 	next := make(chan int)
 	var wait sync.WaitGroup
@@ -328,7 +327,7 @@ func each(ctx context.Context, n int, f func(i int)) error {
 	return nil
 }
 
-// countLabels adds a batch's rows to a class ledger.
+// countLabels adds a batch's rows to counts per class.
 func countLabels(b *schema.Batch, tasks []schema.Task, ledger map[string][]int64) error {
 	if b.Tasks() != len(tasks) {
 		return fmt.Errorf("a batch with %d label columns in a run of %d tasks", b.Tasks(), len(tasks))

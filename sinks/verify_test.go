@@ -230,7 +230,7 @@ func TestReadDamagedLength(t *testing.T) {
 	path := filepath.Join(dir, "damaged")
 	write(t, path, string(data))
 	err = sinks.ReadParts(path, func(*schema.Batch) error { return nil })
-	wantError(t, err, "damaged: record 0", "are said to hold 3221225472")
+	wantError(t, err, "damaged: record 0", "claim to hold 3221225472")
 }
 
 func TestReadCutStream(t *testing.T) {

@@ -15,13 +15,13 @@ type Delivery struct {
 	Run  *schema.Run
 	Mem  memory.Allocator                    // nil: Arrow's default
 	Pick func(epoch int, number int64) []int // variants of a batch; nil: all
-	// Before is called before each Write; its error ends the run as a failed
-	// stage does.
+	// Before is called before each Write; its error ends the run, as that of a stage
+	// would.
 	Before func(b *schema.Batch) error
 	After  func(b *schema.Batch)
 }
 
-// To opens the sink, writes what it hasn't got, and closes it.
+// To opens the sink, writes what it doesn't have, and closes it.
 func (d Delivery) To(ctx context.Context, sink sinks.Sink) error {
 	if err := sink.Open(ctx, d.Run); err != nil {
 		return err

@@ -15,9 +15,9 @@ import (
 
 var word = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
 
-// Format checks the contract of sinks.Format, with Test, and of those interfaces
-// beside it that the format has. newFormat gives a new one each time, with the options
-// to be tested; those of its catalogue entry are the defaults.
+// Format checks the contract of sinks.Format, with Test, and those of the optional
+// interfaces that the format has. newFormat returns a new one each time, with the options
+// to be tested.
 func Format(t *testing.T, newFormat func() sinks.Format) {
 	t.Helper()
 	t.Run("options", func(t *testing.T) { formatOptions(t, newFormat) })
@@ -70,7 +70,7 @@ func formatOptions(t *testing.T, newFormat func() sinks.Format) {
 	}
 }
 
-// dataSet: a finished directory is recognized, whole, and found damaged where it is.
+// dataSet: a finished directory is recognized and verified, and a flipped bit is found.
 func dataSet(t *testing.T, newFormat func() sinks.Format, s Subject) {
 	run := Runs()["uint8"]
 	dir, empty, foreign := t.TempDir(), t.TempDir(), t.TempDir()

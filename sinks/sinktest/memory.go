@@ -6,9 +6,8 @@ import (
 	"github.com/apache/arrow/go/v15/arrow/memory"
 )
 
-// Memory is an allocator that fails the test for what isn't given back, and
-// that makes visible what is read before it was written, or after it was given
-// back: both hold 0xAA.
+// Memory is an allocator that fails the test if memory isn't freed. Memory that was
+// not written yet, or was freed, holds 0xAA, so that reading it shows.
 func Memory(t testing.TB) memory.Allocator {
 	mem := memory.NewCheckedAllocator(dirty{memory.NewGoAllocator()})
 	t.Cleanup(func() { mem.AssertSize(t, 0) })

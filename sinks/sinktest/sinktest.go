@@ -27,13 +27,13 @@ type Subject struct {
 	New func(t *testing.T, dir string) sinks.Sink
 	// Takes reports whether the sink can take a run; nil: any.
 	Takes func(run *schema.Run) bool
-	// Read gives the batches back that a complete run has written; nil where
-	// they can't be read.
+	// Read gives back the batches that a complete run has written; nil if they can't
+	// be read.
 	Read func(dir string, f func(*schema.Batch) error) error
 }
 
-// Test checks the contract of sinks.Sink, and of sinks.Skipper where the sink
-// is one.
+// Test checks the contract of sinks.Sink, and that of sinks.Skipper if the sink is
+// one.
 func Test(t *testing.T, s Subject) {
 	runs := Runs()
 	for _, name := range names(runs) {
@@ -50,7 +50,7 @@ func Test(t *testing.T, s Subject) {
 	}
 }
 
-// complete: all batches arrive, unchanged, and none is kept.
+// complete: all batches arrive unchanged, and none is retained.
 func complete(t *testing.T, s Subject, run *schema.Run) {
 	noLeaks(t)
 	dir, mem := t.TempDir(), Memory(t)
@@ -82,7 +82,7 @@ func complete(t *testing.T, s Subject, run *schema.Run) {
 	err := s.Read(dir, func(b *schema.Batch) error {
 		read++
 		if b.Rows() == 0 {
-			return nil // which one it was is nowhere written
+			return nil // nothing says which one it was
 		}
 		return compareBatch(run, b)
 	})
@@ -103,7 +103,7 @@ func compareBatch(run *schema.Run, b *schema.Batch) error {
 	}
 	defer want.Release()
 	if !array.RecordEqual(b.Record, want.Record) {
-		return fmt.Errorf("batch %d of epoch %d, variant %d, came back otherwise", number, b.Epoch, b.Variant)
+		return fmt.Errorf("batch %d of epoch %d, variant %d, came back different", number, b.Epoch, b.Variant)
 	}
 	return nil
 }
@@ -133,7 +133,7 @@ func again(t *testing.T, s Subject, run *schema.Run) {
 				}
 			}
 		}
-		// It may be written all the same.
+		// It may be written anyway.
 		if err := (Delivery{Run: run}).write(t.Context(), sink); err != nil {
 			t.Fatal(err)
 		}
@@ -259,7 +259,7 @@ func SameFiles(t testing.TB, want, have map[string]string) {
 	}
 	for name := range have {
 		if _, ok := want[name]; !ok {
-			t.Errorf("%s is there, and was not to be", name)
+			t.Errorf("%s must not be there", name)
 		}
 	}
 }

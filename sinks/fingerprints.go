@@ -18,17 +18,17 @@ import (
 	"github.com/sluicedata/sluice/schema"
 )
 
-// What a part was made of stands beside it, in a file that xxhsum can check, too:
-// for each sample that was read for it, by key,
+// The samples that a part was made of are listed beside it, in a file that xxhsum can
+// check: for each sample, in the order of keys,
 //
 //	99aa06d3014798d86001c324468d497f  cat/1.jpg
 //
-// its XXH3-128, or as many dashes where it was missing. A key with a backslash or
-// a line break is written as sha256sum does. The part's line in the ledger and
-// the manifest has the file's checksum, so it is as sealed as the part.
+// its XXH3-128, or as many dashes if its file was missing. A key with a backslash or
+// a line break is escaped as by sha256sum. The part's line in the ledger and the
+// manifest has this file's checksum, so it is as well protected as the part.
 
-// SourceFile is the file that lists what a part was made of.
-type SourceFile struct {
+// SourceList describes the file that lists the samples a part was made of.
+type SourceList struct {
 	Name    string `json:"name"` // relative to the directory, slash-separated
 	Samples int64  `json:"samples"`
 	Bytes   int64  `json:"bytes"`
@@ -37,21 +37,21 @@ type SourceFile struct {
 
 const sourcesFolder = "sources"
 
-// sourceFile is the name of a part's list.
-func (l *Layout) sourceFile(part int) string {
+// sourceListName is the name of a part's list.
+func (l *Layout) sourceListName(part int) string {
 	name := l.file(part, 0)
 	name = name[strings.LastIndexByte(name, '/')+1:]
 	return join(sourcesFolder, strings.TrimSuffix(name, ".arrow")+".xxh128")
 }
 
-// used is one line of a list.
-type used struct {
+// sourceLine is a line of that file.
+type sourceLine struct {
 	key     string
 	print   fingerprint.Print
 	missing bool
 }
 
-func (u used) same(o schema.Read) bool {
+func (u sourceLine) same(o schema.Read) bool {
 	return u.missing == o.Missing && (u.missing || u.print == o.Print)
 }
 
@@ -61,8 +61,8 @@ var (
 	unescape = strings.NewReplacer("\\\\", "\\", "\\n", "\n", "\\r", "\r")
 )
 
-func sourceList(list []used) []byte {
-	slices.SortFunc(list, func(a, b used) int { return strings.Compare(a.key, b.key) })
+func sourceList(list []sourceLine) []byte {
+	slices.SortFunc(list, func(a, b sourceLine) int { return strings.Compare(a.key, b.key) })
 	var out bytes.Buffer
 	for _, u := range list {
 		print, key := u.print.String(), escape.Replace(u.key)
@@ -77,11 +77,11 @@ func sourceList(list []used) []byte {
 	return out.Bytes()
 }
 
-func parseSourceList(data []byte) (list []used, err error) {
+func parseSourceList(data []byte) (list []sourceLine, err error) {
 	for line := range strings.Lines(string(data)) {
 		line, escaped := strings.CutPrefix(strings.TrimSuffix(line, "\n"), "\\")
 		print, key, ok := strings.Cut(line, "  ")
-		u := used{key: key, missing: print == dashes}
+		u := sourceLine{key: key, missing: print == dashes}
 		if escaped {
 			u.key = unescape.Replace(key)
 		}
@@ -96,13 +96,13 @@ func parseSourceList(data []byte) (list []used, err error) {
 	return list, nil
 }
 
-// naming is final or staged: which of its names a file is looked for under.
+// naming is final or staged: the name under which a file is looked for.
 type naming func(name string) string
 
 func final(name string) string { return name }
 
-// withList picks, of the records of one file, one whose list of samples is there, too.
-func withList(dir string, candidates []Part, named naming) (p Part, list []used, ok bool) {
+// withList picks, among the records of one file, one whose list of samples exists, too.
+func withList(dir string, candidates []PartFile, named naming) (p PartFile, list []sourceLine, ok bool) {
 	for _, p := range slices.Backward(candidates) {
 		if p.Sources == nil {
 			return p, nil, true
@@ -111,20 +111,20 @@ func withList(dir string, candidates []Part, named naming) (p Part, list []used,
 			return p, list, true
 		}
 	}
-	return Part{}, nil, false
+	return PartFile{}, nil, false
 }
 
-// readSourceList reads a part's list, if it is what the part's line says.
-func readSourceList(dir string, f *SourceFile, named naming) (list []used, problem *Problem) {
+// readSourceList reads a part's list and checks it against the part's line.
+func readSourceList(dir string, f *SourceList, named naming) (list []sourceLine, problem *Problem) {
 	data, err := readSmall(filepath.Join(dir, filepath.FromSlash(named(f.Name))))
 	sum := sha256.Sum256(data)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, &Problem{f.Name, Missing, "it isn't there: " + repair}
+		return nil, &Problem{f.Name, Missing, "it is missing: " + repair}
 	case err != nil:
 		return nil, &Problem{f.Name, Unreadable, fmt.Sprintf("%v: %s", err, repair)}
 	case int64(len(data)) != f.Bytes || hex.EncodeToString(sum[:]) != f.SHA256:
-		return nil, &Problem{f.Name, WrongChecksum, fmt.Sprintf("its %d bytes are not those of the manifest (SHA-256 %s instead of %s): %s", len(data), hex.EncodeToString(sum[:]), shorten(f.SHA256), repair)}
+		return nil, &Problem{f.Name, WrongChecksum, fmt.Sprintf("its %d bytes are not those that the manifest lists (SHA-256 %s instead of %s): %s", len(data), hex.EncodeToString(sum[:]), shorten(f.SHA256), repair)}
 	}
 	if list, err = parseSourceList(data); err != nil || int64(len(list)) != f.Samples {
 		return nil, &Problem{f.Name, Unreadable, fmt.Sprintf("it lists %d samples, and the manifest says %d: %v", len(list), f.Samples, err)}
@@ -132,36 +132,36 @@ func readSourceList(dir string, f *SourceFile, named naming) (list []used, probl
 	return list, nil
 }
 
-// remembered is what a run knows of its samples' bytes.
-type remembered struct {
+// fingerprints are what a run knows about its samples' bytes.
+type fingerprints struct {
 	samples schema.Samples
 	prints  []fingerprint.Print
 	known   []bool
 }
 
-// newRemembered is nil where the run's source isn't known.
-func newRemembered(samples schema.Samples) *remembered {
+// newFingerprints is nil if the run's source isn't known.
+func newFingerprints(samples schema.Samples) *fingerprints {
 	if samples == nil {
 		return nil
 	}
 	n := samples.Index().Len()
-	return &remembered{samples: samples, prints: make([]fingerprint.Print, n), known: make([]bool, n)}
+	return &fingerprints{samples: samples, prints: make([]fingerprint.Print, n), known: make([]bool, n)}
 }
 
-// take notes a reading. Two of one sample must be the same.
-func (m *remembered) take(r schema.Read) error {
+// note records what was read. Two readings of a sample must be the same.
+func (m *fingerprints) note(r schema.Read) error {
 	if r.Sample < 0 || r.Sample >= len(m.known) || r.Missing {
 		return nil
 	}
 	if m.known[r.Sample] && m.prints[r.Sample] != r.Print {
-		return fmt.Errorf("sample %q has changed since this directory was begun: its bytes are no longer those that were read before; once nothing writes to the source any more, run the same command again with --update", m.samples.Index().Key(r.Sample))
+		return fmt.Errorf("sample %q has changed since this directory was begun: its bytes differ from those read before; once nothing writes to the source any more, run the same command again with --update", m.samples.Index().Key(r.Sample))
 	}
 	m.known[r.Sample], m.prints[r.Sample] = true, r.Print
 	return nil
 }
 
-// now is what a sample is at present. What is known isn't read.
-func (m *remembered) now(ctx context.Context, sample int, buf []byte) (schema.Read, []byte, error) {
+// current is a sample as it is now. It is read only if its fingerprint isn't known.
+func (m *fingerprints) current(ctx context.Context, sample int, buf []byte) (schema.Read, []byte, error) {
 	r := schema.Read{Sample: sample, Missing: m.samples.Index().Size(sample) < 0}
 	switch {
 	case r.Missing:
@@ -177,9 +177,9 @@ func (m *remembered) now(ctx context.Context, sample int, buf []byte) (schema.Re
 	return r, buf, err
 }
 
-// Stamps say when a sample's file was written last, as the source listed it when
-// the sample was read. They are of this machine, as the locks are, and so in no
-// manifest; without them everything is read and compared.
+// Stamps say when a sample's file was last written, as the source listed it when
+// the sample was read. Like the locks they belong to this machine, and so are in no
+// manifest; without them every sample is read and compared.
 const stampsPrefix = lockName + "-stamps"
 
 func stampsName(shard, shards int) string {
@@ -189,16 +189,16 @@ func stampsName(shard, shards int) string {
 	return stampsPrefix + ".jsonl"
 }
 
-// stamp is that of a sample as it was listed; "": none.
-func (m *remembered) stamp(sample int) string {
+// stamp is that of a sample as it was listed; "" if it has none.
+func (m *fingerprints) stamp(sample int) string {
 	if s, ok := m.samples.(interface{ Stamp(int) string }); ok {
 		return s.Stamp(sample)
 	}
 	return ""
 }
 
-// recall takes what an earlier run knew of samples whose stamp is the same.
-func (m *remembered) recall(path string) {
+// load takes the fingerprints that an earlier run saved of samples with the same stamp.
+func (m *fingerprints) load(path string) {
 	data, err := readSmall(path)
 	if err != nil {
 		return
@@ -217,8 +217,8 @@ func (m *remembered) recall(path string) {
 	}
 }
 
-// stamps are the lines that recall reads.
-func (m *remembered) stamps() []byte {
+// stampLines are the lines that load reads.
+func (m *fingerprints) stampLines() []byte {
 	var out []byte
 	index := m.samples.Index()
 	for sample := range index.Len() {
@@ -229,17 +229,17 @@ func (m *remembered) stamps() []byte {
 	return out
 }
 
-// SourceChanged is the error of a run into a directory some of whose parts were
-// made of samples that have other bytes now.
+// SourceChanged is the error of a run into a directory with parts made of samples that
+// have changed since.
 type SourceChanged struct {
 	Dir     string
 	Samples []string // keys
-	Parts   []string // that used them
-	Of      int      // parts in all
+	Parts   []string // made of them
+	Of      int      // parts in total
 }
 
 func (e *SourceChanged) Error() string {
-	return fmt.Sprintf("%s was made of other data: %s changed since: %s; used by %d of its %d parts, the first %s. Put back what was there, or add --update, which makes exactly these parts again",
+	return fmt.Sprintf("%s was made of other data: %s changed since: %s; used by %d of its %d parts, the first %s. Restore the old samples, or add --update, which makes exactly these parts again",
 		e.Dir, have(len(e.Samples), "sample"), some(e.Samples), len(e.Parts), e.Of, e.Parts[0])
 }
 
@@ -264,9 +264,9 @@ func some(names []string) string {
 	return text
 }
 
-// differing finds the samples in lists that have other bytes now, by key, and the
-// lists that have them. Each sample is read once, if at all.
-func (m *remembered) differing(ctx context.Context, lists map[int][]used) (keys []string, stale map[int]bool, err error) {
+// differing finds the samples in lists that have other bytes now, by key, and the lists
+// that contain them. Each sample is read at most once.
+func (m *fingerprints) differing(ctx context.Context, lists map[int][]sourceLine) (keys []string, stale map[int]bool, err error) {
 	index := m.samples.Index()
 	var wanted []int
 	seen := map[int]bool{}
@@ -287,7 +287,7 @@ func (m *remembered) differing(ctx context.Context, lists map[int][]used) (keys 
 		if buf == nil {
 			buf = new([]byte)
 		}
-		now[i], *buf, errs[i] = m.now(ctx, wanted[i], *buf)
+		now[i], *buf, errs[i] = m.current(ctx, wanted[i], *buf)
 		buffers.Put(buf)
 	})
 	if err != nil {
@@ -322,14 +322,14 @@ func (m *remembered) differing(ctx context.Context, lists map[int][]used) (keys 
 	return keys, stale, nil
 }
 
-// compare holds the source against what the kept parts were made of, and returns
-// those to be made again.
-func (r *partsRun) compare(ctx context.Context, lists map[int][]used) (stale map[int]bool, err error) {
-	if r.memory == nil {
+// compareSource compares the source with what the kept parts were made of, and returns
+// the parts that have to be rewritten.
+func (r *partsRun) compareSource(ctx context.Context, lists map[int][]sourceLine) (stale map[int]bool, err error) {
+	if r.prints == nil {
 		return nil, nil
 	}
-	r.memory.recall(r.disk.path(stampsName(r.shard, r.shards)))
-	keys, stale, err := r.memory.differing(ctx, lists)
+	r.prints.load(r.disk.path(stampsName(r.shard, r.shards)))
+	keys, stale, err := r.prints.differing(ctx, lists)
 	if err != nil || len(keys) == 0 || r.update {
 		return stale, err
 	}
@@ -342,20 +342,20 @@ func (r *partsRun) compare(ctx context.Context, lists map[int][]used) (stale map
 	return nil, changed
 }
 
-// remember notes what a batch of the open part was made of.
-func (r *partsRun) remember(b *schema.Batch) error {
-	if r.memory == nil {
+// noteReads records the samples that a batch of the open part was made of.
+func (r *partsRun) noteReads(b *schema.Batch) error {
+	if r.prints == nil {
 		return nil
 	}
 	o := r.open
 	if b.Reads == nil && b.Rows() > 0 {
-		o.forgets = true // it comes from elsewhere
+		o.untracked = true // it isn't of the run's source
 	}
 	for _, read := range b.Reads {
-		if read.Sample < 0 || read.Sample >= len(r.memory.known) {
-			return fmt.Errorf("batch %d of epoch %d was made of sample %d, and the source has %d", b.Number, b.Epoch, read.Sample, len(r.memory.known))
+		if read.Sample < 0 || read.Sample >= len(r.prints.known) {
+			return fmt.Errorf("batch %d of epoch %d was made of sample %d, and the source has %d", b.Number, b.Epoch, read.Sample, len(r.prints.known))
 		}
-		if err := r.memory.take(read); err != nil {
+		if err := r.prints.note(read); err != nil {
 			return err
 		}
 		o.reads[read.Sample] = read
@@ -363,44 +363,44 @@ func (r *partsRun) remember(b *schema.Batch) error {
 	return nil
 }
 
-// writeSources writes the open part's list, under its unfinished name; nil where
-// it isn't known.
-func (r *partsRun) writeSources() (*SourceFile, error) {
+// writeSources writes the open part's list under its temporary name; nil if its samples
+// aren't known.
+func (r *partsRun) writeSources() (*SourceList, error) {
 	o := r.open
-	if r.memory == nil || o.forgets {
+	if r.prints == nil || o.untracked {
 		return nil, nil
 	}
-	var list []used
+	var list []sourceLine
 	for sample, read := range o.reads {
-		list = append(list, used{r.memory.samples.Index().Key(sample), read.Print, read.Missing})
+		list = append(list, sourceLine{r.prints.samples.Index().Key(sample), read.Print, read.Missing})
 	}
 	data := sourceList(list)
 	sum := sha256.Sum256(data)
-	f := &SourceFile{Name: r.layout.sourceFile(o.number), Samples: int64(len(list)), Bytes: int64(len(data)), SHA256: hex.EncodeToString(sum[:])}
+	f := &SourceList{Name: r.layout.sourceListName(o.number), Samples: int64(len(list)), Bytes: int64(len(data)), SHA256: hex.EncodeToString(sum[:])}
 	o.sources = f.Name
 	return f, r.disk.writeTemp(f.Name, data)
 }
 
-// saveStamps is for the speed of the next run, and no reason to fail.
+// saveStamps makes the next run faster. Its failure is no error.
 func (r *partsRun) saveStamps() {
-	if r.memory == nil || len(r.records) == 0 {
+	if r.prints == nil || len(r.records) == 0 {
 		return
 	}
-	if data := r.memory.stamps(); len(data) > 0 {
+	if data := r.prints.stampLines(); len(data) > 0 {
 		_ = r.disk.replace(stampsName(r.shard, r.shards), data)
 	}
 }
 
 // SourceReport is what VerifySource found.
 type SourceReport struct {
-	Samples  int       `json:"samples"`  // that were compared
-	Missing  int       `json:"missing"`  // that the source doesn't have, or whose files are missing
-	Parts    int       `json:"parts"`    // that were made of samples which are missing or other now
-	Of       int       `json:"of"`       // parts that say what they were made of
+	Samples  int       `json:"samples"`  // compared
+	Missing  int       `json:"missing"`  // not in the source, or with a missing file
+	Parts    int       `json:"parts"`    // made of samples that are missing or differ now
+	Of       int       `json:"of"`       // parts with a list of samples
 	Problems []Problem `json:"problems"` // one for each such sample, and each list that cannot be used
 }
 
-// Advice says what to do about samples that are missing or other; "": there are none.
+// Advice says what to do about samples that are missing or differ; "" if there are none.
 func (r *SourceReport) Advice() string {
 	switch {
 	case r.Parts == 0:
@@ -408,24 +408,24 @@ func (r *SourceReport) Advice() string {
 	case 2*r.Missing >= r.Samples:
 		return fmt.Sprintf("%d of the %d samples that it was made of are not in this source: is this the right pipeline file?", r.Missing, r.Samples)
 	case r.Missing > 0:
-		return fmt.Sprintf("parts made of them: %d of %d: put back the samples that are gone, or materialize into another directory", r.Parts, r.Of)
+		return fmt.Sprintf("parts made of them: %d of %d: restore the missing samples, or materialize into another directory", r.Parts, r.Of)
 	}
-	return fmt.Sprintf("parts made of them: %d of %d: materialize again with --update, which makes them again", r.Parts, r.Of)
+	return fmt.Sprintf("parts made of them: %d of %d: materialize again with --update, which rewrites them", r.Parts, r.Of)
 }
 
-// OtherSource is the kind of a problem whose name is a sample's key.
+// OtherSource is the kind of the problems that name a sample's key.
 const OtherSource ProblemKind = "source"
 
 // VerifySource reads every sample that a materialized directory was made of, and
-// compares its bytes with those of then. Problems name samples by their keys. An
-// error means that it couldn't be done.
+// compares its bytes with the recorded fingerprint. Problems name samples by their
+// keys. An error means that it could not compare.
 func VerifySource(ctx context.Context, dir string, samples schema.Samples) (SourceReport, error) {
 	m, err := readWhole(ctx, dir)
 	if err != nil {
 		return SourceReport{}, err
 	}
 	report := SourceReport{Problems: []Problem{}}
-	lists, files := map[int][]used{}, 0
+	lists, files := map[int][]sourceLine{}, 0
 	all := map[string]bool{}
 	for i, p := range m.Parts {
 		if p.Sources == nil || !fits(p, &m.Layout) {
@@ -443,10 +443,10 @@ func VerifySource(ctx context.Context, dir string, samples schema.Samples) (Sour
 		}
 	}
 	if files == 0 {
-		return report, fmt.Errorf("sinks: verify: %s doesn't say what it was made of: it was made by an earlier version of sluice, or of samples without a source; materialize it anew", dir)
+		return report, fmt.Errorf("sinks: verify: %s doesn't say what it was made of: it was made by an earlier version of sluice, or of samples without a source; materialize it again", dir)
 	}
 	report.Samples, report.Of = len(all), files
-	there := newRemembered(samples)
+	there := newFingerprints(samples)
 	keys, stale, err := there.differing(ctx, lists)
 	if err != nil {
 		return report, fmt.Errorf("sinks: verify: %w", err)
