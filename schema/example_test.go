@@ -110,10 +110,10 @@ func ExampleBuilder() {
 		log.Fatal(err)
 	}
 	defer batch.Release()
-	fmt.Println(batch.Rows(), batch.Tensor, batch.Key(1), batch.Labels(0), batch.Picture(1).U8[:3])
+	fmt.Println(batch.Rows(), batch.Tensor, batch.Key(1), batch.Labels(0), batch.Picture(1).U8[0])
 	fmt.Println(batch.Column("meta.ringed").(*array.Boolean))
 	// Output:
-	// 2 uint8[2,2,3] wood/1.jpg [0 1] [100 0 0]
+	// 2 uint8[2,2,3] wood/1.jpg [0 1] 100
 	// [false true]
 }
 
