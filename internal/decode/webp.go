@@ -148,15 +148,20 @@ func (f *webpFrame) take(kind string, body []byte) (err error) {
 	return err
 }
 
-// bytes is what decode takes. Lossless pictures need four bytes a pixel, twice where
-// they have a palette, and for their transforms and groups of codes a quarter each at
-// the finest; their trees of codes grow with the data. The result lies in the first four.
-// Lossy ones are planes in whole blocks of 16x16 beside the result. A large frame's
-// data are copied once more (see decode).
+// bytes is the memory that decode takes.
+//
+// Lossless: four bytes a pixel, in which the result lies too; two more where a palette's
+// indices are packed; a quarter each for transforms and groups of codes at their finest;
+// and the trees of these codes. How large the trees are only decoding tells. Four bytes
+// for each byte of data and a quarter of a MiB is more than encoders make of them, but a
+// file made for the purpose can have larger ones.
+//
+// Lossy: planes in whole blocks of 16x16, beside the result. A large frame's data is
+// copied once more (see decode).
 func (f *webpFrame) bytes() int64 {
 	pixels := int64(f.height) * int64(f.width)
 	if f.lossless {
-		return 9*pixels + 32*int64(len(f.chunk)) + 1<<20
+		return 7*pixels + 4*int64(len(f.chunk)) + 1<<18
 	}
 	blocks := int64(f.height+15) / 16 * (int64(f.width+15) / 16)
 	return 3*pixels + blocks*(384+16) + 2*int64(len(f.chunk)) + 1<<16

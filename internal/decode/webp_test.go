@@ -4,6 +4,9 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"os"
+	"path/filepath"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -129,5 +132,42 @@ func TestLeaving(t *testing.T) {
 	_, err = leaving(t.Context(), func(context.Context) (*schema.Picture, error) { panic("index out of range") })
 	if err == nil || !strings.Contains(err.Error(), "damaged file: the decoder panicked: index out of range") {
 		t.Error(err)
+	}
+}
+
+// DecodeBytes is what decoding takes, but not much more.
+func TestWebPBytes(t *testing.T) {
+	files := map[string][]byte{
+		"lossy":    webp("VP8 ", blankVP8(1000, 1500)),
+		"lossless": webp("VP8L", blankVP8L(1000, 1500)),
+	}
+	for _, g := range goldens(t) {
+		if isWebP(g.Encoded) {
+			files[g.Name] = g.Encoded
+		}
+	}
+	shared, _ := filepath.Glob("../../../shared/data/images/formats/*.webp")
+	for _, name := range shared {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[filepath.Base(name)] = data
+	}
+	if len(files) < 6 {
+		t.Errorf("only %d files", len(files))
+	}
+	for name, data := range files {
+		h, err := ReadHeader(data)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		mustDecode(t, data)
+		runtime.ReadMemStats(&after)
+		if n := int64(after.TotalAlloc - before.TotalAlloc); n > h.DecodeBytes || h.DecodeBytes > 3*n+1<<19 {
+			t.Errorf("%s: %d bytes were allocated, DecodeBytes is %d", name, n, h.DecodeBytes)
+		}
 	}
 }
