@@ -28,6 +28,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/sluicedata/sluice/benchmarks/internal/machine"
 )
 
 var (
@@ -180,7 +182,7 @@ func (g *group) measure(ctx context.Context) error {
 			if c.cmd == nil { // it failed
 				continue
 			}
-			others := waitForQuiet(ctx, *wait)
+			others := machine.WaitForQuiet(ctx, *wait, 0.2)
 			f, err := c.round()
 			if err != nil {
 				if ctx.Err() != nil {
@@ -277,7 +279,7 @@ const most = 3 * time.Minute
 
 // round has it make its images.
 func (c *contestant) round() (f figures, err error) {
-	before := treeSeconds(c.cmd.Process.Pid)
+	before := machine.TreeSeconds(c.cmd.Process.Pid)
 	if _, err := io.WriteString(c.stdin, "go\n"); err != nil {
 		return f, c.why(err)
 	}
@@ -292,7 +294,7 @@ func (c *contestant) round() (f figures, err error) {
 		c.stop()
 		return f, c.why(err)
 	}
-	return figures{r.Images / r.Seconds, 1000 * (treeSeconds(process.Pid) - before) / r.Made}, nil
+	return figures{r.Images / r.Seconds, 1000 * (machine.TreeSeconds(process.Pid) - before) / r.Made}, nil
 }
 
 // stop ends the process.

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/sluicedata/sluice/benchmarks/internal/machine"
 )
 
 // titles say in words what is measured.
@@ -65,7 +67,7 @@ func table(w io.Writer, groups []*group) {
 	}
 	median, _, most := spread(others)
 	fmt.Fprintf(w, "<!-- written by go run ./benchmarks/loaders -->\n%s, %d processors, %s, %s; %d rounds. ",
-		cpuName(), runtime.NumCPU(), runtime.Version(), time.Now().Format(time.DateOnly), *rounds)
+		machine.Processor(), runtime.NumCPU(), runtime.Version(), time.Now().Format(time.DateOnly), *rounds)
 	if !math.IsNaN(median) {
 		fmt.Fprintf(w, "Other programs used %.2f processors before a measurement (median; most %.2f). ", median, most)
 	}

@@ -1,5 +1,3 @@
-//go:build unix
-
 // Command scaling measures how much faster two processors are than one, on the
 // recipe's pipeline over real photos into nothing, and what the engine costs
 // beside the work on pixels:
@@ -18,17 +16,14 @@ import (
 	"fmt"
 	"image"
 	"image/png"
-	"math"
 	"os"
 	"path/filepath"
 	"runtime"
 	"runtime/pprof"
 	"slices"
-	"strconv"
-	"strings"
-	"syscall"
 	"time"
 
+	"github.com/sluicedata/sluice/benchmarks/internal/machine"
 	"github.com/sluicedata/sluice/flow"
 	"github.com/sluicedata/sluice/sinks"
 	"github.com/sluicedata/sluice/sources"
@@ -78,13 +73,13 @@ type measured struct {
 func measure(ctx context.Context, plan *flow.Plan, processors int) (measured, error) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(processors))
 	runtime.GC()
-	begin, own, all := time.Now(), cpuSeconds(), busySeconds()
+	begin, own, all := time.Now(), machine.UsedSeconds(), machine.BusySeconds()
 	report, err := plan.Deliver(ctx, &sinks.Discard{})
 	if err != nil {
 		return measured{}, err
 	}
 	seconds := time.Since(begin).Seconds()
-	own, all = cpuSeconds()-own, busySeconds()-all
+	own, all = machine.UsedSeconds()-own, machine.BusySeconds()-all
 	return measured{rate: float64(report.Rows) / seconds, cpu: own / float64(report.Rows), others: max(all-own, 0) / seconds, waited: 1 - report.Operators[1].Busy}, nil
 }
 
@@ -105,7 +100,7 @@ func scaling(ctx context.Context, pipe *flow.Pipeline) error {
 	fmt.Printf("round  1 worker  2 workers  ratio  CPU per image, 1 and 2 workers  2 workers waited  other programs\n")
 	var ratios, more, one, two []float64
 	for n, begin := 1, time.Now(); len(ratios) < *rounds && time.Since(begin) < *most; n++ {
-		waitForQuiet(*most - time.Since(begin))
+		machine.WaitForQuiet(ctx, *most-time.Since(begin), 0.1)
 		var m [2]measured
 		for _, i := range [][]int{{0, 1}, {1, 0}}[n%2] {
 			stop := func() {}
@@ -144,18 +139,6 @@ func scaling(ctx context.Context, pipe *flow.Pipeline) error {
 	return nil
 }
 
-// waitForQuiet waits, for at most so long, until other programs have used less
-// than a tenth of a processor for a second.
-func waitForQuiet(most time.Duration) {
-	for begin := time.Now(); time.Since(begin) < most; {
-		before := busySeconds()
-		time.Sleep(time.Second)
-		if !(busySeconds()-before > 0.1) { // NaN waits for nothing
-			return
-		}
-	}
-}
-
 // spread is the median and the range.
 func spread(list []float64) string {
 	list = slices.Sorted(slices.Values(list))
@@ -192,7 +175,7 @@ func engine(ctx context.Context) error {
 		}
 		var rates, cpu []float64
 		for range *rounds {
-			waitForQuiet(20 * time.Second)
+			machine.WaitForQuiet(ctx, 20*time.Second, 0.1)
 			m, err := measure(ctx, plan, runtime.NumCPU())
 			if err != nil {
 				return err
@@ -205,36 +188,4 @@ func engine(ctx context.Context) error {
 		fmt.Printf("%s: %s rows/s, %s microseconds of processor time a row\n", c.name, spread(rates), spread(cpu))
 	}
 	return nil
-}
-
-// cpuSeconds is the processor time that this process has used.
-func cpuSeconds() float64 {
-	var usage syscall.Rusage
-	if syscall.Getrusage(syscall.RUSAGE_SELF, &usage) != nil {
-		return 0
-	}
-	seconds := func(t syscall.Timeval) float64 { return float64(t.Sec) + float64(t.Usec)/1e6 }
-	return seconds(usage.Utime) + seconds(usage.Stime)
-}
-
-// busySeconds is the time that all processors together have worked since the
-// machine started, NaN where the system isn't Linux.
-func busySeconds() float64 {
-	content, err := os.ReadFile("/proc/stat")
-	line, _, _ := strings.Cut(string(content), "\n")
-	fields := strings.Fields(line)
-	if err != nil || len(fields) < 9 {
-		return math.NaN()
-	}
-	sum := 0.0
-	for i, field := range fields[1:9] { // user nice system idle iowait irq softirq steal
-		ticks, err := strconv.ParseFloat(field, 64)
-		if err != nil {
-			return math.NaN()
-		}
-		if i != 3 && i != 4 {
-			sum += ticks
-		}
-	}
-	return sum / 100
 }

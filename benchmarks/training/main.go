@@ -32,6 +32,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/sluicedata/sluice/benchmarks/internal/machine"
 )
 
 const recipe = "docs/recipe/recipe-multi"
@@ -77,7 +79,7 @@ func run(ctx context.Context) error {
 	for round := range *rounds {
 		for i := range list {
 			c := &list[(i+round)%len(list)] // another one begins each round
-			others := waitForQuiet(ctx, *wait)
+			others := machine.WaitForQuiet(ctx, *wait, 0.2)
 			f, err := c.measure(ctx, c)
 			if err != nil {
 				return fmt.Errorf("%s: %w", c.name, err)
@@ -87,7 +89,7 @@ func run(ctx context.Context) error {
 			c.runs = append(c.runs, f)
 		}
 	}
-	machine(ctx)
+	printMachine(ctx)
 	table(os.Stdout, list)
 	return nil
 }
@@ -187,13 +189,13 @@ func (c *contestant) start(ctx context.Context) (stdout []byte, f figures, err e
 	cmd.Env = append(os.Environ(), c.env...)
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
-	busy, begin := busySeconds(), time.Now()
+	busy, begin := machine.BusySeconds(), time.Now()
 	if stdout, err = cmd.Output(); err != nil {
 		return nil, f, fmt.Errorf("%w\n%s", err, stderr.String())
 	}
 	own := (cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Seconds()
-	f.others = (busySeconds() - busy - own) / time.Since(begin).Seconds()
-	f.peakBytes, f.waited = peakBytes(cmd.ProcessState), -1
+	f.others = (machine.BusySeconds() - busy - own) / time.Since(begin).Seconds()
+	f.peakBytes, f.waited = machine.PeakBytes(cmd.ProcessState), -1
 	return stdout, f, nil
 }
 

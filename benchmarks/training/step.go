@@ -11,6 +11,7 @@ import (
 
 	"github.com/apache/arrow/go/v15/arrow/memory"
 
+	"github.com/sluicedata/sluice/benchmarks/internal/machine"
 	"github.com/sluicedata/sluice/flow/pipefile"
 	"github.com/sluicedata/sluice/schema"
 	"github.com/sluicedata/sluice/trainer/gorgoniatrainer"
@@ -59,13 +60,13 @@ func stepAlone(ctx context.Context, steps int) (err error) {
 	out := map[string]times{}
 	for step := range steps + 1 {
 		for i, b := range batches {
-			cpu, begin := cpuSeconds(), time.Now()
+			cpu, begin := machine.UsedSeconds(), time.Now()
 			if _, err := trainer.Step(ctx, b); err != nil {
 				return err
 			}
 			if side := fmt.Sprint(sides[i]); step > 0 {
 				sum := out[side]
-				out[side] = times{sum.Wall + time.Since(begin).Seconds()/float64(steps), sum.CPU + (cpuSeconds()-cpu)/float64(steps)}
+				out[side] = times{sum.Wall + time.Since(begin).Seconds()/float64(steps), sum.CPU + (machine.UsedSeconds()-cpu)/float64(steps)}
 			}
 		}
 	}

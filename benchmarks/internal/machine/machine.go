@@ -1,4 +1,5 @@
-package main
+// Package machine measures what a benchmark runs on, and what else runs there.
+package machine
 
 import (
 	"bufio"
@@ -12,9 +13,9 @@ import (
 	"time"
 )
 
-// busySeconds is the time that all processors together have worked since the
+// BusySeconds is the time that all processors together have worked since the
 // machine started, NaN where the system isn't Linux.
-func busySeconds() float64 {
+func BusySeconds() float64 {
 	data, err := os.ReadFile("/proc/stat")
 	fields := strings.Fields(strings.SplitN(string(data), "\n", 2)[0])
 	if err != nil || len(fields) < 9 {
@@ -33,9 +34,9 @@ func busySeconds() float64 {
 	return sum / 100
 }
 
-// treeSeconds is the time of the processors that a process and those that it has
-// started have used, NaN where the system isn't Linux.
-func treeSeconds(pid int) float64 {
+// TreeSeconds is the processor time that a process and those that it started have
+// used, NaN where the system isn't Linux.
+func TreeSeconds(pid int) float64 {
 	names, _ := filepath.Glob("/proc/[0-9]*/stat")
 	children, used := map[int][]int{}, map[int]float64{}
 	for _, name := range names {
@@ -64,24 +65,25 @@ func treeSeconds(pid int) float64 {
 	return sum
 }
 
-// waitForQuiet waits, for at most so long, until other programs use less than a
-// fifth of a processor for a moment. It returns what they used last.
-func waitForQuiet(ctx context.Context, most time.Duration) (others float64) {
+// WaitForQuiet waits, for at most so long, until other programs use less than this
+// share of a processor for a second. It returns what they used last.
+func WaitForQuiet(ctx context.Context, most time.Duration, share float64) (others float64) {
 	for begin := time.Now(); ; {
-		before, from := busySeconds(), time.Now()
+		before, from := BusySeconds(), time.Now()
 		select {
 		case <-ctx.Done():
 			return others
-		case <-time.After(300 * time.Millisecond):
+		case <-time.After(time.Second):
 		}
-		others = (busySeconds() - before) / time.Since(from).Seconds()
-		if !(others > 0.2) || time.Since(begin) > most { // NaN waits for nothing
+		others = (BusySeconds() - before) / time.Since(from).Seconds()
+		if !(others > share) || time.Since(begin) > most { // NaN waits for nothing
 			return others
 		}
 	}
 }
 
-func cpuName() string {
+// Processor is the processor's name, as far as the system tells.
+func Processor() string {
 	file, err := os.Open("/proc/cpuinfo")
 	if err != nil {
 		return runtime.GOARCH

@@ -1,6 +1,6 @@
 //go:build unix
 
-package main
+package machine
 
 import (
 	"os"
@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// peakBytes is the largest resident size that a process had.
-func peakBytes(p *os.ProcessState) float64 {
+// PeakBytes is the largest resident size that a process had.
+func PeakBytes(p *os.ProcessState) float64 {
 	usage, ok := p.SysUsage().(*syscall.Rusage)
 	if !ok {
 		return 0
@@ -20,8 +20,8 @@ func peakBytes(p *os.ProcessState) float64 {
 	return float64(usage.Maxrss) * 1024
 }
 
-// cpuSeconds is the time of the processors that this process has used.
-func cpuSeconds() float64 {
+// UsedSeconds is the processor time that this process has used.
+func UsedSeconds() float64 {
 	var usage syscall.Rusage
 	if syscall.Getrusage(syscall.RUSAGE_SELF, &usage) != nil {
 		return 0
