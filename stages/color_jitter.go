@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 
 	"github.com/sluicedata/sluice/internal/errlist"
 	"github.com/sluicedata/sluice/schema"
@@ -55,6 +56,20 @@ type ColorJitterParams struct {
 	Contrast   float64      `json:"contrast"`
 	Saturation float64      `json:"saturation"`
 	Hue        float64      `json:"hue"`
+}
+
+// String says what is done, in its order: "hue -0.031, then contrast 1.2".
+func (p *ColorJitterParams) String() string {
+	value := map[Adjustment]float64{Brightness: p.Brightness, Contrast: p.Contrast, Saturation: p.Saturation, Hue: p.Hue}
+	var list []string
+	for _, a := range p.Order {
+		sign := ""
+		if a == Hue && p.Hue > 0 {
+			sign = "+"
+		}
+		list = append(list, fmt.Sprintf("%s %s%.3g", a, sign, value[a]))
+	}
+	return strings.Join(list, ", then ")
 }
 
 // Name is the stage's name in pipeline files.

@@ -18,6 +18,7 @@ import (
 // refers to those below it only. A list beside a package has the exceptions, "from.go
 // to.go", each with its reason.
 var ordered = map[string][]string{
+	"flow/preview":            {},
 	"trainer":                 {},
 	"trainer/learning":        {},
 	"trainer/gorgoniatrainer": {},
