@@ -111,7 +111,7 @@ func TestNoRowIsLostToTheMachine(t *testing.T) {
 				return err
 			}
 			defer plan.Close()
-			for i := range plan.RowsPerEpoch {
+			for i := range plan.Info().RowsPerEpoch {
 				if _, err := plan.Row(t.Context(), 0, i); err != nil {
 					return err
 				}

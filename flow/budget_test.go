@@ -233,7 +233,7 @@ func TestBottleneck(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer plan.Close()
-	if text := strings.Join(plan.Warnings, "\n"); !strings.Contains(text, "raise the budget") {
+	if text := strings.Join(plan.Warnings(), "\n"); !strings.Contains(text, "raise the budget") {
 		t.Errorf("warnings: %s", text)
 	}
 }

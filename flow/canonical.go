@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/sluicedata/sluice/flow/internal/picture"
 	"github.com/sluicedata/sluice/internal/decode"
 	"github.com/sluicedata/sluice/internal/options"
 	"github.com/sluicedata/sluice/sources"
@@ -36,19 +37,19 @@ type canonicalStage struct {
 	Options json.RawMessage `json:"options"`
 }
 
-// hash sets Canonical, Pipeline and PlanHash.
-func (p *Plan) hash() error {
+// hash sets the canonical form and its hash.
+func (p *planner) hash() error {
 	c := canonical{
-		Version: 1, Source: sources.Identity(p.dataset.Index()), Seed: p.Settings.Seed,
-		Fuse: p.Settings.Fuse, Exec: p.Settings.Exec, Decoder: decode.Revision, OnError: p.Settings.Failures.Policy,
-		EpochRows: p.RowsPerEpoch, BatchSize: p.BatchSize, Params: p.Settings.Params,
+		Version: 1, Source: sources.Identity(p.dataset.Index()), Seed: p.settings.Seed,
+		Fuse: p.settings.Fuse, Exec: p.settings.Exec, Decoder: decode.Revision, OnError: p.settings.Failures.Policy,
+		EpochRows: p.info.RowsPerEpoch, BatchSize: p.info.BatchSize, Params: p.settings.Params,
 		Stages: []canonicalStage{},
 	}
 	if c.Params {
-		c.ParamsAre = paramsRevision
+		c.ParamsAre = picture.ParamsRevision
 	}
 	if c.Exec == Fused {
-		c.Revision = fusedRevision
+		c.Revision = picture.FusedRevision
 	}
 	for _, s := range p.steps {
 		opts, err := options.Canonical(s.stage)
@@ -62,6 +63,6 @@ func (p *Plan) hash() error {
 		return fmt.Errorf("flow: %w", err)
 	}
 	sum := sha256.Sum256(b)
-	p.Canonical, p.Pipeline, p.PlanHash = b, string(b), hex.EncodeToString(sum[:])
+	p.canonical, p.info.Pipeline, p.info.PlanHash = b, string(b), hex.EncodeToString(sum[:])
 	return nil
 }

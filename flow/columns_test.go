@@ -156,7 +156,7 @@ func TestColumnsInThePlanHash(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer plan.Close()
-		return plan.PlanHash
+		return plan.Info().PlanHash
 	}
 	seen := map[string]string{}
 	for name, change := range map[string]func(x *schema.Table){

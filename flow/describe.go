@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/sluicedata/sluice/internal/options"
-	"github.com/sluicedata/sluice/internal/phrase"
 	"github.com/sluicedata/sluice/schema"
 	"github.com/sluicedata/sluice/sources"
 )
@@ -15,15 +14,15 @@ import (
 func (p *Plan) String() string {
 	o := p.Outline()
 	var t planText
-	t.line("plan", "%s", p.PlanHash)
-	t.line("", "seed %d, %s of %s, on_error: %s", p.Seed, plural(int64(p.Epochs), "epoch"), plural(p.RowsPerEpoch, "draw"), p.Settings.Failures.Policy)
-	p.describeCheck(&t, o)
-	p.describePushDown(&t, o)
+	t.line("plan", "%s", p.info.PlanHash)
+	t.line("", "seed %d, %s of %s, on_error: %s", p.info.Seed, plural(int64(p.info.Epochs), "epoch"), plural(p.info.RowsPerEpoch, "draw"), p.settings.Failures.Policy)
+	t.check(p, o)
+	t.pushdown(p, o)
 	t.step(3, "fuse", "stages in brackets cost one pass over the pixels together")
-	p.describeFuse(&t, o.Groups)
-	p.describeSchedule(&t, &o.Schedule)
-	p.describeRecords(&t, o)
-	for _, w := range p.Warnings {
+	t.fuse(p, o.Groups)
+	t.schedule(p, &o.Schedule)
+	t.records(p, o)
+	for _, w := range p.warnings {
 		t.line("warning", "%s", w)
 	}
 	return t.String()
@@ -43,10 +42,10 @@ func (t *planText) step(n int, name, about string) {
 	t.line(fmt.Sprint(n, " ", name), "%s", about)
 }
 
-// describeCheck is the first step: source and stages, and the type of what
+// check is the first step: source and stages, and the type of what
 // leaves them where it changes.
-func (p *Plan) describeCheck(t *planText, o *Outline) {
-	name, given := p.sourceOptions()
+func (t *planText) check(p *Plan, o *Outline) {
+	name, given := sourceOptions(p.source)
 	index := p.Index()
 	samples := plural(int64(index.Len()), "sample")
 	if side := sources.SideOf(p.source); side != "" {
@@ -61,7 +60,7 @@ func (p *Plan) describeCheck(t *planText, o *Outline) {
 		case e.Type != "":
 			c.size = "sizes vary"
 		case e.Kind == "batcher":
-			c.leaves = fmt.Sprintf("batches of %d", p.BatchSize)
+			c.leaves = fmt.Sprintf("batches of %d", p.info.BatchSize)
 			if o.Schedule.BatchBytes > 0 {
 				c.size = bytesText(o.Schedule.BatchBytes) + " a batch"
 			}
@@ -109,7 +108,7 @@ const mostOptions = 44
 func right(number string) string { return fmt.Sprintf("%*s", margin, number) }
 
 // scaleRows tell the scales, of many the first ones.
-func scaleRows(list []Leaving) (rows []checked) {
+func scaleRows(list []RecordOutline) (rows []checked) {
 	for i, l := range list {
 		if i == 6 && len(list) > 7 {
 			return append(rows, checked{leaves: fmt.Sprintf("... (%d scales)", len(list))})
@@ -120,8 +119,8 @@ func scaleRows(list []Leaving) (rows []checked) {
 }
 
 // sourceOptions are those of the source, and of what is around it.
-func (p *Plan) sourceOptions() (name, given string) {
-	source, around := p.source, ""
+func sourceOptions(source sources.Source) (name, given string) {
+	around := ""
 	for {
 		w, ok := source.(sources.Wrapper)
 		if !ok {
@@ -131,11 +130,11 @@ func (p *Plan) sourceOptions() (name, given string) {
 	}
 }
 
-// describePushDown is the second step.
-func (p *Plan) describePushDown(t *planText, o *Outline) {
+// pushdown is the second step.
+func (t *planText) pushdown(p *Plan, o *Outline) {
 	t.step(2, "push down", "samplers act on the index, before any image is read")
 	if len(o.PushedDown) == 0 {
-		t.line("", "no sampler: each of %s once an epoch, in the source's order", plural(p.RowsPerEpoch, "sample"))
+		t.line("", "no sampler: each of %s once an epoch, in the source's order", plural(p.info.RowsPerEpoch, "sample"))
 	}
 	for _, s := range o.PushedDown {
 		switch {
@@ -147,15 +146,15 @@ func (p *Plan) describePushDown(t *planText, o *Outline) {
 			t.line("", "%s: %s an epoch from %s; the first epoch uses %d of them", s.Name, plural(s.Leaves, "draw"), plural(s.Of, "sample"), s.Distinct)
 		}
 	}
-	if n := p.order.Len() - p.RowsPerEpoch; n > 0 {
+	if n := p.draws.order.Len() - p.info.RowsPerEpoch; n > 0 {
 		t.line("", "%s at an epoch's end fill no batch: drop_last leaves them out", plural(n, "draw"))
 	}
-	for i, task := range p.Tasks {
-		drawn := p.Counts[i]
+	for i, task := range p.info.Tasks {
+		drawn := p.info.Counts[i]
 		if o.Drawn != nil {
 			drawn = o.Drawn[i]
 		}
-		t.line("", "%s: %s", task.Name, describeCounts(task, p.Counts[i], drawn))
+		t.line("", "%s: %s", task.Name, describeCounts(task, p.info.Counts[i], drawn))
 	}
 }
 
@@ -195,12 +194,39 @@ func describeCounts(task schema.Task, counts, drawn []int64) string {
 	return head + strings.Join(list, ", ")
 }
 
-// describeSchedule is the fourth step.
-func (p *Plan) describeSchedule(t *planText, s *Schedule) {
+// fuse is the third step of Plan.String.
+func (t *planText) fuse(p *Plan, list []Group) {
+	switch {
+	case p.rows.pictures == nil:
+		t.line("", "nothing: files leave as they are")
+		return
+	case p.settings.Exec == Reference:
+		t.line("", "nothing: the reference executor runs stage after stage on whole pictures")
+	case len(list) == 0 && len(p.rows.pictures.Stages) > 0:
+		t.line("", "%s: what is merged depends on the pictures", p.settings.Fuse)
+	default:
+		t.line("", "%s: decode, then %s over each picture", p.settings.Fuse, plural(int64(len(list)), "pass"))
+	}
+	for _, g := range list {
+		t.line("", "[%s]", strings.Join(g.Stages, " + "))
+		if g.Apart != "" {
+			t.line("", "  apart: %s", g.Apart)
+		}
+		for _, text := range append([]string{g.Method}, g.Notes...) {
+			t.line("", "  %s", text)
+		}
+	}
+	if p.scaling != nil {
+		t.line("", "%s: apart: each scale is computed from the finished batch", p.scaling.name)
+	}
+}
+
+// schedule is the fourth step.
+func (t *planText) schedule(p *Plan, s *Schedule) {
 	t.step(4, "schedule", "how much at a time; none of it changes a byte")
 	way := []string{plural(int64(s.Readers), "reader"), plural(int64(s.Workers), "worker")}
-	if p.expander != nil {
-		way = append(way, p.expander.name)
+	if p.scaling != nil {
+		way = append(way, p.scaling.name)
 	}
 	rank := ""
 	if s.World > 1 {
@@ -218,15 +244,15 @@ func (p *Plan) describeSchedule(t *planText, s *Schedule) {
 		batch, plural(int64(s.FilesAhead), "file"), bytesText(s.InFlightBytes), bytesText(s.BudgetBytes))
 }
 
-// describeRecords tells what reaches the sink.
-func (p *Plan) describeRecords(t *planText, o *Outline) {
+// records tells what reaches the sink.
+func (t *planText) records(p *Plan, o *Outline) {
 	each := ""
-	if p.expander != nil {
-		each = fmt.Sprintf(": %s, each in %d of %s", plural(p.BatchesPerEpoch, "batch"), p.picked(), plural(int64(len(p.Variants)), "scale"))
+	if p.scaling != nil {
+		each = fmt.Sprintf(": %s, each in %d of %s", plural(p.info.BatchesPerEpoch, "batch"), p.scaling.perBatch(), plural(int64(len(p.info.Variants)), "scale"))
 	}
 	size := ""
 	if o.ImageBytes > 0 {
-		size = fmt.Sprintf("; %s of images in %s", bytesText(o.ImageBytes), plural(int64(p.Epochs), "epoch"))
+		size = fmt.Sprintf("; %s of images in %s", bytesText(o.ImageBytes), plural(int64(p.info.Epochs), "epoch"))
 	}
 	t.WriteByte('\n')
 	t.line("delivers", "%s an epoch%s%s", plural(o.RecordsPerEpoch, "record"), each, size)
@@ -234,19 +260,5 @@ func (p *Plan) describeRecords(t *planText, o *Outline) {
 	if len(o.Leaves) > 1 {
 		image = "a shape per scale"
 	}
-	t.line("", "up to %s each: %s", plural(int64(p.BatchSize), "row"), strings.Replace(strings.Join(p.Columns(), ", "), schema.ColumnImage, fmt.Sprintf("%s (%s)", schema.ColumnImage, image), 1))
-}
-
-func plural(n int64, noun string) string { return phrase.Count(n, noun) }
-
-func bytesText(n int64) string {
-	switch {
-	case n >= 1<<30:
-		return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30))
-	case n >= 1<<20:
-		return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
-	case n >= 1<<10:
-		return fmt.Sprintf("%.1f KiB", float64(n)/(1<<10))
-	}
-	return fmt.Sprintf("%d B", n)
+	t.line("", "up to %s each: %s", plural(int64(p.info.BatchSize), "row"), strings.Replace(strings.Join(p.Columns(), ", "), schema.ColumnImage, fmt.Sprintf("%s (%s)", schema.ColumnImage, image), 1))
 }

@@ -401,7 +401,7 @@ func TestOnErrorIsChecked(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer plan.Close()
-		return plan.PlanHash
+		return plan.Info().PlanHash
 	}
 	skip := hash(flow.Failures{Policy: flow.Skip})
 	if skip == hash(flow.Failures{}) || skip != hash(flow.Failures{Policy: flow.Skip, Max: flow.Limit{Count: 3}, Quarantine: "q"}) || hash(flow.Failures{}) != hash(flow.Failures{Policy: flow.Fail}) {

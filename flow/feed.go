@@ -5,30 +5,23 @@ import (
 	gsflow "github.com/reugn/go-streams/flow"
 )
 
-// feed is operator 1: a streams.Source of the jobs of a run, in order, without
-// those that the sink has already.
-type feed struct {
-	out chan any
-}
+// feed is the graph's source: the plan's draws as jobs, a batch each, in order, without
+// those that the sink has already. Each is computed from its number.
+type feed struct{ out chan any }
 
 func newFeed(r *run) *feed {
-	f := &feed{out: make(chan any)}
-	rows := int64(0)
-	for j := range r.plan.jobs() {
-		if r.stopped() {
-			break
-		}
-		if r.has(j.epoch, j.number) {
-			r.partial = true
-		} else {
-			rows += int64(j.rows)
-		}
+	f := &feed{make(chan any)}
+	deal := &r.plan.deal
+	r.stats.expect(deal.draws())
+	if r.sink.knows() {
+		r.counting.Go(func() { f.count(r) })
 	}
-	r.stats.expect(rows)
 	go func() {
 		defer close(f.out)
-		for j := range r.plan.jobs() {
-			if r.has(j.epoch, j.number) {
+		for n := range deal.count() {
+			j := deal.job(n)
+			if r.sink.has(j.epoch, j.number) {
+				r.partial.Store(true)
 				continue
 			}
 			select {
@@ -39,6 +32,21 @@ func newFeed(r *run) *feed {
 		}
 	}()
 	return f
+}
+
+// count corrects what is to be expected by what the sink has, while rows are made
+// already.
+func (f *feed) count(r *run) {
+	deal, rows := &r.plan.deal, int64(0)
+	for n := range deal.count() {
+		if n%1024 == 0 && r.stopped() {
+			return
+		}
+		if j := deal.job(n); !r.sink.has(j.epoch, j.number) {
+			rows += int64(j.rows)
+		}
+	}
+	r.stats.expect(rows)
 }
 
 func (f *feed) Out() <-chan any { return f.out }

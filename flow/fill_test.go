@@ -164,7 +164,7 @@ func TestMeasuringOnError(t *testing.T) {
 			stages.Normalize{Mean: stages.DatasetMean, Std: stages.DatasetStd}, stages.Batch{Size: 2})
 	}
 	normalize := func(p *flow.Plan) string {
-		text := string(p.Canonical)
+		text := string(p.Canonical())
 		at := strings.Index(text, `"normalize"`)
 		return text[at : at+strings.Index(text[at:], "}")]
 	}
@@ -182,7 +182,7 @@ func TestMeasuringOnError(t *testing.T) {
 			if have := normalize(plan); have != normalize(want) {
 				t.Errorf("%s: %s\nwithout the broken ones %s", policy, have, normalize(want))
 			}
-			if text := strings.Join(plan.Warnings, "\n"); !strings.Contains(text, "measured without 4 of ") || !strings.Contains(text, "the first of them common/03.jpg") {
+			if text := strings.Join(plan.Warnings(), "\n"); !strings.Contains(text, "measured without 4 of ") || !strings.Contains(text, "the first of them common/03.jpg") {
 				t.Errorf("%s: the warnings are %q", policy, text)
 			}
 			if err := plan.Close(); err != nil {

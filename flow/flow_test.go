@@ -450,7 +450,7 @@ func TestPlanHash(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer plan.Close()
-		return plan.PlanHash
+		return plan.Info().PlanHash
 	}
 	base := hash(recipe(dir))
 	copied := filepath.Join(t.TempDir(), "elsewhere")

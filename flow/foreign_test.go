@@ -119,7 +119,7 @@ func TestForeignBalancerAndWeighers(t *testing.T) {
 		plan := planOf(t, source, []stages.Stage{s, tally{Task: "class"}, tally{Task: "colour"}, stages.Decode{}, stages.Resize{Height: 4, Width: 4}},
 			flow.OnError(flow.Failures{Policy: flow.Refill, Max: flow.Limit{Share: 1}}))
 		refilled := 0
-		for position := range plan.RowsPerEpoch {
+		for position := range plan.Info().RowsPerEpoch {
 			row, err := plan.Row(t.Context(), 0, position)
 			if err != nil {
 				t.Fatal(err)
@@ -134,7 +134,7 @@ func TestForeignBalancerAndWeighers(t *testing.T) {
 		if refilled != 1 {
 			t.Errorf("%d: %d rows are substitutes, want 1", i, refilled)
 		}
-		if text := strings.Join(plan.Warnings, "\n"); !strings.Contains(text, "deal and tally are both on") {
+		if text := strings.Join(plan.Warnings(), "\n"); !strings.Contains(text, "deal and tally are both on") {
 			t.Errorf("%d: warnings %q", i, text)
 		}
 	}
@@ -153,7 +153,7 @@ func TestForeignSourcesAndPictures(t *testing.T) {
 	if text := train.String(); !strings.Contains(text, "half of it; half of it") || !strings.Contains(text, "on the train side") {
 		t.Errorf("plan: %s", text)
 	}
-	if text := string(train.Canonical); !strings.Contains(text, `"measured":true`) {
+	if text := string(train.Canonical()); !strings.Contains(text, `"measured":true`) {
 		t.Errorf("not measured: %s", text)
 	}
 	if _, err := flow.New(&half{small(8), sources.Val}, list...).Plan(t.Context()); err == nil || !strings.Contains(err.Error(), "would measure the validation side") {
@@ -161,7 +161,7 @@ func TestForeignSourcesAndPictures(t *testing.T) {
 	}
 	list[4] = centre{Measured: true}
 	val := planOf(t, half{&half{small(8), sources.Val}, sources.Val}, append([]stages.Stage{&deal{Task: "class"}}, list...))
-	text := strings.Join(val.Warnings, "\n")
+	text := strings.Join(val.Warnings(), "\n")
 	for _, want := range []string{"deal: the validation side is drawn by it", "jitter: the validation side is augmented by it"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("warnings %q, want %q", text, want)

@@ -180,7 +180,7 @@ func TestRowIsTheRunsRow(t *testing.T) {
 				if !slices.Equal(row.Picture.F32, batch.Picture(i).F32) {
 					t.Fatalf("%s: row %d is another", exec, position-1)
 				}
-				s := row.Shown
+				s := row.Display
 				if s.Height != 16 || s.Width != 16 || s.Layout != schema.HWC || len(s.U8) != 3*16*16 {
 					t.Fatalf("%s: shown is %s", exec, s.Tensor())
 				}

@@ -93,10 +93,10 @@ func TestSelectionReachesClassCounts(t *testing.T) {
 		list[i].labels[0] = map[bool]int32{i < 20: 0, i >= 20 && i < 26: 1, i >= 26: 2}[true]
 	}
 	plan := planOf(t, hold(list), pipe)
-	if !reflect.DeepEqual(plan.Counts[0], []int64{4, 0, 3, 0}) || !reflect.DeepEqual(plan.DrawnCounts(0), []int64{5, 0, 5, 0}) {
-		t.Errorf("counts %v, drawn %v", plan.Counts[0], plan.DrawnCounts(0))
+	if !reflect.DeepEqual(plan.Info().Counts[0], []int64{4, 0, 3, 0}) || !reflect.DeepEqual(plan.DrawnCounts(0), []int64{5, 0, 5, 0}) {
+		t.Errorf("counts %v, drawn %v", plan.Info().Counts[0], plan.DrawnCounts(0))
 	}
-	for position := range plan.RowsPerEpoch {
+	for position := range plan.Info().RowsPerEpoch {
 		row, err := plan.Row(t.Context(), 0, position)
 		if err != nil {
 			t.Fatal(err)
@@ -129,7 +129,7 @@ func TestDropLastShortensTheEpoch(t *testing.T) {
 		for _, n := range plan.DrawnCounts(0) {
 			drawn += n
 		}
-		if have := [2]int64{plan.RowsPerEpoch, plan.BatchesPerEpoch}; have != want || drawn != want[0] {
+		if have := [2]int64{plan.Info().RowsPerEpoch, plan.Info().BatchesPerEpoch}; have != want || drawn != want[0] {
 			t.Errorf("of %d rows: %v, want %v; %d drawn", rows, have, want, drawn)
 		}
 		if list, report := rowsOf(t, flow.New(small(rows), stages.Shuffle{}, stages.Batch{Size: 4, DropLast: true}), flow.Epochs(2)); int64(len(list)) != 2*want[0] || report.Rows != 2*want[0] {
@@ -145,7 +145,7 @@ func (newer) Version() int { return 99 }
 
 func TestPlanHashDependsOn(t *testing.T) {
 	hash := func(source sources.Source, draws int64, flip stages.Stage, opts ...flow.Option) string {
-		return planOf(t, source, []stages.Stage{stages.Rebalance{Target: stages.ClassBalanced, Task: stages.TaskNames{"class"}, Draws: draws}, stages.Decode{}, flip}, opts...).PlanHash
+		return planOf(t, source, []stages.Stage{stages.Rebalance{Target: stages.ClassBalanced, Task: stages.TaskNames{"class"}, Draws: draws}, stages.Decode{}, flip}, opts...).Info().PlanHash
 	}
 	flip := stages.Flip{P: 0.5}
 	base := hash(small(8), 8, flip)
@@ -165,11 +165,11 @@ func TestPlanHashDependsOn(t *testing.T) {
 		EpochRows int64 `json:"epoch_rows"`
 		BatchSize int   `json:"batch_size"`
 	}
-	if err := json.Unmarshal(plan.Canonical, &have); err != nil || have.Decoder != decode.Revision || have.Seed != 5 || have.EpochRows != 6 || have.BatchSize != 3 {
+	if err := json.Unmarshal(plan.Canonical(), &have); err != nil || have.Decoder != decode.Revision || have.Seed != 5 || have.EpochRows != 6 || have.BatchSize != 3 {
 		t.Errorf("%v: %+v in the canonical form", err, have)
 	}
 	// Where the epoch is as long, drop_last alone must tell.
-	if a, b := planOf(t, small(8), []stages.Stage{stages.Batch{Size: 4}}), planOf(t, small(8), []stages.Stage{stages.Batch{Size: 4, DropLast: true}}); a.PlanHash == b.PlanHash {
+	if a, b := planOf(t, small(8), []stages.Stage{stages.Batch{Size: 4}}), planOf(t, small(8), []stages.Stage{stages.Batch{Size: 4, DropLast: true}}); a.Info().PlanHash == b.Info().PlanHash {
 		t.Error("drop_last doesn't change the plan hash")
 	}
 }
@@ -226,7 +226,7 @@ func TestDatasetStatistics(t *testing.T) {
 	plan := planOf(t, small(12), list)
 	var values [3][]float64
 	whole := planOf(t, small(12), []stages.Stage{stages.Filter{Task: "class", Keep: []string{"rare"}}, stages.Decode{}})
-	for position := range whole.RowsPerEpoch {
+	for position := range whole.Info().RowsPerEpoch {
 		row, err := whole.Row(t.Context(), 0, position)
 		if err != nil {
 			t.Fatal(err)
@@ -240,7 +240,7 @@ func TestDatasetStatistics(t *testing.T) {
 			Options struct{ Mean, Std []float64 }
 		}
 	}
-	if err := json.Unmarshal(plan.Canonical, &canonical); err != nil {
+	if err := json.Unmarshal(plan.Canonical(), &canonical); err != nil {
 		t.Fatal(err)
 	}
 	have := canonical.Stages[len(list)-1].Options

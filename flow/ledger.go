@@ -1,10 +1,6 @@
 package flow
 
-import (
-	"sync"
-
-	"github.com/sluicedata/sluice/schema"
-)
+import "github.com/sluicedata/sluice/schema"
 
 // Exposure is what a run showed of one class.
 type Exposure struct {
@@ -21,14 +17,13 @@ type Exposure struct {
 // ledger counts exposure by task and class, in O(classes) memory and one bit
 // per sample.
 type ledger struct {
-	index schema.Index
-	seen  []uint64     // bit per sample: delivered in this run
-	rows  [][]Exposure // [task][class], unknown last
+	seen []uint64     // bit per sample: delivered in this run
+	rows [][]Exposure // [task][class], unknown last
 }
 
 func newLedger(p *Plan) *ledger {
-	l := &ledger{index: p.Index(), seen: make([]uint64, (p.Index().Len()+63)/64)}
-	for _, t := range p.Tasks {
+	l := &ledger{seen: make([]uint64, (p.Index().Len()+63)/64)}
+	for _, t := range p.info.Tasks {
 		l.rows = append(l.rows, make([]Exposure, len(t.Classes)+1))
 	}
 	return l
@@ -96,53 +91,4 @@ func (l *ledger) report(tasks []schema.Task) map[string]map[string]Exposure {
 		out[task.Name] = classes
 	}
 	return out
-}
-
-// summary is what is known of a batch on its way from operator 2 to the sink.
-type summary struct {
-	job      job
-	draws    []outcome
-	variants int     // in which it has not left yet
-	later    []int64 // bytes reserved for the variants, in their order
-}
-
-// underway are the batches between operator 2 and the sink, in order.
-type underway struct {
-	mu   sync.Mutex
-	list []*summary
-}
-
-func (u *underway) push(s *summary) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	u.list = append(u.list, s)
-}
-
-// left notes that a variant of the oldest batch is through, and returns the
-// batch if it was the last one.
-func (u *underway) left() *summary {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	if len(u.list) == 0 {
-		return nil
-	}
-	s := u.list[0]
-	if s.variants--; s.variants > 0 {
-		return nil
-	}
-	u.list[0] = nil
-	u.list = u.list[1:]
-	return s
-}
-
-// find returns a batch's summary.
-func (u *underway) find(epoch int, number int64) *summary {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	for _, s := range u.list {
-		if s.job.epoch == epoch && s.job.number == number {
-			return s
-		}
-	}
-	return nil
 }

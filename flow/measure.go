@@ -12,13 +12,15 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/sluicedata/sluice/flow/internal/memory"
+	"github.com/sluicedata/sluice/flow/internal/picture"
 	"github.com/sluicedata/sluice/sources"
 	"github.com/sluicedata/sluice/stages"
 )
 
 // measure replaces stages that need the data's own mean and standard deviation by
 // ones with numbers, so that these are in the canonical form. The pictures are decoded once, whole, without augmentation.
-func (p *Plan) measure(ctx context.Context) error {
+func (p *planner) measure(ctx context.Context) error {
 	var mean, std [3]float64
 	measured := false
 	for i := range p.steps {
@@ -49,13 +51,13 @@ type pixelSums struct {
 
 // measuring is the work of pixelStats, shared by its goroutines.
 type measuring struct {
-	plan    *Plan
+	plan    *planner
 	decoder stages.Decoder
 	next    atomic.Int64
 	done    atomic.Int64
 	limit   int // pictures that may fail
 
-	budget *budget
+	budget *memory.Budget
 	mu     sync.Mutex
 	sums   pixelSums
 	failed []*RowError
@@ -66,24 +68,24 @@ type measuring struct {
 // of the selected samples. Pictures that cannot be decoded end it, or are left out
 // where on_error is skip or refill, up to its max of the samples: that depends on
 // the data alone, as all else.
-func (p *Plan) pixelStats(ctx context.Context) (mean, std [3]float64, err error) {
+func (p *planner) pixelStats(ctx context.Context) (mean, std [3]float64, err error) {
 	m := &measuring{plan: p, decoder: stages.Decode{}}
 	for _, s := range p.steps {
 		if d, ok := s.stage.(stages.Decoder); ok {
 			m.decoder = d
 		}
 	}
-	onError := p.Settings.Failures
+	onError := p.settings.Failures
 	if onError.Policy != Fail {
-		m.limit = int(onError.Max.of(int64(len(p.selection))))
+		m.limit = int(onError.Max.of(int64(len(p.draws.selection))))
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	m.budget = newBudget(ctx, p.Settings.Budget, 1)
-	defer m.budget.close()
+	m.budget = memory.New(ctx, p.settings.Budget, 1)
+	defer m.budget.Close()
 	begun := time.Now()
-	told := p.Settings.telling("measuring mean and std", func(at *Progress) {
-		at.Rows, at.TotalRows = m.done.Load(), int64(len(p.selection))
+	told := p.settings.telling("measuring mean and std", func(at *Progress) {
+		at.Rows, at.TotalRows = m.done.Load(), int64(len(p.draws.selection))
 		at.ImagesPerSecond = float64(at.Rows) / max(time.Since(begun).Seconds(), 1e-9)
 		if at.Rows > 0 {
 			at.ETA = time.Duration(float64(at.TotalRows-at.Rows) / at.ImagesPerSecond * float64(time.Second))
@@ -91,7 +93,7 @@ func (p *Plan) pixelStats(ctx context.Context) (mean, std [3]float64, err error)
 		at.Bottleneck = "reading and decoding"
 	})
 	var wait sync.WaitGroup
-	for range p.Settings.Workers {
+	for range p.settings.Workers {
 		wait.Go(func() {
 			if err := m.work(ctx); err != nil {
 				cancel(err)
@@ -135,10 +137,10 @@ func (m *measuring) work(ctx context.Context) error {
 	}()
 	for ctx.Err() == nil {
 		i := int(m.next.Add(1)) - 1
-		if i >= len(m.plan.selection) {
+		if i >= len(m.plan.draws.selection) {
 			return nil
 		}
-		sample := m.plan.selection[i]
+		sample := m.plan.draws.selection[i]
 		repairs := 0
 		err := guard("measuring", func() (err error) {
 			repairs, err = m.addPixels(ctx, sample, &sums)
@@ -169,12 +171,12 @@ func (m *measuring) work(ctx context.Context) error {
 
 // warn tells of pictures that the figures are without, or that damage has changed.
 func (m *measuring) warn() {
-	index, n := m.plan.Index(), len(m.plan.selection)
+	index, n := m.plan.Index(), len(m.plan.draws.selection)
 	if len(m.failed) > 0 {
-		m.plan.Warnings = append(m.plan.Warnings, fmt.Sprintf("mean and std were measured without %d of %d pictures, which cannot be decoded, the first of them %s", len(m.failed), n, m.failed[0].Key))
+		m.plan.warn("mean and std were measured without %d of %d pictures, which cannot be decoded, the first of them %s", len(m.failed), n, m.failed[0].Key)
 	}
 	if len(m.filled) > 0 {
-		m.plan.Warnings = append(m.plan.Warnings, fmt.Sprintf("mean and std were measured with %d of %d pictures of damaged files, the first of them %s: what is missing is filled", len(m.filled), n, index.Key(slices.Min(m.filled))))
+		m.plan.warn("mean and std were measured with %d of %d pictures of damaged files, the first of them %s: what is missing is filled", len(m.filled), n, index.Key(slices.Min(m.filled)))
 	}
 }
 
@@ -213,21 +215,21 @@ func (m *measuring) addPixels(ctx context.Context, sample int, sums *pixelSums) 
 		return &RowError{Stage: stage, Key: p.dataset.Index().Key(sample), Err: err}
 	}
 	size := max(0, p.Index().Size(sample)) // -1: it is missing
-	m.budget.readAhead(size)
-	data, err := p.fetch(ctx, sample, nil)
+	m.budget.ReadAhead(size)
+	data, err := p.rows.fetch(ctx, sample, nil)
 	working := int64(0)
 	if err == nil {
-		working = wholeBytes(m.decoder, data)
+		working = picture.DecodeBytes(m.decoder, data)
 	}
-	m.budget.row(working, size)
-	defer m.budget.rowMade(size+working, false)
+	m.budget.Row(working, size)
+	defer m.budget.RowDone(size+working, false)
 	if errors.Is(err, sources.ErrMissing) {
 		return 0, fault("source", err)
 	}
 	if err != nil {
 		return 0, err
 	}
-	pic, repairs, err := decodeFile(ctx, m.decoder, data)
+	pic, repairs, err := picture.Decode(ctx, m.decoder, data)
 	if err != nil {
 		return 0, fault("decode", err)
 	}

@@ -139,7 +139,7 @@ func limitMemory(p *flow.Plan) {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	if debug.SetMemoryLimit(-1) == math.MaxInt64 {
-		debug.SetMemoryLimit(int64(m.HeapAlloc) + p.Settings.Budget + 48<<20)
+		debug.SetMemoryLimit(int64(m.HeapAlloc) + p.Settings().Budget + 48<<20)
 	}
 }
 

@@ -157,7 +157,7 @@ func (c *trial) deliver(t *testing.T, s *collector, opts ...flow.Option) (*outco
 	defer plan.Close()
 	report, err := plan.Deliver(t.Context(), s)
 	lines, _ := os.ReadFile(file)
-	return &outcome{records: s.records, report: report, quarantine: string(lines), batches: plan.BatchesPerEpoch}, err
+	return &outcome{records: s.records, report: report, quarantine: string(lines), batches: plan.Info().BatchesPerEpoch}, err
 }
 
 // quarantine is the option of a file of this run, where rows may fail.
@@ -626,7 +626,7 @@ func (c *trial) leave(t *testing.T, records int, opts []flow.Option) (list []rec
 	}
 	defer plan.Close()
 	next = flow.State{}
-	if s := plan.Settings.Resume; s != nil {
+	if s := plan.Settings().Resume; s != nil {
 		next = *s
 	}
 	complete := true
@@ -644,14 +644,14 @@ func (c *trial) leave(t *testing.T, records int, opts []flow.Option) (list []rec
 		}
 	}
 	if complete {
-		next = flow.State{PlanHash: plan.PlanHash, Pipeline: plan.Canonical, Epoch: plan.Epochs}
+		next = flow.State{PlanHash: plan.Info().PlanHash, Pipeline: plan.Canonical(), Epoch: plan.Info().Epochs}
 	}
 	return list, next, nil
 }
 
 // variants reports whether a record is the last of its batch.
 func (c *trial) variants(plan *flow.Plan, b *schema.Batch) bool {
-	return !c.each || b.Variant == len(plan.Variants)-1
+	return !c.each || b.Variant == len(plan.Info().Variants)-1
 }
 
 // before reports whether a record lies before a state.

@@ -40,22 +40,6 @@ func (m *meter) queue(waiting int) {
 	m.observed.Add(1)
 }
 
-// Operator is what one operator of a run did with its time.
-type Operator struct {
-	Name    string  `json:"name"` // read, decode, the expander's name, sink
-	Workers int     `json:"workers"`
-	Items   int64   `json:"items"`   // rows that read and decode made; records, of the others
-	Busy    float64 `json:"busy"`    // shares of workers x seconds
-	Starved float64 `json:"starved"` // waiting for input
-	Blocked float64 `json:"blocked"` // waiting to hand on: for the next operator, or for memory
-	// Mean number of elements waiting in front of it when one was taken, and its
-	// most; 0 where there is no queue.
-	Queue         float64 `json:"queue"`
-	QueueCapacity int     `json:"queue_capacity"`
-	// Busy, split up: decode has decode and transform.
-	Of map[string]float64 `json:"of,omitempty"`
-}
-
 func (m *meter) report(elapsed time.Duration) Operator {
 	whole := max(elapsed.Seconds()*float64(m.workers), 1e-9)
 	share := func(b *busy) float64 { return min(b.seconds()/whole, 1) }
@@ -68,13 +52,13 @@ func (m *meter) report(elapsed time.Duration) Operator {
 }
 
 // bottleneck says what a run waits for: the operator that is busiest, or the
-// memory budget. hunger is the share of the time in which admission waited for
+// memory budget. waited is the share of the time in which admission waited for
 // bytes.
 //
 //	decode: 94 % busy on 2 workers; the sink waited 0 %
 //	decode 60 %, transform 34 % busy on 2 workers; the sink waited 0 %
 //	sink: 96 % busy; the workers 20 %
-func bottleneck(operators []Operator, hunger float64) string {
+func bottleneck(operators []Operator, waited float64) string {
 	worst, workers, sink := operators[0], operators[1], operators[len(operators)-1]
 	for _, o := range operators {
 		if o.Busy > worst.Busy {
@@ -82,8 +66,8 @@ func bottleneck(operators []Operator, hunger float64) string {
 		}
 	}
 	switch {
-	case hunger > 0.5 && sink.Busy < 0.5:
-		return fmt.Sprintf("memory: the next row waited %.0f %% of the time for the byte budget; %s", 100*hunger, worst.doing())
+	case waited > 0.5 && sink.Busy < 0.5:
+		return fmt.Sprintf("memory: the next row waited %.0f %% of the time for the byte budget; %s", 100*waited, worst.doing())
 	case worst.Name == sink.Name:
 		return fmt.Sprintf("%s; the workers %.0f %%", worst.doing(), 100*workers.Busy)
 	}

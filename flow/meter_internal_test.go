@@ -20,7 +20,8 @@ func TestBottleneckWords(t *testing.T) {
 	} {
 		have := bottleneck([]Operator{
 			{Name: "read", Workers: 4, Busy: c.read},
-			{Name: "decode", Workers: 2, Busy: c.busy, Of: c.of},
+			{Name: "transform", Workers: 2, Busy: c.busy, Of: c.of},
+			{Name: "batch", Workers: 1},
 			{Name: "sink", Workers: 1, Busy: c.sink, Starved: c.starved},
 		}, c.at)
 		if have != want {

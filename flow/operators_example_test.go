@@ -106,7 +106,7 @@ func ExampleStream_Flow() {
 	// uint8[64,64,3], 1 rows
 }
 
-// The pipeline's halves, with anyone's operator between rows and scales.
+// Each operator of the graph by itself, with anyone's between batches and scales.
 func ExampleStream_Scales() {
 	err := scratch(func() error {
 		ctx := context.Background()
@@ -144,7 +144,9 @@ func ExampleStream_Scales() {
 		}
 		out := make(chan any, 4)
 		extension.NewChanSource(hard).
-			Via(run.Rows()).                // samples into batches
+			Via(run.Read()).                // files
+			Via(run.Transform()).           // pictures
+			Via(run.Batch()).               // into batches
 			Via(gsflow.NewFilter(full, 1)). // of one's own
 			Via(run.Scales()).              // each batch in its scales
 			Via(gsflow.NewMap(shape, 1)).

@@ -9,19 +9,19 @@ import (
 // Outline is the plan's four steps as figures: what Plan.String puts into words,
 // plan --json prints and preview draws.
 type Outline struct {
-	Stages     []Edge       `json:"stages"`      // 1: what was declared, and what leaves each stage
-	PushedDown []PushedDown `json:"pushed_down"` // 2: the samplers, in the order in which they act
-	Drawn      [][]int64    `json:"drawn"`       // the first epoch's draws, by task and class as Counts; nil where they are too many to count
-	Groups     []Group      `json:"groups"`      // 3: what is done in one go, per picture
-	Schedule   Schedule     `json:"schedule"`    // 4
-	Leaves     []Leaving    `json:"leaves"`      // the records that reach the sink, by variant
+	Stages     []StageOutline  `json:"stages"`      // 1: what was declared, and what leaves each stage
+	PushedDown []PushedDown    `json:"pushed_down"` // 2: the samplers, in the order in which they act
+	Drawn      [][]int64       `json:"drawn"`       // the first epoch's draws, by task and class as Counts; nil where they are too many to count
+	Groups     []Group         `json:"groups"`      // 3: what is done in one go, per picture
+	Schedule   Schedule        `json:"schedule"`    // 4
+	Leaves     []RecordOutline `json:"leaves"`      // the records that reach the sink, by variant
 
 	RecordsPerEpoch int64 `json:"records_per_epoch"` // batches, each in the scales in which it leaves
 	ImageBytes      int64 `json:"image_bytes"`       // of the whole run; 0: unknown, sizes vary
 }
 
-// Edge is a stage and the type of what leaves it.
-type Edge struct {
+// StageOutline is a stage and the type of what leaves it.
+type StageOutline struct {
 	Name     string `json:"name"`              // in the params column
 	Kind     string `json:"kind"`              // sampler, decoder, warp, ...
 	Options  string `json:"options,omitempty"` // those that are set, as in pipeline files
@@ -54,8 +54,8 @@ type Schedule struct {
 	World         int   `json:"world"`
 }
 
-// Leaving is a record as it reaches the sink.
-type Leaving struct {
+// RecordOutline is a record as it reaches the sink.
+type RecordOutline struct {
 	Scale      float64 `json:"scale"`
 	Type       string  `json:"type"`                  // of the image column
 	RowBytes   int64   `json:"row_bytes,omitempty"`   // of its image
@@ -64,13 +64,13 @@ type Leaving struct {
 
 // Outline sums the plan up. Nothing is decoded for it.
 func (p *Plan) Outline() *Outline {
-	o := &Outline{Stages: []Edge{}, PushedDown: []PushedDown{}, Groups: append([]Group{}, p.Groups()...), Schedule: p.schedule()}
+	o := &Outline{Stages: []StageOutline{}, PushedDown: []PushedDown{}, Groups: append([]Group{}, p.Groups()...), Schedule: schedule(p)}
 	before := ""
 	for _, s := range p.steps {
-		e := Edge{Name: s.name, Kind: kindOf(s.stage), Options: options.Line(s.stage)}
+		e := StageOutline{Name: s.name, Kind: kindOf(s.stage), Options: options.Line(s.stage)}
 		switch s.stage.(type) {
 		case stages.Sampler:
-			o.PushedDown = append(o.PushedDown, PushedDown{Name: s.name, Of: s.reached, Leaves: s.left})
+			o.PushedDown = append(o.PushedDown, PushedDown{Name: s.name, Of: s.entering, Leaves: s.leaving})
 		case stages.Decoder, stages.PictureStage:
 			if text := s.out.String(); text != before {
 				e.Type, e.RowBytes, before = text, imageBytes(s.out), text
@@ -78,64 +78,41 @@ func (p *Plan) Outline() *Outline {
 		}
 		o.Stages = append(o.Stages, e)
 	}
-	if _, fixed := p.order.(stages.Selection); !fixed { // only the last one draws
+	if _, fixed := p.draws.order.(stages.Selection); !fixed { // only the last one draws
 		last := &o.PushedDown[len(o.PushedDown)-1]
-		last.Draws, last.Distinct = true, p.distinct()
+		last.Draws, last.Distinct = true, distinct(p)
 	}
-	for t := range p.Tasks {
-		if p.RowsPerEpoch <= countable {
+	for t := range p.info.Tasks {
+		if p.info.RowsPerEpoch <= countable {
 			o.Drawn = append(o.Drawn, p.DrawnCounts(t))
 		}
 	}
-	for _, v := range p.Variants {
-		l := Leaving{Scale: v.Scale, Type: p.imageType(v.Tensor)}
-		if p.Form == schema.FormTensor {
+	for _, v := range p.info.Variants {
+		l := RecordOutline{Scale: v.Scale, Type: imageType(p.info.Form, v.Tensor)}
+		if p.info.Form == schema.FormTensor {
 			l.RowBytes = imageBytes(v.Tensor)
-			l.BatchBytes = l.RowBytes * int64(p.BatchSize)
+			l.BatchBytes = l.RowBytes * int64(p.info.BatchSize)
 		}
 		o.Leaves = append(o.Leaves, l)
 	}
-	o.RecordsPerEpoch = p.BatchesPerEpoch * int64(p.picked())
-	if p.Form == schema.FormTensor {
-		o.ImageBytes = p.RowBytes * p.RowsPerEpoch * int64(p.Epochs)
+	o.RecordsPerEpoch = p.info.BatchesPerEpoch * int64(p.scaling.perBatch())
+	if p.info.Form == schema.FormTensor {
+		o.ImageBytes = p.info.RowBytes * p.info.RowsPerEpoch * int64(p.info.Epochs)
 	}
 	return o
-}
-
-// rowBytes is the size of a row's images in the variants that it leaves in, on
-// average; 0 where it depends on each picture.
-func (p *Plan) rowBytes() (n int64) {
-	switch p.Form {
-	case schema.FormTensor:
-		for _, v := range p.Variants {
-			n += imageBytes(v.Tensor)
-		}
-		return n * int64(p.picked()) / int64(len(p.Variants))
-	case schema.FormEncoded:
-		return p.meanFileBytes()
-	}
-	return 0
-}
-
-// meanFileBytes is the size of an image's file, on average.
-func (p *Plan) meanFileBytes() (n int64) {
-	for _, sample := range p.selection {
-		n += max(0, p.Index().Size(sample)) // -1: it is missing
-	}
-	return n / int64(max(len(p.selection), 1))
 }
 
 // countable is the number of draws that are looked at one by one for a text.
 const countable = 1 << 24
 
 // distinct is the number of samples that the first epoch uses.
-func (p *Plan) distinct() (n int64) {
-	if p.RowsPerEpoch > countable {
+func distinct(p *Plan) (n int64) {
+	if p.info.RowsPerEpoch > countable {
 		return 0
 	}
 	seen := make([]bool, p.Index().Len())
-	for position := range p.RowsPerEpoch {
-		if s := p.order.At(0, position); !seen[s] {
+	for position := range p.info.RowsPerEpoch {
+		if s := p.draws.order.At(0, position); !seen[s] {
 			seen[s] = true
 			n++
 		}
@@ -143,68 +120,33 @@ func (p *Plan) distinct() (n int64) {
 	return n
 }
 
-func (p *Plan) schedule() Schedule {
-	s := p.Settings
+func schedule(p *Plan) Schedule {
+	s := p.settings
 	out := Schedule{
 		Workers: s.Workers, Readers: s.Readers, FilesAhead: s.filesAhead(), Batches: s.Queue + 1,
 		BudgetBytes: s.Budget, Rank: s.Rank, World: s.World,
 	}
-	out.EncodedBytes = p.meanFileBytes()
-	base, later := p.batchBytes(p.job(0, 0, 0), p.picks(0, 0))
+	out.EncodedBytes = meanFileBytes(p.Index(), p.draws.selection)
+	base, reserved := p.batchBytes(p.deal.jobIn(0, 0, 0).rows, p.scaling.picks(0, 0))
 	out.BatchBytes = base
-	for _, n := range later {
+	for _, n := range reserved {
 		out.ScalesBytes += n
 	}
-	batches := min(int64(out.Batches), p.BatchesPerEpoch*int64(p.Epochs))
+	batches := min(int64(out.Batches), p.info.BatchesPerEpoch*int64(p.info.Epochs))
 	files := min(int64(out.FilesAhead)*out.EncodedBytes, s.Budget/8)
 	out.InFlightBytes = batches*(out.BatchBytes+out.ScalesBytes) + files
 	return out
 }
 
-// filesAhead is the number of files that may be read and not yet admitted.
-func (s *Settings) filesAhead() int { return 2 * (s.Readers + s.Workers) }
-
-// picked is the number of variants in which a batch leaves.
-func (p *Plan) picked() int {
-	if p.expander == nil {
-		return 1
-	}
-	return len(p.picks(0, 0))
-}
-
-// imageBytes is the size of a picture; 0 where it varies.
-func imageBytes(t schema.Tensor) int64 {
-	if !t.Fixed() {
-		return 0
-	}
-	return int64(t.Elements() * t.DType.Bytes())
-}
-
 // imageType is the image column of a variant.
-func (p *Plan) imageType(t schema.Tensor) string {
-	switch p.Form {
+func imageType(form schema.Form, t schema.Tensor) string {
+	switch form {
 	case schema.FormEncoded:
 		return "encoded files"
 	case schema.FormVarying:
 		return "pictures of varying size"
 	}
 	return t.String()
-}
-
-// Columns are those of the records, in their order.
-func (p *Plan) Columns() []string {
-	list := []string{schema.ColumnKey, schema.ColumnImage}
-	for _, task := range p.Tasks {
-		list = append(list, schema.ColumnLabel+task.Name)
-	}
-	for _, c := range p.Run.Columns {
-		list = append(list, c.Name)
-	}
-	list = append(list, schema.ColumnWeight, schema.ColumnEpoch, schema.ColumnPosition, schema.ColumnSourceIndex)
-	if p.Params {
-		list = append(list, schema.ColumnParams)
-	}
-	return list
 }
 
 func kindOf(s stages.Stage) string {

@@ -15,9 +15,9 @@ import (
 	"github.com/sluicedata/sluice/internal/outfile"
 )
 
-// Entry is a line of a quarantine file: one sample that failed in one draw.
+// QuarantineLine is a line of a quarantine file: one sample that failed in one draw.
 // Under refill a draw may have several, with attempts counted from 0.
-type Entry struct {
+type QuarantineLine struct {
 	Key      string `json:"key"`
 	Epoch    int    `json:"epoch"`
 	Position int64  `json:"position"`
@@ -30,20 +30,20 @@ type Entry struct {
 // the same.
 const quarantineFormat = 2
 
-// entryLine is an Entry as it is written.
-type entryLine struct {
-	Entry
+// writtenLine is a line as it is written.
+type writtenLine struct {
+	QuarantineLine
 	Format int `json:"format,omitempty"`
 }
 
-func entryOf(e *RowError) Entry {
+func lineOf(e *RowError) QuarantineLine {
 	cause, _, _ := strings.Cut(e.cause(), "\n") // a panic's stack differs from run to run
-	return Entry{Key: e.Key, Epoch: e.Epoch, Position: e.Position, Attempt: e.Attempt, Stage: e.Stage, Cause: cause}
+	return QuarantineLine{Key: e.Key, Epoch: e.Epoch, Position: e.Position, Attempt: e.Attempt, Stage: e.Stage, Cause: cause}
 }
 
 // quarantine is the file, JSON lines in the order of draws. Lines are synced
 // before their batch goes on, so it never knows less than the sink. It may know
-// more, when a run is broken off: a run that makes these batches again takes
+// more, when a run is interrupted: a run that makes these batches again takes
 // their lines out first, and keeps those of batches it doesn't make. A device or a
 // pipe gets this run's lines, as they come.
 type quarantine struct {
@@ -57,18 +57,18 @@ type quarantine struct {
 var quarantineKind = outfile.Kind{Name: "a quarantine file", Is: func([]byte) bool { return true }}
 
 // openQuarantine prepares the file of a run that will make the draws for which
-// again is true. An empty name gives nil, which takes entries and drops them.
+// again is true. An empty name gives nil, which takes lines and drops them.
 func openQuarantine(name string, again func(epoch int, position int64) bool) (*quarantine, error) {
 	if name == "" {
 		return nil, nil
 	}
 	q := &quarantine{name: name}
 	at, err := quarantineKind.At(name)
-	var old []Entry
+	var old []QuarantineLine
 	if q.inPlace = at.InPlace; err == nil && !q.inPlace {
 		old, err = readQuarantine(name)
 		if err == nil {
-			old = slices.DeleteFunc(old, func(e Entry) bool { return again(e.Epoch, e.Position) })
+			old = slices.DeleteFunc(old, func(e QuarantineLine) bool { return again(e.Epoch, e.Position) })
 			err = q.replace(old)
 		}
 	}
@@ -86,8 +86,8 @@ func openQuarantine(name string, again func(epoch int, position int64) bool) (*q
 	return q, nil
 }
 
-// readQuarantine reads the entries; a torn last line is left out.
-func readQuarantine(name string) ([]Entry, error) {
+// readQuarantine reads the lines; a torn last line is left out.
+func readQuarantine(name string) ([]QuarantineLine, error) {
 	data, err := os.ReadFile(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -95,7 +95,7 @@ func readQuarantine(name string) ([]Entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	var list []Entry
+	var list []QuarantineLine
 	number := 0
 	for line := range bytes.Lines(data) {
 		number++
@@ -103,7 +103,7 @@ func readQuarantine(name string) ([]Entry, error) {
 		if json.Unmarshal(line, &later) == nil && later.Format > quarantineFormat {
 			return nil, fmt.Errorf("%s:%d is of format %d, and this sluice reads formats up to %d: name another file", name, number, later.Format, quarantineFormat)
 		}
-		var e entryLine
+		var e writtenLine
 		dec := json.NewDecoder(bytes.NewReader(line))
 		dec.DisallowUnknownFields()
 		if err := dec.Decode(&e); err != nil || e.Key == "" {
@@ -112,14 +112,14 @@ func readQuarantine(name string) ([]Entry, error) {
 			}
 			return nil, fmt.Errorf("%s:%d is no entry of a quarantine file: it would be replaced; move it away, or name another file", name, number)
 		}
-		list = append(list, e.Entry)
+		list = append(list, e.QuarantineLine)
 	}
 	return list, nil
 }
 
-// replace puts the entries, in order, in place of the file.
-func (q *quarantine) replace(list []Entry) error {
-	slices.SortStableFunc(list, func(a, b Entry) int {
+// replace puts the lines, in order, in place of the file.
+func (q *quarantine) replace(list []QuarantineLine) error {
+	slices.SortStableFunc(list, func(a, b QuarantineLine) int {
 		return cmp.Or(cmp.Compare(a.Epoch, b.Epoch), cmp.Compare(a.Position, b.Position), cmp.Compare(a.Attempt, b.Attempt))
 	})
 	if err := os.MkdirAll(filepath.Dir(q.name), 0o777); err != nil {
@@ -128,18 +128,18 @@ func (q *quarantine) replace(list []Entry) error {
 	return quarantineKind.Write(q.name, lines(list))
 }
 
-func lines(list []Entry) []byte {
+func lines(list []QuarantineLine) []byte {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	for _, e := range list {
-		_ = enc.Encode(entryLine{e, quarantineFormat}) // strings and numbers always encode
+		_ = enc.Encode(writtenLine{e, quarantineFormat}) // strings and numbers always encode
 	}
 	return b.Bytes()
 }
 
-// append writes entries and syncs them.
-func (q *quarantine) append(list []Entry) error {
+// append writes lines and syncs them.
+func (q *quarantine) append(list []QuarantineLine) error {
 	if q == nil {
 		return nil
 	}

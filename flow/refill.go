@@ -3,132 +3,123 @@ package flow
 import (
 	"context"
 	"encoding/binary"
+	"fmt"
+	"runtime/debug"
 	"slices"
 	"sync"
 
+	"github.com/sluicedata/sluice/flow/internal/picture"
 	"github.com/sluicedata/sluice/internal/rng"
 	"github.com/sluicedata/sluice/schema"
-	"github.com/sluicedata/sluice/stages"
 )
+
+// place is where a draw's picture goes, and who reads other samples for it.
+type place interface {
+	slot() *schema.Picture                // to sample it into; nil: into a picture of its own
+	look() *picture.Views                 // where pictures on the way are wanted; nil: they aren't
+	put(*row) error                       // moves a finished row there
+	read(context.Context, *row) *RowError // reads and prepares a substitute
+}
 
 // mostRefills is the number of other samples that are tried for a draw.
 const mostRefills = 16
 
-// settle makes a draw with all its attempts: the row that it leaves, nil if
-// none, and the samples that failed on the way. first is the draw as located,
-// read if err is nil and it has bytes; err is why it couldn't be read. t is its ticket,
-// nil outside of runs.
+// complete makes a draw with all its attempts: the row that it leaves, nil if none, and
+// the samples that failed on the way. first is the draw as located, read and prepared; or
+// err says why it couldn't be read. Both are nil where ctx has ended.
 //
-// What a draw becomes is a function of data, plan, epoch and position: each
-// attempt's sample and random numbers are addressed by the attempt's number.
-func (p *Plan) settle(r *run, m *scratch, first *Row, err *RowError, t *ticket) (*Row, []*RowError) {
-	var failed []*RowError
+// What a draw becomes is a function of data, plan, epoch and position: each attempt's
+// sample and random numbers are addressed by the attempt's number.
+func (r *rows) complete(ctx context.Context, m *picture.Maker, first *row, err *RowError, p place) (made *row, failed []*RowError) {
 	for row := first; ; {
-		if row.Encoded == nil && err == nil {
-			err = p.readRefill(r, m, row, t)
-		}
 		if err == nil {
-			err = p.makeRow(r, m, row, t)
+			err = r.putInPlace(ctx, m, row, p)
 		}
 		if err == nil {
 			return row, failed
 		}
-		if r.stopped() {
+		if ctx.Err() != nil {
 			return nil, nil // the run's end, not the row's fault
 		}
 		failed = append(failed, err)
-		attempt := row.Attempt + 1
-		if err.EndsRun() {
-			if t != nil {
-				r.fail(ended(p.Settings.Failures.Policy, err))
-			}
+		other, ok := r.substitute(first, row.attempt+1)
+		if err.EndsRun() || !ok {
 			return nil, failed
 		}
-		if p.Settings.Failures.Policy != Refill || attempt > mostRefills || first.Sample < 0 {
-			return nil, failed
-		}
-		rand := p.refills.key.Stream(first.epoch, first.Meta.Position, attempt)
-		sample, ok := p.refills.other(p, first.Sample, rand)
-		if !ok {
-			return nil, failed
-		}
-		other := p.about(sample, first.epoch, first.Meta.Position, attempt, nil)
-		other.slot = first.slot
-		row = &other
-		err = nil
+		row, err = &other, p.read(ctx, &other)
 	}
 }
 
-// readRefill reads a substitute, for which its draw's ticket is charged anew: first what
-// reading takes, then what making it will take.
-func (p *Plan) readRefill(r *run, m *scratch, row *Row, t *ticket) *RowError {
-	if t == nil {
-		return p.read(r, row, nil)
+// putInPlace makes a row and puts it where it belongs. A panic of somebody else's code is
+// an error, too.
+func (r *rows) putInPlace(ctx context.Context, m *picture.Maker, row *row, p place) (failed *RowError) {
+	stage := "source"
+	defer func() {
+		if panicked := recover(); panicked != nil {
+			failed = row.failed(stage, fmt.Errorf("panic: %v\n%s", panicked, debug.Stack()))
+		}
+	}()
+	if row.fault != nil {
+		return row.failed(stage, row.fault)
 	}
-	charge := func(n int64) { // beside the draw's first file, which is still there
-		r.budget.again(t.charged, t.encoded+n)
-		t.charged = t.encoded + n
+	if failed := r.make(ctx, m, row, p.slot(), p.look()); failed != nil {
+		return failed
 	}
-	n := p.encodedBytes(row)
-	charge(n)
-	if r.stopped() {
-		return row.failed("source", context.Cause(r.ctx))
+	stage = "batch"
+	if err := p.put(row); err != nil {
+		return row.failed(stage, err)
 	}
-	err := p.read(r, row, nil)
-	if err == nil {
-		charge(n + p.workingBytes(m, row))
+	return nil
+}
+
+// substitute is another sample for a draw.
+func (r *rows) substitute(first *row, attempt int) (other row, ok bool) {
+	if r.policy != Refill || attempt > mostRefills || first.sample < 0 || first.fault != nil {
+		return other, false
 	}
-	return err
+	rand := r.refills.key.Stream(first.epoch, first.meta.Position, attempt)
+	sample, ok := r.refills.other(first.sample, rand)
+	if !ok {
+		return other, false
+	}
+	other = r.ofSample(sample, first.epoch, first.meta.Position, attempt, nil)
+	other.draw = first.draw
+	if other.draw == nil && r.pictures != nil {
+		other.draw = new(picture.Draw)
+	}
+	return other, true
 }
 
 // refills finds substitutes for samples that fail: others of their class, which
-// is their label in the tasks that a Balancer balances, or in all tasks.
+// is their label in the tasks that are balanced, or in all tasks.
 type refills struct {
-	key   rng.Key
-	tasks []int
+	key       rng.Key
+	index     schema.Index
+	tasks     []int
+	selection []int
 
 	once    sync.Once
 	members map[string][]int // samples of the selection, by labels; made when first needed
 }
 
-func (p *Plan) newRefills() *refills {
-	f := &refills{key: rng.NewKey(p.Settings.Seed, "on_error", "refill")}
-	index := p.Index()
-	for _, s := range p.steps {
-		if balancer, ok := s.stage.(stages.Balancer); ok {
-			for _, name := range balancer.BalancedTasks() {
-				if t, ok := schema.TaskNumber(index.Tasks(), name); ok {
-					f.tasks = append(f.tasks, t)
-				}
-			}
-		}
-	}
-	if len(f.tasks) == 0 {
-		for t := range index.Tasks() {
-			f.tasks = append(f.tasks, t)
-		}
-	}
-	return f
-}
-
-func (f *refills) class(p *Plan, sample int) string {
+func (f *refills) class(sample int) string {
 	var b []byte
 	for _, t := range f.tasks {
-		b = binary.LittleEndian.AppendUint32(b, uint32(p.Index().Label(t, sample)))
+		b = binary.LittleEndian.AppendUint32(b, uint32(f.index.Label(t, sample)))
 	}
 	return string(b)
 }
 
 // other draws a sample of the same class, but not the sample itself.
-func (f *refills) other(p *Plan, sample int, rand *rng.Stream) (int, bool) {
+func (f *refills) other(sample int, rand *rng.Stream) (int, bool) {
 	f.once.Do(func() {
 		f.members = map[string][]int{}
-		for _, s := range p.selection {
-			c := f.class(p, s)
+		for _, s := range f.selection {
+			c := f.class(s)
 			f.members[c] = append(f.members[c], s)
 		}
 	})
-	members := f.members[f.class(p, sample)]
+	members := f.members[f.class(sample)]
 	if len(members) < 2 {
 		return 0, false
 	}

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/sluicedata/sluice/internal/plandiff"
 	"github.com/sluicedata/sluice/schema"
 )
 
@@ -106,69 +105,4 @@ func (s *State) check() error {
 		}
 	}
 	return nil
-}
-
-// StateAfter is the state of a run that goes on behind a delivered batch, in
-// whatever variant: keep it once the last one is used. The counters are left at
-// zero; OnState and Report.State have them.
-func (p *Plan) StateAfter(b *schema.Batch) State {
-	from := int64(0)
-	if start := p.start(); b.Epoch == start.epoch {
-		from = start.batch
-	}
-	return p.stateAt(p.job(b.Epoch, from, b.Number).next)
-}
-
-func (p *Plan) stateAt(at cursor) State {
-	s := State{PlanHash: p.PlanHash, Pipeline: p.Canonical, Epoch: at.epoch, Batch: at.batch}
-	const most = 10_000 // classes: states are written often
-	n := 0
-	for _, task := range p.Tasks {
-		n += len(task.Classes)
-	}
-	if n <= most {
-		s.Tasks = p.Tasks
-	}
-	return s
-}
-
-// checkState refuses the state of another plan. One that was written by hand
-// may leave the plan out.
-func (p *Plan) checkState() error {
-	s := p.Settings.Resume
-	if s == nil {
-		return nil
-	}
-	if err := s.check(); err != nil {
-		return err
-	}
-	if s.PlanHash != "" && s.PlanHash != p.PlanHash {
-		return fmt.Errorf("flow: the state is of another pipeline: its plan hash is %.12s, this one's is %.12s%s", s.PlanHash, p.PlanHash, differences(s, p))
-	}
-	end := s.Epoch == p.Epochs && s.Batch == 0
-	if !end && (s.Epoch < 0 || s.Epoch >= p.Epochs || s.Batch < 0 || s.Batch >= p.BatchesPerEpoch) {
-		what := "the state is at epoch"
-		if s.PlanHash == "" {
-			what = "the place to go on at is epoch"
-		}
-		return fmt.Errorf("flow: %s %d, batch %d (both from 0), and the run has %s of %s: raise epochs, or begin anew", what, s.Epoch, s.Batch, plural(int64(p.Epochs), "epoch"), plural(p.BatchesPerEpoch, "batch"))
-	}
-	// A rank has at most all batches up to here, each twice where the last round is padded.
-	if most := 2 * float64(s.Epoch+1) * float64(p.BatchesPerEpoch) * float64(p.BatchSize); float64(s.Rows)+float64(s.Failed) > most || s.Refilled > s.Rows {
-		return fmt.Errorf("flow: the state is damaged: %d rows, %d of them refilled, and %d failed, up to epoch %d, batch %d", s.Rows, s.Refilled, s.Failed, s.Epoch, s.Batch)
-	}
-	return nil
-}
-
-// differences says what became of class numbers, and which settings and stages two
-// canonical forms don't share.
-func differences(s *State, p *Plan) string {
-	list := schema.ClassChanges(s.Tasks, p.Tasks)
-	if len(s.Pipeline) > 0 {
-		list = append(list, plandiff.Texts(plandiff.Plans(s.Pipeline, p.Canonical))...)
-	}
-	if len(list) == 0 {
-		return ""
-	}
-	return "; what differs, state -> pipeline:\n  " + plandiff.Lines(list)
 }

@@ -52,7 +52,7 @@ func TestAnIdleSourceKeepsNothing(t *testing.T) {
 	for name, wire := range map[string]func(s *flow.Stream, in chan any){
 		"flow": func(s *flow.Stream, in chan any) { extension.NewChanSource(in).Via(s.Flow()).To(s.Sink(&sink{})) },
 		"rows": func(s *flow.Stream, in chan any) {
-			extension.NewChanSource(in).Via(s.Rows()).Via(s.Scales()).To(s.Sink(&sink{}))
+			extension.NewChanSource(in).Via(s.Read()).Via(s.Transform()).Via(s.Batch()).Via(s.Scales()).To(s.Sink(&sink{}))
 		},
 		"sink": func(s *flow.Stream, in chan any) { // a foreign flow's own To waits for its input
 			ours := s.Sink(&sink{})
@@ -306,7 +306,7 @@ func TestScalesApart(t *testing.T) {
 	want := recordsOf(t, pipe)
 	s, _ := startOf(t, pipe)
 	var got []record
-	s.Draws().Via(gsflow.NewPassThrough()).Via(s.Scales()).To(newForeignSink(func(b *schema.Batch) {
+	s.Draws().Via(s.Read()).Via(s.Transform()).Via(s.Batch()).Via(gsflow.NewPassThrough()).Via(s.Scales()).To(newForeignSink(func(b *schema.Batch) {
 		got = append(got, record{at: fmt.Sprintf("%d/%d/%d", b.Epoch, b.Number, b.Variant), bytes: sum(t, b)})
 	}))
 	if report, err := s.Wait(); err != nil || !equalRecords(got, want) || report.Rows != 35 {

@@ -165,7 +165,7 @@ func newTrial(t testing.TB, seed uint64) *trial {
 		c := randomTrial(r)
 		plan, failed := c.pipe.Plan(t.Context(), flow.Workers(1))
 		if err = failed; err == nil {
-			c.seed, c.batch = seed, plan.BatchSize
+			c.seed, c.batch = seed, plan.Info().BatchSize
 			plan.Close()
 			return c
 		}

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/sluicedata/sluice/schema"
 	"github.com/sluicedata/sluice/stages"
 )
 
@@ -16,43 +15,43 @@ import (
 // and classes are the trainer's business.
 func (p *Plan) UnlikeImages(training *Plan) (list []string) {
 	say := func(format string, args ...any) { list = append(list, fmt.Sprintf(format, args...)) }
-	have, want := p.imageTypes(), training.imageTypes()
+	have, want := imageTypes(p), imageTypes(training)
 	if i := slices.IndexFunc(have, func(t string) bool { return !slices.Contains(want, t) }); i >= 0 {
 		say("images are %s, in training %s", have[i], strings.Join(want, ", "))
 	}
-	black, white := p.levels()
-	black2, white2 := training.levels()
-	if p.decoder != nil && training.decoder != nil && (apart(black, black2, black2, white2) || apart(white, white2, black2, white2)) {
+	black, white := p.steps.levels()
+	black2, white2 := training.steps.levels()
+	if p.rows.pictures != nil && training.rows.pictures != nil && (apart(black, black2, black2, white2) || apart(white, white2, black2, white2)) {
 		say("black and white leave as %.3g and %.3g, in training as %.3g and %.3g: use the same to_tensor and normalize", black, white, black2, white2)
 	}
-	list = append(list, p.decodesUnlike(training)...)
-	if have, want := p.filters(), training.filters(); len(want) > 0 {
+	list = append(list, decodesUnlike(p.steps.decoder(), training.steps.decoder())...)
+	if have, want := p.steps.filters(), training.steps.filters(); len(want) > 0 {
 		if i := slices.IndexFunc(have, func(f string) bool { return !slices.Contains(want, f) }); i >= 0 {
 			say("pictures are resized by %s, in training by %s", have[i], strings.Join(want, ", "))
 		}
 	}
-	var random []string
+	var chance []string
 	for i := range p.steps {
 		s := &p.steps[i]
-		if d, ok := s.stage.(stages.PictureStage); ok && p.random(s, d) {
-			random = append(random, s.name)
+		if d, ok := s.stage.(stages.PictureStage); ok && random(s, d, len(p.info.Tasks)) {
+			chance = append(chance, s.name)
 		}
 		if b, ok := s.stage.(stages.Batcher); ok {
-			if _, dropLast := b.Rows(); dropLast && p.order.Len() > p.RowsPerEpoch {
-				say("drop_last leaves %d samples out", p.order.Len()-p.RowsPerEpoch)
+			if _, dropLast := b.Rows(); dropLast && p.draws.order.Len() > p.info.RowsPerEpoch {
+				say("drop_last leaves %d samples out", p.draws.order.Len()-p.info.RowsPerEpoch)
 			}
 		}
 	}
-	if len(random) > 0 {
-		say("%s: images change at random, and the figures with them: leave it out", strings.Join(random, ", "))
+	if len(chance) > 0 {
+		say("%s: images change at random, and the figures with them: leave it out", strings.Join(chance, ", "))
 	}
 	return list
 }
 
 // imageTypes are those in which images leave.
-func (p *Plan) imageTypes() (list []string) {
-	for _, v := range p.Variants {
-		if t := p.imageType(v.Tensor); !slices.Contains(list, t) {
+func imageTypes(p *Plan) (list []string) {
+	for _, v := range p.info.Variants {
+		if t := imageType(p.info.Form, v.Tensor); !slices.Contains(list, t) {
 			list = append(list, t)
 		}
 	}
@@ -61,16 +60,16 @@ func (p *Plan) imageTypes() (list []string) {
 
 // levels is what becomes of a black and of a white pixel, by the stages that do
 // the same to every picture.
-func (p *Plan) levels() (black, white [3]float32) {
+func (list steps) levels() (black, white [3]float32) {
 	white = [3]float32{255, 255, 255}
-	for i := range p.steps {
-		s := &p.steps[i]
-		point, ok := s.stage.(stages.Pixelwise)
-		if !ok || p.random(s, point) {
+	for i := range list {
+		s := &list[i]
+		stage, ok := s.stage.(stages.Pixelwise)
+		if !ok || random(s, stage, 0) {
 			continue
 		}
 		_ = guard(s.name, func() error {
-			f := point.PixelFunc(stages.Nothing{})
+			f := stage.PixelFunc(stages.Nothing{})
 			black, white = f.Map(black), f.Map(white)
 			return nil
 		})
@@ -90,36 +89,20 @@ func apart(here, there, black, white [3]float32) bool {
 }
 
 // decodesUnlike compares what decoding makes of a sound file.
-func (p *Plan) decodesUnlike(training *Plan) []string {
-	if p.decoder == nil || training.decoder == nil || p.decoder.Gray() == training.decoder.Gray() {
+func decodesUnlike(here, training stages.Decoder) []string {
+	if here == nil || training == nil || here.Gray() == training.Gray() {
 		return nil
 	}
 	modes := map[bool]stages.ColorMode{false: stages.RGB, true: stages.Gray}
-	return []string{fmt.Sprintf("decode: mode is %q, in training %q", modes[p.decoder.Gray()], modes[training.decoder.Gray()])}
+	return []string{fmt.Sprintf("decode: mode is %q, in training %q", modes[here.Gray()], modes[training.Gray()])}
 }
 
 // filters lists those of the stages that resize.
-func (p *Plan) filters() (list []string) {
-	for _, s := range p.steps {
+func (all steps) filters() (list []string) {
+	for _, s := range all {
 		if r, ok := s.stage.(stages.Resizer); ok && !slices.Contains(list, r.ResizeFilter()) {
 			list = append(list, r.ResizeFilter())
 		}
 	}
 	return list
-}
-
-// random reports whether a stage draws: it has more to say of a row than Nothing.
-// One that cannot say without the picture isn't.
-func (p *Plan) random(s *step, stage stages.PictureStage) bool {
-	labels := make([]int32, len(p.Index().Tasks()))
-	for i := range labels {
-		labels[i] = schema.Unknown
-	}
-	nothing := false
-	err := guard(s.name, func() error {
-		params, err := stage.Draw(&stages.Row{Height: 1 << 12, Width: 1 << 12, Labels: labels, Rand: s.key.Stream(0, 0, 0)})
-		_, nothing = params.(stages.Nothing)
-		return err
-	})
-	return err == nil && !nothing
 }

@@ -51,8 +51,8 @@ func TestWarnsOfOneClassAfterTheOther(t *testing.T) {
 		"the validation side": {side(sources.Val), []stages.Stage{stages.Decode{}, flip, resize, stages.Batch{Size: 2}}, 1, false},
 	} {
 		plan := planOf(t, c.source, c.stages, flow.Epochs(c.epochs))
-		if have := strings.Contains(strings.Join(plan.Warnings, "\n"), "neither shuffle nor rebalance"); have != c.want {
-			t.Errorf("%s: warned %t, want %t: %q", name, have, c.want, plan.Warnings)
+		if have := strings.Contains(strings.Join(plan.Warnings(), "\n"), "neither shuffle nor rebalance"); have != c.want {
+			t.Errorf("%s: warned %t, want %t: %q", name, have, c.want, plan.Warnings())
 		}
 	}
 }
@@ -76,8 +76,8 @@ func TestWarnsOfWeights(t *testing.T) {
 		source := labelled(c.labels...)
 		source.index.Weights = c.weights
 		plan := planOf(t, source, append(c.stages, stages.Decode{}, stages.Resize{Height: 4, Width: 4}))
-		if have := strings.Contains(strings.Join(plan.Warnings, "\n"), "the weight of every row is 0"); have != c.want {
-			t.Errorf("%s: warned %t, want %t: %q", name, have, c.want, plan.Warnings)
+		if have := strings.Contains(strings.Join(plan.Warnings(), "\n"), "the weight of every row is 0"); have != c.want {
+			t.Errorf("%s: warned %t, want %t: %q", name, have, c.want, plan.Warnings())
 		}
 	}
 }

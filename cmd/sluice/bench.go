@@ -118,15 +118,15 @@ func (b *bench) runs(ctx context.Context, c console, repeat int, fill bool) (lis
 	}
 	defer func() { err = errors.Join(err, p.Close()) }()
 	line.clear()
-	c.warn(p.Warnings)
+	c.warn(p.Warnings())
 	limitMemory(p)
 	warm, err := b.deliver(ctx, p)
 	if err != nil {
 		return nil, err
 	}
-	if fill && warm.report.State.Epoch == p.Epochs { // it came to its end before its time
-		need := warm.ImagesPerSecond * b.most.Seconds() * 1.5 / float64(p.RowsPerEpoch)
-		epochs := int(min(max(need+1, float64(p.Epochs)), 1<<22))
+	if fill && warm.report.State.Epoch == p.Info().Epochs { // it came to its end before its time
+		need := warm.ImagesPerSecond * b.most.Seconds() * 1.5 / float64(p.Info().RowsPerEpoch)
+		epochs := int(min(max(need+1, float64(p.Info().Epochs)), 1<<22))
 		longer, err := plan(flow.Epochs(epochs))
 		if err != nil {
 			return nil, err

@@ -224,7 +224,7 @@ func limitMemory(p *flow.Plan) {
 	}
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	debug.SetMemoryLimit(int64(m.HeapAlloc) + p.Settings.Budget + other)
+	debug.SetMemoryLimit(int64(m.HeapAlloc) + p.Settings().Budget + other)
 }
 
 // printJSON writes one report, indented.
@@ -243,7 +243,7 @@ func (c console) warnings(line *progressLine) flow.Option {
 // begin prints a plan's warnings, and bounds the memory of what comes.
 func (c console) begin(line *progressLine, p *flow.Plan) {
 	line.clear()
-	c.warn(p.Warnings)
+	c.warn(p.Warnings())
 	limitMemory(p)
 }
 

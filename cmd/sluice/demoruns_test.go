@@ -74,19 +74,19 @@ func TestDemoRunsAreFair(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		cfg, err := file.Config(&plan.Run)
+		cfg, err := file.Config(plan.Info())
 		if err != nil {
 			t.Fatal(err)
 		}
-		n := plan.BatchesPerEpoch * int64(len(plan.Variants)) * int64(file.Epochs)
+		n := plan.Info().BatchesPerEpoch * int64(len(plan.Info().Variants)) * int64(file.Epochs)
 		decay := float64(cfg.Schedule.StepSize) / float64(file.Epochs)
 		weights := cfg.Tasks[0].ClassWeights
 		cfg.Tasks[0].ClassWeights, cfg.Schedule.StepSize = nil, 0
 		if i == 0 {
 			steps, same = n, cfg
 		}
-		if n != steps || decay != 0.75 || file.Epochs != run.Epochs || plan.Seed != 5 || cfg.Seed != 5 {
-			t.Errorf("%s: %d steps and not %d, the rate falls at %v of them, seeds %d and %d", r.Name, n, steps, decay, plan.Seed, cfg.Seed)
+		if n != steps || decay != 0.75 || file.Epochs != run.Epochs || plan.Info().Seed != 5 || cfg.Seed != 5 {
+			t.Errorf("%s: %d steps and not %d, the rate falls at %v of them, seeds %d and %d", r.Name, n, steps, decay, plan.Info().Seed, cfg.Seed)
 		}
 		if !reflect.DeepEqual(cfg, same) {
 			t.Errorf("%s: another trainer: %+v\nthan %+v", r.Name, cfg, same)

@@ -56,14 +56,14 @@ func (cmd *planCmd) Run(ctx context.Context, c console) (err error) {
 	}
 	index := plan.Index()
 	report := planReport{
-		PlanHash: plan.PlanHash, Seed: plan.Seed, Exec: plan.Settings.Exec, Fuse: plan.Settings.Fuse, OnError: plan.Settings.Failures.Policy,
-		Samples: index.Len(), IgnoredFiles: index.Ignored(), Epochs: plan.Epochs,
-		RowsPerEpoch: plan.RowsPerEpoch, BatchesPerEpoch: plan.BatchesPerEpoch, BatchSize: plan.BatchSize,
-		Columns: plan.Columns(), Tasks: plan.Tasks, Counts: plan.Counts, Form: plan.Form, Shapes: []string{},
-		Outline: plan.Outline(), Warnings: append([]string{}, plan.Warnings...), Canonical: plan.Canonical,
+		PlanHash: plan.Info().PlanHash, Seed: plan.Info().Seed, Exec: plan.Settings().Exec, Fuse: plan.Settings().Fuse, OnError: plan.Settings().Failures.Policy,
+		Samples: index.Len(), IgnoredFiles: index.Ignored(), Epochs: plan.Info().Epochs,
+		RowsPerEpoch: plan.Info().RowsPerEpoch, BatchesPerEpoch: plan.Info().BatchesPerEpoch, BatchSize: plan.Info().BatchSize,
+		Columns: plan.Columns(), Tasks: plan.Info().Tasks, Counts: plan.Info().Counts, Form: plan.Info().Form, Shapes: []string{},
+		Outline: plan.Outline(), Warnings: append([]string{}, plan.Warnings()...), Canonical: plan.Canonical(),
 	}
-	for _, v := range plan.Variants {
-		if plan.Form != schema.FormEncoded {
+	for _, v := range plan.Info().Variants {
+		if plan.Info().Form != schema.FormEncoded {
 			report.Shapes = append(report.Shapes, v.Tensor.String())
 		}
 	}

@@ -83,8 +83,8 @@ func (cmd *previewCmd) write(ctx context.Context, stdout io.Writer, pipe *flow.P
 	}
 	defer func() { err = errors.Join(err, plan.Close()) }()
 	planned(plan)
-	if _, ok := schema.TaskNumber(plan.Tasks, cmd.Task); cmd.Task != "" && !ok {
-		return nil, usageError{fmt.Errorf("preview: --task %q: the tasks are %s", cmd.Task, phrase.List(taskNames(plan.Tasks)))}
+	if _, ok := schema.TaskNumber(plan.Info().Tasks, cmd.Task); cmd.Task != "" && !ok {
+		return nil, usageError{fmt.Errorf("preview: --task %q: the tasks are %s", cmd.Task, phrase.List(taskNames(plan.Info().Tasks)))}
 	}
 	var html bytes.Buffer
 	made, err := preview.Page{Title: cmd.File, PerClass: cmd.PerClass, Classes: cmd.Classes, Task: cmd.Task}.Write(ctx, &html, plan)

@@ -171,8 +171,8 @@ func recipePlan(t *testing.T, name string) *flow.Plan {
 			t.Error(err)
 		}
 	})
-	if len(plan.Warnings) > 0 {
-		t.Errorf("%s: %v", name, plan.Warnings)
+	if len(plan.Warnings()) > 0 {
+		t.Errorf("%s: %v", name, plan.Warnings())
 	}
 	return plan
 }
@@ -205,7 +205,7 @@ func TestRecipePlans(t *testing.T) {
 					Options any
 				}
 			}
-			if err := json.Unmarshal(plan.Canonical, &canonical); err != nil {
+			if err := json.Unmarshal(plan.Canonical(), &canonical); err != nil {
 				t.Fatal(err)
 			}
 			var have []any
@@ -219,8 +219,8 @@ func TestRecipePlans(t *testing.T) {
 			if diff := gocmp.Diff(wanted, have); diff != "" {
 				t.Error(diff)
 			}
-			for i, task := range plan.Tasks {
-				for c, n := range plan.Counts[i][:len(task.Classes)] {
+			for i, task := range plan.Info().Tasks {
+				for c, n := range plan.Info().Counts[i][:len(task.Classes)] {
 					if n == 0 {
 						t.Errorf("task %s has no sample of %s", task.Name, task.Classes[c])
 					}
@@ -260,7 +260,7 @@ func TestRecipeTrainers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		have, err := file.Config(&recipePlan(t, name+".yaml").Run)
+		have, err := file.Config(recipePlan(t, name+".yaml").Info())
 		if err != nil {
 			t.Fatal(err)
 		}

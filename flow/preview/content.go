@@ -81,7 +81,7 @@ func newDraw(ctx context.Context, plan *flow.Plan, position int64) (draw, error)
 	if d.Before, err = newThumbnail(row.Source); err != nil {
 		return d, err
 	}
-	if d.After, err = newThumbnail(row.Shown); err != nil {
+	if d.After, err = newThumbnail(row.Display); err != nil {
 		return d, err
 	}
 	for _, drawn := range row.Drawn {
@@ -99,7 +99,7 @@ func newDraw(ctx context.Context, plan *flow.Plan, position int64) (draw, error)
 // leftOut says that on_error lets a run go on without a row: its picture is broken or
 // was missing. Others end it.
 func leftOut(plan *flow.Plan, failure *flow.RowError) bool {
-	return plan.Settings.Failures.Policy != flow.Fail && (failure.Stage != "source" || errors.Is(failure, sources.ErrMissing))
+	return plan.Settings().Failures.Policy != flow.Fail && (failure.Stage != "source" || errors.Is(failure, sources.ErrMissing))
 }
 
 // readable writes drawn parameters for people: as they write themselves, or

@@ -84,10 +84,10 @@ func drawPlan(p *flow.Plan) *drawing {
 	}
 	d.arrow(line("the drawn files", sized(o.Schedule.EncodedBytes, "a file")))
 	d.pixels(p, o)
-	d.box("batch", batcherOf(o), fmt.Sprintf("%d rows, in the order of their positions", p.BatchSize), nil)
-	if i := slices.IndexFunc(o.Stages, func(e flow.Edge) bool { return e.Kind == "expander" }); i >= 0 {
+	d.box("batch", batcherOf(o), fmt.Sprintf("%d rows, in the order of their positions", p.Info().BatchSize), nil)
+	if i := slices.IndexFunc(o.Stages, func(e flow.StageOutline) bool { return e.Kind == "expander" }); i >= 0 {
 		base := rowType(o)
-		d.arrow(line(fmt.Sprintf("%d × %s", p.BatchSize, base), sized(o.Schedule.BatchBytes, "a batch")))
+		d.arrow(line(fmt.Sprintf("%d × %s", p.Info().BatchSize, base), sized(o.Schedule.BatchBytes, "a batch")))
 		d.box("batch", o.Stages[i].Name, "each scale computed from the batch", optionsOf(o, o.Stages[i].Name))
 	}
 	var lines []drawnLine
@@ -97,10 +97,10 @@ func drawPlan(p *flow.Plan) *drawing {
 			break
 		}
 		text := l.Type
-		if p.Form == schema.FormTensor {
-			text = fmt.Sprintf("%d × %s", p.BatchSize, l.Type)
+		if p.Info().Form == schema.FormTensor {
+			text = fmt.Sprintf("%d × %s", p.Info().BatchSize, l.Type)
 		}
-		if p.Scales {
+		if p.Info().Scales {
 			text = "scale " + schema.FormatScale(l.Scale) + ": " + text
 		}
 		lines = append(lines, line(text, sized(l.BatchBytes, "a batch")))
@@ -114,8 +114,8 @@ func drawPlan(p *flow.Plan) *drawing {
 // group that is done in one pass, another for each further pass.
 func (d *drawing) pixels(p *flow.Plan, o *flow.Outline) {
 	var decode, rest []drawnPart
-	edges := map[string]flow.Edge{}
-	last := flow.Edge{} // whose type is that of the pictures
+	edges := map[string]flow.StageOutline{}
+	last := flow.StageOutline{} // whose type is that of the pictures
 	for _, e := range o.Stages {
 		edges[e.Name] = e
 		switch e.Kind {
@@ -200,7 +200,7 @@ func optionsOf(o *flow.Outline, name string) []drawnPart {
 }
 
 // part is a stage within a box; long options are cut, and whole in its tooltip.
-func part(e flow.Edge) drawnPart {
+func part(e flow.StageOutline) drawnPart {
 	p := drawnPart{Name: e.Name, Opt: e.Options}
 	if most := mostLetters - utf8.RuneCountInString(e.Name); utf8.RuneCountInString(e.Options) > most {
 		p.Opt, p.Tip = string([]rune(e.Options)[:max(most-1, 8)])+"…", e.Name+": "+e.Options

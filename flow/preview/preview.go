@@ -55,19 +55,19 @@ func (p Page) Write(ctx context.Context, w io.Writer, plan *flow.Plan) (*Report,
 	if p.PerClass < 0 || p.Classes < 0 {
 		return nil, fmt.Errorf("preview: %d draws of each of %d classes: give numbers above 0", p.PerClass, p.Classes)
 	}
-	if plan.Form == schema.FormEncoded {
+	if plan.Info().Form == schema.FormEncoded {
 		return nil, &flow.PipelineError{Err: errors.New("preview: the pipeline has no decode stage, so there is nothing to see: add decode")}
 	}
-	c := &content{Name: p.Title, PlanHash: plan.PlanHash, Plan: plan.String(), Seed: plan.Seed, Warnings: plan.Warnings, Drawing: drawPlan(plan)}
-	for t := range plan.Tasks {
-		c.Histograms = append(c.Histograms, newHistogram(plan.Tasks[t], plan.Counts[t], plan.DrawnCounts(t)))
+	c := &content{Name: p.Title, PlanHash: plan.Info().PlanHash, Plan: plan.String(), Seed: plan.Info().Seed, Warnings: plan.Warnings(), Drawing: drawPlan(plan)}
+	for t := range plan.Info().Tasks {
+		c.Histograms = append(c.Histograms, newHistogram(plan.Info().Tasks[t], plan.Info().Counts[t], plan.DrawnCounts(t)))
 	}
 	groups, err := p.groups(plan)
 	if err != nil {
 		return nil, err
 	}
 	c.Groups = groups
-	report := &Report{PlanHash: plan.PlanHash, Classes: len(groups), Warnings: append([]string{}, plan.Warnings...)}
+	report := &Report{PlanHash: plan.Info().PlanHash, Classes: len(groups), Warnings: append([]string{}, plan.Warnings()...)}
 	var failed []*flow.RowError
 	for _, g := range groups {
 		for _, position := range g.positions {
@@ -95,9 +95,9 @@ func (p Page) Write(ctx context.Context, w io.Writer, plan *flow.Plan) (*Report,
 
 // groups chooses the classes and the positions of the draws to show.
 func (p Page) groups(plan *flow.Plan) ([]*group, error) {
-	if len(plan.Tasks) == 0 {
+	if len(plan.Info().Tasks) == 0 {
 		g := &group{Samples: int64(len(plan.Selection()))}
-		for position := range min(plan.RowsPerEpoch, int64(p.PerClass*4)) {
+		for position := range min(plan.Info().RowsPerEpoch, int64(p.PerClass*4)) {
 			g.positions = append(g.positions, position)
 		}
 		return []*group{g}, nil
@@ -107,36 +107,36 @@ func (p Page) groups(plan *flow.Plan) ([]*group, error) {
 		var ok bool
 		if task, ok = schema.TaskNumber(plan.Index().Tasks(), p.Task); !ok {
 			var names []string
-			for _, t := range plan.Tasks {
+			for _, t := range plan.Info().Tasks {
 				names = append(names, t.Name)
 			}
 			return nil, fmt.Errorf("preview: task %q: the tasks are %s", p.Task, strings.Join(names, ", "))
 		}
 	}
-	classes := plan.Tasks[task].Classes
+	classes := plan.Info().Tasks[task].Classes
 	order := make([]int, len(classes))
 	for c := range order {
 		order[c] = c
 	}
-	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(plan.Counts[task][b], plan.Counts[task][a]) })
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(plan.Info().Counts[task][b], plan.Info().Counts[task][a]) })
 	if len(order) > p.Classes {
 		order = slices.Concat(order[:(p.Classes+1)/2], order[len(order)-p.Classes/2:])
 	}
 	groups := make([]*group, 0, len(order)+1)
 	byClass := map[int32]*group{}
 	add := func(label int32, class string, samples int64) {
-		g := &group{Task: plan.Tasks[task].Name, Class: class, Samples: samples}
+		g := &group{Task: plan.Info().Tasks[task].Name, Class: class, Samples: samples}
 		groups = append(groups, g)
 		byClass[label] = g
 	}
 	for _, c := range order {
-		add(int32(c), classes[c], plan.Counts[task][c])
+		add(int32(c), classes[c], plan.Info().Counts[task][c])
 	}
-	if n := plan.Counts[task][len(classes)]; n > 0 {
+	if n := plan.Info().Counts[task][len(classes)]; n > 0 {
 		add(schema.Unknown, "(unknown)", n)
 	}
 	missing := len(groups)
-	for position := int64(0); position < plan.RowsPerEpoch && missing > 0; position++ {
+	for position := int64(0); position < plan.Info().RowsPerEpoch && missing > 0; position++ {
 		g := byClass[plan.Index().Label(task, plan.Drawn(0, position))]
 		if g == nil || len(g.positions) == p.PerClass {
 			continue

@@ -59,13 +59,13 @@ func TestPage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if report.Classes != 10 || report.Draws < 10 || report.Draws > 40 || report.Failed+report.Refilled+report.Filled != 0 || report.PlanHash != p.PlanHash {
+	if report.Classes != 10 || report.Draws < 10 || report.Draws > 40 || report.Failed+report.Refilled+report.Filled != 0 || report.PlanHash != p.Info().PlanHash {
 		t.Errorf("%+v", report)
 	}
 	text := first.String()
 	for _, want := range []string{
 		"<!doctype html>", "<title>sluice preview: shapes &amp; colours</title>", "data:image/png;base64,", ">rotate</dt>", "<dd>hue ",
-		`data-task="shape"`, `data-task="color"`, p.PlanHash, "the operators of the plan",
+		`data-task="shape"`, `data-task="color"`, p.Info().PlanHash, "the operators of the plan",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the page doesn't hold %s", want)

@@ -30,7 +30,7 @@ func headerOf(j *jpeg.Header) Header {
 }
 
 func decodeJPEG(ctx context.Context, data []byte) (*schema.Picture, error) {
-	f := files.Get().(*File)
+	f := new(File)
 	defer f.Close()
 	f.data = data
 	var err error
@@ -77,8 +77,8 @@ func Counted(ctx context.Context, data []byte, maxPixels int64, fill bool) (p *s
 	return p, f.Warnings, err
 }
 
-// File is a JPEG file of which parts are decoded. It has a decoder's memory, which
-// the next file takes over after Close.
+// File is a JPEG file of which parts are decoded. It is small until the first of them
+// is: then it has a decoder's memory, which the next file takes over after Close.
 type File struct {
 	Header
 	SeekPoints *jpeg.SeekPoints // of this file, where the caller keeps them; or nil
@@ -87,8 +87,13 @@ type File struct {
 	Fill     bool
 	Warnings int
 
-	data   []byte
-	coded  jpeg.Header
+	data  []byte
+	coded jpeg.Header
+	*memory
+}
+
+// memory is a decoder's.
+type memory struct {
 	coder  jpeg.Decoder
 	turned []uint8    // planes or pixels transposed
 	rows   [4][]uint8 // memory for a row of each component
@@ -96,24 +101,32 @@ type File struct {
 	rgb    []uint8
 }
 
-var files = sync.Pool{New: func() any { return new(File) }}
+var memories = sync.Pool{New: func() any { return new(memory) }}
 
 // OpenJPEG reads a file's header; nil for a file of another format. Errors are those
 // of Decode.
 func OpenJPEG(data []byte, maxPixels int64) (f *File, err error) {
-	if !jpeg.Is(data) {
-		return nil, nil
+	f = new(File)
+	if is, err := f.Open(data, maxPixels); !is || err != nil {
+		return nil, err
 	}
-	f = files.Get().(*File)
+	return f, nil
+}
+
+// Open is OpenJPEG in the memory of a File that is closed, or new; is tells whether the
+// file is a JPEG one. Where err isn't nil the File stays closed.
+func (f *File) Open(data []byte, maxPixels int64) (is bool, err error) {
+	if !jpeg.Is(data) {
+		return false, nil
+	}
 	defer func() {
 		if err != nil {
 			f.Close()
-			f = nil
 		}
 	}()
 	defer recovered("JPEG", &err)
 	if f.coded, err = jpeg.ReadHeader(data); err != nil {
-		return f, fmt.Errorf("decode: JPEG: %w", err)
+		return true, fmt.Errorf("decode: JPEG: %w", err)
 	}
 	f.data, f.Header = data, headerOf(&f.coded)
 	f.Format = "JPEG"
@@ -123,7 +136,7 @@ func OpenJPEG(data []byte, maxPixels int64) (f *File, err error) {
 	if f.Transposed() {
 		f.Height, f.Width = f.Width, f.Height
 	}
-	return f, f.checkPixels(maxPixels)
+	return true, f.checkPixels(maxPixels)
 }
 
 // keptBytes is what a closed file's decoder may keep for the next.
@@ -131,11 +144,13 @@ const keptBytes = 32 << 20
 
 // Close gives the decoder's memory back, and what was decoded with it.
 func (f *File) Close() {
-	if f.coder.KeptBytes()+cap(f.rgb)+cap(f.turned) > keptBytes {
-		*f = File{}
+	if m := f.memory; m != nil {
+		if m.coder.KeptBytes()+cap(m.rgb)+cap(m.turned) > keptBytes {
+			*m = memory{}
+		}
+		memories.Put(m)
 	}
-	f.data, f.SeekPoints, f.Header, f.coded, f.Fill, f.Warnings = nil, nil, Header{}, jpeg.Header{}, false, 0
-	files.Put(f)
+	*f = File{}
 }
 
 // HasYCC tells whether the planes are YCbCr or grey, in a layout that YCC has.
@@ -317,6 +332,9 @@ func (f *File) decodeRGB(ctx context.Context, part image.Rectangle, make func(n 
 }
 
 func (f *File) decodeRegion(ctx context.Context, region image.Rectangle, denominator int) (*jpeg.Image, error) {
+	if f.memory == nil {
+		f.memory = memories.Get().(*memory)
+	}
 	f.coder.Fill = f.Fill
 	m, err := f.coder.DecodeRegion(ctx, f.data, region, denominator, f.SeekPoints)
 	if err == nil {

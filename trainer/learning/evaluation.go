@@ -61,7 +61,7 @@ func (e Evaluation) measuresItself() error {
 
 // match finds the trained tasks in the data, and their classes by name.
 func (e *evaluation) match() error {
-	if e.plan.Scales {
+	if e.plan.Info().Scales {
 		return &SetupError{errors.New("leave multiscale out: one scale is evaluated")}
 	}
 	if err := checkForm(e.plan); err != nil {
@@ -71,15 +71,15 @@ func (e *evaluation) match() error {
 	var names []string
 	for _, task := range e.tasks {
 		names = append(names, task.Task)
-		column := slices.IndexFunc(e.plan.Tasks, func(t schema.Task) bool { return t.Name == task.Task })
+		column := slices.IndexFunc(e.plan.Info().Tasks, func(t schema.Task) bool { return t.Name == task.Task })
 		var classes []int32
 		if column >= 0 {
 			var err error
-			if classes, err = trainer.MatchClasses(schema.Task{Name: task.Task, Classes: task.Classes}, e.plan.Tasks[column]); err != nil {
+			if classes, err = trainer.MatchClasses(schema.Task{Name: task.Task, Classes: task.Classes}, e.plan.Info().Tasks[column]); err != nil {
 				return err
 			}
 			there = true
-			counts := e.plan.Counts[column][:len(e.plan.Tasks[column].Classes)] // the last counts unknown labels
+			counts := e.plan.Info().Counts[column][:len(e.plan.Info().Tasks[column].Classes)] // the last counts unknown labels
 			labelled = labelled || slices.ContainsFunc(counts, func(n int64) bool { return n > 0 })
 		}
 		e.columns, e.classes = append(e.columns, column), append(e.classes, classes)

@@ -14,9 +14,9 @@ import (
 // remarks are about a training that is possible and probably not meant.
 func remarks(plan *flow.Plan, cfg trainer.Config, evaluations []*evaluation) (list []string) {
 	say := func(format string, args ...any) { list = append(list, fmt.Sprintf(format, args...)) }
-	if plan.RowsPerEpoch > 1 && !redraws(plan) {
+	if plan.Info().RowsPerEpoch > 1 && !redraws(plan) {
 		const unordered = "the pipeline has neither shuffle nor rebalance"
-		if !slices.ContainsFunc(plan.Warnings, func(text string) bool { return strings.HasPrefix(text, unordered) }) { // which says more
+		if !slices.ContainsFunc(plan.Warnings(), func(text string) bool { return strings.HasPrefix(text, unordered) }) { // which says more
 			say(unordered + ": the trainer sees the samples in the same order in every epoch: write shuffle as the first stage")
 		}
 	}
@@ -58,7 +58,7 @@ func redraws(p *flow.Plan) bool {
 // repeats reports whether an epoch draws a sample more than once.
 func repeats(p *flow.Plan) bool {
 	drawn := make([]bool, p.Index().Len())
-	for position := range p.RowsPerEpoch {
+	for position := range p.Info().RowsPerEpoch {
 		sample := p.Drawn(0, position)
 		if drawn[sample] {
 			return true
@@ -71,11 +71,11 @@ func repeats(p *flow.Plan) bool {
 // rebalances reports whether the draws of a task's classes have other shares
 // than its samples.
 func rebalances(p *flow.Plan, task string) bool {
-	if !redraws(p) || int64(len(p.Selection())) == p.RowsPerEpoch && !repeats(p) { // a shuffle has the shares of its samples
+	if !redraws(p) || int64(len(p.Selection())) == p.Info().RowsPerEpoch && !repeats(p) { // a shuffle has the shares of its samples
 		return false
 	}
-	t := slices.IndexFunc(p.Tasks, func(t schema.Task) bool { return t.Name == task })
-	samples, draws := p.Counts[t], p.DrawnCounts(t)
+	t := slices.IndexFunc(p.Info().Tasks, func(t schema.Task) bool { return t.Name == task })
+	samples, draws := p.Info().Counts[t], p.DrawnCounts(t)
 	n, m := float64(0), float64(0)
 	for c := range samples {
 		n, m = n+float64(samples[c]), m+float64(draws[c])
@@ -93,10 +93,10 @@ func rebalances(p *flow.Plan, task string) bool {
 func checkCounts(p *flow.Plan, cfg trainer.Config) error {
 	var errs []error
 	for _, task := range cfg.Tasks {
-		t := slices.IndexFunc(p.Tasks, func(t schema.Task) bool { return t.Name == task.Task })
+		t := slices.IndexFunc(p.Info().Tasks, func(t schema.Task) bool { return t.Name == task.Task })
 		if !counts(p, task, t) {
 			errs = append(errs, fmt.Errorf("task %s: none of the %d samples that are drawn counts: each has no label of it, or a weight of 0 (its own, or its class's): mend the labels or the weights, or list the other tasks under tasks",
-				task.Task, p.RowsPerEpoch))
+				task.Task, p.Info().RowsPerEpoch))
 		}
 	}
 	if len(errs) > 0 {
@@ -108,7 +108,7 @@ func checkCounts(p *flow.Plan, cfg trainer.Config) error {
 // counts reports whether any draw of the first epoch has a label and a weight.
 func counts(p *flow.Plan, task trainer.TaskConfig, number int) bool {
 	index := p.Index()
-	for position := range p.RowsPerEpoch {
+	for position := range p.Info().RowsPerEpoch {
 		sample := p.Drawn(0, position)
 		if label := index.Label(number, sample); label != schema.Unknown && (task.ClassWeights == nil || task.ClassWeights[label] > 0) && p.Weight(sample) > 0 {
 			return true
@@ -153,8 +153,8 @@ func (e *evaluation) absent() (warnings []string) {
 			continue
 		}
 		found := map[string]int64{}
-		for c, name := range e.plan.Tasks[e.columns[i]].Classes {
-			found[name] = e.plan.Counts[e.columns[i]][c]
+		for c, name := range e.plan.Info().Tasks[e.columns[i]].Classes {
+			found[name] = e.plan.Info().Counts[e.columns[i]][c]
 		}
 		var none []string
 		for _, name := range task.Classes {

@@ -27,8 +27,8 @@ func setup(err error) error {
 // checkForm refuses a pipeline whose images a trainer can't learn from, before
 // anything runs.
 func checkForm(p *flow.Plan) error {
-	for _, v := range p.Variants {
-		if err := trainer.CheckForm(p.Form, v.Tensor); err != nil {
+	for _, v := range p.Info().Variants {
+		if err := trainer.CheckForm(p.Info().Form, v.Tensor); err != nil {
 			return &SetupError{err}
 		}
 	}

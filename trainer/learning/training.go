@@ -65,7 +65,7 @@ func (t Training) Run(ctx context.Context, opts ...flow.Option) (report *Report,
 	if err != nil {
 		return nil, err
 	}
-	l := &loop{epochs: plan.Epochs, every: max(t.Every, 1), onStep: t.OnStep, onEpoch: t.OnEpoch}
+	l := &loop{epochs: plan.Info().Epochs, every: max(t.Every, 1), onStep: t.OnStep, onEpoch: t.OnEpoch}
 	for _, e := range t.Evaluations {
 		planned, err := e.plan(ctx, cfg.Tasks, evalOptions...)
 		if err != nil {
@@ -79,19 +79,19 @@ func (t Training) Run(ctx context.Context, opts ...flow.Option) (report *Report,
 		return nil, setup(err)
 	}
 	defer func() { err = errors.Join(err, l.trainer.Close()) }()
-	id, err := newIdentity(&plan.Run, cfg)
+	id, err := newIdentity(plan.Info(), cfg)
 	if err != nil {
 		return nil, err
 	}
 	var start int
 	var found []string
-	if l.dir, start, found, err = openDirectory(t.Dir, t.Existing, id, l.trainer, plan.Epochs); err != nil {
+	if l.dir, start, found, err = openDirectory(t.Dir, t.Existing, id, l.trainer, plan.Info().Epochs); err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, l.dir.close()) }()
 	warnings = append(warnings, found...)
 	if t.OnStart != nil {
-		t.OnStart(slices.Concat(warnings, plan.Warnings))
+		t.OnStart(slices.Concat(warnings, plan.Warnings()))
 	}
 	sink := &sinks.Trainer{Trainer: l.trainer, Start: start, OnStep: l.step, OnEpoch: l.epoch, OnWarning: t.OnWarning}
 	run, err := plan.Deliver(ctx, sink)
@@ -147,7 +147,7 @@ func (t Training) config(plan *flow.Plan) (cfg trainer.Config, err error) {
 	if err := checkForm(plan); err != nil {
 		return cfg, err
 	}
-	if cfg, err = t.Trainer.Config(&plan.Run); err != nil {
+	if cfg, err = t.Trainer.Config(plan.Info()); err != nil {
 		return cfg, setup(err)
 	}
 	if cfg.Model == nil {

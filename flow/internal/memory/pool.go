@@ -1,20 +1,20 @@
-package flow
+package memory
 
 import (
 	"sync"
 
-	"github.com/apache/arrow/go/v15/arrow/memory"
+	arrow "github.com/apache/arrow/go/v15/arrow/memory"
 )
 
-// pool gives Arrow buffers their memory during a run: it charges the budget,
+// Pool gives Arrow buffers their memory during a run: it charges the budget,
 // and keeps freed blocks for the next buffer of their size, since Go's own
 // allocator leaves them to the garbage collector. Batches of a run have few
 // sizes, so that after the first ones nothing is allocated any more.
 //
 // Buffers may outlive the run: after close, what is freed goes back at once.
-type pool struct {
-	under  memory.Allocator
-	budget *budget
+type Pool struct {
+	under  arrow.Allocator
+	budget *Budget
 
 	mu     sync.Mutex
 	idle   map[int][][]byte // by size
@@ -25,11 +25,11 @@ type pool struct {
 	fresh  int64 // blocks asked of under
 }
 
-func newPool(under memory.Allocator, b *budget) *pool {
+func NewPool(under arrow.Allocator, b *Budget) *Pool {
 	if under == nil {
-		under = memory.DefaultAllocator
+		under = arrow.DefaultAllocator
 	}
-	return &pool{under: under, budget: b, idle: map[int][][]byte{}}
+	return &Pool{under: under, budget: b, idle: map[int][][]byte{}}
 }
 
 // clearBelow: smaller recycled blocks are zeroed, as Go's are. Larger ones hold
@@ -37,16 +37,16 @@ func newPool(under memory.Allocator, b *budget) *pool {
 const clearBelow = 64 << 10
 
 // Allocate gives a block of exactly size bytes.
-func (p *pool) Allocate(size int) []byte {
-	p.budget.take(int64(size))
+func (p *Pool) Allocate(size int) []byte {
+	p.budget.Charge(int64(size))
 	if block := p.reuse(size); block != nil {
 		return block
 	}
-	p.trim()
+	p.Trim()
 	return p.under.Allocate(size)[:size:size]
 }
 
-func (p *pool) reuse(size int) []byte {
+func (p *Pool) reuse(size int) []byte {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.live += int64(size)
@@ -67,7 +67,7 @@ func (p *pool) reuse(size int) []byte {
 }
 
 // Reallocate keeps the block when it is made smaller.
-func (p *pool) Reallocate(size int, b []byte) []byte {
+func (p *Pool) Reallocate(size int, b []byte) []byte {
 	if size <= cap(b) {
 		return b[:size]
 	}
@@ -78,7 +78,7 @@ func (p *pool) Reallocate(size int, b []byte) []byte {
 }
 
 // Free keeps the block for another buffer.
-func (p *pool) Free(b []byte) {
+func (p *Pool) Free(b []byte) {
 	b = b[:cap(b)] // its size, whatever Reallocate made of it
 	if len(b) == 0 {
 		return
@@ -95,12 +95,12 @@ func (p *pool) Free(b []byte) {
 	if !keep {
 		p.under.Free(b)
 	}
-	p.budget.give(int64(len(b)))
+	p.budget.Credit(int64(len(b)))
 }
 
-// trim gives up idle blocks that the budget has no room for.
-func (p *pool) trim() {
-	room := max(p.budget.room(), 0)
+// Trim gives up idle blocks that the budget has no room for.
+func (p *Pool) Trim() {
+	room := max(p.budget.Room(), 0)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.shrink(room)
@@ -108,7 +108,7 @@ func (p *pool) trim() {
 
 // shrink leaves so many idle bytes at most; the caller has the lock. Empty lists stay
 // until then: the next block of their size is on its way.
-func (p *pool) shrink(to int64) {
+func (p *Pool) shrink(to int64) {
 	if p.bytes <= to && !p.closed {
 		return
 	}
@@ -125,16 +125,16 @@ func (p *pool) shrink(to int64) {
 	}
 }
 
-// close gives up all idle blocks, and from now on every block that is freed.
-func (p *pool) close() {
+// Close gives up all idle blocks, and from now on every block that is freed.
+func (p *Pool) Close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.closed = true
 	p.shrink(0)
 }
 
-// asked is the number of blocks that were no recycled ones.
-func (p *pool) asked() int64 {
+// Fresh is the number of blocks that were no recycled ones.
+func (p *Pool) Fresh() int64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.fresh

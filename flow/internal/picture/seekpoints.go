@@ -1,4 +1,4 @@
-package flow
+package picture
 
 import (
 	"sync/atomic"
@@ -11,25 +11,26 @@ import (
 // hundredth of the files' size. It is not in the budget.
 const seekPointsBytes = 64 << 20
 
-// seekPoints are those that decoding found in each file, for later draws of the sample.
-type seekPoints struct {
+// SeekPoints are those that decoding found in each file, for later draws of the sample.
+type SeekPoints struct {
 	known []atomic.Pointer[jpeg.SeekPoints] // by sample
 	free  atomic.Int64                      // bytes of seekPointsBytes
 }
 
-func newSeekPoints(samples int) *seekPoints {
-	p := &seekPoints{known: make([]atomic.Pointer[jpeg.SeekPoints], samples)}
+// NewSeekPoints are those of samples 0 to n-1, none of them known.
+func NewSeekPoints(n int) *SeekPoints {
+	p := &SeekPoints{known: make([]atomic.Pointer[jpeg.SeekPoints], n)}
 	p.free.Store(seekPointsBytes)
 	return p
 }
 
-// of is the seek points of a row's file; nil where they would not help, and where no
+// of is the seek points of a sample's file; nil where they would not help, and where no
 // memory for more is free.
-func (p *seekPoints) of(row *Row, f *decode.File) *jpeg.SeekPoints {
-	if row.Sample < 0 || row.Sample >= len(p.known) {
+func (p *SeekPoints) of(sample int, f *decode.File) *jpeg.SeekPoints {
+	if p == nil || sample < 0 || sample >= len(p.known) {
 		return nil
 	}
-	slot := &p.known[row.Sample]
+	slot := &p.known[sample]
 	if known := slot.Load(); known != nil {
 		return known
 	}

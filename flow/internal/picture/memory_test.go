@@ -1,4 +1,4 @@
-package flow
+package picture
 
 import (
 	"bytes"
@@ -6,8 +6,10 @@ import (
 	"image/jpeg"
 	"image/png"
 	"runtime"
+	"strconv"
 	"testing"
 
+	"github.com/sluicedata/sluice/internal/rng"
 	"github.com/sluicedata/sluice/schema"
 	"github.com/sluicedata/sluice/stages"
 )
@@ -15,7 +17,7 @@ import (
 // Rows allocate nothing: pixels go into the slot, and what lies between passes is
 // kept.
 func TestRowsAllocateNoPixels(t *testing.T) {
-	if RaceEnabled {
+	if raceEnabled {
 		t.Skip("under the race detector, pools drop what they hold")
 	}
 	list := []stages.Stage{
@@ -23,21 +25,23 @@ func TestRowsAllocateNoPixels(t *testing.T) {
 		stages.Resize{Height: 96, Width: 96}, stages.ToTensor{},
 		stages.Normalize{Mean: stages.ImageNetMean, Std: stages.ImageNetStd},
 	}
-	for _, fuse := range []Fuse{FuseFull, FuseExact} {
-		settings := Settings{Fuse: fuse}
-		settings.defaults()
-		p := &Plan{Settings: settings, steps: place(list, 0)}
+	for _, full := range []bool{true, false} {
+		p := program(full, false, list)
 		for _, side := range []int{60, 1200} {
 			source := schema.NewPicture(side, side)
 			slot := &schema.Picture{Height: 96, Width: 96, Layout: schema.CHW, F32: make([]float32, 3*96*96)}
-			row, mem, position, stage := new(Row), new(scratch), int64(0), ""
-			one := func() {
-				*row = Row{Source: source, slot: slot}
-				row.Meta.Position = position
-				if err := p.fused(&run{ctx: t.Context()}, mem, row, &stage); err != nil {
+			d, m, position := new(Draw), new(Maker), int64(0)
+			d.program = p
+			one := func() { // all but the decoder's part
+				d.of.Position = position
+				if d.drawFor(side, side); d.err != nil {
+					t.Fatal(d.err)
+				}
+				pic, err := m.fused(t.Context(), d, input{pic: source}, slot, nil)
+				if err != nil {
 					t.Fatal(err)
 				}
-				if row.Picture != slot {
+				if pic != slot {
 					t.Fatal("not sampled into its slot")
 				}
 				position++
@@ -48,9 +52,9 @@ func TestRowsAllocateNoPixels(t *testing.T) {
 			n := testing.AllocsPerRun(100, one)
 			runtime.ReadMemStats(&after)
 			bytes := (after.TotalAlloc - before.TotalAlloc) / 100
-			t.Logf("%s, %dx%d: %v allocations, %d bytes a row", fuse, side, side, n, bytes)
+			t.Logf("full %v, %dx%d: %v allocations, %d bytes a row", full, side, side, n, bytes)
 			if n > 2 || bytes > 100_000 { // a quarter of the large picture is a megabyte; a collection may empty the pools
-				t.Errorf("%s, %dx%d: %v allocations, %d bytes a row", fuse, side, side, n, bytes)
+				t.Errorf("full %v, %dx%d: %v allocations, %d bytes a row", full, side, side, n, bytes)
 			}
 		}
 	}
@@ -70,27 +74,40 @@ func TestCanvasesAreCharged(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		list  []stages.Stage
-		fuse  Fuse
-		exec  Executor
+		full  bool
+		ref   bool
 		least int64
 		most  int64
 	}{
-		{"one pass", recipe, FuseFull, Fused, 0, 500_000},
-		{"a small one before", recipe, FuseExact, Fused, 0, 800_000},
-		{"three passes", several, FuseExact, Fused, 2 * 3_000_000, 7_000_000}, // the last into the batch
-		{"reference", recipe, FuseFull, Reference, 3_000_000, 3_500_000},
-		{"reference of several", several, FuseFull, Reference, 3 * 3_000_000, 12_500_000}, // the last needs one of its own
+		{"one pass", recipe, true, false, 0, 500_000},
+		{"a small one before", recipe, false, false, 0, 800_000},
+		{"three passes", several, false, false, 2 * 3_000_000, 7_000_000}, // the last into the batch
+		{"reference", recipe, true, true, 3_000_000, 3_500_000},
+		{"reference of several", several, true, true, 3 * 3_000_000, 12_500_000}, // the last needs one of its own
 		{"a map between", []stages.Stage{stages.Decode{}, stages.Resize{Height: 1000, Width: 1000},
-			stages.ColorJitter{Contrast: stages.Around(0.3)}, stages.Resize{Height: 8, Width: 8}}, FuseFull, Fused, 2 * 3_000_000, 7_000_000},
+			stages.ColorJitter{Contrast: stages.Around(0.3)}, stages.Resize{Height: 8, Width: 8}}, true, false, 2 * 3_000_000, 7_000_000},
 	} {
-		settings := Settings{Fuse: c.fuse, Exec: c.exec}
-		settings.defaults()
-		p := &Plan{Settings: settings, steps: place(c.list, 0), decoder: stages.Decode{}}
-		p.Form = schema.FormTensor
+		p := program(c.full, c.ref, c.list)
 		for form, file := range map[string][]byte{"JPEG": jpg.Bytes(), "PNG": pn.Bytes()} {
-			if n := p.workingBytes(new(scratch), &Row{Encoded: file}); n < c.least || n > c.most {
+			d := new(Draw)
+			d.Prepare(p, Of{Sample: -1}, file)
+			if n := d.Bytes; n < c.least || n > c.most {
 				t.Errorf("%s of a %s: %d bytes, want %d to %d", c.name, form, n, c.least, c.most)
 			}
 		}
 	}
+}
+
+// program is stages behind a decoder.
+func program(full, reference bool, list []stages.Stage) *Program {
+	p := &Program{Full: full, Reference: reference, Placed: true}
+	for i, s := range list {
+		switch stage := s.(type) {
+		case stages.Decoder:
+			p.Decoder = stage
+		case stages.PictureStage:
+			p.Stages = append(p.Stages, Stage{stage, s.Name(), rng.NewKey(1, s.Name(), strconv.Itoa(i))})
+		}
+	}
+	return p
 }

@@ -1,8 +1,7 @@
-package flow
+package memory
 
 import (
 	"context"
-	"fmt"
 	"runtime"
 	"runtime/debug"
 	"sync"
@@ -10,10 +9,10 @@ import (
 )
 
 // DefaultBudget is the memory, in bytes, that a run may have in flight where
-// Settings.Budget is 0.
+// nothing else is said.
 const DefaultBudget = 1 << 30
 
-// budget is the memory of a run: a weighted semaphore in bytes. Three things
+// Budget is the memory of a run: a weighted semaphore in bytes. Three things
 // are charged:
 //
 //	read ahead  encoded files, before the read, by their size in the index; at
@@ -33,7 +32,7 @@ const DefaultBudget = 1 << 30
 // What a large row gives back is in Go's heap until it is collected, and in pools of
 // buffers until it was collected twice. So that the next one doesn't come on top of
 // it, both are then done first.
-type budget struct {
+type Budget struct {
 	mu     sync.Mutex
 	change *sync.Cond
 
@@ -55,11 +54,11 @@ type budget struct {
 	stop    func() bool
 
 	short  bool          // what waits for admission doesn't fit, whatever the queue
-	hunger time.Duration // that admission waited for bytes
+	waited time.Duration // that admission waited for bytes
 }
 
-func newBudget(ctx context.Context, limit int64, most int) *budget {
-	b := &budget{limit: limit, most: most}
+func New(ctx context.Context, limit int64, most int) *Budget {
+	b := &Budget{limit: limit, most: most}
 	b.change = sync.NewCond(&b.mu)
 	b.stop = context.AfterFunc(ctx, func() {
 		b.mu.Lock()
@@ -71,43 +70,43 @@ func newBudget(ctx context.Context, limit int64, most int) *budget {
 }
 
 // wait returns when ready, or at once when the run has ended.
-func (b *budget) wait(ready func() bool) {
+func (b *Budget) wait(ready func() bool) {
 	for !b.stopped && !ready() {
 		b.change.Wait()
 	}
 }
 
 // admit is wait, for the one goroutine that admits.
-func (b *budget) admit(ready func() bool) {
+func (b *Budget) admit(ready func() bool) {
 	for !b.stopped && !ready() {
 		begin := time.Now()
 		b.change.Wait()
 		if b.short {
-			b.hunger += time.Since(begin)
+			b.waited += time.Since(begin)
 		}
 	}
 }
 
-func (b *budget) add(n int64) {
+func (b *Budget) add(n int64) {
 	b.used += n
 	b.peak = max(b.peak, b.used)
 }
 
 // fits reports whether rows and batches leave room for n bytes.
-func (b *budget) fits(n int64) bool {
+func (b *Budget) fits(n int64) bool {
 	b.short = b.used-b.ahead+n > b.limit-b.limit/8
 	return !b.short
 }
 
 // alone reports whether nothing is under way that will give memory back.
-func (b *budget) alone() bool { return b.rows == 0 && b.ready == 0 && b.sinks == 0 }
+func (b *Budget) alone() bool { return b.rows == 0 && b.ready == 0 && b.sinks == 0 }
 
 // mostAhead bounds the files read ahead, whatever the limit.
 const mostAhead = 64 << 20
 
-// readAhead charges an encoded file. One is let through when nothing else is under
+// ReadAhead charges an encoded file. One is let through when nothing else is under
 // way, however large.
-func (b *budget) readAhead(n int64) {
+func (b *Budget) ReadAhead(n int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.wait(func() bool {
@@ -117,9 +116,9 @@ func (b *budget) readAhead(n int64) {
 	b.add(n)
 }
 
-// batch admits a batch whose buffer, allocated next, takes n bytes, and whose
+// Batch admits a batch whose buffer, allocated next, takes n bytes, and whose
 // variants will take later bytes: these are charged now.
-func (b *budget) batch(n, later int64) {
+func (b *Budget) Batch(n, later int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.admit(func() bool { return b.alone() || b.fits(n+later) && b.batches < b.most })
@@ -128,8 +127,8 @@ func (b *budget) batch(n, later int64) {
 	b.add(later)
 }
 
-// row admits a row that needs n bytes beside its encoded file.
-func (b *budget) row(n, encoded int64) {
+// Row admits a row that needs n bytes beside its encoded file.
+func (b *Budget) Row(n, encoded int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.admit(func() bool { return b.alone() || b.fits(n+encoded) })
@@ -141,17 +140,17 @@ func (b *budget) row(n, encoded int64) {
 	b.change.Broadcast() // for readAhead
 }
 
-// start has a worker make an admitted row. It waits while a row is made that is to be
+// StartRow has a worker make an admitted row. It waits while a row is made that is to be
 // alone.
-func (b *budget) start() {
+func (b *Budget) StartRow() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.wait(func() bool { return !b.single })
 	b.making++
 }
 
-// finish is a worker's word that it is done with the row.
-func (b *budget) finish() {
+// EndRow is a worker's word that it is done with the row.
+func (b *Budget) EndRow() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.making--
@@ -159,11 +158,11 @@ func (b *budget) finish() {
 	b.change.Broadcast()
 }
 
-// again charges a row that is being made, and was charged before bytes, with after
+// Recharge charges a row that is being made, and was charged before bytes, with after
 // bytes: another sample takes its place. What doesn't fit waits for the rows that other
 // workers are at, and is made alone; it cannot wait for those that are only admitted, for
 // which there may be no worker but its own.
-func (b *budget) again(before, after int64) {
+func (b *Budget) Recharge(before, after int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.used -= before
@@ -186,7 +185,7 @@ const (
 	small = 8 << 20
 )
 
-func (b *budget) spend(n int64) {
+func (b *Budget) spend(n int64) {
 	if n >= small {
 		b.spent += n
 		b.largest = max(b.largest, n)
@@ -194,7 +193,7 @@ func (b *budget) spend(n int64) {
 }
 
 // collect makes room for n bytes where what rows have given back stands in their way.
-func (b *budget) collect(n int64) {
+func (b *Budget) collect(n int64) {
 	if b.stopped || b.spent <= slack || b.used+b.spent+n <= b.limit+slack {
 		return
 	}
@@ -205,9 +204,9 @@ func (b *budget) collect(n int64) {
 	b.spent, b.largest = 0, 0
 }
 
-// rowMade gives a row's bytes back, n of the charged; last says that its batch is whole
+// RowDone gives a row's bytes back, n of the charged; last says that its batch is whole
 // now.
-func (b *budget) rowMade(n int64, last bool) {
+func (b *Budget) RowDone(n int64, last bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.used -= n
@@ -219,8 +218,8 @@ func (b *budget) rowMade(n int64, last bool) {
 	b.change.Broadcast()
 }
 
-// through ends a batch: the sink is done with it, though it may keep its bytes.
-func (b *budget) through() {
+// BatchGone ends a batch: the sink is done with it, though it may keep its bytes.
+func (b *Budget) BatchGone() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.batches--
@@ -228,54 +227,43 @@ func (b *budget) through() {
 	b.change.Broadcast()
 }
 
-// writing notes that a sink begins (1) or ends (-1) a Write.
-func (b *budget) writing(n int) {
+// Writing notes that a sink begins (1) or ends (-1) a Write.
+func (b *Budget) Writing(n int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.sinks += n
 	b.change.Broadcast()
 }
 
-// take charges what isn't waited for.
-func (b *budget) take(n int64) {
+// Charge charges what isn't waited for.
+func (b *Budget) Charge(n int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.add(n)
 }
 
-// give credits bytes.
-func (b *budget) give(n int64) {
+// Credit credits bytes.
+func (b *Budget) Credit(n int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.used -= n
 	b.change.Broadcast()
 }
 
-// room is the number of bytes that are not charged.
-func (b *budget) room() int64 {
+// Room is the number of bytes that are not charged.
+func (b *Budget) Room() int64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.limit - b.used
 }
 
-// figures are the most bytes that were charged, those of the largest row, and how long
+// Figures are the most bytes that were charged, those of the largest row, and how long
 // admission waited for bytes.
-func (b *budget) figures() (peak, row int64, hunger time.Duration) {
+func (b *Budget) Figures() (peak, row int64, waited time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.peak, b.mostRow, b.hunger
+	return b.peak, b.mostRow, b.waited
 }
 
-// warnBudget: batches that don't fit are made, but one row at a time.
-func (p *Plan) warnBudget() {
-	base, later := p.batchBytes(p.job(0, 0, 0), p.picks(0, 0))
-	for _, n := range later {
-		base += n
-	}
-	if limit := p.Settings.Budget; base > limit-limit/8 {
-		p.Warnings = append(p.Warnings, fmt.Sprintf("a batch takes %s, in all its scales, and the byte budget is %s: its rows will be made one at a time; raise the budget, or use a smaller batch", bytesText(base), bytesText(limit)))
-	}
-}
-
-// close forgets the context.
-func (b *budget) close() { b.stop() }
+// Close forgets the context.
+func (b *Budget) Close() { b.stop() }

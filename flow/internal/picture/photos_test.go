@@ -1,4 +1,4 @@
-package flow
+package picture
 
 import (
 	"os"
@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/sluicedata/sluice/schema"
-	"github.com/sluicedata/sluice/sources"
 	"github.com/sluicedata/sluice/stages"
 )
 
@@ -17,9 +16,9 @@ import (
 // photo's fastest of b.N rounds (at least 5), with the same draw each time; "again" knows
 // seek points of each file, as from the second epoch on.
 //
-//	GOMAXPROCS=1 go test ./flow -run xxx -bench Photos -benchtime 9x
+//	GOMAXPROCS=1 go test ./flow/internal/picture -run xxx -bench Photos -benchtime 9x
 func BenchmarkPhotos(b *testing.B) {
-	files, _ := filepath.Glob("../../shared/data/photos/*.JPEG")
+	files, _ := filepath.Glob("../../../../shared/data/photos/*.JPEG")
 	if len(files) == 0 {
 		b.Skip("no photos")
 	}
@@ -45,21 +44,15 @@ func BenchmarkPhotos(b *testing.B) {
 		for _, variant := range []string{"full", "full/again", "exact", "exact/again"} {
 			b.Run(c.name+"/"+variant, func(b *testing.B) {
 				fuse, again := strings.CutSuffix(variant, "/again")
-				pipe := New(sources.Folder{Path: filepath.Dir(filepath.Dir(files[0]))}, append(c.list, append(tail, stages.Batch{Size: 32})...)...)
-				settings := Settings{Fuse: Fuse(fuse)}
-				settings.defaults()
-				p := &Plan{Settings: settings, steps: place(pipe.Stages, 1)}
-				p.decoder = stages.Decode{}
-				p.seek = newSeekPoints(0)
+				p := program(fuse == "full", false, append(c.list, tail...))
 				if again {
-					p.seek = newSeekPoints(len(photos))
+					p.Seek = NewSeekPoints(len(photos))
 				}
-				r := &run{plan: p, stats: newStats(p)}
 				slot := &schema.Picture{Height: 224, Width: 224, Layout: schema.CHW, F32: make([]float32, 3*224*224)}
 				if c.name == "small" {
 					slot = &schema.Picture{Height: 64, Width: 64, Layout: schema.CHW, F32: make([]float32, 3*64*64)}
 				}
-				row, mem, stage := new(Row), new(scratch), ""
+				d, m := new(Draw), new(Maker)
 				best := make([]time.Duration, len(photos))
 				var before, after runtime.MemStats
 				rounds := max(b.N, 5)
@@ -68,14 +61,13 @@ func BenchmarkPhotos(b *testing.B) {
 						runtime.ReadMemStats(&before)
 					}
 					for i, data := range photos {
-						*row = Row{Sample: i, Encoded: data, slot: slot}
-						row.Meta.Position = int64(i)
 						begin := time.Now()
-						if err := p.picture(r, mem, row, &stage); err != nil {
+						d.Prepare(p, Of{Sample: i, Position: int64(i)}, data)
+						if _, _, err := m.Make(b.Context(), d, slot, nil); err != nil {
 							b.Fatal(err)
 						}
-						if d := time.Since(begin); round == 0 || d < best[i] {
-							best[i] = d
+						if took := time.Since(begin); round == 0 || took < best[i] {
+							best[i] = took
 						}
 					}
 				}

@@ -1,0 +1,69 @@
+package flow
+
+import (
+	"time"
+)
+
+// batch is operator 3: batches being filled in, whole ones out, in order.
+type batch struct {
+	link
+	run *run
+}
+
+func newBatch(r *run) *batch {
+	f := &batch{newLink(), r}
+	queue := make(chan *filling, r.plan.settings.Queue+1) // so that the next batches are filled while the oldest is waited for
+	go func() {
+		defer close(queue)
+		for element := range f.in {
+			b, ok := element.(*filling)
+			if !ok {
+				r.fail(wrongElement("batch", element, b))
+				continue
+			}
+			queue <- b
+		}
+	}()
+	go func() {
+		defer close(f.out)
+		f.complete(queue)
+	}()
+	return f
+}
+
+// complete waits for all rows of the oldest batch, even after the run's end: a worker may
+// still be writing into its buffer. Then it accounts for them and sends the batch on.
+func (f *batch) complete(queue <-chan *filling) {
+	r, m := f.run, &f.run.stats.batching
+	begin := time.Now()
+	for b := range queue {
+		<-b.ready
+		begin = m.starved.add(begin)
+		if b.draft == nil {
+			continue
+		}
+		if !r.stopped() {
+			r.failOn(r.accounts.note(b.draws))
+		}
+		if r.stopped() {
+			b.draft.Discard()
+			continue
+		}
+		record, err := b.draft.Finish()
+		for i := range b.draws {
+			r.budget.Credit(b.draws[i].held)
+		}
+		if err != nil {
+			r.fail(err)
+			continue
+		}
+		if r.sink.remembers {
+			record.Reads = reads(b.draws)
+		}
+		r.leaving.push(&departure{job: b.job, draws: b.draws, reserved: b.reserved, variants: max(len(b.reserved), 1)})
+		begin = m.busy.add(begin)
+		send(r, f.out, record)
+		m.items.Add(1)
+		begin = m.blocked.add(begin)
+	}
+}

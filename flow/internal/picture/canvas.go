@@ -1,0 +1,40 @@
+package picture
+
+import (
+	"sync"
+
+	"github.com/sluicedata/sluice/schema"
+)
+
+// canvases are pictures between passes, to be used again.
+var canvases = sync.Pool{New: func() any { return new(schema.Picture) }}
+
+// borrow is a picture whose pixels are anything.
+func borrow(t schema.Tensor) *schema.Picture {
+	if !isRGB(t) {
+		return newPicture(t)
+	}
+	pic := canvases.Get().(*schema.Picture)
+	if cap(pic.U8) < t.Elements() {
+		pic.U8 = make([]uint8, t.Elements())
+	}
+	pic.Height, pic.Width, pic.Layout, pic.U8 = t.Height, t.Width, t.Layout, pic.U8[:t.Elements()]
+	return pic
+}
+
+// giveBack returns what borrow gave, or nothing.
+func giveBack(pic *schema.Picture) {
+	if pic != nil && pic.U8 != nil {
+		canvases.Put(pic)
+	}
+}
+
+func newPicture(t schema.Tensor) *schema.Picture {
+	pic := &schema.Picture{Height: t.Height, Width: t.Width, Layout: t.Layout}
+	if t.DType == schema.Float32 {
+		pic.F32 = make([]float32, t.Elements())
+	} else {
+		pic.U8 = make([]uint8, t.Elements())
+	}
+	return pic
+}

@@ -1,0 +1,116 @@
+package picture
+
+import (
+	"github.com/sluicedata/sluice/internal/decode"
+	"github.com/sluicedata/sluice/schema"
+	"github.com/sluicedata/sluice/stages"
+)
+
+// What a picture will take is known from its file's header and its draws, before a pixel
+// is decoded.
+
+// DecodeBytes is the memory that Decode takes; 0 for a file that it will refuse.
+func DecodeBytes(d stages.Decoder, data []byte) int64 {
+	f, err := decode.OpenJPEG(data, d.MaxPixels())
+	if f != nil {
+		defer f.Close()
+		return f.WholeBytes()
+	}
+	if err != nil {
+		return 0
+	}
+	h, ok := header(d, data)
+	if !ok {
+		return 0
+	}
+	return h.DecodeBytes
+}
+
+// header reads that of a file in another format than JPEG; ok is false where the decoder
+// won't take the file.
+func header(d stages.Decoder, data []byte) (h decode.Header, ok bool) {
+	limit := d.MaxPixels()
+	if limit <= 0 {
+		limit = decode.DefaultMaxPixels
+	}
+	h, err := decode.ReadHeader(data)
+	return h, err == nil && h.Pixels() <= limit
+}
+
+// fileBytes is the memory that a picture takes of a file of which it reads no more than
+// its first group needs.
+func (d *Draw) fileBytes() int64 {
+	f, v, chroma := &d.file, &d.view, int64(0)
+	if v.ycc {
+		chroma = f.ChromaSamples(v.region, v.scale)
+	}
+	return f.Bytes(v.region, v.scale, v.ycc) + d.fusedBytes(chroma)
+}
+
+// canvasBytes is the memory of the pictures between a whole decoded one and the batch,
+// and of what makes them.
+func (d *Draw) canvasBytes() int64 {
+	if d.program.Reference {
+		return d.referenceBytes()
+	}
+	d.view.passes = nil
+	return d.fusedBytes(0)
+}
+
+// fusedBytes follows the fused executor. The passes of the first group are the view's
+// where there is one, which read planes with so many samples for each colour.
+func (d *Draw) fusedBytes(chroma int64) int64 {
+	passes := d.view.passes
+	var most, from int64 // from is what a group reads, which the one before has made
+	in := rgb(d.Source[0], d.Source[1])
+	for i := range d.groups {
+		g := &d.groups[i]
+		out := tensorBytes(g.out)
+		need := from + out
+		switch {
+		case g.mapper != nil:
+		case !isRGB(in): // functions of a pixel, one after the other
+			need += out
+		default:
+			if i == len(d.groups)-1 && d.program.Placed {
+				out = 0 // it is sampled into the batch
+			}
+			if passes == nil {
+				passes = d.others.Fuse(in.Height, in.Width, g.chain, d.program.Full)
+			}
+			need = 0
+			before := int64(0)
+			for j, pass := range passes {
+				after := out
+				if j < len(passes)-1 {
+					after = 3 * int64(pass.Height) * int64(pass.Width)
+				}
+				need = max(need, from+before+after+pass.ScratchBytes(chroma))
+				before, chroma = after, 0
+			}
+		}
+		most, from, in, passes = max(most, need), out, g.out, nil
+	}
+	return most
+}
+
+// referenceBytes is that of the reference executor: a picture after each stage, beside
+// the one before, the last that people can look at, and the decoded one.
+func (d *Draw) referenceBytes() int64 {
+	in := rgb(d.Source[0], d.Source[1])
+	var most, last int64
+	for i := range d.ops {
+		o := &d.ops[i]
+		need := last + tensorBytes(in) + tensorBytes(o.out)
+		if o.transform != nil {
+			need += o.transform.ScratchBytes(in.Height, in.Width)
+		}
+		if in = o.out; isRGB(in) {
+			last = tensorBytes(in)
+		}
+		most = max(most, need)
+	}
+	return most
+}
+
+func tensorBytes(t schema.Tensor) int64 { return int64(t.Elements()) * int64(t.DType.Bytes()) }

@@ -1,0 +1,30 @@
+// Package picture takes one picture through a plan's picture stages. It knows stages,
+// files and pixels, and nothing of plans, rows, batches, budgets or sinks.
+//
+//	Program ──Prepare──▶ Draw ──Make──▶ a picture
+//	 (stages)   header,    (params,      in its place
+//	            draws      transforms,
+//	                       bytes)
+//
+// A picture is drawn once: Prepare reads its file's header, draws every stage, and says
+// what that comes to: which pixels of the file are needed and how many bytes making the
+// picture takes. A Draw can then go to another goroutine, where Make decodes and samples.
+// Draws are used again, one picture after the other; planes, tables and canvases belong
+// to the Maker, which stays with its goroutine.
+//
+// The files, each of which uses those below it only:
+//
+//	explain.go    what is merged, in words
+//	make.go       Maker: a prepared Draw becomes a picture
+//	reference.go  stage after stage, in plain loops: what the other executor is tested against
+//	fused.go      groups of stages in as few passes as fuse allows
+//	pixels.go     functions of a pixel: tables, rows, plain loops
+//	canvas.go     pictures between passes, used again
+//	prepare.go    Draw.Prepare: header, draws, groups, bytes
+//	cost.go       the bytes that making a picture takes
+//	file.go       the part of a JPEG file that a draw takes
+//	group.go      operations that run together
+//	draw.go       Draw: what each stage drew
+//	seekpoints.go where decoding can begin in files that were read before
+//	program.go    Program: the stages as a plan has them
+package picture

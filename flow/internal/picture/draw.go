@@ -1,0 +1,180 @@
+package picture
+
+import (
+	"encoding/json"
+	"slices"
+
+	"github.com/sluicedata/sluice/internal/decode"
+	"github.com/sluicedata/sluice/internal/rng"
+	"github.com/sluicedata/sluice/internal/warp"
+	"github.com/sluicedata/sluice/schema"
+	"github.com/sluicedata/sluice/stages"
+)
+
+// Of says which draw a picture is of: the address of its random numbers, and what stages
+// may look at.
+type Of struct {
+	Sample   int // its number, for seek points; -1: not of the source
+	Key      string
+	Labels   []int32
+	Epoch    int
+	Position int64
+	Attempt  int
+}
+
+// Drawn is what one stage drew.
+type Drawn struct {
+	Stage  string // its name in the params column
+	Params stages.Params
+}
+
+// Draw is one picture under way, from Prepare to the end of Make.
+type Draw struct {
+	Drawn  []Drawn         // of the stages that act
+	Matrix warp.Homography // the composed warps, from source to output pixels
+	Source [2]int          // height and width as decoded
+	Bytes  int64           // that making the picture takes, beside its file; 0 where it can't be made
+
+	program *Program
+	of      Of
+	data    []byte
+	stage   string      // that is under way
+	err     error       // what stage said, or why there are no draws
+	drawn   bool        // for a source of that size
+	isJPEG  bool        // file is open
+	file    decode.File // closed at the end of Make
+
+	row        stages.Row
+	rand       rng.Stream
+	memory     []stageMemory // by stage
+	ops        []op
+	transforms []warp.Transform // of ops, in their order
+	groups     []group
+	fuser      warp.Fuser // of the first group
+	others     warp.Fuser // of the others, for their cost
+	mirrored   []warp.Transform
+	view       view
+}
+
+// stageMemory is what the draws of a stage have in common.
+type stageMemory struct {
+	params stages.Params // of the last picture that had some
+	pixel  stages.PixelFunc
+	fixed  bool // pixel is that of Nothing
+}
+
+// op is what one stage does to one picture: a warp, a function of a pixel, or a map.
+type op struct {
+	stage     int             // in Program.Stages
+	transform *warp.Transform // of a Warper
+	pixel     *stages.PixelFunc
+	mapper    stages.Mapper // nil where pixel does what it would
+	params    stages.Params
+	out       schema.Tensor // what leaves
+}
+
+// draw draws every stage of the program for a source of that size. No pixel is needed for
+// it: the sizes between the stages follow from the transforms.
+func (d *Draw) draw(height, width int) error {
+	p := d.program
+	d.ops, d.Drawn = d.ops[:0], d.Drawn[:0]
+	d.Matrix, d.Source = warp.Identity().Homography(), [2]int{height, width}
+	if len(d.memory) != len(p.Stages) {
+		d.memory = make([]stageMemory, len(p.Stages))
+	}
+	d.transforms = slices.Grow(d.transforms[:0], len(p.Stages)) // ops point into it
+	t := rgb(height, width)
+	for i := range p.Stages {
+		d.stage = p.Stages[i].Name
+		params, err := d.params(i, t)
+		if err != nil {
+			return err
+		}
+		if params == nil {
+			continue
+		}
+		o := op{stage: i, params: params, out: t}
+		switch stage := p.Stages[i].Stage.(type) {
+		case stages.Warper:
+			d.warp(&o, stage.Warp(params, t.Height, t.Width), t)
+		case stages.Pixelwise:
+			if o.out, err = stage.Output(t); err != nil {
+				return err
+			}
+			m := &d.memory[i]
+			if _, nothing := params.(stages.Nothing); !nothing || !m.fixed {
+				m.pixel, m.fixed = stage.PixelFunc(params), nothing
+			}
+			o.pixel = &m.pixel
+		case stages.Mapper:
+			if o.out, err = stage.Output(t); err != nil {
+				return err
+			}
+			o.out.Height, o.out.Width = t.Height, t.Width // Output knows the static type only
+			o.mapper = stage
+			if exact, ok := stage.(stages.PixelwiseMapper); ok {
+				if d.memory[i].pixel, ok = exact.MapPixels(params); ok {
+					o.pixel, o.mapper = &d.memory[i].pixel, nil
+				}
+			}
+		}
+		d.ops = append(d.ops, o)
+		t = o.out
+	}
+	return nil
+}
+
+// params draws one stage, for a picture of that size.
+func (d *Draw) params(i int, t schema.Tensor) (stages.Params, error) {
+	s, of := &d.program.Stages[i], &d.of
+	d.rand = *s.Key.Stream(of.Epoch, of.Position, of.Attempt)
+	d.row = stages.Row{
+		Key: of.Key, Height: t.Height, Width: t.Width, Labels: of.Labels,
+		Epoch: of.Epoch, Position: of.Position, Rand: &d.rand, Recycled: d.memory[i].params,
+	}
+	params, err := s.Stage.Draw(&d.row)
+	if err == nil && params != nil {
+		d.memory[i].params = params
+		d.Drawn = append(d.Drawn, Drawn{s.Name, params})
+	}
+	return params, err
+}
+
+// warp makes o a transform of a picture of type t.
+func (d *Draw) warp(o *op, transform warp.Transform, t schema.Tensor) {
+	d.transforms = append(d.transforms, transform)
+	w := &d.transforms[len(d.transforms)-1]
+	if err := w.Check(t.Height, t.Width); err != nil {
+		panic(err) // as warp.Apply does
+	}
+	o.transform = w
+	o.out.Height, o.out.Width = w.Height, w.Width
+	if forward, ok := w.Homography().Invert(); ok {
+		d.Matrix = d.Matrix.Then(forward)
+	}
+}
+
+// ParamsRevision changes with the form of the params column. 2: source and output.
+const ParamsRevision = 2
+
+// JSON is the params column: what each stage drew, by its name; the composed matrix, 2x3
+// numbers, or 3x3 where a perspective was drawn; and height and width of the picture that
+// it starts from, as decoded, and of the one that it leads to. Stages that draw nothing
+// are left out.
+func (d *Draw) JSON(pic *schema.Picture) (string, error) {
+	out := map[string]any{"matrix": d.Matrix.Affine(), "source": d.Source, "output": [2]int{pic.Height, pic.Width}}
+	if d.Matrix.Projective() {
+		out["matrix"] = d.Matrix.Unit()
+	}
+	for _, drawn := range d.Drawn {
+		b, err := json.Marshal(drawn.Params)
+		if err != nil {
+			return "", err
+		}
+		if string(b) != "{}" {
+			out[drawn.Stage] = json.RawMessage(b)
+		}
+	}
+	b, err := json.Marshal(out)
+	return string(b), err
+}

@@ -1,0 +1,48 @@
+package picture
+
+import (
+	"github.com/sluicedata/sluice/internal/warp"
+	"github.com/sluicedata/sluice/schema"
+)
+
+// group is the operations that run together: warps, then functions of a pixel; or one map.
+type group struct {
+	chain  []warp.Transform
+	pixels []op
+	mapper *op
+	ops    []op // all of them
+	out    schema.Tensor
+}
+
+// group cuts the operations: a warp after a function of a pixel begins a new group, and so
+// does whatever follows a map.
+func (d *Draw) group(source schema.Tensor) []group {
+	d.groups = d.groups[:0]
+	g := group{out: source}
+	end := func() {
+		if len(g.ops) > 0 {
+			d.groups = append(d.groups, g)
+			g = group{out: g.out}
+		}
+	}
+	first, warps := 0, 0 // the group's first operation; transforms before the one at hand
+	for i := range d.ops {
+		o := &d.ops[i]
+		if o.mapper != nil || o.transform != nil && len(g.pixels) > 0 || g.mapper != nil {
+			end()
+			first = i
+		}
+		g.ops, g.out = d.ops[first:i+1], o.out
+		switch {
+		case o.mapper != nil:
+			g.mapper = o
+		case o.transform != nil:
+			warps++
+			g.chain = d.transforms[warps-len(g.chain)-1 : warps : warps]
+		default:
+			g.pixels = g.ops[len(g.chain):]
+		}
+	}
+	end()
+	return d.groups
+}

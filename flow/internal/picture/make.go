@@ -1,0 +1,135 @@
+package picture
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"github.com/sluicedata/sluice/internal/planar"
+	"github.com/sluicedata/sluice/internal/warp"
+	"github.com/sluicedata/sluice/schema"
+)
+
+// Maker is the memory in which pictures are made, one after the other: it belongs to one
+// goroutine and one Program.
+type Maker struct {
+	Clock *Clock // nil: time isn't measured
+
+	fuser  warp.Fuser
+	planes planar.YCC            // of the file at hand
+	tables map[uint64]warp.Pixel // of functions that don't depend on the draw, by their stages
+	u8     [3][256]uint8         // of those that do
+	f32    [3][256]float32
+}
+
+// Clock adds up what makers do with their time.
+type Clock struct{ Decode, Transform atomic.Int64 } // nanoseconds
+
+// Views are the pictures of a draw that people look at. Making them costs whole
+// pictures: runs go without.
+type Views struct {
+	Source *schema.Picture // as decoded
+	Last   *schema.Picture // the last one in RGB bytes
+}
+
+// Make makes the picture of a prepared draw, and drops its file. It fills slot where that
+// is the picture's type, and returns it then; slot and views may be nil. repairs counts
+// the places of a damaged file that were filled, or scans that it lacks. An error is a
+// *Failure, be it a stage's panic.
+func (m *Maker) Make(ctx context.Context, d *Draw, slot *schema.Picture, views *Views) (pic *schema.Picture, repairs int, err error) {
+	defer func() {
+		if panicked := recover(); panicked != nil {
+			err = panicError(panicked)
+		}
+		d.Drop()
+		m.planes = planar.YCC{}
+		if err != nil {
+			pic, err = nil, &Failure{d.stage, err}
+		}
+	}()
+	if d.err == nil && d.drawn && d.partial() {
+		return m.makeOfFile(ctx, d, slot, views)
+	}
+	return m.makeOfWhole(ctx, d, slot, views)
+}
+
+// makeOfWhole decodes the whole picture first.
+func (m *Maker) makeOfWhole(ctx context.Context, d *Draw, slot *schema.Picture, views *Views) (*schema.Picture, int, error) {
+	begin, last := time.Now(), d.stage
+	d.stage = d.program.Decoder.Name()
+	source, repairs, err := Decode(ctx, d.program.Decoder, d.data)
+	if err != nil { // whatever a stage said: as a file it is broken
+		return nil, 0, err
+	}
+	begin = m.decoded(begin)
+	defer m.transformed(begin)
+	if d.stage = last; !d.drawn || d.Source != [2]int{source.Height, source.Width} {
+		d.drawFor(source.Height, source.Width)
+	}
+	if d.err != nil {
+		return nil, 0, d.err
+	}
+	if views != nil {
+		views.Source, views.Last = source, source
+	}
+	var pic *schema.Picture
+	if d.program.Reference {
+		pic, err = m.reference(ctx, d, source, views)
+	} else {
+		pic, err = m.fused(ctx, d, input{pic: source}, slot, views)
+	}
+	return pic, repairs, err
+}
+
+// makeOfFile decodes the part of a JPEG file that the first group reads. Damage in the
+// rest isn't noticed (jpeg.DecodeRegion): whether a damaged file fails, or is repaired, is
+// a function of file and draw, as all else is. A truncated file always is.
+func (m *Maker) makeOfFile(ctx context.Context, d *Draw, slot *schema.Picture, views *Views) (*schema.Picture, int, error) {
+	begin, last := time.Now(), d.stage
+	d.stage = d.program.Decoder.Name()
+	if views != nil {
+		source, _, err := Decode(ctx, d.program.Decoder, d.data)
+		if err != nil {
+			return nil, 0, err
+		}
+		views.Source, views.Last = source, source
+	}
+	in, err := m.open(ctx, d)
+	if err != nil {
+		return nil, 0, err
+	}
+	repairs := d.file.Warnings
+	begin = m.decoded(begin)
+	defer m.transformed(begin)
+	d.stage = last
+	pic, err := m.fused(ctx, d, in, slot, views)
+	return pic, repairs, err
+}
+
+// open decodes what the view takes.
+func (m *Maker) open(ctx context.Context, d *Draw) (in input, err error) {
+	v := &d.view
+	in.passes = v.passes
+	if v.ycc {
+		m.planes, err = d.file.YCC(ctx, v.region, v.scale)
+		in.planes = &m.planes
+		return in, err
+	}
+	in.rgb.Pix, in.rgb.Rect, err = d.file.RGB(ctx, v.region)
+	in.rgb.Stride = 3 * in.rgb.Rect.Dx()
+	return in, err
+}
+
+func (m *Maker) decoded(begin time.Time) time.Time {
+	now := time.Now()
+	if m.Clock != nil {
+		m.Clock.Decode.Add(int64(now.Sub(begin)))
+	}
+	return now
+}
+
+func (m *Maker) transformed(begin time.Time) {
+	if m.Clock != nil {
+		m.Clock.Transform.Add(int64(time.Since(begin)))
+	}
+}

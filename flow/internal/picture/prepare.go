@@ -1,0 +1,76 @@
+package picture
+
+import (
+	"fmt"
+	"runtime/debug"
+)
+
+// Prepare reads the header of a picture's file, draws its stages and finds out what that
+// takes. data must stay as it is until Make has ended, or Drop. What can't be made says so
+// there: which error it is may depend on pixels.
+func (d *Draw) Prepare(p *Program, of Of, data []byte) {
+	d.Drop()
+	if d.program != p {
+		d.memory = nil
+	}
+	d.program, d.of, d.data = p, of, data
+	d.Bytes, d.drawn, d.err, d.stage = 0, false, nil, p.Decoder.Name()
+	height, width, whole, ok := d.open()
+	if !ok {
+		return
+	}
+	d.drawFor(height, width)
+	switch {
+	case d.err != nil: // it will be decoded whole, to see whether the file is at fault
+		d.Bytes = whole
+	case d.partial():
+		d.setView()
+		d.Bytes = d.fileBytes()
+	default:
+		d.Bytes = whole + d.canvasBytes()
+	}
+}
+
+// Drop lets go of a file whose picture won't be made.
+func (d *Draw) Drop() {
+	if d.isJPEG {
+		d.file.Close()
+	}
+	d.isJPEG, d.data = false, nil
+}
+
+// open reads the file's header; ok is false where decoding will fail.
+func (d *Draw) open() (height, width int, whole int64, ok bool) {
+	decoder := d.program.Decoder
+	is, err := d.file.Open(d.data, decoder.MaxPixels())
+	switch {
+	case err != nil:
+		d.err = err
+		return 0, 0, 0, false
+	case is:
+		d.isJPEG = true
+		d.file.SeekPoints = d.program.Seek.of(d.of.Sample, &d.file)
+		d.file.Fill = decoder.RepairsTruncated()
+		return d.file.Height, d.file.Width, d.file.WholeBytes(), true
+	}
+	h, ok := header(decoder, d.data)
+	return h.Height, h.Width, h.DecodeBytes, ok
+}
+
+// drawFor draws and groups the stages for a source of that size. A stage's error, or its
+// panic, waits in err.
+func (d *Draw) drawFor(height, width int) {
+	defer func() {
+		if panicked := recover(); panicked != nil {
+			d.err = panicError(panicked)
+		}
+	}()
+	d.drawn, d.groups = true, d.groups[:0]
+	if d.err = d.draw(height, width); d.err == nil {
+		d.group(rgb(height, width))
+	}
+}
+
+func panicError(panicked any) error {
+	return fmt.Errorf("panic: %v\n%s", panicked, debug.Stack())
+}

@@ -1,0 +1,283 @@
+package flow
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/sluicedata/sluice/flow/internal/picture"
+	"github.com/sluicedata/sluice/internal/rng"
+	"github.com/sluicedata/sluice/schema"
+	"github.com/sluicedata/sluice/sources"
+	"github.com/sluicedata/sluice/stages"
+)
+
+// Plan opens the source, checks everything and resolves the run's parameters.
+// All mistakes are reported together, before anything runs. Close the plan when
+// done; Run and Batches do so themselves.
+func (p *Pipeline) Plan(ctx context.Context, opts ...Option) (*Plan, error) {
+	settings := p.Settings
+	for _, set := range opts {
+		set(&settings)
+	}
+	settings.defaults()
+	made := &planner{Plan: &Plan{settings: settings, source: p.Source, steps: newSteps(p.Stages, settings.Seed)}}
+	if err := errors.Join(settings.check(), made.steps.check(p.Source)); err != nil {
+		return nil, &PipelineError{err}
+	}
+	listed := settings.telling("listing the source", func(*Progress) {})
+	dataset, err := sources.Open(ctx, p.Source)
+	listed()
+	if err != nil && ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	if err != nil {
+		return nil, err
+	}
+	made.dataset = dataset
+	if err := made.resolve(ctx); err != nil {
+		var mistake *PipelineError
+		if errors.As(err, &mistake) && p.Explain != nil {
+			err = p.Explain(mistake)
+		}
+		return nil, errors.Join(err, dataset.Close())
+	}
+	return made.Plan, nil
+}
+
+// Check looks at the declaration alone, without touching the disk: all that
+// Plan would report before it opens the source. Each of the errors joined in it
+// is a *StageError.
+func (p *Pipeline) Check() error { return newSteps(p.Stages, 0).check(p.Source) }
+
+// planner makes a plan: nothing else writes to one.
+type planner struct {
+	*Plan
+	batcher  int  // the batch stage; -1: none
+	dropLast bool // an epoch's last batch, where it is short
+	selected schema.Index
+}
+
+func (p *planner) warn(format string, args ...any) {
+	p.warnings = append(p.warnings, fmt.Sprintf(format, args...))
+}
+
+// resolve finds out what depends on the data: order, weights, counts, statistics,
+// the shape of the run and the hash.
+func (p *planner) resolve(ctx context.Context) error {
+	if w, ok := p.dataset.(sources.Warner); ok {
+		p.warnings = append(p.warnings, w.Warnings()...)
+	}
+	index := p.dataset.Index()
+	mistakes := p.sample()
+	warnBalances(p)
+	warnValidation(p)
+	p.rows = &rows{
+		source: p.source.Name(), dataset: p.dataset, index: index, tasks: index.Tasks(), columns: index.Columns(),
+		order: p.draws.order, params: p.settings.Params, policy: p.settings.Failures.Policy,
+	}
+	p.selected = index
+	if len(p.draws.selection) != index.Len() {
+		p.selected = schema.Select(index, p.draws.selection)
+	}
+	if err := errors.Join(mistakes, p.checkWeights(), p.assign()); err != nil {
+		return &PipelineError{err}
+	}
+	if err := p.measure(ctx); err != nil { // reads every picture, where a stage asks for it
+		return err
+	}
+	if err := errors.Join(p.shape()); err != nil {
+		return &PipelineError{err}
+	}
+	if err := p.lengths(); err != nil {
+		return &PipelineError{err}
+	}
+	p.program()
+	p.refills()
+	if err := errors.Join(p.deal.check(), p.hash()); err != nil {
+		return &PipelineError{err}
+	}
+	if err := checkState(p.Plan); err != nil {
+		return &PipelineError{err}
+	}
+	warnBudget(p)
+	warnOrder(p)
+	warnWeights(p)
+	return nil
+}
+
+// checkWeights: a task's classes are weighted once.
+func (p *planner) checkWeights() error {
+	var errs []error
+	tasks, first := p.Index().Tasks(), map[int]string{}
+	for i := range p.steps {
+		s := &p.steps[i]
+		weigher, ok := s.stage.(stages.TaskWeigher)
+		if !ok {
+			continue
+		}
+		task, known := schema.TaskNumber(tasks, weigher.WeightedTask())
+		if !known { // Weigh reports it
+			continue
+		}
+		if before, twice := first[task]; twice {
+			errs = append(errs, &StageError{i, "stages: " + s.name, fmt.Errorf("task %s is weighted by %s already, and a row's weight would be the product: leave one of them out", tasks[task].Name, before)})
+		}
+		first[task] = s.name
+	}
+	return errors.Join(errs...)
+}
+
+// defaultBatch is the number of rows in a record where no batch stage says.
+const defaultBatch = 32
+
+// assign gives each stage that isn't about pictures its part.
+func (p *planner) assign() error {
+	p.batcher, p.info.BatchSize = -1, defaultBatch
+	var errs []error
+	for i := range p.steps {
+		s := &p.steps[i]
+		switch stage := s.stage.(type) {
+		case stages.Batcher:
+			p.batcher = i
+			p.info.BatchSize, p.dropLast = stage.Rows()
+		case stages.Expander:
+			p.scaling = &scaling{stage, s.name, s.key}
+		case stages.Weigher:
+			weigh, err := stage.Weigh(p.selected)
+			if err != nil {
+				errs = append(errs, within(i, "stages: "+s.name, err)...)
+			}
+			p.rows.weigh = append(p.rows.weigh, weigh)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// shape decides the form of the image column and the variants.
+func (p *planner) shape() error {
+	run, t := &p.info, p.steps.pictureType()
+	run.Seed, run.Params, run.Epochs, run.Samples = p.settings.Seed, p.settings.Params, p.settings.Epochs, p.dataset
+	run.Tasks, run.Columns = p.rows.tasks, p.rows.columns
+	for task := range run.Tasks {
+		run.Counts = append(run.Counts, schema.Counts(p.selected, task))
+	}
+	run.Form, run.Variants = schema.FormTensor, []schema.Variant{{Scale: 1, Tensor: t}}
+	switch {
+	case p.steps.decoder() == nil:
+		run.Form = schema.FormEncoded
+	case !t.Fixed():
+		run.Form = schema.FormVarying
+	}
+	if p.scaling == nil {
+		return nil
+	}
+	variants, err := p.scaling.stage.Variants(t)
+	if err != nil {
+		return fmt.Errorf("stages: %s: %w", p.scaling.name, err)
+	}
+	run.Variants, run.Scales = variants, true
+	return nil
+}
+
+// lengths decides how many rows and batches there are.
+func (p *planner) lengths() error {
+	run := &p.info
+	size := int64(run.BatchSize)
+	run.RowsPerEpoch = p.draws.order.Len()
+	ofBatch := func(format string, args ...any) error {
+		name := "stages: batch"
+		if p.batcher >= 0 {
+			name = "stages: " + p.steps[p.batcher].name
+		}
+		return &StageError{p.batcher, name, fmt.Errorf(format, args...)}
+	}
+	const most = 1 << 31 // bytes of images in a record
+	for _, v := range run.Variants {
+		if rows := min(size, run.RowsPerEpoch); run.Form == schema.FormTensor && imageBytes(v.Tensor) > most/rows {
+			return ofBatch("%d rows of %s are more than 2 GiB in one record: use a smaller batch or smaller pictures", rows, v.Tensor)
+		}
+	}
+	run.BatchesPerEpoch = run.RowsPerEpoch / size
+	if rest := run.RowsPerEpoch % size; rest > 0 && !p.dropLast {
+		run.BatchesPerEpoch++
+	}
+	if run.BatchesPerEpoch == 0 {
+		return ofBatch("the epoch's %d rows do not fill one batch of %d, and drop_last leaves it out: use a smaller batch", run.RowsPerEpoch, size)
+	}
+	if p.dropLast {
+		run.RowsPerEpoch = run.BatchesPerEpoch * size
+	}
+	p.deal = deal{
+		epochs: run.Epochs, batches: run.BatchesPerEpoch, rows: run.RowsPerEpoch, size: size,
+		rank: int64(p.settings.Rank), world: int64(p.settings.World), padded: p.settings.LastRound == PadRound,
+	}
+	if s := p.settings.Resume; s != nil {
+		p.deal.start = cursor{s.Epoch, s.Batch}
+	}
+	run.RowBytes = p.rowBytes()
+	return nil
+}
+
+// rowBytes is the size of a row's images in the variants that it leaves in, on
+// average; 0 where it depends on each picture.
+func (p *planner) rowBytes() (n int64) {
+	switch run := &p.info; run.Form {
+	case schema.FormTensor:
+		for _, v := range run.Variants {
+			n += imageBytes(v.Tensor)
+		}
+		return n * int64(p.scaling.perBatch()) / int64(len(run.Variants))
+	case schema.FormEncoded:
+		return meanFileBytes(p.dataset.Index(), p.draws.selection)
+	}
+	return 0
+}
+
+// meanFileBytes is the size of an image's file, on average.
+func meanFileBytes(index schema.Index, selection stages.Selection) (n int64) {
+	for _, sample := range selection {
+		n += max(0, index.Size(sample)) // -1: it is missing
+	}
+	return n / int64(max(len(selection), 1))
+}
+
+// program gathers what a row's picture goes through.
+func (p *planner) program() {
+	decoder := p.steps.decoder()
+	if decoder == nil {
+		return
+	}
+	program := &picture.Program{
+		Decoder: decoder, Reference: p.settings.Exec == Reference, Full: p.settings.Fuse == FuseFull,
+		Placed: p.info.Form == schema.FormTensor, Seek: picture.NewSeekPoints(p.dataset.Index().Len()),
+	}
+	for i := range p.steps {
+		if stage, ok := p.steps[i].stage.(stages.PictureStage); ok {
+			program.Stages = append(program.Stages, picture.Stage{Stage: stage, Name: p.steps[i].name, Key: p.steps[i].key})
+		}
+	}
+	p.rows.pictures = program
+}
+
+// refills prepares substitutes for samples that fail.
+func (p *planner) refills() {
+	f := &refills{key: rng.NewKey(p.settings.Seed, "on_error", "refill"), index: p.dataset.Index(), selection: p.draws.selection}
+	for _, s := range p.steps {
+		balancer, ok := s.stage.(stages.Balancer)
+		if !ok {
+			continue
+		}
+		for _, name := range balancer.BalancedTasks() {
+			if t, ok := schema.TaskNumber(p.rows.tasks, name); ok {
+				f.tasks = append(f.tasks, t)
+			}
+		}
+	}
+	if len(f.tasks) == 0 {
+		for t := range p.rows.tasks {
+			f.tasks = append(f.tasks, t)
+		}
+	}
+	p.rows.refills = f
+}

@@ -1,0 +1,195 @@
+package flow
+
+import (
+	"sync"
+	"time"
+
+	"github.com/sluicedata/sluice/flow/internal/picture"
+)
+
+// read is operator 1: jobs in, or samples of anyone's; the rows of each job out, in
+// order, with their files read and their draws made.
+//
+//	dispatch  splits jobs into tickets, one per row, in order
+//	fetch     a pool: reads the files of the next rows, a bounded number ahead, and draws
+//	emit      waits for the next row's file, in order
+type read struct {
+	link
+	run     *run
+	buffers *sync.Pool // *[]byte of encoded files
+	draws   *sync.Pool // *picture.Draw
+}
+
+// ticket is a row under way. It goes from read to transform; its batch counts it when it
+// is made.
+type ticket struct {
+	batch   *filling
+	at      int            // its row in the batch
+	located bool           // false once the run has ended
+	row     row            // empty once it is made
+	encoded int64          // bytes of its file, charged as read ahead
+	working int64          // bytes that making it takes
+	buffer  *[]byte        // that its file was read into; nil: none
+	err     *RowError      // of reading
+	fetched sync.WaitGroup // done when the file is there, or isn't
+	charged int64          // its bytes in the budget, once admitted
+	blocked bool           // admission waited for memory longer than for the file
+}
+
+func newRead(r *run) *read {
+	f := &read{link: newLink(), run: r, buffers: &r.buffers, draws: &r.draws}
+	ahead := r.plan.settings.filesAhead()
+	reads, order := make(chan *ticket, ahead), make(chan *ticket, ahead)
+	r.stats.reading.capacity, r.stats.transforming.capacity = ahead, ahead
+	var readers sync.WaitGroup
+	for range r.plan.settings.Readers {
+		readers.Go(func() { f.fetch(reads) })
+	}
+	go f.dispatch(reads, order)
+	go func() {
+		f.emit(order)
+		readers.Wait()
+		close(f.out)
+	}()
+	return f
+}
+
+func (f *read) dispatch(reads, order chan<- *ticket) {
+	defer close(order)
+	defer close(reads)
+	r := f.run
+	samples := gathering{rows: r.plan.rows, size: r.plan.info.BatchSize}
+	for element := range fromAnyone(r, f.in, new(busy), 0) {
+		if r.stopped() {
+			continue // drain
+		}
+		if j, ok := element.(job); ok {
+			r.failOn(r.takes(plannedDraws))
+			f.split(j, reads, order)
+			continue
+		}
+		r.failOn(r.takes(givenSamples))
+		j, whole, err := samples.add(element)
+		r.failOn(err)
+		if whole && !r.stopped() {
+			f.split(j, reads, order)
+		}
+	}
+	if !r.stopped() {
+		r.failOn(r.takesNone())
+	}
+	if j, some := samples.rest(); some && !r.stopped() {
+		f.split(j, reads, order)
+	}
+}
+
+// split makes the tickets of a job: all of them, even if the run ends, so that every
+// batch that is begun ends.
+func (f *read) split(j job, reads, order chan<- *ticket) {
+	r, rows := f.run, f.run.plan.rows
+	b := &filling{run: r, job: j, tickets: make([]ticket, j.rows), draws: make([]outcome, j.rows), ready: make(chan struct{})}
+	b.unmade.Store(int64(j.rows))
+	tasks := len(r.plan.info.Tasks)
+	labels := make([]int32, j.rows*tasks)
+	for at := range j.rows {
+		t := &b.tickets[at]
+		t.batch, t.at = b, at
+		t.fetched.Add(1)
+		if !r.stopped() {
+			t.row, t.located = rows.of(&b.job, at, labels[at*tasks:at*tasks:(at+1)*tasks]), true
+			t.encoded = rows.encodedBytes(&t.row)
+			r.budget.ReadAhead(t.encoded)
+		}
+		order <- t
+		reads <- t
+	}
+}
+
+// fetch is a reader.
+func (f *read) fetch(reads <-chan *ticket) {
+	m := &f.run.stats.reading
+	begin := time.Now()
+	for t := range reads {
+		begin = m.starved.add(begin)
+		m.queue(len(reads))
+		if t.located && !f.run.stopped() {
+			f.prepare(t)
+			m.items.Add(1)
+		}
+		t.fetched.Done()
+		begin = m.busy.add(begin)
+	}
+}
+
+// prepare reads a row's file, unless it came with it, and draws its stages.
+func (f *read) prepare(t *ticket) {
+	r, rows := f.run, f.run.plan.rows
+	if t.row.fault != nil {
+		return
+	}
+	if t.row.encoded == nil {
+		buffer, _ := f.buffers.Get().(*[]byte)
+		if buffer == nil {
+			buffer = new([]byte)
+		}
+		if t.err = rows.read(r.ctx, &t.row, *buffer, r.sink.remembers); t.err != nil {
+			if t.err.EndsRun() { // at once: others may be waiting for what the machine lacks
+				r.fail(ended(rows.policy, t.err))
+			}
+			return
+		}
+		*buffer = t.row.encoded
+		t.buffer = buffer
+	}
+	if rows.pictures != nil {
+		t.row.draw, _ = f.draws.Get().(*picture.Draw)
+		if t.row.draw == nil {
+			t.row.draw = new(picture.Draw)
+		}
+		t.working = rows.prepare(&t.row)
+	}
+}
+
+// emit sends rows on in order, each when its file is there.
+func (f *read) emit(order <-chan *ticket) {
+	for t := range order {
+		t.fetched.Wait()
+		f.run.stats.transforming.queue(len(order))
+		select {
+		case f.out <- t:
+		case <-f.run.ctx.Done():
+			if t.batch.count() {
+				close(t.batch.ready)
+			}
+		}
+	}
+}
+
+// gathering makes jobs of samples: whole batches, but for the last.
+type gathering struct {
+	rows *rows
+	size int // of a batch
+	next job
+}
+
+// add takes an element; whole tells that it completes a job.
+func (g *gathering) add(element any) (j job, whole bool, err error) {
+	sample, err := g.rows.checkSample(element)
+	if err != nil {
+		return j, false, err
+	}
+	if g.next.given = append(g.next.given, sample); len(g.next.given) < g.size {
+		return j, false, nil
+	}
+	j, _ = g.rest()
+	return j, true, nil
+}
+
+// rest is what has come and isn't in a job yet.
+func (g *gathering) rest() (j job, some bool) {
+	j = g.next
+	j.rows = len(j.given)
+	j.pick, j.next = j.number, cursor{0, j.number + 1}
+	g.next = job{number: j.number + 1, first: j.first + int64(j.rows)}
+	return j, j.rows > 0
+}

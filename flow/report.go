@@ -1,0 +1,73 @@
+package flow
+
+import "time"
+
+// Progress is how far a run has come.
+type Progress struct {
+	// Phase is what goes on before the first row, "listing the source" or "measuring
+	// mean and std" (rows are pictures then); "": rows are made.
+	Phase            string
+	Rows, TotalRows  int64 // rows delivered, each scale of a batch counted once; TotalRows includes those that fail
+	Failed, Refilled int64
+	Elapsed          time.Duration
+	ImagesPerSecond  float64
+	ETA              time.Duration // 0 when not known yet
+	Bottleneck       string
+}
+
+// Report is what a run did; its JSON is what --json prints.
+type Report struct {
+	Rows            int64    `json:"rows"`                   // delivered; each scale of a batch counts once
+	Drawn           int64    `json:"drawn"`                  // draws of the delivered batches: rows + failed
+	Failed          int64    `json:"failed"`                 // draws that left no row
+	Refilled        int64    `json:"refilled"`               // rows that are another sample of the class, as the drawn one failed
+	Filled          int64    `json:"filled"`                 // rows of damaged files, as decode's truncated: fill has them, and of files that lack scans
+	FirstFilled     string   `json:"first_filled,omitempty"` // key of the first of them
+	Batches         int64    `json:"batches"`                // records delivered; each scale counts
+	Empty           int64    `json:"empty"`                  // batches of which every row failed
+	Epochs          int      `json:"epochs"`
+	Seconds         float64  `json:"seconds"`
+	ImagesPerSecond float64  `json:"images_per_second"`
+	PlanHash        string   `json:"plan_hash"`
+	Exec            Executor `json:"exec"`
+	Seed            uint64   `json:"seed"`
+	Workers         int      `json:"workers"`
+	Samples         int      `json:"samples"`     // of the source, after split
+	IgnoredFiles    int      `json:"passed_over"` // files of the source that are no images
+	Bottleneck      string   `json:"bottleneck"`
+	// Busy shares of the time, in short: read, decode, transform, sink.
+	Busy      map[string]float64 `json:"busy"`
+	Operators []Operator         `json:"operators"`
+	Memory    Memory             `json:"memory"`
+	// Delivered rows by task and class; "" counts unknown labels.
+	Delivered map[string]map[string]int64 `json:"delivered"`
+	// Ledger is what each class got, by task: see Exposure.
+	Ledger   map[string]map[string]Exposure `json:"ledger"`
+	State    State                          `json:"state"` // where the next run would go on
+	Warnings []string                       `json:"warnings,omitempty"`
+}
+
+// Memory is what a run had in flight, as its budget counts.
+type Memory struct {
+	BudgetBytes int64   `json:"budget_bytes"`
+	PeakBytes   int64   `json:"peak_bytes"`
+	RowBytes    int64   `json:"row_bytes"` // the most for one row: its file, and what making it took; where that is more than the budget, the row was alone
+	Waited      float64 `json:"waited"`    // share of the time in which the next row waited for bytes
+	Buffers     int64   `json:"buffers"`   // Arrow buffers that were no recycled ones
+}
+
+// Operator is what one operator of a run did with its time.
+type Operator struct {
+	Name    string  `json:"name"` // read, decode, the expander's name, sink
+	Workers int     `json:"workers"`
+	Items   int64   `json:"items"`   // rows that read and decode made; records, of the others
+	Busy    float64 `json:"busy"`    // shares of workers x seconds
+	Starved float64 `json:"starved"` // waiting for input
+	Blocked float64 `json:"blocked"` // waiting to hand on: for the next operator, or for memory
+	// Mean number of elements waiting in front of it when one was taken, and its
+	// most; 0 where there is no queue.
+	Queue         float64 `json:"queue"`
+	QueueCapacity int     `json:"queue_capacity"`
+	// Busy, split up: decode has decode and transform.
+	Of map[string]float64 `json:"of,omitempty"`
+}

@@ -1,0 +1,60 @@
+package flow
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/sluicedata/sluice/stages"
+)
+
+// sampling says which sample each draw of an epoch uses.
+type sampling struct {
+	selection stages.Selection // the samples that filter and take leave
+	order     stages.Order
+}
+
+// sample applies the samplers, wherever they stand, to the index: no
+// image is read that is not drawn. Filter and take leave a list of samples,
+// shuffle and rebalance an order that differs from epoch to epoch, so nothing
+// can follow them. Every mistake is in the joined error.
+func (p *planner) sample() error {
+	index, d := p.dataset.Index(), &p.draws
+	d.selection = make(stages.Selection, index.Len())
+	for i := range d.selection {
+		d.selection[i] = i
+	}
+	d.order = d.selection
+	last := ""
+	var errs []error
+	for i := range p.steps {
+		s := &p.steps[i]
+		if w, ok := s.stage.(stages.Warner); ok {
+			for _, text := range w.Warn(d.selection, index) {
+				p.warn("%s: %s", s.name, text)
+			}
+		}
+		sampler, ok := s.stage.(stages.Sampler)
+		if !ok {
+			continue
+		}
+		bad := func(err error) { errs = append(errs, within(i, "stages: "+s.name, err)...) }
+		if _, fixed := d.order.(stages.Selection); !fixed {
+			bad(fmt.Errorf("comes after %s, whose order differs from epoch to epoch: write filter, then take, then one of shuffle and rebalance (which shuffles)", last))
+			continue
+		}
+		s.entering = d.order.Len()
+		order, err := sampler.Sample(d.selection, index, s.key)
+		if err == nil && order.Len() == 0 {
+			err = fmt.Errorf("no sample is left of %d", len(d.selection))
+		}
+		if err != nil {
+			bad(err) // what follows is looked at as if this stage weren't there
+			continue
+		}
+		if selection, ok := order.(stages.Selection); ok {
+			d.selection = selection
+		}
+		d.order, s.leaving, last = order, order.Len(), s.name
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,163 @@
+package flow
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/sluicedata/sluice/schema"
+	"github.com/sluicedata/sluice/stages"
+)
+
+// scales is operator 4: a batch in, the same batch in each variant picked for it out, one
+// after the other. Without an Expander batches pass through.
+type scales struct {
+	link
+	run   *run
+	picks func(*schema.Batch) (list []int, reserved []int64, err error)
+}
+
+// newScales is the operator right behind batch.
+func newScales(r *run) *scales {
+	f := &scales{newLink(), r, r.picksOf}
+	go f.work(fromOurs(f.in, &r.stats.scaling.starved))
+	return f
+}
+
+// newLooseScales is the operator behind foreign ones: its batches have left the run, and
+// may be others.
+func newLooseScales(r *run) *scales {
+	f := &scales{newLink(), r, r.plan.picksOf}
+	r.wait.Go(func() { f.work(fromAnyone(r, f.in, &r.stats.scaling.starved, grace)) })
+	return f
+}
+
+// picksOf lists the variants of a batch that has just been made, and the bytes reserved
+// for them; none once the run has ended.
+func (r *run) picksOf(b *schema.Batch) (list []int, reserved []int64, err error) {
+	d := r.leaving.find(b.Epoch, b.Number)
+	if d == nil {
+		return nil, nil, nil
+	}
+	return r.picks(b.Epoch, d.job.pick), d.reserved, nil
+}
+
+// picksOf lists the variants of a batch of anyone's.
+func (p *Plan) picksOf(b *schema.Batch) (list []int, reserved []int64, err error) {
+	if want := p.steps.pictureType(); p.scaling != nil && b.Tensor != want {
+		return nil, nil, fmt.Errorf("flow: scales are made of batches of %s, and this one is of %s (epoch %d, batch %d)", want, b.Tensor, b.Epoch, b.Number)
+	}
+	return p.scaling.picks(b.Epoch, b.Number), nil, nil
+}
+
+func (f *scales) work(elements input) {
+	defer close(f.out)
+	for element := range elements {
+		batch, ok := element.(*schema.Batch)
+		if !ok {
+			f.run.fail(wrongElement("scales", element, batch))
+			continue
+		}
+		f.run.failOn(guard("scales", func() error { return f.pass(batch) }))
+	}
+}
+
+// pass sends on what becomes of one batch, which it gives up before the last variant
+// leaves: what is through the sink holds no memory here.
+func (f *scales) pass(batch *schema.Batch) error {
+	r, m := f.run, &f.run.stats.scaling
+	scaling := r.plan.scaling
+	if scaling == nil {
+		f.send(batch)
+		return nil
+	}
+	defer func() {
+		if batch != nil {
+			batch.Release()
+		}
+	}()
+	picks, reserved, err := f.picks(batch)
+	if err != nil {
+		return err
+	}
+	for i, v := range picks {
+		if r.stopped() {
+			return nil
+		}
+		begin := time.Now()
+		variant, err := f.expand(batch, v)
+		m.busy.add(begin)
+		if err != nil {
+			return fmt.Errorf("stages: %s: %w (epoch %d, batch %d)", scaling.name, err, batch.Epoch, batch.Number)
+		}
+		if reserved != nil {
+			r.budget.Credit(reserved[i]) // charged by its own buffer now
+		}
+		if i == len(picks)-1 {
+			batch.Release()
+			batch = nil
+		}
+		f.send(variant)
+	}
+	return nil
+}
+
+func (f *scales) send(batch *schema.Batch) {
+	m := &f.run.stats.scaling
+	begin := time.Now()
+	send(f.run, f.out, batch)
+	m.blocked.add(begin)
+	m.items.Add(1)
+}
+
+// expand fills one variant of a batch, rows in parallel.
+func (f *scales) expand(batch *schema.Batch, variant int) (*schema.Batch, error) {
+	draft := f.run.variants.Derive(batch, variant)
+	errs := make(chan error, 1)
+	var wait sync.WaitGroup
+	workers := min(f.run.plan.settings.Workers, batch.Rows())
+	for w := range workers {
+		wait.Go(func() {
+			defer func() {
+				if panicked := recover(); panicked != nil {
+					select {
+					case errs <- fmt.Errorf("panic: %v", panicked):
+					default:
+					}
+				}
+			}()
+			for row := w; row < batch.Rows(); row += workers {
+				if err := expandRow(draft, row, f.run.plan.scaling.stage, variant, batch); err != nil {
+					panic(err)
+				}
+			}
+		})
+	}
+	wait.Wait()
+	select {
+	case err := <-errs:
+		draft.Discard()
+		return nil, err
+	default:
+	}
+	return draft.Finish()
+}
+
+// expandRow fills a row of a variant. Grey leaves its three equal channels when it is put
+// in its place.
+func expandRow(draft *schema.Draft, row int, stage stages.Expander, variant int, batch *schema.Batch) error {
+	src, slot := batch.Picture(row), draft.Slot(row)
+	if !batch.Tensor.Gray() {
+		stage.Apply(variant, slot, src)
+		return nil
+	}
+	t := slot.Tensor()
+	wide := &schema.Picture{Height: t.Height, Width: t.Width, Layout: t.Layout}
+	if t.DType == schema.Float32 {
+		wide.F32 = make([]float32, t.Elements())
+	} else {
+		wide.U8 = make([]uint8, t.Elements())
+	}
+	stage.Apply(variant, wide, src)
+	return draft.SetPicture(row, wide)
+}

@@ -1,0 +1,223 @@
+package flow
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/sluicedata/sluice/internal/rng"
+	"github.com/sluicedata/sluice/schema"
+	"github.com/sluicedata/sluice/sources"
+	"github.com/sluicedata/sluice/stages"
+)
+
+// step is a stage in its place.
+type step struct {
+	stage stages.Stage
+	name  string  // unique: "rotate", "rotate_2"; the name in the params column
+	id    string  // tells stages of one name apart in the address of their randomness
+	key   rng.Key // of its random numbers
+	out   schema.Tensor
+
+	entering, leaving int64 // of a sampler: samples that reach it; samples, or draws per epoch, behind it
+}
+
+// steps are a pipeline's stages.
+type steps []step
+
+// newSteps gives every stage its ordinal among those of its name, its name in the
+// params column and the key of its random numbers.
+func newSteps(list []stages.Stage, seed uint64) steps {
+	seen := map[string]int{}
+	out := make(steps, 0, len(list))
+	for _, stage := range list {
+		s := step{stage: stage}
+		named, hasID := stage.(identified)
+		for inner, ok := named, hasID; ok; inner, ok = s.stage.(identified) {
+			s.stage = inner.Stage // of several ids the outermost counts
+		}
+		if isNil(s.stage) {
+			out = append(out, step{})
+			continue // check reports it
+		}
+		s.name = s.stage.Name()
+		ordinal := seen[s.name]
+		seen[s.name]++
+		s.id = strconv.Itoa(ordinal)
+		if hasID {
+			s.id = "id:" + named.id
+		}
+		s.key = rng.NewKey(seed, s.name, s.id)
+		if ordinal > 0 {
+			s.name += "_" + strconv.Itoa(ordinal+1)
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+// isNil reports an interface that holds nothing, or a nil pointer.
+func isNil(v any) bool {
+	return v == nil || reflect.ValueOf(v).Kind() == reflect.Pointer && reflect.ValueOf(v).IsNil()
+}
+
+// check looks at source and stages without touching the disk: their options,
+// their order, the types at each edge. Every mistake is in the joined error.
+func (list steps) check(source sources.Source) error {
+	var errs []error
+	if isNil(source) {
+		errs = append(errs, &StageError{-1, "flow", errors.New("the pipeline has no source")})
+	} else if err := source.Check(); err != nil {
+		errs = append(errs, within(-1, "sources: "+source.Name(), err)...)
+	}
+	t := schema.Tensor{DType: schema.Uint8, Layout: schema.HWC}
+	var decoded, batched, grouped bool
+	for i := range list {
+		s := &list[i]
+		if s.stage == nil {
+			errs = append(errs, &StageError{i, "flow", fmt.Errorf("stage %d is nil", i+1)})
+			continue
+		}
+		name := "stages: " + s.name
+		if err := s.stage.Check(); err != nil {
+			errs = append(errs, within(i, name, err)...)
+			decoded = decoded || isDecoder(s.stage) // no follow-up errors
+			continue
+		}
+		bad := func(format string, args ...any) {
+			errs = append(errs, &StageError{i, name, fmt.Errorf(format, args...)})
+		}
+		switch stage := s.stage.(type) {
+		case stages.Decoder:
+			if decoded {
+				bad("there is a decode stage already")
+			}
+			decoded, t = true, decodedType(stage)
+		case stages.PictureStage:
+			switch {
+			case !decoded:
+				bad("needs pictures: put decode before it")
+			case batched:
+				bad("works on single rows: put it before batch")
+			default:
+				out, err := stage.Output(t)
+				if err != nil {
+					bad("%w", err)
+					break
+				}
+				t = out
+			}
+		case stages.Sampler, stages.Weigher:
+			if batched {
+				bad("works on single rows: put it before batch")
+			}
+		case stages.Batcher:
+			switch {
+			case batched:
+				bad("there is a batch stage already")
+			case decoded && !t.Fixed():
+				bad("the rows still vary in size (%s): add resize with height and width, or center_crop, before it", t)
+			}
+			batched = true
+		case stages.Expander:
+			switch {
+			case grouped:
+				bad("there is a stage of this kind already")
+			case !batched:
+				bad("works on batches: put batch before it")
+			case !decoded:
+				bad("needs pictures: put decode before batch")
+			case t.Fixed():
+				if _, err := stage.Variants(t); err != nil {
+					bad("%w", err)
+				}
+			}
+			grouped = true
+		default:
+			bad("%T is of no kind that sluice knows: see package stages", stage)
+		}
+		s.out = t
+	}
+	return errors.Join(list.checkVarying(append(errs, list.checkIDs()...))...)
+}
+
+// decodedType is the type of the pictures that a decoder gives.
+func decodedType(d stages.Decoder) schema.Tensor {
+	t := schema.Tensor{DType: schema.Uint8, Layout: schema.HWC}
+	if d.Gray() {
+		t.Channels = 1
+	}
+	return t
+}
+
+// checkIDs: stages of one name and id would draw the same numbers.
+func (list steps) checkIDs() (errs []error) {
+	first := map[rng.Key]int{}
+	for i, s := range list {
+		if s.stage == nil {
+			continue
+		}
+		if before, twice := first[s.key]; twice {
+			errs = append(errs, &StageError{i, "stages: " + s.name, fmt.Errorf("stages %d and %d, both %s, have the same id, %q, so they would draw the same numbers: give each an id of its own", before+1, i+1, s.stage.Name(), strings.TrimPrefix(s.id, "id:"))})
+		}
+		first[s.key] = i
+	}
+	return errs
+}
+
+// checkVarying: pictures that leave with sizes of their own are uint8 HWC. Sizes
+// are known only where there is no other mistake.
+func (list steps) checkVarying(errs []error) []error {
+	t := list.pictureType()
+	if len(errs) > 0 || t.Fixed() || t.DType == schema.Uint8 && t.Layout == schema.HWC && !t.Gray() {
+		return errs
+	}
+	if t.Gray() {
+		i := slices.IndexFunc(list, func(s step) bool { return isDecoder(s.stage) })
+		return []error{&StageError{i, "stages: " + list[i].name, errors.New("grey rows that vary in size are not supported: add resize with height and width, or center_crop, or decode to rgb")}}
+	}
+	i := slices.IndexFunc(list, func(s step) bool { return s.out == t })
+	return []error{&StageError{i, "stages: " + list[i].name, fmt.Errorf("rows that vary in size (%s) leave as uint8 hwc only: add resize with height and width, or center_crop, before it, or leave it out", t)}}
+}
+
+func isDecoder(s stages.Stage) bool {
+	_, ok := s.(stages.Decoder)
+	return ok
+}
+
+// pictureType is the static type of the pictures that reach the batch.
+func (list steps) pictureType() schema.Tensor {
+	if len(list) == 0 {
+		return schema.Tensor{DType: schema.Uint8, Layout: schema.HWC}
+	}
+	return list[len(list)-1].out
+}
+
+// decoder is the stage that makes pictures of files; nil where there is none.
+func (list steps) decoder() stages.Decoder {
+	for _, s := range list {
+		if d, ok := s.stage.(stages.Decoder); ok {
+			return d
+		}
+	}
+	return nil
+}
+
+// random reports whether a stage draws: it has more to say of a row than Nothing.
+// One that cannot say without the picture isn't.
+func random(s *step, stage stages.PictureStage, tasks int) bool {
+	labels := make([]int32, tasks)
+	for i := range labels {
+		labels[i] = schema.Unknown
+	}
+	nothing := false
+	err := guard(s.name, func() error {
+		params, err := stage.Draw(&stages.Row{Height: 1 << 12, Width: 1 << 12, Labels: labels, Rand: s.key.Stream(0, 0, 0)})
+		_, nothing = params.(stages.Nothing)
+		return err
+	})
+	return err == nil && !nothing
+}

@@ -1,0 +1,239 @@
+package flow
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sluicedata/sluice/flow/internal/picture"
+	"github.com/sluicedata/sluice/schema"
+)
+
+// transform is operator 2: rows in, batches being filled out, in order.
+//
+//	admit  in order: waits for memory, first for a batch's, then for each row's
+//	work   a pool: makes the rows of several batches at a time, each into its place
+type transform struct {
+	link
+	run *run
+}
+
+// filling is a batch being filled: a future.
+type filling struct {
+	run      *run
+	job      job
+	draft    *schema.Draft // nil before admission, and where the run ended first
+	tickets  []ticket      // per row
+	draws    []outcome     // per row, written by its worker
+	reserved []int64       // bytes, for each variant in which it will leave
+	unmade   atomic.Int64  // rows
+	ready    chan struct{} // closed when no row is unmade
+}
+
+// count counts a row that is made, or won't be, and tells whether it was the last: then
+// the caller closes ready.
+func (b *filling) count() (last bool) { return b.unmade.Add(-1) == 0 }
+
+// abandon gives up a batch that nobody waits for.
+func (b *filling) abandon() {
+	<-b.ready
+	if b.draft != nil {
+		b.draft.Discard()
+	}
+}
+
+func newTransform(r *run) *transform {
+	f := &transform{newLink(), r}
+	tasks := make(chan *ticket, r.plan.settings.Workers) // so that no worker waits for admission to be scheduled
+	var workers sync.WaitGroup
+	for range r.plan.settings.Workers {
+		workers.Go(func() { f.work(tasks) })
+	}
+	go func() {
+		f.admit(tasks)
+		workers.Wait()
+		close(f.out)
+	}()
+	return f
+}
+
+// admit lets rows through to the workers, in order.
+func (f *transform) admit(tasks chan<- *ticket) {
+	defer close(tasks)
+	r := f.run
+	begin := time.Now()
+	for element := range f.in {
+		t, ok := element.(*ticket)
+		if !ok {
+			r.fail(wrongElement("transform", element, t))
+			continue
+		}
+		starved := time.Since(begin)
+		begin = time.Now()
+		if t.at == 0 {
+			f.begin(t.batch)
+			f.hand(t.batch)
+		}
+		if t.located && !r.stopped() {
+			t.charged = t.encoded + t.working
+			r.budget.Row(t.working, t.encoded)
+			r.pool.Trim()
+		}
+		t.blocked = time.Since(begin) > starved
+		tasks <- t
+		begin = time.Now()
+	}
+}
+
+// begin admits a batch and allocates it.
+func (f *transform) begin(b *filling) {
+	r := f.run
+	if r.stopped() {
+		return
+	}
+	base, reserved := r.plan.batchBytes(b.job.rows, r.picks(b.job.epoch, b.job.pick))
+	total := int64(0)
+	for _, n := range reserved {
+		total += n
+	}
+	r.budget.Batch(base, total)
+	if r.stopped() {
+		return
+	}
+	b.reserved = reserved
+	r.pool.Trim()
+	b.draft = r.base.Draft(b.job.epoch, b.job.number, b.job.rows)
+}
+
+// hand sends a batch on as it is begun.
+func (f *transform) hand(b *filling) {
+	select {
+	case f.out <- b:
+	case <-f.run.ctx.Done():
+		f.run.wait.Go(b.abandon)
+	}
+}
+
+// work is a worker. After the run's end it only counts.
+func (f *transform) work(tasks <-chan *ticket) {
+	r, m := f.run, &f.run.stats.transforming
+	maker := &picture.Maker{Clock: &r.stats.clock}
+	begin := time.Now()
+	for t := range tasks {
+		if t.blocked {
+			begin = m.blocked.add(begin)
+		} else {
+			begin = m.starved.add(begin)
+		}
+		if t.located && t.batch.draft != nil && !r.stopped() {
+			r.budget.StartRow()
+			f.make(maker, t)
+			r.budget.EndRow()
+			m.items.Add(1)
+		}
+		f.dropDraw(t)
+		last := t.batch.count()
+		r.budget.RowDone(t.charged, last)
+		if last {
+			close(t.batch.ready)
+		}
+		begin = m.busy.add(begin)
+	}
+}
+
+// mostKept is the size of buffers for files that are kept for others, which are charged
+// by their own size.
+const mostKept = 4 << 20
+
+// make completes one draw. What the ticket holds of it is given up: batches end late.
+func (f *transform) make(maker *picture.Maker, t *ticket) {
+	r, rows := f.run, f.run.plan.rows
+	form := r.plan.info.Form
+	d := &t.batch.draws[t.at]
+	d.planned = t.row.meta.Labels
+	row, failed := rows.complete(r.ctx, maker, &t.row, t.err, t)
+	if n := len(failed); t.row.fault != nil && n > 0 {
+		r.fail(failed[0])
+	} else if n > 0 && failed[n-1].EndsRun() {
+		r.fail(ended(rows.policy, failed[n-1]))
+	}
+	if form != schema.FormEncoded && t.buffer != nil { // there the batch holds it to its end
+		if cap(*t.buffer) <= mostKept {
+			r.buffers.Put(t.buffer)
+		}
+		t.buffer = nil
+	}
+	d.failures, d.lost = failed, row == nil
+	if row == nil {
+		t.batch.draft.Drop(t.at)
+	} else {
+		d.labels, d.sample, d.print = row.meta.Labels, row.sample, row.print
+		if row.repairs > 0 {
+			d.filled = row.meta.Key
+		}
+		switch form {
+		case schema.FormVarying:
+			d.held = int64(len(row.picture.U8))
+		case schema.FormEncoded:
+			d.held = int64(len(row.encoded))
+		}
+		t.charged -= d.held
+	}
+}
+
+// dropDraw takes a ticket's draw back, for another row.
+func (f *transform) dropDraw(t *ticket) {
+	if t.row.draw != nil {
+		t.row.draw.Drop()
+		f.run.draws.Put(t.row.draw)
+	}
+	t.row = row{}
+}
+
+// A ticket is the place of its row (see place). slot is where the row's picture may be sampled right away. Grey leaves its three
+// channels when it is put there.
+func (t *ticket) slot() *schema.Picture {
+	if p := t.batch.run.plan; p.info.Form == schema.FormTensor && !p.rows.pictures.Decoder.Gray() {
+		return t.batch.draft.Slot(t.at)
+	}
+	return nil
+}
+
+func (t *ticket) look() *picture.Views { return nil }
+
+// put moves a row into its place; what was sampled into its slot is there already.
+func (t *ticket) put(row *row) error {
+	draft := t.batch.draft
+	draft.SetMeta(t.at, row.meta)
+	switch {
+	case row.picture == nil:
+		draft.SetEncoded(t.at, row.encoded)
+	case row.picture != t.slot():
+		return draft.SetPicture(t.at, row.picture)
+	}
+	return nil
+}
+
+// read reads and prepares a substitute, beside the draw's first file, which is still
+// there: charged first for what reading takes, then for what making it will take.
+func (t *ticket) read(ctx context.Context, row *row) *RowError {
+	rows := t.batch.run.plan.rows
+	n := t.encoded + rows.encodedBytes(row)
+	t.recharge(n)
+	if ctx.Err() != nil {
+		return row.failed("source", context.Cause(ctx))
+	}
+	if err := rows.read(ctx, row, nil, t.batch.run.sink.remembers); err != nil {
+		return err
+	}
+	if rows.pictures != nil {
+		t.recharge(n + rows.prepare(row))
+	}
+	return nil
+}
+
+func (t *ticket) recharge(n int64) {
+	t.batch.run.budget.Recharge(t.charged, n)
+	t.charged = n
+}
