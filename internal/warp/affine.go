@@ -38,7 +38,7 @@ func (a Affine) Apply(x, y float64) (float64, float64) {
 	return float64(a[0]*x) + float64(a[1]*y) + a[2], float64(a[3]*x) + float64(a[4]*y) + a[5]
 }
 
-// Then is first a, then b: (a.Then(b)).Apply(p) = b.Apply(a.Apply(p)). Since
+// Then is a followed by b: (a.Then(b)).Apply(p) = b.Apply(a.Apply(p)). Since
 // maps go from output to input, a is the later of two warps of a picture.
 func (a Affine) Then(b Affine) Affine {
 	row := func(p, q, r float64) (float64, float64, float64) {
@@ -52,8 +52,7 @@ func (a Affine) Then(b Affine) Affine {
 	return c
 }
 
-// Invert is the map back; false where there is none (the determinant is 0 or
-// not finite).
+// Invert is the inverse map; false if there is none (the determinant is 0 or not finite).
 func (a Affine) Invert() (Affine, bool) {
 	det := float64(a[0]*a[4]) - float64(a[1]*a[3])
 	if det == 0 || math.IsNaN(det) || math.IsInf(det, 0) {

@@ -6,30 +6,30 @@ import (
 	"math"
 )
 
-// Pass is one sampling of a picture that stands for several neighbouring
-// transforms. Fuse makes it, for pictures of one size; Run carries it out.
-// A pass is read only once made, and may be run from many goroutines.
+// Pass is one sampling of a picture in place of several consecutive transforms, for
+// pictures of one size. Fuse makes it. It is read-only then: Run may be called from many
+// goroutines.
 type Pass struct {
 	InHeight, InWidth int // of the picture that it reads
 	Height, Width     int // of the output
-	Length            int // transforms of the chain that it stands for
-	Merged            int // resamplings among them; 0 where it only moves whole pixels
-	// Done ends a run early where it is closed: the rows of the output that are left are
-	// anything then. nil: never.
+	Length            int // transforms of the chain that it replaces
+	Merged            int // resamplings among them; 0 if it only moves whole pixels
+	// Done stops a run when it is closed; the remaining rows of the output are undefined then.
+	// nil: never.
 	Done      <-chan struct{}
 	sampler   // one of those below
-	link      link
+	section   section
 	affine    affine
 	separable separable
 	grid      grid
-	alone     alone
+	unfused   unfused
 }
 
-// sampler is a way of making the rows of a pass.
+// sampler is a way of computing a pass's rows.
 type sampler interface {
-	// Region is the part of the input that the output depends on.
+	// Region is the part of the input that is read.
 	Region() image.Rectangle
-	// Method says in words how the values are found.
+	// Method describes in words how values are computed.
 	Method() string
 	run(out *writer, src Source, s *scratch)
 }
@@ -39,27 +39,26 @@ type sampler interface {
 const AntialiasFrom = 1.5
 
 // Fuse turns a chain of transforms of an inH x inW picture, each of which must
-// pass Check for the canvas that it reads, into as few passes as it may.
+// pass Check for the canvas that it reads, into as few passes as possible.
 //
-// Transforms by whole pixels that stay inside of their canvas (crops, flips,
-// quarter turns of a square) always join the resampling next to them, for they
-// leave its values as they are: it is a function of points on a grid of 2^-32,
-// and whole pixels move points along that grid. Mirrored points are rounded to
-// 2^-12 half down, so that they fall where the mirrored picture's would.
+// Transforms by whole pixels that stay inside their canvas (crops, flips, quarter turns
+// of a square) always join the resampling before or after them, since they don't change
+// its values: it is a function of points on a grid of 2^-32, and whole pixels move points
+// along that grid. Mirrored points are rounded to 2^-12 half down, so that they fall where
+// the mirrored picture's would.
 //
-// With full, neighbouring bilinear resamplings become one, too (affine.go).
-// Other filters are somebody's choice, and stay passes of their own; so do
-// perspectives.
+// With full, consecutive bilinear resamplings are merged as well (fused_affine.go). Other
+// filters were chosen on purpose and stay passes of their own; so do perspectives.
 //
-// The passes refer to chain, which is not to be changed while they are in use.
+// The passes refer to chain, which must not be changed while they are in use.
 func Fuse(inH, inW int, chain []Transform, full bool) []*Pass {
 	return new(Fuser).Fuse(inH, inW, chain, full)
 }
 
-// Fuser is memory for the passes of one chain after the other.
+// Fuser fuses one chain after another in the same memory.
 type Fuser struct{ passes []*Pass }
 
-// Fuse is the function of that name. The passes last until the next call.
+// Fuse is the function Fuse. The passes are valid until the next call.
 func (f *Fuser) Fuse(inH, inW int, chain []Transform, full bool) []*Pass {
 	n, h, w := 0, inH, inW
 	for len(chain) > 0 || n == 0 {
@@ -67,7 +66,7 @@ func (f *Fuser) Fuse(inH, inW int, chain []Transform, full bool) []*Pass {
 			f.passes = append(f.passes, new(Pass))
 		}
 		p := f.passes[n]
-		p.link = newLink(h, w, chain, full)
+		p.section = newSection(h, w, chain, full)
 		p.make()
 		chain = chain[p.Length:]
 		n, h, w = n+1, p.Height, p.Width
@@ -75,22 +74,22 @@ func (f *Fuser) Fuse(inH, inW int, chain []Transform, full bool) []*Pass {
 	return f.passes[:n]
 }
 
-// link is the part of a chain that becomes one pass.
-type link struct {
+// section is the part of a chain that becomes one pass.
+type section struct {
 	inH, inW      int
 	height, width int // of the last canvas
 	chain         []Transform
-	before, after whole // copies before the first and after the last resampling
-	resampling    int   // the first that resamples; len(chain) if none does
+	before, after pixelMap // copies before the first and after the last resampling
+	resampling    int      // the first that resamples; len(chain) if none does
 	size          image.Point
 	merged        int
 }
 
-// newLink takes as much of the chain's beginning as goes into one pass.
-func newLink(inH, inW int, chain []Transform, full bool) link {
-	l := link{inH: inH, inW: inW, height: inH, width: inW, before: unmoved, after: unmoved, size: image.Pt(inW, inH)}
+// newSection takes from the beginning of the chain as much as fits into one pass.
+func newSection(inH, inW int, chain []Transform, full bool) section {
+	l := section{inH: inH, inW: inW, height: inH, width: inW, before: unmoved, after: unmoved, size: image.Pt(inW, inH)}
 	for n, t := range chain {
-		copies, ok := t.wholePixels(l.height, l.width)
+		copies, ok := t.pixelMap(l.height, l.width)
 		switch {
 		case t.Projective():
 			if n == 0 {
@@ -117,18 +116,18 @@ func newLink(inH, inW int, chain []Transform, full bool) link {
 	return l
 }
 
-// merges says that full may join the transform with others of its kind.
+// merges reports whether full may merge the transform with others of its kind.
 func (t Transform) merges() bool { return t.Filter == Bilinear && !t.Projective() }
 
-// separable, gridded and convolved tell the reference's methods apart, as rows does.
+// separable, gridded and convolved report which of the reference's methods rows takes.
 func (t Transform) separable() bool { return t.Antialias && t.Filter != Nearest }
 func (t Transform) gridded() bool   { return t.Filter == Nearest && t.axisAligned() }
 func (t Transform) convolved() bool {
 	return !t.separable() && (t.Filter == Bicubic || t.Filter == Lanczos)
 }
 
-// takesBefore says that copies before the transform leave its values as they are.
-func (t Transform) takesBefore(w whole) bool {
+// takesBefore reports whether copies before the transform don't change its values.
+func (t Transform) takesBefore(w pixelMap) bool {
 	switch {
 	case t.convolved(): // sums of floats: the order of the taps counts
 		return w.xx == 1 && w.yy == 1
@@ -138,15 +137,15 @@ func (t Transform) takesBefore(w whole) bool {
 	return true
 }
 
-// takesAfter says that the link's resampling can be read through more copies.
-func (l *link) takesAfter(w whole) bool {
+// takesAfter reports whether the section's resampling can be read through more copies.
+func (l *section) takesAfter(w pixelMap) bool {
 	t := l.chain[l.resampling]
 	return l.merged > 1 || !w.transposes() || !t.separable() && !t.gridded()
 }
 
-// make chooses the link's sampler and prepares it.
+// make chooses the section's sampler and prepares it.
 func (p *Pass) make() {
-	l := &p.link
+	l := &p.section
 	p.InHeight, p.InWidth, p.Height, p.Width = l.inH, l.inW, l.height, l.width
 	p.Length, p.Merged = len(l.chain), l.merged
 	if l.merged == 0 {
@@ -161,8 +160,8 @@ func (p *Pass) make() {
 	t := l.chain[l.resampling]
 	switch {
 	case t.Projective():
-		p.alone = alone{t, image.Rect(0, 0, l.inW, l.inH)}
-		p.sampler = &p.alone
+		p.unfused = unfused{t, image.Rect(0, 0, l.inW, l.inH)}
+		p.sampler = &p.unfused
 	case l.merged > 1:
 		p.sampler = p.affine.compose(l, 1)
 	case t.gridded():
@@ -175,24 +174,24 @@ func (p *Pass) make() {
 	}
 }
 
-// whole is a transform by whole pixels: x' = xx*x + xy*y + x0 and likewise y',
+// pixelMap is a transform by whole pixels: x' = xx*x + xy*y + x0 and likewise y',
 // each of xx, xy, yx, yy -1, 0 or 1, one of each row and column not 0.
-type whole struct{ xx, xy, x0, yx, yy, y0 int }
+type pixelMap struct{ xx, xy, x0, yx, yy, y0 int }
 
-var unmoved = whole{xx: 1, yy: 1}
+var unmoved = pixelMap{xx: 1, yy: 1}
 
 // then is first a, then b.
-func (a whole) then(b whole) whole {
-	return whole{
+func (a pixelMap) then(b pixelMap) pixelMap {
+	return pixelMap{
 		b.xx*a.xx + b.xy*a.yx, b.xx*a.xy + b.xy*a.yy, b.xx*a.x0 + b.xy*a.y0 + b.x0,
 		b.yx*a.xx + b.yy*a.yx, b.yx*a.xy + b.yy*a.yy, b.yx*a.x0 + b.yy*a.y0 + b.y0,
 	}
 }
 
-func (a whole) transposes() bool { return a.xx == 0 }
+func (a pixelMap) transposes() bool { return a.xx == 0 }
 
 // rectangle is where a rectangle of pixels comes from.
-func (a whole) rectangle(r image.Rectangle) image.Rectangle {
+func (a pixelMap) rectangle(r image.Rectangle) image.Rectangle {
 	at := func(x, y int) image.Point { return image.Pt(a.xx*x+a.xy*y+a.x0, a.yx*x+a.yy*y+a.y0) }
 	p := image.Rectangle{at(r.Min.X, r.Min.Y), at(r.Max.X-1, r.Max.Y-1)}.Canon()
 	p.Max = p.Max.Add(image.Pt(1, 1))
@@ -200,41 +199,41 @@ func (a whole) rectangle(r image.Rectangle) image.Rectangle {
 }
 
 // affine is the same map of points.
-func (a whole) affine() Affine {
+func (a pixelMap) affine() Affine {
 	return Affine{float64(a.xx), float64(a.xy), float64(a.x0), float64(a.yx), float64(a.yy), float64(a.y0)}
 }
 
 // x and y are the maps of each axis where nothing is transposed.
-func (a whole) x() line { return line{a.x0, a.xx} }
-func (a whole) y() line { return line{a.y0, a.yy} }
+func (a pixelMap) x() line { return line{a.x0, a.xx} }
+func (a pixelMap) y() line { return line{a.y0, a.yy} }
 
 // line is the map i -> at + step*i of pixels along an axis; step is 1 or -1.
 type line struct{ at, step int }
 
 func (l line) of(i int) int { return l.at + l.step*i }
 
-// wholePixels recognizes a transform that copies pixels, all of them from
-// inside its window: exact whatever its filter and border are.
-func (t Transform) wholePixels(inH, inW int) (whole, bool) {
+// pixelMap returns a transform as one by whole pixels, if it copies pixels and all of them
+// lie inside its window: then filter and border don't matter.
+func (t Transform) pixelMap(inH, inW int) (pixelMap, bool) {
 	if t.Projective() {
-		return whole{}, false
+		return pixelMap{}, false
 	}
 	var n [6]int
 	for i, v := range t.Matrix {
 		n[i] = int(v)
 		if float64(n[i]) != v || i%3 < 2 && n[i]*n[i] > 1 {
-			return whole{}, false
+			return pixelMap{}, false
 		}
 	}
-	w := whole{n[0], n[1], n[2], n[3], n[4], n[5]}
+	w := pixelMap{n[0], n[1], n[2], n[3], n[4], n[5]}
 	if w.xx*w.xy != 0 || w.yx*w.yy != 0 || w.xx*w.yx != 0 || w.xy*w.yy != 0 || w.xx*w.yy-w.xy*w.yx == 0 {
-		return whole{}, false
+		return pixelMap{}, false
 	}
 	return w, w.rectangle(image.Rect(0, 0, t.Width, t.Height)).In(t.window(inH, inW))
 }
 
-// Moves says that the matrix moves whole pixels: no value is mixed, whatever the
-// filter is.
+// Moves reports whether the matrix moves whole pixels: then no values are mixed, whatever
+// the filter.
 func (t Transform) Moves() bool {
 	for i, v := range t.Matrix {
 		if v != math.Trunc(v) || i%3 < 2 && math.Abs(v) > 1 {
@@ -244,7 +243,7 @@ func (t Transform) Moves() bool {
 	return !t.Projective()
 }
 
-// describe says how a transform alone is carried out, in words.
+// describe describes in words how a transform is computed that isn't merged.
 func (t Transform) describe() string {
 	switch {
 	case t.separable():

@@ -9,15 +9,15 @@ import (
 	"github.com/sluicedata/sluice/schema"
 )
 
-// Source is the pixels that a pass reads: a whole picture, or at least the part
-// of it that Region names.
+// Source is the pixels that a pass reads: a whole picture, or a part of it that includes
+// Region.
 type Source struct {
 	Pix    []uint8         // RGB
 	Stride int             // bytes from one row to the next
 	Rect   image.Rectangle // the part of the picture that Pix holds, from its first byte on
 }
 
-// Whole is all of a uint8 HWC picture.
+// Whole is a uint8 HWC picture as a Source.
 func Whole(p *schema.Picture) Source {
 	return Source{Pix: p.U8, Stride: 3 * p.Width, Rect: image.Rect(0, 0, p.Width, p.Height)}
 }
@@ -25,8 +25,8 @@ func Whole(p *schema.Picture) Source {
 // offset is where pixel (x, y) of the picture lies in Pix.
 func (s *Source) offset(x, y int) int { return (y-s.Rect.Min.Y)*s.Stride + 3*(x-s.Rect.Min.X) }
 
-// Pixel is what happens to a sampled pixel on its way into the output. At most
-// one field is set beside Row; none copies.
+// Pixel is what is done to a sampled pixel before it is stored. At most one field may be set
+// besides Row; without any the pixel is copied.
 type Pixel struct {
 	Row func(rgb []uint8) // changes a row in place, before the others
 	U8  *[3][256]uint8    // value by channel, for uint8 pictures
@@ -34,11 +34,11 @@ type Pixel struct {
 	// Map mixes channels; a uint8 picture takes its values rounded half up.
 	Map func(rgb [3]float32) [3]float32
 
-	lines *[3]line255 // what computes F32, where something does
+	lines *[3]line255 // formulas for F32, if there are any
 }
 
-// Run makes dst, a picture of the pass's output size, in one go over its pixels.
-// It panics where dst, src or px are of another type or size.
+// Run computes dst, a picture of the pass's output size. It panics if dst, src or px are of
+// another type or size.
 func (p *Pass) Run(dst *schema.Picture, src Source, px Pixel) {
 	if err := p.check(dst, &src, px); err != nil {
 		panic(err)
@@ -98,8 +98,8 @@ type scratch struct {
 
 var scratches = sync.Pool{New: func() any { return new(scratch) }}
 
-// sized is a buffer of n elements, enlarged where it is too small; what it
-// holds is anything.
+// sized is a buffer of n elements, reallocated if it is too small. Its contents are
+// undefined.
 func sized[T any](buf *[]T, n int) []T {
 	if cap(*buf) < n {
 		*buf = make([]T, n)
@@ -116,7 +116,7 @@ type writer struct {
 	done <-chan struct{}
 }
 
-// stopped says that no more rows are wanted.
+// stopped reports whether the run is to stop.
 func (w *writer) stopped() bool {
 	select {
 	case <-w.done:
@@ -126,12 +126,12 @@ func (w *writer) stopped() bool {
 	}
 }
 
-// plain says that the output takes RGB bytes as they are.
+// plain reports whether the output takes RGB bytes unchanged.
 func (w *writer) plain() bool {
 	return w.dst.U8 != nil && w.dst.Layout == schema.HWC && w.px.U8 == nil && w.px.Map == nil
 }
 
-// planes are row y of the output where it is three planes of tabulated floats.
+// planes is row y of the output if that is three planes of tabulated floats.
 func (w *writer) planes(y int) (p planes, ok bool) {
 	if w.px.F32 == nil || w.dst.Layout != schema.CHW {
 		return p, false
@@ -144,7 +144,7 @@ func (w *writer) planes(y int) (p planes, ok bool) {
 	return p, true
 }
 
-// planes is a row of each channel, and what bytes become there.
+// planes is a row of each channel, and the tables for its values.
 type planes struct {
 	row   [3][]float32
 	table *[3][256]float32
@@ -155,7 +155,7 @@ func (p *planes) tabulate(rgb []uint8, first, end int) {
 	tabulatePlanes(rgb[3*first:3*end], p.row[0][first:end], p.row[1][first:end], p.row[2][first:end], p.table)
 }
 
-// begin is memory for row y, which put then takes.
+// begin is memory for row y, for put.
 func (w *writer) begin(y int) []uint8 {
 	if !w.plain() {
 		return w.rgb
@@ -164,7 +164,7 @@ func (w *writer) begin(y int) []uint8 {
 	return w.dst.U8[y*n : (y+1)*n : (y+1)*n]
 }
 
-// put writes row y, given as RGB.
+// put stores row y, given as RGB.
 func (w *writer) put(y int, rgb []uint8) {
 	width := w.dst.Width
 	if w.px.Row != nil {
@@ -202,7 +202,7 @@ func (w *writer) put(y int, rgb []uint8) {
 	}
 }
 
-// tabulatePlanes is the way of most training sets: RGB bytes to three planes.
+// tabulatePlanes converts RGB bytes to three planes: what most training sets need.
 func tabulatePlanes(rgb []uint8, r, g, b []float32, table *[3][256]float32) {
 	g, b = g[:len(r)], b[:len(r)]
 	for x := range r {
@@ -214,12 +214,12 @@ func tabulatePlanes(rgb []uint8, r, g, b []float32, table *[3][256]float32) {
 	}
 }
 
-// planar says that putPlanes takes rows as they become: channel by channel.
+// planar reports whether rows are stored channel by channel, so that putPlanes is cheaper.
 func (w *writer) planar() bool {
 	return w.dst.Layout == schema.CHW && w.px.Map == nil && w.px.Row == nil
 }
 
-// putPlanes is put of a row given by channel.
+// putPlanes is put for a row given channel by channel.
 func (w *writer) putPlanes(y int, r, g, b []uint8) {
 	if !w.planar() {
 		rgb := w.begin(y)
@@ -281,5 +281,5 @@ func (w *writer) mapped(rgb []uint8, at, step, next int) {
 	}
 }
 
-// RoundToByte is v rounded half up and clamped, as points are in uint8 pictures.
+// RoundToByte is v rounded half up and clamped, as for all values of uint8 pictures.
 func RoundToByte(v float32) uint8 { return uint8(min(max(math.Floor(float64(v)+0.5), 0), 255)) }

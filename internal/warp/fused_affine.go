@@ -10,36 +10,34 @@ import (
 // affine samples the input at the points of a matrix: one resampling read
 // through copies, or several merged into one.
 //
-// Merged, every canvas between two resamplings stays as a layer: the next one
-// up saw its window only, and its border beyond. A point of the output is taken
-// down layer by layer. Where it lies outside of a layer's window with an Edge it
-// is moved to the nearest pixel's centre; with a Constant border it counts by
-// the share that a bilinear sample there would take from the window (1 inside,
-// falling to 0 over one pixel), and the rest is fill. What arrives at the input
-// is sampled bilinearly. So a crop followed by a turn never shows what the crop
-// cut off, and a turn's corners stay fill.
+// Between merged resamplings each canvas is kept as a layer: without the merge, the next
+// resampling would have read only that canvas's window, and its border. A point of the
+// output is mapped down layer by layer. If it lies outside a layer's window, an Edge border
+// moves it to the nearest pixel's centre; with a Constant border it is weighted with the
+// share of the window in a bilinear sample there (1 inside, falling to 0 over one pixel),
+// and the rest is fill. At the input it is sampled bilinearly. So a crop followed by a
+// rotation never shows what was cropped, and a rotation's corners stay fill.
 //
-// Along each axis of the output, of which a step is s input pixels long, an
-// output pixel is the mean of ceil(s / AntialiasFrom) samples, spread evenly over
-// its square: one sample up to there, beyond it a box filter of the pixel's own
-// size. (Against pictures averaged from four samples by Lanczos, ceil(s) samples
-// were no closer, and cost twice as much.) Samples are the pixels of a finer
-// output, whose columns and rows the code counts.
+// Along an axis where output pixels lie s input pixels apart, an output pixel is the mean
+// of ceil(s / AntialiasFrom) samples, spread evenly over its square: one sample up to that
+// distance, beyond it a box filter of the pixel's own size. (Compared with pictures
+// averaged from four samples by Lanczos, ceil(s) samples were no closer, at twice the
+// cost.) Samples are the pixels of a finer output; columns and rows in the code are its.
 type affine struct {
 	height, width int // of the output
 	columns, rows int // samples per output pixel
 	filter        Filter
 	layers        []layer // the input first
 	taps          *[one][]float64
-	link          *link      // what was merged with antialiasing; else nil
-	step          [2]float64 // then: input pixels from an output pixel to the next, along each axis
+	section       *section   // if it was merged with antialiasing; else nil
+	step          [2]float64 // then: input pixels from one output pixel to the next, along each axis
 }
 
-// layer is a canvas that is sampled, and how its points are found.
+// layer is a canvas that is sampled, and the map to it.
 type layer struct {
-	// fixed maps a sample's column and row to a point in units of 2^-32, one
-	// half of the fraction's last bit added: what is left is to shift. matrix
-	// is the same from the next layer up, or from samples to the last layer.
+	// fixed maps a sample's column and row to a point in units of 2^-32, plus half of
+	// the fraction's last bit, so that shifting rounds. matrix is the same map from the
+	// next layer up, or from samples to the last layer.
 	fixed  [6]int64
 	matrix Affine
 	window image.Rectangle
@@ -49,8 +47,8 @@ type layer struct {
 	fillYCC ycc
 }
 
-// sample makes a read one resampling through the link's copies, in integers.
-func (a *affine) sample(l *link, t Transform) *affine {
+// sample sets a up for one resampling, read through the section's copies, in integers.
+func (a *affine) sample(l *section, t Transform) *affine {
 	*a = affine{height: l.height, width: l.width, columns: 1, rows: 1, filter: t.Filter, layers: a.layers[:0]}
 	bits := FixedBits - FractionBits
 	switch {
@@ -74,7 +72,7 @@ func (a *affine) sample(l *link, t Transform) *affine {
 }
 
 // fixed is first the copies, then the matrix.
-func (a whole) fixed(m [6]int64) [6]int64 {
+func (a pixelMap) fixed(m [6]int64) [6]int64 {
 	var c [6]int64
 	for i := 0; i < 6; i += 3 {
 		c[i] = m[i]*int64(a.xx) + m[i+1]*int64(a.yx)
@@ -86,7 +84,7 @@ func (a whole) fixed(m [6]int64) [6]int64 {
 
 // read is first the matrix, then the copies; mirrored is 1 for coordinates that
 // run the other way.
-func (a whole) read(m [6]int64) (c [6]int64, mirrored [2]int64) {
+func (a pixelMap) read(m [6]int64) (c [6]int64, mirrored [2]int64) {
 	for i := range 3 {
 		c[i] = int64(a.xx)*m[i] + int64(a.xy)*m[i+3]
 		c[i+3] = int64(a.yx)*m[i] + int64(a.yy)*m[i+3]
@@ -102,11 +100,11 @@ func (a whole) read(m [6]int64) (c [6]int64, mirrored [2]int64) {
 	return c, mirrored
 }
 
-// compose makes a merge the bilinear resamplings of the link and the copies between,
-// for an input whose samples lie so many pixels apart.
-func (a *affine) compose(l *link, spacing float64) *affine {
+// compose sets a up for the section's bilinear resamplings and the copies between them, for
+// an input whose samples lie spacing pixels apart.
+func (a *affine) compose(l *section, spacing float64) *affine {
 	*a = affine{height: l.height, width: l.width, columns: 1, rows: 1, filter: Bilinear, layers: a.layers[:0]}
-	step := Identity() // from the last layer made, or the output, to the canvas at hand
+	step := Identity() // from the last layer made, or the output, to the current canvas
 	total := Identity()
 	antialias := true
 	down := a.layers // the last canvas first
@@ -117,7 +115,7 @@ func (a *affine) compose(l *link, spacing float64) *affine {
 			h, w = l.chain[i-1].Height, l.chain[i-1].Width
 		}
 		step, total = step.Then(t.Matrix), total.Then(t.Matrix)
-		if _, ok := t.wholePixels(h, w); ok {
+		if _, ok := t.pixelMap(h, w); ok {
 			continue
 		}
 		antialias = antialias && !t.RefusesAntialias()
@@ -129,7 +127,7 @@ func (a *affine) compose(l *link, spacing float64) *affine {
 	last.window = l.before.rectangle(last.window)
 	total = total.Then(l.before.affine())
 	if antialias {
-		a.link = l
+		a.section = l
 		a.step = [2]float64{hypot(total[0], total[3]), hypot(total[1], total[4])}
 		a.columns, a.rows = samples(a.step[0]/spacing), samples(a.step[1]/spacing)
 	}
@@ -148,8 +146,8 @@ func (a *affine) compose(l *link, spacing float64) *affine {
 	return a
 }
 
-// RefusesAntialias recognizes a resize with antialias: false, which keeps what it
-// is merged with from antialiasing, too.
+// RefusesAntialias reports a resize with antialias: false: nothing that it is merged with is
+// antialiased either.
 func (t Transform) RefusesAntialias() bool {
 	return !t.Antialias && t.Border == Edge && t.axisAligned()
 }
@@ -157,8 +155,7 @@ func (t Transform) RefusesAntialias() bool {
 // maxSamples keeps a mean's sum in 32 bits.
 const maxSamples = 255
 
-// samples is how many an output pixel takes along an axis whose step is so many
-// samples of the input.
+// samples is how many samples an output pixel takes along an axis with that step.
 func samples(step float64) int {
 	return int(min(max(math.Ceil(step/AntialiasFrom), 1), maxSamples))
 }
@@ -201,8 +198,8 @@ func (a *affine) run(out *writer, src Source, mem *scratch) {
 	}
 }
 
-// runSingle takes one sample per output pixel. Bilinear runs to planes of floats
-// go there at once.
+// runSingle takes one sample per output pixel. Bilinear samples go directly to planes of
+// floats if the output is such.
 func (a *affine) runSingle(out *writer, src *Source) {
 	for y := range a.height {
 		if out.stopped() {
@@ -240,8 +237,8 @@ func addSamples(sums []uint32, fine []uint16, columns int) {
 	}
 }
 
-// row makes an output row of single samples but for those from first to end,
-// whose taps all lie in sight: runs of fill, and points that need care.
+// row computes an output row of single samples except those from first to end, whose taps
+// all lie inside the window: that is, fill and points near edges.
 func (a *affine) row(src *Source, rgb []uint8, y int) (first, end int) {
 	first, end = 0, a.width
 	for i := len(a.layers) - 1; i >= 0; i-- {
@@ -250,13 +247,13 @@ func (a *affine) row(src *Source, rgb []uint8, y int) (first, end int) {
 		fillRun(rgb[3*first:3*from], l.fill)
 		fillRun(rgb[3*to:3*end], l.fill)
 		first, end = a.inside(i, y, from, to)
-		a.careful(src, rgb, y, from, first)
-		a.careful(src, rgb, y, end, to)
+		a.sampleAnywhere(src, rgb, y, from, first)
+		a.sampleAnywhere(src, rgb, y, end, to)
 	}
 	return first, end
 }
 
-// runInside makes the rest of a row; convolutions leave none.
+// runInside computes the rest of a row; with convolutions there is none.
 func (a *affine) runInside(src *Source, rgb []uint8, y, first, end int) {
 	u, v, du, dv := a.start(src, first, y)
 	if a.filter == Nearest {
@@ -267,7 +264,7 @@ func (a *affine) runInside(src *Source, rgb []uint8, y, first, end int) {
 }
 
 // addRow adds a row of samples, in units of 1/256, to the sums of the output
-// pixels. Those whose samples all lie in sight need no memory for the row.
+// pixels. Those whose samples all lie inside the window need no memory for the row.
 func (a *affine) addRow(src *Source, sums []uint32, fine []uint16, y int) {
 	first, end := a.fineRow(src, fine, y)
 	from, to := (first+a.columns-1)/a.columns, end/a.columns // output pixels
@@ -293,8 +290,8 @@ func (a *affine) fineRow(src *Source, rgb []uint16, y int) (first, end int) {
 		fineFillRun(rgb[3*first:3*from], l.fill)
 		fineFillRun(rgb[3*to:3*end], l.fill)
 		first, end = a.inside(i, y, from, to)
-		a.fineCareful(src, rgb, y, from, first)
-		a.fineCareful(src, rgb, y, end, to)
+		a.fineSampleAnywhere(src, rgb, y, from, first)
+		a.fineSampleAnywhere(src, rgb, y, end, to)
 	}
 	return first, end
 }
@@ -304,7 +301,7 @@ func (a *affine) fineInside(src *Source, rgb []uint16, y, first, end int) {
 	fineBilinearRun(rgb[3*first:3*end], src.Pix, src.Stride, u, v, du, dv)
 }
 
-// start is the point of a sample in src, with the steps to the next.
+// start is the point of a sample in src, and the steps to the next one.
 func (a *affine) start(src *Source, x, y int) (u, v, du, dv int64) {
 	m := &a.layers[0].fixed
 	u = m[0]*int64(x) + m[1]*int64(y) + m[2] - int64(src.Rect.Min.X)<<FixedBits

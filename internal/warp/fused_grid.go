@@ -2,16 +2,16 @@ package warp
 
 import "image"
 
-// grid copies whole pixels: crops, flips, and nearest resizes as nearestRows
-// makes them. Each output column has its column of the input, each row its row.
+// grid copies whole pixels: crops, flips, and nearest resizes as nearestRows has them. Each
+// output column is a column of the input, each row a row.
 type grid struct {
 	xs, ys []int // of the input; -1 is the fill
 	fill   [3]uint8
 	table  []int64 // memory
 }
 
-// copy makes g read a transform's rows and columns through the link's copies.
-func (g *grid) copy(l *link, t Transform) *grid {
+// copy sets g up for a transform's rows and columns, read through the section's copies.
+func (g *grid) copy(l *section, t Transform) *grid {
 	horizontal, vertical := t.axes(l.size.Y, l.size.X)
 	w := t.window(l.size.Y, l.size.X)
 	g.xs, g.ys = sized(&g.xs, l.width), sized(&g.ys, l.height)

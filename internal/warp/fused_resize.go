@@ -16,7 +16,7 @@ type separable struct {
 	beforeX, beforeY     line // pixel of the picture that is resized -> of the input
 }
 
-func newSeparable(l *link, t Transform) separable {
+func newSeparable(l *section, t Transform) separable {
 	horizontal, vertical := t.axes(l.size.Y, l.size.X)
 	return separable{
 		l.height, l.width, horizontal, vertical, t.Filter,
@@ -58,7 +58,7 @@ func (a axis) around(centre, support float64) (from, to int) {
 // followed by 0s up to usual of them, an even number.
 type kernel struct {
 	most, usual  int
-	wide         bool // sums may need more than 32 bits: sharp filters that an edge cuts
+	wide         bool // sums may need more than 32 bits: sharp filters at an edge
 	starts, ends []int32
 	weights      []int32
 }
@@ -160,7 +160,7 @@ func (s *separable) run(out *writer, src Source, mem *scratch) {
 		}
 		return
 	}
-	rows := sized(&mem.rows, (region.Dy()+1)*n) // a row more, of anything
+	rows := sized(&mem.rows, (region.Dy()+1)*n) // and one more, undefined
 	planar = resizeRows(rows, &src, region, &across, mem, planar)
 	for y := range s.height {
 		row := out.begin(y) // scratch where the output is planar

@@ -199,7 +199,7 @@ func seen(src *schema.Picture, chain []Transform, x, y float64, at valueAt) (v [
 	window := t.window(h, w)
 	x, y = t.Matrix.Apply(x, y)
 	share := 1.0
-	if _, copies := t.wholePixels(h, w); copies {
+	if _, copies := t.pixelMap(h, w); copies {
 		if n > 0 {
 			return seen(src, chain[:n], x, y, at)
 		}

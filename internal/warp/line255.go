@@ -4,7 +4,7 @@ import "math"
 
 // Tabulated is a Pixel of F32. A table of (v/255 - mean) / std, as to_tensor and normalize
 // make it, is computed instead of looked up where that is faster, and where it gives the
-// same bits for all bytes.
+// same bits for all 256 bytes.
 func Tabulated(table *[3][256]float32) Pixel {
 	px := Pixel{F32: table}
 	var lines [3]line255
@@ -13,7 +13,7 @@ func Tabulated(table *[3][256]float32) Pixel {
 			return px
 		}
 	}
-	found := lines // memory only for those
+	found := lines // so that only these escape to the heap
 	px.lines = &found
 	return px
 }
@@ -23,8 +23,8 @@ func Tabulated(table *[3][256]float32) Pixel {
 // The assembly knows the order of fields.
 type line255 struct{ mean, high, low float32 }
 
-// fit looks for a line with the values of a table. Mean and std follow from the values of
-// 0 and 255, but for a few units in the last place.
+// fit looks for a line that gives a table's values. Mean and std follow from the values for
+// 0 and 255, up to a few units in the last place.
 func (l *line255) fit(table *[256]float32) bool {
 	const around = 6
 	first, last := table[0], table[255]

@@ -1,7 +1,7 @@
 package warp
 
-// ScratchBytes is the memory that a pass takes beside its input and output, but for a few
-// rows. chroma is the samples of each of two planes of colour where it reads planes, else 0.
+// ScratchBytes is the memory that a pass takes in addition to its input and output, except a
+// few rows. chroma is how many samples each chroma plane has; 0 if it reads RGB.
 func (p *Pass) ScratchBytes(chroma int64) int64 {
 	switch s := p.sampler.(type) {
 	case *separable:
@@ -20,8 +20,8 @@ func (p *Pass) ScratchBytes(chroma int64) int64 {
 	return 0
 }
 
-// ScratchBytes is the memory that Apply takes beside its input and output, but for a few
-// rows.
+// ScratchBytes is the memory that Apply takes in addition to its input and output, except a
+// few rows.
 func (t Transform) ScratchBytes(inH, inW int) int64 {
 	if !t.Antialias || t.Filter == Nearest {
 		return 0
@@ -33,7 +33,7 @@ func (t Transform) ScratchBytes(inH, inW int) int64 {
 	return 3*int64(vertical.in)*int64(t.Width) + weightBytes(horizontal, vertical)
 }
 
-// weightBytes is those of tables of weights, as if of the widest filter.
+// weightBytes is the memory of tables of weights, for the widest filter.
 func weightBytes(axes ...axis) (n int64) {
 	for _, a := range axes {
 		n += 8 * (6*int64(max(a.in, a.out)) + 4*int64(a.out))

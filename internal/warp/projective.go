@@ -10,7 +10,7 @@ import (
 // Homography maps point (x, y) of the output to a point of the input, as a 3x3
 // matrix in rows: ((h[0]x + h[1]y + h[2]) / d, (h[3]x + h[4]y + h[5]) / d) with
 // d = h[6]x + h[7]y + h[8]. Points with d <= 0 lie on or beyond the horizon and
-// are mapped nowhere. An Affine is the case (0, 0, 1) of the last row.
+// have no image. An Affine is the case (0, 0, 1) of the last row.
 type Homography [9]float64
 
 // Homography is the same map as a 3x3 matrix.
@@ -18,14 +18,14 @@ func (a Affine) Homography() Homography {
 	return Homography{a[0], a[1], a[2], a[3], a[4], a[5], 0, 0, 1}
 }
 
-// Projective says that the map is more than an Affine: straight lines stay
-// straight, parallel ones don't stay parallel.
+// Projective reports whether the map is no Affine: straight lines stay straight, but
+// parallel ones don't stay parallel.
 func (h Homography) Projective() bool { return h[6] != 0 || h[7] != 0 || h[8] != 1 }
 
 // Affine is the first two rows: the same map, unless it is Projective.
 func (h Homography) Affine() Affine { return Affine{h[0], h[1], h[2], h[3], h[4], h[5]} }
 
-// Apply is the input point of output point (x, y); false where there is none.
+// Apply is the input point of output point (x, y); false if there is none.
 func (h Homography) Apply(x, y float64) (u, v float64, ok bool) {
 	d := float64(h[6]*x) + float64(h[7]*y) + h[8]
 	u, v = h.Affine().Apply(x, y)
@@ -45,7 +45,7 @@ func (h Homography) Then(g Homography) Homography {
 	return c
 }
 
-// Invert is the map back, with d > 0 where h has it; false where there is none.
+// Invert is the inverse map, with d > 0 where h has it; false if there is none.
 func (h Homography) Invert() (Homography, bool) {
 	if !h.Projective() {
 		a, ok := h.Affine().Invert()
@@ -113,7 +113,7 @@ func Quad(corners [4][2]float64, width, height float64) (Homography, bool) {
 	return m.Then(Affine{width, 0, 0, 0, height, 0}.Homography()), true
 }
 
-// convex says that each corner of a quadrilateral turns clockwise on the screen.
+// convex reports whether a quadrilateral turns clockwise on the screen at each corner.
 func convex(corners [4][2]float64) bool {
 	for i, b := range corners {
 		a, c := corners[(i+3)%4], corners[(i+1)%4]
@@ -133,8 +133,8 @@ func (t Transform) Homography() Homography {
 	return h
 }
 
-// Projective says that Matrix is not the whole of the transform: it has a
-// horizon, and cannot be merged with its neighbours as an Affine.
+// Projective reports whether the transform has a horizon: then Matrix is only a part of it,
+// and it can't be merged with others as an Affine.
 func (t Transform) Projective() bool { return t.Homography().Projective() }
 
 // WithHomography is the transform with that matrix.
@@ -169,7 +169,7 @@ func (t Transform) projectedRows(dst []uint8, src *schema.Picture, y0, y1 int) {
 // fixedPoint is a coordinate in units of 2^-32, rounded half up.
 func fixedPoint(v float64) int64 { return int64(math.Floor(float64(v*(1<<FixedBits)) + 0.5)) }
 
-// checkHorizon reports a projective transform that cannot be carried out.
+// checkHorizon is Check for projective transforms.
 func (t Transform) checkHorizon() error {
 	for _, v := range t.Homography() {
 		if math.IsNaN(v) || math.IsInf(v, 0) {

@@ -18,7 +18,7 @@ type axis struct {
 	flipped bool    // output pixel i is pixel out-1-i of the axis
 }
 
-// axisAligned reports whether rows come from rows and columns from columns.
+// axisAligned reports whether each row comes from rows and each column from columns.
 func (t Transform) axisAligned() bool {
 	m := t.Matrix
 	return m[1] == 0 && m[3] == 0 && m[0] != 0 && m[4] != 0
@@ -64,7 +64,7 @@ func (t Transform) checkAntialias(inH, inW int) error {
 	horizontal, vertical := t.axes(inH, inW)
 	for _, a := range []axis{horizontal, vertical} {
 		if !(a.centre(0) >= 0 && a.centre(a.out-1) < float64(a.in)) {
-			return fmt.Errorf("warp: antialias needs an output inside of the input, not at %v..%v of %d pixels",
+			return fmt.Errorf("warp: antialias needs an output inside the input, not at %v..%v of %d pixels",
 				a.centre(0), a.centre(a.out-1), a.in)
 		}
 	}
@@ -175,7 +175,7 @@ func resizedRow(in []uint8, across []taps) []uint8 {
 	return out
 }
 
-// clip8 takes a weighted sum back to a byte, rounded half up.
+// clip8 converts a weighted sum to a byte, rounded half up.
 func clip8(sum int64) uint8 {
 	return uint8(min(max((sum+1<<(weightBits-1))>>weightBits, 0), 255))
 }

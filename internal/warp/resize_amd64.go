@@ -8,8 +8,8 @@ import (
 	"github.com/sluicedata/sluice/internal/planar"
 )
 
-// The functions ending in Fast check the lengths that the assembly relies on, and report
-// whether they did their work: what is smaller than a block is left to plain Go.
+// The functions ending in Fast check the lengths that the assembly relies on. They return
+// false, having done nothing, for sizes below a block: plain Go does these.
 
 // block is the rows, and the bytes or words of a row, that the assembly takes at once.
 const block = 16
@@ -100,7 +100,7 @@ func (k *kernel) pack(mem *scratch, n, step, size int, halves func(dst, weights 
 	most := 0
 	for i, start := range k.starts {
 		if start < 0 || start >= k.ends[i] || int(k.ends[i]) > n {
-			panic("warp: a tap outside of its row")
+			panic("warp: a tap outside its row")
 		}
 		most = max(most, int(k.ends[i]-start))
 	}

@@ -1,13 +1,26 @@
-// Package warp is the geometry of pictures: 2-D transforms, and the reference
-// resamplers that carry them out. The reference is plain and slow; it is the
-// oracle that faster paths are compared with, byte for byte.
+// Package warp is the geometry of pictures: 2-D transforms, the reference resamplers
+// that apply them, and fused passes that do so fast. The reference is plain and slow; the
+// fast paths are tested against it, byte for byte.
+//
+//	affine.go, projective.go  maps of points: matrices of two and of three rows
+//	kernel.go                 the filters
+//	warp.go                   Transform; Apply, which is the reference
+//	sample.go, resize.go      its loops: samples at points, and resizes as Pillow's
+//	interpolate.go            torch's interpolate, apart from the others
+//	compose.go                Fuse: a chain of transforms in as few passes as possible
+//	fused.go                  Pass.Run, and how rows get into the output
+//	fused_*.go, unfused.go    the kinds of passes, with their inner loops
+//	ycc*.go                   the same, from the planes of a JPEG file
+//	line255.go                tables of floats that can be computed instead
+//	memory.go                 what a pass allocates
+//	assembly*.go, *_amd64.*   inner loops with AVX2: the same bytes (docs/assembly.md)
 //
 // Conventions, as in OpenCV: a pixel's centre has integer coordinates, x to the
 // right and y down, and a transform maps a pixel of the output to a point of
 // the input. Results are rounded half up.
 //
-// Same bytes on every machine. A matrix may be composed in float64, every
-// product rounded by itself. Sampling is then done with integers: the matrix is
+// Results have the same bytes on every machine. A matrix may be composed in float64, with
+// every product rounded by itself. Sampling is then done with integers: the matrix is
 // rounded to a grid of 2^-32 (Affine.Fixed), coordinates are exact on that grid,
 // and a sampling point's fraction is rounded half up to 2^-12 of a pixel
 // (OpenCV up to 4: 2^-5). Bilinear sums are integers of less than 32 bits, so a faster
@@ -27,7 +40,7 @@ import (
 	"github.com/sluicedata/sluice/schema"
 )
 
-// Filter is a way of weighing the input pixels around a point: an option value
+// Filter is a way of weighting the input pixels around a point: an option value
 // in pipeline files.
 type Filter string
 
@@ -40,10 +53,10 @@ const (
 	Box      Filter = "box"      // mean of the pixels covered; nearest where it doesn't shrink
 )
 
-// Filters are all filters, for option checks.
+// Filters lists all filters, for option checks.
 var Filters = []Filter{Nearest, Bilinear, Bicubic, Lanczos, Box}
 
-// Border says what lies outside of the part of the input that may be seen.
+// Border is what lies outside the part of the input that may be read.
 type Border int
 
 // The borders.
@@ -52,24 +65,23 @@ const (
 	Edge                   // the nearest pixel inside (cv2.BORDER_REPLICATE)
 )
 
-// Transform says how an output picture is sampled from an input picture.
+// Transform describes how an output picture is sampled from an input picture.
 type Transform struct {
 	Matrix        Affine // output pixel -> input point
 	Height, Width int    // of the output
 	// Horizon is the last row of a 3x3 matrix whose first two are Matrix, for a
-	// Homography; the zero value stands for (0, 0, 1): an affine transform. Who
-	// reads Matrix alone asks Projective first.
+	// Homography; the zero value stands for (0, 0, 1): an affine transform. Check
+	// Projective before you use Matrix alone.
 	Horizon [3]float64
 	Filter  Filter
-	// Antialias widens the filter when shrinking, and weighs the pixels near an
-	// edge instead of inventing some beyond it, as Pillow's resize does. Only for
-	// axis-aligned scalings whose output lies inside the clip; a flip in the matrix
-	// mirrors the resized picture. Nearest ignores it.
+	// Antialias widens the filter when shrinking, and at an edge uses only the pixels
+	// inside, as Pillow's resize does. Only for axis-aligned scalings whose output lies
+	// inside the clip; a flip in the matrix mirrors the resized picture. Nearest ignores it.
 	Antialias bool
 	Border    Border
 	Fill      [3]uint8
-	// Clip is the part of the input that may be seen; the zero value is all of
-	// it. Outside of it is border.
+	// Clip is the part of the input that may be read; the zero value is all of it.
+	// Outside it is border.
 	Clip image.Rectangle
 }
 
@@ -103,7 +115,7 @@ func (t Transform) Check(inH, inW int) error {
 	case t.Height < 1 || t.Width < 1 || t.Height > maxSide || t.Width > maxSide:
 		return fmt.Errorf("warp: an output of %dx%d (height x width)", t.Height, t.Width)
 	case t.window(inH, inW).Empty():
-		return fmt.Errorf("warp: clip %v leaves nothing of an input of %dx%d (height x width)", t.Clip, inH, inW)
+		return fmt.Errorf("warp: clip %v is empty or outside an input of %dx%d (height x width)", t.Clip, inH, inW)
 	case t.Border != Constant && t.Border != Edge:
 		return fmt.Errorf("warp: unknown border %d", t.Border)
 	}
@@ -136,7 +148,7 @@ func (f Filter) Check() error {
 	return fmt.Errorf("warp: unknown filter %q", string(f))
 }
 
-// window is the part of an input of that size that may be seen.
+// window is the part of an input of that size that may be read.
 func (t Transform) window(inH, inW int) image.Rectangle {
 	all := image.Rect(0, 0, inW, inH)
 	if t.Clip == (image.Rectangle{}) {
@@ -145,15 +157,14 @@ func (t Transform) window(inH, inW int) image.Rectangle {
 	return t.Clip.Intersect(all)
 }
 
-// Apply carries out a transform on a uint8 HWC picture: the reference. It panics
-// with the error of Check where that has one, and where src is not what its
-// fields say.
+// Apply applies a transform to a uint8 HWC picture: the reference. It panics with the
+// error of Check if there is one, and if src's fields contradict each other.
 func Apply(src *schema.Picture, t Transform) *schema.Picture {
 	dst, _ := ApplyUntil(context.Background(), src, t)
 	return dst
 }
 
-// ApplyUntil is Apply, but that it ends early, with the cause, when the context does.
+// ApplyUntil is Apply that stops when the context ends, and returns its cause.
 func ApplyUntil(ctx context.Context, src *schema.Picture, t Transform) (*schema.Picture, error) {
 	if err := errors.Join(checkUint8HWC(src), t.Check(src.Height, src.Width)); err != nil {
 		panic(err)

@@ -17,7 +17,7 @@ import (
 // Where output pixels lie far apart the planes may have been decoded at a scale: then
 // their samples are means of 2x2, 4x4 or 8x8 pixels already (jidctred).
 
-// yccSampler is a sampler that has such a way.
+// yccSampler is a sampler that can read planes.
 type yccSampler interface {
 	sampler
 	// yccScale is the denominator of the largest scale that does; 0 if none does.
@@ -30,9 +30,9 @@ type yccSampler interface {
 	runYCC(out *writer, src *planar.YCC, s *scratch)
 }
 
-// YCCScale is the denominator (1, 2, 4 or 8) of the scale at which RunYCC wants a
-// JPEG file's planes; 0 where the pass reads RGB only: copies, filters other than
-// bilinear, and perspectives.
+// YCCScale is the denominator (1, 2, 4 or 8) of the scale at which RunYCC reads a JPEG
+// file's planes; 0 if the pass reads RGB only: copies, filters other than bilinear, and
+// perspectives.
 func (p *Pass) YCCScale() int {
 	if y, ok := p.sampler.(yccSampler); ok {
 		return y.yccScale()
@@ -46,7 +46,7 @@ func (p *Pass) YCCRegion(shiftX, shiftY uint) image.Rectangle {
 	return p.sampler.(yccSampler).yccRegion(shiftX, shiftY).Intersect(image.Rect(0, 0, p.InWidth, p.InHeight))
 }
 
-// RunYCC is Run, from planes at YCCScale that hold what YCCRegion's pixels take.
+// RunYCC is Run from planes at YCCScale, which must hold the samples of YCCRegion.
 func (p *Pass) RunYCC(dst *schema.Picture, src *planar.YCC, px Pixel) {
 	if err := p.checkOutput(dst, px); err != nil {
 		panic(err)
@@ -139,7 +139,7 @@ func (a *affine) yccScale() int {
 		return 0
 	}
 	d := 1
-	for a.link != nil && d < 8 && min(a.step[0], a.step[1]) >= yccStep*float64(2*d) {
+	for a.section != nil && d < 8 && min(a.step[0], a.step[1]) >= yccStep*float64(2*d) {
 		d *= 2
 	}
 	return d
@@ -153,7 +153,7 @@ func (a *affine) scaled(denominator int, mem *affine) yccSampler {
 	if denominator == 1 {
 		return a
 	}
-	return mem.compose(a.link, float64(denominator))
+	return mem.compose(a.section, float64(denominator))
 }
 
 func (a *affine) runYCC(out *writer, src *planar.YCC, mem *scratch) {
@@ -204,8 +204,8 @@ func (a *affine) yccRow(row *[3][]uint8, run [3][]uint8, src *planar.YCC, pairs 
 			fill8(row[c][to:end], v)
 		}
 		first, end = a.inside(i, y, from, to)
-		a.carefulYCC(row, src, y, from, first)
-		a.carefulYCC(row, src, y, end, to)
+		a.sampleAnywhereYCC(row, src, y, from, first)
+		a.sampleAnywhereYCC(row, src, y, end, to)
 	}
 	for c := range run {
 		run[c] = run[c][:end-first]
@@ -228,8 +228,8 @@ func fill8(row []uint8, v uint8) {
 	}
 }
 
-// carefulYCC samples points whose taps may lie anywhere.
-func (a *affine) carefulYCC(row *[3][]uint8, src *planar.YCC, y, from, to int) {
+// sampleAnywhereYCC samples points whose taps may lie anywhere.
+func (a *affine) sampleAnywhereYCC(row *[3][]uint8, src *planar.YCC, y, from, to int) {
 	for x := from; x < to; x++ {
 		row[0][x], row[1][x], row[2][x] = a.yccAt(src, x, y).rgb()
 	}

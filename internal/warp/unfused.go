@@ -6,19 +6,19 @@ import (
 	"github.com/sluicedata/sluice/schema"
 )
 
-// alone runs a transform that joins no other as the reference does: perspectives.
-type alone struct {
+// unfused is a transform that can't be merged, computed by the reference: a perspective.
+type unfused struct {
 	Transform
 	all image.Rectangle
 }
 
 // Region is the whole input.
-func (a alone) Region() image.Rectangle { return a.all }
+func (a unfused) Region() image.Rectangle { return a.all }
 
 // Method names the filter.
-func (a alone) Method() string { return a.describe() }
+func (a unfused) Method() string { return a.describe() }
 
-func (a alone) run(out *writer, src Source, _ *scratch) {
+func (a unfused) run(out *writer, src Source, _ *scratch) {
 	in := &schema.Picture{Height: a.all.Dy(), Width: a.all.Dx(), Layout: schema.HWC, U8: src.Pix}
 	for y := range a.Height {
 		if out.stopped() {

@@ -2,8 +2,8 @@ package warp
 
 import "math"
 
-// careful samples points whose taps may lie anywhere.
-func (a *affine) careful(src *Source, rgb []uint8, y, from, to int) {
+// sampleAnywhere computes samples of a row whose taps may lie outside the window.
+func (a *affine) sampleAnywhere(src *Source, rgb []uint8, y, from, to int) {
 	for x := from; x < to; x++ {
 		pixel := rgb[3*x : 3*x+3 : 3*x+3]
 		if a.taps != nil {
@@ -17,7 +17,7 @@ func (a *affine) careful(src *Source, rgb []uint8, y, from, to int) {
 	}
 }
 
-func (a *affine) fineCareful(src *Source, rgb []uint16, y, from, to int) {
+func (a *affine) fineSampleAnywhere(src *Source, rgb []uint16, y, from, to int) {
 	const bits = 2*FractionBits - 8
 	for x := from; x < to; x++ {
 		v := a.value(src, x, y)
@@ -27,7 +27,7 @@ func (a *affine) fineCareful(src *Source, rgb []uint16, y, from, to int) {
 	}
 }
 
-// value is a sample in units of 2^-24, taken down all layers.
+// value is a sample in units of 2^-24, through all layers.
 func (a *affine) value(src *Source, x, y int) (sum [3]int64) {
 	bottom := &a.layers[0]
 	if len(a.layers) == 1 {
@@ -44,7 +44,7 @@ func (a *affine) value(src *Source, x, y int) (sum [3]int64) {
 		return bottom.bilinear(src, u>>bits, v>>bits)
 	}
 	px, py := float64(x), float64(y)
-	weight := int64(one * one) // of what is still to come
+	weight := int64(one * one) // of the layers below
 	for i := len(a.layers) - 1; i > 0; i-- {
 		l := &a.layers[i]
 		px, py = l.matrix.Apply(px, py)
