@@ -10,29 +10,28 @@ import (
 	"github.com/sluicedata/sluice/schema"
 )
 
-// Affine turns, shifts, scales and shears a uint8 picture of height x width x 3
-// about its middle ((w-1)/2, (h-1)/2), keeping the size, as torchvision's
-// RandomAffine; each amount is uniform on its range. What lies outside of the
-// picture has the colour Fill, with which the edge is blended, as by rotate.
+// Affine rotates, translates, scales and shears a uint8 picture of height x width x 3
+// about its centre ((w-1)/2, (h-1)/2), keeping the size, as torchvision's
+// RandomAffine does; each amount is uniform on its range. Outside the picture is the
+// colour Fill, into which the edge is blended, as in rotate.
 //
-// In one thing it is as rotate, and not as torchvision: a positive angle is
-// counter-clockwise (affine with degrees d equals F.affine with angle -d).
-// Translations are right and down, in whole pixels rounded half to even; a
-// positive shear along x leans the top to the right, one along y lowers the
-// left, by so many degrees. Draws: angle, x and y shift, scale, x and y shear, those
-// that are given.
+// Unlike torchvision, and like rotate, a positive angle is counter-clockwise (affine
+// with degrees d equals F.affine with angle -d). Translations are to the right and
+// down, in whole pixels rounded half to even. A positive x shear leans the top to the
+// right, a positive y shear lowers the left side, by so many degrees. Draws, of the
+// options given: angle, x and y translation, scale, x and y shear.
 type Affine struct {
-	Degrees       Range         `sluice:"degrees,symmetric" doc:"range of the angle, counter-clockwise; a number d stands for [-d, d] (default: no turn)"`
-	Translate     [2]float64    `sluice:"translate" doc:"greatest shift to either side, shares of width and height 0..1 (default: no shift)"`
-	Scale         Range         `sluice:"scale" doc:"range of the enlargement, 0.01 to 100: 2 doubles lengths (default: no scaling)"`
-	Shear         Shear         `sluice:"shear" doc:"range of the x shear in degrees, [min, max] or d for [-d, d]; four numbers add that of the y shear (default: no shear)"`
+	Degrees       Range         `sluice:"degrees,symmetric" doc:"range of the angle, counter-clockwise; a number d stands for [-d, d] (default: no rotation)"`
+	Translate     [2]float64    `sluice:"translate" doc:"largest translation either way, as shares of width and height 0..1 (default: none)"`
+	Scale         Range         `sluice:"scale" doc:"range of the scale factor, 0.01 to 100: 2 doubles lengths (default: no scaling)"`
+	Shear         Shear         `sluice:"shear" doc:"range of the x shear in degrees, [min, max] or d for [-d, d]; four numbers add the range of the y shear (default: no shear)"`
 	Interpolation Interpolation `sluice:"interpolation" default:"bilinear" doc:"how values between pixels are found"`
 	Fill          Color         `sluice:"fill" doc:"colour outside the picture: a grey 0..255 or [r, g, b] (default 0: black)"`
 	P             Probability   `sluice:"p,positive" default:"1" doc:"share of the draws that are changed"`
 }
 
 // AffineParams is what was drawn: a counter-clockwise angle, whole pixels to the
-// right and down, an enlargement, shears in degrees.
+// right and down, a scale factor, shears in degrees.
 type AffineParams struct {
 	Degrees    float64 `json:"degrees"`
 	TranslateX int     `json:"translate_x"`
@@ -45,7 +44,7 @@ type AffineParams struct {
 // Shear is the range of the x shear, then that of the y shear, in degrees.
 type Shear [4]float64
 
-// The limits of Check: beyond them nothing can be made out.
+// The limits of Check: beyond them no picture is recognizable.
 const (
 	maxShear    = 80 // degrees
 	maxScale    = 100
@@ -83,7 +82,7 @@ func (a Affine) checkTranslate() error {
 	return nil
 }
 
-// idle says that every draw would be the picture itself.
+// idle reports whether every draw would leave the picture as it is.
 func (a Affine) idle() bool {
 	return a.Degrees == Range{} && a.Translate == [2]float64{} && a.scale() == Range{1, 1} && a.Shear == Shear{}
 }
@@ -95,12 +94,12 @@ func (a Affine) scale() Range {
 	return a.Scale
 }
 
-// Draw takes the amounts.
+// Draw draws the amounts.
 func (a Affine) Draw(row *Row) (Params, error) {
 	if err := a.checkReach(row.Height, row.Width); err != nil {
 		return nil, err
 	}
-	if a.P.spares(row.Rand) {
+	if a.P.skips(row.Rand) {
 		return nil, nil
 	}
 	p := AffineParams{Scale: 1}
@@ -126,8 +125,8 @@ func (a Affine) Draw(row *Row) (Params, error) {
 	return Recycle(row, p), nil
 }
 
-// checkReach refuses a picture so large that its points could land beyond what a
-// warp can sample. It depends on the size alone, not on the luck of the draw.
+// checkReach refuses a picture so large that coordinates could exceed what a warp can
+// sample. That depends on the size alone, not on what is drawn.
 func (a Affine) checkReach(height, width int) error {
 	steepest := 0.0
 	for _, degrees := range a.Shear {
@@ -135,7 +134,7 @@ func (a Affine) checkReach(height, width int) error {
 	}
 	factor := 2 * (1 + steepest) * (1 + steepest) / a.scale()[0]
 	if reach := factor * 2 * float64(height+width); reach > maxDistance {
-		return fmt.Errorf("%dx%d (width x height) is too large for it: raise scale, lower shear, or put resize before it", width, height)
+		return fmt.Errorf("%dx%d (width x height) is too large: raise scale, lower shear, or put resize before it", width, height)
 	}
 	return nil
 }
@@ -149,9 +148,9 @@ func (a Affine) Output(in schema.Tensor) (schema.Tensor, error) {
 	return in, err
 }
 
-// Warp undoes, from output to input, in this order: shift, turn, scaling, y shear,
-// x shear, all but the first about the middle: the matrix of torchvision's
-// _get_inverse_affine_matrix.
+// Warp undoes, from output to input, the translation, the rotation, the scaling, the y
+// shear and the x shear, all but the first about the centre: the matrix of
+// torchvision's _get_inverse_affine_matrix.
 func (a Affine) Warp(params Params, height, width int) Transform {
 	p := params.(*AffineParams)
 	cx, cy := float64(width-1)/2, float64(height-1)/2
@@ -189,7 +188,7 @@ func (s *Shear) SetOption(v any) error {
 		s[i] += 0 // -0 is 0: equal options have equal bytes
 	}
 	if *s == (Shear{}) {
-		return errors.New("these ranges hold nothing but 0: leave shear out")
+		return errors.New("these ranges contain only 0: leave shear out")
 	}
 	return nil
 }
@@ -205,7 +204,7 @@ func (Shear) OptionSchema() map[string]any {
 func (s Shear) check() error {
 	for _, f := range s {
 		if !(math.Abs(f) <= maxShear) {
-			return errorf("shear", "%g degrees: give at most %d to either side", f, maxShear)
+			return errorf("shear", "%g degrees: give at most %d either way", f, maxShear)
 		}
 	}
 	return errlist.Join(Range{s[0], s[1]}.check("shear"), Range{s[2], s[3]}.check("shear"))

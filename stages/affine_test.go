@@ -31,7 +31,7 @@ func TestAffine(t *testing.T) {
 		"scale: [-1, 1] is not within 0.01 to 100", `interpolation: "lanczos" is none of nearest, bilinear`, "p: -1 is not")
 	wrong(t, stages.Affine{Shear: stages.Shear{3, 1, 0, 2}}, "shear: the range [3, 1] is empty")
 	refused(t, stages.Affine{Scale: stages.Range{0.01, 1}, Shear: stages.Shear{0, 80}}, 10_000, 20_000,
-		"20000x10000 (width x height) is too large for it: raise scale, lower shear, or put resize before it")
+		"20000x10000 (width x height) is too large: raise scale, lower shear, or put resize before it")
 }
 
 func TestAffineOptions(t *testing.T) {
@@ -48,7 +48,7 @@ func TestAffineOptions(t *testing.T) {
 		{"shear", []any{int64(-5), 7.5}, stages.Affine{Shear: stages.Shear{-5, 7.5}}, ""},
 		{"shear", []any{int64(-5), int64(5), int64(0), int64(3)}, stages.Affine{Shear: stages.Shear{-5, 5, 0, 3}}, ""},
 		{"shear", []any{int64(1), int64(2), int64(3)}, stages.Affine{}, "shear: want degrees: one number"},
-		{"shear", []any{int64(0), int64(0)}, stages.Affine{}, "shear: these ranges hold nothing but 0"},
+		{"shear", []any{int64(0), int64(0)}, stages.Affine{}, "shear: these ranges contain only 0"},
 		{"shear", "a lot", stages.Affine{}, "shear: want degrees: one number"},
 	} {
 		var got stages.Affine

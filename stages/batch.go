@@ -1,8 +1,8 @@
 package stages
 
-// Batch groups the rows of consecutive positions, Size of them, into one Arrow
-// record. Batches never straddle epochs: the last of an epoch is short, or left
-// out with DropLast, as torch's DataLoader has it. Size is per rank.
+// Batch groups the rows of Size consecutive positions into one Arrow record. Batches
+// don't cross epochs: the last of an epoch is short, or with DropLast left out, as in
+// torch's DataLoader. Size is per rank.
 type Batch struct {
 	Size     int  `sluice:"size,positive" doc:"rows in a batch, per rank"`
 	DropLast bool `sluice:"drop_last" doc:"leave out the last batch of an epoch if it is short"`
@@ -27,5 +27,5 @@ func (b Batch) Check() error {
 
 const maxRows = 1 << 24
 
-// Rows is the number of rows in a batch, and what becomes of a short one.
+// Rows is the number of rows in a batch, and whether a short one is left out.
 func (b Batch) Rows() (size int, dropLast bool) { return b.Size, b.DropLast }

@@ -1,7 +1,7 @@
 package stages
 
 // Entry is a stage that pipeline files may name. Its options, their types, the
-// JSON schema and the CLI help are read off the struct that New returns.
+// JSON schema and the CLI help come from the struct that New returns.
 type Entry struct {
 	New func() Stage // a pointer to the options with their defaults
 	Doc string       // one line
@@ -12,18 +12,18 @@ type Entry struct {
 var Catalog = []Entry{
 	{func() Stage { return &Filter{} }, "leave samples out by class or key"},
 	{func() Stage { return &Take{} }, "keep the first samples, of all or of each class"},
-	{func() Stage { return &Shuffle{} }, "draw every sample once an epoch, in random order"},
-	{func() Stage { return &Rebalance{} }, "draw classes in other shares than they have, shuffled"},
+	{func() Stage { return &Shuffle{} }, "draw every sample once per epoch, in random order"},
+	{func() Stage { return &Rebalance{} }, "draw classes in other proportions than they have, shuffled"},
 	{func() Stage { return &ClassWeights{} }, "weight each row by its class"},
 	{func() Stage { return &Decode{} }, "decode image files to RGB, EXIF orientation applied"},
-	{func() Stage { return &Rotate{P: 1} }, "turn by a random angle, keeping the size or expanding the canvas"},
-	{func() Stage { return &Affine{P: 1} }, "turn, shift, scale and shear by random amounts"},
-	{func() Stage { return &Perspective{DistortionScale: 0.5, P: 1} }, "show as a plane seen from a random side"},
-	{func() Stage { return &Crop{P: 1} }, "cut out a window at a random place"},
-	{func() Stage { return &CenterCrop{} }, "cut out the middle"},
-	{func() Stage { return &RandomResizedCrop{Scale: defaultScale, Ratio: defaultRatio, P: 1} }, "cut out a window of random area, shape and place, and resize it"},
+	{func() Stage { return &Rotate{P: 1} }, "rotate by a random angle, keeping the size or expanding the canvas"},
+	{func() Stage { return &Affine{P: 1} }, "rotate, translate, scale and shear by random amounts"},
+	{func() Stage { return &Perspective{DistortionScale: 0.5, P: 1} }, "show as a plane seen from a random angle"},
+	{func() Stage { return &Crop{P: 1} }, "cut out a window at a random position"},
+	{func() Stage { return &CenterCrop{} }, "cut out the centre"},
+	{func() Stage { return &RandomResizedCrop{Scale: defaultScale, Ratio: defaultRatio, P: 1} }, "cut out a window of random area, aspect ratio and position, and resize it"},
 	{func() Stage { return &Flip{P: 0.5} }, "mirror at random"},
-	{func() Stage { return &Resize{} }, "scale to a height and width, or to a shorter side"},
+	{func() Stage { return &Resize{} }, "scale to a height and width, or to a length of the shorter side"},
 	{func() Stage { return &ColorJitter{P: 1} }, "change brightness, contrast, saturation and hue at random"},
 	{func() Stage { return &ToTensor{} }, "convert uint8 pixels to float32 in 0..1, channels first"},
 	{func() Stage { return &Normalize{} }, "subtract a mean and divide by a standard deviation, per channel"},

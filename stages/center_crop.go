@@ -7,12 +7,12 @@ import (
 	"github.com/sluicedata/sluice/schema"
 )
 
-// CenterCrop cuts the middle out of a uint8 picture of height x width x 3, as
-// torchvision's center_crop: the top edge is (h - height) / 2, a half rounded to
-// the even number as Python's round does, and likewise the left edge. A picture
-// smaller than the window is an error; torchvision pads it with black.
+// CenterCrop cuts the centre out of a uint8 picture of height x width x 3, as
+// torchvision's center_crop does: the top edge is (h - height) / 2, rounded half to
+// even as Python's round does, and likewise the left edge. A picture smaller than the
+// window is an error, where torchvision pads it with black.
 //
-// A length below 1 is a share of the side, floor(share * side) and at least 1.
+// A length below 1 is a share of the side, floor(share * side), at least 1.
 type CenterCrop struct {
 	Size   Extent `sluice:"size,positive" doc:"both sides: pixels such as 224 (a square), or a share such as 0.875"`
 	Height Extent `sluice:"height,positive" doc:"instead of size: pixels or share"`
@@ -33,7 +33,7 @@ func (c CenterCrop) Check() error {
 	)
 }
 
-// Draw has nothing to draw; the picture must hold the window.
+// Draw has nothing to draw, but the picture must be large enough.
 func (c CenterCrop) Draw(row *Row) (Params, error) {
 	h, w := extents(c.Size, c.Height, c.Width)
 	if err := exceeds(h.pixels(row.Height), w.pixels(row.Width), row.Height, row.Width); err != nil {
@@ -48,7 +48,7 @@ func (c CenterCrop) Output(in schema.Tensor) (schema.Tensor, error) {
 	return cropped(in, h, w)
 }
 
-// Warp moves the window to the origin.
+// Warp cuts the window out.
 func (c CenterCrop) Warp(_ Params, height, width int) Transform {
 	eh, ew := extents(c.Size, c.Height, c.Width)
 	h, w := eh.pixels(height), ew.pixels(width)

@@ -12,19 +12,19 @@ import (
 	"github.com/sluicedata/sluice/schema"
 )
 
-// ClassWeights multiplies each row's weight column by a factor of its class, for
-// a loss that is the weighted mean over the batch. A row of unknown class keeps
-// its weight (factor 1). With n_c samples in class c, among those that reach the
-// batches before any rebalancing, N their sum and C the classes that have any:
+// ClassWeights multiplies the weight of each row by a factor of its class, for a loss
+// that is the weighted mean over the batch. A row of unknown class keeps its weight
+// (factor 1). Of the samples that filters leave, before any rebalancing, n_c are of
+// class c, N is their number and C the number of classes that have any:
 //
 //	inverse           N / (C n_c), as scikit-learn's class_weight="balanced"
-//	effective_number  (1-Beta) / (1-Beta^n_c), scaled to the sum C (Cui et al. 2019)
-//	a list            one number per class, in class order, scaled to the sum 1:
+//	effective_number  (1-Beta) / (1-Beta^n_c), scaled to add up to C (Cui et al. 2019)
+//	a list            one number per class, in class order, scaled to add up to 1:
 //	                  the recipe's [1, 2, 3, 4] gives 0.1, 0.2, 0.3, 0.4
 //	a map             the same by class name
 type ClassWeights struct {
 	Task    string  `sluice:"task" doc:"the task whose classes are weighted (default: the only one)"`
-	Weights Weights `sluice:"weights" doc:"inverse, effective_number, a number per class in class order, or a map of them by name; such numbers are scaled to the sum 1 (inverse has the mean 1 over the samples); rows without a label keep their weight"`
+	Weights Weights `sluice:"weights" doc:"inverse, effective_number, a number per class in class order, or a map of them by name; such numbers are scaled to add up to 1 (inverse has a mean of 1 over the samples); rows without a label keep their weight"`
 	Beta    float64 `sluice:"beta,positive" default:"0.9999" doc:"of effective_number, above 0 and below 1"`
 }
 
@@ -48,7 +48,7 @@ func (ClassWeights) Name() string { return "class_weights" }
 // Version of the algorithm.
 func (ClassWeights) Version() int { return 1 }
 
-// WeightedTask is that of the option.
+// WeightedTask is that of the option task.
 func (c ClassWeights) WeightedTask() string { return c.Task }
 
 // Check reports impossible options.
@@ -67,7 +67,7 @@ func (c ClassWeights) Check() error {
 }
 
 // Weigh computes the factors of the classes. A class without samples gets the
-// factor 0 by the rules: no row has it.
+// factor 0 from the rules; no row has it.
 func (c ClassWeights) Weigh(index schema.Index) (func(labels []int32) float32, error) {
 	task, err := findTask("task", c.Task, index)
 	if err != nil {
@@ -96,7 +96,7 @@ func (c ClassWeights) resolve(task schema.Task, counts []int64) ([]float64, erro
 	return weights, errlist.Within("weights", err)
 }
 
-// Warn tells of factors that are all the same, and of classes without samples.
+// Warn warns of factors that are all the same, and of classes without samples.
 func (c ClassWeights) Warn(in Selection, index schema.Index) []string {
 	task, err := findTask("task", c.Task, index)
 	if err != nil || len(in) == 0 {
@@ -118,7 +118,7 @@ func (c ClassWeights) Warn(in Selection, index schema.Index) []string {
 		}
 	}
 	if len(used) > 0 && slices.Min(used) == slices.Max(used) {
-		warnings = append(warnings, fmt.Sprintf("all classes of task %s get the same factor %.4g: it changes nothing but the scale", index.Tasks()[task].Name, used[0]))
+		warnings = append(warnings, fmt.Sprintf("all classes of task %s get the same factor %.4g: it changes only the scale", index.Tasks()[task].Name, used[0]))
 	}
 	return warnings
 }

@@ -119,6 +119,6 @@ func TestClassWeightsWarns(t *testing.T) {
 	}
 	inverse := stages.Weights{Rule: stages.InverseWeights}
 	wantWarnings(t, "tail", warn(inverse, fewSamples()), "classes of task animal without samples: dog")
-	wantWarnings(t, "even", warn(inverse, longTail(3, 5, 5)), "all classes of task class get the same factor 1: it changes nothing but the scale")
-	wantWarnings(t, "list", warn(stages.Weights{List: []float64{2, 2}}, longTail(0, 9, 5)), "all classes of task class get the same factor 0.5: it changes nothing but the scale")
+	wantWarnings(t, "even", warn(inverse, longTail(3, 5, 5)), "all classes of task class get the same factor 1: it changes only the scale")
+	wantWarnings(t, "list", warn(stages.Weights{List: []float64{2, 2}}, longTail(0, 9, 5)), "all classes of task class get the same factor 0.5: it changes only the scale")
 }

@@ -10,26 +10,24 @@ import (
 	"github.com/sluicedata/sluice/schema"
 )
 
-// ColorJitter changes brightness, contrast, saturation and hue of a uint8
-// picture of height x width x 3 by random amounts, in random order: torchvision's
-// ColorJitter on a Pillow image, level for level. Each of the four rounds to
-// uint8, as Pillow does.
+// ColorJitter changes the brightness, contrast, saturation and hue of a uint8 picture
+// of height x width x 3 by random amounts, in random order: exactly what torchvision's
+// ColorJitter does to a Pillow image. Each of the four rounds to uint8, as Pillow does.
 //
-// Brightness multiplies; contrast pulls towards the picture's mean grey, the mean
-// of the picture that comes out of the adjustments before it; saturation pulls
-// towards each pixel's own grey; hue turns Pillow's HSV, in steps of 1/255 of the
-// circle. Draws: the order of those that are on, then the amounts of brightness,
-// contrast, saturation, hue.
+// Brightness multiplies. Contrast blends with the mean grey of the picture, as the
+// adjustments before it left it. Saturation blends each pixel with its own grey. Hue
+// rotates the hue of Pillow's HSV, in steps of 1/255 of the circle. Draws: the order
+// of those that are on, then the amounts of brightness, contrast, saturation, hue.
 type ColorJitter struct {
 	Brightness Factor      `sluice:"brightness" doc:"range of the factor, 1 changes nothing; a number b stands for [max(0, 1-b), 1+b] (default: off)"`
 	Contrast   Factor      `sluice:"contrast" doc:"as brightness; 0 is the mean grey everywhere (default: off)"`
-	Saturation Factor      `sluice:"saturation" doc:"as brightness; 0 is without colour (default: off)"`
-	Hue        Range       `sluice:"hue,symmetric" doc:"range of the turn, -0.5 to 0.5 of the circle; a number h stands for [-h, h] (default: off)"`
+	Saturation Factor      `sluice:"saturation" doc:"as brightness; 0 removes all colour (default: off)"`
+	Hue        Range       `sluice:"hue,symmetric" doc:"range of the hue rotation, -0.5 to 0.5 of the circle; a number h stands for [-h, h] (default: off)"`
 	P          Probability `sluice:"p,positive" default:"1" doc:"share of the draws that are changed"`
 }
 
 // Factor is the range of a random factor, uniform on [Min, Max); the zero value
-// is off, as [1, 1] is. In files: two numbers, or one as of Around.
+// is off, as is [1, 1]. In files: two numbers, or one, as for Around.
 type Factor [2]float64
 
 // Around is the range of factors that differ from 1 by at most the spread, and
@@ -47,9 +45,9 @@ const (
 	Hue        Adjustment = "hue"
 )
 
-// ColorJitterParams is the order of what is done, and the amounts: factors, and
-// the hue's turn as a share of the circle. What is not in Order is 1, or 0 for
-// the hue.
+// ColorJitterParams is the order of the adjustments, and their amounts: factors, and
+// the hue's rotation as a share of the circle. Those not in Order are 1, or 0 for the
+// hue.
 type ColorJitterParams struct {
 	Order      []Adjustment `json:"order"`
 	Brightness float64      `json:"brightness"`
@@ -83,7 +81,7 @@ func (c ColorJitter) Check() error {
 	errs := []error{c.Brightness.check("brightness"), c.Contrast.check("contrast"), c.Saturation.check("saturation"),
 		c.Hue.check("hue"), c.P.check("p")}
 	if c.Hue[0] < -0.5 || c.Hue[1] > 0.5 {
-		errs = append(errs, errorf("hue", "[%g, %g] is not within -0.5 to 0.5: half of the circle to either side is all of it",
+		errs = append(errs, errorf("hue", "[%g, %g] is not within -0.5 to 0.5: half of the circle either way is all of it",
 			c.Hue[0], c.Hue[1]))
 	}
 	if errlist.Join(errs...) == nil && len(c.on(nil)) == 0 {
@@ -93,8 +91,8 @@ func (c ColorJitter) Check() error {
 	return errlist.Join(errs...)
 }
 
-// on lists the adjustments whose range is more than the one value that changes
-// nothing, behind those of a list.
+// on appends to a list the adjustments whose range is more than the one value that
+// changes nothing.
 func (c ColorJitter) on(list []Adjustment) []Adjustment {
 	for i, f := range []Factor{c.Brightness, c.Contrast, c.Saturation} {
 		if f.on() {
@@ -107,9 +105,9 @@ func (c ColorJitter) on(list []Adjustment) []Adjustment {
 	return list
 }
 
-// Draw takes the order, then the amounts.
+// Draw draws the order, then the amounts.
 func (c ColorJitter) Draw(row *Row) (Params, error) {
-	if c.P.spares(row.Rand) {
+	if c.P.skips(row.Rand) {
 		return nil, nil
 	}
 	var p ColorJitterParams
@@ -146,8 +144,8 @@ func (c ColorJitter) Map(params Params, in *schema.Picture) *schema.Picture {
 	return out
 }
 
-// MapPixels is the whole of Map where the contrast is left alone, and a function
-// of each channel where only the brightness changes.
+// MapPixels is all of Map where the contrast doesn't change, and a function of each
+// channel where only the brightness does.
 func (c ColorJitter) MapPixels(params Params) (point PixelFunc, ok bool) {
 	p := params.(*ColorJitterParams)
 	point.Separate = true
@@ -201,8 +199,8 @@ func (p *ColorJitterParams) adjust(a Adjustment, mean int, pixels []uint8) {
 	}
 }
 
-// turn is the hue's in 255ths of the circle: towards 0, and modulo 256, as numpy's uint8 of
-// a float.
+// turn is the hue's rotation in 255ths of the circle: truncated, and modulo 256, as
+// numpy converts a float to uint8.
 func (p *ColorJitterParams) turn() uint8 { return uint8(int(float64(p.Hue * 255))) }
 
 // towards blends values with a level.
@@ -294,7 +292,7 @@ func fromHSV(h, s, v uint8) [3]uint8 {
 	return [3]uint8{v, p, q}
 }
 
-// on says that a range is more than the factor 1.
+// on reports whether a range is more than the factor 1.
 func (f Factor) on() bool { return f != Factor{} && f != Factor{1, 1} }
 
 // draw is uniform on the range, and 1 without a draw where it is off.
@@ -307,7 +305,7 @@ func (f Factor) draw(rand *Rand) float64 {
 
 func (f Factor) check(option string) error {
 	if f[0] < 0 {
-		return errorf(option, "the factor %g is negative: 0 is the least, 1 changes nothing", f[0])
+		return errorf(option, "the factor %g is negative: give at least 0; 1 changes nothing", f[0])
 	}
 	return Range(f).check(option)
 }

@@ -2,8 +2,8 @@ package stages
 
 import "sync"
 
-// What ColorJitter does to many pixels: color_jitter.go's functions of one, tabulated
-// where they are functions of a byte or two.
+// This file is ColorJitter for many pixels at once: the functions of color_jitter.go,
+// tabulated where they depend on a byte or two.
 
 // rows makes one adjustment of pixels of a picture with that mean grey, in place.
 func (p *ColorJitterParams) rows(a Adjustment, mean int) func(pixels []uint8) {
@@ -20,7 +20,7 @@ func (p *ColorJitterParams) rows(a Adjustment, mean int) func(pixels []uint8) {
 	return func(pixels []uint8) { p.adjust(a, mean, pixels) }
 }
 
-// levels is towards by a table.
+// levels is towards, by a table.
 func levels(level int, factor float32) func([]uint8) {
 	var table [256]uint8
 	for v := range table {
@@ -94,13 +94,13 @@ var hues = sync.OnceValue(func() *hueTables {
 	return t
 })
 
-// ranks are the channels from high to low, by their order; nil where there is no such order.
+// ranks are the channels from high to low, by order; nil where an order is impossible.
 var ranks = [8][]int{0: {0, 1, 2}, 1: {1, 0, 2}, 2: {0, 2, 1}, 5: {1, 2, 0}, 6: {2, 0, 1}, 7: {2, 1, 0}}
 
 // turned turns the hue by so many 255ths of the circle.
 func turned(turn uint8) func([]uint8) {
-	// What fromHSV makes of a hue alone: where the channels go, and the share of the
-	// middle one that is missing, as q or t has it.
+	// What fromHSV computes from the hue alone: where the channels go, and what the
+	// middle one lacks, which is q or t there.
 	type place struct {
 		q       bool
 		f       float32

@@ -9,15 +9,15 @@ import (
 )
 
 // Crop cuts a window out of a uint8 picture of height x width x 3 at a random
-// place: the slice picture[y:y+height, x:x+width] of NumPy.
+// position: the slice picture[y:y+height, x:x+width] of NumPy.
 //
-// A length below 1 is a share of the side, floor(share * side) and at least 1;
-// others are pixels. The place is uniform on the whole pixels from Offset[0] up
-// to Offset[1], upper end excluded as in randint, of which the same holds (of
-// the width for x, of the height for y); Offset[0] where that is empty. Size 0.5
-// with Offset [0, 0.25] is the recipe: windows of (w//2, h//2) at x in
-// 0..w//4-1, y in 0..h//4-1. Without an Offset the window lies anywhere it fits,
-// as torchvision's RandomCrop. x is drawn before y.
+// A length below 1 is a share of the side, floor(share * side), at least 1; others are
+// pixels. The window's left and top edges are uniform on the whole pixels from
+// Offset[0] to Offset[1], upper end excluded as in randint; offsets below 1 are shares
+// of the width for x and of the height for y. Where the range is empty it is
+// Offset[0]. Size 0.5 with Offset [0, 0.25] is the recipe: windows of (w//2, h//2) at x
+// in 0..w//4-1, y in 0..h//4-1. Without an Offset the window is anywhere in the
+// picture, as in torchvision's RandomCrop. x is drawn before y.
 type Crop struct {
 	Size   Extent      `sluice:"size,positive" doc:"both sides: a share such as 0.5, or pixels such as 224 (a square)"`
 	Height Extent      `sluice:"height,positive" doc:"instead of size: share or pixels"`
@@ -62,14 +62,14 @@ func (c Crop) checkOffset() error {
 	}
 	switch {
 	case high == 1:
-		// 1.0 in a file was meant as a share; a range of one pixel says nothing.
-		return errorf("offset", "up to 1 pixel, not included, is always 0: a share is below 1; pixels start at 2")
+		// 1.0 in a file was meant as a share; a range of one pixel is pointless.
+		return errorf("offset", "up to but not including 1 pixel is always 0: shares are below 1, pixels at least 2")
 	case low > 0 && low < 1 && high >= 1:
 		return errorf("offset", "[%g, %g] mixes a share and pixels", low, high)
 	}
 	h, w := extents(c.Size, c.Height, c.Width)
 	if largest := max(h, w); high > 0 && high < 1 && h < 1 && w < 1 && high+float64(largest) > 1+1e-9 {
-		return errorf("offset", "%g plus a window of %g reaches beyond the picture: give at most %g", high, float64(largest), 1-float64(largest))
+		return errorf("offset", "%g plus a window of %g exceeds the picture: give at most %g", high, float64(largest), 1-float64(largest))
 	}
 	return nil
 }
@@ -80,7 +80,7 @@ func (c Crop) Draw(row *Row) (Params, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c.P.spares(row.Rand) {
+	if c.P.skips(row.Rand) {
 		return nil, nil
 	}
 	win.X = places.Min.X + row.Rand.IntN(places.Dx())
@@ -98,9 +98,8 @@ func (c Crop) Output(in schema.Tensor) (schema.Tensor, error) {
 	return c.P.output(in, out), err
 }
 
-// places is the window's size, and the range of its top left pixel, last
-// excluded. Whether all of them fit depends on sizes alone, so that a row never
-// fails by the luck of its draw.
+// places is the window's size, and the range of its top left pixel, upper end
+// excluded. Whether all of them fit depends on sizes alone, not on what is drawn.
 func (c Crop) places(height, width int) (win Window, places image.Rectangle, err error) {
 	eh, ew := extents(c.Size, c.Height, c.Width)
 	win = Window{Width: ew.pixels(width), Height: eh.pixels(height)}
@@ -111,13 +110,13 @@ func (c Crop) places(height, width int) (win Window, places image.Rectangle, err
 	places.Min.Y, places.Max.Y = c.offsets(height, win.Height)
 	x, y := max(places.Min.X, places.Max.X-1), max(places.Min.Y, places.Max.Y-1)
 	if x+win.Width > width || y+win.Height > height {
-		err = fmt.Errorf("%dx%d at x %d, y %d exceeds %dx%d (width x height): lower offset, resize before it or crop less",
+		err = fmt.Errorf("%dx%d at x %d, y %d exceeds %dx%d (width x height): lower offset, resize first, or crop a smaller window",
 			win.Width, win.Height, x, y, width, height)
 	}
 	return win, places, err
 }
 
-// offsets is the range of a window's first pixel along a side, last excluded.
+// offsets is the range of a window's first pixel along a side, upper end excluded.
 func (c Crop) offsets(side, length int) (first, last int) {
 	if c.Offset == (Range{}) {
 		return 0, side - length + 1
@@ -131,7 +130,7 @@ func (c Crop) offsets(side, length int) (first, last int) {
 	return at(c.Offset[0]), at(c.Offset[1])
 }
 
-// Warp moves the window to the origin.
+// Warp cuts the window out.
 func (c Crop) Warp(params Params, height, width int) Transform {
 	return CropTransform(params.(*Window).rectangle())
 }
@@ -140,7 +139,7 @@ func (w Window) rectangle() image.Rectangle {
 	return image.Rect(w.X, w.Y, w.X+w.Width, w.Y+w.Height)
 }
 
-// extents is height and width, however they were given.
+// extents is the height and width, from whichever options are given.
 func extents(size, height, width Extent) (h, w Extent) {
 	if size != 0 {
 		return size, size
@@ -158,11 +157,11 @@ func cropped(in schema.Tensor, height, width Extent) (schema.Tensor, error) {
 	return out, exceeds(out.Height, out.Width, in.Height, in.Width)
 }
 
-// exceeds reports a window that is larger than its picture; 0 is a side of
-// either that is not known.
+// exceeds reports a window that is larger than its picture; 0 stands for an unknown
+// side of either.
 func exceeds(height, width, inHeight, inWidth int) error {
 	if inHeight > 0 && height > inHeight || inWidth > 0 && width > inWidth {
-		return fmt.Errorf("%sx%s exceeds %sx%s (width x height): resize before it or crop less",
+		return fmt.Errorf("%sx%s exceeds %sx%s (width x height): resize first, or crop a smaller window",
 			side(width), side(height), side(inWidth), side(inHeight))
 	}
 	return nil

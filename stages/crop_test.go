@@ -30,18 +30,18 @@ func TestCrop(t *testing.T) {
 		{stages.Range{0.25, 0}, "offset: the range [0.25, 0] is empty"},
 		{stages.Range{-3, 0}, "offset: -3 is neither"},
 		{stages.Range{0, 2.5}, "offset: 2.5 is neither"},
-		{stages.Range{0, 1}, "offset: up to 1 pixel"},
+		{stages.Range{0, 1}, "offset: up to but not including 1 pixel"},
 		{stages.Range{0.1, 3}, "offset: [0.1, 3] mixes"},
-		{stages.Range{0, 0.6}, "offset: 0.6 plus a window of 0.5 reaches beyond the picture: give at most 0.5"},
+		{stages.Range{0, 0.6}, "offset: 0.6 plus a window of 0.5 exceeds the picture: give at most 0.5"},
 	} {
 		wrong(t, stages.Crop{Size: 0.5, Offset: c.offset}, c.want)
 	}
 }
 
 func TestCropTooLarge(t *testing.T) {
-	refused(t, stages.Crop{Size: 224}, 180, 200, "224x224 exceeds 200x180 (width x height): resize before it or crop less")
+	refused(t, stages.Crop{Size: 224}, 180, 200, "224x224 exceeds 200x180 (width x height): resize first, or crop a smaller window")
 	refused(t, stages.Crop{Size: 100, Offset: stages.Range{0, 82}}, 180, 200,
-		"100x100 at x 81, y 81 exceeds 200x180 (width x height): lower offset, resize before it or crop less")
+		"100x100 at x 81, y 81 exceeds 200x180 (width x height): lower offset, resize first, or crop a smaller window")
 	fixed := schema.Tensor{DType: schema.Uint8, Layout: schema.HWC, Height: 180, Width: 200}
 	for _, stage := range []stages.PictureStage{
 		stages.Crop{Size: 224}, stages.CenterCrop{Size: 181}, stages.Crop{Size: 100, Offset: stages.Range{0, 82}},

@@ -2,30 +2,29 @@ package stages
 
 import "github.com/sluicedata/sluice/internal/errlist"
 
-// Decode turns image files (JPEG, PNG, WebP, BMP, GIF, PPM, TIFF) into
-// uint8 RGB of height x width x 3. EXIF orientation is applied: sizes are what
-// a person sees. The RGB of a JPEG is libjpeg-turbo's with its defaults, which
-// Pillow and OpenCV give; internal/decode states the rules for every other
-// format.
+// Decode decodes image files (JPEG, PNG, WebP, BMP, GIF, PPM, TIFF) to uint8 RGB of
+// height x width x 3, with their EXIF orientation applied. The RGB of a JPEG file is
+// that of libjpeg-turbo with its defaults, and so of Pillow and OpenCV; docs/formats.md
+// has the rules for every format.
 //
-// A JPEG file that is damaged or cut short once its first scan has begun is an error,
-// or with Truncated: fill a picture, which runs count: libjpeg-turbo's for the bytes
-// there are, which Pillow gives with LOAD_TRUNCATED_IMAGES. What the data lacks is grey
-// in a baseline file, and coarser in a progressive one. Damaged headers, other formats
-// and codings that aren't supported stay errors. A whole progressive file that lacks
-// scans gives a picture always, smoothed as libjpeg-turbo does, and is counted.
+// A JPEG file that is truncated or damaged after the beginning of its first scan is an
+// error. With Truncated: fill it gives the picture that libjpeg-turbo makes of the bytes
+// there are (Pillow's with LOAD_TRUNCATED_IMAGES), and runs count such files. What is
+// missing is grey in a baseline file, and coarser in a progressive one. Damaged headers,
+// other formats and unsupported codings stay errors. A complete progressive file that
+// lacks scans always gives a picture, smoothed as libjpeg-turbo does, and is counted.
 //
-// Mode gray makes batches of one channel, [h, w, 1] or [1, h, w]: Pillow's convert("L") of
-// the RGB picture, round((19595 R + 38470 G + 7471 B) / 65536).
+// Mode gray gives one channel, [h, w, 1] or [1, h, w]: Pillow's convert("L") of the RGB
+// picture, round((19595 R + 38470 G + 7471 B) / 65536).
 type Decode struct {
 	Mode ColorMode `sluice:"mode" default:"rgb" doc:"rgb, or gray: one channel, as Pillow's convert(\"L\")"`
 
-	Limit int64 `sluice:"max_pixels,positive" default:"268435456" doc:"refuse pictures of more pixels, from their header; one that takes more memory than the budget is made alone"`
+	Limit int64 `sluice:"max_pixels,positive" default:"268435456" doc:"refuse pictures of more pixels, by their header; one that needs more memory than the budget is decoded by itself"`
 
-	Truncated Truncation `sluice:"truncated" default:"error" doc:"JPEG files that are cut short or damaged: an error, or filled as libjpeg does, and counted"`
+	Truncated Truncation `sluice:"truncated" default:"error" doc:"truncated or damaged JPEG files: an error, or filled in as libjpeg does, and counted"`
 }
 
-// ColorMode is what pictures are made of; "" is RGB.
+// ColorMode is the channels of pictures; "" is RGB.
 type ColorMode string
 
 // The modes.
@@ -37,7 +36,7 @@ const (
 // Values lists the modes.
 func (ColorMode) Values() []string { return []string{string(RGB), string(Gray)} }
 
-// Truncation is what becomes of a JPEG file that is cut short or damaged; "" is
+// Truncation is what happens to a truncated or damaged JPEG file; "" is
 // TruncatedError.
 type Truncation string
 
@@ -67,13 +66,13 @@ func (d Decode) Check() error {
 	return errlist.Join(err, oneOf("truncated", d.Truncated), oneOf("mode", d.Mode))
 }
 
-// RepairsTruncated tells whether damaged files give pictures.
+// RepairsTruncated reports whether Truncated is fill.
 func (d Decode) RepairsTruncated() bool { return d.Truncated == TruncatedFill }
 
-// Gray tells whether pictures have one channel.
+// Gray reports whether Mode is gray.
 func (d Decode) Gray() bool { return d.Mode == Gray }
 
-// MaxPixels is the limit in force.
+// MaxPixels is Limit, or its default.
 func (d Decode) MaxPixels() int64 {
 	if d.Limit == 0 {
 		return defaultMaxPixels

@@ -13,10 +13,10 @@ import (
 	"github.com/sluicedata/sluice/schema"
 )
 
-// Filter leaves samples out, by class or by key, and keeps the others in their
-// order. A sample stays if every option given lets it: its class is in Keep, is
-// not in Drop, its key matches Key and doesn't match DropKey. A sample of
-// unknown class passes Drop and not Keep.
+// Filter leaves out samples by class or by key, and keeps the others in their order.
+// It keeps a sample if that satisfies every option given: its class is in Keep, its
+// class is not in Drop, its key matches Key, its key doesn't match DropKey. A sample
+// of unknown class satisfies Drop but not Keep.
 type Filter struct {
 	Task    string   `sluice:"task" doc:"the task whose classes keep and drop name (default: the only one)"`
 	Keep    []string `sluice:"keep" doc:"classes to keep; all others, and samples of unknown class, are left out"`
@@ -65,12 +65,12 @@ func (f Filter) patterns() (both [2]*regexp.Regexp, err error) {
 	return both, errors.Join(errs...)
 }
 
-// Sample returns the samples that stay; none is an error.
+// Sample returns the samples that are kept; none is an error.
 func (f Filter) Sample(in Selection, index schema.Index, _ RandKey) (Order, error) {
 	if len(in) == 0 {
 		return nil, errEmpty
 	}
-	var keep, drop []bool // by class; nil: no matter
+	var keep, drop []bool // by class; nil: not given
 	label := func(int) int32 { return schema.Unknown }
 	if len(f.Keep)+len(f.Drop) > 0 {
 		task, err := findTask("task", f.Task, index)
@@ -103,18 +103,18 @@ func (f Filter) Sample(in Selection, index schema.Index, _ RandKey) (Order, erro
 		}
 	}
 	if len(out) == 0 {
-		return nil, fmt.Errorf("it leaves none of %d samples, the first of which is %q", len(in), index.Key(in[0]))
+		return nil, fmt.Errorf("it keeps none of %d samples, the first of which is %q", len(in), index.Key(in[0]))
 	}
 	return out, nil
 }
 
-// Warn tells of a filter that keeps everything.
+// Warn warns of a filter that keeps everything.
 func (f Filter) Warn(in Selection, index schema.Index) []string {
 	out, err := f.Sample(in, index, RandKey{})
 	if err != nil || out.Len() < in.Len() {
 		return nil
 	}
-	return []string{fmt.Sprintf("it keeps all of %d samples: it changes nothing", len(in))}
+	return []string{fmt.Sprintf("it keeps all %d samples, and so changes nothing", len(in))}
 }
 
 // findTask is the number of a task by name, or of the only one.

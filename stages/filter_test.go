@@ -71,7 +71,7 @@ func TestFilterErrors(t *testing.T) {
 		"no task":      {stages.Filter{Keep: []string{"ant"}}, several, "task: missing: the samples have several, give one of animal, size"},
 		"unknown task": {stages.Filter{Keep: []string{"ant"}, Task: "sizes"}, several, `task: unknown task "sizes": did you mean "size"? (tasks: animal, size)`},
 		"unlabelled":   {stages.Filter{Keep: []string{"ant"}}, unlabelled, "task: the samples have no labels"},
-		"none left":    {stages.Filter{Key: "z"}, unlabelled, `it leaves none of 6 samples, the first of which is "x/0.jpg"`},
+		"none left":    {stages.Filter{Key: "z"}, unlabelled, `it keeps none of 6 samples, the first of which is "x/0.jpg"`},
 	} {
 		_, err := c.filter.Sample(everySample(6), c.index, stages.RandKey{})
 		wantError(t, what, err, c.want)
@@ -79,7 +79,7 @@ func TestFilterErrors(t *testing.T) {
 }
 
 func TestFilterWarns(t *testing.T) {
-	wantWarnings(t, "all", stages.Filter{Drop: []string{"dog"}}.Warn(everySample(6), fewSamples()), "it keeps all of 6 samples: it changes nothing")
+	wantWarnings(t, "all", stages.Filter{Drop: []string{"dog"}}.Warn(everySample(6), fewSamples()), "it keeps all 6 samples, and so changes nothing")
 	wantWarnings(t, "some", stages.Filter{Drop: []string{"cow"}}.Warn(everySample(6), fewSamples()))
 	wantWarnings(t, "none", stages.Filter{Keep: []string{"dog"}}.Warn(everySample(6), fewSamples()))
 }

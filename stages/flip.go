@@ -7,9 +7,9 @@ import (
 	"github.com/sluicedata/sluice/schema"
 )
 
-// Flip mirrors a uint8 picture of height x width x 3 with probability P: left
-// and right as cv2.flip(picture, 1) and torchvision's hflip, or top and bottom
-// as cv2.flip(picture, 0) and vflip.
+// Flip mirrors a uint8 picture of height x width x 3 with probability P: left to
+// right as cv2.flip(picture, 1) and torchvision's hflip do, or top to bottom as
+// cv2.flip(picture, 0) and vflip do.
 type Flip struct {
 	P         Probability `sluice:"p,positive" doc:"share of the draws that are flipped"`
 	Direction Direction   `sluice:"direction" default:"horizontal" doc:"horizontal: left becomes right; vertical: top becomes bottom"`
@@ -38,8 +38,8 @@ func (Flip) Name() string { return "flip" }
 // Version of the algorithm.
 func (Flip) Version() int { return 1 }
 
-// Check reports impossible options. P must be given: in Go a share left out is
-// more often forgotten than meant as always.
+// Check reports impossible options. P must be given: where it is left out in Go, it
+// was more likely forgotten than meant to be 1.
 func (f Flip) Check() error {
 	errs := []error{f.P.check("p"), oneOf("direction", f.Direction)}
 	if f.P == 0 {
@@ -48,9 +48,9 @@ func (f Flip) Check() error {
 	return errlist.Join(errs...)
 }
 
-// Draw decides.
+// Draw draws whether to flip.
 func (f Flip) Draw(row *Row) (Params, error) {
-	return Recycle(row, FlipParams{Flipped: !f.P.spares(row.Rand)}), nil
+	return Recycle(row, FlipParams{Flipped: !f.P.skips(row.Rand)}), nil
 }
 
 // Output is the input's type.

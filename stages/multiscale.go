@@ -10,26 +10,26 @@ import (
 	"github.com/sluicedata/sluice/schema"
 )
 
-// MultiScale delivers every batch in several sizes, a record each, in the order
-// in which the scales are given. Pictures of height x width x 3, in any element
-// type and layout, become floor(height * scale) x floor(width * scale), computed
-// as torch.nn.functional.interpolate(scale_factor=scale, align_corners=False)
-// does without antialiasing; scale 1 is a copy. As there, bilinear needs float32,
-// and "nearest" is floor(i / scale), not the nearest pixel.
+// MultiScale delivers every batch in several sizes, one record each, in the order of
+// the scales. Pictures of height x width x 3, of any element type and layout, become
+// floor(height * scale) x floor(width * scale), as computed by
+// torch.nn.functional.interpolate(scale_factor=scale, align_corners=False) without
+// antialiasing; scale 1 is a copy. As there, bilinear needs float32, and "nearest" is
+// floor(i / scale), not the nearest pixel.
 type MultiScale struct {
 	Scales []float64     `sluice:"scales" doc:"factors of height and width, such as [0.5, 1, 1.5]"`
 	Mode   Interpolation `sluice:"mode" default:"nearest" doc:"nearest or bilinear, as in torch's interpolate"`
-	PickBy Pick          `sluice:"pick" default:"each" doc:"a batch leaves in each scale, in one that moves on by batch and epoch (cycle), or in a random one"`
+	PickBy Pick          `sluice:"pick" default:"each" doc:"deliver a batch in each scale, in one that advances with batch and epoch (cycle), or in a random one"`
 }
 
-// Pick is the way in which scales are chosen for a batch.
+// Pick is how scales are chosen for a batch.
 type Pick string
 
 // The ways to choose scales; "" is each.
 const (
 	Each   Pick = "each"   // all of them, in their order
-	Cycle  Pick = "cycle"  // the next one; an epoch begins one further than the last did
-	Random Pick = "random" // one at random, all alike
+	Cycle  Pick = "cycle"  // the next one; each epoch begins one further than the last
+	Random Pick = "random" // one at random, uniformly
 )
 
 // Values lists the ways.
@@ -68,7 +68,7 @@ func (m MultiScale) Variants(in schema.Tensor) ([]schema.Variant, error) {
 	}
 	var errs []error
 	if m.Mode == Bilinear && in.DType != schema.Float32 {
-		errs = append(errs, errorf("mode", "bilinear needs float32, has %s: add to_tensor before batch, or take nearest", in))
+		errs = append(errs, errorf("mode", "bilinear needs float32, has %s: add to_tensor before batch, or use nearest", in))
 	}
 	var list []schema.Variant
 	for _, s := range m.Scales {
@@ -84,7 +84,7 @@ func (m MultiScale) Variants(in schema.Tensor) ([]schema.Variant, error) {
 	return list, errlist.Join(errs...)
 }
 
-// Pick lists the scales in which a batch leaves.
+// Pick lists the scales of a batch.
 func (m MultiScale) Pick(epoch int, batch int64, rand *Rand) []int {
 	n := len(m.Scales)
 	switch m.PickBy {

@@ -9,10 +9,10 @@ import (
 	"github.com/sluicedata/sluice/schema"
 )
 
-// Normalize makes (v - mean) / std of each float32 value, by channel and in
-// float32, as torchvision's normalize; size and layout stay. DatasetMean and
-// DatasetStd stand for the figures of the pictures that the pipeline decodes:
-// the plan measures them and puts WithStats in this stage's place.
+// Normalize computes (v - mean) / std of each float32 value, per channel and in
+// float32, as torchvision's normalize does; size and layout stay. DatasetMean and
+// DatasetStd stand for the mean and standard deviation of the pictures that the
+// pipeline decodes: the plan measures them and replaces this stage by WithStats.
 type Normalize struct {
 	Mean Mean `sluice:"mean" doc:"imagenet, dataset (measured before the run), or [r, g, b] in 0..1"`
 	Std  Std  `sluice:"std" doc:"imagenet, dataset (measured before the run), or [r, g, b] in 0..1"`
@@ -25,8 +25,8 @@ type Mean [3]float64
 // Std is the standard deviation of each channel; in files as Mean.
 type Std [3]float64
 
-// The figures of ImageNet's training set that torchvision's models use, and
-// stand-ins for those of the data set at hand.
+// The mean and standard deviation of ImageNet's training set that torchvision's
+// models use, and placeholders for those of the data set.
 var (
 	ImageNetMean = Mean{0.485, 0.456, 0.406}
 	ImageNetStd  = Std{0.229, 0.224, 0.225}
@@ -47,7 +47,7 @@ func (n Normalize) Check() error {
 	var errs []error
 	for _, f := range n.Mean {
 		if n.Mean != DatasetMean && !(f >= 0 && f <= 1) {
-			errs = append(errs, errorf("mean", "%g is not in 0..1: of values 0..255 give a 255th", f))
+			errs = append(errs, errorf("mean", "%g is not in 0..1: divide figures of values 0..255 by 255", f))
 		}
 	}
 	named := n.Std == DatasetStd || n.Std == ImageNetStd
@@ -60,18 +60,18 @@ func (n Normalize) Check() error {
 			return errlist.Join(append(errs, errorf("std", "missing: give imagenet, dataset or [r, g, b] in 0..1"))...)
 		case n.Std == DatasetStd:
 		case f == 0 || float32(f) == 0:
-			errs = append(errs, errorf("std", "%g divides by zero: a channel without variation cannot be normalized", f))
+			errs = append(errs, errorf("std", "%g divides by zero: a constant channel cannot be normalized", f))
 		case !(f > 0 && f <= 1):
-			errs = append(errs, errorf("std", "%g is not in 0..1: of values 0..255 give a 255th", f))
+			errs = append(errs, errorf("std", "%g is not in 0..1: divide figures of values 0..255 by 255", f))
 		}
 	}
 	return errlist.Join(errs...)
 }
 
-// NeedsStats says that the pictures must be measured before the stage can run.
+// NeedsStats reports whether the pictures must be measured first.
 func (n Normalize) NeedsStats() bool { return n.Mean == DatasetMean || n.Std == DatasetStd }
 
-// WithStats is the stage with measured figures in the place of dataset.
+// WithStats is the stage with measured figures in place of dataset.
 func (n Normalize) WithStats(mean, std [3]float64) Stage {
 	if n.Mean == DatasetMean {
 		n.Mean = mean
@@ -82,17 +82,17 @@ func (n Normalize) WithStats(mean, std [3]float64) Stage {
 	return n
 }
 
-// leastStd is below that of any channel of photographs: about 0.2, and 0.02 of
-// X-rays and satellite pictures of little contrast.
+// leastStd is below that of any real channel: photographs have about 0.2, X-rays and
+// satellite pictures of low contrast 0.02.
 const leastStd = 0.001
 
-// Warn remarks on a deviation that makes huge values of usual pixels.
+// Warn warns of a deviation so small that usual pixels become huge values.
 func (n Normalize) Warn(Selection, schema.Index) []string {
 	least := min(n.Std[0], n.Std[1], n.Std[2])
 	if n.Std == DatasetStd || least >= leastStd {
 		return nil
 	}
-	return []string{fmt.Sprintf("std is %g: pixels become numbers of up to %.0g, from which nothing is learnt; std is in 0..1, of photographs about 0.2", least, 1/least)}
+	return []string{fmt.Sprintf("std is %g: pixels become numbers of up to %.0g, from which nothing can be learnt; std is in 0..1, about 0.2 for photographs", least, 1/least)}
 }
 
 // Draw has nothing to draw.
@@ -109,12 +109,12 @@ func (n Normalize) Output(in schema.Tensor) (schema.Tensor, error) {
 	return in, nil
 }
 
-// oneValue refuses figures of three channels for pictures of one.
+// oneValue refuses three different figures for pictures of one channel.
 func oneValue(option string, v [3]float64) error {
 	if v[0] == v[1] && v[1] == v[2] {
 		return nil
 	}
-	return errorf(option, "%v is of three channels, and the pictures are grey (decode: {mode: gray}): give one number, or dataset to measure it", v)
+	return errorf(option, "%v is for three channels, and the pictures are grey (decode: {mode: gray}): give one number, or dataset to measure it", v)
 }
 
 // PixelFunc subtracts, then divides. A stage that still needs its figures has none.

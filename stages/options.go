@@ -35,7 +35,7 @@ func (r *Range) SetOption(v any) error {
 		r[i] = f + 0 // -0 is 0: equal options have equal bytes
 	}
 	if *r == (Range{}) { // which in Go stands for the default
-		return errors.New("the range [0, 0] holds nothing but 0")
+		return errors.New("the range [0, 0] contains only 0")
 	}
 	return nil
 }
@@ -67,7 +67,7 @@ func (r Range) draw(rand *Rand) float64 { return rand.Uniform(r[0], r[1]) }
 // otherwise whole pixels. In files a float is a share and an integer pixels.
 type Extent float64
 
-// SetOption tells 0.5 from 224, and 1 from 1.0, by the value's own type.
+// SetOption tells 0.5 from 224, and 1 from 1.0, by the value's type.
 func (e *Extent) SetOption(v any) error {
 	switch n := v.(type) {
 	case int64:
@@ -96,7 +96,7 @@ func (e Extent) check(option string) error {
 	return nil
 }
 
-// pixels is the extent along a side: floor(side * share), at least 1.
+// pixels is the extent in pixels along a side: floor(side * share), at least 1.
 func (e Extent) pixels(side int) int {
 	if e >= 1 {
 		return int(e)
@@ -112,8 +112,8 @@ func (e Extent) fixed(side int) int {
 	return 0
 }
 
-// share is floor(side * s), where a product that is whole but for its last bit
-// (0.29 * 100) counts as whole.
+// share is floor(side * s), where a product that misses a whole number by its last
+// bit (0.29 * 100) counts as whole.
 func share(side int, s float64) float64 {
 	return math.Floor(float64(float64(side)*s) + 1e-9)
 }
@@ -128,17 +128,17 @@ func (p Probability) check(option string) error {
 	return nil
 }
 
-// spares draws whether the stage leaves a row alone. No number is drawn where
-// the answer is certain.
-func (p Probability) spares(rand *Rand) bool {
+// skips draws whether the stage leaves a row alone. Nothing is drawn where the answer
+// is certain.
+func (p Probability) skips(rand *Rand) bool {
 	return p > 0 && p < 1 && rand.Float64() >= float64(p)
 }
 
-// certain says that the stage acts on every row.
+// certain reports whether the stage acts on every row.
 func (p Probability) certain() bool { return p == 0 || p == 1 }
 
-// output is the type of what leaves a stage that turns in into out with this
-// probability: a side that it would change varies from row to row.
+// output is the output type of a stage that turns in into out with this probability:
+// a side that it would change varies from row to row.
 func (p Probability) output(in, out schema.Tensor) schema.Tensor {
 	if p.certain() {
 		return out
@@ -232,7 +232,7 @@ func (ResizeInterpolation) Values() []string {
 	return []string{Nearest, Bilinear, Bicubic, Lanczos, Box}
 }
 
-// filterOr is an interpolation as internal/warp names it.
+// filterOr is an interpolation as a filter of internal/warp.
 func filterOr[E enumeration](i E, otherwise warp.Filter) warp.Filter {
 	if i == "" {
 		return otherwise
@@ -240,7 +240,7 @@ func filterOr[E enumeration](i E, otherwise warp.Filter) warp.Filter {
 	return warp.Filter(i)
 }
 
-// resizeFilter is a filter in words.
+// resizeFilter describes the filter of a resize.
 func resizeFilter(i ResizeInterpolation, antialias OnOff) string {
 	text := string(filterOr(i, warp.Bilinear))
 	if antialias == Off {
@@ -249,13 +249,13 @@ func resizeFilter(i ResizeInterpolation, antialias OnOff) string {
 	return text
 }
 
-// enumeration is an option that takes one of a few words.
+// enumeration is an option that is one of a few words.
 type enumeration interface {
 	~string
 	Values() []string
 }
 
-// oneOf reports a word that is not among an enumeration's; "" is its default.
+// oneOf reports a word that is not one of an enumeration; "" is its default.
 func oneOf[E enumeration](option string, value E) error {
 	if value == "" || slices.Contains(value.Values(), string(value)) {
 		return nil
@@ -263,7 +263,7 @@ func oneOf[E enumeration](option string, value E) error {
 	return errorf(option, "%q is none of %s", string(value), strings.Join(value.Values(), ", "))
 }
 
-// checkSides reports sides that are missing or given twice.
+// checkSides reports sides that are missing or given in two ways.
 func checkSides(size, height, width bool) error {
 	switch {
 	case size && (height || width):
@@ -307,7 +307,7 @@ func checkPixels(size, height, width int) error {
 	return errlist.Join(errs...)
 }
 
-// checkArea refuses output that nobody can have meant, before it is allocated.
+// checkArea refuses absurdly large output before it is allocated.
 func checkArea(height, width int, option string) error {
 	if height > defaultMaxPixels || width > defaultMaxPixels || int64(height)*int64(width) > defaultMaxPixels {
 		return errorf(option, "the result would be %dx%d (width x height), more than %d pixels", width, height, defaultMaxPixels)

@@ -6,26 +6,25 @@ import (
 )
 
 // Perspective shows a uint8 picture of height x width x 3 as a plane seen from a
-// random side, keeping the size, as torchvision's RandomPerspective: each corner
-// moves inwards by whole pixels, uniform on 0 .. distortion * (side // 2) along
-// each side, and the picture is stretched between the four. What lies outside of
-// them has the colour Fill, with which the edge is blended, as by rotate.
+// random angle, keeping the size, as torchvision's RandomPerspective does: each corner
+// moves inwards by whole pixels, uniform on 0 .. distortion * (side // 2) along each
+// side, and the picture is stretched between the four. Outside them is the colour
+// Fill, into which the edge is blended, as in rotate.
 //
-// The matrix is torchvision's: the corners are (0, 0) .. (w-1, h-1) in its
-// coordinates, in which pixel centres lie at halves. It is solved in float64;
-// torchvision 0.14 solves it in float32, to about 1/1000 of a pixel. With a
-// distortion above 2/3 four corners may fold the picture, which torchvision
-// shows inside out; here they are drawn again, up to ten times. A picture of a
-// single row or column stays as it is. Draws: x and y of the top left, top right,
-// bottom right, bottom left.
+// The matrix is torchvision's: the corners are (0, 0) .. (w-1, h-1) in its coordinates,
+// which have pixel centres at halves. It is solved in float64; torchvision 0.14 solves
+// it in float32, to about 1/1000 of a pixel. With a distortion above 2/3 the corners
+// may fold the picture, which torchvision shows inside out; here they are drawn again,
+// up to ten times. A picture of a single row or column stays as it is. Draws: x and y
+// of the top left, top right, bottom right, bottom left.
 type Perspective struct {
-	DistortionScale float64       `sluice:"distortion_scale,positive" default:"0.5" doc:"how far a corner moves at most: a share of half the side, 0..1"`
+	DistortionScale float64       `sluice:"distortion_scale,positive" default:"0.5" doc:"how far a corner may move: a share of half the side, 0..1"`
 	Interpolation   Interpolation `sluice:"interpolation" default:"bilinear" doc:"how values between pixels are found"`
 	Fill            Color         `sluice:"fill" doc:"colour outside the picture: a grey 0..255 or [r, g, b] (default 0: black)"`
 	P               Probability   `sluice:"p,positive" default:"1" doc:"share of the draws that are changed; torchvision's own is 0.5"`
 }
 
-// PerspectiveParams is where the corners of the picture go, x and y in pixels:
+// PerspectiveParams is where the corners of the picture move to, x and y in pixels:
 // torchvision's endpoints.
 type PerspectiveParams struct {
 	TopLeft     [2]int `json:"top_left"`
@@ -49,9 +48,9 @@ func (s Perspective) Check() error {
 	return errlist.Join(errs...)
 }
 
-// Draw takes the corners.
+// Draw draws the corners.
 func (s Perspective) Draw(row *Row) (Params, error) {
-	if s.P.spares(row.Rand) {
+	if s.P.skips(row.Rand) {
 		return nil, nil
 	}
 	for range 10 {
@@ -80,7 +79,7 @@ func (s Perspective) corners(row *Row) PerspectiveParams {
 	}
 }
 
-// unmoved is the corners of a picture in their places.
+// unmoved is the corners of a picture as they are.
 func unmoved(height, width int) PerspectiveParams {
 	right, bottom := width-1, height-1
 	return PerspectiveParams{
@@ -93,7 +92,7 @@ func (s Perspective) Output(in schema.Tensor) (schema.Tensor, error) {
 	return in, errlist.Join(CheckWarpable(in), CheckFill(in, s.Fill))
 }
 
-// Warp is projective, and so is not merged with its neighbours.
+// Warp is a projective transform, which is not merged with its neighbours.
 func (s Perspective) Warp(params Params, height, width int) Transform {
 	if t, ok := params.(*PerspectiveParams).transform(s, height, width); ok {
 		return t

@@ -8,15 +8,15 @@ import (
 	"github.com/sluicedata/sluice/schema"
 )
 
-// RandomResizedCrop cuts a random window out of a uint8 picture of height x
-// width x 3 and resizes it, as torchvision's stage of that name: the window's
-// area is a uniform share of the picture's, its width / height is uniform on a
-// logarithmic scale; up to ten tries until one fits, then the largest central
-// window whose shape is within Ratio. Draws: area, shape, and where they fit y
-// and x. The numbers are our own, the distribution is torchvision's.
+// RandomResizedCrop cuts a random window out of a uint8 picture of height x width x 3
+// and resizes it, as torchvision's transform of that name does: the window's area is a
+// uniform share of the picture's, its width / height is uniform on a logarithmic scale.
+// There are up to ten tries until one fits, then it is the largest central window
+// whose shape is within Ratio. Draws, for each try: area and shape, and if they fit y
+// and x. The distribution is torchvision's, the random numbers are not.
 //
-// The window is resized as by resized_crop on a Pillow image: nothing outside of
-// it shows at its edges.
+// The window is resized as by resized_crop of a Pillow image: pixels outside it don't
+// show at its edges.
 type RandomResizedCrop struct {
 	Size          int                 `sluice:"size,positive" doc:"both sides of the result, pixels"`
 	Height        int                 `sluice:"height,positive" doc:"instead of size: pixels"`
@@ -28,7 +28,7 @@ type RandomResizedCrop struct {
 	P             Probability         `sluice:"p,positive" default:"1" doc:"share of the draws that are cropped and resized"`
 }
 
-// What torchvision's RandomResizedCrop uses if not told otherwise.
+// The defaults of torchvision's RandomResizedCrop.
 var (
 	defaultScale = Range{0.08, 1}
 	defaultRatio = Range{3.0 / 4, 4.0 / 3}
@@ -65,7 +65,7 @@ func (c RandomResizedCrop) Check() error {
 
 // Draw takes the window.
 func (c RandomResizedCrop) Draw(row *Row) (Params, error) {
-	if c.P.spares(row.Rand) {
+	if c.P.skips(row.Rand) {
 		return nil, nil
 	}
 	scale, ratio := c.ranges()

@@ -13,28 +13,28 @@ import (
 	"github.com/sluicedata/sluice/schema"
 )
 
-// Rebalance draws the classes of a task in other shares than they have, and
-// shuffles. Every epoch has Draws draws; the shares p_c are, with n_c samples in
+// Rebalance draws the classes of a task in other proportions than they have, and
+// shuffles. Every epoch has Draws draws; the proportions p_c are, with n_c samples in
 // class c (Mahajan et al. 2018, Kang et al. 2020):
 //
-//	instance        p_c ~ n_c          the shares that there are
+//	instance        p_c ~ n_c          the proportions of the data
 //	square_root     p_c ~ sqrt(n_c)
 //	power           p_c ~ n_c^Power    0 < Power <= 1
-//	class_balanced  p_c ~ 1            every class alike
+//	class_balanced  p_c ~ 1            all classes equally
 //
 // Classes are those that have samples. With several tasks, the classes are the
 // tuples of labels that occur, ordered by their class numbers; an unknown label
-// counts as a class of its own, behind the others.
+// counts as a class of its own, after the others.
 //
-// Every draw is computed alone, by a closed form. The classes' quotas are laid
-// end to end (longtail.Quotas: exact for every epoch, and over epochs no class
-// falls behind by two draws). A keyed permutation sends a position of the epoch
-// to a slot, which belongs to a class c and is use u of it, counted over all
-// epochs. That is member perm(c, u div n_c)(u mod n_c) of the class: its samples
-// are gone through in one random order after another, so that at the end of
-// every epoch the use counts within a class differ by at most one.
+// Each draw is computed by itself, in closed form. The classes' quotas are laid end to
+// end (longtail.Quotas: exact for every epoch, and over epochs no class falls behind by
+// two draws). A keyed permutation maps a position of the epoch to a slot, which belongs
+// to a class c and is its use u, counted over all epochs. That is member
+// perm(c, u div n_c)(u mod n_c) of the class: its samples are used in one random order
+// after another, so that at the end of every epoch the use counts within a class differ
+// by at most one.
 type Rebalance struct {
-	Target Target    `sluice:"target" doc:"shares of the classes: instance, square_root, power or class_balanced"`
+	Target Target    `sluice:"target" doc:"proportions of the classes: instance, square_root, power or class_balanced"`
 	Power  float64   `sluice:"power,positive" doc:"with target power: the exponent q of n^q, above 0, at most 1"`
 	Task   TaskNames `sluice:"task" doc:"the task to balance, or several for the joint label (default: the only one)"`
 	Draws  int64     `sluice:"draws,positive" doc:"draws per epoch (default: the number of samples)"`
@@ -43,7 +43,7 @@ type Rebalance struct {
 // maxDraws keeps the uses of a class over 2^22 epochs within an int64.
 const maxDraws = 1 << 40
 
-// Target says in what shares classes are drawn.
+// Target says in what proportions classes are drawn.
 type Target string
 
 // The targets.
@@ -95,7 +95,7 @@ func (Rebalance) Name() string { return "rebalance" }
 // Version of the algorithm.
 func (Rebalance) Version() int { return 1 }
 
-// BalancedTasks are those of the option.
+// BalancedTasks are those of the option task.
 func (r Rebalance) BalancedTasks() []string { return r.Task }
 
 // Check reports impossible options.
@@ -123,8 +123,8 @@ func (r Rebalance) Check() error {
 	return errors.Join(errs...)
 }
 
-// Sample returns the order in closed form. It keeps the samples sorted by class,
-// and O(classes) numbers for the quotas of a few epochs.
+// Sample returns the order. It holds the samples sorted by class, and O(classes)
+// numbers for the quotas of a few epochs.
 func (r Rebalance) Sample(in Selection, index schema.Index, key RandKey) (Order, error) {
 	if len(in) == 0 {
 		return nil, errEmpty
@@ -172,7 +172,7 @@ func (o *rebalanced) At(epoch int, position int64) int {
 	return members[round.At(uint64(use)%n)]
 }
 
-// Warn tells of classes without samples, and of a target that changes nothing.
+// Warn warns of classes without samples, and of a target that changes nothing.
 func (r Rebalance) Warn(in Selection, index schema.Index) []string {
 	tasks, err := r.tasks(index)
 	if err != nil || len(in) == 0 {
@@ -194,7 +194,7 @@ func (r Rebalance) Warn(in Selection, index schema.Index) []string {
 			}
 		}
 		if unknown > 0 {
-			warnings = append(warnings, fmt.Sprintf("%d samples have no label of task %s: they count as a class of their own and get its share of the draws; leave them out with filter, if that isn't meant", unknown, index.Tasks()[task].Name))
+			warnings = append(warnings, fmt.Sprintf("%d samples have no label of task %s: they count as a class of their own, with its share of the draws; leave them out with filter if that isn't intended", unknown, index.Tasks()[task].Name))
 		}
 	}
 	_, counts := groupBy(in, index, tasks)
@@ -205,7 +205,7 @@ func (r Rebalance) Warn(in Selection, index schema.Index) []string {
 	case len(counts) == 1:
 		what = fmt.Sprintf("all samples are of one class of task %s", strings.Join(names, ", "))
 	case r.Target == Instance || r.Target == Power && r.Power == 1:
-		what = fmt.Sprintf("target %s draws the classes in the shares that they have", r.Target)
+		what = fmt.Sprintf("target %s draws the classes in the proportions that they have", r.Target)
 	default:
 		what = fmt.Sprintf("the classes of task %s are balanced already", strings.Join(names, ", "))
 	}
@@ -219,7 +219,7 @@ func (r Rebalance) draws(in Selection) int64 {
 	return int64(len(in))
 }
 
-// shares are the integers s_c, p_c being s_c over their sum.
+// shares are integers s_c; p_c is s_c over their sum.
 func (r Rebalance) shares(counts []int64) []int64 {
 	switch r.Target {
 	case SquareRoot:
@@ -245,8 +245,8 @@ func (r Rebalance) tasks(index schema.Index) ([]int, error) {
 	return tasks, errors.Join(errs...)
 }
 
-// groupBy numbers the label tuples that occur, in the order of their class
-// numbers with unknown ones last. class has an element for each of in.
+// groupBy numbers the label tuples that occur, in the order of their class numbers,
+// unknown ones last. class is the tuple of each sample of in.
 func groupBy(in Selection, index schema.Index, tasks []int) (class []int, counts []int64) {
 	class = make([]int, len(in))
 	for _, task := range tasks { // refines the groups of the tasks before

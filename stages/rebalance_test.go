@@ -262,10 +262,10 @@ func TestRebalanceWarns(t *testing.T) {
 	empty := "classes of task class without samples, which get no draws: c1"
 	wantWarnings(t, "tail", warn(stages.Rebalance{Target: stages.SquareRoot}, tail), empty)
 	wantWarnings(t, "instance", warn(stages.Rebalance{Target: stages.Instance}, tail), empty,
-		"target instance draws the classes in the shares that they have: it changes nothing that shuffle doesn't do")
+		"target instance draws the classes in the proportions that they have: it changes nothing that shuffle doesn't do")
 	wantWarnings(t, "instance, fewer draws", warn(stages.Rebalance{Target: stages.Instance, Draws: 3}, tail), empty)
 	wantWarnings(t, "even", warn(stages.Rebalance{Target: stages.SquareRoot}, even),
-		"5 samples have no label of task class: they count as a class of their own and get its share of the draws; leave them out with filter, if that isn't meant",
+		"5 samples have no label of task class: they count as a class of their own, with its share of the draws; leave them out with filter if that isn't intended",
 		"the classes of task class are balanced already: it changes nothing that shuffle doesn't do")
 	wantWarnings(t, "one class", warn(stages.Rebalance{Target: stages.ClassBalanced}, longTail(0, 7)),
 		"all samples are of one class of task class: it changes nothing that shuffle doesn't do")

@@ -6,15 +6,15 @@ import (
 )
 
 // Resize scales a uint8 picture of height x width x 3, with half-pixel centres:
-// to Height x Width, or until its shorter side is Size and the longer one
-// floor(Size * longer / shorter), as torchvision's Resize(size).
+// to Height x Width, or so that its shorter side is Size and the longer one
+// floor(Size * longer / shorter), as torchvision's Resize(size) does.
 //
-// With Antialias (the default) bilinear equals Pillow's BILINEAR, which
-// torchvision uses; without it cv2.resize's INTER_LINEAR.
+// With Antialias (the default) bilinear equals Pillow's BILINEAR, which torchvision
+// uses; without it cv2.resize's INTER_LINEAR.
 type Resize struct {
 	Height        int                 `sluice:"height,positive" doc:"pixels; with width"`
 	Width         int                 `sluice:"width,positive" doc:"pixels; with height"`
-	Size          int                 `sluice:"size,positive" doc:"instead of height and width: pixels of the shorter side, keeping the shape"`
+	Size          int                 `sluice:"size,positive" doc:"instead of height and width: pixels of the shorter side, keeping the aspect ratio"`
 	Interpolation ResizeInterpolation `sluice:"interpolation" default:"bilinear" doc:"filter, with Pillow's kernel"`
 	Antialias     OnOff               `sluice:"antialias" doc:"average when shrinking, as Pillow; false: sample, as OpenCV"`
 }
@@ -37,8 +37,7 @@ func (r Resize) Check() error {
 	)
 }
 
-// Draw has nothing to draw. A shorter side of one pixel can make the longer one
-// absurd.
+// Draw has nothing to draw, but a picture one pixel wide can become absurdly long.
 func (r Resize) Draw(row *Row) (Params, error) {
 	h, w := r.target(row.Height, row.Width)
 	if err := checkArea(h, w, "size"); err != nil {

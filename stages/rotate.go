@@ -8,23 +8,23 @@ import (
 	"github.com/sluicedata/sluice/schema"
 )
 
-// Rotate turns a uint8 picture of height x width x 3 by an angle drawn
-// uniformly from a range, in degrees; positive is counter-clockwise.
+// Rotate rotates a uint8 picture of height x width x 3 by an angle drawn uniformly
+// from a range, in degrees; positive is counter-clockwise.
 //
-// It equals OpenCV's warpAffine with getRotationMatrix2D((w//2, h//2), degrees,
-// 1): pixel centres at integers, the same canvas, and what lies outside the
-// picture has the colour Fill, with which the edge is blended. (OpenCV up to
-// 4 rounded coordinates to 1/32 pixel; 5 and we don't.)
+// It equals OpenCV's warpAffine with getRotationMatrix2D((w//2, h//2), degrees, 1):
+// pixel centres at integers, the same canvas, and outside the picture the colour Fill,
+// into which the edge is blended. (OpenCV up to 4 rounds coordinates to 1/32 pixel;
+// OpenCV 5 and sluice don't.)
 //
 // With Expand the canvas is that of Pillow's Image.rotate(expand=True), which is
-// torchvision's: the turn is about the picture's middle ((w-1)/2, (h-1)/2), each
-// side grows by whole pixels on both ends until everything is held, and quarter
-// turns are exact transpositions. Pictures then leave with sizes of their own.
+// torchvision's: the rotation is about the picture's centre ((w-1)/2, (h-1)/2), the
+// canvas grows by whole pixels at both ends of each side until it holds the whole
+// picture, and quarter turns are exact transpositions. Sizes then vary.
 type Rotate struct {
 	Degrees       Range         `sluice:"degrees,symmetric" doc:"range of the angle, counter-clockwise; a number d stands for [-d, d]"`
 	Fill          Color         `sluice:"fill" doc:"colour outside the picture: a grey 0..255 or [r, g, b] (default 0: black)"`
 	Interpolation Interpolation `sluice:"interpolation" default:"bilinear" doc:"how values between pixels are found"`
-	Expand        bool          `sluice:"expand" doc:"enlarge the canvas to hold the whole turned picture, instead of keeping the size"`
+	Expand        bool          `sluice:"expand" doc:"enlarge the canvas to hold the whole rotated picture, instead of keeping the size"`
 	P             Probability   `sluice:"p,positive" default:"1" doc:"share of the draws that are rotated"`
 }
 
@@ -43,14 +43,14 @@ func (Rotate) Version() int { return 1 }
 func (r Rotate) Check() error {
 	errs := []error{r.Degrees.check("degrees"), oneOf("interpolation", r.Interpolation), r.P.check("p")}
 	if r.Degrees == (Range{}) {
-		errs = append(errs, errorf("degrees", "the range [0, 0] turns nothing: give degrees such as 30 or [-30, 30]"))
+		errs = append(errs, errorf("degrees", "the range [0, 0] rotates nothing: give degrees such as 30 or [-30, 30]"))
 	}
 	return errlist.Join(errs...)
 }
 
-// Draw takes the angle.
+// Draw draws the angle.
 func (r Rotate) Draw(row *Row) (Params, error) {
-	if r.P.spares(row.Rand) {
+	if r.P.skips(row.Rand) {
 		return nil, nil
 	}
 	angle := r.Degrees.draw(row.Rand)
@@ -75,7 +75,7 @@ func (r Rotate) Output(in schema.Tensor) (schema.Tensor, error) {
 	return r.P.output(in, out), errlist.Join(CheckWarpable(in), CheckFill(in, r.Fill))
 }
 
-// Warp turns about pixel (w//2, h//2), or about the middle if the canvas expands.
+// Warp rotates about pixel (w//2, h//2), or about the centre if the canvas expands.
 func (r Rotate) Warp(params Params, height, width int) Transform {
 	angle := params.(*RotateParams).Degrees
 	if !r.Expand {
@@ -87,7 +87,7 @@ func (r Rotate) Warp(params Params, height, width int) Transform {
 	return AffineTransform(matrix, h, w, r.Interpolation, r.Fill)
 }
 
-// expanded is the canvas that holds a picture turned about its middle.
+// expanded is the canvas that holds a picture rotated about its centre.
 func expanded(height, width int, degrees float64) (h, w int) {
 	sin, cos := detmath.SinCosDegrees(degrees)
 	sin, cos = math.Abs(sin), math.Abs(cos)
@@ -102,9 +102,9 @@ func expanded(height, width int, degrees float64) (h, w int) {
 }
 
 // grown is ceil(side/2 + extent/2) - floor(side/2 - extent/2): the pixels of the
-// old grid that a length around the old middle touches.
+// old grid that a length around the old centre touches.
 func grown(side int, extent float64) int {
-	const speck = 1e-9 // a whole number but for rounding
+	const speck = 1e-9 // tolerance for rounding of whole numbers
 	middle := float64(side) / 2
 	return int(math.Ceil(middle+extent/2-speck) - math.Floor(middle-extent/2+speck))
 }

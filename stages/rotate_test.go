@@ -20,7 +20,7 @@ func TestRotate(t *testing.T) {
 	} {
 		stagetest.Picture(t, s)
 	}
-	wrong(t, stages.Rotate{}, "degrees: the range [0, 0] turns nothing")
+	wrong(t, stages.Rotate{}, "degrees: the range [0, 0] rotates nothing")
 	wrong(t, stages.Rotate{Degrees: stages.Range{30, -30}, Interpolation: "cubic", P: 2},
 		"degrees: the range [30, -30] is empty", `interpolation: "cubic" is none of nearest, bilinear`, "p: 2 is not")
 }

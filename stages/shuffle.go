@@ -7,14 +7,13 @@ import (
 	"github.com/sluicedata/sluice/schema"
 )
 
-// Shuffle draws every sample once an epoch, in an order of its own each epoch:
-// position p of epoch e is sample perm(e)(p) of those that reach it, by a keyed
-// permutation (internal/perm) that is computed one element at a time. There is
-// no buffer: any two samples may become neighbours, and any position is
-// computed alone.
+// Shuffle draws every sample once per epoch, in a different order in each: position p
+// of epoch e is sample perm(e)(p) of its input, by a keyed permutation (internal/perm)
+// that is computed one element at a time. There is no buffer: any two samples may
+// become neighbours, and each position is computed by itself.
 type Shuffle struct{}
 
-// errEmpty is what samplers say where nothing reaches them.
+// errEmpty is the error of samplers whose input is empty.
 var errEmpty = errors.New("no sample reaches it")
 
 // The purposes for which samplers derive keys: perm.Derive(key, purpose, number).
@@ -29,7 +28,7 @@ func (Shuffle) Name() string { return "shuffle" }
 // Version of the algorithm.
 func (Shuffle) Version() int { return 1 }
 
-// Check finds nothing: there are no options.
+// Check returns nil: there are no options.
 func (Shuffle) Check() error { return nil }
 
 // Sample returns the shuffled order.

@@ -1,6 +1,6 @@
 // Package stages declares what a pipeline can do to samples, pictures and
 // batches. This file is the contract; every other file holds one stage: its
-// options, its Check, its draw, its pure maths.
+// options, its Check, its draw, its arithmetic.
 //
 // A stage is data: an option struct with no state, no worker, no clock and no
 // generator of its own. What is random is drawn first, by Draw, as Params; what
@@ -41,7 +41,7 @@ type Stage interface {
 	// Version is raised whenever the same options and draw give other bytes;
 	// it is part of the plan hash.
 	Version() int
-	// Check reports every impossible option at once, joined; nil if all is well.
+	// Check reports all impossible options at once, joined; nil if there are none.
 	Check() error
 }
 
@@ -55,7 +55,8 @@ type (
 	RandKey = rng.Key
 )
 
-// Row is all that a draw may depend on. It is the engine's: a stage doesn't keep it.
+// Row is all that a draw may depend on. It belongs to the engine: a stage must not
+// keep it.
 type Row struct {
 	Key           string  // of the sample, for errors
 	Height, Width int     // of the picture that enters the stage
@@ -92,11 +93,11 @@ func Recycle[T any](row *Row, v T) *T {
 type PictureStage interface {
 	Stage
 	// Draw takes its random numbers from row.Rand, always in the same order.
-	// An error names what does not fit ("224x224 exceeds 200x180"); the engine
-	// adds stage and key.
+	// An error says what does not fit ("224x224 exceeds 200x180"); the engine adds
+	// the stage and the key.
 	Draw(row *Row) (Params, error)
-	// Output is the static type of the pictures that leave, for those that
-	// enter; an error says what the stage needs ("needs float32: add to_tensor
+	// Output is the static type of the stage's pictures, given that of its input;
+	// an error says what the stage needs ("needs float32: add to_tensor
 	// before it"). A height or width of 0 varies from row to row.
 	Output(in schema.Tensor) (schema.Tensor, error)
 }
@@ -107,13 +108,13 @@ type Decoder interface {
 	// MaxPixels is the size, in pixels, beyond which a picture is refused from
 	// its header alone.
 	MaxPixels() int64
-	// RepairsTruncated tells whether truncated or damaged JPEG files give pictures.
+	// RepairsTruncated reports whether truncated or damaged JPEG files give pictures.
 	RepairsTruncated() bool
-	// Gray tells whether batches have one channel, which is grey.
+	// Gray reports whether pictures become grey, with one channel.
 	Gray() bool
 }
 
-// Warper moves pixels: rotate, crop, flip, resize.
+// Warper moves pixels about: rotate, crop, flip, resize.
 type Warper interface {
 	PictureStage
 	// Warp is the transform for a picture of height x width. Neighbouring warps
@@ -128,45 +129,46 @@ type Pixelwise interface {
 	PixelFunc(params Params) PixelFunc
 }
 
-// PixelFunc is what a Pixelwise does to a pixel. Values are 0..255 in a uint8
-// picture; the executor rounds half up and clamps when the output is uint8.
+// PixelFunc is what a Pixelwise stage does to a pixel. Values of a uint8 picture are
+// 0..255; the executor rounds half up and clamps where the output is uint8.
 type PixelFunc struct {
 	Map func(rgb [3]float32) [3]float32
-	// Separate says that each channel of the output depends on its own channel
-	// of the input only, so that an executor may tabulate Map.
+	// Separate means that each channel of the output depends only on the same channel
+	// of the input, so that an executor may tabulate Map.
 	Separate bool
-	// Row is what Map and rounding do to the pixels of a uint8 picture that stays one, in
-	// place, three values each; nil where nothing is faster than Map.
+	// Row does the same as Map and rounding, in place, to pixels of a uint8 picture
+	// that stays uint8, three values each; nil where nothing is faster than Map.
 	Row func(rgb []uint8)
 }
 
-// Mapper makes a picture of the whole of another, of the same size:
-// color_jitter, whose contrast needs the mean.
+// Mapper makes a new picture, of the same size, from a whole picture: color_jitter,
+// whose contrast needs the mean.
 type Mapper interface {
 	PictureStage
-	// Map returns a new picture of the type that Output says. It leaves in as it
-	// is, and keeps no reference to it.
+	// Map returns a new picture of the type that Output says. It doesn't change in, and
+	// keeps no reference to it.
 	Map(params Params, in *schema.Picture) *schema.Picture
 }
 
-// PixelwiseMapper is a Mapper that is a function of a pixel for some of its params.
+// PixelwiseMapper is a Mapper that is pixel-wise for some of its params.
 type PixelwiseMapper interface {
 	Mapper
-	// MapPixels is what Map does to a pixel, where ok; an executor may use it in
-	// place of Map, and merge it with its neighbours as a Pixelwise's.
-	MapPixels(params Params) (point PixelFunc, ok bool)
+	// MapPixels is what Map does to each pixel, if ok. An executor may use it in place
+	// of Map, and merge it with its neighbours as those of a Pixelwise stage.
+	MapPixels(params Params) (f PixelFunc, ok bool)
 }
 
-// Order says which sample each draw of an epoch uses. Every draw is computed
-// alone; implementations are safe for concurrent use.
+// Order says which sample each draw of an epoch uses. Each draw is computed by itself;
+// implementations are safe for concurrent use.
 type Order interface {
 	// Len is the number of draws per epoch.
 	Len() int64
-	// At is the sample, a number in the index, drawn at a position 0..Len()-1.
+	// At is the sample, by its number in the index, that is drawn at a position
+	// 0..Len()-1.
 	At(epoch int, position int64) int
 }
 
-// Selection is an Order that is the same in every epoch: samples in a list.
+// Selection is an Order that is the same in every epoch: a list of samples.
 type Selection []int
 
 // Len is the number of samples selected.
@@ -178,30 +180,30 @@ func (s Selection) At(_ int, position int64) int { return s[position] }
 // Sampler acts on the index: filter, take, shuffle, rebalance.
 type Sampler interface {
 	Stage
-	// Sample returns the order that follows in. Filters and reorderings need
-	// the samples themselves and get a Selection; the plan sees to it that
-	// nothing follows an order that differs from epoch to epoch.
+	// Sample returns the order that this stage makes of the selected samples. The plan
+	// makes sure that no sampler follows one whose order differs from epoch to epoch,
+	// so its input is always a Selection.
 	Sample(in Selection, index schema.Index, key RandKey) (Order, error)
 }
 
-// Weigher gives each row a weight by its labels.
+// Weigher gives each row a weight that depends on its labels: class_weights.
 type Weigher interface {
 	Stage
-	// Weigh prepares the weights from the counts of an index; the result maps a
-	// row's labels (one per task) to the factor of its weight column.
+	// Weigh computes the weights from the labels of an index; the result maps a row's
+	// labels (one per task) to a factor of its weight.
 	Weigh(index schema.Index) (func(labels []int32) float32, error)
 }
 
-// Batcher groups the rows of consecutive positions into batches.
+// Batcher groups the rows of consecutive positions into batches: batch.
 type Batcher interface {
 	Stage
-	// Rows is the number of rows in a batch; the last of an epoch is short, or
-	// left out if dropLast.
+	// Rows is the number of rows in a batch. The last one of an epoch is short, or
+	// with dropLast left out.
 	Rows() (size int, dropLast bool)
 }
 
 // Expander turns a batch into the variants in which it is delivered, each a record
-// of its own shape: multi_scale.
+// of its own shape: multiscale.
 type Expander interface {
 	Stage
 	// Variants are all the shapes in which batches of the given type can be delivered.
@@ -212,51 +214,50 @@ type Expander interface {
 	Apply(variant int, dst, src *schema.Picture)
 }
 
-// What follows are capabilities: what a stage of some kind may tell beside it. The
-// engine asks for them and for no stage by name, so a stage of another module has
-// whatever it implements, as a value or by pointer.
+// The rest are capabilities: what a stage may implement in addition to its kind. The
+// engine asks for these interfaces and knows no stage by name, so stages of other
+// modules can do the same, as values or as pointers.
 
-// Balancer is a Sampler that draws classes in shares of its own: rebalance. A
-// substitute for a row that fails is of the same class in its tasks.
+// Balancer is a Sampler that changes the proportions in which classes are drawn:
+// rebalance. With on_error: refill, the substitute for a row that fails has the same
+// classes in the balanced tasks.
 type Balancer interface {
 	Sampler
-	// BalancedTasks are the names of its tasks; none stands for the only one.
+	// BalancedTasks are the names of the tasks; none stands for the only one.
 	BalancedTasks() []string
 }
 
-// TaskWeigher is a Weigher by the classes of one task: class_weights. A task
-// that two of them weigh is a mistake.
+// TaskWeigher is a Weigher by the classes of one task: class_weights. Two of them
+// for the same task are a mistake.
 type TaskWeigher interface {
 	Weigher
 	// WeightedTask is the task's name; "" stands for the only one.
 	WeightedTask() string
 }
 
-// StatsConsumer is a stage whose options may ask for the data set's own mean and
-// standard deviation: normalize.
+// StatsConsumer is a stage whose options may ask for the mean and standard deviation
+// of the data set: normalize.
 type StatsConsumer interface {
 	Stage
 	// NeedsStats reports whether they do.
 	NeedsStats() bool
-	// WithStats is the stage with these figures, per channel and of values in 0..1,
-	// measured over the samples that reach it. It needs no more.
+	// WithStats is the stage with these figures in its options, per channel and of
+	// values in 0..1. NeedsStats is then false.
 	WithStats(mean, std [3]float64) Stage
 }
 
-// Resizer is a Warper that changes how many pixels show the same thing: resize,
-// random_resized_crop.
+// Resizer is a Warper that changes the resolution: resize, random_resized_crop.
 type Resizer interface {
 	Warper
-	// ResizeFilter names the filter: "bilinear", "bilinear without antialiasing".
-	// An evaluation by another one than the training's is warned of.
+	// ResizeFilter names the filter: "bilinear", "bilinear without antialiasing". A plan
+	// warns of an evaluation whose filters are not the training's.
 	ResizeFilter() string
 }
 
-// Warner is a stage with remarks about a plan that is legal and yet probably not
-// meant.
+// Warner is a stage that warns of what is legal but probably not intended.
 type Warner interface {
 	Stage
-	// Warn looks at the samples that reach the stage.
+	// Warn returns warnings about the samples that reach the stage, a sentence each.
 	Warn(in Selection, index schema.Index) []string
 }
 

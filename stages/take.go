@@ -8,12 +8,11 @@ import (
 	"github.com/sluicedata/sluice/schema"
 )
 
-// Take keeps the first samples, in the source's order: Count of all, or PerClass
-// of each class of a task, where samples of unknown class are a class of their
-// own.
+// Take keeps the first samples, in the source's order: Count in all, or PerClass of
+// each class of a task, where unknown labels are a class of their own.
 type Take struct {
-	Count    int    `sluice:"count,positive" doc:"keep the first so many samples"`
-	PerClass int    `sluice:"per_class,positive" doc:"keep the first so many samples of each class (unknown labels are one class)"`
+	Count    int    `sluice:"count,positive" doc:"keep this many samples, the first ones"`
+	PerClass int    `sluice:"per_class,positive" doc:"keep this many samples of each class, the first ones (unknown labels are one class)"`
 	Task     string `sluice:"task" doc:"the task whose classes per_class counts (default: the only one)"`
 }
 
@@ -67,13 +66,13 @@ func (t Take) Sample(in Selection, index schema.Index, _ RandKey) (Order, error)
 	return out, nil
 }
 
-// Warn tells where there are fewer samples than are to be taken.
+// Warn warns where there are fewer samples than asked for.
 func (t Take) Warn(in Selection, index schema.Index) []string {
 	if t.PerClass == 0 {
 		if t.Count < len(in) {
 			return nil
 		}
-		return []string{fmt.Sprintf("count is %d and %d samples reach it: it changes nothing", t.Count, len(in))}
+		return []string{fmt.Sprintf("count is %d, and only %d samples reach it: it changes nothing", t.Count, len(in))}
 	}
 	task, err := findTask("task", t.Task, index)
 	if err != nil {

@@ -53,7 +53,7 @@ func TestTakeErrors(t *testing.T) {
 func TestTakeWarns(t *testing.T) {
 	warn := func(take stages.Take) []string { return take.Warn(everySample(6), fewSamples()) }
 	wantWarnings(t, "fewer", warn(stages.Take{Count: 5}))
-	wantWarnings(t, "all", warn(stages.Take{Count: 6}), "count is 6 and 6 samples reach it: it changes nothing")
+	wantWarnings(t, "all", warn(stages.Take{Count: 6}), "count is 6, and only 6 samples reach it: it changes nothing")
 	wantWarnings(t, "one each", warn(stages.Take{PerClass: 1}))
 	wantWarnings(t, "two each", warn(stages.Take{PerClass: 2}), "classes of task animal with fewer than 2 samples: bee (1), cow (1), unknown labels (1)")
 	wantWarnings(t, "three each", warn(stages.Take{PerClass: 3}), "no class of task animal has more than 3 samples: it changes nothing")

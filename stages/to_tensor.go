@@ -7,9 +7,9 @@ import (
 	"github.com/sluicedata/sluice/schema"
 )
 
-// ToTensor turns uint8 height x width x 3 into what a trainer reads: float32 in
-// 0..1, v / 255 in float32, in the order channel x height x width, as
-// torchvision's to_tensor. Uint8 keeps 0..255; hwc keeps the pixels' order.
+// ToTensor converts uint8 of height x width x 3 to what a trainer reads: float32 in
+// 0..1 (v / 255 in float32) of channel x height x width, as torchvision's to_tensor
+// does. With dtype uint8 values stay 0..255, with layout hwc the layout stays.
 type ToTensor struct {
 	DType  DType  `sluice:"dtype" default:"float32" doc:"float32: 0..1; uint8: 0..255"`
 	Layout Layout `sluice:"layout" default:"chw" doc:"chw: channel first, as PyTorch; hwc: channel last"`
@@ -45,7 +45,7 @@ func (ToTensor) Version() int { return 1 }
 func (s ToTensor) Check() error {
 	errs := []error{oneOf("dtype", s.DType), oneOf("layout", s.Layout)}
 	if s.DType == Uint8 && s.Layout == HWC {
-		errs = append(errs, errorf("dtype", "uint8 with layout hwc is what pictures have already: leave to_tensor out"))
+		errs = append(errs, errorf("dtype", "uint8 with layout hwc is what pictures already are: leave to_tensor out"))
 	}
 	return errlist.Join(errs...)
 }
@@ -53,7 +53,7 @@ func (s ToTensor) Check() error {
 // Draw has nothing to draw.
 func (ToTensor) Draw(*Row) (Params, error) { return Nothing{}, nil }
 
-// Output has the element type and layout asked for.
+// Output has the element type and layout of the options.
 func (s ToTensor) Output(in schema.Tensor) (schema.Tensor, error) {
 	out := in
 	out.DType, out.Layout = schema.Float32, schema.CHW

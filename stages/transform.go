@@ -8,9 +8,8 @@ import (
 	"github.com/sluicedata/sluice/schema"
 )
 
-// Transform is what a Warper asks for: how an output picture is sampled from an
-// input picture. The functions below make the usual ones; whatever else a stage
-// needs it sets in the fields:
+// Transform says how an output picture is sampled from an input picture. The functions
+// below make the usual ones; for anything else a stage sets the fields:
 //
 //	Matrix        Matrix          output pixel -> input point
 //	Height, Width int             of the output, in pixels
@@ -19,7 +18,7 @@ import (
 //	Antialias     bool            average when shrinking; of axis-aligned scalings only
 //	Border        BorderConstant: Fill, or BorderEdge: the nearest pixel
 //	Fill          [3]uint8        the colour outside of the input
-//	Clip          image.Rectangle the part of the input that may be seen; zero: all of it
+//	Clip          image.Rectangle the visible part of the input; zero: all of it
 //
 // A pixel's centre has integer coordinates, x to the right and y down. Its method
 // Check(height, width) reports whether it can be applied to a picture of that size;
@@ -28,8 +27,8 @@ type Transform = warp.Transform
 
 // Matrix maps pixel (x, y) of the output to a point of the input, in rows:
 // x' = m[0]x + m[1]y + m[2], y' = m[3]x + m[4]y + m[5]. Of two, a.Then(b) is first a,
-// then b, so a is the later of two warps of a picture; a.Apply(x, y) is one point,
-// a.Invert() the way back.
+// then b. As matrices lead from output to input, a is then the later of two warps of a
+// picture. a.Apply(x, y) maps one point, a.Invert() is the inverse.
 type Matrix = warp.Affine
 
 // Border says what lies outside of the input.
@@ -44,13 +43,13 @@ const (
 // Identity leaves every pixel in its place.
 func Identity() Matrix { return warp.Identity() }
 
-// Translation moves by whole or broken pixels: output pixel (0, 0) shows input
-// point (dx, dy).
+// Translation moves the picture by any number of pixels: output pixel (0, 0) shows
+// input point (dx, dy).
 func Translation(dx, dy float64) Matrix { return warp.Translate(dx, dy) }
 
-// Rotation turns the picture about (cx, cy), counter-clockwise on the screen where
-// degrees are positive, as cv2.getRotationMatrix2D. Its sines have the same bits on
-// every machine, and multiples of 90 degrees are exact.
+// Rotation rotates the picture about (cx, cy), counter-clockwise on the screen if
+// degrees is positive, as cv2.getRotationMatrix2D does. It has the same bits on every
+// machine, and multiples of 90 degrees are exact.
 func Rotation(degrees, cx, cy float64) Matrix { return warp.Rotation(degrees, cx, cy) }
 
 // AffineTransform samples a picture of height x width through a matrix. Fill is
@@ -64,8 +63,8 @@ func AffineTransform(m Matrix, height, width int, filter Interpolation, fill Col
 
 // PerspectiveTransform moves the corner pixels of a picture of height x width to
 // the given points (x, y): top left, top right, bottom right, bottom left, as
-// torchvision's perspective with these end points. Ok is false where the points are
-// no convex quadrilateral in that order, or the picture is a line.
+// torchvision's perspective does with these endpoints. ok is false if the points are
+// not a convex quadrilateral in that order, or the picture is a single row or column.
 func PerspectiveTransform(corners [4][2]float64, height, width int, filter Interpolation, fill Color) (t Transform, ok bool) {
 	quad, ok := warp.Quad(corners, float64(width-1), float64(height-1))
 	if !ok {
@@ -101,8 +100,8 @@ func ResizeTransform(height, width, outHeight, outWidth int, filter ResizeInterp
 	return warp.Resize(height, width, outHeight, outWidth, filterOr(filter, warp.Bilinear), antialias)
 }
 
-// CropResizeTransform scales a window of a picture to a size, as ResizeTransform
-// scales the picture that CropTransform leaves.
+// CropResizeTransform scales a window of a picture to a size: ResizeTransform of the
+// picture that CropTransform makes.
 func CropResizeTransform(window image.Rectangle, outHeight, outWidth int, filter ResizeInterpolation, antialias bool) Transform {
 	t := ResizeTransform(window.Dy(), window.Dx(), outHeight, outWidth, filter, antialias)
 	t.Matrix = t.Matrix.Then(Translation(float64(window.Min.X), float64(window.Min.Y)))

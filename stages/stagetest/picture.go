@@ -1,6 +1,6 @@
-// Package stagetest is what every stage must hold to: one conformance suite per
-// kind. A stage's own test calls its suite in one line and adds what only that
-// stage promises.
+// Package stagetest checks that stages keep the contract of package stages: one
+// conformance suite per kind. The test of every stage calls its suite, in one line,
+// and adds what is particular to the stage.
 package stagetest
 
 import (
@@ -22,18 +22,18 @@ import (
 	"github.com/sluicedata/sluice/stages"
 )
 
-// Sizes are heights and widths of pictures that a stage must cope with, or
-// refuse with an error: a single pixel, thin ones, odd ones, larger ones.
+// Sizes are heights and widths of pictures that a stage must handle, or refuse with
+// an error: a single pixel, thin ones, odd ones, larger ones.
 var Sizes = [][2]int{{1, 1}, {1, 7}, {7, 1}, {2, 2}, {3, 2}, {5, 5}, {31, 17}, {64, 48}, {97, 65}, {375, 500}, {501, 333}}
 
-// applied are the sizes up to which pictures are really made.
+// applied are the largest sizes at which pictures are really made.
 const applied = 64 * 64
 
 var word = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
 
-// Picture checks a Warper, a Pixelwise or a Mapper: that it draws the same for a row
-// whatever the other rows, says the truth about what leaves, and leaves its
-// input alone. The options must be such that at least one of Sizes passes.
+// Picture checks a Warper, a Pixelwise or a Mapper: that a draw doesn't depend on other
+// rows, that Output is right, and that the input isn't changed. The options must allow
+// at least one of Sizes.
 func Picture(t *testing.T, stage stages.PictureStage) {
 	t.Helper()
 	Options(t, stage)
@@ -71,9 +71,9 @@ func Batches(t *testing.T, stage stages.Stage) {
 	}
 }
 
-// Options checks what holds for the options of a stage of any kind: stage must
-// pass its Check, the zero value and the catalogue's defaults pass or name what
-// they lack, and a zero stands for the catalogue's default.
+// Options checks the options of a stage of any kind: stage must pass its Check, the
+// zero value and the catalogue's defaults must pass or name what they lack, and a zero
+// must stand for the catalogue's default.
 func Options(t *testing.T, stage stages.Stage) {
 	t.Helper()
 	typ := reflect.TypeOf(stage)
@@ -125,7 +125,7 @@ func checkErrors(t *testing.T, what string, stage stages.Stage) {
 
 // zeroIsDefault wants an option left out in Go to mean what it means left out in
 // a file, where the catalogue's value stands. Options that a stage requires fail
-// its Check and are passed over.
+// its Check and are skipped.
 func zeroIsDefault(t *testing.T, stage, initial stages.Stage) {
 	t.Helper()
 	v := reflect.Indirect(reflect.ValueOf(stage))
@@ -147,7 +147,7 @@ func zeroIsDefault(t *testing.T, stage, initial stages.Stage) {
 				stage.Name(), v.Type().Field(i).Name, a, b, errors.Join(errA, errB))
 		}
 		if d, ok := without.(stages.PictureStage); ok && !reflect.DeepEqual(sample(d), sample(with.(stages.PictureStage))) {
-			t.Errorf("%s: %s left out draws otherwise than with the catalogue's default", stage.Name(), v.Type().Field(i).Name)
+			t.Errorf("%s: %s left out draws something else than with the catalogue's default", stage.Name(), v.Type().Field(i).Name)
 		}
 	}
 }
@@ -307,8 +307,7 @@ func transform(t *testing.T, name string, tr stages.Transform, height, width int
 	}
 }
 
-// apply wants an input that is as it was, and an output that depends on nothing
-// else.
+// apply wants the input unchanged, and an output that depends on nothing else.
 func apply(t *testing.T, name string, tr stages.Transform, height, width int) {
 	t.Helper()
 	in := Pattern(height, width)
@@ -321,8 +320,8 @@ func apply(t *testing.T, name string, tr stages.Transform, height, width int) {
 	}
 }
 
-// Pattern is a uint8 picture with slopes, edges and all channels different, by
-// integer formulas that other languages repeat.
+// Pattern is a uint8 picture with gradients, edges and three different channels, by
+// integer formulas that other languages can repeat.
 func Pattern(height, width int) *schema.Picture {
 	p := schema.NewPicture(height, width)
 	for y := range height {
@@ -436,8 +435,8 @@ func mapper(t *testing.T, stage stages.Mapper) {
 	}
 }
 
-// mapped wants a new picture of the types that Output promised, an input that is
-// as it was, and the function of a pixel, where there is one, to give the same.
+// mapped wants a new picture of the type that Output promised, an unchanged input, and
+// the same from the function of a pixel, where there is one.
 func mapped(t *testing.T, stage stages.Mapper, params stages.Params, in, out, static schema.Tensor) {
 	t.Helper()
 	name := stage.Name()
@@ -467,7 +466,7 @@ func mapped(t *testing.T, stage stages.Mapper, params stages.Params, in, out, st
 	mapsPixels(t, stage, params, src, got)
 }
 
-// shared says that two slices have their first value in common.
+// shared reports whether two slices share their first value.
 func shared[T any](a, b []T) bool { return len(a) > 0 && len(b) > 0 && &a[0] == &b[0] }
 
 // mapsPixels compares what a PixelwiseMapper does to a uint8 pixel with its Map.
@@ -579,7 +578,7 @@ func picks(t *testing.T, stage stages.Expander, variants int) {
 	for batch := range int64(20) {
 		pick := stage.Pick(1, batch, key.Stream(1, batch, 0))
 		if len(pick) == 0 || !reflect.DeepEqual(pick, stage.Pick(1, batch, key.Stream(1, batch, 0))) {
-			t.Errorf("%s: batch %d leaves as %v, or not always", stage.Name(), batch, pick)
+			t.Errorf("%s: batch %d is delivered as %v, or not always", stage.Name(), batch, pick)
 		}
 		for _, v := range pick {
 			if v < 0 || v >= variants {

@@ -13,10 +13,10 @@ import (
 	"github.com/sluicedata/sluice/stages"
 )
 
-// Samples makes the index that the suites of samplers and weighers use: of each
-// shape (circle, square, star) as many samples as counts says, in a mixed order,
-// each of one of the types a, b and c; classes without a sample are "hexagon"
-// and "z". Every 17th sample has no shape.
+// Samples makes the index that the suites of samplers and weighers use: counts[i]
+// samples of each shape (circle, square, star), in mixed order, each of one of the
+// types a, b and c; the classes "hexagon" and "z" have no sample. Every 17th sample has
+// no shape.
 func Samples(counts ...int) *schema.Table {
 	index := &schema.Table{
 		TaskList: []schema.Task{
@@ -42,11 +42,11 @@ func Samples(counts ...int) *schema.Table {
 	return index
 }
 
-// Sampler checks a Sampler on a number of selections of Samples(90, 25, 6): that
-// it draws samples that reach it and no others, that draws depend on (seed,
-// epoch, position) alone and not on the order or the goroutine in which they are
-// asked for, that other seeds and epochs give other orders, unless the result
-// is a Selection, and that it changes nothing that it is given.
+// Sampler checks a Sampler on several selections of Samples(90, 25, 6): that it draws
+// only samples of its input; that draws depend on (seed, epoch, position) alone, not on
+// the order or goroutine in which they are asked for; that other seeds and epochs give
+// other orders, unless the result is a Selection; and that it changes none of its
+// arguments.
 func Sampler(t *testing.T, stage stages.Sampler) {
 	t.Helper()
 	Options(t, stage)
