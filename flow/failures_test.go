@@ -157,7 +157,8 @@ func TestRefill(t *testing.T) {
 			continue
 		}
 		changed++
-		a, b := want[i][:strings.Index(want[i], "/")], whole[i][:strings.Index(whole[i], "/")]
+		a, _, _ := strings.Cut(want[i], "/")
+		b, _, _ := strings.Cut(whole[i], "/")
 		if a != b || strings.Fields(want[i])[1] != strings.Fields(whole[i])[1] {
 			t.Errorf("%s became %s", whole[i], want[i])
 		}

@@ -213,7 +213,7 @@ func blankHeader(side int, sof byte) []byte {
 	if err := jpeg.Encode(&b, img, nil); err != nil {
 		panic(err)
 	}
-	head := b.Bytes()[:bytes.Index(b.Bytes(), []byte{0xff, 0xda})]
+	head, _, _ := bytes.Cut(b.Bytes(), []byte{0xff, 0xda})
 	at := bytes.Index(head, []byte{0xff, 0xc0})
 	head[at+1] = sof
 	binary.BigEndian.PutUint16(head[at+5:], uint16(side))

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/sluicedata/sluice/schema"
@@ -88,7 +89,7 @@ func TestFormats(t *testing.T) {
 
 // A directory is of the format that recognizes it, whatever the order of the catalogue.
 func TestRecognize(t *testing.T) {
-	catalog := append(sinks.Catalog, sinks.Entry{New: func() sinks.Format { return &keys{} }})
+	catalog := slices.Concat(sinks.Catalog, []sinks.Entry{{New: func() sinks.Format { return &keys{} }}})
 	ours, theirs := t.TempDir(), t.TempDir()
 	for dir, f := range map[string]sinks.Format{ours: &sinks.ArrowParts{}, theirs: &keys{}} {
 		if err := f.Into(sinks.Destination{Dir: dir}); err != nil {

@@ -129,7 +129,7 @@ func (m Manifest) Open(ctx context.Context) (Dataset, error) {
 	if err != nil {
 		return nil, errlist.Within(prefix, err)
 	}
-	list := append(l.warnings, m.warnings(index)...)
+	list := slices.Concat(l.warnings, m.warnings(index))
 	from := ofColumns
 	if len(m.Tasks) > 0 {
 		from = ofNamedColumns

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -197,7 +198,7 @@ func TestTarSparse(t *testing.T) {
 		sum += int(b)
 	}
 	copy(h[148:], fmt.Sprintf("%06o\x00 ", sum))
-	data := append(h, bytes.Repeat([]byte("x"), 512)...)
+	data := slices.Concat(h, bytes.Repeat([]byte("x"), 512))
 	data = append(data, pack(t, tar.FormatGNU, "a/2.jpg")...)
 	fails(t, sources.Folder{Path: tarFile(t, data)}, `"a/1.jpg"`, "--sparse")
 }

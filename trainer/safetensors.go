@@ -136,7 +136,7 @@ func readSafetensors(path string, most int64) ([]byte, error) {
 	if have := uint64(info.Size()) - uint64(len(begin)); end != have {
 		return nil, fmt.Errorf("cut short or damaged: its header tells of %d bytes of tensors, and there are %d", end, have)
 	}
-	data := append(begin, make([]byte, end)...)
+	data := slices.Grow(begin, int(end))[:uint64(len(begin))+end]
 	if _, err := io.ReadFull(f, data[len(begin):]); err != nil {
 		return nil, fmt.Errorf("cut short: %w", err)
 	}

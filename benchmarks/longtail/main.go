@@ -61,8 +61,9 @@ func main() {
 		os.Exit(2)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := run(ctx, bench{*dir, *seeds}, *data, *only); err != nil {
+	err := run(ctx, bench{*dir, *seeds}, *data, *only)
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "longtail:", err)
 		os.Exit(1)
 	}

@@ -138,26 +138,12 @@ func (cmd *verifyCmd) Run(ctx context.Context, c console) error {
 	if !cmd.JSON {
 		c.warn(report.Warnings)
 	}
-	ofSource := 0
 	for _, p := range compared.Problems {
 		if !slices.Contains(report.Problems, p) { // a list that is damaged is found twice
 			report.Problems = append(report.Problems, p)
 		}
 	}
-	for _, p := range report.Problems {
-		if p.Kind == sinks.OtherSource {
-			if ofSource++; ofSource > shownSamples {
-				continue
-			}
-		}
-		err = errors.Join(err, fmt.Errorf("verify: %s: %s: %s", cmd.Dir, p.Name, p.Text))
-	}
-	if ofSource > shownSamples {
-		err = errors.Join(err, fmt.Errorf("verify: %s: and %d more samples", cmd.Dir, ofSource-shownSamples))
-	}
-	if advice := compared.Advice(); advice != "" {
-		err = errors.Join(err, fmt.Errorf("verify: %s: %s", cmd.Dir, advice))
-	}
+	err = cmd.problems(report.Problems, compared.Advice())
 	switch {
 	case err != nil && cmd.JSON:
 		return reported{errors.Join(err, printJSON(c.out, struct {
@@ -172,6 +158,29 @@ func (cmd *verifyCmd) Run(ctx context.Context, c console) error {
 	_, err = fmt.Fprintf(c.out, "%s: %s, %d rows, every checksum right\n", cmd.Dir, phrase.Count(report.Parts, "part"), report.Rows)
 	if err == nil && cmd.Source != "" {
 		_, err = fmt.Fprintf(c.out, "%s: %s of the source, the bytes it was made of\n", cmd.Dir, phrase.Count(compared.Samples, "sample"))
+	}
+	return err
+}
+
+// problems are what verify found, and what to do about it.
+func (cmd *verifyCmd) problems(list []sinks.Problem, advice string) (err error) {
+	add := func(format string, args ...any) {
+		err = errors.Join(err, fmt.Errorf("verify: %s: %s", cmd.Dir, fmt.Sprintf(format, args...)))
+	}
+	samples := 0
+	for _, p := range list {
+		if p.Kind == sinks.OtherSource {
+			if samples++; samples > shownSamples {
+				continue
+			}
+		}
+		add("%s: %s", p.Name, p.Text)
+	}
+	if samples > shownSamples {
+		add("and %d more samples", samples-shownSamples)
+	}
+	if advice != "" {
+		add("%s", advice)
 	}
 	return err
 }

@@ -116,7 +116,7 @@ var trainMistakes = map[string]string{
 	"recipe":                                    `1:1: a trainer is a map with the keys`,
 	"model: &x softmax":                         "1:8: anchors (&name) are not read in trainer files",
 	"epochs: 2":                                 "1:1: model is missing: give one of recipe, small_cnn, softmax",
-	"modle: softmax":                            `1:1: unknown key "modle": did you mean "model"?`,
+	"modl: softmax":                             `1:1: unknown key "modl": did you mean "model"?`,
 	"model:":                                    "1:8: want a model, such as recipe: {...}, have nothing",
 	"model: 3":                                  "1:8: want a model",
 	"model: resnet":                             `1:8: unknown model "resnet" (models: recipe, small_cnn, softmax)`,

@@ -99,7 +99,7 @@ func TestWebPEndsWithTheContext(t *testing.T) {
 func TestLargeWebP(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	const height, width = 2000, waitedFor/2000 + 1
-	for kind, chunk := range map[string][]byte{"VP8 ": blankVP8(height, width), "VP8L": blankVP8L(height, width)} {
+	for kind, chunk := range map[string][]byte{"VP8 ": blankVP8(height, width), "VP8L": blankVP8L(height, width)} { //nolint:gocritic // a four-character code
 		data := webp(kind, chunk)
 		p, err := Decode(t.Context(), data, 0)
 		if err != nil || p.Height != height || p.Width != width {

@@ -24,7 +24,6 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer func() { _ = os.RemoveAll(dir) }()
 	ctx := context.Background()
 	if _, err := demodata.Write(ctx, demodata.Spec{Dir: dir, Seed: 1, Train: 150, Val: 50}, nil); err != nil {
 		log.Fatal(err)
@@ -58,6 +57,9 @@ func Example() {
 	}
 	shapes := report.Tasks["shape"]
 	fmt.Printf("%d steps, %d classes evaluated on %s\n", report.Train.Steps, len(shapes.Recall), report.EvaluatedOn)
+	if err := os.RemoveAll(dir); err != nil {
+		log.Fatal(err)
+	}
 	// Output:
 	// epoch 0: 10 steps, evaluated: false
 	// epoch 1: 10 steps, evaluated: true

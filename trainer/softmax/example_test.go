@@ -24,7 +24,6 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer batch.Release()
 
 	cfg, err := trainer.Spec{Model: softmax.Model{}, Optimizer: trainer.Optimizer{LearningRate: 0.01}}.Config(run)
 	if err != nil {
@@ -56,6 +55,7 @@ func Example() {
 	if err := t.Close(); err != nil {
 		log.Fatal(err)
 	}
+	batch.Release()
 	// Output:
 	// the loss fell: true
 	// off is off: true and on is on: true
