@@ -68,6 +68,8 @@ func FuzzManifest(f *testing.F) {
 		path := listed(t, name, text)
 		openAny(t, sources.Manifest{Path: path, MaxLine: 4096, MaxCell: 256, MaxColumns: 40})
 		openAny(t, sources.Manifest{Path: path, Tasks: []string{"class"}})
+		openAny(t, sources.Manifest{Path: path, Tasks: []string{}, Meta: sources.Meta{{Name: "class"}}})
+		openAny(t, sources.Manifest{Path: path, Meta: sources.Meta{{Name: "class", Type: sources.MetaText}, {Name: "weight", Type: sources.MetaFloat}}})
 	})
 }
 

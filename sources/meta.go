@@ -3,6 +3,7 @@ package sources
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"regexp"
 	"slices"
 	"strconv"
@@ -141,39 +142,45 @@ func (m Meta) check(taken map[string]string) error {
 // metaCells are the cells of one meta column.
 type metaCells struct {
 	MetaColumn
-	texts   []string // "": none
-	first   [3]int   // the first line of each kind, 0: none
-	example [3]string
+	texts   []string          // "": none
+	first   [cellKinds]int    // the line of the first cell of each kind, 0: none
+	example [cellKinds]string // that cell
 }
 
-// The kinds of cells, the narrower ones first.
+// The kinds of cells.
 const (
-	wholeCell = iota
-	numberCell
+	wholeCell  = iota
+	longCell   // a whole number that float64 doesn't hold exactly
+	numberCell // with a point or an exponent
 	textCell
+	cellKinds
 )
 
 // plainNumber is a number as programs write it. Another writing (007, +1, 1., 0x1)
 // may be a code, and is text.
 var plainNumber = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$`)
 
-// kindOf is the kind of a cell. A text of JSON is text, whatever it looks like.
+// kindOf is the kind of a cell. A text of JSON is text, whatever it looks like, and
+// so is a number out of range.
 func kindOf(c cell) int {
 	text := strings.TrimSpace(c.text)
-	kind, err := wholeCell, error(nil)
+	if c.quoted || !plainNumber.MatchString(text) {
+		return textCell
+	}
+	if strings.ContainsAny(text, ".eE") {
+		if _, err := strconv.ParseFloat(text, 64); err != nil {
+			return textCell
+		}
+		return numberCell
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
 	switch {
-	case c.quoted || !plainNumber.MatchString(text):
+	case err != nil:
 		return textCell
-	case strings.ContainsAny(text, ".eE"):
-		kind = numberCell
-		_, err = strconv.ParseFloat(text, 64)
-	default:
-		_, err = strconv.ParseInt(text, 10, 64)
+	case max(n, -n) > 1<<53 || n == math.MinInt64:
+		return longCell
 	}
-	if err != nil { // out of range
-		return textCell
-	}
-	return kind
+	return wholeCell
 }
 
 // add takes the cell of the next sample; one without text is null.
@@ -190,30 +197,11 @@ func (m *metaCells) add(number int, c cell) {
 
 // column makes the column of the cells.
 func (m *metaCells) column(p *problems) (schema.Column, []any) {
-	is := func(kind int) bool { return m.first[kind] > 0 }
 	t := m.Type
-	switch {
-	case t == "" && is(textCell) && (is(wholeCell) || is(numberCell)):
-		kind := numberCell
-		if is(wholeCell) {
-			kind = wholeCell
-		}
-		p.addf("column %q: %q (line %d) is text and %q (line %d) a number: write them alike, or say {%s: text} in meta",
-			m.Name, m.example[textCell], m.first[textCell], m.example[kind], m.first[kind], m.Name)
-		return schema.Column{}, nil
-	case t == "" && is(numberCell):
-		t = MetaFloat
-	case t == "" && is(wholeCell):
-		t = MetaInt
-	case t == "":
-		t = MetaText
-	case t != MetaText && is(textCell):
-		p.addf("column %q: line %d: %q is not a number, and meta says that its type is %s", m.Name, m.first[textCell], m.example[textCell], t)
-		return schema.Column{}, nil
-	case t == MetaInt && is(numberCell):
-		p.addf("column %q: line %d: %q is not a whole number, and meta says that its type is int: say float", m.Name, m.first[numberCell], m.example[numberCell])
-		return schema.Column{}, nil
+	if t == "" {
+		t = m.infer(p)
 	}
+	m.check(t, p)
 	values := make([]any, len(m.texts))
 	for i, text := range m.texts {
 		if text != "" {
@@ -221,6 +209,39 @@ func (m *metaCells) column(p *problems) (schema.Column, []any) {
 		}
 	}
 	return schema.Column{Name: schema.ColumnMeta + m.Name, Type: t.arrow()}, values
+}
+
+// infer is the type that all cells have.
+func (m *metaCells) infer(p *problems) MetaType {
+	number := slices.IndexFunc(m.first[:textCell], func(line int) bool { return line > 0 })
+	switch {
+	case number >= 0 && m.first[textCell] > 0:
+		p.addf("column %q: %q (line %d) is text and %q (line %d) a number: write them alike, or say {%s: text} in meta",
+			m.Name, m.example[textCell], m.first[textCell], m.example[number], m.first[number], m.Name)
+		return MetaText
+	case m.first[numberCell] > 0:
+		return MetaFloat
+	case number >= 0:
+		return MetaInt
+	}
+	return MetaText
+}
+
+// check reports the first cell of each kind that a type doesn't hold.
+func (m *metaCells) check(t MetaType, p *problems) {
+	report := func(kind int, what string) {
+		if m.first[kind] > 0 {
+			p.addf("column %q: line %d: %q %s", m.Name, m.first[kind], m.example[kind], what)
+		}
+	}
+	switch t {
+	case MetaInt:
+		report(numberCell, "is not a whole number, and meta says that its type is int: say float")
+		report(textCell, "is not a number, and meta says that its type is int")
+	case MetaFloat:
+		report(longCell, "has more digits than a float holds: say {"+m.Name+": text} in meta")
+		report(textCell, "is not a number, and meta says that its type is float")
+	}
 }
 
 // metaValue is a cell that kindOf has seen.

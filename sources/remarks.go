@@ -195,7 +195,7 @@ func (e *examples) measure(task schema.Task, from origin) []string {
 	if n == 0 {
 		return nil
 	}
-	remedy := "if so, list only the label columns in tasks"
+	remedy := "if so, list only the label columns in tasks (meta takes others along)"
 	fractions := 0
 	for _, name := range task.Classes {
 		if isFraction(name) {
