@@ -219,7 +219,7 @@ func ExampleTransform() {
 	// resize: 100x150, the first pixel shows (0.5, 0.5); <nil>
 	// crop and resize: 50x50, the first pixel shows (10.5, 20.5); <nil>
 	// turn: 200x300, the first pixel shows (250, -50); <nil>
-	// beyond: 10x10, the first pixel shows (300, 0); warp: clip (300,0)-(310,10) leaves nothing of an input of 200x300 (height x width)
+	// beyond: 10x10, the first pixel shows (300, 0); warp: clip (300,0)-(310,10) is empty or outside an input of 200x300 (height x width)
 }
 
 // The corners of a picture are moved; a quadrilateral that folds is refused.

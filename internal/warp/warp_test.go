@@ -223,16 +223,16 @@ func TestCheckedTransformsAreSafe(t *testing.T) {
 func TestCheck(t *testing.T) {
 	good := Resize(10, 10, 5, 5, Bilinear, true)
 	for want, change := range map[string]func(*Transform){
-		"an output of 0x5":     func(t *Transform) { t.Height = 0 },
-		"an output of 5x-1":    func(t *Transform) { t.Width = -1 },
-		"leaves nothing":       func(t *Transform) { t.Clip = image.Rect(10, 0, 12, 10) },
-		"unknown filter":       func(t *Transform) { t.Filter = "linear" },
-		"unknown border":       func(t *Transform) { t.Border = 2 },
-		"not finite":           func(t *Transform) { t.Matrix[5] = math.NaN() },
-		"too far":              func(t *Transform) { t.Matrix[0] = 1e9 },
-		"axis-aligned":         func(t *Transform) { t.Matrix[1] = 0.1 },
-		"inside of the input":  func(t *Transform) { t.Matrix[2] = -4 },
-		"inside of the input,": func(t *Transform) { t.Clip = image.Rect(0, 0, 5, 5) },
+		"an output of 0x5":  func(t *Transform) { t.Height = 0 },
+		"an output of 5x-1": func(t *Transform) { t.Width = -1 },
+		"empty or outside":  func(t *Transform) { t.Clip = image.Rect(10, 0, 12, 10) },
+		"unknown filter":    func(t *Transform) { t.Filter = "linear" },
+		"unknown border":    func(t *Transform) { t.Border = 2 },
+		"not finite":        func(t *Transform) { t.Matrix[5] = math.NaN() },
+		"too far":           func(t *Transform) { t.Matrix[0] = 1e9 },
+		"axis-aligned":      func(t *Transform) { t.Matrix[1] = 0.1 },
+		"inside the input":  func(t *Transform) { t.Matrix[2] = -4 },
+		"inside the input,": func(t *Transform) { t.Clip = image.Rect(0, 0, 5, 5) },
 	} {
 		bad := good
 		change(&bad)
