@@ -98,9 +98,6 @@ func suffixed(name, suffix string) string {
 	return strings.TrimSuffix(name, ext) + suffix + ext
 }
 
-// lastFailures is the number of failures that errors show.
-const lastFailures = 5
-
 // note takes a batch's draws; its error ends the run.
 func (a *accounts) note(draws []outcome) error {
 	var lines []QuarantineLine

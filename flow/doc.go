@@ -1,55 +1,72 @@
 // Package flow is the engine: it turns a declared Pipeline into a Plan and runs
 // the plan as a go-streams graph that delivers Arrow record batches, in order,
-// to a sink. This page and the files in this order explain it.
+// to a sink. This page and the files in its order explain it.
 //
-// # Plan, check, fuse, run
+// # Declaration, plan, run
 //
-// A Pipeline is data. Plan opens its source, reports every mistake at once,
+// A Pipeline is data. Pipeline.Plan opens its source, reports every mistake at once,
 // moves the samplers before the decoder (a draw is a sample's number, computed,
 // so no image is read that isn't drawn), decides what is merged, and hashes all
-// that the bytes depend on. A Plan may be run many times; a run is this graph:
+// that the bytes depend on. A Plan never changes. Plan.Deliver runs it:
 //
-//	feed ──jobs──▶ rows ──batches──▶ variants ──records──▶ deliver ──▶ Sink
-//	               │ dispatch ▶ readers ▶ admit ▶ workers ▶ emit
-//	               └ all of it bounded by one byte budget
+//	       jobs       rows, read and drawn      batches being filled       batches        records
+//	feed ───────▶ read ─────────────────▶ transform ──────────────▶ batch ───────▶ scales ───────▶ deliver ─▶ Sink
+//	           a pool of readers,      a pool of workers,        waits for the   each in its    Write, Close
+//	           a bounded number        admitted in order         oldest          scales
+//	           of files ahead          by one byte budget
 //
-//	pipeline.go   the declaration: New, Settings and the options that set them
-//	plan.go       Plan: open the source, check everything, resolve, hash
-//	check.go      what makes a list of stages a legal pipeline; all errors at once
-//	order.go      samplers, moved before the decoder: which sample each draw uses
-//	measure.go    the data's own mean and deviation, where a stage asks for them
-//	canonical.go  the canonical form and its hash: what the bytes depend on
-//	outline.go    Plan.Outline: the plan's four steps as figures
-//	describe.go   Plan.String: the same as people read it
-//	unlike.go     in what an evaluation's images are unlike its training's
+// What a plan decides, what a row goes through and what a run does are three places, and
+// calls go in one direction: a run reads the plan, and has rows made; a row (row.go,
+// attempts.go, and flow/internal/picture for its pixels) knows neither batches, nor the
+// budget (flow/internal/memory), nor sinks. The files, each of which uses only those below
+// it (go test ./internal/layout):
 //
-//	run.go        Run: wire the graph, run it, report
-//	ranks.go      the batches that a run makes: all, or every R-th of a rank
-//	feed.go       operator 1: their numbers, without those that the sink has
-//	rows.go       operator 2: ordered, bounded pools that read files and make rows
-//	budget.go     the bytes in flight: who is let through, and when
-//	charges.go    how many bytes a row and a batch take
-//	pool.go       Arrow's memory: charged to the budget, and used again
-//	row.go        one row: which sample it is, its file, its place in the batch
-//	refill.go     a draw with all its attempts
-//	reference.go  a row's picture: decode, stage after stage, plain loops
-//	file.go       the part of a JPEG file that a draw takes, decoded alone
-//	seekpoints.go where decoding can begin in files that were read before
-//	fused.go      the same draws, sampled in as few passes as fuse allows
-//	fuse.go       those passes in words: what is merged, what isn't and why
-//	variants.go   operator 3: the scales in which a batch leaves
-//	deliver.go    operator 4: hands batches to the sink, closes it
+//	materialize.go  a run into a data set, as a function that a cluster calls
+//	batches.go      Batches: a run as an iterator
+//	stream.go       Plan.Start: the operators in a go-streams program of one's own
+//	run.go          Pipeline.Run, Plan.Deliver: the graph wired, run, reported
+//	deliver.go      operator 5: hands batches to the sink, closes it
+//	scales.go       operator 4: the variants in which a batch leaves
+//	batch.go        operator 3: waits for the oldest batch, accounts for its rows
+//	transform.go    operator 2: admits rows, begins batches, makes pictures in a pool
+//	read.go         operator 1: reads files in a pool, draws their stages
+//	feed.go         the source: the plan's batches by number, without what the sink has
+//	filling.go      a batch being filled, and a row's ticket to its place in it
+//	graph.go        what every operator has: its ends, its input, its output
+//	running.go      run: what the operators share; how it begins, fails and ends
+//	stats.go        the figures of a run, and the Report
+//	meter.go        what each operator does with its time; the bottleneck in words
+//	ledger.go       what each class got
+//	leaving.go      batches on their way to the sink
+//	accounts.go     failed draws: fail, skip, refill; the limit
+//	quarantine.go   the file that lists them
 //
-//	failures.go   rows that cannot be made: fail, skip, refill; the limit
-//	quarantine.go the file that lists them
-//	state.go      where a run goes on, and whether it may
-//	meter.go      what each operator does with its time; the bottleneck in words
-//	ledger.go     what each class got; batches on their way to the sink
-//	stats.go      progress and the Report
-//
-//	batches.go    Batches: a run as an iterator
-//	stream.go     Stream: a run in a go-streams program of one's own
-//	materialize.go  a run into part files, as a function that a cluster calls
+//	apply.go        Plan.Row, Plan.Apply: one draw, one image, outside of any run
+//	unlike.go       in what an evaluation's images are unlike its training's
+//	describe.go     Plan.String: the plan as people read it
+//	outline.go      Plan.Outline: the same as figures
+//	planner.go      Pipeline.Plan: opens, checks, resolves; nothing else writes to a Plan
+//	warn.go         what is legal, and probably not meant
+//	canonical.go    the canonical form and its hash: what the bytes depend on
+//	resume.go       whether a run may go on from a state
+//	measure.go      the data's own mean and deviation, where a stage asks for them
+//	sampling.go     samplers, moved before the decoder: which sample each draw uses
+//	planning.go     planner: a plan being made
+//	plan.go         Plan: a value, and what it tells
+//	scaling.go      the scales that a batch gets
+//	attempts.go     a draw with all its attempts
+//	row.go          one row: which sample it is, its file, its picture
+//	refills.go      other samples of a class, for those that fail
+//	deal.go         which batches a run makes: all, or every R-th of a rank
+//	sample.go       Sample: a row of another source
+//	steps.go        the stages in their places; what makes a list of them legal
+//	report.go       Report, Progress: what a run tells
+//	state.go        State: where a run goes on
+//	pipeline.go     Pipeline: the declaration
+//	settings.go     Settings and the options that set them
+//	errors.go       the errors of plans, rows and runs
+//	onerror.go      Failures: what to do about rows that cannot be made
+//	text.go         counts and bytes in words
 //
 // # Who closes, who releases
 //
@@ -60,23 +77,22 @@
 // Batches borrows it likewise. What is to be kept is retained, and counts in the
 // budget until its last Release.
 //
-// # Cancel and failure
+// # Cancelling and failure
 //
 // go-streams knows neither contexts nor errors. The run object does: the first
 // failure (or the caller's context) cancels its context with a cause. From then
 // on each operator keeps draining its input, releases what it drains, and
 // closes its output, so that every goroutine ends and nothing blocks; deliver
 // passes the cause to the sink's Close, and Run returns it. A panic in a stage, a
-// sampler's order, a sink or a callback becomes such a failure too. A row that cannot be made ends the run, or is
-// skipped or refilled (Failures); accounts of it are kept in the order of
-// positions, so they too depend on the data alone.
+// sampler's order, a sink or a callback becomes such a failure too. A row that
+// cannot be made ends the run, or is skipped or refilled (Failures); accounts of it
+// are kept in the order of positions, so they too depend on the data alone.
 //
 // # Same bytes
 //
 // What a row holds is a function of (data, plan, epoch, position): every random
 // number is addressed by (seed, stage, epoch, position, attempt), never drawn
 // from a shared generator. Workers, queues and budget decide when a row is made,
-// never what is in it; the pool's bounded queue of pending batches restores the
-// order. So a State is a place, an epoch and a batch, and going on there replays
-// nothing.
+// never what is in it; read, transform and batch keep the order of positions. So a
+// State is a place, an epoch and a batch, and going on there replays nothing.
 package flow

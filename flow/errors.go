@@ -82,6 +82,9 @@ func ended(policy Policy, row *RowError) error {
 // Unwrap is the row's error.
 func (e *AccessError) Unwrap() error { return e.Row }
 
+// lastFailures is the number of failures that errors show.
+const lastFailures = 5
+
 // TooManyFailures is the error of a run in which more draws failed than
 // Failures.Max allows.
 type TooManyFailures struct {
@@ -187,4 +190,9 @@ func guard(what string, do func() error) (err error) {
 		}
 	}()
 	return do()
+}
+
+// wrongElement is the error of an element that an operator cannot take.
+func wrongElement(operator string, have, want any) error {
+	return fmt.Errorf("flow: operator %s takes %T, and got %T: connect it to an operator of this package", operator, want, have)
 }

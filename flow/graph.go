@@ -1,7 +1,6 @@
 package flow
 
 import (
-	"fmt"
 	"time"
 
 	streams "github.com/reugn/go-streams"
@@ -27,11 +26,6 @@ func (l link) Via(next streams.Flow) streams.Flow {
 func (l link) To(sink streams.Sink) {
 	gsflow.DoStream(l, sink)
 	sink.AwaitCompletion()
-}
-
-// wrongElement is the error of an element that an operator cannot take.
-func wrongElement(operator string, have, want any) error {
-	return fmt.Errorf("flow: operator %s takes %T, and got %T: connect it to an operator of this package", operator, want, have)
 }
 
 // send hands a batch on, or releases it when the run ends first.

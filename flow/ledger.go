@@ -2,18 +2,6 @@ package flow
 
 import "github.com/sluicedata/sluice/schema"
 
-// Exposure is what a run showed of one class.
-type Exposure struct {
-	Quota     int64 `json:"quota"`     // draws that the plan gives it in the batches of this run
-	Drawn     int64 `json:"drawn"`     // samples of it that were opened; more than the quota by what refills tried
-	Delivered int64 `json:"delivered"` // rows that left
-	Failed    int64 `json:"failed"`    // draws of its quota that left no row
-	Refilled  int64 `json:"refilled"`  // draws of its quota that left as another sample
-	Filled    int64 `json:"filled"`    // delivered rows of damaged files (decode's truncated: fill), or that lack scans
-	Distinct  int64 `json:"distinct"`  // samples among the delivered rows
-	Repeats   int64 `json:"repeats"`   // delivered rows beyond the first of their sample
-}
-
 // ledger counts exposure by task and class, in O(classes) memory and one bit
 // per sample.
 type ledger struct {

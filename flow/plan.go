@@ -27,6 +27,12 @@ type Plan struct {
 	scaling *scaling // nil: one variant
 }
 
+// sampling says which sample each draw of an epoch uses.
+type sampling struct {
+	selection stages.Selection // the samples that filter and take leave
+	order     stages.Order
+}
+
 // Close releases the source.
 func (p *Plan) Close() error { return p.dataset.Close() }
 

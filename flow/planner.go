@@ -50,18 +50,6 @@ func (p *Pipeline) Plan(ctx context.Context, opts ...Option) (*Plan, error) {
 // is a *StageError.
 func (p *Pipeline) Check() error { return newSteps(p.Stages, 0).check(p.Source) }
 
-// planner makes a plan: nothing else writes to one.
-type planner struct {
-	*Plan
-	batcher  int  // the batch stage; -1: none
-	dropLast bool // an epoch's last batch, where it is short
-	selected schema.Index
-}
-
-func (p *planner) warn(format string, args ...any) {
-	p.warnings = append(p.warnings, fmt.Sprintf(format, args...))
-}
-
 // resolve finds out what depends on the data: order, weights, counts, statistics,
 // the shape of the run and the hash.
 func (p *planner) resolve(ctx context.Context) error {

@@ -20,22 +20,6 @@ type read struct {
 	draws   *sync.Pool // *picture.Draw
 }
 
-// ticket is a row under way. It goes from read to transform; its batch counts it when it
-// is made.
-type ticket struct {
-	batch   *filling
-	at      int            // its row in the batch
-	located bool           // false once the run has ended
-	row     row            // empty once it is made
-	encoded int64          // bytes of its file, charged as read ahead
-	working int64          // bytes that making it takes
-	buffer  *[]byte        // that its file was read into; nil: none
-	err     *RowError      // of reading
-	fetched sync.WaitGroup // done when the file is there, or isn't
-	charged int64          // its bytes in the budget, once admitted
-	blocked bool           // admission waited for memory longer than for the file
-}
-
 func newRead(r *run) *read {
 	f := &read{link: newLink(), run: r, buffers: &r.buffers, draws: &r.draws}
 	ahead := r.plan.settings.filesAhead()

@@ -1,6 +1,9 @@
 package flow
 
-import "time"
+import (
+	"sync"
+	"time"
+)
 
 // Progress is how far a run has come.
 type Progress struct {
@@ -70,4 +73,48 @@ type Operator struct {
 	QueueCapacity int     `json:"queue_capacity"`
 	// Busy, split up: decode has decode and transform.
 	Of map[string]float64 `json:"of,omitempty"`
+}
+
+// Exposure is what a run showed of one class.
+type Exposure struct {
+	Quota     int64 `json:"quota"`     // draws that the plan gives it in the batches of this run
+	Drawn     int64 `json:"drawn"`     // samples of it that were opened; more than the quota by what refills tried
+	Delivered int64 `json:"delivered"` // rows that left
+	Failed    int64 `json:"failed"`    // draws of its quota that left no row
+	Refilled  int64 `json:"refilled"`  // draws of its quota that left as another sample
+	Filled    int64 `json:"filled"`    // delivered rows of damaged files (decode's truncated: fill), or that lack scans
+	Distinct  int64 `json:"distinct"`  // samples among the delivered rows
+	Repeats   int64 `json:"repeats"`   // delivered rows beyond the first of their sample
+}
+
+const progressEvery = 100 * time.Millisecond
+
+// telling tells of a phase before the first row until the function that it returns is
+// called. A callback that panics isn't called again here; the run says so.
+func (s *Settings) telling(phase string, at func(*Progress)) (done func()) {
+	if s.Progress == nil {
+		return func() {}
+	}
+	begun, stop := time.Now(), make(chan struct{})
+	var wait sync.WaitGroup
+	wait.Go(func() {
+		tick := time.NewTicker(progressEvery)
+		defer tick.Stop()
+		for {
+			select {
+			case <-stop:
+				return
+			case <-tick.C:
+			}
+			p := Progress{Phase: phase, Elapsed: time.Since(begun)}
+			at(&p)
+			if guard("progress", func() error { s.Progress(p); return nil }) != nil {
+				return
+			}
+		}
+	})
+	return func() {
+		close(stop)
+		wait.Wait()
+	}
 }

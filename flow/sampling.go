@@ -7,12 +7,6 @@ import (
 	"github.com/sluicedata/sluice/stages"
 )
 
-// sampling says which sample each draw of an epoch uses.
-type sampling struct {
-	selection stages.Selection // the samples that filter and take leave
-	order     stages.Order
-}
-
 // sample applies the samplers, wherever they stand, to the index: no
 // image is read that is not drawn. Filter and take leave a list of samples,
 // shuffle and rebalance an order that differs from epoch to epoch, so nothing

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
-	"sync"
-	"time"
 
 	"github.com/apache/arrow/go/v15/arrow/memory"
 
@@ -217,36 +215,4 @@ func (s *Settings) allocator() memory.Allocator {
 		return memory.DefaultAllocator
 	}
 	return s.Allocator
-}
-
-const progressEvery = 100 * time.Millisecond
-
-// telling tells of a phase before the first row until the function that it returns is
-// called. A callback that panics isn't called again here; the run says so.
-func (s *Settings) telling(phase string, at func(*Progress)) (done func()) {
-	if s.Progress == nil {
-		return func() {}
-	}
-	begun, stop := time.Now(), make(chan struct{})
-	var wait sync.WaitGroup
-	wait.Go(func() {
-		tick := time.NewTicker(progressEvery)
-		defer tick.Stop()
-		for {
-			select {
-			case <-stop:
-				return
-			case <-tick.C:
-			}
-			p := Progress{Phase: phase, Elapsed: time.Since(begun)}
-			at(&p)
-			if guard("progress", func() error { s.Progress(p); return nil }) != nil {
-				return
-			}
-		}
-	})
-	return func() {
-		close(stop)
-		wait.Wait()
-	}
 }

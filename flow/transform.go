@@ -1,9 +1,7 @@
 package flow
 
 import (
-	"context"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/sluicedata/sluice/flow/internal/picture"
@@ -17,30 +15,6 @@ import (
 type transform struct {
 	link
 	run *run
-}
-
-// filling is a batch being filled: a future.
-type filling struct {
-	run      *run
-	job      job
-	draft    *schema.Draft // nil before admission, and where the run ended first
-	tickets  []ticket      // per row
-	draws    []outcome     // per row, written by its worker
-	reserved []int64       // bytes, for each variant in which it will leave
-	unmade   atomic.Int64  // rows
-	ready    chan struct{} // closed when no row is unmade
-}
-
-// count counts a row that is made, or won't be, and tells whether it was the last: then
-// the caller closes ready.
-func (b *filling) count() (last bool) { return b.unmade.Add(-1) == 0 }
-
-// abandon gives up a batch that nobody waits for.
-func (b *filling) abandon() {
-	<-b.ready
-	if b.draft != nil {
-		b.draft.Discard()
-	}
 }
 
 func newTransform(r *run) *transform {
@@ -189,51 +163,4 @@ func (f *transform) dropDraw(t *ticket) {
 		f.run.draws.Put(t.row.draw)
 	}
 	t.row = row{}
-}
-
-// A ticket is the place of its row (see place). slot is where the row's picture may be sampled right away. Grey leaves its three
-// channels when it is put there.
-func (t *ticket) slot() *schema.Picture {
-	if p := t.batch.run.plan; p.info.Form == schema.FormTensor && !p.rows.pictures.Decoder.Gray() {
-		return t.batch.draft.Slot(t.at)
-	}
-	return nil
-}
-
-func (t *ticket) look() *picture.Views { return nil }
-
-// put moves a row into its place; what was sampled into its slot is there already.
-func (t *ticket) put(row *row) error {
-	draft := t.batch.draft
-	draft.SetMeta(t.at, row.meta)
-	switch {
-	case row.picture == nil:
-		draft.SetEncoded(t.at, row.encoded)
-	case row.picture != t.slot():
-		return draft.SetPicture(t.at, row.picture)
-	}
-	return nil
-}
-
-// read reads and prepares a substitute, beside the draw's first file, which is still
-// there: charged first for what reading takes, then for what making it will take.
-func (t *ticket) read(ctx context.Context, row *row) *RowError {
-	rows := t.batch.run.plan.rows
-	n := t.encoded + rows.encodedBytes(row)
-	t.recharge(n)
-	if ctx.Err() != nil {
-		return row.failed("source", context.Cause(ctx))
-	}
-	if err := rows.read(ctx, row, nil, t.batch.run.sink.remembers); err != nil {
-		return err
-	}
-	if rows.pictures != nil {
-		t.recharge(n + rows.prepare(row))
-	}
-	return nil
-}
-
-func (t *ticket) recharge(n int64) {
-	t.batch.run.budget.Recharge(t.charged, n)
-	t.charged = n
 }

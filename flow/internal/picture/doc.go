@@ -15,16 +15,17 @@
 // The files, each of which uses those below it only:
 //
 //	explain.go    what is merged, in words
-//	make.go       Maker: a prepared Draw becomes a picture
+//	make.go       Maker.Make: a prepared Draw becomes a picture
 //	reference.go  stage after stage, in plain loops: what the other executor is tested against
 //	fused.go      groups of stages in as few passes as fuse allows
 //	pixels.go     functions of a pixel: tables, rows, plain loops
+//	maker.go      Maker: the memory in which pictures are made
 //	canvas.go     pictures between passes, used again
 //	prepare.go    Draw.Prepare: header, draws, groups, bytes
 //	cost.go       the bytes that making a picture takes
 //	file.go       the part of a JPEG file that a draw takes
 //	group.go      operations that run together
 //	draw.go       Draw: what each stage drew
-//	seekpoints.go where decoding can begin in files that were read before
 //	program.go    Program: the stages as a plan has them
+//	seekpoints.go where decoding can begin in files that were read before
 package picture

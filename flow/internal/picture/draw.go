@@ -2,6 +2,7 @@ package picture
 
 import (
 	"encoding/json"
+	"image"
 	"slices"
 
 	"github.com/sluicedata/sluice/internal/decode"
@@ -71,6 +72,26 @@ type op struct {
 	mapper    stages.Mapper // nil where pixel does what it would
 	params    stages.Params
 	out       schema.Tensor // what leaves
+}
+
+// group is the operations that run together: warps, then functions of a pixel; or one map.
+type group struct {
+	chain  []warp.Transform
+	pixels []op
+	mapper *op
+	ops    []op // all of them
+	out    schema.Tensor
+}
+
+// view is what the first group takes of a JPEG file: draws need only the size, and the
+// first pass then says which part of the picture it reads. Under fuse: full a resampling
+// reads the planes themselves, decoded at a scale where the picture shrinks much; else it
+// reads RGB, whose bytes are those of the whole picture.
+type view struct {
+	passes []*warp.Pass
+	region image.Rectangle // of the stored picture, its sides exchanged where the upright one's are
+	ycc    bool
+	scale  int
 }
 
 // draw draws every stage of the program for a source of that size. No pixel is needed for

@@ -1,21 +1,8 @@
 package picture
 
 import (
-	"image"
-
 	"github.com/sluicedata/sluice/internal/warp"
 )
-
-// view is what the first group takes of a JPEG file: draws need only the size, and the
-// first pass then says which part of the picture it reads. Under fuse: full a resampling
-// reads the planes themselves, decoded at a scale where the picture shrinks much; else it
-// reads RGB, whose bytes are those of the whole picture.
-type view struct {
-	passes []*warp.Pass
-	region image.Rectangle // of the stored picture, its sides exchanged where the upright one's are
-	ycc    bool
-	scale  int
-}
 
 // partial reports whether the first group reads a part of the file. Grey is made of all
 // three colours, so of the whole picture's RGB.

@@ -1,18 +1,8 @@
 package picture
 
 import (
-	"github.com/sluicedata/sluice/internal/warp"
 	"github.com/sluicedata/sluice/schema"
 )
-
-// group is the operations that run together: warps, then functions of a pixel; or one map.
-type group struct {
-	chain  []warp.Transform
-	pixels []op
-	mapper *op
-	ops    []op // all of them
-	out    schema.Tensor
-}
 
 // group cuts the operations: a warp after a function of a pixel begins a new group, and so
 // does whatever follows a map.

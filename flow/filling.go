@@ -1,0 +1,97 @@
+package flow
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+
+	"github.com/sluicedata/sluice/flow/internal/picture"
+	"github.com/sluicedata/sluice/schema"
+)
+
+// filling is a batch being filled: a future.
+type filling struct {
+	run      *run
+	job      job
+	draft    *schema.Draft // nil before admission, and where the run ended first
+	tickets  []ticket      // per row
+	draws    []outcome     // per row, written by its worker
+	reserved []int64       // bytes, for each variant in which it will leave
+	unmade   atomic.Int64  // rows
+	ready    chan struct{} // closed when no row is unmade
+}
+
+// count counts a row that is made, or won't be, and tells whether it was the last: then
+// the caller closes ready.
+func (b *filling) count() (last bool) { return b.unmade.Add(-1) == 0 }
+
+// abandon gives up a batch that nobody waits for.
+func (b *filling) abandon() {
+	<-b.ready
+	if b.draft != nil {
+		b.draft.Discard()
+	}
+}
+
+// ticket is a row under way. It goes from read to transform; its batch counts it when it
+// is made.
+type ticket struct {
+	batch   *filling
+	at      int            // its row in the batch
+	located bool           // false once the run has ended
+	row     row            // empty once it is made
+	encoded int64          // bytes of its file, charged as read ahead
+	working int64          // bytes that making it takes
+	buffer  *[]byte        // that its file was read into; nil: none
+	err     *RowError      // of reading
+	fetched sync.WaitGroup // done when the file is there, or isn't
+	charged int64          // its bytes in the budget, once admitted
+	blocked bool           // admission waited for memory longer than for the file
+}
+
+// A ticket is the place of its row (see place). slot is where the row's picture may be sampled right away. Grey leaves its three
+// channels when it is put there.
+func (t *ticket) slot() *schema.Picture {
+	if p := t.batch.run.plan; p.info.Form == schema.FormTensor && !p.rows.pictures.Decoder.Gray() {
+		return t.batch.draft.Slot(t.at)
+	}
+	return nil
+}
+
+func (t *ticket) look() *picture.Views { return nil }
+
+// put moves a row into its place; what was sampled into its slot is there already.
+func (t *ticket) put(row *row) error {
+	draft := t.batch.draft
+	draft.SetMeta(t.at, row.meta)
+	switch {
+	case row.picture == nil:
+		draft.SetEncoded(t.at, row.encoded)
+	case row.picture != t.slot():
+		return draft.SetPicture(t.at, row.picture)
+	}
+	return nil
+}
+
+// read reads and prepares a substitute, beside the draw's first file, which is still
+// there: charged first for what reading takes, then for what making it will take.
+func (t *ticket) read(ctx context.Context, row *row) *RowError {
+	rows := t.batch.run.plan.rows
+	n := t.encoded + rows.encodedBytes(row)
+	t.recharge(n)
+	if ctx.Err() != nil {
+		return row.failed("source", context.Cause(ctx))
+	}
+	if err := rows.read(ctx, row, nil, t.batch.run.sink.remembers); err != nil {
+		return err
+	}
+	if rows.pictures != nil {
+		t.recharge(n + rows.prepare(row))
+	}
+	return nil
+}
+
+func (t *ticket) recharge(n int64) {
+	t.batch.run.budget.Recharge(t.charged, n)
+	t.charged = n
+}
