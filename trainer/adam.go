@@ -63,12 +63,13 @@ func (p *problems) optimizer(place string, o Optimizer) {
 //	v = beta2 v + (1-beta2) g g
 //	p = p - lr/(1-beta1^t) m / (sqrt(v) / sqrt(1-beta2^t) + eps)
 //
-// A weight without a gradient is left alone, with its m, v and t, as PyTorch does
-// where grad is None: so each weight counts steps of its own.
+// A weight without a gradient keeps its value, m, v and t, as in PyTorch where grad
+// is None: so each weight has a step count of its own.
 //
-// Each element is computed alone, so the number of goroutines changes no byte.
+// Elements are computed independently, so the number of goroutines doesn't change
+// the result.
 type Adam struct {
-	// Kernel, if set, is a faster AdamKernel that gives the same bytes.
+	// Kernel, if set, is a faster AdamKernel with the same results.
 	Kernel func(param, gradient, mean, square []float32, k *AdamFactors)
 
 	options            Optimizer
@@ -76,7 +77,7 @@ type Adam struct {
 	mean, square, step []Tensor // per weight; a step tensor has one element
 }
 
-// NewAdam makes an optimizer of the weights, whose memory it will change. Zero
+// NewAdam makes an optimizer for the weights, which it updates in place. Zero
 // options stand for their defaults.
 func NewAdam(o Optimizer, params []Tensor) *Adam {
 	a := &Adam{options: o.withDefaults(), params: params}
@@ -88,13 +89,13 @@ func NewAdam(o Optimizer, params []Tensor) *Adam {
 	return a
 }
 
-// State is the optimizer's own: means, squares and numbers of steps. The tensors
-// are its memory, so CopyState into them loads it.
+// State returns the means, mean squares and step counts. The tensors are the
+// optimizer's own memory: CopyState into them restores it.
 func (a *Adam) State() []Tensor { return slices.Concat(a.mean, a.square, a.step) }
 
-// Step changes the weights by one gradient of each, in the order of the weights,
-// at a learning rate. A gradient of nil leaves its weight as it is: it had no part
-// in the loss. The gradients are not changed.
+// Step updates the weights, given the gradient of each, in the order of the
+// weights. A nil gradient leaves its weight unchanged: it had no part in the loss.
+// The gradients are not modified.
 func (a *Adam) Step(learningRate float64, gradients [][]float32, workers int) {
 	if len(gradients) != len(a.params) {
 		panic(fmt.Sprintf("trainer: %d gradients for %d weights", len(gradients), len(a.params)))
@@ -116,7 +117,7 @@ func (a *Adam) Step(learningRate float64, gradients [][]float32, workers int) {
 	}
 }
 
-// factors are those of step t, from 1.
+// factors returns those of step t, counted from 1.
 func (o Optimizer) factors(learningRate, t float64) *AdamFactors {
 	beta := *o.Betas
 	return &AdamFactors{
@@ -136,15 +137,15 @@ type AdamFactors struct {
 	Root, Eps, Size float32 // sqrt(1-beta2^t), eps, lr/(1-beta1^t)
 }
 
-// Numbers that are taken for 0, so that nothing becomes subnormal: a mean that
-// only decays would stay so for ever, and cost a processor over a hundred cycles
-// each step. Beside eps they are nothing.
+// Smaller numbers are set to 0, so that nothing becomes subnormal: a mean that only
+// decays would stay subnormal for ever, at over a hundred cycles a step. Compared
+// with eps they are nothing.
 const (
 	adamTiny       = 0x1p-100 // of gradient, mean and square
 	adamTinySquare = 0x1p-56  // of the gradient to be squared
 )
 
-// flush is v, or 0 if it is nearer to it than tiny.
+// flush returns v, or 0 if v is between -tiny and tiny.
 func flush(v, tiny float32) float32 {
 	if v < tiny && v > -tiny {
 		return 0
@@ -153,7 +154,7 @@ func flush(v, tiny float32) float32 {
 }
 
 // AdamKernel is one step on some elements, in the order of PyTorch's operations.
-// Its conversions forbid fused multiply-adds: same bytes on every machine.
+// Its conversions rule out fused multiply-adds: the same bytes on every machine.
 func AdamKernel(param, gradient, mean, square []float32, k *AdamFactors) {
 	gradient, mean, square = gradient[:len(param)], mean[:len(param)], square[:len(param)]
 	for i, p := range param {

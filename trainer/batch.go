@@ -10,8 +10,8 @@ import (
 	"github.com/sluicedata/sluice/schema"
 )
 
-// CheckForm tells whether a trainer can learn from a form of image column:
-// float32 CHW tensors.
+// CheckForm returns an error unless trainers can learn from such an image column:
+// float32 CHW tensors of three channels.
 func CheckForm(form schema.Form, tensor schema.Tensor) error {
 	if form == schema.FormTensor && tensor.DType == schema.Float32 && tensor.Layout == schema.CHW && !tensor.Gray() {
 		return nil
@@ -38,9 +38,9 @@ func Pixels(batch *schema.Batch) ([]float32, error) {
 	return batch.Float32(), nil
 }
 
-// Targets reads the labels and weights of all tasks from a batch, and tells how
-// many rows count: have a weight above 0 in any task. An error names the task
-// and the key of the row.
+// Targets reads the labels and weights of all tasks from a batch, and counts the
+// rows that aren't masked in every task. An error names the task and the row's
+// key.
 func (c Config) Targets(batch *schema.Batch) (targets []Target, rows int, err error) {
 	for _, task := range c.Tasks {
 		column, err := labelColumn(batch, task.Task)
@@ -54,7 +54,7 @@ func (c Config) Targets(batch *schema.Batch) (targets []Target, rows int, err er
 		targets = append(targets, t)
 	}
 	for row := range batch.Rows() {
-		if Counts(targets, row) {
+		if !Masked(targets, row) {
 			rows++
 		}
 	}
@@ -97,22 +97,22 @@ func labelColumn(batch *schema.Batch, task string) (int, error) {
 	return 0, fmt.Errorf("trainer: task %s is not in the batch (tasks: %s)", task, phrase.List(names))
 }
 
-// NotFiniteError is a step that would have spoilt the weights. The batch was not
-// learnt from.
+// NotFiniteError is a step that would have made weights NaN or infinite. The
+// weights are as before it.
 type NotFiniteError struct {
 	What    string // "loss", "gradient"
 	Epoch   int
 	Batch   int64
-	Keys    []string // of all rows that count: of a weight above 0 in any task
-	Suspect []string // of all rows whose pixels are not finite
+	Keys    []string // of all rows that aren't masked
+	Suspect []string // of all rows whose pixels aren't all finite
 }
 
-// NotFinite makes the error of a batch, whose targets tell which rows count.
+// NotFinite makes the error for a batch, whose targets say which rows are masked.
 func NotFinite(what string, batch *schema.Batch, targets []Target) *NotFiniteError {
 	e := &NotFiniteError{What: what, Epoch: batch.Epoch, Batch: batch.Number}
 	pixels, size := batch.Float32(), batch.Tensor.Elements()
 	for row := range batch.Rows() {
-		if Counts(targets, row) {
+		if !Masked(targets, row) {
 			e.Keys = append(e.Keys, batch.Key(row))
 		}
 		if slices.ContainsFunc(pixels[row*size:(row+1)*size], func(v float32) bool { return v-v != 0 }) {

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// A checkpoint is a safetensors file of a State, whose metadata have a version:
+// A checkpoint is a safetensors file of a State, with a version in its metadata:
 //
 //	1  none written: one count of steps for all weights, no checksum
 //	2  steps per weight, a checksum over the whole
@@ -17,8 +17,8 @@ const (
 	checkpointVersion = "2"
 )
 
-// SaveCheckpoint writes a state and what else is to be known of it, whole or not at
-// all.
+// SaveCheckpoint writes a state and metadata. The file is replaced as a whole, or
+// not at all.
 func SaveCheckpoint(path string, state []Tensor, metadata map[string]string) error {
 	metadata = maps.Clone(metadata)
 	if metadata == nil {
@@ -28,11 +28,11 @@ func SaveCheckpoint(path string, state []Tensor, metadata map[string]string) err
 	return SaveSafetensors(path, state, metadata)
 }
 
-// LoadCheckpoint reads a state for a trainer whose own is of the size of like. A
-// file that was damaged, or holds what no training leaves, is an error, and so is
-// one that is far larger; checkpoints of earlier versions are read.
+// LoadCheckpoint reads a state for a trainer whose own state is like. A file that
+// is damaged, holds values that no training produces, or is far larger than like
+// is an error. Checkpoints of earlier versions are read.
 func LoadCheckpoint(path string, like []Tensor) (state []Tensor, metadata map[string]string, err error) {
-	const small = 1 << 30 // of another model: that is said by whoever compares them
+	const small = 1 << 30 // room for another model's state: whoever compares the tensors says so
 	most := int64(small)
 	for _, t := range like {
 		most += 8 * int64(len(t.Data))
@@ -47,7 +47,7 @@ func LoadCheckpoint(path string, like []Tensor) (state []Tensor, metadata map[st
 	return state, metadata, nil
 }
 
-// ReadCheckpoint reads what is in a file.
+// ReadCheckpoint reads the contents of a checkpoint file.
 func ReadCheckpoint(data []byte) (state []Tensor, metadata map[string]string, err error) {
 	state, metadata, sealed, err := parseSafetensors(data)
 	if err != nil {

@@ -128,9 +128,9 @@ func TestLoadCheckpointRefuses(t *testing.T) {
 		"empty":    {nil, "it has 0 bytes"},
 		"text":     {[]byte("version: 1\nstages: []"), "its header is too large"},
 		"huge":     {huge, "its header is too large (1099511627776 bytes"},
-		"beyond":   {beyond, "its header tells of 4398046511104 bytes of tensors, and there are 0"},
-		"cut":      {whole[:len(whole)-1], "cut short or damaged"},
-		"appended": {append(bytes.Clone(whole), 0), "cut short or damaged"},
+		"beyond":   {beyond, "its header promises 4398046511104 bytes of tensors, and there are 0"},
+		"cut":      {whole[:len(whole)-1], "truncated or damaged"},
+		"appended": {append(bytes.Clone(whole), 0), "truncated or damaged"},
 		"long":     {unsealed(`{"`+strings.Repeat("x", 100_000)+`":{"dtype":3}}`, nil), "..."},
 	} {
 		path := filepath.Join(dir, name)

@@ -9,8 +9,9 @@ import (
 	"github.com/sluicedata/sluice/schema"
 )
 
-// MatchClasses tells which class of the training set each class of another data
-// set is, by name. A class that the training set hasn't got is an error.
+// MatchClasses maps the classes of another data set to those of the training set,
+// by name: element i is the training set's number for class i of other. A class
+// that the training set doesn't have is an error.
 func MatchClasses(training, other schema.Task) ([]int32, error) {
 	number := make(map[string]int32, len(training.Classes))
 	for i, name := range training.Classes {
@@ -31,17 +32,17 @@ func MatchClasses(training, other schema.Task) ([]int32, error) {
 	return out, nil
 }
 
-// alike says of a name how it looks the same as a class and isn't.
+// alike explains a name that looks like a class and isn't one.
 func alike(name string, classes []string) string {
 	for _, class := range classes {
 		if norm.NFC.String(class) == norm.NFC.String(name) {
-			return fmt.Sprintf(" (%+q, and %+q is one: it differs in Unicode normal form only)", name, class)
+			return fmt.Sprintf(" (%+q, and %+q is one: they differ only in Unicode normal form)", name, class)
 		}
 	}
 	return ""
 }
 
-// Translate gives labels the numbers of MatchClasses; Unknown stays Unknown.
+// Translate replaces labels by the numbers of MatchClasses; Unknown stays Unknown.
 func Translate(labels, classes []int32) []int32 {
 	out := make([]int32, len(labels))
 	for i, label := range labels {

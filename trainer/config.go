@@ -14,8 +14,8 @@ import (
 	"github.com/sluicedata/sluice/internal/phrase"
 )
 
-// Config is all that decides what a trainer does, beside the data. Heads are
-// sized by the tasks' classes, which come from the pipeline: see Spec.
+// Config is everything that determines what a trainer does, apart from the data.
+// Heads are sized by the tasks' classes, which come from the pipeline: see Spec.
 type Config struct {
 	Model      Model        `json:"model"`
 	Tasks      []TaskConfig `json:"tasks"` // one per trained task, in the order of the heads
@@ -23,7 +23,7 @@ type Config struct {
 	Schedule   Schedule     `json:"schedule"`
 	Seed       uint64       `json:"seed"`        // of the initial weights
 	MicroBatch int          `json:"micro_batch"` // rows computed at a time, their gradients summed; 0: the whole batch
-	Workers    int          `json:"-"`           // goroutines of a step; 0: GOMAXPROCS. Never changes a byte
+	Workers    int          `json:"-"`           // goroutines of a step; 0: GOMAXPROCS. Never changes the result
 }
 
 // TaskConfig is one head and its loss.
@@ -37,33 +37,33 @@ type TaskConfig struct {
 }
 
 // Model is a network and its options: a struct such as
-// gorgoniatrainer.Recipe{PoolTo: 28}. The package that trains it exports it, and
-// lists it in a catalogue; a package of another module does the same, and its
-// models can do all that ours can.
+// gorgoniatrainer.Recipe{PoolTo: 28}. The package that trains it exports it and
+// lists it in a catalogue. A package in another module does the same, and its
+// models can do everything that ours can.
 //
-// In trainer files, the model's options are the fields with a tag
-// `sluice:"pool_to"`. A checkpoint holds the JSON of the struct, and training
-// goes on only where that is the same: so every option that decides a weight is a
-// member of it, with its default written out.
+// In trainer files, the model's options are the fields with a tag such as
+// `sluice:"pool_to"`. A checkpoint holds the struct's JSON, and training resumes
+// only if that is unchanged: so every option that affects the weights must be in
+// it, with its default written out.
 type Model interface {
 	// Name is what trainer files, checkpoints and reports call it.
 	Name() string
-	// Check reports impossible options, each error behind the option's name, such
-	// as "pool_to: ". Errors that are joined are reported one by one.
+	// Check reports impossible options, each error after the option's name, such as
+	// "pool_to: ". Joined errors are reported one by one.
 	Check() error
 	// New makes a trainer of this model with its initial weights. The configuration
-	// is one that Config.Check lets pass, and its Model is the receiver.
+	// has passed Config.Check, and its Model is the receiver.
 	New(Config) (Trainer, error)
 }
 
-// Entry is a model that trainer files may name. Packages of trainers export a
-// Catalog of theirs; a command concatenates those that it offers.
+// Entry is a model that trainer files may name. A package of trainers exports its
+// Catalog; a command concatenates those that it offers.
 type Entry struct {
 	New func() Model // a pointer to the options with their defaults
 	Doc string       // one line
 }
 
-// New checks a configuration, and makes the trainer of its model.
+// New checks a configuration and makes its model's trainer.
 func New(c Config) (Trainer, error) {
 	if err := c.Check(); err != nil {
 		return nil, err
@@ -90,9 +90,9 @@ func (c Config) WithDefaults() Config {
 	return c
 }
 
-// Check reports everything that is wrong, each error behind the option's place
-// in a TRAINER.yaml, such as "tasks.shape.loss: ". Zero values that stand for a
-// default are right.
+// Check reports every mistake at once, each after the option's place in a trainer
+// file, such as "tasks.shape.loss: ". Zero values that stand for defaults are
+// valid.
 func (c Config) Check() error {
 	c = c.WithDefaults()
 	var p problems
@@ -111,7 +111,7 @@ func (c Config) Check() error {
 
 func (p *problems) model(m Model) {
 	if m == nil {
-		p.addf("model", "missing: choose the network")
+		p.addf("model", "missing: choose a model, such as softmax.Model{}")
 		return
 	}
 	for _, err := range errlist.Split(m.Check()) {
@@ -130,7 +130,7 @@ func (p *problems) tasks(tasks []TaskConfig) {
 			place = fmt.Sprintf("tasks.%d", i+1)
 			p.addf(place, "it has no name")
 		} else if seen[t.Task] {
-			p.addf(place, "task %s is there twice: a task has one head", t.Task)
+			p.addf(place, "task %s is listed twice: a task has one head", t.Task)
 		}
 		seen[t.Task] = true
 		p.task(place, t)
@@ -143,10 +143,10 @@ func (p *problems) task(place string, t TaskConfig) {
 			options.DidYouMean(options.Nearest(string(t.Loss), t.Loss.Values())), strings.Join(t.Loss.Values(), ", "))
 	}
 	if !positive(t.Weight) {
-		p.addf(place+".weight", "%v is not above 0: leave the task out if it is not to be trained", t.Weight)
+		p.addf(place+".weight", "%v is not above 0: leave the task out if you don't want to train it", t.Weight)
 	}
 	if len(t.Classes) < 2 {
-		p.addf(place, "%d classes: there is nothing to tell apart", len(t.Classes))
+		p.addf(place, "%d classes: a task needs at least two", len(t.Classes))
 	}
 	if t.ClassWeights != nil {
 		if len(t.ClassWeights) != len(t.Classes) {
@@ -159,15 +159,15 @@ func (p *problems) task(place string, t TaskConfig) {
 	if t.Counts != nil && len(t.Counts) != len(t.Classes) {
 		p.addf(place, "%d counts for %d classes: %s", len(t.Counts), len(t.Classes), phrase.List(t.Classes))
 	} else if t.Loss == BalancedSoftmax && !slices.ContainsFunc(t.Counts, func(n int64) bool { return n > 0 }) {
-		p.addf(place+".loss", "balanced_softmax needs the training samples of each class, and there are none")
+		p.addf(place+".loss", "balanced_softmax needs the number of training samples of each class, and there are none")
 	}
 	if slices.ContainsFunc(t.Counts, func(n int64) bool { return n < 0 }) {
 		p.addf(place, "counts %v: they cannot be negative", t.Counts)
 	}
 }
 
-// MarshalJSON writes the model as an object of its name and options. It isn't
-// read back: which type a name stands for is known to a catalogue only.
+// MarshalJSON writes the model as an object with its name and options. It isn't
+// read back: only a catalogue knows which type a name stands for.
 func (c Config) MarshalJSON() ([]byte, error) {
 	model, err := modelJSON(c.Model)
 	if err != nil {

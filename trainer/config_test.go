@@ -76,7 +76,7 @@ func TestCheck(t *testing.T) {
 		{"model: missing", func(c *Config) { c.Model = nil }},
 		{"model.fake.depth: -1 is negative", func(c *Config) { c.Model = fake{Depth: -1} }},
 		{"tasks: missing", func(c *Config) { c.Tasks = nil }},
-		{"tasks.shape: task shape is there twice", func(c *Config) { c.Tasks[1].Task = "shape" }},
+		{"tasks.shape: task shape is listed twice", func(c *Config) { c.Tasks[1].Task = "shape" }},
 		{"tasks.2: it has no name", func(c *Config) { c.Tasks[1].Task = "" }},
 		{"tasks.type: 1 classes", func(c *Config) { c.Tasks[1].Classes = []string{"x"} }},
 		{`tasks.shape.loss: unknown loss "cross_entropi": did you mean "cross_entropy"? (losses: cross_entropy, balanced_softmax)`, func(c *Config) { c.Tasks[0].Loss = "cross_entropi" }},
@@ -194,7 +194,7 @@ func TestMatchClasses(t *testing.T) {
 		t.Errorf("unknown classes: %v", err)
 	}
 	accents := schema.Task{Classes: []string{"caf\u00e9", "tea"}}
-	want := `no class cafe` + "\u0301" + ` ("cafe\u0301", and "caf\u00e9" is one: it differs in Unicode normal form only)`
+	want := `no class cafe` + "\u0301" + ` ("cafe\u0301", and "caf\u00e9" is one: they differ only in Unicode normal form)`
 	if _, err := MatchClasses(accents, schema.Task{Classes: []string{"cafe\u0301", "tea"}}); err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("%v, want %s", err, want)
 	}

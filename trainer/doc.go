@@ -3,11 +3,15 @@
 // class weights, metrics, and a file format for weights. It knows schema and
 // nothing of the pipeline, so any program with batches can use it.
 //
+// A Trainer owns a model, its optimizer and the optimizer's state. It is called
+// from one goroutine at a time. The same configuration, initial weights and
+// batches give the same bytes of state, on any number of cores.
+//
 // The files, each of which refers to those below it only:
 //
 //	spec.go         Spec: a trainer as declared, before its data are known
-//	batch.go        what a step reads from a batch: pixels, targets, which rows count
-//	config.go       Config: all that decides what a trainer does; the contract of a Model
+//	batch.go        what a step reads from a batch: pixels, targets, masked rows
+//	config.go       Config: everything that determines what a trainer does; the contract of a Model
 //	trainer.go      the contract of a Trainer
 //	checkpoint.go   a state in a file, with its version
 //	safetensors.go  tensors in a file, with a checksum
@@ -19,5 +23,5 @@
 //	classes.go      classes of other data, matched by name
 //	metrics.go      confusion, recalls, the groups of a long tail
 //	memory.go       the process's memory, for reports
-//	problems.go     mistakes, collected
+//	problems.go     collecting mistakes
 package trainer

@@ -19,21 +19,20 @@ const (
 // Values lists the losses.
 func (Loss) Values() []string { return []string{string(CrossEntropy), string(BalancedSoftmax)} }
 
-// Target is what a batch says of one task.
+// Target holds a batch's labels and weights for one task.
 type Target struct {
 	Labels  []int32   // class numbers; schema.Unknown where the row has none
 	Weights []float32 // weight column x class weight; 0 where the label is unknown
-	Sum     float64   // of the weights: the divisor of the loss; 0: the task has nothing to learn here
+	Sum     float64   // of the weights, by which the loss is divided; 0: every row is masked
 }
 
-// Counts tells whether a row has a weight above 0 in any task. One that doesn't
-// must be left out of all sums, rather than multiplied by 0: its pixels may be
-// NaN.
-func Counts(targets []Target, row int) bool {
-	return slices.ContainsFunc(targets, func(t Target) bool { return t.Weights[row] > 0 })
+// Masked reports whether a row has weight 0 in every task. Such a row must be left
+// out of all sums, not multiplied by 0: its pixels may be NaN.
+func Masked(targets []Target, row int) bool {
+	return !slices.ContainsFunc(targets, func(t Target) bool { return t.Weights[row] > 0 })
 }
 
-// Offsets is what a loss adds to the logits, given the training samples of each
+// Offsets are added to the logits, given the number of training samples of each
 // class: log n_c for balanced softmax (a class without samples gets -Inf, so
 // probability 0), nil otherwise.
 func (l Loss) Offsets(counts []int64) []float64 {
@@ -50,8 +49,8 @@ func (l Loss) Offsets(counts []int64) []float64 {
 // SoftmaxLoss is the weighted cross-entropy of rows of logits, with PyTorch's
 // mean: the sum of w_i (log sum_c exp(z_ic + o_c) - z_iy - o_y) over the sum of
 // the w_i. offsets may be nil. gradient, of the logits' size, receives scale
-// times the loss's gradient; nil: it isn't wanted. Rows of weight 0 have no
-// influence, whatever their logits, and gradient 0. NaN where no row counts.
+// times the loss's gradient; it may be nil. Rows with weight 0 have no influence,
+// whatever their logits, and gradient 0. NaN if all rows have weight 0.
 func SoftmaxLoss(logits []float32, target Target, offsets []float64, scale float64, gradient []float32) float64 {
 	if len(target.Labels) == 0 {
 		return math.NaN()
@@ -88,8 +87,8 @@ func SoftmaxLoss(logits []float32, target Target, offsets []float64, scale float
 	return sum / target.Sum
 }
 
-// softmaxTerms writes z + offset less their maximum, and returns the sum of
-// their exponentials.
+// softmaxTerms writes z + offset minus their maximum, and returns the sum of the
+// exponentials.
 func softmaxTerms(shifted []float64, z []float32, offsets []float64) float64 {
 	most := math.Inf(-1)
 	for c, v := range z {

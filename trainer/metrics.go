@@ -15,7 +15,7 @@ type Confusion struct {
 	Counts [][]int64 // [true class][predicted class]
 }
 
-// NewConfusion is empty.
+// NewConfusion makes an empty one.
 func NewConfusion(task schema.Task) *Confusion {
 	c := &Confusion{Task: task, Counts: make([][]int64, len(task.Classes))}
 	for i := range c.Counts {
@@ -53,8 +53,8 @@ func (c *Confusion) Add(logits []float32, labels []int32, weights []float32) err
 	return nil
 }
 
-// Occurred is the number of rows of each class.
-func (c *Confusion) Occurred() []int64 {
+// Support is the number of rows of each class.
+func (c *Confusion) Support() []int64 {
 	out := make([]int64, len(c.Counts))
 	for truth, predicted := range c.Counts {
 		for _, n := range predicted {
@@ -67,25 +67,25 @@ func (c *Confusion) Occurred() []int64 {
 // Accuracy is the share of rows predicted right; NaN without rows.
 func (c *Confusion) Accuracy() float64 {
 	right, all := int64(0), int64(0)
-	for truth, n := range c.Occurred() {
+	for truth, n := range c.Support() {
 		right += c.Counts[truth][truth]
 		all += n
 	}
 	return float64(right) / float64(all)
 }
 
-// Recall is the share of each class's rows that were predicted right; NaN where
-// the class did not occur.
+// Recall is the share of each class's rows that were predicted right; NaN for a
+// class without rows.
 func (c *Confusion) Recall() []float64 {
 	out := make([]float64, len(c.Counts))
-	for truth, n := range c.Occurred() {
+	for truth, n := range c.Support() {
 		out[truth] = float64(c.Counts[truth][truth]) / float64(n)
 	}
 	return out
 }
 
-// Precision is the share of the rows predicted as each class that are of it; NaN
-// where the class was never predicted.
+// Precision is the share of the rows predicted as a class that are of that class;
+// NaN for a class that was never predicted.
 func (c *Confusion) Precision() []float64 {
 	out := make([]float64, len(c.Counts))
 	for class := range c.Counts {
@@ -98,13 +98,14 @@ func (c *Confusion) Precision() []float64 {
 	return out
 }
 
-// BalancedAccuracy is the mean recall of the classes that occurred; NaN without.
+// BalancedAccuracy is the mean recall of the classes that have rows; NaN if none
+// has.
 func (c *Confusion) BalancedAccuracy() float64 {
 	return c.MeanRecall(func(int) bool { return true })
 }
 
-// MeanRecall is the mean recall of those of some classes that occurred; NaN
-// where none did.
+// MeanRecall is the mean recall of the classes in question that have rows; NaN if
+// none has.
 func (c *Confusion) MeanRecall(of func(class int) bool) float64 {
 	sum, n := 0.0, 0
 	for class, recall := range c.Recall() {
@@ -123,9 +124,8 @@ const (
 	FewBelow  = 20
 )
 
-// Rarest tells which classes are the rarest third by their training samples: of
-// C classes C/3 of them, rounded to the nearest and at least one, of equally
-// rare ones the later.
+// Rarest marks the third of the classes with the fewest training samples: C/3 of C
+// classes, rounded to the nearest and at least one; of equally rare ones the later.
 func Rarest(counts []int64) []bool {
 	order := make([]int, len(counts))
 	for i := range order {
@@ -139,8 +139,7 @@ func Rarest(counts []int64) []bool {
 	return out
 }
 
-// Share is a number in 0..1, NaN where it is not defined. JSON never sees the
-// NaN: the member is left out.
+// Share is a number in 0..1, NaN where it is undefined. JSON omits a NaN.
 type Share float64
 
 // IsZero tells encoding/json what to omit.
@@ -154,7 +153,7 @@ type TaskMetrics struct {
 	Recall           map[string]Share `json:"recall"`
 	Precision        map[string]Share `json:"precision"`
 	Count            map[string]int64 `json:"count"`                 // rows evaluated
-	TrainCount       map[string]int64 `json:"train_count,omitempty"` // training samples, by which the groups below are told
+	TrainCount       map[string]int64 `json:"train_count,omitempty"` // training samples, which define the groups below
 	Many             Share            `json:"many,omitzero"`         // mean recall of classes with > 100 training samples
 	Medium           Share            `json:"medium,omitzero"`       // 20-100
 	Few              Share            `json:"few,omitzero"`          // < 20
@@ -164,15 +163,15 @@ type TaskMetrics struct {
 // Metrics is what the member "tasks" of a report holds.
 type Metrics map[string]TaskMetrics
 
-// Metrics sums up. trainCounts are the training samples of each class; nil where
-// they aren't known: then there are no groups.
+// Metrics sums the counts up. trainCounts are the numbers of training samples of
+// each class; nil if unknown: then there are no groups.
 func (c *Confusion) Metrics(trainCounts []int64) TaskMetrics {
 	m := TaskMetrics{
 		BalancedAccuracy: Share(c.BalancedAccuracy()), Accuracy: Share(c.Accuracy()),
 		Recall: c.named(c.Recall()), Precision: c.named(c.Precision()), Count: map[string]int64{},
 		Many: Share(math.NaN()), Medium: Share(math.NaN()), Few: Share(math.NaN()), Rarest: Share(math.NaN()),
 	}
-	for class, n := range c.Occurred() {
+	for class, n := range c.Support() {
 		m.Count[c.Task.Classes[class]] = n
 	}
 	if len(trainCounts) != len(c.Counts) {

@@ -21,21 +21,21 @@ import (
 	"github.com/sluicedata/sluice/internal/atomicfile"
 )
 
-// checksumKey is the metadata under which a file holds its own SHA-256: of all its
-// bytes, with zeros in place of the 64 digits. Files of others have none.
+// checksumKey is the metadata key of a file's own SHA-256: of all its bytes, with
+// zeros in place of the 64 digits. Files written by other programs have none.
 const checksumKey = "sluice.sha256"
 
 var noChecksum = strings.Repeat("0", 2*sha256.Size)
 
 // WriteSafetensors writes tensors in the safetensors format, sorted by name, so
-// equal tensors and metadata give equal bytes. Python's safetensors and
-// PyTorch read it: safetensors.torch.load_file(path) is a state_dict. The metadata
-// get a checksum of the whole, which ReadSafetensors compares.
+// equal tensors and metadata give equal bytes. Python reads it:
+// safetensors.torch.load_file(path) is a state_dict. A checksum of the whole file
+// is added to the metadata; ReadSafetensors verifies it.
 func WriteSafetensors(w io.Writer, tensors []Tensor, metadata map[string]string) error {
 	views := make(map[string]tensorView, len(tensors))
 	for _, t := range tensors {
 		if _, twice := views[t.Name]; twice || t.Name == "__metadata__" {
-			return fmt.Errorf("trainer: safetensors: tensor %q is there twice, or is a reserved name", t.Name)
+			return fmt.Errorf("trainer: safetensors: tensor %q appears twice, or has a reserved name", t.Name)
 		}
 		if n, ok := elements(t.Shape); !ok || n != len(t.Data) {
 			return fmt.Errorf("trainer: safetensors: tensor %q has shape %v and %d numbers", t.Name, t.Shape, len(t.Data))
@@ -96,8 +96,8 @@ func loadSafetensors(path string, most int64) (tensors []Tensor, metadata map[st
 	return tensors, metadata, nil
 }
 
-// readSafetensors reads a file whose size is what its header says: so the memory it
-// takes is no more than the file has.
+// readSafetensors reads a file whose size is what its header says, so it never
+// takes more memory than the file is large.
 func readSafetensors(path string, most int64) ([]byte, error) {
 	info, err := os.Stat(path)
 	switch {
@@ -134,16 +134,16 @@ func readSafetensors(path string, most int64) ([]byte, error) {
 		end = max(end, t.DataOffsets[1])
 	}
 	if have := uint64(info.Size()) - uint64(len(begin)); end != have {
-		return nil, fmt.Errorf("cut short or damaged: its header tells of %d bytes of tensors, and there are %d", end, have)
+		return nil, fmt.Errorf("truncated or damaged: its header promises %d bytes of tensors, and there are %d", end, have)
 	}
 	data := slices.Grow(begin, int(end))[:uint64(len(begin))+end]
 	if _, err := io.ReadFull(f, data[len(begin):]); err != nil {
-		return nil, fmt.Errorf("cut short: %w", err)
+		return nil, fmt.Errorf("truncated: %w", err)
 	}
 	return data, nil
 }
 
-// mostHeader is far above what any network's names and shapes take.
+// mostHeader is far more than any network's names and shapes take.
 const mostHeader = 16 << 20
 
 // headerSize reads a file's first eight bytes.
@@ -153,19 +153,19 @@ func headerSize(begin []byte, size int64) (int, error) {
 		return 0, fmt.Errorf("not a safetensors file: its header is too large (%d bytes, at most %d)", n, mostHeader)
 	}
 	if int64(n)+8 > size {
-		return 0, fmt.Errorf("not a safetensors file, or cut short: invalid header length (%d bytes of %d)", n, size)
+		return 0, fmt.Errorf("not a safetensors file, or truncated: invalid header length (%d bytes of %d)", n, size)
 	}
 	return int(n), nil
 }
 
-// ReadSafetensors reads what is in a file, and compares its checksum, if it has one.
-// The tensors' memory is their own.
+// ReadSafetensors reads the contents of a file, and verifies its checksum if it has
+// one. The tensors don't share data's memory.
 func ReadSafetensors(data []byte) (tensors []Tensor, metadata map[string]string, err error) {
 	tensors, metadata, _, err = parseSafetensors(data)
 	return tensors, metadata, err
 }
 
-// parseSafetensors also tells whether there was a checksum.
+// parseSafetensors also reports whether there was a checksum.
 func parseSafetensors(data []byte) (tensors []Tensor, metadata map[string]string, sealed bool, err error) {
 	if len(data) < 8 {
 		return nil, nil, false, fmt.Errorf("trainer: not a safetensors file: header too small")
@@ -212,7 +212,8 @@ func parseSafetensors(data []byte) (tensors []Tensor, metadata map[string]string
 	return tensors, metadata, sealed, nil
 }
 
-// checksum is that of a file whose header, to its end, holds the digits given.
+// checksum computes that of a file whose header, which ends at end, holds the given
+// digits.
 func checksum(data []byte, end int, digits string) string {
 	sum := sha256.New()
 	before, after, _ := bytes.Cut(data[:end], []byte(digits))
@@ -222,7 +223,7 @@ func checksum(data []byte, end int, digits string) string {
 	return hex.EncodeToString(sum.Sum(nil))
 }
 
-// shortened is an error of the library, which may quote all of a file.
+// shortened is the text of a library's error, which may quote a whole file.
 func shortened(err error) string {
 	const most = 200
 	if text := err.Error(); len(text) > most {
@@ -231,7 +232,7 @@ func shortened(err error) string {
 	return err.Error()
 }
 
-// bare takes the package's name from an error.
+// bare removes the package's name from an error.
 func bare(err error) error {
 	if text, ok := strings.CutPrefix(err.Error(), "trainer: "); ok {
 		return errors.New(text)
@@ -251,7 +252,7 @@ func elements(shape []int) (n int, ok bool) {
 	return n, true
 }
 
-// tensorView shows a Tensor to the library, as bytes made when they are written.
+// tensorView presents a Tensor to the library; its bytes are made when it is written.
 type tensorView struct{ t Tensor }
 
 func (v tensorView) DType() safetensors.DType { return safetensors.F32 }

@@ -13,7 +13,7 @@ import (
 	"github.com/sluicedata/sluice/schema"
 )
 
-// Spec declares a trainer before its data are known; Config sizes it by them.
+// Spec declares a trainer before its data are known; Config sizes it for them.
 type Spec struct {
 	Model      Model
 	Tasks      map[string]TaskSpec // by name; empty: every task of the data
@@ -24,10 +24,10 @@ type Spec struct {
 	Workers    int    // see Config
 }
 
-// Config sizes the trainer by the data of a run: its tasks, their classes, and
-// the samples of each class. Heads come in the order of the data's tasks. All
-// that doesn't fit the data is reported; what is wrong with one task is a
-// *TaskError.
+// Config sizes the trainer for the data of a run: its tasks, their classes, and
+// the number of samples of each class. Heads are in the order of the data's tasks.
+// Everything that doesn't fit the data is reported at once; a mistake in one task
+// is a *TaskError.
 func (s Spec) Config(run *schema.Run) (Config, error) {
 	c := Config{Model: s.Model, Optimizer: s.Optimizer, Schedule: s.Schedule, Seed: s.Seed, MicroBatch: s.MicroBatch, Workers: s.Workers}
 	names := slices.Sorted(maps.Keys(s.Tasks))
@@ -83,7 +83,7 @@ type TaskSpec struct {
 	Weight       float64    `sluice:"weight,positive" default:"1" doc:"factor of the task's loss in the sum"`
 }
 
-// Resolve sizes a task by the data that it is trained on. run describes the
+// Resolve sizes a task for the data that it is trained on. run describes the
 // training pipeline.
 func (s TaskSpec) Resolve(name string, run *schema.Run) (TaskConfig, error) {
 	for i, task := range run.Tasks {

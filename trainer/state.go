@@ -15,26 +15,26 @@ type Tensor struct {
 	Data  []float32
 }
 
-// The names of what a state holds beside the weights.
+// The names of what a state holds apart from the weights.
 const (
 	OptimizerPrefix = "optimizer."
 	EpochsName      = OptimizerPrefix + "epochs"      // ended epochs, one number
-	stepName        = OptimizerPrefix + "step"        // of all weights, in states of before each had its own
+	stepName        = OptimizerPrefix + "step"        // of all weights, in states from before each had its own
 	stepPrefix      = stepName + "."                  // then the weight's name, as in PyTorch
 	meanPrefix      = OptimizerPrefix + "exp_avg."    // likewise
 	squarePrefix    = OptimizerPrefix + "exp_avg_sq." // likewise
 )
 
-// mostSteps is where the steps stop being counted: float32 holds all whole
-// numbers up to it, and the corrections 1-beta^t are 1 long before.
+// mostSteps is where step counts stop: float32 holds all whole numbers up to it,
+// and the corrections 1-beta^t reach 1 long before.
 const mostSteps = 1 << 24
 
-// CopyState copies the data of src into the tensors of dst that have the same
-// names. A missing, unknown, repeated or misshapen tensor is an error that names
-// it, as are numbers that no training leaves (see CheckState); all of them are
-// reported, and then nothing is copied. A state of before weights counted steps of
-// their own, which has one count for all, is read, too. A trainer whose State
-// shares its memory loads with it:
+// CopyState copies the data of src into the tensors of dst with the same names. A
+// tensor that is missing, unknown, repeated or of another shape is an error that
+// names it, and so is a value that no training produces (see CheckState). All
+// errors are reported, and after any nothing is copied. A state from before each
+// weight had its own step count, with one count for all, is accepted. A trainer
+// whose State shares its memory loads with it:
 //
 //	func (t *T) Load(state []trainer.Tensor) error { return trainer.CopyState(t.State(), state) }
 func CopyState(dst, src []Tensor) error {
@@ -43,14 +43,14 @@ func CopyState(dst, src []Tensor) error {
 	var errs []error
 	for _, t := range src {
 		if _, twice := given[t.Name]; twice {
-			errs = append(errs, fmt.Errorf("trainer: load: tensor %q is there twice", t.Name))
+			errs = append(errs, fmt.Errorf("trainer: load: tensor %q appears twice", t.Name))
 		}
 		given[t.Name] = t
 	}
-	left := maps.Clone(given)
+	unused := maps.Clone(given)
 	for _, want := range dst {
 		have, ok := given[want.Name]
-		delete(left, want.Name)
+		delete(unused, want.Name)
 		switch {
 		case !ok:
 			errs = append(errs, fmt.Errorf("trainer: load: tensor %q is missing", want.Name))
@@ -64,9 +64,9 @@ func CopyState(dst, src []Tensor) error {
 		}
 	}
 	for _, t := range src {
-		if _, unknown := left[t.Name]; unknown {
+		if _, unknown := unused[t.Name]; unknown {
 			errs = append(errs, fmt.Errorf("trainer: load: tensor %q is unknown", t.Name))
-			delete(left, t.Name)
+			delete(unused, t.Name)
 		}
 	}
 	if len(errs) > 0 {
@@ -78,7 +78,7 @@ func CopyState(dst, src []Tensor) error {
 	return nil
 }
 
-// stepOfEach gives each weight the number of steps that a state has for all.
+// stepOfEach gives each weight the step count that an old state has for all.
 func stepOfEach(dst, src []Tensor) []Tensor {
 	one := func(t Tensor) bool { return t.Name == stepName }
 	all := slices.IndexFunc(src, one)
@@ -94,9 +94,9 @@ func stepOfEach(dst, src []Tensor) []Tensor {
 	return out
 }
 
-// CheckState looks at every number of a state: weights and means are finite, mean
-// squares not below 0, steps and epochs counts. The error names the first tensor
-// that isn't so, and the place in it.
+// CheckState checks every value of a state: weights and means must be finite, mean
+// squares not negative, steps and epochs whole numbers. The error names the first
+// tensor that breaks the rule, and the place in it.
 func CheckState(state []Tensor) error {
 	for _, t := range state {
 		if err := t.check(); err != nil {
@@ -122,8 +122,8 @@ func (t Tensor) check() error {
 	return nil
 }
 
-// Weights leaves out the optimizer's state: what remains is what PyTorch's
-// state_dict would have.
+// Weights returns a state without the optimizer's part: what PyTorch's state_dict
+// would hold.
 func Weights(state []Tensor) []Tensor {
 	var out []Tensor
 	for _, t := range state {

@@ -257,7 +257,7 @@ func (c console) warn(list []string) {
 // were filled.
 func (c console) failures(r *flow.Report) {
 	if r.Filled > 0 {
-		c.warn([]string{fmt.Sprintf("%d of %s are of files that are cut short or damaged, the first of %s: what is missing is filled",
+		c.warn([]string{fmt.Sprintf("%d of %s are of files that are truncated or damaged, the first of %s: what is missing is filled",
 			r.Filled, phrase.Count(r.Rows, "row"), r.FirstFilled)})
 	}
 	if m := r.Memory; m.RowBytes > max(m.BudgetBytes, 64<<20) {

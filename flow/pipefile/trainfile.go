@@ -201,7 +201,7 @@ func (r *reader) tasks(e entry, f *TrainFile) {
 		who := "tasks: " + t.key
 		g := r.options(who, &spec, t.value)
 		if spec.Weight < 0 {
-			r.add(g.at["weight"], "%s: weight: %v is not above 0: leave the task out if it is not to be trained", who, spec.Weight)
+			r.add(g.at["weight"], "%s: weight: %v is not above 0: leave the task out if you don't want to train it", who, spec.Weight)
 		}
 		if !spec.ClassWeights.IsZero() {
 			if err := spec.ClassWeights.Check(); err != nil {

@@ -172,7 +172,7 @@ type nothingToShow struct {
 }
 
 func (e nothingToShow) Error() string {
-	text := fmt.Sprintf("preview: there is nothing to show: each of %s failed, and on_error leaves such rows out: mend or replace the files. The first of them:", phrase.Count(e.draws, "draw"))
+	text := fmt.Sprintf("preview: there is nothing to show: each of %s failed, and on_error leaves such rows out: fix or replace the files. The first of them:", phrase.Count(e.draws, "draw"))
 	for _, row := range e.first {
 		text += "\n  " + row.Error()
 	}

@@ -111,7 +111,7 @@ func (g *graph) learn(pixels []float32, targets []trainer.Target, from, to int) 
 		p.targets = append(p.targets, trainer.Target{Labels: t.Labels[from:to], Weights: t.Weights[from:to], Sum: t.Sum})
 	}
 	for i := range p.skip {
-		p.skip[i] = !trainer.Counts(targets, from+i)
+		p.skip[i] = trainer.Masked(targets, from+i)
 	}
 	err := g.run(pixels)
 	clear(p.targets) // labels are the batch's memory

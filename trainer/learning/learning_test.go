@@ -242,7 +242,7 @@ func TestInterrupted(t *testing.T) {
 	}{
 		{"a step fails", faulty{step: at(7, broken)}, 0, 1, broken, nil},
 		{"the first step fails", faulty{step: at(1, broken)}, 0, 0, broken, nil},
-		{"an evaluation fails", faulty{predict: at(3, broken)}, 0, 2, broken, []string{"evaluation val: ", "2 epochs kept: mend the held-out data", "set Existing to Resume"}},
+		{"an evaluation fails", faulty{predict: at(3, broken)}, 0, 2, broken, []string{"evaluation val: ", "2 epochs kept: fix the held-out data", "set Existing to Resume"}},
 		{"the first evaluation fails", faulty{predict: at(1, broken)}, 0, 1, broken, []string{"1 epoch kept"}},
 		{"cancelled in the first epoch", faulty{}, 2, 0, enough, nil},
 		{"cancelled at the end of an epoch", faulty{}, 8, 1, enough, nil},

@@ -95,7 +95,7 @@ func checkCounts(p *flow.Plan, cfg trainer.Config) error {
 	for _, task := range cfg.Tasks {
 		t := slices.IndexFunc(p.Info().Tasks, func(t schema.Task) bool { return t.Name == task.Task })
 		if !counts(p, task, t) {
-			errs = append(errs, fmt.Errorf("task %s: none of the %d samples that are drawn counts: each has no label of it, or a weight of 0 (its own, or its class's): mend the labels or the weights, or list the other tasks under tasks",
+			errs = append(errs, fmt.Errorf("task %s: none of the %d samples that are drawn counts: each has no label of it, or a weight of 0 (its own, or its class's): fix the labels or the weights, or list the other tasks under tasks",
 				task.Task, p.Info().RowsPerEpoch))
 		}
 	}
