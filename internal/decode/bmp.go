@@ -9,8 +9,8 @@ import (
 	"github.com/sluicedata/sluice/schema"
 )
 
-// bmpFile is the header of a Windows bitmap. x/image/bmp is not used: it takes
-// no 16-bit pixels, no bit fields and no gap before the pixels.
+// bmpFile is the header of a Windows bitmap. x/image/bmp is not used: it supports no
+// 16-bit pixels, no bit fields and no gap before the pixels.
 type bmpFile struct {
 	height, width int
 	topDown       bool
@@ -35,7 +35,7 @@ func parseBMP(data []byte) (Header, pixelFunc, error) {
 	return h, f.decode, nil
 }
 
-// read takes the header: BITMAPCOREHEADER (12 bytes) or BITMAPINFOHEADER and
+// read reads the header: BITMAPCOREHEADER (12 bytes) or BITMAPINFOHEADER and
 // its successors (40 to 124).
 func (f *bmpFile) read(data []byte) error {
 	le := binary.LittleEndian
@@ -84,11 +84,11 @@ func (f *bmpFile) read(data []byte) error {
 		if err := f.readPalette(after, entry); err != nil {
 			return err
 		}
-		if offset == 14+size { // some programs forget the palette in it; so Pillow
+		if offset == 14+size { // some programs forget the palette; as Pillow
 			offset += int64(entry * f.colours)
 		}
 	}
-	if offset == 0 { // behind what there is of masks and palette; so Pillow, too
+	if offset == 0 { // after masks and palette, if any; as Pillow
 		offset = 14 + size
 		if compression == bmpBitFields && size < 52 {
 			offset += 12
@@ -111,7 +111,7 @@ func (f *bmpFile) pixelLayout(compression uint32) error {
 		f.bits = 8
 	case compression == bmpBitFields && (f.bits == 16 || f.bits == 24 || f.bits == 32):
 	case compression == 4, compression == 5:
-		return fmt.Errorf("a bitmap that holds a %s file is %w: take the file out of it", [...]string{"JPEG", "PNG"}[compression-4], ErrUnsupported)
+		return fmt.Errorf("a bitmap that holds a %s file is %w: extract that file", [...]string{"JPEG", "PNG"}[compression-4], ErrUnsupported)
 	case compression != 0:
 		return fmt.Errorf("BMP compression %d with %d bits per pixel is %w: save it uncompressed, or as PNG", compression, f.bits, ErrUnsupported)
 	}
@@ -127,7 +127,7 @@ func (f *bmpFile) pixelLayout(compression uint32) error {
 	return nil
 }
 
-// readPalette takes the colours, stored as blue, green, red (and padding).
+// readPalette reads the colours, stored as blue, green, red (and padding).
 func (f *bmpFile) readPalette(data []byte, entry int) error {
 	if f.colours == 0 {
 		f.colours = 1 << f.bits
@@ -198,8 +198,8 @@ func (f *bmpFile) decode(ctx context.Context) (*schema.Picture, error) {
 }
 
 // unpackRuns decodes RLE4 and RLE8 into a byte per pixel. What is skipped has colour 0.
-// The steps are Pillow's: a run ends with its row, pixels one by one may go on in the
-// next, and rows that are left out are a loss.
+// As in Pillow a run ends with its row, single pixels may continue in the next, and missing
+// rows are an error.
 func (f *bmpFile) unpackRuns(ctx context.Context) ([]uint8, error) {
 	indices := make([]uint8, f.height*f.width)
 	n, x := 0, 0 // the next pixel, and its column as runs see it
@@ -266,7 +266,7 @@ func (f *bmpFile) paletteRow(out, row []byte) {
 }
 
 // maskedRow takes 16 or 32-bit pixels apart. Fewer than eight bits are
-// stretched to 0..255, cut off as Pillow does; of more the high eight are kept.
+// stretched to 0..255, rounded down as in Pillow; of more the high eight are kept.
 func (f *bmpFile) maskedRow(out, row []byte) {
 	for x := range f.width {
 		var v uint32

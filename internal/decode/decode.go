@@ -1,7 +1,15 @@
 // Package decode turns the bytes of an image file into an RGB picture.
 //
-// Formats are told by content, never by file name: JPEG, PNG, WebP (lossy and
+// Formats are recognized by content, never by file name: JPEG, PNG, WebP (lossy and
 // lossless), BMP, GIF, PPM/PGM/PBM and TIFF.
+//
+//	decode.go                      ReadHeader and Decode, for all formats
+//	sniff.go                       what a file is that is none of them, for the error
+//	jpeg.go                        JPEG files, of which parts can be decoded: File
+//	upsample.go, ycc.go, rows_*    their planes to RGB, as libjpeg-turbo does
+//	png.go, webp*.go, bmp.go, ...  a file for each other format
+//	exif.go, notes.go, orient.go   which way up a picture is, and turning it
+//	gray.go                        RGB to grey
 //
 // One set of rules holds for all formats, so that a picture has the same bytes
 // whichever file it was stored in, and the bytes that Pillow's
@@ -15,20 +23,20 @@
 //     RGB PNG, but clips 16-bit grey to 255 and rounds 16-bit PPM.)
 //   - JPEG is libjpeg-turbo's default, byte for byte: "islow" inverse DCT
 //     (internal/jpeg), triangle chroma upsampling, integer colour tables
-//     (upsample.go, ycc.go). Components marked as RGB stay RGB. Four components are CMYK or YCCK with Adobe's inversion,
-//     turned to RGB by Pillow's formula.
+//     (upsample.go, ycc.go). Components marked as RGB stay RGB. Four components are
+//     CMYK or YCCK with Adobe's inversion, converted to RGB by Pillow's formula.
 //   - Lossy WebP is libwebp's default: its upsampler, its limited-range tables.
 //   - A GIF is its first frame on its canvas, the rest of the canvas as Pillow
 //     fills it: with the transparent index, else index 0.
 //   - Orientation 1..8 is applied, found as Pillow's ImageOps.exif_transpose does
 //     (notes.go): in EXIF (JPEG APP1, PNG eXIf, WebP EXIF), ImageMagick's raw profiles
-//     (PNG), else XMP. A broken note means orientation 1, never an error.
+//     (PNG), else XMP. Damaged metadata mean orientation 1, never an error.
 //   - Colour profiles and gamma are ignored, as both libraries do.
 //
-// A file that is cut short is an error (ErrTruncated), never half a picture: but a
-// JPEG file by Fill, which does with damage what libjpeg does.
+// A truncated file is an error (ErrTruncated), never half a picture. Only Fill repairs
+// damaged JPEG files, as libjpeg does.
 // Headers are not trusted: a picture with more pixels than allowed is refused
-// before a pixel buffer is made, and a panic in a decoder comes back as an error.
+// before a pixel buffer is allocated, and a panic in a decoder becomes an error.
 package decode
 
 import (
@@ -48,7 +56,7 @@ const Revision = 4
 // DefaultMaxPixels is the limit on height*width where the caller gives none.
 const DefaultMaxPixels = 1 << 28
 
-// The kinds of failure a caller may want to tell apart with errors.Is. A file
+// The kinds of failure a caller may want to distinguish with errors.Is. A file
 // that is damaged in any other way matches none of them.
 var (
 	ErrUnsupported = jpeg.ErrUnsupported
@@ -59,10 +67,10 @@ var (
 // Header is what is known of an image before a pixel is decoded.
 type Header struct {
 	Format        string // "JPEG", "PNG", "WebP", "BMP", "GIF", "PPM" or "TIFF"
-	Height, Width int    // of the picture that Decode gives: after EXIF orientation
-	Orientation   int    // EXIF orientation 1..8; 1 where there is none
-	// DecodeBytes is the memory that Decode takes at most, beside data: its own, and the
-	// picture's.
+	Height, Width int    // of the picture that Decode returns: after EXIF orientation
+	Orientation   int    // EXIF orientation 1..8; 1 if there is none
+	// DecodeBytes is the most memory that Decode takes in addition to data, the picture's
+	// included.
 	DecodeBytes int64
 }
 
@@ -90,8 +98,8 @@ func (h Header) stored() (height, width int) {
 
 // format is one file format. parse reads the header, at a cost that does not
 // depend on the number of pixels; the function it returns decodes the pixels as
-// stored, and finds what is wrong behind the header. DecodeBytes is that function's:
-// turning the picture upright comes on top of it.
+// stored, and finds any damage after the header. DecodeBytes is what that function takes,
+// without turning the picture upright.
 type format struct {
 	name       string
 	extensions []string
@@ -99,7 +107,7 @@ type format struct {
 	parse      func(data []byte) (Header, pixelFunc, error)
 }
 
-// pixelFunc ends early, with the context's cause, when the context does.
+// pixelFunc returns the context's cause soon after the context ends.
 type pixelFunc func(context.Context) (*schema.Picture, error)
 
 var formats = []format{
@@ -128,9 +136,9 @@ func ReadHeader(data []byte) (h Header, err error) {
 	return h, err
 }
 
-// Decode gives the picture as uint8 HWC. A picture of more than maxPixels is
-// refused from its header; 0 means DefaultMaxPixels. data is not kept. When ctx ends, the
-// error is its cause.
+// Decode decodes a picture to uint8 HWC. One of more than maxPixels is refused from its
+// header; 0 means DefaultMaxPixels. data is not kept. When ctx ends, the error is its
+// cause.
 func Decode(ctx context.Context, data []byte, maxPixels int64) (p *schema.Picture, err error) {
 	h, pixels, err := parse(data)
 	if err != nil {
@@ -157,7 +165,7 @@ func Decode(ctx context.Context, data []byte, maxPixels int64) (p *schema.Pictur
 	return orient(ctx, p, h.Orientation)
 }
 
-// parse finds the format by content, reads the header and gives the function
+// parse recognizes the format by content, reads the header and returns the function
 // that decodes the pixels.
 func parse(data []byte) (h Header, pixels pixelFunc, err error) {
 	for _, f := range formats {

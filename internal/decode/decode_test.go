@@ -82,7 +82,7 @@ func TestErrors(t *testing.T) {
 		says string
 	}{
 		{"empty", nil, ErrUnsupported, "empty file"},
-		{"tiff", []byte("II*\x00\x08\x00\x00\x00"), ErrTruncated, "directory lies behind its end"},
+		{"tiff", []byte("II*\x00\x08\x00\x00\x00"), ErrTruncated, "directory lies beyond its end"},
 		{"avif", []byte("\x00\x00\x00\x20ftypavif\x00\x00\x00\x00"), ErrUnsupported, "an AVIF image is not supported: convert it to PNG"},
 		{"avif of a phone", []byte("\x00\x00\x00\x1cftypmif1\x00\x00\x00\x00mif1avifmiaf"), ErrUnsupported, "AVIF"},
 		{"heic", []byte("\x00\x00\x00\x20ftypheic\x00\x00\x00\x00"), ErrUnsupported, "HEIC"},
@@ -130,7 +130,7 @@ func TestErrors(t *testing.T) {
 		{"no frame", []byte("\xff\xd8\xff\xd9"), ErrTruncated, "before the frame header"},
 		{"bitmap with JPEG", append([]byte("BM"), []byte("\x00\x00\x00\x00\x00\x00\x00\x00\x36\x00\x00\x00\x28\x00\x00\x00"+
 			"\x01\x00\x00\x00\x01\x00\x00\x00\x01\x00\x08\x00\x04\x00\x00\x00"+strings.Repeat("\x00", 24))...),
-			ErrUnsupported, "holds a JPEG file is not supported: take"},
+			ErrUnsupported, "holds a JPEG file is not supported: extract"},
 		{"gif ends in its first frame", []byte("GIF89a\x01\x00\x01\x00\x00\x00\x00\x2c\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02"),
 			ErrTruncated, "before the first frame's pixels"},
 		{"gif without pixels", []byte("GIF89a\x01\x00\x01\x00\x00\x00\x00\x2c\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x00\x3b"),

@@ -11,9 +11,8 @@ const tagOrientation = 0x0112 // EXIF 2.3, 4.6.4.A
 
 // exifOrientation reads the orientation from an EXIF block: a TIFF header and
 // its first directory, with or without the "Exif\0\0" that JPEG puts before it
-// (WebP's EXIF chunk has either). 0 means that the block says nothing of it, as a
-// damaged one does: a damaged note about a picture doesn't damage the picture. A
-// value that is no orientation counts as 1.
+// (WebP's EXIF chunk has either). 0 means that the block has none or is damaged: damaged
+// metadata don't make a picture damaged. A value that is no orientation counts as 1.
 func exifOrientation(block []byte) int {
 	const marker = "Exif\x00\x00"
 	block = bytes.TrimPrefix(bytes.TrimPrefix(block, []byte(marker)), []byte(marker))
@@ -56,7 +55,7 @@ type ifdEntry struct {
 // ifdSizes are the bytes that a value of each type takes (TIFF 6.0, 2; BigTIFF).
 var ifdSizes = [...]int64{1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8}
 
-// isTIFF tells a TIFF header, BigTIFF too, and the two swapped ones that Pillow takes.
+// isTIFF recognizes a TIFF header, BigTIFF too, and the two swapped ones that Pillow takes.
 func isTIFF(data []byte) bool {
 	if len(data) < 8 {
 		return false
@@ -70,11 +69,10 @@ func isTIFF(data []byte) bool {
 
 var (
 	errNoTIFF = errors.New("damaged file: no TIFF header")
-	errCutIFD = fmt.Errorf("%w: its directory lies behind its end", ErrTruncated)
+	errCutIFD = fmt.Errorf("%w: its directory lies beyond its end", ErrTruncated)
 )
 
-// readIFD finds the first directory. One that is cut short has the entries that are
-// there.
+// readIFD finds the first directory. A truncated one has the entries that are there.
 func readIFD(data []byte) (ifd, error) {
 	if !isTIFF(data) {
 		return ifd{}, errNoTIFF
@@ -111,8 +109,8 @@ func (d *ifd) entrySize() int {
 	return 12
 }
 
-// find gives the entry of a tag. Entries of types that are not known, and without
-// values, are passed over; of two the first counts, as in Pillow.
+// find returns the entry of a tag. Entries of unknown types or without values are ignored;
+// of two the first counts, as in Pillow.
 func (d *ifd) find(tag uint16) (ifdEntry, bool) {
 	size := d.entrySize()
 	for b := d.table; len(b) >= size; b = b[size:] {

@@ -10,11 +10,11 @@ import (
 	"github.com/sluicedata/sluice/schema"
 )
 
-// gifFile is what the blocks of a GIF say about its canvas and first frame.
-// image/gif is not used: it forgets the colour of a transparent index, which
-// convert("RGB") shows, and refuses a frame that leaves the canvas.
+// gifFile is a GIF's canvas and first frame. image/gif is not used: it drops the colour of a
+// transparent index, which convert("RGB") shows, and refuses a frame that doesn't fit on
+// the canvas.
 type gifFile struct {
-	height, width int // the canvas, widened where the first frame leaves it (as Pillow does)
+	height, width int // the canvas, enlarged if the first frame doesn't fit (as Pillow does)
 	left, top     int
 	frameH        int
 	frameW        int
@@ -47,7 +47,7 @@ func parseGIF(data []byte) (Header, pixelFunc, error) {
 	return h, f.decode, nil
 }
 
-// byteReader takes bytes from the front; short is set once there were too few.
+// byteReader reads bytes from the front; short is set when there were too few.
 type byteReader struct {
 	data  []byte
 	short bool
@@ -63,7 +63,7 @@ func (r *byteReader) take(n int) []byte {
 	return b
 }
 
-// blocks joins whole data sub-blocks up to the empty one, or to the end.
+// blocks joins complete data sub-blocks up to the empty one, or to the end.
 func (r *byteReader) blocks() []byte {
 	var all []byte
 	for {
@@ -76,14 +76,14 @@ func (r *byteReader) blocks() []byte {
 	}
 }
 
-// skipBlocks passes over data sub-blocks.
+// skipBlocks skips data sub-blocks.
 func (r *byteReader) skipBlocks() {
 	for n := r.take(1)[0]; n != 0; n = r.take(1)[0] {
 		r.take(int(n))
 	}
 }
 
-// colourTable takes a table whose presence and size are in flags.
+// colourTable reads a table whose presence and size are in flags.
 func (r *byteReader) colourTable(flags byte) []byte {
 	if flags&0x80 == 0 {
 		return nil
@@ -91,8 +91,8 @@ func (r *byteReader) colourTable(flags byte) []byte {
 	return r.take(3 << (flags&7 + 1))
 }
 
-// read goes to the end of the first frame. What follows it, or should, is not looked
-// at; bytes between blocks that begin none are passed over, as Pillow does.
+// read reads to the end of the first frame and ignores what follows. Bytes between blocks
+// are skipped, as in Pillow.
 func (f *gifFile) read(r *byteReader) error {
 	head := r.take(13)
 	f.width, f.height = int(binary.LittleEndian.Uint16(head[6:])), int(binary.LittleEndian.Uint16(head[8:]))
@@ -100,7 +100,7 @@ func (f *gifFile) read(r *byteReader) error {
 	for !r.short {
 		switch kind := r.take(1)[0]; kind {
 		case gifTrailer:
-			return errors.New("no frame in it")
+			return errors.New("it has no frame")
 		case gifExtension:
 			if r.take(1)[0] == gifGraphicControl {
 				if body := r.take(int(r.take(1)[0])); len(body) >= 4 && body[0]&1 != 0 {
@@ -118,7 +118,7 @@ func (f *gifFile) read(r *byteReader) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("%w: no frame in it", ErrTruncated)
+	return fmt.Errorf("%w: it has no frame", ErrTruncated)
 }
 
 func (f *gifFile) readFrame(r *byteReader) {
@@ -181,7 +181,7 @@ func (f *gifFile) decode(ctx context.Context) (*schema.Picture, error) {
 // gifStrings is the size of the table of strings: codes have at most twelve bits.
 const gifStrings = 1 << 12
 
-// unpack decodes LZW codes (GIF89a, appendix F) into a frame and gives the number of
+// unpack decodes LZW codes (GIF89a, appendix F) into a frame and returns the number of
 // pixels. compress/lzw is not used: it refuses frames of fewer than two or more than
 // eight bits a literal, which Pillow takes.
 func (f *gifFile) unpack(ctx context.Context, frame []uint8) (n int, err error) {
@@ -189,7 +189,7 @@ func (f *gifFile) unpack(ctx context.Context, frame []uint8) (n int, err error) 
 		return 0, fmt.Errorf("damaged file: LZW codes of %d bits", f.literalBits)
 	}
 	damaged := errors.New("damaged file: an LZW code that stands for nothing")
-	var prefix [gifStrings]uint16 // a string is another with a pixel behind it
+	var prefix [gifStrings]uint16 // a string is another one plus a pixel
 	var last [gifStrings]uint8
 	var reversed [gifStrings]uint8
 	clearCode := 1 << f.literalBits

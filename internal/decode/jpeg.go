@@ -50,15 +50,15 @@ func (f *File) picture(ctx context.Context) (p *schema.Picture, err error) {
 	return p, err
 }
 
-// Fill is Decode, but a JPEG file that is damaged or cut short once its first scan has
-// begun gives a picture: what libjpeg makes of it (internal/jpeg says how far).
-// warnings is how many places were repaired, at least 1 where there is damage.
+// Fill is Decode, but repairs JPEG files that are truncated or damaged after the first
+// scan's header: the result is what libjpeg makes of them (see internal/jpeg). warnings
+// is how many places were repaired, at least 1 in a damaged file.
 func Fill(ctx context.Context, data []byte, maxPixels int64) (p *schema.Picture, warnings int, err error) {
 	return Counted(ctx, data, maxPixels, true)
 }
 
-// Counted is Fill or Decode, with what was repaired: of a progressive JPEG file that is
-// whole but lacks scans Decode gives a picture, too.
+// Counted is Fill or Decode, with the number of repairs. Decode repairs something as well:
+// progressive JPEG files that lack scans but are complete otherwise.
 func Counted(ctx context.Context, data []byte, maxPixels int64, fill bool) (p *schema.Picture, warnings int, err error) {
 	f, err := OpenJPEG(data, maxPixels)
 	if f == nil {
@@ -82,8 +82,8 @@ func Counted(ctx context.Context, data []byte, maxPixels int64, fill bool) (p *s
 type File struct {
 	Header
 	SeekPoints *jpeg.SeekPoints // of this file, where the caller keeps them; or nil
-	// Fill has damaged files decoded as the function Fill does; Warnings is then what the
-	// last part took.
+	// Fill repairs damaged files, as the function Fill does; Warnings is then how many
+	// places of the part decoded last were repaired.
 	Fill     bool
 	Warnings int
 
@@ -139,10 +139,10 @@ func (f *File) Open(data []byte, maxPixels int64) (is bool, err error) {
 	return true, f.checkPixels(maxPixels)
 }
 
-// keptBytes is what a closed file's decoder may keep for the next.
+// keptBytes is how much memory a closed file's decoder may keep for the next.
 const keptBytes = 32 << 20
 
-// Close gives the decoder's memory back, and what was decoded with it.
+// Close returns the decoder's memory, and that of everything decoded.
 func (f *File) Close() {
 	if m := f.memory; m != nil {
 		if m.coder.KeptBytes()+cap(m.rgb)+cap(m.turned) > keptBytes {
@@ -153,15 +153,15 @@ func (f *File) Close() {
 	*f = File{}
 }
 
-// HasYCC tells whether the planes are YCbCr or grey, in a layout that YCC has.
+// HasYCC reports whether the planes are YCbCr or grey, in a layout that planar.YCC has.
 func (f *File) HasYCC() bool {
 	return f.coded.HasYCC() && (len(f.coded.Components()) == 1 || !isRGB(&f.coded))
 }
 
-// YCC decodes what a region of the picture needs, in planes at a scale of
-// 1/denominator. Their sides are exchanged where the orientation says so, and region
-// is a part of what is then; Mirrored says what is left to do for the upright
-// picture. The planes are the file's.
+// YCC decodes a region of the picture to planes, at a scale of 1/denominator. They are
+// transposed if the orientation is, and region refers to the transposed picture; what
+// Mirrored returns remains to be done to make the picture upright. The planes are valid
+// until Close or the next call.
 func (f *File) YCC(ctx context.Context, region image.Rectangle, denominator int) (y planar.YCC, err error) {
 	defer recovered("JPEG", &err)
 	if f.Transposed() {
@@ -177,8 +177,8 @@ func (f *File) YCC(ctx context.Context, region image.Rectangle, denominator int)
 	return y, nil
 }
 
-// Shifts say how wide the samples of YCC's coarsest plane are at full scale: 2^shift
-// pixels.
+// Shifts is how wide and high the samples of YCC's coarsest plane are at full scale: 2^x
+// and 2^y pixels.
 func (f *File) Shifts() (x, y uint) {
 	maxH, maxV := f.coded.MaxSampling()
 	for _, c := range f.coded.Components() {
@@ -195,7 +195,7 @@ func (f *File) Shifts() (x, y uint) {
 	return x, y
 }
 
-// Bytes is the memory that YCC takes, or RGB where ycc is false: its pixels and planes.
+// Bytes is the memory that YCC takes, or RGB if ycc is false: planes, and pixels for RGB.
 func (f *File) Bytes(region image.Rectangle, denominator int, ycc bool) int64 {
 	pixels := 3 * int64(region.Dx()) * int64(region.Dy())
 	if f.Transposed() {
@@ -213,7 +213,7 @@ func (f *File) Bytes(region image.Rectangle, denominator int, ycc bool) int64 {
 	return n + pixels
 }
 
-// WholeBytes is the memory that decoding the whole picture takes, as Decode and Fill do.
+// WholeBytes is the memory that decoding the whole picture takes, by Decode or Fill.
 func (f *File) WholeBytes() int64 {
 	if f.Orientation > 1 {
 		return f.DecodeBytes + 3*f.Pixels()
@@ -221,7 +221,7 @@ func (f *File) WholeBytes() int64 {
 	return f.DecodeBytes
 }
 
-// ChromaSamples is the samples of the second plane that YCC gives; 0 of a grey picture.
+// ChromaSamples is how many samples YCC's second plane has; 0 for a grey picture.
 func (f *File) ChromaSamples(region image.Rectangle, denominator int) int64 {
 	if len(f.coded.Components()) < 3 {
 		return 0
@@ -235,8 +235,8 @@ func (f *File) ChromaSamples(region image.Rectangle, denominator int) int64 {
 // SeekPointsBytes is the memory that SeekPoints may take; 0 where they are of no use.
 func (f *File) SeekPointsBytes() int64 { return f.coded.SeekPointsBytes() }
 
-// Transposed and Mirrored say how the upright picture is made of the stored one:
-// transposed first, then mirrored left-right and top-bottom.
+// Transposed and Mirrored are how the stored picture becomes upright: transposed first,
+// then mirrored left-right and top-bottom.
 func (f *File) Transposed() bool { return swapsSides(f.Orientation) }
 
 // Mirrored is the second part.
@@ -245,8 +245,8 @@ func (f *File) Mirrored() (leftRight, topBottom bool) {
 	return t.mirror, t.flip
 }
 
-// RGB decodes at least a region of the picture, whose sides are exchanged as YCC's are.
-// It gives the part that it has, which is the file's, in rows without gaps.
+// RGB decodes at least a region of the picture, transposed as for YCC. part is what it
+// has decoded, and rgb its rows without gaps, valid until Close or the next call.
 func (f *File) RGB(ctx context.Context, region image.Rectangle) (rgb []uint8, part image.Rectangle, err error) {
 	defer recovered("JPEG", &err)
 	if f.Transposed() {
@@ -280,8 +280,7 @@ func (f *File) RGB(ctx context.Context, region image.Rectangle) (rgb []uint8, pa
 	return rgb, part, nil
 }
 
-// transposeRGB exchanges the sides of a picture of so many columns and rows, in tiles
-// that stay in the cache.
+// transposeRGB transposes a picture, in tiles that stay in the cache.
 func transposeRGB(dst, src []uint8, columns, rows int) {
 	const tile = 16
 	for y0 := 0; y0 < rows; y0 += tile {
@@ -294,9 +293,9 @@ func transposeRGB(dst, src []uint8, columns, rows int) {
 	}
 }
 
-// decodeRGB gives a part of the stored picture, which begins with whole groups of
+// decodeRGB decodes a part of the stored picture that begins with whole groups of
 // upsampled pixels: planes, then libjpeg-turbo's upsampling and colour conversion
-// row by row, into n bytes that make gives once there are planes.
+// row by row, into n bytes from make, which is called after the planes are decoded.
 func (f *File) decodeRGB(ctx context.Context, part image.Rectangle, make func(n int) []uint8) error {
 	h := &f.coded
 	maxH, maxV := h.MaxSampling()

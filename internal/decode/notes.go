@@ -7,11 +7,11 @@ import (
 	"io"
 )
 
-// notes are the parts of a file that may say which way up the picture is. They are
-// asked in the order of Pillow's ImageOps.exif_transpose: EXIF, else ImageMagick's raw
-// profile "exif"; where neither has the tag, tiff:Orientation of the XMP packet.
-// Beyond Pillow, the raw profiles "APP1" (older ImageMagick: EXIF or XMP) and "xmp"
-// are asked last, and XMP may write the attribute with blanks and single quotes.
+// notes is the metadata of a file that may say which way up the picture is. It is looked
+// up in the order of Pillow's ImageOps.exif_transpose: EXIF, else ImageMagick's raw
+// profile "exif"; if neither has the tag, tiff:Orientation of the XMP packet.
+// In addition to Pillow, the raw profiles "APP1" (older ImageMagick: EXIF or XMP) and
+// "xmp" come last, and XMP may write the attribute with blanks and single quotes.
 type notes struct {
 	exif []byte
 	raw  [3]textChunk // PNG only: raw profiles "exif", "APP1" and "xmp"
@@ -30,7 +30,7 @@ type textChunk struct {
 	deflated bool
 }
 
-// orientation is 1..8; 1 where nothing is said.
+// orientation is 1..8; 1 if there is none.
 func (n *notes) orientation() int {
 	exif := n.exif
 	if exif == nil {
@@ -86,8 +86,8 @@ func xmpOrientation(xmp []byte) int {
 	}
 }
 
-// pngChunk takes what a chunk has to say: eXIf, tEXt, zTXt or iTXt. Of several the last
-// counts. Nothing is inflated yet, so that any number of chunks costs their walk only.
+// pngChunk keeps the metadata of a chunk: eXIf, tEXt, zTXt or iTXt. Of several the last
+// counts. Nothing is inflated yet, so that many chunks cost little.
 func (n *notes) pngChunk(kind string, body []byte) {
 	if kind == "eXIf" {
 		n.exif = body
@@ -126,10 +126,10 @@ func (n *notes) pngChunk(kind string, body []byte) {
 	}
 }
 
-// maxText is the most that a text is inflated to: Pillow's MAX_TEXT_CHUNK, too.
+// maxText is how many bytes a text is inflated to at most: Pillow's MAX_TEXT_CHUNK.
 const maxText = 1 << 20
 
-// inflated is the text; nil where it is damaged or longer than a note is.
+// inflated is the text; nil if it is damaged or longer than maxText.
 func (c textChunk) inflated() []byte {
 	if !c.deflated {
 		return c.body
@@ -145,8 +145,8 @@ func (c textChunk) inflated() []byte {
 	return text
 }
 
-// profile is what a raw profile holds: a line break, its name, its length, then hexadecimal
-// digits in lines.
+// profile is the contents of a raw profile: a line break, its name, its length, then lines
+// of hexadecimal digits.
 func (c textChunk) profile() []byte {
 	if c.body == nil {
 		return nil

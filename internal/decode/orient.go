@@ -6,9 +6,9 @@ import (
 	"github.com/sluicedata/sluice/schema"
 )
 
-// turns[o] says how orientation o of EXIF makes the upright picture from the
-// stored one: transpose first, then mirror left-right and top-bottom. It equals
-// Pillow's ImageOps.exif_transpose.
+// turns[o] is how a stored picture of EXIF orientation o becomes upright: transpose
+// first, then mirror left-right and top-bottom. It equals Pillow's
+// ImageOps.exif_transpose.
 var turns = [9]struct{ transpose, mirror, flip bool }{
 	2: {mirror: true},
 	3: {mirror: true, flip: true},

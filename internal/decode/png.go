@@ -9,7 +9,7 @@ import (
 	"github.com/sluicedata/sluice/schema"
 )
 
-// pngDecoders keep what small pictures need; that of a large one is let go.
+// pngDecoders keep their memory for other small pictures; a large picture's is dropped.
 var pngDecoders = sync.Pool{New: func() any { return new(png.Decoder) }}
 
 const pngKept = 4 << 20
@@ -50,7 +50,7 @@ func pngError(err error) error {
 	return err
 }
 
-// truncated is an error that is ErrTruncated, in the words of its own.
+// truncated is an error that is ErrTruncated, with its own text.
 type truncated struct{ error }
 
 func (truncated) Is(target error) bool { return target == ErrTruncated }

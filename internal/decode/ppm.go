@@ -94,7 +94,7 @@ func (f *pnmFile) decode(ctx context.Context) (*schema.Picture, error) {
 		if v > f.maxval && f.kind < '4' {
 			return nil, fmt.Errorf("damaged file: a sample %d above the maximum %d", v, f.maxval)
 		}
-		v = min(v, f.maxval) // so Pillow: an error in text, cut off in binary
+		v = min(v, f.maxval) // as Pillow: an error in text, clipped in binary
 		if i%(1<<20) == 0 && ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
@@ -107,7 +107,7 @@ func (f *pnmFile) decode(ctx context.Context) (*schema.Picture, error) {
 	return p, nil
 }
 
-// scale brings a sample to 0..255. A 16-bit sample keeps its high byte; other
+// scale converts a sample to 0..255. A 16-bit sample keeps its high byte; other
 // maxima are stretched and rounded as Python's round(v / maxval * 255) in Pillow
 // does, in the same float64 steps, so that halves fall alike.
 func (f *pnmFile) scale(v int) uint8 {
@@ -122,8 +122,8 @@ func (f *pnmFile) scale(v int) uint8 {
 	return uint8(math.RoundToEven(float64(v) / float64(f.maxval) * 255))
 }
 
-// binarySample returns a function that gives one sample after the other.
-// leastBytes has made sure that there are enough.
+// binarySample returns a function that returns one sample after another. leastBytes has
+// ensured that there are enough.
 func (f *pnmFile) binarySample() func() (int, error) {
 	i := 0
 	switch {
@@ -162,7 +162,7 @@ func (f *pnmFile) textSample() func() (int, error) {
 	}
 }
 
-// skipBlanks passes over white space and comments, which run to the line's end.
+// skipBlanks skips white space and comments, which extend to the line's end.
 func skipBlanks(data []byte) []byte {
 	for len(data) > 0 {
 		switch {

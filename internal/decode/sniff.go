@@ -19,8 +19,7 @@ const (
 	noImage   = "it is no image"
 )
 
-// signatures tell files that are met in image folders and are not decoded here by
-// what they begin with; at is where.
+// signatures recognize other files that are found in image folders; at is the offset.
 var signatures = []struct {
 	at           int
 	bytes        string
@@ -106,8 +105,8 @@ var isoBrands = []struct{ brands, name, remedy string }{
 	{"qt  ", "a QuickTime film", framesOf},
 }
 
-// looksLike says what bytes seem to be that are no supported image, and what to do
-// about it, for the error message.
+// looksLike is what an unsupported file seems to be, and what to do about it, for the error
+// message.
 func looksLike(data []byte) (name, remedy string) {
 	if len(data) == 0 {
 		return "an empty file (0 bytes)", "copy or download it anew"
@@ -134,7 +133,8 @@ func looksLike(data []byte) (name, remedy string) {
 	return fmt.Sprintf("an unknown format (%d bytes, beginning with % x)", len(data), head[:min(len(head), 8)]), convertIt
 }
 
-// isoKind asks the major brand, then the compatible ones; "mif1" and "msf1" last, which HEIC and AVIF share.
+// isoKind looks at the major brand, then at compatible ones; "mif1" and "msf1", which HEIC
+// and AVIF share, come last.
 func isoKind(data []byte) (name, remedy string) {
 	size := min(int(binary.BigEndian.Uint32(data)), len(data), 256)
 	brands := []string{string(data[8:12])}
@@ -153,8 +153,8 @@ func isoKind(data []byte) (name, remedy string) {
 	return fmt.Sprintf("a media file of brand %q (MP4 or like it)", brands[0]), framesOf
 }
 
-// isTGA tells Truevision's format, which has no signature in front: by its footer, or
-// by a header whose every field is sound.
+// isTGA recognizes Truevision's format, which has no signature at the front, by its footer
+// or by a header with only valid fields.
 func isTGA(data []byte) bool {
 	if bytes.HasSuffix(data, []byte("TRUEVISION-XFILE.\x00")) {
 		return true
@@ -174,8 +174,8 @@ func isTGA(data []byte) bool {
 	return strings.ContainsRune("\x01\x08\x0f\x10\x18\x20", rune(depth)) && data[17]&0xc0 == 0
 }
 
-// isDIB tells a bitmap's own header, which is that of a BMP file but for its first
-// 14 bytes: its length, one plane, and a number of bits.
+// isDIB recognizes a BMP file without its first 14 bytes, by its header's length, its one
+// plane and its number of bits.
 func isDIB(data []byte) bool {
 	if len(data) < 16 || data[1]|data[2]|data[3] != 0 {
 		return false
@@ -191,7 +191,7 @@ func isDIB(data []byte) bool {
 	return planes[0] == 1 && planes[1] == 0 && strings.ContainsRune("\x01\x02\x04\x08\x10\x18\x20", rune(planes[2])) && planes[3] == 0
 }
 
-// xbm is how an X bitmap begins: C, behind a comment at most.
+// xbm is the beginning of an X bitmap: C code, possibly after a comment.
 var xbm = regexp.MustCompile(`^(?s:/\*.*?\*/\s*)?#define\s+\w*width\s+[0-9]`)
 
 // isText reports whether bytes are printable UTF-8, up to a last character

@@ -84,7 +84,7 @@ const (
 	tiffOldDeflate = 32946
 )
 
-// tiffRefused names what is met in TIFF files and not decoded here.
+// tiffRefused names compressions of TIFF files that are not supported.
 var tiffRefused = map[int64]string{
 	2: "CCITT run lengths without end-of-line codes", 6: "JPEG compression of the old style", 7: "JPEG compression", 9: "JBIG compression", 10: "JBIG compression",
 	32809: "ThunderScan compression", 33003: "JPEG 2000 compression", 33005: "JPEG 2000 compression", 34661: "JBIG compression", 34676: "SGI LogLuv compression",
@@ -120,7 +120,7 @@ func parseTIFF(data []byte) (Header, pixelFunc, error) {
 	return h, f.decode, nil
 }
 
-// value is the first number of a tag; or what it is where the tag is missing.
+// value is the first number of a tag; otherwise, if there is no such tag.
 func (f *tiffFile) value(tag uint16, otherwise int64) int64 {
 	if e, ok := f.find(tag); ok {
 		if v, ok := f.number(e, 0); ok {
@@ -147,8 +147,8 @@ func (f *tiffFile) read() error {
 	return nil
 }
 
-// checkEntries refuses a directory that has lost what says how to read the picture: what
-// an entry is without its value would be another picture.
+// checkEntries refuses a directory in which entries that are needed to read the picture
+// have no value: their defaults would give another picture.
 func (f *tiffFile) checkEntries() error {
 	if f.cut {
 		return fmt.Errorf("%w: it ends within its directory", ErrTruncated)
@@ -261,7 +261,7 @@ func (f *tiffFile) readCompression() error {
 	return nil
 }
 
-// readPredictor comes when the samples are known.
+// readPredictor must be called when the samples are known.
 func (f *tiffFile) readPredictor() error {
 	f.planar = f.value(tiffPlanar, 1) == 2 && f.samples > 1
 	switch f.compression {
@@ -351,7 +351,7 @@ func (f *tiffFile) rowBytes() int64 {
 	return (int64(f.blockW)*int64(f.rowSamples())*int64(f.bits) + 7) / 8
 }
 
-// channels is the number of planes that are looked at.
+// channels is the number of planes that are used.
 func (f *tiffFile) channels() int {
 	if f.premultiplied {
 		return f.colours + 1
@@ -384,9 +384,9 @@ func (f *tiffFile) decode(ctx context.Context) (*schema.Picture, error) {
 	return p, nil
 }
 
-// eachRow decodes the blocks of the picture, or of one plane of it, and gives their
-// rows: the place of the first pixel and 8-bit samples, which reach beyond the picture
-// where a tile does.
+// eachRow decodes the blocks of the picture, or of one plane of it, and calls back with
+// their rows: the place of the first pixel, and 8-bit samples, which extend beyond the
+// picture if a tile does.
 func (f *tiffFile) eachRow(ctx context.Context, plane, step int, row func(y, x int, samples []uint8)) error {
 	raw, samples := make([]byte, f.rowBytes()), make([]uint8, f.blockW*step)
 	for i := range f.across * f.down {
@@ -455,8 +455,8 @@ func (f *tiffFile) block(i, rows int) (io.Reader, error) {
 	return from, nil
 }
 
-// unpack brings a row's samples to 8 bits; 16-bit ones keep their high byte, those of
-// fewer bits are stretched, numbers of colours stay what they are.
+// unpack converts a row's samples to 8 bits: 16-bit ones keep their high byte, those of
+// fewer bits are stretched, palette indices stay as they are.
 func (f *tiffFile) unpack(samples []uint8, raw []byte, step int) {
 	switch f.bits {
 	case 16:
@@ -491,7 +491,7 @@ func (f *tiffFile) unpack(samples []uint8, raw []byte, step int) {
 	}
 }
 
-// toRGB fills a part of the picture from pixels of so many samples.
+// toRGB fills a part of the picture from pixels of that many samples.
 func (f *tiffFile) toRGB(rgb, pixels []uint8, samples int) {
 	for ; len(rgb) > 0 && len(pixels) >= samples; rgb, pixels = rgb[3:], pixels[samples:] {
 		c := pixels
@@ -532,7 +532,7 @@ func unpremultiplied(c []uint8) []uint8 {
 	return c
 }
 
-// bitReverser gives bytes with their bits the other way round.
+// bitReverser reverses the bits of each byte.
 type bitReverser struct{ data []byte }
 
 func (r *bitReverser) Read(p []byte) (int, error) {

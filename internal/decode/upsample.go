@@ -2,14 +2,13 @@ package decode
 
 import "github.com/sluicedata/sluice/internal/planar"
 
-// upsampleRow gives the columns x0 <= x < x1 of row y of a component at full
-// resolution, the plane's own or in dst; x0 is the first column of a sample. It repeats libjpeg-turbo 2.1.5's
-// choice of method and its arithmetic (jdsample.c, jinit_upsampler and the
-// *_fancy_upsample functions): triangle filters where the ratio is 2x1, 1x2 or 2x2,
-// repetition elsewhere and where a component is at most two samples wide. Beyond the
-// plane's edges its samples are repeated (for rows, jdmainct.c), which gives what
-// libjpeg's special cases for first and last columns give. dst has room for whole
-// groups of columns.
+// upsampleRow returns the columns x0 <= x < x1 of row y of a component at full
+// resolution, in dst or in the plane itself; x0 is the first column of a sample. Method and
+// arithmetic are those of libjpeg-turbo 2.1.5 (jdsample.c, jinit_upsampler and the
+// *_fancy_upsample functions): triangle filters for ratios of 2x1, 1x2 and 2x2, repetition
+// for others and for components at most two samples wide. Beyond the plane's edges its
+// samples are repeated (for rows, jdmainct.c), which equals libjpeg's special cases for
+// first and last columns. dst has room for whole groups of columns.
 func upsampleRow(dst []uint8, p *planar.Plane, x0, x1, y, hRatio, vRatio int) []uint8 {
 	k0, k1 := x0/hRatio, (x1+hRatio-1)/hRatio
 	near := y / vRatio
@@ -44,7 +43,7 @@ func repeatRow(dst, src []uint8, ratio int) {
 
 // upsampleH2Go is h2v1_fancy_upsample: 3/4 of the nearer sample, 1/4 of the
 // farther. The alternating bias (1, 2) is ordered dither instead of rounding up.
-// src has a sample more on each side.
+// src has one more sample on each side.
 func upsampleH2Go(dst, src []uint8) {
 	for len(src) >= 3 && len(dst) >= 2 {
 		s := 3 * int(src[1])
@@ -65,8 +64,8 @@ func upsampleV2(dst, near, far []uint8, y int) {
 }
 
 // upsampleH2V2Go is h2v2_fancy_upsample: 9/16, 3/16, 3/16 and 1/16 of the four
-// nearest samples, the vertical sums shared between columns. near and far have a
-// sample more on each side.
+// nearest samples, the vertical sums shared between columns. near and far have
+// one more sample on each side.
 func upsampleH2V2Go(dst, near, far []uint8) {
 	far = far[:len(near)]
 	prev := 3*int(near[0]) + int(far[0])

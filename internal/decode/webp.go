@@ -33,9 +33,9 @@ type webpFrame struct {
 }
 
 // parseWebP walks the RIFF chunks. x/image's container reader is not used: it
-// would decode the alpha plane, which is dropped here, and knows no animations. Of one
-// the first frame counts, on a canvas that is black else (as libwebp's decoder of
-// animations has it: the background colour is for viewers).
+// would decode the alpha plane, which is dropped here, and knows no animations. An
+// animation is its first frame on a black canvas (as in libwebp's decoder of animations:
+// the background colour is for viewers).
 func parseWebP(data []byte) (Header, pixelFunc, error) {
 	var h Header
 	var about notes // libwebp sees only chunks that the flags announce
@@ -85,7 +85,7 @@ func parseWebP(data []byte) (Header, pixelFunc, error) {
 	return h, func(ctx context.Context) (*schema.Picture, error) { return frame.on(ctx, h, left, top) }, nil
 }
 
-// on is the frame's picture at its place of a black canvas.
+// on is the frame's picture at its place on a black canvas.
 func (f *webpFrame) on(ctx context.Context, canvas Header, left, top int) (*schema.Picture, error) {
 	part, err := f.decode(ctx)
 	if err != nil {
@@ -101,7 +101,7 @@ func (f *webpFrame) on(ctx context.Context, canvas Header, left, top int) (*sche
 	return p, nil
 }
 
-// animated takes the picture of an ANMF chunk, and says where it lies on the canvas.
+// animated takes the picture of an ANMF chunk, and returns its place on the canvas.
 func (f *webpFrame) animated(body []byte) (left, top int, err error) {
 	if len(body) < 16 {
 		return 0, 0, fmt.Errorf("%w: a frame of %d bytes", ErrTruncated, len(body))
@@ -167,24 +167,24 @@ func (f *webpFrame) bytes() int64 {
 	return 3*pixels + blocks*(384+16) + 2*int64(len(f.chunk)) + 1<<16
 }
 
-// waitedFor is the number of pixels of a frame up to which its end is waited for
-// where the context ends meanwhile: about a tenth of a second's work.
+// waitedFor is the number of pixels of a frame up to which decoding is completed even if
+// the context ends: about a tenth of a second's work.
 const waitedFor = 1 << 22
 
-// decode ends with the context, although x/image doesn't: it decodes a lossy frame
-// without looking up, and a lossless one of few codes without reading a byte. So a large
-// frame is decoded in a goroutine that is left behind then, on a copy of the data, which
-// the caller has back; it ends by itself after that frame, within seconds.
+// decode returns when the context ends, although x/image can't be interrupted: it decodes a
+// lossy frame after reading all of it, and a lossless one of few codes without reading a
+// byte. So a large frame is decoded in a goroutine that is abandoned then. It has a copy
+// of the data, since the caller gets his back, and ends by itself within seconds.
 func (f *webpFrame) decode(ctx context.Context) (*schema.Picture, error) {
 	if int64(f.height)*int64(f.width) <= waitedFor {
 		return f.pixels(ctx)
 	}
 	own := webpFrame{f.height, f.width, f.lossless, bytes.Clone(f.chunk)}
-	return leaving(ctx, own.pixels)
+	return abandonable(ctx, own.pixels)
 }
 
-// leaving runs decode in a goroutine that it leaves behind when the context ends.
-func leaving(ctx context.Context, decode pixelFunc) (*schema.Picture, error) {
+// abandonable runs decode in a goroutine, which it abandons when the context ends.
+func abandonable(ctx context.Context, decode pixelFunc) (*schema.Picture, error) {
 	type result struct {
 		picture *schema.Picture
 		err     error
@@ -263,7 +263,7 @@ func decodeVP8L(data untilDone) (*schema.Picture, error) {
 	if !ok || m.Stride != 4*m.Rect.Dx() {
 		return nil, fmt.Errorf("an image of type %T", img)
 	}
-	// RGB moves together within the memory of RGBA: large pictures are held once.
+	// RGB is packed within the memory of RGBA, so that a large picture is there once.
 	p := &schema.Picture{Height: m.Rect.Dy(), Width: m.Rect.Dx(), Layout: schema.HWC}
 	n := 3 * p.Height * p.Width
 	for i, j := 0, 0; i < n; i, j = i+3, j+4 {

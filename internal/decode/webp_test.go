@@ -95,7 +95,7 @@ func TestWebPEndsWithTheContext(t *testing.T) {
 	}
 }
 
-// A large frame is whole without an end, and left behind, but no longer than it takes.
+// A large frame is decoded, and abandoned when the context ends, on data of its own.
 func TestLargeWebP(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	const height, width = 2000, waitedFor/2000 + 1
@@ -115,13 +115,13 @@ func TestLargeWebP(t *testing.T) {
 	}
 }
 
-// What decodes on without looking up is left behind; where it panics, that is an error.
-func TestLeaving(t *testing.T) {
+// A decoder that can't be interrupted is abandoned; its panic is an error.
+func TestAbandonedDecoder(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	ctx, cancel := context.WithCancelCause(t.Context())
 	release := make(chan struct{})
 	defer close(release)
-	_, err := leaving(ctx, func(context.Context) (*schema.Picture, error) {
+	_, err := abandonable(ctx, func(context.Context) (*schema.Picture, error) {
 		cancel(errLooked)
 		<-release
 		return nil, nil
@@ -129,7 +129,7 @@ func TestLeaving(t *testing.T) {
 	if !errors.Is(err, errLooked) {
 		t.Error(err)
 	}
-	_, err = leaving(t.Context(), func(context.Context) (*schema.Picture, error) { panic("index out of range") })
+	_, err = abandonable(t.Context(), func(context.Context) (*schema.Picture, error) { panic("index out of range") })
 	if err == nil || !strings.Contains(err.Error(), "damaged file: the decoder panicked: index out of range") {
 		t.Error(err)
 	}

@@ -47,7 +47,7 @@ func yccToRGB(y, cb, cr uint8) (r, g, b uint8) {
 }
 
 // rowConverter chooses the conversion of a row of components to RGB. The
-// colour space is told as libjpeg tells it (jdapimin.c, default_decompress_parms):
+// colour space is found as libjpeg does (jdapimin.c, default_decompress_parms):
 // JFIF means YCbCr, else Adobe's transform decides, else the component ids.
 func rowConverter(h *jpeg.Header) func(dst []uint8, rows *[4][]uint8) {
 	switch {
@@ -98,8 +98,8 @@ func convertYCCGo(dst []uint8, rows *[4][]uint8) {
 	}
 }
 
-// convertCMYK takes inverted CMYK, as Adobe's programs write it (255 is no
-// ink). Pillow takes every four-component JPEG so, with an Adobe marker or without.
+// convertCMYK reads inverted CMYK, as Adobe's programs write it (255 is no ink). So does
+// Pillow with every four-component JPEG file, with and without an Adobe marker.
 func convertCMYK(dst []uint8, rows *[4][]uint8) {
 	for x := range len(dst) / 3 {
 		k := rows[3][x]

@@ -1,13 +1,12 @@
-// Package inflate reads deflate and zlib streams (RFC 1951, RFC 1950) that lie in
-// memory as a whole, as image files do, about twice as fast as compress/flate.
+// Package inflate reads deflate and zlib streams (RFC 1951, RFC 1950) that are in memory
+// completely, as image files are, about twice as fast as compress/flate.
 //
 // Bits are taken from a 64-bit buffer filled eight bytes at a time; one look-up
-// gives up to three literals, or a length with its extra bits. What is a valid
-// stream is zlib's definition: incomplete codes are errors but for a single code
-// of one bit, and a block without an end is one.
+// yields up to three literals, or a length with its extra bits. A stream is valid if it
+// is to zlib: incomplete codes are errors, except a single code of one bit, and so is a
+// code without an end of block.
 //
-// The checksum behind a zlib stream is compared where it is there; one that is cut
-// off isn't missed.
+// The checksum after a zlib stream is verified if it is there; a truncated one is ignored.
 package inflate
 
 import (
@@ -25,8 +24,8 @@ const (
 	slack  = 512     // a match, and stores that write beyond their end
 )
 
-// Reader inflates one stream. Its zero value is an empty one: Reset gives it
-// another, and keeps its 100 KB of buffers.
+// Reader inflates a stream. The zero value is an empty one. Reset begins another and keeps
+// the 100 KB of buffers.
 type Reader struct {
 	in      []byte
 	pos     int    // in in
@@ -35,13 +34,13 @@ type Reader struct {
 	missing uint   // bytes taken beyond the end of in: zeros
 
 	out   []byte // the window, and what is decoded behind it
-	begin int    // of what was not handed out
+	begin int    // of what Read hasn't returned yet
 	end   int    // of what was decoded
-	reach int    // how many bytes before end a match may begin
+	reach int    // how far before end a match may begin
 
 	kind   blockKind
-	last   bool // the block under way is the last
-	stored int  // bytes that are left of a stored block
+	last   bool // the current block is the last
+	stored int  // remaining bytes of a stored block
 	err    error
 
 	zlib bool        // an Adler-32 follows
@@ -61,7 +60,7 @@ const (
 // ErrDamaged is wrapped by every error that isn't io.EOF or io.ErrUnexpectedEOF.
 var ErrDamaged = errors.New("damaged deflate data")
 
-// Reset begins with a raw deflate stream. data is read in place.
+// Reset begins a raw deflate stream. data is not copied.
 func (r *Reader) Reset(data []byte) {
 	out := r.out
 	if out == nil {
@@ -72,7 +71,7 @@ func (r *Reader) Reset(data []byte) {
 	r.kind, r.last, r.stored, r.err, r.zlib = betweenBlocks, false, 0, nil, false
 }
 
-// ResetZlib begins with a zlib stream.
+// ResetZlib begins a zlib stream.
 func (r *Reader) ResetZlib(data []byte) {
 	r.Reset(nil)
 	switch {
@@ -91,11 +90,11 @@ func (r *Reader) ResetZlib(data []byte) {
 	}
 }
 
-// Release forgets the stream's bytes.
+// Release drops the stream's data.
 func (r *Reader) Release() { r.in = nil }
 
-// Read gives the next bytes. At the end of the stream it is io.EOF; where the data
-// ends before, io.ErrUnexpectedEOF, behind all that was there.
+// Read returns the next bytes. At the end of the stream the error is io.EOF; if the data
+// ends before, io.ErrUnexpectedEOF, after everything that could be decoded.
 func (r *Reader) Read(p []byte) (int, error) {
 	n := 0
 	for n < len(p) {
@@ -114,7 +113,7 @@ func (r *Reader) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// more decodes until about fresh bytes are there, or the stream ends.
+// more decodes about fresh bytes, or to the end of the stream.
 func (r *Reader) more() {
 	if r.end > window { // what a match may reach moves to the front
 		copy(r.out[:window], r.out[r.end-window:r.end])
@@ -143,15 +142,15 @@ func (r *Reader) more() {
 	r.add(begin)
 }
 
-// add takes what was decoded from begin on into the checksum.
+// add adds what was decoded from begin on to the checksum.
 func (r *Reader) add(begin int) {
 	if r.zlib {
 		_, _ = r.sum.Write(r.out[begin:r.end])
 	}
 }
 
-// close ends a stream whose last block has ended; what was decoded from begin on is not
-// in the checksum yet.
+// close checks the end of a stream after its last block; what was decoded from begin on is
+// not in the checksum yet.
 func (r *Reader) close(begin int) {
 	r.add(begin)
 	r.err = io.EOF
@@ -161,7 +160,7 @@ func (r *Reader) close(begin int) {
 	}
 }
 
-// fill has at least 56 bits there, zeros beyond the end of the data.
+// fill provides at least 56 bits, zeros beyond the end of the data.
 func (r *Reader) fill() {
 	if r.pos+8 <= len(r.in) {
 		r.bits |= binary.LittleEndian.Uint64(r.in[r.pos:]) << (r.have & 63)
@@ -180,7 +179,7 @@ func (r *Reader) fill() {
 	}
 }
 
-// take gives the next n bits; fill has put them there.
+// take returns the next n bits, which fill has provided.
 func (r *Reader) take(n uint) int {
 	v := r.bits & (1<<n - 1)
 	r.bits >>= n
@@ -194,7 +193,7 @@ func (r *Reader) damaged(format string, args ...any) {
 	}
 }
 
-// block begins with a block.
+// block begins a block.
 func (r *Reader) block() {
 	r.fill()
 	r.last = r.take(1) == 1
@@ -238,7 +237,7 @@ func (r *Reader) copyStored() {
 	r.pos, r.end, r.stored = r.pos+n, r.end+n, r.stored-n
 }
 
-// readCode reads the code of a block: the lengths of two Huffman codes, coded
+// readCode reads the code of a block: the lengths of two Huffman codes, which are coded
 // themselves.
 func (r *Reader) readCode() {
 	r.fill()
@@ -317,7 +316,7 @@ func (r *Reader) coded(limit int) {
 		have |= 56
 		e := t.literals[bits&(1<<literalBits-1)]
 		if e&isLiteral != 0 {
-			binary.LittleEndian.PutUint32(out[end:], e>>8) // three bytes at most are meant
+			binary.LittleEndian.PutUint32(out[end:], e>>8) // at most three of these bytes count
 			end += int(e >> 4 & 3)
 			bits >>= e & 15
 			have -= uint(e & 15)
@@ -396,8 +395,8 @@ func (r *Reader) coded(limit int) {
 	}
 }
 
-// codedTail is coded for the last bytes of the data: symbol by symbol, and none of
-// which a bit is missing.
+// codedTail is coded for the last bytes of the data: symbol by symbol, as long as no bit is
+// missing.
 func (r *Reader) codedTail(limit, first int) {
 	t := &r.code
 	for r.end < limit {
@@ -451,8 +450,8 @@ func (r *Reader) codedTail(limit, first int) {
 	}
 }
 
-// repeat copies length bytes from from to end; where they overlap they repeat. Up to
-// 7 bytes more are written.
+// repeat copies length bytes from from to end; if these overlap they repeat. Up to 7 bytes
+// more are written.
 func repeat(out []byte, end, from, length int) {
 	if end-from >= 8 && length <= 32 {
 		for i := 0; i < length; i += 8 {

@@ -2,9 +2,8 @@ package inflate
 
 import "math/bits"
 
-// Tables are looked up by the next bits of the stream. A code that is longer than
-// the table's bits has its entries in a second table behind it, to which one of the
-// first links.
+// Tables are indexed by the next bits of the stream. A code that is longer than the index
+// has its entries in a second table after the first, in which an entry links to it.
 //
 //	literals   bits 0-3 how many bits they take, 4-5 how many they are, 7 set, 8-31 themselves
 //	length,    bits 0-4 the bits that it takes with its extra ones, 8-11 without these,
@@ -73,7 +72,7 @@ func newDistanceSymbols() (list [32]uint32) {
 	return list
 }
 
-// fixed is the code of blocks that bring none.
+// fixed is the code of blocks without one of their own.
 func (t *tables) fixed() {
 	if t.isFixed {
 		return
@@ -97,7 +96,7 @@ func (t *tables) fixed() {
 	t.isFixed = true
 }
 
-// build makes the tables of a block; false where the lengths are those of no code.
+// build makes the tables of a block; false if the lengths are invalid.
 func (t *tables) build(literals, distances []uint8) bool {
 	t.isFixed = false
 	if !fillTable(t.literals[:], literalBits, literals, literalSymbols[:]) ||
@@ -143,9 +142,8 @@ func (t *tables) buildLengths(lengths *[19]uint8) bool {
 	return true
 }
 
-// fillTable makes a table with an index of size bits, and the second tables behind
-// it. As zlib has it, a code must be complete, but for one of no symbol, or of a
-// single one of one bit.
+// fillTable makes a table with an index of size bits, and the second tables after it. As in
+// zlib a code must be complete, unless it has no symbol, or a single one of one bit.
 func fillTable(table []uint32, size uint, lengths []uint8, symbols []uint32) bool {
 	var counts [longest + 1]int
 	for _, n := range lengths {

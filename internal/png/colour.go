@@ -1,6 +1,6 @@
 package png
 
-// toRGB turns a row as it is stored into R G B bytes; out has the row's width.
+// toRGB converts a row as stored to R G B bytes; out has the row's width.
 func (f *File) toRGB(out, row []byte) {
 	width := len(out) / 3
 	switch {
@@ -36,7 +36,7 @@ func (f *File) sample(row []byte, x int) uint8 {
 	return row[at>>3] >> (8 - f.Depth - at&7) & (1<<f.Depth - 1)
 }
 
-// pick takes the first byte of each channel of pixels of pixel bytes.
+// pick copies the first byte of each channel of pixels of pixel bytes.
 func pick(out, row []byte, pixel, channel int, grey bool) {
 	green, blue := channel, 2*channel
 	if grey {

@@ -8,8 +8,8 @@ import (
 	"github.com/sluicedata/sluice/internal/inflate"
 )
 
-// A row lies in its buffer behind zeros, to which a filter looks for the pixel left of
-// the first one, and before bytes that loops of 8 may touch.
+// In its buffer a row is preceded by zeros, which are the pixel left of the first one to a
+// filter, and followed by bytes that loops of 8 may touch.
 const (
 	rowLead  = 8
 	rowSlack = 16
@@ -24,13 +24,13 @@ type Decoder struct {
 	narrow   []byte // RGB of a row of an interlaced pass
 }
 
-// Kept is the memory that the decoder keeps, in bytes.
+// Kept is how many bytes of memory the decoder keeps.
 func (d *Decoder) Kept() int {
 	return 100<<10 + cap(d.joined) + cap(d.rows[0]) + cap(d.rows[1]) + cap(d.narrow)
 }
 
-// Decode writes the picture to pix, Height rows of 3*Width bytes, R G B. When ctx ends, so
-// does Decode, within a row or so, with the cause.
+// Decode writes the picture to pix, Height rows of 3*Width bytes, R G B. It returns the
+// cause of ctx within a row or so after ctx ends.
 func (d *Decoder) Decode(ctx context.Context, f *File, pix []byte) error {
 	data, err := d.join(f)
 	if err != nil {
@@ -46,7 +46,7 @@ func (d *Decoder) Decode(ctx context.Context, f *File, pix []byte) error {
 	if err != nil {
 		return err
 	}
-	var more [1]byte // where the data ends here, it is whole, or nothing but its end is missing
+	var more [1]byte // if the data ends here it is complete, or lacks only its end
 	if _, err := d.inflater.Read(more[:]); errors.Is(err, inflate.ErrDamaged) {
 		return early(err, f.Height)
 	}
@@ -95,7 +95,7 @@ type scanlines struct {
 	pixel int // bytes of a pixel, at least 1: how far left a filter looks
 }
 
-// begin is before the first row, above which there is one of zeros.
+// begin prepares for the first row; the one above it is zeros.
 func (d *Decoder) begin(f *File, width int) scanlines {
 	s := scanlines{d, f.rowBytes(width), max(f.bits()/8, 1)}
 	size := rowLead + s.bytes + rowSlack

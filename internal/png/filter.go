@@ -47,8 +47,8 @@ func up(row, above []byte, n int) {
 	}
 }
 
-// paeth predicts a byte from the ones to the left, above, and above to the left: the
-// one that is nearest to left + up - corner, in this order where several are.
+// paeth predicts a byte from the ones to the left, above, and above to the left: it is the
+// one nearest to left + up - corner; if several are, the first in this order.
 func paeth(left, up, corner int32) uint8 {
 	pa, pb := up-corner, left-corner
 	pc := pa + pb
@@ -62,7 +62,7 @@ func paeth(left, up, corner int32) uint8 {
 	return uint8(left)
 }
 
-// paeth3 is the filter for pixels of three bytes, whose left ones stay in registers.
+// paeth3 is the filter for pixels of three bytes; the pixel to the left stays in registers.
 func paeth3(row, above []byte) {
 	var a0, a1, a2, c0, c1, c2 int32
 	for i := 0; i+3 <= len(row) && i+3 <= len(above); i += 3 {

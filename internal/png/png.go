@@ -2,12 +2,11 @@
 // them: alpha is dropped, palettes are looked up, grey is replicated, fewer than 8 bits
 // are stretched to 0..255 and 16 bits keep the high byte (package decode's rules).
 //
-// What is wrong and yet harmless is taken with a shrug, as libpng takes it: more pixel
-// data than pixels, an Adler-32 that isn't there, a palette in a grey file,
-// ancillary chunks out of order or with a wrong checksum, anything at all behind the
-// pixel data, a file that ends there. What is critical must be right: IHDR and PLTE
-// and their checksums, those of whole IDAT chunks and of the pixel data (its Adler-32, unless more
-// data follows than pixels), every bit of the rows.
+// Harmless errors are ignored, as by libpng: more pixel data than pixels, a missing
+// Adler-32, a palette in a grey file, ancillary chunks out of order or with a wrong
+// checksum, anything after the pixel data, a file that ends there. These must be right:
+// IHDR and PLTE and their checksums, those of complete IDAT chunks and of the pixel data
+// (its Adler-32, unless there is more data than pixels), every bit of the rows.
 //
 // Of an APNG the default picture is decoded.
 package png
@@ -22,7 +21,7 @@ import (
 
 const signature = "\x89PNG\r\n\x1a\n"
 
-// Is tells by the first bytes.
+// Is reports whether data begins like a PNG file.
 func Is(data []byte) bool {
 	return len(data) >= len(signature) && string(data[:len(signature)]) == signature
 }
@@ -53,7 +52,7 @@ var depths = map[Colour]uint32{
 	RGB: 1<<8 | 1<<16, GreyAlpha: 1<<8 | 1<<16, RGBA: 1<<8 | 1<<16,
 }
 
-// Header is what IHDR says.
+// Header is the contents of IHDR.
 type Header struct {
 	Width, Height int
 	Depth         int // bits of a sample: 1, 2, 4, 8 or 16
@@ -79,16 +78,16 @@ type File struct {
 // span is a chunk's body; sum is nil where the file ends before its checksum.
 type span struct{ chunk, body, sum []byte }
 
-// sound compares a chunk with its checksum.
+// sound reports whether a chunk matches its checksum.
 func (s span) sound() bool {
 	return s.sum != nil && crc32.ChecksumIEEE(s.chunk) == binary.BigEndian.Uint32(s.sum)
 }
 
-// Parse reads all but the pixels. ancillary, if not nil, is called for each ancillary chunk of a
-// good checksum, also behind the pixels; body is the file's own memory.
+// Parse reads everything but the pixels. ancillary, if not nil, is called for each ancillary
+// chunk with a correct checksum, also after the pixels; body is a part of data.
 func Parse(data []byte, ancillary func(kind string, body []byte)) (*File, error) {
 	if !Is(data) {
-		return nil, errors.New("no PNG file: the signature is missing")
+		return nil, errors.New("not a PNG file: the signature is missing")
 	}
 	f := &File{}
 	behind := false // the last IDAT
@@ -140,7 +139,7 @@ func Parse(data []byte, ancillary func(kind string, body []byte)) (*File, error)
 	return f, f.check()
 }
 
-// critical takes a critical chunk in front of the pixels.
+// critical reads a critical chunk before the pixels.
 func (f *File) critical(kind string, s span) error {
 	switch kind {
 	case "IHDR":
@@ -192,7 +191,7 @@ func (f *File) header(body []byte) error {
 	return nil
 }
 
-// check looks at the file as a whole.
+// check checks the file after all chunks are read.
 func (f *File) check() error {
 	switch {
 	case f.Width == 0:
@@ -210,7 +209,7 @@ func (f *File) check() error {
 	return nil
 }
 
-// Memory is what Decode takes at most, in bytes, beside its result and the file.
+// Memory is how many bytes Decode takes at most, in addition to its result and the file.
 func (f *File) Memory() int64 {
 	n := int64(2*(f.rowBytes(f.Width)+rowLead+rowSlack)) + 200<<10
 	if len(f.pixels) > 1 {
@@ -222,7 +221,7 @@ func (f *File) Memory() int64 {
 	return n
 }
 
-// isKind tells four letters.
+// isKind reports whether a chunk's kind is four letters.
 func isKind(kind string) bool {
 	for i := range len(kind) {
 		if c := kind[i] | 0x20; c < 'a' || c > 'z' {
@@ -232,7 +231,7 @@ func isKind(kind string) bool {
 	return true
 }
 
-// early turns what inflating ended with into an error about the file.
+// early turns the error that inflating ended with into one about the file.
 func early(err error, y int) error {
 	switch {
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
