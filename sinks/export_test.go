@@ -42,3 +42,6 @@ var NewLayout = newLayout
 func (l *Layout) Span(part int) (epoch int, first, n int64) { return l.span(part) }
 func (l *Layout) PartOf(epoch int, batch int64) int         { return l.part(epoch, batch) }
 func (l *Layout) FileOf(part, variant int) string           { return l.file(part, variant) }
+
+// ReadLayout reads a plan.json.
+var ReadLayout = readLayout

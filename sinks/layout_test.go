@@ -1,6 +1,9 @@
 package sinks_test
 
 import (
+	"context"
+	"errors"
+	"path/filepath"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -53,5 +56,34 @@ func TestNamesSortAsNumbers(t *testing.T) {
 	}
 	if a, b := l.FileOf(99999, 0), l.FileOf(100000, 0); a != "part-099999-of-200000.arrow" || a > b {
 		t.Errorf("%s, %s", a, b)
+	}
+}
+
+// endsAt is a context that is cancelled when it is asked for the n-th time.
+type endsAt struct {
+	context.Context
+	asked, n int
+}
+
+func (c *endsAt) Err() error {
+	if c.asked++; c.asked >= c.n {
+		return context.Canceled
+	}
+	return nil
+}
+
+// A reading that is broken off isn't a damaged file, whatever it was at.
+func TestReadLayoutCancelled(t *testing.T) {
+	path := filepath.Join("testdata", "layout1", "plan.json")
+	whole := &endsAt{Context: t.Context(), n: 1 << 30}
+	if _, err := sinks.ReadLayout(whole, path); err != nil {
+		t.Fatal(err)
+	}
+	for n := 1; n <= whole.asked; n++ {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, err := sinks.ReadLayout(&endsAt{Context: ctx, n: n}, path); !errors.Is(err, context.Canceled) {
+			t.Errorf("broken off at question %d: %v", n, err)
+		}
 	}
 }

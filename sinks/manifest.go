@@ -147,8 +147,12 @@ func splitDocument(d *json.Decoder) (fields map[string]json.RawMessage, parts []
 	if err := expect(d, json.Delim('}')); err != nil {
 		return nil, nil, err
 	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+	var syntax *json.SyntaxError
+	switch _, err := d.Token(); {
+	case err == nil || errors.As(err, &syntax):
 		return nil, nil, errors.New("something follows its end")
+	case !errors.Is(err, io.EOF): // of reading
+		return nil, nil, err
 	}
 	delete(fields, "parts")
 	return fields, parts, nil
