@@ -17,11 +17,17 @@ import (
 	"github.com/sluicedata/sluice/stages"
 )
 
-// withColumns is a source of n pictures and broken files, which adds two columns:
-// the key in capitals where the number is even, and two boxes of the number.
+// withColumns is a source of n pictures and broken files, with columns.
 func withColumns(n int) *held {
 	list, broken := album()
 	h := hold(append(append([]sample{}, list[:n]...), broken...))
+	h.addColumns()
+	return h
+}
+
+// addColumns adds two: the key in capitals where the number is even, and two boxes of
+// the number.
+func (h *held) addColumns() {
 	h.index.ColumnList = []schema.Column{
 		{Name: "meta.name", Type: arrow.BinaryTypes.String},
 		{Name: "boxes", Type: arrow.ListOf(arrow.FixedSizeListOf(4, arrow.PrimitiveTypes.Float32))},
@@ -36,7 +42,6 @@ func withColumns(n int) *held {
 		h.index.Values[0] = append(h.index.Values[0], name)
 		h.index.Values[1] = append(h.index.Values[1], [][4]float32{{f, 0, f + 1, 1}, {0, f, 1, f + 1}})
 	}
-	return h
 }
 
 // valuesOf are a row's key and columns as text.

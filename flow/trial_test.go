@@ -197,6 +197,9 @@ func randomTrial(r *rand.Rand) *trial {
 	if r.IntN(2) == 0 {
 		c.source.slow = 300 * time.Microsecond
 	}
+	if len(list)%3 == 0 {
+		c.source.addColumns()
+	}
 	c.pipe = flow.New(c.source, c.randomStages(r)...)
 	c.pipe.Settings = s
 	return c
