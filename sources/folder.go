@@ -41,10 +41,10 @@ type Folder struct {
 	Path string `sluice:"path" doc:"the folder, or a .tar of one"`
 	// A nil Tasks stands for one task, class; an empty one for samples without labels.
 	Tasks   []string `sluice:"tasks" default:"[\"class\"]" doc:"names of the label folders, outermost first"`
-	Classes Classes  `sluice:"classes" doc:"fixes the classes and their order: a list, a file with one name a line, or a map from task to these"`
+	Classes Classes  `sluice:"classes" doc:"fixes the classes and their order: a list, a file with one name per line, or a map from task to these"`
 	// An empty Label stands for innermost where all images are at the same depth.
-	Label      Label      `sluice:"label" doc:"which folders are the labels: innermost, directly above the images, or outermost, directly below path; not given: innermost, and images at different depths are an error"`
-	ClassOrder ClassOrder `sluice:"class_order" default:"text" doc:"order of classes that are not given: text, byte by byte as torchvision's ImageFolder, or natural, numbers in names as numbers"`
+	Label      Label      `sluice:"label" doc:"which folders are the labels: innermost, directly above the images, or outermost, directly below path (default: innermost, and images at different depths are an error)"`
+	ClassOrder ClassOrder `sluice:"class_order" default:"text" doc:"order of classes unless classes fixes it: text, byte by byte as torchvision's ImageFolder, or natural, numbers in names as numbers"`
 }
 
 // Name is folder, of a tar too.

@@ -44,15 +44,15 @@ type Manifest struct {
 	Path       string `sluice:"path" doc:"the list: .csv, .tsv, .jsonl or .ndjson"`
 	PathColumn string `sluice:"path_column" default:"path" doc:"the column that holds each image's path, relative to the list's folder"`
 	// An empty Tasks stands for every column but those of path, weight and Meta.
-	Tasks []string `sluice:"tasks" doc:"the label columns; not given: every column but those of path, weight and meta"`
+	Tasks []string `sluice:"tasks" doc:"the label columns (default: every column but those of path, weight and meta)"`
 	// An empty WeightColumn stands for the column weight, if there is one and it isn't in Tasks.
-	WeightColumn string  `sluice:"weight_column" doc:"the column of each sample's weight, a number from 0 on; not given: weight, if there is such a column"`
-	Classes      Classes `sluice:"classes" doc:"fixes the classes and their order: a list, a file with one name a line, or a map from task to these"`
-	Meta         Meta    `sluice:"meta" doc:"columns that travel untouched, as meta.<name>: text or numbers; a list of names, or of {name: text | int | float} where the type isn't what all cells are"`
+	WeightColumn string  `sluice:"weight_column" doc:"the column of each sample's weight, a number of at least 0 (default: weight, if there is such a column)"`
+	Classes      Classes `sluice:"classes" doc:"fixes the classes and their order: a list, a file with one name per line, or a map from task to these"`
+	Meta         Meta    `sluice:"meta" doc:"columns to be delivered unchanged, as meta.<name>, text or numbers: a list of names, or of {name: text | int | float} where the type does not follow from the cells"`
 	// Limits, so that a broken list costs neither memory nor time; 0 is the default.
-	MaxLine    int `sluice:"max_line,positive" default:"1048576" doc:"bytes that a row may have"`
-	MaxCell    int `sluice:"max_cell,positive" default:"65536" doc:"bytes that a path, a label or a weight may have"`
-	MaxColumns int `sluice:"max_columns,positive" default:"1000" doc:"columns that the list may have"`
+	MaxLine    int `sluice:"max_line,positive" default:"1048576" doc:"most bytes of a row"`
+	MaxCell    int `sluice:"max_cell,positive" default:"65536" doc:"most bytes of a path, a label or a weight"`
+	MaxColumns int `sluice:"max_columns,positive" default:"1000" doc:"most columns of the list"`
 }
 
 // Name is manifest.

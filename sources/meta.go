@@ -14,13 +14,13 @@ import (
 	"github.com/sluicedata/sluice/schema"
 )
 
-// This file makes columns of records, meta.<name>, of columns of a list: text or
-// numbers that travel untouched, and mean nothing to sluice.
+// This file turns columns of a list into columns of the records, meta.<name>: text or
+// numbers that mean nothing to sluice, and are delivered unchanged.
 
 // MetaType is the type of a meta column.
 type MetaType string
 
-// The types of meta columns. Where none is given it is what all cells are: whole
+// The types of meta columns. Where none is given it follows from the cells: whole
 // numbers, numbers, or else text.
 const (
 	MetaText  MetaType = "text"  // utf8
@@ -43,14 +43,14 @@ func (t MetaType) arrow() arrow.DataType {
 	return arrow.BinaryTypes.String
 }
 
-// MetaColumn names a column of a list that travels untouched.
+// MetaColumn is a column of a list that is delivered unchanged.
 type MetaColumn struct {
 	Name string
-	Type MetaType // empty: what all of its cells are
+	Type MetaType // empty: it follows from the cells
 }
 
-// Meta are the meta columns of a list, in their order. In files: a list of names,
-// or of a name and its type where it has one:
+// Meta is the meta columns of a list, in their order. In pipeline files: a list of
+// names, or of maps from a name to its type:
 //
 //	meta: [camera, {serial: text}]
 type Meta []MetaColumn
@@ -112,13 +112,13 @@ func (m Meta) MarshalJSON() ([]byte, error) {
 	return json.Marshal(list)
 }
 
-// number is that of a name, -1 where it isn't there.
+// number is the position of a name, -1 if there is none.
 func (m Meta) number(name string) int {
 	return slices.IndexFunc(m, func(c MetaColumn) bool { return c.Name == name })
 }
 
-// check reports names that cannot be those of meta columns. taken are the columns
-// that are something else, by what they are.
+// check reports names that cannot be meta columns. taken says what other columns are
+// used as.
 func (m Meta) check(taken map[string]string) error {
 	var p problems
 	for i, c := range m {
@@ -133,7 +133,7 @@ func (m Meta) check(taken map[string]string) error {
 		case m.number(c.Name) < i:
 			p.addf("item %d: %q is named twice", i+1, c.Name)
 		case taken[c.Name] != "":
-			p.addf("item %d: %q is the column of %s already", i+1, c.Name, taken[c.Name])
+			p.addf("item %d: %q is already the column of %s", i+1, c.Name, taken[c.Name])
 		}
 	}
 	return p.err("meta")
@@ -156,12 +156,12 @@ const (
 	cellKinds
 )
 
-// plainNumber is a number as programs write it. Another writing (007, +1, 1., 0x1)
-// may be a code, and is text.
+// plainNumber is a number as programs write it. Anything else (007, +1, 1., 0x1) may be
+// a code, and is text.
 var plainNumber = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$`)
 
-// kindOf is the kind of a cell. A text of JSON is text, whatever it looks like, and
-// so is a number out of range.
+// kindOf is the kind of a cell. A JSON string is text, whatever it looks like, and so
+// is a number out of range.
 func kindOf(c cell) int {
 	text := strings.TrimSpace(c.text)
 	if c.quoted || !plainNumber.MatchString(text) {
@@ -211,12 +211,12 @@ func (m *metaCells) column(p *problems) (schema.Column, []any) {
 	return schema.Column{Name: schema.ColumnMeta + m.Name, Type: t.arrow()}, values
 }
 
-// infer is the type that all cells have.
+// infer is the type that fits all cells.
 func (m *metaCells) infer(p *problems) MetaType {
 	number := slices.IndexFunc(m.first[:textCell], func(line int) bool { return line > 0 })
 	switch {
 	case number >= 0 && m.first[textCell] > 0:
-		p.addf("column %q: %q (line %d) is text and %q (line %d) a number: write them alike, or say {%s: text} in meta",
+		p.addf("column %q: %q (line %d) is text and %q (line %d) a number: make them alike, or write {%s: text} in meta",
 			m.Name, m.example[textCell], m.first[textCell], m.example[number], m.first[number], m.Name)
 		return MetaText
 	case m.first[numberCell] > 0:

@@ -85,7 +85,7 @@ func TestMetaErrors(t *testing.T) {
 		want             []string
 	}{
 		{"no such column", "m.csv", "path,camera\na.jpg,x\n", names("Camera"), []string{`there is no column "Camera"`, `"camera" is, which differs only in letter case`, `in meta`}},
-		{"mixed", "m.csv", "path,id\na.jpg,1\nb.jpg,2b\n", names("id"), []string{`meta: column "id": "2b" (line 3) is text and "1" (line 2) a number: write them alike, or say {id: text} in meta`}},
+		{"mixed", "m.csv", "path,id\na.jpg,1\nb.jpg,2b\n", names("id"), []string{`meta: column "id": "2b" (line 3) is text and "1" (line 2) a number: make them alike, or write {id: text} in meta`}},
 		{"mixed with fractions", "m.csv", "path,id\na.jpg,n/a\nb.jpg,2.5\n", names("id"), []string{`"n/a" (line 2) is text and "2.5" (line 3) a number`}},
 		{"mixed in JSON", "m.jsonl", `{"path": "a.jpg", "id": 1}
 {"path": "b.jpg", "id": "1"}`, names("id"), []string{`"1" (line 2) is text and "1" (line 1) a number`}},
@@ -106,9 +106,9 @@ func TestMetaErrors(t *testing.T) {
 
 func TestMetaCheck(t *testing.T) {
 	for want, m := range map[string]sources.Manifest{
-		`meta: item 1: "path" is the column of the paths already`:          {Meta: names("path")},
-		`meta: item 2: "w" is the column of the weights already`:           {Meta: names("a", "w"), WeightColumn: "w"},
-		`meta: item 1: "class" is the column of a task's labels already`:   {Meta: names("class"), Tasks: []string{"class"}},
+		`meta: item 1: "path" is already the column of the paths`:          {Meta: names("path")},
+		`meta: item 2: "w" is already the column of the weights`:           {Meta: names("a", "w"), WeightColumn: "w"},
+		`meta: item 1: "class" is already the column of a task's labels`:   {Meta: names("class"), Tasks: []string{"class"}},
 		`meta: item 2: "a" is named twice`:                                 {Meta: names("a", "a")},
 		`meta: item 1: the name is empty`:                                  {Meta: names(" ")},
 		`meta: item 1: a column has the name "meta.\xff": want UTF-8`:      {Meta: names("\xff")},

@@ -56,7 +56,7 @@ type Split struct {
 	Val      float64 `sluice:"val" doc:"share of the samples that goes to val, above 0 and below 1"`
 	Use      Side    `sluice:"use" default:"train" doc:"the side to take"`
 	Stratify bool    `sluice:"stratify" doc:"take the share of each class, exact to one group"`
-	Task     string  `sluice:"task" doc:"the task to stratify on; not given: all tasks together"`
+	Task     string  `sluice:"task" doc:"the task to stratify on (default: all tasks together)"`
 	Group    string  `sluice:"group" doc:"regular expression on keys: samples with the same captures stay on one side"`
 }
 

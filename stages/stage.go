@@ -69,10 +69,14 @@ type Row struct {
 	Recycled Params
 }
 
-// Params is what a stage drew for one row: a value that marshals to a JSON
-// object, for the params column. Nil means that the stage leaves this row alone;
-// a stage that acts on every row and has nothing to draw returns Nothing. Recycle makes
-// Params without an allocation per row.
+// Params is what a stage drew for one row: a value that marshals to a JSON object, for
+// the params column. Nil means that the stage leaves this row alone; a stage that acts
+// on every row and has nothing to draw returns Nothing.
+//
+// Params belong to their row from Draw until the row is finished, and may be used by
+// several goroutines, one after the other. Then they may come back in Row.Recycled of
+// a later draw of the same stage: Recycle writes into them, instead of allocating
+// memory for every row.
 type Params any
 
 // Nothing is the Params of a stage that acts without drawing, such as resize.

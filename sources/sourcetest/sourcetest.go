@@ -50,6 +50,12 @@ func declaration(t *testing.T, source sources.Source) {
 	if err := source.Check(); err != nil {
 		t.Errorf("Check: %v", err)
 	}
+	if w, ok := source.(sources.Wrapper); ok && (w.Unwrap() == nil || w.Summary() == "" || strings.Contains(w.Summary(), "\n")) {
+		t.Errorf("Unwrap is %v, Summary %q: want the source inside, and one line", w.Unwrap(), w.Summary())
+	}
+	if s, ok := source.(sources.Sided); ok && s.Side() != sources.Train && s.Side() != sources.Val {
+		t.Errorf("Side is %q: want train or val", s.Side())
+	}
 }
 
 func index(t *testing.T, source sources.Source) {
@@ -93,7 +99,7 @@ func reopened(t *testing.T, first, second sources.Source) {
 	}
 }
 
-// samples are all that an index says, a text for each sample, the tasks before.
+// samples is all that an index says: the tasks and columns, then a text for each sample.
 func samples(x schema.Index) []string {
 	list := []string{fmt.Sprintf("%d ignored, tasks %q, columns %v", x.Ignored(), x.Tasks(), x.Columns())}
 	for s := range x.Len() {
@@ -138,8 +144,8 @@ func read(t *testing.T, source sources.Source) {
 	}
 }
 
-// missing holds the two signs of a sample that was missing when it was listed
-// against each other: its size, and the error of reading it.
+// missing compares the two signs of a sample that was missing when it was listed: its
+// size, and the error of reading it.
 func missing(t *testing.T, d sources.Dataset, sample int, err error) bool {
 	t.Helper()
 	is := d.Index().Size(sample) == -1
@@ -149,8 +155,8 @@ func missing(t *testing.T, d sources.Dataset, sample int, err error) bool {
 	return is
 }
 
-// concurrent reads all samples from several goroutines, each in another order,
-// and compares them with a first reading.
+// concurrent reads all samples from several goroutines, each in a different order, and
+// compares them with what was read first.
 func concurrent(t *testing.T, source sources.Source) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	d := open(t, source)

@@ -97,6 +97,7 @@ func Options(t *testing.T, stage stages.Stage) {
 	}
 	checkErrors(t, "zero value", zero)
 
+	capabilities(t, stage)
 	for _, entry := range stages.Catalog {
 		if initial := entry.New(); initial.Name() == stage.Name() {
 			checkErrors(t, "catalogue's default", initial)
@@ -105,6 +106,21 @@ func Options(t *testing.T, stage stages.Stage) {
 		}
 	}
 	t.Logf("%s is not in stages.Catalog: its defaults are not compared with a file's", stage.Name())
+}
+
+// capabilities checks what a stage implements beside its kind, as far as its options
+// go.
+func capabilities(t *testing.T, stage stages.Stage) {
+	t.Helper()
+	if s, ok := stage.(stages.StatsConsumer); ok {
+		with := s.WithStats([3]float64{0.4, 0.5, 0.6}, [3]float64{0.1, 0.2, 0.3})
+		if again, ok := with.(stages.StatsConsumer); !ok || again.NeedsStats() || with.Name() != stage.Name() || with.Check() != nil {
+			t.Errorf("%s: WithStats gives %#v: want a valid stage of the same name that needs no figures", stage.Name(), with)
+		}
+	}
+	if r, ok := stage.(stages.Resizer); ok && r.ResizeFilter() == "" {
+		t.Errorf("%s: ResizeFilter is empty", stage.Name())
+	}
 }
 
 // checkErrors wants every error of a Check to begin with an option's name.

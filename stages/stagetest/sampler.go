@@ -54,6 +54,11 @@ func Sampler(t *testing.T, stage stages.Sampler) {
 		return
 	}
 	index := Samples(90, 25, 6)
+	if b, ok := stage.(stages.Balancer); ok {
+		for _, task := range b.BalancedTasks() {
+			known(t, stage, index, task)
+		}
+	}
 	if order, err := stage.Sample(stages.Selection{}, index, stageKey(1, stage)); err == nil && order.Len() == 0 {
 		t.Errorf("%s: an order of no draws, and no error", stage.Name())
 	}
@@ -65,6 +70,14 @@ func Sampler(t *testing.T, stage stages.Sampler) {
 	slices.Reverse(backward)
 	for name, in := range map[string]stages.Selection{"all": all, "backward": backward, "half": all[:60], "few": all[:20]} {
 		t.Run(name, func(t *testing.T) { sampler(t, stage, in, index) })
+	}
+}
+
+// known wants a task that a stage names to be one of the index; "" is the only one.
+func known(t *testing.T, stage stages.Stage, index *schema.Table, task string) {
+	t.Helper()
+	if _, ok := schema.TaskNumber(index.Tasks(), task); !ok && task != "" {
+		t.Errorf("%s: names task %q, which Samples doesn't have", stage.Name(), task)
 	}
 }
 
@@ -183,6 +196,17 @@ func Weigher(t *testing.T, stage stages.Weigher) {
 	}
 	if f := first([]int32{schema.Unknown, schema.Unknown}); f != 1 {
 		t.Errorf("%s: unknown labels have the factor %v, want 1", stage.Name(), f)
+	}
+	if w, ok := stage.(stages.TaskWeigher); ok {
+		known(t, stage, index, w.WeightedTask())
+		task, _ := schema.TaskNumber(index.Tasks(), w.WeightedTask())
+		for s := range index.Keys {
+			alone := []int32{schema.Unknown, schema.Unknown}
+			alone[task] = index.Labels[task][s]
+			if f, both := first(alone), first([]int32{index.Labels[0][s], index.Labels[1][s]}); f != both {
+				t.Errorf("%s: the factor of labels %v depends on more than task %q: %v, with the others %v", stage.Name(), alone, w.WeightedTask(), f, both)
+			}
+		}
 	}
 	if !reflect.DeepEqual(index, before) {
 		t.Errorf("%s: the index was changed", stage.Name())
