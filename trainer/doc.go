@@ -7,7 +7,7 @@
 // from one goroutine at a time. The same configuration, initial weights and
 // batches give the same bytes of state, on any number of cores.
 //
-// The files, each of which refers to those below it only:
+// The files, each of which refers only to those below it:
 //
 //	spec.go         Spec: a trainer as declared, before its data are known
 //	batch.go        what a step reads from a batch: pixels, targets, masked rows

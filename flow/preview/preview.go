@@ -41,10 +41,10 @@ var html string
 
 var page = template.Must(template.New("preview").Parse(html))
 
-// Write makes the draws, and then writes the page: after an error there is none of
-// it. Draws that fail are shown as on_error has it: they end it, are marked as
-// left out, or another sample is in their place. A page of nothing but failures is
-// an error. The plan stays open.
+// Write makes the draws and then writes the page; after an error nothing has been
+// written. A draw that fails is treated as on_error says: it is an error, it is
+// marked as left out, or another sample takes its place. A page with nothing but
+// failures is an error. The plan stays open.
 func (p Page) Write(ctx context.Context, w io.Writer, plan *flow.Plan) (*Report, error) {
 	if p.PerClass == 0 {
 		p.PerClass = 4

@@ -7,7 +7,7 @@ type geometry struct {
 	rows, in, height, width         int
 	out, pooledHeight, pooledWidth  int
 	high, wide                      bins
-	average                         bool // the adaptive pool changes something
+	average                         bool // the adaptive pool isn't the identity
 	block                           block
 	tile                            int // pooled rows computed at a time
 	run                             int // values of a tile, with the phases' padding column
@@ -49,11 +49,11 @@ func (g *geometry) outSize() int    { return g.out * g.high.out * g.wide.out }
 // output only the pooled maxima's positions are kept, one byte each. Memory is
 // shared by the graphs of all shapes.
 type convolution struct {
-	team   team
-	arg    slab[uint8]
-	tiles  []convolutionTile // per worker
-	sums   slab[float32]     // per image: the gradient of weights and bias
-	turned slab[float32]     // weights in the order of the column buffer
+	team      team
+	arg       slab[uint8]
+	tiles     []convolutionTile // per worker
+	sums      slab[float32]     // per image: the gradient of weights and bias
+	reordered slab[float32]     // weights in the order of the column buffer
 }
 
 // convolutionTile is a worker's scratch memory.
@@ -67,8 +67,8 @@ func newConvolution(t team) *convolution {
 }
 
 // forward fills y [rows, out, high.out, wide.out] from x [rows, in, height,
-// width], weight [out, in, 3, 3] and bias [out]. Rows to skip, if skip isn't nil,
-// become 0, and have no gradient: so what is behind them can't be NaN.
+// width], weight [out, in, 3, 3] and bias [out]. Rows marked in skip (nil: none)
+// become 0 and have no gradient, so that a NaN in them doesn't spread.
 func (c *convolution) forward(g *geometry, y, x, weight, bias []float32, skip []bool) {
 	arg := c.arg.take(g.rows * g.pooledSize())
 	c.team.run(g.rows, func(worker, row int) {
@@ -103,7 +103,7 @@ func (t *convolutionTile) forwardTile(g *geometry, phases, weight, bias, out []f
 	}
 }
 
-// emit moves one channel's pooled rows, pitch apart, to where they are kept.
+// emit moves one channel's pooled rows, which are pitch apart, into the output.
 func (t *convolutionTile) emit(g *geometry, out []float32, arg []uint8, pooled []float32, codes []uint8, channel, top, n int) {
 	width, size := g.pooledWidth, g.pooledHeight*g.pooledWidth
 	for r := range n {
@@ -117,8 +117,8 @@ func (t *convolutionTile) emit(g *geometry, out []float32, arg []uint8, pooled [
 	}
 }
 
-// averageRow adds pooled row y to the averages it belongs to, and divides those
-// that it completes.
+// averageRow adds pooled row y to the averages that it is part of, and divides
+// those that it completes.
 func (g *geometry) averageRow(plane, row []float32, y int) {
 	for i := g.firstBin(y); i < g.high.out && g.high.start[i] <= y; i++ {
 		dst := plane[i*g.wide.out:][:g.wide.out]
@@ -181,11 +181,11 @@ func (c *convolution) backward(g *geometry, dx, dweight, dbias, dy, x, weight []
 	arg, size := c.arg.take(g.rows*g.pooledSize()), g.out*g.lanes
 	sums := c.sums.take(g.rows * size)
 	if dx != nil {
-		c.turn(g, weight)
+		c.reorder(g, weight)
 	}
 	c.team.run(g.rows, func(worker, row int) {
 		in, out := row*g.inSize(), row*g.outSize()
-		p := imageGradient{g: g, x: x[in : in+g.inSize()], dy: dy[out : out+g.outSize()], turned: c.turned.data,
+		p := imageGradient{g: g, x: x[in : in+g.inSize()], dy: dy[out : out+g.outSize()], reordered: c.reordered.data,
 			arg: arg[row*g.pooledSize():][:g.pooledSize()], sums: sums[row*size : (row+1)*size]}
 		if dx != nil {
 			p.dx = dx[in : in+g.inSize()]
@@ -224,22 +224,22 @@ func (g *geometry) lane(k int) int {
 	return kx*g.column + channel*3 + ky
 }
 
-// turn lays the weights out like patches of the column buffer.
-func (c *convolution) turn(g *geometry, weight []float32) {
-	turned := c.turned.take(g.out * g.lanes)
-	clear(turned)
+// reorder lays the weights out like patches of the column buffer.
+func (c *convolution) reorder(g *geometry, weight []float32) {
+	reordered := c.reordered.take(g.out * g.lanes)
+	clear(reordered)
 	for o := range g.out {
 		for k := range 9 * g.in {
-			turned[o*g.lanes+g.lane(k)] = weight[o*9*g.in+k]
+			reordered[o*g.lanes+g.lane(k)] = weight[o*9*g.in+k]
 		}
 	}
 }
 
 // imageGradient is one image of backward.
 type imageGradient struct {
-	g                       *geometry
-	x, dy, dx, sums, turned []float32
-	arg                     []uint8
+	g                          *geometry
+	x, dy, dx, sums, reordered []float32
+	arg                        []uint8
 }
 
 // backwardTile adds the gradients of a tile's pooled rows. For each row of the
@@ -265,7 +265,7 @@ func (t *convolutionTile) backwardTile(p *imageGradient, top int) {
 				gather((*[gatherLanes]float32)(p.sums[o*g.lanes+lane:]), dy, arg, columns[at+lane:], &offset, 2*g.column)
 			}
 			if dcolumns != nil {
-				g.scatter(dcolumns[at:], p.turned[o*g.lanes:][:roundUp(3*g.column, 8)], dy, arg, &offset)
+				g.scatter(dcolumns[at:], p.reordered[o*g.lanes:][:roundUp(3*g.column, 8)], dy, arg, &offset)
 			}
 		}
 	}

@@ -27,21 +27,21 @@
 // All results are the same bytes for any number of workers, and with or without
 // the assembly that amd64 processors with AVX2 use.
 //
-// The files, each of which refers to those below it only:
+// The files, each of which refers only to those below it:
 //
 //	networks.go       the models: Recipe and SmallCNN
 //	trainer.go        Trainer: a step, a prediction, state
 //	config.go         which configurations it takes
 //	graph.go          a Gorgonia graph for one shape of images: its nodes, its runs
 //	loss.go           the loss of all tasks, as an operation
-//	pass.go           what one run of a graph goes by
+//	pass.go           the inputs and results of one run of a graph, beside its pixels
 //	model.go          weights, gradients and the memory of activations
 //	op.go             operations as Gorgonia calls them
 //	value.go          values on memory that isn't Gorgonia's
 //	heads.go          the linear layers of all tasks, as one
 //	conv.go           convolution, ReLU and both pools, fused; their gradients
 //	average.go        the windows of the adaptive average pool
-//	parallel.go       goroutines, and memory that is used again
+//	parallel.go       goroutines, and memory that is reused
 //	kernels_amd64.go  the inner loops in assembly, where the processor has AVX2
 //	kernels_other.go  the same elsewhere
 //	kernels.go        the inner loops in plain Go, which both are compared with

@@ -176,7 +176,7 @@ func gradients(t *Trainer, hidden int) []trainer.Tensor {
 			targets[i].Sum = 1
 		}
 	}
-	for i, gradient := range t.model.ofLoss(targets) {
+	for i, gradient := range t.model.usedGradients(targets) {
 		out[i].Data = gradient
 	}
 	return out

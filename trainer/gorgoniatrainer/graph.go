@@ -142,7 +142,7 @@ func (g *graph) convolve(l *layer, plan *geometry, deep, last bool) *forwardOp {
 			if deep {
 				dx.data = l.dx.take(plan.rows * plan.inSize())
 			}
-			l.backward(plan, dx.data, l.weight.slope, l.bias.slope, floats(v[3]), floats(v[0]), floats(v[1]), g.pass.skip, g.pass.add)
+			l.backward(plan, dx.data, l.weight.gradient, l.bias.gradient, floats(v[3]), floats(v[0]), floats(v[1]), g.pass.skip, g.pass.add)
 			return nil
 		}
 		dw, err := gorgonia.ApplyOp(back, in[0], in[1], y, dy)
@@ -173,7 +173,7 @@ func (g *graph) linear() *forwardOp {
 		back := &op{name: "heads gradient", arity: 4, out: newView(rows, h.inputs)}
 		back.do = func(v []gorgonia.Value) error {
 			back.out.data = m.dfeatures.take(rows * h.inputs)
-			h.backward(back.out.data, m.headWeight.slope, m.headBias.slope, floats(v[3]), floats(v[0]), floats(v[1]), rows, g.pass.add)
+			h.backward(back.out.data, m.headWeight.gradient, m.headBias.gradient, floats(v[3]), floats(v[0]), floats(v[1]), rows, g.pass.add)
 			return nil
 		}
 		dx, err := gorgonia.ApplyOp(back, in[0], in[1], y, dy)

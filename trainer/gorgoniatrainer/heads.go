@@ -19,7 +19,7 @@ type headScratch struct{ weight, x slab[float32] }
 const (
 	headChunk = 512            // columns worked on at a time
 	headPitch = headChunk + 16 // of a packed chunk: not a power of two, which would clash in cache
-	headTask  = 8 * headChunk  // columns per task, and per partial sum
+	headJob   = 8 * headChunk  // columns per job, and per partial sum
 )
 
 func newHeads(t team, classes []int, inputs int) *heads {
@@ -43,12 +43,12 @@ func pack(s *slab[float32], src []float32, rows, stride, from, n int) []float32 
 
 // forward is logits = x weight^T + bias, x [rows, inputs].
 func (h *heads) forward(logits, x, weight, bias []float32, rows int) {
-	tasks, size := (h.inputs+headTask-1)/headTask, rows*h.outputs
-	partial := h.partial.take(tasks * size)
-	h.team.run(tasks, func(worker, task int) {
-		sums := partial[task*size : (task+1)*size]
+	jobs, size := (h.inputs+headJob-1)/headJob, rows*h.outputs
+	partial := h.partial.take(jobs * size)
+	h.team.run(jobs, func(worker, job int) {
+		sums := partial[job*size : (job+1)*size]
 		clear(sums)
-		for from := task * headTask; from < min((task+1)*headTask, h.inputs); from += headChunk {
+		for from := job * headJob; from < min((job+1)*headJob, h.inputs); from += headChunk {
 			n := min(headChunk, h.inputs-from)
 			h.dots(sums, x, pack(&h.scratch[worker].weight, weight, h.outputs, h.inputs, from, n), rows, from, n)
 		}
@@ -58,8 +58,8 @@ func (h *heads) forward(logits, x, weight, bias []float32, rows int) {
 		for row := range rows {
 			for k := first; k < first+h.classes[task]; k++ {
 				sum := bias[k]
-				for part := range tasks {
-					sum += partial[part*size+row*h.outputs+k]
+				for job := range jobs {
+					sum += partial[job*size+row*h.outputs+k]
 				}
 				logits[at] = sum
 				at++
@@ -87,11 +87,11 @@ func (h *heads) dots(sums, x, chunk []float32, rows, from, n int) {
 // the latter two are added to what they hold if add is set.
 func (h *heads) backward(dx, dweight, dbias, dlogits, x, weight []float32, rows int, add bool) {
 	both := h.gradient.take(2 * rows * h.outputs)
-	flat, turned := both[:rows*h.outputs], both[rows*h.outputs:]
-	h.rearrange(flat, turned, dlogits, rows)
+	flat, transposed := both[:rows*h.outputs], both[rows*h.outputs:]
+	h.rearrange(flat, transposed, dlogits, rows)
 	for k := range h.outputs {
 		sum := float32(0)
-		for _, g := range turned[k*rows : (k+1)*rows] {
+		for _, g := range transposed[k*rows : (k+1)*rows] {
 			sum += g
 		}
 		if add {
@@ -99,25 +99,25 @@ func (h *heads) backward(dx, dweight, dbias, dlogits, x, weight []float32, rows 
 		}
 		dbias[k] = sum
 	}
-	h.team.run((h.inputs+headChunk-1)/headChunk, func(worker, task int) {
-		from := task * headChunk
+	h.team.run((h.inputs+headChunk-1)/headChunk, func(worker, job int) {
+		from := job * headChunk
 		n := min(headChunk, h.inputs-from)
 		s := &h.scratch[worker]
 		w := pack(&s.weight, weight, h.outputs, h.inputs, from, n)
 		gemm(dx[from:], h.inputs, flat, h.outputs, w, headPitch, rows, h.outputs, n, false)
 		v := pack(&s.x, x, rows, h.inputs, from, n)
-		gemm(dweight[from:], h.inputs, turned, rows, v, headPitch, h.outputs, rows, n, add)
+		gemm(dweight[from:], h.inputs, transposed, rows, v, headPitch, h.outputs, rows, n, add)
 	})
 }
 
 // rearrange lays gradients that are ordered as logits out as [rows, outputs] and
 // [outputs, rows].
-func (h *heads) rearrange(flat, turned, dlogits []float32, rows int) {
+func (h *heads) rearrange(flat, transposed, dlogits []float32, rows int) {
 	at, first := 0, 0
 	for _, classes := range h.classes {
 		for row := range rows {
 			for k := first; k < first+classes; k++ {
-				flat[row*h.outputs+k], turned[k*rows+row] = dlogits[at], dlogits[at]
+				flat[row*h.outputs+k], transposed[k*rows+row] = dlogits[at], dlogits[at]
 				at++
 			}
 		}

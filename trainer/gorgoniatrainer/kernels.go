@@ -1,11 +1,11 @@
 package gorgoniatrainer
 
 // The inner loops, in plain Go. Each fixes the order of its sums, and its
-// products are rounded before they are added (the conversions forbid fused
-// multiply-adds), so the assembly of kernels_amd64.s gives the same bytes:
-// its vector lanes are the independent sums of these loops.
+// products are rounded before they are added (the conversions rule out fused
+// multiply-adds), so the assembly of kernels_amd64.s gives the same bytes: its
+// vector lanes are the independent sums of these loops.
 
-// dead is the argmax of a pooled value that ReLU has cut off.
+// dead is the argmax of a pooled value that ReLU has zeroed.
 const dead = 4
 
 // block is where the kernel of convPool finds its inputs. An image is split into
@@ -23,7 +23,7 @@ type block struct {
 // convPoolGo is Conv2d(3x3, padding 1) + ReLU + MaxPool2d(2) for two output
 // channels and n pooled values: x are the phases from the first value on, w the
 // weights [2][channels][3][3]. To dst go the pooled values, to arg which of
-// the four positions (2*row+column) was the first largest, or dead. A NaN stays.
+// the four positions (2*row+column) was the first largest, or dead. NaNs propagate.
 func convPoolGo(dst, dst2 []float32, arg, arg2 []uint8, x, w []float32, bias *[2]float32, b block, n int) {
 	for i := range n {
 		var a0, a1, a2, a3, e0, e1, e2, e3 float32
@@ -96,7 +96,7 @@ func largest(m, b, c, d, bias float32) (float32, uint8) {
 const gatherLanes = 32
 
 // gatherGo adds to each of the 32 sums g[i] * x[at(i)+lane], at(i) being
-// i*step + offset[arg[i]]; dead values, whose offset is 0, are passed over.
+// i*step + offset[arg[i]]; dead values, whose offset is 0, are skipped.
 func gatherGo(sums *[gatherLanes]float32, g []float32, arg []uint8, x []float32, offset *[5]int, step int) {
 	arg = arg[:len(g)]
 	for lane := 0; lane < gatherLanes; lane += 8 {
@@ -189,7 +189,7 @@ func axpyGo(dst, x []float32, f float32) {
 	}
 }
 
-// flush is v, or 0 if it is nearer to it than tiny.
+// flush returns v, or 0 if v is between -tiny and tiny.
 func flush(v, tiny float32) float32 {
 	if v < tiny && v > -tiny {
 		return 0

@@ -6,7 +6,7 @@ import (
 	"github.com/sluicedata/sluice/trainer"
 )
 
-// useAssembly tells whether the processor has what kernels_amd64.s needs.
+// useAssembly reports whether the processor has what kernels_amd64.s needs.
 var useAssembly = haveAssembly()
 
 func haveAssembly() bool { return cpu.X86.HasAVX2 }

@@ -15,9 +15,9 @@ type taskLosses struct {
 	weights []float64   // per task
 }
 
-// tinyGradient is where the gradient of a logit is taken for 0: a probability
-// of 1e-24 or less. Products with such numbers would be subnormal, each of
-// which takes the processor over a hundred cycles.
+// tinyGradient: a logit's gradient below it, from a probability of 1e-24 or less, is
+// set to 0. Products with such numbers would be subnormal, and each takes the
+// processor over a hundred cycles.
 const tinyGradient = 0x1p-80
 
 var errNotFinite = errors.New("the loss is not finite")

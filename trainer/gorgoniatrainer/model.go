@@ -20,18 +20,18 @@ type network struct {
 // parameter is a weight tensor and its gradient, shared by all graphs. Its
 // gradient is that of the current batch alone.
 type parameter struct {
-	name         string
-	shape        []int
-	data, slope  []float32     // value and gradient
-	value, grads *tensor.Dense // the same memory, as Gorgonia has it
+	name           string
+	shape          []int
+	data, gradient []float32     // values and gradient
+	value, grads   *tensor.Dense // the same memory, as Gorgonia has it
 }
 
 func newParameter(name string, shape ...int) *parameter {
 	p := &parameter{name: name, shape: shape}
 	n := tensor.Shape(shape).TotalSize()
-	p.data, p.slope = make([]float32, n), make([]float32, n)
+	p.data, p.gradient = make([]float32, n), make([]float32, n)
 	p.value = tensor.New(tensor.WithShape(shape...), tensor.WithBacking(p.data))
-	p.grads = tensor.New(tensor.WithShape(shape...), tensor.WithBacking(p.slope))
+	p.grads = tensor.New(tensor.WithShape(shape...), tensor.WithBacking(p.gradient))
 	return p
 }
 
@@ -74,7 +74,7 @@ func newModel(net network, cfg trainer.Config, t team) *model {
 		}
 		l.weight, l.bias = newParameter(l.name+".weight", out, in, 3, 3), newParameter(l.name+".bias", out)
 		m.layers, m.parameters = append(m.layers, l), append(m.parameters, l.weight, l.bias)
-		m.weights, m.gradients = append(m.weights, l.weight.tensor(), l.bias.tensor()), append(m.gradients, l.weight.slope, l.bias.slope)
+		m.weights, m.gradients = append(m.weights, l.weight.tensor(), l.bias.tensor()), append(m.gradients, l.weight.gradient, l.bias.gradient)
 		in = out
 	}
 	m.layers[len(m.layers)-1].poolTo = net.poolTo
@@ -87,16 +87,16 @@ func newModel(net network, cfg trainer.Config, t team) *model {
 	m.headBias = newParameter("head.bias", m.heads.outputs)
 	m.parameters = append(m.parameters, m.headWeight, m.headBias)
 	m.weights = append(m.weights, m.headTensors(cfg.Tasks, m.headWeight.data, m.headBias.data)...)
-	for _, g := range m.headTensors(cfg.Tasks, m.headWeight.slope, m.headBias.slope) {
+	for _, g := range m.headTensors(cfg.Tasks, m.headWeight.gradient, m.headBias.gradient) {
 		m.gradients = append(m.gradients, g.Data)
 	}
 	m.initialize(cfg.Seed)
 	return m
 }
 
-// ofLoss are the gradients of the weights that had a part in the loss: nil stands
-// for those of a head whose task has nothing to learn. All convolutions have one.
-func (m *model) ofLoss(targets []trainer.Target) [][]float32 {
+// usedGradients returns the gradients in the order of the weights, nil for a head
+// whose task took no part in the loss. The convolutions always take part.
+func (m *model) usedGradients(targets []trainer.Target) [][]float32 {
 	out := slices.Clone(m.gradients)
 	for i, t := range targets {
 		if t.Sum == 0 {
@@ -122,7 +122,7 @@ func (m *model) headTensors(tasks []trainer.TaskConfig, weight, bias []float32) 
 
 // initialize draws all weights as PyTorch's layers do by default: uniform on
 // +-1/sqrt(fan_in), which is kaiming_uniform(a=sqrt(5)). Each tensor has its own
-// stream, so another task leaves the others' weights alone.
+// stream, so adding a task doesn't change the weights of the others.
 func (m *model) initialize(seed uint64) {
 	bound := 0.0
 	for _, t := range m.weights {
@@ -133,7 +133,7 @@ func (m *model) initialize(seed uint64) {
 	}
 }
 
-// finite tells whether all gradients are.
+// finite reports whether all gradients are finite.
 func (m *model) finite() bool {
 	const piece = 1 << 16
 	var bad atomic.Bool

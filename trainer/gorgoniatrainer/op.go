@@ -55,7 +55,7 @@ func (o *op) ReturnsPtr() bool { return false }
 // CallsExtern is false.
 func (o *op) CallsExtern() bool { return false }
 
-// OverwritesInput is none.
+// OverwritesInput is -1: it overwrites none.
 func (o *op) OverwritesInput() int { return -1 }
 
 // WriteHash writes the name.

@@ -5,30 +5,29 @@ import (
 	"sync/atomic"
 )
 
-// team runs tasks on a number of goroutines. Which worker gets which task is
-// left to chance, so a task writes only what is its own; sums over tasks are
-// made afterwards, in the tasks' order. That keeps every byte independent of
-// the number of workers.
+// team runs jobs on a number of goroutines. Which worker gets which job is
+// arbitrary, so a job writes only to memory of its own; sums over jobs are made
+// afterwards, in the jobs' order. So no byte depends on the number of workers.
 type team struct{ workers int }
 
-// run calls do(worker, task) for the tasks 0..n-1, worker being below
+// run calls do(worker, job) for the jobs 0..n-1, worker being below
 // t.workers, and returns when all are done.
-func (t team) run(n int, do func(worker, task int)) {
+func (t team) run(n int, do func(worker, job int)) {
 	workers := min(t.workers, n)
 	if workers <= 1 {
-		for task := range n {
-			do(0, task)
+		for job := range n {
+			do(0, job)
 		}
 		return
 	}
 	var next atomic.Int64
 	work := func(worker int) {
 		for {
-			task := int(next.Add(1)) - 1
-			if task >= n {
+			job := int(next.Add(1)) - 1
+			if job >= n {
 				return
 			}
-			do(worker, task)
+			do(worker, job)
 		}
 	}
 	var wait sync.WaitGroup
@@ -39,7 +38,7 @@ func (t team) run(n int, do func(worker, task int)) {
 	wait.Wait()
 }
 
-// slab is memory that grows to the largest request and is then reused: graphs
+// slab is memory that grows to the largest request and is then reused. The graphs
 // of all shapes share it, since only one of them runs at a time.
 type slab[T any] struct{ data []T }
 

@@ -2,9 +2,9 @@ package gorgoniatrainer
 
 import "github.com/sluicedata/sluice/trainer"
 
-// pass is what one run of a graph goes by, beside its pixels, and what comes of it.
+// pass holds the inputs of one run of a graph, beside its pixels, and its result.
 type pass struct {
-	skip    []bool           // rows that don't count, whatever their pixels; nil: all do
+	skip    []bool           // masked rows, whatever their pixels; nil: none
 	add     bool             // gradients add to what is there: these are further rows of a batch
 	targets []trainer.Target // of these rows, with the sums of the whole batch
 	result  lossResult

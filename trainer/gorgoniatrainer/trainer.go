@@ -116,8 +116,8 @@ func (t *Trainer) microBatches(ctx context.Context, batch *schema.Batch, of func
 	return context.Cause(ctx) // nil if it goes on
 }
 
-// Step implements trainer.Trainer. A batch in which no row counts changes
-// nothing and is no step.
+// Step implements trainer.Trainer. A batch in which every row is masked changes
+// nothing and is not a step.
 func (t *Trainer) Step(ctx context.Context, batch *schema.Batch) (trainer.Losses, error) {
 	start := time.Now()
 	pixels, err := trainer.Pixels(batch)
@@ -158,7 +158,7 @@ func (t *Trainer) Step(ctx context.Context, batch *schema.Batch) (trainer.Losses
 	if !t.model.finite() {
 		return trainer.Losses{}, trainer.NotFinite("gradient", batch, targets)
 	}
-	t.adam.Step(t.learningRate(), t.model.ofLoss(targets), t.cfg.Workers)
+	t.adam.Step(t.learningRate(), t.model.usedGradients(targets), t.cfg.Workers)
 	t.steps++
 	t.time(shape{batch.Rows(), batch.Tensor.Height, batch.Tensor.Width}.String(), time.Since(start))
 	return losses, nil

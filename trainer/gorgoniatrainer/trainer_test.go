@@ -15,7 +15,7 @@ import (
 // TestHeadsWorkers: partial sums of several tasks, of an odd last one too, are
 // the same bytes for any number of workers.
 func TestHeadsWorkers(t *testing.T) {
-	const rows, inputs = 7, 2*headTask + headChunk + 48
+	const rows, inputs = 7, 2*headJob + headChunk + 48
 	classes := []int{6, 5}
 	const outputs = 11
 	x, weight, bias := mixed(rows*inputs, 1), mixed(outputs*inputs, 2), mixed(outputs, 3)
@@ -40,7 +40,7 @@ func TestHeadsWorkers(t *testing.T) {
 			}
 		}
 	}
-	if tasks := (inputs + headTask - 1) / headTask; tasks < 3 {
+	if tasks := (inputs + headJob - 1) / headJob; tasks < 3 {
 		t.Errorf("%d tasks", tasks)
 	}
 }

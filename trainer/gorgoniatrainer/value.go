@@ -8,9 +8,9 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// view is a gorgonia.Value on memory that is someone else's, or shared by
-// graphs, so that neither a batch nor an activation is copied or allocated
-// again each step.
+// view is a gorgonia.Value on memory that belongs to someone else or is shared by
+// graphs, so that neither a batch nor an activation is copied, or allocated again
+// at each step.
 type view struct {
 	shape tensor.Shape
 	data  []float32

@@ -29,17 +29,17 @@ const (
 
 var files = []string{checkpointFile, weightsFile, reportFile, logFile}
 
-// Existing says what becomes of an earlier run in the directory.
+// Existing says what to do about an earlier run in the directory.
 type Existing string
 
-// What may become of it.
+// What to do about it.
 const (
-	Refuse    Existing = ""          // an error, so that nothing is lost by mistake
-	Resume    Existing = "resume"    // go on after its last finished epoch; where there is none, begin
-	Overwrite Existing = "overwrite" // begin anew
+	Refuse    Existing = ""          // fail, so that nothing is lost by mistake
+	Resume    Existing = "resume"    // continue after its last finished epoch; if there is none, start
+	Overwrite Existing = "overwrite" // start again
 )
 
-// directory is that of a run, which nobody else writes to meanwhile.
+// directory is a run's own: it is locked while the run lasts.
 type directory struct {
 	path   string
 	id     identity
@@ -47,8 +47,8 @@ type directory struct {
 	unlock func()
 }
 
-// openDirectory makes and locks the directory, and loads into the trainer the
-// checkpoint of a run that goes on: start is the number of epochs behind it.
+// openDirectory makes and locks the directory. To resume, it loads the checkpoint
+// into the trainer; start is the number of epochs that are done.
 func openDirectory(path string, existing Existing, id identity, t trainer.Trainer, epochs int) (d *directory, start int, warnings []string, err error) {
 	if err := os.MkdirAll(path, 0o777); err != nil {
 		return nil, 0, nil, fmt.Errorf("learning: cannot make the directory: %w", err)
@@ -146,16 +146,16 @@ func (d *directory) checkFiles() error {
 	return nil
 }
 
-// restore loads a checkpoint, if it is of this very training.
+// restore loads a checkpoint, if it belongs to this training.
 func (d *directory) restore(t trainer.Trainer, state []trainer.Tensor, metadata map[string]string, most int) (epochs int, err error) {
 	if list := d.id.changes(metadata); len(list) > 0 {
 		return 0, fmt.Errorf("learning: the checkpoint in %s is of another run; what differs, there -> here:\n  %s\nGo on with the same pipeline and trainer, or choose another directory", d.path, strings.Join(list, "\n  "))
 	}
 	if epochs, err = strconv.Atoi(metadata["epochs"]); err != nil || epochs < 1 {
-		return 0, fmt.Errorf("learning: the checkpoint in %s says %.20q epochs: it is damaged: begin again in another directory", d.path, metadata["epochs"])
+		return 0, fmt.Errorf("learning: the checkpoint in %s says %.20q epochs: it is damaged: start again in another directory", d.path, metadata["epochs"])
 	}
 	if i := slices.IndexFunc(state, func(t trainer.Tensor) bool { return t.Name == trainer.EpochsName }); i >= 0 && len(state[i].Data) == 1 && state[i].Data[0] != float32(epochs) {
-		return 0, fmt.Errorf("learning: the checkpoint in %s says %d epochs, and its state %v: it is damaged: begin again in another directory", d.path, epochs, state[i].Data[0])
+		return 0, fmt.Errorf("learning: the checkpoint in %s says %d epochs, and its state %v: it is damaged: start again in another directory", d.path, epochs, state[i].Data[0])
 	}
 	if epochs > most {
 		return 0, fmt.Errorf("learning: the checkpoint in %s has %d epochs behind it, more than the %d asked for: raise the epochs", d.path, epochs, most)
@@ -163,8 +163,8 @@ func (d *directory) restore(t trainer.Trainer, state []trainer.Tensor, metadata 
 	return epochs, t.Load(state)
 }
 
-// save writes an epoch's record and the checkpoint after it, in this order: so a
-// checkpoint never knows of an epoch that the log doesn't.
+// save writes an epoch's record and then its checkpoint: so a checkpoint never has
+// an epoch that the log doesn't have.
 func (d *directory) save(t trainer.Trainer, record EpochRecord) error {
 	d.log.write(record)
 	if err := d.log.sync(); err != nil {

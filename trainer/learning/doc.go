@@ -1,7 +1,7 @@
-// Package learning is a training run as a Go program calls it: a pipeline, a
-// trainer and held-out data in, and out come weights, a checkpoint after every
-// epoch from which a killed run goes on, a log and a report. It is what the
-// command `sluice train` does; the command reads flags and files, and prints.
+// Package learning is a training run that a Go program calls: from a pipeline, a
+// trainer and held-out data it makes weights, a checkpoint after every epoch from
+// which a killed run resumes, a log and a report. `sluice train` is this package
+// behind flags and files.
 //
 //	report, err := learning.Training{
 //		Pipeline:    pipe,
@@ -11,18 +11,18 @@
 //		Existing:    learning.Resume,
 //	}.Run(ctx, flow.Epochs(20))
 //
-// A program that wants less takes sinks.Trainer, the sink that trains, or loops
-// over flow's batches and calls trainer.Trainer itself.
+// A program that needs less uses sinks.Trainer, the sink that trains, or loops over
+// flow's batches and calls a trainer.Trainer itself.
 //
-// The files, each of which calls those below it only:
+// The files, each of which refers only to those below it:
 //
 //	training.go    Training and Run: what happens, in its order
 //	loop.go        what happens after each step and each epoch
-//	remarks.go     what is possible and probably not meant
+//	remarks.go     warnings of what is possible and probably not intended
 //	evaluation.go  held-out data: its plan, its classes, its metrics
-//	directory.go   what a run leaves on the disk, and how it is found again
-//	identity.go    by what a checkpoint knows its run
+//	directory.go   what a run leaves on disk, and how it resumes from that
+//	identity.go    how a checkpoint recognizes its run
 //	log.go         log.jsonl
 //	report.go      the figures
-//	setup.go       declarations that don't go together
+//	setup.go       declarations that don't fit each other
 package learning

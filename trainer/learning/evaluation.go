@@ -13,21 +13,21 @@ import (
 	"github.com/sluicedata/sluice/trainer"
 )
 
-// Evaluation is held-out data: a pipeline without random stages, rebalancing and
-// scales, usually of the same source and split with use: val.
+// Evaluation is held-out data: a pipeline without random stages, rebalancing or
+// scales, usually on the validation side of the training's split.
 type Evaluation struct {
-	Name     string // in logs and reports; one name for one evaluation
+	Name     string // in logs and reports; must be unique
 	Pipeline *flow.Pipeline
 }
 
-// evaluation is one whose plan is made, and whose classes are matched by name
-// with those of the training.
+// evaluation is an Evaluation with its plan, and its classes matched by name with
+// those of the training.
 type evaluation struct {
 	name    string
 	plan    *flow.Plan
 	tasks   []trainer.TaskConfig
-	columns []int     // per trained task: its label column; -1: the data doesn't have it
-	classes [][]int32 // per trained task: what the training calls each class of that column
+	columns []int     // per trained task: its label column; -1: not in the data
+	classes [][]int32 // per trained task: the training's number for each class of that column
 }
 
 // plan makes the plan of an evaluation, which the caller closes.
@@ -46,7 +46,8 @@ func (e Evaluation) plan(ctx context.Context, tasks []trainer.TaskConfig, opts .
 	return out, nil
 }
 
-// measuresItself refuses an evaluation that would be normalized by its own data.
+// measuresItself refuses an evaluation that would be normalized by statistics of its
+// own data.
 func (e Evaluation) measuresItself() error {
 	for _, s := range e.Pipeline.Stages {
 		if named, ok := s.(interface{ Unwrap() stages.Stage }); ok {
@@ -116,7 +117,7 @@ func (e *evaluation) measure(ctx context.Context, t trainer.Trainer) (trainer.Me
 	return out, nil
 }
 
-// add counts what is predicted for one batch.
+// add counts the predictions for one batch.
 func (e *evaluation) add(ctx context.Context, t trainer.Trainer, batch *schema.Batch, confusions []*trainer.Confusion) error {
 	logits, err := t.Predict(ctx, batch)
 	if err != nil {

@@ -14,8 +14,8 @@ import (
 	"github.com/sluicedata/sluice/trainer"
 )
 
-// identity is all that decides the weights, as a checkpoint's metadata hold it:
-// the plan, and the trainer as the plan's data have sized it.
+// identity is everything that determines the weights, as a checkpoint's metadata
+// hold it: the plan, and the trainer as sized for the plan's data.
 type identity map[string]string
 
 func newIdentity(run *schema.Run, cfg trainer.Config) (identity, error) {
@@ -32,7 +32,7 @@ func newIdentity(run *schema.Run, cfg trainer.Config) (identity, error) {
 	}, nil
 }
 
-// metadata is the identity and more.
+// metadata is the identity with one more entry.
 func (id identity) metadata(key, value string) map[string]string {
 	out := maps.Clone(id)
 	out[key] = value
@@ -71,7 +71,7 @@ func classChanges(there, here string) []string {
 			Tasks []trainer.TaskConfig `json:"tasks"`
 		}
 		if json.Unmarshal([]byte(text), &cfg) != nil {
-			return nil // that it differs is said all the same
+			return nil // the caller reports that it differs
 		}
 		for _, t := range cfg.Tasks {
 			list = append(list, schema.Task{Name: t.Task, Classes: t.Classes})

@@ -21,8 +21,8 @@ type log struct {
 	err  error
 }
 
-// openLog opens the log for epochs from start on; what an interrupted run has
-// written of them is cut off.
+// openLog opens the log for epochs from start on, and removes what an interrupted
+// run has written of those.
 func openLog(path string, start int) (*log, error) {
 	old, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -66,7 +66,7 @@ func (l *log) close() error {
 	return errors.Join(l.err, l.out.Flush(), l.file.Close())
 }
 
-// epochs are the records of all epochs, those before a resume, too.
+// epochs returns the records of all epochs, including those before a resume.
 func (l *log) epochs() (list []EpochRecord, err error) {
 	if err := l.sync(); err != nil {
 		return nil, err

@@ -9,14 +9,14 @@ import (
 	"github.com/sluicedata/sluice/trainer"
 )
 
-// loop is what happens after each step and each epoch.
+// loop holds what is needed after each step and each epoch.
 type loop struct {
 	trainer     trainer.Trainer
 	evaluations []*evaluation
 	dir         *directory
 	epochs      int                        // of the training
-	every       int                        // so many epochs are between two evaluations
-	onStep      func(sinks.StepInfo)       // nil: nobody asks
+	every       int                        // epochs between two evaluations
+	onStep      func(sinks.StepInfo)       // may be nil
 	onEpoch     func(EpochRecord)          // likewise
 	last        map[string]trainer.Metrics // of the last evaluation; nil before it
 }
@@ -25,7 +25,7 @@ type loop struct {
 func (l *loop) step(s sinks.StepInfo) {
 	losses := slices.Clone(s.Losses.Tasks)
 	for i, v := range losses {
-		if v != v { // NaN, which JSON hasn't got
+		if v != v { // NaN, which JSON doesn't have
 			losses[i] = -1
 		}
 	}
@@ -35,7 +35,7 @@ func (l *loop) step(s sinks.StepInfo) {
 	}
 }
 
-// epoch evaluates and saves. An epoch whose evaluation fails is kept, too.
+// epoch evaluates and saves. An epoch whose evaluation fails is saved as well.
 func (l *loop) epoch(ctx context.Context, info sinks.EpochInfo) error {
 	record := EpochRecord{Kind: "epoch", EpochInfo: info, Format: logFormat}
 	done := info.Epoch + 1

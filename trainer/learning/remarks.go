@@ -11,7 +11,7 @@ import (
 	"github.com/sluicedata/sluice/trainer"
 )
 
-// remarks are about a training that is possible and probably not meant.
+// remarks warns of what is possible and probably not intended.
 func remarks(plan *flow.Plan, cfg trainer.Config, evaluations []*evaluation) (list []string) {
 	say := func(format string, args ...any) { list = append(list, fmt.Sprintf(format, args...)) }
 	if plan.Info().RowsPerEpoch > 1 && !redraws(plan) {
@@ -88,8 +88,8 @@ func rebalances(p *flow.Plan, task string) bool {
 	return false
 }
 
-// checkCounts refuses to train a task of which no sample counts: its head would be
-// saved as it was drawn.
+// checkCounts refuses to train a task in which every sample is masked: its head
+// would be saved as it was initialized.
 func checkCounts(p *flow.Plan, cfg trainer.Config) error {
 	var errs []error
 	for _, task := range cfg.Tasks {
@@ -146,7 +146,7 @@ func (e *evaluation) missing() (warnings []string) {
 	return warnings
 }
 
-// absent warns of classes that are trained and have nothing to be evaluated on.
+// absent warns of classes that are trained and have no held-out samples.
 func (e *evaluation) absent() (warnings []string) {
 	for i, task := range e.tasks {
 		if e.columns[i] < 0 {

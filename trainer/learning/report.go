@@ -24,7 +24,7 @@ type Report struct {
 	Evaluations map[string]trainer.Metrics `json:"evaluations"`  // by name
 	Train       Figures                    `json:"train"`
 
-	EpochsBefore int `json:"-"` // that an earlier run of this training has done
+	EpochsBefore int `json:"-"` // done by earlier runs of this training
 }
 
 // Figures are the report's member "train".
@@ -32,7 +32,7 @@ type Figures struct {
 	sinks.TrainReport
 	Model   string        `json:"model"`
 	Trainer trainer.Stats `json:"trainer"`
-	History []EpochRecord `json:"history"` // of all epochs, those of earlier runs, too
+	History []EpochRecord `json:"history"` // of all epochs, including those of earlier runs
 }
 
 // EpochRecord is an epoch's line of the log.

@@ -7,8 +7,8 @@ import (
 	"github.com/sluicedata/sluice/trainer"
 )
 
-// SetupError is a training that cannot be as it is declared: what pipeline, trainer
-// and evaluations say doesn't go together, or asks for what the data haven't got.
+// SetupError is a training that cannot run as declared: pipeline, trainer and
+// evaluations don't fit each other, or don't fit the data.
 type SetupError struct{ Err error }
 
 func (e *SetupError) Error() string { return e.Err.Error() }
@@ -16,7 +16,7 @@ func (e *SetupError) Error() string { return e.Err.Error() }
 // Unwrap is the mistake, or several joined.
 func (e *SetupError) Unwrap() error { return e.Err }
 
-// setup marks an error of a declaration that doesn't fit the data.
+// setup makes an error a SetupError, unless it is one.
 func setup(err error) error {
 	if of := new(SetupError); errors.As(err, &of) {
 		return err

@@ -16,45 +16,45 @@ import (
 
 // Training declares a training run.
 type Training struct {
-	// Pipeline is what the trainer sees: float32 CHW tensors, see trainer.CheckForm.
-	// Its epochs are the training's.
+	// Pipeline makes the batches: float32 CHW tensors, see trainer.CheckForm. Its
+	// epochs are the training's.
 	Pipeline *flow.Pipeline
-	// Trainer is sized by the pipeline's data, then made: trainer.Spec{Model: ...},
-	// or a trainer file, *pipefile.TrainFile.
+	// Trainer declares the trainer, which is sized for the pipeline's data:
+	// trainer.Spec{Model: ...}, or a trainer file, *pipefile.TrainFile.
 	Trainer Declaration
-	// Evaluations are made after every Every epochs, 0 standing for 1, and after the
-	// last. The first one's metrics are the report's.
+	// Evaluations run after every Every epochs (0 stands for 1) and after the last
+	// one. The metrics of the first are the report's.
 	Evaluations []Evaluation
 	Every       int
 	// Dir gets checkpoint.safetensors after each epoch, log.jsonl, and at the end
 	// weights.safetensors, named as in a PyTorch state_dict, and report.json. It is
 	// made if missing, and locked while the run lasts.
 	Dir      string
-	Existing Existing // what becomes of an earlier run in Dir
-	Warnings []string // that the caller has; they are reported with the others
+	Existing Existing // what to do about an earlier run in Dir
+	Warnings []string // the caller's own, reported before the others
 
-	// What is set of these is called from one goroutine at a time, and what takes
-	// long in them takes as long from the training.
+	// Callbacks, each of which may be nil. They are called one at a time, and
+	// training waits for them.
 	OnStart   func(warnings []string) // before the first batch
 	OnStep    func(sinks.StepInfo)    // after each optimizer step
 	OnEpoch   func(EpochRecord)       // once the checkpoint is there
-	OnWarning func(text string)       // of what shows while it learns
+	OnWarning func(text string)       // of what shows during training
 }
 
 // Declaration is a trainer before its data are known.
 type Declaration interface {
-	// Config sizes it by the tasks, classes and counts of a run.
+	// Config sizes it for the tasks, classes and counts of a run.
 	Config(run *schema.Run) (trainer.Config, error)
 }
 
 // Run trains. The options are the pipeline's, such as flow.Epochs(20) and
 // flow.OnProgress. When the context ends, so does the run, with the context's
 // cause, and the epochs finished so far are kept: with Existing: Resume the same
-// call goes on there, and ends with the weights that the unbroken run would have
-// had, to the byte.
+// call continues there, and ends with the very bytes of weights that an
+// uninterrupted run has.
 //
-// What is wrong with the declarations is a *SetupError, a *flow.PipelineError or a
-// Declaration's own error, before the directory is made.
+// Mistakes in the declarations are a *SetupError, a *flow.PipelineError or the
+// Declaration's own error, and leave no directory behind.
 func (t Training) Run(ctx context.Context, opts ...flow.Option) (report *Report, err error) {
 	plan, evalOptions, err := t.plan(ctx, opts)
 	if err != nil {
@@ -116,8 +116,8 @@ func (t Training) Run(ctx context.Context, opts ...flow.Option) (report *Report,
 	return report, nil
 }
 
-// plan makes the training's plan, and the options of the evaluations' plans. These
-// share the budget with it: what the training has made ahead stays meanwhile.
+// plan makes the training's plan, and the options of the evaluations' plans. Both
+// share the budget: batches made ahead stay in memory during an evaluation.
 func (t Training) plan(ctx context.Context, opts []flow.Option) (plan *flow.Plan, evaluations []flow.Option, err error) {
 	if t.Pipeline == nil || t.Trainer == nil || t.Dir == "" {
 		return nil, nil, &SetupError{errors.New("learning: a Training needs a Pipeline, a Trainer and a Dir")}
@@ -142,7 +142,7 @@ func (t Training) plan(ctx context.Context, opts []flow.Option) (plan *flow.Plan
 	return plan, evaluations, err
 }
 
-// config sizes the trainer, and checks that there is something to learn.
+// config sizes the trainer and checks that there is something to learn.
 func (t Training) config(plan *flow.Plan) (cfg trainer.Config, err error) {
 	if err := checkForm(plan); err != nil {
 		return cfg, err
