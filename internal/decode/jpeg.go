@@ -113,7 +113,7 @@ func OpenJPEG(data []byte, maxPixels int64) (f *File, err error) {
 	return f, nil
 }
 
-// Open is OpenJPEG in the memory of a File that is closed, or new; is tells whether the
+// Open is OpenJPEG in the memory of a File that is closed, or new; is reports whether the
 // file is a JPEG one. Where err isn't nil the File stays closed.
 func (f *File) Open(data []byte, maxPixels int64) (is bool, err error) {
 	if !jpeg.Is(data) {

@@ -96,7 +96,7 @@ func (n *notes) pngChunk(kind string, body []byte) {
 	key, value, _ := bytes.Cut(body, []byte{0})
 	var to *textChunk
 	switch k := string(key); {
-	case len(key) > len(rawProfiles[0]): // spares the copy of a long body
+	case len(key) > len(rawProfiles[0]): // avoids copying a long body
 		return
 	case k == xmpKey:
 		to = &n.text

@@ -70,10 +70,10 @@ func (b *bits) fillSlow() {
 	}
 }
 
-// overrun tells whether bits behind the end of the data were used.
+// overrun reports whether bits behind the end of the data were used.
 func (b *bits) overrun() bool { return b.pad > b.n }
 
-// short tells whether fewer bits remain than the longest code has: a code that isn't
+// short reports whether fewer bits remain than the longest code has: a code that isn't
 // found then was truncated.
 func (b *bits) short() bool { return b.pad > 0 && b.pad+16 > b.n }
 

@@ -35,7 +35,7 @@ func oracle(data []byte, h *Header) [][]uint8 {
 	return nil
 }
 
-// subsampledAsStdlib tells whether the first component has the highest resolution
+// subsampledAsStdlib reports whether the first component has the highest resolution
 // and the others share one: what image/jpeg has planes for.
 func subsampledAsStdlib(h *Header) bool {
 	if len(h.Components()) == 1 {
@@ -138,7 +138,7 @@ func libjpegTurboAgrees(t *testing.T, data []byte, m *Image) bool {
 	return true
 }
 
-// isOdd tells whether image/jpeg has reason to differ in a file that decodes: blocks
+// isOdd reports whether image/jpeg has reason to differ in a file that decodes: blocks
 // beyond maxPlainSum overflow, and where a sequential file has EOBn, which is for
 // progressive ones, libjpeg and we take it for the end of one block only. Of a
 // quantization table between scans image/jpeg takes the last, libjpeg and we the one

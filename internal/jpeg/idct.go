@@ -2,8 +2,7 @@ package jpeg
 
 import "encoding/binary"
 
-// The inverse DCT is that of libjpeg's jidctint.c ("islow", the default of all that
-// use libjpeg): the algorithm of Loeffler, Ligtenberg and Moschytz (ICASSP 1989)
+// The inverse DCT is that of libjpeg's jidctint.c ("islow", the default): the algorithm of Loeffler, Ligtenberg and Moschytz (ICASSP 1989)
 // with 12 multiplications, columns first, in fixed point. Its results depend on
 // where it rounds, so these two numbers and the order of roundings are its definition.
 const (
@@ -33,10 +32,10 @@ const (
 	m1 = 12299 // 1.501321110: c1+c3-c5-c7
 )
 
-// maxPlainSum is the sum of magnitudes of a block's coefficients up to which nothing
-// leaves 16 bits: what follows the columns is at most 4 * sqrt(2) cos(pi/16) = 5.55
-// times as large, and 64 less is counted at most (coefBlock.set). Pictures stay far
-// below; above it libjpeg's C and SIMD code differ.
+// maxPlainSum is the sum of magnitudes of a block's coefficients up to which all values fit
+// 16 bits: those between the passes are at most 4 * sqrt(2) cos(pi/16) = 5.55 times as
+// large, and coefBlock.set counts up to 64 too few. Pictures stay far below; above it
+// libjpeg's C and SIMD code differ.
 const maxPlainSum = 5800
 
 // smallLast is the last position in zigzag order within the first 4x4 coefficients.
@@ -47,11 +46,11 @@ const smallLast = 9
 type coefBlock struct {
 	words [16]uint64
 	last  int   // zigzag position of the last one that may not be zero
-	sum   int64 // of magnitudes, see maxPlainSum; assembly leaves it out
+	sum   int64 // of magnitudes, see maxPlainSum; not set by assembly
 }
 
-// slots is where coefficient k in zigzag order is: the word, and how far its bits are
-// shifted there, 0, 16, 32 or 48.
+// slots is where coefficient k in zigzag order is stored: the word, and how far it is
+// shifted in it: 0, 16, 32 or 48 bits.
 var slots = func() (s [64]uint8) {
 	for k, at := range zigzag {
 		s[k] = at>>2 | at&3<<4
@@ -59,8 +58,8 @@ var slots = func() (s [64]uint8) {
 	return s
 }()
 
-// set stores coefficient k in zigzag order, once, later ones after earlier ones. It is
-// stored modulo 2^16, as libjpeg's SIMD code multiplies.
+// set stores coefficient k in zigzag order. It must be called in this order, once for each.
+// Products are modulo 2^16, as in libjpeg's SIMD code.
 func (c *coefBlock) set(k, value, quant int) {
 	p := int64(value) * int64(quant)
 	slot := slots[k&63]
@@ -69,7 +68,7 @@ func (c *coefBlock) set(k, value, quant int) {
 	c.sum += p ^ p>>63
 }
 
-// unpack gives the coefficients one by one.
+// unpack returns the coefficients one by one.
 func (c *coefBlock) unpack() (coefs [64]int16) {
 	for i := range coefs {
 		coefs[i] = int16(c.words[i/4] >> (i % 4 * 16))
@@ -77,20 +76,20 @@ func (c *coefBlock) unpack() (coefs [64]int16) {
 	return coefs
 }
 
-// idct turns blocks into samples: with AVX2 two at a time, so that one may wait for the
-// next or for flush. All ways for a size give the same bytes.
+// idct transforms blocks to samples: with AVX2 two at a time, so that one may wait for the
+// next one or for flush. All methods for a size give the same bytes.
 type idct struct {
 	extremes int       // how many blocks exceeded maxPlainSum
 	ws       [64]int32 // between the two passes
 
-	blocks  [2]coefBlock // empty from the waiting on
+	blocks  [2]coefBlock // those that don't wait are empty
 	waiting int          // how many blocks wait: 0 or 1
-	dst     []uint8      // where the waiting one's samples go
+	dst     []uint8      // for the waiting block's samples
 	stride  int
-	nowhere [64]uint8 // where a missing second one's samples go
+	nowhere [64]uint8 // for the samples of a missing second block
 }
 
-// reset forgets what a decoding that failed has left.
+// reset drops what a failed decoding has left.
 func (t *idct) reset() {
 	t.extremes, t.blocks, t.waiting, t.dst = 0, [2]coefBlock{}, 0, nil
 }
@@ -98,8 +97,7 @@ func (t *idct) reset() {
 // next is an empty block to fill before put.
 func (t *idct) next() *coefBlock { return &t.blocks[t.waiting&1] }
 
-// put writes the samples of the block that next gave to dst, size x size of them, not
-// always at once.
+// put writes size x size samples of the block that next returned to dst, at once or later.
 func (t *idct) put(dst []uint8, stride, size int) {
 	c := t.next()
 	switch {
@@ -132,7 +130,7 @@ func (t *idct) one(dst []uint8, stride int, c *coefBlock) {
 	}
 }
 
-// isExtreme tells whether a block exceeds maxPlainSum.
+// isExtreme reports whether a block exceeds maxPlainSum.
 func (t *idct) isExtreme(c *coefBlock) bool {
 	sum := c.sum
 	if useAssembly {
@@ -144,7 +142,7 @@ func (t *idct) isExtreme(c *coefBlock) bool {
 	return sum > maxPlainSum
 }
 
-// flush writes what still waits.
+// flush writes the block that still waits.
 func (t *idct) flush() {
 	if t.waiting > 0 {
 		t.both(t.nowhere[:], 8)
@@ -209,9 +207,9 @@ func columns8(out *[59]int32, x0, x1, x2, x3, x4, x5, x6, x7 int64) {
 	storeColumns(out, e0, e1, e2, e3, o0, o1, o2, o3)
 }
 
-// Two lines are transformed at once as the halves of words: the first plus 2^32 times
-// the second. Such words are added, subtracted and multiplied like numbers, and are the
-// words of the results as long as these have 32 bits.
+// Two lines are transformed at once in the halves of words: the first plus 2^32 times the
+// second. Sums, differences and products of such words are the words of the two results,
+// as long as these fit 32 bits.
 
 // first is the first and third coefficient of a word, second the second and fourth.
 func first(w uint64) int64  { return int64(w&everyOther^signs) - signs }
@@ -240,8 +238,8 @@ func odd2(x1, x3, x5, x7 int64) (o0, o1, o2, o3 int64) {
 	return x1*m1 - z17 + z15, x3*m3 - z35 + z37, x5*m5 - z35 + z15, x7*m7 - z17 + z37
 }
 
-// storeColumns writes two columns, two apart. 2^31 makes the lower half of a word a positive
-// number, so that the upper one is rid of its borrow.
+// storeColumns writes two columns, two apart. 2^31 makes the lower half of a word positive,
+// so that it borrows nothing from the upper one.
 func storeColumns(out *[59]int32, e0, e1, e2, e3, o0, o1, o2, o3 int64) {
 	const half = half1<<32 + half1
 	e0, e1, e2, e3 = e0+half, e1+half, e2+half, e3+half
@@ -324,11 +322,11 @@ func clamp(v int32) uint8 {
 	return uint8(v)
 }
 
-// extreme is the transform of blocks that no encoder makes of a picture. It does as
+// extreme is the transform of blocks that no encoder makes of a picture. It equals
 // libjpeg-turbo's x86 code (simd/x86_64/jidctint-sse2.asm and -avx2.asm), which is
-// what Pillow and OpenCV run: sums of two wrap at 16 bits, what goes from the columns
-// to the rows is saturated (but for a block whose columns have only their first
-// coefficient), and so are samples. The C code wraps samples at 10 bits instead.
+// what Pillow and OpenCV run: sums of two wrap at 16 bits, values between columns and
+// rows are saturated (except in a block whose columns have only their first coefficient),
+// and so are samples. The C code wraps samples at 10 bits instead.
 func (t *idct) extreme(dst []uint8, stride int, coefs *[64]int16) {
 	var ac int16
 	for _, v := range coefs[8:] {

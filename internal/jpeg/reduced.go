@@ -2,8 +2,8 @@ package jpeg
 
 // The transforms to 4x4, 2x2 and one sample are those of libjpeg's jidctred.c: what
 // the transform to 8x8 (idct.go) would give, averaged over 2x2, 4x4 or 8x8 samples,
-// with roundings of its own. Along an axis an average takes no part of coefficient 4
-// (for 2 samples: of 2, 4 and 6), so that these are not looked at.
+// with its own rounding. Along an axis, coefficient 4 (for 2 samples: 2, 4 and 6)
+// contributes nothing to an average, so that it is not used.
 
 const (
 	shift1of4 = shift1 + 1 // one bit more than for 8 samples, for the average of two
@@ -39,8 +39,8 @@ func (t *idct) reduced(dst []uint8, stride int, c *coefBlock, size int) {
 	}
 }
 
-// single is the sample of a block's DC coefficient, modulo 2^10 before it is clamped,
-// as in the C code, which all use for this size.
+// single is the sample of a block's DC coefficient. It wraps at 10 bits before it is clamped,
+// as in the C code: libjpeg-turbo has no other for this size.
 func single(dc int16) uint8 { return clamp((int32(dc)+4)>>3<<22>>22 + 128) }
 
 // four works on two columns and two rows at once, as full does.
@@ -136,6 +136,6 @@ func average4(x0, x1, x3, x5, x7 int32) (a, b int32) {
 	return e + o, e - o
 }
 
-// saturate is what goes from the columns to the rows in libjpeg-turbo's SIMD code;
-// it changes nothing in blocks up to maxPlainSum.
+// saturate is applied between columns and rows by libjpeg-turbo's SIMD code. It changes
+// nothing in blocks up to maxPlainSum.
 func saturate(v int32) int32 { return min(max(v, -1<<15), 1<<15-1) }

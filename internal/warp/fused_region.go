@@ -52,7 +52,7 @@ func mapBox(m Affine, x0, y0, x1, y1 float64) [4]float64 {
 // reach is the number of taps on each side of a point.
 func (a *affine) reach() int { return int(math.Ceil(a.filter.support())) }
 
-// seen is the pixels of the window that a box of points needs.
+// seen is the pixels of the window that the points of a box need.
 func (l *layer) seen(box [4]float64, reach int) image.Rectangle {
 	const grid = 1.0 / (1 << FractionBits) // points are rounded
 	w := l.window

@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// separable is antialiasedRows, read through copies: Pillow's resize in two
-// passes, with tables of weights and without a memory of its own.
+// separable is antialiasedRows, read through copies: Pillow's resize in two passes, with
+// tables of weights. Its memory is the worker's scratch.
 type separable struct {
 	height, width        int
 	horizontal, vertical axis
@@ -29,7 +29,7 @@ func (s *separable) Method() string {
 	return Transform{Filter: s.filter, Antialias: true}.describe()
 }
 
-// Region is what the taps of the first and the last output pixel reach.
+// Region is from the first output pixel's taps to the last one's.
 func (s *separable) Region() image.Rectangle {
 	x0, x1 := s.horizontal.reach(s.filter, s.width, s.afterX, s.beforeX)
 	y0, y1 := s.vertical.reach(s.filter, s.height, s.afterY, s.beforeY)
@@ -44,7 +44,7 @@ func (a axis) reach(f Filter, n int, after, before line) (first, end int) {
 	return min(first, end), max(first, end) + 1
 }
 
-// span is the first and one more than the last tap of taps(f, i).
+// span is the range first <= k < end of the taps of taps(f, i).
 func (a axis) span(f Filter, i int) (from, to int) {
 	return a.around(a.centre(i), float64(f.support()*max(a.scale, 1)))
 }
@@ -94,8 +94,8 @@ func (a axis) kernel(f Filter, n int, after, before line, places, weights *[]int
 	return k
 }
 
-// overflows says that bytes can be found whose sum with these weights, on the
-// way or in the end, does not fit clip32.
+// overflows reports whether the sum of some bytes with these weights, partial or complete,
+// is too large for clip32.
 func overflows(weights []int32) bool {
 	total := 0
 	for _, w := range weights {
@@ -117,8 +117,8 @@ func weigh(f Filter, centre, step float64, from int, values []float64, fixed []i
 	}
 }
 
-// weighTriangle is weigh of n bilinear weights, and of 0 behind them. How many there are
-// differs from pixel to pixel, so that loops of n or other branches would be mispredicted.
+// weighTriangle is weigh for n bilinear weights, followed by zeros. n differs from pixel to
+// pixel, so that a loop over n or other branches would be mispredicted.
 func weighTriangle(centre, step float64, from, n int, values []float64, fixed []int32) {
 	sum := 0.0
 	for k := range values {
@@ -163,14 +163,14 @@ func (s *separable) run(out *writer, src Source, mem *scratch) {
 	rows := sized(&mem.rows, (region.Dy()+1)*n) // and one more, undefined
 	planar = resizeRows(rows, &src, region, &across, mem, planar)
 	for y := range s.height {
-		row := out.begin(y) // scratch where the output is planar
+		row := out.begin(y) // scratch if the output is planar
 		blendRows(row, rows[(int(down.starts[y])-region.Min.Y)*n:], n, &down, y, mem)
 		out.putResized(y, row, planar)
 	}
 }
 
-// resizeRows resizes the rows of a region, and says that it gave them channel by channel:
-// it may where planar says so.
+// resizeRows resizes the rows of a region. It returns whether dst has them channel by
+// channel, which it may choose if planar is set.
 func resizeRows(dst []uint8, src *Source, region image.Rectangle, k *kernel, mem *scratch, planar bool) bool {
 	if resizeRowsFast(dst, src, region, k, mem, planar) {
 		return planar
@@ -183,7 +183,7 @@ func resizeRows(dst []uint8, src *Source, region image.Rectangle, k *kernel, mem
 	return false
 }
 
-// putResized writes row y, given as resizeRows has it.
+// putResized stores row y, in the form in which resizeRows left it.
 func (w *writer) putResized(y int, row []uint8, planar bool) {
 	if n := w.dst.Width; planar {
 		w.putPlanes(y, row[:n], row[n:2*n], row[2*n:])
@@ -262,7 +262,7 @@ func blendRowsNarrow(dst, rows []uint8, stride int, weights []int32, mem *scratc
 		rows, weights = rows[4*stride:], weights[4:]
 	}
 	var w [4]int32
-	var last [4][]uint8 // of weight 0 where there is none
+	var last [4][]uint8 // with weight 0 if there is no such row
 	for i := range last {
 		last[i] = rows[:n]
 		if i < len(weights) {

@@ -1,7 +1,7 @@
 package warp
 
-// touched is the samples of a row, of those from first to end, whose value
-// depends on more than the layer's fill.
+// touched is the samples of a row, between first and end, whose value depends on more than
+// the layer's fill.
 func (a *affine) touched(l *layer, y, first, end int) (int, int) {
 	if l.border == Edge {
 		return first, end
@@ -13,9 +13,8 @@ func (a *affine) touched(l *layer, y, first, end int) (int, int) {
 	return l.span(y, first, end, -reach, max(reach-1, 0))
 }
 
-// inside is the samples of a row, of those from first to end, that lie inside
-// of layer i; in the input so far that all their taps do. Where there are none
-// both ends are end.
+// inside is the samples of a row, between first and end, that lie inside layer i; in the
+// input those whose taps all do. If there are none both results are end.
 func (a *affine) inside(i, y, first, end int) (int, int) {
 	l := &a.layers[i]
 	switch {
@@ -27,8 +26,8 @@ func (a *affine) inside(i, y, first, end int) (int, int) {
 	return end, end
 }
 
-// span is the samples from first to end whose points lie in the window, or by
-// before and after pixels beyond it (negative: before it).
+// span is the samples between first and end whose points lie in the window, or in one that
+// is larger by before and after pixels (negative: smaller).
 func (l *layer) span(y, first, end int, before, after int64) (int, int) {
 	for i, side := range [2][2]int{{l.window.Min.X, l.window.Max.X}, {l.window.Min.Y, l.window.Max.Y}} {
 		m := l.fixed[3*i : 3*i+3]
@@ -39,8 +38,8 @@ func (l *layer) span(y, first, end int, before, after int64) (int, int) {
 	return first, end
 }
 
-// between64 narrows first <= x < end to the x with from <= m*x + b < to; where
-// there are none both are end.
+// between64 narrows first <= x < end to the x with from <= m*x + b < to; if there are none
+// both are end.
 func between64(m, b, from, to int64, first, end int) (int, int) {
 	low, high := int64(first), int64(end)
 	switch {

@@ -107,8 +107,8 @@ func (a axis) taps(f Filter, i int) taps {
 }
 
 // columnsFirst is ImagingResampleInner's choice in Pillow 13: columns are resized before
-// rows where the height shrinks by more than twice as many pixels as the width. Pillow
-// up to 12 resized rows first, always.
+// rows if the height shrinks by more than twice as many pixels as the width. Pillow up to
+// 12 always resized rows first.
 func columnsFirst(horizontal, vertical axis) bool {
 	less := vertical.in - vertical.out
 	return less > 0 && less > 2*(horizontal.in-horizontal.out)

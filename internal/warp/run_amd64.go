@@ -13,13 +13,13 @@ func interleaveBytesAVX2(dst *uint16, a, b *uint8, n int)
 
 // The functions below check the lengths that the assembly relies on.
 
-// pairChroma makes Cb and Cr, which lie alike, into pairs: what sampleYCC reads.
+// pairChroma interleaves Cb and Cr, which have the same layout, for sampleYCC.
 func pairChroma(mem *scratch, cb, cr *planar.Plane) chromaPairs {
 	width, height := cb.Rect.Dx(), cb.Rect.Dy()
 	if !useAssembly {
 		return chromaPairs{words: pairChromaGo(mem, cb, cr)}
 	}
-	pairs := sized(&mem.halves, width*(height+1)+2) // a row more, of anything
+	pairs := sized(&mem.halves, width*(height+1)+2) // and one more row, undefined
 	for y := range height {
 		b, r, out := cb.Pix[y*cb.Stride:][:width], cr.Pix[y*cr.Stride:][:width], pairs[y*width:][:width]
 		if width >= 16 {
@@ -33,7 +33,7 @@ func pairChroma(mem *scratch, cb, cr *planar.Plane) chromaPairs {
 	return chromaPairs{halves: pairs}
 }
 
-// sampleYCC is sampleYCCGo, but that dst has room for seven more.
+// sampleYCC is sampleYCCGo; dst must have room for seven more samples.
 func sampleYCC(dst *[3][]uint8, luma, chroma walk, pairs chromaPairs) {
 	n := len(dst[0])
 	if pairs.halves == nil || n == 0 {
@@ -45,7 +45,7 @@ func sampleYCC(dst *[3][]uint8, luma, chroma walk, pairs chromaPairs) {
 	sampleYCCAVX2(&dst[0][0], n, &luma, &chroma, &pairs.halves[0], alike(&luma, &chroma), &dst[1][0], &dst[2][0])
 }
 
-// addYCC is addYCCGo, but that sums have room for seven more.
+// addYCC is addYCCGo; sums must have room for seven more.
 func addYCC(sums *[3][]uint32, luma, chroma walk, pairs chromaPairs) {
 	n := len(sums[0])
 	if pairs.halves == nil || n == 0 {
@@ -57,7 +57,7 @@ func addYCC(sums *[3][]uint32, luma, chroma walk, pairs chromaPairs) {
 	addYCCAVX2(&sums[0][0], n, &luma, &chroma, &pairs.halves[0], alike(&luma, &chroma), &sums[1][0], &sums[2][0])
 }
 
-// alike is 1 where the points lie alike in luma and chroma.
+// alike is 1 if the points are the same in luma and chroma, else 0.
 func alike(luma, chroma *walk) int {
 	if luma.u == chroma.u && luma.v == chroma.v && luma.du == chroma.du && luma.dv == chroma.dv {
 		return 1

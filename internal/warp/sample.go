@@ -7,7 +7,7 @@ import (
 	"github.com/sluicedata/sluice/schema"
 )
 
-// FractionBits is the precision to which a sampling point's place between pixels
+// FractionBits is the precision to which a sampling point's position between pixels
 // is rounded, half up.
 const FractionBits = 12
 
@@ -28,7 +28,7 @@ func (t Transform) sampledRows(dst []uint8, src *schema.Picture, y0, y1 int) {
 	}
 }
 
-// view is the part of a picture that may be seen, and what lies outside of it.
+// view is the part of a picture that may be read, and what lies outside it.
 type view struct {
 	*schema.Picture
 	window image.Rectangle
@@ -72,7 +72,7 @@ func (f Filter) sample(rgb []uint8, in view, u, v int64) {
 	}
 }
 
-// convolve weighs the pixels around (x, y), rows first.
+// convolve is the weighted sum of the pixels around (x, y), rows first.
 func (f Filter) convolve(rgb []uint8, in view, x, y int64, wx, wy []float64) {
 	first := 1 - int64(f.support())
 	for c := range rgb {

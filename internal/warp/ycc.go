@@ -7,23 +7,23 @@ import (
 	"github.com/sluicedata/sluice/schema"
 )
 
-// A pass may read the planes of a JPEG file in place of RGB. Each plane is sampled
-// bilinearly at its own resolution, at the place where its samples lie (JFIF:
-// centred), in units of 1/128 of a level or finer; what an output pixel is the mean of is
-// averaged in YCbCr, and borders are blended in there; then it becomes RGB, is
-// rounded, and goes the way of all pixels. So chroma is interpolated once and not
-// twice (by libjpeg's triangle first), and no value is rounded before the last.
+// A pass may read the planes of a JPEG file instead of RGB. Each plane is sampled
+// bilinearly at its own resolution, at the positions of its samples (JFIF: centred), in
+// units of 1/128 of a level or finer. Several samples of an output pixel are averaged, and
+// borders blended in, in YCbCr; then the pixel is converted to RGB, rounded, and stored
+// like any other. So chroma is interpolated once instead of twice (by libjpeg's triangle
+// filter first), and only the result is rounded.
 //
-// Where output pixels lie far apart the planes may have been decoded at a scale: then
-// their samples are means of 2x2, 4x4 or 8x8 pixels already (jidctred).
+// If output pixels lie far apart the planes may have been decoded at a scale: then their
+// samples already are means of 2x2, 4x4 or 8x8 pixels (jidctred.c).
 
 // yccSampler is a sampler that can read planes.
 type yccSampler interface {
 	sampler
-	// yccScale is the denominator of the largest scale that does; 0 if none does.
+	// yccScale is the denominator of the scale that it reads; 0 if it can't read planes.
 	yccScale() int
-	// yccRegion is the part of the input that the planes must hold, where a sample
-	// of the coarsest is 2^shift pixels wide.
+	// yccRegion is the part of the input that the planes must hold, if a sample of the
+	// coarsest is 2^shift pixels wide.
 	yccRegion(shiftX, shiftY uint) image.Rectangle
 	// scaled is the sampler for planes at that scale, which may be made in mem.
 	scaled(denominator int, mem *affine) yccSampler
@@ -40,8 +40,8 @@ func (p *Pass) YCCScale() int {
 	return 0
 }
 
-// YCCRegion is the part of the input whose planes RunYCC reads, where the coarsest
-// has samples of 2^shift pixels.
+// YCCRegion is the part of the input whose planes RunYCC reads, if samples of the coarsest
+// are 2^shift pixels wide and high.
 func (p *Pass) YCCRegion(shiftX, shiftY uint) image.Rectangle {
 	return p.sampler.(yccSampler).yccRegion(shiftX, shiftY).Intersect(image.Rect(0, 0, p.InWidth, p.InHeight))
 }
@@ -89,7 +89,7 @@ func level(v int) uint8 {
 	return uint8(v)
 }
 
-// yccOf is the colour of RGB bytes, which rgb takes back to them.
+// yccOf is the colour of RGB bytes; rgb converts it back to the same bytes.
 func yccOf(c [3]uint8) ycc {
 	r, g, b := int32(c[0]), int32(c[1]), int32(c[2])
 	return ycc{
@@ -99,7 +99,7 @@ func yccOf(c [3]uint8) ycc {
 	}
 }
 
-// walk is a run of points in one plane, or in two that lie alike.
+// walk is a run of points in one plane, or in two with the same layout.
 type walk struct {
 	pix, twin    []uint8
 	stride       int
@@ -109,7 +109,7 @@ type walk struct {
 // inPlane is a coordinate in units of 2^-32 pixel, in samples of a plane.
 func inPlane(u int64, shift uint) int64 { return (u+1<<(FixedBits-1))>>shift - 1<<(FixedBits-1) }
 
-// walks begins runs at a point, with the steps to the next.
+// walks is the runs that begin at a point, with the steps to the next one.
 func walks(src *planar.YCC, u, v, du, dv int64) (luma, chroma walk) {
 	const half = 1 << (runShift - 1)
 	at := func(i int) walk {
@@ -129,11 +129,11 @@ func walks(src *planar.YCC, u, v, du, dv int64) (luma, chroma walk) {
 	return luma, chroma
 }
 
-// yccRegion is the region: a point's neighbours in each plane come with it.
+// yccRegion is the region: decoding it includes each point's neighbours in every plane.
 func (a *affine) yccRegion(_, _ uint) image.Rectangle { return a.Region() }
 
-// yccScale is that of the coarser of the two steps between output pixels, such that
-// these lie at least yccStep samples apart still.
+// yccScale is the coarsest scale at which output pixels still lie at least yccStep samples
+// apart along both axes.
 func (a *affine) yccScale() int {
 	if a.filter != Bilinear {
 		return 0
@@ -145,8 +145,8 @@ func (a *affine) yccScale() int {
 	return d
 }
 
-// yccStep is for the mean of bilinear samples, which blur more at a scale than a
-// triangle filter does (TestScaledPlanesAreCloseToTheIdealPicture).
+// yccStep is larger than reducedStep, since means of bilinear samples blur more at a scale
+// than a triangle filter (TestScaledPlanesAreCloseToTheIdealPicture).
 const yccStep = 4
 
 func (a *affine) scaled(denominator int, mem *affine) yccSampler {
@@ -228,7 +228,7 @@ func fill8(row []uint8, v uint8) {
 	}
 }
 
-// sampleAnywhereYCC samples points whose taps may lie anywhere.
+// sampleAnywhereYCC is sampleAnywhere from planes.
 func (a *affine) sampleAnywhereYCC(row *[3][]uint8, src *planar.YCC, y, from, to int) {
 	for x := from; x < to; x++ {
 		row[0][x], row[1][x], row[2][x] = a.yccAt(src, x, y).rgb()
@@ -278,10 +278,10 @@ func (a *affine) yccStart(src *planar.YCC, x, y int) (luma, chroma walk) {
 	return walks(src, u, v, m[0], m[3])
 }
 
-// yccAt samples a point that may lie anywhere, down all layers.
+// yccAt is value from planes.
 func (a *affine) yccAt(src *planar.YCC, x, y int) ycc {
 	var sum [3]int64
-	weight := int64(one * one) // of what is still to come
+	weight := int64(one * one) // of the layers below
 	bottom := &a.layers[0]
 	var u, v int64 // in units of 2^-12
 	if len(a.layers) == 1 {
@@ -322,8 +322,8 @@ func (a *affine) yccAt(src *planar.YCC, x, y int) ycc {
 	return value
 }
 
-// blend adds the layer's fill as far as a bilinear sample at a point takes it, and
-// gives the weight that is left.
+// blend adds the layer's fill with its share in a bilinear sample at a point, and returns
+// the remaining weight.
 func (l *layer) blend(sum *[3]int64, weight, u, v int64) int64 {
 	seen := coverFixed(u, l.window.Min.X, l.window.Max.X) * coverFixed(v, l.window.Min.Y, l.window.Max.Y)
 	rest := weight * seen >> (2 * FractionBits)
@@ -338,7 +338,7 @@ func coverFixed(u int64, first, end int) int64 {
 	return max(0, min(one, u-int64(first-1)*one, int64(end)*one-u))
 }
 
-// yccPoint samples the planes at a point inside of the picture, in units of 2^-32.
+// yccPoint samples the planes at a point inside the picture, in units of 2^-32.
 func yccPoint(src *planar.YCC, u, v int64) ycc {
 	const half = 1 << (runShift - 1)
 	w := walk{stride: src.Planes[0].Stride}

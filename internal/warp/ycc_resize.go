@@ -24,8 +24,8 @@ func (a axis) plane(before line, shift uint, n int) axis {
 	return a
 }
 
-// reducedStep is how many samples output pixels lie apart at the least after planes
-// were decoded at a scale: at Pillow's reducing_gap of 3 "results are almost the same".
+// reducedStep is how many samples output pixels must lie apart for planes decoded at a
+// scale: with Pillow's reducing_gap of 3 "results are almost the same".
 const reducedStep = 3
 
 func (s *separable) yccScale() int {
@@ -58,12 +58,12 @@ func (s *separable) scaled(int, *affine) yccSampler { return s } // planes say t
 // Weights of planes have 14 bits, so that sums of values with 16 bits fit in 32.
 const planeBits = 14
 
-// narrow is kernel's weights with planeBits, their sums 1: the first of the largest takes
-// what is over.
+// narrow rounds a kernel's weights to planeBits. To keep their sums 1 the first of the
+// largest gets the difference.
 func (k *kernel) narrow() {
 	for i := range k.starts {
 		row := k.weights[i*k.most:][:k.usual]
-		rest, largest := int32(1<<planeBits), int64(0) // and minus its place, in the lower half
+		rest, largest := int32(1<<planeBits), int64(0) // with minus its index in the lower half
 		for j, v := range row {
 			v = (v + 1<<(weightBits-planeBits-1)) >> (weightBits - planeBits)
 			row[j] = v
@@ -74,11 +74,11 @@ func (k *kernel) narrow() {
 	}
 }
 
-// runYCC resizes plane after plane, rows first, to 16 bits; then row after row. Values
-// in between are in units of 1/256 less 128 levels, so that they fit an int16.
+// runYCC resizes each plane horizontally, to 16 bits, and then row after row of all of them
+// vertically. Values in between are in units of 1/256, minus 128 levels to fit an int16.
 func (s *separable) runYCC(out *writer, src *planar.YCC, mem *scratch) {
 	var down [2]kernel
-	var rows [3][]int16 // resized across, and a row more, of anything
+	var rows [3][]int16 // resized horizontally, and one more row, undefined
 	for i := range min(src.Count, 2) {
 		p := &src.Planes[i]
 		horizontal := s.horizontal.plane(s.beforeX, src.ShiftX[i], p.Width)
@@ -123,8 +123,8 @@ func (s *separable) runYCC(out *writer, src *planar.YCC, mem *scratch) {
 	}
 }
 
-// fromFirst counts places from the first that the kernel reads, and gives this and one
-// more than the last.
+// fromFirst makes the kernel count from the first sample that it reads, and returns the range
+// first <= k < end that it read before.
 func (k *kernel) fromFirst() (first, end int) {
 	low, high := k.starts[0], k.ends[0]
 	for i, start := range k.starts {
@@ -150,7 +150,7 @@ func resizePlane(dst []int16, p *planar.Plane, area image.Rectangle, k *kernel, 
 	}
 }
 
-// resizePlanes is resizePlane of two planes that lie alike.
+// resizePlanes is resizePlane for two planes with the same layout.
 func resizePlanes(dst, twin []int16, p, q *planar.Plane, area image.Rectangle, k *kernel, mem *scratch) {
 	if resizePlaneFast(dst, p, area, k, mem) && resizePlaneFast(twin, q, area, k, mem) {
 		return
@@ -171,7 +171,7 @@ func packRows(words []uint64, a, b []uint8) {
 }
 
 // resizeWords resizes two rows at once, in the halves of words. Weights aren't negative
-// and their sum is 1, so sums have 22 bits; of what is less than 0 the upper ones are lost.
+// and their sum is 1, so sums have 22 bits; those less than 0 lose the upper ones.
 func resizeWords(a, b []int16, words []uint64, k *kernel) {
 	b, ends := b[:len(a)], k.ends[:len(a)]
 	const half = 1<<(planeBits-9) + 1<<(planeBits+7) // of a unit, and 128 levels
@@ -190,8 +190,8 @@ func resizeWords(a, b []int16, words []uint64, k *kernel) {
 	}
 }
 
-// blendPlaneRows is the weighted sum of rows; there is one more of them than weights, and a 0
-// behind an odd number of these.
+// blendPlaneRows is the weighted sum of rows. There must be one more row than weights, and
+// a 0 after an odd number of weights.
 func blendPlaneRows(dst, rows []int16, weights []int32, mem *scratch) {
 	if blendPlaneRowsFast(dst, rows, weights, mem) {
 		return
@@ -229,7 +229,7 @@ func blendPlaneRows(dst, rows []int16, weights []int32, mem *scratch) {
 	}
 }
 
-// convertPlanes is ycc.rgb for a row of values as resizePlane has them.
+// convertPlanes is ycc.rgb for a row of resizePlane's values.
 func convertPlanes(r, g, b []uint8, luma, cb, cr []int16) {
 	if convertPlanesFast(r, g, b, luma, cb, cr) {
 		return

@@ -6,12 +6,12 @@ import (
 	"github.com/sluicedata/sluice/internal/planar"
 )
 
-// The inner loops from planes. All taps lie inside of the planes.
+// The inner loops that read planes. All taps lie inside the planes.
 
 // sampleYCCGo samples a run, to a row of each channel. Cb and Cr are interpolated in the
-// halves of words: their sums stay below 2^32, and as they are sums of integers, borrows
-// between the halves cancel. Luma keeps 21 bits below a level, chroma 7, and the factors
-// of its conversion have 14.
+// halves of a word: their sums stay below 2^32, and since they are sums of integers,
+// borrows between the halves cancel. Luma has 21 fractional bits, chroma 7, and the
+// factors of its conversion 14.
 func sampleYCCGo(dst *[3][]uint8, luma, chroma walk, pairs []uint64) {
 	pix, stride := luma.pix, luma.stride
 	u, v, du, dv := luma.u, luma.v, luma.du, luma.dv
@@ -90,7 +90,7 @@ func addGreyRun(sums *[3][]uint32, luma walk) {
 	}
 }
 
-// means makes a row of each channel of the sums of columns, of n samples each.
+// means computes a row of each channel from sums of columns, of n samples each.
 func means(row *[3][]uint8, sums *[3][]uint32, columns, n int) {
 	const bits = 40
 	inverse := (1<<bits + uint64(n) - 1) / uint64(n) // exact for sums below 2^bits/n
@@ -125,7 +125,7 @@ func bilinear256(pix []uint8, at, stride int, fx, fy uint32) uint32 {
 	return (upper<<FractionBits + fy*(lower-upper) + 1<<(2*FractionBits-9)) >> (2*FractionBits - 8)
 }
 
-// chromaPairs is planes of Cb and Cr in one, in rows without gaps.
+// chromaPairs is the planes of Cb and Cr in one, in rows without gaps.
 type chromaPairs struct {
 	words  []uint64 // Cb and Cr in halves
 	halves []uint16 // the same for assembly, in bytes
@@ -133,7 +133,7 @@ type chromaPairs struct {
 
 func pairChromaGo(mem *scratch, cb, cr *planar.Plane) []uint64 {
 	width, height := cb.Rect.Dx(), cb.Rect.Dy()
-	pairs := sized(&mem.pairs, width*(height+1)+2) // a row more, of anything
+	pairs := sized(&mem.pairs, width*(height+1)+2) // and one more row, undefined
 	for y := range height {
 		b, r := cb.Pix[y*cb.Stride:][:width], cr.Pix[y*cr.Stride:][:width]
 		out := pairs[y*width:][:width]
