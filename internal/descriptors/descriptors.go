@@ -1,6 +1,6 @@
-// Package descriptors keeps the files that are open at once within what the
-// process may open, and waits where a descriptor is lacking: it is the machine's
-// lack for a moment, and must not decide what is read.
+// Package descriptors keeps the number of open files below the process's limit, and
+// waits when no descriptor is free: that is a passing state of the machine, and must
+// not decide what is read.
 package descriptors
 
 import (
@@ -11,21 +11,21 @@ import (
 	"time"
 )
 
-// patience is how long Retry waits for a descriptor in all.
+// patience is how long Retry waits in total.
 const patience = 10 * time.Second
 
-// places are as many as files may be read at once: half of what the limit leaves
-// beside the standard streams, the runtime's own and those being written. (The
-// soft limit is the hard one: Go raises it when a program starts.)
+// places has a slot for each file that may be read at once: half of what the limit
+// leaves after the standard streams, the runtime's own files and those being written.
+// (The soft limit equals the hard one: Go raises it when a program starts.)
 var places = sync.OnceValue(func() chan struct{} {
 	const others, most = 24, 1 << 12
 	return make(chan struct{}, max(1, min((limit()-others)/2, most)))
 })
 
-// Places is the number of files that Hold lets be read at once.
+// Places is the number of files that may be read at once.
 func Places() int { return cap(places()) }
 
-// Hold waits for a place among the files read at once; release gives it back.
+// Hold waits until a file may be read; call release once it is closed.
 func Hold(ctx context.Context) (release func(), err error) {
 	p := places()
 	select {
@@ -36,9 +36,9 @@ func Hold(ctx context.Context) (release func(), err error) {
 	}
 }
 
-// Retry does something again while it fails for a lack that passes: no free
-// descriptor in the process or the system, a call that was interrupted or would
-// have to wait. After ten seconds it returns that error.
+// Retry repeats do while it fails for a reason that passes: no free descriptor in the
+// process or the system, a call that was interrupted or would block. After ten seconds
+// it returns the error.
 func Retry(ctx context.Context, do func() error) error {
 	waited := time.Duration(0)
 	for wait := time.Millisecond; ; wait = min(2*wait, patience/20) {
@@ -55,7 +55,7 @@ func Retry(ctx context.Context, do func() error) error {
 	}
 }
 
-// Lacking reports whether an error is of a lack of descriptors.
+// Lacking reports whether an error means that no descriptor was free.
 func Lacking(err error) bool {
 	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE)
 }

@@ -1,5 +1,5 @@
-// Package layout holds the house rules as tests: which package may import
-// which, and what no package may use.
+// Package layout tests the house rules: which package may import which, and what no
+// package may use.
 package layout
 
 import (
@@ -20,9 +20,9 @@ import (
 const module = "github.com/sluicedata/sluice"
 
 // mayImport lists, for each folder, the folders of this module that its
-// packages may import, beside internal/ and their own subfolders. A new folder
-// needs a line here: think about what it is first. A subfolder with a line of its
-// own goes by that one, and only folders that may import it by name do.
+// packages may import, in addition to internal/ and their own subfolders. A new folder
+// needs a line here: decide what it is first. A subfolder with a line of its own
+// follows that line, and may be imported only by folders that list it.
 var mayImport = map[string][]string{
 	"schema":   {},
 	"internal": {"schema"},
@@ -90,8 +90,8 @@ func inModule(path string) (string, bool) {
 	return rest, ok
 }
 
-// folder is the longest of the lines of mayImport that a package is under, else the
-// first element of its path.
+// folder is the longest key of mayImport that contains a package, or else the first
+// element of its path.
 func folder(path string) string {
 	for at := path; at != "."; at = filepath.ToSlash(filepath.Dir(at)) {
 		if _, ok := mayImport[at]; ok {

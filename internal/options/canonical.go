@@ -10,9 +10,9 @@ import (
 
 // Canonical writes every option of a struct as one JSON object: names sorted,
 // defaults written out, zero values replaced by what they stand for, floats in
-// the fewest digits that read back the same. Equal options give equal bytes,
-// on every machine; the plan hash is taken from them. An option that JSON
-// cannot hold (NaN, infinity) is an error.
+// the fewest digits that read back the same. Equal options give equal bytes on
+// every machine; they go into the plan hash. A value that JSON cannot hold (NaN,
+// infinity) is an error.
 func Canonical(of any) ([]byte, error) {
 	values := map[string]json.RawMessage{}
 	for _, f := range Fields(of) {
@@ -54,7 +54,7 @@ func numbers(bytes reflect.Value) []int {
 	return out
 }
 
-// marshal is json.Marshal without HTML's escapes, and with 0 for -0: they mean
+// marshal is json.Marshal without HTML escapes, and with 0 for -0: the two mean
 // the same and must have the same bytes.
 func marshal(v any) ([]byte, error) {
 	var b bytes.Buffer
@@ -66,7 +66,7 @@ func marshal(v any) ([]byte, error) {
 	return unsignedZeros(bytes.TrimRight(b.Bytes(), "\n")), nil
 }
 
-// unsignedZeros takes the sign from each number -0 in JSON.
+// unsignedZeros drops the sign of every number -0 in JSON.
 func unsignedZeros(text []byte) []byte {
 	if !bytes.Contains(text, []byte("-0")) {
 		return text
@@ -84,7 +84,7 @@ func unsignedZeros(text []byte) []byte {
 	return out
 }
 
-// escaped says that an odd number of backslashes precedes.
-func escaped(before []byte) bool {
-	return (len(before)-len(bytes.TrimRight(before, `\`)))%2 == 1
+// escaped reports whether text ends in an odd number of backslashes.
+func escaped(text []byte) bool {
+	return (len(text)-len(bytes.TrimRight(text, `\`)))%2 == 1
 }

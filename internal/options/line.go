@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// Line is the options that aren't their defaults, in a line, in the form of pipeline
-// files.
+// Line is one line with the options that differ from their defaults, written as in a
+// pipeline file.
 func Line(of any) string {
 	t := reflect.TypeOf(of)
 	for t.Kind() == reflect.Pointer {

@@ -1,10 +1,10 @@
-// Package options reads and writes option structs: the exported fields of
-// stages, sources and their like that carry a tag. Pipeline files, their JSON
-// schema, the CLI help and the plan hash all see options through this package.
+// Package options reads and writes option structs: stages, sources and other
+// components, whose exported fields carry a tag. Pipeline files, their JSON schema,
+// the CLI help and the plan hash all see options through this package.
 //
 //	type Rotate struct {
 //		Degrees stages.Range       `sluice:"degrees,symmetric" doc:"angle, counter-clockwise"`
-//		Fill    uint8              `sluice:"fill" doc:"grey level of what the turn uncovers"`
+//		Fill    uint8              `sluice:"fill" doc:"grey level where the rotation leaves the picture"`
 //		P       stages.Probability `sluice:"p,positive" default:"1" doc:"chance to act on a row"`
 //	}
 //
@@ -12,16 +12,16 @@
 //
 //	positive    an explicit 0 is an error
 //	symmetric   a single number d is handed to the type's SetSymmetric(d)
-//	path        a path: relative ones are relative to the file they stand in
+//	path        a path; a relative one is relative to the file that holds it
 //
 // The tag `doc` is one line of help, `default` the value that the Go zero value
-// stands for. Fields without a `sluice` tag are no options; untagged embedded
+// stands for. Fields without a `sluice` tag are not options; untagged embedded
 // structs add theirs.
 //
-// Types may read themselves (SetOption), describe what they read (OptionSchema),
-// list their values (Values, of string types) and write themselves
-// (json.Marshaler). Everything malformed about a struct, as opposed to a value
-// given by a user, is a programming error and panics.
+// A type may parse its own values (SetOption), describe what it parses
+// (OptionSchema), list its values (Values, for string types) and write them
+// (json.Marshaler). A malformed struct, as opposed to a bad value from a user, is a
+// programming error and panics.
 package options
 
 import (
@@ -35,18 +35,18 @@ type Field struct {
 	Name  string
 	Doc   string
 	Type  reflect.Type
-	Value any // in the struct given
+	Value any // in the given struct
 
 	Positive  bool // an explicit 0 is an error
 	Symmetric bool // a single number d stands for a range around 0
-	Path      bool // a file's or folder's name
+	Path      bool // the name of a file or directory
 
-	zero  string // what the zero value stands for, as text; empty: itself
+	zero  string // what the zero value stands for, as text; "": itself
 	index []int
 }
 
-// Fields lists the options of a struct, or of what a pointer points to, in the
-// order of their declaration.
+// Fields lists the options of a struct, or of the struct behind a pointer, in the
+// order of declaration.
 func Fields(of any) []Field {
 	v := reflect.ValueOf(of)
 	for v.Kind() == reflect.Pointer {
@@ -112,8 +112,7 @@ func (f *Field) parseTag(tag string, in reflect.Type, goName string) {
 	}
 }
 
-// Effective is the option's value with the zero value replaced by what it
-// stands for.
+// Effective is the option's value, or what the zero value stands for.
 func (f Field) Effective() any {
 	if given := reflect.ValueOf(f.Value); f.zero == "" || given.IsValid() && !given.IsZero() {
 		return f.Value
@@ -135,7 +134,7 @@ func Names(of any) []string {
 	return names
 }
 
-// find returns the option of a name, as a settable value of what ptr points to.
+// find returns the named option of the struct behind ptr, as a settable value.
 func find(ptr any, name string) (Field, reflect.Value, error) {
 	v := reflect.ValueOf(ptr)
 	if v.Kind() != reflect.Pointer || v.IsNil() {

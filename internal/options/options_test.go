@@ -178,7 +178,7 @@ func TestPositive(t *testing.T) {
 			t.Errorf("%s: have %v, want %s", c.name, err, c.want)
 		}
 	}
-	if err := Set(&s{}, "edge", []any{int64(0), 0.0}); err == nil || !strings.Contains(err.Error(), "as if edge were left out") {
+	if err := Set(&s{}, "edge", []any{int64(0), 0.0}); err == nil || !strings.Contains(err.Error(), "the same effect as no edge") {
 		t.Errorf("edge: have %v", err)
 	}
 	if have := Fields(s{})[0].Schema()["exclusiveMinimum"]; have != 0 {

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// schemer is a type that says in JSON Schema what its SetOption reads.
+// schemer is a type that describes what its SetOption parses, in JSON Schema.
 type schemer interface{ OptionSchema() map[string]any }
 
 // Schema is the JSON Schema of the option's value in a file, with its doc and
@@ -33,8 +33,8 @@ func (f Field) Schema() map[string]any {
 	return s
 }
 
-// Default is the option's value in the struct given, in plain JSON types; ok is
-// false where that says nothing: a zero that stands for "not given".
+// Default is the option's value in the given struct, in plain JSON types; ok is
+// false for a zero that only means "not given".
 func (f Field) Default() (value any, ok bool) {
 	text, err := f.JSON()
 	if err != nil {
@@ -56,7 +56,7 @@ func typeSchema(t reflect.Type) map[string]any {
 		return maps.Clone(s.OptionSchema())
 	}
 	if _, ok := zero.(setter); ok {
-		return map[string]any{} // anything; a type that reads itself should say what
+		return map[string]any{} // anything; such a type should be a schemer, too
 	}
 	switch t.Kind() {
 	case reflect.Pointer:
@@ -88,7 +88,7 @@ func typeSchema(t reflect.Type) map[string]any {
 			return map[string]any{"type": "object", "additionalProperties": typeSchema(t.Elem())}
 		}
 	}
-	panic(fmt.Sprintf("options: %v can be no option: give it methods SetOption(any) error and OptionSchema() map[string]any", t))
+	panic(fmt.Sprintf("options: %v cannot be an option: give it the methods SetOption(any) error and OptionSchema() map[string]any", t))
 }
 
 // Describe says in a few words what a schema accepts, for help and errors.

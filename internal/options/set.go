@@ -14,21 +14,21 @@ import (
 
 // What an option's type may implement, on its pointer.
 type (
-	// setter reads a decoded value: nil, bool, int64, float64 (also of whole
+	// setter parses a decoded value: nil, bool, int64, float64 (also for whole
 	// numbers beyond int64), string, []any or map[string]any.
 	setter interface{ SetOption(v any) error }
-	// symmetrical reads the single number of an option tagged symmetric.
+	// symmetrical takes the single number of an option tagged symmetric.
 	symmetrical interface{ SetSymmetric(d float64) }
-	// enumeration is a string type with a closed list of values.
+	// enumeration is a string type with a fixed list of values.
 	enumeration interface{ Values() []string }
-	// relative is a type that may hold paths within.
+	// relative is a type that may contain paths.
 	relative interface{ RelativeTo(folder string) }
 )
 
-// Set gives one option of the struct that ptr points to a decoded value: nil,
-// bool, int64, uint64, float64, string, []any or map[string]any. An error says
-// what is wanted and what there is, behind the option's name; the struct is
-// then as before. An unknown name is an *UnknownError.
+// Set sets one option of the struct behind ptr to a decoded value: nil, bool, int64,
+// uint64, float64, string, []any or map[string]any. An error begins with the option's
+// name, says what is wanted and what was given, and leaves the struct unchanged. An
+// unknown name is an *UnknownError.
 func Set(ptr any, name string, value any) error {
 	f, field, err := find(ptr, name)
 	if err != nil {
@@ -48,7 +48,7 @@ func Set(ptr any, name string, value any) error {
 		case have == "0":
 			return fmt.Errorf("%s is 0: give a number above 0, or leave %s out", name, name)
 		default:
-			return fmt.Errorf("%s: %s is as if %s were left out: give other values, or leave it out", name, have, name)
+			return fmt.Errorf("%s: %s has the same effect as no %s: give other values, or leave it out", name, have, name)
 		}
 	}
 	field.Set(fresh.Elem())
@@ -68,8 +68,8 @@ func (f Field) read(ptr reflect.Value, value any) error {
 	return assign(ptr.Elem(), value)
 }
 
-// Resolve makes the relative paths among the options named relative to folder.
-// URLs stay: whoever takes none can say so, in the words of the file.
+// Resolve joins folder and the relative paths in the named option. URLs stay as they
+// are: a component that takes none can quote what the file says.
 func Resolve(ptr any, name, folder string) {
 	f, field, err := find(ptr, name)
 	if err != nil {
@@ -127,7 +127,7 @@ func assign(dst reflect.Value, value any) error {
 	case reflect.Map:
 		return assignMap(dst, value)
 	}
-	panic(fmt.Sprintf("options: %v can be no option: give it a method SetOption(any) error", dst.Type()))
+	panic(fmt.Sprintf("options: %v cannot be an option: give it a method SetOption(any) error", dst.Type()))
 }
 
 func assignPointer(dst reflect.Value, value any) error {
@@ -289,7 +289,7 @@ func wanted(what string, have any) error {
 	return fmt.Errorf("want %s, have %s", what, Have(have))
 }
 
-// Have names a decoded value in an error.
+// Have describes a decoded value for an error.
 func Have(value any) string {
 	switch v := value.(type) {
 	case nil:
@@ -328,8 +328,8 @@ func toFloat(value any) (float64, bool) {
 	return 0, false
 }
 
-// withoutUint64 spares types that read themselves a kind of number that only
-// seeds need.
+// withoutUint64 converts a kind of number that only seeds need, so that setters need
+// not know it.
 func withoutUint64(value any) any {
 	switch v := value.(type) {
 	case uint64:
@@ -350,7 +350,7 @@ func withoutUint64(value any) any {
 	return value
 }
 
-// finite says that there is no infinity and no NaN in a value.
+// finite reports whether a value contains no infinity and no NaN.
 func finite(value any) bool {
 	switch v := value.(type) {
 	case float64:
@@ -374,7 +374,7 @@ func isZero(v reflect.Value) bool {
 	return v.IsZero()
 }
 
-// parseDefault reads the text of a tag default: JSON where it is JSON, else text.
+// parseDefault reads the text of a default tag: as JSON if it is valid JSON, else as text.
 func parseDefault(text string) any {
 	var v any
 	d := json.NewDecoder(strings.NewReader(text))
@@ -385,7 +385,7 @@ func parseDefault(text string) any {
 	return plain(v)
 }
 
-// plain turns what encoding/json decodes into what Set takes.
+// plain converts what encoding/json decodes into what Set takes.
 func plain(v any) any {
 	switch v := v.(type) {
 	case json.Number:

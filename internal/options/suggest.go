@@ -8,8 +8,8 @@ import (
 // UnknownError is an option that a struct doesn't have.
 type UnknownError struct {
 	Name    string
-	Meant   string // the nearest option there is; "" if none is near
-	Note    string // what else is to be said of it
+	Meant   string // the option that was probably meant; "" if none is close
+	Note    string // a further hint; may be ""
 	Options []string
 }
 
@@ -31,7 +31,7 @@ func (e *UnknownError) Error() string {
 	return fmt.Sprintf("unknown option %q%s (options: %s)", e.Name, meant, strings.Join(e.Options, ", "))
 }
 
-// DidYouMean is the part of an error that proposes a name, or nothing.
+// DidYouMean is the part of an error that suggests a name; "" for none.
 func DidYouMean(meant string) string {
 	if meant == "" {
 		return ""
@@ -40,7 +40,7 @@ func DidYouMean(meant string) string {
 }
 
 // Nearest is the name that was probably meant: at most a third of its letters
-// differ, or it begins with what was written. "" if none is that near.
+// differ, or it begins with what was written. "" if none is that close.
 func Nearest(written string, names []string) string {
 	fold := func(s string) string {
 		return strings.NewReplacer("-", "", "_", "", " ", "").Replace(strings.ToLower(s))
@@ -57,8 +57,8 @@ func Nearest(written string, names []string) string {
 	return best
 }
 
-// distance is the number of letters to insert, delete, replace or exchange with
-// their neighbour (optimal string alignment).
+// distance is the number of insertions, deletions, replacements and swaps of
+// neighbours between two words (optimal string alignment).
 func distance(a, b string) int {
 	s, t := []rune(a), []rune(b)
 	if len(s) > 64 || len(t) > 64 {

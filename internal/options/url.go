@@ -2,9 +2,9 @@ package options
 
 import "regexp"
 
-// address is how URLs begin: with a scheme; those of data hold it themselves.
+// address matches the beginning of a URL: a scheme, or data: with a type.
 var address = regexp.MustCompile(`^(?i)\s*([a-z][a-z0-9+.-]+://|data:[a-z]+/)`)
 
-// IsURL reports text that can be no path that anybody means: nothing is fetched
-// here, and cleaned as a path a URL would be another text.
+// IsURL reports whether text is a URL, which nobody means as a path. Nothing is
+// fetched here; cleaned as a path, a URL would be garbled.
 func IsURL(text string) bool { return address.MatchString(text) }

@@ -1,13 +1,13 @@
-// Package outfile writes files that the user names, and replaces only those that are
-// of the kind to be written:
+// Package outfile writes the files that a user names, and overwrites only files of the
+// same kind:
 //
-//   - Where nothing stands, or an empty file, or an earlier file of the kind, the new one
-//     takes its place whole: no reader sees half of it.
-//   - Any other regular file, and a folder, is refused.
-//   - A character device, such as /dev/null, and a named pipe are written to and stay. A
+//   - If the name is free, or belongs to an empty file or an earlier file of this kind,
+//     the new file replaces it in one step: no reader sees half of it.
+//   - Any other regular file and any directory is refused.
+//   - Character devices, such as /dev/null, and named pipes are written to in place. A
 //     pipe waits for its reader.
 //   - Block devices and sockets are refused.
-//   - A symbolic link stays, and all this holds for what it leads to.
+//   - A symbolic link stays, and the rules apply to its target.
 package outfile
 
 import (
@@ -20,21 +20,21 @@ import (
 	"github.com/sluicedata/sluice/internal/atomicfile"
 )
 
-// Kind is a sort of file.
+// Kind is a kind of file.
 type Kind struct {
 	Name string                 // such as "a preview"
-	Is   func(data []byte) bool // of a whole file that isn't empty
-	Most int64                  // bytes of the largest; 0: Is is asked of any
+	Is   func(data []byte) bool // given the whole file, which isn't empty
+	Most int64                  // bytes of the largest file of this kind; 0: no limit
 }
 
 // File is a place to write to.
 type File struct {
-	Path    string // links resolved
+	Path    string // symbolic links resolved
 	InPlace bool   // a device or a pipe
 }
 
-// At looks at what stands under a name, and refuses what mustn't be replaced. A File
-// is valid for as long as nobody puts something else there: call At before each Write.
+// At checks what has a name already, and refuses what must not be replaced. The File
+// is valid until something else takes the name: call At before each Write.
 func (k Kind) At(name string) (File, error) {
 	if name == "" {
 		return File{}, errors.New("the name is empty: give one")
@@ -47,12 +47,12 @@ func (k Kind) At(name string) (File, error) {
 	if own {
 		data, err := os.ReadFile(f.Path)
 		if err != nil {
-			return f, fmt.Errorf("%s stands there and cannot be read: %w: move it away, or name another file", name, cause(err))
+			return f, fmt.Errorf("%s exists and cannot be read: %w: move it away, or name another file", name, cause(err))
 		}
 		own = k.Is(data)
 	}
 	if !own {
-		return f, fmt.Errorf("%s stands there and isn't %s: it would be replaced; move it away, or name another file", name, k.Name)
+		return f, fmt.Errorf("%s exists and isn't %s: it would be overwritten; move it away, or name another file", name, k.Name)
 	}
 	return f, nil
 }
@@ -74,15 +74,15 @@ func (k Kind) Write(name string, data []byte) error {
 	return errors.Join(cause(err), out.Close())
 }
 
-// Append opens a file that is there, to write behind its end.
+// Append opens an existing file for appending.
 func (f File) Append() (*os.File, error) {
 	out, err := os.OpenFile(f.Path, os.O_WRONLY|os.O_APPEND, 0)
 	return out, cause(err)
 }
 
-// resolve follows links; info is nil where nothing stands.
+// resolve follows symbolic links; info is nil if there is no such file.
 func resolve(name string) (f File, info fs.FileInfo, err error) {
-	const most = 40 // links, as in Linux
+	const most = 40 // links, as Linux allows
 	for range most {
 		info, err = os.Stat(name)
 		if err == nil {
@@ -100,7 +100,7 @@ func resolve(name string) (f File, info fs.FileInfo, err error) {
 		}
 		name = target
 	}
-	return f, nil, fmt.Errorf("%s: too many links", name)
+	return f, nil, fmt.Errorf("%s: too many symbolic links", name)
 }
 
 func place(name string, info fs.FileInfo) (File, fs.FileInfo, error) {
@@ -114,10 +114,10 @@ func place(name string, info fs.FileInfo) (File, fs.FileInfo, error) {
 	case mode&(fs.ModeCharDevice|fs.ModeNamedPipe) != 0:
 		return File{Path: name, InPlace: true}, info, nil
 	}
-	return File{}, nil, fmt.Errorf("%s is a device or a socket that files aren't written to: name a file", name)
+	return File{}, nil, fmt.Errorf("%s is a block device or a socket: name a file", name)
 }
 
-// cause leaves out the path, which may be of a temporary file that nobody has named.
+// cause drops the path, which may be that of a temporary file.
 func cause(err error) error {
 	var path *fs.PathError
 	var link *os.LinkError

@@ -20,7 +20,7 @@ func TestOnlyItsOwnKindIsReplaced(t *testing.T) {
 		{"new", "-", ""},
 		{"empty", "", ""},
 		{"old", "note: 1", ""},
-		{"other", "version: 1", "isn't a note: it would be replaced; move it away"},
+		{"other", "version: 1", "isn't a note: it would be overwritten; move it away"},
 		{"large", "note: " + strings.Repeat("x", 100), "isn't a note"},
 	} {
 		if c.before != "-" {
