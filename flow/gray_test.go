@@ -66,9 +66,9 @@ func TestGray(t *testing.T) {
 		t.Errorf("shapes %v", shapes)
 	}
 	for says, list := range map[string][]stages.Stage{
-		"mean: [0.485 0.456 0.406] is of three channels": {gray, stages.Resize{Height: 8, Width: 8}, stages.ToTensor{}, stages.Normalize{Mean: stages.ImageNetMean, Std: stages.Std{0.2, 0.2, 0.2}}, stages.Batch{Size: 2}},
-		"fill: [9 8 7] is a colour":                      {gray, stages.Rotate{Degrees: stages.Range{-3, 3}, Fill: stages.Color{9, 8, 7}}, stages.Resize{Height: 8, Width: 8}, stages.Batch{Size: 2}},
-		"grey rows that vary in size":                    {gray},
+		"mean: [0.485 0.456 0.406] is for three channels": {gray, stages.Resize{Height: 8, Width: 8}, stages.ToTensor{}, stages.Normalize{Mean: stages.ImageNetMean, Std: stages.Std{0.2, 0.2, 0.2}}, stages.Batch{Size: 2}},
+		"fill: [9 8 7] is a colour":                       {gray, stages.Rotate{Degrees: stages.Range{-3, 3}, Fill: stages.Color{9, 8, 7}}, stages.Resize{Height: 8, Width: 8}, stages.Batch{Size: 2}},
+		"grey rows that vary in size":                     {gray},
 	} {
 		if _, err := flow.New(source, list...).Plan(t.Context()); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("want an error with %q, have %v", says, err)
