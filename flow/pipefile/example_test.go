@@ -1,0 +1,137 @@
+package pipefile_test
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/sluicedata/sluice/flow"
+	"github.com/sluicedata/sluice/flow/pipefile"
+	"github.com/sluicedata/sluice/sinks"
+	"github.com/sluicedata/sluice/sources"
+	"github.com/sluicedata/sluice/stages"
+)
+
+var catalogs = pipefile.Catalogs{Stages: stages.Catalog, Sources: sources.Catalog, Sinks: sinks.Catalog}
+
+func ExampleParse() {
+	pipe, err := pipefile.Parse("pipeline.yaml", []byte(`
+version: 1
+seed: 42
+source: {folder: {path: data/train}}
+stages:
+  - decode
+  - resize: {size: 256}
+  - center_crop: {size: 224}
+  - batch: {size: 32}
+`), "/home/me", catalogs)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(pipe.Source.(sources.Folder).Path, pipe.Settings.Seed)
+	for _, stage := range pipe.Stages {
+		fmt.Println(stage.Name())
+	}
+	// Output:
+	// /home/me/data/train 42
+	// decode
+	// resize
+	// center_crop
+	// batch
+}
+
+// All mistakes of a file are reported at once, each with its place.
+func ExampleErrors() {
+	_, err := pipefile.Parse("pipeline.yaml", []byte(`version: 1
+source: {folder: {path: data}}
+stages:
+  - decode
+  - rotate: {degrees: wide}
+  - crop: {size: 0.5, ofset: 0}
+`), "", catalogs)
+	var mistakes pipefile.Errors
+	if errors.As(err, &mistakes) {
+		for _, m := range mistakes {
+			fmt.Println(m.Line, m.Column, m.Msg)
+		}
+	}
+	// Output:
+	// 5 23 rotate: degrees: want a number or a range [min, max], have the text "wide"
+	// 6 23 crop: unknown option "ofset": did you mean "offset"? (options: size, height, width, offset, p)
+}
+
+// Edits change a file as flags of the command line do.
+func ExampleParseEdit() {
+	edit, err := pipefile.ParseEdit("--set", "stages.rotate.degrees=[-5, 5]")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	pipe, err := pipefile.Parse("pipeline.yaml", []byte(`
+version: 1
+source: {folder: {path: data}}
+stages: [decode, rotate: {degrees: 30}, resize: {size: 8}, center_crop: {size: 8}, batch: {size: 4}]
+`), "", catalogs, edit)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(pipe.Stages[1].(stages.Rotate).Degrees)
+	// Output: [-5 5]
+}
+
+// ParseFile also gives what the file says of a data set's format.
+func ExampleParseFile() {
+	file, err := pipefile.ParseFile("pipeline.yaml", []byte(`
+version: 1
+source: {folder: {path: data}}
+stages: [decode, resize: {height: 8, width: 8}, batch: {size: 4}]
+sink: {arrow: {codec: lz4}}
+`), "", catalogs)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(file.Sink.Name(), file.Sink.(*sinks.ArrowParts).Codec)
+	// Output: arrow lz4
+}
+
+func ExampleFormat() {
+	pipe := flow.New(sources.Folder{Path: "data/train"},
+		stages.Rebalance{Target: stages.SquareRoot},
+		stages.Decode{},
+		stages.Rotate{Degrees: stages.Range{-30, 30}},
+		stages.Resize{Height: 224, Width: 224},
+		stages.Batch{Size: 32},
+	)
+	pipe.Settings.Seed = 42
+	text, err := pipefile.Format(pipe, catalogs)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Print(string(text))
+	// Output:
+	// version: 1
+	// seed: 42
+	// source: {folder: {path: data/train}}
+	// stages:
+	//   - rebalance: {target: square_root}
+	//   - decode: {}
+	//   - rotate: {degrees: [-30, 30]}
+	//   - resize: {height: 224, width: 224}
+	//   - batch: {size: 32}
+}
+
+func ExampleHelpOn() {
+	text, err := pipefile.HelpOn("arrow", catalogs)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Print(text)
+	// Output:
+	// arrow: Arrow IPC files with a manifest; goes on after a crash
+	//     codec      none | lz4 | zstd  compression of the buffers; none can be mapped into memory (default none)
+	//     part_rows  whole number       rows of a file, rounded down to whole batches, at least one (default 4096)
+}
