@@ -96,7 +96,7 @@ func (f *editFlags) edits() (list []pipefile.Edit, err error) {
 		list = append(list, e)
 	}
 	for _, stage := range f.Without {
-		list = append(list, pipefile.Edit{Flag: "--without " + stage, Path: stage, Leave: true})
+		list = append(list, pipefile.Edit{Flag: "--without " + stage, Path: stage, Remove: true})
 	}
 	if f.Use != "" {
 		list = append(list, pipefile.Edit{Flag: "--use " + f.Use, Path: "split.use", Value: f.Use})

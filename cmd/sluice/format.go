@@ -10,9 +10,9 @@ import (
 	"github.com/sluicedata/sluice/sinks"
 )
 
-// This file chooses formats of data sets: by a name to write, by their files to read.
+// This file chooses formats of data sets: by name for writing, by their files for reading.
 
-// format is what the flags and the file ask for: a flag takes precedence over the
+// format is the one that the flags or the file name: flags take precedence over the
 // file, the file over the default.
 func (cmd *materializeCmd) format(inFile sinks.Format) (sinks.Format, error) {
 	format := inFile
@@ -37,7 +37,7 @@ func (cmd *materializeCmd) format(inFile sinks.Format) (sinks.Format, error) {
 	return format, errors.Join(errs...)
 }
 
-// setOption gives a format's option what a flag says.
+// setOption sets a format's option to a flag's value.
 func setOption(format sinks.Format, name string, value any, flag string) error {
 	err := options.Set(format, name, value)
 	if errors.As(err, new(*options.UnknownError)) {
@@ -49,7 +49,7 @@ func setOption(format sinks.Format, name string, value any, flag string) error {
 	return nil
 }
 
-// newFormat is the format of a name, with its defaults; nil: there is none.
+// newFormat is the format of a name, with its defaults, or nil.
 func newFormat(name string) sinks.Format {
 	for _, e := range catalogs.Sinks {
 		if f := e.New(); f.Name() == name {
@@ -66,8 +66,8 @@ func formatNames() (list []string) {
 	return list
 }
 
-// formatOf is the format that recognizes a path; the default one where none does, whose
-// errors say what is there.
+// formatOf is the format that recognizes a path, or the default one, whose errors say what
+// is wrong with it.
 func formatOf(path string) sinks.Format {
 	if f := sinks.Recognize(catalogs.Sinks, path); f != nil {
 		return f

@@ -44,7 +44,7 @@ func TestFormatOfAnotherModule(t *testing.T) {
 		}
 	}
 	verify := verifyCmd{Dir: "x.rows"}
-	if err := verify.Run(t.Context(), console{}); err == nil || err.Error() != "verify: x.rows is of the format rows, which notes no checksums" {
+	if err := verify.Run(t.Context(), console{}); err == nil || err.Error() != "verify: x.rows is of the format rows, which records no checksums" {
 		t.Error(err)
 	}
 	inspect := inspectCmd{Path: "x.rows"}

@@ -34,7 +34,7 @@ type inspectReport struct {
 	Columns  []inspectColumn             `json:"columns"`
 	Shapes   []inspectShape              `json:"shapes"`
 	Tasks    map[string]map[string]int64 `json:"tasks"`   // rows by task and class; "" is unknown
-	Samples  map[string]map[string]int64 `json:"samples"` // the same of the samples drawn from
+	Samples  map[string]map[string]int64 `json:"samples"` // the same for the samples drawn from
 	tasks    []schema.Task
 	pipeline string
 }
@@ -55,7 +55,7 @@ type inspectShape struct {
 	sums channelSums
 }
 
-// number is null in JSON, which has no others, where it isn't finite.
+// number is null in JSON unless it is finite, as JSON has no other numbers.
 type number float64
 
 func (n number) MarshalJSON() ([]byte, error) {
@@ -102,7 +102,7 @@ func (cmd *inspectCmd) Run(ctx context.Context, c console) error {
 		return err
 	}
 	if report.Batches == 0 {
-		return fmt.Errorf("inspect: %s: there is no finished part and no batch in it", cmd.Path)
+		return fmt.Errorf("inspect: %s: it holds no finished part and no batch", cmd.Path)
 	}
 	for i := range report.Shapes {
 		report.Shapes[i].finish()
@@ -117,7 +117,7 @@ func (cmd *inspectCmd) Run(ctx context.Context, c console) error {
 	return err
 }
 
-// begin notes a schema that wasn't seen before.
+// begin adds a schema that wasn't seen before.
 func (r *inspectReport) begin(s *arrow.Schema, b *schema.Batch) error {
 	run, err := schema.ReadRun(s)
 	if err != nil {
@@ -159,7 +159,7 @@ func (r *inspectReport) begin(s *arrow.Schema, b *schema.Batch) error {
 	return nil
 }
 
-// checkTasks compares what the metadata say of the tasks with the columns.
+// checkTasks compares the tasks in the metadata with the columns.
 func checkTasks(run *schema.Run, s *arrow.Schema) error {
 	var want, have []string
 	for t, task := range run.Tasks {
@@ -174,7 +174,7 @@ func checkTasks(run *schema.Run, s *arrow.Schema) error {
 		}
 	}
 	if !slices.Equal(want, have) || len(run.Counts) != len(run.Tasks) {
-		return fmt.Errorf("the metadata tell of the label columns %q and of the samples of %d tasks, and the columns are %q", want, len(run.Counts), have)
+		return fmt.Errorf("the metadata list the label columns %q and the samples of %d tasks, and the columns are %q", want, len(run.Counts), have)
 	}
 	return nil
 }
@@ -204,8 +204,8 @@ func (r *inspectReport) add(b *schema.Batch, stats bool) error {
 	return nil
 }
 
-// channelSums gathers mean and variance; float64 sums of at most a few thousand
-// values of a picture are combined by Chan's method.
+// channelSums accumulates mean and variance: float64 sums over a picture are combined by
+// Chan's method.
 type channelSums struct {
 	n          float64
 	mean, devs [3]float64
@@ -229,7 +229,7 @@ func (s *channelSums) add(p *schema.Picture) {
 	s.n += n
 }
 
-// value is a channel of a pixel, uint8 as a share of 255.
+// value is a channel of a pixel, uint8 divided by 255.
 func value(p *schema.Picture, pixels, i, c int) float64 {
 	at := 3*i + c
 	if p.Layout == schema.CHW {

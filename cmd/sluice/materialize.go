@@ -18,13 +18,13 @@ import (
 
 type materializeCmd struct {
 	runFlags
-	Out      string `short:"o" required:"" placeholder:"DIR" help:"Directory to write to; made if missing."`
-	Format   string `placeholder:"NAME" help:"Format of the data set; default the file's sink, else arrow (sluice stages lists formats and their options)."`
-	Codec    string `placeholder:"NAME" help:"Compression of the files, the format's option codec: of arrow none, lz4 or zstd; default the file's, else none."`
-	PartRows *int   `placeholder:"N" help:"Rows per file, rounded down to whole batches, the format's option part_rows; default the file's, else 4096."`
-	Shard    string `help:"Make only shard i of n, written i/n, i from 0." placeholder:"I/N"`
-	AnySpace bool   `help:"Begin even if the disk seems to be too small."`
-	Update   bool   `help:"Make the files again whose samples have changed since, and only these; otherwise that is an error."`
+	Out      string `short:"o" required:"" placeholder:"DIR" help:"Directory to write to; created if missing."`
+	Format   string `placeholder:"NAME" help:"Format of the data set; default: the file's sink, or arrow (sluice stages lists the formats and their options)."`
+	Codec    string `placeholder:"NAME" help:"Compression, the format's option codec: none, lz4 or zstd for arrow; default: the file's, or none."`
+	PartRows *int   `placeholder:"N" help:"Rows per file, rounded down to whole batches, the format's option part_rows; default: the file's, or 4096."`
+	Shard    string `help:"Write only shard i of n, given as i/n, i from 0." placeholder:"I/N"`
+	AnySpace bool   `help:"Start even if the disk seems too small."`
+	Update   bool   `help:"Rewrite the files whose samples have changed since, and only these; without it such changes are an error."`
 }
 
 func (cmd *materializeCmd) destination() (to sinks.Destination, err error) {
@@ -58,13 +58,13 @@ func (cmd *materializeCmd) Run(ctx context.Context, c console) error {
 	report, err := flow.MaterializeShard(ctx, flow.Shard{Pipeline: file.Pipeline, Format: format, To: to, Options: []flow.Option{flow.OnProgress(line.update), c.warnings(line)}})
 	line.done()
 	if _, resumes := format.(sinks.Skipper); resumes && err != nil && ctx.Err() != nil {
-		return fmt.Errorf("%w; the parts finished so far are kept in %s: run the same command again, and it goes on there", err, cmd.Out)
+		return fmt.Errorf("%w; the parts finished so far are kept in %s: run the same command again to resume there", err, cmd.Out)
 	}
 	if err != nil {
 		return err
 	}
 	if report.Drawn > 0 && report.Rows == 0 {
-		return fmt.Errorf("%s has no row: each of %s failed", cmd.Out, phrase.Count(report.Drawn, "draw"))
+		return fmt.Errorf("%s has no rows: each of %s failed", cmd.Out, phrase.Count(report.Drawn, "draw"))
 	}
 	if cmd.JSON {
 		return printJSON(c.out, report)
@@ -87,14 +87,14 @@ func parseShard(s string) (shard, shards int, err error) {
 		}
 	}
 	if !ok || err != nil || shard < 0 || shard >= shards {
-		return 0, 0, usageError{fmt.Errorf("--shard %q: write i/n with 0 <= i < n, such as 0/4", s)}
+		return 0, 0, usageError{fmt.Errorf("--shard %q: want i/n with 0 <= i < n, such as 0/4", s)}
 	}
 	return shard, shards, nil
 }
 
 type verifyCmd struct {
 	Dir    string `arg:"" help:"Materialized data set."`
-	Source string `placeholder:"FILE" help:"Also read every sample that it was made of, from the source of this pipeline file, and compare its bytes with those of then."`
+	Source string `placeholder:"FILE" help:"Also read every sample that it was made of, from the source of this pipeline file, and compare it with its recorded fingerprint."`
 	editFlags
 	JSON bool `name:"json" help:"Print one JSON report instead of text."`
 }
@@ -104,11 +104,11 @@ func (cmd *verifyCmd) Run(ctx context.Context, c console) error {
 		return usageError{err}
 	}
 	if info, err := os.Stat(cmd.Dir); err == nil && !info.IsDir() {
-		return fmt.Errorf("verify: %s is a file, and verify takes a directory that materialize has written: inspect reads a file", cmd.Dir)
+		return fmt.Errorf("verify: %s is a file, and verify takes a directory written by materialize: inspect reads a file", cmd.Dir)
 	}
 	edits, err := cmd.edits()
 	if err == nil && len(edits) > 0 && cmd.Source == "" {
-		err = fmt.Errorf("%s: it changes the pipeline file of --source, which isn't given", edits[0].Flag)
+		err = fmt.Errorf("%s: it changes the pipeline file of --source, which is missing", edits[0].Flag)
 	}
 	if err != nil {
 		return usageError{err}
@@ -119,7 +119,7 @@ func (cmd *verifyCmd) Run(ctx context.Context, c console) error {
 	format := formatOf(cmd.Dir)
 	verifier, ok := format.(sinks.Verifier)
 	if !ok {
-		return fmt.Errorf("verify: %s is of the format %s, which notes no checksums", cmd.Dir, format.Name())
+		return fmt.Errorf("verify: %s is of the format %s, which records no checksums", cmd.Dir, format.Name())
 	}
 	report, err := verifier.Verify(ctx, cmd.Dir, line.count)
 	if err != nil {
@@ -139,7 +139,7 @@ func (cmd *verifyCmd) Run(ctx context.Context, c console) error {
 		c.warn(report.Warnings)
 	}
 	for _, p := range compared.Problems {
-		if !slices.Contains(report.Problems, p) { // a list that is damaged is found twice
+		if !slices.Contains(report.Problems, p) { // both find a damaged list
 			report.Problems = append(report.Problems, p)
 		}
 	}
@@ -185,15 +185,15 @@ func (cmd *verifyCmd) problems(list []sinks.Problem, advice string) (err error) 
 	return err
 }
 
-// shownSamples is how many samples that differ are named in text.
+// shownSamples is how many differing samples the text names.
 const shownSamples = 10
 
-// verifySource compares with the source of a pipeline file, all of it: which side
-// of a split the file uses doesn't matter.
+// verifySource compares with the whole source of a pipeline file, whichever side of its
+// split the file uses.
 func (cmd *verifyCmd) verifySource(ctx context.Context, format sinks.Verifier, edits []pipefile.Edit) (sinks.SourceReport, error) {
 	verifier, ok := format.(sinks.SourceVerifier)
 	if !ok {
-		return sinks.SourceReport{}, usageError{fmt.Errorf("verify: --source: the format %s doesn't note what a data set was made of", format.Name())}
+		return sinks.SourceReport{}, usageError{fmt.Errorf("verify: --source: the format %s doesn't record what a data set was made of", format.Name())}
 	}
 	pipe, err := cmd.read(cmd.Source, edits...)
 	if err != nil {

@@ -24,16 +24,16 @@ import (
 type streamCmd struct {
 	runFlags
 	Scale     *float64 `placeholder:"S" help:"Which scale of a multi-scale pipeline."`
-	Rank      int      `placeholder:"R" help:"Stream every W-th batch only, beginning with number R, from 0; see --world."`
-	World     *int     `placeholder:"W" help:"Number of ranks; the records are the same for any."`
-	LastRound string   `enum:"drop,pad" default:"drop" help:"An epoch's batches that are too few for every rank: drop them, or pad with the epoch's first."`
-	State     string   `placeholder:"FILE" help:"Keep in this file where a later stream would go on: once a second, and at the end."`
-	Resume    string   `placeholder:"FILE|E/B" help:"Go on where the state in this file says, or at batch B of epoch E, both from 0. A missing file: from the start."`
+	Rank      int      `placeholder:"R" help:"Stream only every W-th batch, starting with number R, from 0; see --world."`
+	World     *int     `placeholder:"W" help:"Number of ranks; the records are the same for any number."`
+	LastRound string   `enum:"drop,pad" default:"drop" help:"What to do with an epoch's last batches if there isn't one for each rank: drop them, or pad with the epoch's first."`
+	State     string   `placeholder:"FILE" help:"Save in this file where a later stream can resume: once a second, and at the end."`
+	Resume    string   `placeholder:"FILE|E/B" help:"Resume from the state in this file, or at batch B of epoch E, both from 0. If the file is missing, start from the beginning."`
 }
 
 func (cmd *streamCmd) Run(ctx context.Context, c console) error {
 	stdout := c.out
-	if o, ok := stdout.(*output); ok { // the stream's own errors say more
+	if o, ok := stdout.(*output); ok { // the stream's own errors are more precise
 		stdout = o.File
 	}
 	if f, ok := stdout.(*os.File); ok && isTerminal(f) {
@@ -56,7 +56,7 @@ func (cmd *streamCmd) Run(ctx context.Context, c console) error {
 	}
 	if cmd.Scale != nil {
 		if scale = *cmd.Scale; !(scale > 0) {
-			return usageError{pipefile.Error{File: fmt.Sprintf("--scale %v", scale), Msg: "want a scale of the pipeline's, above 0"}}
+			return usageError{pipefile.Error{File: fmt.Sprintf("--scale %v", scale), Msg: "want one of the pipeline's scales, above 0"}}
 		}
 	}
 	s.Rank, s.World, s.LastRound = cmd.Rank, world, flow.LastRound(cmd.LastRound)
@@ -71,7 +71,7 @@ func (cmd *streamCmd) Run(ctx context.Context, c console) error {
 	keeper := stateKeeper{file: cmd.State}
 	s.OnState = keeper.note
 	line, told := newProgressLine(c.err, "stream"), c
-	if cmd.JSON { // stderr is the report's, which has the warnings
+	if cmd.JSON { // stderr holds the report, which has the warnings
 		told.err = io.Discard
 	}
 	made := make(chan *flow.Report, 1)
@@ -82,18 +82,18 @@ func (cmd *streamCmd) Run(ctx context.Context, c console) error {
 		return err
 	})
 	line.done()
-	var report *flow.Report // nil where the run is left behind
+	var report *flow.Report // nil if the run was abandoned
 	select {
 	case report = <-made:
 	default:
 	}
 	if err == nil && report.Batches == 0 && s.Resume == nil {
-		err = fmt.Errorf("stream: no batch leaves in scale %s: ask for another one, or run more epochs", schema.FormatScale(scale))
+		err = fmt.Errorf("stream: no batch comes in scale %s: choose another scale, or run more epochs", schema.FormatScale(scale))
 	}
 	if errors.Is(err, sinks.ErrClosedPipe) {
-		err = nil // the reader has all, but for the end mark
+		err = nil // the reader has everything but the end-of-stream marker
 		if report.State.Epoch < report.Epochs {
-			err = fmt.Errorf("stream: its reader went away before the last batch, after %s", phrase.Count(report.Batches, "batch"))
+			err = fmt.Errorf("stream: the reader closed it before the last batch, after %s", phrase.Count(report.Batches, "batch"))
 		}
 	}
 	if report != nil {
@@ -110,11 +110,11 @@ func (cmd *streamCmd) Run(ctx context.Context, c console) error {
 	return nil
 }
 
-// grace is how long a run may take to end once it was stopped.
+// grace is how long a run may take to end after it was stopped.
 const grace = time.Second
 
-// withRows keeps batches of which every row failed from readers that don't
-// expect them, and knows whether the stream is being written to.
+// withRows leaves out batches without rows, which readers don't expect, and knows
+// whether a write to the stream is in progress.
 type withRows struct {
 	*sinks.IPCStream
 	writing *atomic.Bool
@@ -135,21 +135,21 @@ func (s withRows) Close(cause error) error {
 	return s.IPCStream.Close(cause)
 }
 
-// stuck says what holds a run that doesn't end.
+// stuck says what blocks a run that doesn't end.
 func (s withRows) stuck() string {
 	if s.writing.Load() {
 		return "its reader had stalled"
 	}
-	return fmt.Sprintf("what was under way did not end within %v, and is left as it is", grace)
+	return fmt.Sprintf("work in progress did not end within %v, and was abandoned", grace)
 }
 
-// stateKeeper writes the state of a run to a file. What it says is streamed, a
-// reader may still have it before itself: one that keeps its own place, from
-// the columns epoch and position, resumes by that.
+// stateKeeper writes the state of a run to a file. What the state counts as streamed
+// may not have been read yet: a reader that tracks its own position, by the columns
+// epoch and position, should resume by that.
 type stateKeeper struct {
 	file string // "": none
 
-	mu      sync.Mutex // a run that is left behind may still be noting
+	mu      sync.Mutex // an abandoned run may still call note
 	last    *flow.State
 	written time.Time
 	err     error
@@ -185,8 +185,8 @@ func (k *stateKeeper) write() {
 	}
 }
 
-// stateFile is what --state writes. Damaged ones and those of later versions are some, too.
-var stateFile = outfile.Kind{Name: "a state that stream --state has written", Most: 1 << 24, Is: func(data []byte) bool {
+// stateFile is what --state writes, including damaged ones and those of later versions.
+var stateFile = outfile.Kind{Name: "a state written by stream --state", Most: 1 << 24, Is: func(data []byte) bool {
 	var s struct {
 		PlanHash     *string `json:"plan_hash"`
 		Epoch, Batch *int64
@@ -194,7 +194,7 @@ var stateFile = outfile.Kind{Name: "a state that stream --state has written", Mo
 	return json.Unmarshal(data, &s) == nil && s.PlanHash != nil && s.Epoch != nil && s.Batch != nil
 }}
 
-// readState reads the flag --resume; nil: from the start.
+// readState reads the flag --resume; nil means from the beginning.
 func readState(text string) (*flow.State, error) {
 	if text == "" {
 		return nil, nil
@@ -205,11 +205,11 @@ func readState(text string) (*flow.State, error) {
 		err := json.Unmarshal(data, s)
 		switch {
 		case !stateFile.Is(data):
-			return nil, usageError{fmt.Errorf("--resume: %s is no state that stream --state has written", text)}
+			return nil, usageError{fmt.Errorf("--resume: %s is not a state written by stream --state", text)}
 		case err != nil:
 			return nil, usageError{fmt.Errorf("--resume: %s: %w", text, err)}
 		case s.PlanHash == "":
-			return nil, usageError{fmt.Errorf("--resume: %s is no state that stream --state has written: its plan_hash is empty", text)}
+			return nil, usageError{fmt.Errorf("--resume: %s is not a state written by stream --state: its plan_hash is empty", text)}
 		}
 		return s, nil
 	}
@@ -220,7 +220,7 @@ func readState(text string) (*flow.State, error) {
 	case err1 == nil && err2 == nil:
 		return &flow.State{Epoch: e, Batch: b}, nil
 	case errors.Is(err, os.ErrNotExist):
-		return nil, nil // nothing to go on with: so one command serves the first time, too
+		return nil, nil // nothing to resume: so the same command works the first time, too
 	}
 	return nil, usageError{fmt.Errorf("--resume: cannot read the state: %w", err)}
 }

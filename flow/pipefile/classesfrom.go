@@ -14,11 +14,11 @@ import (
 	"github.com/sluicedata/sluice/sources"
 )
 
-// classesFrom wraps the source so that its classes have the numbers of another
-// file's.
+// classesFrom wraps the source so that its classes have the same numbers as in another
+// file.
 func (r *reader) classesFrom(e entry, file string, source sources.Source) sources.Source {
 	if source == nil {
-		return nil // its error is given
+		return nil // it has an error of its own
 	}
 	c := sources.ClassesFrom{Source: checked{source}, From: unread{}, File: file}
 	if r.edges {
@@ -38,7 +38,7 @@ func (r *reader) classesFrom(e entry, file string, source sources.Source) source
 	return c
 }
 
-// mostBytes is the size of a file that can be a pipeline.
+// mostBytes is the largest size of a pipeline file.
 const mostBytes = 16 << 20
 
 // other reads the source of another pipeline file.
@@ -52,7 +52,7 @@ func (r *reader) other(file string) (sources.Source, error) {
 		for _, name := range append(users[at:], identity(file)) {
 			names = append(names, filepath.Base(name))
 		}
-		return nil, fmt.Errorf("files take their classes from each other in a circle (%s): name one that has its own", strings.Join(names, " -> "))
+		return nil, fmt.Errorf("files take their classes from each other in a circle (%s): name a file with classes of its own", strings.Join(names, " -> "))
 	}
 	info, err := os.Stat(file)
 	switch {
@@ -63,9 +63,9 @@ func (r *reader) other(file string) (sources.Source, error) {
 		}
 		return nil, fmt.Errorf("cannot read %q: %w", file, err)
 	case !info.Mode().IsRegular():
-		return nil, fmt.Errorf("%q is no file", file)
+		return nil, fmt.Errorf("%q is not a file", file)
 	case info.Size() > mostBytes:
-		return nil, fmt.Errorf("%q has %d bytes, and is no pipeline file", file, info.Size())
+		return nil, fmt.Errorf("%q has %d bytes, too many for a pipeline file", file, info.Size())
 	}
 	data, err := os.ReadFile(file)
 	if err != nil {
@@ -78,7 +78,7 @@ func (r *reader) other(file string) (sources.Source, error) {
 	return f.Pipeline.Source, nil
 }
 
-// identity is a file's path, by which it is known again.
+// identity is a path that is the same for every name of a file.
 func identity(file string) string {
 	if real, err := filepath.EvalSymlinks(file); err == nil {
 		file = real
@@ -101,12 +101,12 @@ func unnumbered(s sources.Source) (inner sources.Source, from *sources.ClassesFr
 	return s, nil
 }
 
-// unread stands for the source of a file that wasn't read, as where a pipeline
-// is only written.
+// unread stands for the source of a file that wasn't read, because a pipeline is only
+// being written.
 type unread struct{}
 
 func (unread) Name() string { return "unread" }
 func (unread) Check() error { return nil }
 func (unread) Open(context.Context) (sources.Dataset, error) {
-	return nil, errors.New("pipefile: the file that classes come from wasn't read")
+	return nil, errors.New("pipefile: the file with the classes wasn't read")
 }

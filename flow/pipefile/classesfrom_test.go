@@ -93,7 +93,7 @@ func TestClassesFromMistakes(t *testing.T) {
 		"self.yaml":    {"self.yaml:2:15: classes_from: files take", "(self.yaml -> self.yaml)"},
 		"gone.yaml":    {`gone.yaml:2:15: classes_from: cannot read "`, `no.yaml": no such file`},
 		"mistake.yaml": {"mistake.yaml:2:15: classes_from: ", "bad.yaml:2:25: folder: path", `bad.yaml:3:10: unknown stage "rotat"`},
-		"folder.yaml":  {"is no file"},
+		"folder.yaml":  {"is not a file"},
 		"type.yaml":    {"type.yaml:2:15: classes_from: want"},
 		"url.yaml":     {`url.yaml:2:15: classes_from: "https://host//train.yaml" is a URL: download it first`},
 		"source.yaml":  {`source.yaml:2:25: folder: path: "s3://bucket//a" is a URL: download it first`, `classes: "https://host//c.txt" is a URL`},

@@ -18,7 +18,7 @@ type component struct {
 	options *node
 }
 
-// component reads `name`, `name:` or `name: {options}`.
+// component parses `name`, `name:` or `name: {options}`.
 func (r *reader) component(what string, n *node, names []string) (component, bool) {
 	var c component
 	switch {
@@ -50,13 +50,13 @@ func (r *reader) component(what string, n *node, names []string) (component, boo
 	return c, true
 }
 
-// severalKeys explains an entry such as
+// severalKeys reports an entry such as
 //
 //   - rotate:
 //     degrees: 30
 //
 // whose options are not indented below their stage, or two entries of which the
-// second lacks its dash.
+// second has no dash.
 func (r *reader) severalKeys(what string, n *node, names []string) {
 	first, second := n.entries[0], n.entries[1]
 	var keys []string
@@ -75,14 +75,14 @@ func (r *reader) severalKeys(what string, n *node, names []string) {
 	}
 }
 
-// given is where the options of a struct stand in the file.
+// given is where the options of a struct are in the file.
 type given struct {
 	at     map[string]place // of their values
-	failed map[string]bool  // an error was given for the option
-	none   bool             // an error was given for all of them
+	failed map[string]bool  // an error was reported for the option
+	none   bool             // an error was reported for all of them
 }
 
-// options sets those of the struct that ptr points to from a map in the file.
+// options sets the options of the struct that ptr points to from a map in the file.
 func (r *reader) options(who string, ptr any, n *node) given {
 	g := given{at: map[string]place{}, failed: map[string]bool{}, none: n.kind == refused}
 	if n.empty() || g.none {
@@ -96,7 +96,7 @@ func (r *reader) options(who string, ptr any, n *node) given {
 	}
 	for _, e := range n.entries {
 		g.at[e.key] = e.value.place
-		if !e.value.sound() {
+		if !e.value.valid() {
 			g.failed[e.key] = true
 			continue
 		}
@@ -128,9 +128,9 @@ func example(names []string) string {
 	return names[0] + ": ..."
 }
 
-// check places the errors of a Check at the options that they name first, else
-// at the component. Errors that only follow from others are left out: those of
-// options that could not be set, and those of no option where one could not.
+// check reports the errors of a Check at the options that they begin with, or at the
+// component. It leaves out errors that follow from others: those about options that
+// could not be set and, if there are such, those about no option.
 func (r *reader) check(who string, at place, err error, g given) {
 	if g.none {
 		return
@@ -154,8 +154,8 @@ func (r *reader) check(who string, at place, err error, g given) {
 // name: "size: 0 rows", "p is 0", "scales[1]: -1 is negative".
 func optionOf(msg string) string { return msg[:strings.IndexAny(msg+" ", " :[")] }
 
-// value is what a pointer to options points to, if that is a T by itself: a
-// pipeline holds its stages and sources as values, as Go code writes them.
+// value is what a pointer to options points to, if that is a T, too: a pipeline holds
+// its stages and sources as values, as Go code writes them.
 func value[T any](ptr T) T {
 	if v := reflect.ValueOf(ptr); v.Kind() == reflect.Pointer {
 		if plain, ok := v.Elem().Interface().(T); ok {

@@ -10,23 +10,23 @@ import (
 	"github.com/sluicedata/sluice/internal/options"
 )
 
-// Edit changes what a pipeline file says before it is checked, as if the file had
-// been written so: it enters the plan hash alike. Its mistakes name the flag it comes
-// from. Relative paths in it are relative to the working directory.
+// Edit changes a pipeline file before it is checked, as if it had been written that
+// way, and so enters the plan hash. Its mistakes name the flag it comes from. Relative
+// paths in it are relative to the working directory.
 //
 //	seed=7                        a key at the top
-//	split.val=0.2                 the key is put in where the file hasn't got it
-//	source.folder.path=data/val   a source has one name, so has its options' map
+//	split.val=0.2                 the key is added if the file doesn't have it
+//	source.folder.path=data/val   an option of the source
 //	stages.rotate.degrees=[-5, 5] a stage, by its name, its id, its number from 1,
 //	                              or rotate_2: the second of the name
-//	stages.flip={p: 1}            its options altogether
+//	stages.flip={p: 1}            all its options
 //
 // Values are YAML.
 type Edit struct {
-	Flag  string // for errors, such as "--set stages.rotate.degrees=10"
-	Path  string // dotted
-	Value string // YAML
-	Leave bool   // leave the stage that Path names out, instead
+	Flag   string // for errors, such as "--set stages.rotate.degrees=10"
+	Path   string // dotted
+	Value  string // YAML
+	Remove bool   // instead: remove the stage that Path names
 }
 
 // ParseEdit reads PATH=VALUE as the flag of that name gives it.
@@ -34,16 +34,16 @@ func ParseEdit(flag, text string) (Edit, error) {
 	e := Edit{Flag: flag + " " + text}
 	var ok bool
 	if e.Path, e.Value, ok = strings.Cut(text, "="); !ok || e.Path == "" {
-		return e, fmt.Errorf("%s: write a dotted path and its value, such as %s stages.rotate.degrees=10 or %[2]s split.val=0.2", e.Flag, flag)
+		return e, fmt.Errorf("%s: want a dotted path and a value, such as %s stages.rotate.degrees=10 or %[2]s split.val=0.2", e.Flag, flag)
 	}
 	return e, nil
 }
 
-// edit applies the edits in their order.
+// edit applies the edits in order.
 func (r *reader) edit(root *node, edits []Edit) {
 	for i, e := range edits {
 		if root.kind != mapKind {
-			return // the file is no pipeline, as is said elsewhere
+			return // an error of its own
 		}
 		r.flags = append(r.flags, e.Flag)
 		at := place{line: -1 - i}
@@ -56,9 +56,9 @@ func (r *reader) edit(root *node, edits []Edit) {
 func (r *reader) apply(root *node, e Edit, at place) error {
 	path := strings.Split(e.Path, ".")
 	if slices.Contains(path, "") {
-		return errors.New("a name is missing in the path")
+		return errors.New("the path has an empty name")
 	}
-	if e.Leave {
+	if e.Remove {
 		list := root.find("stages")
 		if list == nil || list.kind != listKind {
 			return nil // an error of its own
@@ -96,7 +96,7 @@ func (r *reader) apply(root *node, e Edit, at place) error {
 			continue
 		case n.kind == listKind:
 			return fmt.Errorf("%s is a list: give it as a whole, as in %[1]s=[1, 2]", strings.Join(path[:depth], "."))
-		case n.kind == scalarKind: // an option whose value becomes a map, or a map that isn't there yet
+		case n.kind == scalarKind: // an option whose value becomes a map, or a map that is missing
 			*n = node{place: at, kind: mapKind}
 		}
 		if next := n.find(key); next != nil && !last {
@@ -113,7 +113,7 @@ func (r *reader) apply(root *node, e Edit, at place) error {
 	return nil
 }
 
-// parseValue reads a value on its own; all of it has the place given.
+// parseValue reads a value; all of it gets the given place.
 func parseValue(text string, at place) (*node, error) {
 	m := mistakes{}
 	var n *node
@@ -126,7 +126,7 @@ func parseValue(text string, at place) (*node, error) {
 	return n, nil
 }
 
-// move gives the node and all within another place.
+// move gives another place to the node and everything in it.
 func (n *node) move(at place) {
 	n.place = at
 	for _, item := range n.items {
@@ -138,7 +138,7 @@ func (n *node) move(at place) {
 	}
 }
 
-// find is the value of a map's key, nil where there is none.
+// find is the value of a map's key, or nil.
 func (n *node) find(key string) *node {
 	for _, e := range n.entries {
 		if e.key == key {
@@ -148,7 +148,7 @@ func (n *node) find(key string) *node {
 	return nil
 }
 
-// put adds an entry to a map, or puts it in the place of the one of its key.
+// put adds an entry to a map, or replaces that of the same key.
 func (n *node) put(e entry) {
 	if i := slices.IndexFunc(n.entries, func(have entry) bool { return have.key == e.key }); i >= 0 {
 		n.entries[i].value = e.value
@@ -157,7 +157,7 @@ func (n *node) put(e entry) {
 	n.entries = append(n.entries, e)
 }
 
-// asMap makes `decode` of a list `decode: ` with a value to fill.
+// asMap turns the list item `decode` into `decode: `, with a value to fill.
 func asMap(item *node) *node {
 	if item.kind == mapKind {
 		return item
@@ -175,7 +175,7 @@ func stageOf(list *node, name string) (int, error) {
 	for i, item := range list.items {
 		have := asMap(item)
 		if len(have.entries) != 1 {
-			continue // an error is given for it
+			continue // it has an error of its own
 		}
 		stage := have.entries[0].key
 		seen[stage]++
@@ -196,7 +196,7 @@ func stageOf(list *node, name string) (int, error) {
 	case len(found) == 0:
 		return 0, fmt.Errorf("the file has no stage %q%s (its stages: %s)", name, options.DidYouMean(options.Nearest(name, names)), strings.Join(names, ", "))
 	case len(found) > 1:
-		return 0, fmt.Errorf("the file has %d stages %q: say which, as %[2]s_1, %[2]s_2 or by its id", len(found), name)
+		return 0, fmt.Errorf("the file has %d stages %q: name one as %[2]s_1 or %[2]s_2, or by its id", len(found), name)
 	}
 	return found[0], nil
 }

@@ -42,11 +42,10 @@ func (list Errors) Unwrap() []error {
 	return out
 }
 
-// place is where something stands in the file. A negative line is that of an edit, from
-// -1 on.
+// place is a position in the file. Negative lines are those of edits, from -1 down.
 type place struct{ line, column int }
 
-// edited says that the value comes from an edit, not from the file.
+// edited reports that the value comes from an edit, not from the file.
 func (p place) edited() bool { return p.line < 0 }
 
 // mistakes collects the errors of one file.
@@ -64,7 +63,7 @@ func (m *mistakes) add(at place, format string, args ...any) {
 	m.list = append(m.list, Error{m.file, max(at.line, 1), max(at.column, 1), fmt.Sprintf(format, args...)})
 }
 
-// err is nil where there is no mistake. One that two checks found counts once.
+// err is nil if there are no mistakes. One that two checks found is reported once.
 func (m *mistakes) err() error {
 	if len(m.list) == 0 {
 		return nil

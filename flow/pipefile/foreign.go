@@ -9,18 +9,17 @@ import (
 	"github.com/sluicedata/sluice/internal/options"
 )
 
-// foreign is a name that people bring along from another library. Its equal here
-// is meant to be written as it stands, and changed: figures are the other
-// library's defaults where it has some.
+// foreign is a name that people know from another library. Its equivalent here can be
+// pasted and changed: numbers are the other library's defaults, if it has any.
 type foreign struct {
 	names string // as that library spells them, separated by spaces
 	of    string // the library
-	write string // its equal here, as an item of a file's list of stages; "": there is none
+	write string // its equivalent here, as an item of a file's list of stages; "": there is none
 	note  string // what differs, or what to do instead
 }
 
-// foreignStages has torchvision's transforms (v2 too), albumentations', and what
-// else prepares pictures under names that are widely known.
+// foreignStages are torchvision's transforms (v2 included), albumentations', and other
+// widely known names.
 var foreignStages = []foreign{
 	{"RandomHorizontalFlip", "torchvision", "flip: {p: 0.5}", ""},
 	{"RandomVerticalFlip", "torchvision", "flip: {p: 0.5, direction: vertical}", ""},
@@ -76,24 +75,23 @@ var foreignStages = []foreign{
 	{"imdecode read_image load_image imread", "", "decode", ""},
 }
 
-// foreignSources are names of what folder and manifest read.
+// foreignSources are other names of what folder and manifest read.
 var foreignSources = []foreign{
 	{"ImageFolder DatasetFolder image_dataset_from_directory directory dir", "", "folder: {path: data/train}", ""},
 	{"tar webdataset wds", "", "folder: {path: train.tar}", "the folders in it are the labels"},
 	{"csv tsv json jsonl list", "", "manifest: {path: train.csv}", ""},
 }
 
-// foreignSinks are names of what arrow writes.
+// foreignSinks are other names of what arrow writes.
 var foreignSinks = []foreign{
 	{"ipc arrow_ipc arrow_file feather datasets", "", "arrow", ""},
 	{"stream arrow_stream", "", "", "sluice stream FILE writes one, to stdout"},
 }
 
-// foreignNames are looked up by what an error calls them.
+// foreignNames are the tables by kind, as errors call it.
 var foreignNames = map[string][]foreign{"stage": foreignStages, "source": foreignSources, "sink": foreignSinks}
 
-// foreignOption is an option that another library, or another habit, calls
-// otherwise.
+// foreignOption is an option that has another name in other libraries, or by habit.
 type foreignOption struct {
 	of    string // the stages, sources or parts of a file, separated by spaces; "*": any stage or source
 	names string
@@ -171,7 +169,7 @@ var foreignOptions = []foreignOption{
 	{"adam", "decay l2 wd", "weight_decay", ""},
 }
 
-// fold makes spellings of a name equal: RandomHorizontalFlip, A.random_horizontal_flip.
+// fold maps spellings of a name to one: RandomHorizontalFlip, A.random_horizontal_flip.
 func fold(name string) string {
 	name = name[strings.LastIndexByte(name, '.')+1:]
 	return strings.NewReplacer("-", "", "_", "", " ", "").Replace(strings.ToLower(name))
@@ -183,8 +181,8 @@ func hasName(names, folded string) bool {
 	return slices.ContainsFunc(strings.Fields(names), func(n string) bool { return fold(n) == folded })
 }
 
-// meantComponent is what an error says of a name that isn't in the catalogue: what
-// was probably meant, or that there is no equal.
+// meantComponent is the hint in an error about an unknown name: what was probably meant,
+// or that there is no equivalent.
 func meantComponent(written string, names []string, table []foreign) string {
 	folded := fold(written)
 	for _, name := range names {
@@ -199,7 +197,7 @@ func meantComponent(written string, names []string, table []foreign) string {
 		here, _, _ := strings.Cut(f.write, ":")
 		switch {
 		case f.write == "":
-			return ": " + cmp.Or(f.note, "there is no equal of it here")
+			return ": " + cmp.Or(f.note, "it has no equivalent here")
 		case !slices.Contains(names, here):
 			continue // catalogues of somebody's own
 		}
@@ -219,9 +217,9 @@ func meantComponent(written string, names []string, table []foreign) string {
 	return options.DidYouMean(options.Nearest(written, names))
 }
 
-// meantOption is the option of who that was probably meant, and a remark; known is
-// false where nobody is known to call an option so. A name of who alone goes before one
-// of all.
+// meantOption is the option of who that was probably meant, and a remark; known is false
+// if no other library is known to use the name. An entry for who takes precedence over one
+// for all.
 func meantOption(who, written string, names []string) (meant, note string, known bool) {
 	folded := fold(written)
 	for _, name := range names {
@@ -239,8 +237,8 @@ func meantOption(who, written string, names []string) (meant, note string, known
 	return "", "", false
 }
 
-// meantKey is the key of a file's top that was probably meant, "" where none is, and
-// what an error says of it.
+// meantKey is the top-level key that was probably meant, or "", and the hint for the
+// error.
 func meantKey(written string, keys []string) (meant, text string) {
 	meant, note, known := meantOption("top", written, keys)
 	if !known {
@@ -252,5 +250,5 @@ func meantKey(written string, keys []string) (meant, text string) {
 	return meant, text
 }
 
-// topParts have no stage's options.
+// topParts are not stages or sources: entries for "*" don't apply to them.
 var topParts = []string{"top", "split", "on_error"}

@@ -34,7 +34,7 @@ func TestForeignStages(t *testing.T) {
 		"ToTensorV2":                      `did you mean "to_tensor"?`,
 		"RandomBrightnessContrast":        `did you mean "color_jitter"?`,
 		"LongestMaxSize":                  `"LongestMaxSize": resize takes height and width, or size, the shorter side (`,
-		"ElasticTransform":                `"ElasticTransform": there is no equal of it here (`,
+		"ElasticTransform":                `"ElasticTransform": it has no equivalent here (`,
 		"OneOf":                           `"OneOf": every stage that changes pixels takes p itself (`,
 		"Compose":                         `the list of stages is one already`,
 		"WeightedRandomSampler":           `did you mean "rebalance"? PyTorch WeightedRandomSampler is here: rebalance: {target: class_balanced}`,

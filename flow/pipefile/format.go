@@ -26,17 +26,16 @@ type identified interface {
 
 // Format writes a pipeline, declared in Go or read from a file, as a pipeline
 // file. Options that have their catalogue's default are left out. Paths are
-// written as they are, so relative ones must be meant from the folder in which
-// the file will lie. What a file cannot hold is an error: stages outside the
-// catalogues, the executor and the params column (which are flags); the
-// schedule is left out.
+// written as they are, so relative ones must be relative to the folder of the file
+// to be. What a file cannot hold is an error: stages outside the catalogues, the
+// executor and the params column (which are flags); the schedule is left out.
 //
-// Parse gives back an equal pipeline, which Format has tried before it returns.
+// Format checks that Parse returns an equal pipeline.
 func Format(p *flow.Pipeline, c Catalogs) ([]byte, error) {
 	return FormatFile(&File{Pipeline: p}, c)
 }
 
-// FormatFile is Format of all that a file says.
+// FormatFile is Format for everything in a file.
 func FormatFile(f *File, c Catalogs) ([]byte, error) {
 	p := f.Pipeline
 	if p.Settings.Params || p.Settings.Exec == flow.Reference {
@@ -152,7 +151,7 @@ func flowMap(list []option) string {
 	return "{" + strings.Join(texts, ", ") + "}"
 }
 
-// flowStyle turns JSON, which is YAML already, into YAML as people write it.
+// flowStyle turns JSON, which is valid YAML, into YAML as people write it.
 func flowStyle(text json.RawMessage) string {
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.UseNumber()
@@ -185,7 +184,7 @@ func flowValue(v any) string {
 	return fmt.Sprint(v)
 }
 
-// plainText are the texts that need no quotes, unless they read as something else.
+// plainText matches texts that need no quotes, unless they would be read as another type.
 var plainText = regexp.MustCompile(`^[A-Za-z/_.][A-Za-z0-9/_.-]*$`)
 
 func scalarText(s string) string {

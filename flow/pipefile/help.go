@@ -10,7 +10,7 @@ import (
 	"github.com/sluicedata/sluice/sources"
 )
 
-// Help describes all that a pipeline file may hold.
+// Help describes everything that a pipeline file may hold.
 func Help(c Catalogs) string {
 	var b strings.Builder
 	b.WriteString("PIPELINE\n\n")
@@ -52,7 +52,7 @@ func HelpOn(name string, c Catalogs) (string, error) {
 		name, meantComponent(name, all, slices.Concat(foreignStages, foreignSources, foreignSinks)), strings.Join(all, ", "))
 }
 
-// describe writes a name, its line of doc, and a line for each option.
+// describe writes a name, its doc line, and a line for each option.
 func describe(b *strings.Builder, name, doc string, of any) {
 	if name != "" {
 		doc = name + ": " + doc

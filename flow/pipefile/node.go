@@ -29,18 +29,18 @@ type entry struct {
 	value *node
 }
 
-// empty says that nothing is written: `decode:`.
+// empty reports that there is no value: `decode:`.
 func (n *node) empty() bool { return n.kind == scalarKind && n.scalar == nil }
 
-// sound says that no part of the node was refused.
-func (n *node) sound() bool {
+// valid reports that no part of the node was refused.
+func (n *node) valid() bool {
 	for _, item := range n.items {
-		if !item.sound() {
+		if !item.valid() {
 			return false
 		}
 	}
 	for _, e := range n.entries {
-		if !e.value.sound() {
+		if !e.value.valid() {
 			return false
 		}
 	}

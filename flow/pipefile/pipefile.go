@@ -15,12 +15,12 @@
 //	  - batch: {size: 32}
 //	sink: {arrow: {codec: lz4}}           # what materialize writes; default: arrow
 //
-// What a file may name comes from Catalogs: the reader, the JSON schema and the
-// help are derived from the option structs' tags (internal/options), and a Go
-// user may add stages of their own.
+// Catalogs lists what a file may name: the reader, the JSON schema and the help
+// are derived from the option structs' tags (internal/options), and Go users can
+// add components of their own.
 //
 // Values are read by YAML 1.2's core schema: 1e-8 is a number, yes is text. A
-// file is plain data: anchors, aliases, merge keys and tags are refused. All
+// file is plain data: anchors, aliases, merge keys and tags are errors. All
 // mistakes are reported at once, each with line and column.
 package pipefile
 
@@ -51,7 +51,7 @@ type Catalogs struct {
 // File is what a pipeline file says.
 type File struct {
 	Pipeline *flow.Pipeline
-	Sink     sinks.Format // what a data set of it is written as; nil: the file doesn't say
+	Sink     sinks.Format // the format that materialize writes; nil if the file doesn't say
 }
 
 // Load reads the pipeline of a file, changed by the edits. Relative paths in it are
@@ -64,7 +64,7 @@ func Load(path string, c Catalogs, edits ...Edit) (*flow.Pipeline, error) {
 	return f.Pipeline, nil
 }
 
-// LoadFile is Load of all that a file says.
+// LoadFile is Load for everything in a file.
 func LoadFile(path string, c Catalogs, edits ...Edit) (*File, error) {
 	if options.IsURL(path) {
 		return nil, fmt.Errorf("pipefile: cannot read the pipeline: %w", urlError(path))
@@ -90,12 +90,12 @@ func Parse(name string, data []byte, folder string, c Catalogs, edits ...Edit) (
 	return f.Pipeline, nil
 }
 
-// ParseFile is Parse of all that a file says.
+// ParseFile is Parse for everything in a file.
 func ParseFile(name string, data []byte, folder string, c Catalogs, edits ...Edit) (*File, error) {
 	return parseFrom(nil, name, data, folder, c, edits...)
 }
 
-// parseFrom is ParseFile of a file from which those named take their classes.
+// parseFrom is ParseFile for a file that users take their classes from.
 func parseFrom(users []string, name string, data []byte, folder string, c Catalogs, edits ...Edit) (*File, error) {
 	r := &reader{mistakes: mistakes{file: name}, catalogs: c, folder: folder, edges: true, users: users}
 	f, err := r.read(data, edits)
@@ -106,7 +106,7 @@ func parseFrom(users []string, name string, data []byte, folder string, c Catalo
 	return f, nil
 }
 
-// parseLoosely is ParseFile without what the stages make of each other.
+// parseLoosely is ParseFile without checking that the stages fit together.
 func parseLoosely(name string, data []byte, folder string, c Catalogs) (*File, error) {
 	r := &reader{mistakes: mistakes{file: name}, catalogs: c, folder: folder}
 	return r.read(data, nil)
@@ -126,13 +126,13 @@ type reader struct {
 	mistakes
 	catalogs Catalogs
 	folder   string
-	edges    bool     // check the order of the stages and the types between them
+	edges    bool     // check the order of the stages, and the types between them
 	users    []string // the files that take their classes from this one
 
 	stagesAt []placed // of the pipeline
 }
 
-// placed is where a stage stands, and its options.
+// placed is a stage's place in the file, and those of its options.
 type placed struct {
 	place
 	options given

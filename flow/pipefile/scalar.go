@@ -7,9 +7,8 @@ import (
 	"strings"
 )
 
-// Plain scalars are read by YAML 1.2's core schema, which editors with a JSON
-// schema follow too. The YAML library differs: 1e-8 is text to it, 010 is 8 and
-// 1_000 a number.
+// Plain scalars are read by YAML 1.2's core schema, as editors with a JSON schema do.
+// The YAML library differs: it takes 1e-8 for text, 010 for 8 and 1_000 for a number.
 var (
 	decimalInt = regexp.MustCompile(`^[-+]?[0-9]+$`)
 	prefixed   = regexp.MustCompile(`^0(x[0-9a-fA-F]+|o[0-7]+)$`)
@@ -42,7 +41,7 @@ func (m *mistakes) resolve(at place, text string) *node {
 	return n
 }
 
-// integer is an int64, where that is too small a uint64, else a float64.
+// integer is an int64; a uint64 if that is too small; else a float64.
 func integer(text string) any {
 	i, _ := new(big.Int).SetString(strings.TrimPrefix(text, "+"), base(text))
 	switch {

@@ -20,7 +20,7 @@ type object = map[string]any
 //
 //	# yaml-language-server: $schema=pipeline.schema.json
 //
-// It knows names and types. What options allow together, only Check knows.
+// It covers names and types. Only Check knows which options go together.
 func Schema(c Catalogs) []byte {
 	top := properties(settings{Version: Version})
 	delete(top["version"].(object), "default")
@@ -91,7 +91,7 @@ func properties(of any) object {
 	return out
 }
 
-// oneOf is a map with one of the keys.
+// oneOf is a map with exactly one of the keys.
 func oneOf(choices object) object {
 	return object{
 		"type": "object", "properties": choices, "additionalProperties": false,
@@ -99,7 +99,7 @@ func oneOf(choices object) object {
 	}
 }
 
-// names is one of the keys by itself, for all options at their defaults.
+// names is one of the keys alone, with all options at their defaults.
 func names(choices object) object {
 	list := make([]any, 0, len(choices))
 	for _, name := range slices.Sorted(maps.Keys(choices)) {

@@ -7,7 +7,7 @@ func (r *reader) split(e entry, source sources.Source) sources.Source {
 	split := sources.Split{}
 	given := r.options("split", &split, e.value)
 	if source == nil {
-		return nil // its error is given
+		return nil // it has an error of its own
 	}
 	split.Source = checked{source}
 	r.check("split", e.place, split.Check(), given)

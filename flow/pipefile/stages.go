@@ -10,12 +10,12 @@ import (
 	"github.com/sluicedata/sluice/stages"
 )
 
-// idPattern keeps ids apart from the ordinals that address the random numbers
-// of stages without one.
+// idPattern keeps ids distinct from the ordinals that address the random numbers
+// of stages without an id.
 var idPattern = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_.-]*$`)
 
-// stages reads the list of stages. Where each is right by itself, their order
-// and the types at each edge are checked too, each error at its stage.
+// stages reads the list of stages. If each is valid by itself, their order and the
+// types between them are checked, too, and errors are reported at their stages.
 func (r *reader) stages(e entry) []stages.Stage {
 	before := len(r.list)
 	list := r.stageList(e)
@@ -31,9 +31,8 @@ func (r *reader) stages(e entry) []stages.Stage {
 	return list
 }
 
-// explain gives the mistakes that show when the source is open, such as a task
-// or a class that isn't there, their places in the file. An error of anything but
-// stages stays as it is.
+// explain adds places in the file to the mistakes that show once the source is open,
+// such as a missing task or class. Errors that are not about stages stay as they are.
 func (r *reader) explain(err *flow.PipelineError) error {
 	found := &reader{mistakes: mistakes{file: r.file, flags: r.flags}}
 	for _, e := range errlist.Split(err.Err) {
@@ -47,7 +46,7 @@ func (r *reader) explain(err *flow.PipelineError) error {
 	return found.err()
 }
 
-// stageList reads each stage by itself.
+// stageList reads each stage on its own.
 func (r *reader) stageList(e entry) (out []stages.Stage) {
 	if e.value.kind == refused {
 		return nil
@@ -60,7 +59,7 @@ func (r *reader) stageList(e entry) (out []stages.Stage) {
 	ids := map[[2]string]int{}
 	for _, item := range e.value.items {
 		if item.empty() {
-			r.add(item.place, "a stage is missing behind this dash")
+			r.add(item.place, "there is no stage after this dash")
 			continue
 		}
 		c, ok := r.component("stage", item, names)
@@ -80,7 +79,7 @@ func (r *reader) stageList(e entry) (out []stages.Stage) {
 	return out
 }
 
-// takeID removes the key id, which every stage may have, from the options.
+// takeID removes the key id, which every stage may have, from a stage's options.
 func (r *reader) takeID(c *component, ids map[[2]string]int) string {
 	if c.options.kind != mapKind {
 		return ""

@@ -11,14 +11,14 @@ import (
 	"github.com/sluicedata/sluice/sources"
 )
 
-// settings are the top keys that hold a plain value.
+// settings are the top-level keys with a plain value.
 type settings struct {
 	Version int    `sluice:"version" doc:"version of the file format: 1"`
 	Seed    uint64 `sluice:"seed" default:"0" doc:"of all random numbers, 0 to 2^64-1"`
 	Epochs  int32  `sluice:"epochs,positive" default:"1" doc:"passes over the data"`
 	Fuse    fuse   `sluice:"fuse" default:"full" doc:"full: resamplings merge into one; exact: only what leaves the reference's bytes unchanged"`
 
-	ClassesFrom string `sluice:"classes_from,path" doc:"another pipeline file: classes have the numbers that they have there, as for a validation set those of the training set; an unknown class is an error"`
+	ClassesFrom string `sluice:"classes_from,path" doc:"another pipeline file, such as that of the training set: classes have the same numbers as there; an unknown class is an error"`
 }
 
 type fuse string
@@ -26,7 +26,7 @@ type fuse string
 // Values lists the ways to fuse.
 func (fuse) Values() []string { return []string{string(flow.FuseFull), string(flow.FuseExact)} }
 
-// topKeys in the order in which errors and Format show them.
+// topKeys are in the order in which errors and Format show them.
 var topKeys = []string{"version", "seed", "epochs", "fuse", "classes_from", "on_error", "source", "split", "stages", "sink"}
 
 // top reads a file's keys.
@@ -75,7 +75,7 @@ func (r *reader) top(root *node, f *File) {
 	pipe.Settings = flow.Settings{Seed: s.Seed, Epochs: int(s.Epochs), Fuse: flow.Fuse(s.Fuse), Failures: failures}
 }
 
-// missing says what to do about a key that isn't there.
+// missing says what to do about a missing key.
 var missing = map[string]string{
 	"version": ": begin the file with version: 1",
 	"source":  ": say where the images are, such as source: {folder: {path: data/train}}",
@@ -83,7 +83,7 @@ var missing = map[string]string{
 }
 
 func (r *reader) setting(s *settings, e entry) {
-	if !e.value.sound() {
+	if !e.value.valid() {
 		return
 	}
 	err := options.Set(s, e.key, e.value.plain())
@@ -101,9 +101,9 @@ func (r *reader) setting(s *settings, e entry) {
 
 // onError is flow.Failures as a file has it.
 type onError struct {
-	Policy     flow.Policy `sluice:"policy" default:"fail" doc:"what becomes of a row that cannot be made: fail ends the run; skip: its batch is shorter; refill: another sample of its class takes its place"`
+	Policy     flow.Policy `sluice:"policy" default:"fail" doc:"what to do about a row that cannot be made: fail ends the run, skip makes its batch shorter, refill puts another sample of its class in its place"`
 	Max        limit       `sluice:"max" doc:"how many draws may fail before the run does: a number, or a share such as 1% (default: 1%)"`
-	Quarantine string      `sluice:"quarantine,path" doc:"file to list what failed in, JSON lines"`
+	Quarantine string      `sluice:"quarantine,path" doc:"file that lists what failed, as JSON lines"`
 }
 
 // limit is a number, or a share as text: 25 or 1%.
@@ -143,7 +143,7 @@ func (r *reader) onError(e entry) flow.Failures {
 	given := r.options("on_error", &o, e.value)
 	f := flow.Failures{Policy: o.Policy, Max: flow.Limit(o.Max), Quarantine: o.Quarantine}
 	if given.failed["policy"] {
-		return f // what the others mean depends on it
+		return f // the others depend on it
 	}
 	r.check("on_error", e.place, f.Check(), given)
 	return f

@@ -24,8 +24,8 @@ import (
 //	micro_batch: 8                 # rows computed at a time; default: the whole batch
 //	eval: {pipeline: val.yaml, every: 1}
 //
-// eval: {use: val, without: [rebalance, flip]} makes the evaluation's of the training
-// pipeline.
+// eval: {use: val, without: [rebalance, flip]} derives the evaluation's pipeline from the
+// training file.
 type TrainFile struct {
 	trainer.Spec
 	Epochs int // 0: not given
@@ -35,18 +35,18 @@ type TrainFile struct {
 	places map[string]place // of the options, such as "tasks.shape.class_weights"
 }
 
-// Evaluation is how often to evaluate, and on what.
+// Evaluation says on what to evaluate, and how often.
 type Evaluation struct {
 	Pipeline string   `sluice:"pipeline,path" doc:"pipeline file of the held-out data, relative to this file"`
 	Use      string   `sluice:"use" doc:"instead of pipeline: the training pipeline, with this side of its split"`
-	Without  []string `sluice:"without" doc:"with use: stages that are left out, such as rebalance, rotate, flip and multiscale"`
+	Without  []string `sluice:"without" doc:"with use: stages to leave out, such as rebalance, rotate, flip and multiscale"`
 	Every    int      `sluice:"every,positive" default:"1" doc:"epochs between two evaluations; the last epoch is always evaluated"`
 }
 
-// Edits make the evaluation's pipeline of the training file.
+// Edits turn the training file into the evaluation's pipeline.
 func (e *Evaluation) Edits() (list []Edit) {
 	for _, stage := range e.Without {
-		list = append(list, Edit{Flag: "eval: without: " + stage, Path: stage, Leave: true})
+		list = append(list, Edit{Flag: "eval: without: " + stage, Path: stage, Remove: true})
 	}
 	return append(list, Edit{Flag: "eval: use: " + e.Use, Path: "split.use", Value: e.Use})
 }
@@ -59,9 +59,8 @@ type trainSettings struct {
 
 var trainKeys = []string{"model", "tasks", "optimizer", "schedule", "epochs", "seed", "micro_batch", "eval"}
 
-// LoadTrain reads a TRAINER.yaml, which may name the models of the catalogues.
-// Relative paths in it are relative to its folder; mistakes in it are Errors, all
-// of them at once.
+// LoadTrain reads a TRAINER.yaml, which may name the catalogues' models. Relative paths
+// in it are relative to its folder. All mistakes are reported at once, as Errors.
 func LoadTrain(path string, c Catalogs) (*TrainFile, error) {
 	if options.IsURL(path) {
 		return nil, fmt.Errorf("pipefile: cannot read the trainer: %w", urlError(path))
@@ -90,7 +89,7 @@ func ParseTrain(name string, data []byte, folder string, c Catalogs) (*TrainFile
 	return f, nil
 }
 
-// ofTrainer has parseYAML's messages speak of trainers.
+// ofTrainer rewords parseYAML's messages for trainer files.
 var ofTrainer = strings.NewReplacer("pipeline file", "trainer file", "holds one pipeline", "holds one trainer",
 	"a pipeline needs version, source and stages", "a trainer needs a model")
 
@@ -120,7 +119,7 @@ func (r *reader) train(root *node, f *TrainFile) {
 		case "schedule":
 			r.schedule(e, f)
 		case "epochs", "seed", "micro_batch":
-			if !e.value.sound() {
+			if !e.value.valid() {
 				continue
 			}
 			if err := options.Set(&s, e.key, e.value.plain()); err != nil {
@@ -150,7 +149,7 @@ func (r *reader) schedule(e entry, f *TrainFile) {
 		if s.StepSize == 0 { // without it gamma can't be told to be right
 			s.StepSize = 1
 			if !g.failed["size"] && !g.none {
-				r.add(c.place, "step: size is missing: the number of epochs between two changes of the rate")
+				r.add(c.place, "step: size is missing: the number of epochs between changes of the rate")
 			}
 		}
 		r.check("step", c.place, s.Check(), g)
@@ -164,7 +163,7 @@ func (r *reader) eval(e entry, f *TrainFile) {
 	case ev.Pipeline == "" && ev.Use == "":
 		r.add(e.place, "eval: pipeline is missing: name the pipeline file of the held-out data, or the side of the training file's split, use: val")
 	case ev.Pipeline != "" && (ev.Use != "" || len(ev.Without) > 0):
-		r.add(e.place, "eval: pipeline names a file of its own: leave use and without out, or pipeline")
+		r.add(e.place, "eval: pipeline names another file: leave out use and without, or pipeline")
 	}
 	if f.Eval.Every < 0 {
 		r.add(g.at["every"], "eval: every: %d is negative", f.Eval.Every)
@@ -201,7 +200,7 @@ func (r *reader) tasks(e entry, f *TrainFile) {
 		who := "tasks: " + t.key
 		g := r.options(who, &spec, t.value)
 		if spec.Weight < 0 {
-			r.add(g.at["weight"], "%s: weight: %v is not above 0: leave the task out if you don't want to train it", who, spec.Weight)
+			r.add(g.at["weight"], "%s: weight: %v is not above 0: leave out the task if it should not be trained", who, spec.Weight)
 		}
 		if !spec.ClassWeights.IsZero() {
 			if err := spec.ClassWeights.Check(); err != nil {
@@ -216,8 +215,8 @@ func (r *reader) tasks(e entry, f *TrainFile) {
 	}
 }
 
-// Config sizes the trainer by the data of a run: see trainer.Spec. What doesn't
-// fit the data are Errors, like other mistakes in the file.
+// Config fits the trainer to the data of a run: see trainer.Spec. What doesn't fit is
+// reported as Errors, like other mistakes in the file.
 func (f *TrainFile) Config(run *schema.Run) (trainer.Config, error) {
 	cfg, err := f.Spec.Config(run)
 	var errs []error
@@ -231,8 +230,8 @@ func (f *TrainFile) Config(run *schema.Run) (trainer.Config, error) {
 	return cfg, asErrors(errs)
 }
 
-// placed gives an error the place of the option that its text begins with, such
-// as "tasks.shape.loss: ", else that of the task; as it is where there is none.
+// placed gives an error the place of the option that its text begins with, such as
+// "tasks.shape.loss: ", or that of the task; without either it returns the error as it is.
 func (f *TrainFile) placed(task string, err error) error {
 	msg := err.Error()
 	at, found := f.places["tasks."+task]
@@ -252,7 +251,7 @@ func (f *TrainFile) placed(task string, err error) error {
 	return Error{f.file, at.line, at.column, msg}
 }
 
-// asErrors makes Errors of errors that all have a place.
+// asErrors turns errors into Errors, if all have a place.
 func asErrors(list []error) error {
 	var m mistakes
 	for _, err := range list {

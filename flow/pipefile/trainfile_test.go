@@ -114,7 +114,7 @@ func TestTrainDoc(t *testing.T) {
 var trainMistakes = map[string]string{
 	"":                                          "1:1: the file is empty: a trainer needs a model",
 	"recipe":                                    `1:1: a trainer is a map with the keys`,
-	"model: &x softmax":                         "1:8: anchors (&name) are not read in trainer files",
+	"model: &x softmax":                         "1:8: anchors (&name) are not supported in trainer files",
 	"epochs: 2":                                 "1:1: model is missing: give one of recipe, small_cnn, softmax",
 	"modl: softmax":                             `1:1: unknown key "modl": did you mean "model"?`,
 	"model:":                                    "1:8: want a model, such as recipe: {...}, have nothing",
@@ -131,7 +131,7 @@ var trainMistakes = map[string]string{
 	"m\ntasks: {a: shape}":                      "2:12: tasks: a: want its options as a map",
 	"m\ntasks: {a: {weights: 1}}":               `2:13: tasks: a: unknown option "weights": did you mean "weight"?`,
 	"m\ntasks: {a: {weight: 0}}":                "2:21: tasks: a: weight is 0",
-	"m\ntasks: {a: {weight: -2}}":               "2:21: tasks: a: weight: -2 is not above 0: leave the task out",
+	"m\ntasks: {a: {weight: -2}}":               "2:21: tasks: a: weight: -2 is not above 0: leave out the task",
 	"m\ntasks: {a: {weight: .nan}}":             "2:21: tasks: a: weight: want finite numbers",
 	"m\ntasks: {a: {loss: focal}}":              `2:19: tasks: a: loss: unknown value "focal" (values: cross_entropy, balanced_softmax)`,
 	"m\ntasks: {a: {class_weights: x}}":         `2:28: tasks: a: class_weights: "x" is none of inverse, effective_number`,
@@ -159,7 +159,7 @@ var trainMistakes = map[string]string{
 	"m\nmicro_batch: all":                       "2:14: micro_batch: want a whole number",
 	"m\neval: val.yaml":                         "2:7: eval: want its options as a map",
 	"m\neval: {every: 2}":                       "2:1: eval: pipeline is missing: name the pipeline file of the held-out data",
-	"m\neval: {pipeline: v, use: val}":          "2:1: eval: pipeline names a file of its own: leave use and without out",
+	"m\neval: {pipeline: v, use: val}":          "2:1: eval: pipeline names another file: leave out use and without",
 	"m\neval: {pipeline: v, every: 0}":          "2:28: eval: every is 0",
 	"m\neval: {pipeline: v, every: -1}":         "2:28: eval: every: -1 is negative",
 }

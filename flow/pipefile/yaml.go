@@ -13,15 +13,15 @@ import (
 	"github.com/goccy/go-yaml/token"
 )
 
-// maxFile and maxDepth keep a file that is no pipeline file from being read as
-// one; the parser below is recursive.
+// maxFile and maxDepth protect the parser below, which is recursive, from files that
+// are no pipelines.
 const (
 	maxFile  = 1 << 18
 	maxDepth = 100
 )
 
-// parseYAML turns text into nodes. It returns nil, having said why, where there
-// is nothing to go on with.
+// parseYAML turns text into nodes. It returns nil, after reporting why, if there is
+// nothing to continue with.
 func (m *mistakes) parseYAML(data []byte) *node {
 	data = bytes.TrimPrefix(data, []byte("\ufeff"))
 	if len(data) > maxFile {
@@ -29,7 +29,7 @@ func (m *mistakes) parseYAML(data []byte) *node {
 		return nil
 	}
 	if at, ok := notText(data); ok {
-		m.add(at, "this is not text in UTF-8: is it a pipeline file?")
+		m.add(at, "this is not UTF-8 text: is it a pipeline file?")
 		return nil
 	}
 	if at, ok := tooDeep(data); ok {
@@ -44,15 +44,14 @@ func (m *mistakes) parseYAML(data []byte) *node {
 	return m.document(file)
 }
 
-// parse shields the caller from the YAML library, which may panic on input
-// that is far from YAML.
+// parse recovers from panics of the YAML library, on input that is far from YAML.
 func parse(data []byte) (file *ast.File, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("this is not YAML")
 		}
 	}()
-	// Duplicate keys are let through to be reported along with everything else.
+	// Duplicate keys are allowed here, to be reported along with everything else.
 	return parser.ParseBytes(data, 0, parser.AllowDuplicateMapKey())
 }
 
@@ -89,9 +88,9 @@ func (m *mistakes) document(file *ast.File) *node {
 	return m.node(root, 0)
 }
 
-// node converts what the library parsed. Pipeline files are plain data: what
-// refers to other places (anchors, aliases, merge keys) or says how to read a
-// value (tags) is refused, for a reader should see at a stage what it does.
+// node converts what the library parsed. Pipeline files are plain data: references to
+// other places (anchors, aliases, merge keys) and instructions on how to read a value
+// (tags) are refused, so that a stage says what it does where it stands.
 func (m *mistakes) node(n ast.Node, depth int) *node {
 	if n == nil {
 		return &node{}
@@ -124,15 +123,15 @@ func (m *mistakes) node(n ast.Node, depth int) *node {
 	case *ast.NullNode:
 		return &node{place: at}
 	case *ast.AnchorNode:
-		m.add(at, "anchors (&name) are not read in pipeline files: remove it, and write the value where it is used")
+		m.add(at, "anchors (&name) are not supported in pipeline files: remove it, and write the value where it is used")
 		return m.node(n.Value, depth+1)
 	case *ast.TagNode:
-		m.add(at, "tags (%s) are not read in pipeline files: remove it", n.GetToken().Value)
+		m.add(at, "tags (%s) are not supported in pipeline files: remove it", n.GetToken().Value)
 		return m.node(n.Value, depth+1)
 	case *ast.AliasNode:
-		m.add(at, "aliases (*name) are not read in pipeline files: write the value out")
+		m.add(at, "aliases (*name) are not supported in pipeline files: write out the value")
 	default:
-		m.add(at, "%s is not read in pipeline files: use maps, lists, text, numbers, true and false", n.Type())
+		m.add(at, "%s is not supported in pipeline files: use maps, lists, text, numbers, true and false", n.Type())
 	}
 	return &node{place: at, kind: refused}
 }
@@ -164,15 +163,15 @@ func (m *mistakes) key(n ast.MapKeyNode) (entry, bool) {
 	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.NullNode, *ast.InfinityNode, *ast.NanNode:
 		return entry{place: at, key: n.GetToken().Value}, true
 	case *ast.MergeKeyNode:
-		m.add(at, "merge keys (<<) are not read in pipeline files: write the options out")
+		m.add(at, "merge keys (<<) are not supported in pipeline files: write out the options")
 	default:
-		m.add(at, "a key is a word")
+		m.add(at, "a key must be a word")
 	}
 	return entry{}, false
 }
 
-// startOf is where a value begins; the library gives a block map the place of
-// its first colon.
+// startOf is where a value begins: the library says that a block map begins at its
+// first colon.
 func startOf(n ast.Node) place {
 	switch n := n.(type) {
 	case *ast.MappingNode:
@@ -209,9 +208,9 @@ func notText(data []byte) (place, bool) {
 	return place{}, false
 }
 
-// tooDeep bounds the nesting before the library recurses into it, for which it
-// takes memory by the square of the depth. Levels that cost few characters are
-// brackets, and the dashes, question marks and colons at the head of a line.
+// tooDeep checks the nesting before the library recurses into it, which takes memory
+// quadratic in the depth. What nests with few characters is brackets, and the dashes,
+// question marks and colons at the start of a line.
 func tooDeep(data []byte) (place, bool) {
 	at, brackets, heads, inHead := place{1, 1}, 0, 0, true
 	for i, r := range string(data) {
