@@ -1,0 +1,153 @@
+package flow_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"image"
+	"image/jpeg"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/sluicedata/sluice/flow"
+	"github.com/sluicedata/sluice/schema"
+	"github.com/sluicedata/sluice/stages"
+)
+
+// What Apply makes of a sample's file, with the address of its draw, is the row that a run
+// delivers.
+func TestApplyGivesTheBatchsBytes(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	list, _ := album()
+	tail := []stages.Stage{stages.Resize{Height: 9, Width: 11}, stages.ToTensor{}, stages.Batch{Size: 5}}
+	augmented := []stages.Stage{stages.Shuffle{}, stages.Decode{}, stages.Rotate{Degrees: stages.Range{-30, 30}}, stages.Flip{P: 0.5}, stages.ColorJitter{Brightness: stages.Factor{0.5, 1.5}}}
+	for name, list2 := range map[string][]stages.Stage{
+		"float": slices.Concat(augmented, tail),
+		"grey":  slices.Concat([]stages.Stage{stages.Shuffle{}, stages.Decode{Mode: stages.Gray}}, tail),
+		"uint8": {stages.Decode{}, stages.RandomResizedCrop{Height: 8, Width: 8}, stages.Batch{Size: 5}},
+	} {
+		for _, exec := range []flow.Executor{flow.Fused, flow.Reference} {
+			source := hold(list)
+			plan, err := flow.New(source, list2...).Plan(t.Context(), flow.Seed(3), flow.WithParams(), flow.Exec(exec))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for batch, err := range plan.Batches(t.Context()) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				for row := range batch.Rows() {
+					position := int64(batch.Number)*5 + int64(row)
+					sample := plan.Drawn(batch.Epoch, position)
+					labels := []int32{plan.Index().Label(0, sample), plan.Index().Label(1, sample)}
+					one, err := plan.Apply(t.Context(), source.files[sample], flow.Draw{Key: plan.Index().Key(sample), Labels: labels, Epoch: batch.Epoch, Position: position})
+					if err != nil {
+						t.Fatal(err)
+					}
+					if have, want := pixelsOf(one, 0), pixelsOf(batch, row); !bytes.Equal(have, want) {
+						t.Errorf("%s, %s, position %d: other pixels", name, exec, position)
+					}
+					one.Release()
+				}
+			}
+			if err := plan.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+// pixelsOf is the bytes of a row's image.
+func pixelsOf(b *schema.Batch, row int) []byte {
+	return fmt.Append(nil, b.Picture(row))
+}
+
+// An image.Image is what a PNG file of it is.
+func TestApplyTakesImages(t *testing.T) {
+	list, _ := album()
+	plan, err := flow.New(hold(list), stages.Decode{}, stages.Resize{Height: 7, Width: 6}, stages.ToTensor{}).Plan(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer plan.Close()
+	img := photo(rand.New(rand.NewPCG(5, 6)), 31, 17)
+	apply := func(img any) []byte {
+		b, err := plan.Apply(t.Context(), img, flow.Draw{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer b.Release()
+		if b.Rows() != 1 || b.Tensor.Height != 7 {
+			t.Fatalf("%d rows of %s", b.Rows(), b.Tensor)
+		}
+		return pixelsOf(b, 0)
+	}
+	if !bytes.Equal(apply(img), apply(encoded(img, false))) {
+		t.Error("an image and its PNG file give other pixels")
+	}
+	var file bytes.Buffer
+	if err := jpeg.Encode(&file, img, nil); err != nil {
+		t.Fatal(err)
+	}
+	want := apply(file.Bytes())
+	var wait sync.WaitGroup
+	for range 4 { // many requests at once
+		wait.Go(func() {
+			for range 20 {
+				if !bytes.Equal(apply(file.Bytes()), want) {
+					t.Error("other pixels beside others")
+				}
+			}
+		})
+	}
+	wait.Wait()
+}
+
+func TestApplySaysWhatIsWrong(t *testing.T) {
+	list, _ := album()
+	plan, err := flow.New(hold(list), stages.Decode{}, stages.Crop{Size: 12}).Plan(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer plan.Close()
+	cancelled, cancel := context.WithCancel(t.Context())
+	cancel()
+	for want, c := range map[string]struct {
+		ctx  context.Context
+		img  any
+		draw flow.Draw
+	}{
+		"takes an encoded image":       {t.Context(), 3, flow.Draw{}},
+		`decode: `:                     {t.Context(), []byte("<html>"), flow.Draw{}},
+		`(key "upload.jpg"`:            {t.Context(), []byte{}, flow.Draw{Key: "upload.jpg"}},
+		"exceeds":                      {t.Context(), image.NewRGBA(image.Rect(0, 0, 5, 5)), flow.Draw{}},
+		"has 1 labels":                 {t.Context(), image.NewRGBA(image.Rect(0, 0, 50, 50)), flow.Draw{Labels: []int32{1}}},
+		"task class has no class 9":    {t.Context(), image.NewRGBA(image.Rect(0, 0, 50, 50)), flow.Draw{Labels: []int32{9, 0}}},
+		"context canceled":             {cancelled, encoded(image.NewRGBA(image.Rect(0, 0, 50, 50)), true), flow.Draw{}},
+		"image: Encode: invalid image": {t.Context(), image.NewRGBA(image.Rect(0, 0, 0, 0)), flow.Draw{}},
+	} {
+		b, err := plan.Apply(c.ctx, c.img, c.draw)
+		if err == nil {
+			b.Release()
+		}
+		if want == "image: Encode: invalid image" {
+			want = "Apply"
+		}
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("want %q, have %v", want, err)
+		}
+	}
+	raw, err := flow.New(hold(list)).Plan(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer raw.Close()
+	if _, err := raw.Apply(t.Context(), []byte{1}, flow.Draw{}); err == nil || !strings.Contains(err.Error(), "no decode stage") {
+		t.Errorf("without decode: %v", err)
+	}
+}
