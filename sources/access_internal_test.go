@@ -15,7 +15,7 @@ import (
 	"github.com/sluicedata/sluice/internal/descriptors"
 )
 
-// faults are what a file system of the tests does at each opening and reading, in turn.
+// faults are what a test's file system does at each open and read, in turn.
 type faults struct {
 	handle
 	open, read []error
@@ -41,8 +41,8 @@ func (f *faults) opener(name string) (handle, error) {
 	return f, err
 }
 
-// What passes is waited for; what doesn't is an error that says what to do, and
-// never that the sample is missing.
+// Temporary faults are waited out; others are errors that say what to do, and never
+// that the sample is missing.
 func TestErrorsOfTheMachine(t *testing.T) {
 	many := slices.Repeat([]error{syscall.EMFILE}, 6)
 	for name, c := range map[string]struct {

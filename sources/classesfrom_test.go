@@ -57,7 +57,7 @@ func TestClassesFromErrors(t *testing.T) {
 	}
 }
 
-// foreign is a source of somebody else's.
+// foreign is a source of another module.
 type foreign struct {
 	index  schema.Index
 	closed *bool
@@ -90,7 +90,7 @@ func TestOpenChecksTheIndex(t *testing.T) {
 	}
 }
 
-// broken is a source of somebody else's that panics, in Open or once it is open.
+// broken is a source of another module that panics, in Open or afterwards.
 type broken struct {
 	foreign
 	inOpen bool

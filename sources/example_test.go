@@ -9,7 +9,7 @@ import (
 	"github.com/sluicedata/sluice/sources"
 )
 
-// pictures writes files of a few bytes, which is all that a source looks at.
+// pictures writes files of a few bytes: a source only looks at their names.
 func pictures(names ...string) (dir string, err error) {
 	dir, err = os.MkdirTemp("", "pictures")
 	for _, name := range names {
@@ -57,7 +57,7 @@ func Example() {
 	// [{class [cat dog]}] 1 file ignored
 }
 
-// All mistakes of a source's options are in one error; the disk isn't touched for it.
+// Check reports all mistakes at once, without touching the disk.
 func ExampleSource_check() {
 	fmt.Println(sources.Manifest{Path: "s3://bucket/list.csv", Tasks: []string{"shape", "shape"}}.Check())
 	// Output:
@@ -96,7 +96,7 @@ func ExampleSplit() {
 	// val dog/2.jpg
 }
 
-// A validation set whose class numbers are the training set's.
+// A validation set with the class numbers of the training set.
 func ExampleClassesFrom() {
 	ctx := context.Background()
 	train, err := pictures("ant/1.jpg", "bee/1.jpg", "cat/1.jpg")
@@ -123,7 +123,7 @@ func ExampleClassesFrom() {
 	// [ant bee cat] 2
 }
 
-// What stands inside a wrapper, however deep.
+// The sources inside a wrapper, down to the innermost.
 func ExampleWrapper() {
 	var s sources.Source = sources.Split{
 		Source: sources.ClassesFrom{Source: sources.Folder{Path: "val"}, From: sources.Folder{Path: "train"}, File: "train.yaml"},

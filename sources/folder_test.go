@@ -173,7 +173,7 @@ func TestFolderChangedAfterOpen(t *testing.T) {
 	}
 }
 
-// The index is that of the data, wherever it lies.
+// The index depends on the data, not on where they are.
 func TestFolderIdentityIsOfTheData(t *testing.T) {
 	files := []string{"a/1.jpg", "b/2.jpg", "b/3.jpg"}
 	one := open(t, sources.Folder{Path: tree(t, files...)}).Index()

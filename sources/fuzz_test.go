@@ -17,8 +17,8 @@ import (
 	"github.com/sluicedata/sluice/sources"
 )
 
-// openAny opens what may be malformed: it must fail or read, never panic, and
-// say what it has to say in a few lines.
+// openAny opens what may be malformed: it must fail or read, never panic, and its
+// messages must be short.
 func openAny(t *testing.T, s sources.Source) schema.Index {
 	d, err := sources.Open(context.Background(), s)
 	if err != nil {
@@ -43,7 +43,7 @@ func openAny(t *testing.T, s sources.Source) schema.Index {
 	return d.Index()
 }
 
-// brief holds messages to a number of lines, and lines to a length.
+// brief limits the number and the length of a message's lines.
 func brief(t *testing.T, text string, lines int) {
 	t.Helper()
 	if n := strings.Count(text, "\n") + 1; n > lines || len(text) > n*3000 {
@@ -86,7 +86,7 @@ func FuzzTar(f *testing.F) {
 	})
 }
 
-// FuzzListing lists files of any names, as a folder and as a tar: the same.
+// FuzzListing lists files of any names, as a folder and as a tar, which must agree.
 func FuzzListing(f *testing.F) {
 	f.Add("cat/1.png\ncat/day1/2.png\ndog/\n@eaDir/1.png", uint8(0))
 	f.Add("a/b/1.jpg\na/c/2.jpg\nb/\nc/d/\n.x/1.jpg", uint8(9))

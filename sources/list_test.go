@@ -164,7 +164,7 @@ func TestLineEnds(t *testing.T) {
 	fails(t, sources.Manifest{Path: listed(t, "m.jsonl", "{\"path\": \"a.jpg\", \"class\": NaN}\n")}, "line 1: is not JSON", "write null")
 }
 
-// Whatever a list holds, it costs little and is quoted briefly.
+// Whatever is in a list, reading it costs little and messages quote it briefly.
 func TestListLimits(t *testing.T) {
 	long := strings.Repeat("x", 3<<20)
 	columns := strings.Repeat(",c", 5000)

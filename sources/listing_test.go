@@ -194,7 +194,7 @@ func TestClassOrder(t *testing.T) {
 	}
 }
 
-func TestLinksThatLeadNowhere(t *testing.T) {
+func TestBrokenLinks(t *testing.T) {
 	d := both(t, sources.Folder{}, "a/1.png", "b/2.png -> gone.png", "b/3.png -> ../a/1.png", "c/4.png -> 4.png")
 	x := d.Index()
 	if diff := cmp.Diff(lines("a/1.png a", "b/2.png b", "b/3.png b", "c/4.png c"), table(x)); diff != "" {

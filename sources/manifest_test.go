@@ -181,8 +181,8 @@ func TestManifestWarnings(t *testing.T) {
 	}
 }
 
-// A column is no label by its name only where nobody says that it is one, and
-// where no word of it speaks of classes.
+// A column's name is a reason to doubt that it is a label only if tasks doesn't name
+// it, and it has no word for class.
 func TestManifestNamesOfNoLabel(t *testing.T) {
 	const rows, classes = 360, 25
 	names := make([]string, rows)

@@ -25,7 +25,7 @@ func TestFolderIsNoPipe(t *testing.T) {
 	fails(t, sources.Folder{Path: pipe}, "neither a folder nor a file")
 }
 
-// Opening a pipe would block until somebody writes to it.
+// Opening a pipe would block until something writes to it.
 func TestListIsNoPipe(t *testing.T) {
 	dir := tree(t, "a/1.jpg")
 	for _, name := range []string{"m.csv", "m.tsv", "m.jsonl", "classes.txt"} {

@@ -12,9 +12,9 @@ import (
 	"github.com/sluicedata/sluice/sources"
 )
 
-// A file that is written to with its size and time kept (cp --preserve, touch -r)
-// ends the run once it was read; one of which only the owner, the mode or the
-// number of links changed is the same.
+// A file whose bytes change while size and time do not (cp --preserve, touch -r) ends
+// the run if it has been read before; one of which only the owner, the mode or the
+// number of links changed does not.
 func TestBytesChangeWithSizeAndTimeKept(t *testing.T) {
 	dir := tree(t, "a/1.jpg", "a/2.jpg", "b/3.jpg")
 	list := write(t, dir, "m.csv", "path,class\na/1.jpg,a\na/2.jpg,a\nb/3.jpg,b\n")

@@ -10,7 +10,7 @@ import (
 	"github.com/sluicedata/sluice/sources"
 )
 
-// A file counts once in a list, by whatever path.
+// A file may be in a list once, however its path is spelled.
 func TestAFileInTwoSpellingsIsOneSample(t *testing.T) {
 	dir := t.TempDir()
 	must(t, os.Mkdir(filepath.Join(dir, "lists"), 0o777))
@@ -48,8 +48,8 @@ func TestTooFewAndTooManyCells(t *testing.T) {
 	}
 }
 
-// The same data are counted alike in a folder and in a tar, made of its content or
-// of itself.
+// Ignored files are counted the same in a folder and in a tar, whether made of its
+// contents or of the folder itself.
 func TestIgnoredAlike(t *testing.T) {
 	dir := t.TempDir()
 	root := filepath.Join(dir, "A")

@@ -229,8 +229,8 @@ func TestSplitGroups(t *testing.T) {
 	}
 }
 
-// A group of several classes counts for that of most of its samples, and of
-// equals for that of its first.
+// A group of several classes counts for the one that most of its samples have; of a
+// tie, for that of its first.
 func TestSplitGroupsOfSeveralClasses(t *testing.T) {
 	m := memory{
 		keys:   []string{"g1/1", "g1/2", "g1/3", "g2/1", "g2/2", "g3/1", "g4/1"},

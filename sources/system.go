@@ -22,19 +22,19 @@ var systemFolders = map[string]bool{
 // isSystem reports the name of such a folder.
 func isSystem(name string) bool { return systemFolders[strings.ToLower(name)] }
 
-// isOutside reports a folder that is ignored as a whole: hidden, or a system's.
-func isOutside(name string) bool { return isDot(name) || isSystem(name) }
+// isIgnored reports a folder that is ignored as a whole: hidden, or a system's.
+func isIgnored(name string) bool { return isDot(name) || isSystem(name) }
 
-// outside is the path up to the first part that is ignored; empty if there is
+// ignoredPart is the path up to the first part that is ignored; empty if there is
 // none.
-func outside(name string) string {
+func ignoredPart(name string) string {
 	if name == "." { // the top
 		return ""
 	}
 	at := 0
 	for part := range strings.SplitSeq(name, "/") {
 		at += len(part)
-		if isOutside(part) {
+		if isIgnored(part) {
 			return name[:at]
 		}
 		at++

@@ -112,7 +112,7 @@ type members struct {
 	sparse  map[string]bool   // images that are stored without runs of zeros
 	links   map[string]string // name to name
 	folders map[string]bool
-	outside map[string]bool // files and folders ignored as hidden or a system's
+	skipped map[string]bool // files and folders ignored as hidden or a system's
 	end     int64           // of the last member's data
 }
 
@@ -132,7 +132,7 @@ func (c cancelled) Read(p []byte) (int, error) {
 // listTar adds the images of a tar to l. Errors that make the rest of the file
 // unreadable are returned.
 func listTar(ctx context.Context, file io.ReaderAt, size int64, l *listing) error {
-	m := members{listing: l, size: size, sparse: map[string]bool{}, links: map[string]string{}, folders: map[string]bool{".": true}, outside: map[string]bool{}}
+	m := members{listing: l, size: size, sparse: map[string]bool{}, links: map[string]string{}, folders: map[string]bool{".": true}, skipped: map[string]bool{}}
 	at, err := headers(ctx, file, size, m.header)
 	if err != nil {
 		return err
@@ -274,15 +274,15 @@ func (m *members) put(name string, offset, size int64) {
 // ignores reports, and counts, a name that is hidden or in a system's folder; each folder
 // counts once.
 func (m *members) ignores(name string) bool {
-	outside := outside(name)
-	if outside == "" {
+	part := ignoredPart(name)
+	if part == "" {
 		return false
 	}
-	if !m.outside[outside] {
-		m.ignore(outside)
-		m.outside[outside] = true
+	if !m.skipped[part] {
+		m.ignore(part)
+		m.skipped[part] = true
 	}
-	m.parents(outside)
+	m.parents(part)
 	return true
 }
 

@@ -21,7 +21,7 @@ import (
 
 // pack makes a tar of members that hold their own names. A name that ends in a
 // slash is a folder, "a -> b" a symbolic link, "a => b" a hard one; after "a: "
-// stands what a holds.
+// follows the content of a.
 func pack(t testing.TB, format tar.Format, names ...string) []byte {
 	t.Helper()
 	var b bytes.Buffer
@@ -182,7 +182,7 @@ func TestTarWarnings(t *testing.T) {
 	}
 }
 
-// Members written sparse have fewer bytes in the tar than they say.
+// Sparse members have fewer bytes in the tar than their size.
 func TestTarSparse(t *testing.T) {
 	// A header as GNU tar writes it for a file of 1 MiB with 512 bytes of data.
 	h := make([]byte, 512)

@@ -7,8 +7,8 @@ import (
 	"github.com/sluicedata/sluice/sources"
 )
 
-// Nothing is fetched: a URL where a path is wanted is an error that quotes it as
-// it was written.
+// Nothing is fetched: a URL in place of a path is an error that quotes it as it was
+// written.
 func TestURLsAreNoPaths(t *testing.T) {
 	dir := tree(t, "a/1.jpg")
 	list := write(t, dir, "m.csv", "path,class\na/1.jpg,a\n")

@@ -170,7 +170,7 @@ func TestColorJitterOfAllColors(t *testing.T) {
 }
 
 // Without contrast it is a function of a pixel, of a channel if only the
-// brightness changes, and stagetest holds that function against Map.
+// brightness changes; stagetest compares that function with Map.
 func TestColorJitterPoints(t *testing.T) {
 	for _, c := range []struct {
 		order        []stages.Adjustment
@@ -211,7 +211,7 @@ func TestColorJitterDistribution(t *testing.T) {
 	uniform(t, "hue", hues)
 }
 
-// Rows, from tables, are what pixels are one by one.
+// Rows, by tables, have the values of pixels one by one.
 func TestColorJitterRows(t *testing.T) {
 	var pixels []uint8
 	for i := range 1 << 24 {

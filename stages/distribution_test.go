@@ -9,8 +9,8 @@ import (
 
 const draws = 10_000
 
-// uniform is a chi-square test of equal chances. The limit lies about 4 standard
-// deviations out; the draws are the same in every run.
+// uniform is a chi-square test of equal chances. The limit is about 4 standard
+// deviations; the draws are the same in every run.
 func uniform(t *testing.T, what string, counts []float64) {
 	t.Helper()
 	total, square := 0.0, 0.0

@@ -48,7 +48,7 @@ func (Zoom) Warp(params stages.Params, height, width int) stages.Transform {
 	return stages.AffineTransform(matrix, height, width, stages.Bilinear, stages.Color{})
 }
 
-// The row that a draw depends on is the engine's; here it is made by hand.
+// The engine makes the Row that a draw depends on; here it is made by hand.
 func Example() {
 	var stage stages.Warper = Zoom{Most: 3}
 	key := stages.RandKey{Seed: 1, Stage: 7}
@@ -70,7 +70,7 @@ func Example() {
 	// {"factor":2.5834165293848645}: the first pixel shows the point (61.3, 30.6)
 }
 
-// All mistakes of a stage's options are in one error.
+// Check reports all mistakes at once.
 func ExampleStage_check() {
 	err := stages.RandomResizedCrop{Size: -1, Scale: stages.Range{0.5, 2}, Interpolation: "cubic"}.Check()
 	fmt.Println(err)
@@ -92,8 +92,8 @@ func ExamplePixelwise() {
 	// [2.25 2.43 2.64]
 }
 
-// What each stage makes of a picture's type, before there is a picture. A side of 0
-// differs from row to row.
+// The type of the pictures after each stage is known before there is a picture. A side
+// printed as h or w varies from row to row.
 func ExamplePictureStage_output() {
 	t := schema.Tensor{DType: schema.Uint8, Layout: schema.HWC}
 	var err error
@@ -123,7 +123,7 @@ func table() *schema.Table {
 	}
 }
 
-// Samplers act on the index: each takes the selection that the one before it left.
+// Samplers act on the index; each gets the selection that the one before it made.
 func ExampleSampler() {
 	index, key := table(), stages.RandKey{Seed: 42, Stage: 1}
 	all := stages.Selection{0, 1, 2, 3, 4, 5}
@@ -153,7 +153,7 @@ func ExampleSampler() {
 	// epoch 1 map[cat:4 dog:4]
 }
 
-// A Weigher is given the samples that are left, and then labels.
+// A Weigher gets the index of the samples, and then the labels of each row.
 func ExampleWeigher() {
 	stage := stages.ClassWeights{Weights: stages.Weights{Rule: stages.InverseWeights}}
 	weigh, err := stage.Weigh(table())
@@ -182,7 +182,7 @@ func ExampleExpander() {
 	// 1 float32[3,224,224]
 }
 
-// A seeded draw is the same wherever and whenever it is made.
+// A draw depends on its seed and position, not on when it is made.
 func ExampleRow() {
 	key := stages.RandKey{Seed: 42, Stage: 3}
 	stage := stages.Rotate{Degrees: stages.Range{-30, 30}}

@@ -105,8 +105,8 @@ func TestRecipeEqualsOpenCV(t *testing.T) {
 	t.Logf("%d pictures: mean difference %.3f, largest %g", len(cases), sum/float64(len(cases)), worst)
 }
 
-// wrong wants a stage to fail its Check with exactly these errors, of which the
-// beginnings are given.
+// wrong wants a stage to fail its Check with exactly these errors, given by their
+// beginnings.
 func wrong(t *testing.T, stage stages.Stage, begins ...string) {
 	t.Helper()
 	var have []string

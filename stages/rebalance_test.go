@@ -27,8 +27,8 @@ func TestRebalance(t *testing.T) {
 	}
 }
 
-// longTail is an index of one task with that many samples of each class, the
-// first of which are unknown ones.
+// longTail is an index of one task with that many samples of each class, of
+// which the first have unknown labels.
 func longTail(unknown int, counts ...int) *schema.Table {
 	index := &schema.Table{TaskList: []schema.Task{{Name: "class"}}}
 	labels := slices.Repeat([]int32{schema.Unknown}, unknown)
@@ -123,8 +123,8 @@ func TestRebalanceQuotas(t *testing.T) {
 	}
 }
 
-// TestRebalanceStarvesNone is issue 3's: 1,000 classes with N = 500 over 50
-// epochs starve no class, and use counts differ by at most one at each epoch's end.
+// TestRebalanceStarvesNone: 1,000 classes with 500 draws an epoch over 50
+// epochs starve no class, and use counts differ by at most one after each epoch.
 func TestRebalanceStarvesNone(t *testing.T) {
 	counts := make([]int, 1000)
 	for c := range counts {

@@ -108,8 +108,8 @@ func Options(t *testing.T, stage stages.Stage) {
 	t.Logf("%s is not in stages.Catalog: its defaults are not compared with a file's", stage.Name())
 }
 
-// capabilities checks what a stage implements beside its kind, as far as its options
-// go.
+// capabilities checks what a stage implements in addition to its kind, as far as
+// its options go.
 func capabilities(t *testing.T, stage stages.Stage) {
 	t.Helper()
 	if s, ok := stage.(stages.StatsConsumer); ok {
