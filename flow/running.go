@@ -101,8 +101,8 @@ func (r *run) expands() {
 
 // asks finds out what an opened sink wants.
 func (r *run) asks(sink sinks.Sink) {
-	if s, ok := sink.(sinks.Rememberer); ok {
-		r.sink.remembers = s.Remembers()
+	if s, ok := sink.(sinks.ReadTracker); ok {
+		r.sink.remembers = s.TracksReads()
 	}
 	if s, ok := sink.(sinks.Skipper); ok {
 		r.sink.skipper = func(epoch int, batch int64) (has bool) {

@@ -21,7 +21,7 @@ type Batch struct {
 	Form    Form
 
 	// Reads are the samples that were read for the batch, in the order of its
-	// draws; nil unless the sink asks for them (sinks.Rememberer).
+	// draws; nil unless the sink asks for them (sinks.ReadTracker).
 	Reads []Read
 
 	keys     *array.String

@@ -66,7 +66,7 @@ type ArrowParts struct {
 
 var (
 	_ Skipper        = (*ArrowParts)(nil)
-	_ Rememberer     = (*ArrowParts)(nil)
+	_ ReadTracker    = (*ArrowParts)(nil)
 	_ Reader         = (*ArrowParts)(nil)
 	_ SourceVerifier = (*ArrowParts)(nil)
 	_ Updater        = (*ArrowParts)(nil)
@@ -149,9 +149,9 @@ func (a *ArrowParts) Has(epoch int, batch int64) bool {
 	return a.run.kept[a.run.layout.part(epoch, batch)]
 }
 
-// Remembers is true if the samples are known: each part gets a list of those it was
+// TracksReads is true if the samples are known: each part gets a list of those it was
 // made of.
-func (a *ArrowParts) Remembers() bool { return a.run.prints != nil }
+func (a *ArrowParts) TracksReads() bool { return a.run.prints != nil }
 
 // Write takes one batch. A part is finished when the next one begins.
 func (a *ArrowParts) Write(ctx context.Context, b *schema.Batch) error {

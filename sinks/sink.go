@@ -38,12 +38,12 @@ type Chooser interface {
 	Wants(variant int) bool
 }
 
-// Rememberer is a Sink that records which samples its batches were made of: it needs
+// ReadTracker is a Sink that records which samples its batches were made of: it needs
 // their Reads.
-type Rememberer interface {
+type ReadTracker interface {
 	Sink
-	// Remembers is called once, after Open.
-	Remembers() bool
+	// TracksReads is called once, after Open.
+	TracksReads() bool
 }
 
 // Skipper is a Sink that may already hold some batches of a run, from an earlier
