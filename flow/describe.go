@@ -224,15 +224,25 @@ func (t *planText) fuse(p *Plan, list []Group) {
 // schedule is the fourth step.
 func (t *planText) schedule(p *Plan, s *Schedule) {
 	t.step(4, "schedule", "how much at a time; none of it changes a byte")
-	way := []string{plural(int64(s.Readers), "reader"), plural(int64(s.Workers), "worker")}
-	if p.scaling != nil {
-		way = append(way, p.scaling.name)
-	}
 	rank := ""
 	if s.World > 1 {
 		rank = fmt.Sprintf("; rank %d of %d: every %dth batch", s.Rank, s.World, s.World)
 	}
-	t.line("", "%s → sink, in the order of positions%s", strings.Join(way, " → "), rank)
+	scales := "scales"
+	if p.scaling != nil {
+		scales = p.scaling.name
+	}
+	width := max(len("transform"), len(scales))
+	operator := func(name, format string, args ...any) {
+		t.line("", "%-*s  %s", width, name, fmt.Sprintf(format, args...))
+	}
+	operator("read", "%s, up to %s ahead", plural(int64(s.Readers), "reader"), plural(int64(s.FilesAhead), "file"))
+	operator("transform", "%s, as far as %s go", plural(int64(s.Workers), "worker"), bytesText(s.BudgetBytes))
+	operator("batch", "up to %d under way, in the order of positions%s", s.Batches, rank)
+	if p.scaling != nil {
+		operator(scales, "each batch in %d of %s", p.scaling.perBatch(), plural(int64(len(p.info.Variants)), "scale"))
+	}
+	operator("deliver", "one record after the other")
 	batch := "batches as large as their pictures"
 	if s.BatchBytes > 0 {
 		batch = plural(int64(s.Batches), "batch") + " of " + bytesText(s.BatchBytes)
