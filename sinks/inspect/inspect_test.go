@@ -1,0 +1,141 @@
+package inspect_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"log"
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/apache/arrow/go/v15/arrow/memory"
+	"go.uber.org/goleak"
+
+	"github.com/sluicedata/sluice/schema"
+	"github.com/sluicedata/sluice/sinks"
+	"github.com/sluicedata/sluice/sinks/inspect"
+	"github.com/sluicedata/sluice/sinks/sinktest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// images makes a batch of grey 2x2 images in one scale of a run of two.
+func images(run *schema.Run, variant int, values ...float32) (*schema.Batch, error) {
+	one := *run
+	one.Variants = run.Variants[variant : variant+1]
+	builder, err := schema.NewBuilder(&one, memory.DefaultAllocator)
+	if err != nil {
+		return nil, err
+	}
+	draft := builder.Draft(0, 0, len(values))
+	for row, v := range values {
+		draft.SetMeta(row, schema.Meta{Key: fmt.Sprint(row), Labels: []int32{int32(row) - 1}, Weight: 1})
+		pixels := draft.Slot(row).F32
+		for i := range pixels {
+			pixels[i] = v
+		}
+	}
+	return draft.Finish()
+}
+
+func twoScales() *schema.Run {
+	run := &schema.Run{
+		PlanHash: strings.Repeat("ab", 32), Pipeline: "{}", Seed: 7, Scales: true, Epochs: 1,
+		Tasks:  []schema.Task{{Name: "light", Classes: []string{"off", "on"}}},
+		Counts: [][]int64{{10, 20, 1}},
+		Form:   schema.FormTensor,
+	}
+	for _, scale := range []float64{0.5, 1} {
+		run.Variants = append(run.Variants, schema.Variant{Scale: scale, Tensor: schema.Tensor{
+			DType: schema.Float32, Layout: schema.CHW, Height: int(4 * scale), Width: int(4 * scale)}})
+	}
+	return run
+}
+
+// Batches of a run in two scales, which come in turn.
+func ExampleInspector() {
+	inspector := inspect.Inspector{Name: "lights", Statistics: true}
+	run := twoScales()
+	for _, variant := range []int{0, 1, 0, 1} {
+		batch, err := images(run, variant, 0, 1, 2)
+		if err != nil {
+			log.Fatal(err)
+		}
+		if err := inspector.Add(batch); err != nil {
+			log.Fatal(err)
+		}
+		batch.Release()
+	}
+	report, err := inspector.Report()
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%d rows in %d batches, %d of them on\n", report.Rows, report.Batches, report.Tasks["light"]["on"])
+	for _, s := range report.Shapes {
+		fmt.Printf("%d rows of %s, mean %.2f, std %.2f\n", s.Rows, s.Image, s.Mean, s.Std)
+	}
+	// Output:
+	// 12 rows in 4 batches, 4 of them on
+	// 6 rows of float32[3,2,2], mean [1.00 1.00 1.00], std [0.82 0.82 0.82]
+	// 6 rows of float32[3,4,4], mean [1.00 1.00 1.00], std [0.82 0.82 0.82]
+}
+
+// TestForms: whatever the form of the images, rows and labels are counted.
+func TestForms(t *testing.T) {
+	for name, run := range sinktest.Runs() {
+		if len(run.Tasks) == 0 || run.BatchesPerEpoch == 0 {
+			continue
+		}
+		var i inspect.Inspector
+		rows := int64(0)
+		d := sinktest.Delivery{Run: run, Before: func(b *schema.Batch) error {
+			rows += int64(b.Rows())
+			return i.Add(b)
+		}}
+		if err := d.To(t.Context(), &sinks.Discard{}); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		report, err := i.Report()
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		counted := int64(0)
+		for _, n := range report.Tasks[run.Tasks[0].Name] {
+			counted += n
+		}
+		if report.Rows != rows || counted != rows || len(report.Columns) == 0 || report.PlanHash != run.PlanHash {
+			t.Errorf("%s: %d rows: %+v", name, rows, report)
+		}
+	}
+}
+
+func TestRefused(t *testing.T) {
+	var i inspect.Inspector
+	if _, err := i.Report(); err == nil || !strings.Contains(err.Error(), "no finished part and no batch") {
+		t.Errorf("nothing: %v", err)
+	}
+	other := twoScales()
+	other.PlanHash = strings.Repeat("cd", 32)
+	for n, run := range []*schema.Run{twoScales(), other, twoScales()} {
+		b, err := images(run, 0, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = i.Add(b)
+		b.Release()
+		if n == 1 && (err == nil || !strings.Contains(err.Error(), "parts of two plans")) || n != 1 && err != nil {
+			t.Errorf("batch %d: %v", n, err)
+		}
+	}
+	if report, err := i.Report(); err != nil || report.Rows != 2 || len(report.Shapes) != 1 {
+		t.Errorf("after a batch that was refused: %+v, %v", report, err)
+	}
+}
+
+func TestNumber(t *testing.T) {
+	have, err := json.Marshal([]inspect.Number{1.5, inspect.Number(math.NaN()), inspect.Number(math.Inf(-1))})
+	if err != nil || string(have) != "[1.5,null,null]" {
+		t.Errorf("%s, %v", have, err)
+	}
+}
