@@ -6,12 +6,12 @@ import (
 
 // batch is operator 3: batches being filled in, whole ones out, in order.
 type batch struct {
-	link
+	ports
 	run *run
 }
 
 func newBatch(r *run) *batch {
-	f := &batch{newLink(), r}
+	f := &batch{newPorts(), r}
 	queue := make(chan *filling, r.plan.settings.Queue+1) // so that the next batches are filled while the oldest is waited for
 	go func() {
 		defer close(queue)

@@ -101,7 +101,7 @@ func (e *TooManyFailures) Error() string {
 	if e.Max.Share > 0 {
 		of = fmt.Sprintf(" (%s of %s)", e.Max, cmp.Or(e.of, "the run"))
 	}
-	fmt.Fprintf(&b, "flow: %d draws have failed, and on_error allows %d%s: mend or remove these files, or raise max. The last of them:", e.Failed, e.Limit, of)
+	fmt.Fprintf(&b, "flow: %d draws have failed, and on_error allows %d%s: fix or remove these files, or raise max. The last of them:", e.Failed, e.Limit, of)
 	for _, f := range e.Last {
 		fmt.Fprintf(&b, "\n  %v", f)
 	}
@@ -121,7 +121,7 @@ type NothingDelivered struct {
 
 func (e *NothingDelivered) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "flow: no row was delivered: each of %s failed, and on_error leaves such rows out: mend or replace the files. The last of them:", plural(e.Draws, "draw"))
+	fmt.Fprintf(&b, "flow: no row was delivered: each of %s failed, and on_error leaves such rows out: fix or replace the files. The last of them:", plural(e.Draws, "draw"))
 	for _, f := range e.Last {
 		fmt.Fprintf(&b, "\n  %v", f)
 	}

@@ -9,22 +9,22 @@ import (
 	"github.com/sluicedata/sluice/schema"
 )
 
-// link is what every operator of the graph has: where elements come in, and where they
+// ports is what every operator of the graph has: where elements come in, and where they
 // go out. Its upstream closes In once; it closes Out once its input is drained.
-type link struct{ in, out chan any }
+type ports struct{ in, out chan any }
 
-func newLink() link { return link{make(chan any), make(chan any)} }
+func newPorts() ports { return ports{make(chan any), make(chan any)} }
 
-func (l link) In() chan<- any  { return l.in }
-func (l link) Out() <-chan any { return l.out }
+func (p ports) In() chan<- any  { return p.in }
+func (p ports) Out() <-chan any { return p.out }
 
-func (l link) Via(next streams.Flow) streams.Flow {
-	gsflow.DoStream(l, next)
+func (p ports) Via(next streams.Flow) streams.Flow {
+	gsflow.DoStream(p, next)
 	return next
 }
 
-func (l link) To(sink streams.Sink) {
-	gsflow.DoStream(l, sink)
+func (p ports) To(sink streams.Sink) {
+	gsflow.DoStream(p, sink)
 	sink.AwaitCompletion()
 }
 

@@ -108,7 +108,7 @@ type Group struct {
 
 // Groups tells how rows are made, in words; none under the reference executor
 // or where rows stay encoded. What is merged follows from what is drawn; this is
-// the fullest of some draws for a large picture. A draw that spares a stage, or
+// the fullest of some draws for a large picture. A draw that skips a stage, or
 // turns by nothing, has less to do.
 func (p *Plan) Groups() (list []Group) {
 	if p.rows.pictures == nil {

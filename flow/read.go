@@ -14,14 +14,14 @@ import (
 //	fetch     a pool: reads the files of the next rows, a bounded number ahead, and draws
 //	emit      waits for the next row's file, in order
 type read struct {
-	link
+	ports
 	run     *run
 	buffers *sync.Pool // *[]byte of encoded files
 	draws   *sync.Pool // *picture.Draw
 }
 
 func newRead(r *run) *read {
-	f := &read{link: newLink(), run: r, buffers: &r.buffers, draws: &r.draws}
+	f := &read{ports: newPorts(), run: r, buffers: &r.buffers, draws: &r.draws}
 	ahead := r.plan.settings.filesAhead()
 	reads, order := make(chan *ticket, ahead), make(chan *ticket, ahead)
 	r.stats.reading.capacity, r.stats.transforming.capacity = ahead, ahead

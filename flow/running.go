@@ -197,7 +197,7 @@ func (r *run) departed(written bool) {
 	if d == nil {
 		return
 	}
-	r.budget.BatchGone()
+	r.budget.BatchDone()
 	if !written {
 		return
 	}

@@ -12,14 +12,14 @@ import (
 // scales is operator 4: a batch in, the same batch in each variant picked for it out, one
 // after the other. Without an Expander batches pass through.
 type scales struct {
-	link
+	ports
 	run   *run
 	picks func(*schema.Batch) (list []int, reserved []int64, err error)
 }
 
 // newScales is the operator right behind batch.
 func newScales(r *run) *scales {
-	f := &scales{newLink(), r, r.picksOf}
+	f := &scales{newPorts(), r, r.picksOf}
 	go f.work(fromOurs(f.in, &r.stats.scaling.starved))
 	return f
 }
@@ -27,7 +27,7 @@ func newScales(r *run) *scales {
 // newLooseScales is the operator behind foreign ones: its batches have left the run, and
 // may be others.
 func newLooseScales(r *run) *scales {
-	f := &scales{newLink(), r, r.plan.picksOf}
+	f := &scales{newPorts(), r, r.plan.picksOf}
 	r.wait.Go(func() { f.work(fromAnyone(r, f.in, &r.stats.scaling.starved, grace)) })
 	return f
 }

@@ -13,12 +13,12 @@ import (
 //	admit  in order: waits for memory, first for a batch's, then for each row's
 //	work   a pool: makes the rows of several batches at a time, each into its place
 type transform struct {
-	link
+	ports
 	run *run
 }
 
 func newTransform(r *run) *transform {
-	f := &transform{newLink(), r}
+	f := &transform{newPorts(), r}
 	tasks := make(chan *ticket, r.plan.settings.Workers) // so that no worker waits for admission to be scheduled
 	var workers sync.WaitGroup
 	for range r.plan.settings.Workers {

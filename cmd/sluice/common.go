@@ -40,7 +40,7 @@ type runFlags struct {
 	Budget  size    `placeholder:"SIZE" help:"Memory for what is in flight, such as 256MiB; default 1GiB. Never changes the bytes."`
 	Seed    *uint64 `placeholder:"N" help:"Seed of all random numbers; default the file's."`
 	Epochs  *int    `placeholder:"N" help:"Passes over the data; default the file's."`
-	Exec    string  `placeholder:"NAME" help:"Executor: fused, the default, or reference: stage after stage, slow, what fused is held against."`
+	Exec    string  `placeholder:"NAME" help:"Executor: fused, the default, or reference: stage after stage, slow, what fused is tested against."`
 	Fuse    string  `placeholder:"HOW" help:"What may be merged: full or exact; default the file's."`
 	Params  bool    `help:"Add the column params: the augmentation drawn for each row, JSON."`
 	OnError string  `placeholder:"POLICY" help:"What becomes of a row that cannot be made: fail, skip or refill; default the file's."`

@@ -36,22 +36,22 @@ type Budget struct {
 	mu     sync.Mutex
 	change *sync.Cond
 
-	limit   int64
-	most    int   // batches begun and not through the sink
-	used    int64 // all of it
-	peak    int64
-	ahead   int64 // part of used: encoded, not admitted
-	rows    int   // admitted, not made
-	making  int   // of these, workers are at, but for those that wait in again
-	single  bool  // one of them has no room beside others
-	batches int   // begun, not through the sink
-	ready   int   // of these, all rows made
-	spent   int64 // given back by large rows, and not collected yet
-	largest int64 // of these rows
-	mostRow int64 // the most that one row was charged
-	sinks   int   // writing
-	stopped bool
-	stop    func() bool
+	limit       int64
+	most        int   // batches begun and not through the sink
+	used        int64 // all of it
+	peak        int64
+	ahead       int64 // part of used: encoded, not admitted
+	rows        int   // admitted, not made
+	making      int   // of these, workers are at, but for those that wait in again
+	single      bool  // one of them has no room beside others
+	batches     int   // begun, not through the sink
+	ready       int   // of these, all rows made
+	uncollected int64 // given back by large rows, and not collected yet
+	largest     int64 // of these rows
+	mostRow     int64 // the most that one row was charged
+	sinks       int   // writing
+	stopped     bool
+	stop        func() bool
 
 	short  bool          // what waits for admission doesn't fit, whatever the queue
 	waited time.Duration // that admission waited for bytes
@@ -104,7 +104,7 @@ func (b *Budget) alone() bool { return b.rows == 0 && b.ready == 0 && b.sinks ==
 // mostAhead bounds the files read ahead, whatever the limit.
 const mostAhead = 64 << 20
 
-// ReadAhead charges an encoded file. One is let through when nothing else is under
+// ReadAhead charges an encoded file. One is admitted when nothing else is under
 // way, however large.
 func (b *Budget) ReadAhead(n int64) {
 	b.mu.Lock()
@@ -166,7 +166,7 @@ func (b *Budget) Recharge(before, after int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.used -= before
-	b.spend(before)
+	b.returned(before)
 	b.making--
 	b.single = false
 	b.change.Broadcast()
@@ -178,30 +178,30 @@ func (b *Budget) Recharge(before, after int64) {
 	b.add(after)
 }
 
-// slack is the bytes of rows given back that are let be, and small those of a row that
+// slack is how many bytes that rows gave back may wait for the collector; rows below small
 // aren't counted.
 const (
 	slack = 32 << 20
 	small = 8 << 20
 )
 
-func (b *Budget) spend(n int64) {
+func (b *Budget) returned(n int64) {
 	if n >= small {
-		b.spent += n
+		b.uncollected += n
 		b.largest = max(b.largest, n)
 	}
 }
 
 // collect makes room for n bytes where what rows have given back stands in their way.
 func (b *Budget) collect(n int64) {
-	if b.stopped || b.spent <= slack || b.used+b.spent+n <= b.limit+slack {
+	if b.stopped || b.uncollected <= slack || b.used+b.uncollected+n <= b.limit+slack {
 		return
 	}
 	runtime.GC()
 	if max(b.largest, n) > b.limit { // that many bytes are not for small ones to take over
 		debug.FreeOSMemory() // a second collection, for pools, and back to the system
 	}
-	b.spent, b.largest = 0, 0
+	b.uncollected, b.largest = 0, 0
 }
 
 // RowDone gives a row's bytes back, n of the charged; last says that its batch is whole
@@ -210,7 +210,7 @@ func (b *Budget) RowDone(n int64, last bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.used -= n
-	b.spend(n)
+	b.returned(n)
 	b.rows--
 	if last {
 		b.ready++
@@ -218,8 +218,8 @@ func (b *Budget) RowDone(n int64, last bool) {
 	b.change.Broadcast()
 }
 
-// BatchGone ends a batch: the sink is done with it, though it may keep its bytes.
-func (b *Budget) BatchGone() {
+// BatchDone ends a batch: the sink is done with it, though it may keep its bytes.
+func (b *Budget) BatchDone() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.batches--

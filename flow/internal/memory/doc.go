@@ -2,5 +2,5 @@
 // their numbers alone.
 //
 //	pool.go    Pool: Arrow's buffers, charged to the budget and used again
-//	budget.go  Budget: who is let through, and when
+//	budget.go  Budget: who is admitted, and when
 package memory

@@ -53,7 +53,7 @@ func TestBudgetAdmits(t *testing.T) {
 		t.Error("a batch goes beyond the limit")
 	}
 	// One batch is on its way, one begun: a third one waits, however small.
-	if goes(t, func() { b.Batch(0, 0) }, func() { b.BatchGone() }) {
+	if goes(t, func() { b.Batch(0, 0) }, func() { b.BatchDone() }) {
 		t.Error("a batch goes beyond the queue")
 	}
 	// Nothing under way: whatever comes next goes.
