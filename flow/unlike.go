@@ -98,11 +98,11 @@ func decodesUnlike(here, training stages.Decoder) []string {
 }
 
 // filters lists those of the stages that resize.
-func (all steps) filters() (list []string) {
-	for _, s := range all {
-		if r, ok := s.stage.(stages.Resizer); ok && !slices.Contains(list, r.ResizeFilter()) {
-			list = append(list, r.ResizeFilter())
+func (list steps) filters() (names []string) {
+	for _, s := range list {
+		if r, ok := s.stage.(stages.Resizer); ok && !slices.Contains(names, r.ResizeFilter()) {
+			names = append(names, r.ResizeFilter())
 		}
 	}
-	return list
+	return names
 }

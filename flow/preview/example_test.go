@@ -20,7 +20,6 @@ func ExamplePage_Write() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer func() { _ = os.RemoveAll(dir) }()
 	ctx := context.Background()
 	if _, err := demodata.Write(ctx, demodata.Spec{Dir: dir, Train: 60, Val: 10}, nil); err != nil {
 		log.Fatal(err)
@@ -42,7 +41,7 @@ func ExamplePage_Write() {
 		log.Fatal(err)
 	}
 	fmt.Printf("%d draws of %d classes\n", report.Draws, report.Classes)
-	for _, end := range []func() error{file.Close, plan.Close} {
+	for _, end := range []func() error{file.Close, plan.Close, func() error { return os.RemoveAll(dir) }} {
 		if err := end(); err != nil {
 			log.Fatal(err)
 		}

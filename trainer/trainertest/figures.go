@@ -9,7 +9,7 @@ import (
 
 // loss: the losses of a step are those of the logits that Predict gave before
 // it, by the formulas, at every one of some steps.
-func (s *suite) loss() {
+func loss(s *suite) {
 	c := base()
 	t := s.trainer(c)
 	for number := range 4 {
@@ -64,7 +64,7 @@ func (s *suite) lossesOf(t trainer.Trainer, c trainer.Config, spec batchSpec) []
 // gradient: with a large eps a step of Adam is one of plain descent, so what it
 // changes tells the gradient. It is compared with differences of the formula's
 // loss, along one direction for each tensor of weights.
-func (s *suite) gradient() {
+func gradient(s *suite) {
 	const rate, eps, h = 0.01, 1e6, 1e-3
 	c := base()
 	c.Optimizer = trainer.Optimizer{LearningRate: rate * eps, Eps: eps, Betas: &[2]float64{0, 0.999}}

@@ -9,7 +9,7 @@ import (
 )
 
 // learns: steps on one batch lower its loss.
-func (s *suite) learns() {
+func learns(s *suite) {
 	t := s.trainer(base())
 	first := s.step(t, batchSpec{}).Total
 	var last float64
@@ -23,7 +23,7 @@ func (s *suite) learns() {
 
 // predict: same logits twice, of the right lengths, whatever the labels; and
 // training goes on as if nobody had asked.
-func (s *suite) predict() {
+func predict(s *suite) {
 	watched, alone := s.trainer(base()), s.trainer(base())
 	for number := range 3 {
 		spec := batchSpec{number: number}
@@ -48,7 +48,7 @@ func (s *suite) predict() {
 }
 
 // resume: State and Load in the middle of training lose nothing.
-func (s *suite) resume() {
+func resume(s *suite) {
 	whole := s.trainer(base())
 	var states [][]trainer.Tensor
 	train := func(t trainer.Trainer, number int) {
@@ -84,7 +84,7 @@ func (s *suite) resume() {
 }
 
 // workers: their number changes no byte.
-func (s *suite) workers() {
+func workers(s *suite) {
 	var want []trainer.Tensor
 	for _, workers := range []int{1, 2, 3, 7, 0} {
 		c := base()
@@ -101,7 +101,7 @@ func (s *suite) workers() {
 }
 
 // seed: it decides the initial weights.
-func (s *suite) seed() {
+func seed(s *suite) {
 	c := base()
 	a, b := s.trainer(c), s.trainer(c)
 	c.Seed++
@@ -111,7 +111,7 @@ func (s *suite) seed() {
 }
 
 // microBatch: gradients add up to those of the whole batch.
-func (s *suite) microBatch() {
+func microBatch(s *suite) {
 	whole := s.trainer(base())
 	c := base()
 	c.MicroBatch = 5
@@ -137,7 +137,7 @@ func (s *suite) microBatch() {
 
 // sizes: one set of weights serves images and batches of several sizes, in any
 // order.
-func (s *suite) sizes() {
+func sizes(s *suite) {
 	t := s.trainer(base())
 	names := weightNames(t)
 	for number, spec := range []batchSpec{{side: 16}, {side: 24}, {side: 16, rows: 5}, {side: 24, rows: 1}, {side: 16}} {
@@ -160,7 +160,7 @@ func weightNames(t trainer.Trainer) []string {
 }
 
 // schedule: EndEpoch changes the learning rate, and a step uses it.
-func (s *suite) schedule() {
+func schedule(s *suite) {
 	c := base()
 	t := s.trainer(c)
 	for epoch := range 6 {
@@ -195,7 +195,7 @@ func (s *suite) schedule() {
 }
 
 // stats: parameters, steps, and the time of each shape.
-func (s *suite) stats() {
+func stats(s *suite) {
 	t := s.trainer(base())
 	s.step(t, batchSpec{})
 	s.step(t, batchSpec{rows: 5})

@@ -10,7 +10,7 @@ import (
 
 // nullLabels: rows without any label have no influence, rows without one task's
 // label have it on the other task's head alone.
-func (s *suite) nullLabels() {
+func nullLabels(s *suite) {
 	spec := batchSpec{edit: func(row int, m *schema.Meta) {
 		if row%3 == 0 {
 			m.Labels = []int32{schema.Unknown, schema.Unknown}
@@ -32,7 +32,7 @@ func (s *suite) nullLabels() {
 
 // noPart: a task without a row that counts leaves alone what serves it alone,
 // weights and optimizer's state; what it shares moves.
-func (s *suite) noPart() {
+func noPart(s *suite) {
 	hide := func(task int) func(int, *schema.Meta) {
 		return func(_ int, m *schema.Meta) { m.Labels[task] = schema.Unknown }
 	}
@@ -77,7 +77,7 @@ func (s *suite) noPart() {
 }
 
 // weightZero: rows of weight 0 have no influence.
-func (s *suite) weightZero() {
+func weightZero(s *suite) {
 	zero := func(row int) bool { return row >= 9 } // padding at the end
 	spec := batchSpec{edit: func(row int, m *schema.Meta) {
 		if zero(row) {
@@ -128,7 +128,7 @@ func (s *suite) noInfluence(spec batchSpec, of func(row int) bool) {
 }
 
 // noRowCounts: such a batch changes nothing.
-func (s *suite) noRowCounts() {
+func noRowCounts(s *suite) {
 	for name, spec := range map[string]batchSpec{
 		"no rows":   {drop: func(int) bool { return true }},
 		"weights 0": {edit: func(_ int, m *schema.Meta) { m.Weight = 0 }},

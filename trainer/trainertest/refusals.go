@@ -12,7 +12,7 @@ import (
 )
 
 // notFinite: a step that would spoil the weights is an error that names keys.
-func (s *suite) notFinite() {
+func notFinite(s *suite) {
 	with := func(bad float32) batchSpec {
 		return batchSpec{number: 1, pixel: func(row, i int, v float32) float32 {
 			if row == 3 && i%7 < 4 {
@@ -45,7 +45,7 @@ func (s *suite) notFinite() {
 }
 
 // imageType: anything but float32 CHW is an error that says so.
-func (s *suite) imageType() {
+func imageType(s *suite) {
 	t := s.trainer(base())
 	for name, spec := range map[string]batchSpec{
 		"uint8":       {tensor: schema.Tensor{DType: schema.Uint8, Layout: schema.CHW}},
@@ -62,7 +62,7 @@ func (s *suite) imageType() {
 }
 
 // labels: a label that is no class, and a task that isn't there.
-func (s *suite) labels() {
+func labels(s *suite) {
 	t := s.trainer(base())
 	for _, label := range []int32{4, 1000, -2} {
 		s.refuses(t, batchSpec{number: 1, edit: func(row int, m *schema.Meta) {
@@ -89,7 +89,7 @@ func (s *suite) labels() {
 }
 
 // config: New refuses what Config.Check does.
-func (s *suite) config() {
+func config(s *suite) {
 	for word, spoil := range map[string]func(*trainer.Config){
 		"class_weights": func(c *trainer.Config) { c.Tasks[0].ClassWeights = []float64{1, 2} },
 		"focal":         func(c *trainer.Config) { c.Tasks[0].Loss = "focal" },
@@ -108,7 +108,7 @@ func (s *suite) config() {
 
 // load: a state that doesn't fit is an error that names the tensor, and changes
 // nothing.
-func (s *suite) load() {
+func load(s *suite) {
 	t := s.trainer(base())
 	s.step(t, batchSpec{})
 	before := clone(t.State())
@@ -184,7 +184,7 @@ func number(prefix string, v float64) func([]trainer.Tensor) ([]trainer.Tensor, 
 }
 
 // cancelled: the context's cause ends Step and Predict, and changes nothing.
-func (s *suite) cancelled() {
+func cancelled(s *suite) {
 	t := s.trainer(base())
 	cause := errors.New("enough")
 	ctx, cancel := context.WithCancelCause(s.Context())

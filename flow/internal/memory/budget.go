@@ -57,6 +57,8 @@ type Budget struct {
 	waited time.Duration // that admission waited for bytes
 }
 
+// New makes a budget of limit bytes and of at most most batches between their first row and
+// the sink. Once ctx has ended nothing waits any longer.
 func New(ctx context.Context, limit int64, most int) *Budget {
 	b := &Budget{limit: limit, most: most}
 	b.change = sync.NewCond(&b.mu)

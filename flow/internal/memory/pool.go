@@ -25,6 +25,8 @@ type Pool struct {
 	fresh  int64 // blocks asked of under
 }
 
+// NewPool allocates from under, or from Arrow's default allocator if that is nil, and
+// charges b.
 func NewPool(under arrow.Allocator, b *Budget) *Pool {
 	if under == nil {
 		under = arrow.DefaultAllocator
