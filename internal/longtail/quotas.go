@@ -10,26 +10,25 @@ import (
 // Quotas says how often each class is drawn in each epoch, and which use of the
 // class each slot of an epoch is.
 //
-// With N draws an epoch and shares s_c of the sum S, let A_c(e) = (e+1) N s_c/S
-// be what class c is due by the end of epoch e, and U_c(e) what it has got. The
-// quotas of epoch e are the largest-remainder rounding of the credits
-// max(0, A_c(e) - U_c(e-1)) to the sum N: each class gets the whole part of its
-// credit, and what is left goes, one each, to the largest remainders, of equal
-// ones to the lower class. So a class that is due less than one draw an epoch
-// is not rounded to nothing for ever: it gets its draw when its turn has come.
+// With N draws per epoch and shares s_c that add up to S, let A_c(e) = (e+1) N s_c/S be
+// the draws that class c is due by the end of epoch e, and U_c(e) those that it has had.
+// The quotas of epoch e are the credits max(0, A_c(e) - U_c(e-1)), rounded so that they
+// add up to N by the largest-remainder method: each class gets the whole part of its
+// credit, and the rest goes, one each, to the largest remainders, of a tie to the lower
+// class. So a class that is due less than one draw per epoch is not rounded to zero
+// forever: it gets a draw when enough credit has built up.
 //
-// A class that was rounded up may have a credit below 0 at the next epoch. As
-// that counts as 0, the others' credits add up to more than N, and at times so
-// do their whole parts (shares 1, 50, 50, 50, 1 with N = 2 in epoch 31; never
-// with equal shares in any case tried). Then one each is taken back from the
-// smallest remainders, of equal ones from the higher class, among the classes
-// that have any; in random cases a credit never reached 2.
+// A class that was rounded up may have a credit below 0 in the next epoch. As that
+// counts as 0, the others' credits add up to more than N, and sometimes so do their
+// whole parts (shares 1, 50, 50, 50, 1 with N = 2 in epoch 31; with equal shares never
+// in any case tried). Then one each is taken back from the smallest remainders, of a
+// tie from the higher class, among the classes that have any; in random cases a credit
+// never reached 2.
 //
-// Credits are kept as a whole part and a remainder over S, so nothing is ever
-// rounded and nothing grows with the epoch but the counts. Quotas keeps
-// O(classes) numbers for each of the last few epochs; any other epoch is
-// computed forward, from the last one or from the first. Safe for concurrent
-// use.
+// Credits are kept as a whole part and a remainder over S, so nothing is ever rounded,
+// and only the counts grow with the epochs. Quotas keeps O(classes) numbers for each of
+// the last few epochs; any other epoch is computed forward, from the last one or from
+// the first. Safe for concurrent use.
 type Quotas struct {
 	draws  int64
 	sum    uint64
@@ -85,7 +84,7 @@ func NewQuotas(shares []int64, draws int64) *Quotas {
 // Draws is the number of draws per epoch.
 func (q *Quotas) Draws() int64 { return q.draws }
 
-// Epoch returns the quotas of an epoch, which are not to be changed.
+// Epoch returns the quotas of an epoch, which must not be changed.
 func (q *Quotas) Epoch(number int) *Epoch {
 	place := &q.recent[number%len(q.recent)]
 	if e := place.Load(); e != nil && e.Number == number {
@@ -115,7 +114,7 @@ func (q *Quotas) rewind() {
 	q.mu.used = make([]int64, len(q.due))
 }
 
-// advance computes the next epoch, and returns it if it is to be kept.
+// advance computes the next epoch, and returns it if keep.
 func (q *Quotas) advance(keep bool) *Epoch {
 	q.round()
 	var e *Epoch
@@ -133,7 +132,7 @@ func (q *Quotas) advance(keep bool) *Epoch {
 	return e
 }
 
-// round adds what is due to the credits and rounds them to quotas.
+// round adds what is due to the credits, and rounds them to quotas.
 func (q *Quotas) round() {
 	credits, quota := q.mu.credits, q.mu.quota
 	left := q.draws
@@ -146,8 +145,8 @@ func (q *Quotas) round() {
 		quota[c] = max(0, whole)
 		left -= quota[c]
 	}
-	// More than the positive remainders is never left, for the positive credits
-	// add up to N at least; so a class without a share never gets a draw.
+	// There are enough positive remainders, because the positive credits add up to at
+	// least N; so a class without a share never gets a draw.
 	if left > 0 {
 		q.adjust(left, +1, func(c int) bool { return credits[c].whole >= 0 && credits[c].part > 0 })
 	}
@@ -190,9 +189,10 @@ func (a candidate) before(b candidate) bool {
 	return a.rank > b.rank || a.rank == b.rank && a.tie < b.tie
 }
 
-// selectFirst puts the first n candidates at the list's begin, in no particular
-// order (Hoare's quickselect: resuming at epoch 10,000 with 1,000 classes would
-// otherwise sort for a second). Ties are unique, so which they are is certain.
+// selectFirst moves the first n candidates to the beginning of the list, in no
+// particular order (Hoare's quickselect: resuming at epoch 10,000 with 1,000 classes
+// would otherwise spend a second on sorting). Ties are unique, so the choice is
+// deterministic.
 func selectFirst(list []candidate, n int) {
 	for len(list) > 1 && n > 0 && n < len(list) {
 		pivot := list[len(list)/2]
@@ -223,7 +223,7 @@ func selectFirst(list []candidate, n int) {
 // Quota is the number of draws of a class in this epoch.
 func (e *Epoch) Quota(class int) int64 { return e.Starts[class+1] - e.Starts[class] }
 
-// Slot tells which class a slot 0..N-1 belongs to, and which use of it: use 0 is
+// Slot is the class to which a slot 0..N-1 belongs, and which use of it this is: use 0 is
 // the class's first draw ever.
 func (e *Epoch) Slot(slot int64) (class int, use int64) {
 	low, high := 0, len(e.Starts)-1 // Starts[low] <= slot < Starts[high]

@@ -171,8 +171,8 @@ func TestEqualShares(t *testing.T) {
 	}
 }
 
-// TestStarvesNone is issue 3's: 1,000 classes with N = 500 over 50 epochs. Every
-// class is within two draws of what it is due, whatever the target.
+// TestStarvesNone: with 1,000 classes and N = 500, over 50 epochs, every class is
+// within two draws of what it is due, whatever the target.
 func TestStarvesNone(t *testing.T) {
 	counts := make([]int64, 1000)
 	for c := range counts { // Cao et al. 2019, imbalance factor 100

@@ -21,7 +21,7 @@ type Weights struct {
 	Named map[string]float64 // by class name
 }
 
-// WeightRule computes weights from the classes' numbers of samples.
+// WeightRule computes weights from the numbers of samples of the classes.
 type WeightRule string
 
 // The rules.
@@ -102,8 +102,8 @@ func (w Weights) MarshalJSON() ([]byte, error) {
 // IsZero reports whether nothing is declared.
 func (w Weights) IsZero() bool { return w.Rule == "" && w.List == nil && w.Named == nil }
 
-// Check reports what no data can make right. Nothing declared is an error, too:
-// where it is allowed, ask IsZero first.
+// Check reports what is wrong whatever the data. Nothing declared is an error, too;
+// where that is allowed, ask IsZero first.
 func (w Weights) Check() error {
 	given := 0
 	for _, is := range []bool{w.Rule != "", w.List != nil, w.Named != nil} {
@@ -129,7 +129,7 @@ func (w Weights) Check() error {
 	return CheckWeights(list)
 }
 
-// CheckWeights reports a weight that is none, and a list that weighs nothing.
+// CheckWeights reports numbers that cannot be weights, and a list whose sum is 0.
 func CheckWeights(list []float64) error {
 	sum := 0.0
 	for _, f := range list {
@@ -144,10 +144,10 @@ func CheckWeights(list []float64) error {
 	return nil
 }
 
-// Resolve gives the weight of each class of a task, in class order. counts are
-// the samples of each class, needed by the rules alone; beta is
-// effective_number's, 0 standing for DefaultBeta. Explicit numbers are scaled to
-// the sum 1. A map must name every class and no other.
+// Resolve is the weight of each class of a task, in class order. counts are the samples
+// of each class, which only the rules need; beta is that of effective_number, 0 for
+// DefaultBeta. Explicit numbers are scaled to add up to 1. A map must name every class
+// and no other.
 func (w Weights) Resolve(task string, classes []string, counts []int64, beta float64) ([]float64, error) {
 	if err := w.Check(); err != nil {
 		return nil, err
