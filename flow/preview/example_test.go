@@ -3,7 +3,6 @@ package preview_test
 import (
 	"context"
 	"fmt"
-	"log"
 	"os"
 	"path/filepath"
 
@@ -18,11 +17,13 @@ import (
 func ExamplePage_Write() {
 	dir, err := os.MkdirTemp("", "preview")
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	ctx := context.Background()
 	if _, err := demodata.Write(ctx, demodata.Spec{Dir: dir, Train: 60, Val: 10}, nil); err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	plan, err := flow.New(
 		sources.Folder{Path: filepath.Join(dir, "train"), Tasks: []string{"shape", "color"}},
@@ -30,20 +31,24 @@ func ExamplePage_Write() {
 		stages.Decode{}, stages.Rotate{Degrees: stages.Range{-30, 30}}, stages.Resize{Height: 32, Width: 32}, stages.Batch{Size: 8},
 	).Plan(ctx, flow.Seed(42))
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	file, err := os.Create(filepath.Join(dir, "preview.html"))
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	report, err := preview.Page{Title: "shapes", PerClass: 2, Classes: 3}.Write(ctx, file, plan)
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	fmt.Printf("%d draws of %d classes\n", report.Draws, report.Classes)
 	for _, end := range []func() error{file.Close, plan.Close, func() error { return os.RemoveAll(dir) }} {
 		if err := end(); err != nil {
-			log.Fatal(err)
+			fmt.Println(err)
+			return
 		}
 	}
 	// Output:

@@ -3,7 +3,6 @@ package learning_test
 import (
 	"context"
 	"fmt"
-	"log"
 	"os"
 	"path/filepath"
 
@@ -22,11 +21,13 @@ import (
 func Example() {
 	dir, err := os.MkdirTemp("", "learning")
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	ctx := context.Background()
 	if _, err := demodata.Write(ctx, demodata.Spec{Dir: dir, Seed: 1, Train: 150, Val: 50}, nil); err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	small := stages.Resize{Height: 16, Width: 16}
 	train := flow.New(
@@ -53,12 +54,14 @@ func Example() {
 		},
 	}.Run(ctx, flow.Seed(42), flow.Epochs(3))
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	shapes := report.Tasks["shape"]
 	fmt.Printf("%d steps, %d classes evaluated on %s\n", report.Train.Steps, len(shapes.Recall), report.EvaluatedOn)
 	if err := os.RemoveAll(dir); err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	// Output:
 	// epoch 0: 10 steps, evaluated: false
