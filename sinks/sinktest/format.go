@@ -2,6 +2,7 @@ package sinktest
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -20,8 +21,15 @@ var word = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
 // to be tested.
 func Format(t *testing.T, newFormat func() sinks.Format) {
 	t.Helper()
+	FormatTaking(t, newFormat, nil)
+}
+
+// FormatTaking is Format for one that cannot hold every run: its Open must refuse those
+// that takes, unless nil, denies. It must hold uint8 tensors.
+func FormatTaking(t *testing.T, newFormat func() sinks.Format, takes func(run *schema.Run) bool) {
+	t.Helper()
 	t.Run("options", func(t *testing.T) { formatOptions(t, newFormat) })
-	s := Subject{New: func(t *testing.T, dir string) sinks.Sink {
+	s := Subject{Takes: takes, New: func(t *testing.T, dir string) sinks.Sink {
 		f := newFormat()
 		if err := f.Into(sinks.Destination{Dir: dir}); err != nil {
 			t.Fatal(err)
@@ -34,7 +42,23 @@ func Format(t *testing.T, newFormat func() sinks.Format) {
 		}
 	}
 	Test(t, s)
+	for name, run := range Runs() {
+		if takes != nil && !takes(run) {
+			t.Run(name+" refused", func(t *testing.T) { refused(t, s, run) })
+		}
+	}
 	t.Run("data set", func(t *testing.T) { dataSet(t, newFormat, s) })
+}
+
+// refused: a run that the sink cannot take is an error of Open, which leaves nothing.
+func refused(t *testing.T, s Subject, run *schema.Run) {
+	noLeaks(t)
+	dir := t.TempDir()
+	sink := s.New(t, dir)
+	if err := sink.Open(t.Context(), run); err == nil {
+		t.Errorf("Open takes a run that Takes denies (Close: %v)", sink.Close(errors.New("not taken")))
+	}
+	nothingUnfinished(t, dir)
 }
 
 func formatOptions(t *testing.T, newFormat func() sinks.Format) {
