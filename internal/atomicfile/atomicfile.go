@@ -68,8 +68,8 @@ func createTemp(path string, mode fs.FileMode) (*File, error) {
 	return nil, err
 }
 
-// Commit syncs the file and puts it in its place. After an error nothing has
-// changed, and the temporary file is gone.
+// Commit syncs the file and puts it in its place. After an error the temporary file
+// is gone, and the old file is there; the new one, if only the directory's sync failed.
 func (f *File) Commit() error {
 	err := f.Sync()
 	if e := f.Close(); err == nil {
@@ -131,12 +131,16 @@ func RemoveStale(dir string, names ...string) error {
 // after SyncDir.
 func Rename(from, to string) error { return os.Rename(from, to) }
 
-// SyncDir makes the names in a directory durable, where the system can.
+// SyncDir makes the names in a directory durable, where the system can. A directory
+// that may be written to but not read cannot be synced, and is no error.
 func SyncDir(path string) error {
 	if runtime.GOOS == "windows" {
 		return nil
 	}
 	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrPermission) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}

@@ -124,6 +124,23 @@ func TestPermissionsStay(t *testing.T) {
 	}
 }
 
+func TestADirectoryThatCannotBeRead(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Chmod(dir, 0o300); err != nil {
+		t.Fatal(err)
+	}
+	defer os.Chmod(dir, 0o700)
+	if _, err := os.ReadDir(dir); err == nil {
+		t.Skip("this user, or system, reads it nevertheless")
+	}
+	if err := Write(filepath.Join(dir, "a"), []byte("new")); err != nil {
+		t.Error(err)
+	}
+	if have := read(t, filepath.Join(dir, "a")); have != "new" {
+		t.Errorf("the file holds %q", have)
+	}
+}
+
 func TestRemoveStale(t *testing.T) {
 	dir := t.TempDir()
 	f, err := Create(filepath.Join(dir, "log.jsonl"))
