@@ -130,7 +130,19 @@ func Extensions() []string {
 	return all
 }
 
-// ReadHeader reads the format, the size and the orientation. No pixel is decoded.
+// Parsed is a file whose header has been read.
+type Parsed struct {
+	Header
+	pixels pixelFunc
+}
+
+// Parse reads the format, the size and the orientation. No pixel is decoded. data is kept.
+func Parse(data []byte) (p Parsed, err error) {
+	p.Header, p.pixels, err = parse(data)
+	return p, err
+}
+
+// ReadHeader is Parse for those who want no pixels.
 func ReadHeader(data []byte) (h Header, err error) {
 	h, _, err = parse(data)
 	return h, err
@@ -139,11 +151,16 @@ func ReadHeader(data []byte) (h Header, err error) {
 // Decode decodes a picture to uint8 HWC. One of more than maxPixels is refused from its
 // header; 0 means DefaultMaxPixels. data is not kept. When ctx ends, the error is its
 // cause.
-func Decode(ctx context.Context, data []byte, maxPixels int64) (p *schema.Picture, err error) {
-	h, pixels, err := parse(data)
+func Decode(ctx context.Context, data []byte, maxPixels int64) (*schema.Picture, error) {
+	p, err := Parse(data)
 	if err != nil {
 		return nil, err
 	}
+	return p.Decode(ctx, maxPixels)
+}
+
+// Decode is the function of that name for a file whose header has been read.
+func (h Parsed) Decode(ctx context.Context, maxPixels int64) (p *schema.Picture, err error) {
 	if err := h.checkPixels(maxPixels); err != nil {
 		return nil, err
 	}
@@ -151,7 +168,7 @@ func Decode(ctx context.Context, data []byte, maxPixels int64) (p *schema.Pictur
 		return nil, context.Cause(ctx)
 	}
 	defer recovered(h.Format, &err)
-	p, err = pixels(ctx)
+	p, err = h.pixels(ctx)
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}

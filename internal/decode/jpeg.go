@@ -68,13 +68,18 @@ func Counted(ctx context.Context, data []byte, maxPixels int64, fill bool) (p *s
 		return p, 0, err
 	}
 	defer f.Close()
-	defer recovered(f.Format, &err)
 	f.Fill = fill
-	if p, err = f.picture(ctx); err != nil {
-		return nil, 0, fmt.Errorf("decode: %s: %w", f.Format, err)
-	}
-	p, err = orient(ctx, p, f.Orientation)
+	p, err = f.Whole(ctx)
 	return p, f.Warnings, err
+}
+
+// Whole decodes the whole picture, upright, as Decode and Fill do.
+func (f *File) Whole(ctx context.Context) (p *schema.Picture, err error) {
+	defer recovered(f.Format, &err)
+	if p, err = f.picture(ctx); err != nil {
+		return nil, fmt.Errorf("decode: %s: %w", f.Format, err)
+	}
+	return orient(ctx, p, f.Orientation)
 }
 
 // File is a JPEG file of which parts are decoded. It is small until the first of them

@@ -19,22 +19,20 @@ func DecodeBytes(d stages.Decoder, data []byte) int64 {
 	if err != nil {
 		return 0
 	}
-	h, ok := header(d, data)
-	if !ok {
+	h, err := decode.ReadHeader(data)
+	if err != nil || !fits(d, &h) {
 		return 0
 	}
 	return h.DecodeBytes
 }
 
-// header reads that of a file in another format than JPEG; ok is false where the decoder
-// won't take the file.
-func header(d stages.Decoder, data []byte) (h decode.Header, ok bool) {
+// fits reports whether the decoder takes a picture of that size.
+func fits(d stages.Decoder, h *decode.Header) bool {
 	limit := d.MaxPixels()
 	if limit <= 0 {
 		limit = decode.DefaultMaxPixels
 	}
-	h, err := decode.ReadHeader(data)
-	return h, err == nil && h.Pixels() <= limit
+	return h.Pixels() <= limit
 }
 
 // fileBytes is the memory that a picture takes of a file of which it reads no more than

@@ -33,7 +33,7 @@ func (m *Maker) Make(ctx context.Context, d *Draw, slot *schema.Picture, views *
 func (m *Maker) makeOfWhole(ctx context.Context, d *Draw, slot *schema.Picture, views *Views) (*schema.Picture, int, error) {
 	begin, last := time.Now(), d.stage
 	d.stage = d.program.Decoder.Name()
-	source, repairs, err := Decode(ctx, d.program.Decoder, d.data)
+	source, repairs, err := d.whole(ctx)
 	if err != nil { // whatever a stage said: as a file it is broken
 		return nil, 0, err
 	}
@@ -64,7 +64,7 @@ func (m *Maker) makeOfFile(ctx context.Context, d *Draw, slot *schema.Picture, v
 	begin, last := time.Now(), d.stage
 	d.stage = d.program.Decoder.Name()
 	if views != nil {
-		source, _, err := Decode(ctx, d.program.Decoder, d.data)
+		source, _, err := Decode(ctx, d.program.Decoder, d.data) // the file is for its part
 		if err != nil {
 			return nil, 0, err
 		}

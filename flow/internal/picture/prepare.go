@@ -1,8 +1,12 @@
 package picture
 
 import (
+	"context"
 	"fmt"
 	"runtime/debug"
+
+	"github.com/sluicedata/sluice/internal/decode"
+	"github.com/sluicedata/sluice/schema"
 )
 
 // Prepare reads the header of a picture's file, draws its stages and finds out what that
@@ -36,7 +40,7 @@ func (d *Draw) Drop() {
 	if d.isJPEG {
 		d.file.Close()
 	}
-	d.isJPEG, d.data = false, nil
+	d.isJPEG, d.data, d.parsed = false, nil, decode.Parsed{}
 }
 
 // open reads the file's header; ok is false where decoding will fail.
@@ -53,8 +57,31 @@ func (d *Draw) open() (height, width int, whole int64, ok bool) {
 		d.file.Fill = decoder.RepairsTruncated()
 		return d.file.Height, d.file.Width, d.file.WholeBytes(), true
 	}
-	h, ok := header(decoder, d.data)
-	return h.Height, h.Width, h.DecodeBytes, ok
+	if d.parsed, err = decode.Parse(d.data); err != nil {
+		d.err = err
+		return 0, 0, 0, false
+	}
+	h := &d.parsed.Header
+	return h.Height, h.Width, h.DecodeBytes, fits(decoder, h)
+}
+
+// whole decodes the whole picture of the file.
+func (d *Draw) whole(ctx context.Context) (pic *schema.Picture, repairs int, err error) {
+	decoder := d.program.Decoder
+	switch {
+	case d.isJPEG:
+		d.file.SeekPoints = nil // they are for parts
+		pic, err = d.file.Whole(ctx)
+		repairs = d.file.Warnings
+	case d.parsed.Format == "":
+		return nil, 0, d.err
+	default:
+		pic, err = d.parsed.Decode(ctx, decoder.MaxPixels())
+	}
+	if err == nil && decoder.Gray() {
+		decode.Gray(pic)
+	}
+	return pic, repairs, err
 }
 
 // drawFor draws and groups the stages for a source of that size. A stage's error, or its
