@@ -219,7 +219,7 @@ func percent(s trainer.Share) string {
 	return fmt.Sprintf("%.1f %%", 100*s)
 }
 
-// unreadable says of a file that cannot be read which one it is; other errors
+// unreadable names the file that cannot be read; other errors
 // stay as they are.
 func unreadable(err error, what, name string) error {
 	var path *fs.PathError

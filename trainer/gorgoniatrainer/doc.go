@@ -21,7 +21,7 @@
 //	            setattr(self, f"head_{t}", torch.nn.Linear(64 * 56 * 56, n))
 //
 // conv.weight [64, 3, 3, 3], conv.bias [64], head_<task>.weight [classes,
-// 64*56*56], head_<task>.bias [classes]; beside them optimizer.exp_avg.<name>,
+// 64*56*56], head_<task>.bias [classes]; and in addition optimizer.exp_avg.<name>,
 // optimizer.exp_avg_sq.<name>, optimizer.step.<name> and optimizer.epochs.
 //
 // All results are the same bytes for any number of workers, and with or without
@@ -34,7 +34,7 @@
 //	config.go         which configurations it takes
 //	graph.go          a Gorgonia graph for one shape of images: its nodes, its runs
 //	loss.go           the loss of all tasks, as an operation
-//	pass.go           the inputs and results of one run of a graph, beside its pixels
+//	pass.go           the inputs and results of one run of a graph, apart from the pixels
 //	model.go          weights, gradients and the memory of activations
 //	op.go             operations as Gorgonia calls them
 //	value.go          values on memory that isn't Gorgonia's

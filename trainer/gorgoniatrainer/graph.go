@@ -17,7 +17,7 @@ func (s shape) String() string { return fmt.Sprintf("%dx3x%dx%d", s.rows, s.heig
 
 // graph is a Gorgonia graph and its VM for one input shape: images -> fused
 // convolutions -> heads, and in a learner -> loss, with the gradients that
-// gorgonia.Grad derives. It holds no memory of its own beside nodes, so one per
+// gorgonia.Grad derives. It holds no memory of its own apart from nodes, so one per
 // shape costs next to nothing, and a short batch has its own.
 type graph struct {
 	shape      shape

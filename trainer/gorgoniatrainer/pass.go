@@ -2,7 +2,7 @@ package gorgoniatrainer
 
 import "github.com/sluicedata/sluice/trainer"
 
-// pass holds the inputs of one run of a graph, beside its pixels, and its result.
+// pass holds the inputs of one run of a graph, apart from the pixels, and its result.
 type pass struct {
 	skip    []bool           // masked rows, whatever their pixels; nil: none
 	add     bool             // gradients add to what is there: these are further rows of a batch

@@ -113,7 +113,7 @@ func (t *Trainer) microBatches(ctx context.Context, batch *schema.Batch, of func
 			return err
 		}
 	}
-	return context.Cause(ctx) // nil if it goes on
+	return context.Cause(ctx) // nil unless cancelled
 }
 
 // Step implements trainer.Trainer. A batch in which every row is masked changes

@@ -79,7 +79,7 @@ func (d *directory) begin(existing Existing, t trainer.Trainer, epochs int) (sta
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		if existing == Resume {
-			warnings = []string{fmt.Sprintf("%s holds no checkpoint to go on with: training begins with the first epoch", d.path)}
+			warnings = []string{fmt.Sprintf("%s holds no checkpoint to go on with: training starts with the first epoch", d.path)}
 		}
 		if existing == Overwrite {
 			return 0, warnings, nil

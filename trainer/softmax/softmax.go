@@ -1,8 +1,9 @@
 // Package softmax is the smallest trainer: multinomial logistic regression, one
-// linear head per task, on the image averaged down to 8x8. It takes images of
-// any size, needs no framework, and is a pattern for other trainers: the pixels,
-// targets, loss, optimizer, schedule and state are package trainer's; a trainer
-// adds the network between them.
+// linear head per task, on the image averaged down to 8x8. It takes images of any
+// size, needs no framework, and is a pattern for other trainers: package trainer
+// provides pixels, targets, loss, optimizer, schedule and state, and a trainer adds
+// the network between them. It imports only public packages, so it can be copied
+// into another module.
 package softmax
 
 import (
@@ -41,7 +42,7 @@ const (
 	features = 3 * side * side
 )
 
-// Trainer is a trainer.Trainer. MicroBatch is of no use to it and has no effect.
+// Trainer is a trainer.Trainer. MicroBatch has no effect.
 type Trainer struct {
 	config  trainer.Config
 	heads   []head
@@ -190,7 +191,7 @@ func (t *Trainer) forward(batch *schema.Batch) error {
 }
 
 // backward sums the gradients of the weights over the rows, in their order, for
-// each class by itself: so the workers' number changes no byte.
+// each class separately, so no byte depends on the number of workers.
 func (t *Trainer) backward(rows int, targets []trainer.Target) {
 	for i, h := range t.heads {
 		weight, bias := t.gradients[2*i], t.gradients[2*i+1]

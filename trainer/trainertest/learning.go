@@ -22,7 +22,7 @@ func learns(s *suite) {
 }
 
 // predict: same logits twice, of the right lengths, whatever the labels; and
-// training goes on as if nobody had asked.
+// training continues as if Predict had not been called.
 func predict(s *suite) {
 	watched, alone := s.trainer(base()), s.trainer(base())
 	for number := range 3 {

@@ -29,7 +29,7 @@ func notFinite(s *suite) {
 		if !errors.As(err, &notFinite) {
 			s.Errorf("pixels %v: the error is %T, want *trainer.NotFiniteError", bad, err)
 		}
-		s.step(t, batchSpec{number: 2}) // it goes on
+		s.step(t, batchSpec{number: 2}) // training continues
 	}
 
 	// Finite pixels whose sums overflow: an error or not, but no such weights.
