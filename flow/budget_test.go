@@ -70,12 +70,19 @@ func TestStalledSinkBoundsBatches(t *testing.T) {
 	for _, queue := range []int{1, 2, 5} {
 		mem := &blocks{Allocator: memory.NewCheckedAllocator(memory.NewGoAllocator()), size: image}
 		s := &stalled{stall: make(chan struct{})}
-		time.AfterFunc(150*time.Millisecond, func() {
+		go func() {
+			defer close(s.stall)
+			for range 2000 { // they come when they come; more would come soon after
+				if mem.live.Load() >= int64(queue)+1 {
+					break
+				}
+				time.Sleep(5 * time.Millisecond)
+			}
+			time.Sleep(50 * time.Millisecond)
 			if n := mem.live.Load(); n != int64(queue)+1 {
 				t.Errorf("queue %d: %d batches wait for the sink", queue, n)
 			}
-			close(s.stall)
-		})
+		}()
 		if _, err := pipe.Run(t.Context(), s, flow.Queue(queue), flow.Allocator(mem)); err != nil {
 			t.Fatal(err)
 		}

@@ -69,6 +69,7 @@ func (d *deliver) write(r *run, sink sinks.Sink, batch *schema.Batch) (written b
 
 // close ends the sink; what ended the run comes first in the error.
 func (d *deliver) close(r *run, sink sinks.Sink) {
+	r.feeding.Wait() // no Has during Close
 	r.checkDelivered()
 	var cause error
 	if r.stopped() {

@@ -14,11 +14,14 @@ func newFeed(r *run) *feed {
 	deal := &r.plan.deal
 	r.stats.expect(deal.draws())
 	if r.sink.knows() {
-		r.counting.Go(func() { f.count(r) })
+		r.feeding.Go(func() { f.count(r) })
 	}
-	go func() {
+	r.feeding.Go(func() {
 		defer close(f.out)
 		for n := range deal.count() {
+			if r.stopped() {
+				return
+			}
 			j := deal.job(n)
 			if r.sink.has(j.epoch, j.number) {
 				r.partial.Store(true)
@@ -30,7 +33,7 @@ func newFeed(r *run) *feed {
 				return
 			}
 		}
-	}()
+	})
 	return f
 }
 

@@ -39,8 +39,8 @@ type run struct {
 		State
 	}
 
-	wait     sync.WaitGroup // for what an operator leaves behind
-	counting sync.WaitGroup // for feed's count
+	wait    sync.WaitGroup // for what an operator leaves behind
+	feeding sync.WaitGroup // for those that ask the sink what it has
 }
 
 // origin is where a run's rows come from.
@@ -241,7 +241,7 @@ func (r *run) end(err error) (*Report, error) {
 		err = joined(r.told, err)
 	}
 	r.cancel(nil)
-	r.counting.Wait()
+	r.feeding.Wait()
 	r.budget.Close()
 	r.pool.Close()
 	return report, errors.Join(err, r.accounts.close())
