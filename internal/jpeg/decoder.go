@@ -29,22 +29,25 @@ type Decoder struct {
 
 	image  Image
 	planes [4]planar.Plane
-	quant  [4]quantTable
-	dc, ac [4]huffman
+	tables tables
 	comps  [4]component
 	scans  int
-	params scanParams
+	scan   scan // the last one
 	bits   bits
 
-	padding   [64]int16 // for the coefficients of blocks that aren't kept
-	eobRun    int       // progressive: blocks whose band has ended
-	allBlocks bool      // scans are decoded to their end
-	lenient   bool      // damage is repaired (lenient.go)
-	lastGood  int       // row of interleaved MCUs up to which the last scan has data
+	allBlocks bool // scans are decoded to their end
+	lenient   bool // damage is repaired (lenient.go)
+	lastGood  int  // row of interleaved MCUs up to which the last scan has data
 	idct      idct
 	file      []byte      // being decoded
 	known     *SeekPoints // its seek points, or nil
 	ctx       context.Context
+}
+
+// tables are those that a file has defined so far.
+type tables struct {
+	quant  [4]quantTable
+	dc, ac [4]huffman
 }
 
 // component is a component's state while decoding.
@@ -151,13 +154,17 @@ func (d *Decoder) KeptBytes() (n int) {
 // reset prepares for the next file.
 func (d *Decoder) reset() {
 	d.image = Image{}
-	for i := range 4 {
-		d.quant[i].defined, d.dc[i].defined, d.ac[i].defined = false, false, false
-		d.dc[i].broken, d.ac[i].broken = false, false
-	}
+	d.tables.reset()
 	d.scans, d.allBlocks, d.lenient, d.lastGood = 0, false, false, 0
 	d.bits = bits{}
 	d.idct.reset()
+}
+
+func (t *tables) reset() {
+	for i := range 4 {
+		t.quant[i].defined, t.dc[i].defined, t.ac[i].defined = false, false, false
+		t.dc[i].broken, t.ac[i].broken = false, false
+	}
 }
 
 // decode is DecodeRegion, strict or lenient. Strict decoding stops at the first damage that
@@ -184,7 +191,7 @@ func (d *Decoder) decode(data []byte, region image.Rectangle, denominator int, l
 		if err != nil && (!lenient || s.marker == mSOS && (d.scans == 1 || errors.Is(err, ErrUnsupported))) {
 			return nil, err
 		}
-		if err != nil || lenient && !m.Progressive && d.scans == 1 && d.params.n == m.n {
+		if err != nil || lenient && !m.Progressive && d.scans == 1 && d.scan.n == m.n {
 			break // here libjpeg gives up, or needs no more: it makes such a picture in one pass
 		}
 		if lenient {
@@ -222,7 +229,7 @@ func (d *Decoder) finish() (*Image, error) {
 // segment reads a scan, or a segment before or after one, and returns where it ends.
 func (d *Decoder) segment(s segment, data []byte) (end int, err error) {
 	if s.marker == mSOS {
-		end, err = d.scan(s.body, data[s.end:])
+		end, err = d.decodeScan(s.body, data[s.end:])
 		return s.end + end, err
 	}
 	if d.lenient {
@@ -232,36 +239,36 @@ func (d *Decoder) segment(s segment, data []byte) (end int, err error) {
 		err = d.image.segment(s)
 	}
 	if err == nil {
-		err = d.tables(s)
+		err = d.tables.read(s, d.lenient)
 	}
 	return s.end, err
 }
 
-// tables reads the segments that define tables and ignores others.
-func (d *Decoder) tables(s segment) error {
+// read reads the segments that define tables and ignores others.
+func (t *tables) read(s segment, lenient bool) error {
 	switch s.marker {
 	case mDQT:
-		return d.defineQuant(s.body)
+		return t.defineQuant(s.body)
 	case mDHT:
-		return d.defineHuffman(s.body)
+		return t.defineHuffman(s.body, lenient)
 	}
 	return nil
 }
 
 // defineQuant reads a DQT segment (T.81, B.2.4.1).
-func (d *Decoder) defineQuant(body []byte) error {
+func (t *tables) defineQuant(body []byte) error {
 	for len(body) > 0 {
 		wide, id := int(body[0]>>4), body[0]&15
 		body = body[1:]
 		if wide > 1 || id > 3 || len(body) < 64<<wide {
 			return fmt.Errorf("a quantization table is damaged")
 		}
-		t := &d.quant[id]
-		t.defined = true
-		for k := range t.q {
-			t.q[k] = uint16(body[k<<wide])
+		table := &t.quant[id]
+		table.defined = true
+		for k := range table.q {
+			table.q[k] = uint16(body[k<<wide])
 			if wide == 1 {
-				t.q[k] = t.q[k]<<8 | uint16(body[2*k+1])
+				table.q[k] = table.q[k]<<8 | uint16(body[2*k+1])
 			}
 		}
 		body = body[64<<wide:]
@@ -271,7 +278,7 @@ func (d *Decoder) defineQuant(body []byte) error {
 
 // defineHuffman reads a DHT segment (T.81, B.2.4.2). To a lenient decoder an invalid table
 // is an error only where it is used.
-func (d *Decoder) defineHuffman(body []byte) error {
+func (t *tables) defineHuffman(body []byte, lenient bool) error {
 	for len(body) > 0 {
 		class, id, end := body[0]>>4, body[0]&15, 17
 		if class > 1 || id > 3 {
@@ -286,12 +293,12 @@ func (d *Decoder) defineHuffman(body []byte) error {
 		if end > 17+256 || end > len(body) {
 			return fmt.Errorf("a Huffman table has %d codes", end-17)
 		}
-		table := &d.dc[id]
+		table := &t.dc[id]
 		if class == 1 {
-			table = &d.ac[id]
+			table = &t.ac[id]
 		}
 		if err := table.define(body[1:end], class == 0); err != nil {
-			if !d.lenient {
+			if !lenient {
 				return err
 			}
 			table.defined, table.broken = false, true

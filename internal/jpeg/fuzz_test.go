@@ -151,8 +151,8 @@ func isOdd(data []byte) bool {
 	if at := bytes.Index(data, []byte{0xff, mSOS}); at >= 0 && bytes.Contains(data[at:], []byte{0xff, mDQT}) {
 		return true
 	}
-	for i := range d.ac {
-		for _, v := range d.ac[i].values {
+	for i := range d.tables.ac {
+		for _, v := range d.tables.ac[i].values {
 			if v&15 == 0 && v != 0 && v != 0xf0 && !d.image.Progressive {
 				return true
 			}

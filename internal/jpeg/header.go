@@ -103,7 +103,7 @@ func (h *Header) read(data []byte, d *Decoder) (sos segment, scan int, err error
 			h.application(s.marker, s.body)
 		default:
 			if err = h.segment(s); err == nil && d != nil {
-				if err = d.tables(s); d.canceled() {
+				if err = d.tables.read(s, d.lenient); d.canceled() {
 					err = errCanceled
 				}
 			}

@@ -104,13 +104,13 @@ const fastBytes = 512
 // with fast code; if that meets a marker, slow code decodes the MCU again, into the same
 // coefficients. To the fast code two bytes of 0xff are a marker, to the slow code they are
 // fill bytes: only then does the first attempt show.
-func (d *Decoder) lenientMCU(b *bits, p *scanParams, mx, my int) {
+func (p *scan) lenientMCU(b *bits, t *idct, mx, my int) {
 	before := *b
 	var preds [4]int32
 	for i := range p.n {
 		preds[i] = p.comps[i].pred
 	}
-	d.mcu(b, p, mx, my)
+	p.mcu(b, t, mx, my)
 	if !b.filled {
 		return
 	}
@@ -125,17 +125,17 @@ func (d *Decoder) lenientMCU(b *bits, p *scanParams, mx, my int) {
 	var under, blocks [10]coefBlock
 	p.decodeBlocks(&fast, preds, &under)
 	p.decodeBlocks(&before, preds, &blocks)
-	d.idct.flush()
+	t.flush()
 	n := 0
 	for i := range p.n {
 		c := &p.comps[i]
 		for by := my * c.v; by < (my+1)*c.v; by++ {
 			for bx := mx * c.h; bx < (mx+1)*c.h; bx++ {
 				if (image.Point{X: bx, Y: by}).In(c.wanted) {
-					block := d.idct.next()
+					block := t.next()
 					*block = blocks[n]
 					block.overlay(&under[n])
-					d.idct.put(c.pix[c.at+(by*c.stride+bx)*c.size:], c.stride, c.size)
+					t.put(c.pix[c.at+(by*c.stride+bx)*c.size:], c.stride, c.size)
 				}
 				n++
 			}
@@ -144,7 +144,7 @@ func (d *Decoder) lenientMCU(b *bits, p *scanParams, mx, my int) {
 }
 
 // blocks is how many blocks an MCU has.
-func (p *scanParams) blocks() (n int) {
+func (p *scan) blocks() (n int) {
 	for i := range p.n {
 		n += p.comps[i].h * p.comps[i].v
 	}
@@ -152,7 +152,7 @@ func (p *scanParams) blocks() (n int) {
 }
 
 // decodeBlocks decodes the blocks of an MCU; preds is the predictors before it.
-func (p *scanParams) decodeBlocks(b *bits, preds [4]int32, blocks *[10]coefBlock) {
+func (p *scan) decodeBlocks(b *bits, preds [4]int32, blocks *[10]coefBlock) {
 	n := 0
 	for i := range p.n {
 		c := &p.comps[i]
@@ -198,10 +198,10 @@ func checkBetweenScans(marker byte) error {
 
 // keepMissingBits notes what is known of a component's first coefficients before a scan, for
 // smoothing.
-func (d *Decoder) keepMissingBits(c *component, p *scanParams) {
+func (c *component) keepMissingBits(p *scan, firstScan bool) {
 	for k := min(p.first, 1); k < smoothedCoefs; k++ {
 		c.previous[k] = c.missingBits[k]
-		if d.scans == 1 {
+		if firstScan {
 			c.previous[k] = 0 // as libjpeg has it, but only until the next scan
 		}
 	}

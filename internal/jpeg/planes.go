@@ -33,7 +33,7 @@ func (d *Decoder) allocate(sos segment, rest int, region image.Rectangle, denomi
 	if blocks := d.layOut(denominator); rest < blocks/8 && !d.lenient {
 		return fmt.Errorf("%w: %d bytes cannot hold %dx%d pixels", ErrTruncated, rest, h.Height, h.Width)
 	}
-	if err := d.scanParams(&d.params, sos.body); err != nil {
+	if err := d.scanHeader(&d.scan, sos.body); err != nil {
 		return fmt.Errorf("scan 1: %w", err)
 	}
 	for i := range h.n {

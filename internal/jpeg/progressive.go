@@ -4,14 +4,14 @@ import "fmt"
 
 // progressive checks that a progressive scan continues earlier ones, and sets its kind. A
 // lenient decoder takes any scan, as libjpeg does with a warning; the result is arbitrary.
-func (d *Decoder) progressive(p *scanParams) (err error) {
+func (d *Decoder) progressive(p *scan) (err error) {
 	if p.kind, err = p.progressiveKind(); err != nil {
 		return err
 	}
 	for i := range p.n {
 		c := p.comps[i].component
 		if d.lenient {
-			d.keepMissingBits(c, p)
+			c.keepMissingBits(p, d.scans == 1)
 		}
 		for k := p.first; k <= p.last; k++ {
 			if !d.lenient && (int(max(c.missingBits[k], 0)) != int(p.bitsHi) || p.bitsHi == 0 && c.missingBits[k] == 0) {
@@ -24,7 +24,7 @@ func (d *Decoder) progressive(p *scanParams) (err error) {
 }
 
 // progressiveKind checks a progressive scan's parameters (T.81, G.1.1.1).
-func (p *scanParams) progressiveKind() (scanKind, error) {
+func (p *scan) progressiveKind() (scanKind, error) {
 	dc := p.first == 0
 	if p.last > 63 || p.first > p.last || dc && p.last != 0 || !dc && p.n != 1 ||
 		p.bitsLo > 13 || p.bitsHi != 0 && p.bitsLo != p.bitsHi-1 {
@@ -43,7 +43,7 @@ func (p *scanParams) progressiveKind() (scanKind, error) {
 }
 
 // progressiveBlock decodes a scan's contribution to a block's coefficients.
-func (d *Decoder) progressiveBlock(b *bits, p *scanParams, c *scanComponent, coefs *[64]int16) bool {
+func (p *scan) progressiveBlock(b *bits, c *scanComponent, coefs *[64]int16) bool {
 	switch p.kind {
 	case dcFirst:
 		e, diff := c.dc.symbol(b)
@@ -55,17 +55,17 @@ func (d *Decoder) progressiveBlock(b *bits, p *scanParams, c *scanComponent, coe
 	case dcRefine:
 		coefs[0] |= int16(b.take(1) << p.bitsLo)
 	case acFirst:
-		return d.acFirst(b, c.ac, coefs, p.first, p.last, p.bitsLo)
+		return p.acFirst(b, c.ac, coefs)
 	default:
-		return d.acRefine(b, c.ac, coefs, p.first, p.last, p.bitsLo)
+		return p.acRefine(b, c.ac, coefs)
 	}
 	return true
 }
 
 // coefs is the coefficients of a block, which may be one that only fills up an MCU.
-func (d *Decoder) coefs(c *component, bx, by int) *[64]int16 {
+func (p *scan) coefs(c *component, bx, by int) *[64]int16 {
 	if by >= c.rows {
-		return &d.padding
+		return &p.padding
 	}
 	return c.block(bx, by)
 }
@@ -82,9 +82,10 @@ func endOfBand(b *bits, n int) int {
 }
 
 // acFirst decodes the first scan of a band (T.81, G.1.2.2).
-func (d *Decoder) acFirst(b *bits, ac *huffman, coefs *[64]int16, first, last int, lo uint) bool {
-	if d.eobRun > 0 {
-		d.eobRun--
+func (p *scan) acFirst(b *bits, ac *huffman, coefs *[64]int16) bool {
+	first, last, lo := p.first, p.last, p.bitsLo
+	if p.eobRun > 0 {
+		p.eobRun--
 		return true
 	}
 	for k := first; k <= last; k++ {
@@ -100,7 +101,7 @@ func (d *Decoder) acFirst(b *bits, ac *huffman, coefs *[64]int16, first, last in
 		case e.run() == 15:
 			k += 15
 		default:
-			d.eobRun = endOfBand(b, e.run()) - 1
+			p.eobRun = endOfBand(b, e.run()) - 1
 			return true
 		}
 	}
@@ -109,10 +110,11 @@ func (d *Decoder) acFirst(b *bits, ac *huffman, coefs *[64]int16, first, last in
 
 // acRefine decodes one more bit of a band (T.81, G.1.2.3): a bit of correction for
 // each coefficient that isn't zero any more, in between those that become 1 or -1.
-func (d *Decoder) acRefine(b *bits, ac *huffman, coefs *[64]int16, first, last int, lo uint) bool {
+func (p *scan) acRefine(b *bits, ac *huffman, coefs *[64]int16) bool {
+	first, last, lo := p.first, p.last, p.bitsLo
 	one := int16(1) << lo
 	k := first
-	if d.eobRun == 0 {
+	if p.eobRun == 0 {
 		for ; k <= last; k++ {
 			e, value := ac.symbol(b)
 			if e == 0 && !b.badCode() {
@@ -125,7 +127,7 @@ func (d *Decoder) acRefine(b *bits, ac *huffman, coefs *[64]int16, first, last i
 				value = b.signOf(value)
 			}
 			if value == 0 && e.run() != 15 {
-				d.eobRun = endOfBand(b, e.run())
+				p.eobRun = endOfBand(b, e.run())
 				break
 			}
 			// A run counts coefficients that are zero still; ZRL is 16 of them,
@@ -139,9 +141,9 @@ func (d *Decoder) acRefine(b *bits, ac *huffman, coefs *[64]int16, first, last i
 			}
 		}
 	}
-	if d.eobRun > 0 {
+	if p.eobRun > 0 {
 		refine(b, coefs, k, last, -1, one)
-		d.eobRun--
+		p.eobRun--
 	}
 	return true
 }
@@ -187,18 +189,18 @@ func (d *Decoder) reconstruct(c *component) {
 				c.smooth(&estimated, &rows, bx, missing)
 				coefs = &estimated
 			}
-			d.transform(c, bx, by, coefs)
+			c.transform(&d.idct, bx, by, coefs)
 		}
 	}
 }
 
 // transform turns a block's coefficients, in zigzag order, into samples.
-func (d *Decoder) transform(c *component, bx, by int, coefs *[64]int16) {
-	block := d.idct.next()
+func (c *component) transform(t *idct, bx, by int, coefs *[64]int16) {
+	block := t.next()
 	for k, v := range coefs {
 		if v != 0 {
 			block.set(k, int(v), int(c.quant.q[k]))
 		}
 	}
-	d.idct.put(c.pix[c.at+(by*c.stride+bx)*c.size:], c.stride, c.size)
+	t.put(c.pix[c.at+(by*c.stride+bx)*c.size:], c.stride, c.size)
 }

@@ -9,13 +9,16 @@ import (
 // errData stands for invalid codes; scan says where they are.
 var errData = errors.New("damaged entropy-coded data")
 
-// scanParams is a scan header (T.81, B.2.3).
-type scanParams struct {
+// scan is a scan's header (T.81, B.2.3), and what is known between its blocks.
+type scan struct {
 	kind           scanKind
 	n              int
 	comps          [4]scanComponent
 	first, last    int  // band of coefficients in zigzag order: Ss, Se
 	bitsHi, bitsLo uint // successive approximation: Ah, Al
+
+	eobRun  int       // progressive: blocks whose band has ended
+	padding [64]int16 // progressive: for the coefficients of blocks that aren't kept
 }
 
 // scanKind is how a scan's blocks are coded.
@@ -36,14 +39,14 @@ type scanComponent struct {
 	h, v   int
 }
 
-// scan decodes a scan, whose data is at the beginning of data, as far as it is wanted. It
+// decodeScan decodes a scan, whose data is at the beginning of data, as far as it is wanted. It
 // returns the number of bytes read.
-func (d *Decoder) scan(body, data []byte) (end int, err error) {
+func (d *Decoder) decodeScan(body, data []byte) (end int, err error) {
 	if err := d.countScan(); err != nil {
 		return 0, err
 	}
-	p := &d.params
-	if err = d.scanParams(p, body); err == nil && d.image.Progressive {
+	p := &d.scan
+	if err = d.scanHeader(p, body); err == nil && d.image.Progressive {
 		err = d.progressive(p)
 	}
 	if err != nil {
@@ -79,8 +82,8 @@ func (d *Decoder) countScan() error {
 	return nil
 }
 
-// scanParams reads a scan header.
-func (d *Decoder) scanParams(p *scanParams, body []byte) error {
+// scanHeader reads a scan header.
+func (d *Decoder) scanHeader(p *scan, body []byte) error {
 	if len(body) < 1 || len(body) != 4+2*int(body[0]) {
 		return fmt.Errorf("its header has %d bytes", len(body))
 	}
@@ -89,7 +92,7 @@ func (d *Decoder) scanParams(p *scanParams, body []byte) error {
 		return fmt.Errorf("it has %d of %d components", n, d.image.n)
 	}
 	tail := body[1+2*n:]
-	*p = scanParams{last: 63}
+	*p = scan{last: 63}
 	if d.image.Progressive { // a sequential scan has all bits, whatever its header says (as libjpeg)
 		p.first, p.last = int(tail[0]), int(tail[1])
 		p.bitsHi, p.bitsLo = uint(tail[2]>>4), uint(tail[2]&15)
@@ -113,7 +116,7 @@ func (d *Decoder) scanParams(p *scanParams, body []byte) error {
 }
 
 // scanComponent finds a scan's component by its id and takes its tables.
-func (d *Decoder) scanComponent(p *scanParams, id, tables byte) (scanComponent, error) {
+func (d *Decoder) scanComponent(p *scan, id, tables byte) (scanComponent, error) {
 	c := scanComponent{}
 	for i := range d.image.n {
 		if d.comps[i].ID == id {
@@ -129,17 +132,17 @@ func (d *Decoder) scanComponent(p *scanParams, id, tables byte) (scanComponent, 
 		}
 	}
 	if !c.quant.defined {
-		if !d.quant[c.Tq].defined {
+		if !d.tables.quant[c.Tq].defined {
 			return c, fmt.Errorf("quantization table %d is missing", c.Tq)
 		}
-		c.quant = d.quant[c.Tq]
+		c.quant = d.tables.quant[c.Tq]
 	}
 	needDC, needAC := p.first == 0 && p.bitsHi == 0, p.last > 0
 	dc, ac := int(tables>>4), int(tables&15)
 	if needDC && dc > 3 || needAC && ac > 3 {
 		return c, fmt.Errorf("component %d names the Huffman tables %d and %d of 0..3", id, dc, ac)
 	}
-	c.dc, c.ac, c.h, c.v = &d.dc[dc&3], &d.ac[ac&3], c.H, c.V
+	c.dc, c.ac, c.h, c.v = &d.tables.dc[dc&3], &d.tables.ac[ac&3], c.H, c.V
 	if !d.image.Progressive {
 		c.dc.useStandard(0, dc)
 		c.ac.useStandard(1, ac)
@@ -159,7 +162,7 @@ func (d *Decoder) scanComponent(p *scanParams, id, tables byte) (scanComponent, 
 // walk is the order in which a scan's MCUs are decoded or skipped (T.81, A.2). They are
 // numbered row by row.
 type walk struct {
-	*scanParams
+	*scan
 	columns       int             // MCUs in a row
 	end           int             // MCU after the last one to decode
 	wanted, inner image.Rectangle // in MCUs: see wantedMCUs and innerMCUs
@@ -168,10 +171,10 @@ type walk struct {
 }
 
 // mcus decodes a scan's MCUs up to the last one wanted, and the restart markers between them.
-func (d *Decoder) mcus(b *bits, p *scanParams) (err error) {
+func (d *Decoder) mcus(b *bits, p *scan) (err error) {
 	h := &d.image.Header
 	maxH, maxV := h.MaxSampling()
-	w := walk{scanParams: p, columns: ceilDiv(h.Width, 8*maxH), wanted: p.wantedMCUs()}
+	w := walk{scan: p, columns: ceilDiv(h.Width, 8*maxH), wanted: p.wantedMCUs()}
 	if !d.lenient {
 		w.inner = p.innerMCUs()
 	}
@@ -191,7 +194,7 @@ func (d *Decoder) mcus(b *bits, p *scanParams) (err error) {
 	}
 	w.seeker = d.seeker(p, w.columns, rows)
 	defer func(known int) { w.seeker.done(known, err) }(w.seeker.known())
-	d.resetScan(p)
+	p.reset()
 	for at, restarts := 0, byte(0); at < w.end; {
 		first, end := at, w.end
 		if !b.ended {
@@ -202,7 +205,7 @@ func (d *Decoder) mcus(b *bits, p *scanParams) (err error) {
 				if m := restarts & 7; !b.restart(m) && !d.lenient {
 					return fmt.Errorf("no restart marker %d where it must be", m)
 				}
-				d.resetScan(p)
+				p.reset()
 				restarts++
 			}
 			end = min(at+interval, w.end)
@@ -234,21 +237,21 @@ func (d *Decoder) interval(b *bits, w *walk, at, end int) (next int, err error) 
 			b.skipToMarker()
 			return end, nil
 		}
-		switch w.seeker.found(b, w.scanParams, at); {
+		switch w.seeker.found(b, w.scan, at); {
 		case isIn(mx, my, &w.inner):
-			if !d.innerMCU(b, w.scanParams, mx, my) {
+			if !w.innerMCU(b, &d.idct, mx, my) {
 				return at, errData
 			}
 		case d.lenient && w.kind == sequential:
-			d.lenientMCU(b, w.scanParams, mx, my)
+			w.lenientMCU(b, &d.idct, mx, my)
 		case !isIn(mx, my, &w.wanted):
-			if to := w.seeker.seek(b, w.scanParams, at, nextWanted(w.wanted, w.columns, mx, my)); to > at {
+			if to := w.seeker.seek(b, w.scan, at, nextWanted(w.wanted, w.columns, mx, my)); to > at {
 				at, mx, my = to-1, to%w.columns-1, to/w.columns
 				break
 			}
 			fallthrough
 		default:
-			if !d.mcu(b, w.scanParams, mx, my) {
+			if !w.mcu(b, &d.idct, mx, my) {
 				return at, errData
 			}
 		}
@@ -270,7 +273,7 @@ func (d *Decoder) interval(b *bits, w *walk, at, end int) (next int, err error) 
 }
 
 // wantedMCUs is the MCUs that have wanted blocks.
-func (p *scanParams) wantedMCUs() (r image.Rectangle) {
+func (p *scan) wantedMCUs() (r image.Rectangle) {
 	for i := range p.n {
 		c := &p.comps[i]
 		w := c.wanted
@@ -281,7 +284,7 @@ func (p *scanParams) wantedMCUs() (r image.Rectangle) {
 
 // innerMCUs is the MCUs of a sequential scan whose blocks are all wanted, and are transformed
 // from more than their DC coefficients.
-func (p *scanParams) innerMCUs() image.Rectangle {
+func (p *scan) innerMCUs() image.Rectangle {
 	r := p.wantedMCUs()
 	for i := range p.n {
 		c := &p.comps[i]
@@ -295,16 +298,16 @@ func (p *scanParams) innerMCUs() image.Rectangle {
 }
 
 // innerMCU is mcu for those.
-func (d *Decoder) innerMCU(b *bits, p *scanParams, mx, my int) bool {
+func (p *scan) innerMCU(b *bits, t *idct, mx, my int) bool {
 	for i := range p.n {
 		c := &p.comps[i]
 		at := c.at + (my*c.v*c.stride+mx*c.h)*c.size
 		for range c.v {
 			for x := range c.h {
-				if !b.decodeBlock(d.idct.next(), c) {
+				if !b.decodeBlock(t.next(), c) {
 					return false
 				}
-				d.idct.put(c.pix[at+x*c.size:], c.stride, c.size)
+				t.put(c.pix[at+x*c.size:], c.stride, c.size)
 			}
 			at += c.stride * c.size
 		}
@@ -325,13 +328,13 @@ func nextWanted(wanted image.Rectangle, columns, mx, my int) int {
 }
 
 // mcu decodes the blocks of an MCU. Those that only fill it up lie outside of their plane.
-func (d *Decoder) mcu(b *bits, p *scanParams, mx, my int) bool {
+func (p *scan) mcu(b *bits, t *idct, mx, my int) bool {
 	for i := range p.n {
 		c := &p.comps[i]
 		for by := my * c.v; by < (my+1)*c.v; by++ {
 			for bx := mx * c.h; bx < (mx+1)*c.h; bx++ {
 				if p.kind != sequential {
-					if !d.progressiveBlock(b, p, c, d.coefs(c.component, bx, by)) {
+					if !p.progressiveBlock(b, c, p.coefs(c.component, bx, by)) {
 						return false
 					}
 					continue
@@ -350,20 +353,20 @@ func (d *Decoder) mcu(b *bits, p *scanParams, mx, my int) bool {
 					c.pix[c.at+by*c.stride+bx] = single(int16(int(int16(c.pred)) * int(c.quant.q[0])))
 					continue
 				}
-				if !b.decodeBlock(d.idct.next(), c) {
+				if !b.decodeBlock(t.next(), c) {
 					return false
 				}
-				d.idct.put(c.pix[c.at+(by*c.stride+bx)*c.size:], c.stride, c.size)
+				t.put(c.pix[c.at+(by*c.stride+bx)*c.size:], c.stride, c.size)
 			}
 		}
 	}
 	return true
 }
 
-// resetScan resets the state that a scan and a restart interval begin with.
-func (d *Decoder) resetScan(p *scanParams) {
+// reset resets the state that a scan and a restart interval begin with.
+func (p *scan) reset() {
 	for i := range p.n {
 		p.comps[i].pred = 0
 	}
-	d.eobRun = 0
+	p.eobRun = 0
 }

@@ -64,7 +64,7 @@ type seeker struct {
 }
 
 // seeker locks the decoder's seek points for a scan.
-func (d *Decoder) seeker(p *scanParams, columns, rows int) (s seeker) {
+func (d *Decoder) seeker(p *scan, columns, rows int) (s seeker) {
 	h, known := &d.image.Header, d.known
 	if known == nil || p.kind != sequential || p.n != h.n || p.n > 3 || h.RestartInterval > 0 ||
 		d.lenient || len(d.file) > 1<<28 || !known.mu.TryLock() {
@@ -109,7 +109,7 @@ func (s *seeker) mcu(k int) int {
 }
 
 // found adds the seek point before MCU at, if that is the next to be found.
-func (s *seeker) found(b *bits, p *scanParams, at int) {
+func (s *seeker) found(b *bits, p *scan, at int) {
 	if s.SeekPoints == nil || at != s.next {
 		return
 	}
@@ -131,7 +131,7 @@ func (s *seeker) found(b *bits, p *scanParams, at int) {
 
 // seek goes to the last known seek point up to the wanted MCU, if that is ahead of MCU
 // at, and returns the number of the MCU that comes next.
-func (s *seeker) seek(b *bits, p *scanParams, at, wanted int) int {
+func (s *seeker) seek(b *bits, p *scan, at, wanted int) int {
 	if s.SeekPoints == nil || len(s.list) == 0 {
 		return at
 	}

@@ -10,6 +10,22 @@ import (
 // affine samples the input at the points of a matrix: one resampling read
 // through copies, or several merged into one.
 //
+// Along an axis where output pixels lie s input pixels apart, an output pixel is the mean
+// of ceil(s / AntialiasFrom) samples, spread evenly over its square: one sample up to that
+// distance, beyond it a box filter of the pixel's own size. (Compared with pictures
+// averaged from four samples by Lanczos, ceil(s) samples were no closer, at twice the
+// cost.) Samples are the pixels of a finer output; columns and rows in the code are its.
+type affine struct {
+	stack
+	height, width int        // of the output
+	columns, rows int        // samples per output pixel
+	section       *section   // if it was merged with antialiasing; else nil
+	step          [2]float64 // then: input pixels from one output pixel to the next, along each axis
+}
+
+// stack is what a sample is: the canvases that it is read through, and how the input is
+// sampled below them.
+//
 // Between merged resamplings each canvas is kept as a layer: without the merge, the next
 // resampling would have read only that canvas's window, and its border. A point of the
 // output is mapped down layer by layer. If it lies outside a layer's window, an Edge border
@@ -17,20 +33,10 @@ import (
 // share of the window in a bilinear sample there (1 inside, falling to 0 over one pixel),
 // and the rest is fill. At the input it is sampled bilinearly. So a crop followed by a
 // rotation never shows what was cropped, and a rotation's corners stay fill.
-//
-// Along an axis where output pixels lie s input pixels apart, an output pixel is the mean
-// of ceil(s / AntialiasFrom) samples, spread evenly over its square: one sample up to that
-// distance, beyond it a box filter of the pixel's own size. (Compared with pictures
-// averaged from four samples by Lanczos, ceil(s) samples were no closer, at twice the
-// cost.) Samples are the pixels of a finer output; columns and rows in the code are its.
-type affine struct {
-	height, width int // of the output
-	columns, rows int // samples per output pixel
-	filter        Filter
-	layers        []layer // the input first
-	taps          *[one][]float64
-	section       *section   // if it was merged with antialiasing; else nil
-	step          [2]float64 // then: input pixels from one output pixel to the next, along each axis
+type stack struct {
+	filter Filter
+	layers []layer // the input first
+	taps   *[one][]float64
 }
 
 // layer is a canvas that is sampled, and the map to it.
@@ -49,7 +55,7 @@ type layer struct {
 
 // sample sets a up for one resampling, read through the section's copies, in integers.
 func (a *affine) sample(l *section, t Transform) *affine {
-	*a = affine{height: l.height, width: l.width, columns: 1, rows: 1, filter: t.Filter, layers: a.layers[:0]}
+	*a = affine{height: l.height, width: l.width, columns: 1, rows: 1, stack: stack{filter: t.Filter, layers: a.layers[:0]}}
 	bits := FixedBits - FractionBits
 	switch {
 	case t.Filter == Box:
@@ -103,7 +109,7 @@ func (a pixelMap) read(m [6]int64) (c [6]int64, mirrored [2]int64) {
 // compose sets a up for the section's bilinear resamplings and the copies between them, for
 // an input whose samples lie spacing pixels apart.
 func (a *affine) compose(l *section, spacing float64) *affine {
-	*a = affine{height: l.height, width: l.width, columns: 1, rows: 1, filter: Bilinear, layers: a.layers[:0]}
+	*a = affine{height: l.height, width: l.width, columns: 1, rows: 1, stack: stack{filter: Bilinear, layers: a.layers[:0]}}
 	step := Identity() // from the last layer made, or the output, to the current canvas
 	total := Identity()
 	antialias := true
@@ -302,8 +308,8 @@ func (a *affine) fineInside(src *Source, rgb []uint16, y, first, end int) {
 }
 
 // start is the point of a sample in src, and the steps to the next one.
-func (a *affine) start(src *Source, x, y int) (u, v, du, dv int64) {
-	m := &a.layers[0].fixed
+func (s *stack) start(src *Source, x, y int) (u, v, du, dv int64) {
+	m := &s.layers[0].fixed
 	u = m[0]*int64(x) + m[1]*int64(y) + m[2] - int64(src.Rect.Min.X)<<FixedBits
 	v = m[3]*int64(x) + m[4]*int64(y) + m[5] - int64(src.Rect.Min.Y)<<FixedBits
 	return u, v, m[0], m[3]

@@ -19,13 +19,13 @@ func tabulateTaps(f Filter) func() *[one][]float64 {
 }
 
 // convolve is Filter.convolve, its sums in the same order.
-func (a *affine) convolve(src *Source, rgb []uint8, x, y int) {
-	l := &a.layers[0]
+func (s *stack) convolve(src *Source, rgb []uint8, x, y int) {
+	l := &s.layers[0]
 	m := &l.fixed
 	u := (m[0]*int64(x) + m[1]*int64(y) + m[2]) >> runShift
 	v := (m[3]*int64(x) + m[4]*int64(y) + m[5]) >> runShift
-	left, top := u>>FractionBits+1-int64(a.reach()), v>>FractionBits+1-int64(a.reach())
-	wx, wy := a.taps[u&(one-1)], a.taps[v&(one-1)]
+	left, top := u>>FractionBits+1-int64(s.reach()), v>>FractionBits+1-int64(s.reach())
+	wx, wy := s.taps[u&(one-1)], s.taps[v&(one-1)]
 	for c := range rgb {
 		sum := 0.0
 		for j, weight := range wy {

@@ -3,24 +3,24 @@ package warp
 import "math"
 
 // sampleAnywhere computes samples of a row whose taps may lie outside the window.
-func (a *affine) sampleAnywhere(src *Source, rgb []uint8, y, from, to int) {
+func (s *stack) sampleAnywhere(src *Source, rgb []uint8, y, from, to int) {
 	for x := from; x < to; x++ {
 		pixel := rgb[3*x : 3*x+3 : 3*x+3]
-		if a.taps != nil {
-			a.convolve(src, pixel, x, y)
+		if s.taps != nil {
+			s.convolve(src, pixel, x, y)
 			continue
 		}
-		v := a.value(src, x, y)
+		v := s.value(src, x, y)
 		for c := range pixel {
 			pixel[c] = uint8((v[c] + 1<<(2*FractionBits-1)) >> (2 * FractionBits))
 		}
 	}
 }
 
-func (a *affine) fineSampleAnywhere(src *Source, rgb []uint16, y, from, to int) {
+func (s *stack) fineSampleAnywhere(src *Source, rgb []uint16, y, from, to int) {
 	const bits = 2*FractionBits - 8
 	for x := from; x < to; x++ {
-		v := a.value(src, x, y)
+		v := s.value(src, x, y)
 		for c := range v {
 			rgb[3*x+c] = uint16((v[c] + 1<<(bits-1)) >> bits)
 		}
@@ -28,13 +28,13 @@ func (a *affine) fineSampleAnywhere(src *Source, rgb []uint16, y, from, to int) 
 }
 
 // value is a sample in units of 2^-24, through all layers.
-func (a *affine) value(src *Source, x, y int) (sum [3]int64) {
-	bottom := &a.layers[0]
-	if len(a.layers) == 1 {
+func (s *stack) value(src *Source, x, y int) (sum [3]int64) {
+	bottom := &s.layers[0]
+	if len(s.layers) == 1 {
 		m := &bottom.fixed
 		u := m[0]*int64(x) + m[1]*int64(y) + m[2]
 		v := m[3]*int64(x) + m[4]*int64(y) + m[5]
-		if a.filter == Nearest {
+		if s.filter == Nearest {
 			for c := range sum {
 				sum[c] = bottom.at(src, u>>FixedBits, v>>FixedBits, c) << (2 * FractionBits)
 			}
@@ -45,8 +45,8 @@ func (a *affine) value(src *Source, x, y int) (sum [3]int64) {
 	}
 	px, py := float64(x), float64(y)
 	weight := int64(one * one) // of the layers below
-	for i := len(a.layers) - 1; i > 0; i-- {
-		l := &a.layers[i]
+	for i := len(s.layers) - 1; i > 0; i-- {
+		l := &s.layers[i]
 		px, py = l.matrix.Apply(px, py)
 		if l.border == Constant {
 			seen := cover(px, l.window.Min.X, l.window.Max.X) * cover(py, l.window.Min.Y, l.window.Max.Y)

@@ -50,7 +50,7 @@ func mapBox(m Affine, x0, y0, x1, y1 float64) [4]float64 {
 }
 
 // reach is the number of taps on each side of a point.
-func (a *affine) reach() int { return int(math.Ceil(a.filter.support())) }
+func (s *stack) reach() int { return int(math.Ceil(s.filter.support())) }
 
 // seen is the pixels of the window that the points of a box need.
 func (l *layer) seen(box [4]float64, reach int) image.Rectangle {

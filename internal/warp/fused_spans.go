@@ -2,12 +2,12 @@ package warp
 
 // touched is the samples of a row, between first and end, whose value depends on more than
 // the layer's fill.
-func (a *affine) touched(l *layer, y, first, end int) (int, int) {
+func (s *stack) touched(l *layer, y, first, end int) (int, int) {
 	if l.border == Edge {
 		return first, end
 	}
-	reach := int64(a.reach())
-	if a.filter == Nearest {
+	reach := int64(s.reach())
+	if s.filter == Nearest {
 		reach = 0
 	}
 	return l.span(y, first, end, -reach, max(reach-1, 0))
@@ -15,12 +15,12 @@ func (a *affine) touched(l *layer, y, first, end int) (int, int) {
 
 // inside is the samples of a row, between first and end, that lie inside layer i; in the
 // input those whose taps all do. If there are none both results are end.
-func (a *affine) inside(i, y, first, end int) (int, int) {
-	l := &a.layers[i]
+func (s *stack) inside(i, y, first, end int) (int, int) {
+	l := &s.layers[i]
 	switch {
-	case a.filter == Nearest:
+	case s.filter == Nearest:
 		return l.span(y, first, end, 0, 0)
-	case i > 0 || a.filter == Bilinear:
+	case i > 0 || s.filter == Bilinear:
 		return l.span(y, first, end, 0, -1)
 	}
 	return end, end

@@ -142,7 +142,7 @@ func chainText(chain []Transform, passes []*Pass) (text string) {
 }
 
 // The oracle: the same layers in float64, straight from the definition in
-// affine's comment.
+// the comments of affine and stack.
 func oracle(src *schema.Picture, chain []Transform, columns, rows int) []float64 {
 	return supersampled(src, chain, columns, rows, bilinearAt)
 }

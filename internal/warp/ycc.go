@@ -229,9 +229,9 @@ func fill8(row []uint8, v uint8) {
 }
 
 // sampleAnywhereYCC is sampleAnywhere from planes.
-func (a *affine) sampleAnywhereYCC(row *[3][]uint8, src *planar.YCC, y, from, to int) {
+func (s *stack) sampleAnywhereYCC(row *[3][]uint8, src *planar.YCC, y, from, to int) {
 	for x := from; x < to; x++ {
-		row[0][x], row[1][x], row[2][x] = a.yccAt(src, x, y).rgb()
+		row[0][x], row[1][x], row[2][x] = s.yccAt(src, x, y).rgb()
 	}
 }
 
@@ -270,8 +270,8 @@ func (a *affine) addYCCRow(src *planar.YCC, sums *[3][]uint32, pairs chromaPairs
 	addYCC(&run, luma, chroma, pairs)
 }
 
-func (a *affine) yccStart(src *planar.YCC, x, y int) (luma, chroma walk) {
-	m := &a.layers[0].fixed
+func (s *stack) yccStart(src *planar.YCC, x, y int) (luma, chroma walk) {
+	m := &s.layers[0].fixed
 	const half = 1 << (runShift - 1)
 	u := m[0]*int64(x) + m[1]*int64(y) + m[2] - half
 	v := m[3]*int64(x) + m[4]*int64(y) + m[5] - half
@@ -279,19 +279,19 @@ func (a *affine) yccStart(src *planar.YCC, x, y int) (luma, chroma walk) {
 }
 
 // yccAt is value from planes.
-func (a *affine) yccAt(src *planar.YCC, x, y int) ycc {
+func (s *stack) yccAt(src *planar.YCC, x, y int) ycc {
 	var sum [3]int64
 	weight := int64(one * one) // of the layers below
-	bottom := &a.layers[0]
+	bottom := &s.layers[0]
 	var u, v int64 // in units of 2^-12
-	if len(a.layers) == 1 {
+	if len(s.layers) == 1 {
 		m := &bottom.fixed
 		u = (m[0]*int64(x) + m[1]*int64(y) + m[2]) >> runShift
 		v = (m[3]*int64(x) + m[4]*int64(y) + m[5]) >> runShift
 	} else {
 		px, py := float64(x), float64(y)
-		for i := len(a.layers) - 1; i > 0; i-- {
-			l := &a.layers[i]
+		for i := len(s.layers) - 1; i > 0; i-- {
+			l := &s.layers[i]
 			px, py = l.matrix.Apply(px, py)
 			w := l.window
 			if l.border == Constant {
