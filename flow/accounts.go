@@ -17,7 +17,7 @@ type outcome struct {
 	lost     bool    // it left no row
 	filled   string  // key of that sample, where its file is damaged and was filled; else ""
 	failures []*RowError
-	print    fingerprint.Print // of that sample's bytes, where the sink remembers it
+	print    fingerprint.Print // of that sample's bytes, where the sink tracks reads
 	held     int64             // bytes charged until the batch is finished
 }
 

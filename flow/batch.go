@@ -57,7 +57,7 @@ func (f *batch) complete(queue <-chan *filling) {
 			r.fail(err)
 			continue
 		}
-		if r.sink.remembers {
+		if r.sink.tracksReads {
 			record.Reads = reads(b.draws)
 		}
 		r.leaving.push(&departure{job: b.job, draws: b.draws, reserved: b.reserved, variants: max(len(b.reserved), 1)})

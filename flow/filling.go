@@ -82,7 +82,7 @@ func (t *ticket) read(ctx context.Context, row *row) *RowError {
 	if ctx.Err() != nil {
 		return row.failed("source", context.Cause(ctx))
 	}
-	if err := rows.read(ctx, row, nil, t.batch.run.sink.remembers); err != nil {
+	if err := rows.read(ctx, row, nil, t.batch.run.sink.tracksReads); err != nil {
 		return err
 	}
 	if rows.pictures != nil {

@@ -116,7 +116,7 @@ func (f *read) prepare(t *ticket) {
 		if buffer == nil {
 			buffer = new([]byte)
 		}
-		if t.err = rows.read(r.ctx, &t.row, *buffer, r.sink.remembers); t.err != nil {
+		if t.err = rows.read(r.ctx, &t.row, *buffer, r.sink.tracksReads); t.err != nil {
 			if t.err.EndsRun() { // at once: others may be waiting for what the machine lacks
 				r.fail(ended(rows.policy, t.err))
 			}

@@ -38,7 +38,7 @@ type row struct {
 	fault   error // a panic in locating it: it ends the run
 
 	encoded []byte            // its file; nil until it is read
-	print   fingerprint.Print // of encoded, where the sink remembers it
+	print   fingerprint.Print // of encoded, where the sink tracks reads
 	draw    *picture.Draw     // nil until it is prepared
 	picture *schema.Picture   // nil where files stay encoded
 	repairs int               // see Row

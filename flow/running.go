@@ -53,9 +53,9 @@ const (
 
 // sinkSide is what a run's sink says of the batches that it wants.
 type sinkSide struct {
-	remembers bool // what they were made of
-	skipper   func(epoch int, batch int64) bool
-	chooser   func(epoch int, batch int64) bool // none of its variants is wanted
+	tracksReads bool // it wants to know what they were made of
+	skipper     func(epoch int, batch int64) bool
+	chooser     func(epoch int, batch int64) bool // none of its variants is wanted
 }
 
 // knows tells that has depends on the batch.
@@ -102,7 +102,7 @@ func (r *run) expands() {
 // asks finds out what an opened sink wants.
 func (r *run) asks(sink sinks.Sink) {
 	if s, ok := sink.(sinks.ReadTracker); ok {
-		r.sink.remembers = s.TracksReads()
+		r.sink.tracksReads = s.TracksReads()
 	}
 	if s, ok := sink.(sinks.Skipper); ok {
 		r.sink.skipper = func(epoch int, batch int64) (has bool) {

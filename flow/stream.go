@@ -50,7 +50,7 @@ func (p *Plan) Start(ctx context.Context) (*Stream, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.sink.remembers = true // its sinks come later
+	r.sink.tracksReads = true // its sinks come later
 	r.stats.begin(r.progress())
 	return &Stream{run: r}, nil
 }
