@@ -6,9 +6,11 @@ import (
 
 	"github.com/sluicedata/sluice/flow"
 	"github.com/sluicedata/sluice/flow/pipefile"
+	"github.com/sluicedata/sluice/schema"
 	"github.com/sluicedata/sluice/sinks"
 	"github.com/sluicedata/sluice/sources"
 	"github.com/sluicedata/sluice/stages"
+	"github.com/sluicedata/sluice/trainer/gorgoniatrainer"
 )
 
 var catalogs = pipefile.Catalogs{Stages: stages.Catalog, Sources: sources.Catalog, Sinks: sinks.Catalog}
@@ -134,4 +136,41 @@ func ExampleHelpOn() {
 	// arrow: Arrow IPC files with a manifest; goes on after a crash
 	//     codec      none | lz4 | zstd  compression of the buffers; none can be mapped into memory (default none)
 	//     part_rows  whole number       rows of a file, rounded down to whole batches, at least one (default 4096)
+}
+
+// A trainer file is sized by the data of a run.
+func ExampleParseTrain() {
+	with := pipefile.Catalogs{Models: gorgoniatrainer.Catalog}
+	file, err := pipefile.ParseTrain("trainer.yaml", []byte(`
+model: small_cnn
+tasks: {animal: {class_weights: inverse}}
+optimizer: {adam: {lr: 0.01}}
+epochs: 20
+eval: {use: val, without: [rebalance]}
+`), "", with)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	config, err := file.Config(&schema.Run{
+		Tasks:  []schema.Task{{Name: "animal", Classes: []string{"cat", "dog"}}},
+		Counts: [][]int64{{30, 10, 0}},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(file.Epochs, "epochs of", config.Model.Name(), "for", config.Tasks[0].Task)
+	for _, edit := range file.Eval.Edits() { // what the evaluation's pipeline says in place of the training's
+		fmt.Println(edit.Flag)
+	}
+
+	_, err = pipefile.ParseTrain("trainer.yaml", []byte("model: small_cn\nepochs: 0\n"), "", with)
+	fmt.Println(err)
+	// Output:
+	// 20 epochs of small_cnn for animal
+	// eval: without: rebalance
+	// eval: use: val
+	// trainer.yaml:1:8: unknown model "small_cn": did you mean "small_cnn"? (models: recipe, small_cnn)
+	// trainer.yaml:2:9: epochs is 0: give a number above 0, or leave epochs out
 }

@@ -2,6 +2,7 @@ package learning_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -68,4 +69,34 @@ func Example() {
 	// epoch 1: 10 steps, evaluated: true
 	// epoch 2: 10 steps, evaluated: true
 	// 30 steps, 10 classes evaluated on val
+}
+
+// What doesn't fit is said before anything is trained, and leaves no directory behind.
+func ExampleSetupError() {
+	dir, err := os.MkdirTemp("", "learning")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer os.RemoveAll(dir)
+	ctx := context.Background()
+	if _, err := demodata.Write(ctx, demodata.Spec{Dir: dir, Seed: 1, Train: 40, Val: 10}, nil); err != nil {
+		fmt.Println(err)
+		return
+	}
+	_, err = learning.Training{
+		Pipeline: flow.New(
+			sources.Folder{Path: filepath.Join(dir, "train"), Tasks: []string{"shape", "color"}},
+			stages.Decode{}, stages.Resize{Height: 16, Width: 16}, stages.Batch{Size: 16},
+		),
+		Trainer: trainer.Spec{Model: gorgoniatrainer.SmallCNN{}},
+		Dir:     filepath.Join(dir, "run"),
+	}.Run(ctx)
+	setup := new(learning.SetupError)
+	fmt.Println(errors.As(err, &setup), err)
+	_, err = os.Stat(filepath.Join(dir, "run"))
+	fmt.Println(errors.Is(err, os.ErrNotExist))
+	// Output:
+	// true trainer: the batches hold uint8[16,16,3] and not float32[3,h,w]: end the pipeline's transforms with to_tensor: {dtype: float32, layout: chw}
+	// true
 }
