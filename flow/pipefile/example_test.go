@@ -10,7 +10,7 @@ import (
 	"github.com/sluicedata/sluice/sinks"
 	"github.com/sluicedata/sluice/sources"
 	"github.com/sluicedata/sluice/stages"
-	"github.com/sluicedata/sluice/trainer/gorgoniatrainer"
+	"github.com/sluicedata/sluice/trainer/softmax"
 )
 
 var catalogs = pipefile.Catalogs{Stages: stages.Catalog, Sources: sources.Catalog, Sinks: sinks.Catalog}
@@ -140,9 +140,9 @@ func ExampleHelpOn() {
 
 // A trainer file is sized by the data of a run.
 func ExampleParseTrain() {
-	with := pipefile.Catalogs{Models: gorgoniatrainer.Catalog}
+	with := pipefile.Catalogs{Models: softmax.Catalog}
 	file, err := pipefile.ParseTrain("trainer.yaml", []byte(`
-model: small_cnn
+model: softmax
 tasks: {animal: {class_weights: inverse}}
 optimizer: {adam: {lr: 0.01}}
 epochs: 20
@@ -165,12 +165,12 @@ eval: {use: val, without: [rebalance]}
 		fmt.Println(edit.Flag)
 	}
 
-	_, err = pipefile.ParseTrain("trainer.yaml", []byte("model: small_cn\nepochs: 0\n"), "", with)
+	_, err = pipefile.ParseTrain("trainer.yaml", []byte("model: softmx\nepochs: 0\n"), "", with)
 	fmt.Println(err)
 	// Output:
-	// 20 epochs of small_cnn for animal
+	// 20 epochs of softmax for animal
 	// eval: without: rebalance
 	// eval: use: val
-	// trainer.yaml:1:8: unknown model "small_cn": did you mean "small_cnn"? (models: recipe, small_cnn)
+	// trainer.yaml:1:8: unknown model "softmx": did you mean "softmax"? (models: softmax)
 	// trainer.yaml:2:9: epochs is 0: give a number above 0, or leave epochs out
 }
