@@ -17,21 +17,28 @@ import (
 )
 
 func main() {
+	if err := example(context.Background()); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func example(ctx context.Context) error {
 	dir, err := os.MkdirTemp("", "batches")
 	if err != nil {
-		log.Fatal(err)
+		return err
 	}
 	defer os.RemoveAll(dir)
 	if err := draw(dir, map[string]int{"dark": 30, "light": 6}); err != nil {
-		log.Fatal(err)
+		return err
 	}
-	figures, err := measure(context.Background(), dir)
+	figures, err := measure(ctx, dir)
 	if err != nil {
-		log.Fatal(err)
+		return err
 	}
 	for _, f := range figures {
 		fmt.Printf("%-5s %2d images, mean %.3f, the lightest is %s\n", f.Class, f.Images, f.Mean, f.Lightest)
 	}
+	return nil
 }
 
 // figure is what is measured of a class.

@@ -23,25 +23,32 @@ import (
 )
 
 func main() {
+	if err := example(context.Background()); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func example(ctx context.Context) error {
 	dir, err := os.MkdirTemp("", "gostreams")
 	if err != nil {
-		log.Fatal(err)
+		return err
 	}
 	defer os.RemoveAll(dir)
 	if err := draw(dir, 15); err != nil {
-		log.Fatal(err)
+		return err
 	}
-	plan, err := pipeline(dir).Plan(context.Background(), flow.Seed(1))
+	plan, err := pipeline(dir).Plan(ctx, flow.Seed(1))
 	if err != nil {
-		log.Fatal(err)
+		return err
 	}
 	defer plan.Close()
 	counted := &sinks.Discard{} // or sinks.IPCStream, sinks.ArrowParts, a sink of one's own
-	report, err := run(context.Background(), plan, counted)
+	report, err := run(ctx, plan, counted)
 	if err != nil {
-		log.Fatal(err)
+		return err
 	}
 	fmt.Printf("%d rows made, %d delivered in %d batches\n", report.Rows, counted.Rows, counted.Batches)
+	return nil
 }
 
 func pipeline(dir string) *flow.Pipeline {

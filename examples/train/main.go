@@ -34,8 +34,9 @@ func main() {
 	flag.Parse()
 	// Interrupted, a run keeps its finished epochs.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := run(ctx, *dir, *epochs); err != nil {
+	err := run(ctx, *dir, *epochs)
+	stop()
+	if err != nil {
 		log.Fatal(err)
 	}
 }
