@@ -182,7 +182,9 @@ func (a *ArrowParts) Close(cause error) error {
 		err = wrap(r.end())
 	}
 	err = errors.Join(err, wrap(r.abandon()))
-	r.saveStamps()
+	if r.prints != nil && len(r.records) > 0 {
+		r.prints.save(r.disk, stampsName(r.shard, r.shards))
+	}
 	return err
 }
 

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -161,6 +162,24 @@ func (d *disk) removeTemps(folder string) error {
 		}
 	}
 	return nil
+}
+
+// removeFiles removes files of the directory itself, not of its folders.
+func (d *disk) removeFiles(which func(name string) bool) error {
+	names, err := names(d.dir)
+	if err != nil {
+		return err
+	}
+	names = slices.DeleteFunc(names, func(name string) bool { return !which(name) })
+	for _, name := range names {
+		if err := d.remove(name); err != nil {
+			return err
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	return d.syncFolder(".")
 }
 
 func join(folder, name string) string {

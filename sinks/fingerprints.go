@@ -217,6 +217,14 @@ func (m *fingerprints) load(path string) {
 	}
 }
 
+// save writes the file that load reads. It only makes the next run faster, so its failure
+// is no error.
+func (m *fingerprints) save(d *disk, name string) {
+	if data := m.stampLines(); len(data) > 0 {
+		_ = d.replace(name, data)
+	}
+}
+
 // stampLines are the lines that load reads.
 func (m *fingerprints) stampLines() []byte {
 	var out []byte
@@ -322,6 +330,19 @@ func (m *fingerprints) differing(ctx context.Context, lists map[int][]sourceLine
 	return keys, stale, nil
 }
 
+// outdated reports whether another shard's part was made of a sample that, as this run
+// knows, has other bytes now.
+func (m *fingerprints) outdated(dir string, p PartFile) bool {
+	if m == nil || p.Sources == nil {
+		return false
+	}
+	list, problem := readSourceList(dir, p.Sources, final)
+	return problem == nil && slices.ContainsFunc(list, func(u sourceLine) bool {
+		sample, ok := m.samples.Index().Find(u.key)
+		return ok && !u.missing && m.known[sample] && m.prints[sample] != u.print
+	})
+}
+
 // compareSource compares the source with what the kept parts were made of, and returns
 // the parts that have to be rewritten.
 func (r *partsRun) compareSource(ctx context.Context, lists map[int][]sourceLine) (stale map[int]bool, err error) {
@@ -342,53 +363,41 @@ func (r *partsRun) compareSource(ctx context.Context, lists map[int][]sourceLine
 	return nil, changed
 }
 
-// noteReads records the samples that a batch of the open part was made of.
-func (r *partsRun) noteReads(b *schema.Batch) error {
-	if r.prints == nil {
+// noteReads records the samples that a batch was made of.
+func (p *openPart) noteReads(b *schema.Batch, prints *fingerprints) error {
+	if prints == nil {
 		return nil
 	}
-	o := r.open
 	if b.Reads == nil && b.Rows() > 0 {
-		o.untracked = true // it isn't of the run's source
+		p.untracked = true // it isn't of the run's source
 	}
 	for _, read := range b.Reads {
-		if read.Sample < 0 || read.Sample >= len(r.prints.known) {
-			return fmt.Errorf("batch %d of epoch %d was made of sample %d, and the source has %d", b.Number, b.Epoch, read.Sample, len(r.prints.known))
+		if read.Sample < 0 || read.Sample >= len(prints.known) {
+			return fmt.Errorf("batch %d of epoch %d was made of sample %d, and the source has %d", b.Number, b.Epoch, read.Sample, len(prints.known))
 		}
-		if err := r.prints.note(read); err != nil {
+		if err := prints.note(read); err != nil {
 			return err
 		}
-		o.reads[read.Sample] = read
+		p.reads[read.Sample] = read
 	}
 	return nil
 }
 
-// writeSources writes the open part's list under its temporary name; nil if its samples
+// writeSources writes the part's list under its temporary name; nil if its samples
 // aren't known.
-func (r *partsRun) writeSources() (*SourceList, error) {
-	o := r.open
-	if r.prints == nil || o.untracked {
+func (p *openPart) writeSources(d *disk, l *Layout, prints *fingerprints) (*SourceList, error) {
+	if prints == nil || p.untracked {
 		return nil, nil
 	}
 	var list []sourceLine
-	for sample, read := range o.reads {
-		list = append(list, sourceLine{r.prints.samples.Index().Key(sample), read.Print, read.Missing})
+	for sample, read := range p.reads {
+		list = append(list, sourceLine{prints.samples.Index().Key(sample), read.Print, read.Missing})
 	}
 	data := sourceList(list)
 	sum := sha256.Sum256(data)
-	f := &SourceList{Name: r.layout.sourceListName(o.number), Samples: int64(len(list)), Bytes: int64(len(data)), SHA256: hex.EncodeToString(sum[:])}
-	o.sources = f.Name
-	return f, r.disk.writeTemp(f.Name, data)
-}
-
-// saveStamps makes the next run faster. Its failure is no error.
-func (r *partsRun) saveStamps() {
-	if r.prints == nil || len(r.records) == 0 {
-		return
-	}
-	if data := r.prints.stampLines(); len(data) > 0 {
-		_ = r.disk.replace(stampsName(r.shard, r.shards), data)
-	}
+	f := &SourceList{Name: l.sourceListName(p.number), Samples: int64(len(list)), Bytes: int64(len(data)), SHA256: hex.EncodeToString(sum[:])}
+	p.sources = f.Name
+	return f, d.writeTemp(f.Name, data)
 }
 
 // SourceReport is what VerifySource found.

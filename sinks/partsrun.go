@@ -88,7 +88,7 @@ func (r *partsRun) begin(ctx context.Context) (err error) {
 	if err := r.keep(ctx); err != nil {
 		return err
 	}
-	if err := r.checkSpace(); err != nil {
+	if err := checkSpace(r.disk.dir, r.layout, r.kept, r.rowBytes); err != nil {
 		return err
 	}
 	if slices.Contains(r.kept, false) {
@@ -265,26 +265,26 @@ func (r *partsRun) discard(stale map[int]bool, whole map[string][]PartFile) (rep
 	return replaces, nil
 }
 
-// checkSpace refuses to write what the disk clearly cannot hold.
-func (r *partsRun) checkSpace() error {
-	free, ok := freeBytes(r.disk.dir)
-	if !ok || r.rowBytes == 0 {
+// checkSpace refuses to write what the disk clearly cannot hold, if a row's size is known.
+func checkSpace(dir string, l *Layout, kept []bool, rowBytes int64) error {
+	free, ok := freeBytes(dir)
+	if !ok || rowBytes == 0 {
 		return nil
 	}
 	rows := int64(0)
-	for part, kept := range r.kept {
+	for part, kept := range kept {
 		if !kept {
-			_, first, n := r.layout.span(part)
-			size := int64(r.layout.BatchSize)
-			rows += min(n*size, r.layout.RowsPerEpoch-first*size)
+			_, first, n := l.span(part)
+			size := int64(l.BatchSize)
+			rows += min(n*size, l.RowsPerEpoch-first*size)
 		}
 	}
-	need := float64(rows) * float64(r.rowBytes)
+	need := float64(rows) * float64(rowBytes)
 	if need <= 1.1*float64(free) { // rows may fail, and a file system may compress
 		return nil
 	}
 	return fmt.Errorf("%s: the missing parts will take about %s (%d rows of %s), and the disk has %s free: free some space there, choose another directory, or compress (--codec zstd); --any-space starts anyway",
-		r.disk.dir, formatBytes(need), rows, formatBytes(float64(r.rowBytes)), formatBytes(float64(free)))
+		dir, formatBytes(need), rows, formatBytes(float64(rowBytes)), formatBytes(float64(free)))
 }
 
 // formatBytes is a number of bytes as people read it.
@@ -355,7 +355,7 @@ func (r *partsRun) write(b *schema.Batch) error {
 	case b.Number > o.last:
 		o.last = b.Number
 		o.seen++
-		if err := r.noteReads(b); err != nil {
+		if err := o.noteReads(b, r.prints); err != nil {
 			return err
 		}
 	}
@@ -391,7 +391,7 @@ func (r *partsRun) finish() error {
 		done = append(done, f.record)
 	}
 	var err error
-	if done[0].Sources, err = r.writeSources(); err != nil {
+	if done[0].Sources, err = o.writeSources(r.disk, r.layout, r.prints); err != nil {
 		return err
 	}
 	for _, p := range done {
@@ -451,7 +451,7 @@ func (r *partsRun) end() error {
 	if err := r.seal(mine); err != nil {
 		return err
 	}
-	return r.removeFiles(isLedger)
+	return r.disk.removeFiles(isLedger)
 }
 
 // seal writes the manifest of the whole directory. One without any rows would be taken
@@ -462,17 +462,9 @@ func (r *partsRun) seal(names []string) error {
 		return fmt.Errorf("%s has no rows: every draw of its %d parts failed: fix the files, remove the directory and run again", r.disk.dir, r.layout.PartCount)
 	}
 	if r.staging && r.shards == 1 {
-		return r.replaceParts(m, manifestName)
+		return replaceParts(r.disk, m, manifestName)
 	}
 	return r.disk.replace(manifestName, document(m))
-}
-
-// replaceParts commits an update and carries it out.
-func (r *partsRun) replaceParts(m *Manifest, target string) error {
-	if err := r.disk.replace(staged(target), document(m)); err != nil {
-		return err
-	}
-	return r.swap(context.Background(), m, target)
 }
 
 func (r *partsRun) manifest(shard string, names []string) *Manifest {
@@ -489,14 +481,14 @@ func (r *partsRun) endShard(names []string) error {
 	own := r.manifest(shardName(r.shard, r.shards), names)
 	name := shardManifest(r.shard, r.shards)
 	if r.staging {
-		if err := r.replaceParts(own, name); err != nil {
+		if err := replaceParts(r.disk, own, name); err != nil {
 			return err
 		}
 	} else if err := r.disk.replace(name, document(own)); err != nil {
 		return err
 	}
 	mine := ledgerName(r.shard, r.shards)
-	if err := r.removeFiles(func(name string) bool { return name == mine }); err != nil {
+	if err := r.disk.removeFiles(func(name string) bool { return name == mine }); err != nil {
 		return err
 	}
 	all := maps.Clone(r.records)
@@ -517,7 +509,7 @@ func (r *partsRun) endShard(names []string) error {
 				return fmt.Errorf("%s of shard %d/%d is missing or damaged: run that shard again", r.disk.path(p.Name), i, r.shards)
 			}
 			all[p.Name] = p
-			if r.staging && r.outdated(p) {
+			if r.staging && r.prints.outdated(r.disk.dir, p) {
 				return nil // until that shard has been updated, too
 			}
 		}
@@ -538,25 +530,7 @@ func (r *partsRun) endShard(names []string) error {
 		return err
 	}
 	whole := ledgerName(0, 1) // of an interrupted run without shards
-	return r.removeFiles(func(name string) bool { return name == whole })
-}
-
-// removeFiles removes files beside plan.json.
-func (r *partsRun) removeFiles(which func(name string) bool) error {
-	names, err := names(r.disk.dir)
-	if err != nil {
-		return err
-	}
-	names = slices.DeleteFunc(names, func(name string) bool { return !which(name) })
-	for _, name := range names {
-		if err := r.disk.remove(name); err != nil {
-			return err
-		}
-	}
-	if len(names) == 0 {
-		return nil
-	}
-	return r.disk.syncFolder(".")
+	return r.disk.removeFiles(func(name string) bool { return name == whole })
 }
 
 // abandon removes what is unfinished.

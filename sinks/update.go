@@ -57,8 +57,8 @@ type updateHead struct {
 }
 
 // stagedRecords are all files that updates to this plan have written, of any shard.
-func (r *partsRun) stagedRecords() ([]PartFile, error) {
-	names, err := names(r.disk.dir)
+func stagedRecords(d *disk, l *Layout) ([]PartFile, error) {
+	names, err := names(d.dir)
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +67,7 @@ func (r *partsRun) stagedRecords() ([]PartFile, error) {
 		if !strings.HasPrefix(name, stagedLedgers) {
 			continue
 		}
-		data, err := readSmall(r.disk.path(name))
+		data, err := readSmall(d.path(name))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
@@ -76,12 +76,12 @@ func (r *partsRun) stagedRecords() ([]PartFile, error) {
 		}
 		var head updateHead
 		first, rest, _ := bytes.Cut(data, []byte{'\n'})
-		if json.Unmarshal(first, &head) != nil || head.PlanHash != r.layout.PlanHash {
+		if json.Unmarshal(first, &head) != nil || head.PlanHash != l.PlanHash {
 			continue
 		}
 		for line := range bytes.Lines(rest) {
 			var p PartFile
-			if json.Unmarshal(line, &p) == nil && fits(p, r.layout) {
+			if json.Unmarshal(line, &p) == nil && fits(p, l) {
 				list = append(list, p)
 			}
 		}
@@ -94,11 +94,11 @@ func (r *partsRun) stagedRecords() ([]PartFile, error) {
 func (r *partsRun) stage(ctx context.Context) error {
 	r.staging = true
 	if r.shards == 1 {
-		if err := r.dropOthers(r.layout, updatePrefix); err != nil { // of an update to another plan
+		if err := dropOthers(r.disk, r.layout, updatePrefix); err != nil { // of an update to another plan
 			return err
 		}
 	}
-	list, err := r.stagedRecords()
+	list, err := stagedRecords(r.disk, r.layout)
 	if err != nil {
 		return err
 	}
@@ -142,7 +142,7 @@ func (r *partsRun) stage(ctx context.Context) error {
 		for _, name := range r.layout.files(part) {
 			delete(r.records, name)
 		}
-		if err := r.removeStaged(part); err != nil {
+		if err := removeStaged(r.disk, r.layout, part); err != nil {
 			return err
 		}
 	}
@@ -158,12 +158,12 @@ func (r *partsRun) stage(ctx context.Context) error {
 }
 
 // removeStaged removes what an update wrote of a part.
-func (r *partsRun) removeStaged(part int) error {
-	for _, name := range append(r.layout.files(part), r.layout.sourceListName(part)) {
-		if !isThere(r.disk.path(staged(name))) {
+func removeStaged(d *disk, l *Layout, part int) error {
+	for _, name := range append(l.files(part), l.sourceListName(part)) {
+		if !isThere(d.path(staged(name))) {
 			continue
 		}
-		if err := r.disk.remove(staged(name)); err != nil {
+		if err := d.remove(staged(name)); err != nil {
 			return err
 		}
 	}
@@ -177,17 +177,17 @@ func (r *partsRun) unstage() error {
 	}
 	for part := range r.layout.PartCount {
 		if r.mine(part) {
-			if err := r.removeStaged(part); err != nil {
+			if err := removeStaged(r.disk, r.layout, part); err != nil {
 				return err
 			}
 		}
 	}
-	return r.removeStagedLedgers(shardName(r.shard, r.shards))
+	return removeStagedLedgers(r.disk, shardName(r.shard, r.shards))
 }
 
 // removeStagedLedgers ends a shard's update; "": all of them.
-func (r *partsRun) removeStagedLedgers(shard string) error {
-	return r.removeFiles(func(name string) bool {
+func removeStagedLedgers(d *disk, shard string) error {
+	return d.removeFiles(func(name string) bool {
 		return strings.HasPrefix(name, stagedLedgers) && (shard == "" || name == stagedLedgers+"-"+shard+".jsonl")
 	})
 }
@@ -240,7 +240,7 @@ func (r *partsRun) recover(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := r.swap(ctx, m, target); err != nil {
+		if err := swap(ctx, r.disk, m, target); err != nil {
 			return err
 		}
 	}
@@ -249,15 +249,15 @@ func (r *partsRun) recover(ctx context.Context) error {
 
 // swap completes a committed update, from wherever it was interrupted. target is the
 // manifest's final name.
-func (r *partsRun) swap(ctx context.Context, m *Manifest, target string) error {
-	if err := r.forget(ctx, m, target); err != nil {
+func swap(ctx context.Context, d *disk, m *Manifest, target string) error {
+	if err := forget(ctx, d, m, target); err != nil {
 		return err
 	}
 	if target == manifestName {
-		if err := r.disk.replace(planName, document(&m.Layout)); err != nil {
+		if err := d.replace(planName, document(&m.Layout)); err != nil {
 			return err
 		}
-		if err := r.dropOthers(&m.Layout, ""); err != nil {
+		if err := dropOthers(d, &m.Layout, ""); err != nil {
 			return err
 		}
 	}
@@ -267,34 +267,42 @@ func (r *partsRun) swap(ctx context.Context, m *Manifest, target string) error {
 			names = append(names, p.Sources.Name)
 		}
 		for _, name := range names {
-			if isThere(r.disk.path(staged(name))) {
-				if err := r.disk.rename(staged(name), name); err != nil {
+			if isThere(d.path(staged(name))) {
+				if err := d.rename(staged(name), name); err != nil {
 					return err
 				}
 			}
 		}
 	}
 	folders := m.folders()
-	if isThere(r.disk.path(sourcesFolder)) {
+	if isThere(d.path(sourcesFolder)) {
 		folders = append(folders, sourcesFolder)
 	}
 	for _, folder := range folders {
-		if err := r.disk.syncFolder(folder); err != nil {
+		if err := d.syncFolder(folder); err != nil {
 			return err
 		}
 	}
-	if err := r.removeStagedLedgers(shardOf(target)); err != nil {
+	if err := removeStagedLedgers(d, shardOf(target)); err != nil {
 		return err
 	}
-	if err := r.disk.rename(staged(target), target); err != nil {
+	if err := d.rename(staged(target), target); err != nil {
 		return err
 	}
-	return r.disk.syncFolder(".")
+	return d.syncFolder(".")
+}
+
+// replaceParts commits an update and carries it out.
+func replaceParts(d *disk, m *Manifest, target string) error {
+	if err := d.replace(staged(target), document(m)); err != nil {
+		return err
+	}
+	return swap(context.Background(), d, m, target)
 }
 
 // dropOthers removes parts and lists, with names that begin with prefix, that a layout
 // doesn't have: with another number of rows there is another number of parts.
-func (r *partsRun) dropOthers(l *Layout, prefix string) error {
+func dropOthers(d *disk, l *Layout, prefix string) error {
 	own := map[string]bool{}
 	for part := range l.PartCount {
 		for _, name := range append(l.files(part), l.sourceListName(part)) {
@@ -302,9 +310,9 @@ func (r *partsRun) dropOthers(l *Layout, prefix string) error {
 		}
 	}
 	for _, folder := range append(l.folders(), sourcesFolder) {
-		entries, err := os.ReadDir(r.disk.path(folder))
+		entries, err := os.ReadDir(d.path(folder))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return explain("read", "", r.disk.path(folder), err)
+			return explain("read", "", d.path(folder), err)
 		}
 		for _, e := range entries {
 			name, ok := strings.CutPrefix(e.Name(), prefix)
@@ -314,7 +322,7 @@ func (r *partsRun) dropOthers(l *Layout, prefix string) error {
 			if ext := filepath.Ext(name); ext != ".arrow" && ext != ".xxh128" {
 				continue
 			}
-			if err := r.disk.remove(join(folder, e.Name())); err != nil {
+			if err := d.remove(join(folder, e.Name())); err != nil {
 				return err
 			}
 		}
@@ -328,33 +336,33 @@ func shardOf(manifest string) string {
 }
 
 // forget removes the records of the parts that an update is about to replace.
-func (r *partsRun) forget(ctx context.Context, m *Manifest, target string) error {
+func forget(ctx context.Context, d *disk, m *Manifest, target string) error {
 	if target == manifestName {
-		return r.removeFiles(func(name string) bool { return isManifest(name) || isLedger(name) })
+		return d.removeFiles(func(name string) bool { return isManifest(name) || isLedger(name) })
 	}
-	if err := r.removeFiles(func(name string) bool {
+	if err := d.removeFiles(func(name string) bool {
 		return name == target || name == ledgerPrefix+"-"+shardOf(target)+".jsonl"
 	}); err != nil {
 		return err
 	}
-	if whole, err := readManifest(ctx, r.disk.path(manifestName)); err == nil {
-		if err := r.noteWhole(whole); err != nil {
+	if whole, err := readManifest(ctx, d.path(manifestName)); err == nil {
+		if err := noteWhole(d, whole); err != nil {
 			return err
 		}
 	}
-	return r.removeFiles(func(name string) bool { return name == manifestName })
+	return d.removeFiles(func(name string) bool { return name == manifestName })
 }
 
 // noteWhole writes the lines of a manifest to the ledger of the whole directory.
-func (r *partsRun) noteWhole(m *Manifest) error {
+func noteWhole(d *disk, m *Manifest) error {
 	var lines []byte
 	for _, p := range m.Parts {
 		lines = append(append(lines, marshal(p)...), '\n')
 	}
-	if old, err := readSmall(r.disk.path(ledgerName(0, 1))); err == nil && !bytes.HasPrefix(old, lines) {
+	if old, err := readSmall(d.path(ledgerName(0, 1))); err == nil && !bytes.HasPrefix(old, lines) {
 		lines = append(lines, old...)
 	}
-	return r.disk.replace(ledgerName(0, 1), lines)
+	return d.replace(ledgerName(0, 1), lines)
 }
 
 const brokenOff = "an update of it was interrupted while its files were being renamed: run the same materialize command again, which completes that"
@@ -453,17 +461,4 @@ func (r *partsRun) otherSource(ctx context.Context, there *Layout) error {
 	}
 	return fmt.Errorf("%s was made of other data (plan_hash %s -> %s: keys, sizes, labels or other columns of the source differ)%s. %s",
 		dir, shorten(there.PlanHash), shorten(r.layout.PlanHash), what, remedy)
-}
-
-// outdated reports whether another shard's part was made of a sample that, as this run
-// knows, has other bytes now.
-func (r *partsRun) outdated(p PartFile) bool {
-	if r.prints == nil || p.Sources == nil {
-		return false
-	}
-	list, problem := readSourceList(r.disk.dir, p.Sources, final)
-	return problem == nil && slices.ContainsFunc(list, func(u sourceLine) bool {
-		sample, ok := r.prints.samples.Index().Find(u.key)
-		return ok && !u.missing && r.prints.known[sample] && r.prints.prints[sample] != u.print
-	})
 }
