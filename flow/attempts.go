@@ -42,7 +42,9 @@ func (r *rows) complete(ctx context.Context, m *picture.Maker, first *row, err *
 		if err.EndsRun() || !ok {
 			return nil, failed
 		}
-		row, err = &other, p.read(ctx, &other)
+		if row, err = &other, nil; other.fault == nil {
+			err = p.read(ctx, row)
+		}
 	}
 }
 
@@ -74,11 +76,19 @@ func (r *rows) substitute(first *row, attempt int) (other row, ok bool) {
 		return other, false
 	}
 	rand := r.refills.key.Stream(first.epoch, first.meta.Position, attempt)
-	sample, ok := r.refills.other(first.sample, rand)
+	err := guard("source", func() error { // its index may be anyone's
+		var sample int
+		if sample, ok = r.refills.other(first.sample, rand); ok {
+			other = r.ofSample(sample, first.epoch, first.meta.Position, attempt, nil)
+		}
+		return nil
+	})
+	if err != nil {
+		other, ok = row{meta: first.meta, sample: first.sample, attempt: attempt, epoch: first.epoch, fault: err}, true
+	}
 	if !ok {
 		return other, false
 	}
-	other = r.ofSample(sample, first.epoch, first.meta.Position, attempt, nil)
 	other.draw = first.draw
 	if other.draw == nil && r.pictures != nil {
 		other.draw = new(picture.Draw)

@@ -2,6 +2,8 @@ package flow
 
 import (
 	"time"
+
+	"github.com/sluicedata/sluice/schema"
 )
 
 // batch is operator 3: batches being filled in, whole ones out, in order.
@@ -13,9 +15,9 @@ type batch struct {
 func newBatch(r *run) *batch {
 	f := &batch{newPorts(), r}
 	queue := make(chan *filling, r.plan.settings.Queue+1) // so that the next batches are filled while the oldest is waited for
-	go func() {
+	r.wait.Go(func() {
 		defer close(queue)
-		for element := range f.in {
+		for element := range r.elements(r.ctx, f.inlet, new(busy)) {
 			b, ok := element.(*filling)
 			if !ok {
 				r.fail(wrongElement("batch", element, b))
@@ -23,11 +25,11 @@ func newBatch(r *run) *batch {
 			}
 			queue <- b
 		}
-	}()
-	go func() {
+	})
+	r.wait.Go(func() {
 		defer close(f.out)
 		f.complete(queue)
-	}()
+	})
 	return f
 }
 
@@ -49,7 +51,11 @@ func (f *batch) complete(queue <-chan *filling) {
 			b.draft.Discard()
 			continue
 		}
-		record, err := b.draft.Finish()
+		var record *schema.Batch
+		err := guard("batch", func() (err error) {
+			record, err = b.draft.Finish()
+			return err
+		})
 		for i := range b.draws {
 			r.budget.Credit(b.draws[i].held)
 		}

@@ -13,7 +13,7 @@ import (
 // deliver is operator 5: a streams.Sink that hands batches to one of ours, and closes it
 // with the run's cause.
 type deliver struct {
-	in   chan any
+	*inlet
 	done chan struct{}
 	err  error // of the run; read after AwaitCompletion
 	own  error // of it, what the sink's Close returned
@@ -24,8 +24,8 @@ var _ streams.Sink = (*deliver)(nil)
 // newDeliver is the operator right behind scales: a batch that it is done with has left
 // the run.
 func newDeliver(r *run, sink sinks.Sink) *deliver {
-	d := &deliver{in: make(chan any), done: make(chan struct{})}
-	go d.work(r, sink, fromOurs(d.in, &r.stats.sinking.starved), func(batch *schema.Batch, written bool) {
+	d := &deliver{inlet: newInlet(), done: make(chan struct{})}
+	go d.work(r, sink, r.elements(r.ctx, d.inlet, &r.stats.sinking.starved), func(batch *schema.Batch, written bool) {
 		if written && batch.Rows() > 0 {
 			r.stats.records.Add(1)
 		}
@@ -38,8 +38,8 @@ func newDeliver(r *run, sink sinks.Sink) *deliver {
 // newLooseDeliver is the operator behind foreign ones, which got their batches when these
 // left the run.
 func newLooseDeliver(r *run, sink sinks.Sink) *deliver {
-	d := &deliver{in: make(chan any), done: make(chan struct{})}
-	go d.work(r, sink, fromAnyone(r, d.in, &r.stats.sinking.starved, grace), func(batch *schema.Batch, _ bool) { batch.Release() })
+	d := &deliver{inlet: newInlet(), done: make(chan struct{})}
+	go d.work(r, sink, r.elements(r.ctx, d.inlet, &r.stats.sinking.starved), func(batch *schema.Batch, _ bool) { batch.Release() })
 	return d
 }
 
@@ -79,5 +79,4 @@ func (d *deliver) close(r *run, sink sinks.Sink) {
 	d.err = joined(cause, d.own)
 }
 
-func (d *deliver) In() chan<- any   { return d.in }
 func (d *deliver) AwaitCompletion() { <-d.done }

@@ -31,9 +31,10 @@
 //	transform.go    operator 2: admits rows, begins batches, makes pictures in a pool
 //	read.go         operator 1: reads files in a pool, draws their stages
 //	feed.go         the source: the plan's batches by number, without what the sink has
+//	graph.go        elements between operators, ours and others: handed on, waited for, dropped
 //	filling.go      a batch being filled, and a row's ticket to its place in it
-//	graph.go        what every operator has: its ends, its input, its output
 //	running.go      run: what the operators share; how it begins, fails and ends
+//	ports.go        what every operator has: where elements come in, and where they go out
 //	stats.go        the figures of a run, and the Report
 //	meter.go        what each operator does with its time; the bottleneck in words
 //	ledger.go       what each class got

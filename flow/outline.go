@@ -127,7 +127,7 @@ func schedule(p *Plan) Schedule {
 		BudgetBytes: s.Budget, Rank: s.Rank, World: s.World,
 	}
 	out.EncodedBytes = meanFileBytes(p.Index(), p.draws.selection)
-	base, reserved := p.batchBytes(p.deal.jobIn(0, 0, 0).rows, p.scaling.picks(0, 0))
+	base, reserved := p.batchBytes(p.deal.jobIn(0, 0, 0).rows, p.scaling.first())
 	out.BatchBytes = base
 	for _, n := range reserved {
 		out.ScalesBytes += n

@@ -38,11 +38,7 @@ func (p *Plan) Close() error { return p.dataset.Close() }
 
 // Info is what the plan's runs deliver, and how much of it: what a sink is told. It is
 // the caller's copy.
-func (p *Plan) Info() *schema.Run {
-	info := p.info
-	info.Tasks, info.Counts, info.Variants = slices.Clone(info.Tasks), slices.Clone(info.Counts), slices.Clone(info.Variants)
-	return &info
-}
+func (p *Plan) Info() *schema.Run { return p.info.Clone() }
 
 // Settings are the run's parameters, with their defaults.
 func (p *Plan) Settings() Settings { return p.settings }
@@ -126,14 +122,14 @@ func (p *Plan) Groups() (list []Group) {
 func (p *Plan) StateAfter(b *schema.Batch) State { return p.stateAt(p.deal.after(b.Epoch, b.Number)) }
 
 func (p *Plan) stateAt(at cursor) State {
-	s := State{PlanHash: p.info.PlanHash, Pipeline: p.canonical, Epoch: at.epoch, Batch: at.batch}
+	s := State{PlanHash: p.info.PlanHash, Pipeline: bytes.Clone(p.canonical), Epoch: at.epoch, Batch: at.batch}
 	const most = 10_000 // classes: states are written often
 	n := 0
 	for _, task := range p.info.Tasks {
 		n += len(task.Classes)
 	}
 	if n <= most {
-		s.Tasks = p.info.Tasks
+		s.Tasks = p.info.Clone().Tasks
 	}
 	return s
 }

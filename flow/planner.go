@@ -128,9 +128,11 @@ func (p *planner) assign() error {
 		switch stage := s.stage.(type) {
 		case stages.Batcher:
 			p.batcher = i
-			p.info.BatchSize, p.dropLast = stage.Rows()
+			if p.info.BatchSize, p.dropLast = stage.Rows(); p.info.BatchSize < 1 {
+				errs = append(errs, &StageError{i, "stages: " + s.name, fmt.Errorf("Rows gave batches of %d rows: at least 1", p.info.BatchSize)})
+			}
 		case stages.Expander:
-			p.scaling = &scaling{stage, s.name, s.key}
+			p.scaling = &scaling{stage: stage, name: s.name, key: s.key}
 		case stages.Weigher:
 			weigh, err := stage.Weigh(p.selected)
 			if err != nil {
@@ -164,8 +166,9 @@ func (p *planner) shape() error {
 	if err != nil {
 		return fmt.Errorf("stages: %s: %w", p.scaling.name, err)
 	}
-	run.Variants, run.Scales = variants, true
-	return nil
+	run.Variants, run.Scales, p.scaling.variants = variants, true, len(variants)
+	_, err = p.scaling.picks(0, 0)
+	return err
 }
 
 // lengths decides how many rows and batches there are.

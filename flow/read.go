@@ -25,16 +25,14 @@ func newRead(r *run) *read {
 	ahead := r.plan.settings.filesAhead()
 	reads, order := make(chan *ticket, ahead), make(chan *ticket, ahead)
 	r.stats.reading.capacity, r.stats.transforming.capacity = ahead, ahead
-	var readers sync.WaitGroup
 	for range r.plan.settings.Readers {
-		readers.Go(func() { f.fetch(reads) })
+		r.wait.Go(func() { f.fetch(reads) })
 	}
-	go f.dispatch(reads, order)
-	go func() {
+	r.wait.Go(func() { f.dispatch(reads, order) })
+	r.wait.Go(func() {
+		defer close(f.out)
 		f.emit(order)
-		readers.Wait()
-		close(f.out)
-	}()
+	})
 	return f
 }
 
@@ -43,7 +41,7 @@ func (f *read) dispatch(reads, order chan<- *ticket) {
 	defer close(reads)
 	r := f.run
 	samples := gathering{rows: r.plan.rows, size: r.plan.info.BatchSize}
-	for element := range fromAnyone(r, f.in, new(busy), 0) {
+	for element := range patient(r.ctx, f.inlet, new(busy), 0) {
 		if r.stopped() {
 			continue // drain
 		}
@@ -53,8 +51,12 @@ func (f *read) dispatch(reads, order chan<- *ticket) {
 			continue
 		}
 		r.failOn(r.takes(givenSamples))
-		j, whole, err := samples.add(element)
-		r.failOn(err)
+		var j job
+		var whole bool
+		r.failOn(guard("source", func() (err error) {
+			j, whole, err = samples.add(element)
+			return err
+		}))
 		if whole && !r.stopped() {
 			f.split(j, reads, order)
 		}
@@ -80,8 +82,13 @@ func (f *read) split(j job, reads, order chan<- *ticket) {
 		t.batch, t.at = b, at
 		t.fetched.Add(1)
 		if !r.stopped() {
-			t.row, t.located = rows.of(&b.job, at, labels[at*tasks:at*tasks:(at+1)*tasks]), true
-			t.encoded = rows.encodedBytes(&t.row)
+			r.failOn(guard("source", func() error { // its index may be anyone's
+				t.row = rows.of(&b.job, at, labels[at*tasks:at*tasks:(at+1)*tasks])
+				t.encoded, t.located = rows.encodedBytes(&t.row), true
+				return nil
+			}))
+		}
+		if t.located {
 			r.budget.ReadAhead(t.encoded)
 		}
 		order <- t

@@ -30,7 +30,7 @@ func (p *Plan) Deliver(ctx context.Context, sink sinks.Sink) (*Report, error) {
 		return nil, err
 	}
 	defer r.cancel(nil)
-	if err := guard("sink", func() error { return sink.Open(r.ctx, &p.info) }); err != nil {
+	if err := guard("sink", func() error { return sink.Open(r.ctx, p.Info()) }); err != nil {
 		return nil, err
 	}
 	r.expands()

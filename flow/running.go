@@ -25,13 +25,14 @@ type run struct {
 	draws    sync.Pool // *picture.Draw
 	leaving  leaving
 	stats    *stats
-	partial  atomic.Bool     // some batches of the rank are not made: the sink has them, or they were before a resume
-	base     *schema.Builder // of the batches as batch makes them
-	variants *schema.Builder // of those as scales makes them
-	picks    func(epoch int, number int64) []int
+	elements func(ctx context.Context, in *inlet, waited *busy) input // that come to an operator
+	partial  atomic.Bool                                              // some batches of the rank are not made: the sink has them, or they were before a resume
+	base     *schema.Builder                                          // of the batches as batch makes them
+	variants *schema.Builder                                          // of those as scales makes them
+	picks    func(epoch int, number int64) ([]int, error)
 
 	begun    sync.Mutex
-	origin   origin    // of the rows; set before the first
+	origin   origin    // of the rows; set before the first; see from
 	accounts *accounts // of that origin
 	told     error     // of OnProgress
 	state    struct {
@@ -72,7 +73,7 @@ func begin(ctx context.Context, p *Plan) (*run, error) {
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
-	r := &run{plan: p, stats: newStats(p), picks: func(int, int64) []int { return nil }}
+	r := &run{plan: p, stats: newStats(p), elements: fromOurs, picks: func(int, int64) ([]int, error) { return nil, nil }}
 	r.ctx, r.cancel = context.WithCancelCause(ctx)
 	r.budget = memory.New(r.ctx, p.settings.Budget, p.settings.Queue+1)
 	r.pool = memory.NewPool(p.settings.Allocator, r.budget)
@@ -112,13 +113,22 @@ func (r *run) asks(sink sinks.Sink) {
 		}
 	}
 	if s, ok := sink.(sinks.Chooser); ok && r.plan.scaling != nil {
-		r.picks = func(epoch int, number int64) (list []int) {
-			r.guard(r.plan.scaling.name, func() {
-				list = slices.DeleteFunc(slices.Clone(r.plan.scaling.picks(epoch, number)), func(v int) bool { return !s.Wants(v) })
+		r.picks = func(epoch int, number int64) (list []int, err error) {
+			if list, err = r.plan.scaling.picks(epoch, number); err != nil {
+				return nil, err
+			}
+			list = slices.Clone(list)
+			err = guard("sink", func() error {
+				list = slices.DeleteFunc(list, func(v int) bool { return !s.Wants(v) })
+				return nil
 			})
-			return list
+			return list, err
 		}
-		r.sink.chooser = func(epoch int, batch int64) bool { return len(r.picks(epoch, batch)) == 0 }
+		r.sink.chooser = func(epoch int, batch int64) bool {
+			list, err := r.picks(epoch, batch)
+			r.failOn(err)
+			return len(list) == 0
+		}
 	}
 }
 
@@ -146,10 +156,17 @@ func (r *run) takes(from origin) (err error) {
 	return err
 }
 
+// from is where the rows come from, as far as that is known.
+func (r *run) from() origin {
+	r.begun.Lock()
+	defer r.begun.Unlock()
+	return r.origin
+}
+
 // takesNone is takes for an input that has ended: whatever would have come was a sample
 // if there are no draws.
 func (r *run) takesNone() error {
-	if r.origin == plannedDraws {
+	if r.from() == plannedDraws {
 		return nil
 	}
 	return r.takes(givenSamples)

@@ -2,6 +2,7 @@ package flow
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -20,15 +21,15 @@ type scales struct {
 // newScales is the operator right behind batch.
 func newScales(r *run) *scales {
 	f := &scales{newPorts(), r, r.picksOf}
-	go f.work(fromOurs(f.in, &r.stats.scaling.starved))
+	r.wait.Go(func() { f.work(r.elements(r.ctx, f.inlet, &r.stats.scaling.starved)) })
 	return f
 }
 
 // newLooseScales is the operator behind foreign ones: its batches have left the run, and
 // may be others.
 func newLooseScales(r *run) *scales {
-	f := &scales{newPorts(), r, r.plan.picksOf}
-	r.wait.Go(func() { f.work(fromAnyone(r, f.in, &r.stats.scaling.starved, grace)) })
+	f := &scales{newPorts(), r, r.loosePicksOf}
+	r.wait.Go(func() { f.work(r.elements(r.ctx, f.inlet, &r.stats.scaling.starved)) })
 	return f
 }
 
@@ -39,15 +40,21 @@ func (r *run) picksOf(b *schema.Batch) (list []int, reserved []int64, err error)
 	if d == nil {
 		return nil, nil, nil
 	}
-	return r.picks(b.Epoch, d.job.pick), d.reserved, nil
+	list, err = r.picks(b.Epoch, d.job.pick)
+	return list, d.reserved, err
 }
 
-// picksOf lists the variants of a batch of anyone's.
-func (p *Plan) picksOf(b *schema.Batch) (list []int, reserved []int64, err error) {
+// loosePicksOf lists the variants of a batch that has left the run.
+func (r *run) loosePicksOf(b *schema.Batch) (list []int, reserved []int64, err error) {
+	p, number := r.plan, b.Number
+	if r.from() == plannedDraws {
+		number %= p.deal.batches // of one that pads, that of the batch that it repeats
+	}
 	if want := p.steps.pictureType(); p.scaling != nil && b.Tensor != want {
 		return nil, nil, fmt.Errorf("flow: scales are made of batches of %s, and this one is of %s (epoch %d, batch %d)", want, b.Tensor, b.Epoch, b.Number)
 	}
-	return p.scaling.picks(b.Epoch, b.Number), nil, nil
+	list, err = p.scaling.picks(b.Epoch, number)
+	return list, nil, err
 }
 
 func (f *scales) work(elements input) {
@@ -113,32 +120,25 @@ func (f *scales) send(batch *schema.Batch) {
 // expand fills one variant of a batch, rows in parallel.
 func (f *scales) expand(batch *schema.Batch, variant int) (*schema.Batch, error) {
 	draft := f.run.variants.Derive(batch, variant)
-	errs := make(chan error, 1)
-	var wait sync.WaitGroup
 	workers := min(f.run.plan.settings.Workers, batch.Rows())
+	errs := make([]error, workers)
+	var wait sync.WaitGroup
 	for w := range workers {
 		wait.Go(func() {
 			defer func() {
 				if panicked := recover(); panicked != nil {
-					select {
-					case errs <- fmt.Errorf("panic: %v", panicked):
-					default:
-					}
+					errs[w] = fmt.Errorf("panic: %v", panicked)
 				}
 			}()
-			for row := w; row < batch.Rows(); row += workers {
-				if err := expandRow(draft, row, f.run.plan.scaling.stage, variant, batch); err != nil {
-					panic(err)
-				}
+			for row := w; row < batch.Rows() && errs[w] == nil; row += workers {
+				errs[w] = expandRow(draft, row, f.run.plan.scaling.stage, variant, batch)
 			}
 		})
 	}
 	wait.Wait()
-	select {
-	case err := <-errs:
+	if i := slices.IndexFunc(errs, func(err error) bool { return err != nil }); i >= 0 {
 		draft.Discard()
-		return nil, err
-	default:
+		return nil, errs[i]
 	}
 	return draft.Finish()
 }

@@ -2,7 +2,7 @@ package flow
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"sync"
 
 	streams "github.com/reugn/go-streams"
@@ -37,8 +37,8 @@ import (
 // goroutine that ends when the source does.
 type Stream struct {
 	run  *run
-	read bool           // there is a Read
-	wait sync.WaitGroup // for what closes last: outlets and sinks
+	used map[string]bool // operators that there are already
+	wait sync.WaitGroup  // for what closes last: outlets and sinks
 
 	mu   sync.Mutex
 	errs []error // of closing sinks
@@ -51,8 +51,9 @@ func (p *Plan) Start(ctx context.Context) (*Stream, error) {
 		return nil, err
 	}
 	r.sink.tracksReads = true // its sinks come later
+	r.elements = fromAnyone
 	r.stats.begin(r.progress())
-	return &Stream{run: r}, nil
+	return &Stream{run: r, used: map[string]bool{}}, nil
 }
 
 // Cancel ends the stream with an error, which Wait returns.
@@ -79,13 +80,17 @@ func (s *Stream) Source() streams.Source { return s.Draws().Via(s.Flow()) }
 // in one.
 func (s *Stream) Flow() streams.Flow {
 	s.run.expands()
-	first := s.newRead()
+	for _, name := range []string{"Read", "Transform", "Batch"} {
+		s.once(name)
+	}
+	first := newRead(s.run)
 	last := first.Via(newTransform(s.run)).Via(newBatch(s.run)).Via(newScales(s.run))
-	return &between{s.outlet(last), first.in}
+	return &between{s.outlet(last), first.inlet}
 }
 
 // Draws gives the plan's own draws, for Read.
 func (s *Stream) Draws() streams.Source {
+	s.once("Draws")
 	s.run.failOn(s.run.takes(plannedDraws))
 	return newFeed(s.run)
 }
@@ -96,26 +101,33 @@ func (s *Stream) Draws() streams.Source {
 // last batch is short. Of such a run there is no State, and it has no ranks; a share in
 // Failures.Max is one of the samples given so far, and the quarantine has a file of its
 // own.
-func (s *Stream) Read() streams.Flow { return s.newRead() }
-
-// newRead sees to it that rows are made once.
-func (s *Stream) newRead() *read {
-	if s.read {
-		s.run.fail(errors.New("flow: a Stream has one Source, one Flow or one Read: Start another"))
-	}
-	s.read = true
+func (s *Stream) Read() streams.Flow {
+	s.once("Read")
 	return newRead(s.run)
+}
+
+// once ends the stream where an operator of a name is there already: a run's rows are made
+// once.
+func (s *Stream) once(name string) {
+	if s.used[name] {
+		s.run.fail(fmt.Errorf("flow: a Stream has one %s, and one Source or one Flow, which have it in them: Start another", name))
+	}
+	s.used[name] = true
 }
 
 // Transform takes what Read gives. It decodes and transforms, in a pool, as far as the
 // byte budget goes.
-func (s *Stream) Transform() streams.Flow { return newTransform(s.run) }
+func (s *Stream) Transform() streams.Flow {
+	s.once("Transform")
+	return newTransform(s.run)
+}
 
 // Batch takes what Transform gives, and gives batches in their order, as they are before
 // the pipeline's scales. The Report counts what left here.
 func (s *Stream) Batch() streams.Flow {
+	s.once("Batch")
 	f := newBatch(s.run)
-	return &between{s.outlet(f), f.in}
+	return &between{s.outlet(f), f.inlet}
 }
 
 // Scales takes batches as Batch gives them, or as somebody made them of these, and gives
@@ -127,7 +139,7 @@ func (s *Stream) Scales() streams.Flow { return newLooseScales(s.run) }
 // when its input is; its errors end the stream.
 func (s *Stream) Sink(sink sinks.Sink) streams.Sink {
 	r := s.run
-	if err := guard("sink", func() error { return sink.Open(r.ctx, &r.plan.info) }); err != nil {
+	if err := guard("sink", func() error { return sink.Open(r.ctx, r.plan.Info()) }); err != nil {
 		r.fail(err)
 		sink = unopened{}
 	}
@@ -180,10 +192,8 @@ func (o *outlet) Via(next streams.Flow) streams.Flow {
 // between is the outlet of several operators with the inlet of their first.
 type between struct {
 	*outlet
-	in chan any
+	*inlet
 }
-
-func (b *between) In() chan<- any { return b.in }
 
 func (b *between) To(sink streams.Sink) {
 	gsflow.DoStream(b, sink)

@@ -24,11 +24,11 @@ func newTransform(r *run) *transform {
 	for range r.plan.settings.Workers {
 		workers.Go(func() { f.work(tasks) })
 	}
-	go func() {
+	r.wait.Go(func() {
+		defer close(f.out)
 		f.admit(tasks)
 		workers.Wait()
-		close(f.out)
-	}()
+	})
 	return f
 }
 
@@ -36,15 +36,13 @@ func newTransform(r *run) *transform {
 func (f *transform) admit(tasks chan<- *ticket) {
 	defer close(tasks)
 	r := f.run
-	begin := time.Now()
-	for element := range f.in {
+	for element, starved := range timed(r.elements(r.ctx, f.inlet, new(busy))) {
 		t, ok := element.(*ticket)
 		if !ok {
 			r.fail(wrongElement("transform", element, t))
 			continue
 		}
-		starved := time.Since(begin)
-		begin = time.Now()
+		begin := time.Now()
 		if t.at == 0 {
 			f.begin(t.batch)
 			f.hand(t.batch)
@@ -56,7 +54,6 @@ func (f *transform) admit(tasks chan<- *ticket) {
 		}
 		t.blocked = time.Since(begin) > starved
 		tasks <- t
-		begin = time.Now()
 	}
 }
 
@@ -66,7 +63,12 @@ func (f *transform) begin(b *filling) {
 	if r.stopped() {
 		return
 	}
-	base, reserved := r.plan.batchBytes(b.job.rows, r.picks(b.job.epoch, b.job.pick))
+	picks, err := r.picks(b.job.epoch, b.job.pick)
+	if err != nil {
+		r.fail(err)
+		return
+	}
+	base, reserved := r.plan.batchBytes(b.job.rows, picks)
 	total := int64(0)
 	for _, n := range reserved {
 		total += n

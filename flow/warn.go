@@ -104,7 +104,7 @@ func warnValidation(p *planner) {
 
 // warnBudget: batches that don't fit are made, but one row at a time.
 func warnBudget(p *planner) {
-	bytes, reserved := p.batchBytes(p.deal.jobIn(0, 0, 0).rows, p.scaling.picks(0, 0))
+	bytes, reserved := p.batchBytes(p.deal.jobIn(0, 0, 0).rows, p.scaling.first())
 	for _, n := range reserved {
 		bytes += n
 	}

@@ -3,6 +3,7 @@ package schema
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/apache/arrow/go/v15/arrow"
@@ -47,6 +48,20 @@ type Run struct {
 
 	Samples  Samples // of its source; nil: not known
 	RowBytes int64   // approximate size of a row's images in all variants; 0: not known
+}
+
+// Clone is a copy that shares no memory with r, but for Samples.
+func (r *Run) Clone() *Run {
+	c := *r
+	c.Tasks, c.Counts = slices.Clone(r.Tasks), slices.Clone(r.Counts)
+	for t := range c.Tasks {
+		c.Tasks[t].Classes = slices.Clone(c.Tasks[t].Classes)
+	}
+	for t := range c.Counts {
+		c.Counts[t] = slices.Clone(c.Counts[t])
+	}
+	c.Columns, c.Variants = slices.Clone(r.Columns), slices.Clone(r.Variants)
+	return &c
 }
 
 // The keys of a schema's metadata.

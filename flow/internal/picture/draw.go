@@ -118,7 +118,9 @@ func (d *Draw) draw(height, width int) error {
 		o := op{stage: i, params: params, out: t}
 		switch stage := p.Stages[i].Stage.(type) {
 		case stages.Warper:
-			d.warp(&o, stage.Warp(params, t.Height, t.Width), t)
+			if err := d.warp(&o, stage.Warp(params, t.Height, t.Width), t); err != nil {
+				return err
+			}
 		case stages.Pixelwise:
 			if o.out, err = stage.Output(t); err != nil {
 				return err
@@ -163,17 +165,18 @@ func (d *Draw) params(i int, t schema.Tensor) (stages.Params, error) {
 }
 
 // warp makes o a transform of a picture of type t.
-func (d *Draw) warp(o *op, transform warp.Transform, t schema.Tensor) {
+func (d *Draw) warp(o *op, transform warp.Transform, t schema.Tensor) error {
 	d.transforms = append(d.transforms, transform)
 	w := &d.transforms[len(d.transforms)-1]
 	if err := w.Check(t.Height, t.Width); err != nil {
-		panic(err) // as warp.Apply does
+		return err
 	}
 	o.transform = w
 	o.out.Height, o.out.Width = w.Height, w.Width
 	if forward, ok := w.Homography().Invert(); ok {
 		d.Matrix = d.Matrix.Then(forward)
 	}
+	return nil
 }
 
 // ParamsRevision changes with the form of the params column. 2: source and output.

@@ -1,0 +1,208 @@
+package flow_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/reugn/go-streams/extension"
+	gsflow "github.com/reugn/go-streams/flow"
+	"go.uber.org/goleak"
+
+	"github.com/sluicedata/sluice/flow"
+	"github.com/sluicedata/sluice/schema"
+	"github.com/sluicedata/sluice/sources"
+	"github.com/sluicedata/sluice/stages"
+)
+
+// wildPick is an Expander of somebody's who doesn't keep the contract.
+type wildPick struct {
+	stages.MultiScale
+	pick func(number int64) []int
+}
+
+func (p wildPick) Pick(_ int, number int64, _ *stages.Rand) []int { return p.pick(number) }
+
+func TestExpandersArentTrusted(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	dir := pictures(t)
+	late := func(list ...int) func(int64) []int { // only after the plan was made
+		return func(number int64) []int {
+			if number < 2 {
+				return []int{0}
+			}
+			return list
+		}
+	}
+	for name, pick := range map[string]func(int64) []int{
+		"none": late(), "beyond": late(7), "negative": late(-1), "twice": late(1, 1), "none at once": func(int64) []int { return nil },
+		"panic": func(number int64) []int {
+			if number > 2 {
+				panic("pick")
+			}
+			return []int{1}
+		},
+	} {
+		list := []stages.Stage{stages.Decode{}, stages.Resize{Height: 8, Width: 8}, stages.Batch{Size: 2}, wildPick{stages.MultiScale{Scales: []float64{0.5, 1}}, pick}}
+		_, err := flow.New(sources.Folder{Path: dir}, list...).Run(t.Context(), &sink{})
+		if err == nil || !strings.Contains(err.Error(), "multiscale") {
+			t.Errorf("%s: error %v", name, err)
+		}
+	}
+}
+
+// scribbler is a sink that writes to what it is told.
+type scribbler struct{ sink }
+
+func (*scribbler) Open(_ context.Context, run *schema.Run) error {
+	run.PlanHash, run.BatchSize, run.Tasks[0].Classes[0], run.Counts[0][0] = "mine", 1, "mine", -1
+	return nil
+}
+
+// Nothing that a plan tells is a way to write to it.
+func TestAPlanIsAValue(t *testing.T) {
+	plan, err := recipe(pictures(t)).Plan(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer plan.Close()
+	tell := func() string {
+		return fmt.Sprintf("%s %s %+v %+v", plan, plan.Canonical(), *plan.Info(), plan.Warnings())
+	}
+	before := tell()
+	if _, err := plan.Deliver(t.Context(), &scribbler{}); err != nil {
+		t.Fatal(err)
+	}
+	info := plan.Info()
+	info.Tasks[0].Classes[0], info.Counts[0][0], info.Variants[0].Scale = "mine", -1, 9
+	plan.Selection()[0] = 5
+	plan.Canonical()[0] = '!'
+	state := plan.StateAfter(&schema.Batch{})
+	state.Pipeline[0], state.Tasks[0].Classes[0] = '!', "mine"
+	plan.Outline().Stages[0].Name = "mine"
+	if after := tell(); after != before {
+		t.Errorf("it was\n%s\nand is\n%s", before, after)
+	}
+}
+
+// Scales by itself gives what Deliver does, for ranks that pad, too.
+func TestLooseScalesOfRanks(t *testing.T) {
+	dir := pictures(t)
+	pipe := flow.New(sources.Folder{Path: dir}, stages.Shuffle{}, stages.Decode{}, stages.Resize{Height: 10, Width: 10}, stages.Batch{Size: 5},
+		stages.MultiScale{Scales: []float64{0.7, 1, 1.7}, PickBy: stages.Random})
+	for rank := range 4 {
+		opts := []flow.Option{flow.Rank(rank, 4), flow.WithLastRound(flow.PadRound), flow.Epochs(4)}
+		whole, single := &collected{}, &collected{}
+		if _, err := pipe.Run(t.Context(), whole, opts...); err != nil {
+			t.Fatal(err)
+		}
+		s, _ := startOf(t, pipe, opts...)
+		s.Draws().Via(s.Read()).Via(s.Transform()).Via(s.Batch()).Via(gsflow.NewPassThrough()).Via(s.Scales()).To(s.Sink(single))
+		if _, err := s.Wait(); err != nil {
+			t.Fatal(err)
+		}
+		if a, b := fmt.Sprint(whole.rows), fmt.Sprint(single.rows); a != b {
+			t.Errorf("rank %d: other rows", rank)
+		}
+	}
+}
+
+// Operators that nobody connected end with the stream, which Wait doesn't wait for longer.
+func TestUnconnectedOperatorsEnd(t *testing.T) {
+	plan, err := recipe(pictures(t)).Plan(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer plan.Close()
+	for name, wire := range map[string]func(s *flow.Stream){
+		"read": func(s *flow.Stream) { s.Read() }, "transform": func(s *flow.Stream) { s.Transform() }, "batch": func(s *flow.Stream) { s.Batch() },
+		"scales": func(s *flow.Stream) { s.Scales() }, "flow": func(s *flow.Stream) { s.Flow() }, "source": func(s *flow.Stream) { s.Source() },
+		"sink": func(s *flow.Stream) { s.Sink(&sink{}) },
+	} {
+		s, err := plan.Start(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		wire(s)
+		s.Cancel(errPlug)
+		ended := waitFor(s)
+		select {
+		case err := <-ended:
+			if !errors.Is(err, errPlug) {
+				t.Errorf("%s: %v", name, err)
+			}
+		case <-time.After(20 * time.Second):
+			t.Fatalf("%s: Wait waits", name)
+		}
+	}
+	goleak.VerifyNone(t)
+}
+
+// waitFor waits for a stream elsewhere.
+func waitFor(s *flow.Stream) chan error {
+	c := make(chan error, 1)
+	go func() {
+		_, err := s.Wait()
+		c <- err
+	}()
+	return c
+}
+
+// Two of one operator are an error, not a crash.
+func TestOperatorsOnce(t *testing.T) {
+	dir := pictures(t)
+	for name, wire := range map[string]func(s *flow.Stream){
+		"Transform": func(s *flow.Stream) {
+			for _, half := range gsflow.RoundRobin(s.Draws().Via(s.Read()), 2) {
+				go half.Via(s.Transform()).Via(gsflow.NewPassThrough()).To(extension.NewIgnoreSink())
+			}
+			time.Sleep(20 * time.Millisecond)
+		},
+		"Batch": func(s *flow.Stream) { s.Batch(); s.Batch() },
+		"Draws": func(s *flow.Stream) { s.Draws(); s.Draws() },
+	} {
+		s, _ := startOf(t, recipe(dir))
+		wire(s)
+		if _, err := s.Wait(); err == nil || !strings.Contains(err.Error(), "has one "+name) {
+			t.Errorf("%s: error %v", name, err)
+		}
+	}
+}
+
+// touchy is an index of somebody's that panics once it is armed.
+type touchy struct {
+	schema.Index
+	armed *bool
+}
+
+func (x touchy) Size(sample int) int64 {
+	if *x.armed && sample == 3 {
+		panic("size")
+	}
+	return x.Index.Size(sample)
+}
+
+type touchySource struct {
+	*held
+	index touchy
+}
+
+func (s touchySource) Index() schema.Index { return s.index }
+
+func (s touchySource) Open(context.Context) (sources.Dataset, error) { return s, nil }
+
+// An index that panics is an error of the run.
+func TestAPanicOfTheIndex(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	list, _ := album()
+	h := hold(list)
+	armed := new(bool)
+	arm := flow.OnPlan(func(*flow.Plan) { *armed = true })
+	_, err := flow.New(touchySource{h, touchy{h.index, armed}}, stages.Decode{}, stages.Resize{Height: 4, Width: 4}).Run(t.Context(), &sink{}, arm)
+	if err == nil || !strings.Contains(err.Error(), "panic: size") {
+		t.Errorf("error %v", err)
+	}
+}
