@@ -26,7 +26,7 @@ type trainCmd struct {
 	runFlags
 	Trainer string `required:"" placeholder:"TRAINER.yaml" help:"Model, losses, optimizer, schedule, evaluation (YAML)."`
 	Out     string `short:"o" required:"" placeholder:"DIR" help:"Directory for weights, checkpoint, log and report; made if missing."`
-	Resume  bool   `help:"Go on from the last finished epoch of an earlier run."`
+	Resume  bool   `help:"Resume from the last completed epoch of an earlier run."`
 }
 
 func (cmd *trainCmd) Run(ctx context.Context, c console) error {
@@ -77,10 +77,10 @@ func (cmd *trainCmd) Run(ctx context.Context, c console) error {
 	report, err := training.Run(ctx, flow.OnProgress(line.update))
 	line.done()
 	if err != nil && ctx.Err() != nil {
-		return fmt.Errorf("%w; the epochs finished so far are kept in %s: run the same command again with --resume, and it goes on there", err, cmd.Out)
+		return fmt.Errorf("%w; the epochs completed so far are kept in %s: run the same command again with --resume to continue", err, cmd.Out)
 	}
 	if err != nil {
-		return inFlags{err}
+		return withFlag(err)
 	}
 	if cmd.JSON {
 		return printJSON(c.out, report)
@@ -95,11 +95,11 @@ func (cmd *trainCmd) Run(ctx context.Context, c console) error {
 func (cmd *trainCmd) evaluations(eval *pipefile.Evaluation) ([]learning.Evaluation, error) {
 	switch {
 	case eval.Pipeline != "":
-		pipe, err := pipefile.Load(eval.Pipeline, catalogs)
+		read, err := pipefile.LoadFile(eval.Pipeline, catalogs) // a sink in it doesn't matter here
 		if err != nil {
 			return nil, unreadable(err, fmt.Sprintf("the pipeline file that %s names for the evaluation", cmd.Trainer), eval.Pipeline)
 		}
-		return []learning.Evaluation{{Name: filepath.Base(eval.Pipeline), Pipeline: pipe}}, nil
+		return []learning.Evaluation{{Name: filepath.Base(eval.Pipeline), Pipeline: read.Pipeline}}, nil
 	case eval.Use != "":
 		edits, err := cmd.edits()
 		if err != nil {
@@ -114,14 +114,20 @@ func (cmd *trainCmd) evaluations(eval *pipefile.Evaluation) ([]learning.Evaluati
 	return nil, nil
 }
 
-// inFlags says in flags what package learning says in Go's words.
-type inFlags struct{ error }
+// remedies name the flags that do what an error advises.
+var remedies = map[learning.Remedy]string{
+	learning.ToResume:   "--resume resumes an earlier run",
+	learning.MoreEpochs: "--epochs sets their number",
+}
 
-var flagWords = strings.NewReplacer("set Existing to Resume", "go on with --resume", "raise the epochs", "raise --epochs")
-
-func (e inFlags) Error() string { return flagWords.Replace(e.error.Error()) }
-
-func (e inFlags) Unwrap() error { return e.error }
+// withFlag adds the flag that helps, if there is one.
+func withFlag(err error) error {
+	var of *learning.RemedyError
+	if errors.As(err, &of) && remedies[of.Remedy] != "" {
+		return fmt.Errorf("%w\n(%s)", err, remedies[of.Remedy])
+	}
+	return err
+}
 
 // epochText is an epoch in a line.
 func epochText(r learning.EpochRecord, epochs int) string {

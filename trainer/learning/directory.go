@@ -79,7 +79,7 @@ func (d *directory) begin(existing Existing, t trainer.Trainer, epochs int) (sta
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		if existing == Resume {
-			warnings = []string{fmt.Sprintf("%s holds no checkpoint to go on with: training starts with the first epoch", d.path)}
+			warnings = []string{fmt.Sprintf("%s holds no checkpoint to resume from: training starts with the first epoch", d.path)}
 		}
 		if existing == Overwrite {
 			return 0, warnings, nil
@@ -90,7 +90,7 @@ func (d *directory) begin(existing Existing, t trainer.Trainer, epochs int) (sta
 	case err != nil:
 		return 0, nil, fmt.Errorf("learning: %w", err)
 	case existing != Resume:
-		return 0, nil, fmt.Errorf("learning: %s holds a training run of %s epochs: set Existing to Resume, or choose another directory", d.path, metadata["epochs"])
+		return 0, nil, &RemedyError{ToResume, fmt.Errorf("learning: %s holds a training run of %s epochs: resume it, or choose another directory", d.path, metadata["epochs"])}
 	}
 	if err := d.checkFiles(); err != nil {
 		return 0, nil, err
@@ -149,7 +149,7 @@ func (d *directory) checkFiles() error {
 // restore loads a checkpoint, if it belongs to this training.
 func (d *directory) restore(t trainer.Trainer, state []trainer.Tensor, metadata map[string]string, most int) (epochs int, err error) {
 	if list := d.id.changes(metadata); len(list) > 0 {
-		return 0, fmt.Errorf("learning: the checkpoint in %s is of another run; what differs, there -> here:\n  %s\nGo on with the same pipeline and trainer, or choose another directory", d.path, strings.Join(list, "\n  "))
+		return 0, fmt.Errorf("learning: the checkpoint in %s is of another run; what differs, there -> here:\n  %s\nResume with the same pipeline and trainer, or choose another directory", d.path, strings.Join(list, "\n  "))
 	}
 	if epochs, err = strconv.Atoi(metadata["epochs"]); err != nil || epochs < 1 {
 		return 0, fmt.Errorf("learning: the checkpoint in %s says %.20q epochs: it is damaged: start again in another directory", d.path, metadata["epochs"])
@@ -158,7 +158,7 @@ func (d *directory) restore(t trainer.Trainer, state []trainer.Tensor, metadata 
 		return 0, fmt.Errorf("learning: the checkpoint in %s says %d epochs, and its state %v: it is damaged: start again in another directory", d.path, epochs, state[i].Data[0])
 	}
 	if epochs > most {
-		return 0, fmt.Errorf("learning: the checkpoint in %s has %d epochs behind it, more than the %d asked for: raise the epochs", d.path, epochs, most)
+		return 0, &RemedyError{MoreEpochs, fmt.Errorf("learning: the checkpoint in %s is of a run of %d epochs, more than the %d asked for: ask for more", d.path, epochs, most)}
 	}
 	return epochs, t.Load(state)
 }

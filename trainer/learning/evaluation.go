@@ -46,6 +46,13 @@ func (e Evaluation) plan(ctx context.Context, tasks []trainer.TaskConfig, opts .
 	return out, nil
 }
 
+func (e *evaluation) close() error {
+	if err := e.plan.Close(); err != nil {
+		return fmt.Errorf("evaluation %s: %w", e.name, err)
+	}
+	return nil
+}
+
 // measuresItself refuses an evaluation that would be normalized by statistics of its
 // own data.
 func (e Evaluation) measuresItself() error {

@@ -182,6 +182,13 @@ func says(t *testing.T, err error, words ...string) {
 	}
 }
 
+func remedied(t *testing.T, err error, want learning.Remedy) {
+	t.Helper()
+	if of := new(learning.RemedyError); !errors.As(err, &of) || of.Remedy != want {
+		t.Errorf("the error %v has the remedy %q, want %q", err, of.Remedy, want)
+	}
+}
+
 func TestRun(t *testing.T) {
 	l := training(t)
 	var calls []string
@@ -242,7 +249,7 @@ func TestInterrupted(t *testing.T) {
 	}{
 		{"a step fails", faulty{step: at(7, broken)}, 0, 1, broken, nil},
 		{"the first step fails", faulty{step: at(1, broken)}, 0, 0, broken, nil},
-		{"an evaluation fails", faulty{predict: at(3, broken)}, 0, 2, broken, []string{"evaluation val: ", "2 epochs kept: fix the held-out data", "set Existing to Resume"}},
+		{"an evaluation fails", faulty{predict: at(3, broken)}, 0, 2, broken, []string{"evaluation val: ", "2 epochs kept: fix the held-out data", "and resume"}},
 		{"the first evaluation fails", faulty{predict: at(1, broken)}, 0, 1, broken, []string{"1 epoch kept"}},
 		{"cancelled in the first epoch", faulty{}, 2, 0, enough, nil},
 		{"cancelled at the end of an epoch", faulty{}, 8, 1, enough, nil},
@@ -265,6 +272,9 @@ func TestInterrupted(t *testing.T) {
 				t.Fatalf("%+v, %v, want %v", report, err, c.want)
 			}
 			says(t, err, c.words...)
+			if c.words != nil {
+				remedied(t, err, learning.ToResume)
+			}
 			goleak.VerifyNone(t, leaks)
 			if told := c.kept; c.words == nil && epochs != told || c.words != nil && epochs != told-1 {
 				t.Errorf("OnEpoch was called %d times, with %d epochs kept", epochs, told)
@@ -287,6 +297,43 @@ func TestInterrupted(t *testing.T) {
 	}
 }
 
+// unclosable is a source whose data sets fail when they are closed.
+type unclosable struct {
+	squares
+	err error
+}
+
+func (u unclosable) Open(ctx context.Context) (sources.Dataset, error) {
+	d, err := u.squares.Open(ctx)
+	return unclosableData{d, u.err}, err
+}
+
+type unclosableData struct {
+	sources.Dataset
+	err error
+}
+
+func (d unclosableData) Close() error { return d.err }
+
+// TestCloseErrors: what fails when a plan is closed is an error of the run, of each
+// pipeline.
+func TestCloseErrors(t *testing.T) {
+	trained, first, second := errors.New("train stuck"), errors.New("val stuck"), errors.New("test stuck")
+	l := training(t)
+	l.Pipeline = pipeline(unclosable{squares{Side: "train", Count: []int{4, 4, 4}, Task: "place"}, trained}, stages.Shuffle{})
+	l.Evaluations = nil
+	for name, err := range map[string]error{"val": first, "test": second} {
+		l.Evaluations = append(l.Evaluations, learning.Evaluation{Name: name, Pipeline: pipeline(unclosable{squares{Side: name, Count: []int{2, 2, 2}, Task: "place"}, err})})
+	}
+	_, err := l.Run(t.Context())
+	for _, want := range []error{trained, first, second} {
+		if !errors.Is(err, want) {
+			t.Errorf("%v lacks %v", err, want)
+		}
+	}
+	says(t, err, "evaluation val: ", "evaluation test: ")
+}
+
 // TestTornLog: what a crash left of the last lines is written again.
 func TestTornLog(t *testing.T) {
 	l := training(t)
@@ -307,13 +354,14 @@ func TestTornLog(t *testing.T) {
 func TestExisting(t *testing.T) {
 	l := training(t)
 	l.Existing = learning.Resume
-	if r := mustRun(t, l, flow.Epochs(2)); !slices.ContainsFunc(r.Warnings, func(text string) bool { return strings.Contains(text, "holds no checkpoint to go on with") }) {
+	if r := mustRun(t, l, flow.Epochs(2)); !slices.ContainsFunc(r.Warnings, func(text string) bool { return strings.Contains(text, "holds no checkpoint to resume from") }) {
 		t.Errorf("Resume of nothing: %q", r.Warnings)
 	}
 	weights := read(t, l, "weights.safetensors")
 	l.Existing = learning.Refuse
 	_, err := l.Run(t.Context(), flow.Epochs(2))
-	says(t, err, "holds a training run of 2 epochs", "set Existing to Resume")
+	says(t, err, "holds a training run of 2 epochs", "resume it")
+	remedied(t, err, learning.ToResume)
 
 	l.Existing = learning.Resume
 	r := mustRun(t, l, flow.Epochs(2))
@@ -321,7 +369,8 @@ func TestExisting(t *testing.T) {
 		t.Errorf("nothing left to do: %+v", r.Train)
 	}
 	_, err = l.Run(t.Context(), flow.Epochs(1))
-	says(t, err, "2 epochs behind it, more than the 1 asked for")
+	says(t, err, "run of 2 epochs, more than the 1 asked for")
+	remedied(t, err, learning.MoreEpochs)
 	spec := l.Trainer.(trainer.Spec)
 	spec.Optimizer.LearningRate = 0.5
 	l.Trainer = spec

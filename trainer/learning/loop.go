@@ -55,7 +55,7 @@ func (l *loop) epoch(ctx context.Context, info sinks.EpochInfo) error {
 		if done > 1 {
 			kept = fmt.Sprintf("%d epochs", done)
 		}
-		return fmt.Errorf("%w; %s kept: fix the held-out data, or give its pipeline on_error, and set Existing to Resume", failed, kept)
+		return &RemedyError{ToResume, fmt.Errorf("%w; %s kept: fix the held-out data, or give its pipeline on_error, and resume", failed, kept)}
 	}
 	if l.onEpoch != nil {
 		l.onEpoch(record)

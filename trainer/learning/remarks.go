@@ -15,9 +15,9 @@ import (
 func remarks(plan *flow.Plan, cfg trainer.Config, evaluations []*evaluation) (list []string) {
 	say := func(format string, args ...any) { list = append(list, fmt.Sprintf(format, args...)) }
 	if plan.Info().RowsPerEpoch > 1 && !redraws(plan) {
-		const unordered = "the pipeline has neither shuffle nor rebalance"
-		if !slices.ContainsFunc(plan.Warnings(), func(text string) bool { return strings.HasPrefix(text, unordered) }) { // which says more
-			say(unordered + ": the trainer sees the samples in the same order in every epoch: write shuffle as the first stage")
+		const saysMore = "the pipeline has neither shuffle nor rebalance" // flow's, which has no kinds of warnings
+		if !slices.ContainsFunc(plan.Warnings(), func(text string) bool { return strings.HasPrefix(text, saysMore) }) {
+			say("the trainer sees the samples in the same order in every epoch: no stage draws them anew; write shuffle as the first stage")
 		}
 	}
 	for _, task := range cfg.Tasks {
@@ -30,7 +30,7 @@ func remarks(plan *flow.Plan, cfg trainer.Config, evaluations []*evaluation) (li
 			if task.Loss == trainer.BalancedSoftmax {
 				by = "balanced_softmax"
 			}
-			say("task %s is balanced twice, by the pipeline's rebalance and by the loss (%s): use one of them", task.Task, by)
+			say("task %s is balanced twice, by the pipeline's %s and by the loss (%s): use one of them", task.Task, drawer(plan), by)
 		}
 	}
 	for _, e := range evaluations {
@@ -42,7 +42,7 @@ func remarks(plan *flow.Plan, cfg trainer.Config, evaluations []*evaluation) (li
 			say("evaluation %s: %d of its %d samples have the key and the size of training samples: is a split missing, or use: val, or have the two splits another seed or share?", e.name, n, len(e.plan.Selection()))
 		}
 		if redraws(e.plan) && repeats(e.plan) {
-			say("evaluation %s: its rebalance draws some samples several times and others never: leave it out", e.name)
+			say("evaluation %s: its %s draws some samples several times and others never: leave it out", e.name, drawer(e.plan))
 		}
 		list = append(list, e.absent()...)
 	}
@@ -50,9 +50,15 @@ func remarks(plan *flow.Plan, cfg trainer.Config, evaluations []*evaluation) (li
 }
 
 // redraws reports whether each epoch has an order of its own.
-func redraws(p *flow.Plan) bool {
+func redraws(p *flow.Plan) bool { return drawer(p) != "" }
+
+// drawer names the stage that gives each epoch an order of its own; "" if none does.
+func drawer(p *flow.Plan) string {
 	samplers := p.Outline().PushedDown
-	return len(samplers) > 0 && samplers[len(samplers)-1].Draws
+	if n := len(samplers); n > 0 && samplers[n-1].Draws {
+		return samplers[n-1].Name
+	}
+	return ""
 }
 
 // repeats reports whether an epoch draws a sample more than once.

@@ -16,6 +16,27 @@ func (e *SetupError) Error() string { return e.Err.Error() }
 // Unwrap is the mistake, or several joined.
 func (e *SetupError) Unwrap() error { return e.Err }
 
+// RemedyError is an error that goes away with other settings. Its text says so in
+// words that suit any program; a program that knows its users' switches names them.
+type RemedyError struct {
+	Remedy Remedy
+	Err    error
+}
+
+// Remedy is what to change.
+type Remedy string
+
+// The remedies.
+const (
+	ToResume   Remedy = "resume"      // Training.Existing: Resume
+	MoreEpochs Remedy = "more epochs" // at least as many as the checkpoint has, see flow.Epochs
+)
+
+func (e *RemedyError) Error() string { return e.Err.Error() }
+
+// Unwrap is what happened.
+func (e *RemedyError) Unwrap() error { return e.Err }
+
 // setup makes an error a SetupError, unless it is one.
 func setup(err error) error {
 	if of := new(SetupError); errors.As(err, &of) {

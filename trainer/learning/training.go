@@ -54,7 +54,8 @@ type Declaration interface {
 // uninterrupted run has.
 //
 // Mistakes in the declarations are a *SetupError, a *flow.PipelineError or the
-// Declaration's own error, and leave no directory behind.
+// Declaration's own error, and leave no directory behind. What another Training's
+// settings would allow is a *RemedyError.
 func (t Training) Run(ctx context.Context, opts ...flow.Option) (report *Report, err error) {
 	plan, evalOptions, err := t.plan(ctx, opts)
 	if err != nil {
@@ -67,11 +68,11 @@ func (t Training) Run(ctx context.Context, opts ...flow.Option) (report *Report,
 	}
 	l := &loop{epochs: plan.Info().Epochs, every: max(t.Every, 1), onStep: t.OnStep, onEpoch: t.OnEpoch}
 	for _, e := range t.Evaluations {
-		planned, err := e.plan(ctx, cfg.Tasks, evalOptions...)
-		if err != nil {
-			return nil, err
+		planned, failed := e.plan(ctx, cfg.Tasks, evalOptions...)
+		if failed != nil {
+			return nil, failed
 		}
-		defer func() { err = errors.Join(err, planned.plan.Close()) }()
+		defer func() { err = errors.Join(err, planned.close()) }() // err is Run's: nothing here may shadow it
 		l.evaluations = append(l.evaluations, planned)
 	}
 	warnings := slices.Concat(t.Warnings, remarks(plan, cfg, l.evaluations))
