@@ -55,17 +55,26 @@ type File struct {
 }
 
 // Load reads the pipeline of a file, changed by the edits. Relative paths in it are
-// relative to its folder. Mistakes in the file are Errors.
+// relative to its folder. Mistakes in the file are Errors; so is a sink, which a
+// pipeline doesn't hold: see LoadFile.
 func Load(path string, c Catalogs, edits ...Edit) (*flow.Pipeline, error) {
-	f, err := LoadFile(path, c, edits...)
+	data, err := readFile(path)
 	if err != nil {
 		return nil, err
 	}
-	return f.Pipeline, nil
+	return Parse(path, data, filepath.Dir(path), c, edits...)
 }
 
-// LoadFile is Load for everything in a file.
+// LoadFile is Load for everything in a file, its sink too.
 func LoadFile(path string, c Catalogs, edits ...Edit) (*File, error) {
+	data, err := readFile(path)
+	if err != nil {
+		return nil, err
+	}
+	return ParseFile(path, data, filepath.Dir(path), c, edits...)
+}
+
+func readFile(path string) ([]byte, error) {
 	if options.IsURL(path) {
 		return nil, fmt.Errorf("pipefile: cannot read the pipeline: %w", urlError(path))
 	}
@@ -73,7 +82,7 @@ func LoadFile(path string, c Catalogs, edits ...Edit) (*File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("pipefile: cannot read the pipeline: %w", err)
 	}
-	return ParseFile(path, data, filepath.Dir(path), c, edits...)
+	return data, nil
 }
 
 func urlError(url string) error {
@@ -81,23 +90,28 @@ func urlError(url string) error {
 }
 
 // Parse reads a pipeline from memory. name stands for the file in errors;
-// relative paths become relative to folder, "" leaves them alone.
+// relative paths become relative to folder, "" leaves them alone. A sink in it is an
+// error, as for Load: see ParseFile.
 func Parse(name string, data []byte, folder string, c Catalogs, edits ...Edit) (*flow.Pipeline, error) {
-	f, err := ParseFile(name, data, folder, c, edits...)
+	f, err := parseWith(&reader{sinkless: true}, name, data, folder, c, edits)
 	if err != nil {
 		return nil, err
 	}
 	return f.Pipeline, nil
 }
 
-// ParseFile is Parse for everything in a file.
+// ParseFile is Parse for everything in a file, its sink too.
 func ParseFile(name string, data []byte, folder string, c Catalogs, edits ...Edit) (*File, error) {
-	return parseFrom(nil, name, data, folder, c, edits...)
+	return parseWith(&reader{}, name, data, folder, c, edits)
 }
 
 // parseFrom is ParseFile for a file that users take their classes from.
-func parseFrom(users []string, name string, data []byte, folder string, c Catalogs, edits ...Edit) (*File, error) {
-	r := &reader{mistakes: mistakes{file: name}, catalogs: c, folder: folder, edges: true, users: users}
+func parseFrom(users []string, name string, data []byte, folder string, c Catalogs) (*File, error) {
+	return parseWith(&reader{users: users}, name, data, folder, c, nil)
+}
+
+func parseWith(r *reader, name string, data []byte, folder string, c Catalogs, edits []Edit) (*File, error) {
+	r.file, r.catalogs, r.folder, r.edges = name, c, folder, true
 	f, err := r.read(data, edits)
 	if err != nil {
 		return nil, err
@@ -127,6 +141,7 @@ type reader struct {
 	catalogs Catalogs
 	folder   string
 	edges    bool     // check the order of the stages, and the types between them
+	sinkless bool     // refuse a sink: only the pipeline is asked for
 	users    []string // the files that take their classes from this one
 
 	stagesAt []placed // of the pipeline

@@ -1,6 +1,9 @@
 package pipefile
 
 import (
+	"errors"
+	"os"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -52,6 +55,31 @@ func TestSinkErrors(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s:\nhave %v\nwant %s", text, err, want)
 		}
+	}
+}
+
+// A sink is never dropped in silence: where only the pipeline is asked for, it is refused.
+func TestSinkIsNotDropped(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "p.yaml")
+	text := []byte(beforeSink + "sink: {arrow: {codec: lz4}}\n")
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, parsed := Parse(path, text, "", withLines)
+	_, loaded := Load(path, withLines)
+	for _, err := range []error{parsed, loaded} {
+		if list, ok := errors.AsType[Errors](err); !ok || len(list) != 1 || list[0].Line != 4 || !strings.Contains(list[0].Msg, "sink arrow") || !strings.Contains(list[0].Msg, "LoadFile") {
+			t.Errorf("have %v, want an error in line 4 that names LoadFile", err)
+		}
+	}
+	if f, err := LoadFile(path, withLines); err != nil || f.Sink == nil {
+		t.Errorf("LoadFile: %+v, %v", f, err)
+	}
+	if _, err := Parse("p.yaml", []byte(beforeSink), "", withLines, Edit{Flag: "--set", Path: "sink", Value: "arrow"}); err == nil || !strings.Contains(err.Error(), "LoadFile") {
+		t.Errorf("by a flag: %v", err)
+	}
+	if _, err := Parse("p.yaml", []byte(beforeSink), "", withLines); err != nil {
+		t.Error(err)
 	}
 }
 

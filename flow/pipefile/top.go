@@ -54,7 +54,9 @@ func (r *reader) top(root *node, f *File) {
 		case "stages":
 			pipe.Stages = r.stages(e)
 		case "sink":
-			f.Sink = r.sink(e)
+			if f.Sink = r.sink(e); f.Sink != nil && r.sinkless {
+				r.add(e.place, "sink %s: Load and Parse return the pipeline alone, and it would be ignored: call LoadFile or ParseFile, and give their Sink to flow.MaterializeShard", f.Sink.Name())
+			}
 		default:
 			near, text := meantKey(e.key, topKeys)
 			meant[near] = true
