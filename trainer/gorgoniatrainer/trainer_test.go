@@ -198,7 +198,7 @@ func TestFinite(t *testing.T) {
 	}
 }
 
-// TestSuspects: rows that don't count may hold anything; where a step fails the
+// TestSuspects: masked rows may hold anything; where a step fails the
 // keys are those of the rows that count, or whose pixels are bad.
 func TestSuspects(t *testing.T) {
 	tr := newTrainer(t, testConfig("recipe", 4))

@@ -108,7 +108,7 @@ func (s *suite) noInfluence(spec batchSpec, of func(row int) bool) {
 		c.MicroBatch = parts
 		plain, fewer := s.trainer(c), s.trainer(c)
 		first, third := s.step(plain, spec), s.step(fewer, without)
-		s.near("the loss with and without rows that don't count", first.Total, third.Total)
+		s.near("the loss with and without masked rows", first.Total, third.Total)
 		for _, bad := range []float32{900, math.MaxFloat32, float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1))} {
 			changed := spec
 			changed.pixel = func(row, i int, v float32) float32 {
@@ -119,9 +119,9 @@ func (s *suite) noInfluence(spec batchSpec, of func(row int) bool) {
 			}
 			other := s.trainer(c)
 			second := s.step(other, changed)
-			s.same(fmt.Sprintf("pixels of %v in rows that don't count", bad), plain.State(), other.State())
+			s.same(fmt.Sprintf("pixels of %v in masked rows", bad), plain.State(), other.State())
 			if first.Total != second.Total || first.Rows != second.Rows || first.Rows != third.Rows {
-				s.Errorf("rows that don't count: losses %+v, with pixels of %v %+v, without them %+v", first, bad, second, third)
+				s.Errorf("masked rows: losses %+v, with pixels of %v %+v, without them %+v", first, bad, second, third)
 			}
 		}
 	}
