@@ -17,10 +17,10 @@ type Shard struct {
 	Options  []Option
 }
 
-// MaterializeShard makes one shard of a data set. Of Arrow parts, and whatever format
-// is a sinks.Skipper, it makes those that are not there yet: run again after a crash, it
-// keeps what was finished and makes the rest; the bytes are those of an unbroken run. One of several shards has a quarantine file of
-// its own: bad-0-of-4.jsonl for bad.jsonl.
+// MaterializeShard makes one shard of a data set. Of Arrow parts, and whatever format is a
+// sinks.Skipper, it makes those that are not there yet: run again after a crash, it keeps what
+// was finished and makes the rest; the bytes are those of an unbroken run. One of several
+// shards has a quarantine file of its own: bad-0-of-4.jsonl for bad.jsonl.
 func MaterializeShard(ctx context.Context, shard Shard) (*Report, error) {
 	format, to := shard.Format, shard.To
 	if format == nil {

@@ -18,8 +18,9 @@ import (
 	"github.com/sluicedata/sluice/stages"
 )
 
-// measure replaces stages that need the data's own mean and standard deviation by
-// ones with numbers, so that these are in the canonical form. The pictures are decoded once, whole, without augmentation.
+// measure replaces stages that need the data's own mean and standard deviation by ones with
+// numbers, so that these are in the canonical form. The pictures are decoded once, whole,
+// without augmentation.
 func (p *planner) measure(ctx context.Context) error {
 	var mean, std [3]float64
 	measured := false

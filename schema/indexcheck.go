@@ -7,10 +7,10 @@ import (
 	"unicode/utf8"
 )
 
-// Check reports what is wrong with an index, as that of a foreign source may be: its keys (UTF-8, unique, sorted bytewise), sizes
-// (-1 is a missing sample), weights, labels and classes, the numbers before a
-// split, further columns and their values, and of a Table the lengths of its columns. Each kind of mistake is named
-// once, with its first sample.
+// Check reports what is wrong with an index, as that of a foreign source may be: its keys
+// (UTF-8, unique, sorted bytewise), sizes (-1 is a missing sample), weights, labels and
+// classes, the numbers before a split, further columns and their values, and of a Table the
+// lengths of its columns. Each kind of mistake is named once, with its first sample.
 func Check(x Index) error {
 	if x == nil {
 		return errors.New("there is no index")

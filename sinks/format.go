@@ -6,9 +6,9 @@ import (
 	"github.com/sluicedata/sluice/schema"
 )
 
-// Format is a Sink that writes a data set: files in a directory. It is a struct of options, tagged as a stage's are, that pipeline files name under
-// sink and `sluice materialize` by --format. Where it writes is not an option: Into says
-// so before each Open.
+// Format is a Sink that writes a data set: files in a directory. It is a struct of options,
+// tagged as a stage's are, that pipeline files name under sink and `sluice materialize` by
+// --format. Where it writes is not an option: Into says so before each Open.
 //
 // Whatever else a format can do is in the interfaces below. A command asks for the
 // one that it needs, and says so if the format lacks it.

@@ -10,10 +10,10 @@ import (
 	"github.com/sluicedata/sluice/schema"
 )
 
-// Identity is the hash of everything that an index says of its samples, in their
-// order: tasks with their classes, keys, sizes (-1 where a file is missing), class names, weights, the columns
-// that the source adds and, after a split, their numbers before it (they are delivered as source_index). Paths
-// and times are not in it, nor what was ignored: a copy of the data
+// Identity is the hash of everything that an index says of its samples, in their order: tasks
+// with their classes, keys, sizes (-1 where a file is missing), class names, weights, the
+// columns that the source adds and, after a split, their numbers before it (they are delivered
+// as source_index). Paths and times are not in it, nor what was ignored: a copy of the data
 // elsewhere has the same identity.
 //
 // It is the SHA-256, in hex, of the line "sluice source 1" and, little-endian:
