@@ -12,5 +12,5 @@ type Entry struct {
 // default. Adding one takes one file, and one line here. IPCStream, Discard and
 // Trainer are not listed: they write no data set, and have commands of their own.
 var Catalog = []Entry{
-	{func() Format { return &ArrowParts{} }, "Arrow IPC files with a manifest; goes on after a crash"},
+	{func() Format { return &ArrowParts{} }, "Arrow IPC files with a manifest; resumes after a crash"},
 }

@@ -183,7 +183,7 @@ func TestReadParts(t *testing.T) {
 	wantError(t, err, text, "not an Arrow file or stream")
 }
 
-// A damaged batch is an error or other numbers, never a panic; a file cut short
+// A damaged batch is an error or other numbers, never a panic; a truncated file
 // is always an error.
 func TestReadDamagedParts(t *testing.T) {
 	dir := t.TempDir()

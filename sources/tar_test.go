@@ -146,9 +146,9 @@ func TestTarErrors(t *testing.T) {
 	}{
 		{"empty file", nil, []string{"no image in this tar"}},
 		{"no image", pack(t, tar.FormatGNU, "a/x.txt"), []string{"no image in this tar", "1 .txt"}},
-		{"cut off in a header", whole[:2560+100], []string{"truncated", `"a/1.jpg"`, "create or copy it again"}},
-		{"cut off in data", whole[:1000], []string{"truncated in the member", `"a/1.jpg"`, "2000 bytes"}},
-		{"cut off in the last data", whole[:2560+512+1999], []string{"truncated in the member", `"a/2.jpg"`}},
+		{"truncated in a header", whole[:2560+100], []string{"truncated", `"a/1.jpg"`, "create or copy it again"}},
+		{"truncated in data", whole[:1000], []string{"truncated in the member", `"a/1.jpg"`, "2000 bytes"}},
+		{"truncated in the last data", whole[:2560+512+1999], []string{"truncated in the member", `"a/2.jpg"`}},
 		{"damaged header", damaged, []string{"damaged", `after the member "a/1.jpg"`}},
 		{"two tars, one after the other", append(bytes.Clone(whole), whole...), []string{"continues after its end marker", "--concatenate"}},
 		{"gzip", append([]byte("\x1f\x8b\x08"), make([]byte, 600)...), []string{"compressed by gzip", "plain .tar"}},

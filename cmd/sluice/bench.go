@@ -21,8 +21,8 @@ import (
 
 type benchCmd struct {
 	runFlags
-	Repeat int           `help:"Runs that are measured, after a warm-up." default:"5"`
-	Time   time.Duration `name:"time" placeholder:"DURATION" help:"Without --epochs: how long a run takes, in as many epochs as that needs." default:"2s"`
+	Repeat int           `help:"Measured runs, after a warm-up." default:"5"`
+	Time   time.Duration `name:"time" placeholder:"DURATION" help:"Without --epochs: length of a run, in as many epochs as it takes." default:"2s"`
 }
 
 // benchReport is what bench --json prints: the report of the run of median
@@ -96,7 +96,7 @@ type bench struct {
 	pipe *flow.Pipeline
 	most time.Duration // a run is broken off then
 
-	// Of the run that goes on, as told by the engine.
+	// Of the current run, as reported by the engine.
 	began, last time.Time
 	rows        int64
 	enough      func()

@@ -35,17 +35,17 @@ var catalogs = pipefile.Catalogs{
 type runFlags struct {
 	File string `arg:"" help:"Pipeline file (YAML); - reads it from stdin, paths are then relative to the working directory."`
 	editFlags
-	Workers *int    `placeholder:"N" help:"Goroutines that decode and transform; default one per core. Never changes the bytes."`
-	Readers *int    `placeholder:"N" help:"Goroutines that read files ahead; default as workers, at least 4. Never changes the bytes."`
-	Budget  size    `placeholder:"SIZE" help:"Memory for what is in flight, such as 256MiB; default 1GiB. Never changes the bytes."`
-	Seed    *uint64 `placeholder:"N" help:"Seed of all random numbers; default the file's."`
-	Epochs  *int    `placeholder:"N" help:"Passes over the data; default the file's."`
-	Exec    string  `placeholder:"NAME" help:"Executor: fused, the default, or reference: stage after stage, slow, what fused is tested against."`
-	Fuse    string  `placeholder:"HOW" help:"What may be merged: full or exact; default the file's."`
-	Params  bool    `help:"Add the column params: the augmentation drawn for each row, JSON."`
-	OnError string  `placeholder:"POLICY" help:"What becomes of a row that cannot be made: fail, skip or refill; default the file's."`
-	MaxBad  string  `placeholder:"N|P%" help:"With skip and refill: how many draws may fail, as a number or a share; default the file's, else 1%."`
-	BadTo   string  `placeholder:"FILE" name:"quarantine" help:"With skip and refill: list what failed in this file, JSON lines; default the file's."`
+	Workers *int    `placeholder:"N" help:"Goroutines that decode and transform; default: one per core. Never changes the bytes."`
+	Readers *int    `placeholder:"N" help:"Goroutines that read files ahead; default: as many as workers, but at least 4. Never changes the bytes."`
+	Budget  size    `placeholder:"SIZE" help:"Memory for files and batches in flight, such as 256MiB; default: 1GiB. Never changes the bytes."`
+	Seed    *uint64 `placeholder:"N" help:"Seed of all random numbers; default: the file's."`
+	Epochs  *int    `placeholder:"N" help:"Passes over the data; default: the file's."`
+	Exec    string  `placeholder:"NAME" help:"Executor: fused (the default), or reference, which is slow, runs stage after stage, and is what fused is tested against."`
+	Fuse    string  `placeholder:"HOW" help:"Which stages may be fused: full or exact; default: the file's."`
+	Params  bool    `help:"Add the column params: the augmentation drawn for each row, as JSON."`
+	OnError string  `placeholder:"POLICY" help:"What to do about a row that cannot be made: fail, skip or refill; default: the file's."`
+	MaxBad  string  `placeholder:"N|P%" help:"With skip and refill: how many draws may fail, as a number or a share; default: the file's, else 1%."`
+	BadTo   string  `placeholder:"FILE" name:"quarantine" help:"With skip and refill: list what failed in this file, as JSON lines; default: the file's."`
 	JSON    bool    `name:"json" help:"Print one JSON report instead of text."`
 }
 

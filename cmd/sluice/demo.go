@@ -24,7 +24,7 @@ import (
 type demoCmd struct {
 	Out     string `short:"o" default:"sluice-demo" help:"Directory for everything the demo makes; made if missing."`
 	Seed    uint64 `default:"1" help:"Seed of the data set, the augmentation and the initial weights."`
-	Workers *int   `placeholder:"N" help:"Goroutines that decode and transform; default one per core."`
+	Workers *int   `placeholder:"N" help:"Goroutines that decode and transform; default: one per core."`
 	JSON    bool   `name:"json" help:"Print one JSON report instead of text."`
 	Train   int    `hidden:"" help:"About so many training files, for tests."`
 	Val     int    `hidden:"" help:"About so many held-out files, for tests."`

@@ -14,7 +14,7 @@ import (
 
 type inspectCmd struct {
 	Path  string `arg:"" help:"Materialized directory, Arrow file, or a file or pipe that holds an Arrow stream; - is the standard input."`
-	Stats bool   `help:"Also mean and standard deviation of each channel."`
+	Stats bool   `help:"Also show mean and standard deviation of each channel."`
 	JSON  bool   `name:"json" help:"Print one JSON report instead of text."`
 }
 

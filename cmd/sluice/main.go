@@ -30,18 +30,18 @@ const (
 
 // commands is the whole command line; kong derives help from it.
 type commands struct {
-	Version  versionFlag  `help:"Print which sluice this is, and end."`
-	Licenses licensesFlag `help:"Print the licences of sluice and of what it is built from, and end."`
+	Version  versionFlag  `help:"Print the version and exit."`
+	Licenses licensesFlag `help:"Print the licences of sluice and its dependencies, and exit."`
 
-	Demo        demoCmd        `cmd:"" help:"Make a small long-tailed data set, train on it in six ways and show the result."`
-	Plan        planCmd        `cmd:"" help:"Check a pipeline and show what it will do. Decodes nothing, but where normalize asks for dataset: that is measured."`
-	Preview     previewCmd     `cmd:"" help:"Write an HTML page with draws of each class: before, after, and what was drawn."`
-	Materialize materializeCmd `cmd:"" help:"Write the pipeline's batches as a data set, Arrow files by default; run again after a crash, it goes on."`
+	Demo        demoCmd        `cmd:"" help:"Make a small long-tailed data set, train on it in six ways and show the results."`
+	Plan        planCmd        `cmd:"" help:"Check a pipeline and show what it will do. Decodes no images, unless normalize measures the data set."`
+	Preview     previewCmd     `cmd:"" help:"Write an HTML page with augmented samples of each class: before, after, and what was drawn."`
+	Materialize materializeCmd `cmd:"" help:"Write the pipeline's batches as a data set, Arrow files by default. Run again, it resumes after a crash."`
 	Verify      verifyCmd      `cmd:"" help:"Check a materialized data set against its manifest."`
 	Inspect     inspectCmd     `cmd:"" help:"Show columns, counts and classes of a data set, a file or a stream."`
 	Stream      streamCmd      `cmd:"" help:"Write the batches of one shape to stdout as an Arrow IPC stream."`
 	Train       trainCmd       `cmd:"" help:"Train a model on the batches as they come; evaluate, save, resume."`
-	Bench       benchCmd       `cmd:"" help:"Run a pipeline into nothing, several times: images per second, time per operator, memory."`
+	Bench       benchCmd       `cmd:"" help:"Run a pipeline several times and discard the batches: images per second, time per operator, memory."`
 	Stages      stagesCmd      `cmd:"" help:"List stages, sources and sinks with their options, or print the JSON schema of pipeline files."`
 }
 

@@ -24,7 +24,7 @@ type materializeCmd struct {
 	PartRows *int   `placeholder:"N" help:"Rows per file, rounded down to whole batches, the format's option part_rows; default: the file's, or 4096."`
 	Shard    string `help:"Write only shard i of n, given as i/n, i from 0." placeholder:"I/N"`
 	AnySpace bool   `help:"Start even if the disk seems too small."`
-	Update   bool   `help:"Rewrite the files whose samples have changed since, and only these; without it such changes are an error."`
+	Update   bool   `help:"Rewrite the files whose samples have changed since they were written, and only those. Without it, such changes are an error."`
 }
 
 func (cmd *materializeCmd) destination() (to sinks.Destination, err error) {
@@ -94,7 +94,7 @@ func parseShard(s string) (shard, shards int, err error) {
 
 type verifyCmd struct {
 	Dir    string `arg:"" help:"Materialized data set."`
-	Source string `placeholder:"FILE" help:"Also read every sample that it was made of, from the source of this pipeline file, and compare it with its recorded fingerprint."`
+	Source string `placeholder:"FILE" help:"Also read every sample that it was made from, from the source of this pipeline file, and compare it with its recorded fingerprint."`
 	editFlags
 	JSON bool `name:"json" help:"Print one JSON report instead of text."`
 }

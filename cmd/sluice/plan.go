@@ -71,7 +71,7 @@ func (cmd *planCmd) Run(ctx context.Context, c console) (err error) {
 }
 
 type stagesCmd struct {
-	Name   string `arg:"" optional:"" help:"Only this stage, source or sink."`
+	Name   string `arg:"" optional:"" help:"Show only this stage, source or sink."`
 	Schema bool   `help:"Print the JSON schema of pipeline files, for editors."`
 }
 

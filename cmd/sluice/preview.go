@@ -18,8 +18,8 @@ type previewCmd struct {
 	runFlags
 	Out      string `short:"o" default:"preview.html" help:"HTML file to write; - is stdout."`
 	PerClass int    `default:"4" help:"Draws shown of each class."`
-	Classes  int    `default:"12" help:"Classes shown; of more, the commonest and the rarest."`
-	Task     string `help:"Task whose classes group the draws; default the first."`
+	Classes  int    `default:"12" help:"Classes shown; if there are more, the commonest and the rarest."`
+	Task     string `help:"Task whose classes group the draws; default: the first."`
 }
 
 func (cmd *previewCmd) Run(ctx context.Context, c console) (err error) {

@@ -271,7 +271,7 @@ func TestInterrupted(t *testing.T) {
 	}
 }
 
-// The same of a stream, of which the reader must see that it is cut off.
+// The same of a stream, of which the reader must see that it is truncated.
 func TestInterruptedStream(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("processes cannot be interrupted there")
@@ -300,7 +300,7 @@ func TestInterruptedStream(t *testing.T) {
 	}
 	out, err := command(dir, "sluice", "inspect", "stream.arrow").CombinedOutput()
 	if err == nil {
-		t.Errorf("the stream that was cut off reads as a whole one:\n%s", out)
+		t.Errorf("the truncated stream reads as a whole one:\n%s", out)
 	}
 }
 

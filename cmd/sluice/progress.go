@@ -17,7 +17,7 @@ import (
 const progressLog = time.Minute
 
 // progressLine shows how far a run is: on a terminal on one line, rewritten in place and
-// cut off at the terminal's edge; elsewhere, in a job's log, by a line a minute, the
+// truncated at the terminal's edge; elsewhere, in a job's log, by a line a minute, the
 // first after a minute, and one at the end of what took so long.
 type progressLine struct {
 	out      io.Writer
@@ -138,7 +138,7 @@ func (l *progressLine) count(n, total int) {
 	l.update(p)
 }
 
-// during says what goes on, where nothing is counted, until the function that it returns
+// during says what is happening, where nothing is counted, until the function that it returns
 // is called.
 func (l *progressLine) during(phase string) (stop func()) {
 	begun, ended := time.Now(), make(chan struct{})

@@ -35,7 +35,7 @@ func TestSignals(t *testing.T) {
 		ignored bool
 	}{{syscall.SIGTERM, 143, false}, {syscall.SIGHUP, 129, false}, {syscall.SIGINT, 130, false}, {syscall.SIGHUP, 143, true}} {
 		out := filepath.Join(dir, "out-"+c.signal.String())
-		if c.ignored { // as nohup does, whose command goes on
+		if c.ignored { // as nohup does, whose command continues
 			signal.Ignore(c.signal)
 		}
 		cmd := command(dir, program, "materialize", "p.yaml", "-o", out, "--epochs=1000", "--part-rows=64")

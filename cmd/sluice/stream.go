@@ -23,10 +23,10 @@ import (
 
 type streamCmd struct {
 	runFlags
-	Scale     *float64 `placeholder:"S" help:"Which scale of a multi-scale pipeline."`
+	Scale     *float64 `placeholder:"S" help:"Which scale of a multi-scale pipeline to write."`
 	Rank      int      `placeholder:"R" help:"Stream only every W-th batch, starting with number R, from 0; see --world."`
 	World     *int     `placeholder:"W" help:"Number of ranks; the records are the same for any number."`
-	LastRound string   `enum:"drop,pad" default:"drop" help:"What to do with an epoch's last batches if there isn't one for each rank: drop them, or pad with the epoch's first."`
+	LastRound string   `enum:"drop,pad" default:"drop" help:"What to do with an epoch's last batches if there isn't one for every rank: drop them, or pad with the epoch's first."`
 	State     string   `placeholder:"FILE" help:"Save in this file where a later stream can resume: once a second, and at the end."`
 	Resume    string   `placeholder:"FILE|E/B" help:"Resume from the state in this file, or at batch B of epoch E, both from 0. If the file is missing, start from the beginning."`
 }

@@ -133,7 +133,7 @@ func ExampleHelpOn() {
 	}
 	fmt.Print(text)
 	// Output:
-	// arrow: Arrow IPC files with a manifest; goes on after a crash
+	// arrow: Arrow IPC files with a manifest; resumes after a crash
 	//     codec      none | lz4 | zstd  compression of the buffers; none can be mapped into memory (default none)
 	//     part_rows  whole number       rows of a file, rounded down to whole batches, at least one (default 4096)
 }

@@ -150,7 +150,7 @@ func TestErrors(t *testing.T) {
 	}
 }
 
-// A JPEG whose end was cut off and replaced by an end-of-image marker, as some
+// A JPEG that was truncated, and its end replaced by an end-of-image marker, as some
 // repair tools do, still lacks pixels.
 func TestTruncatedScan(t *testing.T) {
 	data := encodeJPEG(t, formula(64, 64))

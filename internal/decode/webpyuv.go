@@ -57,7 +57,7 @@ func upsampleVP8(dst, near, far []uint8) {
 }
 
 // vp8PixelToRGB is VP8YUVToR, G and B of libwebp: 14-bit constants, results
-// with 6 fractional bits, cut off.
+// with 6 fractional bits, truncated.
 func vp8PixelToRGB(y, u, v uint8) (r, g, b uint8) {
 	high := func(v uint8, coefficient int32) int32 { return int32(v) * coefficient >> 8 }
 	l := high(y, 19077)

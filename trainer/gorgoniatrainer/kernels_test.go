@@ -193,7 +193,7 @@ func TestNaNStays(t *testing.T) {
 	})
 }
 
-// TestDead: positions that ReLU has cut off have no gradient, whatever is there.
+// TestDead: positions that ReLU has zeroed have no gradient, whatever is there.
 func TestDead(t *testing.T) {
 	bothKernels(t, func(t *testing.T) {
 		inf := float32(math.Inf(1))

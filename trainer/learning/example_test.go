@@ -18,7 +18,7 @@ import (
 
 // A small network learns the shapes of 150 drawn images, which are rebalanced and
 // mirrored as they come; after every second epoch it is evaluated on held-out
-// images. Run again, it goes on after the last finished epoch.
+// images. Run again, it resumes after the last finished epoch.
 func Example() {
 	dir, err := os.MkdirTemp("", "learning")
 	if err != nil {

@@ -226,7 +226,7 @@ func TestRun(t *testing.T) {
 }
 
 // TestInterrupted: broken off anywhere, by the context or an error, a run keeps its
-// finished epochs, and goes on to the bytes of the unbroken one.
+// finished epochs, and resumes to the bytes of the unbroken one.
 func TestInterrupted(t *testing.T) {
 	whole := training(t)
 	mustRun(t, whole, flow.Epochs(4))

@@ -17,7 +17,7 @@ func remarks(plan *flow.Plan, cfg trainer.Config, evaluations []*evaluation) (li
 	if plan.Info().RowsPerEpoch > 1 && !redraws(plan) {
 		const saysMore = "the pipeline has neither shuffle nor rebalance" // flow's, which has no kinds of warnings
 		if !slices.ContainsFunc(plan.Warnings(), func(text string) bool { return strings.HasPrefix(text, saysMore) }) {
-			say("the trainer sees the samples in the same order in every epoch: no stage draws them anew; write shuffle as the first stage")
+			say("the trainer sees the samples in the same order in every epoch: no stage shuffles them; write shuffle as the first stage")
 		}
 	}
 	for _, task := range cfg.Tasks {
