@@ -156,10 +156,10 @@ func TestOperatorsOnce(t *testing.T) {
 	dir := pictures(t)
 	for name, wire := range map[string]func(s *flow.Stream){
 		"Transform": func(s *flow.Stream) {
-			for _, half := range gsflow.RoundRobin(s.Draws().Via(s.Read()), 2) {
-				go half.Via(s.Transform()).Via(gsflow.NewPassThrough()).To(extension.NewIgnoreSink())
-			}
-			time.Sleep(20 * time.Millisecond)
+			halves := gsflow.RoundRobin(s.Draws().Via(s.Read()), 2)
+			one, two := s.Transform(), s.Transform() // which ends the stream
+			go halves[1].Via(two).Via(gsflow.NewPassThrough()).To(extension.NewIgnoreSink())
+			halves[0].Via(one).Via(s.Batch()).To(s.Sink(&sink{}))
 		},
 		"Batch": func(s *flow.Stream) { s.Batch(); s.Batch() },
 		"Draws": func(s *flow.Stream) { s.Draws(); s.Draws() },

@@ -37,11 +37,11 @@ import (
 // goroutine that ends when the source does.
 type Stream struct {
 	run  *run
-	used map[string]bool // operators that there are already
-	wait sync.WaitGroup  // for what closes last: outlets and sinks
+	wait sync.WaitGroup // for what closes last: outlets and sinks
 
 	mu   sync.Mutex
-	errs []error // of closing sinks
+	used map[string]bool // operators that there are already
+	errs []error         // of closing sinks
 }
 
 // Start begins a run that the caller wires. Wait must be called, once, and ends it.
@@ -109,6 +109,8 @@ func (s *Stream) Read() streams.Flow {
 // once ends the stream where an operator of a name is there already: a run's rows are made
 // once.
 func (s *Stream) once(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.used[name] {
 		s.run.fail(fmt.Errorf("flow: a Stream has one %s, and one Source or one Flow, which have it in them: Start another", name))
 	}
