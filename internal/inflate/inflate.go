@@ -311,9 +311,7 @@ func (r *Reader) coded(limit int) {
 	t := &r.code
 	first := end - r.reach
 	for end < limit && pos+8 <= len(in) {
-		bits |= binary.LittleEndian.Uint64(in[pos:]) << (have & 63)
-		pos += int((63 - have) >> 3)
-		have |= 56
+		bits, pos, have = refill(in, pos, bits, have)
 		e := t.literals[bits&(1<<literalBits-1)]
 		if e&isLiteral != 0 {
 			binary.LittleEndian.PutUint32(out[end:], e>>8) // at most three of these bytes count
@@ -339,9 +337,7 @@ func (r *Reader) coded(limit int) {
 				if pos+8 > len(in) {
 					break
 				}
-				bits |= binary.LittleEndian.Uint64(in[pos:]) << (have & 63)
-				pos += int((63 - have) >> 3)
-				have |= 56
+				bits, pos, have = refill(in, pos, bits, have)
 			}
 		}
 		if e&isOther != 0 {
@@ -369,15 +365,9 @@ func (r *Reader) coded(limit int) {
 		length := int(e>>12) + int(bits&(1<<(e&31)-1)>>(e>>8&15))
 		bits >>= e & 31
 		have -= uint(e & 31)
-		e = t.distances[bits&(1<<distanceBits-1)]
-		if e&isOther != 0 {
-			if e&isLink != 0 {
-				e = t.distances[e>>12+uint32(bits>>distanceBits)&(1<<(e>>8&15)-1)]
-			}
-			if e&isOther != 0 {
-				r.damaged("a distance that isn't in the code")
-				break
-			}
+		if e = t.distance(bits); e&isOther != 0 {
+			r.damaged("a distance that isn't in the code")
+			break
 		}
 		from := end - int(e>>12) - int(bits&(1<<(e&31)-1)>>(e>>8&15))
 		bits >>= e & 31
@@ -393,6 +383,21 @@ func (r *Reader) coded(limit int) {
 	if r.err == nil && r.kind == codedBlock && end < limit {
 		r.codedTail(limit, first)
 	}
+}
+
+// refill adds bits, so that there are at least 56: eight bytes are read, and those that
+// fit count.
+func refill(in []byte, pos int, bits uint64, have uint) (moreBits uint64, after int, atLeast56 uint) {
+	return bits | binary.LittleEndian.Uint64(in[pos:])<<(have&63), pos + int((63-have)>>3), have | 56
+}
+
+// distance is the entry of the distance that comes next; isOther: it isn't in the code.
+func (t *tables) distance(bits uint64) uint32 {
+	e := t.distances[bits&(1<<distanceBits-1)]
+	if e&(isOther|isLink) == isOther|isLink {
+		e = t.distances[e>>12+uint32(bits>>distanceBits)&(1<<(e>>8&15)-1)]
+	}
+	return e
 }
 
 // codedTail is coded for the last bytes of the data: symbol by symbol, as long as no bit is

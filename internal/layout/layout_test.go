@@ -236,3 +236,44 @@ func checkNames(t *testing.T, path string, file *ast.File, forbidden map[string]
 		return true
 	})
 }
+
+// longestFunction is what a reader can hold: a longer one is split where its parts have
+// names of their own.
+const longestFunction = 90
+
+func TestFunctionsAreShort(t *testing.T) {
+	seen := 0
+	err := filepath.WalkDir("../..", func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.IsDir() && (strings.HasPrefix(d.Name(), ".") && d.Name() != ".." || d.Name() == "testdata") {
+			return filepath.SkipDir
+		}
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		files := token.NewFileSet()
+		file, err := parser.ParseFile(files, path, nil, 0)
+		if err != nil {
+			return err
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			var name string
+			switch f := n.(type) {
+			case *ast.FuncDecl:
+				name = f.Name.Name
+			case *ast.FuncLit:
+				name = "a function literal"
+			default:
+				return true
+			}
+			seen++
+			if from, to := files.Position(n.Pos()), files.Position(n.End()); to.Line-from.Line+1 > longestFunction {
+				t.Errorf("%s:%d: %s has %d lines, at most %d are allowed: split it", filepath.ToSlash(path[len("../../"):]), from.Line, name, to.Line-from.Line+1, longestFunction)
+			}
+			return true
+		})
+		return nil
+	})
+	if err != nil || seen < 1000 {
+		t.Errorf("%d functions, %v", seen, err)
+	}
+}
