@@ -95,7 +95,7 @@ func (cmd *trainCmd) Run(ctx context.Context, c console) error {
 func (cmd *trainCmd) evaluations(eval *pipefile.Evaluation) ([]learning.Evaluation, error) {
 	switch {
 	case eval.Pipeline != "":
-		read, err := pipefile.LoadFile(eval.Pipeline, catalogs) // a sink in it doesn't matter here
+		read, err := pipefile.LoadFile(eval.Pipeline, catalogs) // its sink, if it has one, is for materialize
 		if err != nil {
 			return nil, unreadable(err, fmt.Sprintf("the pipeline file that %s names for the evaluation", cmd.Trainer), eval.Pipeline)
 		}

@@ -37,13 +37,13 @@ func TestProgram(t *testing.T) {
 	}
 	defer r.Close()
 
-	pipe, err := pipefile.Parse("pipeline.yaml", []byte(pipelineFile), dir,
+	file, err := pipefile.ParseFile("pipeline.yaml", []byte(pipelineFile), dir,
 		pipefile.Catalogs{Stages: stages.Catalog, Sources: sources.Catalog, Sinks: catalog})
 	if err != nil {
 		t.Fatal(err)
 	}
 	n, classes := 0, map[string]int{}
-	for batch, err := range pipe.Batches(t.Context()) {
+	for batch, err := range file.Pipeline.Batches(t.Context()) {
 		if err != nil {
 			t.Fatal(err)
 		}
