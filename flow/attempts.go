@@ -48,7 +48,7 @@ func (r *rows) complete(ctx context.Context, m *picture.Maker, first *row, err *
 	}
 }
 
-// putInPlace makes a row and puts it where it belongs. A panic of somebody else's code is
+// putInPlace makes a row and puts it where it belongs. A panic of user code is
 // an error, too.
 func (r *rows) putInPlace(ctx context.Context, m *picture.Maker, row *row, p place) (failed *RowError) {
 	stage := "source"

@@ -45,7 +45,7 @@ func (f *batch) complete(queue <-chan *filling) {
 			continue
 		}
 		if !r.stopped() {
-			r.failOn(r.accounts.note(b.draws))
+			r.failOn(r.accounts.note(b.outcomes))
 		}
 		if r.stopped() {
 			b.draft.Discard()
@@ -56,17 +56,17 @@ func (f *batch) complete(queue <-chan *filling) {
 			record, err = b.draft.Finish()
 			return err
 		})
-		for i := range b.draws {
-			r.budget.Credit(b.draws[i].held)
+		for i := range b.outcomes {
+			r.budget.Credit(b.outcomes[i].held)
 		}
 		if err != nil {
 			r.fail(err)
 			continue
 		}
 		if r.sink.tracksReads {
-			record.Reads = reads(b.draws)
+			record.Reads = reads(b.outcomes)
 		}
-		r.leaving.push(&departure{job: b.job, draws: b.draws, reserved: b.reserved, variants: max(len(b.reserved), 1)})
+		r.leaving.push(&departure{job: b.job, outcomes: b.outcomes, reserved: b.reserved, variants: max(len(b.reserved), 1)})
 		begin = m.busy.add(begin)
 		send(r, f.out, record)
 		m.items.Add(1)

@@ -111,8 +111,8 @@ func (d *deal) times(from, number int64) (n int64) {
 	return n
 }
 
-// draws is the number of rows in the batches of this rank.
-func (d *deal) draws() int64 {
+// totalRows is the number of rows in the batches of this rank.
+func (d *deal) totalRows() int64 {
 	missing := d.batches*d.size - d.rows // of an epoch's last batch
 	n := d.count() * d.size
 	if missing == 0 || n == 0 {

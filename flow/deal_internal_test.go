@@ -64,8 +64,8 @@ func TestDealByNumber(t *testing.T) {
 			}
 			rows += int64(have.rows)
 		}
-		if d.draws() != rows {
-			t.Fatalf("%+v: %d draws, want %d", d, d.draws(), rows)
+		if d.totalRows() != rows {
+			t.Fatalf("%+v: %d draws, want %d", d, d.totalRows(), rows)
 		}
 	}
 }

@@ -146,7 +146,7 @@ func (t *planText) pushdown(p *Plan, o *Outline) {
 			t.line("", "%s: %s an epoch from %s; the first epoch uses %d of them", s.Name, plural(s.Leaves, "draw"), plural(s.Of, "sample"), s.Distinct)
 		}
 	}
-	if n := p.draws.order.Len() - p.info.RowsPerEpoch; n > 0 {
+	if n := p.sampling.order.Len() - p.info.RowsPerEpoch; n > 0 {
 		t.line("", "%s at an epoch's end fill no batch: drop_last leaves them out", plural(n, "draw"))
 	}
 	for i, task := range p.info.Tasks {

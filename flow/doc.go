@@ -43,7 +43,7 @@
 //	quarantine.go   the file that lists them
 //
 //	apply.go        Plan.Row, Plan.Apply: one draw, one image, outside of any run
-//	unlike.go       in what an evaluation's images are unlike its training's
+//	unlike.go       how evaluation images differ from training images
 //	describe.go     Plan.String: the plan as people read it
 //	outline.go      Plan.Outline: the same as figures
 //	planner.go      Pipeline.Plan: opens, checks, resolves; nothing else writes to a Plan

@@ -182,7 +182,7 @@ func without(err, cause error) (list []error) {
 	return []error{err}
 }
 
-// guard turns a panic of somebody else's code into an error.
+// guard turns a panic of user code into an error.
 func guard(what string, do func() error) (err error) {
 	defer func() {
 		if panicked := recover(); panicked != nil {

@@ -12,7 +12,7 @@ type feed struct{ out chan any }
 func newFeed(r *run) *feed {
 	f := &feed{make(chan any)}
 	deal := &r.plan.deal
-	r.stats.expect(deal.draws())
+	r.stats.expect(deal.totalRows())
 	if r.sink.knows() {
 		r.feeding.Go(func() { f.count(r) })
 	}

@@ -15,7 +15,7 @@ type filling struct {
 	job      job
 	draft    *schema.Draft // nil before admission, and where the run ended first
 	tickets  []ticket      // per row
-	draws    []outcome     // per row, written by its worker
+	outcomes []outcome     // per row, written by its worker
 	reserved []int64       // bytes, for each variant in which it will leave
 	unmade   atomic.Int64  // rows
 	ready    chan struct{} // closed when no row is unmade
@@ -49,7 +49,9 @@ type ticket struct {
 	blocked bool           // admission waited for memory longer than for the file
 }
 
-// A ticket is the place of its row (see place). slot is where the row's picture may be sampled right away. Grey leaves its three
+// A ticket is its row's place (see place).
+
+// slot is where the row's picture may be sampled right away. Grey leaves its three
 // channels when it is put there.
 func (t *ticket) slot() *schema.Picture {
 	if p := t.batch.run.plan; p.info.Form == schema.FormTensor && !p.rows.pictures.Decoder.Gray() {

@@ -5,7 +5,7 @@ import "sync"
 // departure is what is known of a batch on its way from batch to the sink.
 type departure struct {
 	job      job
-	draws    []outcome
+	outcomes []outcome
 	variants int     // in which it has not left yet
 	reserved []int64 // bytes, for the variants in their order
 }

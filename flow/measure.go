@@ -78,7 +78,7 @@ func (p *planner) pixelStats(ctx context.Context) (mean, std [3]float64, err err
 	}
 	onError := p.settings.Failures
 	if onError.Policy != Fail {
-		m.limit = int(onError.Max.of(int64(len(p.draws.selection))))
+		m.limit = int(onError.Max.of(int64(len(p.sampling.selection))))
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -86,7 +86,7 @@ func (p *planner) pixelStats(ctx context.Context) (mean, std [3]float64, err err
 	defer m.budget.Close()
 	begun := time.Now()
 	told := p.settings.telling("measuring mean and std", func(at *Progress) {
-		at.Rows, at.TotalRows = m.done.Load(), int64(len(p.draws.selection))
+		at.Rows, at.TotalRows = m.done.Load(), int64(len(p.sampling.selection))
 		at.ImagesPerSecond = float64(at.Rows) / max(time.Since(begun).Seconds(), 1e-9)
 		if at.Rows > 0 {
 			at.ETA = time.Duration(float64(at.TotalRows-at.Rows) / at.ImagesPerSecond * float64(time.Second))
@@ -138,10 +138,10 @@ func (m *measuring) work(ctx context.Context) error {
 	}()
 	for ctx.Err() == nil {
 		i := int(m.next.Add(1)) - 1
-		if i >= len(m.plan.draws.selection) {
+		if i >= len(m.plan.sampling.selection) {
 			return nil
 		}
-		sample := m.plan.draws.selection[i]
+		sample := m.plan.sampling.selection[i]
 		repairs := 0
 		err := guard("measuring", func() (err error) {
 			repairs, err = m.addPixels(ctx, sample, &sums)
@@ -172,7 +172,7 @@ func (m *measuring) work(ctx context.Context) error {
 
 // warn tells of pictures that the figures are without, or that damage has changed.
 func (m *measuring) warn() {
-	index, n := m.plan.Index(), len(m.plan.draws.selection)
+	index, n := m.plan.Index(), len(m.plan.sampling.selection)
 	if len(m.failed) > 0 {
 		m.plan.warn("mean and std were measured without %d of %d pictures, which cannot be decoded, the first of them %s", len(m.failed), n, m.failed[0].Key)
 	}

@@ -12,7 +12,7 @@ type Outline struct {
 	Stages     []StageOutline  `json:"stages"`      // 1: what was declared, and what leaves each stage
 	PushedDown []PushedDown    `json:"pushed_down"` // 2: the samplers, in the order in which they act
 	Drawn      [][]int64       `json:"drawn"`       // the first epoch's draws, by task and class as Counts; nil where they are too many to count
-	Groups     []Group         `json:"groups"`      // 3: what is done in one go, per picture
+	Groups     []Group         `json:"groups"`      // 3: what is done in one pass, per picture
 	Schedule   Schedule        `json:"schedule"`    // 4
 	Leaves     []RecordOutline `json:"leaves"`      // the records that reach the sink, by variant
 
@@ -78,7 +78,7 @@ func (p *Plan) Outline() *Outline {
 		}
 		o.Stages = append(o.Stages, e)
 	}
-	if _, fixed := p.draws.order.(stages.Selection); !fixed { // only the last one draws
+	if _, fixed := p.sampling.order.(stages.Selection); !fixed { // only the last one draws
 		last := &o.PushedDown[len(o.PushedDown)-1]
 		last.Draws, last.Distinct = true, distinct(p)
 	}
@@ -112,7 +112,7 @@ func distinct(p *Plan) (n int64) {
 	}
 	seen := make([]bool, p.Index().Len())
 	for position := range p.info.RowsPerEpoch {
-		if s := p.draws.order.At(0, position); !seen[s] {
+		if s := p.sampling.order.At(0, position); !seen[s] {
 			seen[s] = true
 			n++
 		}
@@ -126,7 +126,7 @@ func schedule(p *Plan) Schedule {
 		Workers: s.Workers, Readers: s.Readers, FilesAhead: s.filesAhead(), Batches: s.Queue + 1,
 		BudgetBytes: s.Budget, Rank: s.Rank, World: s.World,
 	}
-	out.EncodedBytes = meanFileBytes(p.Index(), p.draws.selection)
+	out.EncodedBytes = meanFileBytes(p.Index(), p.sampling.selection)
 	base, reserved := p.batchBytes(p.deal.jobIn(0, 0, 0).rows, p.scaling.first())
 	out.BatchBytes = base
 	for _, n := range reserved {

@@ -18,13 +18,13 @@ type Plan struct {
 	canonical []byte
 	warnings  []string
 
-	source  sources.Source
-	dataset sources.Dataset
-	steps   steps
-	draws   sampling
-	rows    *rows
-	deal    deal
-	scaling *scaling // nil: one variant
+	source   sources.Source
+	dataset  sources.Dataset
+	steps    steps
+	sampling sampling
+	rows     *rows
+	deal     deal
+	scaling  *scaling // nil: one variant
 }
 
 // sampling says which sample each draw of an epoch uses.
@@ -57,10 +57,10 @@ func (p *Plan) Index() schema.Index { return p.dataset.Index() }
 func (p *Plan) Weight(sample int) float32 { return p.rows.ofSample(sample, 0, 0, 0, nil).meta.Weight }
 
 // Selection lists the samples from which the run draws.
-func (p *Plan) Selection() stages.Selection { return slices.Clone(p.draws.selection) }
+func (p *Plan) Selection() stages.Selection { return slices.Clone(p.sampling.selection) }
 
 // Drawn is the sample that a draw uses.
-func (p *Plan) Drawn(epoch int, position int64) int { return p.draws.order.At(epoch, position) }
+func (p *Plan) Drawn(epoch int, position int64) int { return p.sampling.order.At(epoch, position) }
 
 // DrawnCounts is the number of draws of each class of a task in the first epoch; the last
 // element counts those of unknown label. It takes one look at every draw, at no image.
@@ -68,7 +68,7 @@ func (p *Plan) DrawnCounts(task int) []int64 {
 	counts := make([]int64, len(p.info.Tasks[task].Classes)+1)
 	index := p.Index()
 	for position := range p.info.RowsPerEpoch {
-		label := index.Label(task, p.draws.order.At(0, position))
+		label := index.Label(task, p.sampling.order.At(0, position))
 		if label == schema.Unknown {
 			label = int32(len(counts) - 1)
 		}
@@ -93,7 +93,7 @@ func (p *Plan) Columns() []string {
 	return list
 }
 
-// Group is what the fused executor does in one go: stages, in order, that cost
+// Group is what the fused executor does in one pass: stages, in order, that cost
 // one pass over a picture together.
 type Group struct {
 	Stages []string `json:"stages"` // names in the params column

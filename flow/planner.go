@@ -62,11 +62,11 @@ func (p *planner) resolve(ctx context.Context) error {
 	warnValidation(p)
 	p.rows = &rows{
 		source: p.source.Name(), dataset: p.dataset, index: index, tasks: index.Tasks(), columns: index.Columns(),
-		order: p.draws.order, params: p.settings.Params, policy: p.settings.Failures.Policy,
+		order: p.sampling.order, params: p.settings.Params, policy: p.settings.Failures.Policy,
 	}
 	p.selected = index
-	if len(p.draws.selection) != index.Len() {
-		p.selected = schema.Select(index, p.draws.selection)
+	if len(p.sampling.selection) != index.Len() {
+		p.selected = schema.Select(index, p.sampling.selection)
 	}
 	if err := errors.Join(mistakes, p.checkWeights(), p.assign()); err != nil {
 		return &PipelineError{err}
@@ -129,7 +129,7 @@ func (p *planner) assign() error {
 		case stages.Batcher:
 			p.batcher = i
 			if p.info.BatchSize, p.dropLast = stage.Rows(); p.info.BatchSize < 1 {
-				errs = append(errs, &StageError{i, "stages: " + s.name, fmt.Errorf("Rows gave batches of %d rows: at least 1", p.info.BatchSize)})
+				errs = append(errs, &StageError{i, "stages: " + s.name, fmt.Errorf("its Rows gave batches of %d rows: at least 1", p.info.BatchSize)})
 			}
 		case stages.Expander:
 			p.scaling = &scaling{stage: stage, name: s.name, key: s.key}
@@ -175,7 +175,7 @@ func (p *planner) shape() error {
 func (p *planner) lengths() error {
 	run := &p.info
 	size := int64(run.BatchSize)
-	run.RowsPerEpoch = p.draws.order.Len()
+	run.RowsPerEpoch = p.sampling.order.Len()
 	ofBatch := func(format string, args ...any) error {
 		name := "stages: batch"
 		if p.batcher >= 0 {
@@ -220,7 +220,7 @@ func (p *planner) rowBytes() (n int64) {
 		}
 		return n * int64(p.scaling.perBatch()) / int64(len(run.Variants))
 	case schema.FormEncoded:
-		return meanFileBytes(p.dataset.Index(), p.draws.selection)
+		return meanFileBytes(p.dataset.Index(), p.sampling.selection)
 	}
 	return 0
 }
@@ -253,7 +253,7 @@ func (p *planner) program() {
 
 // refills prepares substitutes for samples that fail.
 func (p *planner) refills() {
-	f := &refills{key: rng.NewKey(p.settings.Seed, "on_error", "refill"), index: p.dataset.Index(), selection: p.draws.selection}
+	f := &refills{key: rng.NewKey(p.settings.Seed, "on_error", "refill"), index: p.dataset.Index(), selection: p.sampling.selection}
 	for _, s := range p.steps {
 		balancer, ok := s.stage.(stages.Balancer)
 		if !ok {

@@ -21,7 +21,7 @@ type read struct {
 }
 
 func newRead(r *run) *read {
-	f := &read{ports: newPorts(), run: r, buffers: &r.buffers, draws: &r.draws}
+	f := &read{ports: newPorts(), run: r, buffers: &r.buffers, draws: &r.drawPool}
 	ahead := r.plan.settings.filesAhead()
 	reads, order := make(chan *ticket, ahead), make(chan *ticket, ahead)
 	r.stats.reading.capacity, r.stats.transforming.capacity = ahead, ahead
@@ -73,7 +73,7 @@ func (f *read) dispatch(reads, order chan<- *ticket) {
 // batch that is begun ends.
 func (f *read) split(j job, reads, order chan<- *ticket) {
 	r, rows := f.run, f.run.plan.rows
-	b := &filling{run: r, job: j, tickets: make([]ticket, j.rows), draws: make([]outcome, j.rows), ready: make(chan struct{})}
+	b := &filling{run: r, job: j, tickets: make([]ticket, j.rows), outcomes: make([]outcome, j.rows), ready: make(chan struct{})}
 	b.unmade.Store(int64(j.rows))
 	tasks := len(r.plan.info.Tasks)
 	labels := make([]int32, j.rows*tasks)

@@ -61,9 +61,9 @@ type Memory struct {
 
 // Operator is what one operator of a run did with its time.
 type Operator struct {
-	Name    string  `json:"name"` // read, decode, the expander's name, sink
+	Name    string  `json:"name"` // read, transform, batch, the name of the Expander, sink
 	Workers int     `json:"workers"`
-	Items   int64   `json:"items"`   // rows that read and decode made; records, of the others
+	Items   int64   `json:"items"`   // rows that read and transform made; batches and records, of the others
 	Busy    float64 `json:"busy"`    // shares of workers x seconds
 	Starved float64 `json:"starved"` // waiting for input
 	Blocked float64 `json:"blocked"` // waiting to hand on: for the next operator, or for memory
@@ -71,7 +71,7 @@ type Operator struct {
 	// most; 0 where there is no queue.
 	Queue         float64 `json:"queue"`
 	QueueCapacity int     `json:"queue_capacity"`
-	// Busy, split up: decode has decode and transform.
+	// Busy, split up: transform has decode and transform.
 	Of map[string]float64 `json:"of,omitempty"`
 }
 

@@ -24,7 +24,7 @@ func checkState(p *Plan) error {
 	if !end && (s.Epoch < 0 || s.Epoch >= run.Epochs || s.Batch < 0 || s.Batch >= run.BatchesPerEpoch) {
 		what := "the state is at epoch"
 		if s.PlanHash == "" {
-			what = "the place to go on at is epoch"
+			what = "the resume position is epoch"
 		}
 		return fmt.Errorf("flow: %s %d, batch %d (both from 0), and the run has %s of %s: raise epochs, or begin anew", what, s.Epoch, s.Batch, plural(int64(run.Epochs), "epoch"), plural(run.BatchesPerEpoch, "batch"))
 	}

@@ -206,3 +206,14 @@ func TestAPanicOfTheIndex(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+// What isn't there, or is nothing, is said.
+func TestNothingGiven(t *testing.T) {
+	pipe := recipe(pictures(t))
+	if _, err := pipe.Run(t.Context(), nil); err == nil || !strings.Contains(err.Error(), "there is no sink") {
+		t.Errorf("no sink: %v", err)
+	}
+	if _, err := pipe.Run(t.Context(), &sink{}, flow.Epochs(0)); err == nil || !strings.Contains(err.Error(), "epochs is 0: at least 1") {
+		t.Errorf("no epochs: %v", err)
+	}
+}

@@ -25,6 +25,9 @@ func (p *Pipeline) Run(ctx context.Context, sink sinks.Sink, opts ...Option) (*R
 // Deliver runs the plan into a sink, as Pipeline.Run does; the plan stays open
 // and may be run again.
 func (p *Plan) Deliver(ctx context.Context, sink sinks.Sink) (*Report, error) {
+	if isNil(sink) {
+		return nil, errors.New("flow: there is no sink: give one, such as *sinks.Discard")
+	}
 	r, err := begin(ctx, p)
 	if err != nil {
 		return nil, err

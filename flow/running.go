@@ -22,7 +22,7 @@ type run struct {
 	budget   *memory.Budget
 	pool     *memory.Pool
 	buffers  sync.Pool // *[]byte of encoded files
-	draws    sync.Pool // *picture.Draw
+	drawPool sync.Pool // *picture.Draw
 	leaving  leaving
 	stats    *stats
 	elements func(ctx context.Context, in *inlet, waited *busy) input // that come to an operator
@@ -172,7 +172,7 @@ func (r *run) takesNone() error {
 	return r.takes(givenSamples)
 }
 
-// guard ends the run if somebody else's code panics.
+// guard ends the run if user code panics.
 func (r *run) guard(what string, do func()) {
 	r.failOn(guard(what, func() error { do(); return nil }))
 }

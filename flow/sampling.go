@@ -12,7 +12,7 @@ import (
 // shuffle and rebalance an order that differs from epoch to epoch, so nothing
 // can follow them. Every mistake is in the joined error.
 func (p *planner) sample() error {
-	index, d := p.dataset.Index(), &p.draws
+	index, d := p.dataset.Index(), &p.sampling
 	d.selection = make(stages.Selection, index.Len())
 	for i := range d.selection {
 		d.selection[i] = i

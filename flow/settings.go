@@ -7,12 +7,12 @@ import (
 
 	"github.com/apache/arrow/go/v15/arrow/memory"
 
-	budget "github.com/sluicedata/sluice/flow/internal/memory"
+	inflight "github.com/sluicedata/sluice/flow/internal/memory"
 )
 
 // DefaultBudget is the memory, in bytes, that a run may have in flight where
-// Settings.Budget is 0.
-const DefaultBudget = budget.DefaultBudget
+// Settings.Budget is 0: 1 GiB.
+const DefaultBudget int64 = inflight.DefaultBudget
 
 // Fuse says which stages may be merged, for it changes bytes.
 type Fuse string
@@ -48,7 +48,7 @@ type Settings struct {
 	Budget    int64            // bytes in flight; 0: DefaultBudget
 	Allocator memory.Allocator // under the run's pool of Arrow buffers; nil: memory.DefaultAllocator
 
-	Resume      *State    // go on there; nil: from the start
+	Resume      *State    // resume there; nil: from the start
 	Rank, World int       // make every World-th batch only, beginning with number Rank; 0, 0: all
 	LastRound   LastRound // with World: what becomes of an epoch's rest; "": drop
 
@@ -63,8 +63,14 @@ type Option func(*Settings)
 // Seed chooses the random numbers; the default is 0.
 func Seed(seed uint64) Option { return func(s *Settings) { s.Seed = seed } }
 
-// Epochs is the number of passes; the default is 1.
-func Epochs(n int) Option { return func(s *Settings) { s.Epochs = n } }
+// Epochs is the number of passes, at least 1; the default is 1.
+func Epochs(n int) Option {
+	return func(s *Settings) {
+		if s.Epochs = n; n == 0 {
+			s.Epochs = -1 // refused: 0 in Settings is the default, and a computed 0 isn't meant as one
+		}
+	}
+}
 
 // Workers is the number of goroutines that decode and transform; the default
 // is GOMAXPROCS.
@@ -83,10 +89,10 @@ func Budget(bytes int64) Option { return func(s *Settings) { s.Budget = bytes } 
 // OnError says what to do about rows that cannot be made; the default is to fail.
 func OnError(f Failures) Option { return func(s *Settings) { s.Failures = f } }
 
-// Resume goes on where an earlier run of the same plan was: nothing is replayed.
+// Resume continues an earlier run of the same plan: nothing is replayed.
 func Resume(state State) Option { return func(s *Settings) { s.Resume = &state } }
 
-// OnState is told the state after each batch that is delivered.
+// OnState is called with the state after each batch that is delivered.
 func OnState(f func(State)) Option { return func(s *Settings) { s.OnState = f } }
 
 // Rank makes this run one of world runs, each of which gets every world-th
@@ -114,10 +120,10 @@ func WithParams() Option { return func(s *Settings) { s.Params = true } }
 // Allocator gives the Arrow buffers their memory.
 func Allocator(mem memory.Allocator) Option { return func(s *Settings) { s.Allocator = mem } }
 
-// OnProgress is told how far a run has come.
+// OnProgress is called with how far a run has come.
 func OnProgress(f func(Progress)) Option { return func(s *Settings) { s.Progress = f } }
 
-// OnPlan is told the plan of a run before anything is decoded: the place to
+// OnPlan is called with the plan of a run before anything is decoded: the place to
 // show its warnings.
 func OnPlan(f func(*Plan)) Option { return func(s *Settings) { s.OnPlan = f } }
 
@@ -171,7 +177,7 @@ func (s *Settings) check() error {
 	var errs []error
 	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf("flow: "+format, args...)) }
 	if s.Epochs < 1 || s.Epochs > 1<<22 {
-		bad("epochs is %d: at least 1, at most 2^22", s.Epochs)
+		bad("epochs is %d: at least 1, at most 2^22", max(s.Epochs, 0))
 	}
 	if s.Fuse != FuseFull && s.Fuse != FuseExact {
 		bad("fuse is %q: full or exact", s.Fuse)

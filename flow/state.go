@@ -11,7 +11,7 @@ import (
 	"github.com/sluicedata/sluice/schema"
 )
 
-// State is a place in a run and all that is needed to go on there: nothing is
+// State is a position in a run and all that is needed to resume from it: nothing is
 // replayed. It is the same for all ranks that have made as many batches, and a
 // run that goes on may have another number of them.
 //

@@ -54,8 +54,8 @@ func (s *stats) expect(rows int64) { s.total.Store(rows) }
 func (s *stats) count(b *departure) (rows, failed, refilled int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for i := range b.draws {
-		d := &b.draws[i]
+	for i := range b.outcomes {
+		d := &b.outcomes[i]
 		switch {
 		case d.lost:
 			failed++
@@ -72,13 +72,13 @@ func (s *stats) count(b *departure) (rows, failed, refilled int64) {
 		}
 	}
 	s.rows += rows
-	s.drawn += int64(len(b.draws))
+	s.drawn += int64(len(b.outcomes))
 	s.failed += failed
 	s.refill += refilled
 	if rows == 0 {
 		s.empty++
 	}
-	s.ledger.add(b.draws)
+	s.ledger.add(b.outcomes)
 	return rows, failed, refilled
 }
 

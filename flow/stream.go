@@ -16,18 +16,18 @@ import (
 // program of their own. All of the graph in one piece:
 //
 //	s, err := plan.Start(ctx)
-//	s.Source().Via(flow of anyone's).To(s.Sink(sink))     // the plan's draws
-//	source of anyone's.Via(s.Flow()).To(sink of anyone's) // samples of another origin
+//	s.Source().Via(yourFlow).To(s.Sink(sink))  // the plan's draws
+//	yourSource.Via(s.Flow()).To(yourSink)      // samples of another source
 //	report, err := s.Wait()
 //
 // Or each operator by itself; others may stand before Read, among samples, and behind
 // Batch, among batches:
 //
-//	s.Draws().Via(s.Read()).Via(s.Transform()).Via(s.Batch()).Via(flow of anyone's).Via(s.Scales()).To(s.Sink(sink))
-//	source of anyone's.Via(s.Read()).Via(s.Transform()).Via(s.Batch()).To(...)
+//	s.Draws().Via(s.Read()).Via(s.Transform()).Via(s.Batch()).Via(yourFlow).Via(s.Scales()).To(s.Sink(sink))
+//	yourSource.Via(s.Read()).Via(s.Transform()).Via(s.Batch()).To(yourSink)
 //
 // Elements between Draws, Read, Transform and Batch are the run's own. From Batch on
-// they are *schema.Batch. Who takes one out of a channel owns it, and hands it on or
+// they are *schema.Batch. Whatever takes one out of a channel owns it, and hands it on or
 // releases it; gsflow.FanOut sends one batch to all branches, so a Map in front of it has
 // to Retain it once for each branch beyond the first.
 //

@@ -156,7 +156,7 @@ func TestAStreamKeepsWhatCloseSays(t *testing.T) {
 	}
 }
 
-// panicking is whatever of somebody else's code panics.
+// panicking is whatever of user code panics.
 type panicking struct{ at string }
 
 func (p panicking) Has(_ int, batch int64) bool {

@@ -126,7 +126,7 @@ const mostKept = 4 << 20
 func (f *transform) make(maker *picture.Maker, t *ticket) {
 	r, rows := f.run, f.run.plan.rows
 	form := r.plan.info.Form
-	d := &t.batch.draws[t.at]
+	d := &t.batch.outcomes[t.at]
 	d.planned = t.row.meta.Labels
 	row, failed := rows.complete(r.ctx, maker, &t.row, t.err, t)
 	if n := len(failed); t.row.fault != nil && n > 0 {
@@ -162,7 +162,7 @@ func (f *transform) make(maker *picture.Maker, t *ticket) {
 func (f *transform) dropDraw(t *ticket) {
 	if t.row.draw != nil {
 		t.row.draw.Drop()
-		f.run.draws.Put(t.row.draw)
+		f.run.drawPool.Put(t.row.draw)
 	}
 	t.row = row{}
 }

@@ -8,11 +8,11 @@ import (
 	"github.com/sluicedata/sluice/stages"
 )
 
-// UnlikeImages says in what the images of an evaluation are unlike those of the
-// training that it is of, so that a network is shown what it hasn't learnt: size
-// and type, values, decoding, the filter of a resize; and what an evaluation
-// usually leaves out, random stages and drop_last. Nil where all is well. Tasks
-// and classes are the trainer's business.
+// UnlikeImages lists how an evaluation's images differ from those of the training that it
+// evaluates, so that a network sees what it hasn't learnt: size and type, values, decoding,
+// the filter of a resize; and what an evaluation usually leaves out, random stages and
+// drop_last. It is nil where there is nothing to say. Tasks and classes are the trainer's
+// business.
 func (p *Plan) UnlikeImages(training *Plan) (list []string) {
 	say := func(format string, args ...any) { list = append(list, fmt.Sprintf(format, args...)) }
 	have, want := imageTypes(p), imageTypes(training)
@@ -37,8 +37,8 @@ func (p *Plan) UnlikeImages(training *Plan) (list []string) {
 			chance = append(chance, s.name)
 		}
 		if b, ok := s.stage.(stages.Batcher); ok {
-			if _, dropLast := b.Rows(); dropLast && p.draws.order.Len() > p.info.RowsPerEpoch {
-				say("drop_last leaves %d samples out", p.draws.order.Len()-p.info.RowsPerEpoch)
+			if _, dropLast := b.Rows(); dropLast && p.sampling.order.Len() > p.info.RowsPerEpoch {
+				say("drop_last leaves %d samples out", p.sampling.order.Len()-p.info.RowsPerEpoch)
 			}
 		}
 	}

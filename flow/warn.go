@@ -12,7 +12,7 @@ import (
 // which nothing is learnt. An evaluation may have them in any order: a validation
 // side is left alone, and the warning says whom it concerns.
 func warnOrder(p *planner) {
-	list, fixed := p.draws.order.(stages.Selection)
+	list, fixed := p.sampling.order.(stages.Selection)
 	if !fixed || p.info.BatchesPerEpoch < 2 || sources.SideOf(p.source) == sources.Val {
 		return
 	}
@@ -66,10 +66,10 @@ func warnBalances(p *planner) {
 
 // warnWeights: rows of weight 0 have no part in any loss.
 func warnWeights(p *planner) {
-	if len(p.draws.selection) == 0 {
+	if len(p.sampling.selection) == 0 {
 		return
 	}
-	for _, sample := range p.draws.selection {
+	for _, sample := range p.sampling.selection {
 		if p.Weight(sample) != 0 {
 			return
 		}

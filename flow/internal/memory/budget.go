@@ -42,7 +42,7 @@ type Budget struct {
 	peak        int64
 	ahead       int64 // part of used: encoded, not admitted
 	rows        int   // admitted, not made
-	making      int   // of these, workers are at, but for those that wait in again
+	making      int   // of these, workers are at, but for those that wait in Recharge
 	single      bool  // one of them has no room beside others
 	batches     int   // begun, not through the sink
 	ready       int   // of these, all rows made
@@ -139,7 +139,7 @@ func (b *Budget) Row(n, encoded int64) {
 	b.rows++
 	b.mostRow = max(b.mostRow, n+encoded)
 	b.add(n)
-	b.change.Broadcast() // for readAhead
+	b.change.Broadcast() // for ReadAhead
 }
 
 // StartRow has a worker make an admitted row. It waits while a row is made that is to be
