@@ -74,7 +74,7 @@ func accountsOfDraws(p *Plan, has func(epoch int, batch int64) bool) (*accounts,
 	return a, err
 }
 
-// accountsOfSamples are those of samples of anyone's, without a known end: a share is one
+// accountsOfSamples are those of samples from another source, without a known end: a share is one
 // of what came so far. They are no draws of the plan, and have a file of their own.
 func accountsOfSamples(p *Plan) (*accounts, error) {
 	f := p.settings.Failures

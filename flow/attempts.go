@@ -76,7 +76,7 @@ func (r *rows) substitute(first *row, attempt int) (other row, ok bool) {
 		return other, false
 	}
 	rand := r.refills.key.Stream(first.epoch, first.meta.Position, attempt)
-	err := guard("source", func() error { // its index may be anyone's
+	err := guard("source", func() error { // its index may be user code
 		var sample int
 		if sample, ok = r.refills.other(first.sample, rand); ok {
 			other = r.ofSample(sample, first.epoch, first.meta.Position, attempt, nil)

@@ -10,7 +10,7 @@ type job struct {
 	rows   int
 	pick   int64    // the number by which an Expander picks its variants
 	given  []Sample // from a foreign source, in place of the plan's draws
-	next   cursor   // where a run goes on after it
+	next   cursor   // where a run resumes after it
 }
 
 // cursor is a place in a run: a batch, or the end (the epoch behind the last).
@@ -127,7 +127,7 @@ func (d *deal) mostDraws() int64 {
 	return min(d.inEpoch(0)*d.size, d.rows) * int64(d.epochs)
 }
 
-// after is where a run goes on behind a batch.
+// after is where a run resumes behind a batch.
 func (d *deal) after(epoch int, number int64) cursor {
 	return d.jobIn(epoch, d.from(epoch), number).next
 }

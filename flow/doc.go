@@ -49,7 +49,7 @@
 //	planner.go      Pipeline.Plan: opens, checks, resolves; nothing else writes to a Plan
 //	warn.go         what is legal, and probably not meant
 //	canonical.go    the canonical form and its hash: what the bytes depend on
-//	resume.go       whether a run may go on from a state
+//	resume.go       whether a run may resume from a state
 //	measure.go      the data's own mean and deviation, where a stage asks for them
 //	sampling.go     samplers, moved before the decoder: which sample each draw uses
 //	planning.go     planner: a plan being made
@@ -62,7 +62,7 @@
 //	sample.go       Sample: a row of another source
 //	steps.go        the stages in their places; what makes a list of them legal
 //	report.go       Report, Progress: what a run tells
-//	state.go        State: where a run goes on
+//	state.go        State: where a run resumes
 //	pipeline.go     Pipeline: the declaration
 //	settings.go     Settings and the options that set them
 //	errors.go       the errors of plans, rows and runs

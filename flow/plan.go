@@ -116,7 +116,7 @@ func (p *Plan) Groups() (list []Group) {
 	return list
 }
 
-// StateAfter is the state of a run that goes on behind a delivered batch, in
+// StateAfter is the state of a run that resumes behind a delivered batch, in
 // whatever variant: keep it once the last one is used. The counters are left at
 // zero; OnState and Report.State have them.
 func (p *Plan) StateAfter(b *schema.Batch) State { return p.stateAt(p.deal.after(b.Epoch, b.Number)) }

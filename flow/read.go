@@ -7,7 +7,7 @@ import (
 	"github.com/sluicedata/sluice/flow/internal/picture"
 )
 
-// read is operator 1: jobs in, or samples of anyone's; the rows of each job out, in
+// read is operator 1: jobs in, or samples of another source; the rows of each job out, in
 // order, with their files read and their draws made.
 //
 //	dispatch  splits jobs into tickets, one per row, in order
@@ -82,7 +82,7 @@ func (f *read) split(j job, reads, order chan<- *ticket) {
 		t.batch, t.at = b, at
 		t.fetched.Add(1)
 		if !r.stopped() {
-			r.failOn(guard("source", func() error { // its index may be anyone's
+			r.failOn(guard("source", func() error { // its index may be user code
 				t.row = rows.of(&b.job, at, labels[at*tasks:at*tasks:(at+1)*tasks])
 				t.encoded, t.located = rows.encodedBytes(&t.row), true
 				return nil

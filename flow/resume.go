@@ -26,7 +26,7 @@ func checkState(p *Plan) error {
 		if s.PlanHash == "" {
 			what = "the resume position is epoch"
 		}
-		return fmt.Errorf("flow: %s %d, batch %d (both from 0), and the run has %s of %s: raise epochs, or begin anew", what, s.Epoch, s.Batch, plural(int64(run.Epochs), "epoch"), plural(run.BatchesPerEpoch, "batch"))
+		return fmt.Errorf("flow: %s %d, batch %d (both from 0), and the run has %s of %s: raise epochs, or start over", what, s.Epoch, s.Batch, plural(int64(run.Epochs), "epoch"), plural(run.BatchesPerEpoch, "batch"))
 	}
 	// A rank has at most all batches up to here, each twice where the last round is padded.
 	if most := 2 * float64(s.Epoch+1) * float64(run.BatchesPerEpoch) * float64(run.BatchSize); float64(s.Rows)+float64(s.Failed) > most || s.Refilled > s.Rows {

@@ -147,7 +147,7 @@ func (r *run) takes(from origin) (err error) {
 	}
 	if from == givenSamples {
 		if set := r.plan.settings; set.Resume != nil || set.World > 1 {
-			return errors.New("flow: samples from a foreign source are a run of their own: it cannot go on from a state (Resume), and it isn't dealt to ranks (World): plan it without them")
+			return errors.New("flow: samples from a foreign source are a run of their own: it cannot resume from a state (Resume), and it isn't dealt to ranks (World): plan it without them")
 		}
 		r.accounts, err = accountsOfSamples(r.plan)
 		return err

@@ -13,7 +13,7 @@ import (
 
 // State is a position in a run and all that is needed to resume from it: nothing is
 // replayed. It is the same for all ranks that have made as many batches, and a
-// run that goes on may have another number of them.
+// run that resumes may have another number of them.
 //
 // As JSON it carries a format version and a checksum over all of it, which are looked at
 // when it is read; a state without them is taken, too: of an earlier sluice, or written
@@ -76,9 +76,9 @@ func (s *State) UnmarshalJSON(data []byte) error {
 	case err != nil:
 		return fmt.Errorf("flow: not a state: %w", err)
 	case in.Format > stateFormat || in.Format < 0:
-		return fmt.Errorf("flow: a state of format %d, and this sluice reads formats up to %d: go on with the one that wrote it, or begin anew", in.Format, stateFormat)
+		return fmt.Errorf("flow: a state of format %d, and this sluice reads formats up to %d: continue with the one that wrote it, or start over", in.Format, stateFormat)
 	case in.Format == stateFormat && in.Checksum == "", in.Checksum != "" && in.Checksum != sum:
-		return errors.New("flow: the state is damaged: its checksum isn't that of its content; begin anew, or go on at a place of your own, epoch and batch")
+		return errors.New("flow: the state is damaged: its checksum isn't that of its content; start over, or resume at an epoch and batch of your choice")
 	}
 	have := State(in.plainState)
 	if err := have.check(); err != nil {
