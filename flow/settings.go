@@ -3,6 +3,7 @@ package flow
 import (
 	"errors"
 	"fmt"
+	"math"
 	"runtime"
 
 	"github.com/apache/arrow/go/v15/arrow/memory"
@@ -63,11 +64,14 @@ type Option func(*Settings)
 // Seed chooses the random numbers; the default is 0.
 func Seed(seed uint64) Option { return func(s *Settings) { s.Seed = seed } }
 
+// noEpochs is the option's 0.
+const noEpochs = math.MinInt
+
 // Epochs is the number of passes, at least 1; the default is 1.
 func Epochs(n int) Option {
 	return func(s *Settings) {
 		if s.Epochs = n; n == 0 {
-			s.Epochs = -1 // refused: 0 in Settings is the default, and a computed 0 isn't meant as one
+			s.Epochs = noEpochs // which is refused: 0 in Settings is the default, and a computed 0 isn't meant as one
 		}
 	}
 }
@@ -177,7 +181,11 @@ func (s *Settings) check() error {
 	var errs []error
 	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf("flow: "+format, args...)) }
 	if s.Epochs < 1 || s.Epochs > 1<<22 {
-		bad("epochs is %d: at least 1, at most 2^22", max(s.Epochs, 0))
+		n := s.Epochs
+		if n == noEpochs {
+			n = 0
+		}
+		bad("epochs is %d: at least 1, at most 2^22", n)
 	}
 	if s.Fuse != FuseFull && s.Fuse != FuseExact {
 		bad("fuse is %q: full or exact", s.Fuse)
