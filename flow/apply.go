@@ -9,7 +9,6 @@ import (
 	"image/png"
 
 	"github.com/sluicedata/sluice/flow/internal/picture"
-	"github.com/sluicedata/sluice/internal/warp"
 	"github.com/sluicedata/sluice/schema"
 	"github.com/sluicedata/sluice/stages"
 )
@@ -31,8 +30,8 @@ type Row struct {
 	Picture *schema.Picture // as it leaves
 	Display *schema.Picture // the last uint8 HWC picture of the way: what people look at
 	Drawn   []Drawn
-	Matrix  warp.Homography // the composed warps, from source to output pixels
-	Repairs int             // places of a file that were repaired: damage (decode's truncated: fill), or scans that it lacks
+	Matrix  stages.Homography // the composed warps, from source to output pixels
+	Repairs int               // places of a file that were repaired: damage (decode's truncated: fill), or scans that it lacks
 }
 
 // Row makes a single draw, outside of any run, as a run would deliver it.

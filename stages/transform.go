@@ -31,6 +31,10 @@ type Transform = warp.Transform
 // picture. a.Apply(x, y) maps one point, a.Invert() is the inverse.
 type Matrix = warp.Affine
 
+// Homography maps points as Matrix does, as a 3x3 matrix in rows, with perspective: an
+// affine one has 0, 0, 1 in its last row.
+type Homography = warp.Homography
+
 // Border says what lies outside of the input.
 type Border = warp.Border
 
