@@ -93,9 +93,19 @@ func (d *desk) row(made *row) *Row {
 type Draw struct {
 	Key      string
 	Labels   []int32 // class numbers, per task; nil: unknown
+	Weight   float32 // 0: 1
+	Values   []any   // of the columns that the plan's source adds; nil: none
 	Epoch    int
 	Position int64
 }
+
+// tools are the memory of one Apply, for the next.
+type tools struct {
+	draw  picture.Draw
+	maker picture.Maker
+}
+
+func newTools() *tools { return new(tools) }
 
 // Apply makes one image as a batch would have it: the pipeline's picture stages, with the
 // plan's seed and the draw's address, on []byte, an encoded file, or on an image.Image,
@@ -109,21 +119,29 @@ func (p *Plan) Apply(ctx context.Context, img any, draw Draw) (*schema.Batch, er
 	if p.rows.pictures == nil {
 		return nil, errors.New("flow: Apply: the pipeline has no decode stage: there is nothing to apply")
 	}
-	sample := Sample{Key: draw.Key, Labels: draw.Labels}
+	sample := Sample{Key: draw.Key, Labels: draw.Labels, Weight: draw.Weight, Values: draw.Values}
 	if sample.Key == "" {
 		sample.Key = "image"
 	}
+	var source *schema.Picture
 	switch img := img.(type) {
 	case []byte:
 		sample.Data = img
 	case image.Image:
-		data, err := encodePNG(img)
-		if err != nil {
-			return nil, fmt.Errorf("flow: Apply: %w", err)
+		if isNil(img) || img.Bounds().Empty() {
+			return nil, fmt.Errorf("flow: Apply: there is no image, or one without pixels (%T)", img)
 		}
-		sample.Data = data
+		var err error
+		if source = pictureOf(img); source == nil {
+			if sample.Data, err = encodePNG(img); err != nil {
+				return nil, fmt.Errorf("flow: Apply: %w", err)
+			}
+		}
 	default:
 		return nil, fmt.Errorf("flow: Apply takes an encoded image as []byte, or an image.Image, and got %T", img)
+	}
+	if draw.Epoch < 0 || draw.Position < 0 {
+		return nil, fmt.Errorf("flow: Apply: epoch %d, position %d: draws are counted from 0", draw.Epoch, draw.Position)
 	}
 	if sample.Data == nil {
 		sample.Data = []byte{}
@@ -139,10 +157,20 @@ func (p *Plan) Apply(ctx context.Context, img any, draw Draw) (*schema.Batch, er
 	if row.fault != nil {
 		return nil, row.failed("source", row.fault)
 	}
-	row.draw = new(picture.Draw)
-	p.rows.prepare(&row)
+	tools, _ := p.rows.tools.Get().(*tools)
+	if tools == nil {
+		tools = newTools()
+	}
+	defer p.rows.tools.Put(tools)
+	defer tools.draw.Drop()
+	row.draw = &tools.draw
+	if source != nil {
+		row.draw.PrepareSource(p.rows.pictures, p.rows.drawOf(&row), source)
+	} else {
+		p.rows.prepare(&row)
+	}
 	draft := builder.Draft(draw.Epoch, 0, 1)
-	if failed := p.rows.make(ctx, new(picture.Maker), &row, nil, nil); failed != nil {
+	if failed := p.rows.make(ctx, &tools.maker, &row, nil, nil); failed != nil {
 		draft.Discard()
 		return nil, failed
 	}
@@ -152,6 +180,49 @@ func (p *Plan) Apply(ctx context.Context, img any, draw Draw) (*schema.Batch, er
 		return nil, row.failed("batch", err)
 	}
 	return draft.Finish()
+}
+
+// pictureOf is an image's pixels in RGB, as its PNG file has them; nil for a kind of image
+// that has no short way there.
+func pictureOf(img image.Image) *schema.Picture {
+	b := img.Bounds()
+	w, h := b.Dx(), b.Dy()
+	var row func(dst []uint8, y int)
+	switch m := img.(type) {
+	case *image.YCbCr:
+		row = func(dst []uint8, y int) {
+			for x := range w {
+				r, g, b, _ := m.YCbCrAt(b.Min.X+x, y).RGBA()
+				dst[3*x], dst[3*x+1], dst[3*x+2] = uint8(r>>8), uint8(g>>8), uint8(b>>8)
+			}
+		}
+	case *image.Gray:
+		row = func(dst []uint8, y int) {
+			for x, v := range m.Pix[m.PixOffset(b.Min.X, y):][:w] {
+				dst[3*x], dst[3*x+1], dst[3*x+2] = v, v, v
+			}
+		}
+	case *image.NRGBA:
+		row = func(dst []uint8, y int) { dropAlpha(dst, m.Pix[m.PixOffset(b.Min.X, y):][:4*w]) }
+	case *image.RGBA:
+		if !m.Opaque() { // colours are premultiplied
+			return nil
+		}
+		row = func(dst []uint8, y int) { dropAlpha(dst, m.Pix[m.PixOffset(b.Min.X, y):][:4*w]) }
+	default:
+		return nil
+	}
+	pic := schema.NewPicture(h, w)
+	for y := range h {
+		row(pic.U8[3*w*y:][:3*w], b.Min.Y+y)
+	}
+	return pic
+}
+
+func dropAlpha(rgb, rgba []uint8) {
+	for ; len(rgba) >= 4; rgb, rgba = rgb[3:], rgba[4:] {
+		rgb[0], rgb[1], rgb[2] = rgba[0], rgba[1], rgba[2]
+	}
 }
 
 // encodePNG is an image's PNG file, which holds its pixels as they are.

@@ -39,12 +39,13 @@ type Draw struct {
 	program *Program
 	of      Of
 	data    []byte
-	stage   string        // that is under way
-	err     error         // what stage said, or why there are no draws
-	drawn   bool          // for a source of that size
-	isJPEG  bool          // file is open
-	file    decode.File   // closed at the end of Make
-	parsed  decode.Parsed // of a file in another format
+	stage   string          // that is under way
+	err     error           // what stage said, or why there are no draws
+	drawn   bool            // for a source of that size
+	isJPEG  bool            // file is open
+	file    decode.File     // closed at the end of Make
+	parsed  decode.Parsed   // of a file in another format
+	source  *schema.Picture // in place of a file
 
 	row        stages.Row
 	rand       rng.Stream

@@ -35,12 +35,25 @@ func (d *Draw) Prepare(p *Program, of Of, data []byte) {
 	}
 }
 
+// PrepareSource is Prepare for a picture that is decoded already, in RGB or in equal
+// channels.
+func (d *Draw) PrepareSource(p *Program, of Of, source *schema.Picture) {
+	d.Prepare(p, of, nil) // no file
+	d.err, d.stage, d.source = nil, p.Decoder.Name(), source
+	if h := (decode.Header{Height: source.Height, Width: source.Width}); !fits(p.Decoder, &h) {
+		d.err = fmt.Errorf("decode: the image is too large: %dx%d is %d pixels, and max_pixels is less", h.Height, h.Width, h.Pixels())
+		d.source = nil
+		return
+	}
+	d.drawFor(source.Height, source.Width)
+}
+
 // Drop lets go of a file whose picture won't be made.
 func (d *Draw) Drop() {
 	if d.isJPEG {
 		d.file.Close()
 	}
-	d.isJPEG, d.data, d.parsed = false, nil, decode.Parsed{}
+	d.isJPEG, d.data, d.parsed, d.source = false, nil, decode.Parsed{}, nil
 }
 
 // open reads the file's header; ok is false where decoding will fail.
@@ -69,6 +82,8 @@ func (d *Draw) open() (height, width int, whole int64, ok bool) {
 func (d *Draw) whole(ctx context.Context) (pic *schema.Picture, repairs int, err error) {
 	decoder := d.program.Decoder
 	switch {
+	case d.source != nil:
+		pic = d.source
 	case d.isJPEG:
 		d.file.SeekPoints = nil // they are for parts
 		pic, err = d.file.Whole(ctx)
