@@ -143,9 +143,9 @@ func TestBuffersAreRecycled(t *testing.T) {
 		}
 		return report.Memory.Buffers
 	}
-	few, many := buffers(2), buffers(20)
-	if many > 2*few { // several may be in use at one time
-		t.Errorf("%d buffers in 2 epochs, %d in 20", few, many)
+	few, many := buffers(20), buffers(120)
+	if many > 2*few { // several may be in use at one time, and how many depends on the schedule
+		t.Errorf("%d buffers in 20 epochs, %d in 120", few, many)
 	}
 }
 
