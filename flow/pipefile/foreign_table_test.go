@@ -65,3 +65,24 @@ func TestForeignTable(t *testing.T) {
 		}
 	}
 }
+
+// A name that claims to have no equivalent isn't that of a stage, nor contains one,
+// except for those that do something else than the stage.
+func TestForeignWithoutEquivalent(t *testing.T) {
+	others := []string{"FiveCrop", "TenCrop", "RandomIoUCrop", "CropNonEmptyMaskIfExists", "RandomRotate90", "ChannelShuffle"}
+	for _, f := range foreignStages {
+		if f.write != "" {
+			continue
+		}
+		for _, name := range strings.Fields(f.names) {
+			if slices.Contains(others, name) {
+				continue
+			}
+			for _, entry := range stages.Catalog {
+				if stage := entry.New().Name(); strings.Contains(fold(name), fold(stage)) {
+					t.Errorf("%s has no equivalent in foreign.go, but there is a stage %s: say how it is written", name, stage)
+				}
+			}
+		}
+	}
+}
