@@ -99,13 +99,21 @@ type Draw struct {
 	Position int64
 }
 
-// tools are the memory of one Apply, for the next.
+// tools are what one Apply leaves for the next.
 type tools struct {
-	draw  picture.Draw
-	maker picture.Maker
+	draw    picture.Draw
+	maker   picture.Maker
+	builder *schema.Builder
 }
 
-func newTools() *tools { return new(tools) }
+// tools are those of an earlier Apply, or new ones.
+func (p *Plan) tools() (*tools, error) {
+	if t, ok := p.applied.Get().(*tools); ok {
+		return t, nil
+	}
+	builder, err := schema.NewBuilder(p.base(), p.settings.allocator())
+	return &tools{builder: builder}, err
+}
 
 // Apply makes one image as a batch would have it: the pipeline's picture stages, with the
 // plan's seed and the draw's address, on []byte, an encoded file, or on an image.Image,
@@ -149,27 +157,23 @@ func (p *Plan) Apply(ctx context.Context, img any, draw Draw) (*schema.Batch, er
 	if _, err := p.rows.checkSample(sample); err != nil {
 		return nil, err
 	}
-	builder, err := schema.NewBuilder(p.base(), p.settings.allocator())
-	if err != nil {
-		return nil, err
-	}
 	row := p.rows.locateGiven(&sample, draw.Epoch, draw.Position, nil)
 	if row.fault != nil {
 		return nil, row.failed("source", row.fault)
 	}
-	tools, _ := p.rows.tools.Get().(*tools)
-	if tools == nil {
-		tools = newTools()
+	tools, err := p.tools()
+	if err != nil {
+		return nil, err
 	}
-	defer p.rows.tools.Put(tools)
+	defer p.applied.Put(tools)
 	defer tools.draw.Drop()
 	row.draw = &tools.draw
 	if source != nil {
-		row.draw.PrepareSource(p.rows.pictures, p.rows.drawOf(&row), source)
+		row.draw.PrepareSource(p.rows.pictures, row.address(), source)
 	} else {
 		p.rows.prepare(&row)
 	}
-	draft := builder.Draft(draw.Epoch, 0, 1)
+	draft := tools.builder.Draft(draw.Epoch, 0, 1)
 	if failed := p.rows.make(ctx, &tools.maker, &row, nil, nil); failed != nil {
 		draft.Discard()
 		return nil, failed

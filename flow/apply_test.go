@@ -227,3 +227,19 @@ func BenchmarkApply(b *testing.B) {
 		})
 	}
 }
+
+// An image in memory is held to max_pixels as a file is.
+func TestApplyRefusesLargeImages(t *testing.T) {
+	list, _ := album()
+	plan, err := flow.New(hold(list), stages.Decode{Limit: 5000}, stages.Resize{Height: 4, Width: 4}).Plan(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer plan.Close()
+	img := image.NewGray(image.Rect(0, 0, 100, 60))
+	for name, of := range map[string]any{"image": img, "PNG": encoded(img, false)} {
+		if _, err := plan.Apply(t.Context(), of, flow.Draw{}); err == nil || !strings.Contains(err.Error(), name+": too many pixels: 60x100 is 6000, the limit is 5000") {
+			t.Errorf("%s: error %v", name, err)
+		}
+	}
+}

@@ -66,7 +66,7 @@ func (f *batch) complete(queue <-chan *filling) {
 		if r.sink.tracksReads {
 			record.Reads = reads(b.outcomes)
 		}
-		r.leaving.push(&departure{job: b.job, outcomes: b.outcomes, reserved: b.reserved, variants: max(len(b.reserved), 1)})
+		r.leaving.push(&departure{job: b.job, outcomes: b.outcomes, picks: b.picks, reserved: b.reserved, variants: max(len(b.picks), 1)})
 		begin = m.busy.add(begin)
 		send(r, f.out, record)
 		m.items.Add(1)

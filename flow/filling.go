@@ -16,7 +16,8 @@ type filling struct {
 	draft    *schema.Draft // nil before admission, and where the run ended first
 	tickets  []ticket      // per row
 	outcomes []outcome     // per row, written by its worker
-	reserved []int64       // bytes, for each variant in which it will leave
+	picks    []int         // variants in which it will leave; nil without an Expander
+	reserved []int64       // bytes, for each of them
 	unmade   atomic.Int64  // rows
 	ready    chan struct{} // closed when no row is unmade
 }
@@ -24,6 +25,13 @@ type filling struct {
 // count counts a row that is made, or won't be, and tells whether it was the last: then
 // the caller closes ready.
 func (b *filling) count() (last bool) { return b.unmade.Add(-1) == 0 }
+
+// drop counts a row that nobody will make.
+func (b *filling) drop() {
+	if b.count() {
+		close(b.ready)
+	}
+}
 
 // abandon gives up a batch that nobody waits for.
 func (b *filling) abandon() {

@@ -74,9 +74,7 @@ func drain(in <-chan any) {
 		case *schema.Batch:
 			e.Release()
 		case *ticket:
-			if e.batch.count() {
-				close(e.batch.ready)
-			}
+			e.batch.drop()
 		case *filling:
 			go e.abandon()
 		}

@@ -7,7 +7,8 @@ type departure struct {
 	job      job
 	outcomes []outcome
 	variants int     // in which it has not left yet
-	reserved []int64 // bytes, for the variants in their order
+	picks    []int   // all of them
+	reserved []int64 // bytes, for each of them
 }
 
 // leaving are the batches between batch and the sink, in order.

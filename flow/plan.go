@@ -3,6 +3,7 @@ package flow
 import (
 	"bytes"
 	"slices"
+	"sync"
 
 	"github.com/sluicedata/sluice/schema"
 	"github.com/sluicedata/sluice/sources"
@@ -24,7 +25,8 @@ type Plan struct {
 	sampling sampling
 	rows     *rows
 	deal     deal
-	scaling  *scaling // nil: one variant
+	scaling  *scaling  // nil: one variant
+	applied  sync.Pool // *tools of Apply: memory, and nothing that was decided
 }
 
 // sampling says which sample each draw of an epoch uses.

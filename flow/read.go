@@ -1,7 +1,6 @@
 package flow
 
 import (
-	"sync"
 	"time"
 
 	"github.com/sluicedata/sluice/flow/internal/picture"
@@ -15,13 +14,11 @@ import (
 //	emit      waits for the next row's file, in order
 type read struct {
 	ports
-	run     *run
-	buffers *sync.Pool // *[]byte of encoded files
-	draws   *sync.Pool // *picture.Draw
+	run *run
 }
 
 func newRead(r *run) *read {
-	f := &read{ports: newPorts(), run: r, buffers: &r.buffers, draws: &r.drawPool}
+	f := &read{newPorts(), r}
 	ahead := r.plan.settings.filesAhead()
 	reads, order := make(chan *ticket, ahead), make(chan *ticket, ahead)
 	r.stats.reading.capacity, r.stats.transforming.capacity = ahead, ahead
@@ -119,7 +116,7 @@ func (f *read) prepare(t *ticket) {
 		return
 	}
 	if t.row.encoded == nil {
-		buffer, _ := f.buffers.Get().(*[]byte)
+		buffer, _ := r.buffers.Get().(*[]byte)
 		if buffer == nil {
 			buffer = new([]byte)
 		}
@@ -133,7 +130,7 @@ func (f *read) prepare(t *ticket) {
 		t.buffer = buffer
 	}
 	if rows.pictures != nil {
-		t.row.draw, _ = f.draws.Get().(*picture.Draw)
+		t.row.draw, _ = r.drawPool.Get().(*picture.Draw)
 		if t.row.draw == nil {
 			t.row.draw = new(picture.Draw)
 		}
@@ -149,9 +146,7 @@ func (f *read) emit(order <-chan *ticket) {
 		select {
 		case f.out <- t:
 		case <-f.run.ctx.Done():
-			if t.batch.count() {
-				close(t.batch.ready)
-			}
+			t.batch.drop()
 		}
 	}
 }

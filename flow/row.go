@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 
 	"github.com/sluicedata/sluice/flow/internal/picture"
 	"github.com/sluicedata/sluice/internal/fingerprint"
@@ -28,7 +27,6 @@ type rows struct {
 	params   bool             // the params column is there
 	policy   Policy
 	refills  *refills
-	tools    sync.Pool // of Apply
 }
 
 // row is one draw on its way: located, read, prepared, made.
@@ -170,12 +168,12 @@ func (r *rows) fetch(ctx context.Context, sample int, buf []byte) ([]byte, error
 // prepare draws the row's stages, in row.draw's memory, and returns the bytes that making
 // its picture will take.
 func (r *rows) prepare(row *row) int64 {
-	row.draw.Prepare(r.pictures, r.drawOf(row), row.encoded)
+	row.draw.Prepare(r.pictures, row.address(), row.encoded)
 	return row.draw.Bytes
 }
 
-// drawOf is the address of a row's draw.
-func (*rows) drawOf(row *row) picture.Of {
+// address says which draw the row's picture is of.
+func (row *row) address() picture.Of {
 	return picture.Of{
 		Sample: row.sample, Key: row.meta.Key, Labels: row.meta.Labels,
 		Epoch: row.epoch, Position: row.meta.Position, Attempt: row.attempt,

@@ -19,16 +19,14 @@ type scales struct {
 }
 
 // newScales is the operator right behind batch.
-func newScales(r *run) *scales {
-	f := &scales{newPorts(), r, r.picksOf}
-	r.wait.Go(func() { f.work(r.elements(r.ctx, f.inlet, &r.stats.scaling.starved)) })
-	return f
-}
+func newScales(r *run) *scales { return scalesBy(r, r.picksOf) }
 
 // newLooseScales is the operator behind foreign ones: its batches have left the run, and
 // may be others.
-func newLooseScales(r *run) *scales {
-	f := &scales{newPorts(), r, r.loosePicksOf}
+func newLooseScales(r *run) *scales { return scalesBy(r, r.loosePicksOf) }
+
+func scalesBy(r *run, picks func(*schema.Batch) (list []int, reserved []int64, err error)) *scales {
+	f := &scales{newPorts(), r, picks}
 	r.wait.Go(func() { f.work(r.elements(r.ctx, f.inlet, &r.stats.scaling.starved)) })
 	return f
 }
@@ -40,8 +38,7 @@ func (r *run) picksOf(b *schema.Batch) (list []int, reserved []int64, err error)
 	if d == nil {
 		return nil, nil, nil
 	}
-	list, err = r.picks(b.Epoch, d.job.pick)
-	return list, d.reserved, err
+	return d.picks, d.reserved, nil
 }
 
 // loosePicksOf lists the variants of a batch that has left the run.
@@ -151,13 +148,7 @@ func expandRow(draft *schema.Draft, row int, stage stages.Expander, variant int,
 		stage.Apply(variant, slot, src)
 		return nil
 	}
-	t := slot.Tensor()
-	wide := &schema.Picture{Height: t.Height, Width: t.Width, Layout: t.Layout}
-	if t.DType == schema.Float32 {
-		wide.F32 = make([]float32, t.Elements())
-	} else {
-		wide.U8 = make([]uint8, t.Elements())
-	}
+	wide := slot.Tensor().NewPicture()
 	stage.Apply(variant, wide, src)
 	return draft.SetPicture(row, wide)
 }

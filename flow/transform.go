@@ -77,7 +77,7 @@ func (f *transform) begin(b *filling) {
 	if r.stopped() {
 		return
 	}
-	b.reserved = reserved
+	b.picks, b.reserved = picks, reserved
 	r.pool.Trim()
 	b.draft = r.base.Draft(b.job.epoch, b.job.number, b.job.rows)
 }

@@ -88,6 +88,17 @@ func NewPicture(height, width int) *Picture {
 	return &Picture{Height: height, Width: width, Layout: HWC, U8: make([]uint8, 3*height*width)}
 }
 
+// NewPicture returns a picture of a fixed type, in RGB: all its values are 0.
+func (t Tensor) NewPicture() *Picture {
+	p := &Picture{Height: t.Height, Width: t.Width, Layout: t.Layout}
+	if t.DType == Float32 {
+		p.F32 = make([]float32, t.Elements())
+	} else {
+		p.U8 = make([]uint8, t.Elements())
+	}
+	return p
+}
+
 // Tensor is the picture's own type; it is always fixed.
 func (p *Picture) Tensor() Tensor {
 	d := Uint8

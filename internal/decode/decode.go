@@ -77,7 +77,8 @@ type Header struct {
 // Pixels is the number of pixels of the picture.
 func (h Header) Pixels() int64 { return int64(h.Height) * int64(h.Width) }
 
-func (h Header) checkPixels(most int64) error {
+// CheckPixels refuses a picture of more pixels than that; 0 means DefaultMaxPixels.
+func (h Header) CheckPixels(most int64) error {
 	if most <= 0 {
 		most = DefaultMaxPixels
 	}
@@ -161,7 +162,7 @@ func Decode(ctx context.Context, data []byte, maxPixels int64) (*schema.Picture,
 
 // Decode is the function of that name for a file whose header has been read.
 func (h Parsed) Decode(ctx context.Context, maxPixels int64) (p *schema.Picture, err error) {
-	if err := h.checkPixels(maxPixels); err != nil {
+	if err := h.CheckPixels(maxPixels); err != nil {
 		return nil, err
 	}
 	if ctx.Err() != nil {

@@ -141,7 +141,7 @@ func (f *File) Open(data []byte, maxPixels int64) (is bool, err error) {
 	if f.Transposed() {
 		f.Height, f.Width = f.Width, f.Height
 	}
-	return true, f.checkPixels(maxPixels)
+	return true, f.CheckPixels(maxPixels)
 }
 
 // keptBytes is how much memory a closed file's decoder may keep for the next.

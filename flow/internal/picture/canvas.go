@@ -12,7 +12,7 @@ var canvases = sync.Pool{New: func() any { return new(schema.Picture) }}
 // borrow is a picture whose pixels are anything.
 func borrow(t schema.Tensor) *schema.Picture {
 	if !isRGB(t) {
-		return newPicture(t)
+		return t.NewPicture()
 	}
 	pic := canvases.Get().(*schema.Picture)
 	if cap(pic.U8) < t.Elements() {
@@ -27,14 +27,4 @@ func giveBack(pic *schema.Picture) {
 	if pic != nil && pic.U8 != nil {
 		canvases.Put(pic)
 	}
-}
-
-func newPicture(t schema.Tensor) *schema.Picture {
-	pic := &schema.Picture{Height: t.Height, Width: t.Width, Layout: t.Layout}
-	if t.DType == schema.Float32 {
-		pic.F32 = make([]float32, t.Elements())
-	} else {
-		pic.U8 = make([]uint8, t.Elements())
-	}
-	return pic
 }

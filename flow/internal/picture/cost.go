@@ -20,19 +20,10 @@ func DecodeBytes(d stages.Decoder, data []byte) int64 {
 		return 0
 	}
 	h, err := decode.ReadHeader(data)
-	if err != nil || !fits(d, &h) {
+	if err != nil || h.CheckPixels(d.MaxPixels()) != nil {
 		return 0
 	}
 	return h.DecodeBytes
-}
-
-// fits reports whether the decoder takes a picture of that size.
-func fits(d stages.Decoder, h *decode.Header) bool {
-	limit := d.MaxPixels()
-	if limit <= 0 {
-		limit = decode.DefaultMaxPixels
-	}
-	return h.Pixels() <= limit
 }
 
 // fileBytes is the memory that a picture takes of a file of which it reads no more than

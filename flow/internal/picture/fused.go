@@ -38,7 +38,7 @@ func (m *Maker) fused(ctx context.Context, d *Draw, in input, slot *schema.Pictu
 		case last && slot != nil && slot.Tensor() == g.out:
 			pic = slot
 		case last || views != nil:
-			pic = newPicture(g.out)
+			pic = g.out.NewPicture()
 		default:
 			pic = borrow(g.out)
 			borrowed = pic
@@ -73,7 +73,7 @@ func (m *Maker) look(ctx context.Context, d *Draw, views *Views, in *input, pic 
 	}
 	out := g.out // of the last function that leaves RGB; they keep the size
 	out.DType, out.Layout = schema.Uint8, schema.HWC
-	views.Last = newPicture(out)
+	views.Last = out.NewPicture()
 	m.sample(ctx, d, views.Last, in, g.chain, g.pixels[:n])
 }
 

@@ -13,12 +13,8 @@ import (
 // takes. data must stay as it is until Make has ended, or Drop. What can't be made says so
 // there: which error it is may depend on pixels.
 func (d *Draw) Prepare(p *Program, of Of, data []byte) {
-	d.Drop()
-	if d.program != p {
-		d.memory = nil
-	}
-	d.program, d.of, d.data = p, of, data
-	d.Bytes, d.drawn, d.err, d.stage = 0, false, nil, p.Decoder.Name()
+	d.begin(p, of)
+	d.data = data
 	height, width, whole, ok := d.open()
 	if !ok {
 		return
@@ -38,14 +34,22 @@ func (d *Draw) Prepare(p *Program, of Of, data []byte) {
 // PrepareSource is Prepare for a picture that is decoded already, in RGB or in equal
 // channels.
 func (d *Draw) PrepareSource(p *Program, of Of, source *schema.Picture) {
-	d.Prepare(p, of, nil) // no file
-	d.err, d.stage, d.source = nil, p.Decoder.Name(), source
-	if h := (decode.Header{Height: source.Height, Width: source.Width}); !fits(p.Decoder, &h) {
-		d.err = fmt.Errorf("decode: the image is too large: %dx%d is %d pixels, and max_pixels is less", h.Height, h.Width, h.Pixels())
-		d.source = nil
-		return
+	d.begin(p, of)
+	h := decode.Header{Format: "image", Height: source.Height, Width: source.Width}
+	if d.err = h.CheckPixels(p.Decoder.MaxPixels()); d.err == nil {
+		d.source = source
+		d.drawFor(source.Height, source.Width)
 	}
-	d.drawFor(source.Height, source.Width)
+}
+
+// begin forgets the picture before.
+func (d *Draw) begin(p *Program, of Of) {
+	d.Drop()
+	if d.program != p {
+		d.memory = nil
+	}
+	d.program, d.of = p, of
+	d.Bytes, d.drawn, d.err, d.stage = 0, false, nil, p.Decoder.Name()
 }
 
 // Drop lets go of a file whose picture won't be made.
@@ -75,7 +79,7 @@ func (d *Draw) open() (height, width int, whole int64, ok bool) {
 		return 0, 0, 0, false
 	}
 	h := &d.parsed.Header
-	return h.Height, h.Width, h.DecodeBytes, fits(decoder, h)
+	return h.Height, h.Width, h.DecodeBytes, h.CheckPixels(decoder.MaxPixels()) == nil
 }
 
 // whole decodes the whole picture of the file.
