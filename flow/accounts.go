@@ -59,6 +59,11 @@ func accountsOfDraws(p *Plan, has func(epoch int, batch int64) bool) (*accounts,
 		a.failed = s.Failed + s.Refilled
 	}
 	a.limit = func(int64) (int64, string) { return limit, "" }
+	if p.settings.Epochs == Endless {
+		a.limit = func(came int64) (int64, string) {
+			return f.Max.of(max(came, p.deal.inEpoch(0)*p.deal.size)), "the draws so far"
+		}
+	}
 	name := f.Quarantine
 	if p.deal.world > 1 {
 		name = numbered(name, p.settings.Rank, p.settings.World)

@@ -106,8 +106,8 @@ type tools struct {
 	builder *schema.Builder
 }
 
-// tools are those of an earlier Apply, or new ones.
-func (p *Plan) tools() (*tools, error) {
+// toolsOf are those of an earlier Apply, or new ones.
+func toolsOf(p *Plan) (*tools, error) {
 	if t, ok := p.applied.Get().(*tools); ok {
 		return t, nil
 	}
@@ -161,7 +161,7 @@ func (p *Plan) Apply(ctx context.Context, img any, draw Draw) (*schema.Batch, er
 	if row.fault != nil {
 		return nil, row.failed("source", row.fault)
 	}
-	tools, err := p.tools()
+	tools, err := toolsOf(p)
 	if err != nil {
 		return nil, err
 	}

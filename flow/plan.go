@@ -25,8 +25,8 @@ type Plan struct {
 	sampling sampling
 	rows     *rows
 	deal     deal
-	scaling  *scaling  // nil: one variant
-	applied  sync.Pool // *tools of Apply: memory, and nothing that was decided
+	scaling  *scaling   // nil: one variant
+	applied  *sync.Pool // *tools of Apply: memory, and nothing that was decided
 }
 
 // sampling says which sample each draw of an epoch uses.

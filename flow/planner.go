@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/sluicedata/sluice/flow/internal/picture"
 	"github.com/sluicedata/sluice/internal/rng"
@@ -21,7 +22,7 @@ func (p *Pipeline) Plan(ctx context.Context, opts ...Option) (*Plan, error) {
 		set(&settings)
 	}
 	settings.defaults()
-	made := &planner{Plan: &Plan{settings: settings, source: p.Source, steps: newSteps(p.Stages, settings.Seed)}}
+	made := &planner{Plan: &Plan{settings: settings, source: p.Source, steps: newSteps(p.Stages, settings.Seed), applied: new(sync.Pool)}}
 	if err := errors.Join(settings.check(), made.steps.check(p.Source)); err != nil {
 		return nil, &PipelineError{err}
 	}
@@ -199,15 +200,45 @@ func (p *planner) lengths() error {
 	if p.dropLast {
 		run.RowsPerEpoch = run.BatchesPerEpoch * size
 	}
-	p.deal = deal{
-		epochs: run.Epochs, batches: run.BatchesPerEpoch, rows: run.RowsPerEpoch, size: size,
-		rank: int64(p.settings.Rank), world: int64(p.settings.World), padded: p.settings.LastRound == PadRound,
-	}
-	if s := p.settings.Resume; s != nil {
-		p.deal.start = cursor{s.Epoch, s.Batch}
-	}
+	p.deal = newDeal(run, &p.settings)
 	run.RowBytes = p.rowBytes()
 	return nil
+}
+
+// newDeal decides which batches are made of those that there are.
+func newDeal(run *schema.Run, s *Settings) deal {
+	d := deal{
+		epochs: run.Epochs, batches: run.BatchesPerEpoch, rows: run.RowsPerEpoch, size: int64(run.BatchSize),
+		rank: int64(s.Rank), world: int64(s.World), padded: s.LastRound == PadRound,
+	}
+	if s.Resume != nil {
+		d.start = cursor{s.Resume.Epoch, s.Resume.Batch}
+	}
+	return d
+}
+
+// With is the plan for another run of it: that resumes elsewhere, has more epochs, another
+// rank, anything that doesn't change a row. It shares the source, and what the plan has
+// learnt of its files: Close either, once.
+func (p *Plan) With(opts ...Option) (*Plan, error) {
+	q := *p
+	s := &q.settings
+	for _, set := range opts {
+		set(s)
+	}
+	s.defaults()
+	if err := s.check(); err != nil {
+		return nil, &PipelineError{err}
+	}
+	if old := p.settings; s.Seed != old.Seed || s.Fuse != old.Fuse || s.Exec != old.Exec || s.Params != old.Params || s.Failures.Policy != old.Failures.Policy {
+		return nil, &PipelineError{errors.New("flow: seed, fuse, exec, params and the policy of on_error are the plan's: a run of it can't have others; plan the pipeline with them")}
+	}
+	q.info.Epochs = s.Epochs
+	q.deal = newDeal(&q.info, s)
+	if err := errors.Join(q.deal.check(), checkState(&q)); err != nil {
+		return nil, &PipelineError{err}
+	}
+	return &q, nil
 }
 
 // rowBytes is the size of a row's images in the variants that it leaves in, on

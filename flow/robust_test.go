@@ -2,12 +2,17 @@ package flow_test
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/apache/arrow/go/v15/arrow/memory"
 	"github.com/reugn/go-streams/extension"
 	gsflow "github.com/reugn/go-streams/flow"
 	"go.uber.org/goleak"
@@ -215,5 +220,100 @@ func TestNothingGiven(t *testing.T) {
 	}
 	if _, err := pipe.Run(t.Context(), &sink{}, flow.Epochs(0)); err == nil || !strings.Contains(err.Error(), "epochs is 0: at least 1") {
 		t.Errorf("no epochs: %v", err)
+	}
+}
+
+// A plan with another place to resume from, another rank or more epochs makes the rows of
+// the plan itself.
+func TestPlanWithAnotherSchedule(t *testing.T) {
+	plan, err := recipe(pictures(t)).Plan(t.Context(), flow.Epochs(2))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer plan.Close()
+	all := delivered(t, plan)
+	for _, place := range []flow.State{{}, {Batch: 1}, {Epoch: 1}} {
+		from, err := plan.With(flow.Resume(place), flow.Epochs(2))
+		if err != nil {
+			t.Fatal(err)
+		}
+		skipped := place.Epoch*int(plan.Info().BatchesPerEpoch) + int(place.Batch)
+		if got := delivered(t, from); !slices.Equal(got, all[3*skipped:]) {
+			t.Errorf("from epoch %d, batch %d: other batches", place.Epoch, place.Batch)
+		}
+	}
+	more, err := plan.With(flow.Epochs(3), flow.Rank(1, 2))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := delivered(t, more), all[3]; got[0] != want || more.Info().Epochs != 3 || plan.Info().Epochs != 2 {
+		t.Error("rank 1 of 2 begins with another batch than number 1, or epochs are the old plan's")
+	}
+	for name, opts := range map[string][]flow.Option{
+		"seed": {flow.Seed(99)}, "params": {flow.WithParams()}, "resume position": {flow.Resume(flow.State{Epoch: 7})}, "rank": {flow.Rank(3, 2)},
+	} {
+		if _, err := plan.With(opts...); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: error %v", name, err)
+		}
+	}
+}
+
+// delivered lists each record of a plan, with a hash.
+func delivered(t *testing.T, plan *flow.Plan) (list []string) {
+	t.Helper()
+	for b, err := range plan.Batches(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		h := sha256.New()
+		_ = binary.Write(h, binary.LittleEndian, b.Float32())
+		list = append(list, fmt.Sprintf("%d/%d in variant %d %v %x", b.Epoch, b.Number, b.Variant, b.Positions(), h.Sum(nil)))
+	}
+	return list
+}
+
+// counting is an allocator that counts its blocks.
+type counting struct {
+	memory.GoAllocator
+	blocks, bytes atomic.Int64
+}
+
+func (c *counting) Allocate(n int) []byte {
+	c.blocks.Add(1)
+	c.bytes.Add(int64(n))
+	return c.GoAllocator.Allocate(n)
+}
+
+func (c *counting) Free(b []byte) {
+	c.blocks.Add(-1)
+	c.bytes.Add(-int64(len(b)))
+	c.GoAllocator.Free(b)
+}
+
+// The images that leave, and nothing else, are of the allocator of Images, with scales
+// and without.
+func TestImagesFromAnAllocatorOfTheirOwn(t *testing.T) {
+	for _, scales := range []bool{false, true} {
+		pipe := recipe(pictures(t))
+		if !scales {
+			pipe.Stages = pipe.Stages[:len(pipe.Stages)-1]
+		}
+		mem := new(counting)
+		plan, err := pipe.Plan(t.Context(), flow.Images(mem))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer plan.Close()
+		for b, err := range plan.Batches(t.Context()) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if mem.bytes.Load() == 0 || mem.blocks.Load() > 5 {
+				t.Errorf("scales %v: %d blocks of %d bytes for batches of %d", scales, mem.blocks.Load(), mem.bytes.Load(), 4*len(b.Float32()))
+			}
+		}
+		if n := mem.blocks.Load(); n != 0 {
+			t.Errorf("%d blocks are left", n)
+		}
 	}
 }

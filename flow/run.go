@@ -23,7 +23,7 @@ func (p *Pipeline) Run(ctx context.Context, sink sinks.Sink, opts ...Option) (*R
 }
 
 // Deliver runs the plan into a sink, as Pipeline.Run does; the plan stays open
-// and may be run again.
+// and may be run again; With says where it resumes.
 func (p *Plan) Deliver(ctx context.Context, sink sinks.Sink) (*Report, error) {
 	if isNil(sink) {
 		return nil, errors.New("flow: there is no sink: give one, such as *sinks.Discard")

@@ -90,6 +90,13 @@ func begin(ctx context.Context, p *Plan) (*run, error) {
 		r.cancel(nil)
 		return nil, err
 	}
+	if mem := p.settings.Images; mem != nil {
+		leaves := r.base
+		if p.scaling != nil {
+			leaves = r.variants
+		}
+		leaves.ImagesFrom(memory.Charge(mem, r.budget))
+	}
 	return r, nil
 }
 

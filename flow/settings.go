@@ -48,6 +48,7 @@ type Settings struct {
 	Queue     int              // batches in flight beyond the one being written; 0: 2
 	Budget    int64            // bytes in flight; 0: DefaultBudget
 	Allocator memory.Allocator // under the run's pool of Arrow buffers; nil: memory.DefaultAllocator
+	Images    memory.Allocator // of the image buffers that leave, where rows are of one size; nil: as the others
 
 	Resume      *State    // resume there; nil: from the start
 	Rank, World int       // make every World-th batch only, beginning with number Rank; 0, 0: all
@@ -63,6 +64,10 @@ type Option func(*Settings)
 
 // Seed chooses the random numbers; the default is 0.
 func Seed(seed uint64) Option { return func(s *Settings) { s.Seed = seed } }
+
+// Endless is the most epochs that a run may have. So many are meant as no end: a share in
+// Failures.Max is then one of the draws so far, and of an epoch at least.
+const Endless = 1 << 22
 
 // noEpochs is the option's 0.
 const noEpochs = math.MinInt
@@ -124,6 +129,12 @@ func WithParams() Option { return func(s *Settings) { s.Params = true } }
 // Allocator gives the Arrow buffers their memory.
 func Allocator(mem memory.Allocator) Option { return func(s *Settings) { s.Allocator = mem } }
 
+// Images gives the image buffers of the batches that leave an allocator of their own: memory
+// that somebody else can see, such as a file mapped by several processes. Its blocks are
+// charged to the budget and recycled by nobody but itself. Pictures of varying size and
+// encoded files are no such buffers.
+func Images(mem memory.Allocator) Option { return func(s *Settings) { s.Images = mem } }
+
 // OnProgress is called with how far a run has come.
 func OnProgress(f func(Progress)) Option { return func(s *Settings) { s.Progress = f } }
 
@@ -180,7 +191,7 @@ func (s *Settings) defaults() {
 func (s *Settings) check() error {
 	var errs []error
 	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf("flow: "+format, args...)) }
-	if s.Epochs < 1 || s.Epochs > 1<<22 {
+	if s.Epochs < 1 || s.Epochs > Endless {
 		n := s.Epochs
 		if n == noEpochs {
 			n = 0

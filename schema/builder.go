@@ -15,6 +15,7 @@ import (
 type Builder struct {
 	run     *Run
 	mem     memory.Allocator
+	images  memory.Allocator // of the image buffers of FormTensor
 	schemas []*arrow.Schema
 }
 
@@ -34,7 +35,7 @@ func NewBuilder(run *Run, mem memory.Allocator) (*Builder, error) {
 			return nil, fmt.Errorf("schema: two columns have the name %q", c.Name)
 		}
 	}
-	b := &Builder{run: run, mem: mem}
+	b := &Builder{run: run, mem: mem, images: mem}
 	for v := range run.Variants {
 		s, err := run.Schema(v)
 		if err != nil {
@@ -44,6 +45,10 @@ func NewBuilder(run *Run, mem memory.Allocator) (*Builder, error) {
 	}
 	return b, nil
 }
+
+// ImagesFrom gives the image buffers of FormTensor an allocator of their own. To be called
+// before the first Draft.
+func (b *Builder) ImagesFrom(mem memory.Allocator) { b.images = mem }
 
 // Meta is all of a row but its image.
 type Meta struct {
@@ -91,7 +96,7 @@ func (b *Builder) Derive(base *Batch, variant int) *Draft {
 func (d *Draft) allocate(rows int) {
 	switch d.builder.run.Form {
 	case FormTensor:
-		d.pixels = memory.NewResizableBuffer(d.builder.mem)
+		d.pixels = memory.NewResizableBuffer(d.builder.images)
 		d.pixels.Resize(rows * d.rowBytes())
 		d.slots = make([]Picture, rows)
 		for row := range d.slots {

@@ -141,3 +141,34 @@ func (p *Pool) Fresh() int64 {
 	defer p.mu.Unlock()
 	return p.fresh
 }
+
+// charged is an allocator whose blocks are charged to a budget, and not kept.
+type charged struct {
+	under  arrow.Allocator
+	budget *Budget
+}
+
+// Charge has a budget count what comes from an allocator.
+func Charge(under arrow.Allocator, b *Budget) arrow.Allocator { return &charged{under, b} }
+
+func (c *charged) Allocate(size int) []byte {
+	c.budget.Charge(int64(size))
+	return c.under.Allocate(size)[:size:size]
+}
+
+// Reallocate keeps the block when it is made smaller.
+func (c *charged) Reallocate(size int, b []byte) []byte {
+	if size <= cap(b) {
+		return b[:size]
+	}
+	block := c.Allocate(size)
+	copy(block, b)
+	c.Free(b)
+	return block
+}
+
+func (c *charged) Free(b []byte) {
+	b = b[:cap(b)]
+	c.under.Free(b)
+	c.budget.Credit(int64(len(b)))
+}
