@@ -1,0 +1,37 @@
+"""Streaming image augmentation for long-tailed data."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from .errors import EngineError, Error, Mistake, PipelineError, SampleError, StateError, UsageError
+
+__version__ = "0.1.0"
+
+# Everything that isn't needed at once is imported where it is first used: name -> module.
+_LAZY: dict[str, str] = {}
+
+__all__ = [
+    "EngineError",
+    "Error",
+    "Mistake",
+    "PipelineError",
+    "SampleError",
+    "StateError",
+    "UsageError",
+    "__version__",
+]
+
+
+def __getattr__(name: str) -> Any:
+    module = _LAZY.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(module, __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
