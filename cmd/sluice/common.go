@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -55,7 +56,8 @@ type editFlags struct {
 	Without []string `placeholder:"STAGE,..." help:"Leave stages of the file out, by name."`
 	Use     string   `placeholder:"SIDE" help:"Side of the file's split: train or val. Short for --set split.use=SIDE."`
 
-	text []byte // of a file that is read from stdin
+	text         []byte // of a file that is read from stdin, or comes from Python
+	name, folder string // of that text, and of paths in it; "": stdin, and the working directory
 }
 
 // load reads the pipeline file and applies the flags.
@@ -124,7 +126,7 @@ func (f *editFlags) readFile(file string, edits ...pipefile.Edit) (*pipefile.Fil
 			return nil, fmt.Errorf("cannot read the pipeline from stdin: %w", err)
 		}
 	}
-	return pipefile.ParseFile("stdin", f.text, "", catalogs, edits...)
+	return pipefile.ParseFile(cmp.Or(f.name, "stdin"), f.text, f.folder, catalogs, edits...)
 }
 
 // named refuses an empty name of what a flag or an argument is to be, and a URL.

@@ -42,6 +42,7 @@ type commands struct {
 	Stream      streamCmd      `cmd:"" help:"Write the batches of one shape to stdout as an Arrow IPC stream."`
 	Train       trainCmd       `cmd:"" help:"Train a model on the batches as they come; evaluate, save, resume."`
 	Bench       benchCmd       `cmd:"" help:"Run a pipeline several times and discard the batches: images per second, time per operator, memory."`
+	Feed        feedCmd        `cmd:"" hidden:"" help:"Serve the Python package sluicedata over a socket."`
 	Stages      stagesCmd      `cmd:"" help:"List stages, sources and sinks with their options, or print the JSON schema of pipeline files."`
 }
 

@@ -54,8 +54,12 @@ func (cmd *planCmd) Run(ctx context.Context, c console) (err error) {
 		_, err := fmt.Fprint(c.out, plan)
 		return err
 	}
+	return printJSON(c.out, reportOf(plan))
+}
+
+func reportOf(plan *flow.Plan) *planReport {
 	index := plan.Index()
-	report := planReport{
+	report := &planReport{
 		PlanHash: plan.Info().PlanHash, Seed: plan.Info().Seed, Exec: plan.Settings().Exec, Fuse: plan.Settings().Fuse, OnError: plan.Settings().Failures.Policy,
 		Samples: index.Len(), IgnoredFiles: index.Ignored(), Epochs: plan.Info().Epochs,
 		RowsPerEpoch: plan.Info().RowsPerEpoch, BatchesPerEpoch: plan.Info().BatchesPerEpoch, BatchSize: plan.Info().BatchSize,
@@ -67,7 +71,7 @@ func (cmd *planCmd) Run(ctx context.Context, c console) (err error) {
 			report.Shapes = append(report.Shapes, v.Tensor.String())
 		}
 	}
-	return printJSON(c.out, report)
+	return report
 }
 
 type stagesCmd struct {

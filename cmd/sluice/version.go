@@ -36,6 +36,14 @@ func (licensesFlag) BeforeReset(app *kong.Kong, c console) error {
 	return nil
 }
 
+// shortVersion is the module's version alone.
+func shortVersion() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "(devel)"
+}
+
 // version says from which source the program was built, as far as Go has noted it.
 func version() string {
 	module, revision, modified := "(devel)", "unknown", ""

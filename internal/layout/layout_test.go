@@ -31,10 +31,12 @@ var mayImport = map[string][]string{
 	"trainer":  {"schema"},
 	// A whole training run: it stands above the engine, whose batches it learns from.
 	"trainer/learning": {"schema", "stages", "sources", "trainer", "sinks", "flow"},
-	"sinks":            {"schema", "trainer"},
-	"flow":             {"schema", "stages", "sources", "trainer", "sinks"},
-	"cmd":              {"schema", "stages", "sources", "trainer", "sinks", "flow", "trainer/learning"},
-	"benchmarks":       {"schema", "stages", "sources", "trainer", "sinks", "flow", "trainer/learning"},
+	// The engine's side of the Python package: it stands above the engine, too.
+	"internal/feed": {"schema", "stages", "sources", "trainer", "sinks", "flow"},
+	"sinks":         {"schema", "trainer"},
+	"flow":          {"schema", "stages", "sources", "trainer", "sinks"},
+	"cmd":           {"schema", "stages", "sources", "trainer", "sinks", "flow", "trainer/learning", "internal/feed"},
+	"benchmarks":    {"schema", "stages", "sources", "trainer", "sinks", "flow", "trainer/learning"},
 }
 
 // imageImports lists, for each package that reads or samples images, the packages of
