@@ -36,8 +36,14 @@ func (licensesFlag) BeforeReset(app *kong.Kong, c console) error {
 	return nil
 }
 
-// shortVersion is the module's version alone.
+// release is the version that a release is built as: -ldflags "-X main.release=0.1.0".
+var release string
+
+// shortVersion is the release, or the module's version.
 func shortVersion() string {
+	if release != "" {
+		return release
+	}
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
 		return info.Main.Version
 	}
@@ -46,11 +52,8 @@ func shortVersion() string {
 
 // version says from which source the program was built, as far as Go has noted it.
 func version() string {
-	module, revision, modified := "(devel)", "unknown", ""
+	revision, modified := "unknown", ""
 	if info, ok := debug.ReadBuildInfo(); ok {
-		if info.Main.Version != "" {
-			module = info.Main.Version
-		}
 		for _, s := range info.Settings {
 			switch {
 			case s.Key == "vcs.revision":
@@ -60,6 +63,6 @@ func version() string {
 			}
 		}
 	}
-	return fmt.Sprintf("sluice %s\nsource   %s%s\nbuilt    %s %s/%s\nwrites   decoder revision %d, directory layout %d\n", module, revision, modified,
+	return fmt.Sprintf("sluice %s\nsource   %s%s\nbuilt    %s %s/%s\nwrites   decoder revision %d, directory layout %d\n", shortVersion(), revision, modified,
 		runtime.Version(), runtime.GOOS, runtime.GOARCH, decode.Revision, sinks.LayoutVersion)
 }
