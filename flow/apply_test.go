@@ -3,9 +3,11 @@ package flow_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"image"
 	"image/jpeg"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -242,4 +244,174 @@ func TestApplyRefusesLargeImages(t *testing.T) {
 			t.Errorf("%s: error %v", name, err)
 		}
 	}
+}
+
+// The stages alone, without a source, give what the plan of the whole pipeline gives.
+func TestApplierNeedsNoSource(t *testing.T) {
+	list, _ := album()
+	source := hold(list)
+	for name, list2 := range map[string][]stages.Stage{
+		"all kinds of stages": {stages.ClassWeights{Task: "class", Weights: stages.Weights{Rule: "inverse"}}, stages.Rebalance{Target: stages.SquareRoot, Task: stages.TaskNames{"class"}},
+			stages.Decode{}, stages.Rotate{Degrees: stages.Range{-30, 30}}, stages.Flip{P: 0.5}, flow.WithID("again", stages.Rotate{Degrees: stages.Range{-5, 5}}),
+			stages.Flip{P: 0.5, Direction: "vertical"}, stages.Resize{Height: 9, Width: 11}, stages.ToTensor{}, stages.Normalize{Mean: stages.ImageNetMean, Std: stages.ImageNetStd},
+			stages.Batch{Size: 4}, stages.MultiScale{Scales: []float64{0.5, 1}}},
+		"sizes of their own": {stages.Decode{}, stages.Flip{P: 0.5}},
+		"grey uint8":         {stages.Decode{Mode: stages.Gray}, stages.RandomResizedCrop{Height: 8, Width: 8}, stages.Batch{Size: 5}},
+	} {
+		for _, fuse := range []flow.Fuse{flow.FuseFull, flow.FuseExact} {
+			plan, err := flow.New(source, list2...).Plan(t.Context(), flow.Seed(9), flow.WithFuse(fuse), flow.WithParams())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := plan.Close(); err != nil {
+				t.Fatal(err)
+			}
+			ofPlan, err := plan.Applier()
+			if err != nil {
+				t.Fatal(err)
+			}
+			alone, err := flow.New(nil, list2...).Applier(flow.Seed(9), flow.WithFuse(fuse), flow.WithParams())
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			have, want := alone.Info(), ofPlan.Info()
+			if have.Form != want.Form || !slices.Equal(have.Variants, want.Variants) || !have.Params {
+				t.Errorf("%s: the batches are %s of %v, want %s of %v", name, have.Form, have.Variants, want.Form, want.Variants)
+			}
+			for i, file := range source.files[:7] {
+				draw := flow.Draw{Key: plan.Index().Key(i), Epoch: i % 3, Position: int64(11 * i)}
+				var pixels, params [2][]byte
+				for j, a := range []*flow.Applier{ofPlan, alone} {
+					b, err := a.Apply(t.Context(), file, draw)
+					if err != nil {
+						t.Fatal(err)
+					}
+					pixels[j] = pixelsOf(b, 0)
+					params[j] = []byte(b.Record.Column(int(b.Record.NumCols()) - 1).ValueStr(0))
+					b.Release()
+				}
+				if !bytes.Equal(pixels[0], pixels[1]) || !bytes.Equal(params[0], params[1]) || !bytes.Contains(params[0], []byte("matrix")) {
+					t.Errorf("%s, %s: %s: without a source it has other pixels, or was drawn otherwise: %s, %s", name, fuse, draw.Key, params[0], params[1])
+				}
+			}
+		}
+	}
+}
+
+func TestApplierSaysWhatItLacks(t *testing.T) {
+	for want, list := range map[string][]stages.Stage{
+		"normalize: dataset asks for figures of the data":   {stages.Decode{}, stages.Resize{Height: 4, Width: 4}, stages.ToTensor{}, stages.Normalize{Mean: stages.DatasetMean, Std: stages.DatasetStd}},
+		"the pipeline has no decode stage":                  {stages.Batch{Size: 3}},
+		"stages: crop: needs pictures: put decode before":   {stages.Crop{Size: 0.5}, stages.Decode{}},
+		"stages: rebalance: target: missing":                {stages.Rebalance{}, stages.Decode{}},
+		"stages: decode_2: there is a decode stage already": {stages.Decode{}, stages.Decode{}},
+	} {
+		pipe := flow.New(nil, list...)
+		_, err := pipe.Applier()
+		if mistake := new(flow.PipelineError); !errors.As(err, &mistake) || !strings.Contains(err.Error(), want) {
+			t.Errorf("want %q, have %v", want, err)
+		}
+		if needs := strings.Contains(want, "figures"); pipe.NeedsData() != needs {
+			t.Errorf("%s: NeedsData is %t", want, !needs)
+		}
+	}
+	if _, err := flow.New(nil, stages.Decode{}).Applier(flow.Workers(-1)); err == nil || !strings.Contains(err.Error(), "workers is -1") {
+		t.Errorf("settings: %v", err)
+	}
+	alone, err := flow.New(nil, stages.Decode{}).Applier()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := alone.Apply(t.Context(), image.NewGray(image.Rect(0, 0, 3, 3)), flow.Draw{Labels: []int32{0}}); err == nil || !strings.Contains(err.Error(), "has 1 labels, and there are 0 tasks") {
+		t.Errorf("labels: %v", err)
+	}
+}
+
+// A picture is what its PNG file is, and stays as it is.
+func TestApplyTakesPictures(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	img := photo(r, 23, 19)
+	pic := schema.NewPicture(19, 23)
+	for y := range 19 {
+		for x := range 23 {
+			r, g, b, _ := img.At(x, y).RGBA()
+			copy(pic.U8[3*(23*y+x):], []uint8{uint8(r >> 8), uint8(g >> 8), uint8(b >> 8)})
+		}
+	}
+	before := slices.Clone(pic.U8)
+	for name, list := range map[string][]stages.Stage{
+		"grey":      {stages.Decode{Mode: stages.Gray}, stages.Resize{Height: 7, Width: 6}},
+		"jittered":  {stages.Decode{}, stages.ColorJitter{Brightness: stages.Factor{0.5, 1.5}, Contrast: stages.Factor{0.5, 1.5}}},
+		"untouched": {stages.Decode{}},
+	} {
+		for _, exec := range []flow.Executor{flow.Fused, flow.Reference} {
+			a, err := flow.New(nil, list...).Applier(flow.Exec(exec))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var pixels [2][]byte
+			for i, of := range []any{pic, encoded(img, false)} {
+				b, err := a.Apply(t.Context(), of, flow.Draw{Position: 3})
+				if err != nil {
+					t.Fatal(err)
+				}
+				pixels[i] = pixelsOf(b, 0)
+				b.Release()
+			}
+			if !bytes.Equal(pixels[0], pixels[1]) {
+				t.Errorf("%s, %s: a picture and its PNG file give other pixels", name, exec)
+			}
+			if !bytes.Equal(pic.U8, before) {
+				t.Fatalf("%s, %s: the picture was changed", name, exec)
+			}
+		}
+	}
+}
+
+// hollow is an image that panics when its pixels are read.
+type hollow struct{ image.Image }
+
+func (hollow) Bounds() image.Rectangle { panic("no bounds") }
+
+func TestApplyRefusesMalformedInput(t *testing.T) {
+	a, err := flow.New(nil, stages.Decode{}, stages.Resize{Height: 4, Width: 4}).Applier()
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := encoded(photo(rand.New(rand.NewPCG(1, 1)), 9, 8), false)
+	short := image.NewNRGBA(image.Rect(0, 0, 9, 8))
+	short.Pix = short.Pix[:50]
+	planes := image.NewYCbCr(image.Rect(0, 0, 9, 8), image.YCbCrSubsampleRatio420)
+	planes.Cb = nil
+	for name, c := range map[string]struct {
+		img  any
+		draw flow.Draw
+		want string
+	}{
+		"bounds that panic":  {hollow{}, flow.Draw{}, "reading the image: panic: no bounds"},
+		"too few pixels":     {short, flow.Draw{}, "reading the image: panic: "},
+		"no chroma":          {planes, flow.Draw{}, "reading the image: panic: "},
+		"a nil picture":      {(*schema.Picture)(nil), flow.Draw{}, "without pixels (*schema.Picture)"},
+		"an empty picture":   {schema.NewPicture(0, 4), flow.Draw{}, "without pixels (*schema.Picture)"},
+		"a float32 picture":  {&schema.Picture{Height: 2, Width: 2, Layout: schema.HWC, F32: make([]float32, 12)}, flow.Draw{}, "takes uint8 hwc"},
+		"a planar picture":   {&schema.Picture{Height: 2, Width: 2, Layout: schema.CHW, U8: make([]uint8, 12)}, flow.Draw{}, "takes uint8 hwc"},
+		"a short picture":    {&schema.Picture{Height: 2, Width: 2, Layout: schema.HWC, U8: make([]uint8, 11)}, flow.Draw{}, "with 11 bytes"},
+		"a late epoch":       {file, flow.Draw{Epoch: 1 << 31}, "epoch 2147483648: at most 2147483647"},
+		"a negative weight":  {file, flow.Draw{Weight: -1}, "has the weight -1"},
+		"an infinite weight": {file, flow.Draw{Weight: float32(math.Inf(1))}, "has the weight +Inf"},
+		"no number":          {file, flow.Draw{Weight: float32(math.NaN())}, "has the weight NaN"},
+	} {
+		b, err := a.Apply(t.Context(), c.img, c.draw)
+		if err == nil {
+			b.Release()
+		}
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: want %q, have %v", name, c.want, err)
+		}
+	}
+	b, err := a.Apply(t.Context(), file, flow.Draw{Epoch: math.MaxInt32, Position: math.MaxInt64, Weight: 0.25})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Release()
 }

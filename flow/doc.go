@@ -54,6 +54,7 @@
 //	sampling.go     samplers, moved before the decoder: which sample each draw uses
 //	planning.go     planner: a plan being made
 //	plan.go         Plan: a value, and what it tells
+//	applier.go      Applier: single images, without a run or a source
 //	scaling.go      the scales that a batch gets
 //	attempts.go     a draw with all its attempts
 //	row.go          one row: which sample it is, its file, its picture

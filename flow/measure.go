@@ -24,11 +24,7 @@ import (
 func (p *planner) measure(ctx context.Context) error {
 	var mean, std [3]float64
 	measured := false
-	for i := range p.steps {
-		s, ok := p.steps[i].stage.(stages.StatsConsumer)
-		if !ok || !s.NeedsStats() {
-			continue
-		}
+	for _, i := range p.steps.needingStats() {
 		if sources.SideOf(p.source) == sources.Val {
 			return &PipelineError{&StageError{i, "stages: " + p.steps[i].name, errors.New("dataset would measure the validation side, and training is normalized by the training side: give the numbers that `sluice plan` shows for it")}}
 		}
@@ -39,7 +35,7 @@ func (p *planner) measure(ctx context.Context) error {
 			}
 			measured = true
 		}
-		p.steps[i].stage = s.WithStats(mean, std)
+		p.steps[i].stage = p.steps[i].stage.(stages.StatsConsumer).WithStats(mean, std)
 	}
 	return nil
 }

@@ -17,6 +17,14 @@ type Pipeline struct {
 	Explain func(*PipelineError) error
 }
 
+// explained says where mistakes stand, where that is known.
+func (p *Pipeline) explained(err *PipelineError) error {
+	if p.Explain == nil {
+		return err
+	}
+	return p.Explain(err)
+}
+
 // New declares a pipeline.
 func New(source sources.Source, list ...stages.Stage) *Pipeline {
 	return &Pipeline{Source: source, Stages: list}

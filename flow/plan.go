@@ -3,7 +3,6 @@ package flow
 import (
 	"bytes"
 	"slices"
-	"sync"
 
 	"github.com/sluicedata/sluice/schema"
 	"github.com/sluicedata/sluice/sources"
@@ -25,8 +24,8 @@ type Plan struct {
 	sampling sampling
 	rows     *rows
 	deal     deal
-	scaling  *scaling   // nil: one variant
-	applied  *sync.Pool // *tools of Apply: memory, and nothing that was decided
+	scaling  *scaling // nil: one variant
+	applier  *Applier // nil: no stage decodes
 }
 
 // sampling says which sample each draw of an epoch uses.
@@ -134,16 +133,6 @@ func (p *Plan) stateAt(at cursor) State {
 		s.Tasks = p.info.Clone().Tasks
 	}
 	return s
-}
-
-// base is the run as it is before the scales.
-func (p *Plan) base() *schema.Run {
-	base := p.info
-	base.Scales = false
-	if p.info.Form == schema.FormTensor {
-		base.Variants = []schema.Variant{{Scale: 1, Tensor: p.steps.pictureType()}}
-	}
-	return &base
 }
 
 // batchBytes is the size of a batch's own image buffer, and of those of the

@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 
-	"github.com/sluicedata/sluice/flow/internal/picture"
 	"github.com/sluicedata/sluice/internal/rng"
 	"github.com/sluicedata/sluice/schema"
 	"github.com/sluicedata/sluice/sources"
@@ -22,7 +20,7 @@ func (p *Pipeline) Plan(ctx context.Context, opts ...Option) (*Plan, error) {
 		set(&settings)
 	}
 	settings.defaults()
-	made := &planner{Plan: &Plan{settings: settings, source: p.Source, steps: newSteps(p.Stages, settings.Seed), applied: new(sync.Pool)}}
+	made := &planner{Plan: &Plan{settings: settings, source: p.Source, steps: newSteps(p.Stages, settings.Seed)}}
 	if err := errors.Join(settings.check(), made.steps.check(p.Source)); err != nil {
 		return nil, &PipelineError{err}
 	}
@@ -38,8 +36,8 @@ func (p *Pipeline) Plan(ctx context.Context, opts ...Option) (*Plan, error) {
 	made.dataset = dataset
 	if err := made.resolve(ctx); err != nil {
 		var mistake *PipelineError
-		if errors.As(err, &mistake) && p.Explain != nil {
-			err = p.Explain(mistake)
+		if errors.As(err, &mistake) {
+			err = p.explained(mistake)
 		}
 		return nil, errors.Join(err, dataset.Close())
 	}
@@ -81,13 +79,16 @@ func (p *planner) resolve(ctx context.Context) error {
 	if err := p.lengths(); err != nil {
 		return &PipelineError{err}
 	}
-	p.program()
+	p.rows.pictures = p.steps.program(&p.settings, index.Len())
 	p.refills()
 	if err := errors.Join(p.deal.check(), p.hash()); err != nil {
 		return &PipelineError{err}
 	}
 	if err := checkState(p.Plan); err != nil {
 		return &PipelineError{err}
+	}
+	if p.rows.pictures != nil {
+		p.applier = newApplier(p.rows, p.steps.beforeScales(p.info), &p.settings)
 	}
 	warnBudget(p)
 	warnOrder(p)
@@ -153,13 +154,7 @@ func (p *planner) shape() error {
 	for task := range run.Tasks {
 		run.Counts = append(run.Counts, schema.Counts(p.selected, task))
 	}
-	run.Form, run.Variants = schema.FormTensor, []schema.Variant{{Scale: 1, Tensor: t}}
-	switch {
-	case p.steps.decoder() == nil:
-		run.Form = schema.FormEncoded
-	case !t.Fixed():
-		run.Form = schema.FormVarying
-	}
+	run.Form, run.Variants = p.steps.form(), p.steps.variants()
 	if p.scaling == nil {
 		return nil
 	}
@@ -262,24 +257,6 @@ func meanFileBytes(index schema.Index, selection stages.Selection) (n int64) {
 		n += max(0, index.Size(sample)) // -1: it is missing
 	}
 	return n / int64(max(len(selection), 1))
-}
-
-// program gathers what a row's picture goes through.
-func (p *planner) program() {
-	decoder := p.steps.decoder()
-	if decoder == nil {
-		return
-	}
-	program := &picture.Program{
-		Decoder: decoder, Reference: p.settings.Exec == Reference, Full: p.settings.Fuse == FuseFull,
-		Placed: p.info.Form == schema.FormTensor, Seek: picture.NewSeekPoints(p.dataset.Index().Len()),
-	}
-	for i := range p.steps {
-		if stage, ok := p.steps[i].stage.(stages.PictureStage); ok {
-			program.Stages = append(program.Stages, picture.Stage{Stage: stage, Name: p.steps[i].name, Key: p.steps[i].key})
-		}
-	}
-	p.rows.pictures = program
 }
 
 // refills prepares substitutes for samples that fail.

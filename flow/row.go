@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/sluicedata/sluice/flow/internal/picture"
@@ -235,6 +236,9 @@ func (r *rows) checkSample(element any) (Sample, error) {
 		if err := r.columns[c].CheckValue(value); err != nil {
 			return s, fmt.Errorf("flow: sample %q: %w", s.Key, err)
 		}
+	}
+	if w := float64(s.Weight); !(w >= 0) || math.IsInf(w, 1) {
+		return s, fmt.Errorf("flow: sample %q has the weight %v: want a finite number from 0 on, and 0 stands for 1", s.Key, s.Weight)
 	}
 	for t, label := range s.Labels {
 		if label != schema.Unknown && (label < 0 || int(label) >= len(r.tasks[t].Classes)) {

@@ -84,7 +84,7 @@ func begin(ctx context.Context, p *Plan) (*run, error) {
 		r.partial.Store(s.Rows > 0 || p.deal.start != cursor{})
 	}
 	var err, err2 error
-	r.base, err = schema.NewBuilder(p.base(), r.pool)
+	r.base, err = schema.NewBuilder(p.steps.beforeScales(p.info), r.pool)
 	r.variants, err2 = schema.NewBuilder(&p.info, r.pool)
 	if err := errors.Join(err, err2); err != nil {
 		r.cancel(nil)

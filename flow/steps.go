@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/sluicedata/sluice/flow/internal/picture"
 	"github.com/sluicedata/sluice/internal/rng"
 	"github.com/sluicedata/sluice/schema"
 	"github.com/sluicedata/sluice/sources"
@@ -73,6 +74,11 @@ func (list steps) check(source sources.Source) error {
 	} else if err := source.Check(); err != nil {
 		errs = append(errs, within(-1, "sources: "+source.Name(), err)...)
 	}
+	return list.checkAfter(errs)
+}
+
+// checkAfter is check behind the source, whose mistakes come first.
+func (list steps) checkAfter(errs []error) error {
 	t := schema.Tensor{DType: schema.Uint8, Layout: schema.HWC}
 	var decoded, batched, grouped bool
 	for i := range list {
@@ -204,6 +210,60 @@ func (list steps) decoder() stages.Decoder {
 		}
 	}
 	return nil
+}
+
+// needingStats lists the stages that ask for figures of the data set.
+func (list steps) needingStats() (at []int) {
+	for i := range list {
+		if s, ok := list[i].stage.(stages.StatsConsumer); ok && s.NeedsStats() {
+			at = append(at, i)
+		}
+	}
+	return at
+}
+
+// form is that of the image column.
+func (list steps) form() schema.Form {
+	switch {
+	case list.decoder() == nil:
+		return schema.FormEncoded
+	case !list.pictureType().Fixed():
+		return schema.FormVarying
+	}
+	return schema.FormTensor
+}
+
+// variants are those of a run without scales: one.
+func (list steps) variants() []schema.Variant {
+	return []schema.Variant{{Scale: 1, Tensor: list.pictureType()}}
+}
+
+// beforeScales is a run as it is before its batches get their scales.
+func (list steps) beforeScales(run schema.Run) *schema.Run {
+	run.Scales = false
+	if run.Form == schema.FormTensor {
+		run.Variants = list.variants()
+	}
+	return &run
+}
+
+// program gathers what the picture of a row goes through, of a source with a number of
+// samples; nil where files stay encoded.
+func (list steps) program(s *Settings, samples int) *picture.Program {
+	decoder := list.decoder()
+	if decoder == nil {
+		return nil
+	}
+	program := &picture.Program{
+		Decoder: decoder, Reference: s.Exec == Reference, Full: s.Fuse == FuseFull,
+		Placed: list.form() == schema.FormTensor, Seek: picture.NewSeekPoints(samples),
+	}
+	for _, step := range list {
+		if stage, ok := step.stage.(stages.PictureStage); ok {
+			program.Stages = append(program.Stages, picture.Stage{Stage: stage, Name: step.name, Key: step.key})
+		}
+	}
+	return program
 }
 
 // random reports whether a stage draws: it has more to say of a row than Nothing.

@@ -74,6 +74,16 @@ func LoadFile(path string, c Catalogs, edits ...Edit) (*File, error) {
 	return ParseFile(path, data, filepath.Dir(path), c, edits...)
 }
 
+// LoadStages is Load for the stages and settings alone, for flow's Pipeline.Applier: source, split,
+// classes_from and sink may be missing, and aren't looked at. The pipeline has no source.
+func LoadStages(path string, c Catalogs, edits ...Edit) (*flow.Pipeline, error) {
+	data, err := readFile(path)
+	if err != nil {
+		return nil, err
+	}
+	return ParseStages(path, data, c, edits...)
+}
+
 func readFile(path string) ([]byte, error) {
 	if options.IsURL(path) {
 		return nil, fmt.Errorf("pipefile: cannot read the pipeline: %w", urlError(path))
@@ -94,6 +104,15 @@ func urlError(url string) error {
 // error, as for Load: see ParseFile.
 func Parse(name string, data []byte, folder string, c Catalogs, edits ...Edit) (*flow.Pipeline, error) {
 	f, err := parseWith(&reader{sinkless: true}, name, data, folder, c, edits)
+	if err != nil {
+		return nil, err
+	}
+	return f.Pipeline, nil
+}
+
+// ParseStages is LoadStages for text in memory.
+func ParseStages(name string, data []byte, c Catalogs, edits ...Edit) (*flow.Pipeline, error) {
+	f, err := parseWith(&reader{sourceless: true}, name, data, "", c, edits)
 	if err != nil {
 		return nil, err
 	}
@@ -143,6 +162,8 @@ type reader struct {
 	edges    bool     // check the order of the stages, and the types between them
 	sinkless bool     // refuse a sink: only the pipeline is asked for
 	users    []string // the files that take their classes from this one
+
+	sourceless bool // leave out all that is about the source, and the sink
 
 	stagesAt []placed // of the pipeline
 }

@@ -3,6 +3,7 @@ package pipefile
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/sluicedata/sluice/flow"
@@ -29,6 +30,9 @@ func (fuse) Values() []string { return []string{string(flow.FuseFull), string(fl
 // topKeys are in the order in which errors and Format show them.
 var topKeys = []string{"version", "seed", "epochs", "fuse", "classes_from", "on_error", "source", "split", "stages", "sink"}
 
+// ofSource are those that the stages and settings alone do without.
+var ofSource = []string{"source", "split", "classes_from", "sink"}
+
 // top reads a file's keys.
 func (r *reader) top(root *node, f *File) {
 	pipe := f.Pipeline
@@ -42,6 +46,9 @@ func (r *reader) top(root *node, f *File) {
 	var failures flow.Failures
 	given, meant := map[string]entry{}, map[string]bool{}
 	for _, e := range root.entries {
+		if r.sourceless && slices.Contains(ofSource, e.key) {
+			continue
+		}
 		given[e.key] = e
 		switch e.key {
 		case "version", "seed", "epochs", "fuse", "classes_from":
@@ -70,6 +77,9 @@ func (r *reader) top(root *node, f *File) {
 		pipe.Source = r.split(e, pipe.Source)
 	}
 	for _, key := range []string{"version", "source", "stages"} {
+		if r.sourceless && key == "source" {
+			continue
+		}
 		if _, ok := given[key]; !ok && !meant[key] {
 			r.add(root.place, "%s is missing%s", key, missing[key])
 		}
