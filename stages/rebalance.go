@@ -3,6 +3,7 @@ package stages
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -123,11 +124,33 @@ func (r Rebalance) Check() error {
 	return errors.Join(errs...)
 }
 
-// Sample returns the order. It holds the samples sorted by class, and O(classes)
-// numbers for the quotas of a few epochs.
+// Sample returns the order. It holds the samples sorted by class, 4 bytes each, and
+// O(classes) numbers for the quotas of a few epochs.
 func (r Rebalance) Sample(in Selection, index schema.Index, key RandKey) (Order, error) {
-	if len(in) == 0 {
+	return r.order(in, index, key)
+}
+
+// SampleAll is Sample of all samples of an index, without a list of their numbers, which
+// for 10^8 of them would take 800 MB.
+func (r Rebalance) SampleAll(index schema.Index, key RandKey) (Order, error) {
+	return r.order(everySample(index.Len()), index, key)
+}
+
+// everySample is the Selection of all samples of an index that has as many.
+type everySample int
+
+func (n everySample) Len() int64                   { return int64(n) }
+func (n everySample) At(_ int, position int64) int { return int(position) }
+
+// mostSamples have numbers that fit into a uint32.
+const mostSamples = 1 << 32
+
+func (r Rebalance) order(in Order, index schema.Index, key RandKey) (Order, error) {
+	if in.Len() == 0 {
 		return nil, errEmpty
+	}
+	if index.Len() > mostSamples {
+		return nil, fmt.Errorf("%d samples are more than 2^32", index.Len())
 	}
 	tasks, err := r.tasks(index)
 	if err != nil {
@@ -135,7 +158,7 @@ func (r Rebalance) Sample(in Selection, index schema.Index, key RandKey) (Order,
 	}
 	class, counts := groupBy(in, index, tasks)
 	o := &rebalanced{
-		members: make([]int, len(in)),
+		members: make([]uint32, in.Len()),
 		starts:  make([]int, len(counts)+1),
 		keys:    make([]RandKey, len(counts)),
 		quotas:  longtail.NewQuotas(r.shares(counts), r.draws(in)),
@@ -146,15 +169,15 @@ func (r Rebalance) Sample(in Selection, index schema.Index, key RandKey) (Order,
 		o.keys[c] = perm.Derive(key, keyMembers, uint64(c))
 	}
 	next := slices.Clone(o.starts)
-	for i, s := range in {
-		o.members[next[class[i]]] = s
-		next[class[i]]++
+	for i, c := range class {
+		o.members[next[c]] = uint32(in.At(0, int64(i)))
+		next[c]++
 	}
 	return o, nil
 }
 
 type rebalanced struct {
-	members []int     // samples, class after class
+	members []uint32  // samples, class after class
 	starts  []int     // of each class in members, and the end
 	keys    []RandKey // of each class's permutations
 	quotas  *longtail.Quotas
@@ -169,7 +192,7 @@ func (o *rebalanced) At(epoch int, position int64) int {
 	members := o.members[o.starts[class]:o.starts[class+1]]
 	n := uint64(len(members))
 	round := perm.New(n, o.keys[class], uint64(use)/n)
-	return members[round.At(uint64(use)%n)]
+	return int(members[round.At(uint64(use)%n)])
 }
 
 // Warn warns of classes without samples, and of a target that changes nothing.
@@ -187,20 +210,15 @@ func (r Rebalance) Warn(in Selection, index schema.Index) []string {
 		}
 	}
 	for _, task := range tasks {
-		unknown := 0
-		for _, s := range in {
-			if index.Label(task, s) == schema.Unknown {
-				unknown++
-			}
-		}
-		if unknown > 0 {
+		counts := classCounts(in, index, task)
+		if unknown := counts[len(counts)-1]; unknown > 0 {
 			warnings = append(warnings, fmt.Sprintf("%d samples have no label of task %s: they count as a class of their own, with its share of the draws; leave them out with filter if that isn't intended", unknown, index.Tasks()[task].Name))
 		}
 	}
 	_, counts := groupBy(in, index, tasks)
 	what := ""
 	switch {
-	case r.draws(in) != int64(len(in)) || !longtail.Proportional(r.shares(counts), counts):
+	case r.draws(in) != in.Len() || !longtail.Proportional(r.shares(counts), counts):
 		return warnings
 	case len(counts) == 1:
 		what = fmt.Sprintf("all samples are of one class of task %s", strings.Join(names, ", "))
@@ -212,11 +230,11 @@ func (r Rebalance) Warn(in Selection, index schema.Index) []string {
 	return append(warnings, what+": it changes nothing that shuffle doesn't do")
 }
 
-func (r Rebalance) draws(in Selection) int64 {
+func (r Rebalance) draws(in Order) int64 {
 	if r.Draws > 0 {
 		return r.Draws
 	}
-	return int64(len(in))
+	return in.Len()
 }
 
 // shares are integers s_c; p_c is s_c over their sum.
@@ -247,34 +265,52 @@ func (r Rebalance) tasks(index schema.Index) ([]int, error) {
 
 // groupBy numbers the label tuples that occur, in the order of their class numbers,
 // unknown ones last. class is the tuple of each sample of in.
-func groupBy(in Selection, index schema.Index, tasks []int) (class []int, counts []int64) {
-	class = make([]int, len(in))
+func groupBy(in Order, index schema.Index, tasks []int) (class []uint32, counts []int64) {
+	class, counts = make([]uint32, in.Len()), make([]int64, 1)
 	for _, task := range tasks { // refines the groups of the tasks before
 		classes := len(index.Tasks()[task].Classes)
-		occur := map[int]int{}
-		for i, s := range in {
-			label := int(index.Label(task, s))
+		refined := func(i int) int {
+			label := int(index.Label(task, in.At(0, int64(i))))
 			if label == int(schema.Unknown) {
 				label = classes
 			}
-			class[i] = class[i]*(classes+1) + label
-			occur[class[i]]++
+			return int(class[i])*(classes+1) + label
 		}
-		sorted := make([]int, 0, len(occur))
-		for c := range occur {
-			sorted = append(sorted, c)
-		}
-		slices.Sort(sorted)
-		counts = make([]int64, len(sorted))
-		number := make(map[int]int, len(sorted))
-		for i, c := range sorted {
-			number[c], counts[i] = i, int64(occur[c])
-		}
-		for i, c := range class {
-			class[i] = number[c]
+		var number func(tuple int) uint32
+		number, counts = numberTuples(len(class), len(counts)*(classes+1), refined)
+		for i := range class {
+			class[i] = number(refined(i))
 		}
 	}
 	return class, counts
+}
+
+// numberTuples numbers those of the tuples 0..size-1 that n samples have, in rising
+// order, and counts the samples of each.
+func numberTuples(n, size int, tuple func(i int) int) (number func(tuple int) uint32, counts []int64) {
+	if size > max(n, 1<<20) { // several tasks of many classes: few of the tuples occur
+		occur := map[int]int64{}
+		for i := range n {
+			occur[tuple(i)]++
+		}
+		numbers := make(map[int]uint32, len(occur))
+		for _, t := range slices.Sorted(maps.Keys(occur)) {
+			numbers[t] = uint32(len(counts))
+			counts = append(counts, occur[t])
+		}
+		return func(t int) uint32 { return numbers[t] }, counts
+	}
+	occur, numbers := make([]int64, size), make([]uint32, size)
+	for i := range n {
+		occur[tuple(i)]++
+	}
+	for t, n := range occur {
+		if n > 0 {
+			numbers[t] = uint32(len(counts))
+			counts = append(counts, n)
+		}
+	}
+	return func(t int) uint32 { return numbers[t] }, counts
 }
 
 // emptyClasses names the classes of a task without a selected sample.

@@ -1,6 +1,7 @@
 package stages_test
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -220,6 +221,60 @@ func TestRebalanceJointLabel(t *testing.T) {
 	}
 	if len(pairs) != 12 { // three shapes and unknown, by three types
 		t.Errorf("%d label pairs", len(pairs))
+	}
+}
+
+// TestRebalanceManyTuples: 1,200 x 1,200 possible label pairs, of which few occur, are
+// numbered in the same order as by sorting them.
+func TestRebalanceManyTuples(t *testing.T) {
+	const classes, samples = 1200, 5000
+	random := rand.New(rand.NewPCG(3, 4))
+	joint := &schema.Table{TaskList: []schema.Task{{Name: "a", Classes: make([]string, classes)}, {Name: "b", Classes: make([]string, classes)}}, Labels: make([][]int32, 2)}
+	var pairs [][2]int
+	for i := range samples {
+		a, b := int32(random.IntN(40)*30)-1, int32(random.IntN(3)*599)-1
+		joint.Keys = append(joint.Keys, fmt.Sprint(i))
+		joint.Labels[0], joint.Labels[1] = append(joint.Labels[0], a), append(joint.Labels[1], b)
+		pairs = append(pairs, [2]int{(int(a) + classes + 1) % (classes + 1), (int(b) + classes + 1) % (classes + 1)}) // unknown ones last
+	}
+	sorted := slices.Clone(pairs)
+	slices.SortFunc(sorted, func(a, b [2]int) int { return cmp.Or(a[0]-b[0], a[1]-b[1]) })
+	sorted = slices.Compact(sorted)
+	single := &schema.Table{TaskList: []schema.Task{{Name: "pair", Classes: make([]string, len(sorted))}}, Keys: joint.Keys, Labels: make([][]int32, 1)}
+	for _, pair := range pairs {
+		single.Labels[0] = append(single.Labels[0], int32(slices.Index(sorted, pair)))
+	}
+	var draws [2][]int
+	for i, index := range []*schema.Table{joint, single} {
+		r := stages.Rebalance{Target: stages.SquareRoot, Draws: 3000}
+		for _, task := range index.TaskList {
+			r.Task = append(r.Task, task.Name)
+		}
+		order, err := r.Sample(everySample(samples), index, rebalanceKey)
+		if err != nil {
+			t.Fatal(err)
+		}
+		draws[i] = drawEpoch(order, 2)
+	}
+	if !slices.Equal(draws[0], draws[1]) {
+		t.Error("the pairs of labels are drawn unlike classes in their order")
+	}
+}
+
+// TestRebalanceSampleAll compares SampleAll with Sample of a list of all samples.
+func TestRebalanceSampleAll(t *testing.T) {
+	for _, index := range []*schema.Table{longTail(2, 300, 40, 0, 5), longTail(0, 6, 6), longTail(0)} {
+		for _, r := range []stages.Rebalance{{Target: stages.ClassBalanced}, {Target: stages.Power, Power: 0.2, Draws: 77}, {Target: stages.Instance, Task: stages.TaskNames{"x"}}} {
+			all := everySample(index.Len())
+			want, wantErr := r.Sample(all, index, rebalanceKey)
+			got, err := r.SampleAll(index, rebalanceKey)
+			if fmt.Sprint(err) != fmt.Sprint(wantErr) {
+				t.Errorf("%+v: %v, want %v", r, err, wantErr)
+			}
+			if err == nil && !slices.Equal(drawEpoch(got, 4), drawEpoch(want, 4)) {
+				t.Errorf("%+v: SampleAll draws other samples", r)
+			}
+		}
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/sluicedata/sluice/flow"
 	"github.com/sluicedata/sluice/schema"
+	"github.com/sluicedata/sluice/stages"
 )
 
 // Server says how a session reads pipelines and tells of them: the same as the commands do.
@@ -67,8 +68,10 @@ type reply struct {
 
 // requests are those that are answered once, at any time, also beside a run.
 var requests = map[kind]func(*session, context.Context, *message) (*reply, error){
-	kindOpen:  (*session).open,
-	kindCheck: (*session).check,
+	kindOpen:   (*session).open,
+	kindCheck:  (*session).check,
+	kindLabels: (*session).labels,
+	kindDraws:  (*session).draws,
 }
 
 // session is a connection with what was opened on it.
@@ -84,6 +87,7 @@ type session struct {
 	mu      sync.Mutex
 	opened  *opened // nil: nothing yet
 	opening bool
+	order   stages.Order        // of a sampler; nil: none yet
 	runs    map[uint32]*running // the one that has not ended
 	held    held
 
