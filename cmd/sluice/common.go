@@ -69,8 +69,30 @@ func (f *runFlags) load() (*flow.Pipeline, error) {
 	return file.Pipeline, nil
 }
 
+// loadStages is load without a source, which need not be there.
+func (f *runFlags) loadStages() (*flow.Pipeline, error) {
+	file, err := f.loadWith(func(edits []pipefile.Edit) (*pipefile.File, error) {
+		var pipe *flow.Pipeline
+		var err error
+		if f.File == "-" {
+			pipe, err = pipefile.ParseStages(cmp.Or(f.name, "stdin"), f.text, catalogs, edits...)
+		} else {
+			pipe, err = pipefile.LoadStages(f.File, catalogs, edits...)
+		}
+		return &pipefile.File{Pipeline: pipe}, unreadable(err, "the pipeline file", f.File)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return file.Pipeline, nil
+}
+
 // loadFile is load of all that the file says.
 func (f *runFlags) loadFile() (*pipefile.File, error) {
+	return f.loadWith(func(edits []pipefile.Edit) (*pipefile.File, error) { return f.readFile(f.File, edits...) })
+}
+
+func (f *runFlags) loadWith(read func([]pipefile.Edit) (*pipefile.File, error)) (*pipefile.File, error) {
 	if err := errors.Join(named("<file>", "a pipeline file", f.File), f.choices(), atLeastOne("workers", f.Workers), atLeastOne("readers", f.Readers), atLeastOne("epochs", f.Epochs)); err != nil {
 		return nil, usageError{err}
 	}
@@ -78,7 +100,7 @@ func (f *runFlags) loadFile() (*pipefile.File, error) {
 	if err != nil {
 		return nil, usageError{err}
 	}
-	file, err := f.readFile(f.File, edits...)
+	file, err := read(edits)
 	if err != nil {
 		return nil, err
 	}

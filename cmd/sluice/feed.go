@@ -61,7 +61,11 @@ func loadFed(ask *feed.Open) (*flow.Pipeline, error) {
 	if ask.Readers != 0 {
 		f.Readers = &ask.Readers
 	}
-	pipe, err := f.load()
+	load := f.load
+	if ask.StagesOnly {
+		load = f.loadStages
+	}
+	pipe, err := load()
 	if err != nil {
 		return nil, err
 	}

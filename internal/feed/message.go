@@ -18,15 +18,16 @@ type kind uint16
 
 // Of Python.
 const (
-	kindHello  kind = 1 // protocol and version: answered by the engine's
-	kindOpen   kind = 2 // a pipeline: answered by its plan
-	kindRun    kind = 3 // a place: answered by batches
-	kindStop   kind = 4 // ends a run
-	kindGive   kind = 5 // batches that the loop took, and slots that it gives back
-	kindCheck  kind = 6 // a state: answered by its place
-	kindApply  kind = 7 // an image: answered by its row
-	kindLabels kind = 8 // a sampler: answered by its length
-	kindDraws  kind = 9 // a range of positions: answered by sample numbers
+	kindHello  kind = 1  // protocol and version: answered by the engine's
+	kindOpen   kind = 2  // a pipeline: answered by its plan
+	kindRun    kind = 3  // a place: answered by batches
+	kindStop   kind = 4  // ends a run
+	kindGive   kind = 5  // batches that the loop took, and slots that it gives back
+	kindCheck  kind = 6  // a state: answered by its place
+	kindApply  kind = 7  // images: answered by their rows
+	kindLabels kind = 8  // a sampler: answered by its length
+	kindDraws  kind = 9  // a range of positions: answered by sample numbers
+	kindStages kind = 10 // a pipeline whose picture stages are to be applied: answered by what they make
 )
 
 // Of the engine.

@@ -36,12 +36,8 @@ func (s *session) open(ctx context.Context, m *message) (*reply, error) {
 	if err := m.into(ask); err != nil {
 		return nil, err
 	}
-	s.mu.Lock()
-	again := s.opening
-	s.opening = true
-	s.mu.Unlock()
-	if again {
-		return nil, &failure{Kind: failUsage, Message: "feed: this engine has a pipeline already: start another"}
+	if err := s.openOnce(); err != nil {
+		return nil, err
 	}
 	pipe, err := s.Load(ask)
 	if err != nil {

@@ -200,10 +200,7 @@ func (r *running) pack(b *schema.Batch) (head *batchHead, body [][]byte, err err
 	}
 	var pixels []byte
 	if b.Form == schema.FormTensor {
-		pixels = b.Uint8()
-		if f := b.Float32(); f != nil {
-			pixels = unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(f))), 4*len(f))
-		}
+		pixels = pixelsOf(b)
 		head.Image = &imageHas{DType: string(b.Tensor.DType), Layout: string(b.Tensor.Layout), Shape: shape(b), Bytes: len(pixels)}
 		if slots := r.opened.slots; slots.ring != nil {
 			if head.Slot = slots.of(pixels); head.Slot < 0 {
@@ -221,6 +218,14 @@ func (r *running) pack(b *schema.Batch) (head *batchHead, body [][]byte, err err
 		body = append(body, pixels)
 	}
 	return head, body, nil
+}
+
+// pixelsOf is the memory of a batch's pictures, which are of one size.
+func pixelsOf(b *schema.Batch) []byte {
+	if f := b.Float32(); f != nil {
+		return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(f))), 4*len(f))
+	}
+	return b.Uint8()
 }
 
 // warnShort says once that the loop keeps what it gets.

@@ -47,6 +47,8 @@ type Open struct {
 	LastRound string   `json:"last_round"`
 	Transport string   `json:"transport"` // ring or pipe; "": ring where there can be one
 	Slots     int      `json:"slots"`     // of the ring; 0: as many as a loop needs
+
+	StagesOnly bool `json:"-"` // read no source: it isn't opened
 }
 
 // Pipeline is a pipeline file, or its text.
@@ -72,6 +74,8 @@ var requests = map[kind]func(*session, context.Context, *message) (*reply, error
 	kindCheck:  (*session).check,
 	kindLabels: (*session).labels,
 	kindDraws:  (*session).draws,
+	kindStages: (*session).stages,
+	kindApply:  (*session).apply,
 }
 
 // session is a connection with what was opened on it.
@@ -84,12 +88,13 @@ type session struct {
 
 	greeted bool // of serve alone
 
-	mu      sync.Mutex
-	opened  *opened // nil: nothing yet
-	opening bool
-	order   stages.Order        // of a sampler; nil: none yet
-	runs    map[uint32]*running // the one that has not ended
-	held    held
+	mu       sync.Mutex
+	opened   *opened // nil: nothing yet
+	opening  bool
+	applying *applying           // in place of opened
+	order    stages.Order        // of a sampler; nil: none yet
+	runs     map[uint32]*running // the one that has not ended
+	held     held
 
 	wait sync.WaitGroup // for requests and runs
 }
