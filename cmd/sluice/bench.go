@@ -85,10 +85,11 @@ func (cmd *benchCmd) Run(ctx context.Context, c console) error {
 	}
 	report := summary(repeats)
 	if cmd.JSON {
-		return printJSON(c.out, report)
+		return c.report(report, report.text(cmd.called(cmd.File)))
 	}
 	c.failures(report.Report)
-	return report.print(c.out, cmd.File)
+	_, err = fmt.Fprint(c.out, report.text(cmd.called(cmd.File)))
+	return err
 }
 
 // bench runs one pipeline into nothing.
@@ -218,7 +219,7 @@ func summary(repeats []benchRepeat) *benchReport {
 }
 
 // print writes the report for people.
-func (r *benchReport) print(w io.Writer, file string) error {
+func (r *benchReport) text(file string) string {
 	var times []string
 	for _, o := range r.Operators {
 		names := []string{o.Name}
@@ -229,7 +230,7 @@ func (r *benchReport) print(w io.Writer, file string) error {
 			times = append(times, fmt.Sprintf("%s %.3f", name, r.Milliseconds[name]))
 		}
 	}
-	_, err := fmt.Fprintf(w, `%s: %s of %.1f s and %d images after a warm-up, %s
+	return fmt.Sprintf(`%s: %s of %.1f s and %d images after a warm-up, %s
 images/s     %.0f, the median (%.0f..%.0f)
 ms an image  %s
 allocated    %.1f KiB an image, in %.1f allocations
@@ -238,5 +239,4 @@ bottleneck   %s
 `, file, phrase.Count(len(r.Repeats), "run"), r.Seconds, r.Rows, phrase.Count(r.Workers, "worker"),
 		r.ImagesPerSecond, r.Min, r.Max, strings.Join(times, ", "), r.AllocatedBytes/1024, r.Allocations,
 		float64(r.PeakMemoryBytes)/(1<<20), float64(r.Memory.PeakBytes)/(1<<20), float64(r.Memory.BudgetBytes)/(1<<20), r.Bottleneck)
-	return err
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
@@ -56,8 +57,18 @@ type editFlags struct {
 	Without []string `placeholder:"STAGE,..." help:"Leave stages of the file out, by name."`
 	Use     string   `placeholder:"SIDE" help:"Side of the file's split: train or val. Short for --set split.use=SIDE."`
 
-	text         []byte // of a file that is read from stdin, or comes from Python
-	name, folder string // of that text, and of paths in it; "": stdin, and the working directory
+	StdinName   string `hidden:"" help:"Name of what stdin holds, in messages; default: stdin."`
+	StdinFolder string `hidden:"" help:"Folder of relative paths in it; default: the working directory."`
+
+	text []byte // of a file that is read from stdin, or comes from Python
+}
+
+// called is the name of a pipeline file in messages.
+func (f *editFlags) called(file string) string {
+	if file == "-" {
+		return cmp.Or(f.StdinName, "stdin")
+	}
+	return file
 }
 
 // load reads the pipeline file and applies the flags.
@@ -75,7 +86,7 @@ func (f *runFlags) loadStages() (*flow.Pipeline, error) {
 		var pipe *flow.Pipeline
 		var err error
 		if f.File == "-" {
-			pipe, err = pipefile.ParseStages(cmp.Or(f.name, "stdin"), f.text, catalogs, edits...)
+			pipe, err = pipefile.ParseStages(f.called(f.File), f.text, catalogs, edits...)
 		} else {
 			pipe, err = pipefile.LoadStages(f.File, catalogs, edits...)
 		}
@@ -148,7 +159,7 @@ func (f *editFlags) readFile(file string, edits ...pipefile.Edit) (*pipefile.Fil
 			return nil, fmt.Errorf("cannot read the pipeline from stdin: %w", err)
 		}
 	}
-	return pipefile.ParseFile(cmp.Or(f.name, "stdin"), f.text, f.folder, catalogs, edits...)
+	return pipefile.ParseFile(f.called(file), f.text, f.StdinFolder, catalogs, edits...)
 }
 
 // named refuses an empty name of what a flag or an argument is to be, and a URL.
@@ -249,6 +260,23 @@ func limitMemory(p *flow.Plan) {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	debug.SetMemoryLimit(int64(m.HeapAlloc) + p.Settings().Budget + other)
+}
+
+// report prints a command's report as JSON. What started this program as its child gets the
+// text as one more member: the JSON alone doesn't say it in words.
+func (c console) report(report any, text string) error {
+	if !c.asChild {
+		return printJSON(c.out, report)
+	}
+	members, err := json.Marshal(report)
+	if err != nil {
+		return err
+	}
+	more, err := json.Marshal(map[string]string{"text": text})
+	if err != nil {
+		return err
+	}
+	return printJSON(c.out, json.RawMessage(slices.Concat(bytes.TrimSuffix(members, []byte("}")), []byte(","), more[1:])))
 }
 
 // printJSON writes one report, indented.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/sluicedata/sluice/flow"
 	"github.com/sluicedata/sluice/flow/pipefile"
@@ -14,9 +15,19 @@ import (
 // failure is what a command with --json prints where it fails: on stdout, stream on
 // stderr. verify adds it to its report.
 type failure struct {
-	Error  string    `json:"error"`
-	Exit   int       `json:"exit"`
-	Errors []mistake `json:"errors"` // in files and flags, each with its place; empty if that isn't what failed
+	Error  string      `json:"error"`
+	Exit   int         `json:"exit"`
+	Errors []mistake   `json:"errors"`        // in files and flags, each with its place; empty if that isn't what failed
+	Row    *rowFailure `json:"row,omitempty"` // the row that could not be made, if that is what failed
+}
+
+// rowFailure is a flow.RowError.
+type rowFailure struct {
+	Key      string `json:"key"`
+	Epoch    int    `json:"epoch"`
+	Position int64  `json:"position"`
+	Stage    string `json:"stage"`
+	Cause    string `json:"cause"`
 }
 
 // mistake is a pipefile.Error.
@@ -35,6 +46,9 @@ func failed(err error) failure {
 	}
 	if len(f.Errors) == 0 && f.Exit == exitUsage {
 		f.Errors = ofUsage(f.Error)
+	}
+	if e := new(flow.RowError); errors.As(err, &e) {
+		f.Row = &rowFailure{e.Key, e.Epoch, e.Position, e.Stage, strings.TrimPrefix(e.Err.Error(), e.Stage+": ")}
 	}
 	return f
 }

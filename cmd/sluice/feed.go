@@ -50,7 +50,7 @@ func loadFed(ask *feed.Open) (*flow.Pipeline, error) {
 		Exec: ask.Exec, Fuse: ask.Fuse, Params: ask.Params, OnError: ask.OnError, MaxBad: ask.MaxBad, BadTo: ask.BadTo, Budget: size(ask.Budget),
 	}
 	if f.File == "" {
-		f.File, f.text, f.name, f.folder = "-", []byte(ask.Pipeline.Text), ask.Pipeline.Name, ask.Pipeline.Folder
+		f.File, f.text, f.StdinName, f.StdinFolder = "-", []byte(ask.Pipeline.Text), ask.Pipeline.Name, ask.Pipeline.Folder
 	}
 	if ask.Workers != 0 {
 		f.Workers = &ask.Workers

@@ -48,7 +48,7 @@ func (cmd *inspectCmd) Run(ctx context.Context, c console) error {
 		c.warn([]string{err.Error()})
 	}
 	if cmd.JSON {
-		return printJSON(c.out, report)
+		return c.report(report, inspectText(report, cmd.Stats))
 	}
 	_, err = fmt.Fprint(c.out, inspectText(report, cmd.Stats))
 	return err

@@ -39,7 +39,7 @@ func FuzzInspect(f *testing.F) {
 		if err := os.WriteFile(path, data, 0o666); err != nil {
 			t.Fatal(err)
 		}
-		fromFile := (&inspectCmd{Path: path, Stats: true, JSON: true}).Run(t.Context(), console{io.Discard, io.Discard})
+		fromFile := (&inspectCmd{Path: path, Stats: true, JSON: true}).Run(t.Context(), console{out: io.Discard, err: io.Discard})
 		fromPipe := sinks.ReadStream(t.Context(), "-", bytes.NewReader(data), func(*schema.Batch) error { return nil })
 		if fromFile == nil && fromPipe != nil && !bytes.HasPrefix(data, []byte("ARROW1")) {
 			t.Errorf("a stream in a file is read, and from a pipe: %v", fromPipe)

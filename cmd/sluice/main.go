@@ -18,6 +18,7 @@ import (
 
 	"github.com/sluicedata/sluice/flow"
 	"github.com/sluicedata/sluice/flow/pipefile"
+	"github.com/sluicedata/sluice/internal/feed"
 	"github.com/sluicedata/sluice/trainer/learning"
 )
 
@@ -32,6 +33,7 @@ const (
 type commands struct {
 	Version  versionFlag  `help:"Print the version and exit."`
 	Licenses licensesFlag `help:"Print the licences of sluice and its dependencies, and exit."`
+	AsChild  bool         `hidden:"" help:"The program that started this one reads the report: it also has the text, and this process doesn't outlive that one."`
 
 	Demo        demoCmd        `cmd:"" help:"Make a small long-tailed data set, train on it in six ways and show the results."`
 	Plan        planCmd        `cmd:"" help:"Check a pipeline and show what it will do. Decodes no images, unless normalize measures the data set."`
@@ -49,6 +51,7 @@ type commands struct {
 // streams are the process's own, or a test's.
 type console struct {
 	out, err io.Writer
+	asChild  bool
 }
 
 func main() { os.Exit(run(os.Args[1:])) }
@@ -62,8 +65,9 @@ func run(args []string) int {
 	defer stop()
 	signal.Ignore(syscall.SIGPIPE) // a reader that goes away is an error of Write then, not a silent end
 	out := &output{File: os.Stdout}
-	c := console{out, os.Stderr}
-	parser, err := kong.New(&commands{}, kong.Name("sluice"), kong.UsageOnError(),
+	c := console{out: out, err: os.Stderr}
+	line := commands{}
+	parser, err := kong.New(&line, kong.Name("sluice"), kong.UsageOnError(),
 		kong.Description("A streaming image-augmentation engine for long-tailed vision data."),
 		kong.Writers(c.out, c.err), kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(c))
@@ -89,6 +93,14 @@ func run(args []string) int {
 	if err != nil {
 		err = inWords(err)
 		return c.fail(ctx, usageError{fmt.Errorf("%w\n(sluice --help shows the commands)", err)}, slices.Contains(args, "--json"), args[0] == "stream")
+	}
+	if line.AsChild {
+		var end context.CancelFunc
+		ctx, end = feed.UntilOrphaned(ctx)
+		defer end()
+		c.asChild = true
+		command.BindTo(ctx, (*context.Context)(nil))
+		command.Bind(c)
 	}
 	node := command.Selected()
 	asJSON := slices.ContainsFunc(node.Flags, func(f *kong.Flag) bool { return f.Name == "json" && f.Target.Bool() })

@@ -66,15 +66,17 @@ func (cmd *materializeCmd) Run(ctx context.Context, c console) error {
 	if report.Drawn > 0 && report.Rows == 0 {
 		return fmt.Errorf("%s has no rows: each of %s failed", cmd.Out, phrase.Count(report.Drawn, "draw"))
 	}
+	text := fmt.Sprintf("%s: complete already, verified\n", cmd.Out)
+	if report.Drawn > 0 {
+		text = fmt.Sprintf("%s: %d rows in %s, %.0f images/s (%s)\n", cmd.Out, report.Rows, phrase.Count(report.Batches, "batch"), report.ImagesPerSecond, report.Bottleneck)
+	}
 	if cmd.JSON {
-		return printJSON(c.out, report)
+		return c.report(report, text)
 	}
-	if report.Drawn == 0 {
-		_, err = fmt.Fprintf(c.err, "%s: complete already, verified\n", cmd.Out)
-		return err
+	if report.Drawn > 0 {
+		c.failures(report)
 	}
-	c.failures(report)
-	_, err = fmt.Fprintf(c.err, "%s: %d rows in %s, %.0f images/s (%s)\n", cmd.Out, report.Rows, phrase.Count(report.Batches, "batch"), report.ImagesPerSecond, report.Bottleneck)
+	_, err = fmt.Fprint(c.err, text)
 	return err
 }
 
@@ -152,13 +154,15 @@ func (cmd *verifyCmd) Run(ctx context.Context, c console) error {
 		}{report, failed(err)}))}
 	case err != nil:
 		return err
-	case cmd.JSON:
-		return printJSON(c.out, report)
 	}
-	_, err = fmt.Fprintf(c.out, "%s: %s, %d rows, every checksum right\n", cmd.Dir, phrase.Count(report.Parts, "part"), report.Rows)
-	if err == nil && cmd.Source != "" {
-		_, err = fmt.Fprintf(c.out, "%s: %s of the source, the bytes it was made of\n", cmd.Dir, phrase.Count(compared.Samples, "sample"))
+	text := fmt.Sprintf("%s: %s, %d rows, every checksum right\n", cmd.Dir, phrase.Count(report.Parts, "part"), report.Rows)
+	if cmd.Source != "" {
+		text += fmt.Sprintf("%s: %s of the source, the bytes it was made of\n", cmd.Dir, phrase.Count(compared.Samples, "sample"))
 	}
+	if cmd.JSON {
+		return c.report(report, text)
+	}
+	_, err = fmt.Fprint(c.out, text)
 	return err
 }
 

@@ -54,7 +54,7 @@ func (cmd *planCmd) Run(ctx context.Context, c console) (err error) {
 		_, err := fmt.Fprint(c.out, plan)
 		return err
 	}
-	return printJSON(c.out, reportOf(plan))
+	return c.report(reportOf(plan), plan.String())
 }
 
 func reportOf(plan *flow.Plan) *planReport {

@@ -46,13 +46,9 @@ func (cmd *previewCmd) Run(ctx context.Context, c console) (err error) {
 		return err
 	}
 	if cmd.JSON {
-		return printJSON(c.out, report)
+		return c.report(report, report.text())
 	}
-	name := cmd.Out
-	if toStdout {
-		name = "stdout"
-	}
-	_, err = fmt.Fprintf(c.err, "%s: %d draws of %d classes%s; open it in a browser\n", name, report.Draws, report.Classes, report.text())
+	_, err = fmt.Fprint(c.err, report.text())
 	return err
 }
 
@@ -63,7 +59,11 @@ type previewReport struct {
 }
 
 func (r *previewReport) text() string {
-	text := ""
+	name := r.File
+	if name == "-" {
+		name = "stdout"
+	}
+	text := fmt.Sprintf("%s: %d draws of %d classes", name, r.Draws, r.Classes)
 	for _, n := range []struct {
 		n    int
 		what string
@@ -72,7 +72,7 @@ func (r *previewReport) text() string {
 			text += fmt.Sprintf(", %d %s", n.n, n.what)
 		}
 	}
-	return text
+	return text + "; open it in a browser\n"
 }
 
 // write plans the pipeline and writes the page, to stdout if that is Out.
@@ -87,7 +87,7 @@ func (cmd *previewCmd) write(ctx context.Context, stdout io.Writer, pipe *flow.P
 		return nil, usageError{fmt.Errorf("preview: --task %q: the tasks are %s", cmd.Task, phrase.List(taskNames(plan.Info().Tasks)))}
 	}
 	var html bytes.Buffer
-	made, err := preview.Page{Title: cmd.File, PerClass: cmd.PerClass, Classes: cmd.Classes, Task: cmd.Task}.Write(ctx, &html, plan)
+	made, err := preview.Page{Title: cmd.called(cmd.File), PerClass: cmd.PerClass, Classes: cmd.Classes, Task: cmd.Task}.Write(ctx, &html, plan)
 	if err != nil {
 		return nil, err
 	}

@@ -54,7 +54,7 @@ func (cmd *trainCmd) Run(ctx context.Context, c console) error {
 	case file.Epochs > 0:
 		pipe.Settings.Epochs = file.Epochs
 		if fromFile > 1 && fromFile != file.Epochs {
-			training.Warnings = append(training.Warnings, fmt.Sprintf("%s says %d epochs, %s %d: the trainer's count", cmd.File, fromFile, cmd.Trainer, file.Epochs))
+			training.Warnings = append(training.Warnings, fmt.Sprintf("%s says %d epochs, %s %d: the trainer's count", cmd.called(cmd.File), fromFile, cmd.Trainer, file.Epochs))
 		}
 	}
 	if training.Evaluations, err = cmd.evaluations(&file.Eval); err != nil {
@@ -83,7 +83,7 @@ func (cmd *trainCmd) Run(ctx context.Context, c console) error {
 		return withFlag(err)
 	}
 	if cmd.JSON {
-		return printJSON(c.out, report)
+		return c.report(report, trainText(report, cmd.Out))
 	}
 	c.failures(report.Report)
 	_, err = fmt.Fprint(c.err, trainText(report, cmd.Out))
