@@ -170,7 +170,9 @@ type talker struct {
 }
 
 // talk starts a session and greets it.
-func talk(t *testing.T) *talker {
+func talk(t *testing.T) *talker { return talkTo(t, Server{}) }
+
+func talkTo(t *testing.T, server Server) *talker {
 	t.Helper()
 	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
 	if err != nil {
@@ -187,7 +189,7 @@ func talk(t *testing.T) *talker {
 		ends[i] = conn.(*net.UnixConn)
 	}
 	done := make(chan error)
-	server := Server{Version: "test", Explain: func(err error) (string, []Mistake) { return err.Error(), nil }}
+	server.Version, server.Explain = "test", func(err error) (string, []Mistake) { return err.Error(), nil }
 	go func() { done <- server.Serve(context.Background(), ends[1]) }()
 	t.Cleanup(func() {
 		_ = ends[0].Close()
