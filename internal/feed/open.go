@@ -151,7 +151,7 @@ func (o *opened) makeRing(info *schema.Run) error {
 	n := o.ask.Slots
 	if n <= 0 {
 		n = o.plan.Settings().Queue + 1 + ready + kept
-		n = max(min(n, mostRing/size), leastSlots)
+		n = max(min(n, int(mostRing/int64(size))), leastSlots)
 	}
 	r, err := newRing(n * size)
 	if err != nil {

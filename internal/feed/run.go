@@ -94,12 +94,6 @@ func (s *session) begin(ctx context.Context, m *message) error {
 
 func (r *running) run(ctx context.Context) {
 	s := r.session
-	stop := context.AfterFunc(ctx, func() { // for Write
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		r.change.Broadcast()
-	})
-	defer stop()
 	var report *flow.Report
 	err := guarded(func() (err error) {
 		report, err = r.plan.Deliver(ctx, r)
@@ -170,6 +164,12 @@ func (r *running) Write(ctx context.Context, b *schema.Batch) error {
 
 // room waits until few enough batches are on their way to the loop.
 func (r *running) room(ctx context.Context) error {
+	stop := context.AfterFunc(ctx, func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.change.Broadcast()
+	})
+	defer stop()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for ctx.Err() == nil && r.sent-r.taken >= ready {

@@ -26,7 +26,6 @@ type slots struct {
 	mu    sync.Mutex
 	state []slotState
 	free  []int // the one that was given back last is taken first: its pages are warm
-	short int   // blocks that a slot would have held, of the heap, so far
 }
 
 func newSlots(r *ring, n, size int) *slots {
@@ -53,7 +52,6 @@ func (s *slots) take() int {
 	defer s.mu.Unlock()
 	last := len(s.free) - 1
 	if last < 0 {
-		s.short++
 		return -1
 	}
 	i := s.free[last]
@@ -103,11 +101,4 @@ func (s *slots) sent(i int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.state[i] = slotSent
-}
-
-// shorts is the number of blocks for which no slot was free.
-func (s *slots) shorts() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.short
 }
