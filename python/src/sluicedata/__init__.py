@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .errors import EngineError, Error, Mistake, PipelineError, SampleError, StateError, UsageError
+
+if TYPE_CHECKING:
+    from .commands import bench, inspect, materialize, plan, preview, train, verify
 
 __version__ = "0.1.0"
 
 # Everything that isn't needed at once is imported where it is first used: name -> module.
-_LAZY: dict[str, str] = {}
+_LAZY: dict[str, str] = {
+    "bench": ".commands",
+    "inspect": ".commands",
+    "materialize": ".commands",
+    "plan": ".commands",
+    "preview": ".commands",
+    "train": ".commands",
+    "verify": ".commands",
+}
 
 __all__ = [
     "EngineError",
@@ -21,6 +32,13 @@ __all__ = [
     "StateError",
     "UsageError",
     "__version__",
+    "bench",
+    "inspect",
+    "materialize",
+    "plan",
+    "preview",
+    "train",
+    "verify",
 ]
 
 
