@@ -45,6 +45,7 @@ type client struct {
 // connect starts a session over a socket of its own.
 func connect(t *testing.T) *client {
 	t.Helper()
+	before := goleak.IgnoreCurrent()
 	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -79,7 +80,10 @@ func connect(t *testing.T) *client {
 		case <-time.After(10 * time.Second):
 			t.Error("the session doesn't end")
 		}
-		goleak.VerifyNone(t)
+		goleak.VerifyNone(t, before)
+		if c.ring != nil {
+			_ = unix.Munmap(c.ring)
+		}
 	})
 	return c
 }
@@ -642,4 +646,46 @@ func TestSlots(t *testing.T) {
 	if len(s.free) != 3 {
 		t.Errorf("%d slots are free", len(s.free))
 	}
+}
+
+// FuzzSession: whatever comes behind a greeting and a plan, the session answers or ends,
+// and ends when the connection does.
+func FuzzSession(f *testing.F) {
+	for _, m := range []struct {
+		kind kind
+		head string
+	}{
+		{kindRun, `{"epoch":0,"batch":0,"epochs":2}`}, {kindRun, `{"epoch":-1,"batch":1e9}`}, {kindStop, `{}`}, {kindGive, `{"taken":1,"free":[0]}`}, {kindGive, `{"taken":-1,"free":[-1,99]}`},
+		{kindCheck, `{"state":{}}`}, {kindApply, `{"images":[{"bytes":2,"shape":[1,1,3]}]}`}, {kindLabels, `{"target":"balanced","samples":3}`}, {kindDraws, `{"epoch":1,"first":-3,"step":0,"count":1000000000000}`},
+		{kindHello, `{"protocol":1}`}, {kindOpen, `{"pipeline":{"text":"version: 1"}}`},
+	} {
+		f.Add(append(header(m.kind, 5, []byte(m.head), 4), 1, 0, 0, 0))
+	}
+	dir := f.TempDir()
+	if err := os.MkdirAll(filepath.Join(dir, "a"), 0o755); err != nil {
+		f.Fatal(err)
+	}
+	var file bytes.Buffer
+	if err := png.Encode(&file, image.NewGray(image.Rect(0, 0, 9, 9))); err != nil {
+		f.Fatal(err)
+	}
+	for i := range 9 {
+		if err := os.WriteFile(filepath.Join(dir, "a", fmt.Sprintf("%d.png", i)), file.Bytes(), 0o644); err != nil {
+			f.Fatal(err)
+		}
+	}
+	text := pipeline(dir, stagesOf["uint8"]...)
+	f.Fuzz(func(t *testing.T, data []byte) {
+		c := connect(t)
+		c.open(text, map[string]any{"transport": "ring", "slots": 4})
+		if _, err := c.conn.Write(data); err != nil {
+			return
+		}
+		_ = c.conn.CloseWrite()
+		for {
+			if _, err := readMessage(withRights{c}, mostBody); err != nil {
+				return // connect's cleanup waits for the end
+			}
+		}
+	})
 }

@@ -39,6 +39,14 @@ func (r *ring) close(cause error) error {
 	return cause
 }
 
+// free gives this process's part of the ring back, once nothing is written to it.
+func (r *ring) free() {
+	if r != nil {
+		_ = unix.Munmap(r.memory)
+		_ = r.file.Close()
+	}
+}
+
 // rights pass the file to the other process.
 func (r *ring) rights() []byte { return unix.UnixRights(int(r.file.Fd())) }
 

@@ -43,6 +43,16 @@ type held struct {
 	batches map[int]*schema.Batch
 }
 
+// drop releases all of them.
+func (h *held) drop() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, b := range h.batches {
+		b.Release()
+	}
+	clear(h.batches)
+}
+
 // runAsk is a RUN message.
 type runAsk struct {
 	Epoch  int             `json:"epoch"`

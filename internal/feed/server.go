@@ -230,8 +230,12 @@ func (s *session) end() {
 	go func() {
 		defer close(done)
 		s.wait.Wait()
-		if o := s.opened; o != nil && o.plan != nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if o := s.opened; o != nil {
 			_ = o.plan.Close()
+			s.held.drop()
+			o.slots.ring.free()
 		}
 	}()
 	select {
