@@ -472,6 +472,27 @@ func TestStop(t *testing.T) {
 	}
 }
 
+// A loop that leaves with batches unread resets the connection, which is its end as any other.
+func TestLeftUnread(t *testing.T) {
+	c := connect(t)
+	c.open(pipeline(pictures(t, 22), stagesOf["float"]...), map[string]any{"transport": "pipe"})
+	c.send(kindRun, 7, map[string]any{"epoch": 0, "batch": 0, "epochs": 0})
+	if b, _ := c.next(); b == nil {
+		t.Fatal("no batch")
+	}
+	if _, err := io.ReadFull(c.conn, make([]byte, 1)); err != nil { // another is on its way
+		t.Fatal(err)
+	}
+	if err := c.conn.Close(); err != nil {
+		t.Fatal(err)
+	}
+	err := <-c.done
+	c.done <- nil // for connect's cleanup
+	if err != nil {
+		t.Errorf("left: %v", err)
+	}
+}
+
 func TestFailures(t *testing.T) {
 	dir := pictures(t, 8)
 	good := pipeline(dir, stagesOf["uint8"]...)

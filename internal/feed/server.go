@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/sluicedata/sluice/flow"
@@ -125,7 +126,7 @@ func (s *session) serve(ctx context.Context) error {
 	for {
 		m, err := readMessage(s.conn, mostRequest)
 		switch {
-		case errors.Is(err, io.EOF):
+		case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET): // reset: Python left batches unread
 			return nil
 		case err != nil:
 			_ = s.sendError(0, err)
