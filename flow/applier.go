@@ -11,6 +11,8 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/apache/arrow/go/v15/arrow/memory"
+
 	"github.com/sluicedata/sluice/flow/internal/picture"
 	"github.com/sluicedata/sluice/schema"
 )
@@ -23,6 +25,7 @@ type Applier struct {
 	run      *schema.Run // of its batches: one variant
 	settings *Settings
 	tools    sync.Pool // *tools: memory, and nothing that was decided
+	images   recycler
 }
 
 const nothingToApply = "the pipeline has no decode stage: there is nothing to apply"
@@ -94,8 +97,31 @@ func (a *Applier) borrow() (*tools, error) {
 		return t, nil
 	}
 	builder, err := schema.NewBuilder(a.run, a.settings.allocator())
+	if err == nil && a.settings.Allocator == nil {
+		builder.ImagesFrom(&a.images)
+	}
 	return &tools{builder: builder}, err
 }
+
+// recycler is an allocator for buffers of one size: those that were freed are used again,
+// since Go's memory comes zeroed, and from the system page by page.
+type recycler struct{ free sync.Pool } // *[]byte
+
+func (r *recycler) Allocate(size int) []byte {
+	if b, ok := r.free.Get().(*[]byte); ok && cap(*b) >= size {
+		return (*b)[:size]
+	}
+	return memory.DefaultAllocator.Allocate(size)
+}
+
+func (r *recycler) Reallocate(size int, b []byte) []byte {
+	if size <= cap(b) {
+		return b[:size]
+	}
+	return memory.DefaultAllocator.Reallocate(size, b)
+}
+
+func (r *recycler) Free(b []byte) { r.free.Put(&b) }
 
 // Apply makes one image as a batch would have it: the pipeline's picture stages, with its
 // seed and the draw's address, on []byte, an encoded file; on an image.Image,
@@ -147,14 +173,20 @@ func (a *Applier) Apply(ctx context.Context, img any, draw Draw) (*schema.Batch,
 		a.rows.prepare(&row)
 	}
 	draft := tools.builder.Draft(draw.Epoch, 0, 1)
-	if failed := a.rows.make(ctx, &tools.maker, &row, nil, nil); failed != nil {
+	var slot *schema.Picture // where the picture may be sampled right away
+	if a.run.Form == schema.FormTensor && !a.rows.pictures.Decoder.Gray() {
+		slot = draft.Slot(0)
+	}
+	if failed := a.rows.make(ctx, &tools.maker, &row, slot, nil); failed != nil {
 		draft.Discard()
 		return nil, failed
 	}
 	draft.SetMeta(0, row.meta)
-	if err := draft.SetPicture(0, row.picture); err != nil {
-		draft.Discard()
-		return nil, row.failed("batch", err)
+	if row.picture != slot {
+		if err := draft.SetPicture(0, row.picture); err != nil {
+			draft.Discard()
+			return nil, row.failed("batch", err)
+		}
 	}
 	return draft.Finish()
 }
