@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING, Any
 from .errors import EngineError, Error, Mistake, PipelineError, SampleError, StateError, UsageError
 
 if TYPE_CHECKING:
+    from ._batch import Batch
     from .commands import bench, inspect, materialize, plan, preview, train, verify
+    from .loader import Loader
 
 __version__ = "0.1.0"
 
 # Everything that isn't needed at once is imported where it is first used: name -> module.
 _LAZY: dict[str, str] = {
+    "Batch": "._batch",
+    "Loader": ".loader",
     "bench": ".commands",
     "inspect": ".commands",
     "materialize": ".commands",
@@ -24,8 +28,10 @@ _LAZY: dict[str, str] = {
 }
 
 __all__ = [
+    "Batch",
     "EngineError",
     "Error",
+    "Loader",
     "Mistake",
     "PipelineError",
     "SampleError",

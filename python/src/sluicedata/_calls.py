@@ -59,7 +59,7 @@ class Calls:
                     self._reading = False
                     if message is not None:
                         if message.kind is Kind.ERROR and message.id == 0:  # the session is over
-                            self._answers = {id: message for id in self._answers}
+                            self._answers = dict.fromkeys(self._answers, message)
                         elif message.id in self._answers:
                             self._answers[message.id] = message
                     self._change.notify_all()

@@ -1,0 +1,702 @@
+"""Loader: a pipeline as the batches of a training loop."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Literal, NamedTuple, Self
+
+import numpy as np
+
+from . import pipelines
+from ._batch import Batch, Format, check_head, wrapper
+from ._device import Mover
+from ._engine import Engine
+from ._ring import Blocks, Ring
+from ._wire import Kind, Message
+from .errors import EngineError, StateError, UsageError, from_head
+
+__all__ = ["Loader"]
+
+logger = logging.getLogger("sluicedata")
+
+_STATE_VERSION = 1
+
+
+class Loader:
+    """The batches of a pipeline, made by an engine in a process of its own, on all cores.
+
+    Takes the place of torch.utils.data.DataLoader together with its Dataset, Sampler and transforms: one ``for`` is one epoch, and the
+    next one the next epoch, each with its own draws. Batches are :class:`Batch`; ``for image, label in loader`` unpacks
+    them. Leaving a loop early abandons its epoch. A loader may be used in any thread, but by one loop at a time.
+
+    pipeline is a file, the content of one as a dict, or what :func:`sluicedata.pipeline` made. Other parameters:
+
+    rank, world_size
+        Which of how many processes this is; each gets every world_size-th batch. By default those of torch.distributed, where it is
+        initialized, else of the variables RANK and WORLD_SIZE.
+    epochs
+        How many epochs there will be, so that none is prefetched behind the last; by default as many as the pipeline says.
+    workers, readers, budget
+        Goroutines that make pictures, that read files, and bytes of memory in flight; by default as the pipeline says.
+    scale
+        Only this scale of a multi-scale pipeline; by default all that it picks, one batch after the other.
+    device
+        Where pictures, labels and weights are to be, as torch.device takes it: ``"cuda"``. By default in the engine's
+        memory, which is not copied.
+    format
+        What arrays are: ``"torch"``, ``"numpy"``, ``"dlpack"`` (anything that from_dlpack takes), or ``"arrow"``, where a batch is a
+        pyarrow.RecordBatch.
+    keys
+        Makes each batch a dict: ``{"pixel_values": "image", "labels": "label.class"}``.
+    set, without, use, seed, params, on_error, max_bad, quarantine, exec, fuse
+        As the flags of the command line: ``set={"stages.rotate.degrees": 10}``, ``without=["rotate"]``, ``use="val"``.
+    last_round
+        What happens to an epoch's last batches where there isn't one for each process: ``"drop"`` or ``"pad"``.
+    transport, slots
+        ``"ring"`` shares memory with the engine, ``"pipe"`` copies; ``"auto"`` is the ring where there can be one. slots is how many
+        batches the ring holds.
+    progress
+        Shows a bar (tqdm). Otherwise the logger ``sluicedata`` gets a line a minute.
+
+    Raises PipelineError with all mistakes of a pipeline, UsageError for arguments that don't go together, EngineError where no
+    engine can be started; a loop raises SampleError at the batch that cannot be made.
+    """
+
+    def __init__(
+        self,
+        pipeline: pipelines.PipelineLike,
+        *,
+        rank: int | None = None,
+        world_size: int | None = None,
+        epochs: int | None = None,
+        workers: int | None = None,
+        readers: int | None = None,
+        budget: int | None = None,
+        scale: float | None = None,
+        device: Any = None,
+        format: Format = "torch",
+        keys: Mapping[str, str] | None = None,
+        set: Mapping[str, Any] | Sequence[str] | None = None,
+        without: Sequence[str] | str | None = None,
+        use: str | None = None,
+        seed: int | None = None,
+        params: bool = False,
+        on_error: str | None = None,
+        max_bad: str | None = None,
+        quarantine: str | os.PathLike[str] | None = None,
+        exec: str | None = None,
+        fuse: str | None = None,
+        last_round: Literal["drop", "pad"] = "drop",
+        transport: Literal["auto", "ring", "pipe"] = "auto",
+        slots: int | None = None,
+        progress: bool = False,
+    ) -> None:
+        if epochs is not None and epochs < 1:
+            raise UsageError(f"epochs={epochs}: want at least 1, or None for as many as the pipeline says")
+        if keys is not None and format == "arrow":
+            raise UsageError('keys goes with format "torch", "numpy" or "dlpack": a RecordBatch has columns of its own')
+        self._open_head: dict[str, Any] = {
+            "pipeline": pipelines.resolve(pipeline),
+            "set": _settings(set),
+            "without": [without] if isinstance(without, str) else list(without or ()),
+            "use": use or "",
+            "seed": seed,
+            "workers": workers or 0,
+            "readers": readers or 0,
+            "budget": budget or 0,
+            "params": params,
+            "on_error": on_error or "",
+            "max_bad": max_bad or "",
+            "quarantine": os.fspath(quarantine) if quarantine is not None else "",
+            "exec": exec or "",
+            "fuse": fuse or "",
+            "scale": scale,
+            "last_round": last_round,
+            "slots": slots or 0,
+        }
+        self._rank, self._world_size = rank, world_size
+        self._epochs, self._device, self._format, self._transport = epochs, device, format, transport
+        self._keys = None if keys is None else dict(keys)
+        self._progress = progress
+        self._begin()
+        self._start()
+
+    def _begin(self) -> None:
+        """All that isn't a parameter."""
+        if self._format not in ("torch", "numpy", "dlpack", "arrow"):
+            raise UsageError(f"format={self._format!r}: want torch, numpy, dlpack or arrow")
+        if self._transport not in ("auto", "ring", "pipe"):
+            raise UsageError(f"transport={self._transport!r}: want auto, ring or pipe")
+        try:
+            self._wrap: Callable[[Any], Any] = wrapper(self._format)
+        except ImportError:
+            raise UsageError('format="torch" needs PyTorch: install torch, or choose format="numpy"') from None
+        self._mover: Mover | None = None
+        if self._device is not None:
+            if self._format != "torch":
+                raise UsageError(f'device={self._device!r} goes with format="torch", not {self._format!r}')
+            mover = Mover(self._device)
+            if not mover.here:
+                self._mover = mover
+                weakref.finalize(self, mover.release)
+        self._lock = threading.RLock()
+        self._engine: Engine | None = None
+        self._closed = False
+        self._plan: dict[str, Any] | None = None  # PLAN
+        self._meter = _Meter(self._progress)
+        self._report: dict[str, Any] | None = None
+        self._place = _Place(0, 0, 0)  # behind the last batch that a loop got
+        self._loop: int | None = None  # the epoch of a loop that hasn't come to its end
+        self._asked: int | None = None  # by set_epoch, within such a loop
+        self._token = 0  # of the newest loop
+        self._run = 0  # 0: none
+        self._run_at = _Place(0, 0, 0)  # what the run brings next
+        self._stash: Message | None = None  # of the next epoch
+        self._run_end = 0  # the epoch before which it ends; 0: nowhere
+        self._seen = 0  # scales of the run's batch at hand that have come
+        self._skip = 0  # of these, how many an earlier run's loop got
+        self._torn = False  # in the middle of a message, or between one and the place behind it
+        _be_iterable()
+
+    # A loop
+
+    def __iter__(self) -> Iterator[Any]:
+        _refuse_workers()
+        with self._lock:
+            if self._asked is not None:
+                self._place = _Place(self._asked, 0, 0)
+            elif self._loop is not None:
+                self._place = _Place(self._loop + 1, 0, 0)
+            self._asked = None
+            self._token += 1
+            self._running()
+            self._loop = self._place.epoch
+            total = self._planned()["batches"] or 0
+            self._meter.begin(
+                self._loop, total, self._place.batch * self._planned()["variants_per_batch"] // self.world_size
+            )
+            return _Epoch(self, self._token, self._loop)
+
+    def _next(self, loop: _Epoch) -> Any:
+        with self._lock:
+            if loop.token != self._token:
+                raise UsageError(
+                    "this loop is over: another one over the same loader has begun, or it was given a state. "
+                    "Make two Loaders for loops that are to run beside each other"
+                )
+            while loop.epoch == self._place.epoch:
+                engine = self._running()
+                if self._stash is None:
+                    engine.tell()
+                    engine.wait()
+                self._torn = True
+                try:
+                    batch = self._advance(engine)
+                except EngineError:
+                    engine.kill()
+                    raise
+                self._torn = False
+                if batch is not None:
+                    return batch
+            if self._loop is not None:
+                self._loop = None
+                self._meter.end()
+                if self._run and self._run_end == self._place.epoch:
+                    self._halt(self._opened()[0])  # for its report
+            raise StopIteration
+
+    def _advance(self, engine: Engine) -> Any:
+        """Reads a message, and returns a batch if it brought one."""
+        message, self._stash = self._stash or engine.read(), None
+        if message.kind in (Kind.WARN, Kind.PROGRESS):
+            return None
+        if message.id != self._run and message.kind is not Kind.ERROR:
+            raise EngineError(f"the engine sent {message.kind.name} of {message.id} within run {self._run}")
+        if message.kind is Kind.BATCH:
+            return self._take(engine, message)
+        self._run = 0
+        if message.kind is Kind.ERROR:
+            error = from_head(message.head)
+            self._torn = isinstance(error, EngineError)
+            raise error
+        if message.kind is not Kind.END:
+            raise EngineError(f"the engine sent {message.kind.name} within a run")
+        self._report = message.head.get("report")
+        self._place = _Place(self._place.epoch + 1, 0, 0)
+        return None
+
+    def _take(self, engine: Engine, message: Message) -> Any:
+        """A batch, and the place behind it; None if it isn't one of this loop's."""
+        head, before = message.head, self._place
+        check_head(head, len(message.body))
+        if head["epoch"] < before.epoch:
+            raise EngineError(f"the engine sent a batch of epoch {head['epoch']} within epoch {before.epoch}")
+        if head["epoch"] > before.epoch:  # where an epoch's end wasn't to be seen from its last batch
+            self._stash = message
+            self._place = self._run_at = _Place(head["epoch"], 0, 0)
+            return None
+        engine.took()
+        self._seen += 1
+        after = _Place(before.epoch, before.batch, self._seen)
+        if head["last"]:
+            after = _Place(head["next"][0], head["next"][1], 0)
+            self._seen = 0
+        if self._skip > 0:
+            self._skip -= 1
+            engine.drop(message)
+            if not head["last"]:
+                return None
+        elif head["rows"] > 0:
+            out = self._batch(engine, message)
+            self._place = self._run_at = after
+            self._meter.step(head["rows"])
+            return out
+        self._place = self._run_at = after
+        return None
+
+    def _batch(self, engine: Engine, message: Message) -> Any:
+        head, columns, pixels = message.head, message.body, None
+        if head["image"] is not None:
+            if head["slot"] < 0:
+                pixels = columns[head["columns"] :]
+                columns = columns[: head["columns"]]
+            elif engine.ring is None:
+                raise EngineError(f"the engine named slot {head['slot']}, and there is no ring")
+            else:
+                pixels = engine.ring.take(head["slot"], head["image"]["bytes"])
+        batch = Batch(head, columns, pixels, self._wrap, self._mover)
+        if self._keys is not None:
+            return batch.named(self._keys)
+        return batch.to_arrow() if self._format == "arrow" else batch
+
+    # Its engine
+
+    def _start(self) -> None:
+        """Starts an engine, and has it plan the pipeline."""
+        rank, world_size = _place_in_world(self._rank, self._world_size)
+        engine = Engine()
+        try:
+            if self._transport == "ring" and not engine.memfd:
+                raise UsageError('transport="ring": there are no memory files on this platform; leave it at "auto"')
+            head = {**self._open_head, "rank": rank, "world": world_size}
+            head["transport"] = "" if self._transport == "auto" else self._transport
+            plan = engine.request(Kind.OPEN, head).head
+            slots, file = plan.get("slots") or 0, engine.file()
+            if slots:
+                if file is None:
+                    raise EngineError("the engine says that there is a ring, and sent none")
+                try:
+                    engine.ring = Ring(file, slots, plan["slot_bytes"], engine)
+                finally:
+                    os.close(file)
+                if self._mover is not None:
+                    self._mover.register(engine.ring)
+            if self._keys is not None:
+                _check_keys(self._keys, plan["plan"]["columns"])
+            engine.blocks = Blocks()
+            engine.on_progress = self._meter.engine_says
+            if self._plan is not None and self._plan["state"]["plan_hash"] != plan["state"]["plan_hash"]:
+                engine.request(Kind.CHECK, {"state": {**_template(self._plan), "epoch": 0, "batch": 0}})
+        except BaseException:
+            engine.close()
+            raise
+        if self._plan is None:
+            for warning in plan.get("warnings") or ():
+                logger.warning("%s", warning)
+        self._plan, self._engine = plan, engine
+        self.rank, self.world_size = rank, world_size
+
+    def _opened(self) -> tuple[Engine, dict[str, Any]]:
+        """An engine that can be used, and the plan that it made."""
+        if self._closed:
+            raise UsageError("this loader has been closed: make another one")
+        if self._engine is not None and (self._torn or not self._engine.usable):
+            self._engine.kill()
+            self._engine = None
+        if self._engine is None:
+            self._run, self._stash, self._torn = 0, None, False
+            self._start()
+        assert self._engine is not None and self._plan is not None
+        return self._engine, self._plan
+
+    def _running(self) -> Engine:
+        """The engine, in a run whose next batch is the one at the place."""
+        engine = self._engine
+        if engine is not None and engine.usable and self._run and not self._torn and self._run_at == self._place:
+            ended = self._run_end != 0 and self._place.epoch >= self._run_end
+            if not ended:
+                return engine
+        engine, plan = self._opened()
+        self._halt(engine)
+        epoch, batch, variant = self._place
+        epochs = self._epochs or plan["plan"].get("epochs") or 0
+        end = epochs if epochs == 0 or epochs > epoch else epoch + 1
+        run = engine.post(Kind.RUN, {"epoch": epoch, "batch": batch, "epochs": end, "state": None})
+        engine.begin(run)
+        self._run, self._run_at, self._run_end = run, self._place, end
+        self._seen, self._skip = 0, variant
+        return engine
+
+    def _halt(self, engine: Engine) -> None:
+        """Ends the run, if one is going on; what it had made is dropped."""
+        if self._stash is not None:
+            engine.drop(self._stash)
+            self._stash = None
+        if not self._run:
+            return
+        self._torn = True
+        engine.stop(self._run)
+        while self._run:
+            engine.wait()
+            message = engine.read()
+            if message.kind is Kind.BATCH:
+                engine.drop(message)
+            elif message.kind in (Kind.END, Kind.ERROR) and message.id in (self._run, 0):
+                self._report = message.head.get("report") or self._report
+                self._run = 0
+        self._torn = False
+
+    def close(self) -> None:
+        """Ends the engine. Batches that are kept stay valid."""
+        with self._lock:
+            self._closed = True
+            self._meter.end()
+            if self._mover is not None:
+                self._mover.release()
+            if self._engine is not None:
+                self._engine.close()
+                self._engine = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # Epochs and states
+
+    def __len__(self) -> int:
+        """Batches in an epoch, of this process; each scale counts as one."""
+        batches = self._planned()["batches"]
+        if batches is None or batches < 0:
+            raise TypeError("epochs of this loader differ in their number of batches: it has no len()")
+        return int(batches)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Makes the next loop that of an epoch, from its start; where a state was loaded in the middle of just that epoch, from there."""
+        if epoch < 0:
+            raise UsageError(f"epoch {epoch}: the first is 0")
+        with self._lock:
+            if self._loop is not None:
+                self._asked = epoch
+            elif epoch != self._place.epoch:
+                self._place = _Place(epoch, 0, 0)
+
+    @property
+    def epoch(self) -> int:
+        """The epoch of the loop that is going on, else of the next one."""
+        return self._place.epoch if self._asked is None else self._asked
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where a loop would go on: behind the last batch that it got. Small, and plain JSON.
+
+        It is the same in all processes that got as many batches, and may be loaded in any number of them.
+        """
+        with self._lock:
+            place = self._place if self._asked is None else _Place(self._asked, 0, 0)
+            return {"version": _STATE_VERSION, **place._asdict(), "engine": _template(self._planned())}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Makes the next loop go on where a state says; nothing is made again in order to get there.
+
+        Raises StateError where the state is of other data or another pipeline, and says what differs.
+        """
+        try:
+            version, epoch, batch, variant = (state[name] for name in ("version", "epoch", "batch", "variant"))
+            template = dict(state["engine"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise StateError(f"this isn't a state of a sluicedata.Loader: {error!r} is missing") from None
+        if version != _STATE_VERSION:
+            raise StateError(
+                f"the state has version {version}, and this sluicedata ({_package_version()}) reads version "
+                f"{_STATE_VERSION}: go on with the release that wrote it"
+            )
+        for name, value in (("epoch", epoch), ("batch", batch), ("variant", variant)):
+            if type(value) is not int or not 0 <= value <= 1 << 53:
+                raise StateError(f"the state is damaged: its {name} is {value!r}")
+        with self._lock:
+            engine, plan = self._opened()
+            self._halt(engine)
+            place = engine.request(Kind.CHECK, {"state": {**template, "epoch": epoch, "batch": batch}}).head
+            if place.get("epoch") != epoch or place.get("batch") != batch or variant >= plan["variants_per_batch"]:
+                variant = 0
+            self._place = _Place(place["epoch"], place["batch"], variant)
+            self._loop = self._asked = None
+            self._token += 1
+
+    # What is known of the data
+
+    @property
+    def plan(self) -> dict[str, Any]:
+        """What `sluice plan --json` prints."""
+        plan: dict[str, Any] = self._planned()["plan"]
+        return plan
+
+    @property
+    def classes(self) -> dict[str, list[str]]:
+        """Class names by task, in the order of their numbers."""
+        return {task["name"]: list(task["classes"]) for task in self.plan.get("tasks") or ()}
+
+    @property
+    def counts(self) -> dict[str, list[int]]:
+        """Samples that the pipeline draws from, by task and class, without those of unknown class."""
+        tasks, counts = self.plan.get("tasks") or (), self.plan.get("counts") or ()
+        return {task["name"]: list(n[: len(task["classes"])]) for task, n in zip(tasks, counts, strict=True)}
+
+    def class_weights(self, task: str | None = None, rule: Literal["inverse", "effective_number"] = "inverse") -> Any:
+        """Weights of a task's classes, float32, for torch.nn.CrossEntropyLoss(weight=...), of counts.
+
+        "inverse" is N / (C n_c), scikit-learn's "balanced"; "effective_number" (1 - b) / (1 - b^n_c) with b = 0.9999, scaled to the
+        sum C (Cui et al. 2019). A class without samples has 0. For pipelines that don't rebalance: those that do have
+        changed the frequencies already.
+        """
+        counts = self.counts
+        if task is None:
+            if len(counts) != 1:
+                raise UsageError(f"which task: {', '.join(counts) or 'there is none'}?")
+            task = next(iter(counts))
+        if task not in counts:
+            raise UsageError(f"there is no task {task!r}: {', '.join(counts) or 'there is none'}")
+        n = np.array(counts[task], np.float64)
+        some = n > 0
+        weights = np.zeros_like(n)
+        if rule == "inverse":
+            weights[some] = n.sum() / (some.sum() * n[some])
+        elif rule == "effective_number":
+            weights[some] = (1 - 0.9999) / -np.expm1(n[some] * np.log(0.9999))
+            weights *= some.sum() / weights.sum()
+        else:
+            raise UsageError(f"rule={rule!r}: want inverse or effective_number")
+        wrapped = self._wrap(weights.astype(np.float32))
+        return wrapped if self._mover is None else self._mover(wrapped, None)
+
+    def report(self) -> dict[str, Any]:
+        """What the last run that has ended did, as the commands' --json prints it; while the first is going on, how far it is."""
+        with self._lock:
+            if self._report is not None:
+                return self._report
+            return dict(self._engine.progress) if self._engine is not None else {}
+
+    def _planned(self) -> dict[str, Any]:
+        if self._plan is None:
+            with self._lock:
+                self._opened()
+        assert self._plan is not None
+        return self._plan
+
+    # Elsewhere
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A loader travels to another process as its parameters and its place, and starts an engine there when it is used."""
+        kept = (
+            "_open_head",
+            "_rank",
+            "_world_size",
+            "_epochs",
+            "_device",
+            "_format",
+            "_transport",
+            "_keys",
+            "_progress",
+        )
+        return {**{name: self.__dict__[name] for name in kept}, "_place": tuple(self._place)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        place = state.pop("_place")
+        self.__dict__.update(state)
+        self._begin()
+        self._place = _Place(*place)
+
+    def __repr__(self) -> str:
+        pipeline = self._open_head["pipeline"]
+        return f"Loader({pipeline.get('file') or pipeline.get('name')}, {self._place})"
+
+
+class _Place(NamedTuple):
+    """Where a sequence of batches goes on: at a batch of an epoch, of which some variants (scales) are done."""
+
+    epoch: int
+    batch: int
+    variant: int
+
+    def __str__(self) -> str:
+        return f"epoch {self.epoch}, batch {self.batch}"
+
+
+class _Epoch:
+    """One loop over a loader."""
+
+    __slots__ = ("_loader", "epoch", "token")
+
+    def __init__(self, loader: Loader, token: int, epoch: int) -> None:
+        self._loader = loader
+        self.token = token
+        self.epoch = epoch
+
+    def __iter__(self) -> _Epoch:
+        return self
+
+    def __next__(self) -> Any:
+        return self._loader._next(self)
+
+
+class _Meter:
+    """Says how far a loop is: as a bar, or as a line of the log each minute."""
+
+    SECONDS = 60.0
+
+    def __init__(self, bar: bool) -> None:
+        self._bar: Any = None
+        self._tqdm: Any = None
+        if bar:
+            try:
+                from tqdm.auto import tqdm
+            except ImportError:
+                raise UsageError("progress=True needs tqdm: install it, or read the log of sluicedata") from None
+            self._tqdm = tqdm
+        self._epoch = self._batches = self._rows = self._total = 0
+        self._start = self._said = 0.0
+        self._bottleneck = ""
+
+    def begin(self, epoch: int, batches: int, done: int) -> None:
+        self.end()
+        self._epoch, self._total, self._batches, self._rows = epoch, batches, done, 0
+        self._start = self._said = time.monotonic()
+        if self._tqdm is not None:
+            self._bar = self._tqdm(
+                total=batches if batches > 0 else None, initial=done, desc=f"epoch {epoch}", unit="batch"
+            )
+
+    def step(self, rows: int) -> None:
+        self._batches += 1
+        self._rows += rows
+        if self._bar is not None:
+            self._bar.update()
+            return
+        now = time.monotonic()
+        if now - self._said >= self.SECONDS:
+            self._said = now
+            rate = self._rows / (now - self._start)
+            of = f" of {self._total}" if self._total > 0 else ""
+            slow = f"; slowest: {self._bottleneck}" if self._bottleneck else ""
+            logger.info("epoch %d: %d%s batches, %.0f images/s%s", self._epoch, self._batches, of, rate, slow)
+
+    def end(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+    def engine_says(self, progress: Mapping[str, Any]) -> None:
+        self._bottleneck = str(progress.get("bottleneck") or "")
+
+
+def _check_keys(keys: Mapping[str, str], columns: Sequence[str]) -> None:
+    known = [*columns, "number", "scale", "label", "meta"]
+    for name, column in keys.items():
+        if column not in known:
+            raise UsageError(f"keys: {name!r}: there is no column {column!r}: want one of {', '.join(known)}")
+
+
+def _template(plan: Mapping[str, Any]) -> dict[str, Any]:
+    """The engine's state without a place."""
+    gone = ("epoch", "batch", "rows", "failed", "refilled", "format", "sha256")
+    return {name: value for name, value in plan["state"].items() if name not in gone}
+
+
+def _settings(given: Mapping[str, Any] | Sequence[str] | None) -> list[str]:
+    """PATH=VALUE, as the command line has it; values are JSON, which is YAML too."""
+    if given is None:
+        return []
+    if isinstance(given, str):
+        return [given]
+    if not isinstance(given, Mapping):
+        return list(given)
+    out = []
+    for path, value in given.items():
+        try:
+            out.append(f"{path}={value if isinstance(value, str) else json.dumps(value)}")
+        except (TypeError, ValueError) as error:
+            raise UsageError(f"set: {path}: {error}") from None
+    return out
+
+
+def _place_in_world(rank: int | None, world_size: int | None) -> tuple[int, int]:
+    """Which process this is, of how many."""
+    if rank is None or world_size is None:
+        torch = sys.modules.get("torch")
+        distributed = getattr(torch, "distributed", None)
+        if distributed is not None and distributed.is_available() and distributed.is_initialized():
+            rank = distributed.get_rank() if rank is None else rank
+            world_size = distributed.get_world_size() if world_size is None else world_size
+    if world_size is None:
+        world_size = _variable("WORLD_SIZE")
+    if rank is None:
+        rank = _variable("RANK")
+    if world_size is None:
+        if rank:
+            raise UsageError(f"rank is {rank}, and of how many isn't said: give world_size, or set WORLD_SIZE")
+        world_size = 1
+    if rank is None:
+        if world_size > 1:
+            raise UsageError(
+                f"there are {world_size} processes, and which of them this is isn't known: call "
+                "torch.distributed.init_process_group() before, start with torchrun (which sets RANK), or give rank="
+            )
+        rank = 0
+    if world_size < 1 or not 0 <= rank < world_size:
+        raise UsageError(f"rank {rank} of {world_size} processes: want 0 <= rank < world_size")
+    return rank, world_size
+
+
+def _variable(name: str) -> int | None:
+    text = os.environ.get(name)
+    if not text:
+        return None
+    try:
+        return int(text)
+    except ValueError:
+        raise UsageError(f"the variable {name} is {text!r}: want a number") from None
+
+
+def _refuse_workers() -> None:
+    """Every worker of a DataLoader would deliver everything again."""
+    data = sys.modules.get("torch.utils.data")
+    if data is not None and data.get_worker_info() is not None:
+        raise UsageError(
+            "a Loader cannot be read in a worker of a DataLoader: its engine uses all cores already, and each worker would deliver "
+            "everything again. Loop over the Loader itself, or leave it at DataLoader(loader, batch_size=None, num_workers=0); "
+            "workers= of the Loader is how many threads its engine has"
+        )
+
+
+def _be_iterable() -> None:
+    """Has DataLoader take a Loader as the IterableDataset that it is, without a need for torch."""
+    data = sys.modules.get("torch.utils.data")
+    if data is not None:
+        data.IterableDataset.register(Loader)
+
+
+def _package_version() -> str:
+    from . import __version__
+
+    return __version__
