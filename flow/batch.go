@@ -45,7 +45,10 @@ func (f *batch) complete(queue <-chan *filling) {
 			continue
 		}
 		if !r.stopped() {
-			r.failOn(r.accounts.note(b.outcomes))
+			if err := r.accounts.note(b.outcomes); err != nil {
+				r.leaving.wait(r.ctx) // so that what comes before a bad row is delivered, however slow the sink
+				r.fail(err)
+			}
 		}
 		if r.stopped() {
 			b.draft.Discard()

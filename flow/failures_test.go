@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/apache/arrow/go/v15/arrow/memory"
 	gsflow "github.com/reugn/go-streams/flow"
@@ -407,5 +408,26 @@ func TestOnErrorIsChecked(t *testing.T) {
 	skip := hash(flow.Failures{Policy: flow.Skip})
 	if skip == hash(flow.Failures{}) || skip != hash(flow.Failures{Policy: flow.Skip, Max: flow.Limit{Count: 3}, Quarantine: "q"}) || hash(flow.Failures{}) != hash(flow.Failures{Policy: flow.Fail}) {
 		t.Error("of on_error, the policy and nothing else belongs into the plan hash")
+	}
+}
+
+// However slow the sink, it gets the batches before the row that ends the run.
+func TestBatchesBeforeAFailureAreDelivered(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	list, broken := album()
+	bad := broken[0]
+	bad.key = "zz"
+	const before = 6
+	pipe := flow.New(hold(append(list[:before:before], bad)), stages.Decode{}, stages.Resize{Height: 4, Width: 4}, stages.Batch{Size: 1})
+	for range 5 {
+		s := &sink{delay: 5 * time.Millisecond} // long enough for the bad row to come while batches wait
+		_, err := pipe.Run(t.Context(), s)
+		var row *flow.RowError
+		if !errors.As(err, &row) || row.Position != before {
+			t.Fatal(err)
+		}
+		if n := s.writes.Load(); n != before {
+			t.Errorf("the sink got %d batches of the %d before the row that ended the run", n, before)
+		}
 	}
 }

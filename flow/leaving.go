@@ -1,6 +1,9 @@
 package flow
 
-import "sync"
+import (
+	"context"
+	"sync"
+)
 
 // departure is what is known of a batch on its way from batch to the sink.
 type departure struct {
@@ -13,8 +16,25 @@ type departure struct {
 
 // leaving are the batches between batch and the sink, in order.
 type leaving struct {
-	mu   sync.Mutex
-	list []*departure
+	mu      sync.Mutex
+	list    []*departure
+	emptied chan struct{} // closed when the last one has left; nil: nobody waits for that
+}
+
+// wait returns once all batches have left, or the run has ended.
+func (l *leaving) wait(ctx context.Context) {
+	l.mu.Lock()
+	if len(l.list) == 0 {
+		l.mu.Unlock()
+		return
+	}
+	emptied := make(chan struct{})
+	l.emptied = emptied
+	l.mu.Unlock()
+	select {
+	case <-emptied:
+	case <-ctx.Done():
+	}
 }
 
 func (l *leaving) push(d *departure) {
@@ -37,6 +57,10 @@ func (l *leaving) departed() *departure {
 	}
 	l.list[0] = nil
 	l.list = l.list[1:]
+	if len(l.list) == 0 && l.emptied != nil {
+		close(l.emptied)
+		l.emptied = nil
+	}
 	return d
 }
 
