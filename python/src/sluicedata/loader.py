@@ -19,6 +19,7 @@ from . import pipelines
 from ._batch import Batch, Format, check_head, wrapper
 from ._device import Mover
 from ._engine import Engine
+from ._ranks import rank_and_world
 from ._ring import Blocks, Ring
 from ._wire import Kind, Message
 from .errors import EngineError, StateError, UsageError, from_head
@@ -281,7 +282,7 @@ class Loader:
 
     def _start(self) -> None:
         """Starts an engine, and has it plan the pipeline."""
-        rank, world_size = _place_in_world(self._rank, self._world_size)
+        rank, world_size = rank_and_world(self._rank, self._world_size)
         engine = Engine()
         try:
             if self._transport == "ring" and not engine.memfd:
@@ -638,44 +639,6 @@ def _settings(given: Mapping[str, Any] | Sequence[str] | None) -> list[str]:
         except (TypeError, ValueError) as error:
             raise UsageError(f"set: {path}: {error}") from None
     return out
-
-
-def _place_in_world(rank: int | None, world_size: int | None) -> tuple[int, int]:
-    """Which process this is, of how many."""
-    if rank is None or world_size is None:
-        torch = sys.modules.get("torch")
-        distributed = getattr(torch, "distributed", None)
-        if distributed is not None and distributed.is_available() and distributed.is_initialized():
-            rank = distributed.get_rank() if rank is None else rank
-            world_size = distributed.get_world_size() if world_size is None else world_size
-    if world_size is None:
-        world_size = _variable("WORLD_SIZE")
-    if rank is None:
-        rank = _variable("RANK")
-    if world_size is None:
-        if rank:
-            raise UsageError(f"rank is {rank}, and of how many isn't said: give world_size, or set WORLD_SIZE")
-        world_size = 1
-    if rank is None:
-        if world_size > 1:
-            raise UsageError(
-                f"there are {world_size} processes, and which of them this is isn't known: call "
-                "torch.distributed.init_process_group() before, start with torchrun (which sets RANK), or give rank="
-            )
-        rank = 0
-    if world_size < 1 or not 0 <= rank < world_size:
-        raise UsageError(f"rank {rank} of {world_size} processes: want 0 <= rank < world_size")
-    return rank, world_size
-
-
-def _variable(name: str) -> int | None:
-    text = os.environ.get(name)
-    if not text:
-        return None
-    try:
-        return int(text)
-    except ValueError:
-        raise UsageError(f"the variable {name} is {text!r}: want a number") from None
 
 
 def _refuse_workers() -> None:

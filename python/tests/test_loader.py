@@ -1,0 +1,420 @@
+"""Loader against the engine: what a loop gets, and how it goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import subprocess
+import sys
+import textwrap
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+import sluicedata
+from sluicedata import Loader
+
+torch = pytest.importorskip("torch")
+
+MakeFolder = Callable[..., Path]
+
+
+@pytest.fixture
+def pipeline(make_folder: MakeFolder) -> dict[str, Any]:
+    """44 pictures of 3 classes; 6 batches of 8 an epoch, the last one of 4."""
+    folder = make_folder({"cat": 30, "dog": 10, "owl": 4})
+    return {
+        "version": 1,
+        "seed": 3,
+        "epochs": 3,
+        "source": {"folder": {"path": str(folder), "tasks": ["class"]}},
+        "stages": [
+            {"rebalance": {"target": "square_root"}},
+            "decode",
+            {"random_resized_crop": {"size": 16}},
+            {"flip": {"p": 0.5}},
+            {"batch": {"size": 8}},
+        ],
+    }
+
+
+def floats(pipeline: dict[str, Any]) -> dict[str, Any]:
+    stages = pipeline["stages"]
+    normalize = {"normalize": {"mean": "imagenet", "std": "imagenet"}}
+    return {**pipeline, "stages": [*stages[:-1], "to_tensor", normalize, stages[-1]]}
+
+
+def contents(batches: Any) -> list[tuple[Any, ...]]:
+    """What batches hold, for comparison."""
+    out = []
+    for b in batches:
+        label = tuple((task, tuple(np.asarray(label).tolist())) for task, label in b.label.items())
+        out.append((b.epoch, b.number, b.scale, tuple(b.key), np.asarray(b.image).tobytes(), label))
+    return out
+
+
+@pytest.mark.parametrize("transport", ["ring", "pipe"])
+def test_batches(pipeline: dict[str, Any], transport: Any) -> None:
+    with Loader(pipeline, transport=transport) as loader:
+        assert len(loader) == 6
+        assert loader.classes == {"class": ["cat", "dog", "owl"]}
+        assert loader.counts == {"class": [30, 10, 4]}
+        for epoch in range(2):
+            batches = list(loader)
+            assert [b.rows for b in batches] == [8] * 5 + [4]
+            assert [b.number for b in batches] == list(range(6))
+            for b in batches:
+                assert b.epoch == epoch
+                assert b.image.shape == (b.rows, 3, 16, 16) and b.image.dtype == torch.uint8
+                assert b.image.is_contiguous(memory_format=torch.channels_last)
+                assert b.label["class"].dtype == torch.int64 and b.weight.dtype == torch.float32
+                names = [key.split("/")[0] for key in b.key]
+                assert [loader.classes["class"][n] for n in b.label["class"]] == names
+                image, label = b
+                assert image is b.image and label is b.label["class"]
+                assert b.params is None and b.scale == 1 and b.position.tolist()[0] == 8 * b.number
+
+
+def test_ring_pipe_and_formats_agree(pipeline: dict[str, Any]) -> None:
+    for p in (pipeline, floats(pipeline)):
+        want = contents(Loader(p, transport="ring"))
+        assert contents(Loader(p, transport="pipe")) == want
+        assert contents(Loader(p, format="numpy")) == want
+        taken = [(b.number, np.from_dlpack(b.image).tobytes()) for b in Loader(p, format="dlpack")]
+        assert taken == [(w[1], w[4]) for w in want]
+        for record, w in zip(Loader(p, format="arrow"), want, strict=True):
+            assert isinstance(record, pa.RecordBatch)
+            assert tuple(record.column("key").to_pylist()) == w[3]
+            pixels = record.column("image").to_numpy_ndarray()
+            if pixels.dtype == np.uint8:
+                pixels = pixels.transpose(0, 3, 1, 2)
+            assert pixels.tobytes() == w[4]
+
+
+def test_epochs_and_break(pipeline: dict[str, Any]) -> None:
+    loader = Loader(pipeline)
+    epochs = [contents(loader) for _ in range(4)]  # one more than the pipeline says
+    assert [e[0][0] for e in epochs] == [0, 1, 2, 3]
+    assert len({e[0][4] for e in epochs}) == 4
+
+    loader = Loader(pipeline)
+    for b in loader:
+        if b.number == 2:
+            break
+    assert contents(loader) == epochs[1]  # what was left is abandoned
+    loader.set_epoch(0)
+    assert contents(loader) == epochs[0]
+    iterator = iter(loader)
+    next(iterator)
+    del iterator
+    loader.set_epoch(1)  # explicitly the same one
+    assert contents(loader) == epochs[1]
+    loader.set_epoch(3)
+    assert loader.epoch == 3 and contents(loader) == epochs[3]
+    with pytest.raises(ZeroDivisionError):
+        for _ in loader:
+            _ = 1 / 0
+    assert loader.epoch == 4
+    assert next(iter(loader)).epoch == 5
+
+
+def test_report(pipeline: dict[str, Any]) -> None:
+    loader = Loader(pipeline, epochs=1)
+    list(loader)
+    assert loader.report()["rows"] == 44
+
+
+def test_state(pipeline: dict[str, Any]) -> None:
+    want = contents(Loader(pipeline)) + contents(_at(pipeline, 1))
+    for stop in range(1, len(want)):
+        loader = Loader(pipeline)
+        got: list[Any] = []
+        while len(got) < stop:
+            for b in loader:
+                got += contents([b])
+                if len(got) == stop:
+                    state = json.loads(json.dumps(loader.state_dict()))
+                    break
+        again = Loader(pipeline)
+        again.load_state_dict(state)
+        again.set_epoch(again.epoch)  # as trainers do before each loop: changes nothing
+        while len(got) < len(want):
+            got += contents(again)
+        assert got == want
+        assert again.state_dict()["epoch"] == 2
+
+
+def _at(pipeline: dict[str, Any], epoch: int) -> Loader:
+    loader = Loader(pipeline)
+    loader.set_epoch(epoch)
+    return loader
+
+
+def test_state_across_worlds(pipeline: dict[str, Any]) -> None:
+    want = contents(Loader(pipeline))
+    one = Loader(pipeline)
+    got = contents([b for b, _ in zip(one, range(2), strict=False)])
+    # zip asks for a third: the state is that of the last one taken, and it was taken.
+    state = one.state_dict()
+    assert state["batch"] == 3
+    one = Loader(pipeline)
+    iterator = iter(one)
+    got = contents([next(iterator), next(iterator)])
+    two = [Loader(pipeline, rank=r, world_size=2) for r in range(2)]
+    rounds = []
+    for loader in two:
+        loader.load_state_dict(one.state_dict())
+        rounds.append(contents([next(iter(loader))]))
+    got += [r[0] for r in rounds]
+    assert two[0].state_dict() == two[1].state_dict()
+    last = Loader(pipeline)
+    last.load_state_dict(two[1].state_dict())
+    assert got + contents(last) == want
+
+
+def test_state_of_another_plan(pipeline: dict[str, Any]) -> None:
+    state = Loader(pipeline).state_dict()
+    other = Loader(pipeline, set={"stages.flip.p": 0.25})
+    with pytest.raises(sluicedata.StateError, match="flip"):
+        other.load_state_dict(state)
+    list(other)  # goes on as if nothing had been
+    bad: Any
+    for bad in (
+        {},
+        {"version": 1},
+        {**state, "version": 2},
+        {**state, "epoch": -1},
+        {**state, "engine": {"a": 1}},
+        None,
+    ):
+        with pytest.raises(sluicedata.StateError):
+            other.load_state_dict(bad)
+    assert next(iter(other)).epoch == 1
+
+
+def test_scales(pipeline: dict[str, Any]) -> None:
+    stages = [*pipeline["stages"], {"multiscale": {"scales": [0.5, 1]}}]
+    p = floats({**pipeline, "stages": pipeline["stages"]})
+    p = {**p, "stages": [*p["stages"], {"multiscale": {"scales": [0.5, 1]}}]}
+    assert stages
+    loader = Loader(p)
+    assert len(loader) == 12
+    want = contents(loader)
+    assert [w[2] for w in want] == [0.5, 1.0] * 6
+    for stop in (1, 2, 3):
+        first = Loader(p)
+        iterator = iter(first)
+        got = contents(next(iterator) for _ in range(stop))
+        again = Loader(p)
+        again.load_state_dict(first.state_dict())
+        assert got + contents(again) == want
+    alone = Loader(p, scale=0.5)
+    assert len(alone) == 6
+    assert contents(alone) == [w for w in want if w[2] == 0.5]
+    with pytest.raises(sluicedata.PipelineError, match="scale"):
+        Loader(p, scale=3)
+
+
+def test_keys(pipeline: dict[str, Any]) -> None:
+    loader = Loader(pipeline, keys={"pixel_values": "image", "labels": "label.class", "name": "key"})
+    batch = next(iter(loader))
+    assert list(batch) == ["pixel_values", "labels", "name"]
+    assert batch["pixel_values"].shape == (8, 3, 16, 16) and batch["labels"].dtype == torch.int64
+    assert next(iter(Loader(pipeline, keys={"y": "label"})))["y"].shape == (8,)
+    with pytest.raises(sluicedata.UsageError, match=r"'z'.*no column 'labels'"):
+        Loader(pipeline, keys={"z": "labels"})
+
+
+def test_several_tasks_and_unknown(make_folder: MakeFolder, tmp_path: Path) -> None:
+    folder = make_folder({"x": 4})
+    lines = ["path,shape,color,camera,speed", "x/0000.png,ball,red,a,1", "x/0001.png,,blue,b,2", "x/0002.png,ball,,a,3"]
+    (folder / "list.csv").write_text("\n".join(lines) + "\n")
+    manifest = {"path": str(folder / "list.csv"), "tasks": ["shape", "color"], "meta": ["camera", "speed"]}
+    p = {
+        "version": 1,
+        "source": {"manifest": manifest},
+        "stages": ["decode", {"resize": {"size": 16}}, {"center_crop": {"size": 16}}, {"batch": {"size": 4}}],
+    }
+    b = next(iter(Loader(p)))
+    image, label = b
+    assert image.shape == (3, 3, 16, 16)
+    assert {task: n.tolist() for task, n in label.items()} == {"shape": [0, -100, 0], "color": [1, 0, -100]}
+    assert b.meta["camera"] == ["a", "b", "a"] and b.meta["speed"].tolist() == [1, 2, 3]
+
+
+def test_encoded(pipeline: dict[str, Any]) -> None:
+    p = {**pipeline, "stages": [pipeline["stages"][0], pipeline["stages"][-1]]}
+    b = next(iter(Loader(p)))
+    assert all(isinstance(file, bytes) and file.startswith(b"\x89PNG") for file in b.image)
+
+
+def test_grey(pipeline: dict[str, Any]) -> None:
+    loader = Loader(pipeline, set={"stages.decode.mode": "gray"})
+    assert next(iter(loader)).image.shape == (8, 1, 16, 16)
+
+
+def test_params(pipeline: dict[str, Any]) -> None:
+    b = next(iter(Loader(pipeline, params=True)))
+    assert b.params is not None and "flip" in b.params[0]
+
+
+def test_kept_batches_stay(pipeline: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
+    loader = Loader(pipeline, slots=4)
+    kept, want = [], []
+    for _ in range(5):
+        for b in loader:
+            kept.append(b)
+            want += contents([b])
+    assert contents(kept) == want
+    assert len([r for r in caplog.records if "slots" in r.message]) == 1
+    views = [b.image[1:2, :, 3] for b in kept]
+    copies = [v.clone() for v in views]
+    loader.close()
+    del kept, b
+    assert all(torch.equal(v, c) for v, c in zip(views, copies, strict=True))
+
+
+def test_images_may_be_written_to(pipeline: dict[str, Any]) -> None:
+    want = contents(Loader(pipeline))
+    loader = Loader(pipeline)
+    got = []
+    for b in loader:
+        got += contents([b])
+        b.image.zero_()
+    assert got == want
+
+
+def test_pipeline_errors(pipeline: dict[str, Any], tmp_path: Path) -> None:
+    text = "version: 1\nsource: {folder: {path: nowhere, tasks: [class]}}\nstages:\n  - decode\n  - rotatee: {degrees: 3}\n"
+    (tmp_path / "p.yaml").write_text(text)
+    with pytest.raises(sluicedata.PipelineError, match="rotate") as caught:
+        Loader(tmp_path / "p.yaml")
+    assert caught.value.mistakes[0].line == 5 and caught.value.mistakes[0].file.endswith("p.yaml")
+    with pytest.raises(ValueError, match="rank"):
+        Loader(pipeline, rank=2, world_size=2)
+    for bad in (
+        {"format": "jax"},
+        {"transport": "x"},
+        {"epochs": 0},
+        {"format": "numpy", "device": "cuda"},
+        {"device": "?"},
+    ):
+        with pytest.raises(sluicedata.UsageError, match=next(iter(bad))):
+            Loader(pipeline, **bad)
+
+
+def test_a_broken_image_raises_where_it_belongs(pipeline: dict[str, Any], make_folder: MakeFolder) -> None:
+    want = contents(Loader(pipeline))
+    bad = want[3][3][2]
+    root = Path(pipeline["source"]["folder"]["path"])
+    whole = (root / bad).read_bytes()
+    (root / bad).write_bytes(whole[:60] + b"?" * (len(whole) - 60))
+    loader = Loader(pipeline)
+    got: list[Any] = []
+    with pytest.raises(sluicedata.SampleError, match=bad) as caught:
+        for b in loader:
+            got += contents([b])
+    first = min(i for i, w in enumerate(want) if bad in w[3])
+    assert got == want[:first]
+    assert caught.value.key == bad and caught.value.stage == "decode" and caught.value.epoch == 0
+    assert loader.state_dict()["batch"] == first
+    (root / bad).write_bytes(whole)
+
+
+def test_nested_loops(pipeline: dict[str, Any]) -> None:
+    loader = Loader(pipeline)
+    outer = iter(loader)
+    next(outer)
+    assert len(list(loader)) == 6
+    with pytest.raises(sluicedata.UsageError, match="another one"):
+        next(outer)
+    one, two = Loader(pipeline), Loader(pipeline)
+    assert [(a.number, b.number) for a, b in zip(one, two, strict=True)] == [(i, i) for i in range(6)]
+
+
+def test_closed(pipeline: dict[str, Any]) -> None:
+    with Loader(pipeline) as loader:
+        state = loader.state_dict()
+    assert loader.state_dict() == state and len(loader) == 6
+    with pytest.raises(sluicedata.UsageError, match="closed"):
+        iter(loader)
+    loader.close()
+
+
+def test_another_thread(pipeline: dict[str, Any]) -> None:
+    loader = Loader(pipeline)
+    want = contents(Loader(pipeline))
+    got: list[Any] = []
+    thread = threading.Thread(target=lambda: got.extend(contents(loader)))
+    thread.start()
+    thread.join()
+    assert got == want
+
+
+def test_pickle(pipeline: dict[str, Any]) -> None:
+    loader = Loader(pipeline, format="numpy")
+    iterator = iter(loader)
+    next(iterator)
+    again = pickle.loads(pickle.dumps(loader))
+    rest = contents(iterator)
+    assert contents(again) == rest
+
+
+def test_data_loader(pipeline: dict[str, Any]) -> None:
+    from torch.utils.data import DataLoader, IterableDataset
+
+    loader: Any = Loader(pipeline)
+    assert isinstance(loader, IterableDataset)
+    outer: Any = DataLoader(loader, batch_size=None)
+    assert len(outer) == 6
+    want = contents(Loader(pipeline))
+    assert contents(outer) == want
+    workers: Any = DataLoader(loader, batch_size=None, num_workers=2)
+    with pytest.raises(sluicedata.UsageError, match="num_workers=0"):
+        list(workers)
+
+
+def test_without_torch(pipeline: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "p.json").write_text(json.dumps(pipeline))
+    program = f"""
+        import sys
+        sys.modules["torch"] = None
+        import sluicedata
+        loader = sluicedata.Loader({str(tmp_path / "p.json")!r}, format="numpy")
+        print(sum(b.rows for b in loader), next(iter(loader)).image.dtype)
+        try:
+            sluicedata.Loader({str(tmp_path / "p.json")!r})
+        except sluicedata.UsageError as error:
+            print(error)
+    """
+    environment = {**os.environ, "PYTHONPATH": str(Path(sluicedata.__path__[0]).parent)}
+    command = [sys.executable, "-c", textwrap.dedent(program)]
+    out = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert out.stdout.startswith("44 uint8\n") and 'format="numpy"' in out.stdout and out.stderr == ""
+
+
+def test_rank_of_torchrun(pipeline: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "1")
+    loader = Loader(pipeline)
+    assert (loader.rank, loader.world_size, len(loader)) == (1, 2, 3)
+    assert [b.number for b in loader] == [1, 3, 5]
+    monkeypatch.delenv("RANK")
+    with pytest.raises(sluicedata.UsageError, match="rank"):
+        Loader(pipeline)
+
+
+def test_class_weights(pipeline: dict[str, Any]) -> None:
+    loader = Loader(pipeline)
+    weights = loader.class_weights("class")
+    assert torch.allclose(weights, torch.tensor([44 / 90, 44 / 30, 44 / 12]))
+    assert torch.equal(loader.class_weights(), weights)
+    torch.nn.CrossEntropyLoss(weight=loader.class_weights(rule="effective_number"))
+    with pytest.raises(sluicedata.UsageError, match="class"):
+        loader.class_weights("shape")
