@@ -78,7 +78,7 @@ class Engine:
         self._in = bytearray(_READ)
         self._view = memoryview(self._in)
         self._low = self._high = 0  # of what is buffered
-        self._out: deque[bytes | memoryview] = deque()
+        self._out: deque[bytes | bytearray | memoryview] = deque()
         self._sending = threading.Lock()
         self._torn = False  # in the middle of a send: for whoever was interrupted there
         self._ids = 0
@@ -157,7 +157,11 @@ class Engine:
     # Sending
 
     def request(
-        self, kind: Kind, head: Mapping[str, Any], body: bytes | memoryview = b"", timeout: float | None = None
+        self,
+        kind: Kind,
+        head: Mapping[str, Any],
+        body: bytes | bytearray | memoryview = b"",
+        timeout: float | None = None,
     ) -> Message:
         """Asks for something that is answered once, and waits for the answer.
 
@@ -176,7 +180,7 @@ class Engine:
                 if message.kind is Kind.BATCH:
                     self.drop(message)
 
-    def post(self, kind: Kind, head: Mapping[str, Any], body: bytes | memoryview = b"") -> int:
+    def post(self, kind: Kind, head: Mapping[str, Any], body: bytes | bytearray | memoryview = b"") -> int:
         """Sends a message, and returns the new id that it has."""
         if self._ended:
             raise errors.EngineError("the engine has been closed")
@@ -187,6 +191,17 @@ class Engine:
         self._out.extend([first, body] if len(body) else [first])
         self._flush()
         return self._ids
+
+    def drain(self) -> None:
+        """Sends all that is queued, and waits until the engine has taken it; beside a thread that reads."""
+        self._flush()
+        if not self._out:
+            return
+        poll = select.poll()
+        poll.register(self._socket, select.POLLOUT)
+        while self._out and not self._ended and self._process.poll() is None:
+            poll.poll(1000)
+            self._flush()
 
     def stop(self, run: int) -> None:
         """Ends a run; what is on its way still comes."""

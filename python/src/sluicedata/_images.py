@@ -68,7 +68,9 @@ def _checked(array: np.ndarray[Any, Any], what: str, sides: tuple[str, str]) -> 
             hint = ": leave the alpha channel out, image[..., :3]"
         elif array.ndim == 3 and shape[0] in (1, 3):
             hint = ": channels come last in an array, np.moveaxis(image, 0, -1)"
-        raise UsageError(f"the {what} has the shape {shape}: want [{', '.join(sides)}, 3 or 1] or [{', '.join(sides)}]{hint}")
+        raise UsageError(
+            f"the {what} has the shape {shape}: want [{', '.join(sides)}, 3 or 1] or [{', '.join(sides)}]{hint}"
+        )
     if array.size == 0:
         raise UsageError(f"the {what} has no pixels: its shape is {shape}")
     return array
@@ -83,7 +85,11 @@ def _of_tensor(tensor: Any) -> np.ndarray[Any, Any]:
     if tensor.ndim == 4:
         raise UsageError(f"the tensor has four dimensions, {shape}: batch() takes several images, such as list(tensor)")
     if tensor.ndim not in (2, 3) or (tensor.ndim == 3 and shape[0] not in (1, 3)):
-        hint = ": channels come first in a tensor, image.permute(2, 0, 1)" if tensor.ndim == 3 and shape[2] in (1, 3) else ""
+        hint = (
+            ": channels come first in a tensor, image.permute(2, 0, 1)"
+            if tensor.ndim == 3 and shape[2] in (1, 3)
+            else ""
+        )
         raise UsageError(f"the tensor has the shape {shape}: want [3 or 1, height, width] or [height, width]{hint}")
     tensor = tensor.detach().cpu()
     if tensor.ndim == 3:

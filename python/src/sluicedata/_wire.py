@@ -35,6 +35,7 @@ class Kind(IntEnum):
     APPLY = 7
     LABELS = 8
     DRAWS = 9
+    STAGES = 10
 
     ENGINE_HELLO = 33
     PLAN = 34

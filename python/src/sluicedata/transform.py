@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -246,7 +246,7 @@ class Transform:
         if calls is not None:
             calls.engine.close()
 
-    def __enter__(self) -> Transform:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
