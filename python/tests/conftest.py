@@ -16,6 +16,11 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
+# Processes that tests start import the package from where the tests do.
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    [str(REPOSITORY / "python" / "src"), *filter(None, [os.environ.get("PYTHONPATH")])]
+)
+
 
 @pytest.fixture(scope="session", autouse=True)
 def engine(tmp_path_factory: pytest.TempPathFactory) -> str:
