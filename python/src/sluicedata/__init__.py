@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from ._batch import Batch
     from .commands import bench, inspect, materialize, plan, preview, train, verify
     from .loader import Loader
+    from .sampler import Sampler
 
 __version__ = "0.1.0"
 
@@ -18,6 +19,7 @@ __version__ = "0.1.0"
 _LAZY: dict[str, str] = {
     "Batch": "._batch",
     "Loader": ".loader",
+    "Sampler": ".sampler",
     "bench": ".commands",
     "inspect": ".commands",
     "materialize": ".commands",
@@ -35,6 +37,7 @@ __all__ = [
     "Mistake",
     "PipelineError",
     "SampleError",
+    "Sampler",
     "StateError",
     "UsageError",
     "__version__",

@@ -1,0 +1,296 @@
+"""Sampler: sluice's draws for a Dataset and DataLoader of one's own."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from ._engine import Engine, logger
+from ._labels import class_numbers
+from ._ranks import rank_and_world
+from ._wire import Kind
+from .errors import StateError, UsageError
+
+if TYPE_CHECKING:
+    from torch.utils.data import Sampler as _Base
+else:
+    try:
+        from torch.utils.data import Sampler as _Base
+    except ImportError:
+        from collections.abc import Iterable as _Base
+
+__all__ = ["Sampler"]
+
+Target = Literal["instance", "square_root", "power", "class_balanced"]
+
+_STATE_VERSION = 1
+_MOST_EPOCHS = 1 << 22
+_FIRST_BLOCK, _MOST_BLOCK = 1 << 10, 1 << 16  # draws that the engine is asked for at once
+
+
+class Sampler(_Base[int]):
+    """Indices of a dataset, with the classes in other proportions than they have, and shuffled.
+
+    A torch.utils.data.Sampler for ``DataLoader(dataset, sampler=...)``, in place of WeightedRandomSampler, of
+    DistributedSampler, and of both together, which PyTorch doesn't have. Where WeightedRandomSampler draws at random,
+    this one has quotas: each class gets exactly its share of every epoch, rounded so that over epochs none falls behind, and the
+    samples of a class are used one as often as the other. The draws are those of the stage ``rebalance`` with the
+    same seed. An engine computes them in blocks as they are needed, so nothing grows with the epoch.
+
+    labels
+        The class of each sample: integers in a list, a NumPy array or a tensor of shape [N], -1 (or -100) where it is unknown; or names,
+        None where it is unknown; or a dataset that has them as ``targets`` or ``labels``, as torchvision's have, or a
+        Subset of one; or a dict of several tasks, to balance the combinations that occur.
+    target
+        The share of a class with n samples: ``"class_balanced"``, all the same; ``"square_root"``, as sqrt(n); ``"power"``, as n to
+        the power of the parameter power, above 0 and at most 1; ``"instance"``, as n, which is a shuffle. Unknown labels
+        count as a class of their own.
+    samples
+        Draws per epoch of all processes together, as WeightedRandomSampler's num_samples; by default as many as there are
+        labels.
+    rank, world_size
+        Which of how many processes this is. Draw i of an epoch goes to process i mod world_size, so all of them together
+        see one sequence, and disjoint parts of it. By default those of torch.distributed, where it is initialized, else of the variables
+        RANK and WORLD_SIZE.
+    seed
+        From 0 to 2^64-1, the same in each process.
+    drop_last
+        Where an epoch isn't a multiple of world_size, its last draws are left out. By default, as in DistributedSampler, the
+        epoch's first draws come once more at its end, so that all processes have the same number.
+
+    One ``for`` is one epoch, and the next one the next epoch, with other draws, whether or not it was left early; set_epoch chooses
+    another. Lightning and Hugging Face call it by themselves. ``Trainer(use_distributed_sampler=False)`` keeps
+    Lightning from distributing the draws a second time; with Accelerate, which does so too, give rank=0 and world_size=1.
+
+    Raises UsageError for arguments that don't go together, EngineError where no engine can be started.
+    """
+
+    def __init__(
+        self,
+        labels: Any,
+        target: Target = "class_balanced",
+        *,
+        power: float | None = None,
+        samples: int | None = None,
+        rank: int | None = None,
+        world_size: int | None = None,
+        seed: int = 0,
+        drop_last: bool = False,
+    ) -> None:
+        if samples is not None and operator.index(samples) < 1:
+            raise UsageError(f"samples={samples}: want at least 1, or None for as many as there are labels")
+        if not 0 <= operator.index(seed) < 1 << 64:
+            raise UsageError(f"seed={seed}: want 0 to 2^64-1")
+        self._labels = class_numbers(labels)
+        self._ask = {
+            "target": target,
+            "power": 0.0 if power is None else float(power),
+            "samples": 0 if samples is None else operator.index(samples),
+            "seed": operator.index(seed),
+        }
+        self._given = rank, world_size
+        self._drop_last = bool(drop_last)
+        self._next = 0, 0  # epoch and position where the next loop begins
+        self._place: _Place | None = None  # of the newest loop
+        self._engine: Engine | None = None
+        self._plan: dict[str, Any] = {}
+        self._running()
+        self._tell()
+        if len(self) == 0:
+            raise UsageError(
+                f"an epoch of {self._plan['draws']} draws has none for each of {self._ranks()[1]} processes: "
+                "draw more samples, or leave drop_last out"
+            )
+
+    def __len__(self) -> int:
+        """Draws per epoch of this process."""
+        return self._left(0, self._ranks()[1])
+
+    def set_epoch(self, epoch: int) -> None:
+        """Chooses the epoch of the next loop, from 0.
+
+        If that is the epoch in which a loaded state resumes, the loop begins where the state says; else at its start.
+        """
+        if not 0 <= operator.index(epoch) < _MOST_EPOCHS:
+            raise UsageError(f"epoch {epoch}: want 0 to {_MOST_EPOCHS - 1}")
+        if operator.index(epoch) != self._next[0]:
+            self._next = operator.index(epoch), 0
+
+    def __iter__(self) -> Iterator[int]:
+        return _Loop(self)
+
+    def _begin(self, epoch: int, start: int) -> _Place:
+        """A loop's place, from its first index on: a DataLoader makes iterators that it doesn't use."""
+        if epoch >= _MOST_EPOCHS:
+            raise UsageError(f"epoch {epoch}: there are no more than {_MOST_EPOCHS}")
+        rank, world = self._ranks()
+        self._next = epoch + 1, 0
+        self._place = _Place(epoch, start, rank, world, self._left(start, world), self._plan["draws"])
+        return self._place
+
+    def state_dict(self, taken: int | None = None) -> dict[str, Any]:
+        """Where the newest loop is: behind the index that it was last given. JSON, small, and the same in all processes
+        that are equally far, so that one state serves all of them, and another world size, too.
+
+        A DataLoader with workers asks for more indices than the training loop has got samples for. taken says how many
+        of this process it has really got in the newest loop, such as the number of its batches times their size.
+        torchdata's StatefulDataLoader does without.
+        """
+        if self._place is not None:
+            epoch, position = self._place.behind(taken)
+        elif taken:
+            raise UsageError(f"taken={taken}: no loop has begun")
+        else:
+            epoch, position = self._next
+        if position == self._plan["draws"]:
+            epoch, position = epoch + 1, 0
+        return self._state(epoch, position)
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Lets the next loop begin where a state was made. Raises StateError for that of other labels or arguments."""
+        epoch, position = self._read(state)
+        self._next = (epoch + 1, 0) if position == self._plan["draws"] else (epoch, position)
+        self._place = None
+
+    def close(self) -> None:
+        """Ends the engine. A later use starts another."""
+        if self._engine is not None:
+            self._engine.close()
+            self._engine = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_engine": None}
+
+    def _ranks(self) -> tuple[int, int]:
+        return rank_and_world(*self._given)
+
+    def _left(self, start: int, world: int) -> int:
+        """Draws of each of that many processes, from a position of an epoch on."""
+        left = int(self._plan["draws"]) - start
+        return left // world if self._drop_last else -(-left // world)
+
+    def _identity(self) -> dict[str, Any]:
+        """All that the draws depend on."""
+        return {
+            "labels": len(self._labels),
+            "fingerprint": self._plan["print"],
+            **self._ask,
+            "samples": self._plan["draws"],
+            "algorithm": self._plan["version"],
+        }
+
+    def _state(self, epoch: int, position: int) -> dict[str, Any]:
+        return {"version": _STATE_VERSION, "epoch": epoch, "position": position, "draws": self._identity()}
+
+    def _read(self, state: Mapping[str, Any]) -> tuple[int, int]:
+        """Epoch and position of a state of these draws."""
+        if not isinstance(state, Mapping) or state.get("version") != _STATE_VERSION:
+            raise StateError(f"this is no state of a Sampler (version {_STATE_VERSION}): {str(state)[:200]}")
+        there, epoch, position = state.get("draws"), state.get("epoch"), state.get("position")
+        if not isinstance(there, Mapping) or not isinstance(epoch, int) or not isinstance(position, int):
+            raise StateError(f"this state of a Sampler is damaged: {str(state)[:200]}")
+        differ = [
+            f"{name} {there.get(name)!r} there and {value!r} here"
+            for name, value in self._identity().items()
+            if there.get(name) != value
+        ]
+        if differ:
+            raise StateError("this state is of other draws: " + ", ".join(differ))
+        draws = self._plan["draws"]
+        if not 0 <= epoch < _MOST_EPOCHS or not 0 <= position <= draws:
+            raise StateError(f"this state of a Sampler is damaged: epoch {epoch}, position {position} of {draws}")
+        return epoch, position
+
+    def _running(self) -> Engine:
+        """The engine, which is started where there is none: at first, in another process, after its end."""
+        if self._engine is None or not self._engine.usable:
+            engine = Engine()
+            plan = engine.request(Kind.LABELS, self._ask, self._labels.data.cast("B")).head
+            if self._plan and plan != self._plan:
+                engine.close()
+                raise UsageError("the labels were changed after the Sampler was made: make another, or give it a copy")
+            self._engine, self._plan = engine, plan
+        return self._engine
+
+    def _draw(self, ask: dict[str, int]) -> list[int]:
+        answer = self._running().request(Kind.DRAWS, ask)
+        block: list[int] = np.frombuffer(answer.body, "<i8").tolist()
+        return block
+
+    def _tell(self) -> None:
+        """Says what is legal, and probably not meant."""
+        if unknown := self._plan["unknown"]:
+            logger.warning(
+                "Sampler: %d samples have no label: they count as a class of their own, with its share of the draws; "
+                "leave them out of the dataset if that isn't intended",
+                unknown,
+            )
+        if empties := self._plan["empties"]:
+            names = ", ".join(self._plan["empty"]) + (", ..." if empties > len(self._plan["empty"]) else "")
+            logger.warning("Sampler: %d classes have no sample and get no draws: %s", empties, names)
+
+
+@dataclass
+class _Place:
+    """How far a loop is: done of count indices, at every world-th position from start + rank on.
+
+    The Sampler has that of the newest loop.
+    """
+
+    epoch: int
+    start: int
+    rank: int
+    world: int
+    count: int
+    draws: int  # of the epoch
+    done: int = 0
+
+    def behind(self, taken: int | None) -> tuple[int, int]:
+        """Epoch and position behind the last index, or behind as many as were taken; the number of draws at the end."""
+        done = self.done if taken is None else operator.index(taken)
+        if not 0 <= done <= self.done:
+            raise UsageError(f"taken={taken}: the newest loop was given {self.done} indices")
+        return self.epoch, self.draws if done == self.count else self.start + done * self.world
+
+
+class _Loop(Iterator[int]):
+    """One epoch of a sampler.
+
+    StatefulDataLoader wants a state of it: that of this loop, at the end too, where the Sampler's is that of the next one.
+    """
+
+    def __init__(self, sampler: Sampler) -> None:
+        self._sampler = sampler
+        self._place: _Place | None = None  # None: it hasn't begun
+        self._block: Iterator[int] = iter(())
+        self._ask = _FIRST_BLOCK
+
+    def __next__(self) -> int:
+        place = self._place
+        if place is None:
+            place = self._place = self._sampler._begin(*self._sampler._next)
+        for index in self._block:
+            place.done += 1
+            return index
+        if place.done == place.count:
+            raise StopIteration
+        ask = {
+            "epoch": place.epoch,
+            "first": place.start + place.rank + place.done * place.world,
+            "step": place.world,
+            "count": min(self._ask, place.count - place.done),
+        }
+        self._block = iter(self._sampler._draw(ask))
+        self._ask = min(4 * self._ask, _MOST_BLOCK)
+        return next(self)
+
+    def state_dict(self) -> dict[str, Any]:
+        return self._sampler._state(*(self._sampler._next if self._place is None else self._place.behind(None)))
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self._place = self._sampler._begin(*self._sampler._read(state))
+        self._block, self._ask = iter(()), _FIRST_BLOCK
