@@ -238,8 +238,7 @@ class Loader:
         """A batch, and the place behind it; None if it isn't one of this loop's."""
         head, before = message.head, self._place
         check_head(head, len(message.body))
-        if head["epoch"] < before.epoch:
-            raise EngineError(f"the engine sent a batch of epoch {head['epoch']} within epoch {before.epoch}")
+        self._check_order(head)
         if head["epoch"] > before.epoch:  # where an epoch's end wasn't to be seen from its last batch
             self._stash = message
             self._place = self._run_at = _Place(head["epoch"], 0, 0)
@@ -262,6 +261,23 @@ class Loader:
             return out
         self._place = self._run_at = after
         return None
+
+    def _check_order(self, head: Mapping[str, Any]) -> None:
+        """Refuses a batch that isn't the next one of this rank."""
+        epoch, batch, _ = self._place
+        total = self._batches_per_epoch
+        if head["epoch"] > epoch and (self._some or batch + self.world_size > total):
+            epoch, batch = epoch + 1, 0
+        want, number = (batch + self.rank) % total, head["number"]
+        if head["epoch"] != epoch or number >= total or (number != want and not (self._some and number > want)):
+            raise EngineError(
+                f"the engine sent batch {number} of epoch {head['epoch']} where batch {want} of epoch {epoch} comes"
+            )
+        after = tuple(head["next"])
+        if not (epoch, batch) < after <= (epoch + 1, 0):
+            raise EngineError(
+                f"the engine sent batch {number} of epoch {epoch} as the one before batch {after[1]} of epoch {after[0]}"
+            )
 
     def _batch(self, engine: Engine, message: Message) -> Any:
         head, columns, pixels = message.head, message.body, None
@@ -289,13 +305,13 @@ class Loader:
                 raise UsageError('transport="ring": there are no memory files on this platform; leave it at "auto"')
             head = {**self._open_head, "rank": rank, "world": world_size}
             head["transport"] = "" if self._transport == "auto" else self._transport
-            plan = engine.request(Kind.OPEN, head).head
-            slots, file = plan.get("slots") or 0, engine.file()
-            if slots:
+            plan = _checked(engine.request(Kind.OPEN, head).head)
+            file = engine.file()
+            if plan["slots"]:
                 if file is None:
                     raise EngineError("the engine says that there is a ring, and sent none")
                 try:
-                    engine.ring = Ring(file, slots, plan["slot_bytes"], engine)
+                    engine.ring = Ring(file, plan["slots"], plan["slot_bytes"], engine)
                 finally:
                     os.close(file)
                 if self._mover is not None:
@@ -313,6 +329,8 @@ class Loader:
             for warning in plan.get("warnings") or ():
                 logger.warning("%s", warning)
         self._plan, self._engine = plan, engine
+        self._batches_per_epoch = int(plan["plan"]["batches_per_epoch"])  # of all ranks
+        self._some = self._open_head["scale"] is not None  # of a batch's scales, and so perhaps of the batches
         self.rank, self.world_size = rank, world_size
 
     def _opened(self) -> tuple[Engine, dict[str, Any]]:
@@ -456,12 +474,12 @@ class Loader:
     @property
     def classes(self) -> dict[str, list[str]]:
         """Class names by task, in the order of their numbers."""
-        return {task["name"]: list(task["classes"]) for task in self.plan.get("tasks") or ()}
+        return {task["name"]: list(task["classes"]) for task in self.plan["tasks"] or ()}
 
     @property
     def counts(self) -> dict[str, list[int]]:
         """Samples that the pipeline draws from, by task and class, without those of unknown class."""
-        tasks, counts = self.plan.get("tasks") or (), self.plan.get("counts") or ()
+        tasks, counts = self.plan["tasks"] or (), self.plan["counts"] or ()
         return {task["name"]: list(n[: len(task["classes"])]) for task, n in zip(tasks, counts, strict=True)}
 
     def class_weights(self, task: str | None = None, rule: Literal["inverse", "effective_number"] = "inverse") -> Any:
@@ -609,6 +627,20 @@ class _Meter:
 
     def engine_says(self, progress: Mapping[str, Any]) -> None:
         self._bottleneck = str(progress.get("bottleneck") or "")
+
+
+def _checked(plan: dict[str, Any]) -> dict[str, Any]:
+    """A PLAN message of which the rest of this module is sure afterwards."""
+    try:
+        numbers = plan["slots"], plan["slot_bytes"], plan["variants_per_batch"], plan["plan"]["batches_per_epoch"]
+        if any(type(n) is not int or n < 0 for n in numbers) or plan["plan"]["batches_per_epoch"] == 0:
+            raise ValueError(numbers)
+        for task, counts in zip(plan["plan"]["tasks"] or (), plan["plan"]["counts"] or (), strict=True):
+            _ = task["name"], task["classes"], counts[0]
+        _ = plan["state"]["plan_hash"], plan["batches"], list(plan["plan"]["columns"])
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise EngineError(f"the engine sent a plan that isn't one: {error!r}") from None
+    return plan
 
 
 def _check_keys(keys: Mapping[str, str], columns: Sequence[str]) -> None:
