@@ -55,7 +55,7 @@ func (s *session) describe(err error) *failure {
 	row, plan := new(flow.RowError), new(flow.PipelineError)
 	switch {
 	case errors.Is(err, errBroken):
-	case len(mistakes) > 0, errors.As(err, &plan):
+	case len(mistakes) > 0, errors.As(err, &plan), strings.HasPrefix(f.Message, "sources: "): // a source that can't be opened
 		f.Kind, f.Mistakes = failPipeline, append(f.Mistakes, mistakes...)
 	case errors.As(err, &row):
 		f.Kind, f.Key, f.Epoch, f.Position, f.Stage = failSample, row.Key, row.Epoch, row.Position, row.Stage

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 from .errors import EngineError, Error, Mistake, PipelineError, SampleError, StateError, UsageError
 
 if TYPE_CHECKING:
+    from . import sinks, sources, stages
     from ._batch import Batch
     from .commands import bench, inspect, materialize, plan, preview, train, verify
     from .loader import Loader
+    from .pipelines import Pipeline, pipeline
     from .sampler import Sampler
 
 __version__ = "0.1.0"
@@ -19,12 +21,17 @@ __version__ = "0.1.0"
 _LAZY: dict[str, str] = {
     "Batch": "._batch",
     "Loader": ".loader",
+    "Pipeline": ".pipelines",
     "Sampler": ".sampler",
     "bench": ".commands",
     "inspect": ".commands",
     "materialize": ".commands",
+    "pipeline": ".pipelines",
     "plan": ".commands",
     "preview": ".commands",
+    "sinks": ".",
+    "sources": ".",
+    "stages": ".",
     "train": ".commands",
     "verify": ".commands",
 }
@@ -35,6 +42,7 @@ __all__ = [
     "Error",
     "Loader",
     "Mistake",
+    "Pipeline",
     "PipelineError",
     "SampleError",
     "Sampler",
@@ -44,8 +52,12 @@ __all__ = [
     "bench",
     "inspect",
     "materialize",
+    "pipeline",
     "plan",
     "preview",
+    "sinks",
+    "sources",
+    "stages",
     "train",
     "verify",
 ]
@@ -55,6 +67,8 @@ def __getattr__(name: str) -> Any:
     module = _LAZY.get(name)
     if module is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if module == ".":
+        return importlib.import_module(f".{name}", __name__)
     value = getattr(importlib.import_module(module, __name__), name)
     globals()[name] = value
     return value

@@ -106,7 +106,9 @@ class Input:
 def failure(report: Mapping[str, Any]) -> errors.Error:
     """The exception of a failure's report, which has the members error, exit, errors and perhaps row."""
     row = report.get("row")
-    kind = "pipeline" if report.get("exit") == 2 else "sample" if row else "engine"
+    # A source that cannot be opened is a pipeline that cannot be planned, whatever its exit status.
+    planned = report.get("exit") == 2 or str(report.get("error")).startswith("sources: ")
+    kind = "pipeline" if planned else "sample" if row else "engine"
     return errors.from_head(
         {"kind": kind, "message": report.get("error"), "mistakes": report.get("errors"), **(row or {})}
     )

@@ -16,7 +16,7 @@ from typing import Any, Unpack
 
 from . import _command, errors
 from ._command import Settings
-from .pipelines import PipelineLike
+from .pipelines import PipelineLike, explained
 from .reports import (
     BenchReport,
     InspectReport,
@@ -179,7 +179,8 @@ def _run(command: str, pipeline: PipelineLike, arguments: list[str], settings: M
     """Runs a command on a pipeline."""
     more = _command.flags(command, settings)
     given = _command.Input(pipeline)
-    return _command.run(command, [given.file, *given.flags, *arguments, *more], given.text)
+    with explained(pipeline):
+        return _command.run(command, [given.file, *given.flags, *arguments, *more], given.text)
 
 
 def _place(path: StrPath) -> str:

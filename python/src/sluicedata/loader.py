@@ -128,7 +128,8 @@ class Loader:
         self._keys = None if keys is None else dict(keys)
         self._progress = progress
         self._begin()
-        self._start()
+        with pipelines.explained(pipeline):
+            self._start()
 
     def _begin(self) -> None:
         """All that isn't a parameter."""

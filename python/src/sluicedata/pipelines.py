@@ -1,29 +1,292 @@
-"""Pipelines as they are given to a loader: a file, or the content of one."""
+"""Pipelines: declared in Python, read from a file, or given as the content of one.
+
+    from sluicedata import pipeline, sources, stages
+
+    train = pipeline(
+        sources.folder("data/train"),
+        [
+            stages.rebalance("square_root"),
+            stages.decode(),
+            stages.random_resized_crop(224),
+            stages.flip(),
+            stages.to_tensor(),
+            stages.normalize("imagenet", std="imagenet"),
+            stages.batch(64),
+        ],
+        seed=42,
+    )
+
+Relative paths are relative to the working directory when the pipeline is used; those in a file, to the file.
+"""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
-from typing import Any
+import re
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import Any, Literal
 
-from .errors import PipelineError
+from . import _html
+from .errors import Mistake, PipelineError
 
-__all__ = ["PipelineLike", "resolve"]
+__all__ = ["Component", "Pipeline", "PipelineLike", "component", "custom", "explained", "pipeline", "resolve"]
 
-PipelineLike = str | os.PathLike[str] | Mapping[str, Any]
-"""A path of a pipeline file, or its content as a dict."""
+
+@dataclass(frozen=True)
+class Component:
+    """A stage, a source or a format: its name, the options that aren't its defaults, and where it was declared."""
+
+    name: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    place: tuple[str, int] = field(default=("", 0), compare=False, repr=False)  # Python file and line
+
+    def to_dict(self) -> str | dict[str, Any]:
+        """As a pipeline file has it: the name alone, or {name: options}."""
+        return {self.name: dict(self.options)} if self.options else self.name
+
+    def __repr__(self) -> str:
+        return f"{self.name}({', '.join(f'{k}={v!r}' for k, v in self.options.items())})"
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """A pipeline: a source, stages in their order, and settings, all as a pipeline file has them. Of stages alone,
+    which Transform takes, the source is None.
+
+    It is a value: with_stages and with_settings give others.
+    """
+
+    source: Component | None
+    stages: tuple[Component, ...]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The content of a pipeline file."""
+        return {
+            "version": 1,
+            **self.settings,
+            **({"source": self.source.to_dict()} if self.source else {}),
+            "stages": [stage.to_dict() for stage in self.stages],
+        }
+
+    def to_yaml(self) -> str:
+        """The text of a pipeline file, which ``sluice plan -`` reads."""
+        return "\n".join(text for text, _ in self._lines()) + "\n"
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write a pipeline file. Relative paths in it are then relative to its folder."""
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(self.to_yaml())
+
+    def with_stages(self, *stages: Component | str | Mapping[str, Any]) -> Pipeline:
+        """The same with other stages."""
+        return Pipeline(self.source, tuple(_component(s, f"stages[{i}]") for i, s in enumerate(stages)), self.settings)
+
+    def with_settings(self, **settings: Any) -> Pipeline:
+        """The same with other settings; None takes one away."""
+        merged = {**self.settings, **settings}
+        return Pipeline(self.source, self.stages, {k: _plain(v, k) for k, v in merged.items() if v is not None})
+
+    def __repr__(self) -> str:
+        parts = [repr(self.source), f"[{', '.join(map(repr, self.stages))}]"]
+        return f"pipeline({', '.join(parts + [f'{k}={v!r}' for k, v in self.settings.items()])})"
+
+    def _repr_html_(self) -> str:
+        return _html.pre(self.to_yaml())
+
+    def _lines(self) -> list[tuple[str, tuple[str, Component | None]]]:
+        """Each line of the file with what it declares: a component a line, so that a line is a place."""
+        lines: list[tuple[str, tuple[str, Component | None]]] = [("version: 1", ("version", None))]
+        for name, value in self.settings.items():
+            lines.append((f"{name}: {_flow(value)}", (name, None)))
+        if self.source:
+            lines.append((f"source: {_flow(self.source.to_dict())}", ("source", self.source)))
+        lines.append(("stages:" if self.stages else "stages: []", ("stages", None)))
+        for i, stage in enumerate(self.stages):
+            lines.append((f"  - {_flow(stage.to_dict())}", (f"stages[{i}]", stage)))
+        return lines
+
+
+PipelineLike = str | os.PathLike[str] | Mapping[str, Any] | Pipeline
+"""A pipeline, the path of a pipeline file, or its content as a dict."""
+
+
+def pipeline(
+    source: Component | Mapping[str, Any] | str,
+    stages: Sequence[Component | Mapping[str, Any] | str],
+    *,
+    seed: int | None = None,
+    epochs: int | None = None,
+    fuse: Literal["full", "exact"] | None = None,
+    split: Mapping[str, Any] | None = None,
+    on_error: Mapping[str, Any] | Literal["fail", "skip", "refill"] | None = None,
+    classes_from: str | os.PathLike[str] | None = None,
+    sink: Component | Mapping[str, Any] | str | None = None,
+) -> Pipeline:
+    """Declare a pipeline. Nothing is opened: mistakes are a PipelineError where it is used, each with its argument.
+
+    Args:
+        source: of :mod:`sluicedata.sources`.
+        stages: of :mod:`sluicedata.stages`, in their order.
+        seed: of all random numbers, 0 to 2**64 - 1 (default: 0).
+        epochs: passes over the data, for what isn't a loop of Python's (default: 1).
+        fuse: full: resamplings merge into one; exact: only what leaves the reference's bytes unchanged (default: full).
+        split: divide the source, as in ``{"val": 0.1, "use": "train"}``.
+        on_error: what to do about rows that fail, as in ``{"policy": "refill", "max": "1%"}`` (default: fail).
+        classes_from: another pipeline file, such as that of the training set: classes have the same numbers as there.
+        sink: of :mod:`sluicedata.sinks`: what materialize writes (default: Arrow files).
+    """
+    if isinstance(stages, str | Mapping | Component):
+        raise TypeError(f"stages: want a list of stages, have {stages!r}")
+    settings: dict[str, Any] = {
+        "seed": seed,
+        "epochs": epochs,
+        "fuse": fuse,
+        "classes_from": classes_from,
+        "on_error": {"policy": on_error} if isinstance(on_error, str) else on_error,
+        "split": split,
+        "sink": None if sink is None else _component(sink, "sink").to_dict(),
+    }
+    return Pipeline(
+        _component(source, "source"),
+        tuple(_component(stage, f"stages[{i}]") for i, stage in enumerate(stages)),
+        {k: _plain(v, k) for k, v in settings.items() if v is not None},
+    )
+
+
+def custom(name: str, **options: Any) -> Component:
+    """A stage of another engine's catalogue: of one that was built with stages of your own ($SLUICE names it)."""
+    return component(name, options, {})
+
+
+def component(name: str, options: Mapping[str, Any], defaults: Mapping[str, Any]) -> Component:
+    """A component of the options that are given and aren't the defaults: what the generated functions call."""
+    given = {k: _plain(v, f"{name}: {k}") for k, v in options.items() if v is not None}
+    usual = {k: _plain(v, k) for k, v in defaults.items()}
+    kept = {k: v for k, v in given.items() if k not in usual or usual[k] != v or type(v) is not type(usual[k])}
+    return Component(name, kept, _place())
 
 
 def resolve(pipeline: PipelineLike) -> dict[str, Any]:
-    """How the engine is told of a pipeline.
+    """How the engine is told of a pipeline: its file, or its text and the folder of relative paths in it."""
+    if isinstance(pipeline, str | os.PathLike):
+        return {"file": os.path.abspath(os.fspath(pipeline))}
+    text = _parsed(pipeline).to_yaml() if _declared(pipeline) else _flow(_plain(pipeline, "pipeline"))
+    return {"text": text, "name": _NAME, "folder": os.getcwd()}
 
-    Paths in a file are relative to it, those in a dict relative to the current folder.
-    """
-    if isinstance(pipeline, Mapping):
-        try:
-            text = json.dumps(pipeline)
-        except (TypeError, ValueError) as error:
-            raise PipelineError(f"the pipeline isn't plain data: {error}") from None
-        return {"text": text, "name": "pipeline", "folder": os.getcwd()}
-    return {"file": os.path.abspath(os.fspath(pipeline))}
+
+@contextmanager
+def explained(pipeline: PipelineLike) -> Iterator[None]:
+    """Have the mistakes that the engine finds in a declared pipeline point to the arguments that made them."""
+    try:
+        yield
+    except PipelineError as error:
+        if isinstance(pipeline, str | os.PathLike) or not _declared(pipeline):
+            raise
+        lines = _parsed(pipeline)._lines()
+        found = [_explained(mistake, lines) for mistake in error.mistakes]
+        if not found or found == error.mistakes:
+            raise
+        raise PipelineError("\n".join(map(str, found)), found) from None
+
+
+_NAME = "pipeline"  # of a text, in the engine's errors
+
+
+def _explained(mistake: Mistake, lines: list[tuple[str, tuple[str, Component | None]]]) -> Mistake:
+    if mistake.file != _NAME or not 0 < mistake.line <= len(lines):
+        return mistake
+    argument, of = lines[mistake.line - 1][1]
+    if of is None:
+        return Mistake("", 0, 0, f"{argument}: {mistake.message.removeprefix(argument + ': ')}")
+    file, line = of.place
+    text = mistake.message.removeprefix(f"{of.name}: ")
+    return Mistake(file, line, 0, f"{argument} {of!r}: {text}")
+
+
+def _declared(pipeline: Pipeline | Mapping[str, Any]) -> bool:
+    """Whether it has the parts of a pipeline: whatever else is in a dict is the engine's to refuse."""
+    if isinstance(pipeline, Pipeline):
+        return True
+    stages = pipeline.get("stages")
+    named = (str, Component)
+    parts = [
+        pipeline.get("source"),
+        *(stages if isinstance(stages, Sequence) and not isinstance(stages, str) else [None]),
+    ]
+    return pipeline.get("version", 1) == 1 and all(
+        isinstance(p, named) or (isinstance(p, Mapping) and len(p) == 1) for p in parts
+    )
+
+
+def _parsed(pipeline: Pipeline | Mapping[str, Any]) -> Pipeline:
+    if isinstance(pipeline, Pipeline):
+        return pipeline
+    rest = {k: _plain(v, k) for k, v in pipeline.items() if k not in ("version", "source", "stages")}
+    return Pipeline(
+        _component(pipeline["source"], "source") if "source" in pipeline else None,
+        tuple(_component(stage, f"stages[{i}]") for i, stage in enumerate(pipeline["stages"])),
+        rest,
+    )
+
+
+def _component(value: Component | Mapping[str, Any] | str, argument: str) -> Component:
+    if isinstance(value, Component):
+        return value
+    if isinstance(value, str):
+        return Component(value)
+    if isinstance(value, Mapping) and len(value) == 1:
+        name, options = next(iter(value.items()))
+        if options is None:
+            return Component(str(name))
+        if isinstance(options, Mapping):
+            return Component(str(name), {str(k): _plain(v, f"{argument}: {k}") for k, v in options.items()})
+    raise TypeError(f"{argument}: want one of its functions, a name, or {{name: {{option: value}}}}, have {value!r}")
+
+
+def _plain(value: Any, what: str) -> Any:
+    """A value as JSON has it: tuples are lists, paths are text, numbers of NumPy and PyTorch are numbers."""
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if value is None or isinstance(value, str | bool | int | float):
+        return value
+    if isinstance(value, Component):
+        return value.to_dict()
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v, f"{what}: {k}") for k, v in value.items()}
+    if isinstance(value, Sequence | set | frozenset | range) and not isinstance(value, bytes | bytearray):
+        return [_plain(v, what) for v in value]
+    if hasattr(value, "tolist"):  # arrays, tensors, their scalars
+        return _plain(value.tolist(), what)
+    raise TypeError(f"{what}: want numbers, text, lists or dicts of them, have {type(value).__name__}")
+
+
+_BARE = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")
+_WORDS = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}  # which some YAML takes for others
+
+
+def _flow(value: Any) -> str:
+    """A value as YAML on one line."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{_flow(k)}: {_flow(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_flow, value)) + "]"
+    if isinstance(value, str) and _BARE.fullmatch(value) and value.lower() not in _WORDS:
+        return value
+    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
+        return {"inf": ".inf", "-inf": "-.inf"}.get(str(value), ".nan")
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _place() -> tuple[str, int]:
+    """The file and line outside of this package that called it."""
+    frame: FrameType | None = sys._getframe(1)
+    here = os.path.dirname(__file__)
+    while frame is not None and os.path.dirname(frame.f_code.co_filename) == here:
+        frame = frame.f_back
+    return ("", 0) if frame is None else (frame.f_code.co_filename, frame.f_lineno)

@@ -108,7 +108,8 @@ class Transform:
         self._lock = threading.Lock()
         self._calls: Calls | None = None
         self._tells: dict[str, Any] = {}
-        self._opened()
+        with pipelines.explained(pipeline):
+            self._opened()
 
     # Images
 

@@ -1,0 +1,300 @@
+package pipefile
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/sluicedata/sluice/internal/options"
+)
+
+// Python is the catalogues as modules of the Python package sluicedata, by file name: a typed
+// function for each stage, source and sink.
+func Python(c Catalogs) map[string][]byte {
+	stages, places, formats := pyModule("stages", "Stages"), pyModule("sources", "Sources"), pyModule("sinks", "Formats of data sets")
+	for _, e := range c.Stages {
+		s := e.New()
+		stages.add(s.Name(), e.Doc, s, true, s.Check() != nil)
+	}
+	for _, e := range c.Sources {
+		places.add(e.New().Name(), e.Doc, e.New(), false, true)
+	}
+	for _, e := range c.Sinks {
+		formats.add(e.New().Name(), e.Doc, e.New(), false, false)
+	}
+	return map[string][]byte{"stages.py": stages.file(), "sources.py": places.file(), "sinks.py": formats.file()}
+}
+
+// pyFile is a module being written.
+type pyFile struct {
+	kind, title string
+	names       []string
+	body        strings.Builder
+}
+
+func pyModule(kind, title string) *pyFile { return &pyFile{kind: kind, title: title} }
+
+// either are options that others may stand in for: they aren't required.
+var either = []string{"count", "keep"}
+
+// add writes the function of a component. The option that most calls give, size or else the
+// first that isn't a task, may be given by position.
+func (f *pyFile) add(name, doc string, of any, stage, needs bool) {
+	fields := options.Fields(of)
+	first := slices.IndexFunc(fields, func(o options.Field) bool { return o.Name == "size" })
+	if first < 0 {
+		first = max(slices.IndexFunc(fields, func(o options.Field) bool { return o.Name != "task" }), 0)
+	}
+	sized := slices.ContainsFunc(fields, func(o options.Field) bool { return o.Name == "height" }) // in place of size
+	if len(fields) > 0 {
+		o := fields[first]
+		fields = append([]options.Field{o}, slices.Delete(slices.Clone(fields), first, first+1)...)
+	}
+	var params, args, defaults, docs []string
+	for i, o := range fields {
+		schema := o.Schema()
+		t := pyType(schema)
+		if o.Path {
+			t = "str | os.PathLike[str]"
+		}
+		value, given := schema["default"]
+		text := pyValue(value)
+		required := i == 0 && needs && !given && !sized && !slices.Contains(either, o.Name) && !strings.Contains(o.Doc, "(default")
+		switch {
+		case required:
+			params = append(params, o.Name+": "+t)
+		case given:
+			params = append(params, fmt.Sprintf("%s: %s = %s", o.Name, t, text))
+			defaults = append(defaults, fmt.Sprintf("%q: %s", o.Name, text))
+		default:
+			params = append(params, fmt.Sprintf("%s: %s | None = None", o.Name, t))
+		}
+		if i == 0 && len(fields) > 1 || i == 0 && stage {
+			params = append(params, "*")
+		}
+		args = append(args, fmt.Sprintf("%q: %s", o.Name, o.Name))
+		docs = append(docs, o.Name+": "+o.Doc+".")
+	}
+	if stage {
+		if len(fields) == 0 {
+			params = append(params, "*")
+		}
+		params = append(params, "id: str | None = None")
+		args = append(args, `"id": id`)
+		docs = append(docs, "id: keeps the stage's random numbers its own when another of its name is put before it.")
+	}
+	b := &f.body
+	f.names = append(f.names, name)
+	fmt.Fprintf(b, "\n\ndef %s(\n", name)
+	for _, p := range params {
+		fmt.Fprintf(b, "    %s,\n", p)
+	}
+	fmt.Fprintf(b, ") -> Component:\n    \"\"\"%s.\n", upper(doc))
+	if len(docs) > 0 {
+		b.WriteString("\n    Args:\n")
+		for _, d := range docs {
+			b.WriteString(wrapped(d, 116, "        ", "            "))
+		}
+	}
+	b.WriteString("    \"\"\"\n")
+	fmt.Fprintf(b, "    return component(\n        %q,\n", name)
+	writeDict(b, args)
+	writeDict(b, defaults)
+	b.WriteString("    )\n")
+}
+
+// writeDict writes an argument of a call.
+func writeDict(b *strings.Builder, items []string) {
+	if len(items) == 0 {
+		b.WriteString("        {},\n")
+		return
+	}
+	b.WriteString("        {\n")
+	for _, i := range items {
+		fmt.Fprintf(b, "            %s,\n", i)
+	}
+	b.WriteString("        },\n")
+}
+
+func (f *pyFile) file() []byte {
+	body := f.body.String()
+	var b strings.Builder
+	fmt.Fprintf(&b, "\"\"\"%s, as typed functions: generated from the engine's catalogue.\n\n", f.title)
+	b.WriteString("Do not edit: go test ./flow/pipefile -run TestPythonFiles -update writes this file.\n\"\"\"\n\nfrom __future__ import annotations\n\n")
+	std := ""
+	if strings.Contains(body, "os.PathLike") {
+		std += "import os\n"
+	}
+	var abc []string
+	for _, name := range []string{"Mapping", "Sequence"} {
+		if strings.Contains(body, name+"[") {
+			abc = append(abc, name)
+		}
+	}
+	if len(abc) > 0 {
+		std += "from collections.abc import " + strings.Join(abc, ", ") + "\n"
+	}
+	if strings.Contains(body, "Literal[") {
+		std += "from typing import Literal\n"
+	}
+	if std != "" {
+		b.WriteString(std + "\n")
+	}
+	imports := "component"
+	if f.kind == "stages" {
+		imports += ", custom"
+		f.names = append(f.names, "custom")
+	}
+	fmt.Fprintf(&b, "from .pipelines import Component, %s\n\n__all__ = [\n", imports)
+	slices.Sort(f.names)
+	for _, n := range f.names {
+		fmt.Fprintf(&b, "    %q,\n", n)
+	}
+	b.WriteString("]\n" + body)
+	return []byte(b.String())
+}
+
+// pyType is the type of what a schema accepts.
+func pyType(schema object) string {
+	if list, ok := first(schema, "anyOf", "oneOf"); ok {
+		return union(list)
+	}
+	if values, ok := schema["enum"]; ok {
+		text := strings.TrimSuffix(strings.Trim(pyValue(values), "()"), ",")
+		return "Literal[" + text + "]"
+	}
+	switch t := schema["type"].(type) {
+	case []any:
+		var list []any
+		for _, one := range t {
+			list = append(list, object{"type": one})
+		}
+		return union(list)
+	case string:
+		switch t {
+		case "string":
+			return "str"
+		case "integer":
+			return "int"
+		case "number":
+			return "float"
+		case "boolean":
+			return "bool"
+		case "array":
+			item, n := pyType(plainObject(schema["items"])), fmt.Sprint(schema["minItems"])
+			if n == fmt.Sprint(schema["maxItems"]) && schema["minItems"] != nil {
+				if n == "2" {
+					return fmt.Sprintf("tuple[%s, %s]", item, item)
+				}
+				if n == "3" {
+					return fmt.Sprintf("tuple[%s, %s, %s]", item, item, item)
+				}
+			}
+			return "Sequence[" + item + "]"
+		case "object":
+			if of := plainObject(schema["additionalProperties"]); of != nil {
+				return "Mapping[str, " + pyType(of) + "]"
+			}
+			return "Mapping[str, object]"
+		}
+	}
+	panic(fmt.Sprintf("pipefile: no Python type for %v", schema))
+}
+
+func first(schema object, keys ...string) ([]any, bool) {
+	for _, k := range keys {
+		if list, ok := plain(schema[k]).([]any); ok {
+			return list, true
+		}
+	}
+	return nil, false
+}
+
+// union is the types of several schemas, each once, with one type for lists of several
+// lengths.
+func union(list []any) string {
+	var types []string
+	for _, one := range list {
+		if t := pyType(plainObject(one)); !slices.Contains(types, t) {
+			types = append(types, t)
+		}
+	}
+	if slices.ContainsFunc(types, func(t string) bool { return strings.HasPrefix(t, "Sequence[") }) {
+		types = slices.DeleteFunc(types, func(t string) bool { return strings.HasPrefix(t, "tuple[") })
+	}
+	if slices.Contains(types, "float") { // which takes ints
+		types = slices.DeleteFunc(types, func(t string) bool { return t == "int" })
+	}
+	return strings.Join(types, " | ")
+}
+
+// plain is a value as JSON gives it back: schemas hold Go's own types, too.
+func plain(v any) any {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(fmt.Sprintf("pipefile: %v", err))
+	}
+	var out any
+	if err := json.Unmarshal(b, &out); err != nil {
+		panic(fmt.Sprintf("pipefile: %v", err))
+	}
+	return out
+}
+
+func plainObject(v any) object {
+	o, _ := plain(v).(object)
+	return o
+}
+
+// pyValue writes a default.
+func pyValue(v any) string {
+	switch v := plain(v).(type) {
+	case nil:
+		return "None"
+	case bool:
+		if v {
+			return "True"
+		}
+		return "False"
+	case []any:
+		list := make([]string, len(v))
+		for i, one := range v {
+			list[i] = pyValue(one)
+		}
+		if len(list) == 1 {
+			return "(" + list[0] + ",)"
+		}
+		return "(" + strings.Join(list, ", ") + ")"
+	case object:
+		list := make([]string, 0, len(v))
+		for _, k := range slices.Sorted(maps.Keys(v)) {
+			list = append(list, pyValue(k)+": "+pyValue(v[k]))
+		}
+		return "{" + strings.Join(list, ", ") + "}"
+	default:
+		b, _ := json.Marshal(v)
+		return string(b)
+	}
+}
+
+func upper(text string) string { return strings.ToUpper(text[:1]) + text[1:] }
+
+// wrapped breaks a text into lines of at most width.
+func wrapped(text string, width int, first, next string) string {
+	var b strings.Builder
+	line := first
+	for i, word := range strings.Fields(text) {
+		if i > 0 && len([]rune(line))+1+len([]rune(word)) > width {
+			b.WriteString(line + "\n")
+			line = next + word
+			continue
+		}
+		if i > 0 {
+			line += " "
+		}
+		line += word
+	}
+	return b.String() + line + "\n"
+}

@@ -1,0 +1,103 @@
+"""Sources, as typed functions: generated from the engine's catalogue.
+
+Do not edit: go test ./flow/pipefile -run TestPythonFiles -update writes this file.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from .pipelines import Component, component
+
+__all__ = [
+    "folder",
+    "manifest",
+]
+
+
+def folder(
+    path: str | os.PathLike[str],
+    *,
+    tasks: Sequence[str] = ("class",),
+    classes: Sequence[str | int] | str | Mapping[str, Sequence[str | int] | str] | None = None,
+    label: Literal["innermost", "outermost"] | None = None,
+    class_order: Literal["text", "natural"] = "text",
+) -> Component:
+    """A folder of images, or a .tar of one; the innermost folders are the labels.
+
+    Args:
+        path: the folder, or a .tar of one.
+        tasks: names of the label folders, outermost first.
+        classes: fixes the classes and their order: a list, a file with one name per line, or a map from task to
+            these.
+        label: which folders are the labels: innermost, directly above the images, or outermost, directly below path
+            (default: innermost, and images at different depths are an error).
+        class_order: order of classes unless classes fixes it: text, byte by byte as torchvision's ImageFolder, or
+            natural, numbers in names as numbers.
+    """
+    return component(
+        "folder",
+        {
+            "path": path,
+            "tasks": tasks,
+            "classes": classes,
+            "label": label,
+            "class_order": class_order,
+        },
+        {
+            "tasks": ("class",),
+            "class_order": "text",
+        },
+    )
+
+
+def manifest(
+    path: str | os.PathLike[str],
+    *,
+    path_column: str = "path",
+    tasks: Sequence[str] | None = None,
+    weight_column: str | None = None,
+    classes: Sequence[str | int] | str | Mapping[str, Sequence[str | int] | str] | None = None,
+    meta: Sequence[str | int | Mapping[str, Literal["text", "int", "float"]]] | None = None,
+    max_line: int = 1048576,
+    max_cell: int = 65536,
+    max_columns: int = 1000,
+) -> Component:
+    """A CSV or JSONL file that lists images with their labels.
+
+    Args:
+        path: the list: .csv, .tsv, .jsonl or .ndjson.
+        path_column: the column that holds each image's path, relative to the list's folder.
+        tasks: the label columns (default: every column but those of path, weight and meta).
+        weight_column: the column of each sample's weight, a number of at least 0 (default: weight, if there is such
+            a column).
+        classes: fixes the classes and their order: a list, a file with one name per line, or a map from task to
+            these.
+        meta: columns to be delivered unchanged, as meta.<name>, text or numbers: a list of names, or of {name: text
+            | int | float} where the type does not follow from the cells.
+        max_line: most bytes of a row.
+        max_cell: most bytes of a path, a label or a weight.
+        max_columns: most columns of the list.
+    """
+    return component(
+        "manifest",
+        {
+            "path": path,
+            "path_column": path_column,
+            "tasks": tasks,
+            "weight_column": weight_column,
+            "classes": classes,
+            "meta": meta,
+            "max_line": max_line,
+            "max_cell": max_cell,
+            "max_columns": max_columns,
+        },
+        {
+            "path_column": "path",
+            "max_line": 1048576,
+            "max_cell": 65536,
+            "max_columns": 1000,
+        },
+    )

@@ -1,0 +1,634 @@
+"""Stages, as typed functions: generated from the engine's catalogue.
+
+Do not edit: go test ./flow/pipefile -run TestPythonFiles -update writes this file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from .pipelines import Component, component, custom
+
+__all__ = [
+    "affine",
+    "batch",
+    "center_crop",
+    "class_weights",
+    "color_jitter",
+    "crop",
+    "custom",
+    "decode",
+    "filter",
+    "flip",
+    "multiscale",
+    "normalize",
+    "perspective",
+    "random_resized_crop",
+    "rebalance",
+    "resize",
+    "rotate",
+    "shuffle",
+    "take",
+    "to_tensor",
+]
+
+
+def filter(
+    keep: Sequence[str] | None = None,
+    *,
+    task: str | None = None,
+    drop: Sequence[str] | None = None,
+    key: str | None = None,
+    drop_key: str | None = None,
+    id: str | None = None,
+) -> Component:
+    """Leave samples out by class or key.
+
+    Args:
+        keep: classes to keep; all others, and samples of unknown class, are left out.
+        task: the task whose classes keep and drop name (default: the only one).
+        drop: classes to leave out.
+        key: keep the samples whose key this regular expression (RE2) matches anywhere.
+        drop_key: leave out the samples whose key this regular expression matches anywhere.
+        id: keeps the stage's random numbers its own when another of its name is put before it.
+    """
+    return component(
+        "filter",
+        {
+            "keep": keep,
+            "task": task,
+            "drop": drop,
+            "key": key,
+            "drop_key": drop_key,
+            "id": id,
+        },
+        {},
+    )
+
+
+def take(
+    count: int | None = None,
+    *,
+    per_class: int | None = None,
+    task: str | None = None,
+    id: str | None = None,
+) -> Component:
+    """Keep the first samples, of all or of each class.
+
+    Args:
+        count: keep this many samples, the first ones.
+        per_class: keep this many samples of each class, the first ones (unknown labels are one class).
+        task: the task whose classes per_class counts (default: the only one).
+        id: keeps the stage's random numbers its own when another of its name is put before it.
+    """
+    return component(
+        "take",
+        {
+            "count": count,
+            "per_class": per_class,
+            "task": task,
+            "id": id,
+        },
+        {},
+    )
+
+
+def shuffle(
+    *,
+    id: str | None = None,
+) -> Component:
+    """Draw every sample once per epoch, in random order.
+
+    Args:
+        id: keeps the stage's random numbers its own when another of its name is put before it.
+    """
+    return component(
+        "shuffle",
+        {
+            "id": id,
+        },
+        {},
+    )
+
+
+def rebalance(
+    target: Literal["instance", "square_root", "power", "class_balanced"],
+    *,
+    power: float | None = None,
+    task: str | Sequence[str] | None = None,
+    draws: int | None = None,
+    id: str | None = None,
+) -> Component:
+    """Draw classes in other proportions than they have, shuffled.
+
+    Args:
+        target: proportions of the classes: instance, square_root, power or class_balanced.
+        power: with target power: the exponent q of n^q, above 0, at most 1.
+        task: the task to balance, or several for the joint label (default: the only one).
+        draws: draws per epoch (default: the number of samples).
+        id: keeps the stage's random numbers its own when another of its name is put before it.
+    """
+    return component(
+        "rebalance",
+        {
+            "target": target,
+            "power": power,
+            "task": task,
+            "draws": draws,
+            "id": id,
+        },
+        {},
+    )
+
+
+def class_weights(
+    weights: Literal["inverse", "effective_number"] | Sequence[float] | Mapping[str, float],
+    *,
+    task: str | None = None,
+    beta: float = 0.9999,
+    id: str | None = None,
+) -> Component:
+    """Weight each row by its class.
+
+    Args:
+        weights: inverse, effective_number, a number per class in class order, or a map of them by name; such
+            numbers are scaled to add up to 1 (inverse has a mean of 1 over the samples); rows without a label keep
+            their weight.
+        task: the task whose classes are weighted (default: the only one).
+        beta: of effective_number, above 0 and below 1.
+        id: keeps the stage's random numbers its own when another of its name is put before it.
+    """
+    return component(
+        "class_weights",
+        {
+            "weights": weights,
+            "task": task,
+            "beta": beta,
+            "id": id,
+        },
+        {
+            "beta": 0.9999,
+        },
+    )
+
+
+def decode(
+    mode: Literal["rgb", "gray"] = "rgb",
+    *,
+    max_pixels: int = 268435456,
+    truncated: Literal["error", "fill"] = "error",
+    id: str | None = None,
+) -> Component:
+    """Decode image files to RGB, EXIF orientation applied.
+
+    Args:
+        mode: rgb, or gray: one channel, as Pillow's convert("L").
+        max_pixels: refuse pictures of more pixels, by their header; one that needs more memory than the budget is
+            decoded by itself.
+        truncated: truncated or damaged JPEG files: an error, or filled in as libjpeg does, and counted.
+        id: keeps the stage's random numbers its own when another of its name is put before it.
+    """
+    return component(
+        "decode",
+        {
+            "mode": mode,
+            "max_pixels": max_pixels,
+            "truncated": truncated,
+            "id": id,
+        },
+        {
+            "mode": "rgb",
+            "max_pixels": 268435456,
+            "truncated": "error",
+        },
+    )
+
+
+def rotate(
+    degrees: float | tuple[float, float],
+    *,
+    fill: int | tuple[int, int, int] | None = None,
+    interpolation: Literal["nearest", "bilinear"] = "bilinear",
+    expand: bool = False,
+    p: float = 1,
+    id: str | None = None,
+) -> Component:
+    """Rotate by a random angle, keeping the size or expanding the canvas.
+
+    Args:
+        degrees: range of the angle, counter-clockwise; a number d stands for [-d, d].
+        fill: colour outside the picture: a grey 0..255 or [r, g, b] (default 0: black).
+        interpolation: how values between pixels are found.
+        expand: enlarge the canvas to hold the whole rotated picture, instead of keeping the size.
+        p: share of the draws that are rotated.
+        id: keeps the stage's random numbers its own when another of its name is put before it.
+    """
+    return component(
+        "rotate",
+        {
+            "degrees": degrees,
+            "fill": fill,
+            "interpolation": interpolation,
+            "expand": expand,
+            "p": p,
+            "id": id,
+        },
+        {
+            "interpolation": "bilinear",
+            "expand": False,
+            "p": 1,
+        },
+    )
+
+
+def affine(
+    degrees: float | tuple[float, float] | None = None,
+    *,
+    translate: tuple[float, float] | None = None,
+    scale: tuple[float, float] | None = None,
+    shear: float | Sequence[float] | None = None,
+    interpolation: Literal["nearest", "bilinear"] = "bilinear",
+    fill: int | tuple[int, int, int] | None = None,
+    p: float = 1,
+    id: str | None = None,
+) -> Component:
+    """Rotate, translate, scale and shear by random amounts.
+
+    Args:
+        degrees: range of the angle, counter-clockwise; a number d stands for [-d, d] (default: no rotation).
+        translate: largest translation either way, as shares of width and height 0..1 (default: none).
+        scale: range of the scale factor, 0.01 to 100: 2 doubles lengths (default: no scaling).
+        shear: range of the x shear in degrees, [min, max] or d for [-d, d]; four numbers add the range of the y
+            shear (default: no shear).
+        interpolation: how values between pixels are found.
+        fill: colour outside the picture: a grey 0..255 or [r, g, b] (default 0: black).
+        p: share of the draws that are changed.
+        id: keeps the stage's random numbers its own when another of its name is put before it.
+    """
+    return component(
+        "affine",
+        {
+            "degrees": degrees,
+            "translate": translate,
+            "scale": scale,
+            "shear": shear,
+            "interpolation": interpolation,
+            "fill": fill,
+            "p": p,
+            "id": id,
+        },
+        {
+            "interpolation": "bilinear",
+            "p": 1,
+        },
+    )
+
+
+def perspective(
+    distortion_scale: float = 0.5,
+    *,
+    interpolation: Literal["nearest", "bilinear"] = "bilinear",
+    fill: int | tuple[int, int, int] | None = None,
+    p: float = 1,
+    id: str | None = None,
+) -> Component:
+    """Show as a plane seen from a random angle.
+
+    Args:
+        distortion_scale: how far a corner may move: a share of half the side, 0..1.
+        interpolation: how values between pixels are found.
+        fill: colour outside the picture: a grey 0..255 or [r, g, b] (default 0: black).
+        p: share of the draws that are changed; torchvision's own is 0.5.
+        id: keeps the stage's random numbers its own when another of its name is put before it.
+    """
+    return component(
+        "perspective",
+        {
+            "distortion_scale": distortion_scale,
+            "interpolation": interpolation,
+            "fill": fill,
+            "p": p,
+            "id": id,
+        },
+        {
+            "distortion_scale": 0.5,
+            "interpolation": "bilinear",
+            "p": 1,
+        },
+    )
+
+
+def crop(
+    size: float | None = None,
+    *,
+    height: float | None = None,
+    width: float | None = None,
+    offset: tuple[float, float] | None = None,
+    p: float = 1,
+    id: str | None = None,
+) -> Component:
+    """Cut out a window at a random position.
+
+    Args:
+        size: both sides: a share such as 0.5, or pixels such as 224 (a square).
+        height: instead of size: share or pixels.
+        width: instead of size: share or pixels.
+        offset: range of the left and top edge, shares or pixels, upper end excluded (default: anywhere it fits).
+        p: share of the draws that are cropped.
+        id: keeps the stage's random numbers its own when another of its name is put before it.
+    """
+    return component(
+        "crop",
+        {
+            "size": size,
+            "height": height,
+            "width": width,
+            "offset": offset,
+            "p": p,
+            "id": id,
+        },
+        {
+            "p": 1,
+        },
+    )
+
+
+def center_crop(
+    size: float | None = None,
+    *,
+    height: float | None = None,
+    width: float | None = None,
+    id: str | None = None,
+) -> Component:
+    """Cut out the centre.
+
+    Args:
+        size: both sides: pixels such as 224 (a square), or a share such as 0.875.
+        height: instead of size: pixels or share.
+        width: instead of size: pixels or share.
+        id: keeps the stage's random numbers its own when another of its name is put before it.
+    """
+    return component(
+        "center_crop",
+        {
+            "size": size,
+            "height": height,
+            "width": width,
+            "id": id,
+        },
+        {},
+    )
+
+
+def random_resized_crop(
+    size: int | None = None,
+    *,
+    height: int | None = None,
+    width: int | None = None,
+    scale: tuple[float, float] = (0.08, 1),
+    ratio: tuple[float, float] = (0.75, 1.3333333333333333),
+    interpolation: Literal["nearest", "bilinear", "bicubic", "lanczos", "box"] = "bilinear",
+    antialias: bool = True,
+    p: float = 1,
+    id: str | None = None,
+) -> Component:
+    """Cut out a window of random area, aspect ratio and position, and resize it.
+
+    Args:
+        size: both sides of the result, pixels.
+        height: instead of size: pixels.
+        width: instead of size: pixels.
+        scale: range of the window's share of the picture's area.
+        ratio: range of the window's width / height.
+        interpolation: filter, with Pillow's kernel.
+        antialias: average when shrinking, as Pillow; false: sample, as OpenCV.
+        p: share of the draws that are cropped and resized.
+        id: keeps the stage's random numbers its own when another of its name is put before it.
+    """
+    return component(
+        "random_resized_crop",
+        {
+            "size": size,
+            "height": height,
+            "width": width,
+            "scale": scale,
+            "ratio": ratio,
+            "interpolation": interpolation,
+            "antialias": antialias,
+            "p": p,
+            "id": id,
+        },
+        {
+            "scale": (0.08, 1),
+            "ratio": (0.75, 1.3333333333333333),
+            "interpolation": "bilinear",
+            "antialias": True,
+            "p": 1,
+        },
+    )
+
+
+def flip(
+    p: float = 0.5,
+    *,
+    direction: Literal["horizontal", "vertical"] = "horizontal",
+    id: str | None = None,
+) -> Component:
+    """Mirror at random.
+
+    Args:
+        p: share of the draws that are flipped.
+        direction: horizontal: left becomes right; vertical: top becomes bottom.
+        id: keeps the stage's random numbers its own when another of its name is put before it.
+    """
+    return component(
+        "flip",
+        {
+            "p": p,
+            "direction": direction,
+            "id": id,
+        },
+        {
+            "p": 0.5,
+            "direction": "horizontal",
+        },
+    )
+
+
+def resize(
+    size: int | None = None,
+    *,
+    height: int | None = None,
+    width: int | None = None,
+    interpolation: Literal["nearest", "bilinear", "bicubic", "lanczos", "box"] = "bilinear",
+    antialias: bool = True,
+    id: str | None = None,
+) -> Component:
+    """Scale to a height and width, or to a length of the shorter side.
+
+    Args:
+        size: instead of height and width: pixels of the shorter side, keeping the aspect ratio.
+        height: pixels; with width.
+        width: pixels; with height.
+        interpolation: filter, with Pillow's kernel.
+        antialias: average when shrinking, as Pillow; false: sample, as OpenCV.
+        id: keeps the stage's random numbers its own when another of its name is put before it.
+    """
+    return component(
+        "resize",
+        {
+            "size": size,
+            "height": height,
+            "width": width,
+            "interpolation": interpolation,
+            "antialias": antialias,
+            "id": id,
+        },
+        {
+            "interpolation": "bilinear",
+            "antialias": True,
+        },
+    )
+
+
+def color_jitter(
+    brightness: float | tuple[float, float] | None = None,
+    *,
+    contrast: float | tuple[float, float] | None = None,
+    saturation: float | tuple[float, float] | None = None,
+    hue: float | tuple[float, float] | None = None,
+    p: float = 1,
+    id: str | None = None,
+) -> Component:
+    """Change brightness, contrast, saturation and hue at random.
+
+    Args:
+        brightness: range of the factor, 1 changes nothing; a number b stands for [max(0, 1-b), 1+b] (default: off).
+        contrast: as brightness; 0 is the mean grey everywhere (default: off).
+        saturation: as brightness; 0 removes all colour (default: off).
+        hue: range of the hue rotation, -0.5 to 0.5 of the circle; a number h stands for [-h, h] (default: off).
+        p: share of the draws that are changed.
+        id: keeps the stage's random numbers its own when another of its name is put before it.
+    """
+    return component(
+        "color_jitter",
+        {
+            "brightness": brightness,
+            "contrast": contrast,
+            "saturation": saturation,
+            "hue": hue,
+            "p": p,
+            "id": id,
+        },
+        {
+            "p": 1,
+        },
+    )
+
+
+def to_tensor(
+    dtype: Literal["float32", "uint8"] = "float32",
+    *,
+    layout: Literal["chw", "hwc"] = "chw",
+    id: str | None = None,
+) -> Component:
+    """Convert uint8 pixels to float32 in 0..1, channels first.
+
+    Args:
+        dtype: float32: 0..1; uint8: 0..255.
+        layout: chw: channel first, as PyTorch; hwc: channel last.
+        id: keeps the stage's random numbers its own when another of its name is put before it.
+    """
+    return component(
+        "to_tensor",
+        {
+            "dtype": dtype,
+            "layout": layout,
+            "id": id,
+        },
+        {
+            "dtype": "float32",
+            "layout": "chw",
+        },
+    )
+
+
+def normalize(
+    mean: Literal["imagenet", "dataset"] | float | Sequence[float],
+    *,
+    std: Literal["imagenet", "dataset"] | float | Sequence[float] | None = None,
+    id: str | None = None,
+) -> Component:
+    """Subtract a mean and divide by a standard deviation, per channel.
+
+    Args:
+        mean: imagenet, dataset (measured before the run), or [r, g, b] in 0..1.
+        std: imagenet, dataset (measured before the run), or [r, g, b] in 0..1.
+        id: keeps the stage's random numbers its own when another of its name is put before it.
+    """
+    return component(
+        "normalize",
+        {
+            "mean": mean,
+            "std": std,
+            "id": id,
+        },
+        {},
+    )
+
+
+def batch(
+    size: int,
+    *,
+    drop_last: bool = False,
+    id: str | None = None,
+) -> Component:
+    """Group rows into batches.
+
+    Args:
+        size: rows in a batch, per rank.
+        drop_last: leave out the last batch of an epoch if it is short.
+        id: keeps the stage's random numbers its own when another of its name is put before it.
+    """
+    return component(
+        "batch",
+        {
+            "size": size,
+            "drop_last": drop_last,
+            "id": id,
+        },
+        {
+            "drop_last": False,
+        },
+    )
+
+
+def multiscale(
+    scales: Sequence[float],
+    *,
+    mode: Literal["nearest", "bilinear"] = "nearest",
+    pick: Literal["each", "cycle", "random"] = "each",
+    id: str | None = None,
+) -> Component:
+    """Deliver each batch in several sizes.
+
+    Args:
+        scales: factors of height and width, such as [0.5, 1, 1.5].
+        mode: nearest or bilinear, as in torch's interpolate.
+        pick: deliver a batch in each scale, in one that advances with batch and epoch (cycle), or in a random one.
+        id: keeps the stage's random numbers its own when another of its name is put before it.
+    """
+    return component(
+        "multiscale",
+        {
+            "scales": scales,
+            "mode": mode,
+            "pick": pick,
+            "id": id,
+        },
+        {
+            "mode": "nearest",
+            "pick": "each",
+        },
+    )

@@ -1,0 +1,257 @@
+"""Pipelines declared in Python: what the engine makes of them, and where mistakes point to."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import pytest
+
+import sluicedata
+from sluicedata import Pipeline, PipelineError, pipeline, pipelines, sinks, sources, stages
+from sluicedata.pipelines import Component, resolve
+
+Folder = Callable[..., Path]
+
+
+def test_a_declared_pipeline_is_that_of_the_file(make_folder: Folder, tmp_path: Path) -> None:
+    folder = make_folder({"cat": 6, "dog": 3})
+    (tmp_path / "p.yaml").write_text(
+        """version: 1
+seed: 7
+on_error: {policy: skip, max: 2}
+split: {val: 0.3}
+source: {folder: {path: data}}
+stages:
+  - rebalance: {target: square_root}
+  - decode
+  - rotate: {degrees: 30, p: 0.5, fill: [1, 2, 3]}
+  - random_resized_crop: {size: 16, scale: [0.3, 1]}
+  - flip
+  - to_tensor
+  - normalize: {mean: imagenet, std: [0.2, 0.3, 0.4]}
+  - batch: {size: 4}
+  - multiscale: {scales: [0.5, 1]}
+"""
+    )
+    declared = pipeline(
+        sources.folder(folder),
+        [
+            stages.rebalance("square_root"),
+            stages.decode(),
+            stages.rotate(30, p=0.5, fill=(1, 2, 3)),
+            stages.random_resized_crop(16, scale=(np.float64(0.3), 1)),
+            stages.flip(),
+            stages.to_tensor(),
+            stages.normalize("imagenet", std=[0.2, 0.3, 0.4]),
+            stages.batch(4),
+            stages.multiscale([0.5, 1]),
+        ],
+        seed=7,
+        on_error={"policy": "skip", "max": 2},
+        split={"val": 0.3},
+    )
+    want = sluicedata.plan(tmp_path / "p.yaml")
+    assert sluicedata.plan(declared).plan_hash == want.plan_hash
+    assert sluicedata.plan(declared.to_dict()).plan_hash == want.plan_hash
+    declared.save(tmp_path / "saved.yaml")
+    assert sluicedata.plan(tmp_path / "saved.yaml").plan_hash == want.plan_hash
+    assert sluicedata.plan(declared.with_settings(seed=8)).plan_hash != want.plan_hash
+
+
+# Of each stage a call with every option, and the stages that it needs around it.
+CALLS: dict[str, Component] = {
+    "filter": stages.filter(["cat"], task="class", drop=None, key=".", drop_key="zzz"),
+    "take": stages.take(per_class=2, task="class"),
+    "shuffle": stages.shuffle(id="again"),
+    "rebalance": stages.rebalance("power", power=0.3, task="class", draws=9),
+    "class_weights": stages.class_weights("effective_number", task="class", beta=0.9),
+    "decode": stages.decode("gray", max_pixels=10_000, truncated="fill"),
+    "rotate": stages.rotate((-5, 10), fill=7, interpolation="nearest", expand=True, p=0.5),
+    "affine": stages.affine(5, translate=(0.1, 0.1), scale=(0.9, 1.1), shear=[-1, 1, -2, 2], fill=3, p=0.4),
+    "perspective": stages.perspective(0.3, interpolation="nearest", fill=(1, 2, 3), p=0.2),
+    "crop": stages.crop(0.5, offset=(0, 0.25), p=0.9),
+    "center_crop": stages.center_crop(height=10, width=12),
+    "random_resized_crop": stages.random_resized_crop(
+        height=8, width=9, scale=(0.2, 0.9), ratio=(0.5, 2), interpolation="bicubic", antialias=True, p=0.9
+    ),
+    "flip": stages.flip(0.25, direction="vertical"),
+    "resize": stages.resize(height=8, width=9, interpolation="lanczos", antialias=True),
+    "color_jitter": stages.color_jitter(0.1, contrast=(0.5, 1.5), saturation=0.2, hue=0.1, p=0.8),
+    "to_tensor": stages.to_tensor(dtype="float32", layout="hwc"),
+    "normalize": stages.normalize([0.1, 0.2, 0.3], std=0.5),
+    "batch": stages.batch(3, drop_last=True),
+    "multiscale": stages.multiscale([0.5, 1], mode="bilinear", pick="cycle"),
+}
+
+
+def test_every_stage_has_a_call_here() -> None:
+    assert set(CALLS) == set(stages.__all__) - {"custom"}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_every_stage_is_taken_by_the_engine(name: str, make_folder: Folder) -> None:
+    stage = CALLS[name]
+    assert stage.name == name
+    around: list[Component] = []
+    if name != "decode":
+        around.append(stages.decode())
+    around.append(stages.resize(height=16, width=16))
+    if name in ("normalize", "to_tensor"):
+        around += [stages.to_tensor()] if name == "normalize" else []
+    whole = (
+        [stage, *around]
+        if name in ("filter", "take", "shuffle", "rebalance", "class_weights", "decode")
+        else [*around, stage]
+    )
+    if name in ("rotate", "center_crop"):
+        whole.append(stages.resize(height=16, width=16))
+    if name == "multiscale":
+        whole[-1:] = [stages.to_tensor(), stages.batch(2), stage]
+    plan = sluicedata.plan(pipeline(sources.folder(make_folder({"cat": 6, "dog": 3})), whole))
+    shown = next(
+        s for s in reversed(plan.to_dict()["stages"]) if s["name"].startswith((name, str(stage.options.get("id"))))
+    )
+    for option, value in stage.options.items():
+        if option != "id":
+            assert f"{option}: " in shown["options"], (option, value, shown)
+
+
+@pytest.mark.parametrize("module", [stages, sources, sinks])
+def test_signatures(module: Any) -> None:
+    """Each function has typed arguments and says what each of them is."""
+    for name in set(module.__all__) - {"custom"}:
+        made = getattr(module, name)
+        for parameter in inspect.signature(made).parameters.values():
+            assert parameter.annotation is not inspect.Parameter.empty
+            assert f"{parameter.name}: " in (made.__doc__ or "")
+
+
+def test_sources_and_formats(make_folder: Folder, tmp_path: Path) -> None:
+    folder = make_folder({"a10": 2, "a9": 2})
+    (tmp_path / "list.csv").write_text("file,what,camera\ndata/a9/0000.png,x,1\ndata/a10/0000.png,y,2\n")
+    listed = sources.manifest(
+        tmp_path / "list.csv",
+        path_column="file",
+        tasks=["what"],
+        meta=["camera"],
+        classes={"what": ["y", "x"]},
+        max_line=999,
+    )
+    plan = sluicedata.plan(pipeline(listed, [stages.decode(), stages.resize(height=4, width=4)]))
+    assert plan.to_dict()["tasks"][0]["classes"] == ["y", "x"]
+    placed = sources.folder(folder, tasks=["kind"], class_order="natural", label="innermost")
+    declared = pipeline(
+        placed,
+        [stages.decode(), stages.resize(height=4, width=4), stages.batch(1)],
+        sink=sinks.arrow("lz4", part_rows=2),
+    )
+    assert sluicedata.plan(declared).to_dict()["tasks"][0]["classes"] == ["a9", "a10"]
+    sluicedata.materialize(declared, tmp_path / "out")
+    assert len(list((tmp_path / "out").rglob("*.arrow"))) == 2
+
+
+def here() -> int:
+    frame = inspect.currentframe()
+    assert frame is not None and frame.f_back is not None
+    return frame.f_back.f_lineno
+
+
+def test_mistakes_point_to_the_argument(make_folder: Folder) -> None:
+    line = here() + 3
+    made = [
+        stages.decode(),
+        stages.rotate(degrees=-400),
+        stages.resize(height=4),
+        stages.custom("turn", by=3),
+    ]
+    declared = pipeline(sources.folder(make_folder({"cat": 2})), made, split={"vall": 0.1})
+    for given in (declared, declared.to_dict()):
+        with pytest.raises(PipelineError) as caught:
+            sluicedata.plan(given)
+        text = str(caught.value)
+        assert "stages[3] turn(by=3)" in text and "split: " in text
+        if given is declared:
+            by_stage = {m.message.split()[0]: m for m in caught.value.mistakes}
+            assert (by_stage["stages[3]"].file, by_stage["stages[3]"].line) == (__file__, line + 2)
+    good = pipeline(sources.folder(make_folder({"cat": 2}, name="other")), made[:-1])
+    with pytest.raises(PipelineError) as caught:
+        sluicedata.plan(good)
+    found = {m.message.split("(")[0]: m for m in caught.value.mistakes}
+    assert found["stages[1] rotate"].line == line and found["stages[1] rotate"].file == __file__
+    assert "degrees" in found["stages[1] rotate"].message and "stages[2] resize" in found
+    with pytest.raises(PipelineError, match="no such folder"):
+        sluicedata.plan(pipeline(sources.folder("not/there"), [stages.decode()]))
+
+
+def test_wrong_calls() -> None:
+    with pytest.raises(TypeError, match="angle"):
+        stages.rotate(angle=3)  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match="rotate: degrees: want numbers"):
+        stages.rotate(object())  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="want a list of stages"):
+        pipeline(sources.folder("x"), stages.decode())  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"stages\[1\]"):
+        pipeline(sources.folder("x"), ["decode", 3])  # type: ignore[list-item]
+
+
+def test_values() -> None:
+    declared = pipeline(
+        sources.folder("t"), [stages.decode(), stages.flip(0.5), stages.rotate(degrees=(-1, 2))], seed=3
+    )
+    assert declared == pipeline(
+        sources.folder(Path("t")), ["decode", {"flip": None}, {"rotate": {"degrees": [-1, 2]}}], seed=3
+    )
+    assert repr(declared) == "pipeline(folder(path='t'), [decode(), flip(), rotate(degrees=[-1, 2])], seed=3)"
+    assert declared.to_dict() == {
+        "version": 1,
+        "seed": 3,
+        "source": {"folder": {"path": "t"}},
+        "stages": ["decode", "flip", {"rotate": {"degrees": [-1, 2]}}],
+    }
+    assert declared.with_stages(*declared.stages[:1]).with_settings(seed=None).to_yaml() == (
+        "version: 1\nsource: {folder: {path: t}}\nstages:\n  - decode\n"
+    )
+    assert "degrees: [-1, 2]" in declared._repr_html_()
+    assert resolve("p.yaml") == {"file": os.path.abspath("p.yaml")}
+    assert Pipeline in get_args(pipelines.PipelineLike)
+
+
+NAMES = [
+    "yes",
+    "No",
+    "1",
+    "1e3",
+    "~",
+    "null",
+    "é😀",
+    'a"b',
+    "a: b",
+    "# c",
+    "- d",
+    "a\nb",
+    "{",
+    "*x",
+    "&y",
+    "!z",
+    "%",
+    "@",
+    "",
+    " s ",
+]
+
+
+def test_any_text_survives(make_folder: Folder, tmp_path: Path) -> None:
+    """Texts that YAML could take for something else reach the engine as they are."""
+    folder = make_folder({"cat": 1})
+    names = ["cat", *(n for n in NAMES if n.strip())]
+    declared = pipeline(sources.folder(folder, classes=names), [stages.decode(), stages.resize(height=4, width=4)])
+    assert sluicedata.plan(declared).to_dict()["tasks"][0]["classes"] == names
+    declared.save(tmp_path / "p.yaml")
+    assert sluicedata.plan(tmp_path / "p.yaml").to_dict()["tasks"][0]["classes"] == names
+    assert json.loads(json.dumps(declared.to_dict())) == declared.to_dict()
