@@ -98,7 +98,7 @@ def test_mistakes_have_their_places(data: Path, written: Path) -> None:
     with pytest.raises(PipelineError, match="did you mean") as caught:
         sluicedata.plan(wrong)
     assert len(caught.value.mistakes) == 2
-    assert {mistake.file for mistake in caught.value.mistakes} == {"pipeline"}
+    assert {mistake.message.split()[0] for mistake in caught.value.mistakes} == {"stages[0]", "stages[2]"}
     assert "stdin" not in str(caught.value)
     written.write_text("version: 1\nsource: {folder: {path: data}}\nstages: [shufle]\n")
     with pytest.raises(PipelineError) as caught:

@@ -15,6 +15,7 @@ import pytest
 import sluicedata
 from sluicedata import Pipeline, PipelineError, pipeline, pipelines, sinks, sources, stages
 from sluicedata.pipelines import Component, resolve
+from sluicedata.transform import Transform
 
 Folder = Callable[..., Path]
 
@@ -255,3 +256,18 @@ def test_any_text_survives(make_folder: Folder, tmp_path: Path) -> None:
     declared.save(tmp_path / "p.yaml")
     assert sluicedata.plan(tmp_path / "p.yaml").to_dict()["tasks"][0]["classes"] == names
     assert json.loads(json.dumps(declared.to_dict())) == declared.to_dict()
+
+
+def test_loader_and_transform_take_declared_pipelines(make_folder: Folder) -> None:
+    folder = make_folder({"cat": 6, "dog": 3})
+    good = [stages.decode(), stages.resize(height=8, width=8), stages.batch(4)]
+    with sluicedata.Loader(pipeline(sources.folder(folder), good), format="numpy") as loader:
+        assert sum(len(batch.key) for batch in loader) == 9
+    bad = [stages.decode(), stages.resize(height=8, width=-8)]
+    line = here() - 1
+    with pytest.raises(PipelineError) as caught:
+        sluicedata.Loader(pipeline(sources.folder(folder), bad), format="numpy")
+    assert str(caught.value).startswith(f"{__file__}:{line}: stages[1] resize(height=8, width=-8): ")
+    with pytest.raises(PipelineError) as caught:
+        Transform(stages=bad, format="numpy")
+    assert str(caught.value).startswith(f"{__file__}:{line}: stages[1] resize(height=8, width=-8): ")

@@ -216,7 +216,7 @@ def _declared(pipeline: Pipeline | Mapping[str, Any]) -> bool:
     stages = pipeline.get("stages")
     named = (str, Component)
     parts = [
-        pipeline.get("source"),
+        pipeline.get("source", ""),
         *(stages if isinstance(stages, Sequence) and not isinstance(stages, str) else [None]),
     ]
     return pipeline.get("version", 1) == 1 and all(
