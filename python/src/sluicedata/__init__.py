@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .loader import Loader
     from .pipelines import Pipeline, pipeline
     from .sampler import Sampler
+    from .transform import Transform
 
 __version__ = "0.1.0"
 
@@ -23,6 +24,7 @@ _LAZY: dict[str, str] = {
     "Loader": ".loader",
     "Pipeline": ".pipelines",
     "Sampler": ".sampler",
+    "Transform": ".transform",
     "bench": ".commands",
     "inspect": ".commands",
     "materialize": ".commands",
@@ -47,6 +49,7 @@ __all__ = [
     "SampleError",
     "Sampler",
     "StateError",
+    "Transform",
     "UsageError",
     "__version__",
     "bench",
