@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 import sluicedata
-from sluicedata import EngineError, PipelineError, SampleError, _command, _html
+from sluicedata import EngineError, PipelineError, SampleError, UsageError, _command, _html
 from sluicedata.reports import VerifyError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -83,12 +83,16 @@ def test_settings(data: Path) -> None:
     )
 
 
+def test_changes_as_texts(data: Path) -> None:
+    assert sluicedata.plan(pipeline(data), set=["stages.batch.size=2", "seed=3"]).batch_size == 2
+
+
 def test_a_setting_that_there_is_not(data: Path) -> None:
     with pytest.raises(TypeError, match=r"plan\(\) has no setting worker: did you mean workers\?"):
         sluicedata.plan(pipeline(data), worker=3)  # type: ignore[call-arg,unused-ignore]
     with pytest.raises(PipelineError, match=r"--workers 0: at least 1"):
         sluicedata.plan(pipeline(data), workers=0)
-    with pytest.raises(PipelineError, match=r"set: seed: Out of range float"):
+    with pytest.raises(UsageError, match=r"set: seed: Out of range float"):
         sluicedata.plan(pipeline(data), set={"seed": float("nan")})
 
 
@@ -292,13 +296,31 @@ def test_reports_can_be_pickled(data: Path) -> None:
     assert isinstance(error, SampleError)
 
 
+@pytest.mark.parametrize("format", ["numpy", "dlpack", "torch"])
+@pytest.mark.parametrize("stages", [["to_tensor"], [], None])
+def test_batches_and_loaders_in_a_notebook(data: Path, format: Any, stages: list[str] | None) -> None:
+    if format == "torch":
+        pytest.importorskip("torch")
+    content = pipeline(data)
+    content["stages"][-1:] = [*(stages or []), {"batch": {"size": 4}}]
+    if stages is None:
+        content["stages"] = ["shuffle", {"batch": {"size": 4}}]  # files
+    with sluicedata.Loader(content, format=format) as loader:
+        assert "<pre" in loader._repr_html_()
+        for batch in loader:
+            shown = batch._repr_html_()
+            assert shown.count('src="data:image/png;base64,') == 4
+            assert all(f'title="{key}"' in shown for key in batch.key)
+            assert "<figcaption" in shown and "class 0" in shown
+
+
 def test_pictures() -> None:
-    images = np.zeros((3, 4, 5, 3), np.float32)
+    images = np.zeros((40, 3, 4, 5), np.float32)
     images[0, 0, 0] = np.nan
-    shown = _html.pictures(images, ["<a>", "b", "c"], most=2)
-    assert shown.count("<img") == 2
-    assert "&lt;a&gt;" in shown
-    assert "and 1 more" in shown
+    shown = _html.batch("<a>", images, {}, ["<b>"] * 40)
+    assert shown.count("<img") == 32
+    assert "&lt;a&gt;" in shown and "&lt;b&gt;" in shown
+    assert "and 8 more" in shown
     assert _html.png(np.zeros((4, 5, 1), np.uint8))[25] == 0  # grey
     many = {"class": {str(i): i for i in range(100)}}
     assert _html.counts(many, head=["samples"]).count("<tr>") == 1 + 33

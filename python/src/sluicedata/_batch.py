@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 import pyarrow as pa
 
+from . import _html
 from .errors import EngineError, UsageError
 
 Format = Literal["torch", "numpy", "dlpack", "arrow"]
@@ -256,6 +257,10 @@ class Batch:
         moved._cache["label"] = {task: mover(label, None) for task, label in self.label.items()}
         moved._cache["weight"] = mover(self.weight, None)
         return moved
+
+    def _repr_html_(self) -> str:
+        """Its first pictures with their labels, for notebooks."""
+        return _html.batch(repr(self), self.image, self.label, self.key)
 
     def __repr__(self) -> str:
         image = self._head.get("image")

@@ -25,7 +25,7 @@ class Settings(TypedDict, total=False):
     """What every command takes beside its pipeline, and overrides the pipeline's own. None is the pipeline's, or the default.
 
     set: {"stages.rotate.degrees": 10, "split.val": 0.2}: changes of the pipeline, in order. A relative path is relative
-    to the working directory. without: names of stages to leave out. use: "train" or "val", the side of the split.
+    to the working directory. Texts such as ["split.val=0.2"] are read as the command line reads them. without: names of stages to leave out. use: "train" or "val", the side of the split.
     workers, readers: goroutines that decode and read ahead. budget: bytes, or a text such as "256MiB". seed, epochs.
     exec: "fused" or "reference". fuse: "full" or "exact". params: adds the column params. on_error: "fail", "skip" or
     "refill". max_bad: a number of draws, or a share such as "1%". quarantine: a file that lists what failed.
@@ -33,7 +33,7 @@ class Settings(TypedDict, total=False):
     workers, readers and budget never change the bytes.
     """
 
-    set: Mapping[str, Any] | None
+    set: Mapping[str, Any] | Sequence[str] | None
     without: Sequence[str] | None
     use: str | None
     workers: int | None
@@ -60,7 +60,7 @@ def flags(command: str, settings: Mapping[str, Any], known: Iterable[str] = Sett
             raise TypeError(f"{command}() has no setting {name}{hint}")
         flag = "--" + name.replace("_", "-")
         if name == "set":
-            out += [f"{flag}={path}={yaml(path, entry)}" for path, entry in (value or {}).items()]
+            out += [f"{flag}={edit}" for edit in edits(value)]
         elif name == "without":
             out += [f"{flag}={stage}" for stage in ([value] if isinstance(value, str) else value or ())]
         elif value is True:
@@ -68,6 +68,13 @@ def flags(command: str, settings: Mapping[str, Any], known: Iterable[str] = Sett
         elif value is not None and value is not False:
             out.append(f"{flag}={os.fspath(value) if isinstance(value, os.PathLike) else value}")
     return out
+
+
+def edits(given: Mapping[str, Any] | Sequence[str] | None) -> list[str]:
+    """Changes of a pipeline as PATH=VALUE."""
+    if isinstance(given, Mapping):
+        return [f"{path}={yaml(path, value)}" for path, value in given.items()]
+    return [given] if isinstance(given, str) else list(given or ())
 
 
 def yaml(path: str, value: Any) -> str:
@@ -83,7 +90,7 @@ def yaml(path: str, value: Any) -> str:
     try:
         return json.dumps(value, default=plain, allow_nan=False)
     except (TypeError, ValueError) as error:
-        raise errors.PipelineError(f"set: {path}: {error}") from None
+        raise errors.UsageError(f"set: {path}: {error}") from None
 
 
 class Input:

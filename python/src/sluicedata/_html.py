@@ -7,6 +7,7 @@ import html
 import struct
 import zlib
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -53,24 +54,43 @@ def counts(tasks: dict[str, dict[str, int]], *others: dict[str, dict[str, int]],
     return "".join(out)
 
 
-def pictures(images: npt.NDArray[np.generic], captions: Sequence[str], most: int = _MOST) -> str:
-    """The first images of [n, h, w, c] (or [n, h, w]), c = 3 or 1, with a caption each.
+def batch(text: str, images: Any, labels: dict[str, Any], keys: Sequence[str]) -> str:
+    """The first pictures of a batch, each with its class numbers, and its key where the pointer rests on it.
 
-    What isn't uint8 is stretched from its least to its greatest value: normalized values have no one way to be shown.
+    images: [n, c, h, w] or a list of [c, h, w], of any library, or a list of files. labels: [n] by task.
     """
-    out = []
-    for image, caption in zip(images[:most], captions[:most], strict=False):
-        source = "data:image/png;base64," + base64.b64encode(png(_shown(image))).decode()
-        size = f"width={max(image.shape[1], 64)}"
+    numbers = {task: _array(of) for task, of in labels.items()}
+    out = [f"<p>{html.escape(text)}</p>"]
+    for i, key in enumerate(keys[:_MOST]):
+        image = images[i] if isinstance(images, list) else None
+        if image is None:
+            if not hasattr(images, "__getitem__"):  # DLPack alone
+                images = _array(images)
+            image = images[i]
+        file = image if isinstance(image, bytes) else png(_shown(_array(image).transpose(1, 2, 0)))
+        kind = "image/png" if file.startswith(b"\x89PNG") else "image/*"
+        source = f"data:{kind};base64,{base64.b64encode(file).decode()}"
+        caption = ", ".join(f"{task} {of[i]}" for task, of in numbers.items())
         out.append(
-            f'<figure style="display:inline-block;margin:4px;text-align:center;vertical-align:top"><img {size} src="{source}">'
-            f'<figcaption style="font-size:80%">{html.escape(caption)}</figcaption></figure>'
+            f'<figure title="{html.escape(key)}" style="display:inline-block;margin:4px;text-align:center;vertical-align:top">'
+            f'<img style="min-width:64px;max-width:256px" src="{source}"><figcaption style="font-size:80%">{html.escape(caption)}</figcaption></figure>'
         )
-    more = f"<p>and {len(images) - most} more</p>" if len(images) > most else ""
-    return "<div>" + "".join(out) + more + "</div>"
+    if len(keys) > _MOST:
+        out.append(f"<p>and {len(keys) - _MOST} more</p>")
+    return "".join(out)
 
 
-def _shown(image: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
+def _array(values: Any) -> npt.NDArray[Any]:
+    """The values in NumPy."""
+    if hasattr(values, "detach"):  # of torch, perhaps on a device
+        values = values.detach().cpu().numpy()
+    elif not isinstance(values, np.ndarray):
+        values = np.from_dlpack(values)
+    return np.asarray(values)
+
+
+def _shown(image: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    """Values as a picture: normalized ones, of which there is no one way back, from their least to their greatest."""
     if image.dtype == np.uint8:
         return image.astype(np.uint8, copy=False)
     values = np.nan_to_num(image.astype(np.float32))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -144,8 +144,8 @@ def verify(
     directory: StrPath,
     source: PipelineLike | None = None,
     *,
-    set: Mapping[str, Any] | None = None,
-    without: list[str] | None = None,
+    set: Mapping[str, Any] | Sequence[str] | None = None,
+    without: Sequence[str] | None = None,
     use: str | None = None,
 ) -> VerifyReport:
     """Checks a materialized data set against its manifest: `sluice verify`. VerifyError says what differs.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import sys
@@ -17,12 +16,14 @@ import numpy as np
 
 from . import pipelines
 from ._batch import Batch, Format, check_head, wrapper
+from ._command import edits
 from ._device import Mover
 from ._engine import Engine
 from ._ranks import rank_and_world
 from ._ring import Blocks, Ring
 from ._wire import Kind, Message
 from .errors import EngineError, StateError, UsageError, from_head
+from .reports import PlanReport
 
 __all__ = ["Loader"]
 
@@ -106,7 +107,7 @@ class Loader:
             raise UsageError('keys goes with format "torch", "numpy" or "dlpack": a RecordBatch has columns of its own')
         self._open_head: dict[str, Any] = {
             "pipeline": pipelines.resolve(pipeline),
-            "set": _settings(set),
+            "set": edits(set),
             "without": [without] if isinstance(without, str) else list(without or ()),
             "use": use or "",
             "seed": seed,
@@ -547,6 +548,11 @@ class Loader:
         self._begin()
         self._place = _Place(*place)
 
+    def _repr_html_(self) -> str:
+        """Its plan, for notebooks."""
+        planned = self._planned()
+        return PlanReport.from_json({**planned["plan"], "text": planned["text"]})._repr_html_()
+
     def __repr__(self) -> str:
         pipeline = self._open_head["pipeline"]
         return f"Loader({pipeline.get('file') or pipeline.get('name')}, {self._place})"
@@ -655,23 +661,6 @@ def _template(plan: Mapping[str, Any]) -> dict[str, Any]:
     """The engine's state without a place."""
     gone = ("epoch", "batch", "rows", "failed", "refilled", "format", "sha256")
     return {name: value for name, value in plan["state"].items() if name not in gone}
-
-
-def _settings(given: Mapping[str, Any] | Sequence[str] | None) -> list[str]:
-    """PATH=VALUE, as the command line has it; values are JSON, which is YAML too."""
-    if given is None:
-        return []
-    if isinstance(given, str):
-        return [given]
-    if not isinstance(given, Mapping):
-        return list(given)
-    out = []
-    for path, value in given.items():
-        try:
-            out.append(f"{path}={value if isinstance(value, str) else json.dumps(value)}")
-        except (TypeError, ValueError) as error:
-            raise UsageError(f"set: {path}: {error}") from None
-    return out
 
 
 def _refuse_workers() -> None:

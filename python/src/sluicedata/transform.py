@@ -15,11 +15,11 @@ import numpy as np
 from . import pipelines
 from ._batch import Format, wrapper
 from ._calls import Calls
+from ._command import edits
 from ._engine import Engine
 from ._images import Given, given
 from ._wire import Kind, Message
 from .errors import EngineError, UsageError
-from .loader import _settings
 
 __all__ = ["Drawn", "Transform"]
 
@@ -93,7 +93,7 @@ class Transform:
             raise UsageError('format="torch" needs PyTorch: install torch, or choose format="numpy"') from None
         self._ask: dict[str, Any] = {
             "pipeline": pipelines.resolve(pipeline),
-            "set": _settings(set),
+            "set": edits(set),
             "without": [without] if isinstance(without, str) else list(without or ()),
             "use": use or "",
             "seed": seed,
