@@ -323,7 +323,8 @@ def main() -> None:
     warm, count, paced = int(sys.argv[3]), int(sys.argv[4]), int(sys.argv[6])
     pace = float(sys.argv[5])
     if name == "shards":
-        return shards(folder)
+        shards(folder)
+        return
     begin = float(os.environ.get("BEGIN", time.monotonic()))
     import torch
 
