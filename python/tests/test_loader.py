@@ -418,3 +418,28 @@ def test_class_weights(pipeline: dict[str, Any]) -> None:
     torch.nn.CrossEntropyLoss(weight=loader.class_weights(rule="effective_number"))
     with pytest.raises(sluicedata.UsageError, match="class"):
         loader.class_weights("shape")
+
+
+def test_a_loop_that_got_nothing(pipeline: dict[str, Any]) -> None:
+    with Loader(pipeline) as loader:
+        want = [contents(loader), contents(loader)]
+    with Loader(pipeline) as loader:
+        iter(loader)
+        iter(loader)
+        loader.set_epoch(0)
+        assert contents(loader) == want[0]
+        iter(loader)
+        assert contents(loader) == want[1]
+    with Loader(pipeline) as loader:
+        it = iter(loader)
+        next(it), next(it)
+        state = loader.state_dict()
+        loader.load_state_dict(state)
+        iter(loader)
+        loader.set_epoch(0)
+        assert contents(loader) == want[0][2:], "the place of a state survives"
+        loader.set_epoch(0)
+        it = iter(loader)
+        loader.set_epoch(1)
+        assert contents(it) == want[0], "a loop keeps its epoch"
+        assert contents(loader) == want[1]

@@ -158,6 +158,9 @@ class Loader:
         self._report: dict[str, Any] | None = None
         self._place = _Place(0, 0, 0)  # behind the last batch that a loop got
         self._loop: int | None = None  # the epoch of a loop that hasn't come to its end
+        self._began = (
+            self._place
+        )  # where it began: a loop that got nothing (Lightning only tries iter()) abandons nothing
         self._asked: int | None = None  # by set_epoch, within such a loop
         self._token = 0  # of the newest loop
         self._run = 0  # 0: none
@@ -176,9 +179,10 @@ class Loader:
         with self._lock:
             if self._asked is not None:
                 self._place = _Place(self._asked, 0, 0)
-            elif self._loop is not None:
+            elif self._loop is not None and self._place != self._began:
                 self._place = _Place(self._loop + 1, 0, 0)
             self._asked = None
+            self._began = self._place
             self._token += 1
             self._running()
             self._loop = self._place.epoch
@@ -418,7 +422,8 @@ class Loader:
         if epoch < 0:
             raise UsageError(f"epoch {epoch}: the first is 0")
         with self._lock:
-            if self._loop is not None:
+            unused = self._place == self._began and epoch == self._place.epoch
+            if self._loop is not None and not unused:
                 self._asked = epoch
             elif epoch != self._place.epoch:
                 self._place = _Place(epoch, 0, 0)
