@@ -218,7 +218,7 @@ def test_state_of_what_was_taken() -> None:
     resumed.load_state_dict(state)
     assert take(resumed, 30) == everything[20:]
     assert resumed.state_dict() == sampler.state_dict()
-    with pytest.raises(UsageError, match="was given 50"):
+    with pytest.raises(UsageError, match="has been given 50"):
         sampler.state_dict(taken=51)
 
 

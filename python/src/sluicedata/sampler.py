@@ -33,40 +33,41 @@ _FIRST_BLOCK, _MOST_BLOCK = 1 << 10, 1 << 16  # draws that the engine is asked f
 
 
 class Sampler(_Base[int]):
-    """Indices of a dataset, with the classes in other proportions than they have, and shuffled.
+    """Indices of a dataset, shuffled, with its classes in other proportions.
 
-    A torch.utils.data.Sampler for ``DataLoader(dataset, sampler=...)``, in place of WeightedRandomSampler, of
-    DistributedSampler, and of both together, which PyTorch doesn't have. Where WeightedRandomSampler draws at random,
-    this one has quotas: each class gets exactly its share of every epoch, rounded so that over epochs none falls behind, and the
-    samples of a class are used one as often as the other. The draws are those of the stage ``rebalance`` with the
-    same seed. An engine computes them in blocks as they are needed, so nothing grows with the epoch.
+    A torch.utils.data.Sampler for ``DataLoader(dataset, sampler=...)``. It replaces WeightedRandomSampler, DistributedSampler, and the
+    two together, which PyTorch doesn't have. Where WeightedRandomSampler leaves the classes to chance, this one has
+    quotas: in every epoch each class gets exactly its share, rounded so that none falls behind over the epochs, and the
+    samples of a class are used equally often. The draws are those of the stage ``rebalance`` with the same seed. An
+    engine computes them in blocks as they are needed, so memory doesn't grow with the length of an epoch.
 
     labels
-        The class of each sample: integers in a list, a NumPy array or a tensor of shape [N], -1 (or -100) where it is unknown; or names,
-        None where it is unknown; or a dataset that has them as ``targets`` or ``labels``, as torchvision's have, or a
-        Subset of one; or a dict of several tasks, to balance the combinations that occur.
+        The class of each sample: integers in a list, a NumPy array or a tensor of shape [N], with -1 or -100 where it is
+        unknown; or names, with None where it is unknown; or a dataset that has ``targets`` or ``labels``, as torchvision's do, or a
+        Subset of one; or a dict with the labels of several tasks, to balance the combinations that occur.
     target
-        The share of a class with n samples: ``"class_balanced"``, all the same; ``"square_root"``, as sqrt(n); ``"power"``, as n to
-        the power of the parameter power, above 0 and at most 1; ``"instance"``, as n, which is a shuffle. Unknown labels
-        count as a class of their own.
+        The share of a class with n samples: ``"class_balanced"``, the same for all; ``"square_root"``, as sqrt(n);
+        ``"power"``, as n to the power of the argument power, above 0 and at most 1; ``"instance"``, as n, which is a shuffle.
+        Samples whose class is unknown count as a class of their own.
     samples
-        Draws per epoch of all processes together, as WeightedRandomSampler's num_samples; by default as many as there are
-        labels.
+        Draws per epoch of all processes together, like WeightedRandomSampler's num_samples; by default as many as there
+        are labels.
     rank, world_size
-        Which of how many processes this is. Draw i of an epoch goes to process i mod world_size, so all of them together
-        see one sequence, and disjoint parts of it. By default those of torch.distributed, where it is initialized, else of the variables
-        RANK and WORLD_SIZE.
+        Which of how many processes this is. Draw i of an epoch goes to process i mod world_size, so that together they
+        go through one sequence, and none gets another's draws. By default those of torch.distributed, where it is
+        initialized, else of the variables RANK and WORLD_SIZE.
     seed
         From 0 to 2^64-1, the same in each process.
     drop_last
-        Where an epoch isn't a multiple of world_size, its last draws are left out. By default, as in DistributedSampler, the
-        epoch's first draws come once more at its end, so that all processes have the same number.
+        Leaves out the last draws of an epoch that isn't a multiple of world_size. By default, as in DistributedSampler,
+        the epoch's first draws are repeated at its end, so that all processes get the same number.
 
-    One ``for`` is one epoch, and the next one the next epoch, with other draws, whether or not it was left early; set_epoch chooses
-    another. Lightning and Hugging Face call it by themselves. ``Trainer(use_distributed_sampler=False)`` keeps
-    Lightning from distributing the draws a second time; with Accelerate, which does so too, give rank=0 and world_size=1.
+    One ``for`` is one epoch, and the next is the next epoch, with other draws, even if the first was left early; set_epoch
+    chooses another. Lightning and Hugging Face call it themselves. ``Trainer(use_distributed_sampler=False)`` keeps
+    Lightning from distributing the draws a second time; with Accelerate, which does the same, give rank=0 and
+    world_size=1.
 
-    Raises UsageError for arguments that don't go together, EngineError where no engine can be started.
+    Raises UsageError for arguments that don't go together, EngineError if no engine can be started.
     """
 
     def __init__(
@@ -113,7 +114,7 @@ class Sampler(_Base[int]):
     def set_epoch(self, epoch: int) -> None:
         """Chooses the epoch of the next loop, from 0.
 
-        If that is the epoch in which a loaded state resumes, the loop begins where the state says; else at its start.
+        If it is the epoch of a state that was loaded, the loop begins where that state was made; else at the epoch's start.
         """
         if not 0 <= operator.index(epoch) < _MOST_EPOCHS:
             raise UsageError(f"epoch {epoch}: want 0 to {_MOST_EPOCHS - 1}")
@@ -124,7 +125,7 @@ class Sampler(_Base[int]):
         return _Loop(self)
 
     def _begin(self, epoch: int, start: int) -> _Place:
-        """A loop's place, from its first index on: a DataLoader makes iterators that it doesn't use."""
+        """The place of a loop that asks for its first index. Not of each iterator: a DataLoader makes some that it never uses."""
         if epoch >= _MOST_EPOCHS:
             raise UsageError(f"epoch {epoch}: there are no more than {_MOST_EPOCHS}")
         rank, world = self._ranks()
@@ -133,12 +134,12 @@ class Sampler(_Base[int]):
         return self._place
 
     def state_dict(self, taken: int | None = None) -> dict[str, Any]:
-        """Where the newest loop is: behind the index that it was last given. JSON, small, and the same in all processes
-        that are equally far, so that one state serves all of them, and another world size, too.
+        """The place behind the index that the newest loop was given last: small, plain data for JSON. It is the same in all
+        processes that have come equally far, so one state serves all of them, and another world size too.
 
-        A DataLoader with workers asks for more indices than the training loop has got samples for. taken says how many
-        of this process it has really got in the newest loop, such as the number of its batches times their size.
-        torchdata's StatefulDataLoader does without.
+        A DataLoader with workers runs ahead of the training loop. taken is how many indices of the newest loop, in this
+        process, have been trained on: the number of batches times their size. torchdata's StatefulDataLoader keeps
+        count itself.
         """
         if self._place is not None:
             epoch, position = self._place.behind(taken)
@@ -151,7 +152,7 @@ class Sampler(_Base[int]):
         return self._state(epoch, position)
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Lets the next loop begin where a state was made. Raises StateError for that of other labels or arguments."""
+        """Makes the next loop begin where a state was made. Raises StateError if that was with other labels or arguments."""
         epoch, position = self._read(state)
         self._next = (epoch + 1, 0) if position == self._plan["draws"] else (epoch, position)
         self._place = None
@@ -206,7 +207,7 @@ class Sampler(_Base[int]):
         return epoch, position
 
     def _running(self) -> Engine:
-        """The engine, which is started where there is none: at first, in another process, after its end."""
+        """The engine. It is started at first, and anew in another process or when it has ended."""
         if self._engine is None or not self._engine.usable:
             engine = Engine()
             plan = engine.request(Kind.LABELS, self._ask, self._labels.data.cast("B")).head
@@ -222,10 +223,10 @@ class Sampler(_Base[int]):
         return block
 
     def _tell(self) -> None:
-        """Says what is legal, and probably not meant."""
+        """Warns of what is legal but probably not intended."""
         if unknown := self._plan["unknown"]:
             logger.warning(
-                "Sampler: %d samples have no label: they count as a class of their own, with its share of the draws; "
+                "Sampler: %d samples have no label and count as a class of their own, with its share of the draws; "
                 "leave them out of the dataset if that isn't intended",
                 unknown,
             )
@@ -253,14 +254,14 @@ class _Place:
         """Epoch and position behind the last index, or behind as many as were taken; the number of draws at the end."""
         done = self.done if taken is None else operator.index(taken)
         if not 0 <= done <= self.done:
-            raise UsageError(f"taken={taken}: the newest loop was given {self.done} indices")
+            raise UsageError(f"taken={taken}: the newest loop has been given {self.done} indices")
         return self.epoch, self.draws if done == self.count else self.start + done * self.world
 
 
 class _Loop(Iterator[int]):
     """One epoch of a sampler.
 
-    StatefulDataLoader wants a state of it: that of this loop, at the end too, where the Sampler's is that of the next one.
+    Its own state is for StatefulDataLoader: at the end of an epoch it is still of this loop, where the Sampler's is of the next.
     """
 
     def __init__(self, sampler: Sampler) -> None:
