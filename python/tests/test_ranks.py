@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from sluicedata import UsageError
-from sluicedata._ranks import rank_and_world
+from sluicedata._ranks import fair_workers, rank_and_world
 
 
 @pytest.fixture(autouse=True)
@@ -63,9 +63,18 @@ import os, torch.distributed as dist
 store = dist.HashStore()
 dist.init_process_group("gloo", rank=0, world_size=1, store=store)
 os.environ.update(RANK="3", WORLD_SIZE="4")
-from sluicedata._ranks import rank_and_world
+from sluicedata._ranks import fair_workers, rank_and_world
 assert rank_and_world(None, None) == (0, 1)
 dist.destroy_process_group()
 assert rank_and_world(None, None) == (3, 4)
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_processes_share_the_processors(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LOCAL_WORLD_SIZE", raising=False)
+    assert fair_workers() == 0
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(12)), raising=False)
+    for processes, workers in ((1, 0), (2, 6), (5, 2), (64, 1)):
+        monkeypatch.setenv("LOCAL_WORLD_SIZE", str(processes))
+        assert fair_workers() == workers

@@ -30,6 +30,20 @@ def rank_and_world(rank: int | None, world_size: int | None) -> tuple[int, int]:
     return rank, world_size
 
 
+def fair_workers() -> int:
+    """Threads for each engine where torchrun has started several processes on this machine (LOCAL_WORLD_SIZE): its part
+    of the processors, at least 1. 0 where there is one process: the engine takes them all.
+    """
+    here = _variable("LOCAL_WORLD_SIZE") or 1
+    if here <= 1:
+        return 0
+    try:
+        processors = len(os.sched_getaffinity(0))
+    except AttributeError:  # not on this platform
+        processors = os.cpu_count() or 1
+    return max(1, processors // here)
+
+
 def _default() -> tuple[int | None, int]:
     # A program that hasn't imported torch.distributed hasn't initialized it.
     distributed = sys.modules.get("torch.distributed")

@@ -19,7 +19,7 @@ from ._batch import Batch, Format, check_head, wrapper
 from ._command import edits
 from ._device import Mover
 from ._engine import Engine
-from ._ranks import rank_and_world
+from ._ranks import fair_workers, rank_and_world
 from ._ring import Blocks, Ring
 from ._wire import Kind, Message
 from .errors import EngineError, StateError, UsageError, from_head
@@ -47,7 +47,8 @@ class Loader:
     epochs
         How many epochs there will be, so that none is prefetched behind the last; by default as many as the pipeline says.
     workers, readers, budget
-        Goroutines that make pictures, that read files, and bytes of memory in flight; by default as the pipeline says.
+        Threads that make pictures, threads that read files, and bytes of memory in flight. By default one that makes pictures for each
+        processor, or where torchrun has started several processes on a machine, for each of this one's part of them.
     scale
         Only this scale of a multi-scale pipeline; by default all that it picks, one batch after the other.
     device
@@ -310,6 +311,7 @@ class Loader:
             if self._transport == "ring" and not engine.memfd:
                 raise UsageError('transport="ring": there are no memory files on this platform; leave it at "auto"')
             head = {**self._open_head, "rank": rank, "world": world_size}
+            head["workers"] = head["workers"] or fair_workers()
             head["transport"] = "" if self._transport == "auto" else self._transport
             plan = _checked(engine.request(Kind.OPEN, head).head)
             file = engine.file()
