@@ -83,8 +83,11 @@ func (s *session) begin(ctx context.Context, m *message) error {
 	}
 	told := &teller{session: s, id: m.id}
 	settings := o.plan.Settings()
-	plan, err := o.plan.With(flow.Resume(state), flow.Epochs(ask.Epochs), flow.Images(o.slots), flow.OnProgress(told.tell),
-		flow.Budget(settings.Budget+int64(len(o.slots.state))*int64(o.slots.size)))
+	options := []flow.Option{flow.Resume(state), flow.Epochs(ask.Epochs), flow.OnProgress(told.tell)}
+	if o.slots.ring != nil { // without one the run's own memory is used again, too
+		options = append(options, flow.Images(o.slots), flow.Budget(settings.Budget+int64(len(o.slots.state))*int64(o.slots.size)))
+	}
+	plan, err := o.plan.With(options...)
 	if err != nil {
 		return s.sendError(m.id, s.ofState(err))
 	}
