@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from . import sinks, sources, stages
     from ._batch import Batch
     from .commands import bench, inspect, materialize, plan, preview, train, verify
+    from .convert import UnsupportedTransform, from_torchvision
     from .loader import Loader
     from .pipelines import Pipeline, pipeline
     from .sampler import Sampler
@@ -25,7 +26,9 @@ _LAZY: dict[str, str] = {
     "Pipeline": ".pipelines",
     "Sampler": ".sampler",
     "Transform": ".transform",
+    "UnsupportedTransform": ".convert",
     "bench": ".commands",
+    "from_torchvision": ".convert",
     "inspect": ".commands",
     "materialize": ".commands",
     "pipeline": ".pipelines",
@@ -50,9 +53,11 @@ __all__ = [
     "Sampler",
     "StateError",
     "Transform",
+    "UnsupportedTransform",
     "UsageError",
     "__version__",
     "bench",
+    "from_torchvision",
     "inspect",
     "materialize",
     "pipeline",

@@ -1,0 +1,302 @@
+"""Pipelines made of the transforms of torchvision and timm."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sluicedata import UnsupportedTransform, from_torchvision
+from sluicedata.transform import Transform
+
+torch = pytest.importorskip("torch")
+v1 = pytest.importorskip("torchvision.transforms")
+v2 = pytest.importorskip("torchvision.transforms.v2")
+
+GRAY = {"saturation": [0, 1e-9]}
+
+
+def stages(*transforms: Any) -> list[Any]:
+    """The stages behind decode."""
+    found: list[Any] = from_torchvision(list(transforms)).to_dict()["stages"]
+    assert found[0] == "decode"
+    return found[1:]
+
+
+@pytest.mark.parametrize(
+    ("make", "want"),
+    [
+        (lambda t: t.Resize(40), {"resize": {"size": 40}}),
+        (lambda t: t.Resize([40]), {"resize": {"size": 40}}),
+        (lambda t: t.Resize((40, 30)), {"resize": {"height": 40, "width": 30}}),
+        (lambda t: t.Resize((40, 40)), {"resize": {"height": 40, "width": 40}}),
+        (
+            lambda t: t.Resize(40, interpolation=t.InterpolationMode.BICUBIC),
+            {"resize": {"size": 40, "interpolation": "bicubic"}},
+        ),
+        (lambda t: t.Resize(40, interpolation=1), {"resize": {"size": 40, "interpolation": "lanczos"}}),
+        (
+            lambda t: t.Resize(40, interpolation=t.InterpolationMode.NEAREST_EXACT),
+            {"resize": {"size": 40, "interpolation": "nearest"}},
+        ),
+        (lambda t: t.CenterCrop(24), {"center_crop": {"size": 24}}),
+        (lambda t: t.CenterCrop((24, 20)), {"center_crop": {"height": 24, "width": 20}}),
+        (lambda t: t.RandomCrop((24, 20)), {"crop": {"height": 24, "width": 20}}),
+        (lambda t: t.RandomCrop(24, padding=0), {"crop": {"size": 24}}),
+        (lambda t: t.RandomResizedCrop(24), {"random_resized_crop": {"size": 24}}),
+        (
+            lambda t: t.RandomResizedCrop((24, 20), scale=(0.2, 0.9), ratio=(1, 2)),
+            {"random_resized_crop": {"height": 24, "width": 20, "scale": [0.2, 0.9], "ratio": [1.0, 2.0]}},
+        ),
+        (lambda t: t.RandomHorizontalFlip(), {"flip": {"p": 0.5}}),
+        (lambda t: t.RandomHorizontalFlip(1), {"flip": {"p": 1.0}}),
+        (lambda t: t.RandomVerticalFlip(0.3), {"flip": {"p": 0.3, "direction": "vertical"}}),
+        (lambda t: t.RandomRotation(30), {"affine": {"degrees": [-30.0, 30.0], "interpolation": "nearest"}}),
+        (
+            lambda t: t.RandomRotation((10, 20), interpolation=t.InterpolationMode.BILINEAR, expand=True, fill=9),
+            {"rotate": {"degrees": [10.0, 20.0], "fill": 9, "expand": True}},
+        ),
+        (
+            lambda t: t.RandomAffine((-5, 20), interpolation=t.InterpolationMode.BILINEAR, fill=(1, 2, 3)),
+            {"affine": {"degrees": [-20.0, 5.0], "fill": [1, 2, 3]}},
+        ),
+        (
+            lambda t: t.RandomAffine(0, translate=(0.1, 0), scale=(0.5, 2), shear=(-4, 4, 0, 3)),
+            {
+                "affine": {
+                    "translate": [0.1, 0.0],
+                    "scale": [0.5, 2.0],
+                    "shear": [-4.0, 4.0, 0.0, 3.0],
+                    "interpolation": "nearest",
+                }
+            },
+        ),
+        (lambda t: t.RandomPerspective(0.4, p=1), {"perspective": {"distortion_scale": 0.4}}),
+        (lambda t: t.RandomPerspective(fill=7), {"perspective": {"p": 0.5, "distortion_scale": 0.5, "fill": 7}}),
+        (lambda t: t.ColorJitter(0.4, hue=0.1), {"color_jitter": {"brightness": [0.6, 1.4], "hue": [-0.1, 0.1]}}),
+        (
+            lambda t: t.ColorJitter(contrast=(0, 0), saturation=3),
+            {"color_jitter": {"contrast": [0, 1e-9], "saturation": [0.0, 4.0]}},
+        ),
+        (lambda t: t.RandomGrayscale(0.2), {"color_jitter": {"p": 0.2, **GRAY}}),
+        (lambda t: t.Grayscale(3), {"color_jitter": GRAY}),
+        (lambda t: t.RandomApply([t.RandomHorizontalFlip(0.5)], p=0.5), {"flip": {"p": 0.25}}),
+        (lambda t: t.RandomApply([t.Grayscale(3)], p=0.5), {"color_jitter": {**GRAY, "p": 0.5}}),
+        (lambda t: t.RandomApply([t.CenterCrop(8)], p=1), {"center_crop": {"size": 8}}),
+        (lambda t: t.RandomChoice([t.CenterCrop(8), t.Resize(8)], p=[1, 0]), {"center_crop": {"size": 8}}),
+        (lambda t: t.RandomOrder([t.CenterCrop(8)]), {"center_crop": {"size": 8}}),
+    ],
+)
+@pytest.mark.parametrize("version", [v1, v2], ids=["v1", "v2"])
+def test_one_transform(version: Any, make: Callable[[Any], Any], want: Any) -> None:
+    assert stages(make(version)) == [want]
+
+
+def test_what_changes_nothing_is_left_out() -> None:
+    nothing = [
+        v1.RandomHorizontalFlip(0),
+        v1.RandomRotation(0),
+        v1.RandomAffine(0),
+        v1.ColorJitter(),
+        v1.RandomPerspective(0),
+        v1.RandomApply([v1.GaussianBlur(3)], p=0),
+        v2.Identity(),
+        v2.RGB(),
+        torch.nn.Identity(),
+    ]
+    pipeline = from_torchvision(nothing)
+    assert pipeline.to_dict()["stages"] == ["decode"]
+    assert [note.split(":")[0] for note in pipeline.notes] == [
+        "[0] RandomHorizontalFlip",
+        "[1] RandomRotation",
+        "[2] RandomAffine",
+        "[3] ColorJitter",
+        "[4] RandomPerspective",
+        "[5] RandomApply",
+    ]
+
+
+def test_types() -> None:
+    normalize = v2.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
+    figures = {"normalize": {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}}
+    floats = v2.ToDtype(torch.float32, scale=True)
+    assert stages(v1.ToTensor()) == ["to_tensor"]
+    assert stages(v1.ToTensor(), normalize) == ["to_tensor", figures]
+    assert stages(v1.PILToTensor()) == [{"to_tensor": {"dtype": "uint8"}}]
+    assert stages(v1.PILToTensor(), v1.ConvertImageDtype(torch.float32), normalize) == ["to_tensor", figures]
+    assert stages(v2.ToImage(), v2.ToDtype(torch.uint8, scale=True), floats, normalize, v2.ToPureTensor()) == [
+        "to_tensor",
+        figures,
+    ]
+    assert stages(v2.ToImage(), v2.ToDtype({"others": None}), v2.ToPureTensor()) == [{"to_tensor": {"dtype": "uint8"}}]
+    assert stages(v1.ToTensor(), v1.ToPILImage(), v1.CenterCrop(8)) == [{"center_crop": {"size": 8}}]
+    assert stages(v1.ToTensor(), v1.Normalize(torch.tensor([0.485]), np.array([0.229]))) == [
+        "to_tensor",
+        {"normalize": {"mean": [0.485], "std": [0.229]}},
+    ]
+    levels = from_torchvision([v2.ToImage(), v2.ToDtype(torch.float32), v2.Normalize([127.5] * 3, [51.0] * 3)])
+    assert levels.to_dict()["stages"][1:] == ["to_tensor", {"normalize": {"mean": [0.5] * 3, "std": [0.2] * 3}}]
+    assert len(levels.notes) == 1
+
+
+def test_grayscale_is_how_files_are_decoded() -> None:
+    pipeline = from_torchvision([v1.RandomHorizontalFlip(), v1.Grayscale(), v1.ColorJitter(0.4, 0.4, 0.4, 0.4)])
+    assert pipeline.to_dict()["stages"] == [
+        {"decode": {"mode": "gray"}},
+        {"flip": {"p": 0.5}},
+        {"color_jitter": {"brightness": [0.6, 1.4], "contrast": [0.6, 1.4]}},
+    ]
+    assert pipeline.notes == ()
+    assert "differ by the rounding" in from_torchvision([v1.Resize(8), v1.Grayscale()]).notes[0]
+    with pytest.raises(UnsupportedTransform, match="before ColorJitter"):
+        from_torchvision([v1.ColorJitter(0.4), v1.Grayscale()])
+
+
+def test_behind_the_tensor_stages_come_before_it() -> None:
+    flips = from_torchvision([v1.ToTensor(), v1.Normalize([0.5], [0.5]), v1.RandomHorizontalFlip(), v1.RandomCrop(8)])
+    assert [*flips.to_dict()["stages"][1:3]] == [{"flip": {"p": 0.5}}, {"crop": {"size": 8}}]
+    assert flips.notes == ()
+    resized = from_torchvision([v1.ToTensor(), v1.Resize(8), v1.RandomRotation(30, fill=1.0)])
+    assert resized.to_dict()["stages"][2] == {
+        "affine": {"degrees": [-30.0, 30.0], "interpolation": "nearest", "fill": 255}
+    }
+    assert ["rounds to whole levels" in note for note in resized.notes] == [True, True]
+
+
+def test_interpolation_of_tensors() -> None:
+    small = v2.Resize((8, 8), antialias=False)
+    assert stages(v2.ToImage(), small)[0] == {"resize": {"height": 8, "width": 8, "antialias": False}}
+    assert stages(small)[0] == {"resize": {"height": 8, "width": 8}}  # Pillow always averages
+    nearest = v2.Resize(8, interpolation=v2.InterpolationMode.NEAREST)
+    assert stages(nearest)[0] == {"resize": {"size": 8, "interpolation": "nearest"}}
+    with pytest.raises(UnsupportedTransform, match="nearest-exact"):
+        from_torchvision([v2.ToImage(), nearest])
+
+
+def test_containers_and_presets() -> None:
+    models = pytest.importorskip("torchvision.models")
+    nested = v1.Compose([v1.Resize(32), torch.nn.Sequential(v1.CenterCrop(24), v2.Compose([v1.ToTensor()]))])
+    assert stages(nested) == [{"resize": {"size": 32}}, {"center_crop": {"size": 24}}, "to_tensor"]
+    assert from_torchvision(v1.Resize(32)).to_dict()["stages"] == ["decode", {"resize": {"size": 32}}]
+    preset = models.EfficientNet_B0_Weights.IMAGENET1K_V1.transforms()
+    assert stages(preset) == [
+        {"resize": {"size": 256, "interpolation": "bicubic"}},
+        {"center_crop": {"size": 224}},
+        "to_tensor",
+        {"normalize": {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}},
+    ]
+
+    def _convert_image_to_rgb(image: Any) -> Any:  # CLIP's
+        return image.convert("RGB")
+
+    assert stages(v1.Resize(32), _convert_image_to_rgb) == [{"resize": {"size": 32}}]
+
+
+def test_choices() -> None:
+    flip, jitter, blur = v1.RandomHorizontalFlip(0.5), v1.ColorJitter(0.4), v1.GaussianBlur(3)
+    assert stages(v2.RandomChoice([v2.Identity(), v2.Grayscale(3)], p=[3, 1])) == [
+        {"color_jitter": {"saturation": [0, 1e-9], "p": 0.25}}
+    ]
+    # A flip moves whole pixels: whether it comes before or after others makes no difference.
+    assert [*map(list, stages(v1.RandomOrder([jitter, flip, v1.RandomVerticalFlip()])))] == [
+        ["color_jitter"],
+        ["flip"],
+        ["flip"],
+    ]
+    for transform in (
+        v1.RandomApply([flip, jitter], p=0.5),
+        v1.RandomApply([v1.Resize(8)], p=0.5),
+        v1.RandomApply([v1.ToTensor()], p=0.5),
+        v1.RandomApply([blur], p=0.5),
+        v1.RandomChoice([flip, jitter]),
+        v1.RandomOrder([jitter, v1.RandomRotation(3)]),
+    ):
+        with pytest.raises(UnsupportedTransform):
+            from_torchvision([transform])
+
+
+def test_all_without_an_equal_are_listed_at_once() -> None:
+    def own(image: Any) -> Any:
+        return image
+
+    transforms = v1.Compose(
+        [
+            v1.Resize(32),
+            v1.GaussianBlur(5),
+            v1.Compose([v1.ToTensor(), v1.RandomErasing()]),
+            v1.RandomCrop(32, padding=4),
+            own,
+        ]
+    )
+    with pytest.raises(UnsupportedTransform) as caught:
+        from_torchvision(transforms)
+    assert [entry.place for entry in caught.value.transforms] == ["1", "2.1", "3", "4"]
+    assert caught.value.transforms[1].transform is transforms.transforms[2].transforms[1]
+    lines = str(caught.value).splitlines()
+    assert lines[0] == "4 transforms have no equal stage:"
+    assert lines[1].startswith("  [1] GaussianBlur(kernel_size=(5, 5), sigma=(0.1, 2.0)): no stage does this")
+    assert "affine: {translate:" in lines[3]
+    assert "own" in lines[4]
+    assert isinstance(caught.value, ValueError)
+
+
+@pytest.mark.parametrize(
+    ("transform", "says"),
+    [
+        (lambda: v1.Resize(32, max_size=64), "max_size"),
+        (lambda: v2.Resize(None, max_size=64), "max_size"),
+        (lambda: v2.Resize(32, interpolation=5), "no interpolation hamming"),
+        (lambda: v1.RandomRotation(30, center=(3, 4)), "centre"),
+        (lambda: v1.RandomRotation(30, interpolation=v1.InterpolationMode.BICUBIC), "nearest or bilinear"),
+        (lambda: v1.RandomAffine(30, fill=0.5), "colour"),
+        (lambda: v1.RandomCrop(32, pad_if_needed=True), "doesn't pad"),
+        (lambda: v1.Normalize([0.5], [0.5]), "ToTensor"),
+        (lambda: [v1.ToTensor(), v1.Normalize([0.5], [2.0])], "0..1"),
+        (lambda: [v1.ToTensor(), v1.Normalize([0.5], [0.5]), v1.Normalize([0.5], [0.5])], "one Normalize"),
+        (lambda: [v1.ToTensor(), v1.Normalize([0.5], [0.5]), v1.ColorJitter(0.4)], "put it before"),
+        (lambda: [v2.ToImage(), v2.ToDtype(torch.float32)], "0..1 here"),
+        (lambda: [v2.ToImage(), v2.ToDtype(torch.float16, scale=True)], r"image\.to\(torch\.float16\)"),
+        (lambda: v2.RandAugment(), "policy"),
+        (lambda: v2.MixUp(num_classes=3), "training loop"),
+    ],
+)
+def test_reasons(transform: Callable[[], Any], says: str) -> None:
+    with pytest.raises(UnsupportedTransform, match=says) as caught:
+        from_torchvision(transform())
+    assert len(caught.value.transforms) == 1
+
+
+def test_source_and_settings() -> None:
+    pipeline = from_torchvision(
+        v1.ToTensor(), {"folder": {"path": "train"}}, shuffle=True, batch_size=8, drop_last=True, seed=3
+    )
+    assert pipeline.to_dict() == {
+        "version": 1,
+        "seed": 3,
+        "source": {"folder": {"path": "train"}},
+        "stages": ["shuffle", "decode", "to_tensor", {"batch": {"size": 8, "drop_last": True}}],
+    }
+
+
+def test_the_engine_takes_it() -> None:
+    """Training and evaluation as torchvision's references have them: evaluation to the bit."""
+    image = np.random.default_rng(1).integers(0, 256, (61, 83, 3), np.uint8)
+    normalize = v1.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
+    evaluation = v1.Compose([v1.Resize(40), v1.CenterCrop(32), v1.ToTensor(), normalize])
+    got = Transform(from_torchvision(evaluation), fuse="exact")(image)
+    pillow = pytest.importorskip("PIL.Image")
+    assert torch.equal(got, evaluation(pillow.fromarray(image)))
+    training = v1.Compose(
+        [
+            v1.RandomResizedCrop(32),
+            v1.RandomHorizontalFlip(),
+            v1.ColorJitter(0.4, 0.4, 0.4, 0.1),
+            v1.ToTensor(),
+            normalize,
+        ]
+    )
+    drawn = Transform(from_torchvision(training, seed=7)).draw(image)
+    assert tuple(drawn.image.shape) == (3, 32, 32)
+    assert {"random_resized_crop", "flip", "color_jitter"} <= set(drawn.params)
