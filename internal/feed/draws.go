@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"strconv"
 
 	"github.com/sluicedata/sluice/internal/fingerprint"
@@ -155,12 +156,16 @@ func (s *session) draws(_ context.Context, m *message) (*reply, error) {
 	if err := ask.check(); err != nil {
 		return nil, usage("%v", err)
 	}
-	body := make([]byte, 0, 8*ask.Count)
+	body, _ := s.blocks.Get().(*[]byte)
+	if body == nil {
+		body = new([]byte)
+	}
+	*body = slices.Grow((*body)[:0], 8*ask.Count)
 	for i := range int64(ask.Count) {
 		sample := order.At(ask.Epoch, (ask.First+i*ask.Step)%order.Len())
-		body = binary.LittleEndian.AppendUint64(body, uint64(sample))
+		*body = binary.LittleEndian.AppendUint64(*body, uint64(sample))
 	}
-	return &reply{head: struct{}{}, body: [][]byte{body}}, nil
+	return &reply{head: struct{}{}, body: [][]byte{*body}, sent: func() { s.blocks.Put(body) }}, nil
 }
 
 func (a *drawsAsk) check() error {

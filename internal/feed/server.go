@@ -97,7 +97,8 @@ type session struct {
 	runs     map[uint32]*running // the one that has not ended
 	held     held
 
-	wait sync.WaitGroup // for requests and runs
+	blocks sync.Pool      // *[]byte: answers with draws that have been sent
+	wait   sync.WaitGroup // for requests and runs
 }
 
 // Serve answers what comes over the connection until it is closed, which is how a session
