@@ -20,7 +20,8 @@ import pyarrow as pa
 import pytest
 
 from conftest import picture, png
-from sluicedata import EngineError, Loader, PipelineError, SampleError, Transform, UsageError
+from sluicedata import EngineError, Loader, PipelineError, SampleError, StateError, Transform, UsageError
+from sluicedata import stages as declare
 
 MakeFolder = Callable[..., Path]
 
@@ -186,7 +187,7 @@ def test_needs_no_source(tmp_path: Path) -> None:
 def test_figures_of_the_data_need_it(make_folder: MakeFolder, tmp_path: Path) -> None:
     folder = make_folder({"cat": 3, "dog": 3})
     resize: list[Any] = ["decode", {"resize": {"height": 8, "width": 8}}, "to_tensor"]
-    pipeline: dict[str, Any] = {
+    measured: dict[str, Any] = {
         "version": 1,
         "source": {"folder": {"path": str(folder)}},
         "stages": [*resize, {"normalize": {"mean": "dataset", "std": "dataset"}}],
@@ -194,11 +195,31 @@ def test_figures_of_the_data_need_it(make_folder: MakeFolder, tmp_path: Path) ->
     pictures = np.concatenate([picture(i).reshape(-1, 3) for i in range(6)]) / 255
     plain = Transform(stages=resize, format="numpy")(picture(0))
     want = (plain - pictures.mean(0)[:, None, None]) / pictures.std(0)[:, None, None]
-    assert np.allclose(Transform(pipeline, format="numpy")(picture(0)), want, atol=1e-4)
+    assert np.allclose(Transform(measured, format="numpy")(picture(0)), want, atol=1e-4)
     with pytest.raises((PipelineError, EngineError), match="not-here"):
-        Transform({**pipeline, "source": {"folder": {"path": str(tmp_path / "not-here")}}})
+        Transform({**measured, "source": {"folder": {"path": str(tmp_path / "not-here")}}})
     with pytest.raises(PipelineError, match="source is missing"):
-        Transform(stages=pipeline["stages"])
+        Transform(stages=measured["stages"])
+    with Loader({**measured, "stages": [*measured["stages"], {"batch": {"size": 2}}]}, format="numpy") as loader:
+        state = json.loads(json.dumps(loader.state_dict()))
+    gone = {**measured, "source": {"folder": {"path": str(tmp_path / "not-here")}}}
+    have = Transform(gone, state=state, format="numpy")(picture(0))
+    assert np.array_equal(have, Transform(measured, format="numpy")(picture(0)))
+    for wrong, message in (
+        ({}, "pipeline"),
+        ({"engine": {"pipeline": {"stages": []}}}, "without normalize"),
+        (3, "state"),
+    ):
+        with pytest.raises(StateError, match=message):
+            Transform(gone, state=wrong)  # type: ignore[arg-type]
+
+
+def test_declared_stages() -> None:
+    declared = [declare.decode(), declare.resize(height=6, width=5), declare.to_tensor()]
+    plain = Transform(stages=["decode", {"resize": {"height": 6, "width": 5}}, "to_tensor"], format="numpy")
+    assert np.array_equal(Transform(stages=declared, format="numpy")(picture(2)), plain(picture(2)))
+    with pytest.raises(PipelineError, match=r"test_transform\.py"):
+        Transform(stages=[declare.decode(), declare.rotate(-400)])
 
 
 # Images

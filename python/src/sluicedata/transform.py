@@ -19,7 +19,7 @@ from ._command import edits
 from ._engine import Engine
 from ._images import Given, given
 from ._wire import Kind, Message
-from .errors import EngineError, UsageError
+from .errors import EngineError, StateError, UsageError
 
 __all__ = ["Drawn", "Transform"]
 
@@ -43,7 +43,7 @@ class Transform:
     than a level on average, since stages then read a JPEG file's own planes.
 
     Neither the data set nor a ``source`` in the pipeline is needed: a server has the file alone. Only where a stage asks for figures of
-    the data (``normalize: {mean: dataset}``) is the source opened, and measured; give the numbers that ``sluice plan`` shows instead.
+    the data (``normalize: {mean: dataset}``) is the source opened, and measured, unless there is a ``state``.
     Samplers, class_weights, batch and multiscale have no say.
 
     Each call draws anew: its address is epoch 0 and a position that counts on from 0, so the same calls in the same order give the same
@@ -58,6 +58,9 @@ class Transform:
 
     set, without, use, seed, exec, fuse
         As the flags of the command line: ``without=["rotate", "flip"]``, ``use="val"``.
+    state
+        Of a Loader's ``state_dict()``, such as that in a checkpoint: what its normalize stages measured of the data stands in place of what the
+        pipeline's say. Nothing else is taken from it.
     workers
         How many images are made at a time; by default as many as there are cores.
     format
@@ -79,6 +82,7 @@ class Transform:
         workers: int | None = None,
         exec: str | None = None,
         fuse: str | None = None,
+        state: Mapping[str, Any] | None = None,
         format: Format = "torch",
     ) -> None:
         if (pipeline is None) == (stages is None):
@@ -93,7 +97,7 @@ class Transform:
             raise UsageError('format="torch" needs PyTorch: install torch, or choose format="numpy"') from None
         self._ask: dict[str, Any] = {
             "pipeline": pipelines.resolve(pipeline),
-            "set": edits(set),
+            "set": [*edits(set), *([] if state is None else _figures(state))],
             "without": [without] if isinstance(without, str) else list(without or ()),
             "use": use or "",
             "seed": seed,
@@ -286,6 +290,23 @@ def _checked(name: str, number: int, most: int) -> int:
     if isinstance(number, bool) or not isinstance(number, int | np.integer) or not 0 <= number <= most:
         raise UsageError(f"{name}={number!r}: want a whole number from 0 to {most}")
     return int(number)
+
+
+def _figures(state: Mapping[str, Any]) -> list[str]:
+    """Settings that give normalize stages the numbers that they have in the plan of a state."""
+    try:
+        stages = state.get("engine", state)["pipeline"]["stages"]
+        normalize = [stage["options"] for stage in stages if stage["name"] == "normalize"]
+        figures = [
+            f"stages.normalize_{i}.{name}={json.dumps(options[name])}"
+            for i, options in enumerate(normalize, 1)
+            for name in ("mean", "std")
+        ]
+    except (AttributeError, KeyError, TypeError) as error:
+        raise StateError(f"this isn't a state of a sluicedata.Loader: {error!r}") from None
+    if not figures:
+        raise StateError("the state is of a pipeline without normalize: it has no figures of the data")
+    return figures
 
 
 def _worker_seed() -> int | None:
