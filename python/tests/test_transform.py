@@ -7,6 +7,7 @@ import io
 import json
 import os
 import pickle
+import re
 import signal
 import subprocess
 import threading
@@ -552,3 +553,41 @@ def test_in_an_image_folder(make_folder: MakeFolder) -> None:
         assert label == same
         assert a.shape == (3, 16, 16)
         assert bool((a == b).all())
+
+
+def test_page(make_folder: MakeFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The code of docs/python-transform.md, where a server and a training script would run it."""
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("torchvision")
+    page = Path(__file__).parents[2] / "docs" / "python-transform.md"
+    if not page.exists():
+        pytest.skip("docs isn't there: this is the package alone")
+    blocks = re.findall(r"^```python\n(.*?)^```", page.read_text(), re.S | re.M)
+    assert len(blocks) == 4
+    make_folder({"cat": 8, "dog": 2}, name="data/train", height=300, width=280)
+    for i, name in enumerate(("a.jpg", "b.jpg")):
+        (tmp_path / name).write_bytes(png(picture(i, 300, 400)))
+    pipeline = {
+        "version": 1,
+        "source": {"folder": {"path": "nowhere"}},
+        "stages": [
+            "decode",
+            {"rotate": {"degrees": 30}},
+            {"flip": {"p": 0.5}},
+            {"resize": {"height": 224, "width": 224}},
+            *FLOATS,
+        ],
+    }
+    (tmp_path / "train.yaml").write_text(json.dumps(pipeline))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data/train/cat/0007.png").rename(tmp_path / "data/train/cat/7.jpg")
+    names: dict[str, Any] = {"request": io.BytesIO(png(picture(3))), "model": lambda images: images.shape}
+    for block in blocks:
+        exec(block, names)
+    assert names["logits"] == (1, 3, 224, 224)
+    assert names["batch"].shape == (2, 3, 224, 224)
+    assert names["batch"].dtype == torch.float32
+    assert len(names["faster"]) == 10
+    assert names["faster"][3][0].shape == (3, 224, 224)
+    assert names["image"].shape == (3, 224, 224)
+    assert -30 <= names["params"]["rotate"]["degrees"] <= 30
