@@ -70,7 +70,8 @@ class Normalize(torch.nn.Module):
             raise TypeError(
                 "Normalize takes uint8 pixels: leave to_tensor and normalize out of the pipeline, or this module out of the model"
             )
-        return ((image.to(torch.float32) / 255.0 - self.mean) / self.std).to(self.dtype)
+        pixels = image.to(torch.float32)  # new memory, once: a batch's fresh pages cost more than its arithmetic
+        return pixels.div_(255.0).sub_(self.mean).div_(self.std).to(self.dtype)
 
     def extra_repr(self) -> str:
         """mean and std, for print(model)."""
