@@ -31,8 +31,10 @@ with tempfile.TemporaryDirectory() as folder:
         "stages": [{"rebalance": {"target": "class_balanced"}}, "decode", {"resize": {"height": 8, "width": 8}}, {"batch": {"size": 4}}],
     }
     with sluicedata.Loader(pipeline, format="numpy") as loader:
-        drawn = [number for image, label in loader for number in label]
-        assert image.shape == (4, 3, 8, 8) and image.dtype == "uint8", (image.shape, image.dtype)
+        drawn = []
+        for image, label in loader:
+            assert image.shape == (4, 3, 8, 8) and image.dtype == "uint8", (image.shape, image.dtype)
+            drawn += label.tolist()
         assert sorted(drawn) == [0] * 6 + [1] * 6 and len(loader) == 3, drawn
     plan = sluicedata.plan(pipeline)
     assert plan.drawn == {"class": {"cat": 6, "dog": 6}}, plan.drawn
