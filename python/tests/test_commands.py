@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 import sluicedata
-from sluicedata import EngineError, PipelineError, SampleError, UsageError, _command, _html
+from sluicedata import EngineError, PipelineError, SampleError, UsageError, _command, _html, sources, stages
 from sluicedata.reports import VerifyError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -112,6 +112,16 @@ def test_mistakes_have_their_places(data: Path, written: Path) -> None:
     assert str(caught.value).startswith(f"{written}:3:10: unknown stage")
     with pytest.raises(PipelineError, match="no such file"):
         sluicedata.plan(written.with_name("missing.yaml"))
+
+
+def test_mistakes_point_to_arguments(data: Path, tmp_path: Path) -> None:
+    sluicedata.materialize(pipeline(data), tmp_path / "out")
+    declared = sluicedata.pipeline(sources.folder(data), [stages.decode(), stages.batch(0)])
+    place = r"test_commands.py:\d+: stages\[1\] batch\(size=0\): size is 0"
+    for use in (sluicedata.preview, lambda wrong: sluicedata.verify(tmp_path / "out", wrong)):
+        with pytest.raises(PipelineError, match=place) as caught:
+            use(declared)
+        assert caught.value.mistakes[0].file == __file__
 
 
 def test_paths_of_a_dict_are_relative_to_the_working_directory(
@@ -278,6 +288,7 @@ def test_the_engine_ends_with_python(written: Path, end: signal.Signals) -> None
         assert script.stdout.readline() == "ready\n"
         engines: list[int] = []
         while not engines:
+            assert script.poll() is None, "the script has ended"
             time.sleep(0.01)
             engines = children(script.pid)
         time.sleep(0.2)
@@ -297,13 +308,13 @@ def test_reports_can_be_pickled(data: Path) -> None:
 
 
 @pytest.mark.parametrize("format", ["numpy", "dlpack", "torch"])
-@pytest.mark.parametrize("stages", [["to_tensor"], [], None])
-def test_batches_and_loaders_in_a_notebook(data: Path, format: Any, stages: list[str] | None) -> None:
+@pytest.mark.parametrize("more", [["to_tensor"], [], None])
+def test_batches_and_loaders_in_a_notebook(data: Path, format: Any, more: list[str] | None) -> None:
     if format == "torch":
         pytest.importorskip("torch")
     content = pipeline(data)
-    content["stages"][-1:] = [*(stages or []), {"batch": {"size": 4}}]
-    if stages is None:
+    content["stages"][-1:] = [*(more or []), {"batch": {"size": 4}}]
+    if more is None:
         content["stages"] = ["shuffle", {"batch": {"size": 4}}]  # files
     with sluicedata.Loader(content, format=format) as loader:
         assert "<pre" in loader._repr_html_()

@@ -8,6 +8,7 @@ EngineError, in the command line's words.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -164,7 +165,8 @@ def verify(
             return VerifyError(report["error"], VerifyReport.from_json(report | {"text": report["error"]}))
         return _command.failure(report)
 
-    return VerifyReport.from_json(_command.run("verify", arguments, text, failed))
+    with contextlib.nullcontext() if source is None else explained(source):
+        return VerifyReport.from_json(_command.run("verify", arguments, text, failed))
 
 
 def inspect(path: StrPath, *, stats: bool = False) -> InspectReport:
