@@ -169,7 +169,8 @@ func (r Rebalance) order(in Order, index schema.Index, key RandKey) (Order, erro
 		o.keys[c] = perm.Derive(key, keyMembers, uint64(c))
 	}
 	next := slices.Clone(o.starts)
-	for i, c := range class {
+	for i := range o.members {
+		c := class(i)
 		o.members[next[c]] = uint32(in.At(0, int64(i)))
 		next[c]++
 	}
@@ -264,53 +265,51 @@ func (r Rebalance) tasks(index schema.Index) ([]int, error) {
 }
 
 // groupBy numbers the label tuples that occur, in the order of their class numbers,
-// unknown ones last. class is the tuple of each sample of in.
-func groupBy(in Order, index schema.Index, tasks []int) (class []uint32, counts []int64) {
-	class, counts = make([]uint32, in.Len()), make([]int64, 1)
+// unknown ones last. class is the tuple of the i-th sample of in.
+func groupBy(in Order, index schema.Index, tasks []int) (class func(i int) int, counts []int64) {
+	class, counts = func(int) int { return 0 }, make([]int64, 1)
 	for _, task := range tasks { // refines the groups of the tasks before
-		classes := len(index.Tasks()[task].Classes)
+		classes, group := len(index.Tasks()[task].Classes), class
 		refined := func(i int) int {
 			label := int(index.Label(task, in.At(0, int64(i))))
 			if label == int(schema.Unknown) {
 				label = classes
 			}
-			return int(class[i])*(classes+1) + label
+			return group(i)*(classes+1) + label
 		}
-		var number func(tuple int) uint32
-		number, counts = numberTuples(len(class), len(counts)*(classes+1), refined)
-		for i := range class {
-			class[i] = number(refined(i))
-		}
+		var number func(tuple int) int
+		number, counts = numberTuples(int(in.Len()), len(counts)*(classes+1), refined)
+		class = func(i int) int { return number(refined(i)) }
 	}
 	return class, counts
 }
 
 // numberTuples numbers those of the tuples 0..size-1 that n samples have, in rising
 // order, and counts the samples of each.
-func numberTuples(n, size int, tuple func(i int) int) (number func(tuple int) uint32, counts []int64) {
+func numberTuples(n, size int, tuple func(i int) int) (number func(tuple int) int, counts []int64) {
 	if size > max(n, 1<<20) { // several tasks of many classes: few of the tuples occur
 		occur := map[int]int64{}
 		for i := range n {
 			occur[tuple(i)]++
 		}
-		numbers := make(map[int]uint32, len(occur))
+		numbers := make(map[int]int, len(occur))
 		for _, t := range slices.Sorted(maps.Keys(occur)) {
-			numbers[t] = uint32(len(counts))
+			numbers[t] = len(counts)
 			counts = append(counts, occur[t])
 		}
-		return func(t int) uint32 { return numbers[t] }, counts
+		return func(t int) int { return numbers[t] }, counts
 	}
-	occur, numbers := make([]int64, size), make([]uint32, size)
+	occur, numbers := make([]int64, size), make([]int, size)
 	for i := range n {
 		occur[tuple(i)]++
 	}
 	for t, n := range occur {
 		if n > 0 {
-			numbers[t] = uint32(len(counts))
+			numbers[t] = len(counts)
 			counts = append(counts, n)
 		}
 	}
-	return func(t int) uint32 { return numbers[t] }, counts
+	return func(t int) int { return numbers[t] }, counts
 }
 
 // emptyClasses names the classes of a task without a selected sample.
