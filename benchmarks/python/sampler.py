@@ -1,9 +1,9 @@
 """Indices for a DataLoader: sluicedata.Sampler beside PyTorch's samplers and NumPy.
 
-    python benchmarks/python/sampler.py [--labels 1000000,100000000] [--rounds 3] [--classes 1000] [-o FILE]
+    python benchmarks/python/sampler.py [--labels 1000000,100000000] [--draws 10000000] [--rounds 3] [--classes 1000] [-o FILE]
 
 Each contestant is a process of its own that is given the same labels (int32, long-tailed: the rarest class has a
-hundredth of the samples of the most frequent one) and goes through one epoch of as many draws as there are labels; in a round they
+hundredth of the samples of the most frequent one) and goes through one epoch of as many draws as there are labels, at most --draws; in a round they
 take turns, another one first each time. It is told
 
     first       seconds from the labels to the first index: weights, tables, an engine's start, all that must be made before
@@ -53,29 +53,29 @@ def labels_of(n: int, classes: int) -> Any:
 # Contestants: a function of the labels to an iterator, and the process beside it, if there is one.
 
 
-def sluice(labels: Any, world: int = 1) -> tuple[Iterator[int], int | None]:
+def sluice(labels: Any, draws: int, world: int = 1) -> tuple[Iterator[int], int | None]:
     import sluicedata
 
-    sampler = sluicedata.Sampler(labels, "class_balanced", rank=0, world_size=world)
+    sampler = sluicedata.Sampler(labels, "class_balanced", samples=draws, rank=0, world_size=world)
     assert sampler._engine is not None
     return iter(sampler), sampler._engine.pid
 
 
-def weighted(labels: Any) -> tuple[Iterator[int], None]:
+def weighted(labels: Any, draws: int) -> tuple[Iterator[int], None]:
     import numpy as np
     import torch
 
     weights = 1 / np.bincount(labels)
-    return iter(torch.utils.data.WeightedRandomSampler(torch.from_numpy(weights[labels]), len(labels))), None
+    return iter(torch.utils.data.WeightedRandomSampler(torch.from_numpy(weights[labels]), draws)), None
 
 
-def numpy(labels: Any) -> tuple[Iterator[int], None]:
+def numpy(labels: Any, draws: int) -> tuple[Iterator[int], None]:
     import numpy as np
 
     weights = 1 / np.bincount(labels)
     p = weights[labels]
     p /= p.sum()
-    indices = np.random.default_rng(0).choice(len(labels), len(labels), p=p)
+    indices = np.random.default_rng(0).choice(len(labels), draws, p=p)
 
     def blocks() -> Iterator[int]:
         for at in range(0, len(indices), BLOCK):
@@ -84,23 +84,24 @@ def numpy(labels: Any) -> tuple[Iterator[int], None]:
     return blocks(), None
 
 
-def distributed(labels: Any) -> tuple[Iterator[int], None]:
+def distributed(labels: Any, draws: int) -> tuple[Iterator[int], None]:
     import torch
 
-    return iter(torch.utils.data.DistributedSampler(labels, num_replicas=2, rank=0)), None
+    indices = iter(torch.utils.data.DistributedSampler(labels, num_replicas=2, rank=0))
+    return itertools.islice(indices, draws // 2), None
 
 
-def contestant(name: str) -> Callable[[Any], tuple[Iterator[int], int | None]]:
+def contestant(name: str) -> Callable[[Any, int], tuple[Iterator[int], int | None]]:
     return {
         "sluice": sluice,
-        "sluice/2": lambda labels: sluice(labels, 2),
+        "sluice/2": lambda labels, draws: sluice(labels, draws, 2),
         "weighted": weighted,
         "numpy": numpy,
         "distributed": distributed,
     }[name]
 
 
-def run(name: str, n: int, classes: int) -> dict[str, Any]:
+def run(name: str, n: int, classes: int, draws: int) -> dict[str, Any]:
     """One contestant's epoch, in this process."""
     import numpy as np
     import torch  # noqa: F401  imported by whoever has a DataLoader: not counted
@@ -111,7 +112,7 @@ def run(name: str, n: int, classes: int) -> dict[str, Any]:
     before = memory("self", "VmRSS")
     begin = time.perf_counter()
     try:
-        loop, engine = contestant(name)(labels)
+        loop, engine = contestant(name)(labels, min(n, draws))
         first = next(loop)
     except RuntimeError as error:
         return {"error": str(error).splitlines()[0]}
@@ -192,12 +193,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--labels", default="1000000,100000000", help="numbers of labels, with commas between them")
     parser.add_argument("--rounds", type=int, default=3, help="rounds up to 10 million labels; one above it")
+    parser.add_argument("--draws", type=int, default=10_000_000, help="draws in an epoch, at most")
     parser.add_argument("--classes", type=int, default=1000)
     parser.add_argument("-o", type=Path, help="file for the results")
     parser.add_argument("--run", nargs=2, metavar=("NAME", "LABELS"), help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.run:
-        print(json.dumps(run(args.run[0], int(args.run[1]), args.classes)))
+        print(json.dumps(run(args.run[0], int(args.run[1]), args.classes, args.draws)))
         return
 
     import numpy
@@ -219,7 +221,7 @@ def main() -> None:
         f"{date.today()}, {os.cpu_count()} x {cpu}, Python {platform.python_version()}, PyTorch {torch.__version__}, NumPy {numpy.__version__}, sluice {commit}; "
         f"`python benchmarks/python/sampler.py {' '.join(sys.argv[1:])}`".replace(f" -o {args.o}", ""),
         "",
-        f"One epoch of as many draws as labels, {args.classes} classes. Columns and contestants: [sampler.py](../sampler.py).",
+        f"One epoch of as many draws as labels, at most {args.draws}; {args.classes} classes. Columns and contestants: [sampler.py](../sampler.py).",
         "",
     ]
     for n in map(int, args.labels.split(",")):
@@ -227,7 +229,17 @@ def main() -> None:
         for number in range(args.rounds if n <= 10_000_000 else 1):
             results = {}
             for name in NAMES[number % len(NAMES) :] + NAMES[: number % len(NAMES)]:
-                command = [sys.executable, __file__, "--classes", str(args.classes), "--run", name, str(n)]
+                command = [
+                    sys.executable,
+                    __file__,
+                    "--classes",
+                    str(args.classes),
+                    "--draws",
+                    str(args.draws),
+                    "--run",
+                    name,
+                    str(n),
+                ]
                 out = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout
                 results[name] = json.loads(out)
                 print(f"{n} labels, round {number + 1}, {name}: {out.strip()}", file=sys.stderr)
