@@ -8,12 +8,13 @@ import (
 	"strings"
 
 	"github.com/sluicedata/sluice/internal/options"
+	"github.com/sluicedata/sluice/sources"
 )
 
 // Python is the catalogues as modules of the Python package sluicedata, by file name: a typed
-// function for each stage, source and sink.
+// function for each stage, source and sink, and types of the settings.
 func Python(c Catalogs) map[string][]byte {
-	stages, places, formats := pyModule("stages", "Stages"), pyModule("sources", "Sources"), pyModule("sinks", "Formats of data sets")
+	stages, places, formats := pyModule("stages", "Stages, as typed functions"), pyModule("sources", "Sources, as typed functions"), pyModule("sinks", "Formats of data sets, as typed functions")
 	for _, e := range c.Stages {
 		s := e.New()
 		stages.add(s.Name(), e.Doc, s, true, s.Check() != nil)
@@ -24,7 +25,41 @@ func Python(c Catalogs) map[string][]byte {
 	for _, e := range c.Sinks {
 		formats.add(e.New().Name(), e.Doc, e.New(), false, false)
 	}
-	return map[string][]byte{"stages.py": stages.file(), "sources.py": places.file(), "sinks.py": formats.file()}
+	return map[string][]byte{
+		"stages.py": stages.file(), "sources.py": places.file(), "sinks.py": formats.file(),
+		"_settings.py": pySettings(),
+	}
+}
+
+// pySettings is the types of what a pipeline's settings hold.
+func pySettings() []byte {
+	f := pyModule("settings", "Types of a pipeline's settings")
+	f.typed("OnError", "what to do about rows that fail", onError{})
+	f.typed("Split", "divide the source into training and validation samples", sources.Split{})
+	return f.file()
+}
+
+// typed writes the type of a dict of options.
+func (f *pyFile) typed(name, doc string, of any) {
+	f.names = append(f.names, name)
+	fmt.Fprintf(&f.body, "\n\nclass %s(TypedDict, total=False):\n    \"\"\"%s.\"\"\"\n\n", name, upper(doc))
+	for _, o := range options.Fields(of) {
+		schema := o.Schema()
+		text := o.Doc
+		if value, given := schema["default"]; given {
+			text += " (default: " + pyValue(value) + ")"
+		}
+		fmt.Fprintf(&f.body, "    %s: %s\n", o.Name, pyOption(o, schema))
+		f.body.WriteString(wrapped(`"""`+upper(text)+`."""`, 116, "    ", "    "))
+	}
+}
+
+// pyOption is the type of an option.
+func pyOption(o options.Field, schema object) string {
+	if o.Path {
+		return "str | os.PathLike[str]"
+	}
+	return pyType(schema)
 }
 
 // pyFile is a module being written.
@@ -52,13 +87,10 @@ func (f *pyFile) add(name, doc string, of any, stage, needs bool) {
 		o := fields[first]
 		fields = append([]options.Field{o}, slices.Delete(slices.Clone(fields), first, first+1)...)
 	}
-	var params, args, defaults, docs []string
+	var params, args, docs []string
 	for i, o := range fields {
 		schema := o.Schema()
-		t := pyType(schema)
-		if o.Path {
-			t = "str | os.PathLike[str]"
-		}
+		t := pyOption(o, schema)
 		value, given := schema["default"]
 		text := pyValue(value)
 		required := i == 0 && needs && !given && !sized && !slices.Contains(either, o.Name) && !strings.Contains(o.Doc, "(default")
@@ -67,7 +99,6 @@ func (f *pyFile) add(name, doc string, of any, stage, needs bool) {
 			params = append(params, o.Name+": "+t)
 		case given:
 			params = append(params, fmt.Sprintf("%s: %s = %s", o.Name, t, text))
-			defaults = append(defaults, fmt.Sprintf("%q: %s", o.Name, text))
 		default:
 			params = append(params, fmt.Sprintf("%s: %s | None = None", o.Name, t))
 		}
@@ -99,29 +130,18 @@ func (f *pyFile) add(name, doc string, of any, stage, needs bool) {
 		}
 	}
 	b.WriteString("    \"\"\"\n")
-	fmt.Fprintf(b, "    return component(\n        %q,\n", name)
-	writeDict(b, args)
-	writeDict(b, defaults)
-	b.WriteString("    )\n")
-}
-
-// writeDict writes an argument of a call.
-func writeDict(b *strings.Builder, items []string) {
-	if len(items) == 0 {
-		b.WriteString("        {},\n")
-		return
-	}
-	b.WriteString("        {\n")
-	for _, i := range items {
-		fmt.Fprintf(b, "            %s,\n", i)
+	fmt.Fprintf(b, "    return component(\n        %s,\n        {\n", name)
+	for _, a := range args {
+		fmt.Fprintf(b, "            %s,\n", a)
 	}
 	b.WriteString("        },\n")
+	b.WriteString("    )\n")
 }
 
 func (f *pyFile) file() []byte {
 	body := f.body.String()
 	var b strings.Builder
-	fmt.Fprintf(&b, "\"\"\"%s, as typed functions: generated from the engine's catalogue.\n\n", f.title)
+	fmt.Fprintf(&b, "\"\"\"%s: generated from the engine's catalogues.\n\n", f.title)
 	b.WriteString("Do not edit: go test ./flow/pipefile -run TestPythonFiles -update writes this file.\n\"\"\"\n\nfrom __future__ import annotations\n\n")
 	std := ""
 	if strings.Contains(body, "os.PathLike") {
@@ -136,18 +156,27 @@ func (f *pyFile) file() []byte {
 	if len(abc) > 0 {
 		std += "from collections.abc import " + strings.Join(abc, ", ") + "\n"
 	}
+	var typing []string
 	if strings.Contains(body, "Literal[") {
-		std += "from typing import Literal\n"
+		typing = append(typing, "Literal")
+	}
+	if strings.Contains(body, "(TypedDict") {
+		typing = append(typing, "TypedDict")
+	}
+	if len(typing) > 0 {
+		std += "from typing import " + strings.Join(typing, ", ") + "\n"
 	}
 	if std != "" {
 		b.WriteString(std + "\n")
 	}
-	imports := "component"
-	if f.kind == "stages" {
-		imports += ", custom"
+	switch f.kind {
+	case "stages":
+		b.WriteString("from .pipelines import Component, component, custom\n\n")
 		f.names = append(f.names, "custom")
+	case "sources", "sinks":
+		b.WriteString("from .pipelines import Component, component\n\n")
 	}
-	fmt.Fprintf(&b, "from .pipelines import Component, %s\n\n__all__ = [\n", imports)
+	b.WriteString("__all__ = [\n")
 	slices.Sort(f.names)
 	for _, n := range f.names {
 		fmt.Fprintf(&b, "    %q,\n", n)

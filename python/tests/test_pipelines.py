@@ -65,29 +65,62 @@ stages:
     assert sluicedata.plan(declared.with_settings(seed=8)).plan_hash != want.plan_hash
 
 
-# Of each stage a call with every option, and the stages that it needs around it.
-CALLS: dict[str, Component] = {
-    "filter": stages.filter(["cat"], task="class", drop=None, key=".", drop_key="zzz"),
-    "take": stages.take(per_class=2, task="class"),
-    "shuffle": stages.shuffle(id="again"),
-    "rebalance": stages.rebalance("power", power=0.3, task="class", draws=9),
-    "class_weights": stages.class_weights("effective_number", task="class", beta=0.9),
-    "decode": stages.decode("gray", max_pixels=10_000, truncated="fill"),
-    "rotate": stages.rotate((-5, 10), fill=7, interpolation="nearest", expand=True, p=0.5),
-    "affine": stages.affine(5, translate=(0.1, 0.1), scale=(0.9, 1.1), shear=[-1, 1, -2, 2], fill=3, p=0.4),
-    "perspective": stages.perspective(0.3, interpolation="nearest", fill=(1, 2, 3), p=0.2),
-    "crop": stages.crop(0.5, offset=(0, 0.25), p=0.9),
-    "center_crop": stages.center_crop(height=10, width=12),
-    "random_resized_crop": stages.random_resized_crop(
-        height=8, width=9, scale=(0.2, 0.9), ratio=(0.5, 2), interpolation="bicubic", antialias=True, p=0.9
+# Of each stage a call with every option, and the same in a file.
+CALLS: dict[str, tuple[Component, str]] = {
+    "filter": (
+        stages.filter(["cat"], task="class", drop=None, key=".", drop_key="zzz"),
+        "{keep: [cat], task: class, key: ., drop_key: zzz}",
     ),
-    "flip": stages.flip(0.25, direction="vertical"),
-    "resize": stages.resize(height=8, width=9, interpolation="lanczos", antialias=True),
-    "color_jitter": stages.color_jitter(0.1, contrast=(0.5, 1.5), saturation=0.2, hue=0.1, p=0.8),
-    "to_tensor": stages.to_tensor(dtype="float32", layout="hwc"),
-    "normalize": stages.normalize([0.1, 0.2, 0.3], std=0.5),
-    "batch": stages.batch(3, drop_last=True),
-    "multiscale": stages.multiscale([0.5, 1], mode="bilinear", pick="cycle"),
+    "take": (stages.take(per_class=2, task="class"), "{per_class: 2, task: class}"),
+    "shuffle": (stages.shuffle(id="again"), "{id: again}"),
+    "rebalance": (
+        stages.rebalance("power", power=0.3, task="class", draws=9),
+        "{target: power, power: 0.3, task: class, draws: 9}",
+    ),
+    "class_weights": (
+        stages.class_weights("effective_number", task="class", beta=0.9),
+        "{weights: effective_number, task: class, beta: 0.9}",
+    ),
+    "decode": (
+        stages.decode("gray", max_pixels=10_000, truncated="fill"),
+        "{mode: gray, max_pixels: 10000, truncated: fill}",
+    ),
+    "rotate": (
+        stages.rotate((-5, 10), fill=7, interpolation="nearest", expand=True, p=0.5),
+        "{degrees: [-5, 10], fill: 7, interpolation: nearest, expand: true, p: 0.5}",
+    ),
+    "affine": (
+        stages.affine(5, translate=(0.1, 0.1), scale=(0.9, 1.1), shear=[-1, 1, -2, 2], fill=3, p=0.4),
+        "{degrees: 5, translate: [0.1, 0.1], scale: [0.9, 1.1], shear: [-1, 1, -2, 2], fill: 3, p: 0.4}",
+    ),
+    "perspective": (
+        stages.perspective(0.3, interpolation="nearest", fill=(1, 2, 3), p=0.2),
+        "{distortion_scale: 0.3, interpolation: nearest, fill: [1, 2, 3], p: 0.2}",
+    ),
+    "crop": (stages.crop(0.5, offset=(0, 0.25), p=0.9), "{size: 0.5, offset: [0, 0.25], p: 0.9}"),
+    "center_crop": (stages.center_crop(height=10, width=12), "{height: 10, width: 12}"),
+    "random_resized_crop": (
+        stages.random_resized_crop(
+            height=8, width=9, scale=(0.2, 0.9), ratio=(0.5, 2), interpolation="bicubic", antialias=True, p=0.9
+        ),
+        "{height: 8, width: 9, scale: [0.2, 0.9], ratio: [0.5, 2], interpolation: bicubic, antialias: true, p: 0.9}",
+    ),
+    "flip": (stages.flip(0.25, direction="vertical"), "{p: 0.25, direction: vertical}"),
+    "resize": (
+        stages.resize(height=8, width=9, interpolation="lanczos", antialias=True),
+        "{height: 8, width: 9, interpolation: lanczos, antialias: true}",
+    ),
+    "color_jitter": (
+        stages.color_jitter(0.1, contrast=(0.5, 1.5), saturation=0.2, hue=0.1, p=0.8),
+        "{brightness: 0.1, contrast: [0.5, 1.5], saturation: 0.2, hue: 0.1, p: 0.8}",
+    ),
+    "to_tensor": (stages.to_tensor(dtype="float32", layout="hwc"), "{dtype: float32, layout: hwc}"),
+    "normalize": (stages.normalize([0.1, 0.2, 0.3], std=0.5), "{mean: [0.1, 0.2, 0.3], std: 0.5}"),
+    "batch": (stages.batch(3, drop_last=True), "{size: 3, drop_last: true}"),
+    "multiscale": (
+        stages.multiscale([0.5, 1], mode="bilinear", pick="cycle"),
+        "{scales: [0.5, 1], mode: bilinear, pick: cycle}",
+    ),
 }
 
 
@@ -95,32 +128,58 @@ def test_every_stage_has_a_call_here() -> None:
     assert set(CALLS) == set(stages.__all__) - {"custom"}
 
 
+def around(name: str) -> tuple[list[Component], list[Component]]:
+    """What a stage needs before it and behind it to make a pipeline that can run."""
+    same = stages.resize(height=16, width=16)
+    match name:
+        case "filter" | "take" | "shuffle" | "rebalance" | "class_weights":
+            return [], [stages.decode(), same]
+        case "decode":
+            return [], [same]
+        case "normalize":
+            return [stages.decode(), same, stages.to_tensor()], []
+        case "multiscale":
+            return [stages.decode(), same, stages.to_tensor(), stages.batch(2)], []
+        case "rotate" | "affine" | "perspective" | "crop" | "center_crop":
+            return [stages.decode()], [same]
+    return [stages.decode(), same], []
+
+
+def hashes(folder: Path, name: str, stage: Component, options: str) -> tuple[str, str]:
+    """The hash of a plan with a stage, and that of a file with the text of its options."""
+    before, after = around(name)
+    file = folder.parent / f"{name}.yaml"
+    rest = [json.dumps(s.to_dict()) for s in (*before, *after)]
+    rest.insert(len(before), f"{{{name}: {options}}}")
+    file.write_text(
+        f"version: 1\nsource: {{folder: {{path: {folder.name}}}}}\nstages:\n" + "".join(f"  - {s}\n" for s in rest)
+    )
+    declared = pipeline(sources.folder(folder), [*before, stage, *after])
+    return sluicedata.plan(declared).plan_hash, sluicedata.plan(file).plan_hash
+
+
 @pytest.mark.parametrize("name", CALLS)
-def test_every_stage_is_taken_by_the_engine(name: str, make_folder: Folder) -> None:
-    stage = CALLS[name]
+def test_every_stage_is_that_of_a_file(name: str, make_folder: Folder) -> None:
+    stage, options = CALLS[name]
     assert stage.name == name
-    around: list[Component] = []
-    if name != "decode":
-        around.append(stages.decode())
-    around.append(stages.resize(height=16, width=16))
-    if name in ("normalize", "to_tensor"):
-        around += [stages.to_tensor()] if name == "normalize" else []
-    whole = (
-        [stage, *around]
-        if name in ("filter", "take", "shuffle", "rebalance", "class_weights", "decode")
-        else [*around, stage]
-    )
-    if name in ("rotate", "center_crop"):
-        whole.append(stages.resize(height=16, width=16))
-    if name == "multiscale":
-        whole[-1:] = [stages.to_tensor(), stages.batch(2), stage]
-    plan = sluicedata.plan(pipeline(sources.folder(make_folder({"cat": 6, "dog": 3})), whole))
-    shown = next(
-        s for s in reversed(plan.to_dict()["stages"]) if s["name"].startswith((name, str(stage.options.get("id"))))
-    )
-    for option, value in stage.options.items():
-        if option != "id":
-            assert f"{option}: " in shown["options"], (option, value, shown)
+    declared, file = hashes(make_folder({"cat": 6, "dog": 3}), name, stage, options)
+    assert declared == file
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_defaults_are_the_engines(name: str, make_folder: Folder) -> None:
+    """What a signature shows as a default is left out of the pipeline, and is what the engine takes then."""
+    made: Callable[..., Component] = getattr(stages, name)
+    defaults = {
+        k: p.default
+        for k, p in inspect.signature(made).parameters.items()
+        if p.default not in (None, inspect.Parameter.empty)
+    }
+    needed = {k: v for k, v in CALLS[name][0].options.items() if k not in defaults}
+    stage = made(**needed, **defaults)
+    assert stage == made(**needed) and not set(stage.options) & set(defaults)
+    declared, file = hashes(make_folder({"cat": 6, "dog": 3}), name, stage, json.dumps({**needed, **defaults}))
+    assert declared == file
 
 
 @pytest.mark.parametrize("module", [stages, sources, sinks])
@@ -171,7 +230,7 @@ def test_mistakes_point_to_the_argument(make_folder: Folder) -> None:
         stages.resize(height=4),
         stages.custom("turn", by=3),
     ]
-    declared = pipeline(sources.folder(make_folder({"cat": 2})), made, split={"vall": 0.1})
+    declared = pipeline(sources.folder(make_folder({"cat": 2})), made, split={"vall": 0.1})  # type: ignore[arg-type]
     for given in (declared, declared.to_dict()):
         with pytest.raises(PipelineError) as caught:
             sluicedata.plan(given)
@@ -195,6 +254,19 @@ def test_wrong_calls() -> None:
         stages.rotate(angle=3)  # type: ignore[call-arg]
     with pytest.raises(TypeError, match="rotate: degrees: want numbers"):
         stages.rotate(object())  # type: ignore[arg-type]
+    calls: list[tuple[Callable[[], Component], str]] = [
+        (lambda: stages.rotate("30"), r"rotate: degrees: want float \| .*, have '30'"),  # type: ignore[arg-type]
+        (lambda: stages.flip(True), "flip: p: want float, have True"),
+        (lambda: stages.rotate(3, expand=1), "rotate: expand: want bool, have 1"),  # type: ignore[arg-type]
+        (lambda: stages.filter("cat"), r"filter: keep: want Sequence\[str\], have 'cat'"),
+        (lambda: stages.filter([3]), r"filter: keep: want Sequence\[str\], have \[3\]"),  # type: ignore[list-item]
+        (lambda: stages.class_weights({"cat": "x"}), "class_weights: weights: want"),  # type: ignore[dict-item]
+        (lambda: stages.decode(mode=["rgb"]), "decode: mode: want Literal"),  # type: ignore[arg-type]
+        (lambda: sources.folder(3), r"folder: path: want str \| os.PathLike"),  # type: ignore[arg-type]
+    ]
+    for call, message in calls:
+        with pytest.raises(TypeError, match=message):
+            call()
     with pytest.raises(TypeError, match="want a list of stages"):
         pipeline(sources.folder("x"), stages.decode())  # type: ignore[arg-type]
     with pytest.raises(TypeError, match=r"stages\[1\]"):

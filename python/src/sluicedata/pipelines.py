@@ -21,20 +21,34 @@ Relative paths are relative to the working directory when the pipeline is used; 
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from types import FrameType
-from typing import Any, Literal
+from functools import cache
+from types import FrameType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from . import _html
+from ._settings import OnError, Split
 from .errors import Mistake, PipelineError
 
-__all__ = ["Component", "Pipeline", "PipelineLike", "component", "custom", "explained", "pipeline", "resolve"]
+__all__ = [
+    "Component",
+    "OnError",
+    "Pipeline",
+    "PipelineLike",
+    "Split",
+    "component",
+    "custom",
+    "explained",
+    "pipeline",
+    "resolve",
+]
 
 
 @dataclass(frozen=True)
@@ -123,8 +137,8 @@ def pipeline(
     seed: int | None = None,
     epochs: int | None = None,
     fuse: Literal["full", "exact"] | None = None,
-    split: Mapping[str, Any] | None = None,
-    on_error: Mapping[str, Any] | Literal["fail", "skip", "refill"] | None = None,
+    split: Split | None = None,
+    on_error: OnError | Literal["fail", "skip", "refill"] | None = None,
     classes_from: str | os.PathLike[str] | None = None,
     sink: Component | Mapping[str, Any] | str | None = None,
 ) -> Pipeline:
@@ -160,16 +174,23 @@ def pipeline(
 
 
 def custom(name: str, **options: Any) -> Component:
-    """A stage of another engine's catalogue: of one that was built with stages of your own ($SLUICE names it)."""
-    return component(name, options, {})
-
-
-def component(name: str, options: Mapping[str, Any], defaults: Mapping[str, Any]) -> Component:
-    """A component of the options that are given and aren't the defaults: what the generated functions call."""
+    """A stage that an engine of your own has beside these; the environment variable SLUICE names its binary."""
     given = {k: _plain(v, f"{name}: {k}") for k, v in options.items() if v is not None}
-    usual = {k: _plain(v, k) for k, v in defaults.items()}
-    kept = {k: v for k, v in given.items() if k not in usual or usual[k] != v or type(v) is not type(usual[k])}
-    return Component(name, kept, _place())
+    return Component(name, given, _place())
+
+
+def component(of: Callable[..., Component], options: Mapping[str, Any]) -> Component:
+    """A component of those options that are given and aren't the defaults: what the generated functions call."""
+    kept, (kinds, usual) = {}, _signature(of)
+    for name, value in options.items():
+        what = f"{of.__name__}: {name}"
+        if (value := _plain(value, what)) is None:
+            continue
+        if not _fits(value, kinds[name]):
+            raise TypeError(f"{what}: want {of.__annotations__[name].removesuffix(' | None')}, have {value!r}")
+        if value != usual[name] or type(value) is not type(usual[name]):
+            kept[name] = value
+    return Component(of.__name__, kept, _place())
 
 
 def resolve(pipeline: PipelineLike) -> dict[str, Any]:
@@ -247,6 +268,29 @@ def _component(value: Component | Mapping[str, Any] | str, argument: str) -> Com
         if isinstance(options, Mapping):
             return Component(str(name), {str(k): _plain(v, f"{argument}: {k}") for k, v in options.items()})
     raise TypeError(f"{argument}: want one of its functions, a name, or {{name: {{option: value}}}}, have {value!r}")
+
+
+@cache
+def _signature(of: Callable[..., Component]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The types of a generated function's options, and their defaults."""
+    usual = {p.name: p.default for p in inspect.signature(of).parameters.values()}
+    return get_type_hints(of), {
+        k: None if v is inspect.Parameter.empty else _plain(v, f"{of.__name__}: {k}") for k, v in usual.items()
+    }
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    """Whether a value could be one of a type; which numbers and which words an option takes, the engine knows."""
+    origin, of = get_origin(kind), get_args(kind)
+    if origin in (Union, UnionType):
+        return any(_fits(value, k) for k in of)
+    if isinstance(value, list):
+        return origin in (Sequence, tuple) and all(_fits(v, of[0]) for v in value)
+    if isinstance(value, dict):
+        return origin is Mapping and all(_fits(v, of[1]) for v in value.values())
+    if isinstance(value, str):
+        return kind is str or origin is Literal
+    return kind is bool if isinstance(value, bool) else kind in (int, float)
 
 
 def _plain(value: Any, what: str) -> Any:

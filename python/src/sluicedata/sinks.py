@@ -1,4 +1,4 @@
-"""Formats of data sets, as typed functions: generated from the engine's catalogue.
+"""Formats of data sets, as typed functions: generated from the engine's catalogues.
 
 Do not edit: go test ./flow/pipefile -run TestPythonFiles -update writes this file.
 """
@@ -26,13 +26,9 @@ def arrow(
         part_rows: rows of a file, rounded down to whole batches, at least one.
     """
     return component(
-        "arrow",
+        arrow,
         {
             "codec": codec,
             "part_rows": part_rows,
-        },
-        {
-            "codec": "none",
-            "part_rows": 4096,
         },
     )

@@ -1,4 +1,4 @@
-"""Sources, as typed functions: generated from the engine's catalogue.
+"""Sources, as typed functions: generated from the engine's catalogues.
 
 Do not edit: go test ./flow/pipefile -run TestPythonFiles -update writes this file.
 """
@@ -38,17 +38,13 @@ def folder(
             natural, numbers in names as numbers.
     """
     return component(
-        "folder",
+        folder,
         {
             "path": path,
             "tasks": tasks,
             "classes": classes,
             "label": label,
             "class_order": class_order,
-        },
-        {
-            "tasks": ("class",),
-            "class_order": "text",
         },
     )
 
@@ -82,7 +78,7 @@ def manifest(
         max_columns: most columns of the list.
     """
     return component(
-        "manifest",
+        manifest,
         {
             "path": path,
             "path_column": path_column,
@@ -93,11 +89,5 @@ def manifest(
             "max_line": max_line,
             "max_cell": max_cell,
             "max_columns": max_columns,
-        },
-        {
-            "path_column": "path",
-            "max_line": 1048576,
-            "max_cell": 65536,
-            "max_columns": 1000,
         },
     )

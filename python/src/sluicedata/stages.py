@@ -1,4 +1,4 @@
-"""Stages, as typed functions: generated from the engine's catalogue.
+"""Stages, as typed functions: generated from the engine's catalogues.
 
 Do not edit: go test ./flow/pipefile -run TestPythonFiles -update writes this file.
 """
@@ -54,7 +54,7 @@ def filter(
         id: keeps the stage's random numbers its own when another of its name is put before it.
     """
     return component(
-        "filter",
+        filter,
         {
             "keep": keep,
             "task": task,
@@ -63,7 +63,6 @@ def filter(
             "drop_key": drop_key,
             "id": id,
         },
-        {},
     )
 
 
@@ -83,14 +82,13 @@ def take(
         id: keeps the stage's random numbers its own when another of its name is put before it.
     """
     return component(
-        "take",
+        take,
         {
             "count": count,
             "per_class": per_class,
             "task": task,
             "id": id,
         },
-        {},
     )
 
 
@@ -104,11 +102,10 @@ def shuffle(
         id: keeps the stage's random numbers its own when another of its name is put before it.
     """
     return component(
-        "shuffle",
+        shuffle,
         {
             "id": id,
         },
-        {},
     )
 
 
@@ -130,7 +127,7 @@ def rebalance(
         id: keeps the stage's random numbers its own when another of its name is put before it.
     """
     return component(
-        "rebalance",
+        rebalance,
         {
             "target": target,
             "power": power,
@@ -138,7 +135,6 @@ def rebalance(
             "draws": draws,
             "id": id,
         },
-        {},
     )
 
 
@@ -160,15 +156,12 @@ def class_weights(
         id: keeps the stage's random numbers its own when another of its name is put before it.
     """
     return component(
-        "class_weights",
+        class_weights,
         {
             "weights": weights,
             "task": task,
             "beta": beta,
             "id": id,
-        },
-        {
-            "beta": 0.9999,
         },
     )
 
@@ -190,17 +183,12 @@ def decode(
         id: keeps the stage's random numbers its own when another of its name is put before it.
     """
     return component(
-        "decode",
+        decode,
         {
             "mode": mode,
             "max_pixels": max_pixels,
             "truncated": truncated,
             "id": id,
-        },
-        {
-            "mode": "rgb",
-            "max_pixels": 268435456,
-            "truncated": "error",
         },
     )
 
@@ -225,7 +213,7 @@ def rotate(
         id: keeps the stage's random numbers its own when another of its name is put before it.
     """
     return component(
-        "rotate",
+        rotate,
         {
             "degrees": degrees,
             "fill": fill,
@@ -233,11 +221,6 @@ def rotate(
             "expand": expand,
             "p": p,
             "id": id,
-        },
-        {
-            "interpolation": "bilinear",
-            "expand": False,
-            "p": 1,
         },
     )
 
@@ -267,7 +250,7 @@ def affine(
         id: keeps the stage's random numbers its own when another of its name is put before it.
     """
     return component(
-        "affine",
+        affine,
         {
             "degrees": degrees,
             "translate": translate,
@@ -277,10 +260,6 @@ def affine(
             "fill": fill,
             "p": p,
             "id": id,
-        },
-        {
-            "interpolation": "bilinear",
-            "p": 1,
         },
     )
 
@@ -303,18 +282,13 @@ def perspective(
         id: keeps the stage's random numbers its own when another of its name is put before it.
     """
     return component(
-        "perspective",
+        perspective,
         {
             "distortion_scale": distortion_scale,
             "interpolation": interpolation,
             "fill": fill,
             "p": p,
             "id": id,
-        },
-        {
-            "distortion_scale": 0.5,
-            "interpolation": "bilinear",
-            "p": 1,
         },
     )
 
@@ -339,7 +313,7 @@ def crop(
         id: keeps the stage's random numbers its own when another of its name is put before it.
     """
     return component(
-        "crop",
+        crop,
         {
             "size": size,
             "height": height,
@@ -347,9 +321,6 @@ def crop(
             "offset": offset,
             "p": p,
             "id": id,
-        },
-        {
-            "p": 1,
         },
     )
 
@@ -370,14 +341,13 @@ def center_crop(
         id: keeps the stage's random numbers its own when another of its name is put before it.
     """
     return component(
-        "center_crop",
+        center_crop,
         {
             "size": size,
             "height": height,
             "width": width,
             "id": id,
         },
-        {},
     )
 
 
@@ -407,7 +377,7 @@ def random_resized_crop(
         id: keeps the stage's random numbers its own when another of its name is put before it.
     """
     return component(
-        "random_resized_crop",
+        random_resized_crop,
         {
             "size": size,
             "height": height,
@@ -418,13 +388,6 @@ def random_resized_crop(
             "antialias": antialias,
             "p": p,
             "id": id,
-        },
-        {
-            "scale": (0.08, 1),
-            "ratio": (0.75, 1.3333333333333333),
-            "interpolation": "bilinear",
-            "antialias": True,
-            "p": 1,
         },
     )
 
@@ -443,15 +406,11 @@ def flip(
         id: keeps the stage's random numbers its own when another of its name is put before it.
     """
     return component(
-        "flip",
+        flip,
         {
             "p": p,
             "direction": direction,
             "id": id,
-        },
-        {
-            "p": 0.5,
-            "direction": "horizontal",
         },
     )
 
@@ -476,7 +435,7 @@ def resize(
         id: keeps the stage's random numbers its own when another of its name is put before it.
     """
     return component(
-        "resize",
+        resize,
         {
             "size": size,
             "height": height,
@@ -484,10 +443,6 @@ def resize(
             "interpolation": interpolation,
             "antialias": antialias,
             "id": id,
-        },
-        {
-            "interpolation": "bilinear",
-            "antialias": True,
         },
     )
 
@@ -512,7 +467,7 @@ def color_jitter(
         id: keeps the stage's random numbers its own when another of its name is put before it.
     """
     return component(
-        "color_jitter",
+        color_jitter,
         {
             "brightness": brightness,
             "contrast": contrast,
@@ -520,9 +475,6 @@ def color_jitter(
             "hue": hue,
             "p": p,
             "id": id,
-        },
-        {
-            "p": 1,
         },
     )
 
@@ -541,15 +493,11 @@ def to_tensor(
         id: keeps the stage's random numbers its own when another of its name is put before it.
     """
     return component(
-        "to_tensor",
+        to_tensor,
         {
             "dtype": dtype,
             "layout": layout,
             "id": id,
-        },
-        {
-            "dtype": "float32",
-            "layout": "chw",
         },
     )
 
@@ -568,13 +516,12 @@ def normalize(
         id: keeps the stage's random numbers its own when another of its name is put before it.
     """
     return component(
-        "normalize",
+        normalize,
         {
             "mean": mean,
             "std": std,
             "id": id,
         },
-        {},
     )
 
 
@@ -592,14 +539,11 @@ def batch(
         id: keeps the stage's random numbers its own when another of its name is put before it.
     """
     return component(
-        "batch",
+        batch,
         {
             "size": size,
             "drop_last": drop_last,
             "id": id,
-        },
-        {
-            "drop_last": False,
         },
     )
 
@@ -620,15 +564,11 @@ def multiscale(
         id: keeps the stage's random numbers its own when another of its name is put before it.
     """
     return component(
-        "multiscale",
+        multiscale,
         {
             "scales": scales,
             "mode": mode,
             "pick": pick,
             "id": id,
-        },
-        {
-            "mode": "nearest",
-            "pick": "each",
         },
     )
