@@ -3,8 +3,7 @@
 An Engine is used until it ends; who wants to go on starts another. It ends with close(), with the last reference to
 it, and with this process, however that ends. A forked child neither uses nor ends the engine of its parent.
 
-Sending never waits: what the socket doesn't take stays in a queue. So slots can be given back from wherever the last
-view of a batch dies, in a garbage collection too, in any thread.
+Sending never waits: what the socket doesn't take stays in a queue, and goes while answers are waited for.
 """
 
 from __future__ import annotations
@@ -43,8 +42,8 @@ _READ = 1 << 16
 class Engine:
     """A running engine.
 
-    request() is all that most users need; a loader also posts, and reads what comes of a run. One thread at a time: using is
-    the lock, and give() alone needs none.
+    request() is all that most users need; a loader also posts, and reads what comes of a run. One thread at a time reads: using is
+    the lock of request().
     """
 
     def __init__(self) -> None:
@@ -56,6 +55,7 @@ class Engine:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
+                process_group=0,  # Ctrl-C is for Python to decide about, and comes before the engine could ignore it
             )
         except OSError as error:
             ours.close()
@@ -214,18 +214,15 @@ class Engine:
         self._run, self._taken, self._told = run, 0, 0
 
     def took(self) -> None:
-        """Counts a batch as taken. The engine is told when a slot is given back, or by tell()."""
+        """Counts a batch as taken, of which the engine is told by tell()."""
         self._taken += 1
 
     def tell(self) -> None:
-        """Tells the engine what it hasn't been told by giving a slot back."""
+        """Tells the engine of batches that were taken, and gives it the slots back that are free."""
+        if self.ring is not None and self.ring.dead:
+            self._freed.extend(self.ring.freed())
         if self._told != self._taken or self._freed:
             self._flush()
-
-    def give(self, slot: int) -> None:
-        """Gives a slot back. Any thread may call it at any moment, in the middle of a send of the same thread too."""
-        self._freed.append(slot)
-        self._flush()
 
     def drop(self, batch: Message) -> None:
         """Gives the slot of a batch back that nobody wants."""
@@ -278,6 +275,7 @@ class Engine:
         """Whether there is something to read within a time; sends meanwhile what couldn't be sent before."""
         if self._ended:
             raise self._lost("the engine has been closed")
+        self.tell()
         self._flush()
         events = select.POLLIN | (select.POLLOUT if self._out else 0)
         try:

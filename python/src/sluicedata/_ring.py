@@ -1,8 +1,9 @@
 """Memory for pixels that is used again once the last view of it is gone.
 
 Each batch has an exporter: an object that owns its memory, and that every view of it keeps alive, NumPy's as well as
-those of torch, Arrow and DLPack's consumers. When the exporter dies the memory goes back. It may die anywhere: in
-any thread, and in a garbage collection in the middle of anything.
+those of torch, Arrow and DLPack's consumers. When the exporter dies the memory goes back. It may die anywhere, in
+any thread, in a garbage collection in the middle of anything: so all that happens then is that a deque gets an entry,
+by a function in C, which no Ctrl-C can interrupt. The loop finds it when it wants its next batch.
 """
 
 from __future__ import annotations
@@ -13,18 +14,15 @@ import os
 import weakref
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from .errors import EngineError
-
-if TYPE_CHECKING:
-    from ._engine import Engine
 
 _SEAL_SHRINK = 2
 
 
 class _Lease(weakref.ref[Any]):
-    """The weak reference to an exporter that gives its memory back."""
+    """The weak reference to an exporter, which knows what memory goes back with it."""
 
     __slots__ = ("place",)
     place: int
@@ -53,14 +51,14 @@ def _export(memory: mmap.mmap, offset: int, size: int) -> Any:
 class Ring:
     """The engine's memory file, mapped. A slot belongs to Python from the batch that names it until it is given back."""
 
-    def __init__(self, file: int, slots: int, slot_bytes: int, engine: Engine) -> None:
+    def __init__(self, file: int, slots: int, slot_bytes: int) -> None:
         size = slots * slot_bytes
         if os.fstat(file).st_size < size or not _sealed(file):
             raise EngineError(f"the engine's ring isn't {slots} slots of {slot_bytes} bytes in a sealed memory file")
         self.memory = mmap.mmap(file, size, mmap.MAP_SHARED, mmap.PROT_READ | mmap.PROT_WRITE)
         self.slots = slots
         self.slot_bytes = slot_bytes
-        self._engine = weakref.ref(engine)
+        self.dead: deque[_Lease] = deque()
         self._leases: dict[int, _Lease] = {}
 
     def take(self, slot: Any, size: Any) -> Any:
@@ -72,7 +70,7 @@ class Ring:
         if not isinstance(size, int) or not 0 < size <= self.slot_bytes:
             raise EngineError(f"the engine named {size} bytes of a slot of {self.slot_bytes}")
         exporter = _export(self.memory, slot * self.slot_bytes, size)
-        self._leases[slot] = _Lease(exporter, self._back, slot)
+        self._leases[slot] = _Lease(exporter, self.dead.append, slot)
         return exporter
 
     def address(self) -> int:
@@ -82,13 +80,11 @@ class Ring:
     @property
     def taken(self) -> int:
         """How many slots Python has."""
-        return len(self._leases)
+        return len(self._leases) - len(self.dead)
 
-    def _back(self, lease: _Lease) -> None:
-        self._leases.pop(lease.place, None)
-        engine = self._engine()
-        if engine is not None:
-            engine.give(lease.place)
+    def freed(self) -> list[int]:
+        """The slots of which the last view has gone, each told of once."""
+        return [self._leases.pop(self.dead.popleft().place).place for _ in range(len(self.dead))]
 
 
 class Blocks:
@@ -98,11 +94,14 @@ class Blocks:
 
     def __init__(self) -> None:
         self._free: deque[mmap.mmap] = deque(maxlen=self._KEPT)
+        self._dead: deque[_Lease] = deque()
         self._leases: dict[int, tuple[_Lease, mmap.mmap]] = {}
         self._count = 0
 
     def take(self, size: int) -> memoryview:
         """Memory of a size, which its views keep."""
+        for _ in range(len(self._dead)):
+            self._free.append(self._leases.pop(self._dead.popleft().place)[1])
         memory = None
         while self._free and memory is None:
             memory = self._free.popleft()
@@ -112,13 +111,8 @@ class Blocks:
             memory = mmap.mmap(-1, size)
         exporter = _export(memory, 0, size)
         self._count += 1
-        self._leases[self._count] = (_Lease(exporter, self._back, self._count), memory)
+        self._leases[self._count] = (_Lease(exporter, self._dead.append, self._count), memory)
         return memoryview(exporter).cast("B")
-
-    def _back(self, lease: _Lease) -> None:
-        entry = self._leases.pop(lease.place, None)
-        if entry is not None:
-            self._free.append(entry[1])
 
 
 def _sealed(file: int) -> bool:

@@ -319,7 +319,7 @@ class Loader:
                 if file is None:
                     raise EngineError("the engine says that there is a ring, and sent none")
                 try:
-                    engine.ring = Ring(file, plan["slots"], plan["slot_bytes"], engine)
+                    engine.ring = Ring(file, plan["slots"], plan["slot_bytes"])
                 finally:
                     os.close(file)
                 if self._mover is not None:
