@@ -127,17 +127,25 @@ func (s *session) serve(ctx context.Context) error {
 	for {
 		m, err := readMessage(s.conn, mostRequest)
 		switch {
-		case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET): // reset: Python left batches unread
+		case hasLeft(err):
 			return nil
 		case err != nil:
 			_ = s.sendError(0, err)
 			return err
 		}
-		if err := s.take(ctx, m); err != nil {
+		if err := s.take(ctx, m); hasLeft(err) {
+			return nil
+		} else if err != nil {
 			_ = s.sendError(m.id, err)
 			return err
 		}
 	}
+}
+
+// hasLeft reports whether Python has closed the connection, with batches unread or before it
+// was answered.
+func hasLeft(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
 
 // take acts on a message. Its error ends the session: one of a request is an answer.
