@@ -244,12 +244,25 @@ def test_an_engine_that_dies(data: Path, tmp_path: Path, monkeypatch: pytest.Mon
             sluicedata.plan(pipeline(data))
 
 
-def test_an_engine_of_another_version(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("script", "message"),
+    [
+        ("#!/bin/sh\necho '{}'", "isn't one of this version"),
+        (
+            """#!/bin/sh\necho '{"error": "unknown flag --as-child", "exit": 2, "errors": []}'; exit 2""",
+            "is older than",
+        ),
+        ("#!/nowhere/interpreter", "cannot be started"),
+    ],
+)
+def test_an_engine_that_is_none(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, message: str
+) -> None:
     engine = tmp_path / "engine"
-    engine.write_text("#!/bin/sh\necho '{}'\n")
+    engine.write_text(script + "\n")
     engine.chmod(0o755)
     monkeypatch.setenv("SLUICE", str(engine))
-    with pytest.raises(EngineError, match="isn't one of this version"):
+    with pytest.raises(EngineError, match=message):
         sluicedata.plan(pipeline(data))
 
 

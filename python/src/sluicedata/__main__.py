@@ -14,9 +14,9 @@ def main() -> NoReturn:
     """Becomes the engine, with the arguments of this process."""
     try:
         engine = engine_path()
-    except EngineError as error:
+        os.execv(engine, ["sluice", *sys.argv[1:]])
+    except (EngineError, OSError) as error:
         sys.exit(f"sluice: {error}")
-    os.execv(engine, ["sluice", *sys.argv[1:]])
 
 
 if __name__ == "__main__":

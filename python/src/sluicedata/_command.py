@@ -136,15 +136,19 @@ def run(
         stdin.write((text or "").encode())
         stdin.seek(0)
         # A process group of its own: a terminal's Ctrl-C comes to Python alone, which passes it on once.
-        process = subprocess.Popen(
-            [engine_path(), "--as-child", command, *arguments, "--json"],
-            stdin=stdin,
-            stdout=stdout,
-            stderr=subprocess.PIPE,
-            encoding="utf-8",
-            errors="replace",
-            process_group=0,
-        )
+        path = engine_path()
+        try:
+            process = subprocess.Popen(
+                [path, "--as-child", command, *arguments, "--json"],
+                stdin=stdin,
+                stdout=stdout,
+                stderr=subprocess.PIPE,
+                encoding="utf-8",
+                errors="replace",
+                process_group=0,
+            )
+        except OSError as error:
+            raise errors.EngineError(f"the engine {path} cannot be started: {error}") from None
         with process:
             try:
                 said = _listen(command, process)
@@ -160,6 +164,10 @@ def run(
         raise _lost(command, process.returncode, said) from None
     if not isinstance(report, dict):
         raise _lost(command, process.returncode, said)
+    if process.returncode != 0 and "unknown flag --as-child" in str(report.get("error")):
+        raise errors.EngineError(
+            f"the engine {path} is older than this package: install a sluice and a sluicedata that belong together"
+        )
     if process.returncode != 0:
         raise failed(report)
     return report
