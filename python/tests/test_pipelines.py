@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import os
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args
@@ -245,8 +246,16 @@ def test_mistakes_point_to_the_argument(make_folder: Folder) -> None:
     found = {m.message.split("(")[0]: m for m in caught.value.mistakes}
     assert found["stages[1] rotate"].line == line and found["stages[1] rotate"].file == __file__
     assert "degrees" in found["stages[1] rotate"].message and "stages[2] resize" in found
-    with pytest.raises(PipelineError, match="no such folder"):
-        sluicedata.plan(pipeline(sources.folder("not/there"), [stages.decode()]))
+    lost = pipeline(sources.folder("not/there"), [stages.decode()])
+    with pytest.raises(PipelineError, match="no such folder") as caught:
+        sluicedata.plan(lost)
+    assert str(caught.value).startswith(f"{__file__}:{here() - 3}: source folder(path='not/there'): ")
+    flips = [stages.decode(), stages.flip(), stages.flip(p=2), stages.resize(height=4, width=4)]
+    with pytest.raises(PipelineError, match=r"stages\[2\] flip\(p=2\): p: 2"):
+        sluicedata.plan(pipeline(sources.folder(make_folder({"cat": 2}, name="third")), flips))
+    with pytest.raises(PipelineError) as caught:
+        sluicedata.plan({"source": {"folder": {"path": "."}}, "stagez": []})
+    assert [m.message.split(":")[0] for m in caught.value.mistakes] == ['unknown key "stagez"']
 
 
 def test_wrong_calls() -> None:
@@ -269,6 +278,10 @@ def test_wrong_calls() -> None:
             call()
     with pytest.raises(TypeError, match="want a list of stages"):
         pipeline(sources.folder("x"), stages.decode())  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="want a list of stages"):
+        pipeline(sources.folder("x"), stages.decode)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"stages\[0\]: decode is a function: call it"):
+        pipeline(sources.folder("x"), [stages.decode])  # type: ignore[list-item]
     with pytest.raises(TypeError, match=r"stages\[1\]"):
         pipeline(sources.folder("x"), ["decode", 3])  # type: ignore[list-item]
 
@@ -291,6 +304,8 @@ def test_values() -> None:
         "version: 1\nsource: {folder: {path: t}}\nstages:\n  - decode\n"
     )
     assert "degrees: [-1, 2]" in declared._repr_html_()
+    assert repr(stages.rotate(np.float64(0.5), fill=np.arange(3))) == "rotate(degrees=0.5, fill=[0, 1, 2])"  # type: ignore[arg-type]
+    assert pickle.loads(pickle.dumps(declared)) == declared
     assert resolve("p.yaml") == {"file": os.path.abspath("p.yaml")}
     assert Pipeline in get_args(pipelines.PipelineLike)
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from . import _equivalents
 from .errors import Error
-from .pipelines import Component, Pipeline, component, pipeline
+from .pipelines import Component, Pipeline, custom, pipeline
 
 __all__ = ["Unsupported", "UnsupportedTransform", "from_torchvision"]
 
@@ -77,7 +77,7 @@ def from_torchvision(
     stages += c.stages_in_order()
     if batch_size is not None:
         stages.append(("batch", {"size": batch_size, **({"drop_last": True} if drop_last else {})}))
-    made = pipeline(source or "", [component(name, options, {}) for name, options in stages], **settings)
+    made = pipeline(source or "", [custom(name, **options) for name, options in stages], **settings)
     return Converted(made.source if source else None, made.stages, made.settings, tuple(c.notes))
 
 

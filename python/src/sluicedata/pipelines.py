@@ -26,11 +26,11 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
-from types import FrameType, UnionType
+from types import FrameType, FunctionType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from . import _html
@@ -155,7 +155,7 @@ def pipeline(
         classes_from: another pipeline file, such as that of the training set: classes have the same numbers as there.
         sink: of :mod:`sluicedata.sinks`: what materialize writes (default: Arrow files).
     """
-    if isinstance(stages, str | Mapping | Component):
+    if isinstance(stages, str | Mapping | Component) or not isinstance(stages, Iterable):
         raise TypeError(f"stages: want a list of stages, have {stages!r}")
     settings: dict[str, Any] = {
         "seed": seed,
@@ -197,7 +197,10 @@ def resolve(pipeline: PipelineLike) -> dict[str, Any]:
     """How the engine is told of a pipeline: its file, or its text and the folder of relative paths in it."""
     if isinstance(pipeline, str | os.PathLike):
         return {"file": os.path.abspath(os.fspath(pipeline))}
-    text = _parsed(pipeline).to_yaml() if _declared(pipeline) else _flow(_plain(pipeline, "pipeline"))
+    if isinstance(pipeline, Pipeline) or _declared(pipeline):
+        text = _parsed(pipeline).to_yaml()
+    else:
+        text = _flow(_plain({"version": 1, **pipeline}, "pipeline"))
     return {"text": text, "name": _NAME, "folder": os.getcwd()}
 
 
@@ -209,14 +212,18 @@ def explained(pipeline: PipelineLike) -> Iterator[None]:
     except PipelineError as error:
         if isinstance(pipeline, str | os.PathLike) or not _declared(pipeline):
             raise
-        lines = _parsed(pipeline)._lines()
-        found = [_explained(mistake, lines) for mistake in error.mistakes]
+        parsed = _parsed(pipeline)
+        found = [_explained(mistake, parsed._lines()) for mistake in error.mistakes]
+        text = str(error)
+        if parsed.source and not found and text.startswith(_OPENING):  # which fails as a whole
+            found = [_of("source", parsed.source, text.removeprefix(_OPENING))]
         if not found or found == error.mistakes:
             raise
         raise PipelineError("\n".join(map(str, found)), found) from None
 
 
 _NAME = "pipeline"  # of a text, in the engine's errors
+_OPENING = "sources: "  # begins the error of a source that cannot be opened
 
 
 def _explained(mistake: Mistake, lines: list[tuple[str, tuple[str, Component | None]]]) -> Mistake:
@@ -225,9 +232,13 @@ def _explained(mistake: Mistake, lines: list[tuple[str, tuple[str, Component | N
     argument, of = lines[mistake.line - 1][1]
     if of is None:
         return Mistake("", 0, 0, f"{argument}: {mistake.message.removeprefix(argument + ': ')}")
-    file, line = of.place
-    text = mistake.message.removeprefix(f"{of.name}: ")
-    return Mistake(file, line, 0, f"{argument} {of!r}: {text}")
+    return _of(argument, of, mistake.message)
+
+
+def _of(argument: str, of: Component, message: str) -> Mistake:
+    """A mistake of a component, which the engine calls by its name or, where there are several, by a name like flip_2."""
+    text = re.sub(rf"^{re.escape(of.name)}(_\d+)?: ", "", message, count=1)
+    return Mistake(*of.place, 0, f"{argument} {of!r}: {text}")
 
 
 def _declared(pipeline: Pipeline | Mapping[str, Any]) -> bool:
@@ -267,7 +278,11 @@ def _component(value: Component | Mapping[str, Any] | str, argument: str) -> Com
             return Component(str(name))
         if isinstance(options, Mapping):
             return Component(str(name), {str(k): _plain(v, f"{argument}: {k}") for k, v in options.items()})
-    raise TypeError(f"{argument}: want one of its functions, a name, or {{name: {{option: value}}}}, have {value!r}")
+    if isinstance(value, FunctionType):
+        raise TypeError(f"{argument}: {value.__name__} is a function: call it, {value.__name__}(...)")
+    raise TypeError(
+        f"{argument}: want a name, {{name: {{option: value}}}}, or what a function such as stages.flip() makes, have {value!r}"
+    )
 
 
 @cache
@@ -297,8 +312,10 @@ def _plain(value: Any, what: str) -> Any:
     """A value as JSON has it: tuples are lists, paths are text, numbers of NumPy and PyTorch are numbers."""
     if isinstance(value, os.PathLike):
         return os.fspath(value)
-    if value is None or isinstance(value, str | bool | int | float):
+    if value is None or isinstance(value, str | bool):
         return value
+    if isinstance(value, int | float):
+        return int(value) if isinstance(value, int) else float(value)
     if isinstance(value, Component):
         return value.to_dict()
     if isinstance(value, Mapping):
