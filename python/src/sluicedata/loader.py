@@ -218,7 +218,10 @@ class Loader:
                 self._loop = None
                 self._meter.end()
                 if self._run and self._run_end == self._place.epoch:
-                    self._halt(self._opened()[0])  # for its report
+                    engine = self._opened()[0]
+                    self._torn = True
+                    self._halt(engine)  # for its report
+                    self._torn = False
             raise StopIteration
 
     def _advance(self, engine: Engine) -> Any:
@@ -362,6 +365,7 @@ class Loader:
             if not ended:
                 return engine
         engine, plan = self._opened()
+        self._torn = True  # an engine that is interrupted in here isn't used again
         self._halt(engine)
         epoch, batch, variant = self._place
         epochs = self._epochs or plan["plan"].get("epochs") or 0
@@ -370,16 +374,16 @@ class Loader:
         engine.begin(run)
         self._run, self._run_at, self._run_end = run, self._place, end
         self._seen, self._skip = 0, variant
+        self._torn = False
         return engine
 
     def _halt(self, engine: Engine) -> None:
-        """Ends the run, if one is going on; what it had made is dropped."""
+        """Ends the run, if one is going on; what it had made is dropped. Whoever calls it has set torn."""
         if self._stash is not None:
             engine.drop(self._stash)
             self._stash = None
         if not self._run:
             return
-        self._torn = True
         engine.stop(self._run)
         while self._run:
             engine.wait()
@@ -389,7 +393,6 @@ class Loader:
             elif message.kind in (Kind.END, Kind.ERROR) and message.id in (self._run, 0):
                 self._report = message.head.get("report") or self._report
                 self._run = 0
-        self._torn = False
 
     def close(self) -> None:
         """Ends the engine. Batches that are kept stay valid."""
@@ -464,13 +467,19 @@ class Loader:
                 raise StateError(f"the state is damaged: its {name} is {value!r}")
         with self._lock:
             engine, plan = self._opened()
-            self._halt(engine)
-            place = engine.request(Kind.CHECK, {"state": {**template, "epoch": epoch, "batch": batch}}).head
+            self._torn = True
+            try:
+                self._halt(engine)
+                place = engine.request(Kind.CHECK, {"state": {**template, "epoch": epoch, "batch": batch}}).head
+            except StateError:
+                self._torn = False
+                raise
             if place.get("epoch") != epoch or place.get("batch") != batch or variant >= plan["variants_per_batch"]:
                 variant = 0
-            self._place = _Place(place["epoch"], place["batch"], variant)
-            self._loop = self._asked = None
             self._token += 1
+            self._loop = self._asked = None
+            self._place = _Place(place["epoch"], place["batch"], variant)
+            self._torn = False
 
     # What is known of the data
 
