@@ -305,7 +305,7 @@ class Engine:
             self._low = body_at
             if header.body == 0:
                 body = _NOTHING
-            elif header.kind is Kind.BATCH and self.blocks is not None and header.body >= _READ:
+            elif header.kind in _PIXELS and self.blocks is not None and header.body >= _READ:
                 body = self.blocks.take(header.body)
                 self._into(body)
             else:
@@ -392,6 +392,7 @@ class Engine:
 
 
 _NOTHING = memoryview(b"")
+_PIXELS = (Kind.BATCH, Kind.RESULT)  # kinds whose bodies go into blocks
 _CLOEXEC = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
 _engines: weakref.WeakSet[Engine] = weakref.WeakSet()
 _exiting = False

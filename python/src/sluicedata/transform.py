@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 import threading
@@ -18,6 +19,7 @@ from ._calls import Calls
 from ._command import edits
 from ._engine import Engine
 from ._images import Given, given
+from ._ring import Blocks
 from ._wire import Kind, Message
 from .errors import EngineError, StateError, UsageError
 
@@ -167,7 +169,7 @@ class Transform:
         body = images[0].data if len(images) == 1 else b"".join([image.data for image in images])
         message = self._opened().ask(Kind.APPLY, head, body)
         rows = message.head.get("images") or []
-        sizes = [row["bytes"] == int(np.prod(row["shape"])) * np.dtype(row["dtype"]).itemsize for row in rows]
+        sizes = [row["bytes"] == math.prod(row["shape"]) * np.dtype(row["dtype"]).itemsize for row in rows]
         if len(rows) != len(images) or not all(sizes) or sum(row["bytes"] for row in rows) != len(message.body):
             raise EngineError("the engine sent other images than were asked for")
         return message
@@ -230,6 +232,8 @@ class Transform:
                 engine = Engine()
                 try:
                     self._tells = engine.request(Kind.STAGES, self._ask).head
+                    if 0 not in self._tells["image"]["shape"]:
+                        engine.blocks = Blocks()
                 except BaseException:
                     engine.close()
                     raise
