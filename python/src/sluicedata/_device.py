@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import deque
 from typing import Any
 
@@ -49,11 +50,13 @@ class Mover:
 
     def release(self) -> None:
         """Waits for what is under way, and takes the ring back from CUDA."""
-        while self._copies:
-            self._copies.popleft()[0].synchronize()
-        if self._pinned is not None:
-            self._torch.cuda.cudart().cudaHostUnregister(self._at)
-            self._pinned = None
+        with contextlib.suppress(RuntimeError):  # at the end of a program CUDA may have gone before
+            while self._copies:
+                self._copies.popleft()[0].synchronize()
+            if self._pinned is not None:
+                self._torch.cuda.cudart().cudaHostUnregister(self._at)
+        self._copies.clear()
+        self._pinned = None
 
     def __call__(self, tensor: Any, owner: Any) -> Any:
         """The tensor on the device; owner is what its memory belongs to, None if that isn't the ring's."""
