@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
+from typing import Any
+
 __all__ = ["NO_EQUAL", "hint"]
 
 _IN_THE_LOOP = "no stage does this: apply it to the batch in the training loop"
@@ -33,7 +37,6 @@ NO_EQUAL: dict[str, str] = {
     "SetClampingMode": _BOXES,
     "UniformTemporalSubsample": "it is for video, and pipelines deliver images",
     "RandomPhotometricDistort": "no stage permutes channels; the nearest is color_jitter with the same ranges and its p",
-    "RandomRotate90": "no stage draws from four angles; the nearest is rotate, from a range of angles, or flip",
     "CenterCropOrPad": "no stage pads: where no picture is smaller than the crop, write CenterCrop",
     "RandomCropOrPad": "no stage pads: where no picture is smaller than the crop, write RandomCrop",
     "RandomPad": "no stage pads: resize to the size instead",
@@ -45,3 +48,451 @@ NO_EQUAL: dict[str, str] = {
 def hint(name: str) -> str:
     """Why the transform of that class has no equal, and what to do."""
     return NO_EQUAL.get(name, _IN_THE_LOOP)
+
+
+@dataclass(frozen=True)
+class Limit:
+    """How far pixels may be apart, in levels of 255: the largest difference, and the mean."""
+
+    most: float
+    mean: float
+
+
+SAME = Limit(0, 0)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A transform and its equal.
+
+    library: torchvision, timm or albumentations. name: of the class, with what is special about the row. stages: an example, which is
+    what is measured. options: which of the transform's parameters become which options. differs: what is not the same, but for the
+    random numbers. pillow, tensor, array: the limits of what the transform makes of Pillow's images, uint8 tensors and arrays; None where
+    it isn't measured. A row without any is the nearest stage, not an equal one.
+    """
+
+    library: str
+    name: str
+    stages: tuple[Any, ...]
+    options: str
+    differs: str = ""
+    pillow: Limit | None = None
+    tensor: Limit | None = None
+    array: Limit | None = None
+
+    @property
+    def transform(self) -> str:
+        """The name of the class alone."""
+        return re.split(r"[ (,]", self.name)[0]
+
+
+_COLOR = {"brightness": [0.6, 1.4], "contrast": [0.6, 1.4], "saturation": [0.6, 1.4], "hue": [-0.1, 0.1]}
+_GRAY = {"saturation": [0, 1e-9]}
+_SIMILAR = {"degrees": [-30, 30], "translate": [0.1, 0.1], "scale": [0.8, 1.2]}
+_IMAGENET = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
+
+_EDGE = "at the edge of the picture: here it is blended into fill"
+_ROUNDING = "tensors are rounded differently"
+_HALF = Limit(1, 0.5)
+_ONE = Limit(1, 0.01)
+_FEW = Limit(255, 0.25)  # pixels that lie between two, of which either may be taken
+_SAMPLED = Limit(1, 0.3)
+_CROP = {"crop": {"size": 48}}
+
+ROWS: tuple[Row, ...] = (
+    Row(
+        "torchvision",
+        "Resize",
+        ({"resize": {"size": 70}},),
+        "size: size, or height and width; interpolation bilinear, bicubic, lanczos, box, nearest-exact: the same name, or nearest",
+        _ROUNDING,
+        SAME,
+        _ONE,
+    ),
+    Row(
+        "torchvision",
+        "Resize, bicubic",
+        ({"resize": {"size": 70, "interpolation": "bicubic"}},),
+        "as above",
+        _ROUNDING,
+        SAME,
+        Limit(2, 0.01),
+    ),
+    Row(
+        "torchvision",
+        "Resize, nearest",
+        ({"resize": {"size": 70, "interpolation": "nearest"}},),
+        "nearest, of Pillow's images; nearest-exact, of both: nearest",
+        "of tensors, pixels that lie between two; plain nearest of tensors has no equal",
+        SAME,
+        _FEW,
+    ),
+    Row(
+        "torchvision",
+        "Resize(antialias=False)",
+        ({"resize": {"height": 40, "width": 50, "antialias": False}},),
+        "antialias: antialias, behind ToImage; Pillow always averages, and so does the stage then",
+        "only bilinear has an equal",
+        None,
+        _SAMPLED,
+    ),
+    Row(
+        "torchvision",
+        "CenterCrop",
+        ({"center_crop": {"height": 50, "width": 40}},),
+        "size: size, or height and width",
+        "a picture smaller than the crop is an error, where torchvision pads it",
+        SAME,
+        SAME,
+    ),
+    Row(
+        "torchvision",
+        "RandomCrop",
+        ({"crop": {"height": 50, "width": 40}},),
+        "size: size, or height and width; padding and pad_if_needed: none",
+        "",
+        SAME,
+        SAME,
+    ),
+    Row(
+        "torchvision",
+        "RandomResizedCrop",
+        ({"random_resized_crop": {"height": 50, "width": 40}},),
+        "size: size, or height and width; scale, ratio: as they are; interpolation, antialias: as Resize",
+        _ROUNDING,
+        SAME,
+        _ONE,
+    ),
+    Row(
+        "torchvision",
+        "RandomResizedCrop, bicubic",
+        ({"random_resized_crop": {"height": 50, "width": 40, "interpolation": "bicubic"}},),
+        "as above",
+        _ROUNDING,
+        SAME,
+        Limit(2, 0.01),
+    ),
+    Row(
+        "torchvision",
+        "RandomResizedCrop, nearest",
+        ({"random_resized_crop": {"height": 50, "width": 40, "interpolation": "nearest"}},),
+        "as above",
+        "of tensors, pixels that lie between two",
+        SAME,
+        _FEW,
+    ),
+    Row("torchvision", "RandomHorizontalFlip", ({"flip": {"p": 0.5}},), "p: p", "", SAME, SAME),
+    Row("torchvision", "RandomVerticalFlip", ({"flip": {"p": 0.5, "direction": "vertical"}},), "p: p", "", SAME, SAME),
+    Row(
+        "torchvision",
+        "RandomRotation",
+        ({"affine": {"degrees": [-30, 30], "fill": 9}},),
+        "degrees, fill: as they are; interpolation nearest (torchvision's default) or bilinear; center: none. rotate without expand turns about pixel (w // 2, h // 2)",
+        _EDGE + "; Pillow rounds down",
+        _HALF,
+        _ONE,
+    ),
+    Row(
+        "torchvision",
+        "RandomRotation, nearest",
+        ({"affine": {"degrees": [-30, 30], "interpolation": "nearest", "fill": 9}},),
+        "as above",
+        "pixels that lie between two",
+        _FEW,
+        _FEW,
+    ),
+    Row(
+        "torchvision",
+        "RandomRotation(expand=True)",
+        ({"rotate": {"degrees": [-30, 30], "expand": True}},),
+        "as above, and expand: expand",
+        _EDGE + "; Pillow rounds down",
+        _HALF,
+        _ONE,
+    ),
+    Row(
+        "torchvision",
+        "RandomAffine",
+        (
+            {
+                "affine": {
+                    "degrees": [-30, 30],
+                    "translate": [0.1, 0.1],
+                    "scale": [0.8, 1.2],
+                    "shear": [-8, 8, -5, 5],
+                    "fill": 9,
+                }
+            },
+        ),
+        "degrees [a, b]: degrees [-b, -a], as positive is counter-clockwise here; translate, scale, shear, fill: as they are; center: none",
+        _EDGE + "; Pillow rounds down",
+        _HALF,
+        _ONE,
+    ),
+    Row(
+        "torchvision",
+        "RandomAffine, nearest",
+        (
+            {
+                "affine": {
+                    "degrees": [-30, 30],
+                    "translate": [0.1, 0.1],
+                    "scale": [0.8, 1.2],
+                    "shear": [-8, 8, -5, 5],
+                    "interpolation": "nearest",
+                    "fill": 9,
+                }
+            },
+        ),
+        "as above",
+        "pixels that lie between two",
+        _FEW,
+        _FEW,
+    ),
+    Row(
+        "torchvision",
+        "RandomPerspective",
+        ({"perspective": {"p": 0.9, "distortion_scale": 0.4}},),
+        "distortion_scale, p, fill, interpolation: as they are",
+        _EDGE + "; Pillow rounds down; corners that fold the picture, above a distortion of 2/3, are drawn again",
+        _HALF,
+        _ONE,
+    ),
+    Row(
+        "torchvision",
+        "ColorJitter",
+        ({"color_jitter": _COLOR},),
+        "brightness, contrast, saturation, hue: as they are",
+        "of tensors, hue is computed in floats; Pillow's is in 255 steps",
+        SAME,
+        Limit(24, 1.5),
+    ),
+    Row(
+        "torchvision",
+        "ColorJitter without hue",
+        ({"color_jitter": {k: v for k, v in _COLOR.items() if k != "hue"}},),
+        "as above",
+        _ROUNDING,
+        SAME,
+        Limit(4, 0.5),
+    ),
+    Row(
+        "torchvision",
+        "RandomGrayscale",
+        ({"color_jitter": {"p": 0.5, **_GRAY}},),
+        "p: p",
+        "tensors are rounded down",
+        SAME,
+        Limit(1, 0.6),
+    ),
+    Row(
+        "torchvision",
+        "Grayscale(3)",
+        ({"color_jitter": _GRAY},),
+        "num_output_channels 3",
+        "tensors are rounded down",
+        SAME,
+        Limit(1, 0.6),
+    ),
+    Row(
+        "torchvision",
+        "Grayscale",
+        ({"decode": {"mode": "gray"}}, _CROP),
+        "num_output_channels 1",
+        "decode makes it, so behind a resize pixels differ by rounding",
+        SAME,
+    ),
+    Row(
+        "torchvision",
+        "ToTensor",
+        (_CROP, "to_tensor"),
+        "ToImage with ToDtype(torch.float32, scale=True) too, and ConvertImageDtype",
+        "it comes behind all stages that change pixels; ToTensor has the same bits, ToDtype differs in the last bit of float32",
+        Limit(0.001, 0.0001),
+        Limit(0.001, 0.0001),
+    ),
+    Row("torchvision", "PILToTensor", (_CROP, {"to_tensor": {"dtype": "uint8"}}), "ToImage too", "", SAME, SAME),
+    Row(
+        "torchvision",
+        "Normalize",
+        (_CROP, "to_tensor", {"normalize": _IMAGENET}),
+        "mean, std: as they are, within 0 to 1; of floats 0 to 255, divided by 255",
+        "the last bit of float32",
+        Limit(0.001, 0.0001),
+        Limit(0.001, 0.0001),
+    ),
+    Row(
+        "timm",
+        "create_transform",
+        (
+            {"resize": {"size": 54, "interpolation": "bicubic"}},
+            {"center_crop": {"size": 48}},
+            "to_tensor",
+            {"normalize": _IMAGENET},
+        ),
+        "crop_mode center and squash; border pads, and has no equal",
+        "",
+        Limit(0.001, 0.0001),
+    ),
+    Row(
+        "timm",
+        "create_transform(is_training=True)",
+        (
+            {"random_resized_crop": {"size": 48, "interpolation": "bicubic"}},
+            {"flip": {"p": 0.5}},
+            {"color_jitter": {k: v for k, v in _COLOR.items() if k != "hue"}},
+            "to_tensor",
+            {"normalize": _IMAGENET},
+        ),
+        "with color_jitter, color_jitter_prob, grayscale_prob, hflip, vflip; auto_augment, gaussian_blur_prob and re_prob have no equal",
+        "",
+        Limit(0.001, 0.0001),
+    ),
+    Row(
+        "timm",
+        "RandomResizedCropAndInterpolation",
+        ({"random_resized_crop": {"height": 50, "width": 40, "interpolation": "bicubic"}},),
+        "size, scale, ratio, interpolation; interpolation='random' has no equal",
+        "",
+        SAME,
+    ),
+    Row(
+        "timm",
+        "ResizeKeepRatio",
+        ({"resize": {"size": 20}},),
+        "a square size with longest=0, and nothing random",
+        "the longer side is rounded down here, and to the nearest pixel there",
+        SAME,
+    ),
+    Row("timm", "MaybeToTensor", (_CROP, "to_tensor"), "", "", SAME),
+    Row("timm", "MaybePILToTensor", (_CROP, {"to_tensor": {"dtype": "uint8"}}), "", "", SAME),
+    Row("timm", "ToNumpy", (_CROP, {"to_tensor": {"dtype": "uint8"}}), "", "", SAME),
+    Row("albumentations", "HorizontalFlip", ({"flip": {"p": 0.5}},), "p: p", "", array=SAME),
+    Row("albumentations", "VerticalFlip", ({"flip": {"p": 0.5, "direction": "vertical"}},), "p: p", "", array=SAME),
+    Row(
+        "albumentations",
+        "Rotate",
+        ({"affine": {"degrees": [-30, 30]}},),
+        "limit: degrees; fill, p: as they are; border_mode: constant; crop_border: none",
+        "",
+        array=_ONE,
+    ),
+    Row(
+        "albumentations",
+        "Affine",
+        ({"affine": _SIMILAR},),
+        "rotate: degrees; translate_percent (-x, x): translate; scale, fill, p: as they are; fit_output, balanced_scale: none",
+        "translations are whole pixels here; shear is another matrix there",
+        array=_ONE,
+    ),
+    Row(
+        "albumentations",
+        "ShiftScaleRotate",
+        ({"affine": _SIMILAR},),
+        "shift_limit s: translate [s, s]; scale_limit s: scale [1 - s, 1 + s]; rotate_limit: degrees; fill, p: as they are",
+        "translations are rounded to whole pixels, there cut off",
+        array=_ONE,
+    ),
+    Row(
+        "albumentations",
+        "RandomCrop",
+        ({"crop": {"height": 50, "width": 40}},),
+        "height, width, p: as they are; pad_if_needed: none",
+        "",
+        array=SAME,
+    ),
+    Row(
+        "albumentations",
+        "CenterCrop",
+        ({"center_crop": {"height": 50, "width": 40}},),
+        "height, width: as they are; pad_if_needed: none",
+        "where the borders cannot be equal, the crop may lie a pixel further to the right and down",
+        array=SAME,
+    ),
+    Row(
+        "albumentations",
+        "Resize",
+        ({"resize": {"height": 40, "width": 50, "antialias": False}},),
+        "height, width: as they are; interpolation: linear",
+        "OpenCV doesn't average when it shrinks; leave antialias out to have it done",
+        array=_SAMPLED,
+    ),
+    Row(
+        "albumentations",
+        "SmallestMaxSize",
+        ({"resize": {"size": 20, "antialias": False}},),
+        "max_size: size",
+        "the longer side is rounded down here, and to the nearest pixel there",
+        array=_SAMPLED,
+    ),
+    Row(
+        "albumentations",
+        "RandomResizedCrop",
+        ({"random_resized_crop": {"height": 50, "width": 40, "antialias": False}},),
+        "size: height and width; scale, ratio, p: as they are",
+        "as Resize",
+        array=_SAMPLED,
+    ),
+    Row(
+        "albumentations",
+        "ColorJitter",
+        ({"color_jitter": _COLOR},),
+        "brightness, contrast, saturation, hue, p: as they are; p there is 0.5",
+        "each adjustment is Pillow's here, OpenCV's there",
+        array=Limit(24, 2),
+    ),
+    Row(
+        "albumentations",
+        "ToGray",
+        ({"color_jitter": _GRAY},),
+        "p: p, 0.5 there; method weighted_average",
+        "",
+        array=Limit(1, 0.01),
+    ),
+    Row("albumentations", "ToFloat", (_CROP, "to_tensor"), "max_value 255", "channels come first", array=SAME),
+    Row(
+        "albumentations",
+        "Normalize",
+        (_CROP, "to_tensor", {"normalize": _IMAGENET}),
+        "mean, std: as they are, with max_pixel_value 255",
+        "the last bits of float32; channels come first",
+        array=Limit(0.01, 0.001),
+    ),
+    Row(
+        "albumentations",
+        "ToTensorV2",
+        (_CROP, {"to_tensor": {"dtype": "uint8"}}),
+        "behind Normalize, both are to_tensor and normalize",
+        "",
+        array=SAME,
+    ),
+    Row(
+        "albumentations",
+        "SafeRotate",
+        ({"rotate": {"degrees": [-90, 90], "expand": True, "p": 0.5}},),
+        "limit: degrees; fill, p: as they are",
+        "it squeezes the result into the old size; here the picture grows",
+    ),
+    Row(
+        "albumentations",
+        "RandomScale",
+        ({"affine": {"scale": [0.9, 1.1], "p": 0.5}},),
+        "scale_limit s: scale [1 - s, 1 + s]",
+        "the picture keeps its size here",
+    ),
+    Row(
+        "albumentations",
+        "RandomBrightnessContrast",
+        ({"color_jitter": {"brightness": [0.8, 1.2], "contrast": [0.8, 1.2], "p": 0.5}},),
+        "brightness_limit b, contrast_limit c: [1 - b, 1 + b], [1 - c, 1 + c]",
+        "it adds to the brightness, and turns the contrast about black; here both are factors, the contrast's about the mean",
+    ),
+    Row(
+        "albumentations",
+        "HueSaturationValue",
+        ({"color_jitter": {"brightness": [0.9, 1.1], "saturation": [0.8, 1.2], "hue": [-0.05, 0.05], "p": 0.5}},),
+        "hue_shift_limit h: hue h / 180",
+        "it adds to saturation and value; here they are factors",
+    ),
+)
+"""The transforms that have an equal stage, or a near one."""
