@@ -1,4 +1,44 @@
-"""Streaming image augmentation for long-tailed data."""
+"""Streaming image augmentation for long-tailed data.
+
+An engine in a process of its own reads, decodes, augments and batches images on all cores, and hands the batches over in
+shared memory. What it does is described by a pipeline: a YAML file, the same as a dict, or declared in Python::
+
+    from sluicedata import Loader, pipeline, sources, stages
+
+    train = pipeline(
+        sources.folder("data/train"),
+        [
+            stages.rebalance("square_root"),
+            stages.decode(),
+            stages.random_resized_crop(224),
+            stages.flip(),
+            stages.to_tensor(),
+            stages.normalize("imagenet", std="imagenet"),
+            stages.batch(64),
+        ],
+        seed=42,
+    )
+    loader = Loader(train)
+    for epoch in range(90):
+        for image, label in loader:
+            ...
+
+Loader
+    The batches of a pipeline, in place of PyTorch's DataLoader with its Dataset, Sampler and transforms.
+Sampler
+    The draws of ``rebalance`` as indices, for a Dataset and a DataLoader that stay as they are.
+Transform
+    The picture stages of a pipeline as a function of one image, for serving, evaluation and looking.
+pipeline, sources, stages, sinks
+    Pipelines declared in Python.
+from_torchvision
+    A pipeline that does what a Compose of torchvision does.
+plan, preview, materialize, verify, inspect, bench, train
+    The commands of the command line; each returns its report.
+
+The same pipeline and seed give the same batches, bit for bit, on any machine, with any number of workers. All errors are an
+:class:`Error`, in the engine's own words.
+"""
 
 from __future__ import annotations
 

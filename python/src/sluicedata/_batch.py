@@ -58,10 +58,10 @@ def _same(array: Any) -> Any:
 
 
 class Batch:
-    """A batch: its pictures, and what is known of each.
+    """A batch: N pictures with their labels, weights and keys.
 
-    Unpacks as ``image, label = batch``; label is the task's array where there is one task, else the dict of all. All arrays are of
-    the loader's format; pictures aren't copied, and may be written to. Whatever is kept of a batch stays as it is.
+    Unpacks as ``image, label = batch``; label is an array if there is one task, else the dict of all tasks. All arrays are in the
+    loader's format. Pictures aren't copied, and may be written to; whatever is kept of a batch stays valid and unchanged.
     """
 
     __slots__ = ("_cache", "_columns", "_head", "_mover", "_pixels", "_record", "_wrap")
@@ -100,7 +100,7 @@ class Batch:
 
     @property
     def scale(self) -> float:
-        """The scale of a multi-scale pipeline that this is; else 1."""
+        """Its scale in a multi-scale pipeline; else 1."""
         return float(self._head.get("scale", 1))
 
     @property
@@ -114,8 +114,8 @@ class Batch:
     def image(self) -> Any:
         """Pictures, [N, channels, height, width]: float32 after to_tensor, else uint8.
 
-        uint8 pixels lie as height, width, channels (torch.channels_last). Where a pipeline leaves pictures in sizes of their own,
-        it is a list of [channels, height, width]; where it leaves files, of bytes.
+        uint8 pixels lie in memory as height, width, channels (torch.channels_last). If pictures vary in size, this is a list of
+        [channels, height, width]; if the pipeline doesn't decode, a list of files as bytes.
         """
         if (have := self._cache.get("image")) is None:
             if self._pixels is not None:
@@ -147,12 +147,12 @@ class Batch:
 
     @property
     def position(self) -> Any:
-        """Which draw of the epoch each row is, int64 [N]."""
+        """The number of each row's draw in the epoch, int64 [N]."""
         return self._column("position", np.int64)
 
     @property
     def source_index(self) -> Any:
-        """Which sample of the source each row is, int64 [N]."""
+        """The number of each row's sample in the source, int64 [N]."""
         return self._column("source_index", np.int64)
 
     @property
@@ -173,7 +173,7 @@ class Batch:
 
     @property
     def meta(self) -> dict[str, Any]:
-        """The columns of a list that its source passes on: arrays of numbers, lists of text; with gaps, a list with None."""
+        """The manifest's extra columns, by name: arrays of numbers, lists of text; a column with gaps is a list with None."""
         if (have := self._cache.get("meta")) is None:
             have = {}
             for name in self.record.schema.names:
@@ -194,7 +194,7 @@ class Batch:
         return iter((self.image, next(iter(label.values())) if len(label) == 1 else label))
 
     def named(self, keys: Mapping[str, str]) -> dict[str, Any]:
-        """A dict of some columns by names of one's own: {"pixel_values": "image", "labels": "label.class"}."""
+        """Some columns as a dict, under other names: {"pixel_values": "image", "labels": "label.class"}."""
         return {name: self.column(column) for name, column in keys.items()}
 
     def column(self, name: str) -> Any:
@@ -213,7 +213,7 @@ class Batch:
 
     @property
     def record(self) -> Any:
-        """All columns but pictures of one size, as a pyarrow.RecordBatch."""
+        """All columns as a pyarrow.RecordBatch, without pictures if they are of one size: see to_arrow."""
         if self._record is None:
             try:
                 self._record = _read(self._columns)
@@ -226,7 +226,7 @@ class Batch:
         return self._record
 
     def to_arrow(self) -> Any:
-        """The whole batch as a pyarrow.RecordBatch, pictures as a fixed-shape tensor as they lie in memory; nothing is copied."""
+        """The whole batch as a pyarrow.RecordBatch, without a copy; pictures are a fixed-shape tensor, in their memory layout."""
         if self._pixels is None:
             if self._head.get("image") is not None:
                 raise UsageError("the pictures of this batch are on a device, of which Arrow knows nothing")
@@ -246,7 +246,7 @@ class Batch:
         return pa.RecordBatch.from_arrays(columns, [*record.schema.names[:at], "image", *record.schema.names[at:]])
 
     def to(self, device: Any, non_blocking: bool = False) -> Batch:
-        """The same batch with its tensors on a device; torch alone."""
+        """The same batch with its tensors on a device; with format="torch" only."""
         if self._wrap is _same or self._wrap is DLPack:
             raise UsageError('to() moves tensors of torch: make the loader with format="torch"')
 

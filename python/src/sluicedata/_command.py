@@ -22,11 +22,12 @@ _GRACE = 10.0
 
 
 class Settings(TypedDict, total=False):
-    """What every command takes beside its pipeline, and overrides the pipeline's own. None is the pipeline's, or the default.
+    """Settings that every command takes by keyword; they override the pipeline's own. None: the pipeline's, or the default.
 
-    set: {"stages.rotate.degrees": 10, "split.val": 0.2}: changes of the pipeline, in order. A relative path is relative
-    to the working directory. Texts such as ["split.val=0.2"] are read as the command line reads them. without: names of stages to leave out. use: "train" or "val", the side of the split.
-    workers, readers: goroutines that decode and read ahead. budget: bytes, or a text such as "256MiB". seed, epochs.
+    set: changes of the pipeline, in order: {"stages.rotate.degrees": 10, "split.val": 0.2}. A relative path is relative
+    to the working directory. Texts such as ["split.val=0.2"] are read as the command line reads them. without: names of
+    stages to leave out. use: "train" or "val", the side of the split.
+    workers, readers: threads that decode and that read ahead. budget: bytes, or a text such as "256MiB". seed, epochs.
     exec: "fused" or "reference". fuse: "full" or "exact". params: adds the column params. on_error: "fail", "skip" or
     "refill". max_bad: a number of draws, or a share such as "1%". quarantine: a file that lists what failed.
 

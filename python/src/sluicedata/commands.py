@@ -54,7 +54,7 @@ def preview(
     """Makes an HTML page with augmented samples of each class: before, after, and what was drawn: `sluice preview`.
 
     output: the file to write it to; without it the page is only in the report, which a notebook shows.
-    per_class: draws shown of each class. classes: classes shown; of more, the commonest and the rarest.
+    per_class: draws shown of each class. classes: classes shown; if there are more, the commonest and the rarest.
     task: whose classes group the draws; the first by default.
     """
     more = _command.flags(
@@ -98,10 +98,9 @@ def materialize(
 def bench(
     pipeline: PipelineLike, *, repeat: int = 5, seconds: float = 2.0, **settings: Unpack[Settings]
 ) -> BenchReport:
-    """Runs a pipeline some times and drops the batches: images per second, time by operator, memory: `sluice bench`.
+    """Measures a pipeline whose batches are dropped: images per second, time by operator, memory: `sluice bench`.
 
-    repeat: measured runs, after a warm-up. seconds: length of a run, in as many epochs as it takes, unless epochs= says
-    how many.
+    repeat: measured runs, after a warm-up. seconds: length of a run, unless epochs= says how many epochs it has.
     """
     return BenchReport.from_json(_run("bench", pipeline, [f"--repeat={repeat}", f"--time={seconds:.9f}s"], settings))
 

@@ -1,4 +1,4 @@
-"""Pipelines made of torchvision's transforms."""
+"""Pipelines made from torchvision's transforms."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["Unsupported", "UnsupportedTransform", "from_torchvision"]
 
 
 class Unsupported(NamedTuple):
-    """A transform without an equal: its place in the Compose, such as "2" or "2.0" in a nested one, and why."""
+    """A transform that no stage equals: its place in the Compose, such as "2", or "2.0" in a nested one, and the reason."""
 
     place: str
     transform: Any
@@ -24,7 +24,7 @@ class Unsupported(NamedTuple):
 
 
 class UnsupportedTransform(Error, ValueError):  # noqa: N818
-    """Transforms that no stage equals: transforms has them all, with their places and what to do about each."""
+    """Transforms that no stage equals. transforms lists them all, with their places and what to do about each."""
 
     def __init__(self, message: str, transforms: Sequence[Unsupported] = ()) -> None:
         super().__init__(message)
@@ -37,7 +37,7 @@ class _NoEqualError(Exception):
 
 @dataclass(frozen=True)
 class Converted(Pipeline):
-    """A pipeline made of transforms; notes has what differs from them."""
+    """A pipeline made from transforms. notes says what differs from them, one text for each difference."""
 
     notes: tuple[str, ...] = ()
 

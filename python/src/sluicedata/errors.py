@@ -1,4 +1,4 @@
-"""The exceptions of this package: all are an :class:`Error`, and each is also the built-in that fits it."""
+"""The exceptions of this package. Each is an :class:`Error`, and a ValueError or a RuntimeError as well."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ __all__ = ["EngineError", "Error", "Mistake", "PipelineError", "SampleError", "S
 
 @dataclass(frozen=True)
 class Mistake:
-    """One mistake of a pipeline.
+    """One mistake in a pipeline, and its place.
 
-    file is empty for a pipeline that isn't a file, line and column count from 1 and are 0 where no place is known.
+    file is a pipeline file, or for what was declared in Python the program; "" if there is no file. line and column count
+    from 1; 0 is unknown.
     """
 
     file: str
@@ -27,11 +28,11 @@ class Mistake:
 
 
 class Error(Exception):
-    """What this package raises. Every such error can be made of its message alone, so all of them can be pickled."""
+    """Base class of this package's exceptions. All of them can be pickled."""
 
 
 class PipelineError(Error, ValueError):
-    """A pipeline that cannot be planned: mistakes has all of them, each with its place."""
+    """A pipeline that cannot run. mistakes lists everything that is wrong with it, each with its place."""
 
     def __init__(self, message: str, mistakes: Sequence[Mistake] = ()) -> None:
         super().__init__(message)
@@ -39,7 +40,7 @@ class PipelineError(Error, ValueError):
 
 
 class SampleError(Error, RuntimeError):
-    """A row that cannot be made: of which file (key), as which draw (epoch, position), in which stage, and why."""
+    """A row that cannot be made: its file (key), its draw (epoch, position), the stage that failed, and the cause."""
 
     def __init__(
         self, message: str, key: str = "", epoch: int = 0, position: int = 0, stage: str = "", cause: str = ""
@@ -53,15 +54,15 @@ class SampleError(Error, RuntimeError):
 
 
 class StateError(Error, ValueError):
-    """A state that doesn't belong to this pipeline, or isn't a state: the message says what differs."""
+    """A state that is damaged or belongs to another pipeline. The message says what differs."""
 
 
 class UsageError(Error, ValueError):
-    """A call with arguments that don't go together, or at a moment when it cannot be done."""
+    """Arguments that are invalid or don't go together, or a call that isn't possible now."""
 
 
 class EngineError(Error, RuntimeError):
-    """The engine cannot be started, has ended before its time, or doesn't speak the protocol of this package."""
+    """The engine cannot be started, has died, or sends what this package doesn't understand."""
 
 
 def from_head(head: Mapping[str, Any]) -> Error:

@@ -38,22 +38,23 @@ class Loader:
     Takes the place of torch.utils.data.DataLoader together with its Dataset, Sampler and transforms: one ``for`` is one epoch, and the
     next one the next epoch, each with its own draws. Batches are :class:`Batch`; ``for image, label in loader`` unpacks
     them. Leaving a loop early abandons its epoch. A loader may be used in any thread, but by one loop at a time.
+    ``close()``, a ``with`` block or the last reference to it ends the engine.
 
     pipeline is a file, the content of one as a dict, or what :func:`sluicedata.pipeline` made. Other parameters:
 
     rank, world_size
-        Which of how many processes this is; each gets every world_size-th batch. By default those of torch.distributed, where it is
-        initialized, else of the variables RANK and WORLD_SIZE.
+        Which process this is, and of how many; each gets every world_size-th batch. By default as torch.distributed says, if it is
+        initialized, else as the environment variables RANK and WORLD_SIZE say.
     epochs
-        How many epochs there will be, so that none is prefetched behind the last; by default as many as the pipeline says.
+        How many epochs there will be, so that nothing is prefetched after the last; by default as many as the pipeline says.
     workers, readers, budget
-        Threads that make pictures, threads that read files, and bytes of memory in flight. By default one that makes pictures for each
-        processor, or where torchrun has started several processes on a machine, for each of this one's part of them.
+        Threads that decode and transform, threads that read files, and bytes of memory in flight. By default one worker per
+        processor, or if torchrun has started several processes on this machine, per processor of this process's share.
     scale
-        Only this scale of a multi-scale pipeline; by default all that it picks, one batch after the other.
+        Only this scale of a multi-scale pipeline; by default every scale that it picks, one batch after another.
     device
-        Where pictures, labels and weights are to be, as torch.device takes it: ``"cuda"``. By default in the engine's
-        memory, which is not copied.
+        Where pictures, labels and weights go, as torch.device takes it: ``"cuda"``. By default they stay in the memory that
+        is shared with the engine, without a copy.
     format
         What arrays are: ``"torch"``, ``"numpy"``, ``"dlpack"`` (anything that from_dlpack takes), or ``"arrow"``, where a batch is a
         pyarrow.RecordBatch.
@@ -62,7 +63,8 @@ class Loader:
     set, without, use, seed, params, on_error, max_bad, quarantine, exec, fuse
         As the flags of the command line: ``set={"stages.rotate.degrees": 10}``, ``without=["rotate"]``, ``use="val"``.
     last_round
-        What happens to an epoch's last batches where there isn't one for each process: ``"drop"`` or ``"pad"``.
+        What happens to an epoch's last batches if there aren't enough for every process: ``"drop"`` them, or ``"pad"`` with the
+        epoch's first.
     transport, slots
         ``"ring"`` shares memory with the engine, ``"pipe"`` copies; ``"auto"`` is the ring where there can be one. slots is how many
         batches the ring holds.
@@ -423,7 +425,7 @@ class Loader:
         return int(batches)
 
     def set_epoch(self, epoch: int) -> None:
-        """Makes the next loop that of an epoch, from its start; where a state was loaded in the middle of just that epoch, from there."""
+        """Chooses the epoch of the next loop, from 0. It begins at the start, unless a state in the middle of this very epoch was loaded."""
         if epoch < 0:
             raise UsageError(f"epoch {epoch}: the first is 0")
         with self._lock:
@@ -439,18 +441,19 @@ class Loader:
         return self._place.epoch if self._asked is None else self._asked
 
     def state_dict(self) -> dict[str, Any]:
-        """Where a loop would go on: behind the last batch that it got. Small, and plain JSON.
+        """The place behind the last batch that the loop got: small, plain data for JSON.
 
-        It is the same in all processes that got as many batches, and may be loaded in any number of them.
+        It is the same in all processes that have got equally many batches, so one state serves all of them, and another
+        world size too.
         """
         with self._lock:
             place = self._place if self._asked is None else _Place(self._asked, 0, 0)
             return {"version": _STATE_VERSION, **place._asdict(), "engine": _template(self._planned())}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Makes the next loop go on where a state says; nothing is made again in order to get there.
+        """Makes the next loop begin where the state was made, at once: no earlier batch is made again.
 
-        Raises StateError where the state is of other data or another pipeline, and says what differs.
+        Raises StateError, which says what differs, if the state is of other data or another pipeline.
         """
         try:
             version, epoch, batch, variant = (state[name] for name in ("version", "epoch", "batch", "variant"))
@@ -496,16 +499,16 @@ class Loader:
 
     @property
     def counts(self) -> dict[str, list[int]]:
-        """Samples that the pipeline draws from, by task and class, without those of unknown class."""
+        """Samples that the pipeline draws from, by task, in the order of class numbers; samples of unknown class aren't counted."""
         tasks, counts = self.plan["tasks"] or (), self.plan["counts"] or ()
         return {task["name"]: list(n[: len(task["classes"])]) for task, n in zip(tasks, counts, strict=True)}
 
     def class_weights(self, task: str | None = None, rule: Literal["inverse", "effective_number"] = "inverse") -> Any:
-        """Weights of a task's classes, float32, for torch.nn.CrossEntropyLoss(weight=...), of counts.
+        """Weights of a task's classes by their counts, float32 [C], for torch.nn.CrossEntropyLoss(weight=...).
 
-        "inverse" is N / (C n_c), scikit-learn's "balanced"; "effective_number" (1 - b) / (1 - b^n_c) with b = 0.9999, scaled to the
-        sum C (Cui et al. 2019). A class without samples has 0. For pipelines that don't rebalance: those that do have
-        changed the frequencies already.
+        "inverse" is N / (C n_c), scikit-learn's "balanced"; "effective_number" is (1 - b) / (1 - b^n_c) with b = 0.9999, scaled to a
+        sum of C (Cui et al. 2019). A class without samples gets 0, and isn't counted in C. For pipelines without rebalance,
+        which changes the frequencies itself.
         """
         counts = self.counts
         if task is None:
@@ -528,7 +531,7 @@ class Loader:
         return wrapped if self._mover is None else self._mover(wrapped, None)
 
     def report(self) -> dict[str, Any]:
-        """What the last run that has ended did, as the commands' --json prints it; while the first is going on, how far it is."""
+        """What the last finished run delivered, as the commands print it with --json; during the first run, its progress."""
         with self._lock:
             if self._report is not None:
                 return self._report

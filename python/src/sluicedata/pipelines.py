@@ -69,10 +69,9 @@ class Component:
 
 @dataclass(frozen=True)
 class Pipeline:
-    """A pipeline: a source, stages in their order, and settings, all as a pipeline file has them. Of stages alone,
-    which Transform takes, the source is None.
+    """A pipeline: a source, stages in their order, and settings, as in a pipeline file.
 
-    It is a value: with_stages and with_settings give others.
+    It is a value: with_stages and with_settings return others. Without a source (None) it serves Transform alone.
     """
 
     source: Component | None
@@ -142,18 +141,18 @@ def pipeline(
     classes_from: str | os.PathLike[str] | None = None,
     sink: Component | Mapping[str, Any] | str | None = None,
 ) -> Pipeline:
-    """Declare a pipeline. Nothing is opened: mistakes are a PipelineError where it is used, each with its argument.
+    """Declare a pipeline. Nothing is opened yet: mistakes raise PipelineError where it is used, each with its argument.
 
     Args:
-        source: of :mod:`sluicedata.sources`.
-        stages: of :mod:`sluicedata.stages`, in their order.
+        source: where the samples come from, of :mod:`sluicedata.sources`.
+        stages: what they pass, of :mod:`sluicedata.stages`, in this order.
         seed: of all random numbers, 0 to 2**64 - 1 (default: 0).
-        epochs: passes over the data, for what isn't a loop of Python's (default: 1).
+        epochs: passes over the data; a Loader prefetches nothing after the last (default: 1).
         fuse: full: resamplings merge into one; exact: only what leaves the reference's bytes unchanged (default: full).
-        split: divide the source, as in ``{"val": 0.1, "use": "train"}``.
-        on_error: what to do about rows that fail, as in ``{"policy": "refill", "max": "1%"}`` (default: fail).
+        split: divides the source into training and validation samples: ``{"val": 0.1, "use": "train"}``.
+        on_error: what to do about rows that fail: ``"skip"``, or ``{"policy": "refill", "max": "1%"}`` (default: fail).
         classes_from: another pipeline file, such as that of the training set: classes have the same numbers as there.
-        sink: of :mod:`sluicedata.sinks`: what materialize writes (default: Arrow files).
+        sink: what materialize writes, of :mod:`sluicedata.sinks` (default: Arrow files).
     """
     if isinstance(stages, str | Mapping | Component) or not isinstance(stages, Iterable):
         raise TypeError(f"stages: want a list of stages, have {stages!r}")

@@ -1,4 +1,4 @@
-"""What commands and loaders report."""
+"""The reports of the commands."""
 
 from __future__ import annotations
 
@@ -68,21 +68,21 @@ class PlanReport(Report):
     """Equal for two runs that give the same bytes."""
     seed: int
     samples: int
-    """Of the source, after the split."""
+    """In the source, after the split."""
     epochs: int
     rows_per_epoch: int
     batches_per_epoch: int
     records_per_epoch: int
-    """Batches in each of the scales in which they leave."""
+    """Batches, where each scale of one counts."""
     batch_size: int
     columns: list[str]
     shapes: list[str]
-    """What leaves the pipeline, such as uint8[224,224,3]; one for each scale. Empty where images leave encoded."""
+    """Of the images delivered, such as uint8[224,224,3], one for each scale; empty if they aren't decoded."""
     warnings: list[str]
 
     @property
     def classes(self) -> dict[str, list[str]]:
-        """The names of each task's classes; their places are the class numbers."""
+        """Class names by task, in the order of class numbers."""
         return {task["name"]: list(task["classes"]) for task in self._data["tasks"]}
 
     @property
@@ -115,13 +115,13 @@ class RunReport(Report):
     rows: int
     """Delivered; each scale of a batch counts."""
     drawn: int
-    """Draws of the delivered batches: rows and failed ones."""
+    """Draws in the delivered batches, failed ones included."""
     failed: int
-    """Draws that left no row."""
+    """Draws that gave no row."""
     refilled: int
-    """Rows that are another sample of the class, as the drawn one failed."""
+    """Rows in which another sample of the class replaces one that failed."""
     filled: int
-    """Rows of damaged files, as decode's truncated="fill" has them."""
+    """Rows of damaged files whose missing part decode filled in (truncated="fill")."""
     batches: int
     epochs: int
     seconds: float

@@ -17,7 +17,7 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 class Normalize(torch.nn.Module):
-    """Makes the uint8 pixels of a Loader floats on the device that they are on: v / 255, minus the mean, by the deviation.
+    """Turns uint8 pixels into normalized floats, (v / 255 - mean) / std, on the device that they are on.
 
     A pipeline without ``to_tensor`` and ``normalize`` delivers uint8, a quarter of the bytes of float32 to move to a GPU; this module, at
     the head of a model or in front of it, is what they would have done, and torchvision's ``to_tensor`` and ``normalize``.

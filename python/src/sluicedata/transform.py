@@ -29,14 +29,14 @@ _BITS = (1 << 62) - 1  # positions are int64, and count on
 
 
 class Drawn(NamedTuple):
-    """An image, and what was drawn for it: the params column of its row."""
+    """An image, and what was drawn for it, as the column params has it."""
 
     image: Any
     params: dict[str, Any]
 
 
 class Transform:
-    """A pipeline's picture stages, as a function of an image: what a batch's row is.
+    """A pipeline's picture stages as a function of an image. The result is what a row of a batch would be.
 
     ``Transform("pipeline.yaml")(image)`` takes an encoded file as bytes, its path, a PIL image, a NumPy array (uint8, HWC, or HW for
     grey) or a torch tensor (uint8, CHW or HW), and gives [channels, height, width]: float32 after to_tensor, else uint8. It stands where a
