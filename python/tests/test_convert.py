@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from sluicedata import UnsupportedTransform, from_torchvision
-from sluicedata.transform import Transform
+from sluicedata import Loader, Transform, UnsupportedTransform, from_torchvision, sources
 
 torch = pytest.importorskip("torch")
 v1 = pytest.importorskip("torchvision.transforms")
@@ -162,7 +162,10 @@ def test_behind_the_tensor_stages_come_before_it() -> None:
     assert resized.to_dict()["stages"][2] == {
         "affine": {"degrees": [-30.0, 30.0], "interpolation": "nearest", "fill": 255}
     }
-    assert ["rounds to whole levels" in note for note in resized.notes] == [True, True]
+    assert [note.split(":")[0] for note in resized.notes if "rounds to whole levels" in note] == [
+        "[1] Resize",
+        "[2] RandomRotation",
+    ]
 
 
 def test_interpolation_of_tensors() -> None:
@@ -266,6 +269,69 @@ def test_reasons(transform: Callable[[], Any], says: str) -> None:
     with pytest.raises(UnsupportedTransform, match=says) as caught:
         from_torchvision(transform())
     assert len(caught.value.transforms) == 1
+
+
+def test_notes_say_how_far_pixels_may_be_apart() -> None:
+    rotation = v1.RandomRotation(30, interpolation=v1.InterpolationMode.BILINEAR)
+    (note,) = from_torchvision([v1.Resize(32), rotation, v1.ColorJitter(0.4, hue=0.1)]).notes
+    assert note.startswith("[1] RandomRotation: pixels differ by up to 1 levels of 255, by 0.5 on average: at the edge")
+    resize, jitter = from_torchvision([v2.ToImage(), v2.Resize(32), v2.ColorJitter(0.4, hue=0.1)]).notes
+    assert resize.startswith("[1] Resize: pixels differ by up to 1 levels of 255, by 0.01 on average")
+    assert jitter.startswith("[2] ColorJitter: pixels differ by up to 24 levels of 255")
+    (plain,) = from_torchvision([v2.ToImage(), v2.ColorJitter(0.4)]).notes
+    assert plain.startswith("[1] ColorJitter: pixels differ by up to 4 levels of 255")
+
+
+def test_a_loader_of_it_gives_the_batches_of_a_dataloader(make_folder: Callable[..., Path]) -> None:
+    """ImageFolder, a Compose and a DataLoader, to the bit."""
+    datasets = pytest.importorskip("torchvision.datasets")
+    data = pytest.importorskip("torch.utils.data")
+    folder = make_folder({"cat": 5, "dog": 4}, height=60, width=45)
+    compose = v1.Compose(
+        [v1.Resize(40), v1.CenterCrop(32), v1.ToTensor(), v1.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])]
+    )
+    pipeline = from_torchvision(compose, sources.folder(folder), batch_size=4, fuse="exact")
+    with Loader(pipeline) as loader:
+        ours = list(loader)
+        theirs = list(data.DataLoader(datasets.ImageFolder(folder, compose), batch_size=4))
+        assert len(ours) == len(theirs) == 3
+        for (x, y), (image, label) in zip(ours, theirs, strict=True):
+            assert torch.equal(x, image)
+            assert torch.equal(y, label)
+
+
+def test_timm() -> None:
+    timm = pytest.importorskip(
+        "timm.data", reason="timm isn't installed: pip install timm has its transforms converted"
+    )
+    figures = {"normalize": {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}}
+    assert stages(timm.create_transform(48)) == [
+        {"resize": {"size": 54}},
+        {"center_crop": {"size": 48}},
+        "to_tensor",
+        figures,
+    ]
+    assert stages(timm.create_transform(48, use_prefetcher=True))[-1] == {"to_tensor": {"dtype": "uint8"}}
+    split = timm.create_transform(48, is_training=True, color_jitter_prob=0.5, grayscale_prob=0.2, separate=True)
+    assert stages(*split) == [
+        {"random_resized_crop": {"size": 48}},
+        {"flip": {"p": 0.5}},
+        {"color_jitter": {"brightness": [0.6, 1.4], "contrast": [0.6, 1.4], "saturation": [0.6, 1.4], "p": 0.5}},
+        {"color_jitter": {"p": 0.2, **GRAY}},
+        "to_tensor",
+        figures,
+    ]
+    with pytest.raises(UnsupportedTransform) as caught:
+        from_torchvision(
+            timm.create_transform(
+                48, is_training=True, auto_augment="rand-m9-mstd0.5", interpolation="random", re_prob=0.2
+            )
+        )
+    assert [type(t).__name__ for _, t, _ in caught.value.transforms] == [
+        "RandomResizedCropAndInterpolation",
+        "RandAugment",
+        "RandomErasing",
+    ]
 
 
 def test_source_and_settings() -> None:

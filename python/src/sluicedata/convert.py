@@ -143,10 +143,31 @@ def _convert(c: _Conversion, transform: Any, index: str) -> None:
         for i, member in enumerate(members):
             _convert(c, member, f"{index}.{i}" if index else str(i))
         return
+    before, tensors = len(c.stages), c.tensors
     try:
         _handler(transform)(c, transform, index)
+        for stage, options in c.stages[before:]:
+            _differences(c, transform, index, stage, options, tensors)
     except _NoEqualError as error:
         c.faults.append(Unsupported(index, transform, str(error)))
+
+
+def _differences(c: _Conversion, transform: Any, index: str, stage: str, options: Options, tensors: bool) -> None:
+    """Notes what the table says about pixels that the stage makes otherwise."""
+
+    def variant(options: Mapping[str, Any]) -> tuple[Any, ...]:
+        return (*(options.get(name) for name in ("interpolation", "antialias", "expand")), "hue" in options)
+
+    for row in _equivalents.ROWS:
+        example = row.stages[0]
+        if (row.library, row.transform) != (_library(transform), _name(transform)) or stage not in example:
+            continue
+        limit = row.tensor if tensors else row.pillow
+        if limit is not None and limit.most >= 1 and variant(example[stage]) == variant(options):
+            c.note(
+                _where(transform, index),
+                f"pixels differ by up to {limit.most:g} levels of 255, by {limit.mean:g} on average: {row.differs}",
+            )
 
 
 def _members(transform: Any) -> list[Any] | None:
