@@ -453,7 +453,62 @@ def test_threads_share_a_transform(augment: Transform) -> None:
         t.join()
     assert not failures
     assert augment.position == before + 6 * 2
-    assert not augment._opened()._answers
+    assert not augment._opened()._waiting
+
+
+class Interrupted(BaseException):
+    """What a signal raises, as Ctrl-C does."""
+
+
+def test_interrupts_leave_nothing_hanging(augment: Transform) -> None:
+    images = [picture(i, 60, 80) for i in range(4)]
+    want = [augment(image, position=i).tobytes() for i, image in enumerate(images)]
+    failures: list[object] = []
+    stop = threading.Event()
+
+    def work() -> None:
+        while not stop.is_set():
+            try:
+                for i, image in enumerate(images):
+                    if augment(image, position=i).tobytes() != want[i]:
+                        failures.append(i)
+            except EngineError:  # it was interrupted beside this thread, and another one is started
+                pass
+            except BaseException as error:
+                failures.append(error)
+                return
+
+    def interrupt(*_: object) -> None:
+        raise Interrupted
+
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        for t in threads:
+            t.start()
+        delays = np.random.default_rng(1).uniform(1e-5, 4e-3, 60)
+        interrupts = 0
+        for n, delay in enumerate(delays):
+            try:
+                signal.setitimer(signal.ITIMER_REAL, delay)
+                while True:
+                    if augment(images[n % 4], position=n % 4).tobytes() != want[n % 4]:
+                        failures.append(n)
+            except Interrupted:
+                interrupts += 1
+            except EngineError:
+                signal.setitimer(signal.ITIMER_REAL, 0)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+        stop.set()
+        for t in threads:
+            t.join(60)
+    assert not any(t.is_alive() for t in threads)
+    assert not failures
+    assert interrupts > 20
+    augment.close()
+    assert augment(images[1], position=1).tobytes() == want[1]
 
 
 def test_a_killed_engine_is_replaced(augment: Transform) -> None:

@@ -192,6 +192,11 @@ class Engine:
         self._flush()
         return self._ids
 
+    @property
+    def next_id(self) -> int:
+        """The id that the next message posted will have."""
+        return self._ids + 1
+
     def drain(self) -> None:
         """Sends all that is queued, and waits until the engine has taken it; beside a thread that reads."""
         self._flush()
