@@ -443,3 +443,75 @@ def test_a_loop_that_got_nothing(pipeline: dict[str, Any]) -> None:
         loader.set_epoch(1)
         assert contents(it) == want[0], "a loop keeps its epoch"
         assert contents(loader) == want[1]
+
+
+def test_a_line_of_the_log(
+    pipeline: dict[str, Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    from sluicedata import loader as module
+
+    caplog.set_level("INFO", "sluicedata")
+    list(Loader(pipeline))
+    assert not caplog.records  # in less than a minute
+    monkeypatch.setattr(module._Meter, "SECONDS", 0.0)
+    list(Loader(pipeline))
+    assert [r.message.split(",")[0] for r in caplog.records] == [f"epoch 0: {n} of 6 batches" for n in range(1, 7)]
+    assert "images/s" in caplog.records[-1].message
+
+
+def test_a_bar(pipeline: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    import types
+
+    said: list[Any] = []
+
+    class Bar:
+        def __init__(self, **options: Any) -> None:
+            said.append((options["desc"], options["initial"], options["total"]))
+
+        def update(self) -> None:
+            said.append(1)
+
+        def close(self) -> None:
+            said.append("closed")
+
+    monkeypatch.setitem(sys.modules, "tqdm", types.ModuleType("tqdm"))
+    monkeypatch.setitem(sys.modules, "tqdm.auto", types.SimpleNamespace(tqdm=Bar))
+    loader = Loader(pipeline, progress=True)
+    list(loader)
+    assert said == [("epoch 0", 0, 6), *[1] * 6, "closed"]
+    iterator = iter(loader)
+    next(iterator), next(iterator)
+    loader.load_state_dict(loader.state_dict())
+    del said[:]
+    list(loader)
+    assert said == ["closed", ("epoch 1", 2, 6), *[1] * 4, "closed"]
+    monkeypatch.setitem(sys.modules, "tqdm.auto", None)
+    with pytest.raises(sluicedata.UsageError, match="tqdm"):
+        Loader(pipeline, progress=True)
+
+
+def test_in_a_spawned_process(pipeline: dict[str, Any], tmp_path: Path) -> None:
+    program = """
+        import multiprocessing, sys, sluicedata
+
+        def rest(loader, queue):
+            queue.put([b.number for b in loader])
+
+        if __name__ == "__main__":
+            loader = sluicedata.Loader(sys.argv[1], format="numpy")
+            iterator = iter(loader)
+            next(iterator)
+            context = multiprocessing.get_context("spawn")
+            queue = context.Queue()
+            child = context.Process(target=rest, args=(loader, queue))
+            child.start()
+            print(queue.get(), [b.number for b in iterator])
+            child.join()
+            print(child.exitcode)
+    """
+    (tmp_path / "program.py").write_text(textwrap.dedent(program))
+    (tmp_path / "p.json").write_text(json.dumps(pipeline))
+    environment = {**os.environ, "PYTHONPATH": str(Path(sluicedata.__path__[0]).parent)}
+    command = [sys.executable, str(tmp_path / "program.py"), str(tmp_path / "p.json")]
+    out = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert (out.stdout, out.stderr) == ("[1, 2, 3, 4, 5] [1, 2, 3, 4, 5]\n0\n", "")
