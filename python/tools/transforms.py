@@ -494,7 +494,7 @@ _INTRODUCTION = {
 
 _REST = (
     "`RandomApply` of one transform multiplies its p. `RandomChoice` between one transform and `Identity`, and `RandomOrder` of flips and one "
-    "`ColorJitter`, have an equal; others of these haven't. `Compose`, `Sequential`, `Identity`, `RGB`, `ToPureTensor` and `ToPILImage` need no stage. "
+    "`ColorJitter`, have an equal; otherwise these have none. `Compose`, `Sequential`, `Identity`, `RGB`, `ToPureTensor` and `ToPILImage` need no stage. "
     "All transforms that aren't on this page change pixels as no stage does: apply them to the batch in the training loop."
 )
 

@@ -166,7 +166,7 @@ def _differences(c: _Conversion, transform: Any, index: str, stage: str, options
         if limit is not None and limit.most >= 1 and variant(example[stage]) == variant(options):
             c.note(
                 _where(transform, index),
-                f"pixels differ by up to {limit.most:g} levels of 255, by {limit.mean:g} on average: {row.differs}",
+                f"pixels differ by at most {limit.most:g} of 255, by at most {limit.mean:g} on average: {row.differs}",
             )
 
 
