@@ -44,7 +44,7 @@ var foreignStages = []foreign{
 	{"HorizontalFlip", "albumentations", "flip: {p: 0.5}", ""},
 	{"VerticalFlip", "albumentations", "flip: {p: 0.5, direction: vertical}", ""},
 	{"Rotate", "albumentations", "rotate: {degrees: 90, p: 0.5}", ""},
-	{"SafeRotate", "albumentations", "rotate: {degrees: 90, expand: true, p: 0.5}", "a resize behind it gives all pictures one size"},
+	{"SafeRotate", "albumentations", "rotate: {degrees: 90, expand: true, p: 0.5}", "there the turned picture is squeezed into the old size; here it grows, and a resize behind it gives all pictures one size"},
 	{"ShiftScaleRotate", "albumentations", "affine: {degrees: 45, translate: [0.0625, 0.0625], scale: [0.9, 1.1], p: 0.5}", ""},
 	{"RandomScale", "albumentations", "affine: {scale: [0.9, 1.1], p: 0.5}", "the picture keeps its size"},
 	{"SmallestMaxSize", "albumentations", "resize: {size: 256}", ""},
@@ -52,7 +52,8 @@ var foreignStages = []foreign{
 	{"RandomBrightnessContrast RandomBrightness RandomContrast", "albumentations", "color_jitter: {brightness: 0.2, contrast: 0.2, p: 0.5}", ""},
 	{"HueSaturationValue", "albumentations", "color_jitter: {hue: 0.05, saturation: 0.2, brightness: 0.1, p: 0.5}", "hue is a share of the circle, the others are factors"},
 	{"ToGray", "albumentations", "color_jitter: {saturation: [0, 1e-9], p: 0.5}", ""},
-	{"ToTensorV2 ToFloat", "albumentations", "to_tensor", ""},
+	{"ToFloat", "albumentations", "to_tensor", ""},
+	{"ToTensorV2", "albumentations", "to_tensor: {dtype: uint8}", "behind Normalize, both are to_tensor and normalize"},
 	{"OneOf SomeOf RandomOrder NoOp", "albumentations", "", "every stage that changes pixels takes p itself"},
 	{"PadIfNeeded CropNonEmptyMaskIfExists RandomRotate90 Transpose D4 SquareSymmetry CoarseDropout Cutout GridDropout Erasing XYMasking GaussNoise ISONoise " +
 		"MultiplicativeNoise Blur MotionBlur MedianBlur Defocus ZoomBlur AdvancedBlur GlassBlur CLAHE RandomGamma RandomToneCurve ImageCompression " +
