@@ -82,7 +82,8 @@ def open_files() -> int:
 def start(program: str, pipeline: Path, warnings: str = "error", **options: Any) -> subprocess.Popen[str]:
     """A Python program, in the folder of the pipeline, which is its first argument."""
     environment = {**os.environ, "PYTHONPATH": str(Path(sluicedata.__path__[0]).parent), "PYTHONWARNINGS": warnings}
-    head = "import sys, os, signal, time, gc, threading\nfrom sluicedata import Loader\nimport sluicedata, logging\nlogging.disable()\n"
+    head = "import sys, os, signal, time, gc, threading\nfrom sluicedata import Loader\nimport sluicedata, logging, warnings\nlogging.disable()\n"
+    head += "warnings.filterwarnings('ignore', message='.*fork')\n"  # of threads; Python 3.12 and later
     return subprocess.Popen(
         [sys.executable, "-c", head + textwrap.dedent(program), str(pipeline)],
         env=environment,
@@ -145,6 +146,21 @@ ENDINGS = {
             sys.exit(0)
         assert os.waitpid(pid, 0)[1] == 0
         assert [b.number for b in i] == list(range(1, 11))
+    """,
+    "a fork beside a thread that loops": """
+        l = Loader(sys.argv[1], format='numpy')
+        def loop():
+            while True:
+                for b in l: pass
+        threading.Thread(target=loop, daemon=True).start()
+        for _ in range(5):
+            time.sleep(0.05)
+            pid = os.fork()
+            if pid == 0:
+                signal.alarm(20)
+                next(iter(l))
+                os._exit(0)
+            assert os.waitpid(pid, 0)[1] == 0
     """,
     "a forked child that loops": """
         l = Loader(sys.argv[1], format='numpy')

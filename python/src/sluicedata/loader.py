@@ -173,6 +173,7 @@ class Loader:
         self._seen = 0  # scales of the run's batch at hand that have come
         self._skip = 0  # of these, how many an earlier run's loop got
         self._torn = False  # in the middle of a message, or between one and the place behind it
+        _loaders.add(self)
         _be_iterable()
 
     # A loop
@@ -575,6 +576,19 @@ class Loader:
     def __repr__(self) -> str:
         pipeline = self._open_head["pipeline"]
         return f"Loader({pipeline.get('file') or pipeline.get('name')}, {self._place})"
+
+
+_loaders: weakref.WeakSet[Loader] = weakref.WeakSet()
+
+
+def _unlock() -> None:
+    """In a forked child: a thread that isn't there may have held the lock."""
+    for loader in list(_loaders):
+        loader._lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_unlock)
 
 
 class _Place(NamedTuple):
