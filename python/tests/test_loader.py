@@ -126,8 +126,10 @@ def test_epochs_and_break(pipeline: dict[str, Any]) -> None:
 
 def test_report(pipeline: dict[str, Any]) -> None:
     loader = Loader(pipeline, epochs=1)
+    assert loader.report() is None
     list(loader)
-    assert loader.report()["rows"] == 44
+    report = loader.report()
+    assert report is not None and (report.rows, report.batches, report.epochs) == (44, 6, 1)
 
 
 def test_state(pipeline: dict[str, Any]) -> None:

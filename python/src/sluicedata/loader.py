@@ -23,7 +23,7 @@ from ._ranks import fair_workers, rank_and_world
 from ._ring import Blocks, Ring
 from ._wire import Kind, Message
 from .errors import EngineError, StateError, UsageError, from_head
-from .reports import PlanReport
+from .reports import PlanReport, RunReport
 
 __all__ = ["Loader"]
 
@@ -531,12 +531,13 @@ class Loader:
         wrapped = self._wrap(weights.astype(np.float32))
         return wrapped if self._mover is None else self._mover(wrapped, None)
 
-    def report(self) -> dict[str, Any]:
-        """What the last finished run delivered, as the commands print it with --json; during the first run, its progress."""
-        with self._lock:
-            if self._report is not None:
-                return self._report
-            return dict(self._engine.progress) if self._engine is not None else {}
+    def report(self) -> RunReport | None:
+        """What the last run that has ended did; None while the first is going on.
+
+        A run is all epochs that follow each other, up to the last one of the pipeline or of epochs=; a loop that was left ends it too,
+        once the next one begins.
+        """
+        return None if self._report is None else RunReport.from_json(self._report)
 
     def _planned(self) -> dict[str, Any]:
         if self._plan is None:
