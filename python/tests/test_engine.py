@@ -166,7 +166,7 @@ def test_misbehaviour(fake_engine: Fake, behaviour: dict[str, Any], message: str
         one.load_state_dict(one.state_dict())
         assert [(b.epoch, b.number) for b in kept] + right(one) == [(0, n) for n in range(5)]
         one.close()
-    assert processes() == before
+    assert processes() <= before
 
 
 def test_errors_of_a_run(fake_engine: Fake) -> None:
@@ -215,7 +215,7 @@ def test_an_engine_that_never_greets(tmp_path: Path, monkeypatch: pytest.MonkeyP
     script.write_text("not a program")
     with pytest.raises(sluicedata.EngineError, match="cannot be started"):
         loader()
-    assert processes() == before
+    assert processes() <= before
 
 
 def test_close_ends_an_engine_that_doesn_t_listen(fake_engine: Fake) -> None:
@@ -225,7 +225,7 @@ def test_close_ends_an_engine_that_doesn_t_listen(fake_engine: Fake) -> None:
     next(iter(one))
     begin = time.monotonic()
     one.close()
-    assert time.monotonic() - begin < 5 and processes() == before
+    assert time.monotonic() - begin < 5 and processes() <= before
 
 
 def test_all_slots_kept(fake_engine: Fake) -> None:

@@ -317,11 +317,25 @@ def _read(columns: memoryview) -> Any:
         if (schema := _schemas.get(message)) is not None:
             return pa.ipc.read_record_batch(buffer.slice(end), schema)
         stream = pa.ipc.open_stream(buffer)
+        _check_schema(stream.schema)
         if len(_schemas) >= 16:
             _schemas.clear()
         _schemas[message] = stream.schema
         return stream.read_next_batch()
-    return pa.ipc.open_stream(buffer).read_next_batch()
+    raise ValueError("they don't begin with a message of Arrow's")
+
+
+def _check_schema(schema: Any) -> None:
+    """Refuses columns without those that every batch has."""
+    types = {field.name: field.type for field in schema}
+    for name in ("weight", "epoch", "position", "source_index"):
+        if name not in types or not (pa.types.is_integer(types[name]) or pa.types.is_floating(types[name])):
+            raise ValueError(f"{name} isn't a column of numbers")
+    if not pa.types.is_string(types.get("key", pa.null())):
+        raise ValueError("key isn't a column of text")
+    for name, kind in types.items():
+        if name.startswith("label.") and not pa.types.is_integer(kind):
+            raise ValueError(f"{name} isn't a column of class numbers")
 
 
 def _view(image: Mapping[str, Any], pixels: Any) -> Any:
