@@ -12,6 +12,7 @@ import re
 import signal
 import subprocess
 import sys
+from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -555,3 +556,31 @@ dist.destroy_process_group()
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "--no-python"]
     subprocess.run([*command, sys.executable, "-c", code], check=True, env=environment, timeout=110)
+
+
+class Endless:
+    """A dataset that says nothing of its labels, and has a sample for every index."""
+
+    def __len__(self) -> int:
+        return 10
+
+    def __getitem__(self, index: int) -> int:
+        return index % 2
+
+
+def test_a_dataset_without_labels_is_refused_unread() -> None:
+    with pytest.raises(UsageError, match="labels are a Endless: want a list"):
+        Sampler(Endless())
+
+
+def test_datasets_one_behind_the_other() -> None:
+    class Part:
+        def __init__(self, targets: list[int]) -> None:
+            self.targets = targets
+
+    class Both:
+        datasets = (Part([0, 0, 0]), Part([1]))
+
+    with closing(Sampler(Both(), samples=8)) as sampler:
+        assert sorted(sampler)[-4:] == [3, 3, 3, 3]
+        assert repr(sampler) == "Sampler(4 labels, class_balanced, 8 draws an epoch, epoch 1)"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -61,11 +61,15 @@ def _array(labels: Any) -> npt.NDArray[Any]:
     if hasattr(labels, "dataset") and hasattr(labels, "indices"):  # a Subset
         array: npt.NDArray[Any] = _array(labels.dataset)
         return array[np.asarray(labels.indices, dtype=np.int64)]
+    if (parts := getattr(labels, "datasets", None)) is not None:  # a ConcatDataset
+        return np.concatenate([_array(part) for part in parts])
     if hasattr(labels, "detach"):
         labels = labels.detach().cpu()
-    elif not hasattr(labels, "__array__") and not hasattr(labels, "__len__"):
+    elif not hasattr(labels, "__array__") and not isinstance(labels, Sequence):
+        # A dataset that has no labels aside: NumPy would read its samples, all of them, and of one without an end forever.
         raise UsageError(
-            f"labels are a {type(labels).__name__}: want a list, an array or a tensor, or a dataset that has targets or labels"
+            f"labels are a {type(labels).__name__}: want a list, an array or a tensor of the class of each sample, or a dataset "
+            "that has them as targets or labels"
         )
     try:
         array = np.asarray(labels)

@@ -107,6 +107,16 @@ class Sampler(_Base[int]):
                 "draw more samples, or leave drop_last out"
             )
 
+    def __repr__(self) -> str:
+        rank, world = self._ranks()
+        of = f", rank {rank} of {world}" if world > 1 else ""
+        return f"Sampler({len(self._labels)} labels, {self._ask['target']}, {len(self)} draws an epoch{of}, epoch {self.epoch})"
+
+    @property
+    def epoch(self) -> int:
+        """The epoch of the next loop."""
+        return self._next[0]
+
     def __len__(self) -> int:
         """Draws per epoch of this process."""
         return self._left(0, self._ranks()[1])
