@@ -413,13 +413,35 @@ def test_rank_of_torchrun(pipeline: dict[str, Any], monkeypatch: pytest.MonkeyPa
 
 
 def test_class_weights(pipeline: dict[str, Any]) -> None:
-    loader = Loader(pipeline)
-    weights = loader.class_weights("class")
-    assert torch.allclose(weights, torch.tensor([44 / 90, 44 / 30, 44 / 12]))
-    assert torch.equal(loader.class_weights(), weights)
+    plain = {**pipeline, "stages": pipeline["stages"][1:]}
+    by_samples = torch.tensor([44 / 90, 44 / 30, 44 / 12])
+    loader = Loader(plain)
+    assert torch.allclose(loader.class_weights("class"), by_samples)
+    assert torch.equal(loader.class_weights(), loader.class_weights("class", of="samples"))
     torch.nn.CrossEntropyLoss(weight=loader.class_weights(rule="effective_number"))
-    with pytest.raises(sluicedata.UsageError, match="class"):
+    with pytest.raises(sluicedata.UsageError, match="no task 'shape': the tasks are class"):
         loader.class_weights("shape")
+    with pytest.raises(sluicedata.UsageError, match="want drawn or samples"):
+        loader.class_weights(of="counts")  # type: ignore[arg-type]
+
+
+def test_class_weights_after_rebalance(pipeline: dict[str, Any]) -> None:
+    loader = Loader(pipeline, keys={"y": "label.class"})
+    drawn = torch.bincount(torch.cat([b["y"] for b in loader]))
+    assert torch.allclose(loader.class_weights(), 44 / (3 * drawn))
+    assert torch.allclose(loader.class_weights(of="samples"), torch.tensor([44 / 90, 44 / 30, 44 / 12]))
+    even = Loader(pipeline, set={"stages.rebalance": {"target": "class_balanced", "draws": 45}})
+    assert torch.allclose(even.class_weights(), torch.ones(3))
+    even.plan["drawn"] = None  # as where they are too many
+    with pytest.raises(sluicedata.UsageError, match='of="samples"'):
+        even.class_weights()
+    assert even.class_weights(of="samples")[2] > 3
+
+
+def test_class_weights_without_tasks(pipeline: dict[str, Any]) -> None:
+    loader = Loader(pipeline, set={"source.folder.tasks": []}, without=["rebalance"])
+    with pytest.raises(sluicedata.UsageError, match=r"the data has no tasks.* class folders"):
+        loader.class_weights()
 
 
 def test_a_loop_that_got_nothing(pipeline: dict[str, Any]) -> None:

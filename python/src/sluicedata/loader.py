@@ -504,32 +504,62 @@ class Loader:
         tasks, counts = self.plan["tasks"] or (), self.plan["counts"] or ()
         return {task["name"]: list(n[: len(task["classes"])]) for task, n in zip(tasks, counts, strict=True)}
 
-    def class_weights(self, task: str | None = None, rule: Literal["inverse", "effective_number"] = "inverse") -> Any:
+    def class_weights(
+        self,
+        task: str | None = None,
+        rule: Literal["inverse", "effective_number"] = "inverse",
+        of: Literal["drawn", "samples"] = "drawn",
+    ) -> Any:
         """Weights of a task's classes by their counts, float32 [C], for torch.nn.CrossEntropyLoss(weight=...).
 
         "inverse" is N / (C n_c), scikit-learn's "balanced"; "effective_number" is (1 - b) / (1 - b^n_c) with b = 0.9999, scaled to a
-        sum of C (Cui et al. 2019). A class without samples gets 0, and isn't counted in C. For pipelines without rebalance,
-        which changes the frequencies itself.
+        sum of C (Cui et al. 2019). A class with a count of 0 gets 0, and isn't counted in C.
+
+        n_c are by default the draws of the first epoch: what a loop gets. After ``rebalance`` with class_balanced all weights are
+        about 1, as the classes are equally frequent already. of="samples" counts the samples of the source, each once, whatever is
+        drawn: with rebalance, rare classes are then compensated twice. Where a pipeline rebalances and an epoch is too long to be counted
+        (more than 2^24 draws), "drawn" raises UsageError.
         """
-        counts = self.counts
+        if rule not in ("inverse", "effective_number"):
+            raise UsageError(f"rule={rule!r}: want inverse or effective_number")
+        if of not in ("drawn", "samples"):
+            raise UsageError(f"of={of!r}: want drawn or samples")
+        tasks = list(self.classes)
+        if not tasks:
+            raise UsageError(
+                "the data has no tasks, thus no classes to weigh: a folder source finds them in class folders, other sources in "
+                "the columns that tasks names"
+            )
         if task is None:
-            if len(counts) != 1:
-                raise UsageError(f"which task: {', '.join(counts) or 'there is none'}?")
-            task = next(iter(counts))
-        if task not in counts:
-            raise UsageError(f"there is no task {task!r}: {', '.join(counts) or 'there is none'}")
-        n = np.array(counts[task], np.float64)
+            if len(tasks) > 1:
+                raise UsageError(f"which task: {', '.join(tasks)}? Give task=")
+            task = tasks[0]
+        if task not in tasks:
+            raise UsageError(f"no task {task!r}: the tasks are {', '.join(tasks)}")
+        n = np.array(self._frequencies(task, of), np.float64)
         some = n > 0
         weights = np.zeros_like(n)
         if rule == "inverse":
             weights[some] = n.sum() / (some.sum() * n[some])
-        elif rule == "effective_number":
+        elif some.any():
             weights[some] = (1 - 0.9999) / -np.expm1(n[some] * np.log(0.9999))
             weights *= some.sum() / weights.sum()
-        else:
-            raise UsageError(f"rule={rule!r}: want inverse or effective_number")
         wrapped = self._wrap(weights.astype(np.float32))
         return wrapped if self._mover is None else self._mover(wrapped, None)
+
+    def _frequencies(self, task: str, of: str) -> list[int]:
+        """How often each class of a task is drawn in the first epoch, or how many samples it has."""
+        if of == "samples":
+            return self.counts[task]
+        plan, number = self.plan, list(self.classes).index(task)
+        if drawn := plan.get("drawn"):
+            return list(drawn[number][: len(self.classes[task])])
+        if any(str(stage.get("name")).startswith("rebalance") for stage in plan.get("stages") or ()):
+            raise UsageError(
+                f"class_weights: the {plan.get('rows_per_epoch')} draws of an epoch are too many to count by class, and the pipeline "
+                'rebalances: of="samples" gives weights by the samples of the source, as if it didn\'t'
+            )
+        return self.counts[task]  # each sample is drawn once
 
     def report(self) -> RunReport | None:
         """What the last run that has ended did; None while the first is going on.
