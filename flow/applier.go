@@ -32,7 +32,7 @@ const nothingToApply = "the pipeline has no decode stage: there is nothing to ap
 
 // Applier is the pipeline's picture stages by themselves. Its source isn't opened, and may be nil:
 // a machine that serves doesn't have the data. Nor are there tasks, so no draw has labels.
-// Samplers, class_weights, batch and multiscale are checked, and have no say.
+// Samplers, class_weights, batch and multiscale have no say: of them only the options are checked.
 func (p *Pipeline) Applier(opts ...Option) (*Applier, error) {
 	settings := p.Settings
 	for _, set := range opts {
@@ -40,7 +40,7 @@ func (p *Pipeline) Applier(opts ...Option) (*Applier, error) {
 	}
 	settings.defaults()
 	list := newSteps(p.Stages, settings.Seed)
-	if err := errors.Join(settings.check(), list.checkAfter(nil)); err != nil {
+	if err := errors.Join(settings.check(), list.checkAfter(nil, true)); err != nil {
 		return nil, p.explained(&PipelineError{err})
 	}
 	if list.decoder() == nil {
@@ -58,6 +58,9 @@ func (p *Pipeline) Applier(opts ...Option) (*Applier, error) {
 	return newApplier(rows, run, &settings), nil
 }
 
+// CheckApplier is Check for Applier: it looks at the stages alone.
+func (p *Pipeline) CheckApplier() error { return newSteps(p.Stages, 0).checkAfter(nil, true) }
+
 // NeedsData reports whether a stage asks for figures of the data set (normalize: {mean: dataset}).
 // Then the pipeline has no Applier, but its Plan, which measures them, has one.
 func (p *Pipeline) NeedsData() bool { return len(newSteps(p.Stages, 0).needingStats()) > 0 }
@@ -68,6 +71,18 @@ func newApplier(r *rows, run *schema.Run, s *Settings) *Applier {
 
 // Info is what the batches of Apply are: their form, and the type of the pictures.
 func (a *Applier) Info() *schema.Run { return a.run.Clone() }
+
+// Random names the stages that take random numbers, by a trial draw for a large picture: what
+// they do to an image depends on the address of its draw.
+func (a *Applier) Random() []string {
+	names := []string{}
+	for _, s := range a.rows.pictures.Stages {
+		if draws(&step{name: s.Name, key: s.Key}, s.Stage) {
+			names = append(names, s.Name)
+		}
+	}
+	return names
+}
 
 // Settings are the parameters, with their defaults.
 func (a *Applier) Settings() Settings { return *a.settings }

@@ -327,6 +327,31 @@ func TestApplierSaysWhatItLacks(t *testing.T) {
 	}
 }
 
+// Stages that aren't about pictures have no say in an Applier, wherever they stand.
+func TestApplierIsOfPicturesAlone(t *testing.T) {
+	flip, jitter := stages.Flip{P: 0.01}, stages.ColorJitter{Hue: stages.Range{-0.1, 0.1}}
+	for name, c := range map[string]struct {
+		stages []stages.Stage
+		random []string
+	}{
+		"batches of varying rows": {[]stages.Stage{stages.Decode{}, stages.Flip{P: 1}, stages.Batch{Size: 3}, stages.MultiScale{Scales: []float64{1, 2}}}, []string{}},
+		"stages behind the batch": {[]stages.Stage{stages.Decode{}, stages.Batch{Size: 3}, flip, stages.Shuffle{}, jitter, flip}, []string{"flip", "color_jitter", "flip_2"}},
+		"nothing random":          {[]stages.Stage{stages.Shuffle{}, stages.Decode{}, stages.Resize{Size: 9}, stages.CenterCrop{Size: 8}, stages.ToTensor{}}, []string{}},
+	} {
+		a, err := flow.New(nil, c.stages...).Applier()
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if have := a.Random(); !slices.Equal(have, c.random) {
+			t.Errorf("%s: random: have %q, want %q", name, have, c.random)
+		}
+		if _, err := a.Apply(t.Context(), image.NewGray(image.Rect(0, 0, 30, 20)), flow.Draw{}); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // A picture is what its PNG file is, and stays as it is.
 func TestApplyTakesPictures(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))

@@ -74,11 +74,12 @@ func (list steps) check(source sources.Source) error {
 	} else if err := source.Check(); err != nil {
 		errs = append(errs, within(-1, "sources: "+source.Name(), err)...)
 	}
-	return list.checkAfter(errs)
+	return list.checkAfter(errs, false)
 }
 
-// checkAfter is check behind the source, whose mistakes come first.
-func (list steps) checkAfter(errs []error) error {
+// checkAfter is check behind the source, whose mistakes come first. For the pictures alone,
+// stages that aren't about them have no say: only their options are checked.
+func (list steps) checkAfter(errs []error, alone bool) error {
 	t := schema.Tensor{DType: schema.Uint8, Layout: schema.HWC}
 	var decoded, batched, grouped bool
 	for i := range list {
@@ -91,6 +92,10 @@ func (list steps) checkAfter(errs []error) error {
 		if err := s.stage.Check(); err != nil {
 			errs = append(errs, within(i, name, err)...)
 			decoded = decoded || isDecoder(s.stage) // no follow-up errors
+			continue
+		}
+		if alone && !aboutPictures(s.stage) {
+			s.out = t
 			continue
 		}
 		bad := func(format string, args ...any) {
@@ -189,6 +194,17 @@ func (list steps) checkVarying(errs []error) []error {
 	return []error{&StageError{i, "stages: " + list[i].name, fmt.Errorf("rows that vary in size (%s) leave as uint8 hwc only: add resize with height and width, or center_crop, before it, or leave it out", t)}}
 }
 
+// aboutPictures reports a stage that isn't of the kinds that act on rows and batches.
+func aboutPictures(s stages.Stage) bool {
+	switch s.(type) {
+	case stages.Decoder, stages.PictureStage:
+		return true
+	case stages.Sampler, stages.Weigher, stages.Batcher, stages.Expander:
+		return false
+	}
+	return true
+}
+
 func isDecoder(s stages.Stage) bool {
 	_, ok := s.(stages.Decoder)
 	return ok
@@ -280,4 +296,15 @@ func random(s *step, stage stages.PictureStage, tasks int) bool {
 		return err
 	})
 	return err == nil && !nothing
+}
+
+// draws reports whether a stage takes random numbers for a picture, by trying it.
+func draws(s *step, stage stages.PictureStage) bool {
+	stream := s.key.Stream(0, 0, 0)
+	before := *stream
+	_ = guard(s.name, func() error {
+		_, err := stage.Draw(&stages.Row{Height: 1 << 12, Width: 1 << 12, Rand: stream})
+		return err
+	})
+	return *stream != before
 }

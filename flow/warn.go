@@ -10,10 +10,14 @@ import (
 
 // warnOrder: samples that come class by class make batches of one class, from
 // which nothing is learnt. An evaluation may have them in any order: a validation
-// side is left alone, and the warning says whom it concerns.
+// side is left alone, and so is a source without sides that takes its classes from
+// another, as a validation set does. The warning says whom it concerns.
 func warnOrder(p *planner) {
 	list, fixed := p.sampling.order.(stages.Selection)
-	if !fixed || p.info.BatchesPerEpoch < 2 || sources.SideOf(p.source) == sources.Val {
+	if !fixed || p.info.BatchesPerEpoch < 2 {
+		return
+	}
+	if side := sources.SideOf(p.source); side == sources.Val || side == "" && takesClasses(p.source) {
 		return
 	}
 	for t, task := range p.info.Tasks {
@@ -22,6 +26,22 @@ func warnOrder(p *planner) {
 			return
 		}
 	}
+}
+
+// takesClasses reports whether the classes of a source are those of another, classes_from.
+func takesClasses(s sources.Source) bool {
+	for s != nil {
+		switch s.(type) {
+		case sources.ClassesFrom, *sources.ClassesFrom:
+			return true
+		}
+		w, wraps := s.(sources.Wrapper)
+		if !wraps {
+			return false
+		}
+		s = w.Unwrap()
+	}
+	return false
 }
 
 // classByClass reports whether the class of a task changes from one sample to the

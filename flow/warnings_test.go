@@ -49,6 +49,8 @@ func TestWarnsOfOneClassAfterTheOther(t *testing.T) {
 		"no label":            {labelled(-1, -1, -1, -1, -1, -1, -1, -1), []stages.Stage{stages.Decode{}, flip, resize, batch}, 2, false},
 		"the training side":   {side(sources.Train), []stages.Stage{stages.Decode{}, flip, resize, stages.Batch{Size: 2}}, 1, true},
 		"the validation side": {side(sources.Val), []stages.Stage{stages.Decode{}, flip, resize, stages.Batch{Size: 2}}, 1, false},
+		"classes_from":        {sources.ClassesFrom{Source: labelled(byClass...), From: labelled(mixed...)}, []stages.Stage{stages.Decode{}, resize, batch}, 1, false},
+		"classes_from, split": {sources.Split{Source: &sources.ClassesFrom{Source: labelled(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1), From: labelled(mixed...)}, Val: 0.3, Use: sources.Train}, []stages.Stage{stages.Decode{}, resize, stages.Batch{Size: 2}}, 1, true},
 	} {
 		plan := planOf(t, c.source, c.stages, flow.Epochs(c.epochs))
 		if have := strings.Contains(strings.Join(plan.Warnings(), "\n"), "neither shuffle nor rebalance"); have != c.want {

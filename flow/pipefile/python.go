@@ -75,7 +75,7 @@ func pyModule(kind, title string) *pyFile { return &pyFile{kind: kind, title: ti
 var either = []string{"count", "keep"}
 
 // add writes the function of a component. The option that most calls give, size or else the
-// first that isn't a task, may be given by position.
+// first that isn't a task, may be given by position, and with mean its std.
 func (f *pyFile) add(name, doc string, of any, stage, needs bool) {
 	fields := options.Fields(of)
 	first := slices.IndexFunc(fields, func(o options.Field) bool { return o.Name == "size" })
@@ -102,7 +102,8 @@ func (f *pyFile) add(name, doc string, of any, stage, needs bool) {
 		default:
 			params = append(params, fmt.Sprintf("%s: %s | None = None", o.Name, t))
 		}
-		if i == 0 && len(fields) > 1 || i == 0 && stage {
+		followed := i == 0 && o.Name == "mean" && len(fields) > 1 && fields[1].Name == "std" // as in torchvision's Normalize
+		if i == 0 && !followed && (len(fields) > 1 || stage) || i == 1 && o.Name == "std" && fields[0].Name == "mean" {
 			params = append(params, "*")
 		}
 		args = append(args, fmt.Sprintf("%q: %s", o.Name, o.Name))

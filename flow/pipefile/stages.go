@@ -22,7 +22,12 @@ func (r *reader) stages(e entry) []stages.Stage {
 	if !r.edges || len(r.list) > before {
 		return list
 	}
-	for _, err := range errlist.Split(flow.New(nil, list...).Check()) {
+	pipe := flow.New(nil, list...)
+	check := pipe.Check
+	if r.sourceless {
+		check = pipe.CheckApplier
+	}
+	for _, err := range errlist.Split(check()) {
 		var mistake *flow.StageError
 		if errors.As(err, &mistake) && mistake.Index >= 0 {
 			r.add(r.stagesAt[mistake.Index].place, "%s: %s", strings.TrimPrefix(mistake.Name, "stages: "), mistake.Err)

@@ -54,6 +54,9 @@ func TestStagesAlone(t *testing.T) {
 			t.Errorf("%s\nwant %q, have %v", text, want, err)
 		}
 	}
+	if _, err := ParseStages("f", []byte("version: 1\nstages: [decode, flip, batch: {size: 2}]\n"), all); err != nil {
+		t.Errorf("rows that vary in size, without batches: %v", err)
+	}
 	// A mistake that shows later has its place, too.
 	late, err := ParseStages("f", []byte("version: 1\nstages:\n- decode\n- resize: {height: 4, width: 4}\n- to_tensor\n- normalize: {mean: dataset, std: dataset}\n"), all)
 	if err != nil {

@@ -24,6 +24,7 @@ type stagesHead struct {
 	Image    imageHas `json:"image"`    // of a row: shape without the number of rows, 0 where it varies
 	Params   bool     `json:"params"`   // are sent, too
 	Measured bool     `json:"measured"` // the source was opened, for its figures
+	Random   []string `json:"random"`   // the stages that draw at random
 	Warnings []string `json:"warnings"`
 }
 
@@ -54,7 +55,7 @@ func (s *session) stages(ctx context.Context, m *message) (*reply, error) {
 	}
 	info, settings := applier.Info(), applier.Settings()
 	t := info.Variants[0].Tensor
-	head.Params = info.Params
+	head.Params, head.Random = info.Params, applier.Random()
 	head.Image = imageHas{DType: string(t.DType), Layout: string(t.Layout), Shape: rowShape(t)}
 	s.mu.Lock()
 	defer s.mu.Unlock()

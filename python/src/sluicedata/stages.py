@@ -504,8 +504,8 @@ def to_tensor(
 
 def normalize(
     mean: Literal["imagenet", "dataset"] | float | Sequence[float],
-    *,
     std: Literal["imagenet", "dataset"] | float | Sequence[float] | None = None,
+    *,
     id: str | None = None,
 ) -> Component:
     """Subtract a mean and divide by a standard deviation, per channel.
