@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 
 	"github.com/sluicedata/sluice/flow"
 	"github.com/sluicedata/sluice/schema"
@@ -142,7 +143,7 @@ func (o *opened) makeRing(info *schema.Run) error {
 		_, err := newRing(0)
 		return err
 	}
-	const page = 4096
+	page := os.Getpagesize() // so that each slot can be mapped by itself
 	size := 0
 	for _, v := range info.Variants {
 		rows := int(min(int64(info.BatchSize), info.RowsPerEpoch))

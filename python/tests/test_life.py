@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -488,3 +489,71 @@ def test_kept_and_freed_in_random_order(pipeline: Path) -> None:
     kept.clear()
     gc.collect()
     assert ring is not None and ring.taken == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the ring is Linux's alone")
+def test_a_forked_child_keeps_what_it_has(pipeline: Path) -> None:
+    """The parent gives a batch's slot back and the engine fills it anew, while a child still has the batch."""
+    program = """
+        loader = Loader(sys.argv[1], transport="ring", format="numpy", slots=4)
+        loop = iter(loader)
+        kept, more = next(loop), [next(loop), next(loop)]
+        image, sums = kept.image, [b.image.sum() for b in more]
+        before, (go, told) = image.copy(), os.pipe()
+        child = os.fork()
+        if child == 0:
+            os.close(told)
+            os.read(go, 1)  # until the parent has used the slots again
+            fine = (image == before).all() and [b.image.sum() for b in more] == sums
+            more[0].image[:] = 7  # and the parent doesn't see what the child writes
+            os._exit(0 if fine else 1)
+        del kept, image, more
+        for _, batch in zip(range(30), loop):
+            assert (batch.image != 7).any()
+        os.close(told)
+        os.close(go)
+        sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    """
+    process = start(program, pipeline)
+    _, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (0, "")
+
+
+def test_closed_while_a_loop_waits(pipeline: Path) -> None:
+    """Of an engine that says nothing, as with a network disk that has stalled."""
+    loader = Loader(pipeline, format="numpy")
+    assert loader._engine is not None
+    os.kill(loader._engine.pid, signal.SIGSTOP)
+    raised: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            for _ in loader:
+                pass
+        except sluicedata.Error as error:
+            raised.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    time.sleep(0.3)
+    loader.close()
+    thread.join(20)
+    assert not thread.is_alive() and len(raised) == 1 and isinstance(raised[0], sluicedata.EngineError)
+
+
+def test_without_standard_files(pipeline: Path) -> None:
+    """A daemon that has closed them: the engine's socket may not take their numbers."""
+    program = """
+        for fd in (0, 1, 2):
+            os.close(fd)
+        try:
+            n = sum(batch.rows for batch in Loader(sys.argv[1], format="numpy"))
+            text = str(n)
+        except BaseException as error:
+            text = repr(error)
+        open("result.txt", "w").write(text)
+        os._exit(0)
+    """
+    process = start(program, pipeline)
+    process.communicate(timeout=60)
+    assert (pipeline.parent / "result.txt").read_text() == "44"

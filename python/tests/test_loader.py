@@ -216,6 +216,12 @@ def test_scales(pipeline: dict[str, Any]) -> None:
         again = Loader(p)
         again.load_state_dict(first.state_dict())
         assert got + contents(again) == want
+    first = Loader(p)
+    next(iter(first))
+    with pytest.raises(
+        sluicedata.StateError, match="in the middle of a batch's scales, of 1 processes, and there are 2"
+    ):
+        Loader(p, rank=0, world_size=2).load_state_dict(first.state_dict())
     alone = Loader(p, scale=0.5)
     assert len(alone) == 6
     assert contents(alone) == [w for w in want if w[2] == 0.5]
@@ -377,6 +383,11 @@ def test_data_loader(pipeline: dict[str, Any]) -> None:
     assert len(outer) == 6
     want = contents(Loader(pipeline))
     assert contents(outer) == want
+    one: Any = DataLoader(Loader(pipeline))
+    assert contents(one) == want
+    several: Any = DataLoader(Loader(pipeline), batch_size=4)
+    with pytest.raises(sluicedata.UsageError, match="batch_size=None"):
+        list(several)
     workers: Any = DataLoader(loader, batch_size=None, num_workers=2)
     with pytest.raises(sluicedata.UsageError, match="num_workers=0"):
         list(workers)

@@ -48,7 +48,7 @@ class Engine:
 
     def __init__(self) -> None:
         path = engine_path()
-        ours, theirs = socket.socketpair()
+        ours, theirs = map(_above_standard, socket.socketpair())
         try:
             process = subprocess.Popen(
                 [path, "feed", "--fd", str(theirs.fileno())],
@@ -414,6 +414,17 @@ def _end(connection: socket.socket, process: subprocess.Popen[bytes], owner: int
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+
+
+def _above_standard(end: socket.socket) -> socket.socket:
+    """The same end on a descriptor that isn't one of the standard three: in a process that has closed them it could be, and
+    Popen would put another file in its place."""
+    if end.fileno() > 2:
+        return end
+    import fcntl
+
+    with end:
+        return socket.socket(fileno=fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 3))
 
 
 def _forget_all() -> None:

@@ -16,9 +16,11 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Self
 
+from . import _fork
 from .errors import EngineError
 
 _SEAL_SHRINK = 2
+_MAP_FIXED = 0x10
 
 
 class _Lease(weakref.ref[Any]):
@@ -60,6 +62,23 @@ class Ring:
         self.slot_bytes = slot_bytes
         self.dead: deque[_Lease] = deque()
         self._leases: dict[int, _Lease] = {}
+        _fork.watch(self)
+
+    def own(self) -> None:
+        """In a forked child: puts memory of this process alone in the place of what it has, with the same content.
+
+        Where the system refuses, it stays shared: valid until the parent gives it back.
+        """
+        map_at = ctypes.CDLL(None, use_errno=True).mmap
+        map_at.restype = ctypes.c_void_p
+        map_at.argtypes = [ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long]
+        access, kind = mmap.PROT_READ | mmap.PROT_WRITE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _MAP_FIXED
+        start = self.address()
+        for slot in list(self._leases):
+            at = start + slot * self.slot_bytes
+            content = ctypes.string_at(at, self.slot_bytes)
+            if map_at(at, self.slot_bytes, access, kind, -1, 0) == at:
+                ctypes.memmove(at, content, self.slot_bytes)
 
     def take(self, slot: Any, size: Any) -> Any:
         """The exporter of a slot's first bytes."""

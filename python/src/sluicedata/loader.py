@@ -398,15 +398,20 @@ class Loader:
                 self._run = 0
 
     def close(self) -> None:
-        """Ends the engine. Batches that are kept stay valid."""
-        with self._lock:
-            self._closed = True
+        """Ends the engine, also while a loop of another thread waits for it. Batches that are kept stay valid."""
+        self._closed = True
+        while not self._lock.acquire(timeout=0.1):
+            if (engine := self._engine) is not None:
+                engine.kill()
+        try:
             self._meter.end()
             if self._mover is not None:
                 self._mover.release()
             if self._engine is not None:
                 self._engine.close()
                 self._engine = None
+        finally:
+            self._lock.release()
 
     def __enter__(self) -> Self:
         return self
@@ -449,7 +454,8 @@ class Loader:
         """
         with self._lock:
             place = self._place if self._asked is None else _Place(self._asked, 0, 0)
-            return {"version": _STATE_VERSION, **place._asdict(), "engine": _template(self._planned())}
+            template = _template(self._planned())
+            return {"version": _STATE_VERSION, **place._asdict(), "world_size": self.world_size, "engine": template}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Makes the next loop begin where the state was made, at once: no earlier batch is made again.
@@ -471,6 +477,11 @@ class Loader:
                 raise StateError(f"the state is damaged: its {name} is {value!r}")
         with self._lock:
             engine, plan = self._opened()
+            if variant > 0 and state.get("world_size") != self.world_size:
+                raise StateError(
+                    f"the state is in the middle of a batch's scales, of {state.get('world_size')} processes, and there are "
+                    f"{self.world_size}, which have other batches: go on with as many, or from a state whose variant is 0"
+                )
             self._torn = True
             try:
                 self._halt(engine)
@@ -743,6 +754,19 @@ def _be_iterable() -> None:
     data = sys.modules.get("torch.utils.data")
     if data is not None:
         data.IterableDataset.register(Loader)
+        from torch.utils.data._utils.collate import default_collate_fn_map
+
+        default_collate_fn_map[Batch] = _collated
+
+
+def _collated(batches: Sequence[Batch], **_: Any) -> Batch:
+    """What a DataLoader makes of a Loader's batches where it is left to make batches itself."""
+    if len(batches) == 1:
+        return batches[0]
+    raise UsageError(
+        "a Loader's batches are whole: DataLoader(loader, batch_size=None) leaves them so, and how many rows they have is the "
+        "pipeline's batch stage, as in set={'stages.batch.size': 64}"
+    )
 
 
 def _package_version() -> str:
