@@ -275,10 +275,10 @@ def test_notes_say_how_far_pixels_may_be_apart() -> None:
     rotation = v1.RandomRotation(30, interpolation=v1.InterpolationMode.BILINEAR)
     (note,) = from_torchvision([v1.Resize(32), rotation, v1.ColorJitter(0.4, hue=0.1)]).notes
     assert note.startswith(
-        "[1] RandomRotation: pixels differ by at most 1 of 255, by at most 0.5 on average: at the edge"
+        "[1] RandomRotation: pixels differ by at most 1 of 255 levels, by at most 0.5 on average: at the edge"
     )
     resize, jitter = from_torchvision([v2.ToImage(), v2.Resize(32), v2.ColorJitter(0.4, hue=0.1)]).notes
-    assert resize.startswith("[1] Resize: pixels differ by at most 1 of 255, by at most 0.01 on average")
+    assert resize.startswith("[1] Resize: pixels differ by at most 1 of 255 levels, by at most 0.01 on average")
     assert jitter.startswith("[2] ColorJitter: pixels differ by at most 24 of 255")
     (plain,) = from_torchvision([v2.ToImage(), v2.ColorJitter(0.4)]).notes
     assert plain.startswith("[1] ColorJitter: pixels differ by at most 4 of 255")

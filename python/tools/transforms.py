@@ -454,7 +454,7 @@ def page(kept: Mapping[str, Any]) -> str:
             cells = [_figure(figures.get(c)) for c in columns]
             stages = "<br>".join(f"`{_flow(stage)}`" for stage in row.stages)
             text.append("| " + " | ".join([f"`{row.name}`", stages, row.options, *cells, row.differs]) + " |")
-    text += ["", "## Without an equal", "", _REST, "", "| transform | why, and what to do |", "|---|---|"]
+    text += ["", "## Without an equal", "", _REST, "", _LOOP, "", "| transform | why, and what to do |", "|---|---|"]
     reasons: dict[str, list[str]] = {}
     for name, reason in NO_EQUAL.items():
         reasons.setdefault(reason, []).append(name)
@@ -495,8 +495,23 @@ _INTRODUCTION = {
 _REST = (
     "`RandomApply` of one transform multiplies its p. `RandomChoice` between one transform and `Identity`, and `RandomOrder` of flips and one "
     "`ColorJitter`, have an equal; otherwise these have none. `Compose`, `Sequential`, `Identity`, `RGB`, `ToPureTensor` and `ToPILImage` need no stage. "
-    "All transforms that aren't on this page change pixels as no stage does: apply them to the batch in the training loop."
+    "All transforms that aren't on this page change pixels as no stage does: take them out of the Compose, and apply them in the training loop."
 )
+
+_LOOP = """**In the training loop** give a random transform each image by itself. A transform of torchvision draws once for whatever it is called with, so
+that a whole batch would get one rectangle erased, one blur, one policy.
+
+```python
+from torchvision.transforms import v2
+
+erase = v2.RandomErasing(p=0.25)
+kept = v2.Compose([t for t in transform.transforms if not isinstance(t, v2.RandomErasing)])  # from_torchvision takes it
+for image, label in Loader(from_torchvision(kept, sources.folder("data/train"), shuffle=True, batch_size=64)):
+    image = torch.stack([erase(x) for x in image])
+```
+
+It then comes last, whatever its place in the Compose was. RandAugment and its like want uint8 images: load with
+`without=["to_tensor", "normalize"]`, apply them, then `sluicedata.torch.Normalize`."""
 
 
 def _figure(figures: Mapping[str, float] | None) -> str:

@@ -8,8 +8,14 @@ from typing import Any
 
 __all__ = ["NO_EQUAL", "hint"]
 
-_IN_THE_LOOP = "no stage does this: apply it to the batch in the training loop"
-_POLICY = "no stage draws from a policy of transforms: write the ones that matter as stages, or apply it in the loop to the uint8 batch"
+_IN_THE_LOOP = (
+    "no stage does this: take it out of the Compose, and apply it in the training loop to each image, "
+    "image = torch.stack([transform(x) for x in image]). Given a whole batch, torchvision draws once for all of its images"
+)
+_POLICY = (
+    "no stage draws from a policy of transforms: write the ones that matter as stages, or take it out of the Compose and apply it in the "
+    "training loop to each uint8 image, image = torch.stack([transform(x) for x in image]). Given a whole batch, it draws once for all"
+)
 _BATCH = "it mixes the rows of a batch, with their labels: apply it in the training loop, to a batch's image and label"
 _BOXES = "it is for boxes, masks or keypoints, and pipelines deliver images with class labels"
 
@@ -20,7 +26,7 @@ NO_EQUAL: dict[str, str] = {
     "TrivialAugmentWide": _POLICY,
     "CutMix": _BATCH,
     "MixUp": _BATCH,
-    "Lambda": "what a function of one's own does isn't known: apply it to the batch in the training loop, or write it as stages",
+    "Lambda": "what your function does isn't known: write it as stages, or apply it in the training loop, to each image if it draws at random",
     "Pad": "no stage pads: resize to the size instead, or pad the batch in the training loop",
     "FiveCrop": "a sample gives one picture: make a pipeline for each window, or cut the batch in the loop",
     "TenCrop": "a sample gives one picture: make a pipeline for each window, or cut the batch in the loop",
@@ -92,10 +98,11 @@ _SIMILAR = {"degrees": [-30, 30], "translate": [0.1, 0.1], "scale": [0.8, 1.2]}
 _IMAGENET = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
 
 _EDGE = "at the edge of the picture: here it is blended into fill"
+_HALFWAY = "where a point falls halfway between two pixels, either may be taken: a few pixels are their neighbours"
 _ROUNDING = "tensors are rounded differently"
 _HALF = Limit(1, 0.5)
 _ONE = Limit(1, 0.01)
-_FEW = Limit(255, 0.25)  # pixels that lie between two, of which either may be taken
+_FEW = Limit(255, 0.25)  # where a point falls halfway between two pixels, either may be taken
 _SAMPLED = Limit(1, 0.3)
 _CROP = {"crop": {"size": 48}}
 
@@ -123,7 +130,7 @@ ROWS: tuple[Row, ...] = (
         "Resize, nearest",
         ({"resize": {"size": 70, "interpolation": "nearest"}},),
         "nearest, of Pillow's images; nearest-exact, of both: nearest",
-        "of tensors, pixels that lie between two; plain nearest of tensors has no equal",
+        f"of tensors, {_HALFWAY}; plain nearest of tensors has no equal",
         SAME,
         _FEW,
     ),
@@ -177,7 +184,7 @@ ROWS: tuple[Row, ...] = (
         "RandomResizedCrop, nearest",
         ({"random_resized_crop": {"height": 50, "width": 40, "interpolation": "nearest"}},),
         "as above",
-        "of tensors, pixels that lie between two",
+        f"of tensors, {_HALFWAY}",
         SAME,
         _FEW,
     ),
@@ -197,7 +204,7 @@ ROWS: tuple[Row, ...] = (
         "RandomRotation, nearest",
         ({"affine": {"degrees": [-30, 30], "interpolation": "nearest", "fill": 9}},),
         "as above",
-        "pixels that lie between two",
+        _HALFWAY,
         _FEW,
         _FEW,
     ),
@@ -245,7 +252,7 @@ ROWS: tuple[Row, ...] = (
             },
         ),
         "as above",
-        "pixels that lie between two",
+        _HALFWAY,
         _FEW,
         _FEW,
     ),
@@ -299,7 +306,7 @@ ROWS: tuple[Row, ...] = (
         "Grayscale",
         ({"decode": {"mode": "gray"}}, _CROP),
         "num_output_channels 1",
-        "decode makes it, so behind a resize pixels differ by rounding",
+        "the picture is grey from decode on, where torchvision may resize it in colour first: pixels then differ by rounding",
         SAME,
     ),
     Row(

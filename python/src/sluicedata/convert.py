@@ -166,8 +166,15 @@ def _differences(c: _Conversion, transform: Any, index: str, stage: str, options
         if limit is not None and limit.most >= 1 and variant(example[stage]) == variant(options):
             c.note(
                 _where(transform, index),
-                f"pixels differ by at most {limit.most:g} of 255, by at most {limit.mean:g} on average: {row.differs}",
+                _apart(limit, row.differs),
             )
+
+
+def _apart(limit: _equivalents.Limit, why: str) -> str:
+    """How far pixels are apart, and why."""
+    if limit.most >= 255:  # other pixels, in a few places: the largest difference says nothing
+        return f"pixels are the same but for a few, by at most {limit.mean:g} of 255 levels on average: {why}"
+    return f"pixels differ by at most {limit.most:g} of 255 levels, by at most {limit.mean:g} on average: {why}"
 
 
 def _members(transform: Any) -> list[Any] | None:
@@ -201,7 +208,8 @@ def _handler(transform: Any) -> Callable[[_Conversion, Any, str], None]:
     if library not in ("torchvision", "timm"):
         reason = (
             f"{name if library != 'builtins' else 'it'} is neither torchvision's nor timm's, so what it does isn't known: "
-            "apply it to the batch in the training loop, or write it as stages"
+            "write it as stages, or take it out and apply it in the training loop, to each image if it draws at random: "
+            "image = torch.stack([transform(x) for x in image])"
         )
     raise _NoEqualError(reason)
 

@@ -447,7 +447,7 @@ class Loader:
         return self._place.epoch if self._asked is None else self._asked
 
     def state_dict(self) -> dict[str, Any]:
-        """The place behind the last batch that the loop got: small, plain data for JSON.
+        """The place of the next batch, the one after the last that the loop got: small, plain data for JSON.
 
         It is the same in all processes that have got equally many batches, so one state serves all of them, and another
         world size too.

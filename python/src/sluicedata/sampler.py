@@ -1,4 +1,4 @@
-"""Sampler: sluice's draws for a Dataset and DataLoader of one's own."""
+"""Sampler: sluice's draws for a Dataset and DataLoader of your own."""
 
 from __future__ import annotations
 

@@ -46,7 +46,8 @@ class Transform:
 
     Neither the data set nor a ``source`` in the pipeline is needed: a server has the file alone. Only where a stage asks for figures of
     the data (``normalize: {mean: dataset}``) is the source opened, and measured, unless there is a ``state``.
-    Samplers, class_weights, batch and multiscale have no say.
+    Samplers, class_weights, batch and multiscale are ignored. Stages that draw at random still do: leave them out with ``without=``
+    where the result is to be the same each time, and look at ``transform.draw(image).params`` to see what is drawn.
 
     Each call draws anew: its address is epoch 0 and a position that counts on from 0, so the same calls in the same order give the same
     images. ``epoch=`` and ``position=`` give the draw instead: those of a row of the loader give that row. Workers of a
