@@ -383,9 +383,10 @@ def test_data_loader(pipeline: dict[str, Any]) -> None:
     assert len(outer) == 6
     want = contents(Loader(pipeline))
     assert contents(outer) == want
-    one: Any = DataLoader(Loader(pipeline))
+    loader = Loader(pipeline)
+    one: Any = DataLoader(loader)
     assert contents(one) == want
-    several: Any = DataLoader(Loader(pipeline), batch_size=4)
+    several: Any = DataLoader(loader, batch_size=4)
     with pytest.raises(sluicedata.UsageError, match="batch_size=None"):
         list(several)
     workers: Any = DataLoader(loader, batch_size=None, num_workers=2)
