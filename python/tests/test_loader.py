@@ -456,6 +456,52 @@ def test_class_weights_without_tasks(pipeline: dict[str, Any]) -> None:
         loader.class_weights()
 
 
+@pytest.mark.parametrize("transport", ["ring", "pipe"])
+@pytest.mark.parametrize("format", ["torch", "numpy", "dlpack"])
+def test_pickled_batch(pipeline: dict[str, Any], format: Any, transport: Any) -> None:
+    with Loader(pipeline, format=format, transport=transport, params=True) as loader:
+        batch = next(iter(loader))
+        again = pickle.loads(pickle.dumps(batch))
+    have, want = np.from_dlpack(again.image), np.from_dlpack(batch.image)
+    assert have.tobytes() == want.tobytes() and type(again.image) is type(batch.image)
+    assert have.strides == want.strides
+    assert np.from_dlpack(again.label["class"]).tolist() == np.from_dlpack(batch.label["class"]).tolist()
+    assert (again.key, again.params, again.number, repr(again)) == (batch.key, batch.params, 0, repr(batch))
+    assert again.to_arrow().equals(batch.to_arrow())
+
+
+def test_pickled_batch_keeps_changes(pipeline: dict[str, Any], tmp_path: Path) -> None:
+    loader = Loader(pipeline)
+    batch = next(iter(loader))
+    batch.image[0] = 7
+    batch.label["class"][0] = 2
+    torch.save(batch, tmp_path / "batch.pt")
+    batch.image[0] = 8  # of its own from here on
+    again = torch.load(tmp_path / "batch.pt", weights_only=False)
+    assert bool((again.image[0] == 7).all()) and torch.equal(again.image[1:], batch.image[1:])
+    assert int(again.label["class"][0]) == 2
+    again.image[1] = 9
+    assert bool((again.image[1] == 9).all())
+    moved = pickle.loads(pickle.dumps(batch.to("cpu")))
+    assert torch.equal(moved.image, batch.image) and torch.equal(moved.weight, batch.weight)
+
+
+def test_pickled_batch_of_files(pipeline: dict[str, Any]) -> None:
+    batch = next(iter(Loader({**pipeline, "stages": [{"batch": {"size": 8}}]})))
+    again = pickle.loads(pickle.dumps(batch))
+    assert len(again.image) == 8 and again.image == batch.image
+
+
+def test_batch_by_name(pipeline: dict[str, Any]) -> None:
+    batch = next(iter(Loader(pipeline)))
+    assert len(batch) == batch.rows == 8
+    assert batch["image"] is batch.image and batch["label.class"] is batch.label["class"]
+    with pytest.raises(TypeError, match="the name of a column"):
+        batch[0]
+    with pytest.raises(sluicedata.UsageError, match="no column 'images'"):
+        batch["images"]
+
+
 def test_a_loop_that_got_nothing(pipeline: dict[str, Any]) -> None:
     with Loader(pipeline) as loader:
         want = [contents(loader), contents(loader)]

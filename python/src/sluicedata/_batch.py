@@ -62,6 +62,9 @@ class Batch:
 
     Unpacks as ``image, label = batch``; label is an array if there is one task, else the dict of all tasks. All arrays are in the
     loader's format. Pictures aren't copied, and may be written to; whatever is kept of a batch stays valid and unchanged.
+
+    ``len(batch)`` is its rows, ``batch["label.class"]`` a column by name. A pickle (also torch.save, and copy.copy) has a copy of everything;
+    torch.load needs weights_only=False for it.
     """
 
     __slots__ = ("_cache", "_columns", "_head", "_mover", "_pixels", "_record", "_wrap")
@@ -193,6 +196,27 @@ class Batch:
         label = self.label
         return iter((self.image, next(iter(label.values())) if len(label) == 1 else label))
 
+    def __len__(self) -> int:
+        return self.rows
+
+    def __getitem__(self, name: str) -> Any:
+        if not isinstance(name, str):
+            raise TypeError(
+                f"batch[{name!r}]: want the name of a column, such as batch['image']; batch.image[i] is one picture"
+            )
+        return self.column(name)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self._mover is not None:  # what is on a device stays there: the columns don't know of it
+            _ = self.image, self.label, self.weight, self.position, self.source_index, self.meta
+        kept = dict(self._cache)
+        pixels = None
+        if self._pixels is not None:
+            pixels = bytearray(self._pixels)
+            kept.pop("image", None)
+        format = "numpy" if self._wrap is _same else "dlpack" if self._wrap is DLPack else "torch"
+        return _unpickled, ({**self._head, "slot": -1}, bytes(self._columns), pixels, format, kept)
+
     def named(self, keys: Mapping[str, str]) -> dict[str, Any]:
         """Some columns as a dict, under other names: {"pixel_values": "image", "labels": "label.class"}."""
         return {name: self.column(column) for name, column in keys.items()}
@@ -300,6 +324,15 @@ class Batch:
             flat = np.frombuffer(pixels.as_buffer(), np.uint8) if pixels.is_valid else np.empty(0, np.uint8)
             out.append(self._move(flat.reshape(height, width, -1).transpose(2, 0, 1).copy()))
         return out
+
+
+def _unpickled(
+    head: Mapping[str, Any], columns: bytes, pixels: bytearray | None, format: Format, cache: dict[str, Any]
+) -> Batch:
+    """The batch of a pickle."""
+    batch = Batch(head, memoryview(columns), pixels, wrapper(format))
+    batch._cache.update(cache)
+    return batch
 
 
 _COLUMNS = ("image", "label", "weight", "key", "epoch", "number", "position", "source_index", "scale", "params", "meta")
