@@ -502,6 +502,62 @@ def test_batch_by_name(pipeline: dict[str, Any]) -> None:
         batch["images"]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"workers": 2.5}, "workers=2.5: want a whole number from 1"),
+        ({"workers": 0}, "workers=0: want a whole number from 1"),
+        ({"workers": -1}, "workers=-1: want a whole number from 1"),
+        ({"readers": "4"}, "readers='4': want"),
+        ({"epochs": 0}, "epochs=0: want"),
+        ({"seed": -1}, "seed=-1: want a whole number from 0"),
+        ({"seed": 1 << 64}, "want a whole number from 0 to 18446744073709551615"),
+        ({"slots": -1}, "slots=-1: want"),
+        ({"budget": "much"}, "budget='much': want .*256MiB"),
+        ({"budget": "1 iB"}, "budget='1 iB': want"),
+        ({"budget": 1.5}, "budget=1.5: want"),
+        ({"scale": "half"}, "scale='half': want a number"),
+        ({"on_error": {"policy": "skip"}}, "on_error=.*: want a text"),
+        ({"rank": 0.5, "world_size": 2}, "rank=0.5 of world_size=2: want whole numbers"),
+    ],
+)
+def test_arguments(pipeline: dict[str, Any], arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(sluicedata.UsageError, match=message):
+        Loader(pipeline, **arguments)
+
+
+def test_arguments_that_are_taken(pipeline: dict[str, Any]) -> None:
+    budgets: tuple[int | str, ...] = (1 << 28, "256MiB", "0.25 GiB", "268435456")
+    for budget in budgets:
+        given: dict[str, Any] = {"workers": np.int64(1), "seed": (1 << 64) - 1, "on_error": "skip", "max_bad": 3}
+        with Loader(pipeline, budget=budget, **given) as loader:
+            assert loader.plan["schedule"]["budget_bytes"] == 1 << 28
+            assert loader.plan["schedule"]["workers"] == 1 and loader.plan["seed"] == (1 << 64) - 1
+
+
+def test_arguments_of_others(pipeline: dict[str, Any]) -> None:
+    make: Any = Loader
+    with pytest.raises(
+        TypeError, match=r"num_workers is workers=; batch_size is the stage batch.*; shuffle is the stage"
+    ):
+        make(pipeline, num_workers=2, batch_size=4, shuffle=True)
+    with pytest.raises(TypeError, match="no argument worker: did you mean workers= for"):
+        make(pipeline, worker=2)
+    with pytest.raises(TypeError, match="no argument zzz: it has pipeline, rank, "):
+        make(pipeline, zzz=2)
+    for wrong in (None, 3, [pipeline]):
+        with pytest.raises(TypeError, match="want the name of a pipeline file"):
+            make(wrong)
+
+
+@pytest.mark.parametrize("state", [{}, None, 5, {"version": 1, "epoch": 0, "batch": 0, "variant": 0, "engine": 7}])
+def test_state_that_is_none(pipeline: dict[str, Any], state: Any) -> None:
+    with Loader(pipeline) as loader:
+        with pytest.raises(sluicedata.StateError, match=r"want the dict of state_dict\(\)|its engine is 7"):
+            loader.load_state_dict(state)
+        assert next(iter(loader)).number == 0
+
+
 def test_a_loop_that_got_nothing(pipeline: dict[str, Any]) -> None:
     with Loader(pipeline) as loader:
         want = [contents(loader), contents(loader)]

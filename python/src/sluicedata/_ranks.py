@@ -24,7 +24,10 @@ def rank_and_world(rank: int | None, world_size: int | None) -> tuple[int, int]:
                 f"there are {world_size} processes (WORLD_SIZE), and neither torch.distributed nor RANK says which one "
                 "this is: start with torchrun, call torch.distributed.init_process_group first, or give rank="
             )
-    rank, world_size = operator.index(rank), operator.index(world_size)
+    try:
+        rank, world_size = operator.index(rank), operator.index(world_size)
+    except TypeError:
+        raise UsageError(f"rank={rank!r} of world_size={world_size!r}: want whole numbers, or None") from None
     if world_size < 1 or not 0 <= rank < world_size:
         raise UsageError(f"rank={rank} of world_size={world_size}: want a rank from 0 to {max(world_size, 1) - 1}")
     return rank, world_size

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+import inspect
 import logging
 import os
 import sys
@@ -10,10 +12,11 @@ import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Literal, NamedTuple, Self
+from typing import Any, Literal, NamedTuple, Never, Self
 
 import numpy as np
 
+from . import _checks as checks
 from . import pipelines
 from ._batch import Batch, Format, check_head, wrapper
 from ._command import edits
@@ -49,7 +52,8 @@ class Loader:
         How many epochs there will be, so that nothing is prefetched after the last; by default as many as the pipeline says.
     workers, readers, budget
         Threads that decode and transform, threads that read files, and bytes of memory in flight. By default one worker per
-        processor, or if torchrun has started several processes on this machine, per processor of this process's share.
+        processor, or if torchrun has started several processes on this machine, per processor of this process's share. budget may be
+        a text such as ``"256MiB"``.
     scale
         Only this scale of a multi-scale pipeline; by default every scale that it picks, one batch after another.
     device
@@ -84,7 +88,7 @@ class Loader:
         epochs: int | None = None,
         workers: int | None = None,
         readers: int | None = None,
-        budget: int | None = None,
+        budget: int | str | None = None,
         scale: float | None = None,
         device: Any = None,
         format: Format = "torch",
@@ -95,7 +99,7 @@ class Loader:
         seed: int | None = None,
         params: bool = False,
         on_error: str | None = None,
-        max_bad: str | None = None,
+        max_bad: int | str | None = None,
         quarantine: str | os.PathLike[str] | None = None,
         exec: str | None = None,
         fuse: str | None = None,
@@ -103,29 +107,34 @@ class Loader:
         transport: Literal["auto", "ring", "pipe"] = "auto",
         slots: int | None = None,
         progress: bool = False,
+        **unknown: Never,
     ) -> None:
-        if epochs is not None and epochs < 1:
-            raise UsageError(f"epochs={epochs}: want at least 1, or None for as many as the pipeline says")
+        if unknown:
+            raise TypeError(_unknown(list(unknown)))
+        if not isinstance(pipeline, str | os.PathLike | Mapping | pipelines.Pipeline):
+            raise TypeError(
+                f"Loader({pipeline!r:.100}): want the name of a pipeline file, such as 'train.yaml', its content as a dict, or what "
+                "sluicedata.pipeline(...) made"
+            )
+        epochs = checks.whole("epochs", epochs)
+        texts = {"use": use, "on_error": on_error, "exec": exec, "fuse": fuse}
         if keys is not None and format == "arrow":
             raise UsageError('keys goes with format "torch", "numpy" or "dlpack": a RecordBatch has columns of its own')
         self._open_head: dict[str, Any] = {
             "pipeline": pipelines.resolve(pipeline),
             "set": edits(set),
             "without": [without] if isinstance(without, str) else list(without or ()),
-            "use": use or "",
-            "seed": seed,
-            "workers": workers or 0,
-            "readers": readers or 0,
-            "budget": budget or 0,
-            "params": params,
-            "on_error": on_error or "",
-            "max_bad": max_bad or "",
+            **{name: checks.text(name, value) for name, value in texts.items()},
+            "seed": checks.whole("seed", seed, 0, (1 << 64) - 1),
+            "workers": checks.whole("workers", workers) or 0,
+            "readers": checks.whole("readers", readers) or 0,
+            "budget": checks.size("budget", budget) or 0,
+            "params": bool(params),
+            "max_bad": checks.text("max_bad", str(max_bad) if type(max_bad) is int else max_bad),
             "quarantine": os.fspath(quarantine) if quarantine is not None else "",
-            "exec": exec or "",
-            "fuse": fuse or "",
-            "scale": scale,
-            "last_round": last_round,
-            "slots": slots or 0,
+            "scale": checks.number("scale", scale),
+            "last_round": checks.text("last_round", last_round),
+            "slots": checks.whole("slots", slots) or 0,
         }
         self._rank, self._world_size = rank, world_size
         self._epochs, self._device, self._format, self._transport = epochs, device, format, transport
@@ -462,11 +471,17 @@ class Loader:
 
         Raises StateError, which says what differs, if the state is of other data or another pipeline.
         """
-        try:
-            version, epoch, batch, variant = (state[name] for name in ("version", "epoch", "batch", "variant"))
-            template = dict(state["engine"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise StateError(f"this isn't a state of a sluicedata.Loader: {error!r} is missing") from None
+        names = ("version", "epoch", "batch", "variant", "engine")
+        if not isinstance(state, Mapping):
+            raise StateError(
+                f"this isn't a state of a sluicedata.Loader: want the dict of state_dict(), have {state!r:.100}"
+            )
+        if missing := [name for name in names if name not in state]:
+            raise StateError(
+                f"this isn't a state of a sluicedata.Loader: {', '.join(missing)} missing in {dict(state)!r:.100}: want the dict of "
+                "state_dict()"
+            )
+        version, epoch, batch, variant, template = (state[name] for name in names)
         if version != _STATE_VERSION:
             raise StateError(
                 f"the state has version {version}, and this sluicedata ({_package_version()}) reads version "
@@ -475,6 +490,8 @@ class Loader:
         for name, value in (("epoch", epoch), ("batch", batch), ("variant", variant)):
             if type(value) is not int or not 0 <= value <= 1 << 53:
                 raise StateError(f"the state is damaged: its {name} is {value!r}")
+        if not isinstance(template, Mapping):
+            raise StateError(f"the state is damaged: its engine is {template!r:.100}")
         with self._lock:
             engine, plan = self._opened()
             if variant > 0 and state.get("world_size") != self.world_size:
@@ -709,6 +726,33 @@ class _Meter:
 
     def engine_says(self, progress: Mapping[str, Any]) -> None:
         self._bottleneck = str(progress.get("bottleneck") or "")
+
+
+_INSTEAD = {  # of DataLoader's arguments, and of other names
+    "num_workers": "num_workers is workers=",
+    "batch_size": 'batch_size is the stage batch: set={"stages.batch.size": 64}',
+    "drop_last": 'drop_last is an option of the stage batch: set={"stages.batch.drop_last": True}',
+    "shuffle": "shuffle is the stage shuffle",
+    "sampler": "sampler is the stage rebalance",
+    "batch_sampler": "batch_sampler is the stages rebalance and batch",
+    "transform": "transform is the pipeline's stages",
+    "collate_fn": "collate_fn is keys=, which makes batches dicts, or work on the batch in the loop",
+    "pin_memory": "pin_memory goes with device=, which moves batches there",
+    "prefetch_factor": "prefetch_factor is slots= or budget=",
+    "persistent_workers": "persistent_workers is always so",
+    "generator": "generator is seed=",
+    "batch": 'batch is a stage: set={"stages.batch.size": 64}',
+    "world": "world is world_size=",
+}
+
+
+def _unknown(names: Sequence[str]) -> str:
+    """The message about arguments that a Loader doesn't have."""
+    known = [*inspect.signature(Loader.__init__).parameters][1:-1]
+    hints = [_INSTEAD[name] for name in names if name in _INSTEAD]
+    near = {name: difflib.get_close_matches(name, known, 1) for name in names if name not in _INSTEAD}
+    hints += [f"did you mean {close[0]}= for {name}=?" for name, close in near.items() if close]
+    return f"Loader has no argument {', '.join(names)}: {'; '.join(hints) or 'it has ' + ', '.join(known)}"
 
 
 def _checked(plan: dict[str, Any]) -> dict[str, Any]:
