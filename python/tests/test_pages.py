@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import importlib.util
 import json
@@ -17,7 +18,7 @@ from typing import Any
 import pytest
 
 import sluicedata
-from sluicedata import Loader, StateError
+from sluicedata import Loader, SampleError, StateError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PAGE = REPOSITORY / "docs" / "python.md"
@@ -119,33 +120,74 @@ def needs(*modules: str) -> None:
         pytest.skip(f"not installed: {', '.join(missing)}")
 
 
-def patched(before: str, diff: str) -> str:
-    """A program after a diff of its lines, without context."""
-    lines, out, at = before.splitlines(), list[str](), 0
-    for hunk in re.split(r"^@@ ", diff, flags=re.M)[1:]:
-        head, *changes = hunk.splitlines()
-        first = int(re.match(r"-(\d+)", head)[1]) - 1  # type: ignore[index]
-        out += lines[at:first]
-        gone = [c[1:] for c in changes if c.startswith("-")]
-        assert lines[first : first + len(gone)] == gone, f"the diff is of another program: {gone}"
-        out += [c[1:] for c in changes if c.startswith("+")]
-        at = first + len(gone)
-    return "\n".join(out + lines[at:]) + "\n"
-
-
 def test_before_and_after(site: Site) -> None:
     needs("torch", "torchvision")
-    diff = re.search(r"^```diff\n(.*?)^```", site.page, re.S | re.M)
-    assert diff is not None
-    changes = [line for line in diff[1].splitlines() if re.match(r"[-+](?![-+])", line)]
-    assert len(changes) <= 10
-    (site.folder / "after.py").write_text(patched((site.folder / "before.py").read_text(), diff[1]))
+    before, after = ((site.folder / name).read_text().splitlines() for name in ("before.py", "after.py"))
+    changes = [line for line in difflib.ndiff(before[1:], after[1:]) if line[0] in "-+"]
+    assert 0 < len(changes) <= 10
     for program in ("before.py", "after.py"):
         said = site.run(program)
         losses = [float(loss) for loss in re.findall(r"^epoch \d: loss ([\d.]+)$", said, re.M)]
         assert len(losses) == 2 and all(0 < loss < 20 for loss in losses), said
     given = site.batches("declared") or site.batches("pipeline")
     assert [(epoch, number) for _, epoch, number, _ in given] == [(e, n) for e in range(2) for n in range(8)]
+
+
+def test_validation(site: Site) -> None:
+    needs("torch")
+    said = site.run("validate.py")
+    assert len(re.findall(r"^epoch \d: accuracy [01]\.\d+ of 20$", said, re.M)) == 2, said
+    assert site.batches() == site.unbroken(2)
+    assert len(site.batches("val.yaml")) == 6
+    train, val = map(int, site.run("split.py").split()[-2:])
+    assert train + val == 65 and val in (12, 13, 14)
+
+
+def test_broken_pictures(site: Site) -> None:
+    """What the page says of on_error."""
+    broken = sorted((site.folder / "data/train/owl").iterdir())[0]
+    broken.write_bytes(broken.read_bytes()[:100])
+    with Loader(site.folder / "train.yaml", format="numpy") as loader:
+        with pytest.raises(SampleError) as caught:
+            for _ in loader:
+                pass
+        assert caught.value.key == f"owl/{broken.name}"
+        state = loader.state_dict()
+        loader.load_state_dict(state)
+        with pytest.raises(SampleError) as again:
+            next(iter(loader))
+        assert (again.value.epoch, again.value.position) == (caught.value.epoch, caught.value.position)
+    with Loader(site.folder / "train.yaml", format="numpy", on_error="refill", max_bad="5%") as loader:
+        assert [len(b.key) for b in loader] == [8] * 8
+        assert (report := loader.report()) is not None and report.refilled >= 1 and report.failed == 0
+        with pytest.raises(StateError, match="on_error"):
+            loader.load_state_dict(state)
+    needs("torch")
+    said = site.run("broken.py")
+    lines = [json.loads(line) for line in (site.folder / "bad.jsonl").read_text().splitlines()]
+    assert lines and {line["key"] for line in lines} == {f"owl/{broken.name}"}
+    assert f"{len(lines)} rows left out" in said
+
+
+def test_a_loop_that_failed_or_was_left(site: Site) -> None:
+    """The next loop is the next epoch, or goes on in the middle after load_state_dict(state_dict())."""
+    with Loader(site.folder / "train.yaml", format="numpy") as loader:
+        for batch in loader:
+            if batch.number == 2:
+                break
+        loader.load_state_dict(loader.state_dict())
+        assert [(b.epoch, b.number) for b in loader] == [(0, n) for n in range(3, 8)]
+        for _ in loader:
+            break
+        assert next(iter(loader)).epoch == 2
+    bad = sorted((site.folder / "data/train/owl").iterdir())[0]
+    bad.write_bytes(bad.read_bytes()[:100])
+    with Loader(site.folder / "train.yaml", format="numpy") as loader:
+        for epoch in range(2):
+            with pytest.raises(SampleError) as caught:
+                for _ in loader:
+                    pass
+            assert caught.value.epoch == epoch
 
 
 def test_uint8(site: Site) -> None:

@@ -627,22 +627,29 @@ def test_page(make_folder: MakeFolder, tmp_path: Path, monkeypatch: pytest.Monke
         "source": {"folder": {"path": "nowhere"}},
         "stages": [
             "decode",
-            {"rotate": {"degrees": 30}},
-            {"flip": {"p": 0.5}},
-            {"resize": {"height": 224, "width": 224}},
+            {"random_resized_crop": {"size": 224}},
+            "flip",
             *FLOATS,
         ],
     }
     (tmp_path / "train.yaml").write_text(json.dumps(pipeline))
+    val = re.search(r"^```yaml\n(# val.yaml\n.*?)^```", page.with_name("python.md").read_text(), re.S | re.M)
+    assert val is not None
+    (tmp_path / "val.yaml").write_text(val[1].replace("train.yaml", "elsewhere.yaml"))
     monkeypatch.chdir(tmp_path)
     (tmp_path / "data/train/cat/0007.png").rename(tmp_path / "data/train/cat/7.jpg")
     names: dict[str, Any] = {"request": io.BytesIO(png(picture(3))), "model": lambda images: images.shape}
     for block in blocks:
         exec(block, names)
-    assert names["logits"] == (1, 3, 224, 224)
+    assert names["logits"] == (1, 3, 32, 32)
+    drawn = names["preprocess"].draw("a.jpg").params
+    assert set(drawn) == {"source", "output", "matrix"}
+    left = Transform("train.yaml", without=["flip"])
+    assert set(left.draw("a.jpg").params) == {"source", "output", "matrix", "random_resized_crop"}
+    assert not torch.equal(left("a.jpg"), left("a.jpg"))
     assert names["batch"].shape == (2, 3, 224, 224)
     assert names["batch"].dtype == torch.float32
     assert len(names["faster"]) == 10
     assert names["faster"][3][0].shape == (3, 224, 224)
     assert names["image"].shape == (3, 224, 224)
-    assert -30 <= names["params"]["rotate"]["degrees"] <= 30
+    assert set(names["params"]) >= {"random_resized_crop", "matrix"}
