@@ -90,7 +90,7 @@ def test_changes_as_texts(data: Path) -> None:
 def test_a_setting_that_there_is_not(data: Path) -> None:
     with pytest.raises(TypeError, match=r"plan\(\) has no setting worker: did you mean workers\?"):
         sluicedata.plan(pipeline(data), worker=3)  # type: ignore[call-arg,unused-ignore]
-    with pytest.raises(PipelineError, match=r"--workers 0: at least 1"):
+    with pytest.raises(PipelineError, match="workers: 0: at least 1"):
         sluicedata.plan(pipeline(data), workers=0)
     with pytest.raises(UsageError, match=r"set: seed: Out of range float"):
         sluicedata.plan(pipeline(data), set={"seed": float("nan")})

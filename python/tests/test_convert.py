@@ -348,6 +348,30 @@ def test_source_and_settings() -> None:
     }
 
 
+def test_an_image_folder_is_its_folder(make_folder: Callable[..., Path]) -> None:
+    datasets = pytest.importorskip("torchvision.datasets")
+    root = make_folder({"b": 2, "a10": 1, "a9": 1})
+    (root / "b" / "deep").mkdir()
+    (root / "b" / "0000.png").rename(root / "b" / "deep" / "0000.png")
+    listed = datasets.ImageFolder(str(root))
+    made = from_torchvision([v1.Resize((8, 8)), v1.ToTensor()], listed, batch_size=4)
+    assert made.source == sources.folder(root, label="outermost")
+    with Loader(made, format="numpy") as loader:
+        keys = {
+            Path(key).as_posix(): int(label)
+            for batch in loader
+            for key, label in zip(batch.key, batch.label["class"], strict=True)
+        }
+    assert keys == {Path(path).relative_to(root).as_posix(): label for path, label in listed.samples}
+    with pytest.raises(TypeError, match=r"DatasetFolder may read files its own way: give sources\.folder"):
+        from_torchvision(v1.ToTensor(), datasets.DatasetFolder(str(root), lambda path: path, (".png",)))
+
+
+def test_a_path_is_no_source() -> None:
+    with pytest.raises(TypeError, match=r"source: 'data/train' is a path.* give sources\.folder\('data/train'\)"):
+        from_torchvision(v1.ToTensor(), "data/train")
+
+
 def test_the_engine_takes_it() -> None:
     """Training and evaluation as torchvision's references have them: evaluation to the bit."""
     image = np.random.default_rng(1).integers(0, 256, (61, 83, 3), np.uint8)

@@ -286,6 +286,51 @@ def test_wrong_calls() -> None:
         pipeline(sources.folder("x"), ["decode", 3])  # type: ignore[list-item]
 
 
+def test_paths_as_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "train").mkdir()
+    for path, made in (("train", "folder"), ("data/train", "folder"), ("x.tar", "folder"), ("list.CSV", "manifest")):
+        with pytest.raises(TypeError, match=rf"source: '{path}' is a path.* give sources\.{made}\('{path}'\)"):
+            pipeline(path, [])
+    with pytest.raises(TypeError, match=r"sources\.folder"):
+        pipeline(Path("elsewhere"), [])  # type: ignore[arg-type]
+    (tmp_path / "folder").mkdir()
+    assert pipeline("folder", []).source == Component("folder")  # the source's name
+    assert pipeline("mine", []).source == Component("mine")
+
+
+def test_classes_of_a_declared_pipeline() -> None:
+    train = pipeline(sources.folder("t"), [stages.decode()])
+    with pytest.raises(TypeError, match=r"classes_from: .* save it first"):
+        pipeline(sources.folder("v"), [], classes_from=train)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"classes_from: .* save it first"):
+        train.with_settings(classes_from=train)
+
+
+def test_mistakes_in_settings_point_to_the_call(make_folder: Folder) -> None:
+    good = [stages.decode(), stages.resize(height=4, width=4)]
+    folder = sources.folder(make_folder({"cat": 2}))
+    declared = pipeline(folder, good, split={"val": 2}, on_error={"policy": "x"})  # type: ignore[arg-type]
+    line = here() - 1
+    with pytest.raises(PipelineError) as caught:
+        sluicedata.plan(declared)
+    assert {(m.file, m.line, m.message.split(": ")[0]) for m in caught.value.mistakes} == {
+        (__file__, line, "split"),
+        (__file__, line, "on_error"),
+    }
+    changed = pipeline(folder, good).with_settings(epochs=-1)
+    with pytest.raises(PipelineError) as caught:
+        sluicedata.plan(changed)
+    assert str(caught.value).startswith(f"{__file__}:{here() - 3}: epochs: ")
+    with pytest.raises(PipelineError) as caught:
+        sluicedata.plan({"version": 1, "stages": ["decode"]})
+    assert str(caught.value).startswith("source: missing: say where the images are, such as sources.folder(")
+
+
+def test_normalize_takes_its_figures_by_position() -> None:
+    assert stages.normalize([0.1, 0.2, 0.3], [0.5, 0.4, 0.3]) == stages.normalize([0.1, 0.2, 0.3], std=[0.5, 0.4, 0.3])
+
+
 def test_values() -> None:
     declared = pipeline(
         sources.folder("t"), [stages.decode(), stages.flip(0.5), stages.rotate(degrees=(-1, 2))], seed=3

@@ -199,7 +199,7 @@ def test_figures_of_the_data_need_it(make_folder: MakeFolder, tmp_path: Path) ->
     assert np.allclose(Transform(measured, format="numpy")(picture(0)), want, atol=1e-4)
     with pytest.raises((PipelineError, EngineError), match="not-here"):
         Transform({**measured, "source": {"folder": {"path": str(tmp_path / "not-here")}}})
-    with pytest.raises(PipelineError, match="source is missing"):
+    with pytest.raises(PipelineError, match="source: missing"):
         Transform(stages=measured["stages"])
     with Loader({**measured, "stages": [*measured["stages"], {"batch": {"size": 2}}]}, format="numpy") as loader:
         state = json.loads(json.dumps(loader.state_dict()))
@@ -221,6 +221,17 @@ def test_declared_stages() -> None:
     assert np.array_equal(Transform(stages=declared, format="numpy")(picture(2)), plain(picture(2)))
     with pytest.raises(PipelineError, match=r"test_transform\.py"):
         Transform(stages=[declare.decode(), declare.rotate(-400)])
+
+
+def test_says_what_draws() -> None:
+    training = [declare.decode(), declare.flip(), declare.random_resized_crop(8), declare.flip(0.1), declare.batch(4)]
+    with Transform(stages=training, format="numpy") as drawing:
+        assert drawing.random == ("flip", "random_resized_crop", "flip_2")
+        assert repr(drawing).endswith("; random: flip, random_resized_crop, flip_2)")
+    # Batches of rows that vary in size are nothing to single images.
+    with Transform(stages=training, without=["flip_2", "flip", "random_resized_crop"], format="numpy") as plain:
+        assert plain.random == () and "random" not in repr(plain)
+        assert plain(picture(1)).shape == (3, 48, 64)
 
 
 # Images
@@ -415,8 +426,13 @@ def test_mistakes_of_pipelines(tmp_path: Path) -> None:
         Transform(stages=["decode", {"rotated": {"degrees": 3}}, {"crop": {"sizes": 3}}])
     assert len(caught.value.mistakes) == 2
     assert "rotate" in str(caught.value)
-    with pytest.raises(PipelineError, match="no decode stage"):
+    with pytest.raises(PipelineError, match=r"^the pipeline has no decode stage"):
         Transform(stages=[{"batch": {"size": 3}}])
+    with pytest.raises(PipelineError, match=r"^exec: quick: want fused or reference$") as caught:
+        Transform(stages=["decode"], exec="quick")
+    assert [(m.file, m.message) for m in caught.value.mistakes] == [("", "exec: quick: want fused or reference")]
+    with pytest.raises(PipelineError, match=r"^without: flip: the file has 2 stages"):
+        Transform(stages=["decode", "flip", "flip"], without="flip")
     with pytest.raises((PipelineError, EngineError), match=r"none\.yaml"):
         Transform(tmp_path / "none.yaml")
     with pytest.raises(UsageError, match="pipeline, or stages"):

@@ -10,7 +10,7 @@ import numpy as np
 
 from . import _equivalents
 from .errors import Error
-from .pipelines import Component, Pipeline, custom, pipeline
+from .pipelines import Component, Pipeline, _Rooted, custom, pipeline
 
 __all__ = ["Unsupported", "UnsupportedTransform", "from_torchvision"]
 
@@ -44,7 +44,7 @@ class Converted(Pipeline):
 
 def from_torchvision(
     transform: Any,
-    source: Component | Mapping[str, Any] | str | None = None,
+    source: Component | Mapping[str, Any] | str | _Rooted | None = None,
     *,
     shuffle: bool = False,
     batch_size: int | None = None,
@@ -77,8 +77,9 @@ def from_torchvision(
     stages += c.stages_in_order()
     if batch_size is not None:
         stages.append(("batch", {"size": batch_size, **({"drop_last": True} if drop_last else {})}))
-    made = pipeline(source or "", [custom(name, **options) for name, options in stages], **settings)
-    return Converted(made.source if source else None, made.stages, made.settings, tuple(c.notes))
+    made = pipeline("" if source is None else source, [custom(name, **options) for name, options in stages], **settings)
+    taken = None if source is None else made.source
+    return Converted(taken, made.stages, made.settings, made.place, tuple(c.notes))
 
 
 def _listed(faults: Sequence[Unsupported]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -67,10 +68,14 @@ class EngineError(Error, RuntimeError):
 
 def from_head(head: Mapping[str, Any]) -> Error:
     """The exception that an ERROR message of the engine stands for."""
-    message = str(head.get("message") or "the engine failed without saying why")
+    message = str(head.get("message") or "the engine failed without saying why").removeprefix("flow: ")
     match head.get("kind"):
         case "pipeline":
-            return PipelineError(message, [_mistake(entry) for entry in head.get("mistakes") or []])
+            told = [_mistake(entry) for entry in head.get("mistakes") or []]
+            mistakes = [_argument(mistake) for mistake in told]
+            if message == "\n".join(map(str, told)):
+                message = "\n".join(map(str, mistakes))
+            return PipelineError(message, mistakes)
         case "sample":
             return SampleError(
                 message,
@@ -94,3 +99,12 @@ def _mistake(entry: Mapping[str, Any]) -> Mistake:
         column=int(entry.get("column") or 0),
         message=str(entry.get("message") or ""),
     )
+
+
+def _argument(mistake: Mistake) -> Mistake:
+    """A mistake of a flag, such as --max-bad x, as one of the argument that became it."""
+    flag = re.fullmatch(r"--([a-z-]+)(?:[ =](.*))?", mistake.file, re.DOTALL)
+    if flag is None:
+        return mistake
+    given = f"{flag[1].replace('-', '_')}: " + (f"{flag[2]}: " if flag[2] else "")
+    return Mistake("", 0, 0, given + mistake.message)

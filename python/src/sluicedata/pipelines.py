@@ -10,7 +10,7 @@
             stages.random_resized_crop(224),
             stages.flip(),
             stages.to_tensor(),
-            stages.normalize("imagenet", std="imagenet"),
+            stages.normalize("imagenet", "imagenet"),
             stages.batch(64),
         ],
         seed=42,
@@ -31,7 +31,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from types import FrameType, FunctionType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Protocol, Union, get_args, get_origin, get_type_hints
 
 from . import _html
 from ._settings import OnError, Split
@@ -77,6 +77,7 @@ class Pipeline:
     source: Component | None
     stages: tuple[Component, ...]
     settings: Mapping[str, Any] = field(default_factory=dict)
+    place: tuple[str, int] = field(default=("", 0), compare=False, repr=False)  # where its settings were declared
 
     def to_dict(self) -> dict[str, Any]:
         """The content of a pipeline file."""
@@ -98,12 +99,15 @@ class Pipeline:
 
     def with_stages(self, *stages: Component | str | Mapping[str, Any]) -> Pipeline:
         """The same with other stages."""
-        return Pipeline(self.source, tuple(_component(s, f"stages[{i}]") for i, s in enumerate(stages)), self.settings)
+        made = tuple(_component(s, f"stages[{i}]") for i, s in enumerate(stages))
+        return Pipeline(self.source, made, self.settings, self.place)
 
     def with_settings(self, **settings: Any) -> Pipeline:
         """The same with other settings; None takes one away."""
         merged = {**self.settings, **settings}
-        return Pipeline(self.source, self.stages, {k: _plain(v, k) for k, v in merged.items() if v is not None})
+        _checked_classes(merged.get("classes_from"))
+        plain = {k: _plain(v, k) for k, v in merged.items() if v is not None}
+        return Pipeline(self.source, self.stages, plain, _place())
 
     def __repr__(self) -> str:
         parts = [repr(self.source), f"[{', '.join(map(repr, self.stages))}]"]
@@ -125,12 +129,18 @@ class Pipeline:
         return lines
 
 
+class _Rooted(Protocol):
+    """An ImageFolder, as far as it matters here."""
+
+    root: Any
+
+
 PipelineLike = str | os.PathLike[str] | Mapping[str, Any] | Pipeline
 """A pipeline, the path of a pipeline file, or its content as a dict."""
 
 
 def pipeline(
-    source: Component | Mapping[str, Any] | str,
+    source: Component | Mapping[str, Any] | str | _Rooted,
     stages: Sequence[Component | Mapping[str, Any] | str],
     *,
     seed: int | None = None,
@@ -144,7 +154,7 @@ def pipeline(
     """Declare a pipeline. Nothing is opened yet: mistakes raise PipelineError where it is used, each with its argument.
 
     Args:
-        source: where the samples come from, of :mod:`sluicedata.sources`.
+        source: where the samples come from, of :mod:`sluicedata.sources`; an ImageFolder of torchvision stands for its folder.
         stages: what they pass, of :mod:`sluicedata.stages`, in this order.
         seed: of all random numbers, 0 to 2**64 - 1 (default: 0).
         epochs: passes over the data; a Loader prefetches nothing after the last (default: 1).
@@ -156,6 +166,7 @@ def pipeline(
     """
     if isinstance(stages, str | Mapping | Component) or not isinstance(stages, Iterable):
         raise TypeError(f"stages: want a list of stages, have {stages!r}")
+    _checked_classes(classes_from)
     settings: dict[str, Any] = {
         "seed": seed,
         "epochs": epochs,
@@ -166,9 +177,10 @@ def pipeline(
         "sink": None if sink is None else _component(sink, "sink").to_dict(),
     }
     return Pipeline(
-        _component(source, "source"),
+        _source(source),
         tuple(_component(stage, f"stages[{i}]") for i, stage in enumerate(stages)),
         {k: _plain(v, k) for k, v in settings.items() if v is not None},
+        _place(),
     )
 
 
@@ -212,7 +224,7 @@ def explained(pipeline: PipelineLike) -> Iterator[None]:
         if isinstance(pipeline, str | os.PathLike) or not _declared(pipeline):
             raise
         parsed = _parsed(pipeline)
-        found = [_explained(mistake, parsed._lines()) for mistake in error.mistakes]
+        found = [_explained(mistake, parsed) for mistake in error.mistakes]
         text = str(error)
         if parsed.source and not found and text.startswith(_OPENING):  # which fails as a whole
             found = [_of("source", parsed.source, text.removeprefix(_OPENING))]
@@ -225,12 +237,21 @@ _NAME = "pipeline"  # of a text, in the engine's errors
 _OPENING = "sources: "  # begins the error of a source that cannot be opened
 
 
-def _explained(mistake: Mistake, lines: list[tuple[str, tuple[str, Component | None]]]) -> Mistake:
+_MISSING = {
+    "source": 'missing: say where the images are, such as sources.folder("data/train")',
+    "stages": "missing: give a list, such as [stages.decode(), stages.resize(height=224, width=224), stages.batch(32)]",
+}
+
+
+def _explained(mistake: Mistake, pipeline: Pipeline) -> Mistake:
+    lines = pipeline._lines()
     if mistake.file != _NAME or not 0 < mistake.line <= len(lines):
         return mistake
     argument, of = lines[mistake.line - 1][1]
+    if missing := re.match("(source|stages) is missing", mistake.message):
+        return Mistake(*pipeline.place, 0, f"{missing[1]}: {_MISSING[missing[1]]}")
     if of is None:
-        return Mistake("", 0, 0, f"{argument}: {mistake.message.removeprefix(argument + ': ')}")
+        return Mistake(*pipeline.place, 0, f"{argument}: {mistake.message.removeprefix(argument + ': ')}")
     return _of(argument, of, mistake.message)
 
 
@@ -264,6 +285,35 @@ def _parsed(pipeline: Pipeline | Mapping[str, Any]) -> Pipeline:
         tuple(_component(stage, f"stages[{i}]") for i, stage in enumerate(pipeline["stages"])),
         rest,
     )
+
+
+def _source(value: Any) -> Component:
+    """A source; a path is none, and an ImageFolder is that of its folder."""
+    from . import sources  # which is made of this module
+
+    if isinstance(value, str | os.PathLike):
+        path = os.fspath(value)
+        if path in sources.__all__ or (isinstance(value, str) and not _like_a_path(value)):
+            return _component(path, "source")
+        made = "manifest" if path.lower().endswith((".csv", ".tsv", ".jsonl")) else "folder"
+        raise TypeError(f"source: {path!r} is a path, which doesn't say what is there: give sources.{made}({path!r})")
+    if type(value).__name__ in ("ImageFolder", "DatasetFolder") and hasattr(value, "root"):
+        root = os.fspath(value.root)
+        if type(value).__name__ == "DatasetFolder" or not type(value).__module__.startswith("torchvision."):
+            raise TypeError(f"source: {type(value).__name__} may read files its own way: give sources.folder({root!r})")
+        return sources.folder(root, label="outermost")  # its classes, in its order
+    return _component(value, "source")
+
+
+def _like_a_path(text: str) -> bool:
+    return any(c in text for c in {"/", ".", os.sep}) or os.path.exists(text)
+
+
+def _checked_classes(classes_from: Any) -> None:
+    if isinstance(classes_from, Pipeline | Mapping):
+        raise TypeError(
+            'classes_from: want the file of a pipeline: save it first, train.save("train.yaml"), and give classes_from="train.yaml"'
+        )
 
 
 def _component(value: Component | Mapping[str, Any] | str, argument: str) -> Component:

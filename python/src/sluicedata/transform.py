@@ -46,8 +46,8 @@ class Transform:
 
     Neither the data set nor a ``source`` in the pipeline is needed: a server has the file alone. Only where a stage asks for figures of
     the data (``normalize: {mean: dataset}``) is the source opened, and measured, unless there is a ``state``.
-    Samplers, class_weights, batch and multiscale are ignored. Stages that draw at random still do: leave them out with ``without=``
-    where the result is to be the same each time, and look at ``transform.draw(image).params`` to see what is drawn.
+    Samplers, class_weights, batch and multiscale are ignored. Stages that draw at random still do, and ``random`` names them: leave them
+    out with ``without=`` where the result is to be the same each time. ``transform.draw(image).params`` says what was drawn.
 
     Each call draws anew: its address is epoch 0 and a position that counts on from 0, so the same calls in the same order give the same
     images. ``epoch=`` and ``position=`` give the draw instead: those of a row of the loader give that row. Workers of a
@@ -248,6 +248,11 @@ class Transform:
         channels, height, width = image["shape"] if image["layout"] == "chw" else [image["shape"][i] for i in (2, 0, 1)]
         return channels, height or None, width or None
 
+    @property
+    def random(self) -> tuple[str, ...]:
+        """The stages that draw at random, by name: () where an image always gives the same, as for evaluation and serving."""
+        return tuple(self._tells.get("random") or ())
+
     def close(self) -> None:
         """Ends the engine. A later call starts another."""
         self._here()
@@ -276,7 +281,8 @@ class Transform:
 
     def __repr__(self) -> str:
         of = self._ask["pipeline"]
-        return f"Transform({of.get('file') or 'stages'}: {self._tells['image']['dtype']} {list(self.shape)})"
+        drawn = f"; random: {', '.join(self.random)}" if self.random else ""
+        return f"Transform({of.get('file') or 'stages'}: {self._tells['image']['dtype']} {list(self.shape)}{drawn})"
 
 
 _arriving = threading.Lock()
