@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -282,6 +283,27 @@ def test_notes_say_how_far_pixels_may_be_apart() -> None:
     assert jitter.startswith("[2] ColorJitter: pixels differ by at most 24 of 255")
     (plain,) = from_torchvision([v2.ToImage(), v2.ColorJitter(0.4)]).notes
     assert plain.startswith("[1] ColorJitter: pixels differ by at most 4 of 255")
+
+
+def test_what_is_left_for_the_loop(make_folder: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page's program: RandomErasing, taken out of the Compose, draws for each image of a batch."""
+    page = Path(__file__).parents[2] / "docs" / "python-transforms.md"
+    if not page.exists():
+        pytest.skip("docs isn't there: this is the package alone")
+    block = next(b for b in re.findall(r"^```python\n(.*?)^```", page.read_text(), re.S | re.M) if "erase" in b)
+    monkeypatch.chdir(make_folder({"cat": 40, "dog": 24}, "data/train").parents[1])
+    names = {
+        "transform": v2.Compose([v2.RandomResizedCrop(32), v2.ToTensor(), v2.RandomErasing(p=0.25)]),
+        "Loader": Loader,
+        "from_torchvision": from_torchvision,
+        "sources": sources,
+    }
+    with pytest.raises(UnsupportedTransform, match=r"take it out of the Compose.*torch\.stack"):
+        from_torchvision(names["transform"])
+    torch.manual_seed(1)
+    exec(block, names)
+    erased = ((names["image"] == 0).all(dim=1).flatten(1).sum(dim=1) > 20).tolist()
+    assert len(erased) == 64 and 4 < sum(erased) < 36
 
 
 def test_a_loader_of_it_gives_the_batches_of_a_dataloader(make_folder: Callable[..., Path]) -> None:

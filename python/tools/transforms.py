@@ -502,6 +502,7 @@ _LOOP = """**In the training loop** give a random transform each image by itself
 that a whole batch would get one rectangle erased, one blur, one policy.
 
 ```python
+import torch
 from torchvision.transforms import v2
 
 erase = v2.RandomErasing(p=0.25)
