@@ -87,6 +87,7 @@ func (f *pyFile) add(name, doc string, of any, stage, needs bool) {
 		o := fields[first]
 		fields = append([]options.Field{o}, slices.Delete(slices.Clone(fields), first, first+1)...)
 	}
+	places := positional(fields)
 	var params, args, docs []string
 	for i, o := range fields {
 		schema := o.Schema()
@@ -102,8 +103,7 @@ func (f *pyFile) add(name, doc string, of any, stage, needs bool) {
 		default:
 			params = append(params, fmt.Sprintf("%s: %s | None = None", o.Name, t))
 		}
-		followed := i == 0 && o.Name == "mean" && len(fields) > 1 && fields[1].Name == "std" // as in torchvision's Normalize
-		if i == 0 && !followed && (len(fields) > 1 || stage) || i == 1 && o.Name == "std" && fields[0].Name == "mean" {
+		if i+1 == places && (len(fields) > places || stage) {
 			params = append(params, "*")
 		}
 		args = append(args, fmt.Sprintf("%q: %s", o.Name, o.Name))
@@ -137,6 +137,15 @@ func (f *pyFile) add(name, doc string, of any, stage, needs bool) {
 	}
 	b.WriteString("        },\n")
 	b.WriteString("    )\n")
+}
+
+// positional is how many options may be given by position: the first, and with mean its std, as in
+// torchvision's Normalize.
+func positional(fields []options.Field) int {
+	if len(fields) > 1 && fields[0].Name == "mean" && fields[1].Name == "std" {
+		return 2
+	}
+	return 1
 }
 
 func (f *pyFile) file() []byte {
