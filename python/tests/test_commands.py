@@ -267,8 +267,10 @@ def test_an_engine_that_is_none(
 
 
 LONG = """
+    import signal
     import sys
     import sluicedata
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell's background jobs ignore
     print("ready", flush=True)
     try:
         sluicedata.bench(sys.argv[1], seconds=60)

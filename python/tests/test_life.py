@@ -84,6 +84,7 @@ def start(program: str, pipeline: Path, warnings: str = "error", **options: Any)
     """A Python program, in the folder of the pipeline, which is its first argument."""
     environment = {**os.environ, "PYTHONPATH": str(Path(sluicedata.__path__[0]).parent), "PYTHONWARNINGS": warnings}
     head = "import sys, os, signal, time, gc, threading\nfrom sluicedata import Loader\nimport sluicedata, logging, warnings\nlogging.disable()\n"
+    head += "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # which a shell's background jobs ignore
     head += "warnings.filterwarnings('ignore', message='.*fork')\n"  # of threads; Python 3.12 and later
     return subprocess.Popen(
         [sys.executable, "-c", head + textwrap.dedent(program), str(pipeline)],
