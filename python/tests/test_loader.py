@@ -558,6 +558,78 @@ def test_state_that_is_none(pipeline: dict[str, Any], state: Any) -> None:
         assert next(iter(loader)).number == 0
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"set": {"stages.flp.p": 0}}, 'set: stages.flp.p=0: the file has no stage "flp"'),
+        (
+            {"set": {"stages.rebalance": {"a": {"b": 1}}}},
+            'set: stages.rebalance={"a": {"b": 1}}: rebalance: unknown',
+        ),
+        ({"without": ["flp"]}, 'without: flp: the file has no stage "flp"'),
+        ({"use": "val"}, "use: val: the file has no split: "),
+        ({"use": "val"}, 'or give set={"split.val": 0.1}'),
+        ({"on_error": "ignore"}, "on_error: ignore: want fail, skip or refill"),
+        ({"on_error": "skip", "max_bad": "x"}, "max_bad: x: want a number of rows"),
+        ({"fuse": "x"}, "fuse: x: want full or exact"),
+    ],
+)
+def test_errors_name_arguments(pipeline: dict[str, Any], arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(sluicedata.PipelineError) as caught:
+        Loader(pipeline, **arguments)
+    assert message in str(caught.value) and "--" not in str(caught.value)
+    assert any(message in str(mistake) for mistake in caught.value.mistakes)
+
+
+def test_folder_without_labels(make_folder: MakeFolder, caplog: pytest.LogCaptureFixture) -> None:
+    folder = make_folder({".": 4})
+    source: dict[str, Any] = {"folder": {"path": str(folder)}}
+    flat = {"source": source, "stages": ["decode", {"random_resized_crop": {"size": 16}}, {"batch": {"size": 2}}]}
+    with Loader(flat) as loader:
+        assert [b.label for b in loader] == [{}, {}]
+    assert sum("no class folders" in r.getMessage() for r in caplog.records) == 1
+    caplog.clear()
+    source["folder"]["tasks"] = []
+    with Loader(flat) as loader:
+        assert next(iter(loader)).label == {}
+    assert "class folders" not in caplog.text
+
+
+@pytest.mark.parametrize("policy", ["skip", "refill"])
+def test_failures_are_told(
+    pipeline: dict[str, Any], policy: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "data" / "owl" / "0000.png").write_bytes(b"no picture")
+    listed = tmp_path / "failed.jsonl"
+    with Loader(pipeline, epochs=1, on_error=policy, max_bad="50%", quarantine=listed) as loader:
+        rows = sum(b.rows for b in loader)
+        report = loader.report()
+    assert report is not None and report.failed + report.refilled > 0
+    assert (rows == 44) == (policy == "refill")
+    said = [r.getMessage() for r in caplog.records if "draws have failed" in r.getMessage()]
+    assert said == [
+        f"{report.failed + report.refilled} draws have failed in this run: {report.failed} were left out, "
+        f"{report.refilled} refilled by another sample of the class; {listed} lists them"
+    ]
+    caplog.clear()
+    with Loader(pipeline, epochs=1, on_error=policy, max_bad="50%") as loader:
+        list(loader)
+    assert "quarantine= names a file" in caplog.text
+
+
+def test_failures_are_told_between_epochs(pipeline: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
+    with Loader(pipeline, on_error="skip") as loader:
+        for b in loader:
+            if b.number == 5:  # the last one: nothing is read between it and the end of the loop
+                loader._engine.progress = {"failed": 2, "refilled": 1}  # type: ignore[union-attr]
+        assert "3 draws have failed in this run: 2 were left out, 1 refilled" in caplog.text
+        caplog.clear()
+        for b in loader:
+            if b.number == 5:
+                loader._engine.progress = {"failed": 2, "refilled": 1}  # type: ignore[union-attr]
+        assert "draws have failed" not in caplog.text  # no more than were told
+
+
 def test_a_loop_that_got_nothing(pipeline: dict[str, Any]) -> None:
     with Loader(pipeline) as loader:
         want = [contents(loader), contents(loader)]

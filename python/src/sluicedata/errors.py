@@ -75,7 +75,7 @@ def from_head(head: Mapping[str, Any]) -> Error:
             mistakes = [_argument(mistake) for mistake in told]
             if message == "\n".join(map(str, told)):
                 message = "\n".join(map(str, mistakes))
-            return PipelineError(message, mistakes)
+            return PipelineError(_in_python(message), mistakes)
         case "sample":
             return SampleError(
                 message,
@@ -88,7 +88,7 @@ def from_head(head: Mapping[str, Any]) -> Error:
         case "state":
             return StateError(message)
         case "usage":
-            return UsageError(message)
+            return UsageError(_in_python(message))
     return EngineError(message)
 
 
@@ -103,8 +103,21 @@ def _mistake(entry: Mapping[str, Any]) -> Mistake:
 
 def _argument(mistake: Mistake) -> Mistake:
     """A mistake of a flag, such as --max-bad x, as one of the argument that became it."""
+    message = _in_python(mistake.message)
     flag = re.fullmatch(r"--([a-z-]+)(?:[ =](.*))?", mistake.file, re.DOTALL)
     if flag is None:
-        return mistake
+        return Mistake(mistake.file, mistake.line, mistake.column, message)
     given = f"{flag[1].replace('-', '_')}: " + (f"{flag[2]}: " if flag[2] else "")
-    return Mistake("", 0, 0, given + mistake.message)
+    return Mistake("", 0, 0, given + message)
+
+
+_SET = re.compile(r"--set ([\w.-]+)=([^\s,;:)]+)")
+_NAMES = re.compile(
+    r"--(set|without|use|workers|readers|budget|seed|epochs|exec|fuse|params|on-error|max-bad|quarantine)(?![\w-]|[ =]\S+:)"
+)
+
+
+def _in_python(message: str) -> str:
+    """A message that advises flags of the command line, with the arguments that stand for them."""
+    message = _SET.sub(r'set={"\1": \2}', message)
+    return _NAMES.sub(lambda flag: flag[1].replace("-", "_") + "=", message)

@@ -6,6 +6,7 @@ import difflib
 import inspect
 import logging
 import os
+import re
 import sys
 import threading
 import time
@@ -178,6 +179,7 @@ class Loader:
         self._run = 0  # 0: none
         self._run_at = _Place(0, 0, 0)  # what the run brings next
         self._stash: Message | None = None  # of the next epoch
+        self._failures = 0  # draws of the run that failed, as far as a warning has said so
         self._run_end = 0  # the epoch before which it ends; 0: nowhere
         self._seen = 0  # scales of the run's batch at hand that have come
         self._skip = 0  # of these, how many an earlier run's loop got
@@ -234,6 +236,8 @@ class Loader:
                     self._torn = True
                     self._halt(engine)  # for its report
                     self._torn = False
+                elif self._run and self._engine is not None:
+                    self._warn(self._engine.progress)
             raise StopIteration
 
     def _advance(self, engine: Engine) -> Any:
@@ -253,6 +257,7 @@ class Loader:
         if message.kind is not Kind.END:
             raise EngineError(f"the engine sent {message.kind.name} within a run")
         self._report = message.head.get("report")
+        self._warn(self._report)
         self._place = _Place(self._place.epoch + 1, 0, 0)
         return None
 
@@ -351,6 +356,11 @@ class Loader:
         if self._plan is None:
             for warning in plan.get("warnings") or ():
                 logger.warning("%s", warning)
+            if _lacks_labels(plan):
+                logger.warning(
+                    "the pictures have no labels, and each batch's label is {}: the folder has no class folders. If that is intended, "
+                    "say so: tasks: [] in the source"
+                )
         self._plan, self._engine = plan, engine
         self._batches_per_epoch = int(plan["plan"]["batches_per_epoch"])  # of all ranks
         self._some = self._open_head["scale"] is not None  # of a batch's scales, and so perhaps of the batches
@@ -385,6 +395,7 @@ class Loader:
         run = engine.post(Kind.RUN, {"epoch": epoch, "batch": batch, "epochs": end, "state": None})
         engine.begin(run)
         self._run, self._run_at, self._run_end = run, self._place, end
+        self._failures, engine.progress = 0, {}
         self._seen, self._skip = 0, variant
         self._torn = False
         return engine
@@ -404,7 +415,23 @@ class Loader:
                 engine.drop(message)
             elif message.kind in (Kind.END, Kind.ERROR) and message.id in (self._run, 0):
                 self._report = message.head.get("report") or self._report
+                self._warn(message.head.get("report"))
                 self._run = 0
+
+    def _warn(self, so_far: Mapping[str, Any] | None) -> None:
+        """Says how many draws of the run have failed, if more have than when it was said last."""
+        left_out, refilled = (int((so_far or {}).get(name) or 0) for name in ("failed", "refilled"))
+        if left_out + refilled <= self._failures:
+            return
+        self._failures = left_out + refilled
+        listed = self._open_head["quarantine"]
+        logger.warning(
+            "%d draws have failed in this run: %d were left out, %d refilled by another sample of the class; %s",
+            self._failures,
+            left_out,
+            refilled,
+            f"{listed} lists them" if listed else "quarantine= names a file that lists them",
+        )
 
     def close(self) -> None:
         """Ends the engine, also while a loop of another thread waits for it. Batches that are kept stay valid."""
@@ -452,7 +479,11 @@ class Loader:
 
     @property
     def epoch(self) -> int:
-        """The epoch of the loop that is going on, else of the next one."""
+        """The epoch of the newest loop until that has come to its end, then of the next one; set_epoch chooses it.
+
+        A loop that was left by break or an exception hasn't come to its end: this is still its epoch, as state_dict() is a
+        place in it. The next loop begins the epoch after it.
+        """
         return self._place.epoch if self._asked is None else self._asked
 
     def state_dict(self) -> dict[str, Any]:
@@ -767,6 +798,12 @@ def _checked(plan: dict[str, Any]) -> dict[str, Any]:
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise EngineError(f"the engine sent a plan that isn't one: {error!r}") from None
     return plan
+
+
+def _lacks_labels(plan: Mapping[str, Any]) -> bool:
+    """Whether the source is a folder in which no tasks were found, though it wasn't declared to have none."""
+    source = re.search(r"^ +folder .*", str(plan.get("text")), re.MULTILINE)
+    return not plan["plan"]["tasks"] and source is not None and "tasks: []" not in source[0]
 
 
 def _check_keys(keys: Mapping[str, str], columns: Sequence[str]) -> None:
