@@ -630,6 +630,18 @@ def test_failures_are_told_between_epochs(pipeline: dict[str, Any], caplog: pyte
         assert "draws have failed" not in caplog.text  # no more than were told
 
 
+def test_epoch_of_a_loop_that_was_left(pipeline: dict[str, Any]) -> None:
+    with Loader(pipeline) as loader:
+        for b in loader:
+            if b.number == 2:
+                break
+        assert loader.epoch == 0 and repr(loader) == "Loader(pipeline, epoch 0, batch 3)"
+        loader.set_epoch(4)
+        assert loader.epoch == 4 and repr(loader) == "Loader(pipeline, epoch 4, batch 0)"
+        assert next(iter(loader)).epoch == 4
+        assert next(iter(loader)).epoch == 5
+
+
 def test_a_loop_that_got_nothing(pipeline: dict[str, Any]) -> None:
     with Loader(pipeline) as loader:
         want = [contents(loader), contents(loader)]

@@ -665,7 +665,8 @@ class Loader:
 
     def __repr__(self) -> str:
         pipeline = self._open_head["pipeline"]
-        return f"Loader({pipeline.get('file') or pipeline.get('name')}, {self._place})"
+        place = self._place if self._asked is None else _Place(self._asked, 0, 0)
+        return f"Loader({pipeline.get('file') or pipeline.get('name')}, {place})"
 
 
 _loaders: weakref.WeakSet[Loader] = weakref.WeakSet()
