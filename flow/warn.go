@@ -17,7 +17,7 @@ func warnOrder(p *planner) {
 	if !fixed || p.info.BatchesPerEpoch < 2 {
 		return
 	}
-	if side := sources.SideOf(p.source); side == sources.Val || side == "" && takesClasses(p.source) {
+	if side := sources.SideOf(p.source); side == sources.Val || side == "" && sources.Follows(p.source) {
 		return
 	}
 	for t, task := range p.info.Tasks {
@@ -26,22 +26,6 @@ func warnOrder(p *planner) {
 			return
 		}
 	}
-}
-
-// takesClasses reports whether the classes of a source are those of another, classes_from.
-func takesClasses(s sources.Source) bool {
-	for s != nil {
-		switch s.(type) {
-		case sources.ClassesFrom, *sources.ClassesFrom:
-			return true
-		}
-		w, wraps := s.(sources.Wrapper)
-		if !wraps {
-			return false
-		}
-		s = w.Unwrap()
-	}
-	return false
 }
 
 // classByClass reports whether the class of a task changes from one sample to the

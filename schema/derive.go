@@ -16,6 +16,7 @@ func Derive(base *Batch, mem memory.Allocator) *Draft {
 	b := &Builder{
 		run:     &Run{Form: base.Form, Variants: make([]Variant, base.Variant+1)},
 		mem:     mem,
+		images:  mem,
 		schemas: make([]*arrow.Schema, base.Variant+1),
 	}
 	b.run.Variants[base.Variant].Tensor = base.Tensor

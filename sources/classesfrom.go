@@ -28,6 +28,9 @@ func (ClassesFrom) Name() string { return "classes_from" }
 // Unwrap is the source that takes the classes.
 func (c ClassesFrom) Unwrap() Source { return c.Source }
 
+// FollowsClasses is true: the numbers are From's.
+func (ClassesFrom) FollowsClasses() bool { return true }
+
 // Summary names the file.
 func (c ClassesFrom) Summary() string { return "classes_from: " + c.File }
 

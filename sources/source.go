@@ -94,6 +94,19 @@ type ClassFixer interface {
 	FixesClasses() bool
 }
 
+// Follower is a Source whose classes have the numbers that they have in another, such as the
+// training set's: ClassesFrom.
+type Follower interface {
+	Source
+	FollowsClasses() bool
+}
+
+// Follows reports whether a source, or one inside it, is a Follower.
+func Follows(s Source) bool {
+	follower, ok := find[Follower](s)
+	return ok && follower.FollowsClasses()
+}
+
 // SideOf is the side that a source takes, or one inside it; "" where none is Sided.
 func SideOf(s Source) Side {
 	if sided, ok := find[Sided](s); ok {
