@@ -149,7 +149,7 @@ func (r Rebalance) order(in Order, index schema.Index, key RandKey) (Order, erro
 	if in.Len() == 0 {
 		return nil, errEmpty
 	}
-	if index.Len() > mostSamples {
+	if int64(index.Len()) > mostSamples {
 		return nil, fmt.Errorf("%d samples are more than 2^32", index.Len())
 	}
 	tasks, err := r.tasks(index)
