@@ -408,6 +408,7 @@ func TestApplyRefusesMalformedInput(t *testing.T) {
 	short.Pix = short.Pix[:50]
 	planes := image.NewYCbCr(image.Rect(0, 0, 9, 8), image.YCbCrSubsampleRatio420)
 	planes.Cb = nil
+	late := 1 // a variable: the sum is no constant on 32 bits
 	for name, c := range map[string]struct {
 		img  any
 		draw flow.Draw
@@ -421,7 +422,7 @@ func TestApplyRefusesMalformedInput(t *testing.T) {
 		"a float32 picture":  {&schema.Picture{Height: 2, Width: 2, Layout: schema.HWC, F32: make([]float32, 12)}, flow.Draw{}, "takes uint8 hwc"},
 		"a planar picture":   {&schema.Picture{Height: 2, Width: 2, Layout: schema.CHW, U8: make([]uint8, 12)}, flow.Draw{}, "takes uint8 hwc"},
 		"a short picture":    {&schema.Picture{Height: 2, Width: 2, Layout: schema.HWC, U8: make([]uint8, 11)}, flow.Draw{}, "with 11 bytes"},
-		"a late epoch":       {file, flow.Draw{Epoch: 1 << 31}, "epoch 2147483648: at most 2147483647"},
+		"a late epoch":       {file, flow.Draw{Epoch: math.MaxInt32 + late}, "epoch 2147483648: at most 2147483647"},
 		"a negative weight":  {file, flow.Draw{Weight: -1}, "has the weight -1"},
 		"an infinite weight": {file, flow.Draw{Weight: float32(math.Inf(1))}, "has the weight +Inf"},
 		"no number":          {file, flow.Draw{Weight: float32(math.NaN())}, "has the weight NaN"},

@@ -205,11 +205,11 @@ func (g *given) input(data []byte) (any, error) {
 	if g.Shape == nil {
 		return data, nil
 	}
-	const most = 1 << 31
+	const most = 1 << 30
 	if len(g.Shape) == 3 && g.Shape[0] > 0 && g.Shape[1] > 0 && g.Shape[0] < most && g.Shape[1] < most {
 		height, width, channels := g.Shape[0], g.Shape[1], g.Shape[2]
 		switch {
-		case height*width != len(data)/max(channels, 1) || len(data) != height*width*channels:
+		case int64(height)*int64(width) != int64(len(data)/max(channels, 1)) || len(data)%max(channels, 1) != 0:
 		case channels == 1:
 			return &image.Gray{Pix: data, Stride: width, Rect: image.Rect(0, 0, width, height)}, nil
 		case channels == 3:
