@@ -106,18 +106,11 @@ func (p *Plan) Outline() *Outline {
 const countable = 1 << 24
 
 // distinct is the number of samples that the first epoch uses.
-func distinct(p *Plan) (n int64) {
+func distinct(p *Plan) int64 {
 	if p.info.RowsPerEpoch > countable {
 		return 0
 	}
-	seen := make([]bool, p.Index().Len())
-	for position := range p.info.RowsPerEpoch {
-		if s := p.sampling.order.At(0, position); !seen[s] {
-			seen[s] = true
-			n++
-		}
-	}
-	return n
+	return p.tally().distinct
 }
 
 func schedule(p *Plan) Schedule {

@@ -26,6 +26,7 @@ type Plan struct {
 	deal     deal
 	scaling  *scaling // nil: one variant
 	applier  *Applier // nil: no stage decodes
+	tally    func() *tally
 }
 
 // sampling says which sample each draw of an epoch uses.
@@ -63,20 +64,40 @@ func (p *Plan) Selection() stages.Selection { return slices.Clone(p.sampling.sel
 // Drawn is the sample that a draw uses.
 func (p *Plan) Drawn(epoch int, position int64) int { return p.sampling.order.At(epoch, position) }
 
-// DrawnCounts is the number of draws of each class of a task in the first epoch; the last
-// element counts those of unknown label. It takes one look at every draw, at no image.
-func (p *Plan) DrawnCounts(task int) []int64 {
-	counts := make([]int64, len(p.info.Tasks[task].Classes)+1)
-	index := p.Index()
-	for position := range p.info.RowsPerEpoch {
-		label := index.Label(task, p.sampling.order.At(0, position))
-		if label == schema.Unknown {
-			label = int32(len(counts) - 1)
-		}
-		counts[label]++
-	}
-	return counts
+// tally is what the first epoch's draws come to.
+type tally struct {
+	drawn    [][]int64 // by task and class; the last class is that of unknown label
+	distinct int64     // samples among them
 }
+
+// newTally takes one look at every draw, at no image.
+func newTally(p *Plan) *tally {
+	index, seen := p.dataset.Index(), make([]bool, p.dataset.Index().Len())
+	t := &tally{drawn: make([][]int64, len(p.info.Tasks))}
+	for task := range t.drawn {
+		t.drawn[task] = make([]int64, len(p.info.Tasks[task].Classes)+1)
+	}
+	for position := range p.info.RowsPerEpoch {
+		sample := p.sampling.order.At(0, position)
+		if !seen[sample] {
+			seen[sample] = true
+			t.distinct++
+		}
+		for task, counts := range t.drawn {
+			label := index.Label(task, sample)
+			if label == schema.Unknown {
+				label = int32(len(counts) - 1)
+			}
+			counts[label]++
+		}
+	}
+	return t
+}
+
+// DrawnCounts is the number of draws of each class of a task in the first epoch; the last
+// element counts those of unknown label. It takes one look at every draw, at no image, the
+// first time.
+func (p *Plan) DrawnCounts(task int) []int64 { return slices.Clone(p.tally().drawn[task]) }
 
 // Columns are those of the records, in their order.
 func (p *Plan) Columns() []string {

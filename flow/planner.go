@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/sluicedata/sluice/internal/rng"
 	"github.com/sluicedata/sluice/schema"
@@ -87,6 +88,8 @@ func (p *planner) resolve(ctx context.Context) error {
 	if err := checkState(p.Plan); err != nil {
 		return &PipelineError{err}
 	}
+	made := p.Plan
+	p.tally = sync.OnceValue(func() *tally { return newTally(made) })
 	if p.rows.pictures != nil {
 		p.applier = newApplier(p.rows, p.steps.beforeScales(p.info), &p.settings)
 	}
