@@ -48,11 +48,11 @@ type RowError struct {
 }
 
 func (e *RowError) Error() string {
-	return fmt.Sprintf("stages: %s: %s (key %q, epoch %d, position %d)", e.Stage, e.cause(), e.Key, e.Epoch, e.Position)
+	return fmt.Sprintf("stages: %s: %s (key %q, epoch %d, position %d)", e.Stage, e.Cause(), e.Key, e.Epoch, e.Position)
 }
 
-// cause is without the stage: decoders name themselves.
-func (e *RowError) cause() string { return strings.TrimPrefix(e.Err.Error(), e.Stage+": ") }
+// Cause is Err's text without the stage: decoders name themselves.
+func (e *RowError) Cause() string { return strings.TrimPrefix(e.Err.Error(), e.Stage+": ") }
 
 // EndsRun reports whether the row's sample could not be got at for a reason that
 // isn't in the data: an error of the disk, a file that has changed, a lack of

@@ -116,7 +116,7 @@ func (p *planner) pixelStats(ctx context.Context) (mean, std [3]float64, err err
 // unmeasured is a picture's failure without a draw: none has been made.
 type unmeasured struct{ *RowError }
 
-func (e unmeasured) Error() string { return fmt.Sprintf("%s: %s (key %q)", e.Stage, e.cause(), e.Key) }
+func (e unmeasured) Error() string { return fmt.Sprintf("%s: %s (key %q)", e.Stage, e.Cause(), e.Key) }
 
 func (e unmeasured) Unwrap() error { return e.RowError }
 

@@ -37,7 +37,7 @@ type writtenLine struct {
 }
 
 func lineOf(e *RowError) QuarantineLine {
-	cause, _, _ := strings.Cut(e.cause(), "\n") // a panic's stack differs from run to run
+	cause, _, _ := strings.Cut(e.Cause(), "\n") // a panic's stack differs from run to run
 	return QuarantineLine{Key: e.Key, Epoch: e.Epoch, Position: e.Position, Attempt: e.Attempt, Stage: e.Stage, Cause: cause}
 }
 

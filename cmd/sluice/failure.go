@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/sluicedata/sluice/flow"
 	"github.com/sluicedata/sluice/flow/pipefile"
 	"github.com/sluicedata/sluice/internal/decode"
+	"github.com/sluicedata/sluice/internal/feed"
 )
 
 // failure is what a command with --json prints where it fails: on stdout, stream on
@@ -30,25 +30,26 @@ type rowFailure struct {
 	Cause    string `json:"cause"`
 }
 
-// mistake is a pipefile.Error.
-type mistake struct {
-	File    string `json:"file"` // or the flag, such as "--set stages.rotate.degrees=wide"; empty if it is of neither
-	Line    int    `json:"line"` // from 1; 0 of a flag, and of a file that cannot be read
-	Column  int    `json:"column"`
-	Message string `json:"message"`
+// mistake is a pipefile.Error; its file may be a flag, such as "--set
+// stages.rotate.degrees=wide".
+type mistake = feed.Mistake
+
+// listed are the mistakes that an error holds, as JSON has them.
+func listed(err error) (list []mistake) {
+	for _, e := range mistakes(err) {
+		list = append(list, mistake{File: e.File, Line: e.Line, Column: e.Column, Message: e.Msg})
+	}
+	return list
 }
 
 // failed describes an error, as JSON has it.
 func failed(err error) failure {
-	f := failure{Error: explained(err), Exit: status(err), Errors: []mistake{}}
-	for _, e := range mistakes(err) {
-		f.Errors = append(f.Errors, mistake{e.File, e.Line, e.Column, e.Msg})
-	}
+	f := failure{Error: explained(err), Exit: status(err), Errors: append([]mistake{}, listed(err)...)}
 	if len(f.Errors) == 0 && f.Exit == exitUsage {
 		f.Errors = ofUsage(f.Error)
 	}
 	if e := new(flow.RowError); errors.As(err, &e) {
-		f.Row = &rowFailure{e.Key, e.Epoch, e.Position, e.Stage, strings.TrimPrefix(e.Err.Error(), e.Stage+": ")}
+		f.Row = &rowFailure{e.Key, e.Epoch, e.Position, e.Stage, e.Cause()}
 	}
 	return f
 }

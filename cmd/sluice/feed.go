@@ -75,9 +75,7 @@ func loadFed(ask *feed.Open) (*flow.Pipeline, error) {
 
 // explainFed is an error as the commands print it.
 func explainFed(err error) (text string, list []feed.Mistake) {
-	for _, e := range mistakes(err) {
-		list = append(list, feed.Mistake{File: e.File, Line: e.Line, Column: e.Column, Message: e.Msg})
-	}
+	list = listed(err)
 	var usage usageError
 	if len(list) == 0 && errors.As(err, &usage) {
 		list = []feed.Mistake{{Message: err.Error()}}

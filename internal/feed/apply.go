@@ -3,7 +3,6 @@ package feed
 import (
 	"context"
 	"errors"
-	"fmt"
 	"image"
 	"sync"
 	"sync/atomic"
@@ -56,7 +55,7 @@ func (s *session) stages(ctx context.Context, m *message) (*reply, error) {
 	info, settings := applier.Info(), applier.Settings()
 	t := info.Variants[0].Tensor
 	head.Params, head.Random = info.Params, applier.Random()
-	head.Image = imageHas{DType: string(t.DType), Layout: string(t.Layout), Shape: rowShape(t)}
+	head.Image = describeImage(t, 0)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.applying = &applying{applier: applier, params: info.Params, places: make(chan struct{}, settings.Workers)}
@@ -83,7 +82,7 @@ func (s *session) openOnce() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.opening {
-		return &failure{Kind: failUsage, Message: "feed: this engine has a pipeline already: start another"}
+		return usage("feed: this engine has a pipeline or labels already: start another")
 	}
 	s.opening = true
 	return nil
@@ -110,7 +109,7 @@ func (s *session) apply(ctx context.Context, m *message) (*reply, error) {
 	a := s.applying
 	s.mu.Unlock()
 	if a == nil {
-		return nil, &failure{Kind: failUsage, Message: "feed: no stages are open"}
+		return nil, usage("feed: no stages are open")
 	}
 	var ask struct {
 		Images []given `json:"images"`
@@ -122,7 +121,7 @@ func (s *session) apply(ctx context.Context, m *message) (*reply, error) {
 	rest := m.body
 	for i, g := range ask.Images {
 		if g.Bytes < 0 || g.Bytes > len(rest) {
-			return nil, &failure{Kind: failUsage, Message: fmt.Sprintf("feed: image %d of %d has %d bytes, and %d are left of the message", i, len(ask.Images), g.Bytes, len(rest))}
+			return nil, usage("feed: image %d of %d has %d bytes, and %d are left of the message", i, len(ask.Images), g.Bytes, len(rest))
 		}
 		var err error
 		if inputs[i], err = g.input(rest[:g.Bytes:g.Bytes]); err != nil {
@@ -131,7 +130,7 @@ func (s *session) apply(ctx context.Context, m *message) (*reply, error) {
 		rest = rest[g.Bytes:]
 	}
 	if len(rest) > 0 {
-		return nil, &failure{Kind: failUsage, Message: fmt.Sprintf("feed: %d bytes of the message belong to no image", len(rest))}
+		return nil, usage("feed: %d bytes of the message belong to no image", len(rest))
 	}
 	made := make([]*schema.Batch, len(inputs))
 	release := func() {
@@ -149,7 +148,7 @@ func (s *session) apply(ctx context.Context, m *message) (*reply, error) {
 	body := make([][]byte, 0, len(made))
 	for _, b := range made {
 		pixels, t := only(b)
-		head.Images = append(head.Images, imageHas{DType: string(t.DType), Layout: string(t.Layout), Shape: rowShape(t), Bytes: len(pixels)})
+		head.Images = append(head.Images, describeImage(t, len(pixels)))
 		body = append(body, pixels)
 		if a.params {
 			head.Params = append(head.Params, b.Params(0))
@@ -216,7 +215,13 @@ func (g *given) input(data []byte) (any, error) {
 			return &schema.Picture{Height: height, Width: width, Layout: schema.HWC, U8: data}, nil
 		}
 	}
-	return nil, &failure{Kind: failUsage, Message: fmt.Sprintf("feed: image %q is of shape %d in %d bytes: want height, width and 3 or 1, at least one pixel, and a byte for each value", g.Key, g.Shape, len(data))}
+	return nil, usage("feed: image %q is of shape %d in %d bytes: want height, width and 3 or 1, at least one pixel, and a byte for each value", g.Key, g.Shape, len(data))
+}
+
+// describeImage says what pictures of a type are that take so many bytes; the shape is that
+// of one.
+func describeImage(t schema.Tensor, bytes int) imageHas {
+	return imageHas{DType: string(t.DType), Layout: string(t.Layout), Shape: rowShape(t), Bytes: bytes}
 }
 
 // rowShape is that of a picture; 0 where it varies.

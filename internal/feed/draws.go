@@ -49,12 +49,8 @@ func (s *session) labels(_ context.Context, m *message) (*reply, error) {
 	if err := m.into(&ask); err != nil {
 		return nil, err
 	}
-	s.mu.Lock()
-	again := s.opening
-	s.opening = true
-	s.mu.Unlock()
-	if again {
-		return nil, usage("this engine has labels or a pipeline already: start another")
+	if err := s.openOnce(); err != nil {
+		return nil, err
 	}
 	debug.FreeOSMemory() // of reading 10^8 labels, 450 MB beside them
 	head, order, err := planDraws(&ask, m.body)
@@ -178,8 +174,4 @@ func (a *drawsAsk) check() error {
 	}
 	return errors.Join(within("epoch", int64(a.Epoch), 0, mostEpochs-1), within("first", a.First, 0, mostFirst),
 		within("step", a.Step, 1, mostStep), within("count", int64(a.Count), 1, mostDraws))
-}
-
-func usage(format string, args ...any) error {
-	return &failure{Kind: failUsage, Message: fmt.Sprintf(format, args...)}
 }

@@ -33,6 +33,11 @@ type failure struct {
 
 func (f *failure) Error() string { return f.Message }
 
+// usage is the failure of a request that makes no sense.
+func usage(format string, args ...any) error {
+	return &failure{Kind: failUsage, Message: fmt.Sprintf(format, args...)}
+}
+
 // Mistake is one of a pipeline, with its place in the file, or the setting that has it.
 type Mistake struct {
 	File    string `json:"file"`
@@ -59,7 +64,7 @@ func (s *session) describe(err error) *failure {
 		f.Kind, f.Mistakes = failPipeline, append(f.Mistakes, mistakes...)
 	case errors.As(err, &row):
 		f.Kind, f.Key, f.Epoch, f.Position, f.Stage = failSample, row.Key, row.Epoch, row.Position, row.Stage
-		f.Cause = strings.TrimPrefix(row.Err.Error(), row.Stage+": ")
+		f.Cause = row.Cause()
 	}
 	return f
 }

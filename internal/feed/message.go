@@ -60,7 +60,7 @@ type message struct {
 // into reads the head; keys that aren't known are mistakes.
 func (m *message) into(v any) error {
 	if err := strict(m.head, v); err != nil {
-		return &failure{Kind: failUsage, Message: fmt.Sprintf("a message of kind %d: %v", m.kind, err)}
+		return usage("a message of kind %d: %v", m.kind, err)
 	}
 	return nil
 }

@@ -101,10 +101,10 @@ func (s *session) describePlan(o *opened) (head *planHead, rights []byte, err er
 		}
 	case "pipe":
 	default:
-		return nil, nil, &failure{Kind: failUsage, Message: fmt.Sprintf("transport is %q: ring or pipe", o.ask.Transport)}
+		return nil, nil, usage("transport is %q: ring or pipe", o.ask.Transport)
 	}
 	if r := o.slots.ring; r != nil {
-		h.Transport, h.Slots, h.SlotBytes, rights = "ring", len(o.slots.state), o.slots.size, r.rights()
+		h.Transport, h.Slots, h.SlotBytes, rights = "ring", o.slots.n, o.slots.size, r.rights()
 	}
 	return h, rights, nil
 }
@@ -189,7 +189,7 @@ func (s *session) planned() (*opened, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.opened == nil {
-		return nil, &failure{Kind: failUsage, Message: "feed: no pipeline is open"}
+		return nil, usage("feed: no pipeline is open")
 	}
 	return s.opened, nil
 }

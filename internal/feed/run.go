@@ -85,7 +85,7 @@ func (s *session) begin(ctx context.Context, m *message) error {
 	settings := o.plan.Settings()
 	options := []flow.Option{flow.Resume(state), flow.Epochs(ask.Epochs), flow.OnProgress(told.tell)}
 	if o.slots.ring != nil { // without one the run's own memory is used again, too
-		options = append(options, flow.Images(o.slots), flow.Budget(settings.Budget+int64(len(o.slots.state))*int64(o.slots.size)))
+		options = append(options, flow.Images(o.slots), flow.Budget(settings.Budget+int64(o.slots.n)*int64(o.slots.size)))
 	}
 	plan, err := o.plan.With(options...)
 	if err != nil {
@@ -96,7 +96,7 @@ func (s *session) begin(ctx context.Context, m *message) error {
 	s.mu.Lock()
 	if len(s.runs) > 0 {
 		s.mu.Unlock()
-		return s.sendError(m.id, &failure{Kind: failUsage, Message: "feed: a run is going on: it has to be stopped first"})
+		return s.sendError(m.id, usage("feed: a run is going on: it has to be stopped first"))
 	}
 	ctx, r.cancel = context.WithCancelCause(ctx)
 	s.runs[m.id] = r
@@ -170,7 +170,6 @@ func (r *running) Write(ctx context.Context, b *schema.Batch) error {
 		s.held.mu.Lock()
 		s.held.batches[head.Slot] = b
 		s.held.mu.Unlock()
-		r.opened.slots.sent(head.Slot)
 	}
 	return s.send(kindBatch, r.id, head, body...)
 }
@@ -214,7 +213,9 @@ func (r *running) pack(b *schema.Batch) (head *batchHead, body [][]byte, err err
 	var pixels []byte
 	if b.Form == schema.FormTensor {
 		pixels = pixelsOf(b)
-		head.Image = &imageHas{DType: string(b.Tensor.DType), Layout: string(b.Tensor.Layout), Shape: shape(b), Bytes: len(pixels)}
+		image := describeImage(b.Tensor, len(pixels))
+		image.Shape = append([]int{b.Rows()}, image.Shape...)
+		head.Image = &image
 		if slots := r.opened.slots; slots.ring != nil {
 			if head.Slot = slots.of(pixels); head.Slot < 0 {
 				r.warnShort()
@@ -247,17 +248,8 @@ func (r *running) warnShort() {
 		o.warned = true
 		_ = r.session.send(kindWarn, r.id, map[string]string{"message": fmt.Sprintf(
 			"all %d slots of the ring are in use, as the loop keeps batches, or views of them: from now on batches are copied where none is free (slots=%d, or clone what is kept)",
-			len(o.slots.state), 2*len(o.slots.state))})
+			o.slots.n, 2*o.slots.n)})
 	}
-}
-
-func shape(b *schema.Batch) []int {
-	t := b.Tensor
-	channels := t.Elements() / (t.Height * t.Width)
-	if t.Layout == schema.HWC {
-		return []int{b.Rows(), t.Height, t.Width, channels}
-	}
-	return []int{b.Rows(), channels, t.Height, t.Width}
 }
 
 // columnsOf is a batch without the pixels that go another way, as an Arrow IPC stream.

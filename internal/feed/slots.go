@@ -7,29 +7,20 @@ import (
 	"github.com/apache/arrow/go/v15/arrow/memory"
 )
 
-// slotState is where a slot's pixels are.
-type slotState uint8
-
-const (
-	slotFree   slotState = iota
-	slotFilled           // a batch in the engine has it
-	slotSent             // so does the loop, or it will
-)
-
 // slots are the ring: blocks of one size in memory that Python has mapped too. As an
 // allocator it gives a slot where one is free, and where it isn't, or the block is larger,
 // memory of the heap: it never waits. Safe for concurrent use.
 type slots struct {
-	ring  *ring // nil: none
-	size  int
-	heap  memory.Allocator
-	mu    sync.Mutex
-	state []slotState
-	free  []int // the one that was given back last is taken first: its pages are warm
+	ring *ring // nil: none
+	n    int
+	size int
+	heap memory.Allocator
+	mu   sync.Mutex
+	free []int // the one that was given back last is taken first: its pages are warm
 }
 
 func newSlots(r *ring, n, size int) *slots {
-	s := &slots{ring: r, size: size, heap: memory.NewGoAllocator(), state: make([]slotState, n)}
+	s := &slots{ring: r, n: n, size: size, heap: memory.NewGoAllocator()}
 	for i := range n {
 		s.free = append(s.free, n-1-i)
 	}
@@ -56,7 +47,6 @@ func (s *slots) take() int {
 	}
 	i := s.free[last]
 	s.free = s.free[:last]
-	s.state[i] = slotFilled
 	return i
 }
 
@@ -80,7 +70,6 @@ func (s *slots) Free(b []byte) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.state[i] = slotFree
 	s.free = append(s.free, i)
 }
 
@@ -94,11 +83,4 @@ func (s *slots) of(b []byte) int {
 		return -1
 	}
 	return int(at) / s.size
-}
-
-// sent notes that a slot is Python's, until it gives it back.
-func (s *slots) sent(i int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.state[i] = slotSent
 }

@@ -69,15 +69,7 @@ func (p *Pool) reuse(size int) []byte {
 }
 
 // Reallocate keeps the block when it is made smaller.
-func (p *Pool) Reallocate(size int, b []byte) []byte {
-	if size <= cap(b) {
-		return b[:size]
-	}
-	block := p.Allocate(size)
-	copy(block, b)
-	p.Free(b)
-	return block
-}
+func (p *Pool) Reallocate(size int, b []byte) []byte { return reallocate(p, size, b) }
 
 // Free keeps the block for another buffer.
 func (p *Pool) Free(b []byte) {
@@ -157,18 +149,20 @@ func (c *charged) Allocate(size int) []byte {
 }
 
 // Reallocate keeps the block when it is made smaller.
-func (c *charged) Reallocate(size int, b []byte) []byte {
-	if size <= cap(b) {
-		return b[:size]
-	}
-	block := c.Allocate(size)
-	copy(block, b)
-	c.Free(b)
-	return block
-}
+func (c *charged) Reallocate(size int, b []byte) []byte { return reallocate(c, size, b) }
 
 func (c *charged) Free(b []byte) {
 	b = b[:cap(b)]
 	c.under.Free(b)
 	c.budget.Credit(int64(len(b)))
+}
+
+func reallocate(mem arrow.Allocator, size int, b []byte) []byte {
+	if size <= cap(b) {
+		return b[:size]
+	}
+	block := mem.Allocate(size)
+	copy(block, b)
+	mem.Free(b)
+	return block
 }
