@@ -669,3 +669,9 @@ def test_page(make_folder: MakeFolder, tmp_path: Path, monkeypatch: pytest.Monke
     assert names["faster"][3][0].shape == (3, 224, 224)
     assert names["image"].shape == (3, 224, 224)
     assert set(names["params"]) >= {"random_resized_crop", "matrix"}
+
+
+@pytest.mark.parametrize("name, value", [("workers", 2.5), ("workers", -1), ("seed", -1), ("use", 3), ("exec", 1)])
+def test_arguments_are_checked_by_name(name: str, value: Any) -> None:
+    with pytest.raises(UsageError, match=f"{name}="):
+        Transform(stages=["decode"], format="numpy", **{name: value})

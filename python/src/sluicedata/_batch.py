@@ -45,8 +45,10 @@ class DLPack:
 def wrapper(format: Format) -> Callable[[Any], Any]:
     """What makes the arrays of a format of NumPy's, without a copy."""
     if format == "torch":
-        import torch
-
+        try:
+            import torch
+        except ImportError:
+            raise UsageError('format="torch" needs PyTorch: install torch, or choose format="numpy"') from None
         return torch.from_numpy
     if format == "dlpack":
         return DLPack

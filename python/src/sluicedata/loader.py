@@ -151,10 +151,7 @@ class Loader:
             raise UsageError(f"format={self._format!r}: want torch, numpy, dlpack or arrow")
         if self._transport not in ("auto", "ring", "pipe"):
             raise UsageError(f"transport={self._transport!r}: want auto, ring or pipe")
-        try:
-            self._wrap: Callable[[Any], Any] = wrapper(self._format)
-        except ImportError:
-            raise UsageError('format="torch" needs PyTorch: install torch, or choose format="numpy"') from None
+        self._wrap: Callable[[Any], Any] = wrapper(self._format)
         self._mover: Mover | None = None
         if self._device is not None:
             if self._format != "torch":

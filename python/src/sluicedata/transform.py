@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
+from . import _checks as checks
 from . import pipelines
 from ._batch import Format, wrapper
 from ._calls import Calls
@@ -94,19 +95,14 @@ class Transform:
             pipeline = {"version": 1, "stages": list(stages or ())}
         if format not in ("torch", "numpy", "dlpack"):
             raise UsageError(f"format={format!r}: want torch, numpy or dlpack")
-        try:
-            wrapper(format)
-        except ImportError:
-            raise UsageError('format="torch" needs PyTorch: install torch, or choose format="numpy"') from None
+        wrapper(format)
         self._ask: dict[str, Any] = {
             "pipeline": pipelines.resolve(pipeline),
             "set": [*edits(set), *([] if state is None else _figures(state))],
             "without": [without] if isinstance(without, str) else list(without or ()),
-            "use": use or "",
-            "seed": seed,
-            "workers": workers or 0,
-            "exec": exec or "",
-            "fuse": fuse or "",
+            **{name: checks.text(name, value) for name, value in {"use": use, "exec": exec, "fuse": fuse}.items()},
+            "seed": checks.whole("seed", seed, 0, (1 << 64) - 1),
+            "workers": checks.whole("workers", workers) or 0,
             "params": True,
         }
         self._format: Format = format
