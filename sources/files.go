@@ -10,8 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 	"syscall"
-	"time"
 
+	"github.com/sluicedata/sluice/internal/blob"
 	"github.com/sluicedata/sluice/internal/descriptors"
 )
 
@@ -21,7 +21,7 @@ type files struct {
 	opened
 	folder string
 	found  map[string]string // by key: files whose name is in another Unicode normal form
-	times  []times           // of each sample, as listed
+	times  []blob.Times      // of each sample, as listed
 
 	open func(name string) (handle, error) // of tests; nil: the system's
 }
@@ -69,7 +69,7 @@ func (d *files) Read(ctx context.Context, sample int, buf []byte) ([]byte, error
 		return buf, nil
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
-	case errors.Is(err, errChanged):
+	case errors.Is(err, blob.ErrChanged):
 		return nil, d.errorf(sample, "%q %w: start again", name, err)
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, d.errorf(sample, "%q has disappeared since it was listed: restore it, or start again: %w", name, cause(err))
@@ -77,12 +77,9 @@ func (d *files) Read(ctx context.Context, sample int, buf []byte) ([]byte, error
 	return nil, d.errorf(sample, "cannot read %q: %w%s", name, cause(err), advice(err))
 }
 
-// errChanged is the error of a sample that is no longer what was listed.
-var errChanged = errors.New("has changed since it was listed")
-
 // readOnce reads a whole file, which must still be what was listed: its size and time
 // are looked at after its bytes have been read.
-func (d *files) readOnce(name string, size int64, listed times, buf []byte) ([]byte, error) {
+func (d *files) readOnce(name string, size int64, listed blob.Times, buf []byte) ([]byte, error) {
 	open := d.open
 	if open == nil {
 		open = openFile
@@ -105,35 +102,17 @@ func (d *files) readOnce(name string, size int64, listed times, buf []byte) ([]b
 	case err != nil:
 		return buf, err
 	case !info.Mode().IsRegular():
-		return buf, fmt.Errorf("%w: it is no longer a regular file", errChanged)
-	case info.Size() != size || timesOf(info).written != listed.written:
-		return buf, rewritten(listed, size, info)
+		return buf, fmt.Errorf("%w: it is no longer a regular file", blob.ErrChanged)
+	case info.Size() != size || blob.TimesOf(info).Written != listed.Written:
+		return buf, blob.Rewritten(size, listed, info)
 	case int64(n) != size:
 		return buf, io.ErrUnexpectedEOF
 	}
 	return buf[:size], nil
 }
 
-// rewritten is the error of a file whose size or time isn't what it was.
-func rewritten(listed times, size int64, info fs.FileInfo) error {
-	if info.Size() != size {
-		return fmt.Errorf("%w: it had %d bytes and now has %d", errChanged, size, info.Size())
-	}
-	return fmt.Errorf("%w: it was written at %s, and again at %s", errChanged, clock(listed), clock(timesOf(info)))
-}
-
 // openFile doesn't wait where a pipe has taken the file's place.
 func openFile(name string) (handle, error) { return os.OpenFile(name, os.O_RDONLY|nonblock, 0) }
-
-// times are when a file's bytes were last written, and when anything about it last
-// changed (0 where the system doesn't say), in nanoseconds since 1970. The second
-// shows where the first was set by hand. But a new link or owner changes it as well,
-// so it is a reason to read the file again, not an error.
-type times struct{ written, changed int64 }
-
-func timesOf(info fs.FileInfo) times { return times{info.ModTime().UnixNano(), changed(info)} }
-
-func clock(t times) string { return time.Unix(0, t.written).UTC().Format(time.RFC3339Nano) }
 
 // Stamp is of the sample's file.
 func (d *files) Stamp(sample int) string {
@@ -141,7 +120,7 @@ func (d *files) Stamp(sample int) string {
 		return ""
 	}
 	t := d.times[sample]
-	return fmt.Sprintf("%d %d", t.written, t.changed)
+	return fmt.Sprintf("%d %d", t.Written, t.Changed)
 }
 
 // absent is the error of a sample whose size is -1.

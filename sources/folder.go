@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sluicedata/sluice/internal/blob"
 	"github.com/sluicedata/sluice/internal/errlist"
 	"github.com/sluicedata/sluice/internal/options"
 )
@@ -249,7 +250,7 @@ func (w *walker) entry(folder, key string, e fs.DirEntry) (isFolder bool) {
 		target, err := info()
 		switch {
 		case err != nil && w.isImage(name) && gone(err):
-			w.take(key+name, missing, times{})
+			w.take(key+name, missing, blob.Times{})
 			return false
 		case err != nil && w.isImage(name):
 			w.problems.addf("cannot read image %q: %w", key+name, cause(err))
@@ -280,11 +281,11 @@ func (w *walker) entry(folder, key string, e fs.DirEntry) (isFolder bool) {
 		w.problems.addf("cannot read image %q: %w", key+name, cause(err))
 		return false
 	}
-	w.take(key+name, i.Size(), timesOf(i))
+	w.take(key+name, i.Size(), blob.TimesOf(i))
 	return false
 }
 
-func (w *walker) take(key string, size int64, at times) {
+func (w *walker) take(key string, size int64, at blob.Times) {
 	if w.image(key, size) {
 		w.times = append(w.times, at)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/text/unicode/norm"
 
+	"github.com/sluicedata/sluice/internal/blob"
 	"github.com/sluicedata/sluice/internal/decode"
 	"github.com/sluicedata/sluice/internal/options"
 	"github.com/sluicedata/sluice/internal/phrase"
@@ -302,7 +303,7 @@ func separated(columns []string) string {
 
 // finder finds the files that a list names.
 type finder struct {
-	time     times // of the file that was found last; zero where there is none
+	time     blob.Times // of the file that was found last; zero where there is none
 	folder   string
 	absolute string                         // the folder's path, once it was needed
 	found    map[string]string              // by key: files whose names are in another normal form
@@ -352,11 +353,11 @@ func (f *finder) file(text string) (key string, size int64, err error) {
 	trimmed := strings.TrimSpace(text)
 	if trimmed != text {
 		if info, err := os.Stat(f.join(path.Clean(text))); err == nil && info.Mode().IsRegular() {
-			f.time = timesOf(info)
+			f.time = blob.TimesOf(info)
 			return path.Clean(text), info.Size(), nil
 		}
 	}
-	f.time = times{}
+	f.time = blob.Times{}
 	key = path.Clean(trimmed)
 	info, err := os.Stat(f.join(key))
 	if err != nil && gone(err) && !isASCII(key) {
@@ -372,7 +373,7 @@ func (f *finder) file(text string) (key string, size int64, err error) {
 	case !info.Mode().IsRegular():
 		return key, missing - 1, nil
 	}
-	f.time = timesOf(info)
+	f.time = blob.TimesOf(info)
 	return key, info.Size(), nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"unicode/utf8"
 
+	"github.com/sluicedata/sluice/internal/blob"
 	"github.com/sluicedata/sluice/internal/fingerprint"
 	"github.com/sluicedata/sluice/schema"
 )
@@ -15,10 +16,10 @@ import (
 // table is the samples of a source, column by column.
 type table struct {
 	keys    []string
-	sizes   []int64   // -1: there is no such file
-	offsets []int64   // of the bytes, in a tar; nil elsewhere
-	times   []times   // of the files; nil in a tar
-	weights []float32 // nil: all 1
+	sizes   []int64      // -1: there is no such file
+	offsets []int64      // of the bytes, in a tar; nil elsewhere
+	times   []blob.Times // of the files; nil in a tar
+	weights []float32    // nil: all 1
 	tasks   []labels
 	meta    []metaCells
 }
@@ -132,7 +133,7 @@ func (d *opened) sameBytes(sample int, data []byte) error {
 	if d.prints[sample].CompareAndSwap(0, print) || d.prints[sample].Load() == print {
 		return nil
 	}
-	return fmt.Errorf("%w: its bytes differ from the first read, though its size and time do not", errChanged)
+	return fmt.Errorf("%w: its bytes differ from the first read, though its size and time do not", blob.ErrChanged)
 }
 
 func (d *opened) Index() schema.Index { return d.index }

@@ -6,29 +6,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"maps"
-	"os"
 	"path"
 	"slices"
 	"strings"
 
-	"github.com/sluicedata/sluice/internal/descriptors"
+	"github.com/sluicedata/sluice/internal/blob"
 )
 
-// tarFile is an opened tar: members are read in any order, concurrently, from their
-// places in the file.
-type tarFile struct {
-	opened
-	file    *os.File
-	size    int64
-	listed  times
-	stamp   string
-	offsets []int64 // of each sample's bytes
-}
-
 func (f Folder) openTar(ctx context.Context, tasks []string) (_ Dataset, err error) {
-	file, err := os.Open(f.Path)
+	file, err := blob.Files{}.Open(ctx, f.Path)
 	if err != nil {
 		return nil, f.errorf("cannot read: %w", cause(err))
 	}
@@ -37,64 +24,16 @@ func (f Folder) openTar(ctx context.Context, tasks []string) (_ Dataset, err err
 			err = errors.Join(err, file.Close())
 		}
 	}()
-	info, err := file.Stat()
-	if err != nil {
-		return nil, f.errorf("cannot read: %w", cause(err))
-	}
 	l := newListing("this tar")
-	if err := listTar(ctx, file, info.Size(), l); err != nil {
+	if err := listTar(ctx, blob.ReaderAt(ctx, file), file.Size(), l); err != nil {
 		return nil, f.errorf("%w", err)
 	}
 	shared, err := f.index(ctx, l, tasks)
 	if err != nil {
 		return nil, err
 	}
-	return &tarFile{opened: shared, file: file, size: info.Size(), listed: timesOf(info), stamp: tarStamp(info), offsets: l.offsets}, nil
+	return &ranges{opened: shared, kind: "tar", objects: []blob.Object{file}, offsets: l.offsets}, nil
 }
-
-func tarStamp(info fs.FileInfo) string {
-	t := timesOf(info)
-	return fmt.Sprintf("%d %d %d", info.Size(), t.written, t.changed)
-}
-
-func (t *tarFile) Read(ctx context.Context, sample int, buf []byte) ([]byte, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	if t.index.Size(sample) == missing {
-		return nil, t.absent(sample)
-	}
-	size, n := int(t.index.Size(sample)), 0
-	buf = slices.Grow(buf[:0], size)[:size]
-	err := descriptors.Retry(ctx, func() (err error) {
-		if n, err = t.file.ReadAt(buf, t.offsets[sample]); n == size {
-			err = nil
-		}
-		return err
-	})
-	// What was read is worthless if the tar is no longer what was listed.
-	info, statErr := t.file.Stat()
-	switch {
-	case ctx.Err() != nil:
-		return nil, ctx.Err()
-	case statErr != nil:
-		return nil, t.errorf(sample, "cannot read the tar %q: %w%s", t.file.Name(), cause(statErr), advice(statErr))
-	case info.Size() != t.size || timesOf(info).written != t.listed.written:
-		return nil, t.errorf(sample, "%q %w: start again", t.file.Name(), rewritten(t.listed, t.size, info))
-	case err != nil:
-		return nil, t.errorf(sample, "cannot read %q at byte %d: %w%s", t.file.Name(), t.offsets[sample], cause(err), advice(err))
-	}
-	if err := t.sameBytes(sample, buf); err != nil {
-		return nil, t.errorf(sample, "%q %w: start again", t.file.Name(), err)
-	}
-	return buf, nil
-}
-
-// Stamp is of the whole tar.
-func (t *tarFile) Stamp(int) string { return t.stamp }
-
-// Close closes the tar.
-func (t *tarFile) Close() error { return t.file.Close() }
 
 // member is a file of a tar.
 type member struct {

@@ -1,6 +1,6 @@
 //go:build !linux
 
-package sources
+package blob
 
 import "io/fs"
 
