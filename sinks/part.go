@@ -14,6 +14,7 @@ import (
 	"github.com/apache/arrow/go/v15/arrow"
 	"github.com/apache/arrow/go/v15/arrow/ipc"
 
+	"github.com/sluicedata/sluice/internal/arrowfile"
 	"github.com/sluicedata/sluice/schema"
 )
 
@@ -107,7 +108,7 @@ func (p *partWriter) end() error {
 	}
 	tail := p.tail.Bytes()
 	p.tail = nil
-	footer := len(tail) - footerEnd - int(binary.LittleEndian.Uint32(tail[len(tail)-footerEnd:]))
+	footer := len(tail) - arrowfile.TailBytes - int(binary.LittleEndian.Uint32(tail[len(tail)-arrowfile.TailBytes:]))
 	for _, b := range [][]byte{tail[:footer], endOfStream, tail[footer:]} {
 		if _, err := p.Write(b); err != nil {
 			return err
@@ -115,9 +116,6 @@ func (p *partWriter) end() error {
 	}
 	return nil
 }
-
-// footerEnd is the number of bytes after an Arrow file's footer: its length, the magic.
-const footerEnd = 4 + 6
 
 // finish writes the footer and makes the file durable, still under its temporary
 // name.

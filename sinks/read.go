@@ -12,6 +12,7 @@ import (
 
 	"github.com/apache/arrow/go/v15/arrow/memory"
 
+	"github.com/sluicedata/sluice/internal/arrowfile"
 	"github.com/sluicedata/sluice/schema"
 )
 
@@ -240,13 +241,13 @@ func read(name string, in io.Reader, file io.ReaderAt, size int64, mem memory.Al
 	if err := schema.Register(); err != nil {
 		return err
 	}
-	var r *recordReader
-	err := guard(func() (err error) {
-		if r, err = newRecordReader(in, file, size, mem); err != nil {
+	var r *arrowfile.Reader
+	err := arrowfile.Guard(func() (err error) {
+		if r, err = arrowfile.NewReader(in, file, size, mem); err != nil {
 			return err
 		}
-		if err := schema.CheckFormat(r.schema); err != nil {
-			r.close()
+		if err := schema.CheckFormat(r.Schema()); err != nil {
+			r.Close()
 			return err
 		}
 		return nil
@@ -254,11 +255,11 @@ func read(name string, in io.Reader, file io.ReaderAt, size int64, mem memory.Al
 	if err != nil {
 		return fail(err)
 	}
-	defer r.close()
+	defer r.Close()
 	for {
 		var batch *schema.Batch
-		err := guard(func() error {
-			rec, err := r.record()
+		err := arrowfile.Guard(func() error {
+			rec, err := r.Record()
 			if err != nil {
 				return err
 			}
@@ -298,15 +299,4 @@ func checkPictures(b *schema.Batch) error {
 		}
 	}
 	return nil
-}
-
-// guard turns a panic into an error: Arrow panics on damaged data that no check here
-// has caught.
-func guard(f func() error) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("damaged: %v", p)
-		}
-	}()
-	return f()
 }

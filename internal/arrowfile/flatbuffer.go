@@ -1,4 +1,4 @@
-package sinks
+package arrowfile
 
 import (
 	"encoding/binary"
@@ -8,7 +8,7 @@ import (
 // The metadata of Arrow files and streams are flatbuffers, as Schema.fbs,
 // Message.fbs and File.fbs say; the numbers below are their fields'. Arrow's
 // reader trusts every length in them and allocates accordingly, so they are
-// checked here first. These functions panic on an offset out of range: guard turns
+// checked here first. These functions panic on an offset out of range: Guard turns
 // that into an error.
 
 const (

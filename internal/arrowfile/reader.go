@@ -1,4 +1,7 @@
-package sinks
+// Package arrowfile reads Arrow IPC files and streams whose bytes need not be trusted:
+// damage is an error, whatever lengths the input claims, and what it gives is safe to use.
+// Reader gives the records one after the other.
+package arrowfile
 
 import (
 	"bufio"
@@ -15,7 +18,7 @@ import (
 	"github.com/apache/arrow/go/v15/arrow/memory"
 )
 
-// recordReader reads the records of an Arrow IPC file or stream that may be
+// Reader reads the records of an Arrow IPC file or stream that may be
 // damaged or malicious. Arrow's own reader panics on some such input, returns
 // arrays that panic when they are used, and allocates whatever a length says.
 // Here every number is checked against the bytes that are there before it is
@@ -23,7 +26,7 @@ import (
 //
 // Memory: a record's body; once more if it is compressed, bounded by what these
 // bytes can decompress to.
-type recordReader struct {
+type Reader struct {
 	in     *bufio.Reader
 	mem    memory.Allocator
 	at     int64   // bytes of the input read so far
@@ -34,6 +37,9 @@ type recordReader struct {
 	read   int // records so far
 	codecs codecs
 }
+
+// TailBytes is the number of bytes after an Arrow file's footer: its length, the magic.
+const TailBytes = 4 + 6
 
 const (
 	longestMetadata = 64 << 20 // of a message: its schema holds the names of all classes
@@ -46,10 +52,10 @@ const (
 // errNoMessage says that no message begins where one must.
 var errNoMessage = errors.New("damaged: there is no message where one must begin: its metadata has an impossible length")
 
-// newRecordReader reads the schema. file is nil for an input that cannot be read twice,
+// NewReader reads the schema. file is nil for an input that cannot be read twice,
 // such as a pipe: then size is meaningless, and the input must be a stream.
-func newRecordReader(in io.Reader, file io.ReaderAt, size int64, mem memory.Allocator) (*recordReader, error) {
-	r := &recordReader{in: bufio.NewReaderSize(in, 1<<18), mem: mem, end: math.MaxInt64}
+func NewReader(in io.Reader, file io.ReaderAt, size int64, mem memory.Allocator) (*Reader, error) {
+	r := &Reader{in: bufio.NewReaderSize(in, 1<<18), mem: mem, end: math.MaxInt64}
 	head, err := r.in.Peek(len(ipc.Magic))
 	if err != nil {
 		return nil, fmt.Errorf("not an Arrow file or stream: %w", err)
@@ -81,19 +87,23 @@ func newRecordReader(in io.Reader, file io.ReaderAt, size int64, mem memory.Allo
 	return r, nil
 }
 
-func (r *recordReader) close() { r.codecs.close() }
+// Close frees the decompressors; the input stays open.
+func (r *Reader) Close() { r.codecs.close() }
+
+// Schema is that of every record.
+func (r *Reader) Schema() *arrow.Schema { return r.schema }
 
 // readFooter finds where the messages end, and where each record is.
-func (r *recordReader) readFooter(file io.ReaderAt, size int64) (s *arrow.Schema, err error) {
-	tail := make([]byte, footerEnd)
+func (r *Reader) readFooter(file io.ReaderAt, size int64) (s *arrow.Schema, err error) {
+	tail := make([]byte, TailBytes)
 	if size < int64(len(tail))+8 {
 		return nil, errors.New("not an Arrow file: it is truncated")
 	}
-	if _, err := file.ReadAt(tail, size-footerEnd); err != nil {
+	if _, err := file.ReadAt(tail, size-TailBytes); err != nil {
 		return nil, err
 	}
 	n := int64(binary.LittleEndian.Uint32(tail))
-	r.end = size - footerEnd - n
+	r.end = size - TailBytes - n
 	switch {
 	case !bytes.Equal(tail[4:], ipc.Magic):
 		return nil, errors.New("not an Arrow file: it is truncated, or something follows its end")
@@ -115,7 +125,7 @@ func (r *recordReader) readFooter(file io.ReaderAt, size int64) (s *arrow.Schema
 	return f.Schema(), nil
 }
 
-func (r *recordReader) skipMagic() error {
+func (r *Reader) skipMagic() error {
 	head := make([]byte, 8)
 	if err := r.fill(head); err != nil {
 		return err
@@ -127,7 +137,7 @@ func (r *recordReader) skipMagic() error {
 }
 
 // fill reads len(b) bytes.
-func (r *recordReader) fill(b []byte) error {
+func (r *Reader) fill(b []byte) error {
 	n, err := io.ReadFull(r.in, b)
 	r.at += int64(n)
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
@@ -139,7 +149,7 @@ func (r *recordReader) fill(b []byte) error {
 var errCut = errors.New("it is truncated: its end-of-stream marker is missing")
 
 // next reads the metadata of the next message; io.EOF at the end-of-stream marker.
-func (r *recordReader) next() (meta flatbuffer, m message, err error) {
+func (r *Reader) next() (meta flatbuffer, m message, err error) {
 	if r.file && r.at == r.end { // layout 1 has no marker
 		return nil, m, io.EOF
 	}
@@ -176,7 +186,7 @@ func (r *recordReader) next() (meta flatbuffer, m message, err error) {
 }
 
 // atEnd is io.EOF if nothing follows the end-of-stream marker.
-func (r *recordReader) atEnd() error {
+func (r *Reader) atEnd() error {
 	if r.file {
 		if r.at != r.end {
 			return errors.New("damaged: there is something between its end-of-stream marker and its footer")
@@ -191,7 +201,7 @@ func (r *recordReader) atEnd() error {
 	return io.EOF
 }
 
-func (r *recordReader) readSchema() error {
+func (r *Reader) readSchema() error {
 	meta, m, err := r.next()
 	if err == io.EOF { //nolint:errorlint // as it is
 		return errors.New("it is empty")
@@ -219,8 +229,8 @@ func (r *recordReader) readSchema() error {
 	return nil
 }
 
-// record reads the next record; io.EOF after the last. The caller releases it.
-func (r *recordReader) record() (arrow.Record, error) {
+// Record reads the next record; io.EOF after the last. The caller releases it.
+func (r *Reader) Record() (arrow.Record, error) {
 	at := r.at
 	meta, m, err := r.next()
 	if err == io.EOF && r.file && r.read != len(r.blocks) { //nolint:errorlint // never wrapped: the end-of-stream marker
@@ -252,7 +262,7 @@ func (r *recordReader) record() (arrow.Record, error) {
 
 // readBody reads a record's buffers. If the length of the input is unknown, memory is
 // allocated as the bytes arrive.
-func (r *recordReader) readBody(size int64) (*memory.Buffer, error) {
+func (r *Reader) readBody(size int64) (*memory.Buffer, error) {
 	if size > largestRecord {
 		return nil, fmt.Errorf("damaged: a record of %d bytes", size)
 	}
@@ -528,4 +538,15 @@ func lastOffset(b []byte, long bool, n int64) (last int64, err error) {
 		last = next
 	}
 	return last, nil
+}
+
+// Guard turns a panic into an error: Arrow panics on damaged data that no check here
+// has caught. Whoever calls NewReader or Record, or looks at a record, does so in it.
+func Guard(f func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("damaged: %v", p)
+		}
+	}()
+	return f()
 }
