@@ -45,7 +45,8 @@ type labels struct {
 	task    string
 	names   []string // in the order in which they occurred
 	numbers map[string]int32
-	cells   []int32 // per sample, an index into names, or schema.Unknown
+	cells   []int32     // per sample, an index into names, or schema.Unknown
+	given   *ClassNames // classes that the data name, in the order of their numbers; nil: none
 }
 
 // add takes the label of the next sample; an empty one is unknown.

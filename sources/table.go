@@ -22,6 +22,8 @@ type table struct {
 	weights []float32    // nil: all 1
 	tasks   []labels
 	meta    []metaCells
+	numbers [][]int64 // further columns of numbers, such as places in files
+	values  [][]any   // of further columns that are delivered
 }
 
 // add takes a sample; its labels are added to the tasks.
@@ -47,6 +49,12 @@ func (t *table) sort() {
 	}
 	for i := range t.meta {
 		t.meta[i].texts = permuted(t.meta[i].texts, order)
+	}
+	for i := range t.numbers {
+		t.numbers[i] = permuted(t.numbers[i], order)
+	}
+	for i := range t.values {
+		t.values[i] = permuted(t.values[i], order)
 	}
 }
 
@@ -78,6 +86,9 @@ func (t *table) index(classes Classes, ordered ordering) (_ *schema.Table, lists
 	for i := range t.tasks {
 		c := &t.tasks[i]
 		task := schema.Task{Name: c.task}
+		if lists[i].names == nil && c.given != nil {
+			lists[i] = classList{names: c.given.Names, from: c.given.From}
+		}
 		if lists[i].names == nil {
 			task.Classes = c.order(ordered)
 		} else {
