@@ -1,10 +1,12 @@
-// Package jpeg decodes JPEG files (ITU-T T.81) to the planes of their components,
-// byte for byte as libjpeg-turbo's default "islow" decoder does: baseline, extended
-// sequential and progressive Huffman coding, 8 bits per sample, 1, 3 or 4 components
-// of any sampling factors, interleaved or not, with restart intervals.
+// Package jpeg decodes and encodes JPEG files (ITU-T T.81), byte for byte as libjpeg-turbo
+// does by default ("islow"). A Decoder decodes files to the planes of their components:
+// baseline, extended sequential and progressive Huffman coding, 8 bits per sample, 1, 3 or
+// 4 components of any sampling factors, interleaved or not, with restart intervals. An Encoder
+// writes baseline files of RGB or grey pixels (encode.go; a picture passes through
+// downsample.go, fdct.go and entropy.go).
 //
-// Upsampling and colour conversion are in internal/decode. In the order in which a file
-// passes through them:
+// Upsampling and conversion of what was decoded to RGB are in internal/decode. In the order
+// in which a file that is decoded passes through them:
 //
 //	header.go, marker.go      what the markers say; nothing is allocated for the picture yet
 //	decoder.go                Decoder: from segment to segment
