@@ -2,19 +2,19 @@ package sinks
 
 import (
 	"bytes"
+	"cmp"
 	"context"
-	"encoding/json"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 
 	"github.com/apache/arrow/go/v15/arrow/ipc"
+	"github.com/apache/arrow/go/v15/arrow/memory"
 
-	"github.com/sluicedata/sluice/internal/plandiff"
+	"github.com/sluicedata/sluice/internal/arrowfile"
 	"github.com/sluicedata/sluice/schema"
 )
 
@@ -60,8 +60,7 @@ type ArrowParts struct {
 	// it has written beside them, under names that begin with .update-.
 	Update bool
 
-	run  *partsRun
-	step func(step, name string) error // see disk
+	parts Parts
 }
 
 var (
@@ -90,103 +89,39 @@ func (a *ArrowParts) Check() error {
 // Into sets Dir, Shard, Shards, AnySpace and Update.
 func (a *ArrowParts) Into(to Destination) error {
 	a.Dir, a.Shard, a.Shards, a.AnySpace, a.Update = to.Dir, to.Shard, to.Shards, to.AnySpace, to.Update
-	return wrap(a.checkDestination())
+	return a.wrap(to.check())
 }
 
-func (a *ArrowParts) checkDestination() error {
-	var errs []error
-	if a.Dir == "" {
-		errs = append(errs, errors.New("no directory: set Dir"))
-	}
-	if a.Shards < 0 || a.Shard < 0 || a.Shard >= max(1, a.Shards) {
-		errs = append(errs, fmt.Errorf("shard %d/%d: want i/n with 0 <= i < n", a.Shard, a.Shards))
-	}
-	return errors.Join(errs...)
+func (a *ArrowParts) wrap(err error) error {
+	a.parts.name = a.Name()
+	return a.parts.wrap(err)
 }
 
 // Open locks the directory and verifies what is in it.
 func (a *ArrowParts) Open(ctx context.Context, run *schema.Run) error {
-	if err := errors.Join(a.checkDestination(), a.Check()); err != nil {
-		return wrap(err)
+	a.parts.to = Destination{Dir: a.Dir, Shard: a.Shard, Shards: a.Shards, AnySpace: a.AnySpace, Update: a.Update}
+	if err := errors.Join(a.parts.to.check(), a.Check()); err != nil {
+		return a.wrap(err)
 	}
-	rows := a.PartRows
-	if rows == 0 {
-		rows = DefaultPartRows
+	c := PartsConfig{Rows: cmp.Or(a.PartRows, DefaultPartRows)}
+	if a.Codec.name() == NoCompression {
+		c.RowBytes = run.RowBytes
 	}
-	layout, err := newLayout(run, a.Codec.name(), rows)
-	if err != nil {
-		return wrap(err)
-	}
-	shards := max(1, a.Shards)
-	prefix := tempPrefix
-	if shards > 1 {
-		prefix += shardName(a.Shard, shards) + "-"
-	}
-	r := &partsRun{
-		disk:   &disk{dir: filepath.Clean(a.Dir), prefix: prefix, step: a.step},
-		layout: layout, shard: a.Shard, shards: shards, prints: newFingerprints(run.Samples), update: a.Update,
-	}
-	if layout.Codec == NoCompression && !a.AnySpace {
-		r.rowBytes = run.RowBytes
-	}
-	for v := range run.Variants {
-		s, err := run.Schema(v)
-		if err != nil {
-			return wrap(err)
-		}
-		r.schemas = append(r.schemas, s)
-	}
-	a.run = r
-	if err := r.begin(ctx); err != nil {
-		a.run = nil
-		return wrap(err)
-	}
-	return nil
+	return a.parts.Start(ctx, run, arrowEncoding{a.Codec.name()}, c)
 }
 
 // Has reports whether a batch is in a verified part, or in another shard's.
-func (a *ArrowParts) Has(epoch int, batch int64) bool {
-	return a.run.kept[a.run.layout.part(epoch, batch)]
-}
+func (a *ArrowParts) Has(epoch int, batch int64) bool { return a.parts.Has(epoch, batch) }
 
 // TracksReads is true if the samples are known: each part gets a list of those it was
 // made of.
-func (a *ArrowParts) TracksReads() bool { return a.run.prints != nil }
+func (a *ArrowParts) TracksReads() bool { return a.parts.TracksReads() }
 
 // Write takes one batch. A part is finished when the next one begins.
-func (a *ArrowParts) Write(ctx context.Context, b *schema.Batch) error {
-	r := a.run
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	if r.failed != nil {
-		return r.failed
-	}
-	if err := r.write(b); err != nil {
-		r.failed = wrap(err)
-	}
-	return r.failed
-}
+func (a *ArrowParts) Write(ctx context.Context, b *schema.Batch) error { return a.parts.Write(ctx, b) }
 
 // Close writes the manifest, or removes what is unfinished.
-func (a *ArrowParts) Close(cause error) error {
-	r := a.run
-	a.run = nil
-	defer r.lock.release()
-	var err error
-	switch {
-	case cause != nil: // the caller has it already
-	case r.failed != nil:
-		err = r.failed
-	default:
-		err = wrap(r.end())
-	}
-	err = errors.Join(err, wrap(r.abandon()))
-	if r.prints != nil && len(r.records) > 0 {
-		r.prints.save(r.disk, stampsName(r.shard, r.shards))
-	}
-	return err
-}
+func (a *ArrowParts) Close(cause error) error { return a.parts.Close(cause) }
 
 // Recognizes a directory whose plan.json is of this format, one of Arrow files, and a
 // file that begins as an Arrow file does.
@@ -201,9 +136,8 @@ func (*ArrowParts) Recognizes(path string) bool {
 	case !info.IsDir():
 		return false
 	}
-	var plan struct{ Format string }
-	if data, err := readSmall(filepath.Join(path, planName)); err == nil {
-		return json.Unmarshal(data, &plan) == nil && plan.Format == "arrow"
+	if _, err := readSmall(filepath.Join(path, planName)); err == nil {
+		return formatIn(path) == "arrow"
 	}
 	files, err := filepath.Glob(filepath.Join(path, "*.arrow"))
 	return err == nil && len(files) > 0
@@ -226,13 +160,7 @@ func (*ArrowParts) ReadBatches(ctx context.Context, path string, f func(*schema.
 }
 
 // Unfinished says why a directory with a plan has no manifest that can be read.
-func (*ArrowParts) Unfinished(dir string) error {
-	if _, err := os.Stat(filepath.Join(dir, planName)); err != nil {
-		return nil // a file, or a folder of some parts
-	}
-	_, err := ReadManifest(dir)
-	return err
-}
+func (a *ArrowParts) Unfinished(dir string) error { return a.parts.Unfinished(dir) }
 
 // Verify is the function of that name.
 func (*ArrowParts) Verify(ctx context.Context, dir string, tell func(done, parts int)) (VerifyReport, error) {
@@ -250,40 +178,69 @@ func (*ArrowParts) VerifySource(ctx context.Context, dir string, samples schema.
 // AfterFailedUpdate is the function of that name, of Dir.
 func (a *ArrowParts) AfterFailedUpdate() string { return AfterFailedUpdate(a.Dir) }
 
-func wrap(err error) error {
-	if err == nil {
-		return nil
-	}
-	return fmt.Errorf("sinks: arrow: %w", err)
+// arrowEncoding writes Arrow IPC files: a record for each batch.
+type arrowEncoding struct{ codec Codec }
+
+func (arrowEncoding) Name() string { return "arrow" }
+func (arrowEncoding) Ext() string  { return ".arrow" }
+
+// Options is nil: the codec has a field of its own in Layout.
+func (arrowEncoding) Options() any { return nil }
+
+func (e arrowEncoding) Begin(p *Part) (Encoder, error) {
+	a := &arrowEncoder{part: p}
+	var err error
+	a.arrow, err = ipc.NewFileWriter(a, e.codec.options(p.Schema)...)
+	return a, err
 }
 
-// ours reports whether a file of this name may be in a directory before its plan
-// is: a directory of nothing else counts as empty.
-func ours(name string) bool {
-	return strings.HasPrefix(name, tempPrefix) || name == lockName || strings.HasPrefix(name, lockName+"-")
+func (arrowEncoding) Count(ctx context.Context, file string, l *Layout, add func(rows int64, labels [][]int32) error) error {
+	return readFile(ctx, file, memory.DefaultAllocator, 0, func(b *schema.Batch) error { return add(int64(b.Rows()), labelsOf(b)) })
 }
 
-// comparePlan refuses a directory with another plan, and says what differs.
-func (r *partsRun) comparePlan(ctx context.Context, there *Layout) error {
-	dir := r.disk.dir
-	here := *r.layout
-	here.Version = there.Version
-	list := differences(there, &here)
-	if len(list) == 0 && there.Version != LayoutVersion && r.shards == 1 && unused(dir) {
-		return r.takeOver()
-	}
-	if len(list) == 0 {
-		r.layout.Version = there.Version
-		return nil
-	}
-	if !slices.ContainsFunc(list, func(c plandiff.Change) bool { return !isOfSource(c) }) && r.prints != nil {
-		return r.otherSource(ctx, there)
-	}
-	return fmt.Errorf("%s holds another dataset; what differs, there -> here:\n  %s\nChoose another directory, or remove this one", dir, plandiff.Lines(plandiff.Texts(list)))
+// arrowEncoder writes one file. The Arrow writer seeks only to learn its position.
+type arrowEncoder struct {
+	part  *Part
+	arrow *ipc.FileWriter
+	tail  *bytes.Buffer // collects what the Arrow writer's Close writes; nil before
 }
 
-// isOfSource reports whether a difference of two plans follows from their sources: keys,
-// sizes, labels and other columns, and so the number of rows and the classes.
-func isOfSource(c plandiff.Change) bool {
-	return slices.Contains([]string{"plan_hash", "source", "epoch_rows", "rows_per_epoch", "batches_per_epoch", "part_count", "classes"}, c.Of)
+func (a *arrowEncoder) Write(b []byte) (int, error) {
+	if a.tail != nil {
+		return a.tail.Write(b)
+	}
+	return a.part.Write(b)
+}
+
+func (a *arrowEncoder) Seek(int64, int) (int64, error) {
+	if a.tail != nil {
+		return a.part.Written() + int64(a.tail.Len()), nil
+	}
+	return a.part.Written(), nil
+}
+
+// Add writes a batch as one record.
+func (a *arrowEncoder) Add(b *schema.Batch) error { return a.arrow.Write(b.Record) }
+
+// endOfStream follows the messages of an Arrow file, as it does those of a stream.
+var endOfStream = []byte{0xFF, 0xFF, 0xFF, 0xFF, 0, 0, 0, 0}
+
+// Finish writes the end-of-stream marker and the footer. This version of Arrow omits
+// the former, which readers need that treat the file as a stream; so what Close
+// writes is collected: the footer, its length and the magic, and everything of a
+// file without batches.
+func (a *arrowEncoder) Finish() error {
+	a.tail = &bytes.Buffer{}
+	if err := a.arrow.Close(); err != nil {
+		return err
+	}
+	tail := a.tail.Bytes()
+	a.tail = nil
+	footer := len(tail) - arrowfile.TailBytes - int(binary.LittleEndian.Uint32(tail[len(tail)-arrowfile.TailBytes:]))
+	for _, b := range [][]byte{tail[:footer], endOfStream, tail[footer:]} {
+		if _, err := a.Write(b); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -10,11 +10,11 @@ import (
 
 // OnStep calls f before every change to the directory. An error of it fails the
 // change; a panic ends the run there, as kill -9 would: see Die.
-func (a *ArrowParts) OnStep(f func(step, name string) error) { a.step = f }
+func (a *ArrowParts) OnStep(f func(step, name string) error) { a.parts.step = f }
 
 // Die lets go of what the system takes from a killed process, and no more.
 func (a *ArrowParts) Die() {
-	r := a.run
+	r := a.parts.run
 	if r == nil {
 		return
 	}
@@ -36,7 +36,9 @@ func ReadPartsWith(path string, mem memory.Allocator, f func(*schema.Batch) erro
 }
 
 // NewLayout is the layout of a run.
-var NewLayout = newLayout
+func NewLayout(run *schema.Run, codec Codec, partRows int) (*Layout, error) {
+	return newLayout(run, arrowEncoding{codec.name()}, partRows)
+}
 
 // Span, PartOf and FileOf are the layout's sums.
 func (l *Layout) Span(part int) (epoch int, first, n int64) { return l.span(part) }
@@ -44,4 +46,6 @@ func (l *Layout) PartOf(epoch int, batch int64) int         { return l.part(epoc
 func (l *Layout) FileOf(part, variant int) string           { return l.file(part, variant) }
 
 // ReadLayout reads a plan.json.
-var ReadLayout = readLayout
+func ReadLayout(ctx context.Context, path string) (*Layout, error) {
+	return readLayout(ctx, path, "arrow")
+}

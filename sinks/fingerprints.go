@@ -41,7 +41,7 @@ const sourcesFolder = "sources"
 func (l *Layout) sourceListName(part int) string {
 	name := l.file(part, 0)
 	name = name[strings.LastIndexByte(name, '/')+1:]
-	return join(sourcesFolder, strings.TrimSuffix(name, ".arrow")+".xxh128")
+	return join(sourcesFolder, strings.TrimSuffix(name, l.ext())+".xxh128")
 }
 
 // sourceLine is a line of that file.
@@ -429,7 +429,7 @@ const OtherSource ProblemKind = "source"
 // compares its bytes with the recorded fingerprint. Problems name samples by their
 // keys. An error means that it could not compare.
 func VerifySource(ctx context.Context, dir string, samples schema.Samples) (SourceReport, error) {
-	m, err := readWhole(ctx, dir)
+	m, err := readWhole(ctx, dir, "")
 	if err != nil {
 		return SourceReport{}, err
 	}

@@ -1,11 +1,13 @@
 package sinks
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -22,10 +24,12 @@ type Layout struct {
 	Pipeline json.RawMessage `json:"pipeline"` // canonical form
 	Tasks    []schema.Task   `json:"tasks"`
 
-	Format   string    `json:"format"` // arrow
-	Codec    Codec     `json:"codec"`
-	Params   bool      `json:"params"`   // the params column is there
-	Variants []Variant `json:"variants"` // one without multiscale
+	Format   string          `json:"format"`            // arrow
+	Ext      string          `json:"ext,omitempty"`     // of the parts' files; of arrow it isn't written
+	Codec    Codec           `json:"codec,omitempty"`   // of arrow
+	Options  json.RawMessage `json:"options,omitempty"` // of any other format: those that change bytes
+	Params   bool            `json:"params"`            // the params column is there
+	Variants []Variant       `json:"variants"`          // one without multiscale
 
 	Epochs          int   `json:"epochs"`
 	RowsPerEpoch    int64 `json:"rows_per_epoch"`
@@ -49,16 +53,21 @@ type Variant struct {
 	Image  string  `json:"image"` // float32[3,112,112], varying, encoded
 }
 
-func newLayout(run *schema.Run, codec Codec, partRows int) (*Layout, error) {
+func newLayout(run *schema.Run, e Encoding, partRows int) (*Layout, error) {
 	pipeline := json.RawMessage(run.Pipeline)
 	if !json.Valid(pipeline) {
 		pipeline = marshal(run.Pipeline)
 	}
 	l := &Layout{
 		Version: LayoutVersion, PlanHash: run.PlanHash, Pipeline: pipeline, Tasks: append([]schema.Task{}, run.Tasks...),
-		Format: "arrow", Codec: codec, Params: run.Params,
+		Format: e.Name(), Params: run.Params,
 		Epochs: run.Epochs, RowsPerEpoch: run.RowsPerEpoch, BatchesPerEpoch: run.BatchesPerEpoch, BatchSize: run.BatchSize,
 		PartRows: partRows, BatchesPerPart: int64(max(1, partRows/max(1, run.BatchSize))),
+	}
+	if a, ok := e.(arrowEncoding); ok {
+		l.Codec = a.codec
+	} else if l.Ext = e.Ext(); e.Options() != nil {
+		l.Options = marshal(e.Options())
 	}
 	for _, v := range run.Variants {
 		w := Variant{Folder: ".", Scale: v.Scale, Image: string(run.Form)}
@@ -104,8 +113,11 @@ func (l *Layout) span(part int) (epoch int, first, n int64) {
 // directory.
 func (l *Layout) file(part, variant int) string {
 	digits := max(5, len(fmt.Sprint(l.PartCount))) // so that names sort as numbers
-	return join(l.Variants[variant].Folder, fmt.Sprintf("part-%0*d-of-%0*d.arrow", digits, part, digits, l.PartCount))
+	return join(l.Variants[variant].Folder, fmt.Sprintf("part-%0*d-of-%0*d%s", digits, part, digits, l.PartCount, l.ext()))
 }
+
+// ext is the extension of the parts' files.
+func (l *Layout) ext() string { return cmp.Or(l.Ext, ".arrow") }
 
 // files are the names of a part's files in all variants.
 func (l *Layout) files(part int) []string {
@@ -132,13 +144,13 @@ func checkVersion(version int) error {
 	return nil
 }
 
-// checkRead is check of what was read from a file.
-func (l *Layout) checkRead(path string) error {
+// checkRead is check of what was read from a file; format "" is any.
+func (l *Layout) checkRead(path, format string) error {
 	if l.Version > LayoutVersion {
 		return fmt.Errorf("%s: %w: use the version that wrote it", path, checkVersion(l.Version))
 	}
-	if l.Format != "arrow" && l.Format != "" {
-		return fmt.Errorf("%s is of the format %q, not arrow", path, shorten(l.Format))
+	if format != "" && l.Format != format && l.Format != "" {
+		return fmt.Errorf("%s is of the format %q, not %s", path, shorten(l.Format), format)
 	}
 	if err := l.check(); err != nil {
 		return fmt.Errorf("%s: damaged: %w", path, err)
@@ -163,8 +175,10 @@ func (l *Layout) check() error {
 	switch {
 	case l.PlanHash == "":
 		return errors.New("it has no plan_hash")
-	case l.Format != "arrow":
-		return fmt.Errorf("format %q: want arrow", shorten(l.Format))
+	case !formatName.MatchString(l.Format):
+		return fmt.Errorf("format %q: want the name of a format", shorten(l.Format))
+	case (l.Format == "arrow") != (l.Ext == "") || l.Ext != "" && !extension.MatchString(l.Ext):
+		return fmt.Errorf("ext %q: want an extension such as .tar", shorten(l.Ext))
 	case !json.Valid(l.Pipeline):
 		return errors.New("it has no pipeline")
 	}
@@ -201,6 +215,11 @@ func (l *Layout) check() error {
 	}
 	return nil
 }
+
+var (
+	formatName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,39}$`)
+	extension  = regexp.MustCompile(`^\.[a-z0-9]{1,15}$`)
+)
 
 func (l *Layout) checkNames() error {
 	tasks := map[string]bool{}
@@ -249,14 +268,14 @@ func (l *Layout) manifestBytes() int64 {
 	return int64(l.PartCount) * int64(len(l.Variants)) * line
 }
 
-// readLayout reads a plan.json. It returns fs.ErrNotExist if there is none, also for a
+// readLayout reads a plan.json of a format, "" for any. It returns fs.ErrNotExist if there is none, also for a
 // broken symlink.
-func readLayout(ctx context.Context, path string) (*Layout, error) {
+func readLayout(ctx context.Context, path, format string) (*Layout, error) {
 	l := &Layout{}
 	if _, err := readDocument(ctx, path, l); err != nil {
 		return nil, err
 	}
-	if err := l.checkRead(path); err != nil {
+	if err := l.checkRead(path, format); err != nil {
 		return nil, err
 	}
 	return l, nil

@@ -51,11 +51,12 @@ type Manifest struct {
 // ReadManifest reads the manifest of a finished directory. Its layout is checked; its
 // parts are not: see Verify.
 func ReadManifest(dir string) (*Manifest, error) {
-	return readWhole(context.Background(), dir)
+	return readWhole(context.Background(), dir, "")
 }
 
-func readWhole(ctx context.Context, dir string) (*Manifest, error) {
-	m, err := readManifest(ctx, filepath.Join(dir, manifestName))
+// readWhole is ReadManifest of a format, "" for any.
+func readWhole(ctx context.Context, dir, format string) (*Manifest, error) {
+	m, err := readManifestOf(ctx, filepath.Join(dir, manifestName), format)
 	if errors.Is(err, fs.ErrNotExist) && !isLink(filepath.Join(dir, manifestName)) {
 		err = unfinished(dir)
 	}
@@ -80,13 +81,17 @@ func unfinished(dir string) error {
 }
 
 func readManifest(ctx context.Context, path string) (*Manifest, error) {
+	return readManifestOf(ctx, path, "")
+}
+
+func readManifestOf(ctx context.Context, path, format string) (*Manifest, error) {
 	m := &Manifest{}
 	parts, err := readDocument(ctx, path, m)
 	if err != nil {
 		return nil, err
 	}
 	m.Parts = parts
-	if err := m.checkRead(path); err != nil {
+	if err := m.checkRead(path, format); err != nil {
 		return nil, err
 	}
 	return m, nil

@@ -14,10 +14,11 @@ import (
 
 	"github.com/apache/arrow/go/v15/arrow"
 
+	"github.com/sluicedata/sluice/internal/plandiff"
 	"github.com/sluicedata/sluice/schema"
 )
 
-// partsRun is one run of ArrowParts, from Open to Close. It changes the directory in
+// partsRun is one run of Parts, from Start to Close. It changes the directory in
 // this order:
 //
 //	lock · write plan.json · remove unfinished and unverified files ·
@@ -30,14 +31,16 @@ import (
 // files get final names, and a file is trusted only if the ledger or a manifest
 // has its checksum.
 type partsRun struct {
-	disk    *disk
-	lock    *lock
-	layout  *Layout
-	schemas []*arrow.Schema // per variant
-	shard   int
-	shards  int
+	disk     *disk
+	lock     *lock
+	run      *schema.Run
+	encoding Encoding
+	layout   *Layout
+	schemas  []*arrow.Schema // per variant
+	shard    int
+	shards   int
 
-	rowBytes int64 // schema.Run's; 0: free space isn't checked
+	rowBytes int64 // of a row on the disk, about; 0: free space isn't checked
 
 	kept    []bool              // per part: nothing to do; set by begin
 	records map[string]PartFile // of finished files, by name
@@ -106,7 +109,7 @@ func (r *partsRun) checkOwner(ctx context.Context) error {
 	dir := r.disk.dir
 	plan := filepath.Join(dir, planName)
 	r.replan = false
-	there, err := readLayout(ctx, plan)
+	there, err := readLayout(ctx, plan, r.layout.Format)
 	if m, problem := decided(ctx, dir); problem != nil {
 		return problem
 	} else if m != nil && err == nil {
@@ -283,8 +286,12 @@ func checkSpace(dir string, l *Layout, kept []bool, rowBytes int64) error {
 	if need <= 1.1*float64(free) { // rows may fail, and a file system may compress
 		return nil
 	}
-	return fmt.Errorf("%s: the missing parts will take about %s (%d rows of %s), and the disk has %s free: free some space there, choose another directory, or compress (--codec zstd); --any-space starts anyway",
-		dir, formatBytes(need), rows, formatBytes(float64(rowBytes)), formatBytes(float64(free)))
+	smaller := ""
+	if l.Format == "arrow" {
+		smaller = ", or compress (--codec zstd)"
+	}
+	return fmt.Errorf("%s: the missing parts will take about %s (%d rows of %s), and the disk has %s free: free some space there, choose another directory%s; --any-space starts anyway",
+		dir, formatBytes(need), rows, formatBytes(float64(rowBytes)), formatBytes(float64(free)), smaller)
 }
 
 // formatBytes is a number of bytes as people read it.
@@ -368,11 +375,11 @@ func (r *partsRun) start(part int) error {
 	r.open = &openPart{number: part, last: -1, reads: map[int]schema.Read{}}
 	for v, name := range r.layout.files(part) {
 		record := PartFile{Name: name, Epoch: epoch, FirstBatch: first, Batches: n, Classes: emptyLedger(r.layout)}
-		f, err := newPartWriter(r.disk, record, r.schemas[v], r.layout.Codec)
-		if err != nil {
+		p := &Part{Run: r.run, Variant: v, Schema: r.schemas[v], Number: part, Epoch: epoch, FirstBatch: first, Batches: n, disk: r.disk, record: record}
+		if err := p.begin(r.encoding); err != nil {
 			return err
 		}
-		r.open.files = append(r.open.files, f)
+		r.open.files = append(r.open.files, p)
 	}
 	return nil
 }
@@ -544,4 +551,35 @@ func (r *partsRun) abandon() error {
 	}
 	r.open = nil
 	return err
+}
+
+// ours reports whether a file of this name may be in a directory before its plan
+// is: a directory of nothing else counts as empty.
+func ours(name string) bool {
+	return strings.HasPrefix(name, tempPrefix) || name == lockName || strings.HasPrefix(name, lockName+"-")
+}
+
+// comparePlan refuses a directory with another plan, and says what differs.
+func (r *partsRun) comparePlan(ctx context.Context, there *Layout) error {
+	dir := r.disk.dir
+	here := *r.layout
+	here.Version = there.Version
+	list := differences(there, &here)
+	if len(list) == 0 && there.Version != LayoutVersion && r.shards == 1 && unused(dir) {
+		return r.takeOver()
+	}
+	if len(list) == 0 {
+		r.layout.Version = there.Version
+		return nil
+	}
+	if !slices.ContainsFunc(list, func(c plandiff.Change) bool { return !isOfSource(c) }) && r.prints != nil {
+		return r.otherSource(ctx, there)
+	}
+	return fmt.Errorf("%s holds another dataset; what differs, there -> here:\n  %s\nChoose another directory, or remove this one", dir, plandiff.Lines(plandiff.Texts(list)))
+}
+
+// isOfSource reports whether a difference of two plans follows from their sources: keys,
+// sizes, labels and other columns, and so the number of rows and the classes.
+func isOfSource(c plandiff.Change) bool {
+	return slices.Contains([]string{"plan_hash", "source", "epoch_rows", "rows_per_epoch", "batches_per_epoch", "part_count", "classes"}, c.Of)
 }

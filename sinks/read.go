@@ -70,7 +70,7 @@ func readParts(ctx context.Context, path string, mem memory.Allocator, f func(*s
 // listParts lists the files of a directory, per variant: those that exist and, in a
 // finished one, the first that doesn't, which gives an error later.
 func listParts(ctx context.Context, dir string) (variants [][]string, err error) {
-	l, err := readLayout(ctx, filepath.Join(dir, planName))
+	l, err := readLayout(ctx, filepath.Join(dir, planName), "arrow")
 	if errors.Is(err, fs.ErrNotExist) && !isLink(filepath.Join(dir, planName)) {
 		// No whole data set, but perhaps a copy of some parts, or one scale's folder.
 		files, err := filepath.Glob(filepath.Join(dir, "*.arrow")) // sorted

@@ -319,7 +319,7 @@ func dropOthers(d *disk, l *Layout, prefix string) error {
 			if !ok || !strings.HasPrefix(name, "part-") || own[join(folder, name)] {
 				continue
 			}
-			if ext := filepath.Ext(name); ext != ".arrow" && ext != ".xxh128" {
+			if ext := filepath.Ext(name); ext != l.ext() && ext != ".xxh128" {
 				continue
 			}
 			if err := d.remove(join(folder, e.Name())); err != nil {

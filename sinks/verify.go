@@ -18,8 +18,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/apache/arrow/go/v15/arrow/memory"
-
 	"github.com/sluicedata/sluice/internal/plandiff"
 	"github.com/sluicedata/sluice/schema"
 )
@@ -62,7 +60,16 @@ const repair = "run the same materialize command again: it rewrites this part an
 // wrong is in the report. progress is called with the number of parts checked so far,
 // from several goroutines.
 func Verify(ctx context.Context, dir string, progress ...func(done, parts int)) (VerifyReport, error) {
-	m, err := readWhole(ctx, dir)
+	return VerifyParts(ctx, arrowEncoding{}, dir, func(done, parts int) {
+		for _, f := range progress {
+			f(done, parts)
+		}
+	})
+}
+
+// VerifyParts is Verify of a directory of another format; progress may be nil.
+func VerifyParts(ctx context.Context, e Encoding, dir string, progress func(done, parts int)) (VerifyReport, error) {
+	m, err := readWhole(ctx, dir, e.Name())
 	if err != nil {
 		return VerifyReport{}, err
 	}
@@ -76,10 +83,9 @@ func Verify(ctx context.Context, dir string, progress ...func(done, parts int)) 
 	problems := make([]*Problem, len(m.Parts))
 	var done atomic.Int64
 	err = each(ctx, len(m.Parts), func(i int) {
-		problems[i] = checkPart(ctx, dir, m, m.Parts[i])
-		n := int(done.Add(1))
-		for _, f := range progress {
-			f(n, len(m.Parts))
+		problems[i] = checkPart(ctx, e, dir, m, m.Parts[i])
+		if n := int(done.Add(1)); progress != nil {
+			progress(n, len(m.Parts))
 		}
 	})
 	if err != nil {
@@ -114,7 +120,7 @@ func Verify(ctx context.Context, dir string, progress ...func(done, parts int)) 
 }
 
 func checkPlan(ctx context.Context, dir string, m *Manifest) string {
-	plan, err := readLayout(ctx, filepath.Join(dir, planName))
+	plan, err := readLayout(ctx, filepath.Join(dir, planName), m.Format)
 	if err != nil {
 		return fmt.Sprintf("cannot be read (%v): without it the directory cannot be completed or repaired", err)
 	}
@@ -160,7 +166,7 @@ func sumsUp(m *Manifest) bool {
 }
 
 // checkPart finds the first problem of a part's file.
-func checkPart(ctx context.Context, dir string, m *Manifest, p PartFile) *Problem {
+func checkPart(ctx context.Context, e Encoding, dir string, m *Manifest, p PartFile) *Problem {
 	if !fits(p, &m.Layout) {
 		return &Problem{p.Name, WrongPlan, "the manifest's line doesn't fit its plan"}
 	}
@@ -180,9 +186,9 @@ func checkPart(ctx context.Context, dir string, m *Manifest, p PartFile) *Proble
 		return &Problem{p.Name, WrongChecksum, fmt.Sprintf("its SHA-256 is %s instead of %s: %s", sum, p.SHA256, repair)}
 	}
 	rows, classes := int64(0), emptyLedger(&m.Layout)
-	err = readFile(ctx, file, memory.DefaultAllocator, 0, func(b *schema.Batch) error {
-		rows += int64(b.Rows())
-		return countLabels(b, m.Tasks, classes)
+	err = e.Count(ctx, file, &m.Layout, func(n int64, labels [][]int32) error {
+		rows += n
+		return countLabels(labels, m.Tasks, classes)
 	})
 	switch {
 	case err != nil:
@@ -252,7 +258,7 @@ func extraParts(ctx context.Context, dir string, m *Manifest) ([]string, error) 
 			return err
 		}
 		name := filepath.ToSlash(rel)
-		if !e.IsDir() && (path.Ext(name) == ".arrow" || path.Ext(name) == ".xxh128") && !strings.HasPrefix(e.Name(), ".") && !known[name] {
+		if !e.IsDir() && (path.Ext(name) == m.ext() || path.Ext(name) == ".xxh128") && !strings.HasPrefix(e.Name(), ".") && !known[name] {
 			extra = append(extra, name)
 		}
 		return nil
@@ -327,14 +333,23 @@ func each(ctx context.Context, n int, f func(i int)) error {
 	return nil
 }
 
-// countLabels adds a batch's rows to counts per class.
-func countLabels(b *schema.Batch, tasks []schema.Task, ledger map[string][]int64) error {
-	if b.Tasks() != len(tasks) {
-		return fmt.Errorf("a batch with %d label columns in a run of %d tasks", b.Tasks(), len(tasks))
+// labelsOf are a batch's labels, [task][row].
+func labelsOf(b *schema.Batch) [][]int32 {
+	list := make([][]int32, b.Tasks())
+	for t := range list {
+		list[t] = b.Labels(t)
+	}
+	return list
+}
+
+// countLabels adds rows' labels, [task][row], to counts per class.
+func countLabels(labels [][]int32, tasks []schema.Task, ledger map[string][]int64) error {
+	if len(labels) != len(tasks) {
+		return fmt.Errorf("a batch with %d label columns in a run of %d tasks", len(labels), len(tasks))
 	}
 	for t, task := range tasks {
 		counts := ledger[task.Name]
-		for _, label := range b.Labels(t) {
+		for _, label := range labels[t] {
 			if label == schema.Unknown {
 				label = int32(len(counts) - 1)
 			}
