@@ -72,6 +72,8 @@ type Header struct {
 	// DecodeBytes is the most memory that Decode takes in addition to data, the picture's
 	// included.
 	DecodeBytes int64
+
+	rgbAt int // where the picture's RGB begins in data; 0: it isn't stored as such
 }
 
 // Pixels is the number of pixels of the picture.
@@ -141,6 +143,15 @@ type Parsed struct {
 func Parse(data []byte) (p Parsed, err error) {
 	p.Header, p.pixels, err = parse(data)
 	return p, err
+}
+
+// Stored is the picture's RGB, row by row, within the data that was parsed, of a file that
+// holds it as such: binary PPM of 8 bits. Of any other it is nil. It must not be changed.
+func (h *Parsed) Stored(data []byte) []uint8 {
+	if h.rgbAt == 0 {
+		return nil
+	}
+	return data[h.rgbAt:][: 3*h.Pixels() : 3*h.Pixels()]
 }
 
 // ReadHeader is Parse for those who want no pixels.

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -106,6 +107,42 @@ func TestCutAnywhere(t *testing.T) {
 			if strings.Contains(err.Error(), "panicked") {
 				t.Errorf("%s: %d of %d bytes: %v", g.Name, cut, len(g.Encoded), err)
 			}
+		}
+	}
+}
+
+// What Stored says of a golden is its pixels; binary PPM has them, and no other form.
+func TestStored(t *testing.T) {
+	text, grey := []byte("P3 5 4 255\n"), []byte("P2 5 4 255\n")
+	six, five := []byte("P6 5 4 255\n"), []byte("P5 5 4 255\n")
+	for i := range 60 {
+		v := uint8(i * 37)
+		text, six = fmt.Appendf(text, "%d ", v), append(six, v)
+		if i < 20 {
+			grey, five = fmt.Appendf(grey, "%d ", v), append(five, v)
+		}
+	}
+	files := [][]byte{text, append(six, "more"...), grey, five}
+	for i, want := range []bool{false, true, false, false} {
+		p, err := Parse(files[i])
+		if err != nil {
+			t.Fatal(err)
+		}
+		decoded := mustDecode(t, files[i])
+		if !bytes.Equal(decoded.U8, mustDecode(t, files[i&^1]).U8) {
+			t.Errorf("%.2s: other pixels than in text", files[i])
+		}
+		if got := p.Stored(files[i]); (got != nil) != want || got != nil && !bytes.Equal(got, decoded.U8) {
+			t.Errorf("%.2s: %d bytes stored", files[i], len(got))
+		}
+	}
+	for _, g := range goldens(t) {
+		p, err := Parse(g.Encoded)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := p.Stored(g.Encoded); got != nil && !bytes.Equal(got, g.RGB) {
+			t.Errorf("%s: other pixels are stored", g.Name)
 		}
 	}
 }

@@ -50,6 +50,9 @@ func parsePNM(data []byte) (Header, pixelFunc, error) {
 	}
 	h := Header{Height: f.height, Width: f.width, Orientation: 1}
 	h.DecodeBytes = 3 * h.Pixels()
+	if f.kind == '6' && f.maxval == 255 {
+		h.rgbAt = len(data) - len(f.samples)
+	}
 	return h, f.decode, nil
 }
 
@@ -81,6 +84,17 @@ func (f *pnmFile) leastBytes() int64 {
 
 func (f *pnmFile) decode(ctx context.Context) (*schema.Picture, error) {
 	p := schema.NewPicture(f.height, f.width)
+	switch {
+	case f.kind == '6' && f.maxval == 255:
+		copy(p.U8, f.samples)
+		return p, nil
+	case f.kind == '5' && f.maxval == 255:
+		for i, grey := range f.samples[:f.height*f.width] {
+			rgb := p.U8[3*i : 3*i+3 : 3*i+3]
+			rgb[0], rgb[1], rgb[2] = grey, grey, grey
+		}
+		return p, nil
+	}
 	next := f.binarySample()
 	if f.kind < '4' {
 		next = f.textSample()

@@ -140,7 +140,7 @@ func (w *writer) planes(y int) (p planes, ok bool) {
 	for c := range 3 {
 		p.row[c] = w.dst.F32[c*size+y*width:][:width]
 	}
-	p.table = w.px.F32
+	p.table, p.lines = w.px.F32, w.px.lines
 	return p, true
 }
 
@@ -148,11 +148,18 @@ func (w *writer) planes(y int) (p planes, ok bool) {
 type planes struct {
 	row   [3][]float32
 	table *[3][256]float32
+	lines *[3]line255 // formulas for them; nil: there are none
 }
 
 // tabulate fills the columns from first to end from a row of RGB.
-func (p *planes) tabulate(rgb []uint8, first, end int) {
-	tabulatePlanes(rgb[3*first:3*end], p.row[0][first:end], p.row[1][first:end], p.row[2][first:end], p.table)
+func (p planes) tabulate(rgb []uint8, first, end int) {
+	rgb = rgb[3*first : 3*end]
+	for c, row := range p.row {
+		p.row[c] = row[first:end]
+	}
+	if !p.valuesFast(rgb, false) {
+		tabulatePlanes(rgb, p.row[0], p.row[1], p.row[2], p.table)
+	}
 }
 
 // begin is memory for row y, for put.
@@ -199,6 +206,27 @@ func (w *writer) put(y int, rgb []uint8) {
 				out[x] = rgb[3*x+c]
 			}
 		}
+	}
+}
+
+// putMirrored is put for a row given from right to left.
+func (w *writer) putMirrored(y int, rgb []uint8) {
+	if w.px.Row == nil {
+		if p, ok := w.planes(y); ok && p.valuesFast(rgb, true) {
+			return
+		}
+	}
+	own := w.begin(y)
+	mirror(own, rgb)
+	w.put(y, own)
+}
+
+// mirrorGo copies a row of pixels from right to left.
+func mirrorGo(dst, rgb []uint8) {
+	for from := len(rgb) - 3; from >= 0; from -= 3 {
+		to, pixel := dst[:3:3], rgb[from:from+3:from+3]
+		to[0], to[1], to[2] = pixel[0], pixel[1], pixel[2]
+		dst = dst[3:]
 	}
 }
 

@@ -64,30 +64,49 @@ func extent(places []int) (first, end int) {
 func (g *grid) Method() string { return "whole pixels, copied" }
 
 func (g *grid) run(out *writer, src Source, _ *scratch) {
-	runs := true // columns follow each other, so that rows are copied whole
-	for i, x := range g.xs {
-		runs = runs && x >= 0 && x == g.xs[0]+i
-	}
+	step := g.step()
 	for y, from := range g.ys {
 		if out.stopped() {
 			return
 		}
-		if from >= 0 && runs {
-			at := src.offset(g.xs[0], from)
-			out.put(y, src.Pix[at:at+3*len(g.xs)])
+		switch n := len(g.xs); {
+		case from >= 0 && step > 0:
+			out.put(y, src.Pix[src.offset(g.xs[0], from):][:3*n])
+		case from >= 0 && step < 0:
+			out.putMirrored(y, src.Pix[src.offset(g.xs[n-1], from):][:3*n])
+		default:
+			rgb := out.begin(y)
+			g.pick(rgb, &src, from)
+			out.put(y, rgb)
+		}
+	}
+}
+
+// step is 1 where columns follow each other, -1 where they do from right to left, so that
+// rows can be taken whole; else 0.
+func (g *grid) step() int {
+	for _, step := range [2]int{1, -1} {
+		all := true
+		for i, x := range g.xs {
+			all = all && x >= 0 && x == g.xs[0]+step*i
+		}
+		if all {
+			return step
+		}
+	}
+	return 0
+}
+
+// pick fills a row of RGB pixel by pixel, from a row of the input.
+func (g *grid) pick(rgb []uint8, src *Source, from int) {
+	for x, column := range g.xs {
+		pixel := rgb[3*x : 3*x+3 : 3*x+3]
+		if from < 0 || column < 0 {
+			copy(pixel, g.fill[:])
 			continue
 		}
-		rgb := out.begin(y)
-		for x, column := range g.xs {
-			pixel := rgb[3*x : 3*x+3 : 3*x+3]
-			if from < 0 || column < 0 {
-				copy(pixel, g.fill[:])
-				continue
-			}
-			at := src.offset(column, from)
-			in := src.Pix[at : at+3 : at+3]
-			pixel[0], pixel[1], pixel[2] = in[0], in[1], in[2]
-		}
-		out.put(y, rgb)
+		at := src.offset(column, from)
+		in := src.Pix[at : at+3 : at+3]
+		pixel[0], pixel[1], pixel[2] = in[0], in[1], in[2]
 	}
 }

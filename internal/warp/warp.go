@@ -9,6 +9,7 @@
 //	interpolate.go            torch's interpolate, apart from the others
 //	compose.go                Fuse: a chain of transforms in as few passes as possible
 //	fused.go                  Pass.Run, and how rows get into the output
+//	pixels*                   rows of whole pixels, with assembly
 //	fused_*.go, unfused.go    the kinds of passes, with their inner loops
 //	ycc*.go                   the same, from the planes of a JPEG file
 //	line255.go                tables of floats that can be computed instead

@@ -46,6 +46,7 @@ type Draw struct {
 	file    decode.File     // closed at the end of Make
 	parsed  decode.Parsed   // of a file in another format
 	source  *schema.Picture // in place of a file
+	stored  schema.Picture  // its pixels are data's own, where the file holds RGB as such
 
 	row        stages.Row
 	rand       rng.Stream

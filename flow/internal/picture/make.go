@@ -45,6 +45,9 @@ func (m *Maker) makeOfWhole(ctx context.Context, d *Draw, slot *schema.Picture, 
 	if d.err != nil {
 		return nil, 0, d.err
 	}
+	if views != nil && source == &d.stored {
+		source = copyOf(source, nil) // views outlive the file
+	}
 	if views != nil {
 		views.Source, views.Last = source, source
 	}
@@ -54,7 +57,19 @@ func (m *Maker) makeOfWhole(ctx context.Context, d *Draw, slot *schema.Picture, 
 	} else {
 		pic, err = m.fused(ctx, d, input{pic: source}, slot, views)
 	}
+	if pic == &d.stored {
+		pic = copyOf(pic, slot)
+	}
 	return pic, repairs, err
+}
+
+// copyOf is a picture's pixels in slot, where that is its type, or in a picture of their own.
+func copyOf(p, slot *schema.Picture) *schema.Picture {
+	if slot == nil || slot.Tensor() != p.Tensor() {
+		slot = p.Tensor().NewPicture()
+	}
+	copy(slot.U8, p.U8)
+	return slot
 }
 
 // makeOfFile decodes the part of a JPEG file that the first group reads. Damage in the

@@ -26,6 +26,8 @@ func (d *Draw) Prepare(p *Program, of Of, data []byte) {
 	case d.partial():
 		d.setView()
 		d.Bytes = d.fileBytes()
+	case d.stored.U8 != nil && len(d.groups) > 0: // it is sampled where it lies
+		d.Bytes = d.canvasBytes()
 	default:
 		d.Bytes = whole + d.canvasBytes()
 	}
@@ -57,7 +59,7 @@ func (d *Draw) Drop() {
 	if d.isJPEG {
 		d.file.Close()
 	}
-	d.isJPEG, d.data, d.parsed, d.source = false, nil, decode.Parsed{}, nil
+	d.isJPEG, d.data, d.parsed, d.source, d.stored = false, nil, decode.Parsed{}, nil, schema.Picture{}
 }
 
 // open reads the file's header; ok is false where decoding will fail.
@@ -79,15 +81,23 @@ func (d *Draw) open() (height, width int, whole int64, ok bool) {
 		return 0, 0, 0, false
 	}
 	h := &d.parsed.Header
-	return h.Height, h.Width, h.DecodeBytes, h.CheckPixels(decoder.MaxPixels()) == nil
+	if h.CheckPixels(decoder.MaxPixels()) != nil {
+		return 0, 0, 0, false
+	}
+	if pix := d.parsed.Stored(d.data); pix != nil && !decoder.Gray() {
+		d.stored = schema.Picture{Height: h.Height, Width: h.Width, Layout: schema.HWC, U8: pix}
+	}
+	return h.Height, h.Width, h.DecodeBytes, true
 }
 
-// whole decodes the whole picture of the file.
+// whole decodes the whole picture of the file, which must not be changed: it may be d.stored.
 func (d *Draw) whole(ctx context.Context) (pic *schema.Picture, repairs int, err error) {
 	decoder := d.program.Decoder
 	switch {
 	case d.source != nil:
 		pic = d.source
+	case d.stored.U8 != nil:
+		return &d.stored, 0, nil
 	case d.isJPEG:
 		d.file.SeekPoints = nil // they are for parts
 		pic, err = d.file.Whole(ctx)
