@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"math/big"
 	"slices"
 	"strings"
 
+	"github.com/sluicedata/sluice/internal/errlist"
 	"github.com/sluicedata/sluice/internal/longtail"
 	"github.com/sluicedata/sluice/internal/perm"
 	"github.com/sluicedata/sluice/internal/phrase"
@@ -22,10 +24,15 @@ import (
 //	square_root     p_c ~ sqrt(n_c)
 //	power           p_c ~ n_c^Power    0 < Power <= 1
 //	class_balanced  p_c ~ 1            all classes equally
+//	Shares          p_c ~ the number given for class c
+//	Counts          the same, and Draws is their sum
 //
 // Classes are those that have samples. With several tasks, the classes are the
 // tuples of labels that occur, ordered by their class numbers; an unknown label
-// counts as a class of its own, after the others.
+// counts as a class of its own, after the others. PerTask has a target for each task:
+// the first divides the draws among its task's classes, the second each class's draws
+// among those of its own. Shares and Counts alone are the first task's; within its
+// classes the other tasks' keep the proportions that they have.
 //
 // Each draw is computed by itself, in closed form. The classes' quotas are laid end to
 // end (longtail.Quotas: exact for every epoch, and over epochs no class falls behind by
@@ -35,30 +42,14 @@ import (
 // after another, so that at the end of every epoch the use counts within a class differ
 // by at most one.
 type Rebalance struct {
-	Target Target    `sluice:"target" doc:"proportions of the classes: instance, square_root, power or class_balanced"`
+	Target Target    `sluice:"target" doc:"proportions of the classes: instance, square_root, power, class_balanced, {shares: {class: number}} or {counts: {class: draws per epoch}}; with several tasks a list may give each its own, of which the first divides the draws, and each further one divides those of every class before it"`
 	Power  float64   `sluice:"power,positive" doc:"with target power: the exponent q of n^q, above 0, at most 1"`
 	Task   TaskNames `sluice:"task" doc:"the task to balance, or several for the joint label (default: the only one)"`
-	Draws  int64     `sluice:"draws,positive" doc:"draws per epoch (default: the number of samples)"`
+	Draws  int64     `sluice:"draws,positive" doc:"draws per epoch (default: the number of samples, or the sum of the counts)"`
 }
 
 // maxDraws keeps the uses of a class over 2^22 epochs within an int64.
 const maxDraws = 1 << 40
-
-// Target says in what proportions classes are drawn.
-type Target string
-
-// The targets.
-const (
-	Instance      Target = "instance"
-	SquareRoot    Target = "square_root"
-	Power         Target = "power"
-	ClassBalanced Target = "class_balanced"
-)
-
-// Values lists the targets.
-func (Target) Values() []string {
-	return []string{string(Instance), string(SquareRoot), string(Power), string(ClassBalanced)}
-}
 
 // TaskNames is one task or several. In files: a name or a list of names.
 type TaskNames []string
@@ -101,14 +92,24 @@ func (r Rebalance) BalancedTasks() []string { return r.Task }
 
 // Check reports impossible options.
 func (r Rebalance) Check() error {
-	errs := []error{oneOf("target", r.Target)}
-	if r.Target == "" {
-		errs = append(errs, errorf("target", "missing: give one of %s", strings.Join(r.Target.Values(), ", ")))
-	}
+	var errs []error
+	to, err := r.Target.read()
 	switch {
-	case r.Target != Power && r.Power != 0:
+	case r.Target == "":
+		errs = append(errs, errorf("target", "missing: give one of %s", strings.Join(r.Target.Values(), ", ")))
+	case err != nil:
+		for _, err := range errlist.Split(err) {
+			errs = append(errs, errorf("target", "%v", err))
+		}
+	case len(to.each) > 0 && len(to.each) != len(r.Task):
+		errs = append(errs, errorf("target", "%d targets in a list for %s: give one for each, in the same order",
+			len(to.each), phrase.Count(len(r.Task), "name of task")))
+	}
+	switch power := to.uses(Power); {
+	case err != nil && r.Target.explicit():
+	case !power && r.Power != 0:
 		errs = append(errs, errorf("power", "only target power needs it"))
-	case r.Target == Power && r.Power == 0:
+	case power && r.Power == 0:
 		errs = append(errs, errorf("power", "missing: give a number between 0 and 1"))
 	case math.IsNaN(r.Power) || r.Power < 0 || r.Power > 1:
 		errs = append(errs, errorf("power", "%v is not between 0 (as class_balanced) and 1 (as instance)", r.Power))
@@ -120,6 +121,8 @@ func (r Rebalance) Check() error {
 	}
 	if r.Draws < 0 || r.Draws > maxDraws {
 		errs = append(errs, errorf("draws", "%d is not in 1..2^40", r.Draws))
+	} else if sum := to.draws(); r.Draws > 0 && sum > 0 && sum != r.Draws {
+		errs = append(errs, errorf("draws", "%d differs from the sum of the counts, %d: leave it out, or give shares", r.Draws, sum))
 	}
 	return errors.Join(errs...)
 }
@@ -156,12 +159,17 @@ func (r Rebalance) order(in Order, index schema.Index, key RandKey) (Order, erro
 	if err != nil {
 		return nil, err
 	}
-	class, counts := groupBy(in, index, tasks)
+	class, levels := groupBy(in, index, tasks)
+	division, err := r.division(index, tasks, levels)
+	if err != nil {
+		return nil, err
+	}
+	counts := levels[len(levels)-1].counts
 	o := &rebalanced{
 		members: make([]uint32, in.Len()),
 		starts:  make([]int, len(counts)+1),
 		keys:    make([]RandKey, len(counts)),
-		quotas:  longtail.NewQuotas(r.shares(counts), r.draws(in)),
+		quotas:  longtail.NewDivided(division, r.draws(in)),
 		slots:   perm.NewSeries(uint64(r.draws(in)), perm.Derive(key, keyOrder, 0)),
 	}
 	for c, n := range counts {
@@ -210,21 +218,40 @@ func (r Rebalance) Warn(in Selection, index schema.Index) []string {
 			warnings = append(warnings, fmt.Sprintf("classes of task %s without samples, which get no draws: %s", index.Tasks()[task].Name, phrase.List(empty)))
 		}
 	}
-	for _, task := range tasks {
+	to, err := r.Target.read()
+	if err != nil {
+		return nil // Check reports it
+	}
+	perTask := to.perTask(len(tasks))
+	for i, task := range tasks {
 		counts := classCounts(in, index, task)
+		if perTask != nil {
+			if named, what := perTask[i].numbers(); named != nil {
+				warnings = append(warnings, undrawn(named, what, index.Tasks()[task], counts)...)
+				continue
+			}
+		}
 		if unknown := counts[len(counts)-1]; unknown > 0 {
 			warnings = append(warnings, fmt.Sprintf("%d samples have no label of task %s: they count as a class of their own, with its share of the draws; leave them out with filter if that isn't intended", unknown, index.Tasks()[task].Name))
 		}
 	}
-	_, counts := groupBy(in, index, tasks)
+	_, levels := groupBy(in, index, tasks)
+	division, err := r.division(index, tasks, levels)
+	if err != nil {
+		return nil // Sample reports it
+	}
+	warnings = append(warnings, absent(perTask, index, tasks, levels)...)
+	counts := levels[len(levels)-1].counts
 	what := ""
 	switch {
-	case r.draws(in) != in.Len() || !longtail.Proportional(r.shares(counts), counts):
+	case r.draws(in) != in.Len() || division.Parts != nil || !longtail.Proportional(division.Shares, counts):
 		return warnings
 	case len(counts) == 1:
 		what = fmt.Sprintf("all samples are of one class of task %s", strings.Join(names, ", "))
 	case r.Target == Instance || r.Target == Power && r.Power == 1:
 		what = fmt.Sprintf("target %s draws the classes in the proportions that they have", r.Target)
+	case to.rule == "":
+		what = fmt.Sprintf("the target draws the classes of task %s in the proportions that they have", strings.Join(names, ", "))
 	default:
 		what = fmt.Sprintf("the classes of task %s are balanced already", strings.Join(names, ", "))
 	}
@@ -235,12 +262,135 @@ func (r Rebalance) draws(in Order) int64 {
 	if r.Draws > 0 {
 		return r.Draws
 	}
+	if to, err := r.Target.read(); err == nil && to.draws() > 0 {
+		return to.draws()
+	}
 	return in.Len()
 }
 
-// shares are integers s_c; p_c is s_c over their sum.
-func (r Rebalance) shares(counts []int64) []int64 {
-	switch r.Target {
+// undrawn warns of samples that explicit shares leave out. counts are those of the
+// classes, and last of the samples without a label.
+func undrawn(named map[string]*big.Rat, what string, task schema.Task, counts []int64) (warnings []string) {
+	var zero []string
+	for class, name := range task.Classes {
+		if n := named[name]; n != nil && n.Sign() == 0 && counts[class] > 0 {
+			zero = append(zero, fmt.Sprintf("%s (%s)", name, phrase.Count(counts[class], "sample")))
+		}
+	}
+	if len(zero) > 0 {
+		warnings = append(warnings, fmt.Sprintf("%s of 0 leave classes of task %s out: %s", what, task.Name, phrase.List(zero)))
+	}
+	if unknown := counts[len(counts)-1]; unknown > 0 {
+		warnings = append(warnings, fmt.Sprintf("%s without a label of task %s: explicit %s name classes, so they get no draws", phrase.Count(unknown, "sample"), task.Name, what))
+	}
+	return warnings
+}
+
+// absent warns of classes with a share that are missing from a class of the task before.
+func absent(perTask []target, index schema.Index, tasks []int, levels []level) (warnings []string) {
+	for i := 1; i < len(perTask); i++ {
+		named, what := perTask[i].numbers()
+		if named == nil {
+			continue
+		}
+		task, within := index.Tasks()[tasks[i]], levels[i-1]
+		occurs := make([]map[string]bool, len(within.counts))
+		for g, parent := range levels[i].parents {
+			if occurs[parent] == nil {
+				occurs[parent] = map[string]bool{}
+			}
+			occurs[parent][labelName(task, levels[i].labels[g])] = true
+		}
+		var missing []string
+		for g := range within.counts {
+			for _, class := range task.Classes {
+				if n := named[class]; n != nil && n.Sign() > 0 && !occurs[g][class] {
+					missing = append(missing, class+" in "+labelName(index.Tasks()[tasks[i-1]], within.labels[g]))
+				}
+			}
+		}
+		if len(missing) > 0 {
+			warnings = append(warnings, fmt.Sprintf("classes of task %s without samples within one of task %s, whose other classes get their %s of the draws: %s",
+				task.Name, index.Tasks()[tasks[i-1]].Name, what, phrase.List(missing)))
+		}
+	}
+	return warnings
+}
+
+func labelName(task schema.Task, label int32) string {
+	if label == schema.Unknown {
+		return "(no label)"
+	}
+	return task.Classes[label]
+}
+
+// division is how the draws are divided among the tuples of labels.
+func (r Rebalance) division(index schema.Index, tasks []int, levels []level) (longtail.Division, error) {
+	to, err := r.Target.read()
+	if err != nil {
+		return longtail.Division{}, errorf("target", "%v", err)
+	}
+	perTask := to.perTask(len(tasks))
+	if perTask == nil {
+		return longtail.Division{Shares: r.shares(to.rule, levels[len(levels)-1].counts)}, nil
+	}
+	byLabel := make([][]int64, len(tasks)) // of explicit shares
+	var errs []error
+	for i, task := range tasks {
+		if named, _ := perTask[i].numbers(); named != nil {
+			have := make([]int64, len(index.Tasks()[task].Classes))
+			for g, label := range levels[i].labels {
+				if label != schema.Unknown {
+					have[label] += levels[i].counts[g]
+				}
+			}
+			byLabel[i], err = perTask[i].byLabel(index.Tasks()[task], have)
+			errs = append(errs, err)
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return longtail.Division{}, err
+	}
+	// groups is the division among the groups first to end-1 of a level, which are those
+	// within one group of the level before.
+	var groups func(i, first, end int, drawn bool) longtail.Division
+	groups = func(i, first, end int, drawn bool) longtail.Division {
+		l := levels[i]
+		d := longtail.Division{Shares: make([]int64, end-first)}
+		if byLabel[i] == nil {
+			d.Shares = r.shares(perTask[i].rule, l.counts[first:end])
+		} else {
+			for g := first; g < end; g++ {
+				if label := l.labels[g]; label != schema.Unknown {
+					d.Shares[g-first] = byLabel[i][label]
+				}
+			}
+		}
+		if drawn && !slices.ContainsFunc(d.Shares, func(s int64) bool { return s > 0 }) {
+			where := ""
+			if i > 0 {
+				where = fmt.Sprintf(" within class %q of task %s", labelName(index.Tasks()[tasks[i-1]], levels[i-1].labels[l.parents[first]]), index.Tasks()[tasks[i-1]].Name)
+			}
+			_, what := perTask[i].numbers()
+			errs = append(errs, errorf("target", "%s: no sample of task %s%s has a class with a share above 0", what, index.Tasks()[tasks[i]].Name, where))
+		}
+		if i+1 < len(levels) {
+			at, _ := slices.BinarySearch(levels[i+1].parents, first)
+			for g := first; g < end; g++ {
+				next, _ := slices.BinarySearch(levels[i+1].parents, g+1)
+				d.Parts = append(d.Parts, groups(i+1, at, next, drawn && d.Shares[g-first] > 0))
+				at = next
+			}
+		}
+		return d
+	}
+	d := groups(0, 0, len(levels[0].counts), true)
+	return d, errors.Join(errs...)
+}
+
+// shares are integers s_c by a rule; p_c is s_c over their sum.
+func (r Rebalance) shares(rule Target, counts []int64) []int64 {
+	switch rule {
 	case SquareRoot:
 		return longtail.SquareRoot(counts)
 	case Power:
@@ -264,10 +414,18 @@ func (r Rebalance) tasks(index schema.Index) ([]int, error) {
 	return tasks, errors.Join(errs...)
 }
 
-// groupBy numbers the label tuples that occur, in the order of their class numbers,
-// unknown ones last. class is the tuple of the i-th sample of in.
-func groupBy(in Order, index schema.Index, tasks []int) (class func(i int) int, counts []int64) {
-	class, counts = func(int) int { return 0 }, make([]int64, 1)
+// level is the tuples of labels in the first of several tasks that occur, in the order
+// of their class numbers, unknown ones last.
+type level struct {
+	counts  []int64 // samples of each tuple
+	parents []int   // the tuple of the level before
+	labels  []int32 // in the level's task
+}
+
+// groupBy numbers the label tuples that occur, level by level. class is the tuple of the
+// i-th sample of in.
+func groupBy(in Order, index schema.Index, tasks []int) (class func(i int) int, levels []level) {
+	class, groups := func(int) int { return 0 }, 1
 	for _, task := range tasks { // refines the groups of the tasks before
 		classes, group := len(index.Tasks()[task].Classes), class
 		refined := func(i int) int {
@@ -277,27 +435,35 @@ func groupBy(in Order, index schema.Index, tasks []int) (class func(i int) int, 
 			}
 			return group(i)*(classes+1) + label
 		}
-		var number func(tuple int) int
-		number, counts = numberTuples(int(in.Len()), len(counts)*(classes+1), refined)
+		number, tuples, counts := numberTuples(int(in.Len()), groups*(classes+1), refined)
+		l := level{counts, make([]int, len(tuples)), make([]int32, len(tuples))}
+		for g, t := range tuples {
+			l.parents[g], l.labels[g] = t/(classes+1), int32(t%(classes+1))
+			if int(l.labels[g]) == classes {
+				l.labels[g] = schema.Unknown
+			}
+		}
+		levels, groups = append(levels, l), len(tuples)
 		class = func(i int) int { return number(refined(i)) }
 	}
-	return class, counts
+	return class, levels
 }
 
 // numberTuples numbers those of the tuples 0..size-1 that n samples have, in rising
-// order, and counts the samples of each.
-func numberTuples(n, size int, tuple func(i int) int) (number func(tuple int) int, counts []int64) {
+// order, lists them, and counts the samples of each.
+func numberTuples(n, size int, tuple func(i int) int) (number func(tuple int) int, tuples []int, counts []int64) {
 	if size > max(n, 1<<20) { // several tasks of many classes: few of the tuples occur
 		occur := map[int]int64{}
 		for i := range n {
 			occur[tuple(i)]++
 		}
 		numbers := make(map[int]int, len(occur))
-		for _, t := range slices.Sorted(maps.Keys(occur)) {
-			numbers[t] = len(counts)
+		tuples = slices.Sorted(maps.Keys(occur))
+		for i, t := range tuples {
+			numbers[t] = i
 			counts = append(counts, occur[t])
 		}
-		return func(t int) int { return numbers[t] }, counts
+		return func(t int) int { return numbers[t] }, tuples, counts
 	}
 	occur, numbers := make([]int64, size), make([]int, size)
 	for i := range n {
@@ -306,10 +472,10 @@ func numberTuples(n, size int, tuple func(i int) int) (number func(tuple int) in
 	for t, n := range occur {
 		if n > 0 {
 			numbers[t] = len(counts)
-			counts = append(counts, n)
+			tuples, counts = append(tuples, t), append(counts, n)
 		}
 	}
-	return func(t int) int { return numbers[t] }, counts
+	return func(t int) int { return numbers[t] }, tuples, counts
 }
 
 // emptyClasses names the classes of a task without a selected sample.

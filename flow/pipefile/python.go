@@ -121,6 +121,9 @@ func (f *pyFile) add(name, doc string, of any, stage, needs bool) {
 	f.names = append(f.names, name)
 	fmt.Fprintf(b, "\n\ndef %s(\n", name)
 	for _, p := range params {
+		if len(p) > 115 { // as ruff breaks it
+			p = brokenUnion(p)
+		}
 		fmt.Fprintf(b, "    %s,\n", p)
 	}
 	fmt.Fprintf(b, ") -> Component:\n    \"\"\"%s.\n", upper(doc))
@@ -236,6 +239,14 @@ func pyType(schema object) string {
 			if of := plainObject(schema["additionalProperties"]); of != nil {
 				return "Mapping[str, " + pyType(of) + "]"
 			}
+			var values []any
+			properties := plainObject(schema["properties"])
+			for _, name := range slices.Sorted(maps.Keys(properties)) {
+				values = append(values, properties[name])
+			}
+			if len(values) > 0 {
+				return "Mapping[str, " + union(values) + "]"
+			}
 			return "Mapping[str, object]"
 		}
 	}
@@ -263,8 +274,10 @@ func union(list []any) string {
 	if slices.ContainsFunc(types, func(t string) bool { return strings.HasPrefix(t, "Sequence[") }) {
 		types = slices.DeleteFunc(types, func(t string) bool { return strings.HasPrefix(t, "tuple[") })
 	}
-	if slices.Contains(types, "float") { // which takes ints
-		types = slices.DeleteFunc(types, func(t string) bool { return t == "int" })
+	for _, of := range []string{"%s", "Mapping[str, %s]"} { // a float takes ints
+		if slices.Contains(types, fmt.Sprintf(of, "float")) {
+			types = slices.DeleteFunc(types, func(t string) bool { return t == fmt.Sprintf(of, "int") })
+		}
 	}
 	return strings.Join(types, " | ")
 }
@@ -316,6 +329,25 @@ func pyValue(v any) string {
 		b, _ := json.Marshal(v)
 		return string(b)
 	}
+}
+
+// brokenUnion puts each type of a union on a line of its own.
+func brokenUnion(param string) string {
+	var b strings.Builder
+	depth := 0
+	for i, c := range param {
+		switch c {
+		case '[':
+			depth++
+		case ']':
+			depth--
+		}
+		if depth == 0 && c == ' ' && strings.HasPrefix(param[i:], " | ") {
+			b.WriteString("\n   ")
+		}
+		b.WriteRune(c)
+	}
+	return b.String()
 }
 
 func upper(text string) string { return strings.ToUpper(text[:1]) + text[1:] }

@@ -25,24 +25,47 @@ import (
 // tie from the higher class, among the classes that have any; in random cases a credit
 // never reached 2.
 //
+// Where a class is divided further (Division), its quota of an epoch is the N of its
+// parts in that epoch: A_c(e) is then the sum over the epochs of N s_c/S. So the outer
+// quotas are the same however they are divided, and the parts add up to them.
+//
 // Credits are kept as a whole part and a remainder over S, so nothing is ever rounded,
 // and only the counts grow with the epochs. Quotas keeps O(classes) numbers for each of
 // the last few epochs; any other epoch is computed forward, from the last one or from
 // the first. Safe for concurrent use.
 type Quotas struct {
-	draws  int64
-	sum    uint64
-	due    []credit // N s_c/S, what an epoch adds to each credit
-	recent [8]atomic.Pointer[Epoch]
+	draws   int64
+	classes int
+	recent  [8]atomic.Pointer[Epoch]
 
 	mu struct {
 		sync.Mutex
-		next    int         // the epoch to be computed
-		credits []credit    // A_c(next-1) - U_c(next-1)
-		used    []int64     // U_c(next-1)
-		quota   []int64     // working space
-		queue   []candidate // working space
+		next  int         // the epoch to be computed
+		root  part        // what it has used so far, by credits
+		used  []int64     // U_c(next-1)
+		quota []int64     // of each class: working space
+		queue []candidate // working space
 	}
+}
+
+// Division is how draws are divided: by shares, and the draws of each share further by
+// Parts, which has an element for each share. Without Parts the shares are classes. The
+// classes of all parts are numbered in their order.
+type Division struct {
+	Shares []int64
+	Parts  []Division
+}
+
+// part is the state of a Division.
+type part struct {
+	shares  []int64
+	sum     uint64
+	first   int    // the class of the first share, where there are no parts
+	parts   []part // nil: the shares are classes
+	draws   int64  // of the epoch
+	due     []credit
+	credits []credit // A_c(next-1) - U_c(next-1)
+	quota   []int64
 }
 
 // credit is whole + part/S; whole may be negative.
@@ -62,23 +85,46 @@ type Epoch struct {
 // NewQuotas returns the quotas of epochs of that many draws. It panics unless
 // shares and draws are >= 0 and the shares' sum is in 1..2^62.
 func NewQuotas(shares []int64, draws int64) *Quotas {
-	q := &Quotas{draws: draws, due: make([]credit, len(shares))}
-	for _, s := range shares {
-		if q.sum += uint64(s); s < 0 || q.sum > 1<<62 {
+	return NewDivided(Division{Shares: shares}, draws)
+}
+
+// NewDivided is NewQuotas for classes that are parts of others. Shares whose sum is 0 are
+// allowed for a part that gets no draws itself.
+func NewDivided(d Division, draws int64) *Quotas {
+	if draws < 0 {
+		panic("longtail: a negative number of draws")
+	}
+	q := &Quotas{draws: draws}
+	widest := 0
+	q.mu.root = q.part(d, true, &widest)
+	q.mu.used, q.mu.quota = make([]int64, q.classes), make([]int64, q.classes)
+	q.mu.queue = make([]candidate, 0, widest)
+	return q
+}
+
+func (q *Quotas) part(d Division, drawn bool, widest *int) part {
+	n := len(d.Shares)
+	p := part{shares: d.Shares, first: q.classes, draws: -1, due: make([]credit, n), credits: make([]credit, n), quota: make([]int64, n)}
+	for _, s := range d.Shares {
+		if p.sum += uint64(s); s < 0 || p.sum > 1<<62 {
 			panic("longtail: shares are negative or too large")
 		}
 	}
-	if q.sum == 0 || draws < 0 {
-		panic("longtail: no shares, or a negative number of draws")
+	if drawn && p.sum == 0 {
+		panic("longtail: no shares")
 	}
-	for c, s := range shares {
-		hi, lo := bits.Mul64(uint64(draws), uint64(s))
-		whole, part := bits.Div64(hi, lo, q.sum) // hi < sum, as s <= sum and draws < 2^63
-		q.due[c] = credit{int64(whole), part}
+	*widest = max(*widest, n)
+	if d.Parts == nil {
+		q.classes += n
+		return p
 	}
-	q.mu.quota, q.mu.queue = make([]int64, len(shares)), make([]candidate, 0, len(shares))
-	q.rewind()
-	return q
+	if len(d.Parts) != n {
+		panic("longtail: want a part for each share")
+	}
+	for i, inner := range d.Parts {
+		p.parts = append(p.parts, q.part(inner, drawn && d.Shares[i] > 0, widest))
+	}
+	return p
 }
 
 // Draws is the number of draws per epoch.
@@ -110,36 +156,68 @@ func (q *Quotas) Epoch(number int) *Epoch {
 // rewind goes back to before the first epoch.
 func (q *Quotas) rewind() {
 	q.mu.next = 0
-	q.mu.credits = make([]credit, len(q.due))
-	q.mu.used = make([]int64, len(q.due))
+	q.mu.root.rewind()
+	clear(q.mu.used)
+}
+
+func (p *part) rewind() {
+	clear(p.credits)
+	for i := range p.parts {
+		p.parts[i].rewind()
+	}
 }
 
 // advance computes the next epoch, and returns it if keep.
 func (q *Quotas) advance(keep bool) *Epoch {
-	q.round()
+	clear(q.mu.quota)
+	q.divide(&q.mu.root, q.draws)
 	var e *Epoch
 	if keep {
-		e = &Epoch{Number: q.mu.next, Starts: make([]int64, len(q.due)+1), Used: slices.Clone(q.mu.used)}
+		e = &Epoch{Number: q.mu.next, Starts: make([]int64, q.classes+1), Used: slices.Clone(q.mu.used)}
 	}
 	for c, m := range q.mu.quota {
 		if keep {
 			e.Starts[c+1] = e.Starts[c] + m
 		}
 		q.mu.used[c] += m
-		q.mu.credits[c].whole -= m
 	}
 	q.mu.next++
 	return e
 }
 
+// divide gives a part its draws of an epoch, and its parts theirs. Without draws the
+// credits stay as they are.
+func (q *Quotas) divide(p *part, draws int64) {
+	if draws == 0 {
+		return
+	}
+	p.round(draws, q.mu.queue)
+	for i, m := range p.quota {
+		p.credits[i].whole -= m
+		if p.parts == nil {
+			q.mu.quota[p.first+i] = m
+		} else {
+			q.divide(&p.parts[i], m)
+		}
+	}
+}
+
 // round adds what is due to the credits, and rounds them to quotas.
-func (q *Quotas) round() {
-	credits, quota := q.mu.credits, q.mu.quota
-	left := q.draws
-	for c, due := range q.due {
+func (p *part) round(draws int64, queue []candidate) {
+	if draws != p.draws {
+		p.draws = draws
+		for c, s := range p.shares {
+			hi, lo := bits.Mul64(uint64(draws), uint64(s))
+			whole, part := bits.Div64(hi, lo, p.sum) // hi < sum, as s <= sum and draws < 2^63
+			p.due[c] = credit{int64(whole), part}
+		}
+	}
+	credits, quota := p.credits, p.quota
+	left := draws
+	for c, due := range p.due {
 		whole, part := credits[c].whole+due.whole, credits[c].part+due.part
-		if part >= q.sum {
-			whole, part = whole+1, part-q.sum
+		if part >= p.sum {
+			whole, part = whole+1, part-p.sum
 		}
 		credits[c] = credit{whole, part}
 		quota[c] = max(0, whole)
@@ -148,19 +226,19 @@ func (q *Quotas) round() {
 	// There are enough positive remainders, because the positive credits add up to at
 	// least N; so a class without a share never gets a draw.
 	if left > 0 {
-		q.adjust(left, +1, func(c int) bool { return credits[c].whole >= 0 && credits[c].part > 0 })
+		p.adjust(queue, left, +1, func(c int) bool { return credits[c].whole >= 0 && credits[c].part > 0 })
 	}
 	for left < 0 { // at once but for credits above 2
-		left += q.adjust(-left, -1, func(c int) bool { return quota[c] > 0 })
+		left += p.adjust(queue, -left, -1, func(c int) bool { return quota[c] > 0 })
 	}
 }
 
 // adjust changes the quotas of up to n eligible classes by delta: of those with
 // the largest remainders and lowest numbers first, or from the other end if
 // delta is negative. It returns how many it changed.
-func (q *Quotas) adjust(n, delta int64, eligible func(class int) bool) int64 {
-	queue := q.mu.queue[:0]
-	for c, credit := range q.mu.credits {
+func (p *part) adjust(queue []candidate, n, delta int64, eligible func(class int) bool) int64 {
+	queue = queue[:0]
+	for c, credit := range p.credits {
 		if !eligible(c) {
 			continue
 		}
@@ -173,7 +251,7 @@ func (q *Quotas) adjust(n, delta int64, eligible func(class int) bool) int64 {
 	n = min(n, int64(len(queue)))
 	selectFirst(queue, int(n))
 	for _, c := range queue[:n] {
-		q.mu.quota[c.class] += delta
+		p.quota[c.class] += delta
 	}
 	return n
 }

@@ -10,6 +10,7 @@ package longtail
 
 import (
 	"math"
+	"math/big"
 	"math/bits"
 
 	"github.com/sluicedata/sluice/internal/detmath"
@@ -80,4 +81,33 @@ func sum(list []int64) int64 {
 		total += v
 	}
 	return total
+}
+
+// Explicit is given shares, which are >= 0 and not all 0, as integers in the same
+// proportions: exactly, where their sum fits into 2^62, else rounded to multiples of
+// 2^-61 of the sum. tooSmall is the first positive share that becomes 0; -1: none.
+func Explicit(shares []*big.Rat) (list []int64, tooSmall int) {
+	scale, total := big.NewInt(1), new(big.Rat)
+	for _, s := range shares {
+		total.Add(total, s)
+		gcd := new(big.Int).GCD(nil, nil, scale, s.Denom())
+		scale.Mul(scale, new(big.Int).Quo(s.Denom(), gcd))
+	}
+	factor := new(big.Rat).SetInt(scale)
+	if most := new(big.Rat).SetInt64(1 << 62); new(big.Rat).Mul(total, factor).Cmp(most) > 0 {
+		factor.Quo(new(big.Rat).SetInt64(1<<61), total)
+	}
+	list, tooSmall = make([]int64, len(shares)), -1
+	half := big.NewRat(1, 2)
+	for i, s := range shares {
+		x := new(big.Rat).Mul(s, factor)
+		if !x.IsInt() {
+			x.Add(x, half)
+		}
+		list[i] = new(big.Int).Quo(x.Num(), x.Denom()).Int64()
+		if list[i] == 0 && s.Sign() > 0 && tooSmall < 0 {
+			tooSmall = i
+		}
+	}
+	return list, tooSmall
 }

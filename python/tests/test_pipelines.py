@@ -167,6 +167,26 @@ def test_every_stage_is_that_of_a_file(name: str, make_folder: Folder) -> None:
     assert declared == file
 
 
+@pytest.mark.parametrize(
+    ("stage", "options"),
+    [
+        (stages.rebalance({"shares": {"cat": 2, "dog": 0.5}}), "{target: {shares: {cat: 2, dog: 0.5}}}"),
+        (stages.rebalance({"counts": {"cat": 2, "dog": 5}}), "{target: {counts: {dog: 5, cat: 2}}}"),
+    ],
+)
+def test_explicit_targets(stage: Component, options: str, make_folder: Folder) -> None:
+    declared, file = hashes(make_folder({"cat": 6, "dog": 3}), "rebalance", stage, options)
+    assert declared == file
+
+
+def test_several_targets(tmp_path: Path, make_folder: Folder) -> None:
+    make_folder({"web/cat": 4, "web/dog": 2, "ours/cat": 1, "ours/dog": 3})
+    mixed = stages.rebalance([{"shares": {"web": 2, "ours": 1}}, "class_balanced"], task=["source", "class"], draws=12)
+    made = [mixed, stages.decode(), stages.resize(height=4, width=4), stages.batch(4)]
+    plan = sluicedata.plan(pipeline(sources.folder(tmp_path / "data", tasks=["source", "class"]), made)).to_dict()
+    assert plan["drawn"] == [[4, 8, 0], [6, 6, 0]]  # the last: of unknown class
+
+
 @pytest.mark.parametrize("name", CALLS)
 def test_defaults_are_the_engines(name: str, make_folder: Folder) -> None:
     """What a signature shows as a default is left out of the pipeline, and is what the engine takes then."""

@@ -110,7 +110,9 @@ def shuffle(
 
 
 def rebalance(
-    target: Literal["instance", "square_root", "power", "class_balanced"],
+    target: Literal["instance", "square_root", "power", "class_balanced"]
+    | Mapping[str, Mapping[str, float]]
+    | Sequence[Literal["instance", "square_root", "power", "class_balanced"] | Mapping[str, Mapping[str, float]]],
     *,
     power: float | None = None,
     task: str | Sequence[str] | None = None,
@@ -120,10 +122,12 @@ def rebalance(
     """Draw classes in other proportions than they have, shuffled.
 
     Args:
-        target: proportions of the classes: instance, square_root, power or class_balanced.
+        target: proportions of the classes: instance, square_root, power, class_balanced, {shares: {class: number}}
+            or {counts: {class: draws per epoch}}; with several tasks a list may give each its own, of which the
+            first divides the draws, and each further one divides those of every class before it.
         power: with target power: the exponent q of n^q, above 0, at most 1.
         task: the task to balance, or several for the joint label (default: the only one).
-        draws: draws per epoch (default: the number of samples).
+        draws: draws per epoch (default: the number of samples, or the sum of the counts).
         id: keeps the stage's random numbers its own when another of its name is put before it.
     """
     return component(

@@ -1,0 +1,340 @@
+package stages
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"math/big"
+	"slices"
+	"strings"
+
+	"github.com/sluicedata/sluice/internal/longtail"
+	"github.com/sluicedata/sluice/internal/options"
+	"github.com/sluicedata/sluice/internal/phrase"
+	"github.com/sluicedata/sluice/schema"
+)
+
+// Target says in what proportions classes are drawn: one of the rules below, or what
+// Shares, Counts and PerTask return. Its text is the rule, or else what a pipeline file
+// has, as JSON.
+type Target string
+
+// The rules.
+const (
+	Instance      Target = "instance"
+	SquareRoot    Target = "square_root"
+	Power         Target = "power"
+	ClassBalanced Target = "class_balanced"
+)
+
+// Values lists the rules.
+func (Target) Values() []string {
+	return []string{string(Instance), string(SquareRoot), string(Power), string(ClassBalanced)}
+}
+
+// Shares is a target that gives each class, by name, its share of the draws: p_c is the
+// number over the sum of all. Numbers count as they are written in decimal: 0.7 and 0.3
+// are exactly 7 and 3. Every class that has samples needs one; 0 leaves it out of the
+// draws, and Rebalance warns of that. Samples of unknown class get no draws.
+func Shares(byClass map[string]float64) Target {
+	plain := map[string]any{}
+	for name, share := range byClass {
+		plain[name] = share
+		if share-share != 0 { // NaN and infinities, which JSON doesn't have: Check reports them
+			plain[name] = fmt.Sprint(share)
+		}
+	}
+	return textOf(map[string]any{"shares": plain})
+}
+
+// Counts is a target that gives each class, by name, its draws per epoch. The length of
+// the epoch is their sum. Otherwise they are Shares.
+func Counts(byClass map[string]int64) Target {
+	return textOf(map[string]any{"counts": byClass})
+}
+
+// PerTask is a target for each of several tasks. The first divides the draws among the
+// classes of the first task; the second divides the draws of each of these among the
+// classes of the second task that occur with it, and so on. Each is exact, and the
+// quotas of the first task are those that it would have alone.
+func PerTask(targets ...Target) Target {
+	list := make([]json.RawMessage, len(targets))
+	for i, t := range targets {
+		var err error
+		if list[i], err = t.MarshalJSON(); err != nil || !json.Valid(list[i]) {
+			list[i], _ = json.Marshal(string(t)) // Check reports it
+		}
+	}
+	return textOf(list)
+}
+
+// textOf is a value that JSON can hold, as text.
+func textOf(v any) Target {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return Target(err.Error())
+	}
+	return Target(strings.TrimSpace(b.String()))
+}
+
+// explicit reports whether the target is more than a rule.
+func (t Target) explicit() bool {
+	return strings.HasPrefix(string(t), "{") || strings.HasPrefix(string(t), "[")
+}
+
+// SetOption reads a rule, {shares: {class: number}}, {counts: {class: number}}, or a list
+// of these, one for each task.
+func (t *Target) SetOption(v any) error {
+	switch v := v.(type) {
+	case string:
+		if !slices.Contains(t.Values(), v) {
+			return fmt.Errorf("unknown value %q%s (values: %s, {shares: {class: number}}, {counts: {class: number}}, or a list with one for each task)", v,
+				options.DidYouMean(options.Nearest(v, t.Values())), strings.Join(t.Values(), ", "))
+		}
+		*t = Target(v)
+		return nil
+	case map[string]any, []any:
+		text := textOf(v)
+		if _, err := text.read(); err != nil {
+			return err
+		}
+		*t = text
+		return nil
+	}
+	return fmt.Errorf("want one of %s, {shares: {class: number}} or {counts: {class: number}}, have %s", strings.Join(t.Values(), ", "), options.Have(v))
+}
+
+// OptionSchema describes the file form.
+func (t Target) OptionSchema() map[string]any {
+	var rules []any
+	for _, r := range t.Values() {
+		rules = append(rules, r)
+	}
+	byClass := func(kind, doc string) map[string]any {
+		return map[string]any{"type": "object", "additionalProperties": map[string]any{"type": kind, "minimum": 0}, "minProperties": 1, "description": doc}
+	}
+	one := []any{
+		map[string]any{"type": "string", "enum": rules},
+		map[string]any{
+			"type": "object", "additionalProperties": false, "minProperties": 1, "maxProperties": 1,
+			"properties": map[string]any{
+				"shares": byClass("number", "each class's share of the draws, by name; 0: no draws"),
+				"counts": byClass("integer", "each class's draws per epoch, by name; 0: no draws"),
+			},
+		},
+	}
+	return map[string]any{"anyOf": append(slices.Clone(one),
+		map[string]any{"type": "array", "minItems": 2, "items": map[string]any{"anyOf": one}})}
+}
+
+// MarshalJSON writes the file form.
+func (t Target) MarshalJSON() ([]byte, error) {
+	if t.explicit() {
+		return []byte(t), nil
+	}
+	return json.Marshal(string(t))
+}
+
+// target is a Target that was read: one of its fields is set.
+type target struct {
+	rule   Target
+	shares map[string]*big.Rat
+	counts map[string]*big.Rat
+	each   []target
+}
+
+// read reports every mistake that doesn't depend on the data.
+func (t Target) read() (target, error) {
+	if !t.explicit() {
+		if !slices.Contains(t.Values(), string(t)) {
+			return target{}, fmt.Errorf("%q is none of %s", string(t), strings.Join(t.Values(), ", "))
+		}
+		return target{rule: t}, nil
+	}
+	d := json.NewDecoder(strings.NewReader(string(t)))
+	d.UseNumber()
+	var v any
+	if err := d.Decode(&v); err != nil {
+		return target{}, fmt.Errorf("%q is not JSON: make it with Shares, Counts or PerTask", string(t))
+	}
+	list, several := v.([]any)
+	if !several {
+		return readTarget(v)
+	}
+	var out target
+	var errs []error
+	for i, item := range list {
+		one, err := readTarget(item)
+		if err == nil && i > 0 && one.counts != nil {
+			err = errors.New("counts are draws per epoch, which only the first task's target can give: give shares")
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("item %d: %w", i+1, err))
+		}
+		out.each = append(out.each, one)
+	}
+	if len(list) < 2 {
+		errs = append(errs, errors.New("a list has one target for each of several tasks: give one without the list"))
+	}
+	return out, errors.Join(errs...)
+}
+
+func readTarget(v any) (target, error) {
+	switch v := v.(type) {
+	case string:
+		if Target(v).explicit() {
+			return target{}, fmt.Errorf("%q is not a target", v)
+		}
+		return Target(v).read()
+	case map[string]any:
+		return readExplicit(v)
+	}
+	return target{}, fmt.Errorf("want one of %s, {shares: {class: number}} or {counts: {class: number}}", strings.Join(Target("").Values(), ", "))
+}
+
+func readExplicit(v map[string]any) (target, error) {
+	var keys []string
+	for _, key := range slices.Sorted(maps.Keys(v)) {
+		if key != "shares" && key != "counts" {
+			return target{}, fmt.Errorf("unknown key %q%s (keys: shares, counts)", key, options.DidYouMean(options.Nearest(key, []string{"shares", "counts"})))
+		}
+		keys = append(keys, key)
+	}
+	if len(keys) != 1 {
+		return target{}, errors.New("give one of shares and counts")
+	}
+	key := keys[0]
+	byClass, ok := v[key].(map[string]any)
+	if !ok || len(byClass) == 0 {
+		return target{}, fmt.Errorf("%s: want a map of numbers by class, such as {cat: 2, dog: 1}", key)
+	}
+	numbers, sum := map[string]*big.Rat{}, new(big.Rat)
+	var errs []error
+	for _, class := range slices.Sorted(maps.Keys(byClass)) {
+		n, err := readNumber(byClass[class], key == "counts")
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: class %q: %w", key, class, err))
+			continue
+		}
+		numbers[class] = n
+		sum.Add(sum, n)
+	}
+	switch {
+	case len(errs) > 0:
+		return target{}, errors.Join(errs...)
+	case sum.Sign() == 0:
+		return target{}, fmt.Errorf("%s: all are 0: no class would be drawn", key)
+	case key == "counts" && sum.Cmp(big.NewRat(maxDraws, 1)) > 0:
+		return target{}, fmt.Errorf("counts: their sum %s is more than 2^40 draws", sum.RatString())
+	case key == "counts":
+		return target{counts: numbers}, nil
+	}
+	return target{shares: numbers}, nil
+}
+
+// readNumber takes a number as it is written in decimal.
+func readNumber(v any, whole bool) (*big.Rat, error) {
+	have, isNumber := v.(json.Number)
+	text := have.String()
+	if !isNumber {
+		return nil, fmt.Errorf("want a number of at least 0, have %s", options.Have(v))
+	}
+	// Exponents beyond a float64's would take all memory.
+	if _, err := have.Float64(); err != nil {
+		return nil, fmt.Errorf("%s is too large", text)
+	}
+	n, ok := new(big.Rat).SetString(text)
+	switch {
+	case !ok:
+		return nil, fmt.Errorf("%s is not a number", text)
+	case n.Sign() < 0:
+		return nil, fmt.Errorf("%s is negative: want at least 0, which leaves the class out", text)
+	case whole && !n.IsInt():
+		return nil, fmt.Errorf("%s is not a whole number of draws: give shares if proportions are meant", text)
+	}
+	return n, nil
+}
+
+// draws is the sum of counts; 0 where the target has none.
+func (t target) draws() int64 {
+	if len(t.each) > 0 {
+		return t.each[0].draws()
+	}
+	sum := new(big.Rat)
+	for _, n := range t.counts {
+		sum.Add(sum, n)
+	}
+	return sum.Num().Int64()
+}
+
+// uses reports whether a rule is, or is among, the target.
+func (t target) uses(rule Target) bool {
+	return t.rule == rule || slices.ContainsFunc(t.each, func(one target) bool { return one.uses(rule) })
+}
+
+// perTask is a target for each of n tasks; nil where one target is for the tasks
+// together. Explicit shares are the first task's, and within its classes the others
+// keep their proportions.
+func (t target) perTask(n int) []target {
+	switch {
+	case len(t.each) > 0:
+		return t.each
+	case t.rule != "":
+		return nil
+	}
+	list := slices.Repeat([]target{{rule: Instance}}, n)
+	list[0] = t
+	return list
+}
+
+// numbers are the explicit shares or counts by class; nil for a rule.
+func (t target) numbers() (byClass map[string]*big.Rat, what string) {
+	if t.counts != nil {
+		return t.counts, "counts"
+	}
+	return t.shares, "shares"
+}
+
+// byLabel is the explicit shares in class order, as integers. have are the samples of
+// each class. Every mistake about names is in the error.
+func (t target) byLabel(task schema.Task, have []int64) ([]int64, error) {
+	named, what := t.numbers()
+	var errs []error
+	for _, name := range slices.Sorted(maps.Keys(named)) {
+		class := slices.Index(task.Classes, name)
+		switch {
+		case class < 0:
+			errs = append(errs, unknownClass("target: "+what, name, task))
+		case have[class] == 0 && named[name].Sign() > 0:
+			errs = append(errs, errorf("target", "%s: class %q of task %s has no samples to draw: give it 0, or leave it out", what, name, task.Name))
+		}
+	}
+	var missing []string
+	list := make([]*big.Rat, len(task.Classes))
+	for class, name := range task.Classes {
+		n, ok := named[name]
+		if !ok {
+			n = new(big.Rat)
+			if have[class] > 0 {
+				missing = append(missing, name)
+			}
+		}
+		list[class] = n
+	}
+	if len(missing) > 0 {
+		errs = append(errs, errorf("target", "%s: none for %s of task %s: give every class that has samples a number; 0 leaves it out of the draws",
+			what, phrase.List(missing), task.Name))
+	}
+	if len(errs) > 0 {
+		return nil, errors.Join(errs...)
+	}
+	shares, class := longtail.Explicit(list)
+	if class >= 0 {
+		return nil, errorf("target", "%s: that of class %q is too small beside the others: it would never be drawn", what, task.Classes[class])
+	}
+	return shares, nil
+}
