@@ -43,3 +43,24 @@ func reducedFast(dst []uint8, stride, size int, words *[16]uint64) {
 		twoAVX2(&dst[0], stride, &words[0])
 	}
 }
+
+//go:noescape
+func transform2AVX2(blocks *encBlock, samples *uint8, stride int, d *divisors, zigzag *[4][4][16]uint8)
+
+// transform2 is transform for two blocks.
+func transform2(blocks *[2]encBlock, samples []uint8, stride int, d *divisors) {
+	_ = samples[7*stride+15]
+	transform2AVX2(&blocks[0], &samples[0], stride, d, &zigzagBytes)
+}
+
+// zigzagBytes is where, among the 16 coefficients of two rows, are 16 coefficients
+// in zigzag order; 0x80 stands for elsewhere.
+var zigzagBytes = func() (s [4][4][16]uint8) {
+	for k, at := range zigzag {
+		for rows := range s[k/16] {
+			s[k/16][rows][k%16] = 0x80
+		}
+		s[k/16][at/16][k%16] = at % 16
+	}
+	return s
+}()

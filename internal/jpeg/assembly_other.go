@@ -15,3 +15,5 @@ func decodeBlockAVX2(*bits, *[16]uint64, *component, *huffman, *huffman) int {
 func skipBlockAVX2(*bits, *component, *huffman, *huffman) int { panic("jpeg: no assembly") }
 
 func reducedFast([]uint8, int, int, *[16]uint64) { panic("jpeg: no assembly") }
+
+func transform2(*[2]encBlock, []uint8, int, *divisors) { panic("jpeg: no assembly") }

@@ -1,6 +1,9 @@
 package jpeg
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Subsampling is how many chroma samples an encoded picture has.
 type Subsampling uint8
@@ -75,7 +78,6 @@ type Encoder struct {
 	comps         [3]encComponent
 	n             int // components
 	out           entropy
-	block         encBlock
 }
 
 // encComponent is a component of the picture being encoded: a row of MCUs of it.
@@ -85,6 +87,7 @@ type encComponent struct {
 	rows     int // blocks down, likewise
 	stride   int // of samples: 8*columns
 	samples  []uint8
+	blocks   []encBlock
 	quant    *divisors
 	dc, ac   *codes
 	previous int32 // DC coefficient
@@ -123,6 +126,9 @@ func (e *Encoder) Encode(dst []byte, pix []uint8, height, width, channels int) (
 	untilRestart, restarts := interval, 0
 	for row := range down {
 		e.convert(pix, row*8*maxV)
+		for i := range e.comps[:e.n] {
+			e.comps[i].transform(row)
+		}
 		for column := range across {
 			if interval > 0 {
 				if untilRestart == 0 {
@@ -167,11 +173,8 @@ func (e *Encoder) start(height, width, channels int) {
 		c.stride = 8 * c.columns
 		c.quant, c.dc, c.ac = &e.quant[kind], &standardCodes[0][kind], &standardCodes[1][kind]
 		c.previous = 0
-		if n := c.stride * 8 * c.v; cap(c.samples) < n {
-			c.samples = make([]uint8, n)
-		} else {
-			c.samples = c.samples[:n]
-		}
+		c.samples = slices.Grow(c.samples[:0], 8*c.v*c.stride)[:8*c.v*c.stride]
+		c.blocks = slices.Grow(c.blocks[:0], c.v*c.columns)[:c.v*c.columns]
 	}
 }
 
@@ -184,8 +187,15 @@ func (e *Encoder) interval(across int) int {
 	return e.options.RestartBlocks
 }
 
-// encodeMCU encodes a component's blocks of an MCU. Blocks that are past the component's own
-// last row or column have the DC coefficient of the one before, and no others.
+// transform makes the blocks of row of MCUs from its samples.
+func (c *encComponent) transform(row int) {
+	for y := range min(c.v, c.rows-row*c.v) {
+		transform(c.blocks[y*c.columns:][:c.columns], c.samples[8*y*c.stride:][:8*c.stride], c.stride, c.quant)
+	}
+}
+
+// encodeMCU encodes a component's blocks of an MCU. Blocks past the component's own last row or
+// column have the DC coefficient of the one before, and no others.
 func (e *Encoder) encodeMCU(c *encComponent, row, column int) {
 	for y := range c.v {
 		for x := range c.h {
@@ -194,8 +204,7 @@ func (e *Encoder) encodeMCU(c *encComponent, row, column int) {
 				e.out.empty(c)
 				continue
 			}
-			e.block.transform(c.samples[8*y*c.stride+8*at:], c.stride, c.quant)
-			e.out.encode(&e.block, c)
+			e.out.encode(&c.blocks[y*c.columns+at], c)
 		}
 	}
 }

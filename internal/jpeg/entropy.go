@@ -50,7 +50,7 @@ func (w *entropy) encode(b *encBlock, c *encComponent) {
 	nonzero := b.nonzero
 	dc := int32(0)
 	if nonzero&1 != 0 {
-		dc = b.values[0]
+		dc = int32(b.values[0])
 	}
 	diff := dc - c.previous
 	c.previous = dc
@@ -80,7 +80,7 @@ func (w *entropy) encode(b *encBlock, c *encComponent) {
 				pos = put(dst, pos, uint32(acc>>(n&63)))
 			}
 		}
-		v := b.values[(k+1)&63]
+		v := int32(b.values[zigzag[(k+1)&63]&63])
 		sign := v >> 31
 		size := uint(mathbits.Len32(uint32(v ^ sign - sign)))
 		e := ac[(uint(run)<<4|size)&255]

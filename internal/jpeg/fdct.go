@@ -1,5 +1,7 @@
 package jpeg
 
+import mathbits "math/bits"
+
 // The forward DCT is that of libjpeg's jfdctint.c ("islow"), rows first. Constants are
 // idct.go's. Coefficients are 8 times as large as T.81 has them.
 
@@ -31,6 +33,10 @@ var standardQuant = [2][64]uint8{
 type divisors struct {
 	step   [64]uint8   // in natural order
 	zigzag [64]divisor // in zigzag order
+
+	// The same for assembly, which takes magnitudes of 16 bits: an addend, a factor of which
+	// the product's upper half counts, and another. Each row is there twice, for two blocks.
+	words [3][8][2][8]uint16
 }
 
 // divisor divides a coefficient of the forward DCT by 8 times a step, rounding half away from
@@ -49,6 +55,11 @@ func (d *divisors) scale(base *[64]uint8, quality int) {
 	}
 	for i, v := range base {
 		d.step[i] = uint8(min(max((int(v)*percent+50)/100, 1), 255))
+		for lane := range 2 {
+			for part, word := range words(8 * uint32(d.step[i])) {
+				d.words[part][i/8][lane][i%8] = word
+			}
+		}
 	}
 	for k, at := range zigzag {
 		n := 8 * uint32(d.step[at])
@@ -56,32 +67,58 @@ func (d *divisors) scale(base *[64]uint8, quality int) {
 	}
 }
 
-// encBlock is a block's quantized coefficients in zigzag order: those whose bit in nonzero is
-// not set are 0, whatever values says.
+// words divides by n, from 8 to 2040, in 16 bits: exactly, as in libjpeg-turbo's jcdctmgr.c,
+// which has it of Agner Fog (Optimizing subroutines in assembly language, 16.9).
+func words(n uint32) [3]uint16 {
+	shift := uint32(mathbits.Len32(n) - 1)
+	recip, rest, half := 1<<(16+shift)/n, 1<<(16+shift)%n, n/2
+	switch {
+	case rest == 0:
+		recip /= 2
+		shift--
+	case rest <= n/2:
+		half++
+	default:
+		recip++
+	}
+	return [3]uint16{uint16(half), uint16(recip), 1 << (16 - shift)}
+}
+
+// encBlock is a block's quantized coefficients.
 type encBlock struct {
-	nonzero uint64
-	values  [64]int32
-	ws      [64]int32
+	nonzero uint64    // a bit for each, in zigzag order
+	values  [64]int16 // in natural order; those that are 0 may have any value
 }
 
-// transform sets the block to the quantized transform of 8x8 samples.
-func (b *encBlock) transform(samples []uint8, stride int, d *divisors) {
-	fdctRows(&b.ws, samples, stride)
-	fdctColumns(&b.ws)
-	b.quantize(d)
+// transform sets blocks to the quantized transforms of neighbouring blocks of 8x8 samples.
+func transform(blocks []encBlock, samples []uint8, stride int, d *divisors) {
+	if useAssembly && len(blocks) > 1 {
+		for i := 0; i < len(blocks); i += 2 {
+			i = min(i, len(blocks)-2) // the last one may be done twice
+			transform2((*[2]encBlock)(blocks[i:]), samples[8*i:], stride, d)
+		}
+		return
+	}
+	var ws [64]int32
+	for i := range blocks {
+		fdctRows(&ws, samples[8*i:], stride)
+		fdctColumns(&ws)
+		blocks[i].quantize(&ws, d)
+	}
 }
 
-// quantize sets the block to the coefficients in ws, divided.
-func (b *encBlock) quantize(d *divisors) {
+// quantize sets the block to coefficients, divided.
+func (b *encBlock) quantize(coefs *[64]int32, d *divisors) {
 	nonzero := uint64(0)
 	for k := range 64 {
-		v, q := b.ws[zigzag[k]&63], &d.zigzag[k]
+		at, q := zigzag[k]&63, &d.zigzag[k]
+		v := coefs[at]
 		if uint32(v)+q.zero <= 2*q.zero {
 			continue
 		}
 		sign := v >> 31
 		n := int32(uint64(uint32(v^sign-sign)+q.half) * uint64(q.recip) >> 32)
-		b.values[k] = n ^ sign - sign
+		b.values[at] = int16(n ^ sign - sign)
 		nonzero |= 1 << k
 	}
 	b.nonzero = nonzero

@@ -1,4 +1,5 @@
 #include "textflag.h"
+#include "transpose_amd64.h"
 
 // The inverse DCT of two blocks at once, one in each half of the registers: idct.go's
 // in 32 bits, on pairs of 16-bit values that VPMADDWD multiplies and adds, as
@@ -152,41 +153,6 @@ GLOBL ones<>(SB), RODATA|NOPTR, $32
 	BUTTERFLY(0, Y8, Y9, shift, Y0, Y7)   \
 	BUTTERFLY(1, Y5, Y6, shift, Y1, Y6)   \
 	BUTTERFLY(2, Y14, Y15, shift, Y2, Y5)
-
-// Eight rows of eight to columns.
-#define TRANSPOSE \
-	VPUNPCKLWD  Y1, Y0, Y8   \
-	VPUNPCKHWD  Y1, Y0, Y9   \
-	VPUNPCKLWD  Y3, Y2, Y10  \
-	VPUNPCKHWD  Y3, Y2, Y11  \
-	VPUNPCKLWD  Y5, Y4, Y12  \
-	VPUNPCKHWD  Y5, Y4, Y13  \
-	VPUNPCKLWD  Y7, Y6, Y14  \
-	VPUNPCKHWD  Y7, Y6, Y15  \
-	VPUNPCKLDQ  Y10, Y8, Y0  \
-	VPUNPCKHDQ  Y10, Y8, Y1  \
-	VPUNPCKLDQ  Y11, Y9, Y2  \
-	VPUNPCKHDQ  Y11, Y9, Y3  \
-	VPUNPCKLDQ  Y14, Y12, Y4 \
-	VPUNPCKHDQ  Y14, Y12, Y5 \
-	VPUNPCKLDQ  Y15, Y13, Y6 \
-	VPUNPCKHDQ  Y15, Y13, Y7 \
-	VPUNPCKLQDQ Y4, Y0, Y8   \
-	VPUNPCKHQDQ Y4, Y0, Y9   \
-	VPUNPCKLQDQ Y5, Y1, Y10  \
-	VPUNPCKHQDQ Y5, Y1, Y11  \
-	VPUNPCKLQDQ Y6, Y2, Y12  \
-	VPUNPCKHQDQ Y6, Y2, Y13  \
-	VPUNPCKLQDQ Y7, Y3, Y14  \
-	VPUNPCKHQDQ Y7, Y3, Y15  \
-	VMOVDQA Y8, Y0  \
-	VMOVDQA Y9, Y1  \
-	VMOVDQA Y10, Y2 \
-	VMOVDQA Y11, Y3 \
-	VMOVDQA Y12, Y4 \
-	VMOVDQA Y13, Y5 \
-	VMOVDQA Y14, Y6 \
-	VMOVDQA Y15, Y7
 
 #define LOAD(row, y, x) \
 	VMOVDQU     (16*row)(SI), x       \
