@@ -88,34 +88,6 @@ func listTar(ctx context.Context, file io.ReaderAt, size int64, l *listing) erro
 	return ctx.Err()
 }
 
-// headers hands each header of a tar to take, with the offset of its data, and
-// returns where reading ended.
-func headers(ctx context.Context, file io.ReaderAt, size int64, take func(h *tar.Header, at int64) error) (at int64, _ error) {
-	// The reader reads whole blocks and seeks over data, so that after Next the
-	// section is at the beginning of the member's data.
-	section := io.NewSectionReader(file, 0, size)
-	reader := tar.NewReader(cancelled{ctx, section})
-	for last := ""; ; {
-		if err := ctx.Err(); err != nil {
-			return 0, err
-		}
-		h, err := reader.Next()
-		at, _ := section.Seek(0, io.SeekCurrent) // never fails
-		switch {
-		case ctx.Err() != nil:
-			return 0, ctx.Err()
-		case err == io.EOF:
-			return at, nil
-		case err != nil && !errors.Is(err, tar.ErrInsecurePath): // nothing is written anywhere
-			return 0, tarError(file, err, last, at)
-		}
-		if err := take(h, at); err != nil {
-			return 0, err
-		}
-		last = h.Name
-	}
-}
-
 // tarError says what is wrong with the file.
 func tarError(file io.ReaderAt, err error, last string, at int64) error {
 	where := fmt.Sprintf("at byte %d", at)
@@ -143,24 +115,24 @@ func tarError(file io.ReaderAt, err error, last string, at int64) error {
 }
 
 // header takes one member, whose data begins at an offset.
-func (m *members) header(h *tar.Header, at int64) error {
-	name := cleanKey(h.Name)
+func (m *members) header(h tarHeader, at int64) error {
+	name := cleanKey(h.name)
 	m.end = at
-	switch h.Typeflag {
+	switch h.kind {
 	case tar.TypeReg, tar.TypeCont, tar.TypeGNUSparse:
-		if isSparse(h) {
+		if h.sparse {
 			m.put(name, at, 0)
 			if m.isImage(name) {
 				m.sparse[name] = true
 			}
 			return nil // only the reader knows where its data ends
 		}
-		if h.Size > m.size-at {
+		if h.size > m.size-at {
 			return errorf("the tar is truncated in the member %q: it needs %d bytes from byte %d, and there are %d: create or copy it again",
-				h.Name, h.Size, at, m.size-at)
+				h.name, h.size, at, m.size-at)
 		}
-		m.end = at + h.Size
-		m.put(name, at, h.Size)
+		m.end = at + h.size
+		m.put(name, at, h.size)
 		delete(m.sparse, name)
 	case tar.TypeLink, tar.TypeSymlink:
 		if m.ignores(name) {
@@ -183,17 +155,12 @@ func (m *members) header(h *tar.Header, at int64) error {
 	return nil
 }
 
-func isSparse(h *tar.Header) bool {
-	_, sparse := h.PAXRecords["GNU.sparse.major"]
-	return sparse || h.Typeflag == tar.TypeGNUSparse || h.PAXRecords["GNU.sparse.map"] != ""
-}
-
 // linkTarget is the member that a link refers to.
-func linkTarget(name string, h *tar.Header) string {
-	if h.Typeflag == tar.TypeSymlink && !path.IsAbs(h.Linkname) {
-		return cleanKey(path.Join(path.Dir(name), h.Linkname))
+func linkTarget(name string, h tarHeader) string {
+	if h.kind == tar.TypeSymlink && !path.IsAbs(h.link) {
+		return cleanKey(path.Join(path.Dir(name), h.link))
 	}
-	return cleanKey(h.Linkname)
+	return cleanKey(h.link)
 }
 
 // put takes a file, or counts it if it is not an image.
@@ -279,15 +246,15 @@ func (m *members) targets(ctx context.Context, file io.ReaderAt) (map[string]mem
 	if len(wanted) == 0 {
 		return found, nil
 	}
-	_, err := headers(ctx, file, m.size, func(h *tar.Header, at int64) error {
-		name := cleanKey(h.Name)
+	_, err := headers(ctx, file, m.size, func(h tarHeader, at int64) error {
+		name := cleanKey(h.name)
 		if !wanted[name] {
 			return nil
 		}
-		switch h.Typeflag {
+		switch h.kind {
 		case tar.TypeReg, tar.TypeCont, tar.TypeGNUSparse:
-			found[name] = member{name, at, h.Size}
-			m.sparse[name] = isSparse(h)
+			found[name] = member{name, at, h.size}
+			m.sparse[name] = h.sparse
 		}
 		return nil
 	})
@@ -403,4 +370,24 @@ func (m *members) checkEnd(ctx context.Context, file io.ReaderAt, at int64) erro
 
 // cleanKey is a member's path as a key: relative, without "./" and "../"; the
 // top is ".".
-func cleanKey(name string) string { return path.Clean(strings.TrimPrefix(path.Clean("/"+name), "/")) }
+func cleanKey(name string) string {
+	if isClean(name) {
+		return name
+	}
+	return path.Clean(strings.TrimPrefix(path.Clean("/"+name), "/"))
+}
+
+// isClean reports a name that is a key as it is, as nearly all are.
+func isClean(name string) bool {
+	begin := 0 // of a part
+	for i := 0; i <= len(name); i++ {
+		if i < len(name) && name[i] != '/' {
+			continue
+		}
+		if part := name[begin:i]; part == "" || part == "." || part == ".." {
+			return false
+		}
+		begin = i + 1
+	}
+	return true
+}
