@@ -142,9 +142,10 @@ func (m Meta) check(taken map[string]string) error {
 // metaCells are the cells of one meta column.
 type metaCells struct {
 	MetaColumn
-	texts   []string          // "": none
-	first   [cellKinds]int    // the line of the first cell of each kind, 0: none
-	example [cellKinds]string // that cell
+	texts   []string           // "": none
+	first   [cellKinds]int     // the line of the first cell of each kind, 0: none
+	example [cellKinds]string  // that cell
+	where   func(n int) string // names the row of a line, for messages; nil: "line 3"
 }
 
 // The kinds of cells.
@@ -211,13 +212,25 @@ func (m *metaCells) column(p *problems) (schema.Column, []any) {
 	return schema.Column{Name: schema.ColumnMeta + m.Name, Type: t.arrow()}, values
 }
 
+// at is where the first cell of a kind is.
+func (m *metaCells) at(kind int) string {
+	if m.where != nil {
+		return m.where(m.first[kind])
+	}
+	return fmt.Sprintf("line %d", m.first[kind])
+}
+
 // infer is the type that fits all cells.
 func (m *metaCells) infer(p *problems) MetaType {
 	number := slices.IndexFunc(m.first[:textCell], func(line int) bool { return line > 0 })
 	switch {
 	case number >= 0 && m.first[textCell] > 0:
-		p.addf("column %q: %q (line %d) is text and %q (line %d) a number: make them alike, or write {%s: text} in meta",
-			m.Name, m.example[textCell], m.first[textCell], m.example[number], m.first[number], m.Name)
+		remedy := "make them alike"
+		if m.where == nil {
+			remedy += sprintf(", or write {%s: text} in meta", m.Name)
+		}
+		p.addf("column %q: %q (%s) is text and %q (%s) a number: %s",
+			m.Name, m.example[textCell], m.at(textCell), m.example[number], m.at(number), remedy)
 		return MetaText
 	case m.first[numberCell] > 0:
 		return MetaFloat
@@ -231,7 +244,7 @@ func (m *metaCells) infer(p *problems) MetaType {
 func (m *metaCells) check(t MetaType, p *problems) {
 	report := func(kind int, what string) {
 		if m.first[kind] > 0 {
-			p.addf("column %q: line %d: %q %s", m.Name, m.first[kind], m.example[kind], what)
+			p.addf("column %q: %s: %q %s", m.Name, m.at(kind), m.example[kind], what)
 		}
 	}
 	switch t {

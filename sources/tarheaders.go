@@ -42,7 +42,7 @@ func headers(ctx context.Context, file io.ReaderAt, size int64, take func(h tarH
 		switch {
 		case ctx.Err() != nil:
 			return 0, ctx.Err()
-		case err == io.EOF:
+		case errors.Is(err, io.EOF):
 			return at, nil
 		case err != nil:
 			return 0, tarError(file, err, last, at)

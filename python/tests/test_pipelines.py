@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import inspect
+import io
 import json
 import os
 import pickle
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import sluicedata
 from sluicedata import Pipeline, PipelineError, pipeline, pipelines, sinks, sources, stages
@@ -235,6 +238,26 @@ def test_sources_and_formats(make_folder: Folder, tmp_path: Path) -> None:
     assert sluicedata.plan(declared).to_dict()["tasks"][0]["classes"] == ["a9", "a10"]
     sluicedata.materialize(declared, tmp_path / "out")
     assert len(list((tmp_path / "out").rglob("*.arrow"))) == 2
+
+
+def test_webdataset(tmp_path: Path) -> None:
+    picture = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(picture, "png")
+    with tarfile.open(tmp_path / "a-0.tar", "w") as shard:
+        for name, data in {"1.png": picture.getvalue(), "1.json": b'{"a": {"kind": "x", "n": 3}}'}.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            shard.addfile(member, io.BytesIO(data))
+    read = sources.webdataset(
+        str(tmp_path / "a-{0..0}.tar"),
+        image=["png"],
+        tasks={"kind": "json:a.kind"},
+        classes={"kind": ["y", "x"]},
+        meta={"n": "json:a.n"},
+        index="none",
+    )
+    plan = sluicedata.plan(pipeline(read, [stages.decode()]))
+    assert plan.to_dict()["tasks"][0]["classes"] == ["y", "x"]
 
 
 def here() -> int:

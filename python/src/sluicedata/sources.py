@@ -14,6 +14,7 @@ from .pipelines import Component, component
 __all__ = [
     "folder",
     "manifest",
+    "webdataset",
 ]
 
 
@@ -45,6 +46,43 @@ def folder(
             "classes": classes,
             "label": label,
             "class_order": class_order,
+        },
+    )
+
+
+def webdataset(
+    shards: str | Sequence[str],
+    *,
+    image: Sequence[str] | None = None,
+    tasks: Mapping[str, str] | None = None,
+    classes: Sequence[str | int] | str | Mapping[str, Sequence[str | int] | str] | None = None,
+    meta: Mapping[str, str] | None = None,
+    index: Literal["auto", "none"] = "auto",
+) -> Component:
+    """Shards of a WebDataset: tars in which a sample is members of one name (0001.jpg, 0001.cls).
+
+    Args:
+        shards: the shards: a file, a pattern with braces (train-{000..099}.tar) or wildcards (train-*.tar), or a
+            list of these; .tar, or .tar.gz and .tar.zst, which are unpacked into the cache.
+        image: the extensions of the image, the best first: a sample's image is its member with the first of these
+            (default: jpg, jpeg, png, and the other formats that are decoded).
+        tasks: where the labels of each task are: the extension of a member (cls), or a path in a JSON member
+            (json:attributes.color) (default: {class: cls} if there are such members).
+        classes: fixes the classes and their order: a list, a file with one name per line, or a map from task to
+            these.
+        meta: values to be delivered unchanged, as meta.<name>: where they are, as for tasks.
+        index: index files next to the shards, as DALI's wds2idx writes them (.idx): auto uses those that fit, none
+            uses none.
+    """
+    return component(
+        webdataset,
+        {
+            "shards": shards,
+            "image": image,
+            "tasks": tasks,
+            "classes": classes,
+            "meta": meta,
+            "index": index,
         },
     )
 
