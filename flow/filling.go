@@ -92,8 +92,10 @@ func (t *ticket) read(ctx context.Context, row *row) *RowError {
 	if ctx.Err() != nil {
 		return row.failed("source", context.Cause(ctx))
 	}
-	if err := rows.read(ctx, row, nil, t.batch.run.sink.tracksReads); err != nil {
-		return err
+	if tracks := t.batch.run.sink.tracksReads; tracks || !rows.borrow(ctx, row) {
+		if err := rows.read(ctx, row, nil, tracks); err != nil {
+			return err
+		}
 	}
 	if rows.pictures != nil {
 		t.recharge(n + rows.prepare(row))

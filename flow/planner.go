@@ -64,6 +64,7 @@ func (p *planner) resolve(ctx context.Context) error {
 		source: p.source.Name(), dataset: p.dataset, index: index, tasks: index.Tasks(), columns: index.Columns(),
 		order: p.sampling.order, params: p.settings.Params, policy: p.settings.Failures.Policy,
 	}
+	p.rows.lender, _ = p.dataset.(sources.Lender)
 	p.selected = index
 	if len(p.sampling.selection) != index.Len() {
 		p.selected = schema.Select(index, p.sampling.selection)

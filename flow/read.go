@@ -109,13 +109,14 @@ func (f *read) fetch(reads <-chan *ticket) {
 	}
 }
 
-// prepare reads a row's file, unless it came with it, and draws its stages.
+// prepare reads a row's file, unless it came with it or its pixels are lent, and draws its
+// stages.
 func (f *read) prepare(t *ticket) {
 	r, rows := f.run, f.run.plan.rows
 	if t.row.fault != nil {
 		return
 	}
-	if t.row.encoded == nil {
+	if t.row.encoded == nil && (r.sink.tracksReads || !rows.borrow(r.ctx, &t.row)) {
 		buffer, _ := r.buffers.Get().(*[]byte)
 		if buffer == nil {
 			buffer = new([]byte)

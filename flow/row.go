@@ -9,6 +9,7 @@ import (
 
 	"github.com/sluicedata/sluice/flow/internal/picture"
 	"github.com/sluicedata/sluice/internal/fingerprint"
+	"github.com/sluicedata/sluice/internal/mapfile"
 	"github.com/sluicedata/sluice/schema"
 	"github.com/sluicedata/sluice/sources"
 	"github.com/sluicedata/sluice/stages"
@@ -19,6 +20,7 @@ import (
 type rows struct {
 	source   string // its name, for errors
 	dataset  sources.Dataset
+	lender   sources.Lender // the same; nil if it lends nothing
 	index    schema.Index
 	tasks    []schema.Task
 	columns  []schema.Column // that the source adds
@@ -38,7 +40,8 @@ type row struct {
 	epoch   int
 	fault   error // a panic in locating it: it ends the run
 
-	encoded []byte            // its file; nil until it is read
+	encoded []byte            // its file; nil until it is read, and where its pixels are lent
+	lent    schema.Picture    // its pixels, which belong to the dataset; without any where it has none
 	print   fingerprint.Print // of encoded, where the sink tracks reads
 	draw    *picture.Draw     // nil until it is prepared
 	picture *schema.Picture   // nil where files stay encoded
@@ -125,6 +128,20 @@ func (r *rows) encodedBytes(row *row) int64 {
 	return max(0, r.index.Size(row.sample)) // -1: it is missing
 }
 
+// borrow looks whether the dataset lends the row's pixels; else they are to be read.
+func (r *rows) borrow(ctx context.Context, row *row) bool {
+	if r.lender == nil || r.pictures == nil {
+		return false
+	}
+	err := guard("source", func() error {
+		if lent, ok := r.lender.Lend(ctx, row.sample); ok {
+			row.lent = lent
+		}
+		return nil
+	})
+	return err == nil && row.lent.U8 != nil // Read says what is wrong
+}
+
 // read reads the row's file into buf's storage, if that is large enough, and takes its
 // fingerprint where that is wanted.
 func (r *rows) read(ctx context.Context, row *row, buf []byte, fingerprinted bool) *RowError {
@@ -169,7 +186,11 @@ func (r *rows) fetch(ctx context.Context, sample int, buf []byte) ([]byte, error
 // prepare draws the row's stages, in row.draw's memory, and returns the bytes that making
 // its picture will take.
 func (r *rows) prepare(row *row) int64 {
-	row.draw.Prepare(r.pictures, row.address(), row.encoded)
+	if row.lent.U8 != nil {
+		row.draw.PrepareStored(r.pictures, row.address(), row.lent)
+	} else {
+		row.draw.Prepare(r.pictures, row.address(), row.encoded)
+	}
 	return row.draw.Bytes
 }
 
@@ -189,8 +210,18 @@ func (r *rows) make(ctx context.Context, m *picture.Maker, row *row, slot *schem
 		}
 		return nil
 	}
-	var err error
-	if row.picture, row.repairs, err = m.Make(ctx, row.draw, slot, views); err != nil {
+	var err, changed error
+	if row.lent.U8 != nil {
+		err, changed = r.makeOfLent(ctx, m, row, slot, views)
+	} else {
+		row.picture, row.repairs, err = m.Make(ctx, row.draw, slot, views)
+	}
+	if changed != nil {
+		failed := row.failed("source", changed)
+		failed.machine = true
+		return failed
+	}
+	if err != nil {
 		failure := new(picture.Failure)
 		errors.As(err, &failure)
 		return row.failed(failure.Stage, failure.Err)
@@ -201,6 +232,17 @@ func (r *rows) make(ctx context.Context, m *picture.Maker, row *row, slot *schem
 		}
 	}
 	return nil
+}
+
+// makeOfLent makes the picture of a row whose pixels are lent. changed is why they can't be
+// relied on, whatever was made of them: one of access, as read's errors are.
+func (r *rows) makeOfLent(ctx context.Context, m *picture.Maker, row *row, slot *schema.Picture, views *picture.Views) (err, changed error) {
+	fault := mapfile.Guard(func() { row.picture, row.repairs, err = m.Make(ctx, row.draw, slot, views) })
+	changed = guard("source", func() error { return r.lender.Unchanged(ctx, row.sample) })
+	if fault != nil && changed == nil {
+		changed = fmt.Errorf("%s: %q: %w: check the disk that it is on, and start again", r.source, row.meta.Key, fault)
+	}
+	return err, changed
 }
 
 func (row *row) failed(stage string, err error) *RowError {

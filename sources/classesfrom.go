@@ -155,6 +155,16 @@ type renumbered struct {
 
 func (d *renumbered) Index() schema.Index { return d.index }
 
+// Lend lends what the dataset does.
+func (d *renumbered) Lend(ctx context.Context, sample int) (schema.Picture, bool) {
+	return lentBy(ctx, d.Dataset, sample)
+}
+
+// Unchanged is the dataset's.
+func (d *renumbered) Unchanged(ctx context.Context, sample int) error {
+	return unchangedIn(ctx, d.Dataset, sample)
+}
+
 // Warnings are those of the dataset, except about the order of classes.
 func (d *renumbered) Warnings() []string {
 	w, ok := d.Dataset.(Warner)

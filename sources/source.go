@@ -61,6 +61,37 @@ type Stamper interface {
 	Stamp(sample int) string
 }
 
+// Lender is a Dataset that has the pixels of samples in memory, such as those of a mapped
+// file. A run samples them where they lie, in place of reading and decoding a copy.
+type Lender interface {
+	Dataset
+	// Lend is the picture that decoding the bytes of Read gives, RGB in uint8 hwc; ok is
+	// false where the sample isn't lent, and Read gives it, or the error. Like Read it is
+	// called ahead of use, and may wait until the pixels are in memory. They belong to the
+	// Dataset: nobody may change them, and they are there until Close. Looking at them may
+	// be a fault where their file has been truncated; the caller is prepared for it.
+	Lend(ctx context.Context, sample int) (lent schema.Picture, ok bool)
+	// Unchanged is called when a lent picture has been looked at. Its error, as Read's
+	// would be, says that the pixels may not have been those that were listed.
+	Unchanged(ctx context.Context, sample int) error
+}
+
+// lentBy is Lend of a Dataset that may be a Lender.
+func lentBy(ctx context.Context, d Dataset, sample int) (schema.Picture, bool) {
+	if l, ok := d.(Lender); ok {
+		return l.Lend(ctx, sample)
+	}
+	return schema.Picture{}, false
+}
+
+// unchangedIn is Unchanged of a Dataset that may be a Lender.
+func unchangedIn(ctx context.Context, d Dataset, sample int) error {
+	if l, ok := d.(Lender); ok {
+		return l.Unchanged(ctx, sample)
+	}
+	return nil
+}
+
 // Warner is a Dataset with warnings about what is legal but probably not intended:
 // one sentence each, beginning with the source's name.
 type Warner interface {

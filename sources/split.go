@@ -170,6 +170,16 @@ func (d *side) Read(ctx context.Context, sample int, buf []byte) ([]byte, error)
 	return d.whole.Read(ctx, d.samples[sample], buf)
 }
 
+// Lend lends what the whole source does.
+func (d *side) Lend(ctx context.Context, sample int) (schema.Picture, bool) {
+	return lentBy(ctx, d.whole, d.samples[sample])
+}
+
+// Unchanged is the whole source's.
+func (d *side) Unchanged(ctx context.Context, sample int) error {
+	return unchangedIn(ctx, d.whole, d.samples[sample])
+}
+
 // Stamp is the whole source's.
 func (d *side) Stamp(sample int) string {
 	if whole, ok := d.whole.(Stamper); ok {

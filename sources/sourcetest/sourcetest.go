@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
+	"github.com/sluicedata/sluice/internal/decode"
 	"github.com/sluicedata/sluice/schema"
 	"github.com/sluicedata/sluice/sources"
 )
@@ -130,6 +131,7 @@ func read(t *testing.T, source sources.Source) {
 		if int64(len(fresh)) != d.Index().Size(s) {
 			t.Errorf("sample %d: read %d bytes, the index says %d", s, len(fresh), d.Index().Size(s))
 		}
+		lent(t, d, s, fresh)
 		for _, buf := range [][]byte{make([]byte, 1), bytes.Repeat([]byte("x"), len(fresh)+100)} {
 			again, err := d.Read(ctx, s, buf)
 			if err != nil || !bytes.Equal(fresh, again) {
@@ -141,6 +143,31 @@ func read(t *testing.T, source sources.Source) {
 	cancel()
 	if _, err := d.Read(stopped, 0, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("Read with a cancelled context: %v, want context.Canceled", err)
+	}
+}
+
+// lent compares what a dataset lends with what it reads.
+func lent(t *testing.T, d sources.Dataset, sample int, encoded []byte) {
+	t.Helper()
+	l, ok := d.(sources.Lender)
+	if !ok {
+		return
+	}
+	ctx := context.Background()
+	pic, ok := l.Lend(ctx, sample)
+	if !ok {
+		return
+	}
+	want, err := decode.Decode(ctx, encoded, 0)
+	if err != nil {
+		t.Errorf("sample %d is lent, and what Read gives isn't decoded: %v", sample, err)
+		return
+	}
+	if pic.Tensor() != want.Tensor() || !bytes.Equal(pic.U8, want.U8) {
+		t.Errorf("sample %d is lent as %v with %d bytes: want the %v that decoding what Read gives does, of equal bytes", sample, pic.Tensor(), len(pic.U8), want.Tensor())
+	}
+	if err := l.Unchanged(ctx, sample); err != nil {
+		t.Errorf("sample %d was lent, and Unchanged says: %v", sample, err)
 	}
 }
 

@@ -28,3 +28,12 @@ func giveBack(pic *schema.Picture) {
 		canvases.Put(pic)
 	}
 }
+
+// copyOf is a picture's pixels in slot, where that is its type, or in a picture of their own.
+func copyOf(p, slot *schema.Picture) *schema.Picture {
+	if slot == nil || slot.Tensor() != p.Tensor() {
+		slot = p.Tensor().NewPicture()
+	}
+	copy(slot.U8, p.U8)
+	return slot
+}

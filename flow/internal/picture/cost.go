@@ -46,6 +46,15 @@ func (d *Draw) canvasBytes() int64 {
 	return d.fusedBytes(0)
 }
 
+// storedBytes is the memory of a picture whose pixels are sampled where they lie. They are
+// copied where nothing else is done with them, or to make them grey.
+func (d *Draw) storedBytes() int64 {
+	if len(d.groups) == 0 || d.program.Decoder.Gray() {
+		return int64(len(d.stored.U8)) + d.canvasBytes()
+	}
+	return d.canvasBytes()
+}
+
 // fusedBytes follows the fused executor. The passes of the first group are the view's
 // where there is one, which read planes with so many samples for each colour.
 func (d *Draw) fusedBytes(chroma int64) int64 {

@@ -20,10 +20,10 @@
 //	fused.go      groups of stages in as few passes as fuse allows
 //	pixels.go     functions of a pixel: tables, rows, plain loops
 //	maker.go      Maker: the memory in which pictures are made
-//	canvas.go     pictures between passes, used again
 //	prepare.go    Draw.Prepare: header, draws, groups, bytes
 //	cost.go       the bytes that making a picture takes
 //	file.go       the part of a JPEG file that a draw takes
+//	canvas.go     pictures between passes, used again; copies
 //	group.go      operations that run together
 //	draw.go       Draw: what each stage drew
 //	program.go    Program: the stages as a plan has them

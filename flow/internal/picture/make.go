@@ -11,14 +11,19 @@ import (
 // Make makes the picture of a prepared draw, and drops its file. It fills slot where that
 // is the picture's type, and returns it then; slot and views may be nil. repairs counts
 // the places of a damaged file that were filled, or scans that it lacks. An error is a
-// *Failure, be it a stage's panic.
+// *Failure, be it a stage's panic; only a fault of memory, which the pixels may be that
+// were given to PrepareStored, goes on to the caller.
 func (m *Maker) Make(ctx context.Context, d *Draw, slot *schema.Picture, views *Views) (pic *schema.Picture, repairs int, err error) {
 	defer func() {
-		if panicked := recover(); panicked != nil {
-			err = panicError(panicked)
-		}
+		panicked := recover()
 		d.Drop()
 		m.planes = planar.YCC{}
+		if _, fault := panicked.(interface{ Addr() uintptr }); fault {
+			panic(panicked)
+		}
+		if panicked != nil {
+			err = panicError(panicked)
+		}
 		if err != nil {
 			pic, err = nil, &Failure{d.stage, err}
 		}
@@ -61,15 +66,6 @@ func (m *Maker) makeOfWhole(ctx context.Context, d *Draw, slot *schema.Picture, 
 		pic = copyOf(pic, slot)
 	}
 	return pic, repairs, err
-}
-
-// copyOf is a picture's pixels in slot, where that is its type, or in a picture of their own.
-func copyOf(p, slot *schema.Picture) *schema.Picture {
-	if slot == nil || slot.Tensor() != p.Tensor() {
-		slot = p.Tensor().NewPicture()
-	}
-	copy(slot.U8, p.U8)
-	return slot
 }
 
 // makeOfFile decodes the part of a JPEG file that the first group reads. Damage in the

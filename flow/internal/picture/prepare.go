@@ -26,10 +26,24 @@ func (d *Draw) Prepare(p *Program, of Of, data []byte) {
 	case d.partial():
 		d.setView()
 		d.Bytes = d.fileBytes()
-	case d.stored.U8 != nil && len(d.groups) > 0: // it is sampled where it lies
-		d.Bytes = d.canvasBytes()
+	case d.stored.U8 != nil:
+		d.Bytes = d.storedBytes()
 	default:
 		d.Bytes = whole + d.canvasBytes()
+	}
+}
+
+// PrepareStored is Prepare for pixels that lie in memory, RGB in uint8 hwc. They must stay
+// as they are until Make has ended, or Drop, and aren't changed.
+func (d *Draw) PrepareStored(p *Program, of Of, stored schema.Picture) {
+	d.begin(p, of)
+	h := decode.Header{Format: "image", Height: stored.Height, Width: stored.Width}
+	if d.err = h.CheckPixels(p.Decoder.MaxPixels()); d.err != nil {
+		return
+	}
+	d.stored = stored
+	if d.drawFor(stored.Height, stored.Width); d.err == nil {
+		d.Bytes = d.storedBytes()
 	}
 }
 
@@ -84,7 +98,7 @@ func (d *Draw) open() (height, width int, whole int64, ok bool) {
 	if h.CheckPixels(decoder.MaxPixels()) != nil {
 		return 0, 0, 0, false
 	}
-	if pix := d.parsed.Stored(d.data); pix != nil && !decoder.Gray() {
+	if pix := d.parsed.Stored(d.data); pix != nil {
 		d.stored = schema.Picture{Height: h.Height, Width: h.Width, Layout: schema.HWC, U8: pix}
 	}
 	return h.Height, h.Width, h.DecodeBytes, true
@@ -96,6 +110,8 @@ func (d *Draw) whole(ctx context.Context) (pic *schema.Picture, repairs int, err
 	switch {
 	case d.source != nil:
 		pic = d.source
+	case d.stored.U8 != nil && decoder.Gray():
+		pic = copyOf(&d.stored, nil)
 	case d.stored.U8 != nil:
 		return &d.stored, 0, nil
 	case d.isJPEG:
