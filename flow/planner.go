@@ -91,6 +91,9 @@ func (p *planner) resolve(ctx context.Context) error {
 	}
 	made := p.Plan
 	p.tally = sync.OnceValue(func() *tally { return newTally(made) })
+	p.info.Distinct = func() bool { // a substitute may be drawn itself, too
+		return made.settings.Failures.Policy != Refill && made.tally().distinct == made.info.RowsPerEpoch
+	}
 	if p.rows.pictures != nil {
 		p.applier = newApplier(p.rows, p.steps.beforeScales(p.info), &p.settings)
 	}

@@ -48,9 +48,17 @@ type Run struct {
 
 	Samples  Samples // of its source; nil: not known
 	RowBytes int64   // approximate size of a row's images in all variants; 0: not known
+
+	// Distinct reports whether the draws of an epoch are of different samples, whatever
+	// fails; nil: not known. It may look at every draw when it is first called.
+	Distinct func() bool
 }
 
-// Clone is a copy that shares no memory with r, but for Samples.
+// DrawnOnce reports whether each sample is known to be drawn at most once in the run: then
+// its key is a name for its row.
+func (r *Run) DrawnOnce() bool { return r.Epochs <= 1 && r.Distinct != nil && r.Distinct() }
+
+// Clone is a copy that shares no memory with r, but for Samples and Distinct.
 func (r *Run) Clone() *Run {
 	c := *r
 	c.Tasks, c.Counts = slices.Clone(r.Tasks), slices.Clone(r.Counts)

@@ -13,4 +13,5 @@ type Entry struct {
 // Trainer are not listed: they write no data set, and have commands of their own.
 var Catalog = []Entry{
 	{func() Format { return &ArrowParts{} }, "Arrow IPC files with a manifest; resumes after a crash"},
+	{func() Format { return &WebDataset{} }, "tars of samples for webdataset and load_dataset(\"webdataset\"); resumes after a crash"},
 }

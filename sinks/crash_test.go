@@ -22,7 +22,7 @@ type killed struct{ step, name string }
 
 // runUntil runs until the change number n of the directory, and dies before it.
 // It returns how many changes there were, and whether it died.
-func runUntil(t fataler, run *schema.Run, sink *sinks.ArrowParts, n int) (steps int, died *killed) {
+func runUntil(t fataler, run *schema.Run, sink mortal, n int) (steps int, died *killed) {
 	sink.OnStep(func(step, name string) error {
 		if steps++; steps == n {
 			panic(killed{step, name})
@@ -46,6 +46,13 @@ func runUntil(t fataler, run *schema.Run, sink *sinks.ArrowParts, n int) (steps 
 }
 
 type fataler interface{ Fatal(...any) }
+
+// mortal is a sink that can be killed.
+type mortal interface {
+	sinks.Sink
+	OnStep(f func(step, name string) error)
+	Die()
+}
 
 // smallRun has 4 parts, or with scales 2 in each: every step takes a run or two.
 func smallRun(name string) *schema.Run {

@@ -10,11 +10,14 @@ import (
 
 // OnStep calls f before every change to the directory. An error of it fails the
 // change; a panic ends the run there, as kill -9 would: see Die.
-func (a *ArrowParts) OnStep(f func(step, name string) error) { a.parts.step = f }
+func (p *Parts) OnStep(f func(step, name string) error) { p.step = f }
+
+// OnStep is that of Parts.
+func (a *ArrowParts) OnStep(f func(step, name string) error) { a.parts.OnStep(f) }
 
 // Die lets go of what the system takes from a killed process, and no more.
-func (a *ArrowParts) Die() {
-	r := a.parts.run
+func (p *Parts) Die() {
+	r := p.run
 	if r == nil {
 		return
 	}
@@ -29,6 +32,9 @@ func (a *ArrowParts) Die() {
 		}
 	}
 }
+
+// Die is that of Parts.
+func (a *ArrowParts) Die() { a.parts.Die() }
 
 // ReadPartsWith is ReadParts with an allocator.
 func ReadPartsWith(path string, mem memory.Allocator, f func(*schema.Batch) error) error {

@@ -11,6 +11,7 @@ from .pipelines import Component, component
 
 __all__ = [
     "arrow",
+    "webdataset",
 ]
 
 
@@ -30,5 +31,43 @@ def arrow(
         {
             "codec": codec,
             "part_rows": part_rows,
+        },
+    )
+
+
+def webdataset(
+    image: Literal["jpg", "png", "raw"] = "jpg",
+    *,
+    quality: int = 95,
+    subsampling: Literal["4:2:0", "4:2:2", "4:4:4"] = "4:2:0",
+    restart_rows: int | None = None,
+    shard_size: int | str = "500MiB",
+    shard_rows: int | None = None,
+    bare: bool = False,
+) -> Component:
+    """Tars of samples for webdataset and load_dataset("webdataset"); resumes after a crash.
+
+    Args:
+        image: what pixels are encoded as: jpg, png, or raw (.npy), which float32 needs; files that no stage decoded
+            stay as they are.
+        quality: of JPEG, 1 to 100, as Pillow and libjpeg have it.
+        subsampling: of JPEG's chroma.
+        restart_rows: of JPEG: a restart marker after each so many rows of blocks, so that decoders can skip what
+            they don't need; 0: none.
+        shard_size: size that shards have about: rows are counted by the mean size of the source's files, or an
+            estimate where pixels are encoded, so that shards have equal numbers of rows.
+        shard_rows: rows of a shard instead, rounded down to whole batches, at least one.
+        bare: leave out the .json members.
+    """
+    return component(
+        webdataset,
+        {
+            "image": image,
+            "quality": quality,
+            "subsampling": subsampling,
+            "restart_rows": restart_rows,
+            "shard_size": shard_size,
+            "shard_rows": shard_rows,
+            "bare": bare,
         },
     )
