@@ -11,7 +11,7 @@ type Entry struct {
 // source is one file and one line here. Split is not among them: it wraps a
 // source, and has a key of its own in pipeline files.
 var Catalog = []Entry{
-	{func() Source { return &Folder{} }, "a folder of images, or a .tar of one; the innermost folders are the labels"},
+	{func() Source { return &Folder{} }, "a folder of images, or an archive of one (.tar, .tar.gz, .tar.zst, .zip); the innermost folders are the labels"},
 	{func() Source { return &WebDataset{} }, "shards of a WebDataset: tars in which a sample is members of one name (0001.jpg, 0001.cls)"},
 	{func() Source { return &Manifest{} }, "a CSV or JSONL file that lists images with their labels"},
 }

@@ -14,9 +14,10 @@ import (
 	"github.com/sluicedata/sluice/internal/blob"
 	"github.com/sluicedata/sluice/internal/errlist"
 	"github.com/sluicedata/sluice/internal/options"
+	"github.com/sluicedata/sluice/internal/unpacked"
 )
 
-// Folder is the images of a folder, or of a .tar of one. The innermost len(Tasks)
+// Folder is the images of a folder, or of an archive of one. The innermost len(Tasks)
 // folders of an image's path are its labels, outermost first; folders above them
 // are only part of its key. With Label outermost the labels are the first len(Tasks)
 // folders, and those below are only part of the key. Images at different depths are
@@ -28,18 +29,21 @@ import (
 // an image is a class, too, with a warning: without it the classes after it would
 // have other numbers.
 //
-// The key is the path relative to the folder, or the member's path in the tar
+// An archive is a .tar or a .zip, which are read where they are, or a .tar.gz, .tgz,
+// .tar.zst or .tzst, which is unpacked once, into the cache (WithCache).
+//
+// The key is the path relative to the folder, or the member's path in the archive
 // without a leading "./" or "/". Files without an image extension (in any letter
 // case) and dot files are ignored and counted. Dot folders and those of operating
 // systems (@eaDir, $RECYCLE.BIN, lost+found, __MACOSX and the like) are ignored as
 // a whole, and count as one.
 //
 // Symbolic links are followed, also to folders; one to a folder that contains it is
-// ignored, with a warning. In a tar, hard and symbolic links refer to other members;
-// of several members of one name the last counts, as when a tar is unpacked. A broken
+// ignored, with a warning. In an archive, hard and symbolic links refer to other members;
+// of several members of one name the last counts, as when it is unpacked. A broken
 // link with an image's name is a missing sample (ErrMissing), with a warning.
 type Folder struct {
-	Path string `sluice:"path" doc:"the folder, or a .tar of one"`
+	Path string `sluice:"path" doc:"the folder, or a .tar, .tar.gz, .tar.zst or .zip of one"`
 	// A nil Tasks stands for one task, class; an empty one for samples without labels.
 	Tasks   []string `sluice:"tasks" default:"[\"class\"]" doc:"names of the label folders, outermost first"`
 	Classes Classes  `sluice:"classes" doc:"fixes the classes and their order: a list, a file with one name per line, or a map from task to these"`
@@ -56,9 +60,9 @@ func (f Folder) Check() error {
 	var path, p problems
 	switch {
 	case f.Path == "":
-		path.addf("path: is missing: give a folder of images, or a .tar of one")
+		path.addf("path: is missing: give a folder of images, or a .tar, .tar.gz, .tar.zst or .zip of one")
 	case options.IsURL(f.Path):
-		path.addf("path: %q is a URL: download it first, and give the folder, or a .tar of one", f.Path)
+		path.addf("path: %q is a URL: download it first, and give its path", f.Path)
 	}
 	if f.Label != "" && !slices.Contains(f.Label.Values(), string(f.Label)) {
 		p.addf("label: %q is neither innermost nor outermost", f.Label)
@@ -89,8 +93,10 @@ func (f Folder) Open(ctx context.Context) (Dataset, error) {
 		return f.openFolder(ctx, tasks)
 	case !info.Mode().IsRegular():
 		return nil, f.errorf("is neither a folder nor a file")
-	case extension(f.Path) == ".tar":
+	case extension(f.Path) == ".tar" || unpacked.Is(f.Path):
 		return f.openTar(ctx, tasks)
+	case extension(f.Path) == ".zip":
+		return f.openZip(ctx, tasks)
 	}
 	return nil, f.errorf("%s", notFolder(f.Path))
 }
@@ -110,15 +116,15 @@ func (f Folder) workingFolder() string {
 	return fmt.Sprintf(" in %q", dir)
 }
 
-// notFolder says what to do with a file that is not a tar.
+// notFolder says what to do with a file that is not an archive.
 func notFolder(name string) string {
 	switch extension(name) {
-	case ".gz", ".tgz", ".zst", ".tzst", ".bz2", ".tbz2", ".xz", ".txz", ".zip", ".7z", ".rar":
-		return "is compressed, and samples are read in any order: unpack it into a folder, or into a plain .tar"
+	case ".gz", ".zst", ".bz2", ".tbz2", ".xz", ".txz", ".7z", ".rar":
+		return "is compressed in a way that is not read: unpack it, or make it a .tar, .tar.gz, .tar.zst or .zip"
 	case ".csv", ".tsv", ".jsonl", ".ndjson":
 		return "is a list of images: use the source manifest"
 	}
-	return "is a file: give a folder of images, or a .tar of one"
+	return "is a file: give a folder of images, or a .tar, .tar.gz, .tar.zst or .zip of one"
 }
 
 func (f Folder) openFolder(ctx context.Context, tasks []string) (Dataset, error) {

@@ -94,7 +94,7 @@ func TestFolderErrors(t *testing.T) {
 func TestFolderPathErrors(t *testing.T) {
 	dir := t.TempDir()
 	for name, want := range map[string]string{
-		"missing": "no such folder", "x.tar.gz": "plain .tar", "x.zip": "plain .tar", "x.csv": "manifest", "x.bin": "is a file",
+		"missing": "no such folder", "x.tar.gz": "neither by gzip nor by zstd", "x.zip": "not a zip", "x.tar.xz": "make it a .tar", "x.csv": "manifest", "x.bin": "is a file",
 	} {
 		path := filepath.Join(dir, name)
 		if name != "missing" {

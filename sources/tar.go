@@ -2,22 +2,26 @@ package sources
 
 import (
 	"archive/tar"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"path"
 	"slices"
 	"strings"
 
 	"github.com/sluicedata/sluice/internal/blob"
+	"github.com/sluicedata/sluice/internal/cachedir"
+	"github.com/sluicedata/sluice/internal/unpacked"
 )
 
 func (f Folder) openTar(ctx context.Context, tasks []string) (_ Dataset, err error) {
-	file, err := blob.Files{}.Open(ctx, f.Path)
+	file, err := openTarObject(ctx, f.Path)
 	if err != nil {
-		return nil, f.errorf("cannot read: %w", cause(err))
+		return nil, f.errorf("%w", err)
 	}
 	defer func() {
 		if err != nil {
@@ -35,6 +39,41 @@ func (f Folder) openTar(ctx context.Context, tasks []string) (_ Dataset, err err
 	return &ranges{opened: shared, kind: "tar", objects: []blob.Object{file}, offsets: l.offsets}, nil
 }
 
+// openTarObject opens a tar. One that is compressed by gzip or zstd is unpacked into the
+// cache first, once, and read there.
+func openTarObject(ctx context.Context, name string) (o blob.Object, err error) {
+	if unpacked.Is(name) {
+		o, err = unpacked.Open(ctx, cachedir.Of(ctx), name, beginsTar)
+	} else {
+		o, err = blob.Files{}.Open(ctx, name)
+	}
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return nil, fmt.Errorf("cannot read: %w%s", cause(err), advice(err))
+	}
+	return o, err
+}
+
+// beginsTar reports a first block that no tar has.
+func beginsTar(block []byte) error {
+	if len(block) == tarBlock {
+		if bytes.Equal(block, make([]byte, tarBlock)) { // an empty one
+			return nil
+		}
+		sum, ok := octal(block[148:156])
+		signed := checksum(block)
+		for i, b := range block {
+			if b >= 0x80 && (i < 148 || i >= 156) {
+				signed -= 256 // as old programs added
+			}
+		}
+		if ok && (sum == checksum(block) || sum == signed) {
+			return nil
+		}
+	}
+	return errors.New("what is compressed in it is not a tar, despite its name")
+}
+
 // member is a file of a tar.
 type member struct {
 	name         string
@@ -46,6 +85,8 @@ type member struct {
 // have millions.
 type members struct {
 	*listing
+	// pass hands each member to take, and returns where reading ended.
+	pass    func(take func(h tarHeader, at int64) error) (int64, error)
 	size    int64 // of the tar
 	files   []member
 	sparse  map[string]bool   // images that are stored without runs of zeros
@@ -68,24 +109,37 @@ func (c cancelled) Read(p []byte) (int, error) {
 	return c.SectionReader.Read(p)
 }
 
+func newMembers(l *listing, size int64) *members {
+	return &members{listing: l, size: size, sparse: map[string]bool{}, links: map[string]string{}, folders: map[string]bool{".": true}, skipped: map[string]bool{}}
+}
+
 // listTar adds the images of a tar to l. Errors that make the rest of the file
 // unreadable are returned.
 func listTar(ctx context.Context, file io.ReaderAt, size int64, l *listing) error {
-	m := members{listing: l, size: size, sparse: map[string]bool{}, links: map[string]string{}, folders: map[string]bool{".": true}, skipped: map[string]bool{}}
-	at, err := headers(ctx, file, size, m.header)
+	m := newMembers(l, size)
+	m.pass = func(take func(h tarHeader, at int64) error) (int64, error) { return headers(ctx, file, size, take) }
+	at, err := m.pass(m.header)
 	if err != nil {
 		return err
 	}
 	if err := m.checkEnd(ctx, file, at); err != nil {
 		return err
 	}
+	if err := m.finish(); err != nil {
+		return err
+	}
+	return ctx.Err()
+}
+
+// finish makes the table of what header took.
+func (m *members) finish() error {
 	m.order()
-	targets, err := m.targets(ctx, file)
+	targets, err := m.targets()
 	if err != nil {
 		return err
 	}
 	m.gather(targets)
-	return ctx.Err()
+	return nil
 }
 
 // tarError says what is wrong with the file.
@@ -235,7 +289,7 @@ func (m *members) file(name string) (member, bool) {
 
 // targets finds files that aren't images by name, but to which links with an image's
 // name refer. That takes another pass over the headers.
-func (m *members) targets(ctx context.Context, file io.ReaderAt) (map[string]member, error) {
+func (m *members) targets() (map[string]member, error) {
 	found := map[string]member{}
 	wanted := map[string]bool{}
 	for name := range m.links {
@@ -246,7 +300,7 @@ func (m *members) targets(ctx context.Context, file io.ReaderAt) (map[string]mem
 	if len(wanted) == 0 {
 		return found, nil
 	}
-	_, err := headers(ctx, file, m.size, func(h tarHeader, at int64) error {
+	_, err := m.pass(func(h tarHeader, at int64) error {
 		name := cleanKey(h.name)
 		if !wanted[name] {
 			return nil

@@ -239,23 +239,15 @@ func (o *shardOpener) list(ctx context.Context) {
 }
 
 func (o *shardOpener) one(ctx context.Context, i int) (err error) {
-	if o.objects[i], err = openShard(ctx, o.names[i]); err != nil {
+	o.objects[i], err = openTarObject(ctx, o.names[i])
+	switch {
+	case err != nil && gone(err):
+		return errors.New("there is no such shard")
+	case err != nil:
 		return err
 	}
 	o.shards[i], err = listShard(ctx, o.objects[i], o.wanted, o.w.Index != NoIndex)
 	return err
-}
-
-// openShard opens a tar.
-func openShard(ctx context.Context, name string) (blob.Object, error) {
-	file, err := blob.Files{}.Open(ctx, name)
-	switch {
-	case err == nil:
-		return file, nil
-	case gone(err):
-		return nil, errors.New("there is no such shard")
-	}
-	return nil, fmt.Errorf("cannot read the shard: %w%s", cause(err), advice(err))
 }
 
 // dataset makes one table of all shards.

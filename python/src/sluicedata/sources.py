@@ -26,10 +26,10 @@ def folder(
     label: Literal["innermost", "outermost"] | None = None,
     class_order: Literal["text", "natural"] = "text",
 ) -> Component:
-    """A folder of images, or a .tar of one; the innermost folders are the labels.
+    """A folder of images, or an archive of one (.tar, .tar.gz, .tar.zst, .zip); the innermost folders are the labels.
 
     Args:
-        path: the folder, or a .tar of one.
+        path: the folder, or a .tar, .tar.gz, .tar.zst or .zip of one.
         tasks: names of the label folders, outermost first.
         classes: fixes the classes and their order: a list, a file with one name per line, or a map from task to
             these.
