@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 
 	"github.com/andybalholm/brotli"
@@ -174,18 +175,17 @@ func (p *Page) Range(offset, n int) (start, length int) {
 }
 
 // UnpackRange unpacks n bytes at an offset from the part of what is stored that Range
-// names, which has room bytes before it that are overwritten. buf may be used.
-func (p *Page) UnpackRange(part []byte, room, offset, n int, buf []byte) ([]byte, error) {
+// names, which has room bytes before it that are overwritten. The result is in buf, which
+// is made larger where it must be.
+func (p *Page) UnpackRange(part []byte, room, offset, n int, buf *[]byte) ([]byte, error) {
 	first := offset / blockSize * blockSize
 	size := min((offset+n-1)/blockSize*blockSize+blockSize, p.Size) - first
 	var head [binary.MaxVarintLen64]byte
 	h := binary.PutUvarint(head[:], uint64(size))
 	part = part[room-h:]
 	copy(part, head[:h])
-	if cap(buf) < size {
-		buf = make([]byte, size)
-	}
-	out, err := s2.Decode(buf[:size], part)
+	*buf = slices.Grow((*buf)[:0], size)[:size]
+	out, err := s2.Decode(*buf, part)
 	if err != nil || len(out) != size {
 		return nil, fmt.Errorf("%d bytes of it cannot be unpacked by SNAPPY (%v)", size, err)
 	}

@@ -301,6 +301,7 @@ func (p *footerReader) chunk(kind byte, group, leaf int) Chunk {
 		p.failf("row group %d has more columns than the schema", group)
 	case Type(t) != p.file.Leaves[leaf].Type:
 		p.failf("row group %d, column %d has the type %v, and the schema says %v", group, leaf, Type(t), p.file.Leaves[leaf].Type)
+	case c.Values == 0: // and no page that must be read
 	case c.Offset < int64(len(magic)) || c.Size < 0 || c.Size > p.end || c.Offset > p.end-c.Size || c.Values < 0:
 		p.failf("row group %d, column %d (%s) has %d values in %d bytes from byte %d, and pages end at byte %d",
 			group, leaf, p.file.Leaves[leaf].Name(), c.Values, c.Size, c.Offset, p.end)

@@ -260,6 +260,25 @@ def test_webdataset(tmp_path: Path) -> None:
     assert plan.to_dict()["tasks"][0]["classes"] == ["y", "x"]
 
 
+def test_parquet(tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    image = b"P6 1 1 255\n\x01\x02\x03"
+    rows = pa.table({"image": [image] * 4, "other": [b""] * 4, "what": ["x", "y"] * 2, "w": [1.0] * 4, "n": range(4)})
+    pq.write_table(rows, tmp_path / "rows.parquet")
+    placed = sources.parquet(
+        str(tmp_path / "*.parquet"),
+        image="image",
+        tasks=["what"],
+        weight_column="w",
+        classes=["y", "x"],
+        meta=[{"n": "text"}],
+    )
+    plan = sluicedata.plan(pipeline(placed, [stages.decode(), stages.resize(height=4, width=4)]))
+    assert plan.to_dict()["tasks"][0]["classes"] == ["y", "x"]
+
+
 def here() -> int:
     frame = inspect.currentframe()
     assert frame is not None and frame.f_back is not None
