@@ -23,11 +23,11 @@ type Cache struct {
 // Listing is how a source was listed.
 type Listing struct {
 	Source  string // what was listed
-	File    string // its index
-	Bytes   int64  // of the index
 	Samples int
-	Units   int // directories, shards and lists that it consists of
-	Read    int // of them, those that were read: the others were as the index knew them
+	Units   int    // directories, shards and lists that it consists of
+	Read    int    // of them, those that were read: the others were as the index knew them
+	Bytes   int64  // of the index
+	File    string // the index
 }
 
 // DefaultMax is the most bytes of unpacked archives.
