@@ -44,7 +44,6 @@ type Part struct {
 	buffer  *bufio.Writer
 	hash    hash.Hash
 	encoder Encoder
-	members []string // names of the files that Create made
 }
 
 // begin starts the file under its temporary name.
@@ -112,11 +111,7 @@ func (p *Part) abandon() error {
 	if p.file != nil {
 		p.file.Close()
 	}
-	errs := []error{p.disk.remove(p.disk.temp(p.record.Name))}
-	for i := range p.members {
-		errs = append(errs, p.disk.remove(p.disk.temp(place(p.record.Name, i))))
-	}
-	return errors.Join(errs...)
+	return p.disk.remove(p.disk.temp(p.record.Name))
 }
 
 // abandon removes what there is of the part.

@@ -14,4 +14,5 @@ var Catalog = []Entry{
 	{func() Source { return &Folder{} }, "a folder of images, or an archive of one (.tar, .tar.gz, .tar.zst, .zip); the innermost folders are the labels"},
 	{func() Source { return &WebDataset{} }, "shards of a WebDataset: tars in which a sample is members of one name (0001.jpg, 0001.cls)"},
 	{func() Source { return &Manifest{} }, "a CSV or JSONL file that lists images with their labels"},
+	{func() Source { return &Arrow{} }, "Arrow files: what sluice materialize wrote, as encoded images or pixels, or files of others"},
 }

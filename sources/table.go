@@ -10,7 +10,6 @@ import (
 
 	"github.com/sluicedata/sluice/internal/blob"
 	"github.com/sluicedata/sluice/internal/fingerprint"
-	"github.com/sluicedata/sluice/internal/indexfile"
 	"github.com/sluicedata/sluice/schema"
 )
 
@@ -130,13 +129,11 @@ type opened struct {
 	source   string // what errors begin with: sources: folder
 	index    schema.Index
 	warnings []string
-	prints   []atomic.Uint64   // of each sample's bytes when first read; 0: not yet
-	keeper   *indexfile.Keeper // nil: the source has no index
-	known    bool              // the index was there, and nothing was listed
+	prints   []atomic.Uint64 // of each sample's bytes when first read; 0: not yet
 }
 
 func newOpened(source string, index schema.Index, warnings []string) opened {
-	return opened{source: source, index: index, warnings: warnings, prints: make([]atomic.Uint64, index.Len())}
+	return opened{source, index, warnings, make([]atomic.Uint64, index.Len())}
 }
 
 // sameBytes fails if a sample's bytes are not those that were first read: that detects

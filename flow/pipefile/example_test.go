@@ -133,7 +133,17 @@ func ExampleHelpOn() {
 	}
 	fmt.Print(text)
 	// Output:
-	// arrow: Arrow IPC files with a manifest; resumes after a crash
+	// arrow, as a source: Arrow files: what sluice materialize wrote, as encoded images or pixels, or files of others
+	//     path           text                                        a directory that sluice materialize wrote, an .arrow file (or .arrows, .ipc, .feather), or a folder of such files
+	//     scale          number                                      which scale of a directory with several
+	//     epoch          whole number                                which epoch of a directory with several, from 0
+	//     image          text                                        the column of the images (default image)
+	//     tasks          list of texts                               the tasks, or in files that sluice did not write the label columns (default: those that sluice wrote)
+	//     weight_column  text                                        the column of each sample's weight, a number of at least 0 (default: weight, in files that sluice wrote)
+	//     classes        list of (text | whole number) | text | map  fixes the classes and their order: a list, a file with one name per line, or a map from task to these
+	//     meta           list of (text | whole number | map)         columns to be delivered unchanged, as meta.<name>: a list of names, or of {name: text | int | float} (default: those that sluice wrote)
+	//
+	// arrow, as a sink: Arrow IPC files with a manifest; resumes after a crash
 	//     codec      none | lz4 | zstd  compression of the buffers; none can be mapped into memory (default none)
 	//     part_rows  whole number       rows of a file, rounded down to whole batches, at least one (default 4096)
 }

@@ -37,14 +37,19 @@ func HelpOn(name string, c Catalogs) (string, error) {
 	var b strings.Builder
 	if i := slices.Index(stageNames(c), name); i >= 0 {
 		describe(&b, name, c.Stages[i].Doc, c.Stages[i].New())
-		return b.String(), nil
 	}
-	if i := slices.Index(sourceNames(c), name); i >= 0 {
-		describe(&b, name, c.Sources[i].Doc, c.Sources[i].New())
-		return b.String(), nil
+	source, sink := slices.Index(sourceNames(c), name), slices.Index(sinkNames(c), name)
+	from, to := name, name
+	if source >= 0 && sink >= 0 { // what can be read can often be written
+		from, to = name+", as a source", name+", as a sink"
 	}
-	if i := slices.Index(sinkNames(c), name); i >= 0 {
-		describe(&b, name, c.Sinks[i].Doc, c.Sinks[i].New())
+	if source >= 0 {
+		describe(&b, from, c.Sources[source].Doc, c.Sources[source].New())
+	}
+	if sink >= 0 {
+		describe(&b, to, c.Sinks[sink].Doc, c.Sinks[sink].New())
+	}
+	if b.Len() > 0 {
 		return b.String(), nil
 	}
 	all := slices.Concat(stageNames(c), sourceNames(c), sinkNames(c))

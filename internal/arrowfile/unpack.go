@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 
 	"github.com/klauspost/compress/zstd"
 	"github.com/pierrec/lz4/v4"
@@ -31,6 +32,9 @@ type codecs struct {
 	zstd *zstd.Decoder
 	lz4  *lz4.Reader
 }
+
+// unpackers are codecs for Files, whose rows are read by several goroutines.
+var unpackers sync.Pool
 
 // unpack decompresses from into to. Both must be used up exactly.
 func (c *codecs) unpack(codec int, to, from []byte) error {

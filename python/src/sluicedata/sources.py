@@ -12,9 +12,9 @@ from typing import Literal
 from .pipelines import Component, component
 
 __all__ = [
+    "arrow",
     "folder",
     "manifest",
-    "parquet",
     "webdataset",
 ]
 
@@ -132,32 +132,40 @@ def manifest(
     )
 
 
-def parquet(
-    files: str | Sequence[str],
+def arrow(
+    path: str | os.PathLike[str],
     *,
-    image: str | None = None,
+    scale: float | None = None,
+    epoch: int | None = None,
+    image: str = "image",
     tasks: Sequence[str] | None = None,
     weight_column: str | None = None,
     classes: Sequence[str | int] | str | Mapping[str, Sequence[str | int] | str] | None = None,
     meta: Sequence[str | int | Mapping[str, Literal["text", "int", "float"]]] | None = None,
 ) -> Component:
-    """Parquet files with a column of images, of datasets, pandas, Polars, DuckDB or sluice.
+    """Arrow files: what sluice materialize wrote, as encoded images or pixels, or files of others.
 
     Args:
-        files: the Parquet files: a path or a pattern, such as data/train-*.parquet, or a list of these.
-        image: the column of images: bytes, or a structure of bytes and path (default: the only such column).
-        tasks: the label columns (default: those that are class labels by the files' metadata).
-        weight_column: the column of each sample's weight, a number of at least 0 (default: weight, if there is such
-            a column of numbers).
+        path: a directory that sluice materialize wrote, an .arrow file (or .arrows, .ipc, .feather), or a folder of
+            such files.
+        scale: which scale of a directory with several.
+        epoch: which epoch of a directory with several, from 0.
+        image: the column of the images.
+        tasks: the tasks, or in files that sluice did not write the label columns (default: those that sluice
+            wrote).
+        weight_column: the column of each sample's weight, a number of at least 0 (default: weight, in files that
+            sluice wrote).
         classes: fixes the classes and their order: a list, a file with one name per line, or a map from task to
             these.
         meta: columns to be delivered unchanged, as meta.<name>: a list of names, or of {name: text | int | float}
-            for another type than the column's.
+            (default: those that sluice wrote).
     """
     return component(
-        parquet,
+        arrow,
         {
-            "files": files,
+            "path": path,
+            "scale": scale,
+            "epoch": epoch,
             "image": image,
             "tasks": tasks,
             "weight_column": weight_column,
