@@ -32,6 +32,9 @@ func (cmd *inspectCmd) Run(ctx context.Context, c console) error {
 	} else {
 		format := formatOf(cmd.Path)
 		reader, ok := format.(sinks.Reader)
+		if recognizer, known := format.(sinks.Recognizer); !ok && known && recognizer.Recognizes(cmd.Path) {
+			return cmd.manifest(c)
+		}
 		if !ok {
 			return fmt.Errorf("inspect: %s is of the format %s, which sluice writes and doesn't read", cmd.Path, format.Name())
 		}
@@ -54,6 +57,23 @@ func (cmd *inspectCmd) Run(ctx context.Context, c console) error {
 	return err
 }
 
+// manifest reports what a data set's manifest says.
+func (cmd *inspectCmd) manifest(c console) error {
+	m, err := sinks.ReadManifest(cmd.Path)
+	if err != nil {
+		return err
+	}
+	if cmd.Stats {
+		c.warn([]string{fmt.Sprintf("--stats: sluice writes the format %s and doesn't read its pixels back", m.Format)})
+	}
+	report := inspect.OfManifest(cmd.Path, m)
+	if cmd.JSON {
+		return c.report(report, inspectText(report, false))
+	}
+	_, err = fmt.Fprint(c.out, inspectText(report, false))
+	return err
+}
+
 // inspectText is a report for people.
 func inspectText(r *inspect.Report, stats bool) string {
 	var b strings.Builder
@@ -61,7 +81,14 @@ func inspectText(r *inspect.Report, stats bool) string {
 	if len(r.Shapes) > 1 {
 		scales = fmt.Sprintf(", %d scales: each draw counts once in each that it came in", len(r.Shapes))
 	}
-	fmt.Fprintf(&b, "%s: %d rows in %s%s\nplan %s, seed %d\n\ncolumns\n", r.Path, r.Rows, phrase.Count(r.Batches, "batch"), scales, r.PlanHash, r.Seed)
+	held := phrase.Count(r.Batches, "batch")
+	if r.Format != "" {
+		held = fmt.Sprintf("%s of the format %s", phrase.Count(r.Batches, "part"), r.Format)
+	}
+	fmt.Fprintf(&b, "%s: %d rows in %s%s\nplan %s, seed %d\n", r.Path, r.Rows, held, scales, r.PlanHash, r.Seed)
+	if len(r.Columns) > 0 {
+		b.WriteString("\ncolumns\n")
+	}
 	for _, c := range r.Columns {
 		if c.Name == "image" && len(r.Shapes) > 1 {
 			c.Type = fmt.Sprintf("a type for each of %d scales, below", len(r.Shapes))
@@ -80,7 +107,11 @@ func inspectText(r *inspect.Report, stats bool) string {
 		}
 	}
 	for _, task := range r.TaskList {
-		fmt.Fprintf(&b, "\n%-20s %9s %9s\n", task.Name, "samples", "rows")
+		if r.Samples == nil {
+			fmt.Fprintf(&b, "\n%-20s %9s\n", task.Name, "rows")
+		} else {
+			fmt.Fprintf(&b, "\n%-20s %9s %9s\n", task.Name, "samples", "rows")
+		}
 		names := append([]string{}, task.Classes...)
 		if r.Tasks[task.Name][""]+r.Samples[task.Name][""] > 0 {
 			names = append(names, "")
@@ -89,6 +120,10 @@ func inspectText(r *inspect.Report, stats bool) string {
 			shown := name
 			if name == "" {
 				shown = "(unknown)"
+			}
+			if r.Samples == nil {
+				fmt.Fprintf(&b, "  %-18s %9d\n", shown, r.Tasks[task.Name][name])
+				continue
 			}
 			fmt.Fprintf(&b, "  %-18s %9d %9d\n", shown, r.Samples[task.Name][name], r.Tasks[task.Name][name])
 		}

@@ -12,6 +12,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	pathpkg "path"
 	"reflect"
 	"slices"
 	"strings"
@@ -20,6 +21,7 @@ import (
 
 	"github.com/sluicedata/sluice/internal/plandiff"
 	"github.com/sluicedata/sluice/schema"
+	"github.com/sluicedata/sluice/sinks"
 )
 
 // Inspector gathers what batches hold. The zero value is ready for use.
@@ -73,17 +75,53 @@ func (i *Inspector) Report() (*Report, error) {
 
 // Report is what a data set holds.
 type Report struct {
-	Path     string                      `json:"path"` // the Inspector's Name
+	Path     string                      `json:"path"`             // the Inspector's Name
+	Format   string                      `json:"format,omitempty"` // of OfManifest: then Batches counts parts
 	PlanHash string                      `json:"plan_hash"`
 	Seed     uint64                      `json:"seed"`
 	Rows     int64                       `json:"rows"` // over all shapes
 	Batches  int64                       `json:"batches"`
 	Columns  []Column                    `json:"columns"`
 	Shapes   []Shape                     `json:"shapes"`
-	Tasks    map[string]map[string]int64 `json:"tasks"`   // rows by task and class; "" is unknown
-	Samples  map[string]map[string]int64 `json:"samples"` // the same for the samples drawn from
-	TaskList []schema.Task               `json:"-"`       // the tasks with their classes, in order
+	Tasks    map[string]map[string]int64 `json:"tasks"`             // rows by task and class; "" is unknown
+	Samples  map[string]map[string]int64 `json:"samples,omitempty"` // the same for the samples drawn from
+	TaskList []schema.Task               `json:"-"`                 // the tasks with their classes, in order
 	pipeline string
+}
+
+// OfManifest is the report of a data set whose format isn't read back as batches: what its
+// manifest says of rows and classes. It has no columns, and no samples.
+func OfManifest(path string, m *sinks.Manifest) *Report {
+	r := &Report{Path: path, Format: m.Format, PlanHash: m.PlanHash, Rows: m.Rows, Batches: int64(len(m.Parts)), Columns: []Column{},
+		Tasks: map[string]map[string]int64{}, TaskList: m.Tasks}
+	var plan struct{ Seed uint64 }
+	if json.Unmarshal(m.Pipeline, &plan) == nil {
+		r.Seed = plan.Seed
+	}
+	rows := map[string]int64{}
+	for _, p := range m.Parts {
+		rows[pathpkg.Dir(p.Name)] += p.Rows
+	}
+	for _, v := range m.Variants {
+		s := Shape{Image: v.Image, Rows: rows[v.Folder]}
+		if v.Folder != "." {
+			s.Scale = schema.FormatScale(v.Scale)
+		}
+		r.Shapes = append(r.Shapes, s)
+	}
+	for _, t := range m.Tasks {
+		counts := map[string]int64{}
+		for class, n := range m.Classes[t.Name] {
+			switch {
+			case class < len(t.Classes):
+				counts[t.Classes[class]] = n
+			case n > 0:
+				counts[""] = n
+			}
+		}
+		r.Tasks[t.Name] = counts
+	}
+	return r
 }
 
 // Column is a column of the batches, and its Arrow type.
