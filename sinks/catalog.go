@@ -14,4 +14,5 @@ type Entry struct {
 var Catalog = []Entry{
 	{func() Format { return &ArrowParts{} }, "Arrow IPC files with a manifest; resumes after a crash"},
 	{func() Format { return &WebDataset{} }, "tars of samples for webdataset and load_dataset(\"webdataset\"); resumes after a crash"},
+	{func() Format { return &Folder{} }, "image files in folders of classes, or with metadata.csv, as ImageFolder and imagefolder read; resumes after a crash"},
 }

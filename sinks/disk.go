@@ -24,6 +24,7 @@ type disk struct {
 	dir    string                        // all names are relative to it, slash-separated
 	prefix string                        // of unfinished files: .tmp- or .tmp-0-of-4-
 	step   func(step, name string) error // before each change; nil outside tests
+	format Encoding                      // of the parts
 }
 
 func (d *disk) path(name string) string { return filepath.Join(d.dir, filepath.FromSlash(name)) }

@@ -55,3 +55,12 @@ func (l *Layout) FileOf(part, variant int) string           { return l.file(part
 func ReadLayout(ctx context.Context, path string) (*Layout, error) {
 	return readLayout(ctx, path, "arrow")
 }
+
+// What names files.
+var (
+	LegalName    = legalName
+	ClassFolders = classFolders
+	TarName      = tarName
+	FileExt      = fileExt
+	MembersOf    = membersOf
+)

@@ -37,11 +37,19 @@ type SourceList struct {
 
 const sourcesFolder = "sources"
 
+// sourcesFolder is where the lists are. Folders of images have none beside those of classes.
+func (l *Layout) sourcesFolder() string {
+	if l.Members {
+		return "."
+	}
+	return sourcesFolder
+}
+
 // sourceListName is the name of a part's list.
 func (l *Layout) sourceListName(part int) string {
 	name := l.file(part, 0)
 	name = name[strings.LastIndexByte(name, '/')+1:]
-	return join(sourcesFolder, strings.TrimSuffix(name, l.ext())+".xxh128")
+	return join(l.sourcesFolder(), strings.TrimSuffix(name, l.ext())+".xxh128")
 }
 
 // sourceLine is a line of that file.

@@ -28,6 +28,7 @@ type Layout struct {
 	Ext      string          `json:"ext,omitempty"`     // of the parts' files; of arrow it isn't written
 	Codec    Codec           `json:"codec,omitempty"`   // of arrow
 	Options  json.RawMessage `json:"options,omitempty"` // of any other format: those that change bytes
+	Members  bool            `json:"members,omitempty"` // parts hold files of their own, which their files list
 	Params   bool            `json:"params"`            // the params column is there
 	Variants []Variant       `json:"variants"`          // one without multiscale
 
@@ -69,6 +70,7 @@ func newLayout(run *schema.Run, e Encoding, partRows int) (*Layout, error) {
 	} else if l.Ext = e.Ext(); e.Options() != nil {
 		l.Options = marshal(e.Options())
 	}
+	_, l.Members = e.(Lister)
 	for _, v := range run.Variants {
 		w := Variant{Folder: ".", Scale: v.Scale, Image: string(run.Form)}
 		if run.Scales {

@@ -44,6 +44,7 @@ type Part struct {
 	buffer  *bufio.Writer
 	hash    hash.Hash
 	encoder Encoder
+	members []string // names of the files that Create made
 }
 
 // begin starts the file under its temporary name.
@@ -111,7 +112,11 @@ func (p *Part) abandon() error {
 	if p.file != nil {
 		p.file.Close()
 	}
-	return p.disk.remove(p.disk.temp(p.record.Name))
+	errs := []error{p.disk.remove(p.disk.temp(p.record.Name))}
+	for i := range p.members {
+		errs = append(errs, p.disk.remove(p.disk.temp(place(p.record.Name, i))))
+	}
+	return errors.Join(errs...)
 }
 
 // abandon removes what there is of the part.

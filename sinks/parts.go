@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 
@@ -28,6 +29,31 @@ type Encoding interface {
 	// rows and their labels, [task][row], schema.Unknown where there is none. The file
 	// need not be trusted.
 	Count(ctx context.Context, file string, l *Layout, add func(rows int64, labels [][]int32) error) error
+}
+
+// Lister is an Encoding whose parts also hold files of their own, such as images: those
+// that Part.Create made. A part's own file lists them, with their fingerprints.
+type Lister interface {
+	Encoding
+	// Members reads the list in a part's file, in the order of creation. The file need not
+	// be trusted.
+	Members(file string) ([]Member, error)
+}
+
+// Member is a file that belongs to a part.
+type Member struct {
+	Name  string // relative to the folder of the part's file, slash-separated
+	Bytes int64
+	Print schema.Print // of its bytes
+}
+
+// summarizer is a Lister that may also write a file about all parts of a variant, before
+// the manifest.
+type summarizer interface {
+	// summaryName is that file's name; "" for none.
+	summaryName(l *Layout) string
+	// summarize writes what one part adds to it, in the order of parts.
+	summarize(w io.Writer, part int, file string) error
 }
 
 // Encoder writes the file of one part: to its Part, in the order of calls. If it has a
@@ -97,7 +123,7 @@ func (p *Parts) begin(ctx context.Context, run *schema.Run, e Encoding, layout *
 		prefix += shardName(p.to.Shard, shards) + "-"
 	}
 	r := &partsRun{
-		disk: &disk{dir: filepath.Clean(p.to.Dir), prefix: prefix, step: p.step},
+		disk: &disk{dir: filepath.Clean(p.to.Dir), prefix: prefix, step: p.step, format: e},
 		run:  run, encoding: e, layout: layout,
 		shard: p.to.Shard, shards: shards, prints: newFingerprints(run.Samples), update: p.to.Update,
 	}

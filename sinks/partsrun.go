@@ -206,7 +206,7 @@ func (r *partsRun) keep(ctx context.Context) error {
 			}
 		}
 	}
-	whole, err := verified(ctx, r.disk.dir, mine, final)
+	whole, err := verified(ctx, r.encoding, r.disk.dir, mine, final)
 	if err != nil {
 		return err
 	}
@@ -317,7 +317,7 @@ func (r *partsRun) folders() []string {
 	if r.prints == nil {
 		return r.layout.folders()
 	}
-	return append(r.layout.folders(), sourcesFolder)
+	return append(r.layout.folders(), r.layout.sourcesFolder())
 }
 
 func (r *partsRun) mine(part int) bool { return part%r.shards == r.shard }
@@ -401,6 +401,14 @@ func (r *partsRun) finish() error {
 	if done[0].Sources, err = o.writeSources(r.disk, r.layout, r.prints); err != nil {
 		return err
 	}
+	folders := r.folders()
+	for _, f := range o.files {
+		made, err := f.publishMembers(r.staging)
+		if err != nil {
+			return err
+		}
+		folders = append(folders, made...)
+	}
 	for _, p := range done {
 		if err := r.disk.rename(r.disk.temp(p.Name), r.place(p.Name)); err != nil {
 			return err
@@ -411,7 +419,7 @@ func (r *partsRun) finish() error {
 			return err
 		}
 	}
-	for _, folder := range r.folders() {
+	for _, folder := range folders {
 		if err := r.disk.syncFolder(folder); err != nil {
 			return err
 		}
@@ -470,6 +478,9 @@ func (r *partsRun) seal(names []string) error {
 	}
 	if r.staging && r.shards == 1 {
 		return replaceParts(r.disk, m, manifestName)
+	}
+	if err := summarize(r.disk, r.layout); err != nil {
+		return err
 	}
 	return r.disk.replace(manifestName, document(m))
 }

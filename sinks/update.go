@@ -106,7 +106,7 @@ func (r *partsRun) stage(ctx context.Context) error {
 		part := r.layout.part(p.Epoch, p.FirstBatch)
 		return !r.mine(part) || r.kept[part]
 	})
-	made, err := verified(ctx, r.disk.dir, list, staged)
+	made, err := verified(ctx, r.encoding, r.disk.dir, list, staged)
 	if err != nil {
 		return err
 	}
@@ -167,7 +167,10 @@ func removeStaged(d *disk, l *Layout, part int) error {
 			return err
 		}
 	}
-	return nil
+	if !l.Members {
+		return nil
+	}
+	return d.removeMembers(l.files(part))
 }
 
 // unstage removes what there is of an update that isn't needed any more.
@@ -253,6 +256,10 @@ func swap(ctx context.Context, d *disk, m *Manifest, target string) error {
 	if err := forget(ctx, d, m, target); err != nil {
 		return err
 	}
+	memberFolders, err := dropMembers(d, m, target == manifestName)
+	if err != nil {
+		return err
+	}
 	if target == manifestName {
 		if err := d.replace(planName, document(&m.Layout)); err != nil {
 			return err
@@ -262,6 +269,9 @@ func swap(ctx context.Context, d *disk, m *Manifest, target string) error {
 		}
 	}
 	for _, p := range m.Parts {
+		if err := d.unstageMembers(p.Name); err != nil {
+			return err
+		}
 		names := []string{p.Name}
 		if p.Sources != nil {
 			names = append(names, p.Sources.Name)
@@ -274,12 +284,17 @@ func swap(ctx context.Context, d *disk, m *Manifest, target string) error {
 			}
 		}
 	}
-	folders := m.folders()
+	folders := append(m.folders(), memberFolders...)
 	if isThere(d.path(sourcesFolder)) {
 		folders = append(folders, sourcesFolder)
 	}
 	for _, folder := range folders {
 		if err := d.syncFolder(folder); err != nil {
+			return err
+		}
+	}
+	if target == manifestName {
+		if err := summarize(d, &m.Layout); err != nil {
 			return err
 		}
 	}
@@ -309,7 +324,7 @@ func dropOthers(d *disk, l *Layout, prefix string) error {
 			own[name] = true
 		}
 	}
-	for _, folder := range append(l.folders(), sourcesFolder) {
+	for _, folder := range append(l.folders(), l.sourcesFolder()) {
 		entries, err := os.ReadDir(d.path(folder))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return explain("read", "", d.path(folder), err)
@@ -317,6 +332,12 @@ func dropOthers(d *disk, l *Layout, prefix string) error {
 		for _, e := range entries {
 			name, ok := strings.CutPrefix(e.Name(), prefix)
 			if !ok || !strings.HasPrefix(name, "part-") || own[join(folder, name)] {
+				continue
+			}
+			if i := strings.LastIndexByte(name, '-'); l.Members && prefix != "" && filepath.Ext(name) == "" && !own[join(folder, name[:i]+l.ext())] {
+				if err := d.remove(join(folder, e.Name())); err != nil {
+					return err
+				}
 				continue
 			}
 			if ext := filepath.Ext(name); ext != l.ext() && ext != ".xxh128" {

@@ -97,6 +97,13 @@ func VerifyParts(ctx context.Context, e Encoding, dir string, progress func(done
 			report.Problems = append(report.Problems, *p)
 		}
 	}
+	problem, err := checkSummary(ctx, e, dir, &m.Layout)
+	if err != nil {
+		return VerifyReport{}, fmt.Errorf("sinks: verify: %w", err)
+	}
+	if problem != nil {
+		report.Problems = append(report.Problems, *problem)
+	}
 	for _, text := range unlisted(m) {
 		add(manifestName, WrongPlan, "%s", text)
 	}
@@ -109,7 +116,7 @@ func VerifyParts(ctx context.Context, e Encoding, dir string, progress func(done
 	if text := outside(dir, m); text != "" {
 		report.Warnings = append(report.Warnings, text)
 	}
-	extra, err := extraParts(ctx, dir, m)
+	extra, err := extraParts(ctx, e, dir, m)
 	if err != nil {
 		return VerifyReport{}, fmt.Errorf("sinks: verify: %w", err)
 	}
@@ -199,10 +206,11 @@ func checkPart(ctx context.Context, e Encoding, dir string, m *Manifest, p PartF
 		return &Problem{p.Name, WrongRows, fmt.Sprintf("its rows per class are %s, and the manifest says %s", marshal(classes), marshal(p.Classes))}
 	}
 	if p.Sources != nil {
-		_, problem := readSourceList(dir, p.Sources, final)
-		return problem
+		if _, problem := readSourceList(dir, p.Sources, final); problem != nil {
+			return problem
+		}
 	}
-	return nil
+	return checkMembers(ctx, e, dir, p, final)
 }
 
 // outside warns of files that are symlinks to other places.
@@ -237,10 +245,19 @@ func outside(dir string, m *Manifest) string {
 }
 
 // extraParts finds part files, and lists of samples, that the manifest doesn't list.
-func extraParts(ctx context.Context, dir string, m *Manifest) ([]string, error) {
-	known := map[string]bool{}
+func extraParts(ctx context.Context, e Encoding, dir string, m *Manifest) ([]string, error) {
+	known := map[string]bool{planName: true}
+	for _, folder := range m.folders() {
+		if s, ok := e.(summarizer); ok {
+			known[join(folder, s.summaryName(&m.Layout))] = true
+		}
+	}
 	for _, p := range m.Parts {
 		known[p.Name] = true
+		list, _ := membersOf(e, filepath.Join(dir, filepath.FromSlash(p.Name))) // a problem of its own
+		for _, f := range list {
+			known[join(path.Dir(p.Name), f.Name)] = true
+		}
 		if p.Sources != nil {
 			known[p.Sources.Name] = true
 		}
@@ -258,7 +275,7 @@ func extraParts(ctx context.Context, dir string, m *Manifest) ([]string, error) 
 			return err
 		}
 		name := filepath.ToSlash(rel)
-		if !e.IsDir() && (path.Ext(name) == m.ext() || path.Ext(name) == ".xxh128") && !strings.HasPrefix(e.Name(), ".") && !known[name] {
+		if !e.IsDir() && (m.Members && !isManifest(name) || path.Ext(name) == m.ext() || path.Ext(name) == ".xxh128") && !strings.HasPrefix(e.Name(), ".") && !known[name] {
 			extra = append(extra, name)
 		}
 		return nil
@@ -266,12 +283,13 @@ func extraParts(ctx context.Context, dir string, m *Manifest) ([]string, error) 
 	return extra, err
 }
 
-// verified are the records, by name, whose file is there with the recorded checksum.
-func verified(ctx context.Context, dir string, parts []PartFile, named naming) (map[string][]PartFile, error) {
+// verified are the records, by name, whose file is there with the recorded checksum, and
+// the files that it lists.
+func verified(ctx context.Context, e Encoding, dir string, parts []PartFile, named naming) (map[string][]PartFile, error) {
 	ok := make([]bool, len(parts))
 	err := each(ctx, len(parts), func(i int) {
 		sum, size, err := checksum(ctx, filepath.Join(dir, filepath.FromSlash(named(parts[i].Name))))
-		ok[i] = err == nil && size == parts[i].Bytes && sum == parts[i].SHA256
+		ok[i] = err == nil && size == parts[i].Bytes && sum == parts[i].SHA256 && checkMembers(ctx, e, dir, parts[i], named) == nil
 	})
 	if err != nil {
 		return nil, err

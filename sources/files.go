@@ -21,9 +21,24 @@ type files struct {
 	opened
 	folder string
 	found  map[string]string // by key: files whose name is in another Unicode normal form
-	times  []blob.Times      // of each sample, as listed
+	// When each sample was written and changed, as listed; see blob.Times.
+	written, changed []int64
 
 	open func(name string) (handle, error) // of tests; nil: the system's
+}
+
+func newFiles(shared opened, folder string, listed []blob.Times, found map[string]string) *files {
+	d := &files{opened: shared, folder: folder, found: found}
+	d.written, d.changed = make([]int64, len(listed)), make([]int64, len(listed))
+	for i, t := range listed {
+		d.written[i], d.changed[i] = t.Written, t.Changed
+	}
+	return d
+}
+
+// times are a sample's, as listed.
+func (d *files) times(sample int) blob.Times {
+	return blob.Times{Written: d.written[sample], Changed: d.changed[sample]}
 }
 
 // handle is a file being read.
@@ -58,7 +73,7 @@ func (d *files) Read(ctx context.Context, sample int, buf []byte) ([]byte, error
 	}
 	defer release()
 	err = descriptors.Retry(ctx, func() error {
-		buf, err = d.readOnce(name, size, d.times[sample], buf)
+		buf, err = d.readOnce(name, size, d.times(sample), buf)
 		return err
 	})
 	if err == nil {
@@ -70,8 +85,10 @@ func (d *files) Read(ctx context.Context, sample int, buf []byte) ([]byte, error
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	case errors.Is(err, blob.ErrChanged):
+		d.forget()
 		return nil, d.errorf(sample, "%q %w: start again", name, err)
 	case errors.Is(err, fs.ErrNotExist):
+		d.forget()
 		return nil, d.errorf(sample, "%q has disappeared since it was listed: restore it, or start again: %w", name, cause(err))
 	}
 	return nil, d.errorf(sample, "cannot read %q: %w%s", name, cause(err), advice(err))
@@ -119,7 +136,14 @@ func (d *files) Stamp(sample int) string {
 	if d.index.Size(sample) == missing {
 		return ""
 	}
-	t := d.times[sample]
+	t := d.times(sample)
+	if d.known { // and not listed just now
+		info, err := os.Stat(d.file(d.index.Key(sample)))
+		if err != nil {
+			return ""
+		}
+		t = blob.TimesOf(info)
+	}
 	return fmt.Sprintf("%d %d", t.Written, t.Changed)
 }
 

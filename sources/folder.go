@@ -7,12 +7,14 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/sluicedata/sluice/internal/blob"
 	"github.com/sluicedata/sluice/internal/errlist"
+	"github.com/sluicedata/sluice/internal/indexfile"
 	"github.com/sluicedata/sluice/internal/options"
 	"github.com/sluicedata/sluice/internal/unpacked"
 )
@@ -128,7 +130,14 @@ func notFolder(name string) string {
 }
 
 func (f Folder) openFolder(ctx context.Context, tasks []string) (Dataset, error) {
-	w := walker{ctx: ctx, listing: newListing("this folder or below")}
+	k := f.keeper(ctx)
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if known := k.Unchanged(func(folder string) string { return indexfile.StampOf(filepath.Join(f.Path, folder)) }); known != nil {
+		return knownFiles("sources: folder", f.Path, known, k), nil
+	}
+	w := walker{ctx: ctx, listing: newListing("this folder or below"), keeper: k}
 	if err := w.walk(f.Path, ""); err != nil {
 		return nil, f.errorf("%w", err)
 	}
@@ -136,7 +145,17 @@ func (f Folder) openFolder(ctx context.Context, tasks []string) (Dataset, error)
 	if err != nil {
 		return nil, err
 	}
-	return &files{opened: shared, folder: f.Path, times: w.times}, nil
+	d := newFiles(shared, f.Path, w.times, nil)
+	d.keep(k, fewFiles, nil, d.written, d.changed)
+	return d, nil
+}
+
+// keeper has what was listed of this folder or tar before.
+func (f Folder) keeper(ctx context.Context) *indexfile.Keeper {
+	if absolute, err := filepath.Abs(f.Path); err == nil {
+		f.Path = absolute
+	}
+	return indexfile.Begin(ctx, "folder", indexOptions{f, classesText(f.Classes)})
 }
 
 // index turns a complete listing into what the dataset shares.
@@ -181,6 +200,7 @@ func (f Folder) index(ctx context.Context, l *listing, tasks []string) (opened, 
 type walker struct {
 	*listing
 	ctx     context.Context
+	keeper  *indexfile.Keeper
 	parents []fs.FileInfo // of the folder being listed and those above it
 }
 
@@ -203,12 +223,7 @@ func (w *walker) walk(folder, key string) error {
 // list adds the files of a folder and returns its subfolders. The folder is
 // closed before they are listed: depth costs no file descriptors.
 func (w *walker) list(folder, key string) (subfolders []string, err error) {
-	f, err := os.Open(folder)
-	var info fs.FileInfo
-	if err == nil {
-		defer f.Close()
-		info, err = f.Stat()
-	}
+	info, err := os.Stat(folder)
 	w.parents = append(w.parents, info)
 	if err != nil {
 		w.unreadable(key, err)
@@ -217,21 +232,59 @@ func (w *walker) list(folder, key string) (subfolders []string, err error) {
 	if key != "" {
 		w.folders = append(w.folders, strings.TrimSuffix(key, "/"))
 	}
+	var unreadable error
+	entries, err := w.keeper.Unit(strings.TrimSuffix(key, "/"), indexfile.Stamp(info), func() (entries []byte, err error) {
+		entries, unreadable, err = w.read(folder)
+		return entries, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	var e indexfile.Entry
+	for rest, ok := indexfile.NextEntry(entries, &e); ok; rest, ok = indexfile.NextEntry(rest, &e) {
+		if err := w.ctx.Err(); err != nil { // each may be a request to a server
+			return nil, err
+		}
+		if w.entry(folder, key, strings.Clone(e.Name), e.Numbers) {
+			subfolders = append(subfolders, strings.Clone(e.Name))
+		}
+	}
+	if unreadable != nil {
+		w.unreadable(key, unreadable)
+	}
+	return subfolders, nil
+}
+
+// read lists what a folder holds: names with their types, and of images the size and the
+// times. What cannot be read ends the list; broken is that error.
+func (w *walker) read(folder string) (entries []byte, broken, err error) {
+	f, err := os.Open(folder)
+	if err != nil {
+		return nil, err, nil
+	}
+	defer f.Close()
 	for {
-		entries, err := f.ReadDir(1024)
-		for _, e := range entries {
+		list, err := f.ReadDir(1024)
+		for _, e := range list {
 			if err := w.ctx.Err(); err != nil { // each may be a request to a server
-				return nil, err
+				return nil, nil, err
 			}
-			if w.entry(folder, key, e) {
-				subfolders = append(subfolders, e.Name())
+			numbers := []int64{int64(e.Type())}
+			if e.Type().IsRegular() && !isDot(e.Name()) && w.isImage(e.Name()) {
+				info, err := e.Info()
+				if err != nil { // it has disappeared since
+					w.problems.addf("cannot read image %q: %w", path.Join(filepath.ToSlash(folder), e.Name()), cause(err))
+					continue
+				}
+				t := blob.TimesOf(info)
+				numbers = append(numbers, info.Size(), t.Written, t.Changed)
 			}
+			entries = indexfile.AppendEntry(entries, indexfile.Entry{Name: e.Name(), Numbers: numbers})
 		}
 		if err == io.EOF {
-			return subfolders, nil
+			return entries, nil, nil
 		} else if err != nil {
-			w.unreadable(key, err)
-			return subfolders, nil
+			return entries, err, nil
 		}
 	}
 }
@@ -243,34 +296,16 @@ func (w *walker) unreadable(key string, err error) {
 	w.problems.addf("cannot read the folder %q in it: %w", key, cause(err))
 }
 
-// entry takes a file or ignores it, and reports a folder to walk.
-func (w *walker) entry(folder, key string, e fs.DirEntry) (isFolder bool) {
-	name := e.Name()
+// entry takes a file or ignores it, and reports a folder to walk. numbers are its type and,
+// of an image, its size and times.
+func (w *walker) entry(folder, key, name string, numbers []int64) (isFolder bool) {
 	if isDot(name) {
 		w.ignore(key + name)
 		return false
 	}
-	mode, info := e.Type(), e.Info
+	mode := fs.FileMode(numbers[0])
 	if mode&fs.ModeSymlink != 0 {
-		info = func() (fs.FileInfo, error) { return os.Stat(filepath.Join(folder, name)) }
-		target, err := info()
-		switch {
-		case err != nil && w.isImage(name) && gone(err):
-			w.take(key+name, missing, blob.Times{})
-			return false
-		case err != nil && w.isImage(name):
-			w.problems.addf("cannot read image %q: %w", key+name, cause(err))
-			return false
-		case err != nil:
-			w.ignore(key + name)
-			return false
-		}
-		if target.IsDir() && w.above(target) {
-			w.ignore(key + name)
-			w.warnf("ignored the link %q: it points to a folder that contains it", key+name)
-			return false
-		}
-		mode = target.Mode().Type()
+		return w.link(folder, key, name)
 	}
 	switch {
 	case mode.IsDir() && isSystem(name):
@@ -278,16 +313,42 @@ func (w *walker) entry(folder, key string, e fs.DirEntry) (isFolder bool) {
 		return false
 	case mode.IsDir():
 		return true
-	case !mode.IsRegular() || !w.isImage(name):
+	case len(numbers) < 4:
 		w.ignore(key + name)
 		return false
 	}
-	i, err := info()
-	if err != nil {
+	w.take(key+name, numbers[1], blob.Times{Written: numbers[2], Changed: numbers[3]})
+	return false
+}
+
+// link is entry of a symbolic link.
+func (w *walker) link(folder, key, name string) (isFolder bool) {
+	target, err := os.Stat(filepath.Join(folder, name))
+	switch {
+	case err != nil && w.isImage(name) && gone(err):
+		w.keeper.Distrust(strings.TrimSuffix(key, "/")) // its target may come
+		w.take(key+name, missing, blob.Times{})
+		return false
+	case err != nil && w.isImage(name):
 		w.problems.addf("cannot read image %q: %w", key+name, cause(err))
 		return false
+	case err != nil:
+		w.ignore(key + name)
+		return false
+	case target.IsDir() && w.above(target):
+		w.ignore(key + name)
+		w.warnf("ignored the link %q: it points to a folder that contains it", key+name)
+		return false
+	case target.IsDir() && isSystem(name):
+		w.ignore(key + name)
+		return false
+	case target.IsDir():
+		return true
+	case !target.Mode().IsRegular() || !w.isImage(name):
+		w.ignore(key + name)
+		return false
 	}
-	w.take(key+name, i.Size(), blob.TimesOf(i))
+	w.take(key+name, target.Size(), blob.TimesOf(target))
 	return false
 }
 

@@ -7,6 +7,7 @@ import (
 	"hash"
 	"math"
 
+	"github.com/sluicedata/sluice/internal/indexfile"
 	"github.com/sluicedata/sluice/schema"
 )
 
@@ -24,6 +25,9 @@ import (
 // columns there follow their number, per column its name and type
 // (schema.TypeText), and per sample each value's bytes (schema.Column.AppendValue).
 func Identity(x schema.Index) string {
+	if known, ok := x.(*indexfile.File); ok {
+		return known.Identity()
+	}
 	w := digest{Hash: sha256.New()}
 	w.buf = append(w.buf, "sluice source 1\n"...)
 	tasks := x.Tasks()

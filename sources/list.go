@@ -303,6 +303,7 @@ func separated(columns []string) string {
 
 // finder finds the files that a list names.
 type finder struct {
+	seen     *seen      // nil: nothing is known or kept
 	time     blob.Times // of the file that was found last; zero where there is none
 	folder   string
 	absolute string                         // the folder's path, once it was needed
@@ -354,11 +355,16 @@ func (f *finder) file(text string) (key string, size int64, err error) {
 	if trimmed != text {
 		if info, err := os.Stat(f.join(path.Clean(text))); err == nil && info.Mode().IsRegular() {
 			f.time = blob.TimesOf(info)
+			f.seen.distrust(f.join(path.Clean(text)))
 			return path.Clean(text), info.Size(), nil
 		}
 	}
 	f.time = blob.Times{}
 	key = path.Clean(trimmed)
+	if size, t, ok := f.seen.size(f.join(key)); ok {
+		f.time = t
+		return key, size, nil
+	}
 	info, err := os.Stat(f.join(key))
 	if err != nil && gone(err) && !isASCII(key) {
 		if other, ok := f.otherForm(f.start(key)); ok {
@@ -369,11 +375,13 @@ func (f *finder) file(text string) (key string, size int64, err error) {
 	}
 	switch {
 	case err != nil:
+		f.seen.distrust(f.join(key)) // it may come
 		return key, missing, err
 	case !info.Mode().IsRegular():
 		return key, missing - 1, nil
 	}
 	f.time = blob.TimesOf(info)
+	f.seen.add(f.join(key), info.Size(), f.time)
 	return key, info.Size(), nil
 }
 

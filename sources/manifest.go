@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/sluicedata/sluice/internal/errlist"
+	"github.com/sluicedata/sluice/internal/indexfile"
 	"github.com/sluicedata/sluice/internal/options"
 	"github.com/sluicedata/sluice/schema"
 )
@@ -111,7 +112,16 @@ func (m Manifest) Open(ctx context.Context) (Dataset, error) {
 	}
 	m.Path = onDisk(m.Path)
 	prefix := fmt.Sprintf("sources: manifest: %q", m.Path)
+	k := m.keeper(ctx)
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if known := k.Unchanged(indexfile.StampOf); known != nil {
+		return knownFiles("sources: manifest", filepath.Dir(m.Path), known, k), nil
+	}
 	l := newList(m)
+	l.find.seen = newSeen(k)
+	stamp := indexfile.StampOf(m.Path)
 	if err := m.read(ctx, l); err != nil {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
@@ -138,7 +148,23 @@ func (m Manifest) Open(ctx context.Context) (Dataset, error) {
 	for i, text := range list {
 		list[i] = fmt.Sprintf("manifest: %q: %s", m.Path, text)
 	}
-	return &files{folder: filepath.Dir(m.Path), found: l.find.found, times: l.times, opened: newOpened("sources: manifest", index, list)}, nil
+	d := newFiles(newOpened("sources: manifest", index, list), filepath.Dir(m.Path), l.times, l.find.found)
+	if _, err := k.Unit(m.Path, stamp, func() ([]byte, error) { return nil, nil }); err != nil {
+		return nil, err // never: lists are read as a whole
+	}
+	if err := l.find.seen.keep(); err != nil {
+		return nil, err
+	}
+	d.keep(k, fewFiles, d.foundText(), d.written, d.changed)
+	return d, nil
+}
+
+// keeper has what was listed of this list before.
+func (m Manifest) keeper(ctx context.Context) *indexfile.Keeper {
+	if absolute, err := filepath.Abs(m.Path); err == nil {
+		m.Path = absolute
+	}
+	return indexfile.Begin(ctx, "manifest", indexOptions{m, classesText(m.Classes)})
 }
 
 func (m Manifest) read(ctx context.Context, l *list) error {

@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 
 	"github.com/sluicedata/sluice/internal/errlist"
+	"github.com/sluicedata/sluice/internal/indexfile"
 	"github.com/sluicedata/sluice/schema"
 )
 
@@ -24,6 +25,9 @@ func Open(ctx context.Context, source Source) (d Dataset, err error) {
 	}
 	if d == nil {
 		return nil, fmt.Errorf("sources: %s: Open returned neither a dataset nor an error", source.Name())
+	}
+	if _, known := d.Index().(*indexfile.File); known {
+		return d, nil // it was checked before it was kept
 	}
 	if err := schema.Check(d.Index()); err != nil {
 		return nil, errors.Join(errlist.Within("sources: "+source.Name()+": the index", err), d.Close())

@@ -46,6 +46,7 @@ func (r *ranges) Read(ctx context.Context, sample int, buf []byte) ([]byte, erro
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	case errors.Is(err, blob.ErrChanged):
+		r.forget()
 		return nil, r.errorf(sample, "%q %w: start again", o.Name(), err)
 	}
 	return nil, r.errorf(sample, "cannot read the %s %q at byte %d: %w%s", r.kind, o.Name(), r.offsets[sample], cause(err), advice(err))

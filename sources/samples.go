@@ -1,10 +1,12 @@
 package sources
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
+	"github.com/sluicedata/sluice/internal/errlist"
 	"github.com/sluicedata/sluice/schema"
 )
 
@@ -62,6 +64,9 @@ func (s *Samples) Add(one Sample) {
 	}
 }
 
+// Len is the number of samples so far.
+func (s *Samples) Len() int { return len(s.keys) }
+
 // Listed is an index, and what belongs to it.
 type Listed struct {
 	Index    schema.Index
@@ -105,4 +110,21 @@ func (s *Samples) Listed(classes Classes) (*Listed, error) {
 		list = append(list, sprintf("%d of %d images are missing, such as %q: %s", n, x.Len(), example, missingMeans))
 	}
 	return &Listed{Index: x, Numbers: s.numbers, Warnings: list}, nil
+}
+
+// CheckOptions reports impossible values of options that sources have in common, as Check
+// of a source does. taken says what columns are used as, besides those of tasks.
+func CheckOptions(tasks []string, classes Classes, meta Meta, taken map[string]string) error {
+	var p problems
+	all := map[string]string{}
+	for name, use := range taken {
+		all[name] = use
+	}
+	for _, task := range tasks {
+		if taken[task] != "" {
+			p.addf("tasks: %q is already the column of %s", task, taken[task])
+		}
+		all[task] = "a task's labels"
+	}
+	return errlist.Join(errors.Join(p.list...), checkTasks(tasks), classes.check(), meta.check(all))
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/sluicedata/sluice/internal/blob"
 	"github.com/sluicedata/sluice/internal/fingerprint"
+	"github.com/sluicedata/sluice/internal/indexfile"
 	"github.com/sluicedata/sluice/schema"
 )
 
@@ -129,11 +130,13 @@ type opened struct {
 	source   string // what errors begin with: sources: folder
 	index    schema.Index
 	warnings []string
-	prints   []atomic.Uint64 // of each sample's bytes when first read; 0: not yet
+	prints   []atomic.Uint64   // of each sample's bytes when first read; 0: not yet
+	keeper   *indexfile.Keeper // nil: the source has no index
+	known    bool              // the index was there, and nothing was listed
 }
 
 func newOpened(source string, index schema.Index, warnings []string) opened {
-	return opened{source, index, warnings, make([]atomic.Uint64, index.Len())}
+	return opened{source: source, index: index, warnings: warnings, prints: make([]atomic.Uint64, index.Len())}
 }
 
 // sameBytes fails if a sample's bytes are not those that were first read: that detects

@@ -28,6 +28,13 @@ func (f Folder) openTar(ctx context.Context, tasks []string) (_ Dataset, err err
 			err = errors.Join(err, file.Close())
 		}
 	}()
+	k := f.keeper(ctx)
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if known := k.Unchanged(func(string) string { return blob.Settled(file) }); known != nil {
+		return &ranges{opened: knownIndex("sources: folder", known, k), kind: "tar", objects: []blob.Object{file}, offsets: known.Numbers()[0]}, nil
+	}
 	l := newListing("this tar")
 	if err := listTar(ctx, blob.ReaderAt(ctx, file), file.Size(), l); err != nil {
 		return nil, f.errorf("%w", err)
@@ -36,7 +43,12 @@ func (f Folder) openTar(ctx context.Context, tasks []string) (_ Dataset, err err
 	if err != nil {
 		return nil, err
 	}
-	return &ranges{opened: shared, kind: "tar", objects: []blob.Object{file}, offsets: l.offsets}, nil
+	d := &ranges{opened: shared, kind: "tar", objects: []blob.Object{file}, offsets: l.offsets}
+	if _, err := k.Unit(path.Base(f.Path), blob.Settled(file), func() ([]byte, error) { return nil, nil }); err != nil {
+		return nil, err // never: the tar is listed as a whole
+	}
+	d.keep(k, fewMembers, nil, d.offsets)
+	return d, nil
 }
 
 // openTarObject opens a tar. One that is compressed by gzip or zstd is unpacked into the

@@ -21,6 +21,7 @@ import (
 	"github.com/sluicedata/sluice/internal/phrase"
 	"github.com/sluicedata/sluice/sinks"
 	"github.com/sluicedata/sluice/sources"
+	"github.com/sluicedata/sluice/sources/parquetsource"
 	"github.com/sluicedata/sluice/stages"
 	"github.com/sluicedata/sluice/trainer/gorgoniatrainer"
 	"github.com/sluicedata/sluice/trainer/softmax"
@@ -28,7 +29,7 @@ import (
 
 // catalogs are the components that pipeline and trainer files may name.
 var catalogs = pipefile.Catalogs{
-	Stages: stages.Catalog, Sources: sources.Catalog, Sinks: sinks.Catalog,
+	Stages: stages.Catalog, Sources: slices.Concat(sources.Catalog, parquetsource.Catalog), Sinks: sinks.Catalog,
 	Models: slices.Concat(gorgoniatrainer.Catalog, softmax.Catalog),
 }
 

@@ -33,12 +33,14 @@ const (
 type commands struct {
 	Version  versionFlag  `help:"Print the version and exit."`
 	Licenses licensesFlag `help:"Print the licences of sluice and its dependencies, and exit."`
-	AsChild  bool         `hidden:"" help:"The program that started this one reads the report: it also has the text, and this process doesn't outlive that one."`
+	cacheFlags
+	AsChild bool `hidden:"" help:"The program that started this one reads the report: it also has the text, and this process doesn't outlive that one."`
 
 	Demo        demoCmd        `cmd:"" help:"Make a small long-tailed data set, train on it in six ways and show the results."`
 	Plan        planCmd        `cmd:"" help:"Check a pipeline and show what it will do. Decodes no images, unless normalize measures the data set."`
 	Preview     previewCmd     `cmd:"" help:"Write an HTML page with augmented samples of each class: before, after, and what was drawn."`
 	Materialize materializeCmd `cmd:"" help:"Write the pipeline's batches as a data set, Arrow files by default. Run again, it resumes after a crash."`
+	Index       indexCmd       `cmd:"" help:"List a pipeline's source now, and keep what it holds in an index, so that every start opens at once."`
 	Verify      verifyCmd      `cmd:"" help:"Check a materialized data set against its manifest."`
 	Inspect     inspectCmd     `cmd:"" help:"Show columns, counts and classes of a data set, a file or a stream."`
 	Stream      streamCmd      `cmd:"" help:"Write the batches of one shape to stdout as an Arrow IPC stream."`
@@ -94,6 +96,9 @@ func run(args []string) int {
 		err = inWords(err)
 		return c.fail(ctx, usageError{fmt.Errorf("%w\n(sluice --help shows the commands)", err)}, slices.Contains(args, "--json"), args[0] == "stream")
 	}
+	ctx = line.cacheFlags.context(ctx)
+	command.BindTo(ctx, (*context.Context)(nil))
+	command.Bind(&line.cacheFlags)
 	if line.AsChild {
 		var end context.CancelFunc
 		ctx, end = feed.UntilOrphaned(ctx)

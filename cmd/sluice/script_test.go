@@ -69,6 +69,7 @@ func TestScript(t *testing.T) {
 			}
 			e.Setenv("STAGES", strings.Join(names, ", "))
 			e.Setenv("RECIPE", recipePath())
+			e.Setenv("SLUICE_CACHE", filepath.Join(e.WorkDir, ".cache"))
 			layout1, err := filepath.Abs("../../sinks/testdata/layout1")
 			if err != nil {
 				return err

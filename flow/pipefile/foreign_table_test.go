@@ -47,8 +47,8 @@ func TestForeignTable(t *testing.T) {
 	for _, e := range c.Sources {
 		has[e.New().Name()] = options.Names(e.New())
 	}
-	for _, e := range c.Sinks {
-		has[e.New().Name()] = options.Names(e.New())
+	for _, e := range c.Sinks { // some are named as a source is
+		has[e.New().Name()] = append(has[e.New().Name()], options.Names(e.New())...)
 	}
 	has["*"] = all
 	for _, o := range foreignOptions {

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -13,11 +14,12 @@ import (
 	"github.com/sluicedata/sluice/internal/options"
 	"github.com/sluicedata/sluice/sinks"
 	"github.com/sluicedata/sluice/sources"
+	"github.com/sluicedata/sluice/sources/parquetsource"
 	"github.com/sluicedata/sluice/stages"
 )
 
 // real is what the CLI reads pipeline files with.
-var real = Catalogs{Stages: stages.Catalog, Sources: sources.Catalog, Sinks: sinks.Catalog}
+var real = Catalogs{Stages: stages.Catalog, Sources: slices.Concat(sources.Catalog, parquetsource.Catalog), Sinks: sinks.Catalog}
 
 // TestSchemaFile keeps the schema that editors use equal to the catalogues.
 func TestSchemaFile(t *testing.T) {

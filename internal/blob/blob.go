@@ -93,6 +93,30 @@ func Stamp(size int64, t Times) string {
 	return fmt.Sprintf("%d %d %d", size, t.Written, t.Changed)
 }
 
+// Settled is an object's stamp, or "" while it is so young that another change might not
+// show in it.
+func Settled(o Object) string {
+	if f, ok := o.(*file); ok && f.times.young() {
+		return ""
+	}
+	return o.Stamp()
+}
+
+// young is the age below which times prove nothing: a change so soon after another may leave
+// them as they are.
+const young = 2 * time.Second
+
+func (t Times) young() bool { return time.Since(time.Unix(0, max(t.Written, t.Changed))) < young }
+
+// SettledStamp is Settled of a file or a directory.
+func SettledStamp(info fs.FileInfo) string {
+	t := TimesOf(info)
+	if t.young() {
+		return ""
+	}
+	return Stamp(info.Size(), t)
+}
+
 type file struct {
 	file  *os.File
 	times Times

@@ -14,8 +14,20 @@ import (
 type Cache struct {
 	Dir string // "": sluice in the user's cache directory (os.UserCacheDir); "none": there is none
 	Max int64  // bytes; 0: DefaultMax
-	// Always makes indexes of small sources, too.
+	// Always makes indexes of small sources, too, whose listing takes no longer than opening one.
 	Always bool
+	// Told, unless nil, is called for each source that has an index or gets one.
+	Told func(Listing)
+}
+
+// Listing is how a source was listed.
+type Listing struct {
+	Source  string // what was listed
+	Samples int
+	Units   int    // directories, shards and lists that it consists of
+	Read    int    // of them, those that were read: the others were as the index knew them
+	Bytes   int64  // of the index
+	File    string // the index
 }
 
 // DefaultMax is the most bytes of unpacked archives.

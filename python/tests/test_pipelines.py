@@ -272,6 +272,41 @@ def test_webdataset(tmp_path: Path) -> None:
     assert plan.to_dict()["tasks"][0]["classes"] == ["y", "x"]
 
 
+def test_parquet(tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    image = b"P6 1 1 255\n\x01\x02\x03"
+    rows = pa.table({"image": [image] * 4, "other": [b""] * 4, "what": ["x", "y"] * 2, "w": [1.0] * 4, "n": range(4)})
+    pq.write_table(rows, tmp_path / "rows.parquet")
+    placed = sources.parquet(
+        str(tmp_path / "*.parquet"),
+        image="image",
+        tasks=["what"],
+        weight_column="w",
+        classes=["y", "x"],
+        meta=[{"n": "text"}],
+    )
+    plan = sluicedata.plan(pipeline(placed, [stages.decode(), stages.resize(height=4, width=4)]))
+    assert plan.to_dict()["tasks"][0]["classes"] == ["y", "x"]
+
+
+def test_formats_of_image_files(make_folder: Folder, tmp_path: Path) -> None:
+    folder = make_folder({"cat": 3, "dog": 2})
+    small = [stages.decode(), stages.resize(height=8, width=8), stages.batch(1)]
+    shards = sinks.webdataset(image="jpg", quality=80, subsampling="4:4:4", restart_rows=1, shard_rows=2, bare=True)
+    sluicedata.materialize(pipeline(sources.folder(folder), small, sink=shards), tmp_path / "shards")
+    assert len(list((tmp_path / "shards").glob("*.tar"))) == 3
+    whole = pipeline(sources.folder(folder), [stages.batch(2)], sink=sinks.webdataset(shard_size="100MiB"))
+    sluicedata.materialize(whole, tmp_path / "whole")
+    assert len(list((tmp_path / "whole").glob("*.tar"))) == 1
+    placed = pipeline(sources.folder(folder), small, sink=sinks.folder(image="png", task="class", part_rows=2))
+    sluicedata.materialize(placed, tmp_path / "placed")
+    assert len(list((tmp_path / "placed" / "cat").iterdir())) == 3
+    sluicedata.materialize(pipeline(sources.folder(folder), small, sink=sinks.folder(flat=True)), tmp_path / "flat")
+    assert (tmp_path / "flat" / "metadata.csv").read_text().startswith("file_name,class\nimages/cat_")
+
+
 def here() -> int:
     frame = inspect.currentframe()
     assert frame is not None and frame.f_back is not None

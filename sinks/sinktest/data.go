@@ -79,6 +79,10 @@ func rowsOf(run *schema.Run, number int64) int {
 
 // NewBatch is one batch of a run, the same for every call.
 func NewBatch(run *schema.Run, mem memory.Allocator, epoch int, number int64, variant int) (*schema.Batch, error) {
+	return newBatch(run, mem, epoch, number, variant, nil)
+}
+
+func newBatch(run *schema.Run, mem memory.Allocator, epoch int, number int64, variant int, encoded func(position int64) []byte) (*schema.Batch, error) {
 	builder, err := schema.NewBuilder(run, mem)
 	if err != nil {
 		return nil, err
@@ -88,6 +92,10 @@ func NewBatch(run *schema.Run, mem memory.Allocator, epoch int, number int64, va
 	for row := range rows {
 		position := number*int64(run.BatchSize) + int64(row)
 		draft.SetMeta(row, meta(run, epoch, position))
+		if encoded != nil {
+			draft.SetEncoded(row, encoded(position))
+			continue
+		}
 		fill(run, draft, row, epoch, position)
 	}
 	base, err := draft.Finish()

@@ -19,6 +19,8 @@ type Delivery struct {
 	// would.
 	Before func(b *schema.Batch) error
 	After  func(b *schema.Batch)
+	// Encoded is the file of the row at a position, in a run of encoded rows; nil: made up.
+	Encoded func(position int64) []byte
 }
 
 // To opens the sink, writes what it doesn't have, and closes it.
@@ -59,7 +61,7 @@ func (d Delivery) pick(epoch int, number int64) []int {
 }
 
 func (d Delivery) one(ctx context.Context, sink sinks.Sink, epoch int, number int64, variant int) error {
-	batch, err := NewBatch(d.Run, d.Mem, epoch, number, variant)
+	batch, err := newBatch(d.Run, d.Mem, epoch, number, variant, d.Encoded)
 	if err != nil {
 		return err
 	}

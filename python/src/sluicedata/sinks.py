@@ -11,6 +11,7 @@ from .pipelines import Component, component
 
 __all__ = [
     "arrow",
+    "folder",
     "webdataset",
 ]
 
@@ -69,5 +70,43 @@ def webdataset(
             "shard_size": shard_size,
             "shard_rows": shard_rows,
             "bare": bare,
+        },
+    )
+
+
+def folder(
+    image: Literal["jpg", "png", "raw"] = "jpg",
+    *,
+    quality: int = 95,
+    subsampling: Literal["4:2:0", "4:2:2", "4:4:4"] = "4:2:0",
+    restart_rows: int | None = None,
+    flat: bool = False,
+    task: str | None = None,
+    part_rows: int = 4096,
+) -> Component:
+    """Image files in folders of classes, or with metadata.csv, as ImageFolder and imagefolder read; resumes after a crash.
+
+    Args:
+        image: what pixels are encoded as: jpg, png, or raw (.npy), which float32 needs; files that no stage decoded
+            stay as they are.
+        quality: of JPEG, 1 to 100, as Pillow and libjpeg have it.
+        subsampling: of JPEG's chroma.
+        restart_rows: of JPEG: a restart marker after each so many rows of blocks, so that decoders can skip what
+            they don't need; 0: none.
+        flat: all files in the folder images, and metadata.csv with their classes, in place of a folder for each
+            class.
+        task: whose classes the folders are; default: the only one.
+        part_rows: files of a part, which is what a run that resumes keeps or makes again.
+    """
+    return component(
+        folder,
+        {
+            "image": image,
+            "quality": quality,
+            "subsampling": subsampling,
+            "restart_rows": restart_rows,
+            "flat": flat,
+            "task": task,
+            "part_rows": part_rows,
         },
     )

@@ -15,6 +15,7 @@ __all__ = [
     "arrow",
     "folder",
     "manifest",
+    "parquet",
     "webdataset",
 ]
 
@@ -166,6 +167,41 @@ def arrow(
             "path": path,
             "scale": scale,
             "epoch": epoch,
+            "image": image,
+            "tasks": tasks,
+            "weight_column": weight_column,
+            "classes": classes,
+            "meta": meta,
+        },
+    )
+
+
+def parquet(
+    files: str | Sequence[str],
+    *,
+    image: str | None = None,
+    tasks: Sequence[str] | None = None,
+    weight_column: str | None = None,
+    classes: Sequence[str | int] | str | Mapping[str, Sequence[str | int] | str] | None = None,
+    meta: Sequence[str | int | Mapping[str, Literal["text", "int", "float"]]] | None = None,
+) -> Component:
+    """Parquet files with a column of images, of datasets, pandas, Polars, DuckDB or sluice.
+
+    Args:
+        files: the Parquet files: a path or a pattern, such as data/train-*.parquet, or a list of these.
+        image: the column of images: bytes, or a structure of bytes and path (default: the only such column).
+        tasks: the label columns (default: those that are class labels by the files' metadata).
+        weight_column: the column of each sample's weight, a number of at least 0 (default: weight, if there is such
+            a column of numbers).
+        classes: fixes the classes and their order: a list, a file with one name per line, or a map from task to
+            these.
+        meta: columns to be delivered unchanged, as meta.<name>: a list of names, or of {name: text | int | float}
+            for another type than the column's.
+    """
+    return component(
+        parquet,
+        {
+            "files": files,
             "image": image,
             "tasks": tasks,
             "weight_column": weight_column,

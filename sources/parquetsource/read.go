@@ -1,0 +1,257 @@
+package parquetsource
+
+import (
+	"container/list"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"slices"
+	"sync"
+
+	"github.com/sluicedata/sluice/internal/blob"
+	"github.com/sluicedata/sluice/internal/descriptors"
+	"github.com/sluicedata/sluice/internal/parquet"
+	"github.com/sluicedata/sluice/schema"
+	"github.com/sluicedata/sluice/sources"
+)
+
+// dataset is opened Parquet files.
+type dataset struct {
+	*sources.Listed
+	objects []blob.Object
+	pages   []place
+	said    []string // warnings
+	cache   cache
+}
+
+// place is a page of images.
+type place struct {
+	parquet.Page
+	object int
+	header string // before each image
+}
+
+func (d *dataset) Index() schema.Index { return d.Listed.Index }
+
+// Warnings are about classes, missing images and pages that take long to unpack.
+func (d *dataset) Warnings() []string { return d.said }
+
+// of is where a sample is.
+func (d *dataset) of(sample int) (page, offset int) {
+	at := d.Numbers[0][sample]
+	return int(at >> 32), int(uint32(at))
+}
+
+// Stamp is of the sample's whole file.
+func (d *dataset) Stamp(sample int) string {
+	if d.Index().Size(sample) < 0 {
+		return ""
+	}
+	page, _ := d.of(sample)
+	return d.objects[d.pages[page].object].Stamp()
+}
+
+// Close closes the files.
+func (d *dataset) Close() error {
+	var errs []error
+	for _, o := range d.objects {
+		errs = append(errs, o.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// scratch is memory for what is stored of a page.
+var scratch = sync.Pool{New: func() any { return new([]byte) }}
+
+func (d *dataset) Read(ctx context.Context, sample int, buf []byte) ([]byte, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	size := d.Index().Size(sample)
+	if size < 0 {
+		return nil, fmt.Errorf("%s: %q: %w: write the file with its image, or remove the row", prefix, d.Index().Key(sample), sources.ErrMissing)
+	}
+	page, offset := d.of(sample)
+	p := &d.pages[page]
+	o := d.objects[p.object]
+	buf, err := d.value(ctx, page, offset, int(size), buf)
+	switch {
+	case err == nil:
+		return buf, nil
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case errors.Is(err, blob.ErrChanged):
+		return nil, fmt.Errorf("%s: %q: %q %w: start again", prefix, d.Index().Key(sample), o.Name(), err)
+	}
+	return nil, fmt.Errorf("%s: %q: cannot read the page at byte %d of %q: %w%s", prefix, d.Index().Key(sample), p.Offset, o.Name(), cause(err), advice(err))
+}
+
+// value is the header and the bytes of a value; size is of both.
+func (d *dataset) value(ctx context.Context, page, offset, size int, buf []byte) ([]byte, error) {
+	p := &d.pages[page]
+	buf = slices.Grow(append(buf[:0], p.header...), size-len(p.header))[:size]
+	body := buf[len(p.header):]
+	switch {
+	case p.Codec == parquet.Uncompressed:
+		return buf, d.objects[p.object].ReadRange(ctx, body, p.Offset+int64(offset))
+	case len(body) == 0:
+		return buf, nil
+	case p.Blocks != nil:
+		return buf, d.part(ctx, p, offset, body)
+	}
+	whole, err := d.cache.page(ctx, page, p.Size, func() ([]byte, error) { return d.unpack(ctx, p) })
+	if err == nil {
+		copy(body, whole[offset:])
+	}
+	return buf, err
+}
+
+// part unpacks those blocks of a page that hold a value.
+func (d *dataset) part(ctx context.Context, p *place, offset int, body []byte) error {
+	start, length := p.Range(offset, len(body))
+	packed, unpacked := scratch.Get().(*[]byte), scratch.Get().(*[]byte)
+	defer scratch.Put(packed)
+	defer scratch.Put(unpacked)
+	*packed = slices.Grow((*packed)[:0], length+parquet.Room)[:length+parquet.Room]
+	if err := d.objects[p.object].ReadRange(ctx, (*packed)[parquet.Room:], p.Offset+int64(start)); err != nil {
+		return err
+	}
+	out, err := p.UnpackRange(*packed, parquet.Room, offset, len(body), unpacked)
+	copy(body, out)
+	return err
+}
+
+// unpack reads a whole page.
+func (d *dataset) unpack(ctx context.Context, p *place) ([]byte, error) {
+	packed := scratch.Get().(*[]byte)
+	defer scratch.Put(packed)
+	*packed = slices.Grow((*packed)[:0], p.Compressed)[:p.Compressed]
+	if err := d.objects[p.object].ReadRange(ctx, *packed, p.Offset); err != nil {
+		return nil, err
+	}
+	return p.Unpack(*packed, nil)
+}
+
+// mostCached is how much of unpacked pages is kept, in bytes; a page that is larger is
+// kept alone.
+const mostCached = 64 << 20
+
+// cache keeps the unpacked pages that were used last. Readers of the same page wait for
+// the first of them.
+type cache struct {
+	mu    sync.Mutex
+	pages map[int]*list.Element // of *cached
+	used  list.List             // the latest first
+	bytes int
+	large sync.Mutex // held while a page is unpacked that is larger than the cache
+}
+
+type cached struct {
+	page, size int
+	done       chan struct{}
+	data       []byte
+	err        error
+}
+
+func (c *cache) page(ctx context.Context, page, size int, load func() ([]byte, error)) ([]byte, error) {
+	for {
+		one, mine := c.find(page, size)
+		if mine {
+			c.load(one, load)
+		}
+		select {
+		case <-one.done:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+		if one.err == nil || mine || ctx.Err() != nil {
+			return one.data, one.err
+		}
+		// Another reader failed, perhaps since its context ended.
+	}
+}
+
+// load fills an entry; one that fails is forgotten.
+func (c *cache) load(one *cached, load func() ([]byte, error)) {
+	if one.size > mostCached {
+		c.large.Lock()
+		defer c.large.Unlock()
+	}
+	one.data, one.err = load()
+	if one.err != nil {
+		c.mu.Lock()
+		if e := c.pages[one.page]; e != nil && e.Value == one {
+			c.forget(e)
+		}
+		c.mu.Unlock()
+	}
+	close(one.done)
+}
+
+// find is a page's entry; mine: it is new, and the caller fills it.
+func (c *cache) find(page, size int) (one *cached, mine bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if e, ok := c.pages[page]; ok {
+		c.used.MoveToFront(e)
+		return e.Value.(*cached), false
+	}
+	for c.used.Len() > 0 && c.bytes+size > mostCached {
+		c.forget(c.used.Back())
+	}
+	if c.pages == nil {
+		c.pages = map[int]*list.Element{}
+	}
+	one = &cached{page: page, size: size, done: make(chan struct{})}
+	c.pages[page] = c.used.PushFront(one)
+	c.bytes += size
+	return one, true
+}
+
+func (c *cache) forget(e *list.Element) {
+	one := c.used.Remove(e).(*cached)
+	delete(c.pages, one.page)
+	c.bytes -= one.size
+}
+
+// warnings are about pages that must be unpacked as a whole for each image.
+func (d *dataset) warnings() []string {
+	worst := -1
+	for i := range d.pages {
+		p := &d.pages[i]
+		if p.Codec != parquet.Uncompressed && p.Blocks == nil && p.Size > 4<<20 && (worst < 0 || p.Size > d.pages[worst].Size) {
+			worst = i
+		}
+	}
+	if worst < 0 {
+		return nil
+	}
+	p := &d.pages[worst]
+	return []string{fmt.Sprintf("the images are in pages of up to %d MiB compressed by %v, and a page is unpacked for each image that is read in random order: write the images without compression, as datasets does, or by Snappy",
+		p.Size>>20, p.Codec)}
+}
+
+// cause is the reason for a failed file operation, without the path.
+func cause(err error) error {
+	var path *os.PathError
+	if errors.As(err, &path) {
+		return path.Err
+	}
+	return err
+}
+
+// advice says what can be done about a failure of the machine.
+func advice(err error) string {
+	switch {
+	case descriptors.Lacking(err):
+		return ": raise the limit on open files (ulimit -n), and start again"
+	case errors.Is(err, fs.ErrPermission):
+		return ": make it readable, or remove it from the data, and start again"
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return ": check the disk or the network file system that it is on, and start again"
+	}
+	return ": start again once it can be read"
+}
