@@ -388,10 +388,43 @@ func (f *File) load(b []byte) error {
 		}
 		f.values = append(f.values, v)
 	}
-	if next != len(f.head.Sections) || n > 0 && f.keyEnds[n-1] != uint64(len(f.keys)) {
+	if next != len(f.head.Sections) || !f.fits() {
 		return errDamaged
 	}
 	return nil
+}
+
+// fits reports whether texts and labels are within what there is of them.
+func (f *File) fits() bool {
+	if !rise(f.keyEnds, f.keys) {
+		return false
+	}
+	for t, labels := range f.labels {
+		most := int32(len(f.head.Tasks[t].Classes))
+		for _, label := range labels {
+			if label < schema.Unknown || label >= most {
+				return false
+			}
+		}
+	}
+	for c, v := range f.values {
+		if f.head.Columns[c].Type == "utf8" && !rise(v.ends, v.texts) {
+			return false
+		}
+	}
+	return true
+}
+
+// rise reports whether the ends of texts never fall, and the last is that of all.
+func rise(ends []uint64, texts []byte) bool {
+	last := uint64(0)
+	for _, end := range ends {
+		if end < last {
+			return false
+		}
+		last = end
+	}
+	return last == uint64(len(texts))
 }
 
 // littleEndian reports whether numbers in memory are as they are in the file.
