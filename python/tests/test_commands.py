@@ -350,3 +350,15 @@ def test_pictures() -> None:
     assert _html.png(np.zeros((4, 5, 1), np.uint8))[25] == 0  # grey
     many = {"class": {str(i): i for i in range(100)}}
     assert _html.counts(many, head=["samples"]).count("<tr>") == 1 + 33
+
+
+def test_index(data: Path, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    first = sluicedata.index(pipeline(data), cache=cache)
+    assert first.samples == 8
+    assert [part["source"] for part in first.sources] == ["folder"]
+    assert first.sources[0]["units"] == 3
+    assert Path(first.sources[0]["file"]).parent == cache / "index"
+    assert "8 samples" in str(first)
+    with pytest.raises(EngineError, match="no index was kept"):
+        sluicedata.index(pipeline(data), cache="none")

@@ -33,7 +33,7 @@ pipeline, sources, stages, sinks
     Pipelines declared in Python.
 from_torchvision
     A pipeline that does what a Compose of torchvision does.
-plan, preview, materialize, verify, inspect, bench, train
+plan, preview, materialize, verify, inspect, index, bench, train
     The commands of the command line; each returns its report.
 
 The same pipeline and seed give the same batches, bit for bit, on any machine, with any number of workers. All errors are an
@@ -50,7 +50,7 @@ from .errors import EngineError, Error, Mistake, PipelineError, SampleError, Sta
 if TYPE_CHECKING:
     from . import sinks, sources, stages
     from ._batch import Batch
-    from .commands import bench, inspect, materialize, plan, preview, train, verify
+    from .commands import bench, index, inspect, materialize, plan, preview, train, verify
     from .convert import UnsupportedTransform, from_torchvision
     from .loader import Loader
     from .pipelines import Pipeline, pipeline
@@ -69,6 +69,7 @@ _LAZY: dict[str, str] = {
     "UnsupportedTransform": ".convert",
     "bench": ".commands",
     "from_torchvision": ".convert",
+    "index": ".commands",
     "inspect": ".commands",
     "materialize": ".commands",
     "pipeline": ".pipelines",
@@ -98,6 +99,7 @@ __all__ = [
     "__version__",
     "bench",
     "from_torchvision",
+    "index",
     "inspect",
     "materialize",
     "pipeline",

@@ -20,6 +20,7 @@ from ._command import Settings
 from .pipelines import PipelineLike, explained
 from .reports import (
     BenchReport,
+    IndexReport,
     InspectReport,
     PlanReport,
     PreviewReport,
@@ -29,7 +30,7 @@ from .reports import (
     VerifyReport,
 )
 
-__all__ = ["Settings", "bench", "inspect", "materialize", "plan", "preview", "train", "verify"]
+__all__ = ["Settings", "bench", "index", "inspect", "materialize", "plan", "preview", "train", "verify"]
 
 StrPath = str | os.PathLike[str]
 
@@ -166,6 +167,27 @@ def verify(
 
     with contextlib.nullcontext() if source is None else explained(source):
         return VerifyReport.from_json(_command.run("verify", arguments, text, failed))
+
+
+def index(
+    pipeline: PipelineLike,
+    *,
+    cache: StrPath | None = None,
+    set: Mapping[str, Any] | Sequence[str] | None = None,
+    without: Sequence[str] | None = None,
+    use: str | None = None,
+) -> IndexReport:
+    """Lists a pipeline's source now and keeps its index, so that every start opens at once: `sluice index`.
+
+    cache: the directory to keep it in; by default the environment's SLUICE_CACHE, or sluice in the user's cache
+    directory. set, without and use change the pipeline.
+    """
+    given = _command.Input(pipeline)
+    more = _command.flags(
+        "index", {"set": set, "without": without, "use": use, "cache": cache}, ("set", "without", "use", "cache")
+    )
+    with explained(pipeline):
+        return IndexReport.from_json(_command.run("index", [given.file, *given.flags, *more], given.text))
 
 
 def inspect(path: StrPath, *, stats: bool = False) -> InspectReport:

@@ -221,6 +221,17 @@ class VerifyReport(Report):
     warnings: list[str]
 
 
+@dataclass(frozen=True, repr=False, kw_only=True)
+class IndexReport(Report):
+    """What `index` listed."""
+
+    samples: int
+    seconds: float
+    sources: list[dict[str, Any]]
+    """source, samples, units (directories, shards and lists), read (of them; the others were known), bytes and file of
+    each index."""
+
+
 class VerifyError(Error, RuntimeError):
     """A data set that differs from its manifest or its source: report has each problem."""
 
