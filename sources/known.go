@@ -1,6 +1,7 @@
 package sources
 
 import (
+	"context"
 	"encoding/json"
 	"path/filepath"
 
@@ -42,6 +43,12 @@ func classesText(c Classes) string {
 		}
 	}
 	return string(text)
+}
+
+// KeeperOf is for sources in folders of their own: the index of what a source of a kind lists
+// under its options, in which paths are absolute.
+func KeeperOf(ctx context.Context, kind string, source any, classes Classes) *indexfile.Keeper {
+	return indexfile.Begin(ctx, kind, indexOptions{source, classesText(classes)})
 }
 
 // knownIndex is what datasets have in common, of an index that was kept.

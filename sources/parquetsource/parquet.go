@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -155,18 +154,23 @@ func (p Parquet) Open(ctx context.Context) (_ sources.Dataset, err error) {
 	if err != nil {
 		return nil, errlist.Within(prefix, err)
 	}
+	k := p.keeper(ctx)
+	if ok, err := d.known(ctx, k, names); ok || err != nil {
+		return d, err
+	}
 	list := make([]*file, len(names))
 	for i, name := range names {
 		if list[i], err = p.open(ctx, d, name); err != nil {
 			return nil, fmt.Errorf("%s: %q: %w", prefix, name, err)
 		}
 	}
-	if err := p.list(ctx, list); err != nil {
+	if err := p.list(ctx, k, list); err != nil {
 		return nil, fmt.Errorf("%s: %w", prefix, err)
 	}
 	if err := p.index(d, list); err != nil {
 		return nil, errlist.Within(prefix, err)
 	}
+	d.keep(k, list)
 	return d, ctx.Err()
 }
 
@@ -215,16 +219,12 @@ type file struct {
 
 // open reads a file's footer, and finds its columns.
 func (p Parquet) open(ctx context.Context, d *dataset, name string) (*file, error) {
-	object, err := (blob.Files{}).Open(ctx, name)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, errors.New("there is no such file")
-	case err != nil:
-		return nil, fmt.Errorf("cannot read: %w%s", cause(err), advice(err))
+	object, err := d.open(ctx, name)
+	if err != nil {
+		return nil, err
 	}
-	d.objects = append(d.objects, object)
 	f := &file{name: name, object: object}
-	if f.File, err = parquet.Open(blob.ReaderAt(ctx, object), object.Size(), keyHuggingFace, schema.MetaTasks, keyShape); err != nil {
+	if f.File, err = parquet.Open(blob.ReaderAt(ctx, object), object.Size(), keyHuggingFace, schema.MetaTasks, keyShape, keyType); err != nil {
 		return nil, err
 	}
 	return f, p.columns(f)
@@ -248,28 +248,29 @@ func (p Parquet) index(d *dataset, list []*file) error {
 		for g := range f.groups {
 			group := &f.groups[g]
 			first := int64(len(d.pages))
-			for _, page := range group.pages {
-				d.pages = append(d.pages, place{page, i, f.header})
+			for _, page := range group.Pages {
+				d.pages = append(d.pages, place{page, i})
 			}
-			for r, size := range group.sizes {
+			for r, size := range group.Sizes {
 				one := sources.Sample{Key: fmt.Sprintf("%s#%0*d", short, digits, row), Size: size, Labels: labels, Weight: 1, Values: make([]any, len(columns))}
 				row++
 				for t := range labels {
-					labels[t] = group.labels[t][r]
+					labels[t] = group.Labels[t][r]
 				}
-				if group.weights != nil {
-					one.Weight = group.weights[r]
+				if group.Weights != nil {
+					one.Weight = group.Weights[r]
 				}
 				for c := range columns {
-					one.Values[c] = group.values[c][r]
+					one.Values[c] = group.Values[c][r]
 				}
 				if size < 0 {
 					missing++
 				}
-				one.Numbers = []int64{group.places[r] + first<<32}
+				one.Numbers = []int64{group.Places[r] + first<<32}
 				samples.Add(one)
 			}
 		}
+		d.headers = append(d.headers, f.header)
 		f.groups = nil
 	}
 	if samples.Len() == 0 {
@@ -279,11 +280,12 @@ func (p Parquet) index(d *dataset, list []*file) error {
 	if missing > 0 && list[0].image.inside {
 		hint = ": where bytes is null there is no image in the file, even if path names one: write the files with their images embedded"
 	}
-	d.Listed, err = samples.Listed(p.Classes)
+	listed, err := samples.Listed(p.Classes)
 	if err != nil {
 		return fmt.Errorf("%w%s", err, hint)
 	}
-	for _, text := range append(d.Listed.Warnings, d.warnings()...) {
+	d.index, d.places = listed.Index, listed.Numbers[0]
+	for _, text := range append(listed.Warnings, d.warnings()...) {
 		d.said = append(d.said, fmt.Sprintf("parquet: %q: %s", list[0].name, text))
 	}
 	if hint != "" {

@@ -7,17 +7,22 @@ import (
 	"github.com/sluicedata/sluice/internal/parquet"
 )
 
-// keyShape is the key of the shape of pixels in a file's metadata: [height, width,
-// channels], of uint8.
-const keyShape = "sluice.shape"
+// The keys of what a file's metadata say of pixels: their shape, [height, width, channels],
+// and the type of their values.
+const (
+	keyShape = "sluice.shape"
+	keyType  = "sluice.dtype"
+)
 
 // pixels looks whether the images are pixels of one shape, which are then read as PPM
 // files.
 func (f *file) pixels() error {
-	text := f.Meta[keyShape]
-	l := &f.Leaves[f.image.leaf]
+	text, l := f.Meta[keyShape], &f.Leaves[f.image.leaf]
 	if text == "" || l.Type != parquet.FixedLenByteArray {
 		return nil
+	}
+	if t := f.Meta[keyType]; t != "" && t != "uint8" {
+		return fmt.Errorf("the column %q holds pixels as %.20s, of which no image can be made again: write it without to_tensor", l.Name(), t)
 	}
 	var shape []int64
 	if err := json.Unmarshal([]byte(text), &shape); err != nil || len(shape) != 3 || shape[0] < 1 || shape[1] < 1 || shape[2] != 1 && shape[2] != 3 ||

@@ -13,6 +13,7 @@ import (
 
 	"github.com/sluicedata/sluice/internal/blob"
 	"github.com/sluicedata/sluice/internal/descriptors"
+	"github.com/sluicedata/sluice/internal/indexfile"
 	"github.com/sluicedata/sluice/internal/parquet"
 	"github.com/sluicedata/sluice/schema"
 	"github.com/sluicedata/sluice/sources"
@@ -20,38 +21,53 @@ import (
 
 // dataset is opened Parquet files.
 type dataset struct {
-	*sources.Listed
+	index   schema.Index
+	places  []int64 // of each sample: its page's number << 32 | its offset in the page, unpacked
 	objects []blob.Object
+	headers []string // before each image of an object
 	pages   []place
 	said    []string // warnings
 	cache   cache
+	keeper  *indexfile.Keeper
 }
 
 // place is a page of images.
 type place struct {
 	parquet.Page
-	object int
-	header string // before each image
+	Object int
 }
 
-func (d *dataset) Index() schema.Index { return d.Listed.Index }
+func (d *dataset) Index() schema.Index { return d.index }
 
 // Warnings are about classes, missing images and pages that take long to unpack.
 func (d *dataset) Warnings() []string { return d.said }
 
 // of is where a sample is.
 func (d *dataset) of(sample int) (page, offset int) {
-	at := d.Numbers[0][sample]
+	at := d.places[sample]
 	return int(at >> 32), int(uint32(at))
 }
 
 // Stamp is of the sample's whole file.
 func (d *dataset) Stamp(sample int) string {
-	if d.Index().Size(sample) < 0 {
+	if d.index.Size(sample) < 0 {
 		return ""
 	}
 	page, _ := d.of(sample)
-	return d.objects[d.pages[page].object].Stamp()
+	return d.objects[d.pages[page].Object].Stamp()
+}
+
+// open opens a file, which Close closes.
+func (d *dataset) open(ctx context.Context, name string) (blob.Object, error) {
+	object, err := (blob.Files{}).Open(ctx, name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, errors.New("there is no such file")
+	case err != nil:
+		return nil, fmt.Errorf("cannot read: %w%s", cause(err), advice(err))
+	}
+	d.objects = append(d.objects, object)
+	return object, nil
 }
 
 // Close closes the files.
@@ -70,13 +86,13 @@ func (d *dataset) Read(ctx context.Context, sample int, buf []byte) ([]byte, err
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	size := d.Index().Size(sample)
+	size := d.index.Size(sample)
 	if size < 0 {
-		return nil, fmt.Errorf("%s: %q: %w: write the file with its image, or remove the row", prefix, d.Index().Key(sample), sources.ErrMissing)
+		return nil, fmt.Errorf("%s: %q: %w: write the file with its image, or remove the row", prefix, d.index.Key(sample), sources.ErrMissing)
 	}
 	page, offset := d.of(sample)
 	p := &d.pages[page]
-	o := d.objects[p.object]
+	o := d.objects[p.Object]
 	buf, err := d.value(ctx, page, offset, int(size), buf)
 	switch {
 	case err == nil:
@@ -84,19 +100,21 @@ func (d *dataset) Read(ctx context.Context, sample int, buf []byte) ([]byte, err
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	case errors.Is(err, blob.ErrChanged):
-		return nil, fmt.Errorf("%s: %q: %q %w: start again", prefix, d.Index().Key(sample), o.Name(), err)
+		d.keeper.Forget()
+		return nil, fmt.Errorf("%s: %q: %q %w: start again", prefix, d.index.Key(sample), o.Name(), err)
 	}
-	return nil, fmt.Errorf("%s: %q: cannot read the page at byte %d of %q: %w%s", prefix, d.Index().Key(sample), p.Offset, o.Name(), cause(err), advice(err))
+	return nil, fmt.Errorf("%s: %q: cannot read the page at byte %d of %q: %w%s", prefix, d.index.Key(sample), p.Offset, o.Name(), cause(err), advice(err))
 }
 
 // value is the header and the bytes of a value; size is of both.
 func (d *dataset) value(ctx context.Context, page, offset, size int, buf []byte) ([]byte, error) {
 	p := &d.pages[page]
-	buf = slices.Grow(append(buf[:0], p.header...), size-len(p.header))[:size]
-	body := buf[len(p.header):]
+	header := d.headers[p.Object]
+	buf = slices.Grow(append(buf[:0], header...), size-len(header))[:size]
+	body := buf[len(header):]
 	switch {
 	case p.Codec == parquet.Uncompressed:
-		return buf, d.objects[p.object].ReadRange(ctx, body, p.Offset+int64(offset))
+		return buf, d.objects[p.Object].ReadRange(ctx, body, p.Offset+int64(offset))
 	case len(body) == 0:
 		return buf, nil
 	case p.Blocks != nil:
@@ -116,7 +134,7 @@ func (d *dataset) part(ctx context.Context, p *place, offset int, body []byte) e
 	defer scratch.Put(packed)
 	defer scratch.Put(unpacked)
 	*packed = slices.Grow((*packed)[:0], length+parquet.Room)[:length+parquet.Room]
-	if err := d.objects[p.object].ReadRange(ctx, (*packed)[parquet.Room:], p.Offset+int64(start)); err != nil {
+	if err := d.objects[p.Object].ReadRange(ctx, (*packed)[parquet.Room:], p.Offset+int64(start)); err != nil {
 		return err
 	}
 	out, err := p.UnpackRange(*packed, parquet.Room, offset, len(body), unpacked)
@@ -129,7 +147,7 @@ func (d *dataset) unpack(ctx context.Context, p *place) ([]byte, error) {
 	packed := scratch.Get().(*[]byte)
 	defer scratch.Put(packed)
 	*packed = slices.Grow((*packed)[:0], p.Compressed)[:p.Compressed]
-	if err := d.objects[p.object].ReadRange(ctx, *packed, p.Offset); err != nil {
+	if err := d.objects[p.Object].ReadRange(ctx, *packed, p.Offset); err != nil {
 		return nil, err
 	}
 	return p.Unpack(*packed, nil)

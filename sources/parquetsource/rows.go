@@ -13,29 +13,33 @@ import (
 	"unicode/utf8"
 
 	"github.com/sluicedata/sluice/internal/blob"
+	"github.com/sluicedata/sluice/internal/indexfile"
 	"github.com/sluicedata/sluice/internal/parquet"
 	"github.com/sluicedata/sluice/sources"
 )
 
 // rows are the entries of a row group.
 type rows struct {
-	pages   []parquet.Page
-	sizes   []int64
-	places  []int64 // the page's number in pages << 32 | the offset in the page, unpacked
-	labels  [][]string
-	weights []float32
-	values  [][]any
+	Pages   []parquet.Page
+	Sizes   []int64
+	Places  []int64 // the page's number in Pages << 32 | the offset in the page, unpacked
+	Labels  [][]string
+	Weights []float32
+	Values  [][]any
 }
 
-// list reads the rows of all files, several row groups at a time. Of several errors it
-// returns that of the first row group.
-func (p Parquet) list(ctx context.Context, files []*file) error {
+// list lists the files: those that the index knows, and then the others, several row groups
+// at a time. Of several errors it returns that of the first row group.
+func (p Parquet) list(ctx context.Context, k *indexfile.Keeper, files []*file) error {
 	type job struct {
 		f     *file
 		group int
 	}
 	var jobs []job
 	for _, f := range files {
+		if f.recall(k) {
+			continue
+		}
 		f.groups = make([]rows, len(f.Groups))
 		for g := range f.groups {
 			jobs = append(jobs, job{f, g})
@@ -65,6 +69,9 @@ func (p Parquet) list(ctx context.Context, files []*file) error {
 			return err
 		}
 	}
+	for _, f := range files {
+		f.remember(k)
+	}
 	return nil
 }
 
@@ -73,15 +80,15 @@ func (f *file) list(ctx context.Context, group int) error {
 	from := blob.ReaderAt(ctx, f.object)
 	g := &f.groups[group]
 	n := int(f.Groups[group].Rows)
-	g.sizes, g.places = make([]int64, 0, n), make([]int64, 0, n)
+	g.Sizes, g.Places = make([]int64, 0, n), make([]int64, 0, n)
 	most := f.Leaves[f.image.leaf].MaxLevel
 	var err error
-	g.pages, err = f.Places(from, group, f.image.leaf, func(v *parquet.Value) error {
+	g.Pages, err = f.Places(from, group, f.image.leaf, func(v *parquet.Value) error {
 		size, place := int64(-1), int64(0)
 		if v.Level == most {
 			size, place = int64(v.Length+len(f.header)), int64(v.Page)<<32|int64(v.Offset)
 		}
-		g.sizes, g.places = append(g.sizes, size), append(g.places, place)
+		g.Sizes, g.Places = append(g.Sizes, size), append(g.Places, place)
 		return nil
 	})
 	if err != nil {
@@ -92,10 +99,10 @@ func (f *file) list(ctx context.Context, group int) error {
 		if err != nil {
 			return err
 		}
-		g.labels = append(g.labels, texts)
+		g.Labels = append(g.Labels, texts)
 	}
 	if f.weight != nil {
-		if g.weights, err = f.weights(from, group); err != nil {
+		if g.Weights, err = f.weights(from, group); err != nil {
 			return err
 		}
 	}
@@ -104,7 +111,7 @@ func (f *file) list(ctx context.Context, group int) error {
 		if err != nil {
 			return err
 		}
-		g.values = append(g.values, values)
+		g.Values = append(g.Values, values)
 	}
 	return nil
 }
