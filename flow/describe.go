@@ -2,6 +2,7 @@ package flow
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -124,10 +125,24 @@ func sourceOptions(source sources.Source) (name, given string) {
 	for {
 		w, ok := source.(sources.Wrapper)
 		if !ok {
-			return source.Name(), strings.TrimPrefix(options.Line(source)+around, "; ")
+			return source.Name(), strings.TrimPrefix(ownOptions(source)+around, "; ")
 		}
 		source, around = w.Unwrap(), "; "+w.Summary()+around
 	}
+}
+
+// ownOptions are a source's options, and those of the sources that it is made of.
+func ownOptions(source sources.Source) string {
+	list := []string{options.Line(source)}
+	if whole, ok := source.(sources.Composite); ok {
+		parts := whole.Parts()
+		for _, name := range slices.Sorted(maps.Keys(parts)) {
+			of, given := sourceOptions(parts[name])
+			list = append(list, fmt.Sprintf("%s: {%s: {%s}}", name, of, given))
+		}
+	}
+	list = slices.DeleteFunc(list, func(text string) bool { return text == "" })
+	return strings.Join(list, ", ")
 }
 
 // pushdown is the second step.

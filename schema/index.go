@@ -50,6 +50,22 @@ type Index interface {
 	Ignored() int
 }
 
+// Grouped is an Index whose samples are grouped by another name than their key, as those
+// of several sources are by the key in theirs. Samples of one group key are on one side of
+// a split.
+type Grouped interface {
+	Index
+	GroupKey(sample int) string
+}
+
+// GroupKey is a sample's group key: its key, unless the index is Grouped.
+func GroupKey(x Index, sample int) string {
+	if g, ok := x.(Grouped); ok {
+		return g.GroupKey(sample)
+	}
+	return x.Key(sample)
+}
+
 // Table is an Index in memory: a column for each of its methods, with an element
 // for each sample.
 type Table struct {
@@ -143,6 +159,7 @@ type selection struct {
 
 func (s *selection) Len() int                     { return len(s.samples) }
 func (s *selection) Key(sample int) string        { return s.Index.Key(s.samples[sample]) }
+func (s *selection) GroupKey(sample int) string   { return GroupKey(s.Index, s.samples[sample]) }
 func (s *selection) Size(sample int) int64        { return s.Index.Size(s.samples[sample]) }
 func (s *selection) Label(task, sample int) int32 { return s.Index.Label(task, s.samples[sample]) }
 func (s *selection) Weight(sample int) float32    { return s.Index.Weight(s.samples[sample]) }

@@ -135,6 +135,7 @@ type renumberedIndex struct {
 
 func (x *renumberedIndex) Tasks() []schema.Task         { return x.tasks }
 func (x *renumberedIndex) Label(task, sample int) int32 { return x.labels[task][sample] }
+func (x *renumberedIndex) GroupKey(sample int) string   { return schema.GroupKey(x.Index, sample) }
 
 func taskNames(tasks []schema.Task) string {
 	if len(tasks) == 0 {

@@ -73,7 +73,7 @@ func remarks(x schema.Index, fixed []classList, from origin) (list []string) {
 			continue
 		}
 		samples := newExamples(x, t)
-		list = append(list, samples.alike(task)...)
+		list = append(list, samples.alike(task, nil)...)
 		list = append(list, samples.absent(task, from)...)
 		if from != ofFolders {
 			list = append(list, samples.measure(task, from)...)
@@ -114,8 +114,9 @@ func (e *examples) of(class int) string {
 	return sprintf("%s, such as %+q", phrase.Count(e.counts[class], "sample"), e.x.Key(e.first[class]))
 }
 
-// alike names classes that people would take for the same.
-func (e *examples) alike(task schema.Task) []string {
+// alike names classes that people would take for the same, but for groups of them that
+// except.
+func (e *examples) alike(task schema.Task, except func(group []int) bool) []string {
 	groups := map[string][]int{}
 	var order []string
 	for class, name := range task.Classes {
@@ -124,6 +125,9 @@ func (e *examples) alike(task schema.Task) []string {
 			order = append(order, folded)
 		}
 		groups[folded] = append(groups[folded], class)
+	}
+	if except != nil {
+		order = slices.DeleteFunc(order, func(folded string) bool { return except(groups[folded]) })
 	}
 	const most = 5
 	var list []string

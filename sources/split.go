@@ -37,7 +37,7 @@ func (Side) Values() []string { return []string{string(Train), string(Val)} }
 //
 // A sample's group is its key or, with Group, the captures of that regular
 // expression in the key (joined by a NUL byte; without captures, what it matched).
-// Groups are never divided. A group's hash is the first 8 bytes, big-endian, of the
+// In a Concat the key is that in its source. Groups are never divided. A group's hash is the first 8 bytes, big-endian, of the
 // SHA-256 of its text; the group goes to val if hash < Val * 2^64. So adding samples
 // moves none.
 //
@@ -205,7 +205,7 @@ func (s Split) groups(x schema.Index) ([]group, error) {
 	var list []group
 	var strangers []string
 	for sample := range x.Len() {
-		key := x.Key(sample)
+		key := schema.GroupKey(x, sample)
 		name, ok := of(key)
 		if !ok {
 			strangers = append(strangers, key)

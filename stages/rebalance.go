@@ -222,12 +222,16 @@ func (r Rebalance) Warn(in Selection, index schema.Index) []string {
 	if err != nil {
 		return nil // Check reports it
 	}
-	perTask := to.perTask(len(tasks))
+	perTask, drawn := to.perTask(len(tasks)), in
 	for i, task := range tasks {
-		counts := classCounts(in, index, task)
+		counts := classCounts(drawn, index, task)
 		if perTask != nil {
 			if named, what := perTask[i].numbers(); named != nil {
 				warnings = append(warnings, undrawn(named, what, index.Tasks()[task], counts)...)
+				drawn = slices.DeleteFunc(slices.Clone(drawn), func(sample int) bool {
+					n := named[labelName(index.Tasks()[task], index.Label(task, sample))]
+					return n == nil || n.Sign() == 0
+				})
 				continue
 			}
 		}

@@ -71,11 +71,11 @@ func write(b *bytes.Buffer, p *flow.Pipeline, c Catalogs) error {
 	if inner == nil {
 		return fmt.Errorf("the pipeline has no source")
 	}
-	i := slices.Index(sourceNames(c), inner.Name())
-	if i < 0 {
-		return fmt.Errorf("source %s is not in the catalogue", inner.Name())
+	text, err := writtenSource(inner, c)
+	if err != nil {
+		return err
 	}
-	fmt.Fprintf(b, "source: {%s: %s}\n", inner.Name(), flowMap(written(inner, c.Sources[i].New())))
+	fmt.Fprintf(b, "source: %s\n", text)
 	if split != nil {
 		fmt.Fprintf(b, "split: %s\n", flowMap(written(split, &sources.Split{})))
 	}
@@ -100,6 +100,29 @@ func write(b *bytes.Buffer, p *flow.Pipeline, c Catalogs) error {
 		fmt.Fprintf(b, "  - %s: %s\n", stage.Name(), flowMap(list))
 	}
 	return nil
+}
+
+// writtenSource is {name: {options}}, where a composite's sources stand among its options.
+func writtenSource(s sources.Source, c Catalogs) (string, error) {
+	i := slices.Index(sourceNames(c), s.Name())
+	if i < 0 {
+		return "", fmt.Errorf("source %s is not in the catalogue", s.Name())
+	}
+	list := written(s, c.Sources[i].New())
+	if whole, ok := s.(sources.Composite); ok {
+		parts := whole.Parts()
+		for _, name := range slices.Sorted(maps.Keys(parts)) {
+			if parts[name] == nil {
+				return "", fmt.Errorf("%s: %s: there is no source under this name", s.Name(), name)
+			}
+			text, err := writtenSource(parts[name], c)
+			if err != nil {
+				return "", fmt.Errorf("%s: %s: %w", s.Name(), name, err)
+			}
+			list = append(list, option{scalarText(name), text})
+		}
+	}
+	return fmt.Sprintf("{%s: %s}", s.Name(), flowMap(list)), nil
 }
 
 func writeSink(b *bytes.Buffer, sink sinks.Format, c Catalogs) error {
@@ -220,7 +243,7 @@ func same(a, b *flow.Pipeline) error {
 	sb, splitB := unsplit(b.Source)
 	sa, _ = unnumbered(sa) // what they take classes from is among the settings
 	sb, _ = unnumbered(sb)
-	if err := sameOptions(sa, sb); err != nil {
+	if err := sameSource(sa, sb); err != nil {
 		return fmt.Errorf("%s: %w", sa.Name(), err)
 	}
 	if splitA != nil {
@@ -239,6 +262,24 @@ func same(a, b *flow.Pipeline) error {
 		}
 		if idX != idY {
 			return fmt.Errorf("%s: id %q becomes %q", x.Name(), idX, idY)
+		}
+	}
+	return nil
+}
+
+// sameSource compares two sources, and those that they are made of.
+func sameSource(a, b sources.Source) error {
+	if err := sameOptions(a, b); err != nil {
+		return err
+	}
+	whole, ok := a.(sources.Composite)
+	if !ok {
+		return nil
+	}
+	others := b.(sources.Composite).Parts()
+	for name, part := range whole.Parts() {
+		if err := sameSource(part, others[name]); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
 		}
 	}
 	return nil

@@ -57,6 +57,9 @@ func HelpOn(name string, c Catalogs) (string, error) {
 		name, meantComponent(name, all, slices.Concat(foreignStages, foreignSources, foreignSinks)), strings.Join(all, ", "))
 }
 
+// partsDoc is about the sources of a composite.
+const partsDoc = "a source, such as {folder: {path: data/web}}, under a name of your choice; as many as there are"
+
 // describe writes a name, its doc line, and a line for each option.
 func describe(b *strings.Builder, name, doc string, of any) {
 	if name != "" {
@@ -64,6 +67,9 @@ func describe(b *strings.Builder, name, doc string, of any) {
 	}
 	fmt.Fprintf(b, "%s\n", doc)
 	w := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
+	if s, ok := of.(sources.Source); ok && isComposite(s) {
+		fmt.Fprintf(w, "    NAME\tmap\t%s\n", partsDoc)
+	}
 	for _, f := range options.Fields(of) {
 		text := f.Doc
 		if d, ok := f.Default(); ok && !strings.Contains(text, "default") {

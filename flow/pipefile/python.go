@@ -20,6 +20,10 @@ func Python(c Catalogs) map[string][]byte {
 		stages.add(s.Name(), e.Doc, s, true, s.Check() != nil)
 	}
 	for _, e := range c.Sources {
+		if isComposite(e.New()) {
+			places.addComposite(e.New().Name(), e.Doc, e.New())
+			continue
+		}
 		places.add(e.New().Name(), e.Doc, e.New(), false, true)
 	}
 	for _, e := range c.Sinks {
@@ -142,6 +146,34 @@ func (f *pyFile) add(name, doc string, of any, stage, needs bool) {
 	b.WriteString("    )\n")
 }
 
+// addComposite writes the function of a source made of others, which are its first argument.
+func (f *pyFile) addComposite(name, doc string, of any) {
+	b := &f.body
+	f.names = append(f.names, name)
+	fmt.Fprintf(b, "\n\ndef %s(\n    sources: Mapping[str, Component],\n    *,\n", name)
+	docs := []string{"sources: the sources by name, such as {\"web\": folder(\"data/web\")}."}
+	var args []string
+	for _, o := range options.Fields(of) {
+		schema := o.Schema()
+		if value, given := schema["default"]; given {
+			fmt.Fprintf(b, "    %s: %s = %s,\n", o.Name, pyOption(o, schema), pyValue(value))
+		} else {
+			fmt.Fprintf(b, "    %s: %s | None = None,\n", o.Name, pyOption(o, schema))
+		}
+		args = append(args, fmt.Sprintf("%q: %s", o.Name, o.Name))
+		docs = append(docs, o.Name+": "+o.Doc+".")
+	}
+	fmt.Fprintf(b, ") -> Component:\n    \"\"\"%s.\n\n    Args:\n", upper(doc))
+	for _, d := range docs {
+		b.WriteString(wrapped(d, 116, "        ", "            "))
+	}
+	fmt.Fprintf(b, "    \"\"\"\n    return composite(\n        %s,\n        sources,\n        {\n", name)
+	for _, a := range args {
+		fmt.Fprintf(b, "            %s,\n", a)
+	}
+	b.WriteString("        },\n    )\n")
+}
+
 // positional is how many options may be given by position: the first, and with mean its std, as in
 // torchvision's Normalize.
 func positional(fields []options.Field) int {
@@ -187,7 +219,11 @@ func (f *pyFile) file() []byte {
 		b.WriteString("from .pipelines import Component, component, custom\n\n")
 		f.names = append(f.names, "custom")
 	case "sources", "sinks":
-		b.WriteString("from .pipelines import Component, component\n\n")
+		more := ""
+		if strings.Contains(body, " composite(") {
+			more = ", composite"
+		}
+		b.WriteString("from .pipelines import Component, component" + more + "\n\n")
 	}
 	b.WriteString("__all__ = [\n")
 	slices.Sort(f.names)

@@ -29,10 +29,15 @@ func Schema(c Catalogs) []byte {
 	top["on_error"] = optionsSchema(onError{}, "what to do about rows that fail")
 	top["split"] = optionsSchema(sources.Split{}, "divide the source into training and validation samples")
 
-	places := object{}
+	places, single := object{}, object{}
 	for _, e := range c.Sources {
 		s := e.New()
-		places[s.Name()] = optionsSchema(s, e.Doc)
+		schema := optionsSchema(s, e.Doc)
+		if places[s.Name()] = schema; !isComposite(s) {
+			single[s.Name()] = schema
+			continue
+		}
+		schema["additionalProperties"] = object{"$ref": "#/$defs/source"}
 	}
 	top["source"] = object{
 		"description": "where the samples come from",
@@ -64,14 +69,20 @@ func Schema(c Catalogs) []byte {
 		"description": "what the samples pass, in this order",
 		"items":       object{"anyOf": []any{oneOf(stages), names(stages)}},
 	}
-	return encode(object{
+	file := object{
 		"$schema":              "https://json-schema.org/draft/2020-12/schema",
 		"title":                "sluice pipeline",
 		"type":                 "object",
 		"properties":           top,
 		"required":             []any{"version", "source", "stages"},
 		"additionalProperties": false,
-	})
+	}
+	if len(single) < len(places) {
+		one := oneOf(single)
+		one["description"] = "one of several sources"
+		file["$defs"] = object{"source": one}
+	}
+	return encode(file)
 }
 
 // optionsSchema is the schema of an option struct; its options may be left out.

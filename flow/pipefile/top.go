@@ -163,15 +163,7 @@ func (r *reader) onError(e entry) flow.Failures {
 
 // source reads `source: {name: {options}}`.
 func (r *reader) source(e entry) sources.Source {
-	names := sourceNames(r.catalogs)
-	c, ok := r.component("source", e.value, names)
-	if !ok {
-		return nil
-	}
-	ptr := r.catalogs.Sources[c.number].New()
-	given := r.options(c.name, ptr, c.options)
-	r.check(c.name, c.place, ptr.Check(), given)
-	return value(ptr)
+	return readSource(r, e.value, sourceNames(r.catalogs), "")
 }
 
 // sink reads `sink: {name: {options}}`.

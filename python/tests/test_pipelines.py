@@ -307,6 +307,44 @@ def test_formats_of_image_files(make_folder: Folder, tmp_path: Path) -> None:
     assert (tmp_path / "flat" / "metadata.csv").read_text().startswith("file_name,class\nimages/cat_")
 
 
+def test_concat(make_folder: Folder, tmp_path: Path) -> None:
+    web, ours = make_folder({"cat": 4, "dog": 2}, name="web"), make_folder({"cat": 1, "emu": 3}, name="ours")
+    joined = sources.concat(
+        {"web": sources.folder(web), "ours": sources.folder(ours)},
+        label="origin",
+        classes={"class": ["emu", "dog", "cat"]},
+    )
+    made = [
+        stages.rebalance({"counts": {"web": 8, "ours": 4}}, task="origin"),
+        stages.decode(),
+        stages.resize(height=4, width=4),
+        stages.batch(4),
+    ]
+    declared = pipeline(joined, made, split={"val": 0.3})
+    plan = sluicedata.plan(declared)
+    assert plan.to_dict()["tasks"] == [
+        {"name": "class", "classes": ["emu", "dog", "cat"]},
+        {"name": "origin", "classes": ["ours", "web"]},
+    ]
+    assert plan.to_dict()["drawn"][1] == [4, 8, 0]
+    (tmp_path / "p.yaml").write_text(
+        "version: 1\nsource: {concat: {web: {folder: {path: web}}, ours: {folder: {path: ours}}, label: origin,"
+        " classes: {class: [emu, dog, cat]}}}\nsplit: {val: 0.3}\nstages:\n"
+        + "".join(f"  - {json.dumps(s.to_dict())}\n" for s in made)
+    )
+    assert sluicedata.plan(tmp_path / "p.yaml").plan_hash == plan.plan_hash
+    evaluation = pipeline(
+        sources.concat({"ours": sources.folder(ours)}, label="origin"), made[1:], classes_from=tmp_path / "p.yaml"
+    )
+    assert sluicedata.plan(evaluation).to_dict()["tasks"] == plan.to_dict()["tasks"]
+    with pytest.raises(PipelineError, match=r"web: folder: .*: there is no such folder"):
+        sluicedata.plan(pipeline(sources.concat({"web": sources.folder(tmp_path / "not")}), made[1:]))
+    with pytest.raises(TypeError, match="'label' is the name of an option"):
+        sources.concat({"label": sources.folder(ours)})
+    with pytest.raises(TypeError, match="want a dict of sources by name"):
+        sources.concat([sources.folder(ours)])  # type: ignore[arg-type]
+
+
 def here() -> int:
     frame = inspect.currentframe()
     assert frame is not None and frame.f_back is not None

@@ -44,6 +44,7 @@ __all__ = [
     "PipelineLike",
     "Split",
     "component",
+    "composite",
     "custom",
     "explained",
     "pipeline",
@@ -202,6 +203,17 @@ def component(of: Callable[..., Component], options: Mapping[str, Any]) -> Compo
         if value != usual[name] or type(value) is not type(usual[name]):
             kept[name] = value
     return Component(of.__name__, kept, _place())
+
+
+def composite(of: Callable[..., Component], sources: Mapping[str, Component], options: Mapping[str, Any]) -> Component:
+    """A source made of others, which stand under their names among its options."""
+    if not isinstance(sources, Mapping):
+        raise TypeError(f"{of.__name__}: sources: want a dict of sources by name, have {sources!r}")
+    parts = {str(name): _source(part) for name, part in sources.items()}
+    if taken := sorted(set(parts) & set(options)):
+        raise TypeError(f"{of.__name__}: sources: {taken[0]!r} is the name of an option: choose another for the source")
+    made = component(of, options)
+    return Component(made.name, {**{k: part.to_dict() for k, part in parts.items()}, **made.options}, made.place)
 
 
 def resolve(pipeline: PipelineLike) -> dict[str, Any]:

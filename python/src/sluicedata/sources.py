@@ -9,10 +9,11 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from .pipelines import Component, component
+from .pipelines import Component, component, composite
 
 __all__ = [
     "arrow",
+    "concat",
     "folder",
     "manifest",
     "parquet",
@@ -172,6 +173,30 @@ def arrow(
             "weight_column": weight_column,
             "classes": classes,
             "meta": meta,
+        },
+    )
+
+
+def concat(
+    sources: Mapping[str, Component],
+    *,
+    label: str = "source",
+    classes: Sequence[str | int] | str | Mapping[str, Sequence[str | int] | str] | None = None,
+) -> Component:
+    """Several sources as one, each under a name.
+
+    Args:
+        sources: the sources by name, such as {"web": folder("data/web")}.
+        label: name of the task that says which source a sample is from; none: there is no such task.
+        classes: fixes the classes and their order: a list, a file with one name per line, or a map from task to
+            these (default: the order of all sources).
+    """
+    return composite(
+        concat,
+        sources,
+        {
+            "label": label,
+            "classes": classes,
         },
     )
 
