@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/sluicedata/sluice/internal/cachedir"
 	"github.com/sluicedata/sluice/internal/errlist"
 	"github.com/sluicedata/sluice/internal/phrase"
 	"github.com/sluicedata/sluice/schema"
@@ -125,14 +126,22 @@ func (c Concat) Open(ctx context.Context) (_ Dataset, err error) {
 	}()
 	var all sync.WaitGroup
 	free := make(chan struct{}, mostOpening)
+	told, cache := make([][]Listing, len(d.names)), cachedir.Of(ctx)
 	for i, name := range d.names {
 		all.Go(func() {
+			own := cache
+			own.Told = func(l Listing) { told[i] = append(told[i], l) }
 			free <- struct{}{}
-			d.parts[i], errs[i] = Open(ctx, c.Sources[name])
+			d.parts[i], errs[i] = Open(WithCache(ctx, own), c.Sources[name])
 			<-free
 		})
 	}
 	all.Wait()
+	if cache.Told != nil { // one after the other, in the order of the sources
+		for _, l := range slices.Concat(told...) {
+			cache.Told(l)
+		}
+	}
 	for i, err := range errs {
 		errs[i] = d.within(i, err)
 	}
@@ -204,6 +213,18 @@ func (d *joined) Stamp(sample int) string {
 		return s.Stamp(at)
 	}
 	return ""
+}
+
+// Lend lends what the source lends.
+func (d *joined) Lend(ctx context.Context, sample int) (schema.Picture, bool) {
+	part, at := d.index.place(sample)
+	return lentBy(ctx, d.parts[part], at)
+}
+
+// Unchanged is the source's.
+func (d *joined) Unchanged(ctx context.Context, sample int) error {
+	part, at := d.index.place(sample)
+	return d.within(part, unchangedIn(ctx, d.parts[part], at))
 }
 
 // Close closes all sources that are open.

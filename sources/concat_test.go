@@ -335,3 +335,53 @@ func TestConcatWithClassesFrom(t *testing.T) {
 		t.Errorf("classes twice: %v", err)
 	}
 }
+
+// TestConcatTells: indexes of sources that are listed at the same time are told of one
+// after the other, in the order of the sources.
+func TestConcatTells(t *testing.T) {
+	c := sources.Concat{Sources: parts{"b": folderOf(t, "x/1.jpg"), "a": folderOf(t, "y/1.jpg", "x/2.jpg"), "c": folderOf(t, "x/1.jpg", "x/2.jpg", "x/3.jpg")}}
+	var told []int
+	ctx := sources.WithCache(context.Background(), sources.Cache{Dir: t.TempDir(), Always: true, Told: func(l sources.Listing) { told = append(told, l.Samples) }})
+	for range 2 { // without indexes, and with them
+		d, err := c.Open(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		must(t, d.Close())
+	}
+	if !slices.Equal(told, []int{2, 1, 3, 2, 1, 3}) {
+		t.Errorf("told of sources of %v samples", told)
+	}
+}
+
+// lending is a source whose samples are lent.
+type lending struct{ sources.Folder }
+
+func (s lending) Open(ctx context.Context) (sources.Dataset, error) {
+	d, err := s.Folder.Open(ctx)
+	return lendingDataset{d}, err
+}
+
+type lendingDataset struct{ sources.Dataset }
+
+func (lendingDataset) Lend(_ context.Context, sample int) (schema.Picture, bool) {
+	return schema.Picture{Height: 1 + sample}, true
+}
+
+func (lendingDataset) Unchanged(_ context.Context, sample int) error {
+	return fmt.Errorf("sample %d has changed", sample)
+}
+
+func TestConcatLends(t *testing.T) {
+	d := open(t, sources.Concat{Sources: parts{"a": folderOf(t, "x/1.jpg"), "b": lending{folderOf(t, "x/1.jpg", "x/2.jpg")}}})
+	l := d.(sources.Lender)
+	if _, ok := l.Lend(context.Background(), 0); ok || l.Unchanged(context.Background(), 0) != nil {
+		t.Error("a folder lends")
+	}
+	if lent, ok := l.Lend(context.Background(), 2); !ok || lent.Height != 2 {
+		t.Errorf("lent %v (%v)", lent, ok)
+	}
+	if err := l.Unchanged(context.Background(), 2); fmt.Sprint(err) != "sources: concat: b: sample 1 has changed" {
+		t.Error(err)
+	}
+}
