@@ -15,4 +15,5 @@ var Catalog = []Entry{
 	{func() Format { return &ArrowParts{} }, "Arrow IPC files with a manifest; resumes after a crash"},
 	{func() Format { return &WebDataset{} }, "tars of samples for webdataset and load_dataset(\"webdataset\"); resumes after a crash"},
 	{func() Format { return &Folder{} }, "image files in folders of classes, or with metadata.csv, as ImageFolder and imagefolder read; resumes after a crash"},
+	{func() Format { return &Parquet{} }, "Parquet files for pyarrow, DuckDB, Polars and load_dataset(\"parquet\"); resumes after a crash"},
 }

@@ -23,7 +23,7 @@ type ImageCodec string
 const (
 	JPEG ImageCodec = "jpg" // the default
 	PNG  ImageCodec = "png"
-	Raw  ImageCodec = "raw" // NumPy's .npy, in the shape and layout that the pipeline makes
+	Raw  ImageCodec = "raw" // NumPy's .npy (in Parquet the bytes alone), in the shape and layout that the pipeline makes
 )
 
 // Values lists the codecs.
@@ -38,7 +38,7 @@ func (Chroma) Values() []string { return []string{"4:2:0", "4:2:2", "4:4:4"} }
 // Images are the options of formats that write each row's image as a file. They are about
 // pixels: a file that no stage decoded stays as it is, byte for byte.
 type Images struct {
-	Image       ImageCodec `sluice:"image" default:"jpg" doc:"what pixels are encoded as: jpg, png, or raw (.npy), which float32 needs; files that no stage decoded stay as they are"`
+	Image       ImageCodec `sluice:"image" default:"jpg" doc:"what pixels are encoded as: jpg, png, or raw (.npy; in Parquet bytes of a fixed length), which float32 needs; files that no stage decoded stay as they are"`
 	Quality     int        `sluice:"quality,positive" default:"95" doc:"of JPEG, 1 to 100, as Pillow and libjpeg have it"`
 	Subsampling Chroma     `sluice:"subsampling" default:"4:2:0" doc:"of JPEG's chroma"`
 	RestartRows int        `sluice:"restart_rows" doc:"of JPEG: a restart marker after each so many rows of blocks, so that decoders can skip what they don't need; 0: none"`

@@ -21,7 +21,7 @@ import common
 
 args = common.arguments(__doc__)
 doc = pathlib.Path(__file__).parents[2] / "docs" / "data.md"
-matrix_code, datasets_code = re.findall(r"```python\n(.*?)```", doc.read_text(), re.S)
+matrix_code, _, datasets_code = re.findall(r"```python\n(.*?)```", doc.read_text(), re.S)
 temp = pathlib.Path(tempfile.mkdtemp(prefix="sluice-datasets-"))
 os.chdir(temp)
 

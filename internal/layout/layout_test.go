@@ -56,7 +56,7 @@ var imageImports = map[string][]string{
 var onlyIn = map[string]string{
 	"gorgonia.org/":                          "trainer/gorgoniatrainer",
 	"google.golang.org/grpc":                 "sinks/flightsink",
-	"github.com/apache/arrow/go/v15/parquet": "sinks/parquetsink",
+	"github.com/apache/arrow/go/v15/parquet": "nowhere", // internal/parquet reads and writes it
 	"github.com/reugn/go-streams":            "flow",
 	"github.com/alecthomas/kong":             "cmd",
 	"github.com/goccy/go-yaml":               "flow/pipefile",

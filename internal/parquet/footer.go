@@ -1,6 +1,6 @@
-// Package parquet reads Parquet files page by page: the footer, where the values of a column
-// of bytes lie in the file, and the values of small columns. It reads flat columns and members
-// of structures, no lists. Nothing is trusted that a file says about itself: a claim beyond
+// Package parquet writes Parquet files (write.go), and reads them page by page: the footer,
+// where the values of a column of bytes lie in the file, and the values of small columns. It
+// writes and reads flat columns and members of structures, no lists. Nothing is trusted that a file says about itself: a claim beyond
 // the file's bounds is an error, and memory stays bounded by what the file really holds and
 // by the size of one page.
 //

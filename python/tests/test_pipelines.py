@@ -290,6 +290,15 @@ def test_parquet(tmp_path: Path) -> None:
     plan = sluicedata.plan(pipeline(placed, [stages.decode(), stages.resize(height=4, width=4)]))
     assert plan.to_dict()["tasks"][0]["classes"] == ["y", "x"]
 
+    sink = sinks.parquet("raw", codec="zstd", part_rows=2, group_rows=1, group_size="1MiB", class_names=True)
+    declared = pipeline(placed, [stages.decode(), stages.resize(height=4, width=4), stages.batch(size=1)], sink=sink)
+    sluicedata.materialize(declared, tmp_path / "out")
+    written = pq.read_table(sorted((tmp_path / "out").glob("*.parquet"))[0])
+    assert written.num_rows == 2
+    assert written["class.what"].to_pylist() == [["y", "x"][label] for label in written["label.what"].to_pylist()]
+    jpegs = sinks.parquet("jpg", quality=80, subsampling="4:4:4", restart_rows=1)
+    sluicedata.materialize(pipeline(placed, [stages.decode()], sink=jpegs), tmp_path / "jpegs")
+
 
 def test_formats_of_image_files(make_folder: Folder, tmp_path: Path) -> None:
     folder = make_folder({"cat": 3, "dog": 2})

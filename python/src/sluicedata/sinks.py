@@ -12,6 +12,7 @@ from .pipelines import Component, component
 __all__ = [
     "arrow",
     "folder",
+    "parquet",
     "webdataset",
 ]
 
@@ -49,8 +50,8 @@ def webdataset(
     """Tars of samples for webdataset and load_dataset("webdataset"); resumes after a crash.
 
     Args:
-        image: what pixels are encoded as: jpg, png, or raw (.npy), which float32 needs; files that no stage decoded
-            stay as they are.
+        image: what pixels are encoded as: jpg, png, or raw (.npy; in Parquet bytes of a fixed length), which
+            float32 needs; files that no stage decoded stay as they are.
         quality: of JPEG, 1 to 100, as Pillow and libjpeg have it.
         subsampling: of JPEG's chroma.
         restart_rows: of JPEG: a restart marker after each so many rows of blocks, so that decoders can skip what
@@ -87,8 +88,8 @@ def folder(
     """Image files in folders of classes, or with metadata.csv, as ImageFolder and imagefolder read; resumes after a crash.
 
     Args:
-        image: what pixels are encoded as: jpg, png, or raw (.npy), which float32 needs; files that no stage decoded
-            stay as they are.
+        image: what pixels are encoded as: jpg, png, or raw (.npy; in Parquet bytes of a fixed length), which
+            float32 needs; files that no stage decoded stay as they are.
         quality: of JPEG, 1 to 100, as Pillow and libjpeg have it.
         subsampling: of JPEG's chroma.
         restart_rows: of JPEG: a restart marker after each so many rows of blocks, so that decoders can skip what
@@ -108,5 +109,49 @@ def folder(
             "flat": flat,
             "task": task,
             "part_rows": part_rows,
+        },
+    )
+
+
+def parquet(
+    image: Literal["jpg", "png", "raw"] = "jpg",
+    *,
+    quality: int = 95,
+    subsampling: Literal["4:2:0", "4:2:2", "4:4:4"] = "4:2:0",
+    restart_rows: int | None = None,
+    codec: Literal["none", "snappy", "zstd"] = "none",
+    part_rows: int = 4096,
+    group_rows: int = 1024,
+    group_size: int | str = "64MiB",
+    class_names: bool = False,
+) -> Component:
+    """Parquet files for pyarrow, DuckDB, Polars and load_dataset("parquet"); resumes after a crash.
+
+    Args:
+        image: what pixels are encoded as: jpg, png, or raw (.npy; in Parquet bytes of a fixed length), which
+            float32 needs; files that no stage decoded stay as they are.
+        quality: of JPEG, 1 to 100, as Pillow and libjpeg have it.
+        subsampling: of JPEG's chroma.
+        restart_rows: of JPEG: a restart marker after each so many rows of blocks, so that decoders can skip what
+            they don't need; 0: none.
+        codec: compression of all columns; image files hardly become smaller, raw pixels do.
+        part_rows: rows of a file, rounded down to whole batches, at least one.
+        group_rows: rows of a row group, at most.
+        group_size: bytes after which a row group ends, before compression; each takes as much memory while it is
+            written.
+        class_names: add a column class.TASK with the name of the class for each task.
+    """
+    return component(
+        parquet,
+        {
+            "image": image,
+            "quality": quality,
+            "subsampling": subsampling,
+            "restart_rows": restart_rows,
+            "codec": codec,
+            "part_rows": part_rows,
+            "group_rows": group_rows,
+            "group_size": group_size,
+            "class_names": class_names,
         },
     )
