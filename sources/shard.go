@@ -102,8 +102,8 @@ type shardLister struct {
 	*shard
 	wanted wanted
 	size   int64
-	read   window
-	end    int64 // of the last member's data
+	read   *tarReader // of headers and labels, which lie close to each other
+	end    int64      // of the last member's data
 	texts  map[string]string
 	lost   map[string]bool
 	problems
@@ -116,7 +116,7 @@ func listShard(ctx context.Context, o blob.Object, want wanted, useIndex bool) (
 		notes := newShardNotes()
 		notes.seen = make([]int, len(want.extensions))
 		return &shardLister{shard: &shard{notes: *notes}, wanted: want, size: o.Size(), texts: map[string]string{},
-			read: window{ctx: ctx, file: file, size: o.Size()}, lost: map[string]bool{}}
+			read: newTarReader(ctx, file, o.Size()), lost: map[string]bool{}}
 	}
 	why := ""
 	if useIndex {
@@ -136,7 +136,7 @@ func listShard(ctx context.Context, o blob.Object, want wanted, useIndex bool) (
 		}
 	}
 	l := begin()
-	at, err := headers(ctx, file, o.Size(), l.header)
+	at, err := l.read.headers(l.header)
 	if err != nil {
 		return nil, err
 	}

@@ -36,16 +36,23 @@ type tarReader struct {
 // headers hands each header of a tar to take, with the offset of its data, and
 // returns where reading ended.
 func headers(ctx context.Context, file io.ReaderAt, size int64, take func(h tarHeader, at int64) error) (int64, error) {
-	r := tarReader{window: window{ctx: ctx, file: file, size: size}}
+	return newTarReader(ctx, file, size).headers(take)
+}
+
+func newTarReader(ctx context.Context, file io.ReaderAt, size int64) *tarReader {
+	return &tarReader{window: window{ctx: ctx, file: file, size: size}}
+}
+
+func (r *tarReader) headers(take func(h tarHeader, at int64) error) (int64, error) {
 	for last := ""; ; {
 		h, at, err := r.next()
 		switch {
-		case ctx.Err() != nil:
-			return 0, ctx.Err()
+		case r.ctx.Err() != nil:
+			return 0, r.ctx.Err()
 		case errors.Is(err, io.EOF):
 			return at, nil
 		case err != nil:
-			return 0, tarError(file, err, last, at)
+			return 0, tarError(r.file, err, last, at)
 		}
 		if err := take(h, at); err != nil {
 			return 0, err
