@@ -180,6 +180,7 @@ func (d *indexedShards) Read(ctx context.Context, sample int, buf []byte) ([]byt
 			return nil, d.errorf(sample, "cannot read the shard %q at byte %d: %w%s", d.objects[at].Name(), d.offsets[sample]-tarBlock, cause(err), advice(err))
 		}
 		if fits(block, name, d.index.Size(sample)) != nil {
+			d.forget()
 			return nil, d.errorf(sample, "the index file of %q is not of this shard: at byte %d there is no header of this member: make it again, remove it, or write index: none", d.objects[at].Name(), d.offsets[sample]-tarBlock)
 		}
 	}

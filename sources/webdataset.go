@@ -3,6 +3,7 @@ package sources
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -16,6 +17,7 @@ import (
 	"github.com/sluicedata/sluice/internal/blob"
 	"github.com/sluicedata/sluice/internal/decode"
 	"github.com/sluicedata/sluice/internal/errlist"
+	"github.com/sluicedata/sluice/internal/indexfile"
 	"github.com/sluicedata/sluice/internal/phrase"
 	"github.com/sluicedata/sluice/schema"
 )
@@ -96,8 +98,8 @@ func (w WebDataset) Check() error {
 			}
 		}
 	}
-	if len(p.list) == 0 && len(w.wanted().extensions) > mostWanted {
-		p.addf("image, tasks and meta name more than %d extensions", mostWanted)
+	if len(p.list) == 0 && (len(w.wanted().extensions) > mostWanted || len(w.wanted().fields) >= mostWanted) {
+		p.addf("image, tasks and meta name more than %d extensions, or as many values", mostWanted)
 	}
 	var meta Meta
 	for _, name := range slices.Sorted(maps.Keys(w.Meta)) {
@@ -176,19 +178,16 @@ func (w WebDataset) Open(ctx context.Context) (_ Dataset, err error) {
 			err = errors.Join(err, closeAll(o.objects))
 		}
 	}()
-	o.list(ctx)
-	if err := ctx.Err(); err != nil {
+	o.each(ctx, o.open)
+	if err := o.failed(ctx); err != nil {
 		return nil, err
 	}
-	var p problems
-	for i, err := range o.errs {
-		for _, err := range errlist.Split(err) {
-			if err != nil {
-				p.addf("%w", fmt.Errorf("%q: %w", names[i], err))
-			}
-		}
+	o.keeper = w.keeper(ctx)
+	if d := o.unchanged(); d != nil {
+		return d, nil
 	}
-	if err := p.err("sources: webdataset"); err != nil {
+	o.each(ctx, o.list)
+	if err := o.failed(ctx); err != nil {
 		return nil, err
 	}
 	d, err := o.dataset(ctx)
@@ -196,6 +195,19 @@ func (w WebDataset) Open(ctx context.Context) (_ Dataset, err error) {
 		return nil, errlist.Within("sources: webdataset", err)
 	}
 	return d, nil
+}
+
+// keeper keeps the index of these shards.
+func (w WebDataset) keeper(ctx context.Context) *indexfile.Keeper {
+	options := indexOptions{Classes: classesText(w.Classes)}
+	w.Shards, w.Classes = slices.Clone(w.Shards), Classes{}
+	for i, name := range w.Shards {
+		if whole, err := filepath.Abs(name); err == nil {
+			w.Shards[i] = whole
+		}
+	}
+	options.Source = w
+	return indexfile.Begin(ctx, "webdataset", options)
 }
 
 func closeAll(objects []blob.Object) error {
@@ -216,15 +228,17 @@ type shardOpener struct {
 	objects []blob.Object
 	shards  []*shard
 	errs    []error // of each shard
+	keeper  *indexfile.Keeper
 }
 
-func (o *shardOpener) list(ctx context.Context) {
+// each does something with every shard, several at once.
+func (o *shardOpener) each(ctx context.Context, do func(ctx context.Context, i int) error) {
 	next := make(chan int)
 	var workers sync.WaitGroup
 	for range min(len(o.names), max(2, runtime.GOMAXPROCS(0))) {
 		workers.Go(func() {
 			for i := range next {
-				o.errs[i] = o.one(ctx, i)
+				o.errs[i] = do(ctx, i)
 			}
 		})
 	}
@@ -238,15 +252,82 @@ func (o *shardOpener) list(ctx context.Context) {
 	workers.Wait()
 }
 
-func (o *shardOpener) one(ctx context.Context, i int) (err error) {
-	o.objects[i], err = openTarObject(ctx, o.names[i])
-	switch {
-	case err != nil && gone(err):
-		return errors.New("there is no such shard")
-	case err != nil:
+// failed are the errors of all shards.
+func (o *shardOpener) failed(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
 		return err
 	}
-	o.shards[i], err = listShard(ctx, o.objects[i], o.wanted, o.w.Index != NoIndex)
+	var p problems
+	for i, err := range o.errs {
+		for _, err := range errlist.Split(err) {
+			if err != nil {
+				p.addf("%w", fmt.Errorf("%q: %w", o.names[i], err))
+			}
+		}
+	}
+	return p.err("sources: webdataset")
+}
+
+func (o *shardOpener) open(ctx context.Context, i int) (err error) {
+	o.objects[i], err = openTarObject(ctx, o.names[i])
+	if err != nil && gone(err) {
+		return errors.New("there is no such shard")
+	}
+	return err
+}
+
+// unitName is a shard in an index that is kept.
+func unitName(name string) string {
+	if whole, err := filepath.Abs(name); err == nil {
+		return whole
+	}
+	return name
+}
+
+// unchanged is the dataset of an index that was kept, if it is of these shards as they are.
+func (o *shardOpener) unchanged() Dataset {
+	stamps := make(map[string]string, len(o.names))
+	for i, name := range o.names {
+		stamps[unitName(name)] = blob.Settled(o.objects[i])
+	}
+	if o.keeper.Units() != len(stamps) {
+		return nil
+	}
+	known := o.keeper.Unchanged(func(unit string) string { return stamps[unit] })
+	if known == nil {
+		return nil
+	}
+	var indexed []int
+	if text := known.Extra()["indexed"]; text != "" && json.Unmarshal([]byte(text), &indexed) != nil {
+		return nil
+	}
+	return o.ranges(knownIndex("sources: webdataset", known, o.keeper), known.Numbers()[0], known.Numbers()[1], indexed)
+}
+
+// ranges is the dataset; indexed is that of indexedShards, nil where no shard was listed by
+// an index file.
+func (o *shardOpener) ranges(shared opened, object, offsets []int64, indexed []int) Dataset {
+	d := ranges{opened: shared, kind: "shard", objects: o.objects, object: object, offsets: offsets}
+	if indexed == nil {
+		return &d
+	}
+	return &indexedShards{d, indexed}
+}
+
+// list lists a shard, unless it is known from before.
+func (o *shardOpener) list(ctx context.Context, i int) (err error) {
+	entries, err := o.keeper.Unit(unitName(o.names[i]), blob.Settled(o.objects[i]), func() ([]byte, error) {
+		if o.shards[i], err = listShard(ctx, o.objects[i], o.wanted, o.w.Index != NoIndex); err != nil {
+			return nil, err
+		}
+		return o.shards[i].unit()
+	})
+	if err != nil || o.shards[i] != nil {
+		return err
+	}
+	if o.shards[i] = shardOf(entries, len(o.wanted.fields)); o.shards[i] == nil {
+		o.shards[i], err = listShard(ctx, o.objects[i], o.wanted, o.w.Index != NoIndex)
+	}
 	return err
 }
 
@@ -310,17 +391,25 @@ func (o *shardOpener) dataset(ctx context.Context) (Dataset, error) {
 	for i, text := range list {
 		list[i] = "webdataset: " + text
 	}
-	d := ranges{opened: newOpened("sources: webdataset", index, list), kind: "shard", objects: o.objects, object: t.numbers[0], offsets: t.offsets}
+	shared := newOpened("sources: webdataset", index, list)
+	indexed, extra := o.indexed()
+	shared.keep(o.keeper, fewMembers, extra, t.numbers[0], t.offsets)
+	return o.ranges(shared, t.numbers[0], t.offsets, indexed), nil
+}
+
+// indexed is that of indexedShards, and what is kept of it.
+func (o *shardOpener) indexed() (lengths []int, extra map[string]string) {
 	if !slices.ContainsFunc(o.shards, func(s *shard) bool { return s.indexed }) {
-		return &d, nil
+		return nil, nil
 	}
-	indexed := make([]int, len(o.shards))
+	lengths = make([]int, len(o.shards))
 	for i, name := range prefixes(o.names) {
 		if o.shards[i].indexed {
-			indexed[i] = len(name) + 1
+			lengths[i] = len(name) + 1
 		}
 	}
-	return &indexedShards{d, indexed}, nil
+	text, _ := json.Marshal(lengths) // numbers
+	return lengths, map[string]string{"indexed": string(text)}
 }
 
 // warnings are about members and labels; it is an error if no sample has an image.

@@ -65,6 +65,9 @@ func Begin(ctx context.Context, kind string, options any) *Keeper {
 	return k
 }
 
+// Units is the number of units of the index as it was.
+func (k *Keeper) Units() int { return len(k.known) }
+
 // Unchanged is the index if every unit still has its stamp, which is asked for by the
 // unit's name; nil otherwise.
 func (k *Keeper) Unchanged(stamp func(unit string) string) *File {
