@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -60,4 +61,29 @@ func TestKnownShards(t *testing.T) {
 	settle()
 	check("a shard with an index file", 1)
 	check("again", 0)
+}
+
+func TestKnownArchives(t *testing.T) {
+	members := []string{"a/1.jpg", "a/2.jpg: " + strings.Repeat("long ", 50), "b/3.png", "b/4.jpg -> ../a/1.jpg", "b/5.jpg -> gone", "notes.txt"}
+	packed := pack(t, tar.FormatPAX, members...)
+	archives := map[string][]byte{"a.zip": packZip(t, members...), "a.tar.gz": gzipped(t, packed), "a.tar.zst": zstandard(t, packed)}
+	dir, past := t.TempDir(), time.Now().Add(-time.Hour)
+	for name, data := range archives {
+		must(t, os.Chtimes(write(t, dir, name, string(data)), past, past))
+	}
+	settle()
+	for name := range archives {
+		path, cache := filepath.Join(dir, name), t.TempDir()
+		fresh, listings := told(t, cache, sources.Folder{Path: path})
+		if len(listings) != 1 || listings[0].Read != 1 {
+			t.Errorf("%s: told %+v", name, listings)
+		}
+		known, listings := told(t, cache, sources.Folder{Path: path})
+		if len(listings) != 1 || listings[0].Read != 0 {
+			t.Errorf("%s, again: told %+v", name, listings)
+		}
+		if diff := cmp.Diff(all(t, fresh), all(t, known)); diff != "" {
+			t.Errorf("%s: (-fresh +known)\n%s", name, diff)
+		}
+	}
 }

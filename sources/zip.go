@@ -10,11 +10,13 @@ import (
 	"io"
 	"io/fs"
 	"math"
+	"path"
 	"slices"
 	"strings"
 	"sync"
 
 	"github.com/sluicedata/sluice/internal/blob"
+	"github.com/sluicedata/sluice/internal/indexfile"
 	"github.com/sluicedata/sluice/internal/inflate"
 )
 
@@ -23,8 +25,16 @@ import (
 type zipped struct {
 	opened
 	object  blob.Object
-	members []*zip.File // of each sample
+	files   []*zip.File // of each sample, as the directory has it; nil where an index was kept
+	known   [][]int64   // of such an index: where the data begin, how many bytes they are, sum and method
 	buffers sync.Pool   // of *inflating
+}
+
+// zipMember is where a member is, and how.
+type zipMember struct {
+	at, packed int64
+	sum        uint32
+	method     uint16
 }
 
 // inflating is what it takes to inflate a member.
@@ -43,8 +53,12 @@ func (f Folder) openZip(ctx context.Context, tasks []string) (_ Dataset, err err
 			err = errors.Join(err, file.Close())
 		}
 	}()
+	k := f.keeper(ctx)
 	if err := ctx.Err(); err != nil {
 		return nil, err
+	}
+	if known := k.Unchanged(func(string) string { return blob.Settled(file) }); known != nil {
+		return &zipped{opened: knownIndex("sources: folder", known, k), object: file, known: known.Numbers()}, nil
 	}
 	// The members read their headers long after this call.
 	directory, err := zip.NewReader(blob.ReaderAt(context.WithoutCancel(ctx), file), file.Size())
@@ -63,13 +77,52 @@ func (f Folder) openZip(ctx context.Context, tasks []string) (_ Dataset, err err
 	if err != nil {
 		return nil, err
 	}
-	z := &zipped{opened: shared, object: file, members: make([]*zip.File, len(l.offsets))}
+	z := &zipped{opened: shared, object: file, files: make([]*zip.File, len(l.offsets))}
 	for i, n := range l.offsets {
 		if shared.index.Size(i) != missing {
-			z.members[i] = directory.File[n]
+			z.files[i] = directory.File[n]
 		}
 	}
-	return z, nil
+	return z, z.keepIndex(ctx, k, path.Base(f.Path))
+}
+
+// keepIndex keeps the index, with the places of the members: each has a header, which says
+// how long it is itself.
+func (z *zipped) keepIndex(ctx context.Context, k *indexfile.Keeper, name string) error {
+	if !k.Wants(len(z.files), fewMembers) {
+		return nil
+	}
+	numbers := make([][]int64, 4)
+	for sample := range z.files {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		var m zipMember
+		if z.index.Size(sample) != missing {
+			var err error
+			if m, err = z.place(sample); err != nil {
+				return nil //nolint:nilerr // reading the member reports it
+			}
+		}
+		for i, n := range []int64{m.at, m.packed, int64(m.sum), int64(m.method)} {
+			numbers[i] = append(numbers[i], n)
+		}
+	}
+	if _, err := k.Unit(name, blob.Settled(z.object), func() ([]byte, error) { return nil, nil }); err != nil {
+		return err // never: the zip is listed as a whole
+	}
+	z.keep(k, fewMembers, nil, numbers...)
+	return nil
+}
+
+// place is where a sample's member is.
+func (z *zipped) place(sample int) (zipMember, error) {
+	if z.files == nil {
+		return zipMember{z.known[0][sample], z.known[1][sample], uint32(z.known[2][sample]), uint16(z.known[3][sample])}, nil
+	}
+	f := z.files[sample]
+	at, err := f.DataOffset()
+	return zipMember{at, int64(f.CompressedSize64), f.CRC32, f.Method}, err
 }
 
 // listZip adds the images of a zip to l, by the rules for tars.
@@ -174,13 +227,12 @@ func (z *zipped) Read(ctx context.Context, sample int, buf []byte) ([]byte, erro
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	f := z.members[sample]
-	if f == nil {
+	if z.index.Size(sample) == missing {
 		return nil, z.absent(sample)
 	}
-	at, err := f.DataOffset()
+	m, err := z.place(sample)
 	if err == nil {
-		buf, err = z.member(ctx, f, at, buf)
+		buf, err = z.member(ctx, m, z.index.Size(sample), buf)
 	}
 	switch {
 	case err == nil:
@@ -190,39 +242,37 @@ func (z *zipped) Read(ctx context.Context, sample int, buf []byte) ([]byte, erro
 	case errors.Is(err, blob.ErrChanged):
 		return nil, z.errorf(sample, "%q %w: start again", z.object.Name(), err)
 	case errors.Is(err, zip.ErrFormat), errors.Is(err, inflate.ErrDamaged), errors.Is(err, errDamagedZip):
-		return nil, z.errorf(sample, "the zip %q is damaged at byte %d: %w: create or copy it again", z.object.Name(), at, err)
+		return nil, z.errorf(sample, "the zip %q is damaged at byte %d: %w: create or copy it again", z.object.Name(), m.at, err)
 	}
-	return nil, z.errorf(sample, "cannot read the zip %q at byte %d: %w%s", z.object.Name(), at, cause(err), advice(err))
+	return nil, z.errorf(sample, "cannot read the zip %q at byte %d: %w%s", z.object.Name(), m.at, cause(err), advice(err))
 }
 
 var errDamagedZip = errors.New("it is not what the directory says")
 
-// member reads a member whose data begin at an offset.
-func (z *zipped) member(ctx context.Context, f *zip.File, at int64, buf []byte) ([]byte, error) {
-	size := int(f.UncompressedSize64)
-	buf = slices.Grow(buf[:0], size)[:size]
-	if f.Method == zip.Store {
-		if err := z.object.ReadRange(ctx, buf, at); err != nil {
+// member reads a member of a size.
+func (z *zipped) member(ctx context.Context, m zipMember, size int64, buf []byte) ([]byte, error) {
+	buf = slices.Grow(buf[:0], int(size))[:size]
+	if m.method == zip.Store {
+		if err := z.object.ReadRange(ctx, buf, m.at); err != nil {
 			return nil, err
 		}
-	} else if err := z.inflate(ctx, f, at, buf); err != nil {
+	} else if err := z.inflate(ctx, m, buf); err != nil {
 		return nil, err
 	}
-	if sum := crc32.ChecksumIEEE(buf); sum != f.CRC32 {
-		return nil, fmt.Errorf("%w: the checksum is %08x, not %08x", errDamagedZip, sum, f.CRC32)
+	if sum := crc32.ChecksumIEEE(buf); sum != m.sum {
+		return nil, fmt.Errorf("%w: the checksum is %08x, not %08x", errDamagedZip, sum, m.sum)
 	}
 	return buf, nil
 }
 
-func (z *zipped) inflate(ctx context.Context, f *zip.File, at int64, out []byte) error {
+func (z *zipped) inflate(ctx context.Context, m zipMember, out []byte) error {
 	b, _ := z.buffers.Get().(*inflating)
 	if b == nil {
 		b = &inflating{}
 	}
 	defer z.buffers.Put(b)
-	packed := int(f.CompressedSize64)
-	b.in = slices.Grow(b.in[:0], packed)[:packed]
-	if err := z.object.ReadRange(ctx, b.in, at); err != nil {
+	b.in = slices.Grow(b.in[:0], int(m.packed))[:m.packed]
+	if err := z.object.ReadRange(ctx, b.in, m.at); err != nil {
 		return err
 	}
 	b.Reset(b.in)
