@@ -235,21 +235,26 @@ func (c *cache) forget(e *list.Element) {
 	c.bytes -= one.size
 }
 
-// warnings are about pages that must be unpacked as a whole for each image.
+// warnings are about pages that must be unpacked as a whole for an image, and are more than the
+// cache holds.
 func (d *dataset) warnings() []string {
-	worst := -1
+	largest, total := 0, 0
+	var codec parquet.Codec
 	for i := range d.pages {
 		p := &d.pages[i]
-		if p.Codec != parquet.Uncompressed && p.Blocks == nil && p.Size > 4<<20 && (worst < 0 || p.Size > d.pages[worst].Size) {
-			worst = i
+		if p.Codec == parquet.Uncompressed || p.Blocks != nil {
+			continue
+		}
+		total += p.Size
+		if p.Size > largest {
+			largest, codec = p.Size, p.Codec
 		}
 	}
-	if worst < 0 {
+	if largest < 512<<10 || total <= mostCached {
 		return nil
 	}
-	p := &d.pages[worst]
-	return []string{fmt.Sprintf("the images are in pages of up to %d MiB compressed by %v, and a page is unpacked for each image that is read in random order: write the images without compression, as datasets does, or by Snappy",
-		p.Size>>20, p.Codec)}
+	return []string{fmt.Sprintf("the images are in pages of up to %d KiB compressed by %v, and in random order a page is unpacked for nearly every image: write them without compression, as datasets does, or by Snappy",
+		largest>>10, codec)}
 }
 
 // cause is the reason for a failed file operation, without the path.
