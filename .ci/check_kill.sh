@@ -4,8 +4,10 @@
 #   bash .ci/check_kill.sh SLUICE DATA TMP
 #
 # Photos (flat), signs (two tasks) and cifar10-lt: an unbroken run with inspect and
-# verify, then 5 runs that get SIGKILL at a random moment and are run again. KILL_SEED=N
-# repeats the moments of an earlier run. Run it from the repository.
+# verify, then 5 runs that get SIGKILL at a random moment and are run again; then every other
+# format, with pictures and with files as they are: 4 such runs, by 1 and 7 workers, and one by
+# 3 processes with --shard. KILL_SEED=N repeats the moments of an earlier run, KILLS=N makes N
+# runs of each. Run it from the repository.
 set -euo pipefail
 sluice=${1:?usage: bash .ci/check_kill.sh SLUICE DATA TMP} data=$(realpath -m "$2")
 if ! [ -d "$data" ]; then
@@ -17,23 +19,23 @@ RANDOM=${KILL_SEED:=$((RANDOM))}
 echo "KILL_SEED=$KILL_SEED"
 fail() { echo "WRONG: $*; the files are in $tmp"; exit 1; }
 
-# check NAME PART_ROWS SOURCE STAGE...: the pipeline's own stages come after decode.
+# check NAME SINK SOURCE STAGE...
 check() {
-  local name=$1 rows=$2 source=$3 stage begin micros moment want out status parts
+  local name=$1 sink=$2 source=$3 stage begin micros moment want out status parts workers
   shift 3
-  { printf 'version: 1\nseed: 3\nsource: %s\nstages:\n  - decode: {}\n' "$source"; for stage; do echo "  - $stage"; done; } >"$tmp/$name.yaml"
-  local make=("$sluice" materialize "$tmp/$name.yaml" --part-rows "$rows" --params -o)
+  { printf 'version: 1\nseed: 3\nsource: %s\nsink: {%s}\nstages:\n' "$source" "$sink"; for stage; do echo "  - $stage"; done; } >"$tmp/$name.yaml"
+  local make=("$sluice" materialize "$tmp/$name.yaml" --params -o)
   echo "== $name"
   begin=${EPOCHREALTIME/[.,]/}
   "${make[@]}" "$tmp/$name" 2>&1 | sed "s#$tmp/##"
   micros=$((${EPOCHREALTIME/[.,]/} - begin))
-  "$sluice" inspect "$tmp/$name" --stats | sed "s#$tmp/##" | sed -n 1,40p
+  "$sluice" inspect "$tmp/$name" | sed "s#$tmp/##" | sed -n 1,40p
   "$sluice" verify "$tmp/$name" | sed "s#$tmp/##"
   want=$(bash .ci/digest "$tmp/$name")
-  for n in 1 2 3 4 5; do
-    out=$tmp/$name-$n
+  for n in $(seq "${KILLS:-$kills}"); do
+    out=$tmp/$name-$n workers=$((n % 2 ? 1 : 7))
     moment=$((micros * (RANDOM % 95 + 3) / 100))
-    "${make[@]}" "$out" 2>/dev/null & # not a function: $! must be sluice itself
+    "${make[@]}" "$out" --workers "$workers" 2>/dev/null & # not a function: $! must be sluice itself
     sleep "$((moment / 1000000)).$(printf %06d $((moment % 1000000)))"
     kill -9 $! 2>/dev/null || true
     status=0
@@ -46,12 +48,30 @@ check() {
     [ "$(bash .ci/digest "$out")" = "$want" ] || fail "other bytes after a kill: compare $name and $name-$n"
     rm -r "$out"
   done
+  out=$tmp/$name-shards
+  for n in 2 0 1; do
+    "${make[@]}" "$out" --shard "$n/3" 2>"$out.log" || fail "shard $n of 3 failed: $(cat "$out.log")"
+  done
+  "$sluice" verify "$out" >/dev/null || fail "verify refuses what 3 shards made"
+  # What the shards say of themselves is theirs alone.
+  rm -f "$out"/manifest-*-of-3.json "$out"/.*-of-3* "$out"/.lock* "$tmp/$name"/.lock*
+  [ "$(bash .ci/digest "$out")" = "$(bash .ci/digest "$tmp/$name")" ] || fail "other bytes by 3 shards: compare $name and $name-shards"
+  echo "3 shards: the same digest"
+  rm -r "$out" "$tmp/$name"
 }
 
-check photos 32 "{folder: {path: '$data/photos', tasks: []}}" \
-  "rotate: {degrees: 30}" "crop: {size: 0.5, offset: [0, 0.25]}" "flip: {}" "resize: {height: 224, width: 224}" "batch: {size: 16}"
-check signs 256 "{folder: {path: '$data/signs/signs.tar', tasks: [shape, type]}}" \
-  "rotate: {degrees: 30}" "crop: {size: 0.5, offset: [0, 0.25]}" "flip: {}" "resize: {height: 48, width: 48}" "to_tensor: {}" "batch: {size: 32}"
-check cifar10-lt 1024 "{folder: {path: '$data/cifar10-lt/train.tar'}}" \
-  "rotate: {degrees: 30}" "crop: {size: 0.5, offset: [0, 0.25]}" "flip: {}" "resize: {height: 32, width: 32}" "batch: {size: 64}"
+kills=5
+check photos "arrow: {part_rows: 32}" "{folder: {path: '$data/photos', tasks: []}}" \
+  decode "rotate: {degrees: 30}" "crop: {size: 0.5, offset: [0, 0.25]}" "flip: {}" "resize: {height: 224, width: 224}" "batch: {size: 16}"
+check signs "arrow: {part_rows: 256}" "{folder: {path: '$data/signs/signs.tar', tasks: [shape, type]}}" \
+  decode "rotate: {degrees: 30}" "crop: {size: 0.5, offset: [0, 0.25]}" "flip: {}" "resize: {height: 48, width: 48}" "to_tensor: {}" "batch: {size: 32}"
+check cifar10-lt "arrow: {part_rows: 1024}" "{folder: {path: '$data/cifar10-lt/train.tar'}}" \
+  decode "rotate: {degrees: 30}" "crop: {size: 0.5, offset: [0, 0.25]}" "flip: {}" "resize: {height: 32, width: 32}" "batch: {size: 64}"
+kills=4
+for sink in "webdataset: {shard_rows: 256}" "folder: {flat: true, part_rows: 256}" "parquet: {part_rows: 256}"; do
+  check "${sink%%:*}-files" "$sink" "{folder: {path: '$data/signs/signs.tar', tasks: [shape, type]}}" \
+    "rebalance: {target: square_root, task: shape}" "batch: {size: 32}"
+  check "${sink%%:*}-pictures" "${sink/256/32}" "{folder: {path: '$data/photos', tasks: []}}" \
+    decode "rotate: {degrees: 30}" "crop: {size: 0.5, offset: [0, 0.25]}" "flip: {}" "resize: {height: 112, width: 112}" "batch: {size: 16}"
+done
 rm -r "$tmp"
