@@ -15,5 +15,6 @@ var Catalog = []Entry{
 	{func() Source { return &WebDataset{} }, "shards of a WebDataset: tars in which a sample is members of one name (0001.jpg, 0001.cls)"},
 	{func() Source { return &Manifest{} }, "a CSV or JSONL file that lists images with their labels"},
 	{func() Source { return &Arrow{} }, "Arrow files: what sluice materialize wrote, as encoded images or pixels, or files of others"},
+	{func() Source { return &HuggingFace{} }, "a data set of Hugging Face's datasets, as save_to_disk wrote it"},
 	{func() Source { return &Concat{} }, "several sources as one, each under a name"},
 }

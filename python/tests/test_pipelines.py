@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from PIL import Image
 
@@ -250,6 +251,34 @@ def test_sources_and_formats(make_folder: Folder, tmp_path: Path) -> None:
     )
     plan = sluicedata.plan(pipeline(read, [stages.decode(), stages.resize(height=4, width=4)]))
     assert plan.to_dict()["tasks"][0]["classes"] == ["a10", "a9"]
+
+
+def test_huggingface(tmp_path: Path) -> None:
+    picture = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(picture, "png")
+    saved = tmp_path / "saved"
+    (saved / "train").mkdir(parents=True)
+    table = pa.table(
+        {"img": [{"bytes": picture.getvalue(), "path": "a.png"}] * 2, "label": [1, 0], "n": [5, 6]},
+        schema=pa.schema(
+            [
+                ("img", pa.struct([("bytes", pa.binary()), ("path", pa.string())])),
+                ("label", pa.int64()),
+                ("n", pa.int64()),
+            ]
+        ),
+    )
+    with pa.ipc.new_stream(saved / "train" / "data-0.arrow", table.schema) as out:
+        out.write_table(table)
+    features = {"img": {"_type": "Image"}, "label": {"_type": "ClassLabel", "names": ["x", "y"]}}
+    (saved / "dataset_dict.json").write_text('{"splits": ["train"]}')
+    (saved / "train" / "state.json").write_text('{"_data_files": [{"filename": "data-0.arrow"}]}')
+    (saved / "train" / "dataset_info.json").write_text(json.dumps({"features": features}))
+    read = sources.huggingface(
+        str(saved), split="train", image="img", tasks=["label"], classes=["y", "x"], meta=[{"n": "text"}]
+    )
+    plan = sluicedata.plan(pipeline(read, [stages.decode()]))
+    assert plan.to_dict()["tasks"][0]["classes"] == ["y", "x"]
 
 
 def test_webdataset(tmp_path: Path) -> None:

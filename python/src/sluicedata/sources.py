@@ -15,6 +15,7 @@ __all__ = [
     "arrow",
     "concat",
     "folder",
+    "huggingface",
     "manifest",
     "parquet",
     "webdataset",
@@ -171,6 +172,39 @@ def arrow(
             "image": image,
             "tasks": tasks,
             "weight_column": weight_column,
+            "classes": classes,
+            "meta": meta,
+        },
+    )
+
+
+def huggingface(
+    saved: str,
+    *,
+    split: str | None = None,
+    image: str | None = None,
+    tasks: Sequence[str] | None = None,
+    classes: Sequence[str | int] | str | Mapping[str, Sequence[str | int] | str] | None = None,
+    meta: Sequence[str | int | Mapping[str, Literal["text", "int", "float"]]] | None = None,
+) -> Component:
+    """A data set of Hugging Face's datasets, as save_to_disk wrote it.
+
+    Args:
+        saved: the folder that save_to_disk wrote.
+        split: which split of a DatasetDict (default: the only one).
+        image: the column of the images (default: the only one of the feature Image).
+        tasks: the label columns (default: those of the feature ClassLabel).
+        classes: fixes the classes and their order: a list, a file with one name per line, or a map from task to
+            these.
+        meta: columns to be delivered unchanged, as meta.<name>: a list of names, or of {name: text | int | float}.
+    """
+    return component(
+        huggingface,
+        {
+            "saved": saved,
+            "split": split,
+            "image": image,
+            "tasks": tasks,
             "classes": classes,
             "meta": meta,
         },
