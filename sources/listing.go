@@ -19,7 +19,7 @@ var undecoded = []string{".heic", ".heif", ".avif", ".jxl", ".jp2", ".svg", ".ps
 // longestKey is the longest path that file systems take, in bytes.
 const longestKey = 4096
 
-// listing gathers what a folder or a tar of one holds.
+// listing gathers what a folder or an archive of one holds.
 type listing struct {
 	table
 	where    string         // what is listed, for messages: "this tar"

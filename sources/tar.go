@@ -174,7 +174,7 @@ func tarError(file io.ReaderAt, err error, last string, at int64) error {
 	}
 	for kind, start := range map[string]string{"gzip": "\x1f\x8b", "zstd": "\x28\xb5\x2f\xfd", "xz": "\xfd7zXZ", "bzip2": "BZh", "zip": "PK"} {
 		if strings.HasPrefix(string(magic[:n]), start) {
-			return fmt.Errorf("is compressed by %s, and samples are read in any order: unpack it into a folder, or into a plain .tar", kind)
+			return fmt.Errorf("is compressed by %s, and samples are read in any order: unpack it into a folder, or into a plain .tar, or name it .tar.gz or .tar.zst if it is of gzip or zstd", kind)
 		}
 	}
 	return errors.New("is not a tar, despite its name")
