@@ -21,7 +21,8 @@ import common
 
 args = common.arguments(__doc__)
 doc = pathlib.Path(__file__).parents[2] / "docs" / "data.md"
-matrix_code, _, datasets_code = re.findall(r"```python\n(.*?)```", doc.read_text(), re.S)
+blocks = re.findall(r"```python\n(.*?)```", doc.read_text(), re.S)
+(matrix_code,), (datasets_code,) = ([b for b in blocks if f"def {name}(" in b] for name in ("through", "load"))
 temp = pathlib.Path(tempfile.mkdtemp(prefix="sluice-datasets-"))
 os.chdir(temp)
 
