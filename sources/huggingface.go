@@ -28,7 +28,7 @@ import (
 //
 // The key is the file and the row's number in it: data-00000-of-00001.arrow#0017.
 type HuggingFace struct {
-	Saved string `sluice:"saved" doc:"the folder that save_to_disk wrote"`
+	Saved string `sluice:"saved,path" doc:"the folder that save_to_disk wrote"`
 	// Empty stands for the only one.
 	Split string `sluice:"split" doc:"which split of a DatasetDict (default: the only one)"`
 	Image string `sluice:"image" doc:"the column of the images (default: the only one of the feature Image)"`

@@ -275,7 +275,7 @@ def test_huggingface(tmp_path: Path) -> None:
     (saved / "train" / "state.json").write_text('{"_data_files": [{"filename": "data-0.arrow"}]}')
     (saved / "train" / "dataset_info.json").write_text(json.dumps({"features": features}))
     read = sources.huggingface(
-        str(saved), split="train", image="img", tasks=["label"], classes=["y", "x"], meta=[{"n": "text"}]
+        saved, split="train", image="img", tasks=["label"], classes=["y", "x"], meta=[{"n": "text"}]
     )
     plan = sluicedata.plan(pipeline(read, [stages.decode()]))
     assert plan.to_dict()["tasks"][0]["classes"] == ["y", "x"]

@@ -179,7 +179,7 @@ def arrow(
 
 
 def huggingface(
-    saved: str,
+    saved: str | os.PathLike[str],
     *,
     split: str | None = None,
     image: str | None = None,
