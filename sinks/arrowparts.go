@@ -47,6 +47,8 @@ type ArrowParts struct {
 	Codec    Codec `sluice:"codec" default:"none" doc:"compression of the buffers; none can be mapped into memory"`
 	PartRows int   `sluice:"part_rows,positive" default:"4096" doc:"rows of a file, rounded down to whole batches, at least one"`
 
+	ClassNames bool `sluice:"class_names" doc:"also the names of classes, class.<task>, with a dictionary, for DuckDB, Polars and pandas"`
+
 	Dir    string // created if missing
 	Shard  int    // 0-based
 	Shards int    // 0 or 1: everything
@@ -107,7 +109,7 @@ func (a *ArrowParts) Open(ctx context.Context, run *schema.Run) error {
 	if a.Codec.name() == NoCompression {
 		c.RowBytes = run.RowBytes
 	}
-	return a.parts.Start(ctx, run, arrowEncoding{a.Codec.name()}, c)
+	return a.parts.Start(ctx, run, arrowEncoding{a.Codec.name(), a.ClassNames}, c)
 }
 
 // Has reports whether a batch is in a verified part, or in another shard's.
@@ -179,18 +181,33 @@ func (*ArrowParts) VerifySource(ctx context.Context, dir string, samples schema.
 func (a *ArrowParts) AfterFailedUpdate() string { return AfterFailedUpdate(a.Dir) }
 
 // arrowEncoding writes Arrow IPC files: a record for each batch.
-type arrowEncoding struct{ codec Codec }
+type arrowEncoding struct {
+	codec Codec
+	names bool
+}
 
 func (arrowEncoding) Name() string { return "arrow" }
 func (arrowEncoding) Ext() string  { return ".arrow" }
 
-// Options is nil: the codec has a field of its own in Layout.
-func (arrowEncoding) Options() any { return nil }
+// Options are only those that aren't at their default: layouts of before had none. The codec
+// has a field of its own in Layout.
+func (e arrowEncoding) Options() any {
+	if !e.names {
+		return nil
+	}
+	return map[string]bool{"class_names": true}
+}
 
 func (e arrowEncoding) Begin(p *Part) (Encoder, error) {
-	a := &arrowEncoder{part: p}
+	a, s := &arrowEncoder{part: p}, p.Schema
 	var err error
-	a.arrow, err = ipc.NewFileWriter(a, e.codec.options(p.Schema)...)
+	if e.names {
+		if a.names, err = newClassNames(s, p.Run.Tasks); err != nil {
+			return nil, err
+		}
+		s = a.names.schema
+	}
+	a.arrow, err = ipc.NewFileWriter(a, e.codec.options(s)...)
 	return a, err
 }
 
@@ -202,6 +219,7 @@ func (arrowEncoding) Count(ctx context.Context, file string, l *Layout, add func
 type arrowEncoder struct {
 	part  *Part
 	arrow *ipc.FileWriter
+	names *classNames   // nil: none
 	tail  *bytes.Buffer // collects what the Arrow writer's Close writes; nil before
 }
 
@@ -220,7 +238,14 @@ func (a *arrowEncoder) Seek(int64, int) (int64, error) {
 }
 
 // Add writes a batch as one record.
-func (a *arrowEncoder) Add(b *schema.Batch) error { return a.arrow.Write(b.Record) }
+func (a *arrowEncoder) Add(b *schema.Batch) error {
+	if a.names == nil {
+		return a.arrow.Write(b.Record)
+	}
+	rec := a.names.record(b)
+	defer rec.Release()
+	return a.arrow.Write(rec)
+}
 
 // endOfStream follows the messages of an Arrow file, as it does those of a stream.
 var endOfStream = []byte{0xFF, 0xFF, 0xFF, 0xFF, 0, 0, 0, 0}

@@ -43,7 +43,7 @@ func ReadPartsWith(path string, mem memory.Allocator, f func(*schema.Batch) erro
 
 // NewLayout is the layout of a run.
 func NewLayout(run *schema.Run, codec Codec, partRows int) (*Layout, error) {
-	return newLayout(run, arrowEncoding{codec.name()}, partRows)
+	return newLayout(run, arrowEncoding{codec: codec.name()}, partRows)
 }
 
 // Span, PartOf and FileOf are the layout's sums.

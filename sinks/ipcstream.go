@@ -35,6 +35,8 @@ type IPCStream struct {
 	W     io.Writer // not closed
 	Scale float64   // of a multi-scale pipeline; 0: the only one
 	Codec Codec
+	// ClassNames adds the names of classes, class.<task>, as texts with a dictionary.
+	ClassNames bool
 
 	state *ipcStream
 }
@@ -46,8 +48,9 @@ type ipcStream struct {
 	out      *stickyWriter
 	buffer   *bufio.Writer
 	writer   *ipc.Writer
-	complete int64  // bytes up to the end of the last complete message
-	stop     func() // stops waiting for the context
+	names    *classNames // nil: none
+	complete int64       // bytes up to the end of the last complete message
+	stop     func()      // stops waiting for the context
 }
 
 // truncated is the start of a message: the marker, the length of its metadata, and
@@ -73,7 +76,14 @@ func (s *IPCStream) Open(ctx context.Context, run *schema.Run) error {
 	if err != nil {
 		return fmt.Errorf("sinks: stream: %w", err)
 	}
-	st := &ipcStream{variant: variant, out: &stickyWriter{w: s.W}, stop: func() {}}
+	var names *classNames
+	if s.ClassNames {
+		if names, err = newClassNames(columns, run.Tasks); err != nil {
+			return fmt.Errorf("sinks: stream: %w", err)
+		}
+		columns = names.schema
+	}
+	st := &ipcStream{names: names, variant: variant, out: &stickyWriter{w: s.W}, stop: func() {}}
 	// Small writes (message headers) are buffered, large ones (pixels) pass through.
 	st.buffer = bufio.NewWriterSize(st.out, 64<<10)
 	st.writer = ipc.NewWriter(st.buffer, s.Codec.options(columns)...)
@@ -127,7 +137,12 @@ func (s *IPCStream) Write(ctx context.Context, b *schema.Batch) error {
 	if b.Variant != st.variant {
 		return nil
 	}
-	err := st.writer.Write(b.Record)
+	rec := b.Record
+	if st.names != nil {
+		rec = st.names.record(b)
+		defer rec.Release()
+	}
+	err := st.writer.Write(rec)
 	if err == nil {
 		err = st.buffer.Flush()
 	}

@@ -27,7 +27,7 @@ type Layout struct {
 	Format   string          `json:"format"`            // arrow
 	Ext      string          `json:"ext,omitempty"`     // of the parts' files; of arrow it isn't written
 	Codec    Codec           `json:"codec,omitempty"`   // of arrow
-	Options  json.RawMessage `json:"options,omitempty"` // of any other format: those that change bytes
+	Options  json.RawMessage `json:"options,omitempty"` // of the format: those that change bytes
 	Members  bool            `json:"members,omitempty"` // parts hold files of their own, which their files list
 	Params   bool            `json:"params"`            // the params column is there
 	Variants []Variant       `json:"variants"`          // one without multiscale
@@ -67,8 +67,11 @@ func newLayout(run *schema.Run, e Encoding, partRows int) (*Layout, error) {
 	}
 	if a, ok := e.(arrowEncoding); ok {
 		l.Codec = a.codec
-	} else if l.Ext = e.Ext(); e.Options() != nil {
-		l.Options = marshal(e.Options())
+	} else {
+		l.Ext = e.Ext()
+	}
+	if o := e.Options(); o != nil {
+		l.Options = marshal(o)
 	}
 	_, l.Members = e.(Lister)
 	for _, v := range run.Variants {

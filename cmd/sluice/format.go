@@ -31,6 +31,9 @@ func (cmd *materializeCmd) format(inFile sinks.Format) (sinks.Format, error) {
 	if cmd.PartRows != nil {
 		errs = append(errs, setOption(format, "part_rows", int64(*cmd.PartRows), fmt.Sprintf("--part-rows %d", *cmd.PartRows)))
 	}
+	if cmd.ClassNames {
+		errs = append(errs, setOption(format, "class_names", true, "--class-names"))
+	}
 	if _, ok := format.(sinks.Updater); cmd.Update && !ok {
 		errs = append(errs, pipefile.Error{File: "--update", Msg: fmt.Sprintf("the format %s cannot be updated: materialize into another directory", format.Name())})
 	}

@@ -18,13 +18,14 @@ import (
 
 type materializeCmd struct {
 	runFlags
-	Out      string `short:"o" required:"" placeholder:"DIR" help:"Directory to write to; created if missing."`
-	Format   string `placeholder:"NAME" help:"Format of the data set; default: the file's sink, or arrow (sluice stages lists the formats and their options)."`
-	Codec    string `placeholder:"NAME" help:"Compression, the format's option codec: none, lz4 or zstd for arrow; default: the file's, or none."`
-	PartRows *int   `placeholder:"N" help:"Rows per file, rounded down to whole batches, the format's option part_rows; default: the file's, or 4096."`
-	Shard    string `help:"Write only shard i of n, given as i/n, i from 0." placeholder:"I/N"`
-	AnySpace bool   `help:"Start even if the disk seems too small."`
-	Update   bool   `help:"Rewrite the files whose samples have changed since they were written, and only those. Without it, such changes are an error."`
+	Out        string `short:"o" required:"" placeholder:"DIR" help:"Directory to write to; created if missing."`
+	Format     string `placeholder:"NAME" help:"Format of the data set; default: the file's sink, or arrow (sluice stages lists the formats and their options)."`
+	Codec      string `placeholder:"NAME" help:"Compression, the format's option codec: none, lz4 or zstd for arrow; default: the file's, or none."`
+	PartRows   *int   `placeholder:"N" help:"Rows per file, rounded down to whole batches, the format's option part_rows; default: the file's, or 4096."`
+	ClassNames bool   `help:"Also write the names of classes, the format's option class_names: columns class.<task> of texts with a dictionary, for DuckDB, Polars and pandas."`
+	Shard      string `help:"Write only shard i of n, given as i/n, i from 0." placeholder:"I/N"`
+	AnySpace   bool   `help:"Start even if the disk seems too small."`
+	Update     bool   `help:"Rewrite the files whose samples have changed since they were written, and only those. Without it, such changes are an error."`
 }
 
 func (cmd *materializeCmd) destination() (to sinks.Destination, err error) {

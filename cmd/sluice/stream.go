@@ -23,12 +23,13 @@ import (
 
 type streamCmd struct {
 	runFlags
-	Scale     *float64 `placeholder:"S" help:"Which scale of a multi-scale pipeline to write."`
-	Rank      int      `placeholder:"R" help:"Stream only every W-th batch, starting with number R, from 0; see --world."`
-	World     *int     `placeholder:"W" help:"Number of ranks; the records are the same for any number."`
-	LastRound string   `enum:"drop,pad" default:"drop" help:"What to do with an epoch's last batches if there isn't one for every rank: drop them, or pad with the epoch's first."`
-	State     string   `placeholder:"FILE" help:"Save in this file where a later stream can resume: once a second, and at the end."`
-	Resume    string   `placeholder:"FILE|E/B" help:"Resume from the state in this file, or at batch B of epoch E, both from 0. If the file is missing, start from the beginning."`
+	Scale      *float64 `placeholder:"S" help:"Which scale of a multi-scale pipeline to write."`
+	Rank       int      `placeholder:"R" help:"Stream only every W-th batch, starting with number R, from 0; see --world."`
+	World      *int     `placeholder:"W" help:"Number of ranks; the records are the same for any number."`
+	ClassNames bool     `help:"Also write the names of classes, as columns class.<task> of texts with a dictionary."`
+	LastRound  string   `enum:"drop,pad" default:"drop" help:"What to do with an epoch's last batches if there isn't one for every rank: drop them, or pad with the epoch's first."`
+	State      string   `placeholder:"FILE" help:"Save in this file where a later stream can resume: once a second, and at the end."`
+	Resume     string   `placeholder:"FILE|E/B" help:"Resume from the state in this file, or at batch B of epoch E, both from 0. If the file is missing, start from the beginning."`
 }
 
 func (cmd *streamCmd) Run(ctx context.Context, c console) error {
@@ -75,7 +76,7 @@ func (cmd *streamCmd) Run(ctx context.Context, c console) error {
 		told.err = io.Discard
 	}
 	made := make(chan *flow.Report, 1)
-	out := withRows{&sinks.IPCStream{W: stdout, Scale: scale}, new(atomic.Bool)}
+	out := withRows{&sinks.IPCStream{W: stdout, Scale: scale, ClassNames: cmd.ClassNames}, new(atomic.Bool)}
 	err = unlessStuck(ctx, grace, out.stuck, func() error {
 		r, err := pipe.Run(ctx, out, flow.OnProgress(line.update), told.warnings(line))
 		made <- r

@@ -132,8 +132,8 @@ func (c *schemaCheck) children(table, id, depth int) error {
 		if err := c.string(field, 0); err != nil {
 			return err
 		}
-		if c.field(field, 4) != 0 {
-			return fmt.Errorf("its schema has a column with a dictionary: sluice writes none")
+		if encoding := c.table(field, 4); encoding != 0 && (depth > 0 || !c.namesClasses(field, encoding)) {
+			return fmt.Errorf("its schema has a column with a dictionary that isn't one of class names: texts, by int32")
 		}
 		if err := c.pairs(field, 6); err != nil {
 			return err
@@ -158,6 +158,21 @@ func (c *schemaCheck) pairs(table, id int) error {
 	return err
 }
 
+// namesClasses reports whether a field with a dictionary is of texts, by int32.
+func (c *schemaCheck) namesClasses(field, encoding int) bool {
+	const utf8 = 5 // of Type
+	at := c.field(field, 2)
+	if at == 0 || c.flatbuffer[at] != utf8 {
+		return false
+	}
+	index := c.table(encoding, 1)
+	if index == 0 {
+		return true // int32, as Schema.fbs says
+	}
+	bits, signed := c.field(index, 0), c.field(index, 1)
+	return bits != 0 && c.word(bits) == 32 && signed != 0 && c.flatbuffer[signed] == 1
+}
+
 func (c *schemaCheck) string(table, id int) error {
 	_, n, err := c.vector(table, id, 1)
 	if c.text -= n; err == nil && c.text < 0 {
@@ -179,10 +194,24 @@ func (f flatbuffer) footer() ([]block, error) {
 	if err := f.checkSchema(schema); err != nil {
 		return nil, err
 	}
-	if _, n, err := f.vector(root, 2, blockBytes); n > 0 || err != nil {
-		return nil, fmt.Errorf("its footer tells of dictionaries: sluice writes none")
+	return f.places(root, 3)
+}
+
+// takeDictionaries returns the blocks of a file's dictionaries, and takes them out of the
+// footer: Arrow would read them at once, whatever they claim to hold.
+func (f flatbuffer) takeDictionaries() ([]block, error) {
+	root := f.offset(0)
+	blocks, err := f.places(root, 2)
+	if len(blocks) > 0 && err == nil {
+		fields := root - int(int32(f.word(root)))
+		f[fields+4+2*2], f[fields+4+2*2+1] = 0, 0
 	}
-	first, n, err := f.vector(root, 3, blockBytes)
+	return blocks, err
+}
+
+// places are a list of blocks in a footer.
+func (f flatbuffer) places(root, id int) ([]block, error) {
+	first, n, err := f.vector(root, id, blockBytes)
 	if err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 
 	"github.com/apache/arrow/go/v15/arrow"
 	"github.com/apache/arrow/go/v15/arrow/array"
@@ -33,8 +34,10 @@ type Reader struct {
 	end    int64   // where its messages end; math.MaxInt64: unknown
 	file   bool    // a file, not a stream
 	blocks []block // of a file
+	named  []block // those of its dictionaries
 	schema *arrow.Schema
 	read   int // records so far
+	passed int // dictionaries so far
 	codecs codecs
 }
 
@@ -84,13 +87,17 @@ func NewReader(in io.Reader, file io.ReaderAt, size int64, mem memory.Allocator)
 	if footer != nil && (!footer.Equal(r.schema) || !footer.Metadata().Equal(r.schema.Metadata())) {
 		return nil, errors.New("damaged: the schema in its footer isn't that of its messages")
 	}
+	if slices.ContainsFunc(r.schema.Fields(), func(f arrow.Field) bool { return f.Type.ID() == arrow.DICTIONARY }) {
+		r.schema = asNumbers(r.schema)
+	}
 	return r, nil
 }
 
 // Close frees the decompressors; the input stays open.
 func (r *Reader) Close() { r.codecs.close() }
 
-// Schema is that of every record.
+// Schema is that of every record. A column with a dictionary, of class names, is one of
+// its numbers: the names are in the metadata, and the dictionary isn't read.
 func (r *Reader) Schema() *arrow.Schema { return r.schema }
 
 // readFooter finds where the messages end, and where each record is.
@@ -114,8 +121,14 @@ func (r *Reader) readFooter(file io.ReaderAt, size int64) (s *arrow.Schema, err 
 	if _, err := file.ReadAt(footer, r.end); err != nil {
 		return nil, err
 	}
-	if r.blocks, err = footer.footer(); err != nil {
+	if r.named, err = footer.takeDictionaries(); err == nil {
+		r.blocks, err = footer.footer()
+	}
+	if err != nil {
 		return nil, fmt.Errorf("damaged: %w", err)
+	}
+	if len(r.named) > 0 {
+		file = &overlaid{file, r.end, footer}
 	}
 	f, err := ipc.NewFileReader(io.NewSectionReader(file, 0, size), ipc.WithAllocator(r.mem))
 	if err != nil {
@@ -233,6 +246,20 @@ func (r *Reader) readSchema() error {
 func (r *Reader) Record() (arrow.Record, error) {
 	at := r.at
 	meta, m, err := r.next()
+	for err == nil && m.kind == dictionaryMessage {
+		if r.file && (r.passed >= len(r.named) || r.named[r.passed] != block{at, r.at - at, m.body}) {
+			return nil, fmt.Errorf("damaged: dictionary %d isn't where its footer says", r.passed)
+		}
+		r.passed++
+		if err := r.skip(m.body); err != nil {
+			return nil, err
+		}
+		at = r.at
+		meta, m, err = r.next()
+	}
+	if err == io.EOF && r.file && r.passed != len(r.named) { //nolint:errorlint // as below
+		return nil, fmt.Errorf("damaged: it holds %d dictionaries, and its footer lists %d", r.passed, len(r.named))
+	}
 	if err == io.EOF && r.file && r.read != len(r.blocks) { //nolint:errorlint // never wrapped: the end-of-stream marker
 		return nil, fmt.Errorf("damaged: it holds %d records, and its footer lists %d", r.read, len(r.blocks))
 	}
@@ -258,6 +285,42 @@ func (r *Reader) Record() (arrow.Record, error) {
 		return nil, fmt.Errorf("damaged: record %d: %w", r.read-1, err)
 	}
 	return rec, nil
+}
+
+// skip passes over a body.
+func (r *Reader) skip(n int64) error {
+	have, err := io.CopyN(io.Discard, r.in, n)
+	r.at += have
+	if errors.Is(err, io.EOF) {
+		return errCut
+	}
+	return err
+}
+
+// overlaid is a file, some of whose bytes are others.
+type overlaid struct {
+	io.ReaderAt
+	at    int64
+	bytes []byte
+}
+
+func (o *overlaid) ReadAt(b []byte, at int64) (int, error) {
+	n, err := o.ReaderAt.ReadAt(b, at)
+	if from := max(at, o.at); from < at+int64(n) && from-o.at < int64(len(o.bytes)) {
+		copy(b[from-at:n], o.bytes[from-o.at:])
+	}
+	return n, err
+}
+
+// asNumbers is a schema whose columns with dictionaries are their numbers.
+func asNumbers(s *arrow.Schema) *arrow.Schema {
+	fields, md := s.Fields(), s.Metadata()
+	for i, f := range fields {
+		if d, ok := f.Type.(*arrow.DictionaryType); ok {
+			fields[i].Type = d.IndexType
+		}
+	}
+	return arrow.NewSchema(fields, &md)
 }
 
 // readBody reads a record's buffers. If the length of the input is unknown, memory is
