@@ -9,9 +9,6 @@ import (
 	"github.com/sluicedata/sluice/schema"
 )
 
-// columnClass is followed by a task's name: the column of its classes' names.
-const columnClass = "class."
-
 // classNames adds the names of classes to records: for each task a column class.<task>
 // of texts with a dictionary, whose numbers are those of label.<task>. It is null where
 // the class is unknown.

@@ -16,7 +16,9 @@ import tempfile
 
 import common
 import datasets
+import duckdb
 import numpy as np
+import polars
 import pyarrow as pa
 import webdataset
 from PIL import Image
@@ -115,4 +117,16 @@ common.equal("metadata.csv: files with the pixels of pyarrow", right, len(files)
 materialize("floats", floats, "folder", "image=raw")
 numbers = DatasetFolder("floats", np.load, extensions=(".npy",))
 common.equal("DatasetFolder: npy, shape, type", (len(numbers), numbers[0][0].shape, str(numbers[0][0].dtype)), (len(files), (3, 24, 32), "float32"))
+
+# Class names in Arrow files
+common.run(args.sluice, "materialize", passed, "-o", "named", "--class-names")
+common.run(args.sluice, "verify", "named")
+parts = sorted(glob.glob("named/part-*.arrow"))
+named = pa.concat_tables([pa.ipc.open_file(f).read_all() for f in parts]).unify_dictionaries()
+expected = [k.split("/")[0] for k in named["key"].to_pylist()]
+common.equal("pyarrow: names of classes", named["class.class"].to_pylist() == expected, True)
+texts = polars.concat([polars.read_ipc(f).select(polars.col("class.class").cast(polars.String)) for f in parts])
+common.equal("polars: names of classes", texts["class.class"].to_list() == expected, True)
+counts = dict(duckdb.sql('select "class.class"::varchar, count(*) from named group by 1').fetchall())
+common.equal("duckdb: rows by class", counts, dict(collections.Counter(expected)))
 common.finish()

@@ -144,8 +144,9 @@ func ExampleHelpOn() {
 	//     meta           list of (text | whole number | map)         columns to be delivered unchanged, as meta.<name>: a list of names, or of {name: text | int | float} (default: those that sluice wrote)
 	//
 	// arrow, as a sink: Arrow IPC files with a manifest; resumes after a crash
-	//     codec      none | lz4 | zstd  compression of the buffers; none can be mapped into memory (default none)
-	//     part_rows  whole number       rows of a file, rounded down to whole batches, at least one (default 4096)
+	//     codec        none | lz4 | zstd  compression of the buffers; none can be mapped into memory (default none)
+	//     part_rows    whole number       rows of a file, rounded down to whole batches, at least one (default 4096)
+	//     class_names  true | false       also the names of classes, class.<task>, with a dictionary, for DuckDB, Polars and pandas (default false)
 }
 
 // A trainer file is sized by the data of a run.

@@ -234,7 +234,7 @@ def test_sources_and_formats(make_folder: Folder, tmp_path: Path) -> None:
     declared = pipeline(
         placed,
         [stages.decode(), stages.resize(height=4, width=4), stages.batch(1)],
-        sink=sinks.arrow("lz4", part_rows=2),
+        sink=sinks.arrow("lz4", part_rows=2, class_names=True),
     )
     assert sluicedata.plan(declared).to_dict()["tasks"][0]["classes"] == ["a9", "a10"]
     sluicedata.materialize(declared, tmp_path / "out")

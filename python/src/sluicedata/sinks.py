@@ -21,18 +21,21 @@ def arrow(
     codec: Literal["none", "lz4", "zstd"] = "none",
     *,
     part_rows: int = 4096,
+    class_names: bool = False,
 ) -> Component:
     """Arrow IPC files with a manifest; resumes after a crash.
 
     Args:
         codec: compression of the buffers; none can be mapped into memory.
         part_rows: rows of a file, rounded down to whole batches, at least one.
+        class_names: also the names of classes, class.<task>, with a dictionary, for DuckDB, Polars and pandas.
     """
     return component(
         arrow,
         {
             "codec": codec,
             "part_rows": part_rows,
+            "class_names": class_names,
         },
     )
 
