@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"hash"
-	"io"
 	"os"
 
 	"github.com/apache/arrow/go/v15/arrow"
@@ -54,7 +53,7 @@ func (p *Part) begin(e Encoding) (err error) {
 	}
 	p.hash = sha256.New()
 	// Small writes (message headers) are buffered, large ones (pixels) pass through.
-	p.out = &stickyWriter{w: io.MultiWriter(&stepWriter{p.disk, p.disk.temp(p.record.Name), p.file}, p.hash)}
+	p.out = &stickyWriter{w: &stepWriter{p.disk, p.disk.temp(p.record.Name), &partFile{file: p.file, hash: p.hash}}}
 	p.buffer = bufio.NewWriterSize(p.out, 1<<18)
 	if p.encoder, err = e.Begin(p); err != nil {
 		return errors.Join(p.plain(err), p.abandon())
