@@ -144,7 +144,7 @@ def sluice(folder: str, task: str, workers: int) -> Batches:
     with Loader(f"{folder}/{task}.yaml", workers=workers) as loader:
         while True:
             for images, _ in loader:
-                yield images
+                yield images if task == "augment" else images.permute(0, 2, 3, 1)  # as they lie in memory
 
 
 def copy(folder: str, workers: int) -> Batches:
