@@ -48,11 +48,11 @@ const photos = 24
 var dataPages = []dataPage{
 	{"data.md", (*site).dataInputs, []pageRows{
 		{"folders.yaml", photos - 2}, {"archive.yaml", photos}, {"unlabelled.yaml", 4}, {"list.yaml", photos}, {"imagefolder.yaml", photos},
-		{"shards.yaml", photos}, {"parquet.yaml", photos}, {"arrow.yaml", photos}, {"joined.yaml", 3 * photos},
+		{"shards.yaml", photos}, {"parquet.yaml", photos}, {"saved.yaml", photos}, {"arrow.yaml", photos}, {"joined.yaml", 3 * photos},
 		{"train.yaml", photos}, {"resized.yaml", photos}, {"layout.yaml", 16}, {"decode.yaml", photos}, {"augment.yaml", photos}, {"mixed.yaml", 3 * photos},
 	}},
 	{"sources.md", (*site).sourcesInputs, []pageRows{
-		{"folder", photos}, {"webdataset", 100}, {"manifest", photos}, {"parquet", photos}, {"arrow", photos}, {"concat", 2*photos - 3}, {"val.yaml", 4},
+		{"folder", photos}, {"webdataset", 100}, {"manifest", photos}, {"parquet", photos}, {"arrow", photos}, {"huggingface", photos}, {"concat", 2*photos - 3}, {"val.yaml", 4},
 	}},
 }
 

@@ -1,6 +1,6 @@
 """Runs docs/data.md: its commands, and its Python and SQL in the programs they are for.
 
-    python .ci/python/data_page.py SLUICE
+    python .ci/python/interop_page.py SLUICE
 
 The data sets are made by Pillow, zip, webdataset and datasets. Each pipeline must find every
 picture in them; each block of Python and SQL must run, and what it reads must have as many
