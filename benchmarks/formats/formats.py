@@ -54,7 +54,7 @@ class Contest:
 
     def add(self, group: str, name: str, path: Path, source: str, read: str) -> None:
         # What is the data set: without manifests, ledgers and lists of fingerprints.
-        files = [path] if path.is_file() else [f for f in path.rglob("*") if f.suffix in {".jpg", ".png", ".npy", ".arrow", ".parquet", ".tar"}]
+        files = [path] if path.is_file() else [f for f in path.rglob("*") if f.suffix.lower() in {".jpg", ".jpeg", ".png", ".npy", ".arrow", ".parquet", ".tar"}]
         size = sum(f.stat().st_size for f in files)
         file = f"read-{len(self.rows)}.yaml"
         if source:
