@@ -16,6 +16,7 @@ import (
 
 	"github.com/sluicedata/sluice/internal/arrowfile"
 	"github.com/sluicedata/sluice/internal/errlist"
+	"github.com/sluicedata/sluice/internal/indexfile"
 	"github.com/sluicedata/sluice/internal/options"
 	"github.com/sluicedata/sluice/schema"
 )
@@ -122,25 +123,51 @@ func (a Arrow) Open(ctx context.Context) (_ Dataset, err error) {
 	if err != nil {
 		return nil, errlist.Within(fmt.Sprintf("%s: %q", prefix, d.parts[0].name), err)
 	}
+	source := a
+	if absolute, err := filepath.Abs(a.Path); err == nil {
+		source.Path = absolute
+	}
+	k := arrowKeeper(ctx, "arrow", source, w, a.Classes)
+	if ok, err := d.recall(k, "arrow", w); ok || err != nil {
+		return d, errlist.Within(prefix, err)
+	}
 	l := &arrowListing{samples: d.samples(w, given), named: func(name string) (int64, error) {
 		return 0, errorf("its image is the file %q, and no bytes: the source huggingface reads such files", name)
 	}}
-	if err := d.list(ctx, l, w); err != nil {
+	if err := d.list(ctx, k, l, w); err != nil {
 		return nil, errlist.Within(prefix, err)
 	}
 	if err := d.makeIndex(l, a.Classes, "arrow", a.Path, warnings); err != nil {
 		return nil, errlist.Within(prefix, err)
 	}
+	d.remember(k)
 	return d, nil
 }
 
-// list lists the rows of all files.
-func (d *arrowRows) list(ctx context.Context, l *arrowListing, w *arrowWanted) error {
+// list lists the rows of all files: of those that have changed since they were listed, and
+// those that the index has of others.
+func (d *arrowRows) list(ctx context.Context, k *indexfile.Keeper, l *arrowListing, w *arrowWanted) error {
+	named := l.named
+	l.named = func(name string) (int64, error) {
+		l.outside = true
+		return named(name)
+	}
 	for i, p := range d.parts {
 		if err := sameClasses(d.parts[0].file.Schema, p.file.Schema); err != nil {
 			return errorf("%q: %w", p.name, err)
 		}
-		err := arrowfile.Protect(func() error { return l.list(ctx, i, p, w) })
+		if err := p.findImage(w); err != nil {
+			l.problems.addf("%w", err)
+			return l.problems.err(sprintf("%q", p.name))
+		}
+		l.outside = false
+		entries, err := k.Unit(p.name, p.stamp, func() (entries []byte, err error) {
+			err = arrowfile.Protect(func() (err error) {
+				entries, err = l.list(ctx, p, w)
+				return err
+			})
+			return entries, err
+		})
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -149,6 +176,12 @@ func (d *arrowRows) list(ctx context.Context, l *arrowListing, w *arrowWanted) e
 		}
 		if err := l.problems.err(sprintf("%q", p.name)); err != nil {
 			return err
+		}
+		if l.outside {
+			k.Distrust(p.name)
+		}
+		if err := l.take(i, entries, w); err != nil {
+			return errorf("%q: %w", p.name, err)
 		}
 		if err := p.unchanged(); err != nil {
 			return errorf("%q %w: start again", p.name, err)

@@ -11,6 +11,7 @@ import (
 	"github.com/apache/arrow/go/v15/arrow"
 
 	"github.com/sluicedata/sluice/internal/arrowfile"
+	"github.com/sluicedata/sluice/internal/indexfile"
 	"github.com/sluicedata/sluice/schema"
 )
 
@@ -40,6 +41,7 @@ type arrowListing struct {
 	one      Sample
 	keys     int // rows whose key can be used
 	named    func(name string) (int64, error)
+	outside  bool // rows of the file name others, whose changes don't show in its stamp
 	problems problems
 }
 
@@ -56,18 +58,13 @@ func (l *arrowListing) number(s *arrowfile.Schema, column, option string) int {
 	return i
 }
 
-// list adds the rows of a file. Problems of columns and rows are gathered; an error means
+// list gives the entries of a file's rows. Problems of columns are gathered; an error means
 // that the file cannot be read.
-func (l *arrowListing) list(ctx context.Context, part int, p *arrowPart, w *arrowWanted) error {
+func (l *arrowListing) list(ctx context.Context, p *arrowPart, w *arrowWanted) (entries []byte, err error) {
 	s := p.file.Schema
 	image := l.number(s, w.image, "image")
 	if image < 0 {
-		return nil
-	}
-	var err error
-	if p.image, err = imageOf(s, image); err != nil {
-		l.problems.addf("%w", err)
-		return nil
+		return nil, nil
 	}
 	columns := []int{image}
 	want := func(name, option string, fits func(*arrowfile.Type) string) int {
@@ -97,30 +94,34 @@ func (l *arrowListing) list(ctx context.Context, part int, p *arrowPart, w *arro
 		meta = append(meta, want(w.prefix+m.Name, "meta", m.fits))
 	}
 	if l.problems.count() > 0 {
-		return nil
+		return nil, nil
 	}
+	var entry indexfile.Entry
 	for b := range p.file.Batches() {
 		if err := ctx.Err(); err != nil {
-			return err
+			return nil, err
 		}
 		first, end := p.file.Span(b)
-		if end-first > math.MaxInt32-int64(len(l.samples.keys)) {
-			return fmt.Errorf("it holds more than %d rows", math.MaxInt32)
+		if end > math.MaxInt32-int64(len(l.samples.keys)) {
+			return nil, fmt.Errorf("it holds more than %d rows", math.MaxInt32)
 		}
 		list, err := p.file.Columns(b, columns...)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		for row := range end - first {
 			if err := l.row(w, &p.image, list, row, key, weight, tasks, meta); err != nil {
-				return fmt.Errorf("row %d: %w", first+row, err)
+				return nil, fmt.Errorf("row %d: %w", first+row, err)
 			}
-			l.one.Numbers = append(l.one.Numbers[:0], int64(part), first+row)
-			l.samples.Add(l.one)
+			l.one.Numbers = append(l.one.Numbers[:0], 0, first+row)
+			entries = appendRow(entries, &entry, &l.one)
 		}
 	}
-	return nil
+	return entries, nil
 }
+
+// usableKey reports whether a cell can be a sample's key.
+func usableKey(key string) bool { return key != "" && len(key) <= longestKey && utf8.ValidString(key) }
 
 func (l *arrowListing) row(w *arrowWanted, image *arrowImage, columns []*arrowfile.Column, row int64, key, weight int, tasks, meta []int) (err error) {
 	one := &l.one
@@ -131,9 +132,6 @@ func (l *arrowListing) row(w *arrowWanted, image *arrowImage, columns []*arrowfi
 	if key >= 0 {
 		if one.Key, _, err = columns[key].Text(row); err != nil {
 			return fmt.Errorf("column %q: %w", w.key, err)
-		}
-		if one.Key != "" && len(one.Key) <= longestKey && utf8.ValidString(one.Key) {
-			l.keys++
 		}
 	}
 	if weight >= 0 {

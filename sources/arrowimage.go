@@ -263,7 +263,7 @@ func (m *arrowImage) read(f *arrowfile.File, row int64, buf []byte, file func(na
 
 // lend is a row's pixels where they are; ok is false for those that would have to be copied.
 func (m *arrowImage) lend(f *arrowfile.File, row int64) (lent schema.Picture, ok bool, err error) {
-	if m.form == tensorImage && (m.channels != 3 || m.planes != 1) {
+	if row < 0 || row >= f.Rows() || m.form == tensorImage && (m.channels != 3 || m.planes != 1) {
 		return lent, false, nil
 	}
 	batch := f.Batch(row)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/sluicedata/sluice/internal/arrowfile"
 	"github.com/sluicedata/sluice/internal/blob"
+	"github.com/sluicedata/sluice/internal/indexfile"
 	"github.com/sluicedata/sluice/internal/mapfile"
 	"github.com/sluicedata/sluice/schema"
 )
@@ -35,6 +36,7 @@ type arrowPart struct {
 	file   *arrowfile.File
 	size   int64
 	times  blob.Times
+	stamp  string // in the index: see indexfile.Stamp
 	image  arrowImage
 }
 
@@ -73,7 +75,7 @@ func (p *arrowPart) open(ctx context.Context, cache *arrowfile.Cache) error {
 	if arrowfile.Mappable(info.Size()) {
 		// Where memory can't be mapped (there are limits to the number of maps), it is read.
 		if m, err := mapfile.Open(p.path); err == nil {
-			p.size, p.times = m.Info().Size(), blob.TimesOf(m.Info())
+			p.size, p.times, p.stamp = m.Info().Size(), blob.TimesOf(m.Info()), indexfile.Stamp(m.Info())
 			p.file, err = arrowfile.Map(m, cache)
 			return err
 		}
@@ -81,7 +83,7 @@ func (p *arrowPart) open(ctx context.Context, cache *arrowfile.Cache) error {
 	if p.object, err = (blob.Files{}).Open(ctx, p.path); err != nil {
 		return fmt.Errorf("cannot read: %w", cause(err))
 	}
-	p.size, p.times = info.Size(), blob.TimesOf(info)
+	p.size, p.times, p.stamp = info.Size(), blob.TimesOf(info), blob.Settled(p.object)
 	if p.size != p.object.Size() {
 		return fmt.Errorf("%w: start again", blob.ErrChanged)
 	}
@@ -126,6 +128,7 @@ func (d *arrowRows) Read(ctx context.Context, sample int, buf []byte) ([]byte, e
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	case errors.Is(err, blob.ErrChanged):
+		d.forget()
 		return nil, d.errorf(sample, "%q %w: start again", p.path, err)
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, d.errorf(sample, "%q has disappeared since it was listed: restore it, or start again: %w", p.path, cause(err))

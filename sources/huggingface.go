@@ -90,13 +90,22 @@ func (h HuggingFace) Open(ctx context.Context) (_ Dataset, err error) {
 	if err := d.openArrow(ctx, names, paths, arrowfile.NewCache(cachedBuffers)); err != nil {
 		return nil, errlist.Within(prefix, err)
 	}
+	source := h
+	if absolute, err := filepath.Abs(h.Saved); err == nil {
+		source.Saved = absolute
+	}
+	k := arrowKeeper(ctx, "huggingface", source, w, h.Classes)
+	if ok, err := d.recall(k, "huggingface", w); ok || err != nil {
+		return d, errlist.Within(prefix, err)
+	}
 	l := &arrowListing{samples: d.samples(w, given), named: d.sizeOf}
-	if err := d.list(ctx, l, w); err != nil {
+	if err := d.list(ctx, k, l, w); err != nil {
 		return nil, errlist.Within(prefix, err)
 	}
 	if err := d.makeIndex(l, h.Classes, "huggingface", h.Saved, nil); err != nil {
 		return nil, errlist.Within(prefix, err)
 	}
+	d.remember(k)
 	return d, nil
 }
 

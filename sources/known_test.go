@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/apache/arrow/go/v15/arrow"
+	"github.com/apache/arrow/go/v15/arrow/ipc"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/sluicedata/sluice/internal/cachedir"
@@ -243,6 +245,121 @@ func TestNoCache(t *testing.T) {
 		d, list := told(t, dir, source)
 		if d.Index().Len() != 1 || len(list) != 0 {
 			t.Errorf("cache %q: %d samples, told %+v", dir, d.Index().Len(), list)
+		}
+	}
+}
+
+// fresh is what a source says without an index.
+func fresh(t *testing.T, s sources.Source) []string {
+	t.Helper()
+	d, err := sources.Open(sources.WithCache(context.Background(), sources.Cache{Dir: "none"}), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	return all(t, d)
+}
+
+// TestKnownArrow: only Arrow files that have changed are listed again, mapped ones and others.
+func TestKnownArrow(t *testing.T) {
+	if testing.Short() {
+		t.Skip("waits for seconds")
+	}
+	t.Parallel()
+	dir, cache := t.TempDir(), t.TempDir()
+	columns := func(from, n int) []col {
+		c := []col{
+			{"key", arrow.BinaryTypes.String, nil}, {"image", varying, nil}, {"kind", arrow.BinaryTypes.String, nil}, {"weight", arrow.PrimitiveTypes.Float32, nil},
+			{"site", arrow.BinaryTypes.String, nil}, {"n", arrow.PrimitiveTypes.Int64, nil}, {"x", arrow.PrimitiveTypes.Float64, nil}, {"yes", arrow.FixedWidthTypes.Boolean, nil},
+		}
+		for i := from; i < from+n; i++ {
+			row := []any{fmt.Sprintf("k%03d é", (i*7)%100), []any{1, 2, fmt.Sprintf("pix%03d", i)}, fmt.Sprint("class", i%3), float64(i), "here", -i, float64(i) / 3, i%2 == 0}
+			for k := range c {
+				if v := row[k]; i%5 == 4 && k > 0 {
+					c[k].values = append(c[k].values, nil)
+				} else {
+					c[k].values = append(c[k].values, v)
+				}
+			}
+		}
+		return c
+	}
+	file := func(name string, from, n int, options ...ipc.Option) {
+		write(t, dir, name, string(arrowBytes(t, false, 3, nil, nil, columns(from, n), options...)))
+	}
+	file("a.arrow", 0, 10)
+	file("b.arrow", 10, 10, ipc.WithZstd())
+	file("c.arrow", 20, 10)
+	source := sources.Arrow{Path: dir, Tasks: []string{"kind"}, WeightColumn: "weight", Meta: sources.Meta{{Name: "site"}, {Name: "n"}, {Name: "x"}}}
+	for _, c := range []struct {
+		name string
+		do   func()
+		read int
+	}{
+		{"first", func() {}, 3},
+		{"nothing", func() {}, 0},
+		{"a file changes, and makes keys equal", func() { file("b.arrow", 12, 10) }, 1},
+		{"nothing again", func() {}, 0},
+		{"a file less", func() { must(t, os.Remove(filepath.Join(dir, "a.arrow"))) }, 0},
+		{"a file more", func() { file("d.arrow", 40, 3) }, 1},
+		{"nothing at last", func() {}, 0},
+	} {
+		c.do()
+		settle()
+		d, list := told(t, cache, source)
+		if len(list) != 1 || list[0].Read != c.read {
+			t.Errorf("%s: told %+v, want %d read", c.name, list, c.read)
+		}
+		if diff := cmp.Diff(fresh(t, source), all(t, d)); diff != "" {
+			t.Errorf("%s: the index differs from a new listing (-new +index):\n%s", c.name, diff)
+		}
+	}
+	// Other options have an index of their own, and bools none.
+	source.Tasks = nil
+	if _, list := told(t, cache, source); len(list) != 1 || list[0].Read != 3 {
+		t.Errorf("other tasks: told %+v", list)
+	}
+	source.Meta = sources.Meta{{Name: "yes"}}
+	for range 2 {
+		d, list := told(t, cache, source)
+		if diff := cmp.Diff(fresh(t, source), all(t, d)); diff != "" || len(list) != 0 {
+			t.Errorf("bools: told %+v (-new +index):\n%s", list, diff)
+		}
+	}
+}
+
+// TestKnownHuggingFace: files beside the rows have their say, too.
+func TestKnownHuggingFace(t *testing.T) {
+	if testing.Short() {
+		t.Skip("waits for seconds")
+	}
+	t.Parallel()
+	dir, cache := filepath.Join(t.TempDir(), "set"), t.TempDir()
+	columns := hfColumns()
+	columns[0].values = []any{[]any{"1st", nil}, []any{"second", "a"}, nil, []any{"4", nil}}
+	saved(t, dir, hfFeatures, columns)
+	source := sources.HuggingFace{Saved: dir, Meta: sources.Meta{{Name: "n"}}}
+	for _, c := range []struct {
+		name string
+		do   func()
+		read int
+	}{
+		{"first", func() {}, 1},
+		{"nothing", func() {}, 0},
+		{"a class has another name", func() {
+			write(t, dir, "dataset_info.json", `{"features": {`+strings.Replace(hfFeatures, "zebra", "horse", 1)+`}}`)
+		}, 1},
+		{"a row names a file that is missing", func() { saved(t, dir, hfFeatures, hfColumns()) }, 1},
+		{"it is there", func() { must(t, os.Mkdir(filepath.Join(dir, "in"), 0o755)); write(t, dir, "in/b.jpg", "b") }, 1},
+	} {
+		c.do()
+		settle()
+		d, list := told(t, cache, source)
+		if len(list) != 1 || list[0].Read != c.read {
+			t.Errorf("%s: told %+v, want %d read", c.name, list, c.read)
+		}
+		if diff := cmp.Diff(fresh(t, source), all(t, d)); diff != "" {
+			t.Errorf("%s: the index differs from a new listing (-new +index):\n%s", c.name, diff)
 		}
 	}
 }
