@@ -96,7 +96,7 @@ func run(args []string) int {
 		err = inWords(err)
 		return c.fail(ctx, usageError{fmt.Errorf("%w\n(sluice --help shows the commands)", err)}, slices.Contains(args, "--json"), args[0] == "stream")
 	}
-	ctx = line.cacheFlags.context(ctx)
+	ctx = line.context(ctx)
 	command.BindTo(ctx, (*context.Context)(nil))
 	command.Bind(&line.cacheFlags)
 	if line.AsChild {
