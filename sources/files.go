@@ -36,6 +36,14 @@ func newFiles(shared opened, folder string, listed []blob.Times, found map[strin
 	return d
 }
 
+// earlier says that a listing may be older than this run.
+func (d *files) earlier() string {
+	if d.known {
+		return " for its index, at an earlier start"
+	}
+	return ""
+}
+
 // times are a sample's, as listed.
 func (d *files) times(sample int) blob.Times {
 	return blob.Times{Written: d.written[sample], Changed: d.changed[sample]}
@@ -86,7 +94,7 @@ func (d *files) Read(ctx context.Context, sample int, buf []byte) ([]byte, error
 		return nil, ctx.Err()
 	case errors.Is(err, blob.ErrChanged):
 		d.forget()
-		return nil, d.errorf(sample, "%q %w: start again", name, err)
+		return nil, d.errorf(sample, "%q %w%s: start again", name, err, d.earlier())
 	case errors.Is(err, fs.ErrNotExist):
 		d.forget()
 		return nil, d.errorf(sample, "%q has disappeared since it was listed: restore it, or start again: %w", name, cause(err))

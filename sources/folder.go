@@ -134,7 +134,10 @@ func (f Folder) openFolder(ctx context.Context, tasks []string) (Dataset, error)
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if known := k.Unchanged(func(folder string) string { return indexfile.StampOf(filepath.Join(f.Path, folder)) }); known != nil {
+	sameFiles := func(known *indexfile.File) bool {
+		return !knownFiles("sources: folder", f.Path, known, k).rewritten(ctx, func(key string) string { return strings.TrimSuffix(path.Dir(key), ".") })
+	}
+	if known := k.Unchanged(func(folder string) string { return indexfile.StampOf(filepath.Join(f.Path, folder)) }, sameFiles); known != nil {
 		return knownFiles("sources: folder", f.Path, known, k), nil
 	}
 	w := walker{ctx: ctx, listing: newListing("this folder or below"), keeper: k}

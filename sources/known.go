@@ -3,7 +3,11 @@ package sources
 import (
 	"context"
 	"encoding/json"
+	"os"
 	"path/filepath"
+	"runtime"
+	"sync"
+	"sync/atomic"
 
 	"github.com/sluicedata/sluice/internal/blob"
 	"github.com/sluicedata/sluice/internal/indexfile"
@@ -68,6 +72,40 @@ func knownFiles(source, folder string, known *indexfile.File, k *indexfile.Keepe
 		}
 	}
 	return d
+}
+
+// mostLooked is the most files that are looked at when an index is opened: each may have been
+// rewritten in place, which its folder doesn't show. Of more, one that was is an error when
+// it is read.
+const mostLooked = 200_000
+
+// rewritten looks for files that are no longer what an index says, has their folders listed
+// again, and reports whether there is one. folder is what a file's unit is called.
+func (d *files) rewritten(ctx context.Context, unit func(key string) string) bool {
+	n := d.index.Len()
+	if n > mostLooked {
+		return false
+	}
+	var found atomic.Bool
+	var all sync.WaitGroup
+	workers := 2 * runtime.GOMAXPROCS(0)
+	for w := range workers {
+		all.Go(func() {
+			for i := w; i < n && ctx.Err() == nil; i += workers {
+				size, key := d.index.Size(i), d.index.Key(i)
+				if size == missing {
+					continue
+				}
+				info, err := os.Stat(d.file(key))
+				if err != nil || info.Size() != size || blob.TimesOf(info) != d.times(i) {
+					d.keeper.Relist(unit(key))
+					found.Store(true)
+				}
+			}
+		})
+	}
+	all.Wait()
+	return found.Load()
 }
 
 // foundText is found for an index that is kept.

@@ -116,7 +116,11 @@ func (m Manifest) Open(ctx context.Context) (Dataset, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if known := k.Unchanged(indexfile.StampOf); known != nil {
+	sameFiles := func(known *indexfile.File) bool {
+		d := knownFiles("sources: manifest", filepath.Dir(m.Path), known, k)
+		return !d.rewritten(ctx, func(key string) string { return filepath.Dir(d.file(key)) })
+	}
+	if known := k.Unchanged(indexfile.StampOf, sameFiles); known != nil {
 		return knownFiles("sources: manifest", filepath.Dir(m.Path), known, k), nil
 	}
 	l := newList(m)

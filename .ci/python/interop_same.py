@@ -93,7 +93,7 @@ def written(source, out):
         ("folder", "{{folder: {{path: '{}'}}}}"),
         ("parquet", "{{parquet: {{files: '{}/*.parquet'}}}}"),
     ):
-        common.run(args.sluice, "materialize", file, "--format", name, "--part-rows", 500, "-o", out / f"as-{name}")
+        common.run(args.sluice, "materialize", file, "--format", name, "--set", f"sink.{name}.{'shard_rows' if name == 'webdataset' else 'part_rows'}=500", "-o", out / f"as-{name}")
         common.run(args.sluice, "verify", out / f"as-{name}")
         yield name, back.format(out / f"as-{name}")
 

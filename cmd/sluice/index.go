@@ -44,7 +44,11 @@ type indexedPart struct {
 }
 
 func (cmd *indexCmd) Run(ctx context.Context, c console, cache *cacheFlags) (err error) {
-	pipe, err := cmd.read(cmd.File)
+	edits, err := cmd.edits()
+	if err != nil {
+		return usageError{err}
+	}
+	pipe, err := cmd.read(cmd.File, edits...)
 	if err != nil {
 		return err
 	}

@@ -69,13 +69,18 @@ func Begin(ctx context.Context, kind string, options any) *Keeper {
 func (k *Keeper) Units() int { return len(k.known) }
 
 // Unchanged is the index if every unit still has its stamp, which is asked for by the
-// unit's name; nil otherwise.
-func (k *Keeper) Unchanged(stamp func(unit string) string) *File {
+// unit's name, and none of the checks finds a change; nil otherwise.
+func (k *Keeper) Unchanged(stamp func(unit string) string, checks ...func(*File) bool) *File {
 	if k.old == nil {
 		return nil
 	}
 	for _, u := range k.old.head.Units {
 		if u.Stamp == "" || stamp(u.Name) != u.Stamp {
+			return nil
+		}
+	}
+	for _, same := range checks {
+		if !same(k.old) {
 			return nil
 		}
 	}
@@ -128,6 +133,13 @@ func (k *Keeper) Known(name, stamp string) []byte {
 		return nil
 	}
 	return entries
+}
+
+// Relist makes Unit list a unit, whatever its stamp.
+func (k *Keeper) Relist(name string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	delete(k.known, name)
 }
 
 // Distrust makes a unit one that is listed at every start: it has something whose changes
