@@ -50,6 +50,9 @@ func (cmd *materializeCmd) Run(ctx context.Context, c console) error {
 	}
 	format, err := cmd.format(file.Sink)
 	if err == nil {
+		err = outsideSource(cmd.Out, file.Pipeline.Source)
+	}
+	if err == nil {
 		err = errors.Join(format.Check(), format.Into(to))
 	}
 	if err != nil {
