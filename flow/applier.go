@@ -40,7 +40,7 @@ func (p *Pipeline) Applier(opts ...Option) (*Applier, error) {
 	}
 	settings.defaults()
 	list := newSteps(p.Stages, settings.Seed)
-	if err := errors.Join(settings.check(), list.checkAfter(nil, true)); err != nil {
+	if err := errors.Join(settings.check(), list.checkAfter(nil, true, sizing{})); err != nil {
 		return nil, p.explained(&PipelineError{err})
 	}
 	if list.decoder() == nil {
@@ -59,7 +59,7 @@ func (p *Pipeline) Applier(opts ...Option) (*Applier, error) {
 }
 
 // CheckApplier is Check for Applier: it looks at the stages alone.
-func (p *Pipeline) CheckApplier() error { return newSteps(p.Stages, 0).checkAfter(nil, true) }
+func (p *Pipeline) CheckApplier() error { return newSteps(p.Stages, 0).checkAfter(nil, true, sizing{}) }
 
 // NeedsData reports whether a stage asks for figures of the data set (normalize: {mean: dataset}).
 // Then the pipeline has no Applier, but its Plan, which measures them, has one.

@@ -46,7 +46,8 @@ func (p *Pipeline) Plan(ctx context.Context, opts ...Option) (*Plan, error) {
 }
 
 // Check looks at the declaration alone, without touching the disk: all that
-// Plan would report before it opens the source. Each of the errors joined in it
+// Plan would report before it opens the source (of a sources.Uniform one, it cannot tell yet
+// whether pictures have the one size that batches need). Each of the errors joined in it
 // is a *StageError.
 func (p *Pipeline) Check() error { return newSteps(p.Stages, 0).check(p.Source) }
 
@@ -55,6 +56,13 @@ func (p *Pipeline) Check() error { return newSteps(p.Stages, 0).check(p.Source) 
 func (p *planner) resolve(ctx context.Context) error {
 	if w, ok := p.dataset.(sources.Warner); ok {
 		p.warnings = append(p.warnings, w.Warnings()...)
+	}
+	if sources.MayBeUniform(p.source) {
+		var size sizing
+		size.height, size.width, _ = sources.SizeOf(p.dataset)
+		if err := p.steps.checkAfter(nil, false, size); err != nil {
+			return &PipelineError{err}
+		}
 	}
 	index := p.dataset.Index()
 	mistakes := p.sample()

@@ -74,12 +74,18 @@ func (list steps) check(source sources.Source) error {
 	} else if err := source.Check(); err != nil {
 		errs = append(errs, within(-1, "sources: "+source.Name(), err)...)
 	}
-	return list.checkAfter(errs, false)
+	return list.checkAfter(errs, false, sizing{later: !isNil(source) && sources.MayBeUniform(source)})
+}
+
+// sizing is what is known of the size of the pictures that decode gives.
+type sizing struct {
+	height, width int  // of all; 0: they vary
+	later         bool // whether they do shows when the source is open
 }
 
 // checkAfter is check behind the source, whose mistakes come first. For the pictures alone,
 // stages that aren't about them have no say: only their options are checked.
-func (list steps) checkAfter(errs []error, alone bool) error {
+func (list steps) checkAfter(errs []error, alone bool, size sizing) error {
 	t := schema.Tensor{DType: schema.Uint8, Layout: schema.HWC}
 	var decoded, batched, grouped bool
 	for i := range list {
@@ -107,6 +113,7 @@ func (list steps) checkAfter(errs []error, alone bool) error {
 				bad("there is a decode stage already")
 			}
 			decoded, t = true, decodedType(stage)
+			t.Height, t.Width = size.height, size.width
 		case stages.PictureStage:
 			switch {
 			case !decoded:
@@ -129,7 +136,7 @@ func (list steps) checkAfter(errs []error, alone bool) error {
 			switch {
 			case batched:
 				bad("there is a batch stage already")
-			case decoded && !t.Fixed():
+			case decoded && !t.Fixed() && !size.later:
 				bad("the rows still vary in size (%s): add resize with height and width, or center_crop, before it", t)
 			}
 			batched = true
@@ -152,7 +159,11 @@ func (list steps) checkAfter(errs []error, alone bool) error {
 		}
 		s.out = t
 	}
-	return errors.Join(list.checkVarying(append(errs, list.checkIDs()...))...)
+	errs = append(errs, list.checkIDs()...)
+	if !size.later {
+		errs = list.checkVarying(errs)
+	}
+	return errors.Join(errs...)
 }
 
 // decodedType is the type of the pictures that a decoder gives.

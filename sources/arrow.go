@@ -80,6 +80,9 @@ func (a Arrow) Check() error {
 	return errlist.Join(errors.Join(p.list...), checkTasks(a.Tasks), a.Classes.check(), a.Meta.check(usedColumns(a.image(), a.WeightColumn, a.Tasks)))
 }
 
+// MayBeUniform is true: tensors of pixels have one shape.
+func (Arrow) MayBeUniform() bool { return true }
+
 func (a Arrow) image() string {
 	if a.Image == "" {
 		return schema.ColumnImage

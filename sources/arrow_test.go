@@ -213,6 +213,9 @@ func TestArrowPixels(t *testing.T) {
 			path := write(t, t.TempDir(), "a.arrow", string(arrowBytes(t, false, 2, nil, fields, []col{c.image})))
 			sourcetest.Run(t, func() sources.Source { return sources.Arrow{Path: path} })
 			d := open(t, sources.Arrow{Path: path})
+			if h, w, ok := sources.SizeOf(d); ok != (c.name != "varying") || ok && !strings.Contains(c.want[0], fmt.Sprintf("\n%d %d\n", w, h)) {
+				t.Errorf("pictures of size %d x %d, %v", h, w, ok)
+			}
 			for i, want := range c.want {
 				got, err := d.Read(context.Background(), i, nil)
 				if err != nil || string(got) != want {

@@ -136,6 +136,17 @@ func (d *arrowRows) Read(ctx context.Context, sample int, buf []byte) ([]byte, e
 	return nil, d.errorf(sample, "cannot read row %d of %q: %w%s", row, p.path, cause(err), advice(err))
 }
 
+// PictureSize is that of tensors of pixels, if all files have it.
+func (d *arrowRows) PictureSize() (height, width int, ok bool) {
+	first := &d.parts[0].image
+	for _, p := range d.parts {
+		if m := &p.image; m.form != tensorImage || m.height != first.height || m.width != first.width {
+			return 0, 0, false
+		}
+	}
+	return first.height, first.width, true
+}
+
 // Lend lends the RGB pixels of uncompressed, mapped files.
 func (d *arrowRows) Lend(ctx context.Context, sample int) (lent schema.Picture, ok bool) {
 	p := d.parts[d.part[sample]]

@@ -156,6 +156,9 @@ type renumbered struct {
 
 func (d *renumbered) Index() schema.Index { return d.index }
 
+// PictureSize is the dataset's.
+func (d *renumbered) PictureSize() (height, width int, ok bool) { return SizeOf(d.Dataset) }
+
 // Lend lends what the dataset does.
 func (d *renumbered) Lend(ctx context.Context, sample int) (schema.Picture, bool) {
 	return lentBy(ctx, d.Dataset, sample)

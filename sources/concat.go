@@ -60,6 +60,16 @@ func (c *Concat) Join(name string, part Source) {
 	c.Sources[name] = part
 }
 
+// MayBeUniform reports whether all sources may.
+func (c Concat) MayBeUniform() bool {
+	for _, part := range c.Sources {
+		if !MayBeUniform(part) {
+			return false
+		}
+	}
+	return true
+}
+
 // FixesClasses reports whether Classes is given.
 func (c Concat) FixesClasses() bool { return !c.Classes.isZero() }
 
@@ -213,6 +223,18 @@ func (d *joined) Stamp(sample int) string {
 		return s.Stamp(at)
 	}
 	return ""
+}
+
+// PictureSize is that of all sources, if they have the same.
+func (d *joined) PictureSize() (height, width int, ok bool) {
+	for i, part := range d.parts {
+		h, w, known := SizeOf(part)
+		if !known || i > 0 && (h != height || w != width) {
+			return 0, 0, false
+		}
+		height, width = h, w
+	}
+	return height, width, len(d.parts) > 0
 }
 
 // Lend lends what the source lends.

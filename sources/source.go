@@ -76,6 +76,35 @@ type Lender interface {
 	Unchanged(ctx context.Context, sample int) error
 }
 
+// Uniform is a Source whose pictures may all have one size without a stage that resizes.
+// Only its Dataset, a Sized, tells; until it is open, stages that need one size are taken.
+type Uniform interface {
+	Source
+	MayBeUniform() bool
+}
+
+// Sized is the Dataset of a Uniform source, which tells from the listing alone.
+type Sized interface {
+	Dataset
+	// PictureSize is that of every picture that decoding the bytes of Read gives; ok is
+	// false where sizes differ, or may.
+	PictureSize() (height, width int, ok bool)
+}
+
+// MayBeUniform reports whether a source, or one inside it, is Uniform.
+func MayBeUniform(s Source) bool {
+	u, ok := find[Uniform](s)
+	return ok && u.MayBeUniform()
+}
+
+// SizeOf is PictureSize of a Dataset that may be Sized.
+func SizeOf(d Dataset) (height, width int, ok bool) {
+	if s, is := d.(Sized); is {
+		return s.PictureSize()
+	}
+	return 0, 0, false
+}
+
 // lentBy is Lend of a Dataset that may be a Lender.
 func lentBy(ctx context.Context, d Dataset, sample int) (schema.Picture, bool) {
 	if l, ok := d.(Lender); ok {

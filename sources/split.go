@@ -170,6 +170,9 @@ func (d *side) Read(ctx context.Context, sample int, buf []byte) ([]byte, error)
 	return d.whole.Read(ctx, d.samples[sample], buf)
 }
 
+// PictureSize is the whole source's.
+func (d *side) PictureSize() (height, width int, ok bool) { return SizeOf(d.whole) }
+
 // Lend lends what the whole source does.
 func (d *side) Lend(ctx context.Context, sample int) (schema.Picture, bool) {
 	return lentBy(ctx, d.whole, d.samples[sample])

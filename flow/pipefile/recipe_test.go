@@ -2,6 +2,7 @@ package pipefile
 
 import (
 	"errors"
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -131,5 +132,20 @@ stages:
 		if !strings.HasPrefix(e.Error(), want[i]) {
 			t.Errorf("have %q, want %q...", e, want[i])
 		}
+	}
+}
+
+// Sources whose pictures may have one size, before or after the stages in the file, need no resize.
+func TestEdgesOfUniformSources(t *testing.T) {
+	for _, source := range []string{"arrow: {path: data}", "concat: {a: {arrow: {path: a}}, b: {arrow: {path: b}}}"} {
+		for _, text := range []string{"source: {%s}\nstages: [decode, {batch: {size: 32}}]\n", "stages: [decode, {batch: {size: 32}}]\nsource: {%s}\n"} {
+			if _, err := Parse("p.yaml", fmt.Appendf(nil, "version: 1\n"+text, source), "", real); err != nil {
+				t.Errorf("%s: %v", source, err)
+			}
+		}
+	}
+	_, err := Parse("p.yaml", []byte("version: 1\nsource: {concat: {a: {arrow: {path: a}}, b: {folder: {path: b}}}}\nstages: [decode, {batch: {size: 32}}]\n"), "", real)
+	if err == nil || !strings.Contains(err.Error(), "batch: the rows still vary in size") {
+		t.Errorf("a folder among them: %v", err)
 	}
 }

@@ -14,15 +14,19 @@ import (
 // of stages without an id.
 var idPattern = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_.-]*$`)
 
-// stages reads the list of stages. If each is valid by itself, their order and the
-// types between them are checked, too, and errors are reported at their stages.
-func (r *reader) stages(e entry) []stages.Stage {
+// stages reads the list of stages. ok tells that each is valid by itself.
+func (r *reader) stages(e entry) (list []stages.Stage, ok bool) {
 	before := len(r.list)
-	list := r.stageList(e)
-	if !r.edges || len(r.list) > before {
-		return list
+	list = r.stageList(e)
+	return list, len(r.list) == before
+}
+
+// order checks the order of stages that are valid by themselves, and the types between them.
+// Errors are reported at their stages.
+func (r *reader) order(pipe *flow.Pipeline) {
+	if !r.edges {
+		return
 	}
-	pipe := flow.New(nil, list...)
 	check := pipe.Check
 	if r.sourceless {
 		check = pipe.CheckApplier
@@ -33,7 +37,6 @@ func (r *reader) stages(e entry) []stages.Stage {
 			r.add(r.stagesAt[mistake.Index].place, "%s: %s", strings.TrimPrefix(mistake.Name, "stages: "), mistake.Err)
 		}
 	}
-	return list
 }
 
 // explain adds places in the file to the mistakes that show once the source is open,

@@ -44,6 +44,7 @@ func (r *reader) top(root *node, f *File) {
 	}
 	var s settings
 	var failures flow.Failures
+	ordered := false
 	given, meant := map[string]entry{}, map[string]bool{}
 	for _, e := range root.entries {
 		if r.sourceless && slices.Contains(ofSource, e.key) {
@@ -59,7 +60,7 @@ func (r *reader) top(root *node, f *File) {
 			pipe.Source = r.source(e)
 		case "split": // below, when the source is known
 		case "stages":
-			pipe.Stages = r.stages(e)
+			pipe.Stages, ordered = r.stages(e)
 		case "sink":
 			if f.Sink = r.sink(e); f.Sink != nil && r.sinkless {
 				r.add(e.place, "sink %s: Load and Parse return the pipeline alone, and it would be ignored: call LoadFile or ParseFile, and give their Sink to flow.MaterializeShard", f.Sink.Name())
@@ -69,6 +70,9 @@ func (r *reader) top(root *node, f *File) {
 			meant[near] = true
 			r.add(e.place, "unknown key %q%s (keys: %s)", e.key, text, strings.Join(topKeys, ", "))
 		}
+	}
+	if ordered {
+		r.order(pipe) // its source says whether pictures may have one size
 	}
 	if e, ok := given["classes_from"]; ok && s.ClassesFrom != "" {
 		pipe.Source = r.classesFrom(e, s.ClassesFrom, pipe.Source)

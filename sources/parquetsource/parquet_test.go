@@ -242,6 +242,12 @@ func TestPixels(t *testing.T) {
 		}
 		return want
 	})
+	if h, w, ok := sources.SizeOf(d); h != 3 || w != 4 || !ok {
+		t.Errorf("pictures of size %d x %d, %v", h, w, ok)
+	}
+	if _, _, ok := sources.SizeOf(open(t, Parquet{Files: data("fixed.parquet"), Tasks: []string{"label"}})); ok {
+		t.Error("encoded images have one size")
+	}
 }
 
 func TestOtherImages(t *testing.T) {

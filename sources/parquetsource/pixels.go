@@ -14,6 +14,21 @@ const (
 	keyType  = "sluice.dtype"
 )
 
+// MayBeUniform is true: pixels have one shape.
+func (Parquet) MayBeUniform() bool { return true }
+
+// PictureSize is that of pixels, if all files have it.
+func (d *dataset) PictureSize() (height, width int, ok bool) {
+	for i, header := range d.headers {
+		var kind, h, w int
+		if _, err := fmt.Sscanf(header, "P%d %d %d", &kind, &w, &h); err != nil || i > 0 && (h != height || w != width) {
+			return 0, 0, false
+		}
+		height, width = h, w
+	}
+	return height, width, height > 0
+}
+
 // pixels looks whether the images are pixels of one shape, which are then read as PPM
 // files.
 func (f *file) pixels() error {

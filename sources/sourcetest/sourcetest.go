@@ -132,6 +132,7 @@ func read(t *testing.T, source sources.Source) {
 			t.Errorf("sample %d: read %d bytes, the index says %d", s, len(fresh), d.Index().Size(s))
 		}
 		lent(t, d, s, fresh)
+		sized(t, d, s, fresh)
 		for _, buf := range [][]byte{make([]byte, 1), bytes.Repeat([]byte("x"), len(fresh)+100)} {
 			again, err := d.Read(ctx, s, buf)
 			if err != nil || !bytes.Equal(fresh, again) {
@@ -168,6 +169,23 @@ func lent(t *testing.T, d sources.Dataset, sample int, encoded []byte) {
 	}
 	if err := l.Unchanged(ctx, sample); err != nil {
 		t.Errorf("sample %d was lent, and Unchanged says: %v", sample, err)
+	}
+}
+
+// sized compares the size that a dataset says all pictures have with a picture's.
+func sized(t *testing.T, d sources.Dataset, sample int, encoded []byte) {
+	t.Helper()
+	height, width, ok := sources.SizeOf(d)
+	if !ok {
+		return
+	}
+	pic, err := decode.Decode(context.Background(), encoded, 0)
+	if err != nil {
+		t.Errorf("the dataset says that pictures are %d x %d, and sample %d isn't decoded: %v", height, width, sample, err)
+		return
+	}
+	if pic.Height != height || pic.Width != width {
+		t.Errorf("sample %d is %d x %d: the dataset says that all are %d x %d", sample, pic.Height, pic.Width, height, width)
 	}
 }
 
