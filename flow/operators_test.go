@@ -75,8 +75,8 @@ func TestUnwiredOperators(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s, _ := startOf(t, recipe(dir))
 			wire(s)
-			time.AfterFunc(30*time.Millisecond, func() { s.Cancel(stop) })
-			time.Sleep(60 * time.Millisecond)
+			time.Sleep(30 * time.Millisecond) // for what is wired to get going
+			s.Cancel(stop)
 			if _, err := s.Wait(); !errors.Is(err, stop) {
 				t.Errorf("error %v", err)
 			}
