@@ -41,8 +41,7 @@ STAGES = {
   - flip: {p: 0.5}
   - to_tensor
   - normalize: {mean: imagenet, std: imagenet}""",
-    "batch": """
-  - center_crop: {size: 256}""",
+    "batch": "",
 }
 
 
