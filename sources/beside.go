@@ -54,7 +54,7 @@ func (l *listing) warnBeside() {
 	if len(l.tasks) > 0 {
 		labelled = "labels are the folders' names alone"
 	}
-	l.warnf("files with the same names as images are not read (%s), %s: if they hold the labels, as in WebDataset, read a tar of them with the source webdataset, put each image into a folder of its class, or write a manifest of paths and labels", strings.Join(kinds, ", "), labelled)
+	l.warnf("files with the same names as images are not read (%s), %s: if they hold the labels, as in WebDataset, read a tar of them with the source webdataset, put each image into a folder of its class, or write a metadata.csv or a manifest of paths and labels", strings.Join(kinds, ", "), labelled)
 }
 
 // imageBeside reports whether there is an image of the same stem as a file.

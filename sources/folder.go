@@ -31,6 +31,14 @@ import (
 // an image is a class, too, with a warning: without it the classes after it would
 // have other numbers.
 //
+// Where metadata.csv or metadata.jsonl lie in the folder or below, they give the labels, as
+// in Hugging Face's imagefolder, and folders are only part of the key: each row names an image
+// in the column file_name, relative to the folder of the file and within it. The other columns
+// are as those of Manifest: Tasks are labels (nil: all but weight and Meta), and classes are
+// sorted as there. An image without a row has unknown labels, with a warning; a row without an
+// image is a missing sample (ErrMissing), with a warning; two rows for an image, and both files
+// in one folder, are errors. Metadata none ignores them.
+//
 // An archive is a .tar or a .zip, which are read where they are, or a .tar.gz, .tgz,
 // .tar.zst or .tzst, which is unpacked once, into the cache (WithCache).
 //
@@ -46,12 +54,15 @@ import (
 // link with an image's name is a missing sample (ErrMissing), with a warning.
 type Folder struct {
 	Path string `sluice:"path" doc:"the folder, or a .tar, .tar.gz, .tar.zst or .zip of one"`
-	// A nil Tasks stands for one task, class; an empty one for samples without labels.
-	Tasks   []string `sluice:"tasks" default:"[\"class\"]" doc:"names of the label folders, outermost first"`
+	// A nil Tasks stands for one task, class, or for the columns of metadata files; an empty
+	// one for samples without labels.
+	Tasks   []string `sluice:"tasks" doc:"names of the label folders, outermost first (default: class), or of the label columns where metadata files give the labels (default: every column but file_name, weight and those of meta)"`
 	Classes Classes  `sluice:"classes" doc:"fixes the classes and their order: a list, a file with one name per line, or a map from task to these"`
 	// An empty Label stands for innermost where all images are at the same depth.
 	Label      Label      `sluice:"label" doc:"which folders are the labels: innermost, directly above the images, or outermost, directly below path (default: innermost, and images at different depths are an error)"`
 	ClassOrder ClassOrder `sluice:"class_order" default:"text" doc:"order of classes unless classes fixes it: text, byte by byte as torchvision's ImageFolder, or natural, numbers in names as numbers"`
+	Metadata   Metadata   `sluice:"metadata" default:"auto" doc:"whether metadata.csv and metadata.jsonl in the folder or below give the labels, as in Hugging Face's imagefolder: auto, where there are any, or none"`
+	Meta       Meta       `sluice:"meta" doc:"columns of the metadata files to be delivered unchanged, as meta.<name>, text or numbers: a list of names, or of {name: text | int | float}"`
 }
 
 // Name is folder, of a tar too.
@@ -72,7 +83,17 @@ func (f Folder) Check() error {
 	if f.ClassOrder != "" && !slices.Contains(f.ClassOrder.Values(), string(f.ClassOrder)) {
 		p.addf("class_order: %q is neither text nor natural", f.ClassOrder)
 	}
-	return errlist.Join(errors.Join(path.list...), checkTasks(f.Tasks), f.Classes.check(), errors.Join(p.list...))
+	if f.Metadata != "" && !slices.Contains(f.Metadata.Values(), string(f.Metadata)) {
+		p.addf("metadata: %q is neither auto nor none", f.Metadata)
+	}
+	if f.Metadata == NoMetadata && len(f.Meta) > 0 {
+		p.addf("meta: names columns of metadata files, and metadata is none: leave one of them out")
+	}
+	taken := map[string]string{fileName: "the paths"}
+	for _, task := range f.Tasks {
+		taken[task] = "a task's labels"
+	}
+	return errlist.Join(errors.Join(path.list...), checkTasks(f.Tasks), f.Classes.check(), errors.Join(p.list...), f.Meta.check(taken))
 }
 
 // Open lists the folder or tar. A tar stays open until Close.
@@ -140,11 +161,16 @@ func (f Folder) openFolder(ctx context.Context, tasks []string) (Dataset, error)
 	if known := k.Unchanged(func(folder string) string { return indexfile.StampOf(filepath.Join(f.Path, folder)) }, sameFiles); known != nil {
 		return knownFiles("sources: folder", f.Path, known, k), nil
 	}
-	w := walker{ctx: ctx, listing: newListing("this folder or below"), keeper: k}
+	w := walker{ctx: ctx, listing: f.newListing("this folder or below"), keeper: k}
 	if err := w.walk(f.Path, ""); err != nil {
 		return nil, f.errorf("%w", err)
 	}
-	shared, err := f.index(ctx, w.listing, tasks)
+	for name := range w.metadata {
+		if _, err := k.Unit(name, indexfile.StampOf(filepath.Join(f.Path, name)), func() ([]byte, error) { return nil, nil }); err != nil {
+			return nil, err // never
+		}
+	}
+	shared, err := f.index(ctx, w.listing, tasks, func(name string) (io.ReadCloser, error) { return openRegular(filepath.Join(f.Path, name)) })
 	if err != nil {
 		return nil, err
 	}
@@ -161,13 +187,38 @@ func (f Folder) keeper(ctx context.Context) *indexfile.Keeper {
 	return indexfile.Begin(ctx, "folder", indexOptions{f, classesText(f.Classes)})
 }
 
-// index turns a complete listing into what the dataset shares.
-func (f Folder) index(ctx context.Context, l *listing, tasks []string) (opened, error) {
-	l.finish(tasks, f.Label)
+// newListing is an empty one; where says what is listed.
+func (f Folder) newListing(where string) *listing {
+	l := newListing(where)
+	if f.Metadata != NoMetadata {
+		l.metadata = map[string]place{}
+	}
+	return l
+}
+
+// index turns a complete listing into what the dataset shares. open opens a metadata file.
+func (f Folder) index(ctx context.Context, l *listing, tasks []string, open func(name string) (io.ReadCloser, error)) (opened, error) {
+	l.finish()
+	listed := len(l.metadata) > 0
+	switch {
+	case l.problems.count() > 0:
+	case listed:
+		if err := l.labelByMetadata(ctx, f, open); err != nil {
+			return opened{}, err
+		}
+	case len(f.Meta) > 0:
+		return opened{}, f.errorf("meta names columns, and there is neither a metadata.csv nor a metadata.jsonl in it: add one, or leave meta out")
+	default:
+		l.label(tasks, f.Label)
+		l.warnBeside()
+		if l.unread != "" {
+			l.warnf("%q is not read, so it gives no labels: write it as metadata.csv or metadata.jsonl", l.unread)
+		}
+	}
 	if err := l.problems.err(f.prefix()); err != nil {
 		return opened{}, err
 	}
-	switch flat := len(l.tasks) < len(tasks); {
+	switch flat := len(l.tasks) < len(tasks) && !listed; {
 	case flat && !f.Classes.isZero():
 		return opened{}, f.errorf("classes are given, and no image lies in a folder, so none has a label: put each into a folder of its class")
 	case flat && f.Tasks != nil && len(f.Tasks) > 1:
@@ -176,7 +227,13 @@ func (f Folder) index(ctx context.Context, l *listing, tasks []string) (opened, 
 	if err := ctx.Err(); err != nil {
 		return opened{}, err
 	}
-	ordered := byText
+	ordered, from := byText, ofFolders
+	switch {
+	case listed && len(f.Tasks) > 0:
+		ordered, from = ofCells, ofNamedColumns
+	case listed:
+		ordered, from = ofCells, ofColumns
+	}
 	if f.ClassOrder == NaturalOrder {
 		ordered = byNumber
 	}
@@ -185,11 +242,15 @@ func (f Folder) index(ctx context.Context, l *listing, tasks []string) (opened, 
 		return opened{}, errlist.Within(f.prefix(), err)
 	}
 	index.IgnoredFiles = l.ignoredCount()
-	l.warnEmpty(fixed)
-	if err := l.missing(index); err != nil {
-		return opened{}, f.errorf("%w", err)
+	if listed {
+		l.warnings = append(l.warnings, Manifest{}.warnings(index)...)
+	} else {
+		l.warnEmpty(fixed)
+		if err := l.missing(index); err != nil {
+			return opened{}, f.errorf("%w", err)
+		}
 	}
-	l.warnings = append(l.warnings, remarks(index, fixed, ofFolders)...)
+	l.warnings = append(l.warnings, remarks(index, fixed, from)...)
 	if ordered == byText {
 		l.warnings = append(l.warnings, numberRemarks(index, fixed)...)
 	}
@@ -316,6 +377,9 @@ func (w *walker) entry(folder, key, name string, numbers []int64) (isFolder bool
 		return false
 	case mode.IsDir():
 		return true
+	case w.isMetadata(name) && mode.IsRegular():
+		w.metadata[key+name] = place{}
+		return false
 	case len(numbers) < 4:
 		w.ignore(key + name)
 		return false
@@ -334,6 +398,9 @@ func (w *walker) link(folder, key, name string) (isFolder bool) {
 		return false
 	case err != nil && w.isImage(name):
 		w.problems.addf("cannot read image %q: %w", key+name, cause(err))
+		return false
+	case w.isMetadata(name) && (err != nil || target.Mode().IsRegular()):
+		w.metadata[key+name] = place{} // reading it reports a broken link
 		return false
 	case err != nil:
 		w.ignore(key + name)

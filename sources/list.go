@@ -1,6 +1,7 @@
 package sources
 
 import (
+	"io/fs"
 	"math"
 	"os"
 	"path"
@@ -34,6 +35,9 @@ const (
 type list struct {
 	table
 	m        Manifest
+	look     func(text string) (key string, size int64, err error) // finds images in a listing; nil: find finds files
+	noTasks  bool                                                  // no column is a label
+	inFolder bool                                                  // it is a metadata file of a folder, which has no options of its own
 	problems problems
 	warnings []string
 
@@ -82,7 +86,7 @@ func (l *list) column(name string) {
 	switch {
 	case name == l.m.pathColumn():
 		use = ofPath
-	case name == "" && len(l.m.Tasks) == 0:
+	case name == "" && len(l.m.Tasks) == 0 && !l.noTasks:
 		l.problems.addf("column %d has no name: give it one, or list the label columns in tasks", len(l.columns))
 	case name == "":
 	case name == l.weightColumn():
@@ -90,7 +94,7 @@ func (l *list) column(name string) {
 		l.weights = slices.Repeat([]float32{1}, len(l.keys)) // of the rows so far
 	case l.m.Meta.number(name) >= 0:
 		use = ofMeta - l.m.Meta.number(name)
-	case len(l.m.Tasks) > 0:
+	case len(l.m.Tasks) > 0 || l.noTasks:
 		use = max(slices.Index(l.m.Tasks, name), unused)
 	case len(l.tasks) == mostTasks:
 		l.tooMany = true
@@ -150,15 +154,18 @@ func (l *list) row(number int, cells []cell) {
 // usable reports whether a cell's text can be used; if not, that is a problem.
 func (l *list) usable(number int, c cell) bool {
 	name := l.columns[c.column]
-	unwanted, long := "name the columns to use in tasks", "name the label columns in tasks if it is not a label"
+	unwanted, long := "name the columns to use in tasks", "raise max_cell, or name the label columns in tasks if it is not a label"
 	if l.use[c.column] <= ofMeta {
-		unwanted, long = "leave the column out of meta", "leave the column out of meta"
+		unwanted, long = "leave the column out of meta", "raise max_cell, or leave the column out of meta"
+	}
+	if l.inFolder {
+		long = strings.TrimPrefix(long, "raise max_cell, or ")
 	}
 	switch most := l.m.limits().cell; {
 	case c.bad != "":
 		l.problems.addf("line %d: column %q: want text or a number, have %s: %s", number, name, c.bad, unwanted)
 	case len(c.text) > most:
-		l.problems.addf("line %d: column %q: %q has %d bytes, and %d are allowed: raise max_cell, or %s",
+		l.problems.addf("line %d: column %q: %q has %d bytes, and %d are allowed: %s",
 			number, name, c.text, len(c.text), most, long)
 	case !utf8.ValidString(c.text):
 		l.problems.addf("line %d: column %q: %q is not UTF-8: save the file as UTF-8", number, name, c.text)
@@ -192,7 +199,15 @@ func (l *list) path(number int, c cell) (key string, size int64, ok bool) {
 		l.problems.addf("line %d: column %q: %q is a URL: download it first, and write the path of the file", number, name, strings.TrimSpace(c.text))
 		return "", 0, false
 	}
-	key, size, err := l.find.file(c.text)
+	var err error
+	if l.look == nil {
+		key, size, err = l.find.file(c.text)
+	} else if key, size, err = l.look(c.text); err != nil {
+		l.problems.addf("line %d: column %q: %q %w", number, name, c.text, err)
+		return "", 0, false
+	} else if size == missing {
+		err = fs.ErrNotExist
+	}
 	file := l.find.within(key)
 	if first, again := l.lines[file]; again {
 		l.problems.addf("line %d: column %q: %q is already in line %d: list an image once, and use rebalance to draw it more often", number, name, c.text, first)
@@ -227,7 +242,11 @@ func (l *list) finish() {
 			p.addf("there is no column %q%s%s: name one of [%s] in %s", name, separated(l.columns), alike(name, l.columns), some(l.columns), option)
 		}
 	}
-	missingColumn(l.m.pathColumn(), "path_column")
+	if !l.inFolder {
+		missingColumn(l.m.pathColumn(), "path_column")
+	} else if !slices.Contains(l.columns, fileName) && len(l.columns)+l.rows > 0 {
+		p.addf("there is no column %q%s: it says which image a row is about (columns: [%s])", fileName, separated(l.columns), some(l.columns))
+	}
 	if l.m.WeightColumn != "" {
 		missingColumn(l.m.WeightColumn, "weight_column")
 	}

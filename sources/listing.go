@@ -30,7 +30,9 @@ type listing struct {
 	beside   beside
 	warnings []string
 	problems problems
-	images   map[string]bool // extensions
+	images   map[string]bool  // extensions
+	metadata map[string]place // metadata files by path; nil: they are ignored
+	unread   string           // a metadata.parquet
 }
 
 func newListing(where string) *listing {
@@ -61,6 +63,9 @@ func (l *listing) ignore(key string) {
 	case ext == "":
 		l.ignored["without extension"]++
 	default:
+		if name == metadataParquet && l.metadata != nil {
+			l.unread = key
+		}
 		l.ignored[ext]++
 		l.beside.take(key, ext)
 	}
@@ -85,9 +90,8 @@ func (l *listing) warnf(format string, args ...any) {
 	l.warnings = append(l.warnings, sprintf(format, args...))
 }
 
-// finish sorts the rows and reads their labels from their folders. Problems are left
-// in l.problems.
-func (l *listing) finish(tasks []string, label Label) {
+// finish sorts the rows. Problems are left in l.problems.
+func (l *listing) finish() {
 	if len(l.problems.list) > 0 {
 		return
 	}
@@ -101,8 +105,6 @@ func (l *listing) finish(tasks []string, label Label) {
 		l.warnf("ignored image files in formats that are not decoded: %s: convert them to PNG or JPEG if they belong to the data", exts)
 	}
 	l.warnSystem()
-	l.label(tasks, label)
-	l.warnBeside()
 }
 
 // ignoredCount is the number of files that were ignored.

@@ -23,6 +23,7 @@ type limits struct {
 	line    int // bytes of a row
 	cell    int // bytes of a cell that is used
 	columns int
+	fixed   bool // there is no option that raises them
 }
 
 // sheet takes the columns and rows of a list as they are read.
@@ -85,11 +86,19 @@ func (l *lines) open() (*bufio.Reader, error) {
 }
 
 func (l limits) tooLong(line int) error {
-	return fmt.Errorf("line %d: the row that begins here has more than %d bytes: is a quote missing? raise max_line if the row is right", line, l.line)
+	return fmt.Errorf("line %d: the row that begins here has more than %d bytes: is a quote missing?%s", line, l.line, l.raise(" raise max_line if the row is right"))
 }
 
 func (l limits) tooMany(line int) error {
-	return fmt.Errorf("line %d: there are more than %d columns: raise max_columns if that is right", line, l.columns)
+	return fmt.Errorf("line %d: there are more than %d columns%s", line, l.columns, l.raise(": raise max_columns if that is right"))
+}
+
+// raise is the advice to raise a limit, where that is possible.
+func (l limits) raise(advice string) string {
+	if l.fixed {
+		return ""
+	}
+	return advice
 }
 
 // endsInCR is about what old Macintosh programs and Excel's "CSV (Macintosh)" write.

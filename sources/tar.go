@@ -35,11 +35,14 @@ func (f Folder) openTar(ctx context.Context, tasks []string) (_ Dataset, err err
 	if known := k.Unchanged(func(string) string { return blob.Settled(file) }); known != nil {
 		return &ranges{opened: knownIndex("sources: folder", known, k), kind: "tar", objects: []blob.Object{file}, offsets: known.Numbers()[0]}, nil
 	}
-	l := newListing("this tar")
+	l := f.newListing("this tar")
 	if err := listTar(ctx, blob.ReaderAt(ctx, file), file.Size(), l); err != nil {
 		return nil, f.errorf("%w", err)
 	}
-	shared, err := f.index(ctx, l, tasks)
+	shared, err := f.index(ctx, l, tasks, func(name string) (io.ReadCloser, error) {
+		p := l.metadata[name]
+		return io.NopCloser(io.NewSectionReader(blob.ReaderAt(ctx, file), p.at, p.size)), nil
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -236,6 +239,10 @@ func (m *members) put(name string, offset, size int64) {
 		return
 	}
 	m.parents(name)
+	if m.isMetadata(name) {
+		m.metadata[name] = place{offset, size}
+		return
+	}
 	if !m.isImage(name) {
 		m.ignore(name)
 		return

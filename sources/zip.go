@@ -69,11 +69,17 @@ func (f Folder) openZip(ctx context.Context, tasks []string) (_ Dataset, err err
 	case err != nil:
 		return nil, f.errorf("cannot read the directory of the zip: %w%s", cause(err), advice(err))
 	}
-	l := newListing("this zip")
+	l := f.newListing("this zip")
 	if err := listZip(ctx, directory.File, file.Size(), l); err != nil {
 		return nil, f.errorf("%w", err)
 	}
-	shared, err := f.index(ctx, l, tasks)
+	shared, err := f.index(ctx, l, tasks, func(name string) (io.ReadCloser, error) {
+		member := directory.File[l.metadata[name].at]
+		if err := zipProblem(member, file.Size()); err != nil {
+			return nil, err
+		}
+		return member.Open()
+	})
 	if err != nil {
 		return nil, err
 	}

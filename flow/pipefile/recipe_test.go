@@ -35,7 +35,7 @@ stages:
 
 func recipe() *flow.Pipeline {
 	p := flow.New(
-		sources.Folder{Path: "data/train"},
+		sources.Folder{Path: "data/train", Tasks: []string{"class"}},
 		stages.Rebalance{Target: stages.SquareRoot},
 		stages.Decode{},
 		stages.Rotate{Degrees: stages.Range{-30, 30}},

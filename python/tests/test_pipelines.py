@@ -230,7 +230,11 @@ def test_sources_and_formats(make_folder: Folder, tmp_path: Path) -> None:
     )
     plan = sluicedata.plan(pipeline(listed, [stages.decode(), stages.resize(height=4, width=4)]))
     assert plan.to_dict()["tasks"][0]["classes"] == ["y", "x"]
-    placed = sources.folder(folder, tasks=["kind"], class_order="natural", label="innermost")
+    (folder / "metadata.csv").write_text("file_name,kind,camera\na9/0000.png,y,1\na10/0000.png,x,2\n")
+    by_list = sources.folder(folder, tasks=["kind"], metadata="auto", meta=[{"camera": "int"}])
+    plan = sluicedata.plan(pipeline(by_list, [stages.decode(), stages.resize(height=4, width=4)]))
+    assert plan.to_dict()["tasks"][0]["classes"] == ["x", "y"]
+    placed = sources.folder(folder, tasks=["kind"], class_order="natural", label="innermost", metadata="none")
     declared = pipeline(
         placed,
         [stages.decode(), stages.resize(height=4, width=4), stages.batch(1)],

@@ -25,22 +25,29 @@ __all__ = [
 def folder(
     path: str | os.PathLike[str],
     *,
-    tasks: Sequence[str] = ("class",),
+    tasks: Sequence[str] | None = None,
     classes: Sequence[str | int] | str | Mapping[str, Sequence[str | int] | str] | None = None,
     label: Literal["innermost", "outermost"] | None = None,
     class_order: Literal["text", "natural"] = "text",
+    metadata: Literal["auto", "none"] = "auto",
+    meta: Sequence[str | int | Mapping[str, Literal["text", "int", "float"]]] | None = None,
 ) -> Component:
     """A folder of images, or an archive of one (.tar, .tar.gz, .tar.zst, .zip); the innermost folders are the labels.
 
     Args:
         path: the folder, or a .tar, .tar.gz, .tar.zst or .zip of one.
-        tasks: names of the label folders, outermost first.
+        tasks: names of the label folders, outermost first (default: class), or of the label columns where metadata
+            files give the labels (default: every column but file_name, weight and those of meta).
         classes: fixes the classes and their order: a list, a file with one name per line, or a map from task to
             these.
         label: which folders are the labels: innermost, directly above the images, or outermost, directly below path
             (default: innermost, and images at different depths are an error).
         class_order: order of classes unless classes fixes it: text, byte by byte as torchvision's ImageFolder, or
             natural, numbers in names as numbers.
+        metadata: whether metadata.csv and metadata.jsonl in the folder or below give the labels, as in Hugging
+            Face's imagefolder: auto, where there are any, or none.
+        meta: columns of the metadata files to be delivered unchanged, as meta.<name>, text or numbers: a list of
+            names, or of {name: text | int | float}.
     """
     return component(
         folder,
@@ -50,6 +57,8 @@ def folder(
             "classes": classes,
             "label": label,
             "class_order": class_order,
+            "metadata": metadata,
+            "meta": meta,
         },
     )
 
