@@ -50,6 +50,7 @@ var (
 	_ Updater        = (*Folder)(nil)
 	_ Lister         = (*Folder)(nil)
 	_ summarizer     = (*Folder)(nil)
+	_ Warner         = (*Folder)(nil)
 )
 
 // folderState is what a run needs.
@@ -162,6 +163,64 @@ func classFolders(classes []string) []string {
 		list = append(list, name)
 	}
 	return list
+}
+
+// Warnings are about classes to which ImageFolder gives other numbers, and those whose folders
+// have other names. ImageFolder numbers the folders that are there in the order of their names.
+func (f *Folder) Warnings(run *schema.Run) (list []string) {
+	if f.Flat {
+		return nil
+	}
+	task, err := f.chosenTask(run)
+	if err != nil {
+		return nil // Open says so
+	}
+	classes := run.Tasks[task].Classes
+	folders := classFolders(classes)
+	var sorted, renamed, moved []string
+	counts := run.Counts[task]
+	for i, class := range classes {
+		if counts[i] == 0 {
+			continue
+		}
+		sorted = append(sorted, folders[i])
+		if folders[i] != class {
+			renamed = append(renamed, fmt.Sprintf("%q is %s", shorten(class), folders[i]))
+		}
+	}
+	unknown := counts[len(classes)]
+	if unknown > 0 {
+		sorted = append(sorted, unknownFolder)
+	}
+	slices.Sort(sorted)
+	for i, folder := range folders {
+		if there, found := slices.BinarySearch(sorted, folder); found && there != i {
+			moved = append(moved, fmt.Sprintf("%s %d -> %d", folder, i, there))
+		}
+	}
+	if len(moved) > 0 {
+		list = append(list, fmt.Sprintf("folder: torchvision's ImageFolder numbers the folders that are there by name, which gives %d of %d classes other numbers than sluice, here -> there: %s. Take the numbers of the columns label.%s of part-*.csv, or set flat: true, which writes a list of files and classes instead",
+			len(moved), len(classes), firstOf(moved), run.Tasks[task].Name))
+	}
+	if unknown > 0 {
+		there, _ := slices.BinarySearch(sorted, unknownFolder)
+		list = append(list, fmt.Sprintf("folder: samples of unknown class (%d) are in the folder %s, which torchvision's ImageFolder takes for class %d: leave these samples out of the source, or set flat: true, which leaves their class empty in %s",
+			unknown, unknownFolder, there, metadataName))
+	}
+	if len(renamed) > 0 {
+		list = append(list, fmt.Sprintf("folder: the names of %d of %d classes cannot be names of folders everywhere, and are changed: %s; part-*.csv has the classes' own names, and so has %s with flat: true",
+			len(renamed), len(classes), firstOf(renamed), metadataName))
+	}
+	return list
+}
+
+// firstOf are the first few of a list, and how many more there are.
+func firstOf(list []string) string {
+	const shown = 5
+	if len(list) <= shown {
+		return strings.Join(list, ", ")
+	}
+	return fmt.Sprintf("%s, and %d more", strings.Join(list[:shown], ", "), len(list)-shown)
 }
 
 // Ext is .csv.

@@ -79,6 +79,14 @@ type Updater interface {
 	AfterFailedUpdate() string
 }
 
+// Warner is a Format that may write what its readers take for something else.
+type Warner interface {
+	Format
+	// Warnings are about a run that is going to be written: one sentence each, beginning with
+	// the format's name. It doesn't touch the disk.
+	Warnings(run *schema.Run) []string
+}
+
 // Recognize returns the first format of a catalogue that recognizes a path, or nil.
 func Recognize(catalog []Entry, path string) Format {
 	for _, e := range catalog {

@@ -247,7 +247,14 @@ func outside(dir string, m *Manifest) string {
 // extraParts finds part files, and lists of samples, that the manifest doesn't list.
 func extraParts(ctx context.Context, e Encoding, dir string, m *Manifest) ([]string, error) {
 	known := map[string]bool{planName: true}
+	folders := map[string]bool{".": true} // with what lies in them
+	keepFolder := func(name string) {
+		for ; !folders[name]; name = path.Dir(name) {
+			folders[name] = true
+		}
+	}
 	for _, folder := range m.folders() {
+		keepFolder(folder)
 		if s, ok := e.(summarizer); ok {
 			known[join(folder, s.summaryName(&m.Layout))] = true
 		}
@@ -256,7 +263,9 @@ func extraParts(ctx context.Context, e Encoding, dir string, m *Manifest) ([]str
 		known[p.Name] = true
 		list, _ := membersOf(e, filepath.Join(dir, filepath.FromSlash(p.Name))) // a problem of its own
 		for _, f := range list {
-			known[join(path.Dir(p.Name), f.Name)] = true
+			name := join(path.Dir(p.Name), f.Name)
+			known[name] = true
+			keepFolder(path.Dir(name))
 		}
 		if p.Sources != nil {
 			known[p.Sources.Name] = true
@@ -275,12 +284,21 @@ func extraParts(ctx context.Context, e Encoding, dir string, m *Manifest) ([]str
 			return err
 		}
 		name := filepath.ToSlash(rel)
+		if e.IsDir() && m.Members && !folders[name] && !strings.HasPrefix(e.Name(), ".") && isEmpty(file) {
+			extra = append(extra, name)
+		}
 		if !e.IsDir() && (m.Members && !isManifest(name) || path.Ext(name) == m.ext() || path.Ext(name) == ".xxh128") && !strings.HasPrefix(e.Name(), ".") && !known[name] {
 			extra = append(extra, name)
 		}
 		return nil
 	})
 	return extra, err
+}
+
+// isEmpty reports whether a folder has nothing in it: readers of folders take it for a class.
+func isEmpty(folder string) bool {
+	entries, err := os.ReadDir(folder)
+	return err == nil && len(entries) == 0
 }
 
 // verified are the records, by name, whose file is there with the recorded checksum, and

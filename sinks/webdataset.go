@@ -27,8 +27,8 @@ import (
 // A sample of unknown class has no .cls. A shard is a part: part-00000-of-00016.tar,
 // with a plan, a manifest and lists of samples beside it, as ArrowParts has them.
 //
-// The name of a sample is its key up to the first dot of the last element, where each
-// sample is drawn once in the run; otherwise epoch and position are added, as in
+// The name of a sample is its key without the extension, with underscores for the other dots
+// of the last element, where each sample is drawn once in the run; otherwise epoch and position are added, as in
 // cat/1-e0-p000012.
 type WebDataset struct {
 	Images

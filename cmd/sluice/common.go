@@ -293,6 +293,16 @@ func (c console) warnings(line *progressLine) flow.Option {
 	return flow.OnPlan(func(p *flow.Plan) { c.begin(line, p) })
 }
 
+// warningsOf is warnings of a run that is written in a format, which may have some of its own.
+func (c console) warningsOf(line *progressLine, format sinks.Format) flow.Option {
+	return flow.OnPlan(func(p *flow.Plan) {
+		c.begin(line, p)
+		if w, ok := format.(sinks.Warner); ok {
+			c.warn(w.Warnings(p.Info()))
+		}
+	})
+}
+
 // begin prints a plan's warnings, and bounds the memory of what comes.
 func (c console) begin(line *progressLine, p *flow.Plan) {
 	line.clear()

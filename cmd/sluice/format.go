@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/sluicedata/sluice/flow/pipefile"
@@ -45,6 +46,9 @@ func setOption(format sinks.Format, name string, value any, flag string) error {
 	err := options.Set(format, name, value)
 	if errors.As(err, new(*options.UnknownError)) {
 		err = fmt.Errorf("the format %s has no option %s", format.Name(), name)
+		if own := "shard_rows"; name == "part_rows" && slices.Contains(options.Names(format), own) {
+			err = fmt.Errorf("%w; its option for this is %s: --set sink.%s.%s=%v", err, own, format.Name(), own, value)
+		}
 	}
 	if err != nil {
 		return pipefile.Error{File: flag, Msg: strings.TrimPrefix(err.Error(), name+": ")}

@@ -59,7 +59,7 @@ func (cmd *materializeCmd) Run(ctx context.Context, c console) error {
 		return usageError{err}
 	}
 	line := newProgressLine(c.err, "materialize")
-	report, err := flow.MaterializeShard(ctx, flow.Shard{Pipeline: file.Pipeline, Format: format, To: to, Options: []flow.Option{flow.OnProgress(line.update), c.warnings(line)}})
+	report, err := flow.MaterializeShard(ctx, flow.Shard{Pipeline: file.Pipeline, Format: format, To: to, Options: []flow.Option{flow.OnProgress(line.update), c.warningsOf(line, format)}})
 	line.done()
 	if _, resumes := format.(sinks.Skipper); resumes && err != nil && ctx.Err() != nil {
 		return fmt.Errorf("%w; the parts finished so far are kept in %s: run the same command again to resume there", err, cmd.Out)
