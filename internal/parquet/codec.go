@@ -76,7 +76,7 @@ func (c Codec) unpack(stored, out []byte) ([]byte, error) {
 	switch c {
 	case Snappy:
 		if n, err := s2.DecodedLen(stored); err != nil || n != len(out) {
-			return nil, fmt.Errorf("its size is %d, not %d (%v)", n, len(out), err)
+			return nil, fmt.Errorf("its size is %d, not %d", n, len(out))
 		}
 		return s2.Decode(out, stored)
 	case LZ4Raw:
@@ -107,7 +107,7 @@ func fill(r io.Reader, out []byte) ([]byte, error) {
 	}
 	var more [1]byte
 	if n, err := r.Read(more[:]); n > 0 || err != nil && err != io.EOF {
-		return nil, fmt.Errorf("there is more (%v)", err)
+		return nil, errors.New("there is more")
 	}
 	return out, nil
 }
@@ -187,7 +187,7 @@ func (p *Page) UnpackRange(part []byte, room, offset, n int, buf *[]byte) ([]byt
 	*buf = slices.Grow((*buf)[:0], size)[:size]
 	out, err := s2.Decode(*buf, part)
 	if err != nil || len(out) != size {
-		return nil, fmt.Errorf("%d bytes of it cannot be unpacked by SNAPPY (%v)", size, err)
+		return nil, fmt.Errorf("%d bytes of it cannot be unpacked by SNAPPY", size)
 	}
 	return out[offset-first:][:n], nil
 }

@@ -193,10 +193,9 @@ func (f *File) check() error {
 // footerReader fills a File.
 type footerReader struct {
 	thrift
-	end     int64 // of the pages
-	file    *File
-	keys    []string
-	encoded bool // the schema was read
+	end  int64 // of the pages
+	file *File
+	keys []string
 }
 
 func (p *footerReader) failf(format string, args ...any) {

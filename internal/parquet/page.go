@@ -169,7 +169,7 @@ func (p *pages) header() (h header, at int64, err error) {
 		h.read(&t)
 		at = p.at + int64(t.at)
 		switch {
-		case t.bad == io.ErrUnexpectedEOF && p.at+int64(len(some)) < p.w.end && want < mostHeader:
+		case errors.Is(t.bad, io.ErrUnexpectedEOF) && p.at+int64(len(some)) < p.w.end && want < mostHeader:
 			continue
 		case t.bad != nil:
 			return h, 0, fmt.Errorf("it is damaged: %w", t.bad)

@@ -47,7 +47,7 @@ func (f *File) walk(r io.ReaderAt, group, leaf int, places bool, take func(v *Va
 	w := walker{pages: newPages(r, l, c), leaf: l, places: places, take: take}
 	for {
 		h, at, err := w.pages.next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return w.list, nil
 		}
 		if err != nil {

@@ -166,9 +166,7 @@ func (p Parquet) taskColumns(f *file) error {
 		return err
 	}
 	if p.Tasks == nil {
-		for _, task := range own {
-			f.tasks = append(f.tasks, task)
-		}
+		f.tasks = append(f.tasks, own...)
 		for i := range f.Leaves {
 			l := &f.Leaves[i]
 			if len(own) == 0 && len(l.Path) == 1 && f.features[l.Path[0]].Type == "ClassLabel" {

@@ -150,8 +150,8 @@ const mostText = 64 << 10
 func texter(l *parquet.Leaf) func(v *parquet.Value) (string, error) {
 	numbers, texts := map[int64]string{}, map[string]string{}
 	return func(v *parquet.Value) (string, error) {
-		switch {
-		case l.Type == parquet.ByteArray:
+		switch l.Type {
+		case parquet.ByteArray:
 			if len(v.Bytes) > mostText {
 				return "", fmt.Errorf("%.40q has %d bytes, and %d are allowed", v.Bytes[:40], len(v.Bytes), mostText)
 			}
@@ -164,7 +164,7 @@ func texter(l *parquet.Leaf) func(v *parquet.Value) (string, error) {
 				texts[text] = text
 			}
 			return text, nil
-		case l.Type == parquet.Boolean:
+		case parquet.Boolean:
 			return strconv.FormatBool(v.Int != 0), nil
 		}
 		text, ok := numbers[v.Int]
