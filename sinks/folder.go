@@ -65,7 +65,7 @@ func (*Folder) Name() string { return "folder" }
 
 // Check reports every impossible option at once.
 func (f *Folder) Check() error {
-	errs := []error{f.Images.check()}
+	errs := []error{f.check()}
 	if f.PartRows < 0 {
 		errs = append(errs, fmt.Errorf("part_rows: %d: want a positive number (0: %d)", f.PartRows, DefaultPartRows))
 	}

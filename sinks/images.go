@@ -140,7 +140,7 @@ func (o *Images) rowBytes(run *schema.Run) int64 {
 			q := float64(o.jpeg().Quality)
 			bits := 0.7 + q/70
 			if q > 80 {
-				bits += math.Pow((q-80)/20, 2) * 4
+				bits += (q - 80) / 20 * (q - 80) / 20 * 4
 			}
 			sum += 600 + bits/8*float64(v.Tensor.Height*v.Tensor.Width)
 		}

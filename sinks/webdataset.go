@@ -59,7 +59,7 @@ func (*WebDataset) Name() string { return "webdataset" }
 
 // Check reports every impossible option at once.
 func (w *WebDataset) Check() error {
-	errs := []error{w.Images.check()}
+	errs := []error{w.check()}
 	if w.ShardSize < 0 {
 		errs = append(errs, fmt.Errorf("shard_size: %d: want a positive number of bytes", w.ShardSize))
 	}
@@ -78,7 +78,7 @@ const defaultShardSize = 500 << 20
 func (w *WebDataset) Open(ctx context.Context, run *schema.Run) error {
 	err := w.Check()
 	if err == nil {
-		err = w.Images.takes(run)
+		err = w.takes(run)
 	}
 	if err != nil {
 		return fmt.Errorf("sinks: webdataset: %w", err)

@@ -89,7 +89,8 @@ func appendRow(entries []byte, e *indexfile.Entry, one *Sample) []byte {
 func (l *arrowListing) take(part int, entries []byte, w *arrowWanted) error {
 	var e indexfile.Entry
 	one := &l.one
-	for ok := true; len(entries) > 0; {
+	for len(entries) > 0 {
+		var ok bool
 		if entries, ok = indexfile.NextEntry(entries, &e); !ok || len(e.Numbers) != 3 || len(e.Texts) != len(w.tasks)+len(w.meta) {
 			return errors.New("the kept index has rows of another form: leave it out with --cache none") // its print was right
 		}

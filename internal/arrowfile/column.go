@@ -135,18 +135,7 @@ func (r *columnReader) column(t *Type, rows int64) (*Column, error) {
 	if t.Dictionary {
 		return c, r.fill(c, 2, t.index.Bits)
 	}
-	var bits int64
-	switch {
-	case t.view:
-		bits = 128
-	case t.Kind == List || t.Kind == Text || t.Kind == Binary:
-		if bits = 32; t.long {
-			bits = 64
-		}
-	case t.Kind == Bool || t.Kind == Int || t.Kind == Uint || t.Kind == Float || t.Kind == FixedBinary:
-		bits = t.Bits
-	}
-	if err := r.fill(c, t.buffers, bits); err != nil {
+	if err := r.fill(c, t.buffers, t.rowBits()); err != nil {
 		return nil, err
 	}
 	want := int64(-1)
@@ -169,6 +158,24 @@ func (r *columnReader) column(t *Type, rows int64) (*Column, error) {
 	return c, nil
 }
 
+// rowBits is what a row takes of a column's second buffer.
+func (t *Type) rowBits() int64 {
+	switch {
+	case t.view:
+		return 128
+	case t.offsets() && t.long:
+		return 64
+	case t.offsets():
+		return 32
+	case t.Kind == Bool || t.Kind == Int || t.Kind == Uint || t.Kind == Float || t.Kind == FixedBinary:
+		return t.Bits
+	}
+	return 0
+}
+
+// offsets reports whether the second buffer has the ends of values.
+func (t *Type) offsets() bool { return t.Kind == List || t.Kind == Text || t.Kind == Binary }
+
 // fill takes the column's buffers, the second of which has a number of bits for each row.
 func (r *columnReader) fill(c *Column, buffers int, bits int64) error {
 	if bits > 0 && c.Rows > (math.MaxInt64-64)/bits-1 {
@@ -183,7 +190,7 @@ func (r *columnReader) fill(c *Column, buffers int, bits int64) error {
 			need = (c.Rows + 7) / 8
 		case i == 1 && c.Rows > 0:
 			n := c.Rows
-			if !c.Type.view && !c.Type.Dictionary && (c.Type.Kind == List || c.Type.Kind == Text || c.Type.Kind == Binary) {
+			if !c.Type.view && !c.Type.Dictionary && c.Type.offsets() {
 				n++
 			}
 			need = (n*bits + 7) / 8
@@ -204,6 +211,11 @@ func (r *columnReader) fill(c *Column, buffers int, bits int64) error {
 	if !c.Type.view || c.Type.Dictionary {
 		return nil
 	}
+	return r.views(c)
+}
+
+// views takes the further buffers of a column of views.
+func (r *columnReader) views(c *Column) error {
 	if r.countN == 0 {
 		return errors.New("it doesn't say how many buffers its views refer to")
 	}

@@ -228,21 +228,10 @@ func (f flatbuffer) blocks(root, id int, end int64) ([]block, error) {
 func (f *File) walk() error {
 	at := int64(0)
 	for {
-		word := make([]byte, 8)
-		if f.size-at < 8 && f.size-at != 4 {
-			return f.cut(at)
-		}
-		if err := f.read(word[:min(8, f.size-at)], at); err != nil {
-			return err
-		}
-		head, n := int64(4), int64(int32(binary.LittleEndian.Uint32(word)))
-		if n == -1 && f.size-at < 8 {
-			return f.cut(at)
-		}
-		if n == -1 { // since Arrow 0.15
-			head, n = 8, int64(int32(binary.LittleEndian.Uint32(word[4:])))
-		}
+		head, n, err := f.length(at)
 		switch {
+		case err != nil:
+			return err
 		case n == 0 && f.Schema == nil:
 			return errors.New("not an Arrow file or stream: it has no schema")
 		case n == 0 && at+head < f.size:
@@ -287,6 +276,25 @@ func (f *File) walk() error {
 		}
 		at += b.meta + b.body
 	}
+}
+
+// length reads that of the metadata of the message at a byte, and how many bytes say it.
+func (f *File) length(at int64) (head, n int64, err error) {
+	word := make([]byte, 8)
+	if f.size-at < 8 && f.size-at != 4 {
+		return 0, 0, f.cut(at)
+	}
+	if err := f.read(word[:min(8, f.size-at)], at); err != nil {
+		return 0, 0, err
+	}
+	head, n = 4, int64(int32(binary.LittleEndian.Uint32(word)))
+	if n == -1 && f.size-at < 8 {
+		return 0, 0, f.cut(at)
+	}
+	if n == -1 { // since Arrow 0.15
+		head, n = 8, int64(int32(binary.LittleEndian.Uint32(word[4:])))
+	}
+	return head, n, nil
 }
 
 func (f *File) cut(at int64) error {

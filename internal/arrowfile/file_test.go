@@ -250,7 +250,7 @@ func cell(c *Column, row int64) (string, error) {
 		}
 		same, err := r.Bytes()
 		if err != nil || !bytes.Equal(b, same) {
-			return "", fmt.Errorf("Bytes gives %q (%v), Copy %q", same, err, b)
+			return "", fmt.Errorf("Bytes gives %q (%w), Copy %q", same, err, b)
 		}
 		return string(b), nil
 	}

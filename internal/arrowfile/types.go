@@ -248,7 +248,7 @@ var plainTypes = map[int]Type{
 
 func (r *schemaReader) typeOf(field int) (t Type, err error) {
 	number, table := 0, r.table(field, 3)
-	if at := r.flatbuffer.field(field, 2); at != 0 {
+	if at := r.field(field, 2); at != 0 {
 		number = int(r.flatbuffer[at])
 	}
 	if table == 0 {
@@ -300,7 +300,7 @@ func (r *schemaReader) typeOf(field int) (t Type, err error) {
 			}
 		}
 		t.Dictionary, t.index = true, &index
-		if at := r.flatbuffer.field(dictionary, 0); at != 0 {
+		if at := r.field(dictionary, 0); at != 0 {
 			t.id = r.long(at)
 		}
 	}
@@ -309,7 +309,7 @@ func (r *schemaReader) typeOf(field int) (t Type, err error) {
 
 func (r *schemaReader) integer(table int) (Type, error) {
 	t := Type{Kind: Uint, Name: "uint", Bits: r.int(table, 0, 0), buffers: 2}
-	if at := r.flatbuffer.field(table, 1); at != 0 && r.flatbuffer[at] != 0 {
+	if at := r.field(table, 1); at != 0 && r.flatbuffer[at] != 0 {
 		t.Kind, t.Name = Int, "int"
 	}
 	t.Name = fmt.Sprint(t.Name, t.Bits)

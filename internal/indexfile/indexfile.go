@@ -100,11 +100,10 @@ var ErrUnfit = errors.New("the index has a column of a type that is not kept")
 
 // writer lays sections one after the other.
 type writer struct {
-	out      io.Writer
-	hash     *xxh3.Hasher
-	at       int64
-	sections []section
-	err      error
+	out  io.Writer
+	hash *xxh3.Hasher
+	at   int64
+	err  error
 }
 
 func (w *writer) write(p []byte) {
@@ -342,6 +341,19 @@ func (f *File) load(b []byte) error {
 	}
 	sections := body[headBytes:hashed]
 	f.entries = body[hashed:]
+	n := int64(f.head.Samples)
+	if n < 0 || n > int64(len(sections)) {
+		return errDamaged
+	}
+	if !f.cut(n, sections) || !f.fits() {
+		return errDamaged
+	}
+	return nil
+}
+
+// cut takes the columns from the sections; it reports whether there are as many, of their
+// lengths.
+func (f *File) cut(n int64, sections []byte) bool {
 	next := 0
 	take := func(size int64) []byte {
 		if next >= len(f.head.Sections) {
@@ -355,10 +367,6 @@ func (f *File) load(b []byte) error {
 		}
 		next++
 		return sections[s.At : s.At+s.Bytes]
-	}
-	n := int64(f.head.Samples)
-	if n < 0 || n > int64(len(sections)) {
-		return errDamaged
 	}
 	f.keyEnds, f.keys = cast[uint64](take(8*n)), take(-1)
 	f.sizes = cast[int64](take(8 * n))
@@ -377,7 +385,7 @@ func (f *File) load(b []byte) error {
 	for _, c := range f.head.Columns {
 		t := columnTypes[c.Type]
 		if t == nil {
-			return errDamaged
+			return false
 		}
 		f.columns = append(f.columns, schema.Column{Name: c.Name, Type: t})
 		v := values{there: take(n)}
@@ -388,10 +396,7 @@ func (f *File) load(b []byte) error {
 		}
 		f.values = append(f.values, v)
 	}
-	if next != len(f.head.Sections) || !f.fits() {
-		return errDamaged
-	}
-	return nil
+	return next == len(f.head.Sections)
 }
 
 // fits reports whether texts and labels are within what there is of them.
