@@ -32,7 +32,7 @@ func (cmd *inspectCmd) Run(ctx context.Context, c console) error {
 	} else {
 		format := formatOf(cmd.Path)
 		reader, ok := format.(sinks.Reader)
-		if recognizer, known := format.(sinks.Recognizer); !ok && known && recognizer.Recognizes(cmd.Path) {
+		if verifier, known := format.(sinks.Verifier); !ok && known && verifier.Recognizes(cmd.Path) {
 			return cmd.manifest(c)
 		}
 		if !ok {
