@@ -147,6 +147,9 @@ func jsonMember(data []byte) (any, error) {
 	if errors.Is(err, io.EOF) {
 		return nil, errors.New("is empty, and not JSON")
 	}
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return nil, errors.New("is not JSON: it ends in the middle of a value")
+	}
 	return nil, jsonError(err)
 }
 

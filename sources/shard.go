@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
+	"maps"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -34,15 +36,30 @@ func (r *shardRow) sample() string { return r.name[:r.stem] }
 
 // shardNotes is what warnings are made of.
 type shardNotes struct {
-	seen     []int          // of each wanted extension, how many members
-	ignored  map[string]int // members that aren't used, by extension
+	seen     []int               // of each wanted extension, how many members
+	ignored  map[string]int      // members that aren't used, by extension
+	top      map[string][]string // of each JSON extension, the names in its objects
 	links    int
 	apart    int // samples whose members don't stand together
 	example  string
 	warnings []string
 }
 
-func newShardNotes() *shardNotes { return &shardNotes{ignored: map[string]int{}} }
+// mostTop bounds the names that are kept.
+const mostTop = 64
+
+func newShardNotes() *shardNotes {
+	return &shardNotes{ignored: map[string]int{}, top: map[string][]string{}}
+}
+
+// names keeps the names in an object.
+func (n *shardNotes) names(ext string, names iter.Seq[string]) {
+	for name := range names {
+		if len(n.top[ext]) < mostTop && !slices.Contains(n.top[ext], name) {
+			n.top[ext] = append(n.top[ext], name)
+		}
+	}
+}
 
 func (n *shardNotes) add(more *shardNotes) {
 	if n.seen == nil {
@@ -53,6 +70,9 @@ func (n *shardNotes) add(more *shardNotes) {
 	}
 	for ext, count := range more.ignored {
 		n.ignored[ext] += count
+	}
+	for ext, names := range more.top {
+		n.names(ext, slices.Values(names))
 	}
 	if n.apart == 0 {
 		n.example = more.example
@@ -284,6 +304,9 @@ func (l *shardLister) values(fields []int, cells []value, h tarHeader, at int64)
 		if object == nil {
 			if object, err = jsonMember(data); err != nil {
 				return err
+			}
+			if names, ok := object.(map[string]any); ok {
+				l.notes.names(field.extension, maps.Keys(names))
 			}
 		}
 		if cells[f], err = field.in(object); err != nil {

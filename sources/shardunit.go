@@ -13,6 +13,7 @@ import (
 type notesText struct {
 	Seen     []int
 	Ignored  map[string]int
+	Top      map[string][]string
 	Links    int
 	Apart    int
 	Example  string
@@ -23,7 +24,7 @@ type notesText struct {
 
 func (s *shard) unit() ([]byte, error) {
 	n := s.notes
-	text, err := json.Marshal(notesText{n.seen, n.ignored, n.links, n.apart, n.example, n.warnings, s.indexed, len(s.rows)})
+	text, err := json.Marshal(notesText{n.seen, n.ignored, n.top, n.links, n.apart, n.example, n.warnings, s.indexed, len(s.rows)})
 	if err != nil {
 		return nil, err
 	}
@@ -56,7 +57,7 @@ func shardOf(buf []byte, fields int) *shard {
 	if !ok || len(e.Texts) != 1 || json.Unmarshal([]byte(e.Texts[0]), &n) != nil || n.Samples < 0 || n.Samples > len(rest) {
 		return nil
 	}
-	s := &shard{notes: shardNotes{seen: n.Seen, ignored: n.Ignored, links: n.Links, apart: n.Apart, example: n.Example, warnings: n.Warnings}, indexed: n.Indexed,
+	s := &shard{notes: shardNotes{seen: n.Seen, ignored: n.Ignored, top: n.Top, links: n.Links, apart: n.Apart, example: n.Example, warnings: n.Warnings}, indexed: n.Indexed,
 		rows: make([]shardRow, n.Samples), cells: make([]value, n.Samples*fields)}
 	for i := range s.rows {
 		if rest, ok = indexfile.NextEntry(rest, &e); !ok || len(e.Numbers) != 3 || len(e.Texts) != fields {

@@ -43,9 +43,11 @@ type WebDataset struct {
 	Shards Shards `sluice:"shards" doc:"the shards: a file, a pattern with braces (train-{000..099}.tar) or wildcards (train-*.tar), or a list of these; .tar, or .tar.gz and .tar.zst, which are unpacked into the cache"`
 	// An empty Image stands for all formats that are decoded.
 	Image []string `sluice:"image" doc:"the extensions of the image, the best first: a sample's image is its member with the first of these (default: jpg, jpeg, png, and the other formats that are decoded)"`
-	// A nil Tasks stands for one task, class, of the members cls, if there are any; an empty
-	// one for samples without labels.
-	Tasks   map[string]string `sluice:"tasks" doc:"where the labels of each task are: the extension of a member (cls), or a path in a JSON member (json:attributes.color) (default: {class: cls} if there are such members)"`
+	// A nil Tasks stands for the tasks of the directory that sluice wrote the shards into,
+	// with the names of their classes; elsewhere for the task class of members cls and the
+	// tasks color, shape, ... of members color.cls, shape.cls, ..., as the first shard begins
+	// with them. An empty one stands for samples without labels.
+	Tasks   map[string]string `sluice:"tasks" doc:"where the labels of each task are: the extension of a member (cls), or a path in a JSON member (json:attributes.color) (default: {class: cls}, and {color: color.cls} and the like, of the members that there are)"`
 	Classes Classes           `sluice:"classes" doc:"fixes the classes and their order: a list, a file with one name per line, or a map from task to these"`
 	Meta    map[string]string `sluice:"meta" doc:"values to be delivered unchanged, as meta.<name>: where they are, as for tasks"`
 	// An empty Index stands for auto.
@@ -182,7 +184,10 @@ func (w WebDataset) Open(ctx context.Context) (_ Dataset, err error) {
 	if err := o.failed(ctx); err != nil {
 		return nil, err
 	}
-	o.keeper = w.keeper(ctx)
+	if err := o.findTasks(ctx); err != nil {
+		return nil, errlist.Within("sources: webdataset", err)
+	}
+	o.keeper = o.w.keeper(ctx, o.named)
 	if d := o.unchanged(); d != nil {
 		return d, nil
 	}
@@ -198,8 +203,9 @@ func (w WebDataset) Open(ctx context.Context) (_ Dataset, err error) {
 }
 
 // keeper keeps the index of these shards.
-func (w WebDataset) keeper(ctx context.Context) *indexfile.Keeper {
-	options := indexOptions{Classes: classesText(w.Classes)}
+func (w WebDataset) keeper(ctx context.Context, named namedTasks) *indexfile.Keeper {
+	names, _ := json.Marshal(named) // text
+	options := indexOptions{Classes: classesText(w.Classes) + "\x00" + string(names)}
 	w.Shards, w.Classes = slices.Clone(w.Shards), Classes{}
 	for i, name := range w.Shards {
 		if whole, err := filepath.Abs(name); err == nil {
@@ -229,6 +235,9 @@ type shardOpener struct {
 	shards  []*shard
 	errs    []error // of each shard
 	keeper  *indexfile.Keeper
+	named   namedTasks // of plan.json
+	found   bool       // tasks were found, not given
+	remarks []string
 }
 
 // each does something with every shard, several at once.
@@ -378,6 +387,10 @@ func (o *shardOpener) dataset(ctx context.Context) (Dataset, error) {
 		t.meta[k].where = func(n int) string { return sprintf("%q", keys[n-1]) }
 	}
 	t.sort()
+	if err := o.absent(notes); err != nil {
+		return nil, err
+	}
+	o.nameClasses(t.tasks)
 	index, fixed, err := t.index(o.w.Classes, ofCells)
 	if err != nil {
 		return nil, err
@@ -414,7 +427,7 @@ func (o *shardOpener) indexed() (lengths []int, extra map[string]string) {
 
 // warnings are about members and labels; it is an error if no sample has an image.
 func (o *shardOpener) warnings(x schema.Index, notes *shardNotes) (list []string, _ error) {
-	list = append(list, notes.warnings...)
+	list = slices.Concat(list, o.remarks, notes.warnings)
 	images := strings.Join(o.wanted.extensions[:o.wanted.images], ", .")
 	n, example := missingSamples(x)
 	switch {
@@ -437,6 +450,17 @@ func (o *shardOpener) warnings(x schema.Index, notes *shardNotes) (list []string
 		}
 		if field.path == nil {
 			list = append(list, mixed(task, field)...)
+		}
+	}
+	if o.w.Tasks == nil || o.found {
+		var more []string
+		for ext := range notes.ignored {
+			if _, ok := taskOf(strings.TrimPrefix(ext, ".")); ok {
+				more = append(more, ext)
+			}
+		}
+		if slices.Sort(more); len(more) > 0 && len(x.Tasks()) > 0 {
+			list = append(list, sprintf("members %s are not used, as the tasks are found by the first members of the first shard: name them in tasks", some(more)))
 		}
 	}
 	if len(x.Tasks()) == 0 && o.w.Tasks == nil {

@@ -349,3 +349,63 @@ func FuzzShardPattern(f *testing.F) {
 		}
 	})
 }
+
+// Members <task>.cls are tasks where none are given.
+func TestWebDatasetFindsTasks(t *testing.T) {
+	d := open(t, sources.WebDataset{Shards: one(t, "1.jpg", "1.class.cls: 0", "1.color.cls: 1", "2.jpg", "2.class.cls: 1")})
+	if diff := cmp.Diff(lines("s.tar/1.jpg 0 1", "s.tar/2.jpg 1 ?"), table(d.Index())); diff != "" {
+		t.Errorf("(-want +have)\n%s", diff)
+	}
+	if tasks := d.Index().Tasks(); len(tasks) != 2 || tasks[0].Name != "class" || tasks[1].Name != "color" {
+		t.Errorf("tasks %v", tasks)
+	}
+}
+
+// The numbers in shards that lie beside their plan are the classes of the plan, in its order.
+func TestWebDatasetOfAPlan(t *testing.T) {
+	const two = `{"format": "webdataset", "plan_hash": "x", "tasks": [{"name": "Color", "classes": ["red", "blue", "green"]}, {"name": "kind", "classes": ["z", "a"]}]}`
+	const single = `{"format": "webdataset", "plan_hash": "x", "tasks": [{"name": "kind", "classes": ["z", "a"]}]}`
+	for _, c := range []struct {
+		name, plan string
+		source     sources.WebDataset
+		members    []string
+		want       []string
+		tasks      []schema.Task
+		warned     string
+	}{
+		{"two tasks", two, sources.WebDataset{}, []string{"1.jpg", "1.color.cls: 2", "1.kind.cls: 0", "2.jpg", "2.color.cls: 0"},
+			[]string{"s.tar/1.jpg green z", "s.tar/2.jpg red ?"}, []schema.Task{{Name: "Color", Classes: []string{"red", "blue", "green"}}, {Name: "kind", Classes: []string{"z", "a"}}}, "class"},
+		{"one task", single, sources.WebDataset{}, []string{"1.jpg", "1.cls: 1"}, []string{"s.tar/1.jpg a"}, []schema.Task{{Name: "kind", Classes: []string{"z", "a"}}}, "class"},
+		{"tasks are given", single, sources.WebDataset{Tasks: map[string]string{"label": "cls"}}, []string{"1.jpg", "1.cls: 1"}, []string{"s.tar/1.jpg a"}, []schema.Task{{Name: "label", Classes: []string{"z", "a"}}}, "class"},
+		{"numbers are given", single, sources.WebDataset{Classes: sources.Classes{List: []string{"0", "1"}}}, []string{"1.jpg", "1.cls: 1"}, []string{"s.tar/1.jpg 1"}, []schema.Task{{Name: "kind", Classes: []string{"0", "1"}}}, "class"},
+		{"of another program", `{"format": "x"}`, sources.WebDataset{}, []string{"1.jpg", "1.cls: 1"}, []string{"s.tar/1.jpg 1"}, []schema.Task{{Name: "class", Classes: []string{"1"}}}, "class"},
+		{"broken", `{"format"`, sources.WebDataset{}, []string{"1.jpg", "1.cls: 1"}, []string{"s.tar/1.jpg 1"}, []schema.Task{{Name: "class", Classes: []string{"1"}}}, "may lack their names"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := shards(t, map[string][]string{"s.tar": c.members})
+			must(t, os.WriteFile(filepath.Join(dir, "plan.json"), []byte(c.plan), 0o644))
+			c.source.Shards = sources.Shards{filepath.Join(dir, "s.tar")}
+			d := open(t, c.source)
+			if diff := cmp.Diff(lines(c.want...), table(d.Index())); diff != "" {
+				t.Errorf("(-want +have)\n%s", diff)
+			}
+			if diff := cmp.Diff(c.tasks, d.Index().Tasks()); diff != "" {
+				t.Errorf("(-want +have)\n%s", diff)
+			}
+			if !strings.Contains(warnings(d)+"class", c.warned) {
+				t.Errorf("warned: %s", warnings(d))
+			}
+		})
+	}
+	beyond := shards(t, map[string][]string{"a/s.tar": {"1.jpg", "1.cls: 7"}, "b/s.tar": {"1.jpg", "1.cls: 0"}})
+	must(t, os.WriteFile(filepath.Join(beyond, "a", "plan.json"), []byte(single), 0o644))
+	fails(t, sources.WebDataset{Shards: sources.Shards{filepath.Join(beyond, "a", "*.tar")}}, `class "7"`, "plan.json")
+	must(t, os.WriteFile(filepath.Join(beyond, "b", "plan.json"), []byte(strings.Replace(single, `"z", "a"`, `"a", "z"`, 1)), 0o644))
+	fails(t, sources.WebDataset{Shards: sources.Shards{filepath.Join(beyond, "*", "*.tar")}}, "differ", "concat")
+}
+
+func TestWebDatasetAsksForWhatIsNotThere(t *testing.T) {
+	s := one(t, "1.jpg", "1.cls: 1", `1.json: {"label": "cat", "more": 1}`)
+	fails(t, sources.WebDataset{Shards: s, Tasks: map[string]string{"x": "txt"}}, `tasks: "x"`, "no sample has a member .txt", "1 .json", "1 .cls", "1 .jpg")
+	fails(t, sources.WebDataset{Shards: s, Tasks: map[string]string{"x": "json:labels"}}, `tasks: "x"`, `"labels"`, `"label", "more"`)
+}

@@ -80,7 +80,8 @@ def webdataset(
         image: the extensions of the image, the best first: a sample's image is its member with the first of these
             (default: jpg, jpeg, png, and the other formats that are decoded).
         tasks: where the labels of each task are: the extension of a member (cls), or a path in a JSON member
-            (json:attributes.color) (default: {class: cls} if there are such members).
+            (json:attributes.color) (default: {class: cls}, and {color: color.cls} and the like, of the members that
+            there are).
         classes: fixes the classes and their order: a list, a file with one name per line, or a map from task to
             these.
         meta: values to be delivered unchanged, as meta.<name>: where they are, as for tasks.
