@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -394,6 +395,9 @@ func TestArrowChanged(t *testing.T) {
 		change()
 		if got, err := d.Read(context.Background(), 0, nil); err == nil || errors.Is(err, sources.ErrMissing) || !strings.Contains(err.Error(), "start again") {
 			t.Errorf("read %q, %v", got, err)
+		}
+		if strconv.IntSize < 64 {
+			continue // files aren't mapped, and nothing is lent
 		}
 		if err := d.(sources.Lender).Unchanged(context.Background(), 0); err == nil {
 			t.Error("Unchanged says nothing")

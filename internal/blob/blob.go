@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/sluicedata/sluice/internal/descriptors"
@@ -47,7 +48,11 @@ type Object interface {
 // Files is the file system's objects; names are paths.
 type Files struct{}
 
-// Open opens a regular file, which stays open until Close.
+// kept counts the files that stay open.
+var kept atomic.Int64
+
+// Open opens a regular file, which stays open until Close; but once that is half of the files
+// that may be read at once, later ones are opened for each read.
 func (Files) Open(ctx context.Context, name string) (Object, error) {
 	info, err := os.Stat(name) // before opening: a pipe would block
 	if err != nil {
@@ -67,7 +72,13 @@ func (Files) Open(ctx context.Context, name string) (Object, error) {
 	if info, err = f.Stat(); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	return &file{f, TimesOf(info), info.Size()}, nil
+	o := &file{name: name, times: TimesOf(info), size: info.Size()}
+	if kept.Add(1) > int64(max(1, descriptors.Places()/2)) {
+		kept.Add(-1)
+		return o, f.Close()
+	}
+	o.file = f
+	return o, nil
 }
 
 // List is filepath.Glob, sorted.
@@ -118,22 +129,52 @@ func SettledStamp(info fs.FileInfo) string {
 }
 
 type file struct {
-	file  *os.File
+	name  string
+	file  *os.File // nil: it is opened for each read
 	times Times
 	size  int64
 }
 
-func (f *file) Name() string  { return f.file.Name() }
+func (f *file) Name() string  { return f.name }
 func (f *file) Size() int64   { return f.size }
 func (f *file) Stamp() string { return Stamp(f.size, f.times) }
-func (f *file) Close() error  { return f.file.Close() }
+
+// Close closes the file, if it is open.
+func (f *file) Close() error {
+	if f.file == nil {
+		return nil
+	}
+	kept.Add(-1)
+	return f.file.Close()
+}
 
 func (f *file) ReadRange(ctx context.Context, p []byte, offset int64) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	if f.file != nil {
+		return f.read(ctx, f.file, p, offset)
+	}
+	release, err := descriptors.Hold(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
+	var opened *os.File
+	err = descriptors.Retry(ctx, func() (err error) {
+		opened, err = os.Open(f.name)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	defer opened.Close()
+	return f.read(ctx, opened, p, offset)
+}
+
+func (f *file) read(ctx context.Context, from *os.File, p []byte, offset int64) error {
 	err := descriptors.Retry(ctx, func() error {
-		n, err := f.file.ReadAt(p, offset)
+		n, err := from.ReadAt(p, offset)
 		if n == len(p) {
 			return nil
 		}
@@ -143,7 +184,7 @@ func (f *file) ReadRange(ctx context.Context, p []byte, offset int64) error {
 		return err
 	})
 	// What was read is worthless if the file is no longer what was opened.
-	info, statErr := f.file.Stat()
+	info, statErr := from.Stat()
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()

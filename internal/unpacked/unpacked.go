@@ -253,10 +253,10 @@ func (e *entry) unpack(ctx context.Context, to io.Writer) error {
 			}
 		}
 		if room < int64(n) {
-			if err := e.makeRoom(step); err != nil {
+			if err := e.makeRoom(min(step, max(1, e.most/4))); err != nil {
 				return err
 			}
-			room = step
+			room = min(step, max(1, e.most/4))
 		}
 		room -= int64(n)
 		size += int64(n)
