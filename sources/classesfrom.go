@@ -159,6 +159,14 @@ func (d *renumbered) Index() schema.Index { return d.index }
 // PictureSize is the dataset's.
 func (d *renumbered) PictureSize() (height, width int, ok bool) { return SizeOf(d.Dataset) }
 
+// Stamp is the dataset's.
+func (d *renumbered) Stamp(sample int) string {
+	if s, ok := d.Dataset.(Stamper); ok {
+		return s.Stamp(sample)
+	}
+	return ""
+}
+
 // Lend lends what the dataset does.
 func (d *renumbered) Lend(ctx context.Context, sample int) (schema.Picture, bool) {
 	return lentBy(ctx, d.Dataset, sample)

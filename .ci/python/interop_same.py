@@ -40,7 +40,7 @@ def unpacked(name):
                 file.write_bytes(tar.extractfile(member).read())
     else:
         for i, photo in enumerate(sorted((args.data / "photos").iterdir())):
-            if photo.suffix == ".jpg":
+            if photo.suffix.lower() in (".jpg", ".jpeg"):
                 file = folder / ("many", "some", "some", "few")[i % 4] / photo.name
                 file.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(photo, file)

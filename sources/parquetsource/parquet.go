@@ -278,7 +278,7 @@ func (p Parquet) index(d *dataset, list []*file) error {
 	}
 	hint := ""
 	if missing > 0 && list[0].image.inside {
-		hint = ": where bytes is null there is no image in the file, even if path names one: write the files with their images embedded"
+		hint = ": where bytes is null there is no image in the file, even if path names one: embed them, as datasets does when it writes a data set that save_to_disk wrote and load_from_disk read: load_from_disk(DIR).to_parquet(FILE)"
 	}
 	listed, err := samples.Listed(p.Classes)
 	if err != nil {
