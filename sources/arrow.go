@@ -109,6 +109,12 @@ func (a Arrow) Open(ctx context.Context) (_ Dataset, err error) {
 	}
 	a.Path = onDisk(a.Path)
 	prefix := fmt.Sprintf("sources: arrow: %q", a.Path)
+	if _, err := os.Stat(filepath.Join(a.Path, "dataset_info.json")); err == nil && a.Tasks == nil {
+		return nil, errlist.Within(prefix, errors.New("was written by save_to_disk of Hugging Face's datasets: use the source huggingface, which knows its classes, or name the label columns in tasks"))
+	}
+	if extension(a.Path) == ".parquet" {
+		return nil, errlist.Within(prefix, errors.New("is a Parquet file: use the source parquet"))
+	}
 	names, paths, err := a.files(ctx)
 	if err != nil {
 		return nil, errlist.Within(prefix, err)

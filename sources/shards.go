@@ -112,7 +112,11 @@ func (s Shards) files(ctx context.Context) ([]string, error) {
 			if err := ctx.Err(); err != nil {
 				return nil, err
 			}
-			_, err := os.Stat(name)
+			info, err := os.Stat(name)
+			if err == nil && info.IsDir() {
+				p.addf("%q is a folder: give the shards in it, such as %q", name, filepath.Join(name, "*.tar"))
+				continue
+			}
 			if err == nil || !strings.ContainsAny(name, "*?[") {
 				if err != nil {
 					gone = append(gone, name)

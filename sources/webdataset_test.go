@@ -409,3 +409,13 @@ func TestWebDatasetAsksForWhatIsNotThere(t *testing.T) {
 	fails(t, sources.WebDataset{Shards: s, Tasks: map[string]string{"x": "txt"}}, `tasks: "x"`, "no sample has a member .txt", "1 .json", "1 .cls", "1 .jpg")
 	fails(t, sources.WebDataset{Shards: s, Tasks: map[string]string{"x": "json:labels"}}, `tasks: "x"`, `"labels"`, `"label", "more"`)
 }
+
+// A folder in place of shards, and data sets of others in place of Arrow files, name what to
+// use.
+func TestWrongKinds(t *testing.T) {
+	dir := t.TempDir()
+	fails(t, sources.WebDataset{Shards: sources.Shards{dir}}, "is a folder: give the shards in it", "*.tar")
+	write(t, dir, "dataset_info.json", "{}")
+	fails(t, sources.Arrow{Path: dir}, "use the source huggingface")
+	fails(t, sources.Arrow{Path: write(t, dir, "a.parquet", "PAR1")}, "use the source parquet")
+}
