@@ -83,6 +83,17 @@ type sizing struct {
 	later         bool // whether they do shows when the source is open
 }
 
+// outputOf is the type of the pictures behind a stage, or why it can't be where it is.
+func outputOf(stage stages.PictureStage, t schema.Tensor, decoded, batched bool) (schema.Tensor, error) {
+	switch {
+	case !decoded:
+		return t, errors.New("needs pictures: put decode before it")
+	case batched:
+		return t, errors.New("works on single rows: put it before batch")
+	}
+	return stage.Output(t)
+}
+
 // checkAfter is check behind the source, whose mistakes come first. For the pictures alone,
 // stages that aren't about them have no say: only their options are checked.
 func (list steps) checkAfter(errs []error, alone bool, size sizing) error {
@@ -115,19 +126,12 @@ func (list steps) checkAfter(errs []error, alone bool, size sizing) error {
 			decoded, t = true, decodedType(stage)
 			t.Height, t.Width = size.height, size.width
 		case stages.PictureStage:
-			switch {
-			case !decoded:
-				bad("needs pictures: put decode before it")
-			case batched:
-				bad("works on single rows: put it before batch")
-			default:
-				out, err := stage.Output(t)
-				if err != nil {
-					bad("%w", err)
-					break
-				}
-				t = out
+			out, err := outputOf(stage, t, decoded, batched)
+			if err != nil {
+				bad("%w", err)
+				break
 			}
+			t = out
 		case stages.Sampler, stages.Weigher:
 			if batched {
 				bad("works on single rows: put it before batch")

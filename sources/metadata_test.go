@@ -97,7 +97,7 @@ func TestMetadataErrors(t *testing.T) {
 		{"in two files", map[string]string{"a/metadata.csv": "file_name,class\n1.jpg,x\n", "metadata.csv": "file_name,class\na/1.jpg,x\n"}, sources.Folder{}, []string{`"metadata.csv": line 2`, `already in "a/metadata.csv"`}},
 		{"csv and jsonl", map[string]string{"a/metadata.csv": "file_name,class\n1.jpg,x\n", "a/metadata.jsonl": `{"file_name": "1.jpg"}`}, sources.Folder{}, []string{`both "a/metadata.csv" and "a/metadata.jsonl"`, "keep one"}},
 		{"no file_name", csv("path,class\n1.jpg,x\n"), sources.Folder{}, []string{`"a/metadata.csv": there is no column "file_name"`, `["path", "class"]`}},
-		{"no such task", csv("file_name,class\n1.jpg,x\n"), sources.Folder{Tasks: []string{"clas"}}, []string{`there is no column "clas"`, "in tasks"}},
+		{"no such task", csv("file_name,class\n1.jpg,x\n"), sources.Folder{Tasks: []string{"klass"}}, []string{`there is no column "klass"`, "in tasks"}},
 		{"the names as labels", csv("file_name,class\n1.jpg,x\n"), sources.Folder{Tasks: []string{"file_name"}}, []string{"tasks", "cannot be a label column"}},
 		{"empty", csv(""), sources.Folder{}, []string{`"a/metadata.csv": is empty`}},
 		{"no row", csv("file_name,class\n"), sources.Folder{}, []string{"lists no image"}},

@@ -193,8 +193,11 @@ func (w *walker) values(h header, number int, levels []byte, in *cursor) error {
 		v = Value{Level: most}
 		if most > 0 {
 			l, err := level.next()
-			if err != nil || int(l) > most {
-				return fmt.Errorf("value %d of %d: its definition level is %d of %d (%v)", i, h.values, l, most, err)
+			if err != nil {
+				return fmt.Errorf("value %d of %d: its definition level: %w", i, h.values, err)
+			}
+			if int(l) > most {
+				return fmt.Errorf("value %d of %d: its definition level is %d of %d", i, h.values, l, most)
 			}
 			v.Level = int(l)
 		}
