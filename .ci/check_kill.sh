@@ -5,7 +5,7 @@
 #
 # Photos (flat), signs (two tasks) and cifar10-lt: an unbroken run with inspect and
 # verify, then 5 runs that get SIGKILL at a random moment and are run again; then every other
-# format, with pictures and with files as they are: 4 such runs, by 1 and 7 workers, and one by
+# format, with pictures and with files as they are: 2 such runs, by 1 and 7 workers, and one by
 # 3 processes with --shard. KILL_SEED=N repeats the moments of an earlier run, KILLS=N makes N
 # runs of each. Run it from the repository.
 set -euo pipefail
@@ -67,7 +67,7 @@ check signs "arrow: {part_rows: 256}" "{folder: {path: '$data/signs/signs.tar', 
   decode "rotate: {degrees: 30}" "crop: {size: 0.5, offset: [0, 0.25]}" "flip: {}" "resize: {height: 48, width: 48}" "to_tensor: {}" "batch: {size: 32}"
 check cifar10-lt "arrow: {part_rows: 1024}" "{folder: {path: '$data/cifar10-lt/train.tar'}}" \
   decode "rotate: {degrees: 30}" "crop: {size: 0.5, offset: [0, 0.25]}" "flip: {}" "resize: {height: 32, width: 32}" "batch: {size: 64}"
-kills=4
+kills=2
 for sink in "webdataset: {shard_rows: 256}" "folder: {flat: true, part_rows: 256}" "parquet: {part_rows: 256}"; do
   check "${sink%%:*}-files" "$sink" "{folder: {path: '$data/signs/signs.tar', tasks: [shape, type]}}" \
     "rebalance: {target: square_root, task: shape}" "batch: {size: 32}"

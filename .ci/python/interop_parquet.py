@@ -29,7 +29,7 @@ import datasets  # noqa: E402
 datasets.disable_progress_bars()
 
 args = common.arguments(__doc__)
-common.run(args.sluice, "demo", "-o", temp / "demo")
+common.run(args.sluice, "demo", "-o", temp / "demo", "--train", 120, "--val", 40, "--epochs", 1)
 train = temp / "demo" / "data" / "train"
 source = f"{{folder: {{path: '{train}'}}}}"
 doc = (pathlib.Path(__file__).parents[2] / "docs" / "data.md").read_text()
