@@ -72,7 +72,7 @@ func TestKilledInEachFormat(t *testing.T) {
 						t.Errorf("%s by %d shards isn't as by one process", name, shards)
 					}
 				}
-				for n := 1; n <= total; n += 1 + total/60 {
+				for n := 1; n <= total; n += 1 + total/16 {
 					dir := filepath.Join(t.TempDir(), "a")
 					var died *killed
 					for _, sink := range all(dir) {
@@ -128,7 +128,7 @@ func TestUpdatedInEachFormat(t *testing.T) {
 			wantError(t, remembered(run, after).To(t.Context(), sink), "was made of other data", "--update")
 			total, _ := deliverTo(first, after, true, 0)
 			sinktest.SameFiles(t, want, sinktest.Files(t, first))
-			for n := 1; n <= total; n += 1 + total/40 {
+			for n := 1; n <= total; n += 1 + total/12 {
 				dir := t.TempDir()
 				deliverTo(dir, before, false, 0)
 				_, died := deliverTo(dir, after, true, n)
