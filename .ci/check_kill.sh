@@ -4,7 +4,7 @@
 #   bash .ci/check_kill.sh SLUICE DATA TMP
 #
 # Photos (flat), signs (two tasks) and cifar10-lt: an unbroken run with inspect and
-# verify, then 5 runs that get SIGKILL at a random moment and are run again; then every other
+# verify, then 3 runs that get SIGKILL at a random moment and are run again; then every other
 # format, with pictures and with files as they are: 2 such runs, by 1 and 7 workers, and one by
 # 3 processes with --shard. KILL_SEED=N repeats the moments of an earlier run, KILLS=N makes N
 # runs of each. Run it from the repository.
@@ -60,7 +60,7 @@ check() {
   rm -r "$out" "$tmp/$name"
 }
 
-kills=5
+kills=3
 check photos "arrow: {part_rows: 32}" "{folder: {path: '$data/photos', tasks: []}}" \
   decode "rotate: {degrees: 30}" "crop: {size: 0.5, offset: [0, 0.25]}" "flip: {}" "resize: {height: 224, width: 224}" "batch: {size: 16}"
 check signs "arrow: {part_rows: 256}" "{folder: {path: '$data/signs/signs.tar', tasks: [shape, type]}}" \
