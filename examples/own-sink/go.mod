@@ -5,6 +5,7 @@ go 1.26.0
 require github.com/sluicedata/sluice v0.0.0
 
 require (
+	github.com/andybalholm/brotli v1.0.5 // indirect
 	github.com/apache/arrow/go/v15 v15.0.2 // indirect
 	github.com/goccy/go-json v0.10.2 // indirect
 	github.com/goccy/go-yaml v1.19.2 // indirect
