@@ -12,7 +12,6 @@ import (
 
 	"github.com/sluicedata/sluice/internal/arrowfile"
 	"github.com/sluicedata/sluice/internal/blob"
-	"github.com/sluicedata/sluice/internal/indexfile"
 	"github.com/sluicedata/sluice/internal/mapfile"
 	"github.com/sluicedata/sluice/schema"
 )
@@ -75,7 +74,7 @@ func (p *arrowPart) open(ctx context.Context, cache *arrowfile.Cache) error {
 	if arrowfile.Mappable(info.Size()) {
 		// Where memory can't be mapped (there are limits to the number of maps), it is read.
 		if m, err := mapfile.Open(p.path); err == nil {
-			p.size, p.times, p.stamp = m.Info().Size(), blob.TimesOf(m.Info()), indexfile.Stamp(m.Info())
+			p.size, p.times, p.stamp = m.Info().Size(), blob.TimesOf(m.Info()), blob.SettledStamp(m.Info())
 			p.file, err = arrowfile.Map(m, cache)
 			return err
 		}

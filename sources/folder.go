@@ -155,26 +155,26 @@ func (f Folder) openFolder(ctx context.Context, tasks []string) (Dataset, error)
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	var d *files
 	sameFiles := func(known *indexfile.File) bool {
-		return !knownFiles("sources: folder", f.Path, known, k).rewritten(ctx, func(key string) string { return strings.TrimSuffix(path.Dir(key), ".") })
+		d = knownFiles("sources: folder", f.Path, known, k)
+		return !d.rewritten(ctx, func(key string) string { return strings.TrimSuffix(path.Dir(key), ".") })
 	}
 	if known := k.Unchanged(func(folder string) string { return indexfile.StampOf(filepath.Join(f.Path, folder)) }, sameFiles); known != nil {
-		return knownFiles("sources: folder", f.Path, known, k), nil
+		return d, nil
 	}
 	w := walker{ctx: ctx, listing: f.newListing("this folder or below"), keeper: k}
 	if err := w.walk(f.Path, ""); err != nil {
 		return nil, f.errorf("%w", err)
 	}
 	for name := range w.metadata {
-		if _, err := k.Unit(name, indexfile.StampOf(filepath.Join(f.Path, name)), func() ([]byte, error) { return nil, nil }); err != nil {
-			return nil, err // never
-		}
+		k.Listed(name, indexfile.StampOf(filepath.Join(f.Path, name)), nil)
 	}
 	shared, err := f.index(ctx, w.listing, tasks, func(name string) (io.ReadCloser, error) { return openRegular(filepath.Join(f.Path, name)) })
 	if err != nil {
 		return nil, err
 	}
-	d := newFiles(shared, f.Path, w.times, nil)
+	d = newFiles(shared, f.Path, w.times, nil)
 	d.keep(k, fewFiles, nil, d.written, d.changed)
 	return d, nil
 }
@@ -297,7 +297,7 @@ func (w *walker) list(folder, key string) (subfolders []string, err error) {
 		w.folders = append(w.folders, strings.TrimSuffix(key, "/"))
 	}
 	var unreadable error
-	entries, err := w.keeper.Unit(strings.TrimSuffix(key, "/"), indexfile.Stamp(info), func() (entries []byte, err error) {
+	entries, err := w.keeper.Unit(strings.TrimSuffix(key, "/"), blob.SettledStamp(info), func() (entries []byte, err error) {
 		entries, unreadable, err = w.read(folder)
 		return entries, err
 	})

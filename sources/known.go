@@ -144,7 +144,7 @@ func (s *seen) folder(file string) *seenFolder {
 	if f == nil {
 		f = &seenFolder{stamp: indexfile.StampOf(name)}
 		s.folders[name] = f
-		if entries := s.keeper.Known(name, f.stamp); entries != nil {
+		if entries, ok := s.keeper.Known(name, f.stamp); ok {
 			f.files = map[string]seenFile{}
 			list, _ := indexfile.Entries(entries)
 			for _, e := range list {
@@ -183,13 +183,10 @@ func (s *seen) distrust(file string) {
 }
 
 // keep hands all folders to the keeper.
-func (s *seen) keep() error {
+func (s *seen) keep() {
 	for name, f := range s.folders {
-		if _, err := s.keeper.Unit(name, f.stamp, func() ([]byte, error) { return f.entries, nil }); err != nil {
-			return err // never
-		}
+		s.keeper.Listed(name, f.stamp, f.entries)
 	}
-	return nil
 }
 
 // keep keeps the index of a dataset, with numbers of its own, for the next start. A source of

@@ -116,12 +116,13 @@ func (m Manifest) Open(ctx context.Context) (Dataset, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	var d *files
 	sameFiles := func(known *indexfile.File) bool {
-		d := knownFiles("sources: manifest", filepath.Dir(m.Path), known, k)
+		d = knownFiles("sources: manifest", filepath.Dir(m.Path), known, k)
 		return !d.rewritten(ctx, func(key string) string { return filepath.Dir(d.file(key)) })
 	}
 	if known := k.Unchanged(indexfile.StampOf, sameFiles); known != nil {
-		return knownFiles("sources: manifest", filepath.Dir(m.Path), known, k), nil
+		return d, nil
 	}
 	l := newList(m)
 	l.find.seen = newSeen(k)
@@ -152,13 +153,9 @@ func (m Manifest) Open(ctx context.Context) (Dataset, error) {
 	for i, text := range list {
 		list[i] = fmt.Sprintf("manifest: %q: %s", m.Path, text)
 	}
-	d := newFiles(newOpened("sources: manifest", index, list), filepath.Dir(m.Path), l.times, l.find.found)
-	if _, err := k.Unit(m.Path, stamp, func() ([]byte, error) { return nil, nil }); err != nil {
-		return nil, err // never: lists are read as a whole
-	}
-	if err := l.find.seen.keep(); err != nil {
-		return nil, err
-	}
+	d = newFiles(newOpened("sources: manifest", index, list), filepath.Dir(m.Path), l.times, l.find.found)
+	k.Listed(m.Path, stamp, nil)
+	l.find.seen.keep()
 	d.keep(k, fewFiles, d.foundText(), d.written, d.changed)
 	return d, nil
 }

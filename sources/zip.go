@@ -114,9 +114,7 @@ func (z *zipped) keepIndex(ctx context.Context, k *indexfile.Keeper, name string
 			numbers[i] = append(numbers[i], n)
 		}
 	}
-	if _, err := k.Unit(name, blob.Settled(z.object), func() ([]byte, error) { return nil, nil }); err != nil {
-		return err // never: the zip is listed as a whole
-	}
+	k.Listed(name, blob.Settled(z.object), nil)
 	z.keep(k, fewMembers, nil, numbers...)
 	return nil
 }

@@ -95,44 +95,46 @@ func (k *Keeper) Unchanged(stamp func(unit string) string, checks ...func(*File)
 // Unit gives a unit's entries: those that the index has under this stamp, or else those of
 // list. A stamp of "" is always listed, and will be again.
 func (k *Keeper) Unit(name, stamp string, list func() ([]byte, error)) ([]byte, error) {
-	if k.name == "" {
-		return list()
-	}
-	k.mu.Lock()
-	number, ok := k.known[name]
-	k.mu.Unlock()
-	var entries []byte
-	var err error
-	if ok = ok && stamp != "" && k.old.head.Units[number].Stamp == stamp; ok {
-		entries, err = k.old.Entries(number)
-		ok = err == nil
-	}
-	if !ok {
+	entries, known := k.Known(name, stamp)
+	if !known {
+		var err error
 		if entries, err = list(); err != nil {
 			return nil, err
 		}
 	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if !ok {
-		k.read++
-	}
-	k.units[name] = Unit{name, stamp, entries}
+	k.keep(Unit{name, stamp, entries}, known)
 	return entries, nil
 }
 
-// Known is a unit's entries, if the index has them under this stamp; else nil. They don't
-// become part of what is kept: see Unit.
-func (k *Keeper) Known(name, stamp string) []byte {
-	number, ok := k.known[name]
-	if !ok || stamp == "" || k.old.head.Units[number].Stamp != stamp {
-		return nil
+// Listed takes a unit with its entries, for sources that list units together.
+func (k *Keeper) Listed(name, stamp string, entries []byte) {
+	_, known := k.Known(name, stamp)
+	k.keep(Unit{name, stamp, entries}, known)
+}
+
+func (k *Keeper) keep(u Unit, known bool) {
+	if k.name == "" {
+		return
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if !known {
+		k.read++
+	}
+	k.units[u.Name] = u
+}
+
+// Known is a unit's entries, if the index has them under this stamp. They don't become part
+// of what is kept: see Unit.
+func (k *Keeper) Known(name, stamp string) (entries []byte, known bool) {
+	k.mu.Lock()
+	number, known := k.known[name]
+	k.mu.Unlock()
+	if !known || stamp == "" || k.old.head.Units[number].Stamp != stamp {
+		return nil, false
 	}
 	entries, err := k.old.Entries(number)
-	if err != nil {
-		return nil
-	}
-	return entries
+	return entries, err == nil
 }
 
 // Relist makes Unit list a unit, whatever its stamp.
@@ -181,15 +183,11 @@ func (k *Keeper) Save(c *Contents, least int) (warning string) {
 }
 
 func (k *Keeper) write(c *Contents) (size int64, err error) {
-	f, err := os.CreateTemp(filepath.Dir(k.name), ".tmp-*")
+	f, err := atomicfile.Create(k.name)
 	if err != nil {
 		return 0, err
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, f.Close(), os.Remove(f.Name()))
-		}
-	}()
+	defer f.Discard()
 	if err := Write(f, c); err != nil {
 		return 0, err
 	}
@@ -197,11 +195,7 @@ func (k *Keeper) write(c *Contents) (size int64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	// Not synced: after a crash its print tells whether it is whole.
-	if err := f.Close(); err != nil {
-		return 0, errors.Join(err, os.Remove(f.Name()))
-	}
-	return info.Size(), atomicfile.Rename(f.Name(), k.name)
+	return info.Size(), f.Commit()
 }
 
 // Forget removes the index: something in it turned out to be wrong, which is listed again at
@@ -227,7 +221,7 @@ func sweep(folder string) {
 	for _, e := range list {
 		info, err := e.Info()
 		age := 30 * 24 * time.Hour
-		if strings.HasPrefix(e.Name(), ".tmp-") {
+		if strings.HasPrefix(e.Name(), ".") {
 			age = 24 * time.Hour
 		}
 		if err == nil && info.Mode().IsRegular() && time.Since(info.ModTime()) > age {
@@ -236,14 +230,11 @@ func sweep(folder string) {
 	}
 }
 
-// Stamp is the stamp of a file or directory as a unit (blob.SettledStamp).
-func Stamp(info os.FileInfo) string { return blob.SettledStamp(info) }
-
 // StampOf is the stamp of a path; "" where it cannot be told.
 func StampOf(path string) string {
 	info, err := os.Stat(path)
 	if err != nil {
 		return ""
 	}
-	return Stamp(info)
+	return blob.SettledStamp(info)
 }

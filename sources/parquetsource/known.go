@@ -113,8 +113,8 @@ func (f *file) unit() (name, stamp string) {
 
 // recall takes the rows that the index has of a file which hasn't changed.
 func (f *file) recall(k *indexfile.Keeper) bool {
-	entries := k.Known(f.unit())
-	if entries == nil || gob.NewDecoder(bytes.NewReader(entries)).Decode(&f.groups) != nil || len(f.groups) != len(f.Groups) {
+	entries, ok := k.Known(f.unit())
+	if !ok || gob.NewDecoder(bytes.NewReader(entries)).Decode(&f.groups) != nil || len(f.groups) != len(f.Groups) {
 		f.groups = nil
 		return false
 	}
@@ -123,12 +123,10 @@ func (f *file) recall(k *indexfile.Keeper) bool {
 
 // remember hands a file's rows to the index.
 func (f *file) remember(k *indexfile.Keeper) {
+	var entries bytes.Buffer
+	if err := gob.NewEncoder(&entries).Encode(f.groups); err != nil {
+		return // never; it would be listed each time
+	}
 	name, stamp := f.unit()
-	_, _ = k.Unit(name, stamp, func() ([]byte, error) {
-		var entries bytes.Buffer
-		if err := gob.NewEncoder(&entries).Encode(f.groups); err != nil {
-			return nil, nil //nolint:nilerr // never; it would be listed each time
-		}
-		return entries.Bytes(), nil
-	})
+	k.Listed(name, stamp, entries.Bytes())
 }
