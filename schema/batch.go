@@ -32,6 +32,7 @@ type Batch struct {
 	origin   *array.Int64
 	params   *array.String // nil without the column
 	image    arrow.Array
+	mask     arrow.Array // nil without the column
 }
 
 // View makes a Batch of any record that has the columns of this package. It takes
@@ -44,7 +45,7 @@ func View(rec arrow.Record) (*Batch, error) {
 		switch {
 		case f.Name == ColumnKey:
 			b.keys, ok = col.(*array.String)
-		case strings.HasPrefix(f.Name, ColumnLabel):
+		case strings.HasPrefix(f.Name, ColumnLabel) && !extraLabels(f.Type):
 			var c *array.Int32
 			c, ok = col.(*array.Int32)
 			b.labels = append(b.labels, c)
@@ -58,6 +59,8 @@ func View(rec arrow.Record) (*Batch, error) {
 			b.origin, ok = col.(*array.Int64)
 		case f.Name == ColumnParams:
 			b.params, ok = col.(*array.String)
+		case f.Name == ColumnMask:
+			b.mask = col
 		case f.Name == ColumnImage:
 			b.image = col
 			ok = b.setForm(f.Type)

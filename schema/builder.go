@@ -34,6 +34,12 @@ func NewBuilder(run *Run, mem memory.Allocator) (*Builder, error) {
 		if slices.ContainsFunc(run.Columns[:i], func(other Column) bool { return other.Name == c.Name }) {
 			return nil, fmt.Errorf("schema: two columns have the name %q", c.Name)
 		}
+		if run.Targets.column(c.Name) {
+			return nil, fmt.Errorf("schema: a column has the name %q, which is that of the targets' own: choose another", c.Name)
+		}
+	}
+	if err := run.Targets.Check(); err != nil {
+		return nil, fmt.Errorf("schema: %w", err)
 	}
 	b := &Builder{run: run, mem: mem, images: mem}
 	for v := range run.Variants {
@@ -58,7 +64,8 @@ type Meta struct {
 	Position    int64
 	SourceIndex int64
 	Params      string
-	Values      []any // per column of Run.Columns, see Column; a row with fewer has no others
+	Targets     *Targets // of Run.Targets; nil: none
+	Values      []any    // per column of Run.Columns, see Column; a row with fewer has no others
 }
 
 // Draft is a batch being filled, row by row, each row by one goroutine at a
@@ -75,6 +82,7 @@ type Draft struct {
 	slots   []Picture      // its rows
 	rows    []*Picture     // FormVarying
 	encoded [][]byte       // FormEncoded
+	masks   masks
 }
 
 // Draft begins a batch of the first variant with a number of rows.
@@ -107,6 +115,9 @@ func (d *Draft) allocate(rows int) {
 	case FormEncoded:
 		d.encoded = make([][]byte, rows)
 	}
+	if d.builder.run.Targets.HasMask() {
+		d.masks.allocate(d, rows)
+	}
 }
 
 func (d *Draft) tensor() Tensor { return d.builder.run.Variants[d.variant].Tensor }
@@ -138,6 +149,7 @@ func (d *Draft) close() {
 		case FormEncoded:
 			d.encoded[n] = d.encoded[row]
 		}
+		d.masks.move(n, row)
 		n++
 	}
 	d.meta, d.dropped = d.meta[:n], nil
@@ -149,6 +161,7 @@ func (d *Draft) close() {
 	case FormEncoded:
 		d.encoded = d.encoded[:n]
 	}
+	d.masks.shorten(n)
 }
 
 func (d *Draft) rowBytes() int { return d.tensor().Elements() * d.tensor().DType.Bytes() }
@@ -214,6 +227,7 @@ func (d *Draft) Discard() {
 	if d.pixels != nil {
 		d.pixels.Release()
 	}
+	d.masks.discard()
 	if d.base != nil {
 		d.base.Release()
 	}
@@ -235,8 +249,8 @@ func (d *Draft) Finish() (*Batch, error) {
 	if d.base != nil {
 		rows = d.base.Record.NumRows()
 		for i, c := range d.base.Record.Columns() {
-			if s.Field(i).Name == ColumnImage {
-				c = d.imageColumn(s.Field(i).Type, int(rows))
+			if derived := d.derivedColumn(s.Field(i), c, int(rows)); derived != nil {
+				c = derived
 			} else {
 				c.Retain()
 			}
@@ -270,6 +284,9 @@ func (d *Draft) column(f arrow.Field) (arrow.Array, error) {
 		if c.Name == f.Name {
 			return d.valueColumn(i, c)
 		}
+	}
+	if c := d.targetColumn(f); c != nil {
+		return c, nil
 	}
 	return d.ownColumn(f), nil
 }
@@ -334,29 +351,39 @@ func (d *Draft) imageColumn(t arrow.DataType, rows int) arrow.Array {
 	case FormTensor:
 		return tensorColumn(t.(*TensorType), d.pixels, rows)
 	case FormVarying:
-		b := array.NewStructBuilder(mem, varyingType)
-		defer b.Release()
-		total := 0
-		for _, p := range d.rows {
-			total += len(p.U8)
-		}
-		b.FieldBuilder(2).(*array.BinaryBuilder).ReserveData(total)
-		for _, p := range d.rows {
-			b.Append(true)
-			b.FieldBuilder(0).(*array.Int32Builder).Append(int32(p.Height))
-			b.FieldBuilder(1).(*array.Int32Builder).Append(int32(p.Width))
-			b.FieldBuilder(2).(*array.BinaryBuilder).Append(p.U8)
-		}
-		return b.NewArray()
+		return varyingColumn(mem, d.rows)
 	}
+	return encodedColumn(mem, d.encoded)
+}
+
+// varyingColumn holds pictures, or masks, each of its own size.
+func varyingColumn(mem memory.Allocator, rows []*Picture) arrow.Array {
+	b := array.NewStructBuilder(mem, varyingType)
+	defer b.Release()
+	total := 0
+	for _, p := range rows {
+		total += len(p.U8)
+	}
+	b.FieldBuilder(2).(*array.BinaryBuilder).ReserveData(total)
+	for _, p := range rows {
+		b.Append(true)
+		b.FieldBuilder(0).(*array.Int32Builder).Append(int32(p.Height))
+		b.FieldBuilder(1).(*array.Int32Builder).Append(int32(p.Width))
+		b.FieldBuilder(2).(*array.BinaryBuilder).Append(p.U8)
+	}
+	return b.NewArray()
+}
+
+// encodedColumn holds files as they are.
+func encodedColumn(mem memory.Allocator, files [][]byte) arrow.Array {
 	b := array.NewBinaryBuilder(mem, arrow.BinaryTypes.LargeBinary)
 	defer b.Release()
 	total := 0
-	for _, data := range d.encoded {
+	for _, data := range files {
 		total += len(data)
 	}
 	b.ReserveData(total)
-	for _, data := range d.encoded {
+	for _, data := range files {
 		b.Append(data)
 	}
 	return b.NewArray()

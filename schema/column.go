@@ -39,7 +39,7 @@ func (c Column) Check() error {
 	switch {
 	case c.Name == "" || !utf8.ValidString(c.Name):
 		return fmt.Errorf("a column has the name %q: want UTF-8 text", short(c.Name))
-	case reserved(c.Name):
+	case reserved(c.Name) && !c.ofLabels():
 		return fmt.Errorf("a column has the name %q, which is that of a column of sluice's own: choose another", short(c.Name))
 	case c.Type == nil:
 		return fmt.Errorf("column %q has no type", short(c.Name))
@@ -51,6 +51,15 @@ func (c Column) Check() error {
 }
 
 func (c Column) field() arrow.Field { return arrow.Field{Name: c.Name, Type: c.Type, Nullable: true} }
+
+// ofLabels reports a column of several labels, or of a value in place of a class.
+func (c Column) ofLabels() bool { return strings.HasPrefix(c.Name, ColumnLabel) && extraLabels(c.Type) }
+
+// extraLabels reports the types of label columns whose tasks have no single class.
+func extraLabels(t arrow.DataType) bool {
+	list, ok := t.(*arrow.ListType)
+	return ok && list.Elem().ID() == arrow.INT32 || t != nil && t.ID() == arrow.FLOAT32
+}
 
 // reserved are the names of the columns that sluice writes itself.
 func reserved(name string) bool {

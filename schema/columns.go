@@ -10,6 +10,7 @@
 //	image                   uint8 or float32 tensor, see Form
 //	label.<task>  int32     class number; null = unknown
 //	...                     what the source adds, see Column: meta.<name>
+//	boxes, mask, keypoints, boxes.*  where the source has targets, see ColumnBoxes
 //	weight        float32   the row's weight in the loss
 //	epoch         int32
 //	position      int64     of the draw within its epoch
@@ -61,6 +62,10 @@ func (r *Run) Schema(variant int) (*arrow.Schema, error) {
 		{Name: ColumnKey, Type: arrow.BinaryTypes.String},
 		{Name: ColumnImage, Type: image},
 	}
+	fields = append(fields, r.Targets.fields()...)
+	if r.Targets.HasMask() {
+		fields = append(fields, arrow.Field{Name: ColumnMask, Type: r.maskType(variant)})
+	}
 	for _, t := range r.Tasks {
 		fields = append(fields, arrow.Field{Name: ColumnLabel + t.Name, Type: arrow.PrimitiveTypes.Int32, Nullable: true})
 	}
@@ -77,4 +82,15 @@ func (r *Run) Schema(variant int) (*arrow.Schema, error) {
 		fields = append(fields, arrow.Field{Name: ColumnParams, Type: arrow.BinaryTypes.String})
 	}
 	return arrow.NewSchema(fields, &md), nil
+}
+
+// maskType is the type of the mask column.
+func (r *Run) maskType(variant int) arrow.DataType {
+	switch r.Form {
+	case FormVarying:
+		return varyingType
+	case FormTensor:
+		return NewTensorType(r.Variants[variant].Tensor.mask())
+	}
+	return arrow.BinaryTypes.LargeBinary
 }

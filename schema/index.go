@@ -78,6 +78,7 @@ type Table struct {
 	ColumnList   []Column
 	Values       [][]any // [column][sample]
 	IgnoredFiles int
+	Targets      *TargetTable // nil: none
 }
 
 // Len is the number of keys.

@@ -25,8 +25,11 @@ func (d DType) Bytes() int {
 	return 1
 }
 
+// Plane is the layout of a mask: height x width, without channels.
+const Plane Layout = "hw"
+
 // Tensor is the static type of the pictures at one point of a pipeline. Height
-// or Width is 0 where it varies from row to row. Channels is 1 for grey; 0 means
+// or Width is 0 where it varies from row to row. Channels is 1 for grey and of masks; 0 means
 // the three of RGB.
 type Tensor struct {
 	DType         DType
@@ -37,6 +40,11 @@ type Tensor struct {
 
 // Gray reports whether there is one channel.
 func (t Tensor) Gray() bool { return t.Channels == 1 }
+
+// mask is the type of the class numbers of pictures of this size.
+func (t Tensor) mask() Tensor {
+	return Tensor{DType: Uint8, Layout: Plane, Height: t.Height, Width: t.Width, Channels: 1}
+}
 
 func (t Tensor) channels() int {
 	if t.Gray() {
@@ -53,8 +61,11 @@ func (t Tensor) Elements() int { return t.channels() * t.Height * t.Width }
 
 // Shape is the shape of one row in the order of its layout.
 func (t Tensor) Shape() []int {
-	if t.Layout == CHW {
+	switch t.Layout {
+	case CHW:
 		return []int{t.channels(), t.Height, t.Width}
+	case Plane:
+		return []int{t.Height, t.Width}
 	}
 	return []int{t.Height, t.Width, t.channels()}
 }
@@ -67,6 +78,9 @@ func (t Tensor) String() string {
 		return fmt.Sprint(n)
 	}
 	h, w := dim(t.Height, "h"), dim(t.Width, "w")
+	if t.Layout == Plane {
+		return fmt.Sprintf("%s[%s,%s]", t.DType, h, w)
+	}
 	if t.Layout == CHW {
 		return fmt.Sprintf("%s[%d,%s,%s]", t.DType, t.channels(), h, w)
 	}

@@ -33,8 +33,9 @@ type Run struct {
 	Pipeline string // canonical form, JSON
 	Seed     uint64
 	Tasks    []Task
-	Columns  []Column  // those that the source adds to every row
-	Counts   [][]int64 // [task][class], of the samples that the pipeline draws from; the last class is that of unknown labels
+	Columns  []Column    // those that the source adds to every row
+	Targets  *TargetSpec // nil: none
+	Counts   [][]int64   // [task][class], of the samples that the pipeline draws from; the last class is that of unknown labels
 
 	Form     Form
 	Variants []Variant // one without multiscale
@@ -68,6 +69,7 @@ func (r *Run) Clone() *Run {
 	for t := range c.Counts {
 		c.Counts[t] = slices.Clone(c.Counts[t])
 	}
+	c.Targets = r.Targets.Clone()
 	c.Columns, c.Variants = slices.Clone(r.Columns), slices.Clone(r.Variants)
 	return &c
 }
@@ -77,10 +79,11 @@ const (
 	MetaPlanHash = "sluice.plan_hash"
 	MetaPipeline = "sluice.pipeline"
 	MetaSeed     = "sluice.seed"
-	MetaTasks    = "sluice.tasks"  // JSON: [{"name": .., "classes": [..]}, ..]
-	MetaCounts   = "sluice.counts" // JSON: [[..], ..] per task and class, unknown last
-	MetaScale    = "scale"         // only with a multi-scale stage
-	MetaFormat   = "sluice.format" // version of all this and of the columns; not written while it is 1
+	MetaTasks    = "sluice.tasks"   // JSON: [{"name": .., "classes": [..]}, ..]
+	MetaCounts   = "sluice.counts"  // JSON: [[..], ..] per task and class, unknown last
+	MetaTargets  = "sluice.targets" // JSON: TargetSpec; only where there are targets
+	MetaScale    = "scale"          // only with a multi-scale stage
+	MetaFormat   = "sluice.format"  // version of all this and of the columns; not written while it is 1
 )
 
 // Format is the version of the columns and the metadata that are written and read.
@@ -112,6 +115,13 @@ func (r *Run) metadata(variant int) (arrow.Metadata, error) {
 	}
 	keys := []string{MetaPlanHash, MetaPipeline, MetaSeed, MetaTasks, MetaCounts}
 	values := []string{r.PlanHash, r.Pipeline, strconv.FormatUint(r.Seed, 10), string(tasks), string(counts)}
+	if r.Targets != nil {
+		spec, err := json.Marshal(r.Targets)
+		if err != nil {
+			return arrow.Metadata{}, fmt.Errorf("schema: %w", err)
+		}
+		keys, values = append(keys, MetaTargets), append(values, string(spec))
+	}
 	if r.Scales {
 		keys = append(keys, MetaScale)
 		values = append(values, FormatScale(r.Variants[variant].Scale))
@@ -123,7 +133,7 @@ func (r *Run) metadata(variant int) (arrow.Metadata, error) {
 func FormatScale(scale float64) string { return strconv.FormatFloat(scale, 'g', -1, 64) }
 
 // ReadRun restores what a schema's metadata tells of the run that wrote it:
-// PlanHash, Pipeline, Seed, Tasks and Counts.
+// PlanHash, Pipeline, Seed, Tasks, Targets and Counts.
 func ReadRun(s *arrow.Schema) (*Run, error) {
 	if err := CheckFormat(s); err != nil {
 		return nil, err
@@ -148,6 +158,11 @@ func ReadRun(s *arrow.Schema) (*Run, error) {
 	}
 	if err := json.Unmarshal([]byte(get(MetaCounts)), &r.Counts); err != nil {
 		return nil, fmt.Errorf("schema: metadata %s: %w", MetaCounts, err)
+	}
+	if spec := get(MetaTargets); spec != "" {
+		if err := json.Unmarshal([]byte(spec), &r.Targets); err != nil {
+			return nil, fmt.Errorf("schema: metadata %s: %w", MetaTargets, err)
+		}
 	}
 	return r, nil
 }

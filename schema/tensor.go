@@ -56,8 +56,11 @@ func (t *TensorType) ExtensionEquals(other arrow.ExtensionType) bool {
 // Serialize gives the metadata, e.g. {"shape":[3,224,224],"dim_names":["C","H","W"]}.
 func (t *TensorType) Serialize() string {
 	names := []string{"H", "W", "C"}
-	if t.Tensor.Layout == CHW {
+	switch t.Tensor.Layout {
+	case CHW:
 		names = []string{"C", "H", "W"}
+	case Plane:
+		names = []string{"H", "W"}
 	}
 	b, err := json.Marshal(tensorMetadata{Shape: t.Tensor.Shape(), DimNames: names})
 	if err != nil {
@@ -89,6 +92,8 @@ func (*TensorType) Deserialize(storage arrow.DataType, data string) (arrow.Exten
 	// dim_names decide where both ends of the shape are 3, and whose 1 is the channel.
 	channelsLast := slices.Equal(md.DimNames, []string{"H", "W", "C"})
 	switch {
+	case len(md.Shape) == 2 && t.DType == Uint8:
+		t.Layout, t.Height, t.Width, t.Channels = Plane, md.Shape[0], md.Shape[1], 1
 	case len(md.Shape) == 3 && md.Shape[0] == 1 && slices.Equal(md.DimNames, []string{"C", "H", "W"}):
 		t.Layout, t.Height, t.Width, t.Channels = CHW, md.Shape[1], md.Shape[2], 1
 	case len(md.Shape) == 3 && md.Shape[2] == 1 && channelsLast:
@@ -98,7 +103,7 @@ func (*TensorType) Deserialize(storage arrow.DataType, data string) (arrow.Exten
 	case len(md.Shape) == 3 && md.Shape[2] == 3:
 		t.Layout, t.Height, t.Width = HWC, md.Shape[0], md.Shape[1]
 	default:
-		return nil, fmt.Errorf("schema: %s: shape %v is not that of RGB or grey pictures (3 x h x w or h x w x 3; 1 with dim_names)", tensorName, md.Shape)
+		return nil, fmt.Errorf("schema: %s: shape %v is not that of RGB or grey pictures (3 x h x w or h x w x 3; 1 with dim_names) or of masks (h x w)", tensorName, md.Shape)
 	}
 	// The first two comparisons keep the product from overflowing.
 	if n := int(list.Len()); !t.Fixed() || t.Height > n || t.Width > n || n != t.Elements() {

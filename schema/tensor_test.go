@@ -123,7 +123,7 @@ func TestDeserializeRefuses(t *testing.T) {
 		{list(60, u8), `{"shape":"4,5,3"}`, "metadata"},
 		{list(60, u8), `[4,5,3]`, "metadata"},
 		{list(60, u8), `{}`, "not that of RGB or grey pictures"},
-		{list(60, u8), `{"shape":[20,3]}`, "not that of RGB or grey pictures"},
+		{list(60, arrow.PrimitiveTypes.Float32), `{"shape":[20,3]}`, "not that of RGB or grey pictures"},
 		{list(80, u8), `{"shape":[4,5,4]}`, "not that of RGB or grey pictures"},
 		{list(60, u8), `{"shape":[4,5,3,1]}`, "not that of RGB or grey pictures"},
 		{list(61, u8), `{"shape":[4,5,3]}`, "lists of 61"},

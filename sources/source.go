@@ -76,6 +76,39 @@ type Lender interface {
 	Unchanged(ctx context.Context, sample int) error
 }
 
+// ErrTargets is wrapped by the error of targets that are broken: a mask that isn't there, a
+// polygon that can't be read. That is a property of the data, so on_error decides what
+// happens to the row.
+var ErrTargets = errors.New("its annotations can't be used")
+
+// Targeter is a Dataset whose samples have targets: boxes, polygons, keypoints, masks. Its
+// Index is schema.Targeted.
+type Targeter interface {
+	Dataset
+	// Targets reads those of a sample into t, which is empty and whose memory it may
+	// use. What it sets is read by others until t is reset. An error that wraps ErrTargets fails
+	// the row; any other ends the run, as those of Read do. Safe for concurrent use.
+	Targets(ctx context.Context, sample int, t *schema.Targets) error
+	// TargetBytes is about how much memory Targets takes.
+	TargetBytes(sample int) int64
+}
+
+// readTargets is Targets of a Dataset that may be a Targeter.
+func readTargets(ctx context.Context, d Dataset, sample int, t *schema.Targets) error {
+	if of, ok := d.(Targeter); ok {
+		return of.Targets(ctx, sample, t)
+	}
+	return nil
+}
+
+// targetBytes is TargetBytes of a Dataset that may be a Targeter.
+func targetBytes(d Dataset, sample int) int64 {
+	if of, ok := d.(Targeter); ok {
+		return of.TargetBytes(sample)
+	}
+	return 0
+}
+
 // Uniform is a Source whose pictures may all have one size without a stage that resizes.
 // Only its Dataset, a Sized, tells; until it is open, stages that need one size are taken.
 type Uniform interface {

@@ -64,6 +64,8 @@ type Row struct {
 	Epoch         int
 	Position      int64 // of the draw within its epoch
 	Rand          *Rand // of this stage, epoch, position and attempt alone
+	// Objects are those of the picture that enters an ObjectStage; nil for other stages.
+	Objects []Object
 	// Recycled is what the stage returned for an earlier row and is no longer needed, or
 	// nil: memory for Recycle. No draw may depend on what is in it.
 	Recycled Params
@@ -256,6 +258,25 @@ type Resizer interface {
 	// ResizeFilter names the filter: "bilinear", "bilinear without antialiasing". A plan
 	// warns of an evaluation whose filters are not the training's.
 	ResizeFilter() string
+}
+
+// Object is what a stage is told of an object of the picture that enters it. Coordinates are
+// continuous: the origin is the top left corner of the top left pixel.
+type Object struct {
+	Box   [4]float64 // x1 y1 x2 y2 of what is visible
+	Label int32
+	Crowd bool
+	Area  float64 // of the visible part, in pixels
+}
+
+// ObjectStage is a PictureStage whose draw depends on the objects in the picture, or that
+// drops some of them: random_iou_crop, sanitize_boxes. Row.Objects are those that are
+// visible at all and that no stage before it has dropped.
+type ObjectStage interface {
+	PictureStage
+	// KeepObject reports whether an object of the picture that entered the stage stays, given
+	// what was drawn.
+	KeepObject(params Params, o *Object) bool
 }
 
 // Warner is a stage that warns of what is legal but probably not intended.
