@@ -21,7 +21,7 @@ type Decoder struct {
 	inflater inflate.Reader
 	joined   []byte // the IDAT chunks, where there are several
 	rows     [2][]byte
-	narrow   []byte // RGB of a row of an interlaced pass
+	narrow   []byte // pixels of a row of an interlaced pass
 }
 
 // Kept is how many bytes of memory the decoder keeps.
@@ -32,6 +32,24 @@ func (d *Decoder) Kept() int {
 // Decode writes the picture to pix, Height rows of 3*Width bytes, R G B. It returns the
 // cause of ctx within a row or so after ctx ends.
 func (d *Decoder) Decode(ctx context.Context, f *File, pix []byte) error {
+	return d.decode(ctx, f, output{pix, 3, func(out, row []byte, _ place) error {
+		f.toRGB(out, row)
+		return nil
+	}})
+}
+
+// output is where the pixels go: each bytes of one, as convert makes them of a stored row.
+type output struct {
+	pix     []byte
+	each    int
+	convert func(out, row []byte, at place) error
+}
+
+// place says where a row's pixels belong: the first one's column and row, and the step to
+// the next column.
+type place struct{ x, y, dx int }
+
+func (d *Decoder) decode(ctx context.Context, f *File, out output) error {
 	data, err := d.join(f)
 	if err != nil {
 		return err
@@ -39,9 +57,9 @@ func (d *Decoder) Decode(ctx context.Context, f *File, pix []byte) error {
 	d.inflater.ResetZlib(data)
 	defer d.inflater.Release()
 	if f.Interlaced {
-		err = d.interlaced(ctx, f, pix)
+		err = d.interlaced(ctx, f, out)
 	} else {
-		err = d.straight(ctx, f, pix)
+		err = d.straight(ctx, f, out)
 	}
 	if err != nil {
 		return err
@@ -53,8 +71,8 @@ func (d *Decoder) Decode(ctx context.Context, f *File, pix []byte) error {
 	return nil
 }
 
-func (d *Decoder) straight(ctx context.Context, f *File, pix []byte) error {
-	rows := d.begin(f, f.Width)
+func (d *Decoder) straight(ctx context.Context, f *File, out output) error {
+	rows, size := d.begin(f, f.Width), out.each*f.Width
 	for y := range f.Height {
 		if y%64 == 0 && ctx.Err() != nil {
 			return context.Cause(ctx)
@@ -63,7 +81,9 @@ func (d *Decoder) straight(ctx context.Context, f *File, pix []byte) error {
 		if err != nil {
 			return early(err, y)
 		}
-		f.toRGB(pix[3*y*f.Width:3*(y+1)*f.Width], row)
+		if err := out.convert(out.pix[y*size:(y+1)*size], row, place{0, y, 1}); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -133,16 +153,17 @@ var passes = [7]struct{ x, y, dx, dy int }{
 	{0, 0, 8, 8}, {4, 0, 8, 8}, {0, 4, 4, 8}, {2, 0, 4, 4}, {0, 2, 2, 4}, {1, 0, 2, 2}, {0, 1, 1, 2},
 }
 
-func (d *Decoder) interlaced(ctx context.Context, f *File, pix []byte) error {
+func (d *Decoder) interlaced(ctx context.Context, f *File, out output) error {
+	n := out.each
 	for _, p := range passes {
 		width, height := (f.Width-p.x+p.dx-1)/p.dx, (f.Height-p.y+p.dy-1)/p.dy
 		if width <= 0 || height <= 0 {
 			continue
 		}
-		if cap(d.narrow) < 3*width {
-			d.narrow = make([]byte, 3*width)
+		if cap(d.narrow) < n*width {
+			d.narrow = make([]byte, n*width)
 		}
-		rows, narrow := d.begin(f, width), d.narrow[:3*width]
+		rows, narrow := d.begin(f, width), d.narrow[:n*width]
 		for i := range height {
 			if i%64 == 0 && ctx.Err() != nil {
 				return context.Cause(ctx)
@@ -152,10 +173,12 @@ func (d *Decoder) interlaced(ctx context.Context, f *File, pix []byte) error {
 			if err != nil {
 				return early(err, y)
 			}
-			f.toRGB(narrow, row)
-			to := pix[3*(y*f.Width+p.x) : 3*(y+1)*f.Width]
+			if err := out.convert(narrow, row, place{p.x, y, p.dx}); err != nil {
+				return err
+			}
+			to := out.pix[n*(y*f.Width+p.x) : n*(y+1)*f.Width]
 			for x := range width {
-				copy(to[3*p.dx*x:][:3], narrow[3*x:][:3])
+				copy(to[n*p.dx*x:][:n], narrow[n*x:][:n])
 			}
 		}
 	}

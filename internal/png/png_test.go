@@ -437,3 +437,75 @@ func BenchmarkDecode(b *testing.B) {
 		}
 	})
 }
+
+// standardNumbers are the samples of each pixel of what image/png reads; grey of few bits isn't stretched.
+func standardNumbers(h Header, data []byte) ([]byte, bool) {
+	img, err := stdpng.Decode(bytes.NewReader(data))
+	if err != nil {
+		return nil, false
+	}
+	var out []byte
+	for y := range h.Height {
+		for x := range h.Width {
+			switch m := img.(type) {
+			case *image.Paletted:
+				out = append(out, m.ColorIndexAt(x, y))
+			case *image.Gray:
+				stretch := uint8(1)
+				if h.Depth < 8 {
+					stretch = uint8(255 / (1<<h.Depth - 1))
+				}
+				out = append(out, m.GrayAt(x, y).Y/stretch)
+			case *image.Gray16:
+				out = append(out, uint8(m.Gray16At(x, y).Y))
+				if m.Gray16At(x, y).Y > 255 {
+					return nil, false
+				}
+			default: // colours
+				return nil, false
+			}
+		}
+	}
+	return out, true
+}
+
+// Numbers of grey and palettes of every depth and order of rows; colours of noise are refused,
+// with the pixel.
+func TestNumbers(t *testing.T) {
+	r := rand.New(rand.NewPCG(15, 1))
+	for colour, set := range depths {
+		for depth := 1; depth <= 16; depth *= 2 {
+			if set&(1<<depth) == 0 {
+				continue
+			}
+			for i := range 40 {
+				h := Header{1 + r.IntN(40), 1 + r.IntN(30), depth, colour, i%2 == 1}
+				parts := [][]byte{ihdr(h)}
+				if colour == Palette {
+					parts = append(parts, plte(1<<depth))
+				}
+				rows := raw(h, r)
+				if depth == 16 && colour == Grey && i%4 < 2 {
+					clear(rows) // zeros, without a filter
+				}
+				data := join(append(parts, chunk("IDAT", pack(rows)...), chunk("IEND"))...)
+				f, err := Parse(data, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				values := make([]byte, h.Width*h.Height)
+				err = new(Decoder).Numbers(context.Background(), f, values)
+				want, ok := standardNumbers(h, data)
+				var e *NumberError
+				switch {
+				case ok && (err != nil || !bytes.Equal(values, want)):
+					t.Fatalf("%+v: %v, or other numbers", h, err)
+				case !ok && err == nil && depth*h.Width*h.Height > 8*200:
+					t.Fatalf("%+v: colours of noise are no numbers", h)
+				case !ok && err != nil && (!errors.As(err, &e) || e.Row >= h.Height || e.Column >= h.Width):
+					t.Fatalf("%+v: %v", h, err)
+				}
+			}
+		}
+	}
+}
