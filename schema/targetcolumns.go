@@ -230,7 +230,7 @@ func (d *Draft) derivedColumn(f arrow.Field, base arrow.Array, rows int) arrow.A
 // scaledMasks are the base's masks in another size: nearest, as torch.nn.functional.interpolate does it.
 func (d *Draft) scaledMasks(t *TensorType, rows int) arrow.Array {
 	from, to := d.base.Tensor, t.Tensor
-	all := d.base.maskValues()
+	all := d.base.Masks()
 	for row := range rows {
 		src, dst := all[row*from.Height*from.Width:], d.Mask(row)
 		for y := range to.Height {
@@ -279,9 +279,9 @@ func scaledData(mem memory.Allocator, name string, data arrow.ArrayData, s scali
 	return array.NewData(data.DataType(), data.Len(), []*memory.Buffer{data.Buffers()[0], out}, nil, data.NullN(), data.Offset())
 }
 
-// maskValues are the class numbers of a batch of masks of one size, rows one after the other;
+// Masks are the class numbers of all masks, where they are of one size, rows one after the other;
 // nil for any other.
-func (b *Batch) maskValues() []uint8 {
+func (b *Batch) Masks() []uint8 {
 	c, ok := b.mask.(*TensorArray)
 	if !ok {
 		return nil
@@ -299,7 +299,7 @@ func (b *Batch) Mask(row int) (values []uint8, height, width int) {
 	case *TensorArray:
 		t := c.DataType().(*TensorType).Tensor
 		n := t.Height * t.Width
-		return b.maskValues()[row*n : (row+1)*n], t.Height, t.Width
+		return b.Masks()[row*n : (row+1)*n], t.Height, t.Width
 	case *array.Struct:
 		return c.Field(2).(*array.LargeBinary).Value(row), int(c.Field(0).(*array.Int32).Value(row)), int(c.Field(1).(*array.Int32).Value(row))
 	}

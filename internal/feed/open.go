@@ -71,6 +71,8 @@ type planHead struct {
 	Slots            int             `json:"slots"`
 	SlotBytes        int             `json:"slot_bytes"`
 	Warnings         []string        `json:"warnings"`
+
+	Targets *schema.TargetSpec `json:"targets"` // null: none
 }
 
 func (s *session) describePlan(o *opened) (head *planHead, rights []byte, err error) {
@@ -80,6 +82,7 @@ func (s *session) describePlan(o *opened) (head *planHead, rights []byte, err er
 	h := &planHead{
 		Plan: marshal(s.Report(plan)), Text: plan.String(), State: plan.StateAfter(&schema.Batch{}),
 		VariantsPerBatch: o.variants, Transport: "pipe", Warnings: append([]string{}, plan.Warnings()...),
+		Targets: info.Targets,
 	}
 	h.State.Epoch, h.State.Batch = 0, 0
 	h.Batches = recordsOfRank(plan) * int64(o.variants)

@@ -145,6 +145,7 @@ type batchHead struct {
 	Slot    int       `json:"slot"` // of the ring; -1: pixels follow the columns
 	Columns int       `json:"columns"`
 	Image   *imageHas `json:"image"` // null: pictures are a column
+	Mask    []int     `json:"mask"`  // rows, height, width of masks of one size, a byte a pixel, behind all else; null: there are none, or they are a column
 }
 
 type imageHas struct {
@@ -231,6 +232,10 @@ func (r *running) pack(b *schema.Batch) (head *batchHead, body [][]byte, err err
 	if head.Slot < 0 && pixels != nil {
 		body = append(body, pixels)
 	}
+	if masks := b.Masks(); masks != nil {
+		head.Mask = []int{b.Rows(), b.Tensor.Height, b.Tensor.Width}
+		body = append(body, masks)
+	}
 	return head, body, nil
 }
 
@@ -257,7 +262,7 @@ func columnsOf(b *schema.Batch) ([]byte, error) {
 	var fields []arrow.Field
 	var columns []arrow.Array
 	for i, f := range b.Record.Schema().Fields() {
-		if f.Name == schema.ColumnImage && b.Form == schema.FormTensor {
+		if b.Form == schema.FormTensor && (f.Name == schema.ColumnImage || f.Name == schema.ColumnMask && b.Masks() != nil) {
 			continue
 		}
 		fields, columns = append(fields, f), append(columns, b.Record.Column(i))

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
 
 from . import _html
+from . import _targets as targets
 from .errors import EngineError, UsageError
 
 Format = Literal["torch", "numpy", "dlpack", "arrow"]
@@ -65,11 +67,11 @@ class Batch:
     Unpacks as ``image, label = batch``; label is an array if there is one task, else the dict of all tasks. All arrays are in the
     loader's format. Pictures aren't copied, and may be written to; whatever is kept of a batch stays valid and unchanged.
 
-    ``len(batch)`` is its rows, ``batch["label.class"]`` a column by name. A pickle (also torch.save, and copy.copy) has a copy of everything;
+    ``len(batch)`` is its rows, ``batch["label.class"]`` a column by name, among them the targets (see column). A pickle (also torch.save, and copy.copy) has a copy of everything;
     torch.load needs weights_only=False for it.
     """
 
-    __slots__ = ("_cache", "_columns", "_head", "_mover", "_pixels", "_record", "_wrap")
+    __slots__ = ("_cache", "_columns", "_head", "_masks", "_mover", "_pixels", "_record", "_wrap")
 
     def __init__(
         self,
@@ -78,10 +80,12 @@ class Batch:
         pixels: Any,
         wrap: Callable[[Any], Any] = _same,
         mover: Callable[[Any, Any], Any] | None = None,
+        masks: Any = None,
     ) -> None:
         self._head = head
         self._columns = columns
         self._pixels = pixels
+        self._masks = masks
         self._wrap = wrap
         self._mover = mover
         self._record: Any = None
@@ -119,8 +123,8 @@ class Batch:
     def image(self) -> Any:
         """Pictures, [N, channels, height, width]: float32 after to_tensor, else uint8.
 
-        uint8 pixels lie in memory as height, width, channels (torch.channels_last). If pictures vary in size, this is a list of
-        [channels, height, width]; if the pipeline doesn't decode, a list of files as bytes.
+        uint8 pixels lie in memory as height, width, channels (torch.channels_last). If pictures vary in size, this is a list of uint8
+        [channels, height, width], which sluicedata.collate pads; if the pipeline doesn't decode, a list of files as bytes.
         """
         if (have := self._cache.get("image")) is None:
             if self._pixels is not None:
@@ -132,16 +136,17 @@ class Batch:
 
     @property
     def label(self) -> dict[str, Any]:
-        """Class numbers, int64 [N], by task; -100 where a label is unknown."""
+        """Class numbers, int64 [N], by task; -100 where a label is unknown.
+
+        Of a task of several labels a list with the numbers of each row, None where they are unknown; of one of values float32 [N], NaN
+        where there is none.
+        """
         if (have := self._cache.get("label")) is None:
             have = {}
             record = self.record
             for i, name in enumerate(record.schema.names):
                 if name.startswith("label."):
-                    column = record.column(i)
-                    if column.null_count:
-                        column = column.fill_null(UNKNOWN)
-                    have[name[6:]] = self._move(column.to_numpy(zero_copy_only=False).astype(np.int64))
+                    have[name[6:]] = self._labels(record.column(i))
             self._cache["label"] = have
         return have
 
@@ -211,20 +216,43 @@ class Batch:
     def __reduce__(self) -> tuple[Any, ...]:
         if self._mover is not None:  # what is on a device stays there: the columns don't know of it
             _ = self.image, self.label, self.weight, self.position, self.source_index, self.meta
-        kept = dict(self._cache)
-        pixels = None
+            for name in self._targets():
+                self.column(name)
+        kept = {name: _moved(value, _copied) for name, value in self._cache.items()}
+        pixels = masks = None
         if self._pixels is not None:
             pixels = bytearray(self._pixels)
             kept.pop("image", None)
+        if self._masks is not None and self._mover is None:
+            masks = bytearray(self._masks)
+            kept.pop("mask", None)
         format = "numpy" if self._wrap is _same else "dlpack" if self._wrap is DLPack else "torch"
-        return _unpickled, ({**self._head, "slot": -1}, bytes(self._columns), pixels, format, kept)
+        return _unpickled, ({**self._head, "slot": -1}, bytes(self._columns), pixels, format, kept, masks)
 
     def named(self, keys: Mapping[str, str]) -> dict[str, Any]:
         """Some columns as a dict, under other names: {"pixel_values": "image", "labels": "label.class"}."""
         return {name: self.column(column) for name, column in keys.items()}
 
     def column(self, name: str) -> Any:
-        """A column by its name in a pipeline: image, label.<task>, meta.<name>, weight, and so on."""
+        """A column by its name in a pipeline: image, label.<task>, meta.<name>, weight, and so on; and targets.
+
+        Coordinates are those of the delivered picture, in pixels: pixel (column j, row i) covers [j, j + 1) x [i, i + 1).
+
+        boxes
+            A list with float32 [n, 4] for each row: x1 y1 x2 y2 of its n objects.
+        boxes.label, boxes.id, boxes.crowd, boxes.area
+            Lists with [n] for each row: class numbers from 0 (int64), numbers of the annotations in their files (int64; 0: none),
+            whether it stands for a group (bool), visible area in pixels (float32).
+        boxes.polygon
+            For each row and each of its objects a list of parts, float32 [points, 2]; empty where the shape isn't known.
+        keypoints
+            A list with float32 [n, K, 3] for each row: x y v; v is 0 where it isn't there, 1 hidden, 2 visible.
+        mask
+            Class numbers of pixels, uint8 [N, H, W], 255 where unknown, not copied. If pictures vary in size, a list of [H, W]; if the
+            pipeline doesn't decode, a list of files as bytes.
+
+        Raises UsageError, which names the columns that there are.
+        """
         kind, _, rest = name.partition(".")
         if kind == "label":
             labels = self.label
@@ -235,11 +263,22 @@ class Batch:
             return self.meta[rest]
         if name in _COLUMNS:
             return getattr(self, name)
-        raise UsageError(f"a batch has no column {name!r}: it has {', '.join(_COLUMNS)}, label.<task> and meta.<name>")
+        there = self._targets()
+        if name in there:
+            if (have := self._cache.get(name)) is None:
+                have = self._cache[name] = self._mask() if name == targets.MASK else self._of_objects(name)
+            return have
+        if name in targets.NAMES:
+            raise UsageError(
+                f"this batch has no column {name!r}: the source's samples have {'only ' + ', '.join(there) if there else 'no targets'}"
+            )
+        raise UsageError(
+            f"a batch has no column {name!r}: it has {', '.join((*_COLUMNS, *there))}, label.<task> and meta.<name>"
+        )
 
     @property
     def record(self) -> Any:
-        """All columns as a pyarrow.RecordBatch, without pictures if they are of one size: see to_arrow."""
+        """All columns as a pyarrow.RecordBatch, without pictures and masks if they are of one size: see to_arrow."""
         if self._record is None:
             try:
                 self._record = _read(self._columns)
@@ -253,23 +292,22 @@ class Batch:
 
     def to_arrow(self) -> Any:
         """The whole batch as a pyarrow.RecordBatch, without a copy; pictures are a fixed-shape tensor, in their memory layout."""
-        if self._pixels is None:
-            if self._head.get("image") is not None:
-                raise UsageError("the pictures of this batch are on a device, of which Arrow knows nothing")
-            return self.record
-        image = self._head["image"]
-        shape = image["shape"][1:]
-        value = pa.from_numpy_dtype(_DTYPES[image["dtype"]])
-        names = ["H", "W", "C"] if image["layout"] == "hwc" else ["C", "H", "W"]
-        size = math.prod(shape)
-        flat = pa.Array.from_buffers(value, self.rows * size, [None, pa.py_buffer(self._pixels)])
-        pictures = pa.ExtensionArray.from_storage(
-            pa.fixed_shape_tensor(value, shape, dim_names=names), pa.FixedSizeListArray.from_arrays(flat, size)
-        )
         record = self.record
-        at = record.schema.get_field_index("key") + 1
-        columns = [*record.columns[:at], pictures, *record.columns[at:]]
-        return pa.RecordBatch.from_arrays(columns, [*record.schema.names[:at], "image", *record.schema.names[at:]])
+        names, columns = list(record.schema.names), list(record.columns)
+        if self._masks is not None:
+            at = next((i for i, name in enumerate(names) if name != "key" and name not in targets.NAMES), len(names))
+            names.insert(at, targets.MASK)
+            columns.insert(at, _tensors(pa.uint8(), self._head["mask"], ["H", "W"], self._masks))
+        image: Mapping[str, Any] | None = self._head.get("image")
+        if image is not None:
+            if self._pixels is None:
+                raise UsageError("the pictures of this batch are on a device, of which Arrow knows nothing")
+            dims = ["H", "W", "C"] if image["layout"] == "hwc" else ["C", "H", "W"]
+            at = names.index("key") + 1
+            names.insert(at, "image")
+            value = pa.from_numpy_dtype(_DTYPES[image["dtype"]])
+            columns.insert(at, _tensors(value, image["shape"], dims, self._pixels))
+        return pa.RecordBatch.from_arrays(columns, names)
 
     def to(self, device: Any, non_blocking: bool = False) -> Batch:
         """The same batch with its tensors on a device; with format="torch" only."""
@@ -279,11 +317,11 @@ class Batch:
         def mover(tensor: Any, owner: Any) -> Any:
             return tensor.to(device, non_blocking=non_blocking)
 
-        moved = Batch(self._head, self._columns, None, self._wrap, mover)
-        image = self.image
-        moved._cache["image"] = image if isinstance(image, list) else mover(image, None)
-        moved._cache["label"] = {task: mover(label, None) for task, label in self.label.items()}
-        moved._cache["weight"] = mover(self.weight, None)
+        moved = Batch(self._head, self._columns, None, self._wrap, mover, self._masks)
+        _ = self.image, self.label, self.weight
+        for name in ("image", "label", "weight", *self._targets()):
+            if (have := self._cache.get(name)) is not None:  # which may have been written to
+                moved._cache[name] = _moved(have, mover)
         return moved
 
     def _repr_html_(self) -> str:
@@ -301,7 +339,8 @@ class Batch:
                 else f"{image['dtype']} {[n, a, b, c]}"
             )
         labels = ", ".join(name[6:] for name in self.record.schema.names if name.startswith("label."))
-        return f"Batch({shape}, label: {labels or 'none'}, epoch {self.epoch}, batch {self.number})"
+        there = "".join(f", {name}" for name in self._targets() if "." not in name)
+        return f"Batch({shape}, label: {labels or 'none'}{there}, epoch {self.epoch}, batch {self.number})"
 
     def _column(self, name: str, kind: Any) -> Any:
         if (have := self._cache.get(name)) is None:
@@ -320,19 +359,87 @@ class Batch:
         column = self.record.column("image")
         if not pa.types.is_struct(column.type):
             return list(column.to_pylist())
-        out: list[Any] = []
-        heights, widths = column.field("height").to_pylist(), column.field("width").to_pylist()
-        for height, width, pixels in zip(heights, widths, column.field("pixels"), strict=True):
-            flat = np.frombuffer(pixels.as_buffer(), np.uint8) if pixels.is_valid else np.empty(0, np.uint8)
-            out.append(self._move(flat.reshape(height, width, -1).transpose(2, 0, 1).copy()))
-        return out
+        return [self._move(pixels.transpose(2, 0, 1)) for pixels in targets.pixels_of(column, self._columns)]
+
+    # Labels and targets
+
+    def _labels(self, column: Any) -> Any:
+        """A column of labels."""
+        if pa.types.is_list(column.type):
+            offsets, values = targets.unnested(column)
+            rows = self._split(targets.numbers(values, np.int64), offsets)
+            return [labels if known.as_py() else None for labels, known in zip(rows, column.is_valid(), strict=True)]
+        if pa.types.is_floating(column.type):
+            return self._move(np.array(column.to_numpy(zero_copy_only=False), np.float32))
+        if column.null_count:
+            column = column.fill_null(UNKNOWN)
+        return self._move(column.to_numpy(zero_copy_only=False).astype(np.int64))
+
+    def _targets(self) -> list[str]:
+        """The names of the columns of targets that there are."""
+        names = [*self.record.schema.names, *([targets.MASK] if self._masks is not None else ())]
+        return [name for name in targets.NAMES if name in names]
+
+    def _of_objects(self, name: str) -> list[Any]:
+        """A column of objects, an array for each row."""
+        objects = targets.Objects(self.record)
+        if name != targets.POLYGON:
+            return self._split(objects.values(name), objects.first)
+        of_objects, of_parts, points = objects.polygons()
+        parts = self._split(points, of_parts)
+        each = [parts[begin:end] for begin, end in itertools.pairwise(of_objects.tolist())]
+        return [each[begin:end] for begin, end in itertools.pairwise(objects.first.tolist())]
+
+    def _split(self, values: Any, offsets: targets.Offsets) -> list[Any]:
+        """Arrays of the rows, which share their memory."""
+        if self._wrap is _same or self._wrap is DLPack:
+            return [self._wrap(own) for own in np.split(values, offsets[1:-1])] if len(offsets) > 1 else []
+        return list(self._move(values).split(targets.sizes(offsets)))
+
+    def _mask(self) -> Any:
+        if self._masks is not None:
+            return self._move(np.frombuffer(self._masks, np.uint8).reshape(self._head["mask"]))
+        column = self.record.column(targets.MASK)
+        if not pa.types.is_struct(column.type):
+            return list(column.to_pylist())
+        return [self._move(mask[:, :, 0]) for mask in targets.pixels_of(column, self._columns)]
+
+
+def _moved(values: Any, mover: Callable[[Any, Any], Any]) -> Any:
+    """Tensors, and lists and dicts of them, elsewhere."""
+    if isinstance(values, dict):
+        return {name: _moved(value, mover) for name, value in values.items()}
+    if isinstance(values, list):
+        return [_moved(value, mover) for value in values]
+    return values if values is None or isinstance(values, bytes) else mover(values, None)
+
+
+def _copied(values: Any, _: Any) -> Any:
+    """An array in memory of its own."""
+    if isinstance(values, np.ndarray):
+        return values.copy()
+    return values.clone() if hasattr(values, "clone") else values
+
+
+def _tensors(value: Any, shape: Sequence[int], names: list[str], memory: Any) -> Any:
+    """Arrow's column of tensors that lie one after the other."""
+    size = math.prod(shape[1:])
+    flat = pa.Array.from_buffers(value, shape[0] * size, [None, pa.py_buffer(memory)])
+    return pa.ExtensionArray.from_storage(
+        pa.fixed_shape_tensor(value, shape[1:], dim_names=names), pa.FixedSizeListArray.from_arrays(flat, size)
+    )
 
 
 def _unpickled(
-    head: Mapping[str, Any], columns: bytes, pixels: bytearray | None, format: Format, cache: dict[str, Any]
+    head: Mapping[str, Any],
+    columns: bytes,
+    pixels: bytearray | None,
+    format: Format,
+    cache: dict[str, Any],
+    masks: bytearray | None = None,
 ) -> Batch:
     """The batch of a pickle."""
-    batch = Batch(head, memoryview(columns), pixels, wrapper(format))
+    batch = Batch(head, memoryview(bytearray(columns)), pixels, wrapper(format), masks=masks)
     batch._cache.update(cache)
     return batch
 
@@ -369,8 +476,7 @@ def _check_schema(schema: Any) -> None:
     if not pa.types.is_string(types.get("key", pa.null())):
         raise ValueError("key isn't a column of text")
     for name, kind in types.items():
-        if name.startswith("label.") and not pa.types.is_integer(kind):
-            raise ValueError(f"{name} isn't a column of class numbers")
+        targets.check_type(name, kind)
 
 
 def _view(image: Mapping[str, Any], pixels: Any) -> Any:
@@ -398,7 +504,11 @@ def check_head(head: Mapping[str, Any], body: int) -> None:
             inline = size if slot < 0 else 0
         elif slot >= 0:
             raise ValueError("a slot without pictures")
+        if (mask := head.get("mask")) is not None:
+            if len(mask) != 3 or mask[0] != rows or not all(type(n) is int and n > 0 for n in mask):
+                raise ValueError(f"masks of {mask}")
+            inline += math.prod(mask)
         if body != columns + inline:
-            raise ValueError(f"{body} bytes for {columns} of columns and {inline} of pictures")
+            raise ValueError(f"{body} bytes for {columns} of columns and {inline} of pictures and masks")
     except (KeyError, TypeError, ValueError) as error:
         raise EngineError(f"the engine sent a batch that isn't one: {error}") from None

@@ -57,9 +57,12 @@ def counts(tasks: dict[str, dict[str, int]], *others: dict[str, dict[str, int]],
 def batch(text: str, images: Any, labels: dict[str, Any], keys: Sequence[str]) -> str:
     """The first pictures of a batch, each with its class numbers, and its key where the pointer rests on it.
 
-    images: [n, c, h, w] or a list of [c, h, w], of any library, or a list of files. labels: [n] by task.
+    images: [n, c, h, w] or a list of [c, h, w], of any library, or a list of files. labels: by task [n], or a list with [m] or None.
     """
-    numbers = {task: _array(of) for task, of in labels.items()}
+    numbers = {
+        task: ["?" if one is None else _array(one).tolist() for one in of] if isinstance(of, list) else _array(of)
+        for task, of in labels.items()
+    }
     out = [f"<p>{html.escape(text)}</p>"]
     for i, key in enumerate(keys[:_MOST]):
         image = images[i] if isinstance(images, list) else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import inspect
 import logging
+import math
 import os
 import re
 import sys
@@ -25,6 +26,7 @@ from ._device import Mover
 from ._engine import Engine
 from ._ranks import fair_workers, rank_and_world
 from ._ring import Blocks, Ring
+from ._targets import TargetSpec
 from ._wire import Kind, Message
 from .errors import EngineError, StateError, UsageError, from_head
 from .reports import PlanReport, RunReport
@@ -65,6 +67,8 @@ class Loader:
         pyarrow.RecordBatch.
     keys
         Makes each batch a dict: ``{"pixel_values": "image", "labels": "label.class"}``.
+    collate
+        A function that the loop gets the value of in place of each batch: one of :mod:`sluicedata.collate`, or your own.
     set, without, use, seed, params, on_error, max_bad, quarantine, exec, fuse
         As the flags of the command line: ``set={"stages.rotate.degrees": 10}``, ``without=["rotate"]``, ``use="val"``.
     last_round
@@ -94,6 +98,7 @@ class Loader:
         device: Any = None,
         format: Format = "torch",
         keys: Mapping[str, str] | None = None,
+        collate: Callable[[Batch], Any] | None = None,
         set: Mapping[str, Any] | Sequence[str] | None = None,
         without: Sequence[str] | str | None = None,
         use: str | None = None,
@@ -121,6 +126,10 @@ class Loader:
         texts = {"use": use, "on_error": on_error, "exec": exec, "fuse": fuse}
         if keys is not None and format == "arrow":
             raise UsageError('keys goes with format "torch", "numpy" or "dlpack": a RecordBatch has columns of its own')
+        if collate is not None and (keys is not None or format == "arrow" or not callable(collate)):
+            raise UsageError(
+                'collate is a function of a Batch, and goes with format "torch", "numpy" or "dlpack", without keys'
+            )
         self._open_head: dict[str, Any] = {
             "pipeline": pipelines.resolve(pipeline),
             "set": edits(set),
@@ -140,6 +149,7 @@ class Loader:
         self._rank, self._world_size = rank, world_size
         self._epochs, self._device, self._format, self._transport = epochs, device, format, transport
         self._keys = None if keys is None else dict(keys)
+        self._collate = collate
         self._progress = progress
         self._begin()
         with pipelines.explained(pipeline):
@@ -304,7 +314,10 @@ class Loader:
             )
 
     def _batch(self, engine: Engine, message: Message) -> Any:
-        head, columns, pixels = message.head, message.body, None
+        head, columns, pixels, masks = message.head, message.body, None, None
+        if head.get("mask") is not None:
+            begin = len(columns) - math.prod(head["mask"])
+            columns, masks = columns[:begin], columns[begin:]
         if head["image"] is not None:
             if head["slot"] < 0:
                 pixels = columns[head["columns"] :]
@@ -313,7 +326,9 @@ class Loader:
                 raise EngineError(f"the engine named slot {head['slot']}, and there is no ring")
             else:
                 pixels = engine.ring.take(head["slot"], head["image"]["bytes"])
-        batch = Batch(head, columns, pixels, self._wrap, self._mover)
+        batch = Batch(head, columns, pixels, self._wrap, self._mover, masks)
+        if self._collate is not None:
+            return self._collate(batch)
         if self._keys is not None:
             return batch.named(self._keys)
         return batch.to_arrow() if self._format == "arrow" else batch
@@ -555,6 +570,12 @@ class Loader:
         return {task["name"]: list(task["classes"]) for task in self.plan["tasks"] or ()}
 
     @property
+    def targets(self) -> TargetSpec | None:
+        """What the samples have beside class numbers: boxes and their classes, keypoints, masks; None where there is nothing."""
+        given = self._planned().get("targets")
+        return None if given is None else TargetSpec.of(given)
+
+    @property
     def counts(self) -> dict[str, list[int]]:
         """Samples that the pipeline draws from, by task, in the order of class numbers; samples of unknown class aren't counted."""
         tasks, counts = self.plan["tasks"] or (), self.plan["counts"] or ()
@@ -645,6 +666,7 @@ class Loader:
             "_format",
             "_transport",
             "_keys",
+            "_collate",
             "_progress",
         )
         return {**{name: self.__dict__[name] for name in kept}, "_place": tuple(self._place)}

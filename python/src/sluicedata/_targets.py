@@ -1,0 +1,199 @@
+"""Targets of a batch's rows: objects, masks and labels of several kinds, as NumPy's arrays of the whole batch."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from .errors import EngineError, UsageError
+
+IGNORE = 255
+"""The value of mask pixels whose class is unknown, or that lie outside of the source picture."""
+
+MASK = "mask"
+BOXES = "boxes"
+POLYGON = "boxes.polygon"
+KEYPOINTS = "keypoints"
+
+# Of objects: the type that a column has in Arrow, and the one that its arrays have.
+_OBJECTS: dict[str, tuple[str, Any]] = {
+    BOXES: ("list<float[4]>", np.float32),
+    "boxes.label": ("list<int32>", np.int64),
+    "boxes.id": ("list<int64>", np.int64),
+    "boxes.crowd": ("list<bool>", np.bool_),
+    "boxes.area": ("list<float>", np.float32),
+    POLYGON: ("list<list<list<float>>>", np.float32),
+    KEYPOINTS: ("list<float[3K]>", np.float32),
+}
+NAMES = (*_OBJECTS, MASK)
+
+Offsets = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class TargetSpec:
+    """Which targets the samples of a pipeline have."""
+
+    boxes: bool = False
+    """There are objects: boxes with labels, ids, crowd and area."""
+    classes: tuple[str, ...] = ()
+    """Of objects, in the order of their numbers."""
+    category_ids: tuple[int, ...] = ()
+    """The number that each class has in the files that it comes from (COCO's category_id); empty where that is its own."""
+    polygons: bool = False
+    keypoints: tuple[str, ...] = ()
+    """Names of an object's keypoints."""
+    mirrored: tuple[int, ...] = ()
+    """For each keypoint the one that takes its place in a mirrored picture; empty where each keeps its own."""
+    mask: bool = False
+    mask_classes: tuple[str, ...] = ()
+    """Names of the mask's numbers, where they are known."""
+    multi: Mapping[str, tuple[str, ...]] | None = None
+    """Tasks of which a picture has any number of labels, and their classes."""
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> TargetSpec:
+        """Of the plan's JSON, which leaves out what is empty."""
+        multi = {task["name"]: tuple(task["classes"] or ()) for task in given.get("multi") or ()}
+
+        def several(name: str) -> tuple[Any, ...]:
+            return tuple(given.get(name) or ())
+
+        return cls(
+            boxes=bool(given.get("boxes")),
+            classes=several("classes"),
+            category_ids=several("category_ids"),
+            polygons=bool(given.get("polygons")),
+            keypoints=several("keypoints"),
+            mirrored=several("mirrored"),
+            mask=bool(given.get("mask")),
+            mask_classes=several("mask_classes"),
+            multi=multi or None,
+        )
+
+
+def check_type(name: str, kind: Any) -> None:
+    """Refuses a column of targets or labels that has another type than the engine's."""
+    spelled = _spelled(kind)
+    if name in _OBJECTS:
+        want = _OBJECTS[name][0]
+        if spelled != want and not (name == KEYPOINTS and _whole_points(spelled)):
+            raise ValueError(f"{name} is of {kind}")
+    elif name == MASK and not (pa.types.is_large_binary(kind) or _is_picture(kind)):
+        raise ValueError(f"{name} is of {kind}")
+    elif name.startswith("label.") and not (
+        pa.types.is_integer(kind) or pa.types.is_floating(kind) or spelled == "list<int32>"
+    ):
+        raise ValueError(f"{name} isn't a column of class numbers, lists of them, or values")
+
+
+def _spelled(kind: Any) -> str:
+    """A type without the names of its fields."""
+    if pa.types.is_fixed_size_list(kind):
+        return f"{_spelled(kind.value_type)}[{kind.list_size}]"
+    if pa.types.is_list(kind):
+        return f"list<{_spelled(kind.value_type)}>"
+    return str(kind)
+
+
+def _whole_points(spelled: str) -> bool:
+    of = re.fullmatch(r"list<float\[(\d+)\]>", spelled)
+    return of is not None and int(of[1]) % 3 == 0
+
+
+def _is_picture(kind: Any) -> bool:
+    """Whether it is that of pictures of varying size."""
+    return pa.types.is_struct(kind) and [(f.name, str(f.type)) for f in kind] == [
+        ("height", "int32"),
+        ("width", "int32"),
+        ("pixels", "large_binary"),
+    ]
+
+
+def unnested(column: Any) -> tuple[Offsets, Any]:
+    """A column of lists as offsets from 0, one more than its rows, and the values of all of them."""
+    offsets = column.offsets.to_numpy(zero_copy_only=False).astype(np.int64)
+    return offsets - offsets[0], column.flatten()
+
+
+def numbers(values: Any, kind: Any) -> npt.NDArray[Any]:
+    """The numbers of an array as a copy, which may be written to: of lists of n each, [rows, n]."""
+    if pa.types.is_fixed_size_list(values.type):
+        size = values.type.list_size
+        return numbers(values.flatten(), kind).reshape(len(values), size)
+    return np.array(values.to_numpy(zero_copy_only=False), dtype=kind)
+
+
+def sizes(offsets: Offsets) -> list[int]:
+    """How many each has."""
+    lengths: list[int] = np.diff(offsets).tolist()
+    return lengths
+
+
+class Objects:
+    """The objects of a batch, those of all rows one after the other: row i has those of [first[i], first[i + 1])."""
+
+    def __init__(self, record: Any) -> None:
+        self._record = record
+        if BOXES not in record.schema.names:
+            raise UsageError(
+                "the batch has no boxes: want a source whose samples have objects, such as sources.coco, sources.voc or sources.yolo"
+            )
+        self.first: Offsets = unnested(record.column(BOXES))[0]
+
+    def __len__(self) -> int:
+        return int(self.first[-1])
+
+    def has(self, name: str) -> bool:
+        """Whether there is such a column."""
+        return name in self._record.schema.names
+
+    def values(self, name: str) -> npt.NDArray[Any]:
+        """A column: boxes float32 [T, 4], keypoints float32 [T, K, 3], boxes.label int64 [T], and so on, as a copy."""
+        offsets, values = unnested(self._record.column(name))
+        self._check(name, offsets)
+        out = numbers(values, _OBJECTS[name][1])
+        return out.reshape(len(out), -1, 3) if name == KEYPOINTS else out
+
+    def polygons(self) -> tuple[Offsets, Offsets, npt.NDArray[np.float32]]:
+        """Offsets of objects in parts, and of parts in points, and these: float32 [P, 2]."""
+        offsets, values = unnested(self._record.column(POLYGON))
+        self._check(POLYGON, offsets)
+        objects, values = unnested(values)
+        parts, values = unnested(values)
+        if (parts % 2).any():
+            raise EngineError("the engine sent a polygon with half a point")
+        return objects, parts // 2, numbers(values, np.float32).reshape(-1, 2)
+
+    def row(self) -> npt.NDArray[np.int64]:
+        """The row of each object, [T]."""
+        return np.repeat(np.arange(len(self.first) - 1), np.diff(self.first))
+
+    def _check(self, name: str, offsets: Offsets) -> None:
+        if not np.array_equal(offsets, self.first):
+            raise EngineError(f"the engine sent {name} of other objects than boxes")
+
+
+def pixels_of(column: Any, memory: memoryview) -> list[npt.NDArray[np.uint8]]:
+    """Pictures of varying size, where they lie in the memory of the columns: uint8 [height, width, channels]."""
+    raw = column.field("pixels")
+    ends = np.frombuffer(raw.buffers()[1], np.int64)[raw.offset : raw.offset + len(raw) + 1]
+    data = raw.buffers()[2]
+    flat = np.frombuffer(memory, np.uint8)
+    if data is not None and data.size:
+        begin = data.address - flat.ctypes.data
+        flat = flat[begin : begin + data.size] if 0 <= begin < flat.size else np.frombuffer(data, np.uint8)
+    out = []
+    shapes = zip(column.field("height").to_pylist(), column.field("width").to_pylist(), strict=True)
+    for i, (height, width) in enumerate(shapes):
+        own = flat[ends[i] : ends[i + 1]]
+        if height is None or width is None or height <= 0 or width <= 0 or own.size % (height * width):
+            raise EngineError(f"the engine sent a picture of {height} x {width} with {own.size} bytes")
+        out.append(own.reshape(height, width, -1))
+    return out
