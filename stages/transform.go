@@ -16,9 +16,10 @@ import (
 //	Horizon       [3]float64      third row of a 3x3 matrix; zero: an affine transform
 //	Filter        Nearest, ...    how values between pixels are found
 //	Antialias     bool            average when shrinking; of axis-aligned scalings only
-//	Border        BorderConstant: Fill, or BorderEdge: the nearest pixel
+//	Border        BorderConstant: Fill; BorderEdge: the nearest pixel; BorderReflect: mirrored
 //	Fill          [3]uint8        the colour outside of the input
 //	Clip          image.Rectangle the visible part of the input; zero: all of it
+//	Inset         image.Rectangle the part of the output that is sampled, with Fill around; zero: all of it
 //
 // A pixel's centre has integer coordinates, x to the right and y down. Its method
 // Check(height, width) reports whether it can be applied to a picture of that size;
@@ -42,6 +43,7 @@ type Border = warp.Border
 const (
 	BorderConstant = warp.Constant // Transform.Fill, as cv2.BORDER_CONSTANT
 	BorderEdge     = warp.Edge     // the nearest pixel, as cv2.BORDER_REPLICATE
+	BorderReflect  = warp.Reflect  // mirrored at the outermost pixels, as cv2.BORDER_REFLECT_101
 )
 
 // Identity leaves every pixel in its place.

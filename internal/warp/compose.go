@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"image"
 	"math"
+	"slices"
 )
 
 // Pass is one sampling of a picture in place of several consecutive transforms, for
@@ -48,7 +49,9 @@ const AntialiasFrom = 1.5
 // the mirrored picture's would.
 //
 // With full, consecutive bilinear resamplings are merged as well (fused_affine.go). Other
-// filters were chosen on purpose and stay passes of their own; so do perspectives.
+// filters were chosen on purpose and stay passes of their own; so do perspectives. A
+// transform with an Inset is two passes: to the inset, and then onto the canvas; the second
+// has the Length 0 if it is all that is left of the transform.
 //
 // The passes refer to chain, which must not be changed while they are in use.
 func Fuse(inH, inW int, chain []Transform, full bool) []*Pass {
@@ -56,10 +59,15 @@ func Fuse(inH, inW int, chain []Transform, full bool) []*Pass {
 }
 
 // Fuser fuses one chain after another in the same memory.
-type Fuser struct{ passes []*Pass }
+type Fuser struct {
+	passes   []*Pass
+	unframed []Transform // a chain whose framed transforms are two
+	frames   []bool      // which of these are the second half
+}
 
 // Fuse is the function Fuse. The passes are valid until the next call.
 func (f *Fuser) Fuse(inH, inW int, chain []Transform, full bool) []*Pass {
+	chain, frames := f.unframe(chain)
 	n, h, w := 0, inH, inW
 	for len(chain) > 0 || n == 0 {
 		if n == len(f.passes) {
@@ -69,9 +77,35 @@ func (f *Fuser) Fuse(inH, inW int, chain []Transform, full bool) []*Pass {
 		p.section = newSection(h, w, chain, full)
 		p.make()
 		chain = chain[p.Length:]
+		if frames != nil {
+			var whole []bool
+			whole, frames = frames[:p.Length], frames[p.Length:]
+			for _, second := range whole {
+				if second {
+					p.Length--
+				}
+			}
+		}
 		n, h, w = n+1, p.Height, p.Width
 	}
 	return f.passes[:n]
+}
+
+// unframe splits the framed transforms of a chain; frames is nil if there are none.
+func (f *Fuser) unframe(chain []Transform) (unframed []Transform, frames []bool) {
+	if !slices.ContainsFunc(chain, Transform.framed) {
+		return chain, nil
+	}
+	f.unframed, f.frames = f.unframed[:0], f.frames[:0]
+	for _, t := range chain {
+		if !t.framed() {
+			f.unframed, f.frames = append(f.unframed, t), append(f.frames, false)
+			continue
+		}
+		inner, frame := t.split()
+		f.unframed, f.frames = append(f.unframed, inner, frame), append(f.frames, false, true)
+	}
+	return f.unframed, f.frames
 }
 
 // section is the part of a chain that becomes one pass.
@@ -91,7 +125,7 @@ func newSection(inH, inW int, chain []Transform, full bool) section {
 	for n, t := range chain {
 		copies, ok := t.pixelMap(l.height, l.width)
 		switch {
-		case t.Projective():
+		case t.apart() && !ok:
 			if n == 0 {
 				l.chain, l.height, l.width, l.merged = chain[:1], t.Height, t.Width, 1
 			}
@@ -117,7 +151,15 @@ func newSection(inH, inW int, chain []Transform, full bool) section {
 }
 
 // merges reports whether full may merge the transform with others of its kind.
-func (t Transform) merges() bool { return t.Filter == Bilinear && !t.Projective() }
+func (t Transform) merges() bool {
+	return t.Filter == Bilinear && !t.Projective() && t.Border != Reflect
+}
+
+// apart reports a transform that the reference computes, in a pass of its own: a perspective,
+// or samples between pixels that may lie beyond a mirror.
+func (t Transform) apart() bool {
+	return t.Projective() || t.Border == Reflect && !t.gridded() && !t.separable()
+}
 
 // separable, gridded and convolved report which of the reference's methods rows takes.
 func (t Transform) separable() bool { return t.Antialias && t.Filter != Nearest }
@@ -159,7 +201,7 @@ func (p *Pass) make() {
 	}
 	t := l.chain[l.resampling]
 	switch {
-	case t.Projective():
+	case t.apart():
 		p.unfused = unfused{t, image.Rect(0, 0, l.inW, l.inH)}
 		p.sampler = &p.unfused
 	case l.merged > 1:
@@ -215,7 +257,7 @@ func (l line) of(i int) int { return l.at + l.step*i }
 // pixelMap returns a transform as one by whole pixels, if it copies pixels and all of them
 // lie inside its window: then filter and border don't matter.
 func (t Transform) pixelMap(inH, inW int) (pixelMap, bool) {
-	if t.Projective() {
+	if t.Projective() || t.framed() {
 		return pixelMap{}, false
 	}
 	var n [6]int
@@ -235,6 +277,9 @@ func (t Transform) pixelMap(inH, inW int) (pixelMap, bool) {
 // Moves reports whether the matrix moves whole pixels: then no values are mixed, whatever
 // the filter.
 func (t Transform) Moves() bool {
+	if t.framed() {
+		return false // in general; it doesn't matter for the few that do
+	}
 	for i, v := range t.Matrix {
 		if v != math.Trunc(v) || i%3 < 2 && math.Abs(v) > 1 {
 			return false

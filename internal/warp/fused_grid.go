@@ -27,8 +27,11 @@ func (g *grid) place(out []int, a axis, first, end int, border Border, after, be
 	a.nearest(table)
 	for i := range out {
 		at := int(table[after.of(i)])
-		if border == Edge {
+		switch border {
+		case Edge:
 			at = min(max(at, first), end-1)
+		case Reflect:
+			at = int(reflected(int64(at), int64(first), int64(end)))
 		}
 		if at < first || at >= end {
 			out[i] = -1

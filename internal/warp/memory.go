@@ -23,6 +23,10 @@ func (p *Pass) ScratchBytes(chroma int64) int64 {
 // ScratchBytes is the memory that Apply takes in addition to its input and output, except a
 // few rows.
 func (t Transform) ScratchBytes(inH, inW int) int64 {
+	if t.framed() {
+		inner, _ := t.split()
+		return 3*int64(inner.Height)*int64(inner.Width) + inner.ScratchBytes(inH, inW)
+	}
 	if !t.Antialias || t.Filter == Nearest {
 		return 0
 	}

@@ -39,10 +39,14 @@ type view struct {
 // at is channel c of the pixel (x, y), which may lie anywhere.
 func (in view) at(x, y int64, c int) int64 {
 	w := in.window
-	if in.border == Edge {
+	switch {
+	case in.border == Edge:
 		x = min(max(x, int64(w.Min.X)), int64(w.Max.X)-1)
 		y = min(max(y, int64(w.Min.Y)), int64(w.Max.Y)-1)
-	} else if x < int64(w.Min.X) || x >= int64(w.Max.X) || y < int64(w.Min.Y) || y >= int64(w.Max.Y) {
+	case in.border == Reflect:
+		x = reflected(x, int64(w.Min.X), int64(w.Max.X))
+		y = reflected(y, int64(w.Min.Y), int64(w.Max.Y))
+	case x < int64(w.Min.X) || x >= int64(w.Max.X) || y < int64(w.Min.Y) || y >= int64(w.Max.Y):
 		return int64(in.fill[c])
 	}
 	return int64(in.U8[(int(y)*in.Width+int(x))*3+c])

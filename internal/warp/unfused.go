@@ -6,7 +6,7 @@ import (
 	"github.com/sluicedata/sluice/schema"
 )
 
-// unfused is a transform that can't be merged, computed by the reference: a perspective.
+// unfused is a transform that can't be merged, computed by the reference.
 type unfused struct {
 	Transform
 	all image.Rectangle

@@ -6,6 +6,7 @@
 //	kernel.go                 the filters
 //	warp.go                   Transform; Apply, which is the reference
 //	sample.go, resize.go      its loops: samples at points, and resizes as Pillow's
+//	inset.go                  a picture sampled into a part of its canvas
 //	interpolate.go            torch's interpolate, apart from the others
 //	compose.go                Fuse: a chain of transforms in as few passes as possible
 //	fused.go                  Pass.Run, and how rows get into the output
@@ -64,6 +65,7 @@ type Border int
 const (
 	Constant Border = iota // Transform.Fill everywhere (cv2.BORDER_CONSTANT)
 	Edge                   // the nearest pixel inside (cv2.BORDER_REPLICATE)
+	Reflect                // mirrored at the outermost pixels, which don't repeat (cv2.BORDER_REFLECT_101)
 )
 
 // Transform describes how an output picture is sampled from an input picture.
@@ -84,6 +86,10 @@ type Transform struct {
 	// Clip is the part of the input that may be read; the zero value is all of it.
 	// Outside it is border.
 	Clip image.Rectangle
+	// Inset is the part of the output that is sampled; the rest is Fill. The zero value is all
+	// of it. The matrix is of the whole output's pixels. So a picture is resized as if nothing
+	// was beside it, and then lies on a larger canvas.
+	Inset image.Rectangle
 }
 
 // Resize is the transform of a whole picture to another size, with half-pixel
@@ -117,11 +123,18 @@ func (t Transform) Check(inH, inW int) error {
 		return fmt.Errorf("warp: an output of %dx%d (height x width)", t.Height, t.Width)
 	case t.window(inH, inW).Empty():
 		return fmt.Errorf("warp: clip %v is empty or outside an input of %dx%d (height x width)", t.Clip, inH, inW)
-	case t.Border != Constant && t.Border != Edge:
+	case t.Border < Constant || t.Border > Reflect:
 		return fmt.Errorf("warp: unknown border %d", t.Border)
 	}
 	if err := t.Filter.Check(); err != nil {
 		return err
+	}
+	if t.framed() {
+		if t.Inset.Empty() || !t.Inset.In(image.Rect(0, 0, t.Width, t.Height)) {
+			return fmt.Errorf("warp: inset %v is empty or outside an output of %dx%d (height x width)", t.Inset, t.Height, t.Width)
+		}
+		inner, _ := t.split()
+		return inner.Check(inH, inW)
 	}
 	if t.Projective() {
 		return t.checkHorizon()
@@ -184,6 +197,8 @@ func ApplyUntil(ctx context.Context, src *schema.Picture, t Transform) (*schema.
 // rows computes the rows y0 <= y < y1 of the output into dst.
 func (t Transform) rows(dst []uint8, src *schema.Picture, y0, y1 int) {
 	switch {
+	case t.framed():
+		t.framedRows(dst, src, y0, y1)
 	case t.Projective():
 		t.projectedRows(dst, src, y0, y1)
 	case t.Filter == Nearest && t.axisAligned():

@@ -196,7 +196,7 @@ func TestCheckedTransformsAreSafe(t *testing.T) {
 	applied := 0
 	for range 20_000 {
 		tr := Transform{Height: r.IntN(6), Width: r.IntN(6), Filter: Filters[r.IntN(len(Filters))],
-			Antialias: r.IntN(2) == 0, Border: Border(r.IntN(2))}
+			Antialias: r.IntN(2) == 0, Border: Border(r.IntN(3))}
 		tr.Matrix = Affine{r.NormFloat64(), 0, r.Float64() * 5, 0, r.NormFloat64(), r.Float64() * 5}
 		for i := range tr.Matrix {
 			switch r.IntN(30) {
@@ -227,7 +227,9 @@ func TestCheck(t *testing.T) {
 		"an output of 5x-1": func(t *Transform) { t.Width = -1 },
 		"empty or outside":  func(t *Transform) { t.Clip = image.Rect(10, 0, 12, 10) },
 		"unknown filter":    func(t *Transform) { t.Filter = "linear" },
-		"unknown border":    func(t *Transform) { t.Border = 2 },
+		"inset":             func(t *Transform) { t.Inset = image.Rect(2, 2, 6, 5) },
+		"outside an output": func(t *Transform) { t.Inset = image.Rect(2, 2, 2, 2).Inset(-1).Sub(image.Pt(3, 0)) },
+		"unknown border":    func(t *Transform) { t.Border = 3 },
 		"not finite":        func(t *Transform) { t.Matrix[5] = math.NaN() },
 		"too far":           func(t *Transform) { t.Matrix[0] = 1e9 },
 		"axis-aligned":      func(t *Transform) { t.Matrix[1] = 0.1 },

@@ -2,6 +2,7 @@ package picture
 
 import (
 	"fmt"
+	"image"
 	"slices"
 	"strings"
 
@@ -77,16 +78,20 @@ func (p *Program) explain(d *Draw) []Group {
 		}
 		rest := g.ops
 		passes := p.passes(&g, in)
+		var last []op
 		for i, pass := range passes {
 			part := rest[:pass.Length]
+			if pass.Length == 0 && i > 0 { // the canvas around what the pass before has made
+				part = last[len(last)-1:]
+			}
 			rest = rest[pass.Length:]
 			if i == len(passes)-1 {
 				part, rest = append(slices.Clip(part), rest...), nil
 			}
+			last = part
 			list = append(list, p.explainPass(pass, part, len(list) == 0))
-			last := &list[len(list)-1]
 			if len(list) > 1 {
-				last.Apart = apart
+				list[len(list)-1].Apart = apart
 			}
 			if rest != nil {
 				apart = p.apart(part, rest)
@@ -109,6 +114,10 @@ func (p *Program) apart(before, after []op) string {
 		for _, o := range list {
 			switch name := p.Stages[o.stage].Name; {
 			case o.transform == nil || o.transform.Moves():
+			case o.transform.Inset != (image.Rectangle{}):
+				return name + " puts what it has sampled on a larger canvas"
+			case o.transform.Border == warp.Reflect:
+				return name + " mirrors the picture at its edges"
 			case o.transform.Projective():
 				return name + " is a perspective"
 			case o.transform.Filter != warp.Bilinear:
