@@ -168,12 +168,13 @@ func classFolders(classes []string) []string {
 // Warnings are about classes to which ImageFolder gives other numbers, and those whose folders
 // have other names. ImageFolder numbers the folders that are there in the order of their names.
 func (f *Folder) Warnings(run *schema.Run) (list []string) {
+	list = withoutTargets("folder", run)
 	if f.Flat {
-		return nil
+		return list
 	}
 	task, err := f.chosenTask(run)
 	if err != nil {
-		return nil // Open says so
+		return list // Open says so
 	}
 	classes := run.Tasks[task].Classes
 	folders := classFolders(classes)

@@ -2,6 +2,8 @@ package sinks
 
 import (
 	"context"
+	"fmt"
+	"strings"
 
 	"github.com/sluicedata/sluice/schema"
 )
@@ -85,6 +87,21 @@ type Warner interface {
 	// Warnings are about a run that is going to be written: one sentence each, beginning with
 	// the format's name. It doesn't touch the disk.
 	Warnings(run *schema.Run) []string
+}
+
+// withoutTargets warns of what a format leaves out that writes pictures and labels alone.
+func withoutTargets(format string, run *schema.Run) []string {
+	var kinds []string
+	if run.Targets.Objects() {
+		kinds = append(kinds, "boxes")
+	}
+	if run.Targets.HasMask() {
+		kinds = append(kinds, "masks")
+	}
+	if len(kinds) == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("%s: the samples have %s, which this format doesn't write: choose arrow to keep them", format, strings.Join(kinds, " and "))}
 }
 
 // Recognize returns the first format of a catalogue that recognizes a path, or nil.

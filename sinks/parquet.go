@@ -126,6 +126,9 @@ func (q *Parquet) holds(run *schema.Run) error {
 			}
 		}
 	}
+	if run.Targets.Objects() || run.Targets.HasMask() {
+		return errors.New("the samples have boxes or masks, which are lists and tensors: choose the format arrow, which keeps them")
+	}
 	for _, c := range run.Columns {
 		if _, ok := parquetColumn(c); !ok {
 			return fmt.Errorf("column %q holds %s: numbers, booleans, text and bytes are written: leave it out of the source, or choose the format arrow", c.Name, c.Type)

@@ -22,13 +22,13 @@ import (
 )
 
 func TestParquet(t *testing.T) {
-	sinktest.FormatTaking(t, func() sinks.Format { return &sinks.Parquet{PartRows: 11, ClassNames: true} }, uint8s)
+	sinktest.FormatTaking(t, func() sinks.Format { return &sinks.Parquet{PartRows: 11, ClassNames: true} }, func(run *schema.Run) bool { return uint8s(run) && run.Targets == nil })
 }
 
 func TestParquetRaw(t *testing.T) {
 	sinktest.FormatTaking(t, func() sinks.Format {
 		return &sinks.Parquet{Images: sinks.Images{Image: sinks.Raw}, Codec: "zstd", GroupRows: 3}
-	}, func(run *schema.Run) bool { return run.Form != schema.FormVarying })
+	}, func(run *schema.Run) bool { return run.Form != schema.FormVarying && run.Targets == nil })
 }
 
 // table is a Parquet file: by column the values of all rows, nil for null.

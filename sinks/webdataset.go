@@ -46,6 +46,7 @@ var (
 	_ SourceVerifier = (*WebDataset)(nil)
 	_ Updater        = (*WebDataset)(nil)
 	_ Encoding       = (*WebDataset)(nil)
+	_ Warner         = (*WebDataset)(nil)
 )
 
 // webDataset is what a run needs.
@@ -96,6 +97,9 @@ func (w *WebDataset) Open(ctx context.Context, run *schema.Run) error {
 	}
 	return w.Start(ctx, run, w, c)
 }
+
+// Warnings are about what shards don't hold.
+func (*WebDataset) Warnings(run *schema.Run) []string { return withoutTargets("webdataset", run) }
 
 // rowBytes is about what a row takes in a shard, with all its members; 0: not known.
 func (w *WebDataset) rowBytes(run *schema.Run) int64 {

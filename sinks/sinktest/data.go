@@ -1,6 +1,7 @@
 package sinktest
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -30,7 +31,17 @@ func Runs() map[string]*schema.Run {
 	one.Epochs, one.RowsPerEpoch, one.BatchesPerEpoch = 1, 1, 1
 	none := NewRun(schema.FormTensor, hwc)
 	none.RowsPerEpoch, none.BatchesPerEpoch = 0, 0
+	objects, varyingObjects, encodedObjects := NewRun(schema.FormTensor, hwc), NewRun(schema.FormVarying, schema.Tensor{DType: schema.Uint8, Layout: schema.HWC}), NewRun(schema.FormEncoded, schema.Tensor{})
+	scaledObjects := *scales
+	for _, run := range []*schema.Run{objects, varyingObjects, encodedObjects, &scaledObjects} {
+		run.Targets = NewTargetSpec()
+	}
 	return map[string]*schema.Run{
+		"objects":         objects,
+		"objects varying": varyingObjects,
+		"objects encoded": encodedObjects,
+		"objects scales":  &scaledObjects,
+
 		"uint8":      NewRun(schema.FormTensor, hwc),
 		"float32":    NewRun(schema.FormTensor, chw),
 		"varying":    NewRun(schema.FormVarying, schema.Tensor{DType: schema.Uint8, Layout: schema.HWC}),
@@ -64,6 +75,64 @@ func NewRun(form schema.Form, tensor schema.Tensor) *schema.Run {
 	}
 }
 
+// NewTargetSpec has every kind of target, and categories whose ids have gaps.
+func NewTargetSpec() *schema.TargetSpec {
+	return &schema.TargetSpec{
+		Boxes: true, Classes: []string{"person", "car", "traffic light"}, CategoryIDs: []int64{1, 3, 10},
+		Categories: json.RawMessage(`[{"id":1,"name":"person","supercategory":"living","keypoints":["nose","left","right"],"skeleton":[[1,2],[1,3]]},{"id":3,"name":"car"},{"id":10,"name":"traffic light"}]`),
+		Polygons:   true, Keypoints: []string{"nose", "left", "right"}, Mirrored: []int{0, 2, 1},
+		Mask: true, MaskClasses: []string{"background", "thing"},
+	}
+}
+
+// targets are those of a row: none to three objects, and the mask's file of an encoded row.
+// The mask of any other is a part of fill.
+func targets(run *schema.Run, epoch int, position int64) *schema.Targets {
+	if run.Targets == nil {
+		return nil
+	}
+	seed := mix(uint64(epoch)+7, uint64(position))
+	t := &schema.Targets{}
+	for i := range int(seed % 4) {
+		z := mix(seed, uint64(i))
+		x, y, w, h := float32(z%7)/8, float32(z>>8%9)/8, 1+float32(z>>16%11)/8, 1+float32(z>>24%13)/8
+		o := schema.Object{Box: [4]float32{x, y, x + w, y + h}, Label: int32(z >> 32 % 3), ID: position*10 + int64(i), Crowd: z>>40%4 == 0}
+		switch z >> 44 % 3 {
+		case 0:
+			o.Area = w * h // its shape isn't known
+		case 1:
+			o.Polygon = [][]float32{{x, y, x + w, y, x, y + h}}
+			o.Area = w * h / 2
+		case 2:
+			o.Polygon = [][]float32{{x, y, x + w/4, y, x + w/4, y + h, x, y + h}, {x + w/2, y, x + w, y, x + w, y + h, x + w/2, y + h}}
+			o.Area = w * h * 3 / 4
+		}
+		if o.Label == 0 {
+			o.Keypoints = []float32{x + w/2, y + h/2, 2, x, y, 1, 0, 0, 0}
+		}
+		t.Objects = append(t.Objects, o)
+	}
+	return t
+}
+
+// fillMask gives a row its mask, in the form that its picture has; only one that varies in
+// size must be told it.
+func fillMask(run *schema.Run, d *schema.Draft, row int, seed uint64, height, width int) {
+	if !run.Targets.HasMask() {
+		return
+	}
+	switch run.Form {
+	case schema.FormEncoded:
+		if seed%5 > 0 { // else there is none
+			d.SetEncodedMask(row, append([]byte("\x89PNG\r\n\x1a\n"), pixels(seed, int(seed%40))...))
+		}
+	case schema.FormVarying:
+		d.SetMask(row, &schema.Picture{Height: height, Width: width, U8: pixels(seed+1, height*width)})
+	case schema.FormTensor:
+		copy(d.Mask(row), pixels(seed+1, len(d.Mask(row))))
+	}
+}
+
 // rowsOf is the rows of a batch: the last of an epoch is short, and so is every
 // fifth, of which the engine left out rows that failed; one has none at all.
 func rowsOf(run *schema.Run, number int64) int {
@@ -94,6 +163,7 @@ func newBatch(run *schema.Run, mem memory.Allocator, epoch int, number int64, va
 		draft.SetMeta(row, meta(run, epoch, position))
 		if encoded != nil {
 			draft.SetEncoded(row, encoded(position))
+			fillMask(run, draft, row, mix(uint64(epoch)+99, uint64(position)), 0, 0)
 			continue
 		}
 		fill(run, draft, row, epoch, position)
@@ -121,6 +191,7 @@ func meta(run *schema.Run, epoch int, position int64) schema.Meta {
 		Params:      fmt.Sprintf(`{"flip":{"flipped":%t}}`, n%2 == 0),
 	}
 	m.Labels = m.Labels[:len(run.Tasks)]
+	m.Targets = targets(run, epoch, position)
 	return m
 }
 
@@ -129,18 +200,21 @@ func fill(run *schema.Run, d *schema.Draft, row, epoch int, position int64) {
 	switch run.Form {
 	case schema.FormEncoded:
 		d.SetEncoded(row, pixels(seed, int(seed%50)))
+		fillMask(run, d, row, seed, 0, 0)
 	case schema.FormVarying:
 		p := schema.NewPicture(1+int(seed%9), 1+int(seed>>8%9))
 		p.U8 = pixels(seed, len(p.U8))
 		if err := d.SetPicture(row, p); err != nil {
 			panic(err) // it is of the form's type
 		}
+		fillMask(run, d, row, seed, p.Height, p.Width)
 	case schema.FormTensor:
 		slot := d.Slot(row)
 		copy(slot.U8, pixels(seed, len(slot.U8)))
 		for i, v := range pixels(seed, len(slot.F32)) {
 			slot.F32[i] = float32(v) / 255
 		}
+		fillMask(run, d, row, seed, 0, 0)
 	}
 }
 
