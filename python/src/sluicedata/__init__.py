@@ -29,6 +29,8 @@ Sampler
     The draws of ``rebalance`` as indices, for a Dataset and a DataLoader that stay as they are.
 Transform
     The picture stages of a pipeline as a function of one image, for serving, evaluation and looking.
+collate
+    Batches with boxes, masks and keypoints as detection and segmentation models take them.
 pipeline, sources, stages, sinks
     Pipelines declared in Python.
 from_torchvision
@@ -48,7 +50,7 @@ from typing import TYPE_CHECKING, Any
 from .errors import EngineError, Error, Mistake, PipelineError, SampleError, StateError, UsageError
 
 if TYPE_CHECKING:
-    from . import sinks, sources, stages
+    from . import collate, sinks, sources, stages
     from ._batch import Batch
     from .commands import bench, index, inspect, materialize, plan, preview, train, verify
     from .convert import UnsupportedTransform, from_torchvision
@@ -68,6 +70,7 @@ _LAZY: dict[str, str] = {
     "Transform": ".transform",
     "UnsupportedTransform": ".convert",
     "bench": ".commands",
+    "collate": ".",
     "from_torchvision": ".convert",
     "index": ".commands",
     "inspect": ".commands",
@@ -98,6 +101,7 @@ __all__ = [
     "UsageError",
     "__version__",
     "bench",
+    "collate",
     "from_torchvision",
     "index",
     "inspect",

@@ -113,6 +113,11 @@ class Batch:
         return float(self._head.get("scale", 1))
 
     @property
+    def format(self) -> Format:
+        """What its arrays are: torch, numpy or dlpack."""
+        return "numpy" if self._wrap is _same else "dlpack" if self._wrap is DLPack else "torch"
+
+    @property
     def rows(self) -> int:
         """N, the number of pictures."""
         return int(self._head["rows"])
@@ -226,8 +231,7 @@ class Batch:
         if self._masks is not None and self._mover is None:
             masks = bytearray(self._masks)
             kept.pop("mask", None)
-        format = "numpy" if self._wrap is _same else "dlpack" if self._wrap is DLPack else "torch"
-        return _unpickled, ({**self._head, "slot": -1}, bytes(self._columns), pixels, format, kept, masks)
+        return _unpickled, ({**self._head, "slot": -1}, bytes(self._columns), pixels, self.format, kept, masks)
 
     def named(self, keys: Mapping[str, str]) -> dict[str, Any]:
         """Some columns as a dict, under other names: {"pixel_values": "image", "labels": "label.class"}."""
@@ -311,7 +315,7 @@ class Batch:
 
     def to(self, device: Any, non_blocking: bool = False) -> Batch:
         """The same batch with its tensors on a device; with format="torch" only."""
-        if self._wrap is _same or self._wrap is DLPack:
+        if self.format != "torch":
             raise UsageError('to() moves tensors of torch: make the loader with format="torch"')
 
         def mover(tensor: Any, owner: Any) -> Any:
@@ -392,7 +396,7 @@ class Batch:
 
     def _split(self, values: Any, offsets: targets.Offsets) -> list[Any]:
         """Arrays of the rows, which share their memory."""
-        if self._wrap is _same or self._wrap is DLPack:
+        if self.format != "torch":
             return [self._wrap(own) for own in np.split(values, offsets[1:-1])] if len(offsets) > 1 else []
         return list(self._move(values).split(targets.sizes(offsets)))
 
