@@ -5,17 +5,20 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/sluicedata/sluice/flow/internal/picture"
 	"github.com/sluicedata/sluice/internal/fingerprint"
 	"github.com/sluicedata/sluice/schema"
 )
 
 // outcome is what became of one draw.
 type outcome struct {
-	planned  []int32 // labels of the sample that the plan gave it
-	labels   []int32 // of the sample that it left with
-	sample   int     // that sample's number in the index; -1: not of the index
-	lost     bool    // it left no row
-	filled   string  // key of that sample, where its file is damaged and was filled; else ""
+	planned  []int32        // labels of the sample that the plan gave it
+	labels   []int32        // of the sample that it left with
+	sample   int            // that sample's number in the index; -1: not of the index
+	lost     bool           // it left no row
+	filled   string         // key of that sample, where its file is damaged and was filled; else ""
+	fates    []picture.Fate // of the objects that it left with, and lost
+	turned   bool           // its targets are those of the picture as it is stored
 	failures []*RowError
 	print    fingerprint.Print // of that sample's bytes, where the sink tracks reads
 	held     int64             // bytes charged until the batch is finished

@@ -27,6 +27,8 @@ type Row struct {
 	Display *schema.Picture // the last uint8 HWC picture of the way: what people look at
 	Drawn   []Drawn
 	Matrix  stages.Homography // the composed warps, from source to output pixels
+	Targets *schema.Targets   // as the source has them; nil: none. Meta has those of the picture as it leaves
+	Mask    *schema.Picture   // of the picture as it leaves: U8 with a class number a pixel; nil: none
 	Repairs int               // places of a file that were repaired: damage (decode's truncated: fill), or scans that it lacks
 }
 
@@ -56,10 +58,14 @@ type desk struct {
 
 func (*desk) slot() *schema.Picture  { return nil }
 func (d *desk) look() *picture.Views { return d.views }
+func (*desk) maskSlot() []uint8      { return nil }
 func (*desk) put(*row) error         { return nil }
 
 func (d *desk) read(ctx context.Context, row *row) *RowError {
 	if err := d.rows.read(ctx, row, nil, false); err != nil {
+		return err
+	}
+	if err := d.rows.annotate(ctx, row); err != nil {
 		return err
 	}
 	if d.rows.pictures != nil {
@@ -73,6 +79,7 @@ func (d *desk) row(made *row) *Row {
 	out := &Row{
 		Meta: made.meta, Sample: made.sample, Attempt: made.attempt, Encoded: made.encoded,
 		Source: d.views.Source, Picture: made.picture, Display: d.views.Last, Repairs: made.repairs,
+		Targets: made.targets, Mask: made.mask,
 	}
 	if draw := made.draw; draw != nil {
 		out.Matrix = draw.Matrix

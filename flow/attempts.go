@@ -11,6 +11,7 @@ import (
 
 // place is where a draw's picture goes, and who reads other samples for it.
 type place interface {
+	maskSlot() []uint8                    // to sample its mask into; nil: into one of its own
 	slot() *schema.Picture                // to sample it into; nil: into a picture of its own
 	look() *picture.Views                 // where pictures on the way are wanted; nil: they aren't
 	put(*row) error                       // moves a finished row there
@@ -61,6 +62,9 @@ func (r *rows) putInPlace(ctx context.Context, m *picture.Maker, row *row, p pla
 		return row.failed(stage, row.fault)
 	}
 	if failed := r.make(ctx, m, row, p.slot(), p.look()); failed != nil {
+		return failed
+	}
+	if failed := r.makeTargets(m, row, p.maskSlot()); failed != nil {
 		return failed
 	}
 	stage = "batch"

@@ -15,19 +15,20 @@ import (
 // canonical is all that the bytes of a run depend on, defaults written out. Not
 // in it: paths, times, the schedule, the number of epochs.
 type canonical struct {
-	Version   int              `json:"version"`
-	Source    string           `json:"source"` // identity: hash of keys, sizes and labels
-	Seed      uint64           `json:"seed"`
-	Fuse      Fuse             `json:"fuse"`
-	Exec      Executor         `json:"exec"`
-	Revision  int              `json:"exec_revision"` // of the fused executor; 0: the reference, which stages' versions cover
-	Decoder   any              `json:"decoder"`
-	OnError   Policy           `json:"on_error"`
-	EpochRows int64            `json:"epoch_rows"`
-	BatchSize int              `json:"batch_size"`
-	Params    bool             `json:"params"`
-	ParamsAre int              `json:"params_revision,omitempty"` // of what the column holds; only where there is one
-	Stages    []canonicalStage `json:"stages"`
+	Version   int               `json:"version"`
+	Source    string            `json:"source"` // identity: hash of keys, sizes and labels
+	Seed      uint64            `json:"seed"`
+	Fuse      Fuse              `json:"fuse"`
+	Exec      Executor          `json:"exec"`
+	Revision  int               `json:"exec_revision"` // of the fused executor; 0: the reference, which stages' versions cover
+	Decoder   any               `json:"decoder"`
+	OnError   Policy            `json:"on_error"`
+	EpochRows int64             `json:"epoch_rows"`
+	BatchSize int               `json:"batch_size"`
+	Params    bool              `json:"params"`
+	ParamsAre int               `json:"params_revision,omitempty"` // of what the column holds; only where there is one
+	Objects   *canonicalObjects `json:"objects,omitempty"`         // only of a source with targets
+	Stages    []canonicalStage  `json:"stages"`
 }
 
 type canonicalStage struct {
@@ -47,6 +48,9 @@ func (p *planner) hash() error {
 	}
 	if c.Params {
 		c.ParamsAre = picture.ParamsRevision
+	}
+	if p.info.Targets != nil {
+		c.Objects = p.objects.canonical()
 	}
 	if c.Exec == Fused {
 		c.Revision = picture.FusedRevision

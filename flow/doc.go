@@ -65,6 +65,7 @@
 //	report.go       Report, Progress: what a run tells
 //	state.go        State: where a run resumes
 //	pipeline.go     Pipeline: the declaration
+//	objects.go      Objects: which boxes, polygons and keypoints stay
 //	settings.go     Settings and the options that set them
 //	errors.go       the errors of plans, rows and runs
 //	onerror.go      Failures: what to do about rows that cannot be made

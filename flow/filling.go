@@ -70,10 +70,22 @@ func (t *ticket) slot() *schema.Picture {
 
 func (t *ticket) look() *picture.Views { return nil }
 
+func (t *ticket) maskSlot() []uint8 {
+	if p := t.batch.run.plan; p.info.Form == schema.FormTensor && p.info.Targets.HasMask() {
+		return t.batch.draft.Mask(t.at)
+	}
+	return nil
+}
+
 // put moves a row into its place; what was sampled into its slot is there already.
 func (t *ticket) put(row *row) error {
 	draft := t.batch.draft
 	draft.SetMeta(t.at, row.meta)
+	if row.mask != nil {
+		draft.SetMask(t.at, row.mask)
+	} else if row.picture == nil && row.targets != nil && t.batch.run.plan.info.Targets.HasMask() {
+		draft.SetEncodedMask(t.at, row.targets.Mask)
+	}
 	switch {
 	case row.picture == nil:
 		draft.SetEncoded(t.at, row.encoded)
@@ -96,6 +108,9 @@ func (t *ticket) read(ctx context.Context, row *row) *RowError {
 		if err := rows.read(ctx, row, nil, tracks); err != nil {
 			return err
 		}
+	}
+	if err := rows.annotate(ctx, row); err != nil {
+		return err
 	}
 	if rows.pictures != nil {
 		t.recharge(n + rows.prepare(row))

@@ -1,16 +1,23 @@
 package flow
 
-import "github.com/sluicedata/sluice/schema"
+import (
+	"github.com/sluicedata/sluice/flow/internal/picture"
+	"github.com/sluicedata/sluice/schema"
+)
 
 // ledger counts exposure by task and class, in O(classes) memory and one bit
 // per sample.
 type ledger struct {
-	seen []uint64     // bit per sample: delivered in this run
-	rows [][]Exposure // [task][class], unknown last
+	seen    []uint64     // bit per sample: delivered in this run
+	rows    [][]Exposure // [task][class], unknown last
+	objects objectLedger
 }
 
 func newLedger(p *Plan) *ledger {
 	l := &ledger{seen: make([]uint64, (p.Index().Len()+63)/64)}
+	if p.info.Targets != nil {
+		l.objects = make(objectLedger, len(p.info.Targets.Classes))
+	}
 	for _, t := range p.info.Tasks {
 		l.rows = append(l.rows, make([]Exposure, len(t.Classes)+1))
 	}
@@ -36,6 +43,7 @@ func (l *ledger) add(draws []outcome) {
 		if d.lost {
 			continue
 		}
+		l.objects.add(d.fates)
 		fresh := d.sample >= 0 && l.seen[d.sample/64]>>(d.sample%64)&1 == 0
 		if fresh {
 			l.seen[d.sample/64] |= 1 << (d.sample % 64)
@@ -77,6 +85,44 @@ func (l *ledger) report(tasks []schema.Task) map[string]map[string]Exposure {
 			}
 		}
 		out[task.Name] = classes
+	}
+	return out
+}
+
+// objectLedger counts objects by class.
+type objectLedger []ObjectExposure
+
+func (l objectLedger) add(fates []picture.Fate) {
+	for _, f := range fates {
+		x := &l[f.Label]
+		x.Seen++
+		switch f.What {
+		case picture.Clipped:
+			x.Clipped++
+			x.Delivered++
+		case picture.Whole:
+			x.Delivered++
+		default:
+			if x.Dropped == nil {
+				x.Dropped = map[string]int64{}
+			}
+			x.Dropped[f.What]++
+		}
+	}
+}
+
+// report is the ledger by names.
+func (l objectLedger) report(spec *schema.TargetSpec) map[string]ObjectExposure {
+	if !spec.Objects() {
+		return nil
+	}
+	out := map[string]ObjectExposure{}
+	for c, name := range spec.Classes {
+		x := l[c]
+		if x.Dropped == nil {
+			x.Dropped = map[string]int64{}
+		}
+		out[name] = x
 	}
 	return out
 }

@@ -10,6 +10,7 @@ import (
 type Pipeline struct {
 	Source   sources.Source
 	Stages   []stages.Stage
+	Objects  Objects  // which objects of a picture stay
 	Settings Settings // what New leaves at its zero value; options override it
 
 	// Explain says where the mistakes of a PipelineError stand; nil leaves it as

@@ -164,9 +164,18 @@ func (p *Plan) batchBytes(rows int, picks []int) (base int64, reserved []int64) 
 		return 0, nil
 	}
 	for _, v := range picks {
-		reserved = append(reserved, int64(rows)*imageBytes(p.info.Variants[v].Tensor))
+		reserved = append(reserved, int64(rows)*(imageBytes(p.info.Variants[v].Tensor)+maskBytes(p.info.Targets, p.info.Variants[v].Tensor)))
 	}
-	return int64(rows) * imageBytes(p.steps.pictureType()), reserved
+	t := p.steps.pictureType()
+	return int64(rows) * (imageBytes(t) + maskBytes(p.info.Targets, t)), reserved
+}
+
+// maskBytes is the size of the mask of a picture of one size; 0 without one.
+func maskBytes(spec *schema.TargetSpec, t schema.Tensor) int64 {
+	if !spec.HasMask() {
+		return 0
+	}
+	return int64(t.Height) * int64(t.Width)
 }
 
 // imageBytes is the size of a picture; 0 where it varies.

@@ -21,8 +21,8 @@ func (p *Pipeline) Plan(ctx context.Context, opts ...Option) (*Plan, error) {
 		set(&settings)
 	}
 	settings.defaults()
-	made := &planner{Plan: &Plan{settings: settings, source: p.Source, steps: newSteps(p.Stages, settings.Seed)}}
-	if err := errors.Join(settings.check(), made.steps.check(p.Source)); err != nil {
+	made := &planner{Plan: &Plan{settings: settings, source: p.Source, steps: newSteps(p.Stages, settings.Seed)}, objects: p.Objects}
+	if err := errors.Join(settings.check(), p.Objects.Check(), made.steps.check(p.Source)); err != nil {
 		return nil, &PipelineError{err}
 	}
 	listed := settings.telling("listing the source", func(*Progress) {})
@@ -49,7 +49,9 @@ func (p *Pipeline) Plan(ctx context.Context, opts ...Option) (*Plan, error) {
 // Plan would report before it opens the source (of a sources.Uniform one, it cannot tell yet
 // whether pictures have the one size that batches need). Each of the errors joined in it
 // is a *StageError.
-func (p *Pipeline) Check() error { return newSteps(p.Stages, 0).check(p.Source) }
+func (p *Pipeline) Check() error {
+	return errors.Join(p.Objects.Check(), newSteps(p.Stages, 0).check(p.Source))
+}
 
 // resolve finds out what depends on the data: order, weights, counts, statistics,
 // the shape of the run and the hash.
@@ -73,6 +75,7 @@ func (p *planner) resolve(ctx context.Context) error {
 		order: p.sampling.order, params: p.settings.Params, policy: p.settings.Failures.Policy,
 	}
 	p.rows.lender, _ = p.dataset.(sources.Lender)
+	mistakes = errors.Join(mistakes, p.targets())
 	p.selected = index
 	if len(p.sampling.selection) != index.Len() {
 		p.selected = schema.Select(index, p.sampling.selection)
@@ -109,6 +112,36 @@ func (p *planner) resolve(ctx context.Context) error {
 	warnOrder(p)
 	warnWeights(p)
 	return nil
+}
+
+// targets finds out what the samples have besides classes.
+func (p *planner) targets() error {
+	spec := schema.TargetSpecOf(p.dataset.Index())
+	targeter, ok := p.dataset.(sources.Targeter)
+	if spec == nil {
+		p.warnTargets()
+		return nil
+	}
+	if !ok {
+		return fmt.Errorf("flow: the index of %s has targets, and its dataset is no sources.Targeter", p.source.Name())
+	}
+	var err error
+	r := p.rows
+	r.spec, r.targeter, r.keepEmpty = spec, targeter, or(p.objects.KeepEmpty, true)
+	r.rules, err = p.objects.rules(spec)
+	return errors.Join(spec.Check(), err)
+}
+
+// warnTargets warns of what has no effect without targets.
+func (p *planner) warnTargets() {
+	for _, s := range p.steps {
+		if _, ok := s.stage.(stages.ObjectStage); ok {
+			p.warn("%s looks at objects, and the source (%s) has none", s.name, p.source.Name())
+		}
+	}
+	if o := p.objects; o.MinArea != nil || o.MinSize != nil || o.MinVisibility != nil || o.Clip != nil || o.KeepEmpty != nil || o.Mirror != nil {
+		p.warn("objects: the source (%s) has none", p.source.Name())
+	}
 }
 
 // checkWeights: a task's classes are weighted once.
@@ -165,7 +198,7 @@ func (p *planner) assign() error {
 func (p *planner) shape() error {
 	run, t := &p.info, p.steps.pictureType()
 	run.Seed, run.Params, run.Epochs, run.Samples = p.settings.Seed, p.settings.Params, p.settings.Epochs, p.dataset
-	run.Tasks, run.Columns = p.rows.tasks, p.rows.columns
+	run.Tasks, run.Columns, run.Targets = p.rows.tasks, p.rows.columns, p.rows.spec
 	for task := range run.Tasks {
 		run.Counts = append(run.Counts, schema.Counts(p.selected, task))
 	}

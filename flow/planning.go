@@ -12,6 +12,7 @@ type planner struct {
 	batcher  int  // the batch stage; -1: none
 	dropLast bool // an epoch's last batch, where it is short
 	selected schema.Index
+	objects  Objects
 }
 
 func (p *planner) warn(format string, args ...any) {

@@ -130,6 +130,12 @@ func (f *read) prepare(t *ticket) {
 		*buffer = t.row.encoded
 		t.buffer = buffer
 	}
+	if t.err = rows.annotate(r.ctx, &t.row); t.err != nil {
+		if t.err.EndsRun() {
+			r.fail(ended(rows.policy, t.err))
+		}
+		return
+	}
 	if rows.pictures != nil {
 		t.row.draw, _ = r.drawPool.Get().(*picture.Draw)
 		if t.row.draw == nil {

@@ -45,9 +45,14 @@ type Report struct {
 	// Delivered rows by task and class; "" counts unknown labels.
 	Delivered map[string]map[string]int64 `json:"delivered"`
 	// Ledger is what each class got, by task: see Exposure.
-	Ledger   map[string]map[string]Exposure `json:"ledger"`
-	State    State                          `json:"state"` // where the next run would go on
-	Warnings []string                       `json:"warnings,omitempty"`
+	Ledger map[string]map[string]Exposure `json:"ledger"`
+	// Objects is what became of the objects of each class; nil of a source without any.
+	Objects map[string]ObjectExposure `json:"objects,omitempty"`
+	// Turned counts rows whose targets are those of the picture as the file stores it, where
+	// it is shown turned.
+	Turned   int64    `json:"turned,omitempty"`
+	State    State    `json:"state"` // where the next run would go on
+	Warnings []string `json:"warnings,omitempty"`
 }
 
 // Memory is what a run had in flight, as its budget counts.
@@ -85,6 +90,14 @@ type Exposure struct {
 	Filled    int64 `json:"filled"`    // delivered rows of damaged files (decode's truncated: fill), or that lack scans
 	Distinct  int64 `json:"distinct"`  // samples among the delivered rows
 	Repeats   int64 `json:"repeats"`   // delivered rows beyond the first of their sample
+}
+
+// ObjectExposure is what a run showed of the objects of one class.
+type ObjectExposure struct {
+	Seen      int64            `json:"seen"`      // in the pictures that were made
+	Delivered int64            `json:"delivered"` // that left
+	Clipped   int64            `json:"clipped"`   // of those, that were cut at an edge
+	Dropped   map[string]int64 `json:"dropped"`   // that didn't leave, by why: outside, min_area, min_size, min_visibility, a stage's name
 }
 
 const progressEvery = 100 * time.Millisecond

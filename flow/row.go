@@ -18,18 +18,22 @@ import (
 // rows is what a plan has decided about single rows. It doesn't change, and knows
 // neither batches, budgets nor sinks.
 type rows struct {
-	source   string // its name, for errors
-	dataset  sources.Dataset
-	lender   sources.Lender // the same; nil if it lends nothing
-	index    schema.Index
-	tasks    []schema.Task
-	columns  []schema.Column // that the source adds
-	order    stages.Order
-	weigh    []func(labels []int32) float32
-	pictures *picture.Program // nil: files stay encoded
-	params   bool             // the params column is there
-	policy   Policy
-	refills  *refills
+	source    string // its name, for errors
+	dataset   sources.Dataset
+	lender    sources.Lender // the same; nil if it lends nothing
+	index     schema.Index
+	tasks     []schema.Task
+	columns   []schema.Column // that the source adds
+	order     stages.Order
+	weigh     []func(labels []int32) float32
+	pictures  *picture.Program // nil: files stay encoded
+	targeter  sources.Targeter // the dataset; nil: samples have no targets
+	spec      *schema.TargetSpec
+	rules     *picture.Rules
+	keepEmpty bool // rows without objects stay
+	params    bool // the params column is there
+	policy    Policy
+	refills   *refills
 }
 
 // row is one draw on its way: located, read, prepared, made.
@@ -43,6 +47,10 @@ type row struct {
 	encoded []byte            // its file; nil until it is read, and where its pixels are lent
 	lent    schema.Picture    // its pixels, which belong to the dataset; without any where it has none
 	print   fingerprint.Print // of encoded, where the sink tracks reads
+	targets *schema.Targets   // as the source has them; nil: none, or not read yet
+	mask    *schema.Picture   // U8 with a class number a pixel; nil: none, or where its place is
+	fates   []picture.Fate    // of the objects, once it is made
+	turned  bool              // its targets are those of the picture as it is stored
 	draw    *picture.Draw     // nil until it is prepared
 	picture *schema.Picture   // nil where files stay encoded
 	repairs int               // see Row
@@ -76,7 +84,7 @@ func (r *rows) locateGiven(s *Sample, epoch int, position int64, labels []int32)
 		i, _ := r.index.Find(s.Key)
 		return r.ofSample(i, epoch, position, 0, labels)
 	}
-	given := row{sample: -1, encoded: s.Data, epoch: epoch}
+	given := row{sample: -1, encoded: s.Data, epoch: epoch, targets: s.Targets}
 	given.meta = schema.Meta{Key: s.Key, Labels: append(labels[:0], s.Labels...), Weight: s.Weight, Position: position, SourceIndex: -1, Values: s.Values}
 	if s.Labels == nil {
 		for range r.tasks {
@@ -120,12 +128,35 @@ func (r *rows) weighRow(row *row) {
 	})
 }
 
-// encodedBytes is the size of a row's file.
+// encodedBytes is the size of a row's files.
 func (r *rows) encodedBytes(row *row) int64 {
 	if row.encoded != nil {
 		return int64(len(row.encoded))
 	}
-	return max(0, r.index.Size(row.sample)) // -1: it is missing
+	n := max(0, r.index.Size(row.sample)) // -1: it is missing
+	if r.targeter != nil {
+		n += max(0, r.targeter.TargetBytes(row.sample))
+	}
+	return n
+}
+
+// annotate reads the row's targets, unless it came with them.
+func (r *rows) annotate(ctx context.Context, row *row) *RowError {
+	if r.targeter == nil || row.targets != nil || row.sample < 0 || row.fault != nil {
+		return nil
+	}
+	t := new(schema.Targets)
+	err := guard("source", func() error { return r.targeter.Targets(ctx, row.sample, t) })
+	if err == nil {
+		err = r.spec.CheckTargets(t)
+	}
+	if err == nil {
+		row.targets = t
+		return nil
+	}
+	failed := row.failed(picture.TargetsStage, err)
+	failed.machine = !errors.Is(err, sources.ErrTargets)
+	return failed
 }
 
 // borrow looks whether the dataset lends the row's pixels; else they are to be read.
@@ -198,7 +229,7 @@ func (r *rows) prepare(row *row) int64 {
 func (row *row) address() picture.Of {
 	return picture.Of{
 		Sample: row.sample, Key: row.meta.Key, Labels: row.meta.Labels,
-		Epoch: row.epoch, Position: row.meta.Position, Attempt: row.attempt,
+		Epoch: row.epoch, Position: row.meta.Position, Attempt: row.attempt, Targets: row.targets,
 	}
 }
 
@@ -230,6 +261,34 @@ func (r *rows) make(ctx context.Context, m *picture.Maker, row *row, slot *schem
 		if row.meta.Params, err = row.draw.JSON(row.picture); err != nil {
 			return row.failed("params", err)
 		}
+	}
+	return nil
+}
+
+// makeTargets makes the targets of a row whose picture is made; its mask in slot, if there is one.
+func (r *rows) makeTargets(m *picture.Maker, row *row, slot []uint8) *RowError {
+	if r.spec == nil {
+		return nil
+	}
+	if r.pictures == nil {
+		row.meta.Targets = row.targets
+		return nil
+	}
+	row.meta.Targets, row.fates = row.draw.Targets(r.rules)
+	row.turned = row.draw.Turned()
+	if !r.keepEmpty && r.spec.Boxes && (row.meta.Targets == nil || len(row.meta.Targets.Objects) == 0) {
+		return row.failed(picture.TargetsStage, errors.New("no object is left in the picture, and keep_empty is false"))
+	}
+	if !r.spec.Mask {
+		return nil
+	}
+	height, width := row.picture.Height, row.picture.Width
+	if slot == nil {
+		row.mask = &schema.Picture{Height: height, Width: width, U8: make([]uint8, height*width)}
+		slot = row.mask.U8
+	}
+	if err := m.Mask(row.draw, r.spec, slot); err != nil {
+		return row.failed("mask", err)
 	}
 	return nil
 }
@@ -281,6 +340,11 @@ func (r *rows) checkSample(element any) (Sample, error) {
 	}
 	if w := float64(s.Weight); !(w >= 0) || math.IsInf(w, 1) {
 		return s, fmt.Errorf("flow: sample %q has the weight %v: want a finite number from 0 on, and 0 stands for 1", s.Key, s.Weight)
+	}
+	if s.Targets != nil {
+		if err := r.spec.CheckTargets(s.Targets); err != nil {
+			return s, fmt.Errorf("flow: sample %q: %w", s.Key, err)
+		}
 	}
 	for t, label := range s.Labels {
 		if label != schema.Unknown && (label < 0 || int(label) >= len(r.tasks[t].Classes)) {

@@ -145,12 +145,16 @@ func (f *transform) make(maker *picture.Maker, t *ticket) {
 		t.batch.draft.Drop(t.at)
 	} else {
 		d.labels, d.sample, d.print = row.meta.Labels, row.sample, row.print
+		d.fates, d.turned = row.fates, row.turned
 		if row.repairs > 0 {
 			d.filled = row.meta.Key
 		}
 		switch form {
 		case schema.FormVarying:
 			d.held = int64(len(row.picture.U8))
+			if row.mask != nil {
+				d.held += int64(len(row.mask.U8))
+			}
 		case schema.FormEncoded:
 			d.held = int64(len(row.encoded))
 		}

@@ -220,6 +220,9 @@ func (d *Draft) derivedColumn(f arrow.Field, base arrow.Array, rows int) arrow.A
 		}
 	case ColumnBoxes, ColumnKeypoints, ColumnArea, ColumnPolygon:
 		from, to := d.base.Tensor, d.tensor()
+		if !d.builder.run.Targets.column(f.Name) {
+			break // a source's own
+		}
 		if from.Height != to.Height || from.Width != to.Width {
 			return scaledColumn(d.builder.mem, f.Name, base, scaling{float64(to.Width) / float64(from.Width), float64(to.Height) / float64(from.Height)})
 		}

@@ -2,6 +2,7 @@ package schema
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -193,6 +194,46 @@ func (s *selection) ObjectLabels(sample int) []int32 {
 
 func (s *selection) TargetDigest(sample int) [16]byte {
 	return TargetDigestOf(s.Index, s.samples[sample])
+}
+
+// ErrTargets is wrapped by the errors of CheckTargets, and by those of sources (sources.ErrTargets).
+var ErrTargets = errors.New("its annotations can't be used")
+
+// CheckTargets reports targets that the spec doesn't have: a label of no class, keypoints of
+// another number, numbers that aren't finite.
+func (s *TargetSpec) CheckTargets(t *Targets) error {
+	bad := func(i int, format string, args ...any) error {
+		return fmt.Errorf("%w: object %d (id %d): %s", ErrTargets, i, t.Objects[i].ID, fmt.Sprintf(format, args...))
+	}
+	if len(t.Objects) > 0 && !s.Objects() {
+		return fmt.Errorf("%w: %d objects of a source without any", ErrTargets, len(t.Objects))
+	}
+	for i := range t.Objects {
+		o := &t.Objects[i]
+		switch b := o.Box; {
+		case o.Label < 0 || int(o.Label) >= len(s.Classes):
+			return bad(i, "label %d of %d classes", o.Label, len(s.Classes))
+		case !(b[0] <= b[2] && b[1] <= b[3]) || !finite(b[:]):
+			return bad(i, "box %v: want x1 <= x2, y1 <= y2, all finite", b)
+		case o.Keypoints != nil && len(o.Keypoints) != 3*len(s.Keypoints) || !finite(o.Keypoints):
+			return bad(i, "keypoints %v: want x y v of each of %d, all finite", o.Keypoints, len(s.Keypoints))
+		}
+		for _, part := range o.Polygon {
+			if len(part)%2 != 0 || !finite(part) {
+				return bad(i, "a polygon of %d numbers: want pairs, all finite", len(part))
+			}
+		}
+	}
+	return nil
+}
+
+func finite(list []float32) bool {
+	for _, v := range list {
+		if v-v != 0 { // NaN for what isn't
+			return false
+		}
+	}
+	return true
 }
 
 // PolygonArea is the area of a ring of points x y x y ..., by the shoelace formula; never

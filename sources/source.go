@@ -79,7 +79,7 @@ type Lender interface {
 // ErrTargets is wrapped by the error of targets that are broken: a mask that isn't there, a
 // polygon that can't be read. That is a property of the data, so on_error decides what
 // happens to the row.
-var ErrTargets = errors.New("its annotations can't be used")
+var ErrTargets = schema.ErrTargets
 
 // Targeter is a Dataset whose samples have targets: boxes, polygons, keypoints, masks. Its
 // Index is schema.Targeted.

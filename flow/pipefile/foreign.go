@@ -155,6 +155,8 @@ var foreignOptions = []foreignOption{
 	{"split", "stratified", "stratify", ""},
 	{"split", "groups group_by", "group", ""},
 	{"split", "seed random_state shuffle", "", "a sample's key says on which side it is: leave it out"},
+	{"objects", "min_visible visibility", "min_visibility", ""},
+	{"objects", "mirrored swap", "mirror", ""},
 	{"on_error", "mode action", "policy", ""},
 	{"on_error", "limit max_errors budget", "max", ""},
 	{"top", "transforms transform pipeline steps augmentations operations ops", "stages", ""},
@@ -252,4 +254,4 @@ func meantKey(written string, keys []string) (meant, text string) {
 }
 
 // topParts are not stages or sources: entries for "*" don't apply to them.
-var topParts = []string{"top", "split", "on_error"}
+var topParts = []string{"top", "split", "on_error", "objects"}

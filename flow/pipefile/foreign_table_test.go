@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sluicedata/sluice/flow"
 	"github.com/sluicedata/sluice/internal/options"
 	"github.com/sluicedata/sluice/sinks"
 	"github.com/sluicedata/sluice/sources"
@@ -38,7 +39,7 @@ func TestForeignTable(t *testing.T) {
 			}
 		}
 	}
-	has := map[string][]string{"top": topKeys, "split": options.Names(&sources.Split{}), "on_error": options.Names(onError{}), "adam": options.Names(&(&TrainFile{}).Optimizer)}
+	has := map[string][]string{"top": topKeys, "split": options.Names(&sources.Split{}), "on_error": options.Names(onError{}), "objects": options.Names(flow.Objects{}), "adam": options.Names(&(&TrainFile{}).Optimizer)}
 	all := []string{}
 	for _, e := range c.Stages {
 		has[e.New().Name()] = options.Names(e.New())

@@ -63,6 +63,9 @@ func write(b *bytes.Buffer, p *flow.Pipeline, c Catalogs) error {
 	if list := written(onErrorOf(p), onError{}); len(list) > 0 {
 		fmt.Fprintf(b, "on_error: %s\n", flowMap(list))
 	}
+	if list := written(p.Objects, flow.Objects{}); len(list) > 0 {
+		fmt.Fprintf(b, "objects: %s\n", flowMap(list))
+	}
 	inner, split := unsplit(p.Source)
 	inner, from := unnumbered(inner)
 	if from != nil && from.File == "" {
@@ -236,7 +239,7 @@ func sameSink(a, b sinks.Format) error {
 
 // same reports the first difference between two pipelines.
 func same(a, b *flow.Pipeline) error {
-	if err := errors.Join(sameOptions(settingsOf(a), settingsOf(b)), sameOptions(onErrorOf(a), onErrorOf(b))); err != nil {
+	if err := errors.Join(sameOptions(settingsOf(a), settingsOf(b)), sameOptions(onErrorOf(a), onErrorOf(b)), sameOptions(a.Objects, b.Objects)); err != nil {
 		return err
 	}
 	sa, splitA := unsplit(a.Source)

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/sluicedata/sluice/flow"
 	"github.com/sluicedata/sluice/internal/options"
 	"github.com/sluicedata/sluice/sources"
 )
@@ -16,6 +17,7 @@ func Help(c Catalogs) string {
 	b.WriteString("PIPELINE\n\n")
 	describe(&b, "", "the top of a pipeline file", settings{})
 	describe(&b, "on_error", "what to do about rows that fail", onError{})
+	describe(&b, "objects", "which boxes, polygons and keypoints stay", flow.Objects{})
 	describe(&b, "split", "divide the source into training and validation samples", sources.Split{})
 	b.WriteString("SOURCES\n\n")
 	for _, e := range c.Sources {

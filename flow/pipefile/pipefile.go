@@ -6,6 +6,7 @@
 //	epochs: 10                            # default 1
 //	fuse: full                            # or exact
 //	classes_from: train.yaml              # class numbers as in that file
+//	objects: {min_visibility: 0.25}  # of a source with boxes
 //	on_error: {policy: refill, max: 1%, quarantine: bad.jsonl}  # default: fail
 //	source: {folder: {path: data/train}}  # relative to this file
 //	split: {val: 0.1, use: train}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sluicedata/sluice/flow"
 	"github.com/sluicedata/sluice/internal/options"
 	"github.com/sluicedata/sluice/sources"
 )
@@ -39,6 +40,7 @@ func Python(c Catalogs) map[string][]byte {
 func pySettings() []byte {
 	f := pyModule("settings", "Types of a pipeline's settings")
 	f.typed("OnError", "what to do about rows that fail", onError{})
+	f.typed("Objects", "which boxes, polygons and keypoints stay", flow.Objects{})
 	f.typed("Split", "divide the source into training and validation samples", sources.Split{})
 	return f.file()
 }

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/sluicedata/sluice/flow"
 	"github.com/sluicedata/sluice/internal/options"
 	"github.com/sluicedata/sluice/sources"
 )
@@ -27,6 +28,7 @@ func Schema(c Catalogs) []byte {
 	top["version"].(object)["const"] = Version
 	top["seed"].(object)["maximum"] = json.Number("18446744073709551615")
 	top["on_error"] = optionsSchema(onError{}, "what to do about rows that fail")
+	top["objects"] = optionsSchema(flow.Objects{}, "which boxes, polygons and keypoints stay")
 	top["split"] = optionsSchema(sources.Split{}, "divide the source into training and validation samples")
 
 	places, single := object{}, object{}

@@ -28,7 +28,7 @@ type fuse string
 func (fuse) Values() []string { return []string{string(flow.FuseFull), string(flow.FuseExact)} }
 
 // topKeys are in the order in which errors and Format show them.
-var topKeys = []string{"version", "seed", "epochs", "fuse", "classes_from", "on_error", "source", "split", "stages", "sink"}
+var topKeys = []string{"version", "seed", "epochs", "fuse", "classes_from", "on_error", "objects", "source", "split", "stages", "sink"}
 
 // ofSource are those that the stages and settings alone do without.
 var ofSource = []string{"source", "split", "classes_from", "sink"}
@@ -56,6 +56,9 @@ func (r *reader) top(root *node, f *File) {
 			r.setting(&s, e)
 		case "on_error":
 			failures = r.onError(e)
+		case "objects":
+			o := r.options("objects", &pipe.Objects, e.value)
+			r.check("objects", e.place, pipe.Objects.Check(), o)
 		case "source":
 			pipe.Source = r.source(e)
 		case "split": // below, when the source is known

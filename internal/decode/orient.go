@@ -59,3 +59,28 @@ func orient(ctx context.Context, p *schema.Picture, orientation int) (*schema.Pi
 	}
 	return out, nil
 }
+
+// Upright is how points of a stored picture move when it is turned upright, in continuous
+// coordinates: x' = m[0]x + m[1]y + m[2], y' = m[3]x + m[4]y + m[5]. height and width are those of
+// the upright picture. It equals the map of Decode for every orientation; for others it is the
+// identity.
+func Upright(orientation, height, width int) [6]float64 {
+	if orientation < 2 || orientation > 8 {
+		orientation = 0
+	}
+	t := turns[orientation]
+	m := [6]float64{1, 0, 0, 0, 1, 0}
+	if t.transpose {
+		m = [6]float64{0, 1, 0, 1, 0, 0}
+	}
+	if t.mirror {
+		m[0], m[1], m[2] = -m[0], -m[1], float64(width)
+	}
+	if t.flip {
+		m[3], m[4], m[5] = -m[3], -m[4], float64(height)
+	}
+	return m
+}
+
+// SwapsSides reports whether an orientation exchanges height and width.
+func SwapsSides(orientation int) bool { return swapsSides(orientation) }

@@ -271,7 +271,7 @@ func (t Transform) pixelMap(inH, inW int) (pixelMap, bool) {
 	if w.xx*w.xy != 0 || w.yx*w.yy != 0 || w.xx*w.yx != 0 || w.xy*w.yy != 0 || w.xx*w.yy-w.xy*w.yx == 0 {
 		return pixelMap{}, false
 	}
-	return w, w.rectangle(image.Rect(0, 0, t.Width, t.Height)).In(t.window(inH, inW))
+	return w, w.rectangle(image.Rect(0, 0, t.Width, t.Height)).In(t.Window(inH, inW))
 }
 
 // Moves reports whether the matrix moves whole pixels: then no values are mixed, whatever

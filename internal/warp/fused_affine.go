@@ -72,7 +72,7 @@ func (a *affine) sample(l *section, t Transform) *affine {
 		m[3*i+2] += 1<<(bits-1) - mirrored[i]
 	}
 	a.layers = append(a.layers, layer{
-		fixed: m, window: l.before.rectangle(t.window(l.size.Y, l.size.X)), border: t.Border, fill: t.Fill, fillYCC: yccOf(t.Fill),
+		fixed: m, window: l.before.rectangle(t.Window(l.size.Y, l.size.X)), border: t.Border, fill: t.Fill, fillYCC: yccOf(t.Fill),
 	})
 	return a
 }
@@ -125,7 +125,7 @@ func (a *affine) compose(l *section, spacing float64) *affine {
 			continue
 		}
 		antialias = antialias && !t.RefusesAntialias()
-		down = append(down, layer{matrix: step, window: t.window(h, w), border: t.Border, fill: t.Fill, fillYCC: yccOf(t.Fill)})
+		down = append(down, layer{matrix: step, window: t.Window(h, w), border: t.Border, fill: t.Fill, fillYCC: yccOf(t.Fill)})
 		step = Identity()
 	}
 	last := &down[len(down)-1]

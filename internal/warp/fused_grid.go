@@ -13,7 +13,7 @@ type grid struct {
 // copy sets g up for a transform's rows and columns, read through the section's copies.
 func (g *grid) copy(l *section, t Transform) *grid {
 	horizontal, vertical := t.axes(l.size.Y, l.size.X)
-	w := t.window(l.size.Y, l.size.X)
+	w := t.Window(l.size.Y, l.size.X)
 	g.xs, g.ys = sized(&g.xs, l.width), sized(&g.ys, l.height)
 	g.place(g.xs, horizontal, w.Min.X, w.Max.X, t.Border, l.after.x(), l.before.x())
 	g.place(g.ys, vertical, w.Min.Y, w.Max.Y, t.Border, l.after.y(), l.before.y())

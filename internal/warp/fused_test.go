@@ -221,7 +221,7 @@ func seen(src *schema.Picture, chain []Transform, x, y float64, at valueAt) (v [
 		h, w = chain[n-1].Height, chain[n-1].Width
 	}
 	t := chain[n]
-	window := t.window(h, w)
+	window := t.Window(h, w)
 	x, y = t.Matrix.Apply(x, y)
 	share := 1.0
 	if _, copies := t.pixelMap(h, w); copies {

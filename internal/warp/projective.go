@@ -151,7 +151,7 @@ func (t Transform) WithHomography(h Homography) Transform {
 // and then rounded to the grid of 2^-32, half up. On and beyond the horizon, and
 // 2^29 pixels away, there is Fill, whatever the border.
 func (t Transform) projectedRows(dst []uint8, src *schema.Picture, y0, y1 int) {
-	in := view{src, t.window(src.Height, src.Width), t.Border, t.Fill}
+	in := view{src, t.Window(src.Height, src.Width), t.Border, t.Fill}
 	h := t.Homography()
 	for y := y0; y < y1; y++ {
 		for x := range t.Width {

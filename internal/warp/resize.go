@@ -26,7 +26,7 @@ func (t Transform) axisAligned() bool {
 
 // axes splits an axis-aligned transform.
 func (t Transform) axes(inH, inW int) (horizontal, vertical axis) {
-	w := t.window(inH, inW)
+	w := t.Window(inH, inW)
 	return newAxis(t.Matrix[0], t.Matrix[2], t.Width, w.Min.X, w.Max.X),
 		newAxis(t.Matrix[4], t.Matrix[5], t.Height, w.Min.Y, w.Max.Y)
 }
@@ -184,7 +184,7 @@ func clip8(sum int64) uint8 {
 // the middle of the output pixel.
 func (t Transform) nearestRows(dst []uint8, src *schema.Picture, y0, y1 int) {
 	horizontal, vertical := t.axes(src.Height, src.Width)
-	in := view{src, t.window(src.Height, src.Width), t.Border, t.Fill}
+	in := view{src, t.Window(src.Height, src.Width), t.Border, t.Fill}
 	xs, ys := make([]int64, t.Width), make([]int64, t.Height)
 	horizontal.nearest(xs)
 	vertical.nearest(ys)

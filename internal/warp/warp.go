@@ -68,6 +68,10 @@ const (
 	Reflect                // mirrored at the outermost pixels, which don't repeat (cv2.BORDER_REFLECT_101)
 )
 
+// Inside is the pixel that is shown in place of number i, along a side whose pixels are first
+// to end-1; of Constant, none.
+func (b Border) Inside(i, first, end int) int { return min(max(i, first), end-1) }
+
 // Transform describes how an output picture is sampled from an input picture.
 type Transform struct {
 	Matrix        Affine // output pixel -> input point
@@ -121,7 +125,7 @@ func (t Transform) Check(inH, inW int) error {
 		return fmt.Errorf("warp: an input of %dx%d (height x width)", inH, inW)
 	case t.Height < 1 || t.Width < 1 || t.Height > maxSide || t.Width > maxSide:
 		return fmt.Errorf("warp: an output of %dx%d (height x width)", t.Height, t.Width)
-	case t.window(inH, inW).Empty():
+	case t.Window(inH, inW).Empty():
 		return fmt.Errorf("warp: clip %v is empty or outside an input of %dx%d (height x width)", t.Clip, inH, inW)
 	case t.Border < Constant || t.Border > Reflect:
 		return fmt.Errorf("warp: unknown border %d", t.Border)
@@ -162,8 +166,8 @@ func (f Filter) Check() error {
 	return fmt.Errorf("warp: unknown filter %q", string(f))
 }
 
-// window is the part of an input of that size that may be read.
-func (t Transform) window(inH, inW int) image.Rectangle {
+// Window is the part of an input of that size that may be read.
+func (t Transform) Window(inH, inW int) image.Rectangle {
 	all := image.Rect(0, 0, inW, inH)
 	if t.Clip == (image.Rectangle{}) {
 		return all

@@ -112,3 +112,16 @@ func (d *Draw) referenceBytes() int64 {
 }
 
 func tensorBytes(t schema.Tensor) int64 { return int64(t.Elements()) * int64(t.DType.Bytes()) }
+
+// maskBytes is the memory of a mask on its way: as decoded, with what unpacking it takes, and
+// as sampled.
+func maskBytes(d *Draw) int64 {
+	if !d.drawn || d.targets.in == nil || d.targets.in.Mask == nil {
+		return 0
+	}
+	most := int64(d.Source[0]) * int64(d.Source[1])
+	for i := range d.ops {
+		most = max(most, int64(d.ops[i].out.Height)*int64(d.ops[i].out.Width))
+	}
+	return 3 * most
+}

@@ -19,6 +19,8 @@
 //	reference.go  stage after stage, in plain loops: what the other executor is tested against
 //	fused.go      groups of stages in as few passes as fuse allows
 //	pixels.go     functions of a pixel: tables, rows, plain loops
+//	mask.go       Maker.Mask: class numbers, sampled as pixels are
+//	objects.go    Draw.Targets: what becomes of a picture's objects
 //	maker.go      Maker: the memory in which pictures are made
 //	prepare.go    Draw.Prepare: header, draws, groups, bytes
 //	cost.go       the bytes that making a picture takes
@@ -26,6 +28,7 @@
 //	canvas.go     pictures between passes, used again; copies
 //	group.go      operations that run together
 //	draw.go       Draw: what each stage drew
+//	targets.go    boxes, polygons and keypoints on their way through the transforms
 //	program.go    Program: the stages as a plan has them
 //	seekpoints.go where decoding can begin in files that were read before
 package picture

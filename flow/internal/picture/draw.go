@@ -2,6 +2,7 @@ package picture
 
 import (
 	"encoding/json"
+	"errors"
 	"image"
 	"slices"
 
@@ -21,6 +22,7 @@ type Of struct {
 	Epoch    int
 	Position int64
 	Attempt  int
+	Targets  *schema.Targets // nil: none; not changed, and kept until Make has ended
 }
 
 // Drawn is what one stage drew.
@@ -58,6 +60,7 @@ type Draw struct {
 	others     warp.Fuser // of the others, for their cost
 	mirrored   []warp.Transform
 	view       view
+	targets    targets
 }
 
 // stageMemory is what the draws of a stage have in common.
@@ -108,6 +111,10 @@ func (d *Draw) draw(height, width int) error {
 	}
 	d.transforms = slices.Grow(d.transforms[:0], len(p.Stages)) // ops point into it
 	t := rgb(height, width)
+	d.stage = TargetsStage
+	if err := d.targets.begin(d.of.Targets, orientation(d), height, width); err != nil {
+		return err
+	}
 	for i := range p.Stages {
 		d.stage = p.Stages[i].Name
 		params, err := d.params(i, t)
@@ -158,12 +165,30 @@ func (d *Draw) params(i int, t schema.Tensor) (stages.Params, error) {
 		Key: of.Key, Height: t.Height, Width: t.Width, Labels: of.Labels,
 		Epoch: of.Epoch, Position: of.Position, Rand: &d.rand, Recycled: d.memory[i].params,
 	}
+	objects, looks := s.Stage.(stages.ObjectStage)
+	if looks {
+		d.row.Objects = d.targets.enter(t.Height, t.Width)
+	}
 	params, err := s.Stage.Draw(&d.row)
+	if looks && err == nil && params != nil {
+		d.targets.keep(objects, s.Name, params)
+	}
 	if err == nil && params != nil {
 		d.memory[i].params = params
 		d.Drawn = append(d.Drawn, Drawn{s.Name, params})
 	}
 	return params, err
+}
+
+// orientation is that of a draw's file.
+func orientation(d *Draw) int {
+	switch {
+	case d.isJPEG:
+		return d.file.Orientation
+	case d.parsed.Format != "":
+		return d.parsed.Header.Orientation
+	}
+	return 1
 }
 
 // warp makes o a transform of a picture of type t.
@@ -172,6 +197,9 @@ func (d *Draw) warp(o *op, transform warp.Transform, t schema.Tensor) error {
 	w := &d.transforms[len(d.transforms)-1]
 	if err := w.Check(t.Height, t.Width); err != nil {
 		return err
+	}
+	if d.targets.in != nil && !d.targets.path.Apply(w, t.Height, t.Width) {
+		return errors.New("its transform has no inverse, so nothing says where objects are")
 	}
 	o.transform = w
 	o.out.Height, o.out.Width = w.Height, w.Width

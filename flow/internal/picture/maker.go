@@ -18,6 +18,8 @@ type Maker struct {
 	tables map[uint64]warp.Pixel // of functions that don't depend on the draw, by their stages
 	u8     [3][256]uint8         // of those that do
 	f32    [3][256]float32
+	mask   []uint8 // of the sample at hand
+	ring   [][2]float64
 }
 
 // Clock adds up what makers do with their time.

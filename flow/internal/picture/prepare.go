@@ -31,6 +31,7 @@ func (d *Draw) Prepare(p *Program, of Of, data []byte) {
 	default:
 		d.Bytes = whole + d.canvasBytes()
 	}
+	d.Bytes += maskBytes(d)
 }
 
 // PrepareStored is Prepare for pixels that lie in memory, RGB in uint8 hwc. They must stay

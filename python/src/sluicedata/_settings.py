@@ -6,9 +6,11 @@ Do not edit: go test ./flow/pipefile -run TestPythonFiles -update writes this fi
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Literal, TypedDict
 
 __all__ = [
+    "Objects",
     "OnError",
     "Split",
 ]
@@ -24,6 +26,23 @@ class OnError(TypedDict, total=False):
     """How many draws may fail before the run does: a number, or a share such as 1% (default: 1%)."""
     quarantine: str | os.PathLike[str]
     """File that lists what failed, as JSON lines."""
+
+
+class Objects(TypedDict, total=False):
+    """Which boxes, polygons and keypoints stay."""
+
+    min_area: float
+    """Pixels of the visible part: objects of less are dropped (default: 1)."""
+    min_size: float
+    """Pixels of each side of the box: objects with a shorter one are dropped (default: 1)."""
+    min_visibility: float
+    """Visible share of the object's area after all stages: objects of less are dropped (default: 0.1)."""
+    clip: bool
+    """Cut boxes and polygons at the picture's edges, and at those of every canvas on the way (default: True)."""
+    keep_empty: bool
+    """Keep pictures without objects; false: such a row fails, see on_error (default: True)."""
+    mirror: Mapping[str, str]
+    """Classes that change places in a mirrored picture: {left_hand: right_hand}."""
 
 
 class Split(TypedDict, total=False):

@@ -1,0 +1,57 @@
+package picture
+
+import (
+	"github.com/sluicedata/sluice/schema"
+)
+
+// TargetsRevision changes whenever the same draws give other targets; it is part of the plan
+// hash.
+const TargetsRevision = 1
+
+// Targets are those of the picture that was drawn, in memory of their own, and what became
+// of each object. Of a picture without targets they are nil.
+//
+// Shapes are mapped once, by the composed transform, and boxed at the end.
+func (d *Draw) Targets(r *Rules) (out *schema.Targets, fates []Fate) {
+	g := &d.targets
+	if g.in == nil {
+		return nil, nil
+	}
+	height, width := d.size()
+	out = &schema.Targets{Height: height, Width: width, Frame: schema.Displayed}
+	if len(g.in.Objects) == 0 {
+		return out, nil
+	}
+	out.Objects = make([]schema.Object, 0, len(g.in.Objects))
+	fates = make([]Fate, len(g.in.Objects))
+	mirrored := g.path.Mirrors()
+	for i := range g.in.Objects {
+		from := &g.in.Objects[i]
+		fates[i] = Fate{from.Label, g.dropped[i]}
+		if g.dropped[i] != "" {
+			continue
+		}
+		o := schema.Object{Label: from.Label, ID: from.ID, Crowd: from.Crowd}
+		if fates[i].What = g.move(&o, from, r, height, width); fates[i].What != Whole && fates[i].What != Clipped {
+			continue
+		}
+		if mirrored && r.Mirror != nil {
+			o.Label = r.Mirror[o.Label]
+		}
+		o.Keypoints = g.keypoints(from.Keypoints, r.Spec.Mirrored, mirrored)
+		out.Objects = append(out.Objects, o)
+	}
+	return out, fates
+}
+
+// size is that of the last picture.
+func (d *Draw) size() (height, width int) {
+	if n := len(d.ops); n > 0 {
+		return d.ops[n-1].out.Height, d.ops[n-1].out.Width
+	}
+	return d.Source[0], d.Source[1]
+}
+
+// Turned reports whether the targets belong to the picture as it is stored, and that is
+// shown turned.
+func (d *Draw) Turned() bool { return d.targets.in != nil && d.targets.turned }

@@ -1,0 +1,252 @@
+package warp
+
+import "math"
+
+// Path is the way of points from a picture through the transforms that are applied to it, one
+// after the other, and what of the picture every canvas on the way leaves visible.
+//
+// Its coordinates are continuous: the origin is the top left corner of the top left pixel,
+// whose centre is (0.5, 0.5).
+type Path struct {
+	Forward Homography   // from the picture to the last canvas
+	Visible [][2]float64 // a convex polygon in the picture; empty: nothing is visible
+	other   [][2]float64 // memory
+}
+
+// Begin starts a path at a picture of that size.
+func (p *Path) Begin(height, width int) {
+	w, h := float64(width), float64(height)
+	p.Forward = Identity().Homography()
+	p.Visible = append(p.Visible[:0], [2]float64{0, 0}, [2]float64{w, 0}, [2]float64{w, h}, [2]float64{0, h})
+}
+
+// Apply goes on through a transform of the last canvas, whose size is height x width. ok is
+// false where the transform has no inverse: then no point has an image.
+func (p *Path) Apply(t *Transform, height, width int) (ok bool) {
+	p.clip(t.Window(height, width).Min.X, t.Window(height, width).Min.Y, t.Window(height, width).Max.X, t.Window(height, width).Max.Y)
+	forward, ok := t.Homography().Invert()
+	if !ok {
+		p.Visible = p.Visible[:0]
+		return false
+	}
+	toCentres, back := Translate(-0.5, -0.5).Homography(), Translate(0.5, 0.5).Homography()
+	p.Forward = p.Forward.Then(toCentres).Then(forward).Then(back)
+	p.clip(0, 0, t.Width, t.Height)
+	return true
+}
+
+// Before goes through a map of points that is no transform of pixels, such as the turning of a
+// stored picture, to a canvas of that size.
+func (p *Path) Before(m Homography, height, width int) {
+	p.Forward = p.Forward.Then(m)
+	p.clip(0, 0, width, height)
+}
+
+// clip leaves visible what lies in a rectangle of the last canvas, before the horizon.
+func (p *Path) clip(x0, y0, x1, y1 int) {
+	f := &p.Forward
+	x, y, d := [3]float64{f[0], f[1], f[2]}, [3]float64{f[3], f[4], f[5]}, [3]float64{f[6], f[7], f[8]}
+	if f.Projective() {
+		p.cut(d)
+	}
+	less := func(a, b [3]float64, k float64) (c [3]float64) { // a - k b
+		for i := range c {
+			c[i] = a[i] - float64(k*b[i])
+		}
+		return c
+	}
+	negative := func(a [3]float64) [3]float64 { return [3]float64{-a[0], -a[1], -a[2]} }
+	p.cut(less(x, d, float64(x0)))
+	p.cut(negative(less(x, d, float64(x1))))
+	p.cut(less(y, d, float64(y0)))
+	p.cut(negative(less(y, d, float64(y1))))
+}
+
+// cut leaves the part with a x + b y + c >= 0.
+func (p *Path) cut(plane [3]float64) {
+	p.Visible, p.other = cutRing(p.other[:0], p.Visible, plane), p.Visible
+}
+
+// cutRing appends the part of a ring of points with a x + b y + c >= 0 to out (Sutherland and
+// Hodgman). Of a ring that isn't convex its parts are joined by edges on the line.
+func cutRing(out, ring [][2]float64, plane [3]float64) [][2]float64 {
+	side := func(q [2]float64) float64 {
+		return float64(plane[0]*q[0]) + float64(plane[1]*q[1]) + plane[2]
+	}
+	for i, b := range ring {
+		a := ring[(i+len(ring)-1)%len(ring)]
+		sa, sb := side(a), side(b)
+		if sa < 0 != (sb < 0) {
+			t := sa / (sa - sb)
+			out = append(out, [2]float64{a[0] + float64(t*(b[0]-a[0])), a[1] + float64(t*(b[1]-a[1]))})
+		}
+		if sb >= 0 {
+			out = append(out, b)
+		}
+	}
+	return out
+}
+
+// Map is the image of a point, whether it is visible or not; ok is false where it has none.
+func (p *Path) Map(x, y float64) (u, v float64, ok bool) { return p.Forward.Apply(x, y) }
+
+// Sees reports whether a point of the picture is visible. Its edges are.
+func (p *Path) Sees(x, y float64) bool {
+	n := len(p.Visible)
+	for i, b := range p.Visible {
+		a := p.Visible[(i+n-1)%n]
+		if cross(a, b, [2]float64{x, y}) < 0 {
+			return false
+		}
+	}
+	return n > 2
+}
+
+// cross is positive where c lies to the right of the line from a to b, on the screen.
+func cross(a, b, c [2]float64) float64 {
+	return float64((b[0]-a[0])*(c[1]-a[1])) - float64((b[1]-a[1])*(c[0]-a[0]))
+}
+
+// Shape is what becomes of a ring of points on its way.
+type Shape struct {
+	Ring        [][2]float64 // the visible part, mapped; parts of it are joined by edges without width
+	Area, Whole float64      // of the visible part as mapped, and of all of the ring
+	Share       float64      // of the ring's area before the map that is visible
+	Box         [4]float64   // x1 y1 x2 y2 of what is visible; of all of the ring with Unclipped
+	Seen        bool         // something is visible
+	one, two    [][2]float64 // memory
+}
+
+// Through maps a ring of points and clips it by all that isn't visible. Its memory is s's
+// own, and used again.
+func (p *Path) Through(s *Shape, ring [][2]float64) {
+	s.Seen, s.Area, s.Whole, s.Share = false, 0, 0, 0
+	s.Box = [4]float64{math.Inf(1), math.Inf(1), math.Inf(-1), math.Inf(-1)}
+	visible := append(s.one[:0], ring...)
+	n := len(p.Visible)
+	for i, b := range p.Visible {
+		a := p.Visible[(i+n-1)%n]
+		if len(visible) == 0 {
+			break
+		}
+		// To the right of a to b: cross(a, b, q) >= 0.
+		plane := [3]float64{a[1] - b[1], b[0] - a[0], float64(a[0]*b[1]) - float64(a[1]*b[0])}
+		s.one, s.two = cutRing(s.two[:0], visible, plane), visible
+		visible = s.one
+	}
+	if n < 3 {
+		visible = visible[:0]
+	}
+	s.one = visible
+	before, whole := area(ring), p.mappedArea(ring)
+	if seen := area(visible); seen > 0 {
+		s.Share = min(seen/before, 1)
+	}
+	s.Ring = s.Ring[:0]
+	for _, q := range visible {
+		u, v, ok := p.Map(q[0], q[1])
+		if ok {
+			s.Ring = append(s.Ring, [2]float64{u, v})
+		}
+	}
+	s.Area, s.Whole = area(s.Ring), max(whole, 0)
+	p.box(s, ring)
+}
+
+// box sets the box around what is visible: of the ring's edges as they are clipped, and the
+// corners of what is visible that lie in it. (Clipping a ring that isn't convex adds corners
+// that don't.)
+func (p *Path) box(s *Shape, ring [][2]float64) {
+	add := func(q [2]float64) {
+		if u, v, ok := p.Map(q[0], q[1]); ok {
+			s.Box = [4]float64{min(s.Box[0], u), min(s.Box[1], v), max(s.Box[2], u), max(s.Box[3], v)}
+			s.Seen = true
+		}
+	}
+	for i, b := range ring {
+		a := ring[(i+len(ring)-1)%len(ring)]
+		if from, to, ok := p.segment(a, b); ok {
+			add(from)
+			add(to)
+		}
+	}
+	for _, corner := range p.Visible {
+		if contains(ring, corner) {
+			add(corner)
+		}
+	}
+}
+
+// segment is the visible part of a line.
+func (p *Path) segment(a, b [2]float64) (from, to [2]float64, ok bool) {
+	first, last := 0.0, 1.0
+	n := len(p.Visible)
+	for i, d := range p.Visible {
+		c := p.Visible[(i+n-1)%n]
+		sa, sb := cross(c, d, a), cross(c, d, b)
+		switch {
+		case sa < 0 && sb < 0:
+			return a, b, false
+		case sa < 0:
+			first = max(first, sa/(sa-sb))
+		case sb < 0:
+			last = min(last, sa/(sa-sb))
+		}
+	}
+	at := func(t float64) [2]float64 {
+		switch t { // exactly
+		case 0:
+			return a
+		case 1:
+			return b
+		}
+		return [2]float64{a[0] + float64(t*(b[0]-a[0])), a[1] + float64(t*(b[1]-a[1]))}
+	}
+	return at(first), at(last), n > 2 && first <= last
+}
+
+// contains reports whether a point lies in a ring, by the even-odd rule.
+func contains(ring [][2]float64, q [2]float64) (inside bool) {
+	for i, b := range ring {
+		a := ring[(i+len(ring)-1)%len(ring)]
+		if a[1] > q[1] != (b[1] > q[1]) && q[0] < a[0]+float64((q[1]-a[1])*(b[0]-a[0]))/(b[1]-a[1]) {
+			inside = !inside
+		}
+	}
+	return inside
+}
+
+// mappedArea is the area of a ring as mapped, without clipping; of a ring that reaches the
+// horizon, infinite.
+func (p *Path) mappedArea(ring [][2]float64) float64 {
+	sum, last := 0.0, [2]float64{}
+	for i := range len(ring) + 1 {
+		q := ring[i%len(ring)]
+		u, v, ok := p.Map(q[0], q[1])
+		if !ok {
+			return math.Inf(1)
+		}
+		if i > 0 {
+			sum += float64(last[0]*v) - float64(u*last[1])
+		}
+		last = [2]float64{u, v}
+	}
+	return math.Abs(sum) / 2
+}
+
+func area(ring [][2]float64) float64 {
+	sum := 0.0
+	for i, b := range ring {
+		a := ring[(i+len(ring)-1)%len(ring)]
+		sum += float64(a[0]*b[1]) - float64(b[0]*a[1])
+	}
+	return math.Abs(sum) / 2
+}
+
+// Mirrors reports whether a path exchanges left and right, as a flip does and a half turn
+// doesn't: of a perspective in the middle of what is visible.
+func (p *Path) Mirrors() bool {
+	f := &p.Forward
+	det := float64(f[0]*(float64(f[4]*f[8])-float64(f[5]*f[7]))) - float64(f[1]*(float64(f[3]*f[8])-float64(f[5]*f[6]))) + float64(f[2]*(float64(f[3]*f[7])-float64(f[4]*f[6])))
+	return det < 0 // before the horizon a homography has the orientation of its determinant
+}
