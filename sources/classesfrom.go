@@ -135,7 +135,21 @@ type renumberedIndex struct {
 
 func (x *renumberedIndex) Tasks() []schema.Task         { return x.tasks }
 func (x *renumberedIndex) Label(task, sample int) int32 { return x.labels[task][sample] }
-func (x *renumberedIndex) GroupKey(sample int) string   { return schema.GroupKey(x.Index, sample) }
+
+// TargetSpec is the index's.
+func (x *renumberedIndex) TargetSpec() *schema.TargetSpec { return schema.TargetSpecOf(x.Index) }
+
+// ObjectLabels are the index's.
+func (x *renumberedIndex) ObjectLabels(sample int) []int32 {
+	return schema.ObjectLabelsOf(x.Index, sample)
+}
+
+// TargetDigest is the index's.
+func (x *renumberedIndex) TargetDigest(sample int) [16]byte {
+	return schema.TargetDigestOf(x.Index, sample)
+}
+
+func (x *renumberedIndex) GroupKey(sample int) string { return schema.GroupKey(x.Index, sample) }
 
 func taskNames(tasks []schema.Task) string {
 	if len(tasks) == 0 {
@@ -155,6 +169,14 @@ type renumbered struct {
 }
 
 func (d *renumbered) Index() schema.Index { return d.index }
+
+// Targets are the dataset's.
+func (d *renumbered) Targets(ctx context.Context, sample int, t *schema.Targets) error {
+	return readTargets(ctx, d.Dataset, sample, t)
+}
+
+// TargetBytes is the dataset's.
+func (d *renumbered) TargetBytes(sample int) int64 { return targetBytes(d.Dataset, sample) }
 
 // PictureSize is the dataset's.
 func (d *renumbered) PictureSize() (height, width int, ok bool) { return SizeOf(d.Dataset) }

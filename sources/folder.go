@@ -63,6 +63,11 @@ type Folder struct {
 	ClassOrder ClassOrder `sluice:"class_order" default:"text" doc:"order of classes unless classes fixes it: text, byte by byte as torchvision's ImageFolder, or natural, numbers in names as numbers"`
 	Metadata   Metadata   `sluice:"metadata" default:"auto" doc:"whether metadata.csv and metadata.jsonl in the folder or below give the labels, as in Hugging Face's imagefolder: auto, where there are any, or none"`
 	Meta       Meta       `sluice:"meta" doc:"columns of the metadata files to be delivered unchanged, as meta.<name>, text or numbers: a list of names, or of {name: text | int | float}"`
+	Masks      Masks      `sluice:"masks" doc:"masks of class numbers beside the images: where each is, such as masks/{stem}.png, or {path, ignore, values, classes}"`
+	// Of columns of metadata files.
+	Multi   Multi        `sluice:"multi" doc:"tasks of several labels, from columns of the metadata files: {tags: {column, classes, separator}}, or {tags: column}"`
+	Values  ValueColumns `sluice:"values" doc:"values in place of classes, from columns of the metadata files: a list of columns, or {name: column}"`
+	Objects Objects      `sluice:"objects" doc:"a column of the metadata files that holds objects, as in Hugging Face's imagefolder: the column, or {column, bbox, classes, keypoints, mirror}"`
 }
 
 // Name is folder, of a tar too.
@@ -93,7 +98,45 @@ func (f Folder) Check() error {
 	for _, task := range f.Tasks {
 		taken[task] = "a task's labels"
 	}
-	return errlist.Join(errors.Join(path.list...), checkTasks(f.Tasks), f.Classes.check(), errors.Join(p.list...), f.Meta.check(taken))
+	if f.Metadata == NoMetadata && f.columns() {
+		p.addf("multi, values and objects are columns of metadata files, and metadata is none: leave one of them out")
+	}
+	meta := f.Meta.check(taken)
+	for _, c := range f.Meta {
+		taken[c.Name] = "meta"
+	}
+	archive := extension(f.Path) == ".tar" || extension(f.Path) == ".zip" || unpacked.Is(f.Path)
+	return errlist.Join(errors.Join(path.list...), checkTasks(f.Tasks), f.Classes.check(), errors.Join(p.list...), meta, f.Masks.check(archive), checkLabelNames(f.Multi, f.Values, f.Objects, f.Tasks, taken))
+}
+
+// columns reports whether columns of metadata files are asked for that hold targets.
+func (f Folder) columns() bool {
+	return len(f.Multi) > 0 || len(f.Values) > 0 || f.Objects.given()
+}
+
+// targets are those of a listing, and warnings about masks. masks finds the masks.
+func (f Folder) targets(l *listing, masks func(*maskFinder, *sampleTargets) ([]string, error)) (*sampleTargets, []string, error) {
+	t := newSampleTargets()
+	if l != nil && l.sampleTargets != nil {
+		t = l.sampleTargets
+	}
+	var warnings []string
+	if f.Masks.given() {
+		finder := f.Masks.finder()
+		if l != nil {
+			finder.found = l.maskAt
+		}
+		var err error
+		if warnings, err = masks(&finder, t); err != nil {
+			return nil, nil, errlist.Within(f.prefix(), err)
+		}
+	} else if l == nil || l.sampleTargets == nil {
+		return nil, nil, nil
+	}
+	for i, text := range warnings {
+		warnings[i] = fmt.Sprintf("folder: %q: %s", f.Path, text)
+	}
+	return t, warnings, nil
 }
 
 // Open lists the folder or tar. A tar stays open until Close.
@@ -122,6 +165,19 @@ func (f Folder) Open(ctx context.Context) (Dataset, error) {
 		return f.openZip(ctx, tasks)
 	}
 	return nil, f.errorf("%s", notFolder(f.Path))
+}
+
+// columnOption is an option that names columns of metadata files.
+func (f Folder) columnOption() string {
+	switch {
+	case len(f.Meta) > 0:
+		return "meta"
+	case len(f.Multi) > 0:
+		return "multi"
+	case len(f.Values) > 0:
+		return "values"
+	}
+	return "objects"
 }
 
 func (f Folder) errorf(format string, args ...any) error {
@@ -160,8 +216,17 @@ func (f Folder) openFolder(ctx context.Context, tasks []string) (Dataset, error)
 		d = knownFiles("sources: folder", f.Path, known, k)
 		return !d.rewritten(ctx, func(key string) string { return strings.TrimSuffix(path.Dir(key), ".") })
 	}
-	if known := k.Unchanged(func(folder string) string { return indexfile.StampOf(filepath.Join(f.Path, folder)) }, sameFiles); known != nil {
-		return d, nil
+	masks := func(finder *maskFinder, t *sampleTargets) ([]string, error) { return finder.beside(ctx, d, t) }
+	if !f.columns() {
+		if known := k.Unchanged(func(folder string) string { return indexfile.StampOf(filepath.Join(f.Path, folder)) }, sameFiles); known != nil {
+			t, list, err := f.targets(nil, masks)
+			if err != nil {
+				return nil, err
+			}
+			d.warnings = slices.Concat(d.warnings, list)
+			d.setTargets(t)
+			return d, nil
+		}
 	}
 	w := walker{ctx: ctx, listing: f.newListing("this folder or below"), keeper: k}
 	if err := w.walk(f.Path, ""); err != nil {
@@ -175,7 +240,15 @@ func (f Folder) openFolder(ctx context.Context, tasks []string) (Dataset, error)
 		return nil, err
 	}
 	d = newFiles(shared, f.Path, w.times, nil)
-	d.keep(k, fewFiles, nil, d.written, d.changed)
+	if !f.columns() {
+		d.keep(k, fewFiles, nil, d.written, d.changed)
+	}
+	t, list, err := f.targets(w.listing, masks)
+	if err != nil {
+		return nil, err
+	}
+	d.warnings = slices.Concat(d.warnings, list)
+	d.setTargets(t)
 	return d, nil
 }
 
@@ -193,6 +266,7 @@ func (f Folder) newListing(where string) *listing {
 	if f.Metadata != NoMetadata {
 		l.metadata = map[string]place{}
 	}
+	l.withMasks(f.Masks)
 	return l
 }
 
@@ -206,8 +280,8 @@ func (f Folder) index(ctx context.Context, l *listing, tasks []string, open func
 		if err := l.labelByMetadata(ctx, f, open); err != nil {
 			return opened{}, err
 		}
-	case len(f.Meta) > 0:
-		return opened{}, f.errorf("meta names columns, and there is neither a metadata.csv nor a metadata.jsonl in it: add one, or leave meta out")
+	case len(f.Meta) > 0 || f.columns():
+		return opened{}, f.errorf("%s names columns, and there is neither a metadata.csv nor a metadata.jsonl in it: add one, or leave it out", f.columnOption())
 	default:
 		l.label(tasks, f.Label)
 		l.warnBeside()
@@ -242,6 +316,9 @@ func (f Folder) index(ctx context.Context, l *listing, tasks []string, open func
 		return opened{}, errlist.Within(f.prefix(), err)
 	}
 	index.IgnoredFiles = l.ignoredCount()
+	var about []string
+	l.sampleTargets, about = l.targets.finish(index)
+	l.warnings = append(l.warnings, about...)
 	if listed {
 		l.warnings = append(l.warnings, Manifest{}.warnings(index)...)
 	} else {
@@ -423,7 +500,7 @@ func (w *walker) link(folder, key, name string) (isFolder bool) {
 }
 
 func (w *walker) take(key string, size int64, at blob.Times) {
-	if w.image(key, size) {
+	if !w.takesMask(key, maskPlace{size: size, time: at}) && w.image(key, size) {
 		w.times = append(w.times, at)
 	}
 }

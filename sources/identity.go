@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"encoding/json"
 	"hash"
 	"math"
 
@@ -23,7 +24,9 @@ import (
 // the byte 1 and the class name, or the byte 0 where it is unknown. Numbers have
 // 8 bytes (weights 4), texts are preceded by their length. Where the source adds
 // columns there follow their number, per column its name and type
-// (schema.TypeText), and per sample each value's bytes (schema.Column.AppendValue).
+// (schema.TypeText), and per sample each value's bytes (schema.Column.AppendValue). Where
+// samples have targets there follow their schema.TargetSpec as JSON, and per sample the
+// digest of its targets.
 func Identity(x schema.Index) string {
 	if known, ok := x.(*indexfile.File); ok {
 		return known.Identity()
@@ -58,6 +61,15 @@ func Identity(x schema.Index) string {
 	}
 	if list := x.Columns(); len(list) > 0 {
 		w.columns(x, list)
+	}
+	if spec := schema.TargetSpecOf(x); spec != nil {
+		text, _ := json.Marshal(spec) // texts and numbers
+		w.text(string(text))
+		for s := range x.Len() {
+			digest := schema.TargetDigestOf(x, s)
+			w.buf = append(w.buf, digest[:]...)
+			w.flush(1 << 15)
+		}
 	}
 	w.flush(0)
 	return hex.EncodeToString(w.Sum(nil))

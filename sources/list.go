@@ -29,6 +29,8 @@ const (
 	ofPath   = -2
 	ofWeight = -3
 	ofMeta   = -4 // of the first meta column; -5 is of the second
+	// Of the first column of targets; the number before it is of the second.
+	ofTargets = -1 << 20
 )
 
 // list is a manifest being read: a sheet that becomes a table.
@@ -69,6 +71,23 @@ func newList(m Manifest) *list {
 	return l
 }
 
+// targetNumber is that of a column of targets; -1 if it is none.
+func (l *list) targetNumber(name string) int {
+	for i := range l.columnsOfTargets().len() {
+		if column, _ := l.columnsOfTargets().column(i); column == name {
+			return i
+		}
+	}
+	return -1
+}
+
+func (l *list) columnsOfTargets() *targetColumns {
+	if l.targets == nil {
+		return nil
+	}
+	return l.targets.targetColumns
+}
+
 func (l *list) weightColumn() string {
 	switch {
 	case l.m.WeightColumn != "":
@@ -92,6 +111,8 @@ func (l *list) column(name string) {
 	case name == l.weightColumn():
 		use = ofWeight
 		l.weights = slices.Repeat([]float32{1}, len(l.keys)) // of the rows so far
+	case l.targetNumber(name) >= 0:
+		use = ofTargets - l.targetNumber(name)
 	case l.m.Meta.number(name) >= 0:
 		use = ofMeta - l.m.Meta.number(name)
 	case len(l.m.Tasks) > 0 || l.noTasks:
@@ -120,8 +141,13 @@ func (l *list) row(number int, cells []cell) {
 	key, size, ok := l.path(number, file)
 	weight := float32(1)
 	texts, meta := make([]string, len(l.tasks)), make([]cell, len(l.meta))
+	targets := make([]cell, l.columnsOfTargets().len())
 	for _, c := range cells {
 		use := l.use[c.column]
+		if use <= ofTargets {
+			targets[ofTargets-use] = c
+			continue
+		}
 		if use == unused || use == ofPath || !l.usable(number, c) {
 			continue
 		}
@@ -148,6 +174,12 @@ func (l *list) row(number int, cells []cell) {
 	}
 	for i, c := range meta {
 		l.meta[i].add(number, c)
+	}
+	if l.targets != nil {
+		where := func(column string) string { return sprintf("line %d: column %q", number, column) }
+		if err := l.targets.add(targets, where, key); err != nil {
+			l.problems.addf("%w", err)
+		}
 	}
 }
 
@@ -255,6 +287,9 @@ func (l *list) finish() {
 	}
 	for _, c := range l.m.Meta {
 		missingColumn(c.Name, "meta")
+	}
+	for i := range l.columnsOfTargets().len() {
+		missingColumn(l.columnsOfTargets().column(i))
 	}
 	if slices.Contains(l.columns, l.m.pathColumn()) {
 		for _, number := range l.pathless {

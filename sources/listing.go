@@ -22,17 +22,20 @@ const longestKey = 4096
 // listing gathers what a folder or an archive of one holds.
 type listing struct {
 	table
-	where    string         // what is listed, for messages: "this tar"
-	folders  []string       // all but the top one and those that are ignored, slash-separated
-	empty    []emptyFolder  // that are classes
-	ignored  map[string]int // files, by extension
-	system   map[string]int // ignored folders of operating systems, by name
-	beside   beside
-	warnings []string
-	problems problems
-	images   map[string]bool  // extensions
-	metadata map[string]place // metadata files by path; nil: they are ignored
-	unread   string           // a metadata.parquet
+	where          string         // what is listed, for messages: "this tar"
+	folders        []string       // all but the top one and those that are ignored, slash-separated
+	empty          []emptyFolder  // that are classes
+	ignored        map[string]int // files, by extension
+	system         map[string]int // ignored folders of operating systems, by name
+	beside         beside
+	warnings       []string
+	problems       problems
+	images         map[string]bool  // extensions
+	metadata       map[string]place // metadata files by path; nil: they are ignored
+	unread         string           // a metadata.parquet
+	masks          *template        // nil: there are none
+	maskAt         map[string]maskPlace
+	*sampleTargets // of metadata files; nil: none
 }
 
 func newListing(where string) *listing {
@@ -96,10 +99,15 @@ func (l *listing) finish() {
 		return
 	}
 	if len(l.keys) == 0 {
-		l.problems.addf("no image in %s: looked for files ending in %s%s",
-			l.where, strings.Join(decode.Extensions(), " "), l.ignoredText("; ignored "))
+		masks := ""
+		if len(l.maskAt) > 0 {
+			masks = fmt.Sprintf("; %s masks by what masks says, which images are not: tell them apart by their folder or their names", phrase.Count(len(l.maskAt), "file")+" "+is(len(l.maskAt)))
+		}
+		l.problems.addf("no image in %s: looked for files ending in %s%s%s",
+			l.where, strings.Join(decode.Extensions(), " "), l.ignoredText("; ignored "), masks)
 		return
 	}
+	l.dropMaskFolders()
 	l.sort()
 	if exts := l.lost(); exts != "" {
 		l.warnf("ignored image files in formats that are not decoded: %s: convert them to PNG or JPEG if they belong to the data", exts)

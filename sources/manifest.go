@@ -47,9 +47,13 @@ type Manifest struct {
 	// An empty Tasks stands for every column but those of path, weight and Meta.
 	Tasks []string `sluice:"tasks" doc:"the label columns (default: every column but those of path, weight and meta)"`
 	// An empty WeightColumn stands for the column weight, if there is one and it isn't in Tasks.
-	WeightColumn string  `sluice:"weight_column" doc:"the column of each sample's weight, a number of at least 0 (default: weight, if there is such a column)"`
-	Classes      Classes `sluice:"classes" doc:"fixes the classes and their order: a list, a file with one name per line, or a map from task to these"`
-	Meta         Meta    `sluice:"meta" doc:"columns to be delivered unchanged, as meta.<name>, text or numbers: a list of names, or of {name: text | int | float} where the type does not follow from the cells"`
+	WeightColumn string       `sluice:"weight_column" doc:"the column of each sample's weight, a number of at least 0 (default: weight, if there is such a column)"`
+	Classes      Classes      `sluice:"classes" doc:"fixes the classes and their order: a list, a file with one name per line, or a map from task to these"`
+	Meta         Meta         `sluice:"meta" doc:"columns to be delivered unchanged, as meta.<name>, text or numbers: a list of names, or of {name: text | int | float} where the type does not follow from the cells"`
+	Masks        Masks        `sluice:"masks" doc:"masks of class numbers beside the images: where each is, relative to the list's folder, such as masks/{stem}.png, or {path, ignore, values, classes}"`
+	Multi        Multi        `sluice:"multi" doc:"tasks of several labels: {tags: {column, classes, separator}}, or {tags: column}"`
+	Values       ValueColumns `sluice:"values" doc:"values in place of classes: a list of columns, or {name: column}"`
+	Objects      Objects      `sluice:"objects" doc:"a column of objects, as in Hugging Face's metadata.jsonl: the column, or {column, bbox, classes, keypoints, mirror}"`
 	// Limits, so that a broken list costs neither memory nor time; 0 is the default.
 	MaxLine    int `sluice:"max_line,positive" default:"1048576" doc:"most bytes of a row"`
 	MaxCell    int `sluice:"max_cell,positive" default:"65536" doc:"most bytes of a path, a label or a weight"`
@@ -91,7 +95,11 @@ func (m Manifest) Check() error {
 	for _, task := range m.Tasks {
 		taken[task] = "a task's labels"
 	}
-	return errlist.Join(errors.Join(p.list...), checkTasks(m.Tasks), m.Classes.check(), m.Meta.check(taken))
+	meta := m.Meta.check(taken)
+	for _, c := range m.Meta {
+		taken[c.Name] = "meta"
+	}
+	return errlist.Join(errors.Join(p.list...), checkTasks(m.Tasks), m.Classes.check(), meta, m.Masks.check(false), checkLabelNames(m.Multi, m.Values, m.Objects, m.Tasks, taken))
 }
 
 func (m Manifest) pathColumn() string {
@@ -121,10 +129,17 @@ func (m Manifest) Open(ctx context.Context) (Dataset, error) {
 		d = knownFiles("sources: manifest", filepath.Dir(m.Path), known, k)
 		return !d.rewritten(ctx, func(key string) string { return filepath.Dir(d.file(key)) })
 	}
-	if known := k.Unchanged(indexfile.StampOf, sameFiles); known != nil {
-		return d, nil
+	of, err := newTargetColumns(m.Multi, m.Values, m.Objects)
+	if err != nil {
+		return nil, errlist.Within(prefix, err)
+	}
+	if of == nil {
+		if known := k.Unchanged(indexfile.StampOf, sameFiles); known != nil {
+			return m.withTargets(ctx, d, nil)
+		}
 	}
 	l := newList(m)
+	l.targets = of.rows()
 	l.find.seen = newSeen(k)
 	stamp := indexfile.StampOf(m.Path)
 	if err := m.read(ctx, l); err != nil {
@@ -144,7 +159,8 @@ func (m Manifest) Open(ctx context.Context) (Dataset, error) {
 	if err != nil {
 		return nil, errlist.Within(prefix, err)
 	}
-	list := slices.Concat(l.warnings, m.warnings(index))
+	targets, about := l.targets.finish(index)
+	list := slices.Concat(l.warnings, m.warnings(index), about)
 	from := ofColumns
 	if len(m.Tasks) > 0 {
 		from = ofNamedColumns
@@ -156,7 +172,28 @@ func (m Manifest) Open(ctx context.Context) (Dataset, error) {
 	d = newFiles(newOpened("sources: manifest", index, list), filepath.Dir(m.Path), l.times, l.find.found)
 	k.Listed(m.Path, stamp, nil)
 	l.find.seen.keep()
-	d.keep(k, fewFiles, d.foundText(), d.written, d.changed)
+	if of == nil {
+		d.keep(k, fewFiles, d.foundText(), d.written, d.changed)
+	}
+	return m.withTargets(ctx, d, targets)
+}
+
+// withTargets is a dataset with targets of its list, nil for none, and with its masks.
+func (m Manifest) withTargets(ctx context.Context, d *files, t *sampleTargets) (Dataset, error) {
+	if m.Masks.given() {
+		if t == nil {
+			t = newSampleTargets()
+		}
+		finder := m.Masks.finder()
+		list, err := finder.beside(ctx, d, t)
+		if err != nil {
+			return nil, errlist.Within(fmt.Sprintf("sources: manifest: %q", m.Path), err)
+		}
+		for _, text := range list {
+			d.warnings = append(slices.Clip(d.warnings), fmt.Sprintf("manifest: %q: %s", m.Path, text))
+		}
+	}
+	d.setTargets(t)
 	return d, nil
 }
 
@@ -212,6 +249,9 @@ func (m Manifest) warnings(x schema.Index) (list []string) {
 		}
 	}
 	for c, column := range x.Columns() {
+		if !strings.HasPrefix(column.Name, schema.ColumnMeta) {
+			continue
+		}
 		sample := 0
 		for sample < x.Len() && x.Value(c, sample) == nil {
 			sample++

@@ -55,6 +55,7 @@ type labelled struct {
 	forms map[string]string // by composed form: keys beyond ASCII
 	lists []*list
 	named map[string]string // by key: the file that has a row for it
+	of    *targetColumns
 }
 
 // labelByMetadata reads the labels of the sorted rows from the metadata files. Problems are
@@ -69,7 +70,12 @@ func (l *listing) labelByMetadata(ctx context.Context, f Folder, open func(key s
 		l.problems.addf("tasks: %q is the column of the images' names, and cannot be a label column", fileName)
 		return nil
 	}
-	m := labelled{listing: l, f: f, forms: map[string]string{}, named: map[string]string{}}
+	of, err := newTargetColumns(f.Multi, f.Values, f.Objects)
+	if err != nil {
+		l.problems.addf("%w", err)
+		return nil
+	}
+	m := labelled{listing: l, f: f, forms: map[string]string{}, named: map[string]string{}, of: of}
 	for _, key := range l.keys {
 		if !isASCII(key) {
 			m.forms[norm.NFC.String(key)] = key
@@ -102,6 +108,7 @@ func quotedList(names []string) string {
 func (m *labelled) read(ctx context.Context, name string, open func(key string) (io.ReadCloser, error)) error {
 	dir := path.Dir(name)
 	one := newList(Manifest{Path: filepath.FromSlash(name), PathColumn: fileName, Tasks: m.f.Tasks, Meta: m.f.Meta})
+	one.targets = m.of.rows()
 	one.find.folder, one.inFolder, one.noTasks = "", true, m.f.Tasks != nil && len(m.f.Tasks) == 0
 	one.look = func(text string) (string, int64, error) { return m.look(dir, text) }
 	in, err := open(name)
@@ -202,6 +209,9 @@ func (m *labelled) merge() {
 	for _, c := range m.f.Meta {
 		l.meta = append(l.meta, metaCells{MetaColumn: c, texts: make([]string, len(l.keys))})
 	}
+	if l.targets = m.of.rows(); l.targets != nil {
+		l.targets.spread(len(l.keys))
+	}
 	for _, one := range m.lists {
 		rows := make([]int, len(one.keys))
 		for i, key := range one.keys {
@@ -215,6 +225,9 @@ func (m *labelled) merge() {
 		}
 		for _, task := range one.tasks {
 			l.fill(task, rows)
+		}
+		if l.targets != nil {
+			l.targets.place(one.targets, rows)
 		}
 		for c := range one.meta {
 			from, to := &one.meta[c], &l.meta[c]

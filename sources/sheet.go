@@ -43,6 +43,7 @@ type cell struct {
 	text   string
 	bad    string
 	quoted bool
+	raw    []byte // the JSON of what is bad
 }
 
 // lines reads a file until a row of it exceeds the limit, or the context ends.
@@ -276,7 +277,7 @@ func (o *objects) row(number int, object []byte) error {
 			o.to.column(key)
 		}
 		if text, bad := jsonCell(value); bad != "" || strings.TrimSpace(text) != "" {
-			o.cells = append(o.cells, cell{column, text, bad, value[0] == '"'})
+			o.cells = append(o.cells, cell{column, text, bad, value[0] == '"', value})
 		}
 	}
 	if _, err := d.Token(); err != nil {

@@ -170,6 +170,14 @@ func (d *side) Read(ctx context.Context, sample int, buf []byte) ([]byte, error)
 	return d.whole.Read(ctx, d.samples[sample], buf)
 }
 
+// Targets are the whole source's.
+func (d *side) Targets(ctx context.Context, sample int, t *schema.Targets) error {
+	return readTargets(ctx, d.whole, d.samples[sample], t)
+}
+
+// TargetBytes is the whole source's.
+func (d *side) TargetBytes(sample int) int64 { return targetBytes(d.whole, d.samples[sample]) }
+
 // PictureSize is the whole source's.
 func (d *side) PictureSize() (height, width int, ok bool) { return SizeOf(d.whole) }
 

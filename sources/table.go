@@ -23,8 +23,9 @@ type table struct {
 	weights []float32    // nil: all 1
 	tasks   []labels
 	meta    []metaCells
-	numbers [][]int64 // further columns of numbers, such as places in files
-	values  [][]any   // of further columns that are delivered
+	numbers [][]int64   // further columns of numbers, such as places in files
+	values  [][]any     // of further columns that are delivered
+	targets *targetRows // nil: none
 }
 
 // add takes a sample; its labels are added to the tasks.
@@ -57,6 +58,7 @@ func (t *table) sort() {
 	for i := range t.values {
 		t.values[i] = permuted(t.values[i], order)
 	}
+	t.targets.sort(order)
 }
 
 // permuted is a column in another order; nil stays.
@@ -133,6 +135,7 @@ type opened struct {
 	prints   []atomic.Uint64   // of each sample's bytes when first read; 0: not yet
 	keeper   *indexfile.Keeper // nil: the source has no index
 	known    bool              // the index was there, and nothing was listed
+	targets  *sampleTargets    // nil: none
 }
 
 func newOpened(source string, index schema.Index, warnings []string) opened {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/sluicedata/sluice/internal/blob"
 	"github.com/sluicedata/sluice/internal/cachedir"
+	"github.com/sluicedata/sluice/internal/indexfile"
 	"github.com/sluicedata/sluice/internal/unpacked"
 )
 
@@ -32,7 +33,8 @@ func (f Folder) openTar(ctx context.Context, tasks []string) (_ Dataset, err err
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if known := k.Unchanged(func(string) string { return blob.Settled(file) }); known != nil {
+	kept := !f.Masks.given() && !f.columns()
+	if known := unchangedIf(kept, k, func(string) string { return blob.Settled(file) }); known != nil {
 		return &ranges{opened: knownIndex("sources: folder", known, k), kind: "tar", objects: []blob.Object{file}, offsets: known.Numbers()[0]}, nil
 	}
 	l := f.newListing("this tar")
@@ -48,8 +50,33 @@ func (f Folder) openTar(ctx context.Context, tasks []string) (_ Dataset, err err
 	}
 	d := &ranges{opened: shared, kind: "tar", objects: []blob.Object{file}, offsets: l.offsets}
 	k.Listed(path.Base(f.Path), blob.Settled(file), nil)
-	d.keep(k, fewMembers, nil, d.offsets)
+	if kept {
+		d.keep(k, fewMembers, nil, d.offsets)
+	}
+	t, list, err := f.targets(l, func(finder *maskFinder, t *sampleTargets) ([]string, error) {
+		places, list, err := finder.listed(d.index, t)
+		if err == nil {
+			t.masks.read = func(ctx context.Context, sample int, size int64) ([]byte, error) {
+				data := make([]byte, size)
+				return data, file.ReadRange(ctx, data, places[sample].at)
+			}
+		}
+		return list, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	d.warnings = slices.Concat(d.warnings, list)
+	d.setTargets(t)
 	return d, nil
+}
+
+// unchangedIf is Unchanged where an index is kept.
+func unchangedIf(kept bool, k *indexfile.Keeper, stamp func(string) string) *indexfile.File {
+	if !kept {
+		return nil
+	}
+	return k.Unchanged(stamp)
 }
 
 // openTarObject opens a tar. One that is compressed by gzip or zstd is unpacked into the
@@ -378,7 +405,7 @@ func (m *members) gather(targets map[string]member) {
 }
 
 func (m *members) take(name string, data member) {
-	if m.image(name, data.size) {
+	if !m.takesMask(name, maskPlace{size: data.size, at: data.offset}) && m.image(name, data.size) {
 		m.offsets = append(m.offsets, data.offset)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"hash/crc32"
 	"io"
 	"io/fs"
+	"maps"
 	"math"
 	"path"
 	"slices"
@@ -57,7 +58,8 @@ func (f Folder) openZip(ctx context.Context, tasks []string) (_ Dataset, err err
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if known := k.Unchanged(func(string) string { return blob.Settled(file) }); known != nil {
+	kept := !f.Masks.given() && !f.columns()
+	if known := unchangedIf(kept, k, func(string) string { return blob.Settled(file) }); known != nil {
 		return &zipped{opened: knownIndex("sources: folder", known, k), object: file, known: known.Numbers()}, nil
 	}
 	// The members read their headers long after this call.
@@ -88,6 +90,28 @@ func (f Folder) openZip(ctx context.Context, tasks []string) (_ Dataset, err err
 		if shared.index.Size(i) != missing {
 			z.files[i] = directory.File[n]
 		}
+	}
+	t, list, err := f.targets(l, func(finder *maskFinder, t *sampleTargets) ([]string, error) {
+		places, list, err := finder.listed(z.index, t)
+		if err == nil {
+			t.masks.read = func(ctx context.Context, sample int, size int64) ([]byte, error) {
+				f := directory.File[places[sample].at]
+				at, err := f.DataOffset()
+				if err != nil {
+					return nil, err
+				}
+				return z.member(ctx, zipMember{at, int64(f.CompressedSize64), f.CRC32, f.Method}, size, nil)
+			}
+		}
+		return list, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	z.warnings = slices.Concat(z.warnings, list)
+	z.setTargets(t)
+	if !kept {
+		return z, nil
 	}
 	return z, z.keepIndex(ctx, k, path.Base(f.Path))
 }
@@ -159,6 +183,13 @@ func listZip(ctx context.Context, files []*zip.File, size int64, l *listing) err
 		}
 		if err := zipProblem(files[at], size); err != nil {
 			l.problems.addf("member %q %w", l.keys[i], err)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(l.maskAt)) {
+		if p := l.maskAt[name]; p.size != missing {
+			if err := zipProblem(files[p.at], size); err != nil {
+				l.problems.addf("member %q %w", name, err)
+			}
 		}
 	}
 	return nil

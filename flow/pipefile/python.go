@@ -282,6 +282,9 @@ func pyType(schema object) string {
 			for _, name := range slices.Sorted(maps.Keys(properties)) {
 				values = append(values, properties[name])
 			}
+			if len(values) > 2 { // the checks of the engine say more than a type of all of them
+				return "Mapping[str, object]"
+			}
 			if len(values) > 0 {
 				return "Mapping[str, " + union(values) + "]"
 			}

@@ -257,6 +257,32 @@ def test_sources_and_formats(make_folder: Folder, tmp_path: Path) -> None:
     assert plan.to_dict()["tasks"][0]["classes"] == ["a10", "a9"]
 
 
+def test_targets_of_sources(make_folder: Folder, tmp_path: Path) -> None:
+    folder = make_folder({"a": 2})
+    for name in "0000", "0001":
+        (folder / "masks").mkdir(exist_ok=True)
+        Image.fromarray(np.zeros((8, 8), np.uint8)).save(folder / "masks" / f"{name}.png")
+    rows = [
+        {"path": f"data/a/{name}.png", "tags": ["day"], "age": 2, "objects": {"bbox": [[0, 0, 4, 4]], "category": [0]}}
+        for name in ("0000", "0001")
+    ]
+    (tmp_path / "list.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (folder / "metadata.jsonl").write_text(
+        "".join(json.dumps({**row, "file_name": row["path"][5:], "path": None}) + "\n" for row in rows)
+    )
+    options: dict[str, Any] = {
+        "tasks": [],
+        "multi": {"weather": {"column": "tags", "classes": ["day", "night"], "separator": ";"}},
+        "values": ["age"],
+        "objects": {"column": "objects", "bbox": "xywh", "classes": ["car"]},
+    }
+    masks = {"path": "masks/{stem}.png", "ignore": [11], "values": {"0": 0}, "classes": ["road"]}
+    listed = sources.manifest(tmp_path / "list.jsonl", masks={**masks, "path": "data/masks/{stem}.png"}, **options)
+    for made in listed, sources.folder(folder, masks=masks, **options):
+        plan = sluicedata.plan(pipeline(made, [stages.decode(), stages.resize(height=4, width=4)]))
+        assert plan.to_dict()["samples"] == 2
+
+
 def test_huggingface(tmp_path: Path) -> None:
     picture = io.BytesIO()
     Image.new("RGB", (8, 8)).save(picture, "png")

@@ -357,6 +357,8 @@ def _signature(of: Callable[..., Component]) -> tuple[dict[str, Any], dict[str, 
 
 def _fits(value: Any, kind: Any) -> bool:
     """Whether a value could be one of a type; which numbers and which words an option takes, the engine knows."""
+    if kind is object:
+        return True
     origin, of = get_origin(kind), get_args(kind)
     if origin in (Union, UnionType):
         return any(_fits(value, k) for k in of)

@@ -31,6 +31,10 @@ def folder(
     class_order: Literal["text", "natural"] = "text",
     metadata: Literal["auto", "none"] = "auto",
     meta: Sequence[str | int | Mapping[str, Literal["text", "int", "float"]]] | None = None,
+    masks: str | Mapping[str, object] | None = None,
+    multi: Mapping[str, str | Mapping[str, object]] | None = None,
+    values: Sequence[str] | Mapping[str, str] | None = None,
+    objects: str | Mapping[str, object] | None = None,
 ) -> Component:
     """A folder of images, or an archive of one (.tar, .tar.gz, .tar.zst, .zip); the innermost folders are the labels.
 
@@ -48,6 +52,14 @@ def folder(
             Face's imagefolder: auto, where there are any, or none.
         meta: columns of the metadata files to be delivered unchanged, as meta.<name>, text or numbers: a list of
             names, or of {name: text | int | float}.
+        masks: masks of class numbers beside the images: where each is, such as masks/{stem}.png, or {path, ignore,
+            values, classes}.
+        multi: tasks of several labels, from columns of the metadata files: {tags: {column, classes, separator}}, or
+            {tags: column}.
+        values: values in place of classes, from columns of the metadata files: a list of columns, or {name:
+            column}.
+        objects: a column of the metadata files that holds objects, as in Hugging Face's imagefolder: the column, or
+            {column, bbox, classes, keypoints, mirror}.
     """
     return component(
         folder,
@@ -59,6 +71,10 @@ def folder(
             "class_order": class_order,
             "metadata": metadata,
             "meta": meta,
+            "masks": masks,
+            "multi": multi,
+            "values": values,
+            "objects": objects,
         },
     )
 
@@ -109,6 +125,10 @@ def manifest(
     weight_column: str | None = None,
     classes: Sequence[str | int] | str | Mapping[str, Sequence[str | int] | str] | None = None,
     meta: Sequence[str | int | Mapping[str, Literal["text", "int", "float"]]] | None = None,
+    masks: str | Mapping[str, object] | None = None,
+    multi: Mapping[str, str | Mapping[str, object]] | None = None,
+    values: Sequence[str] | Mapping[str, str] | None = None,
+    objects: str | Mapping[str, object] | None = None,
     max_line: int = 1048576,
     max_cell: int = 65536,
     max_columns: int = 1000,
@@ -125,6 +145,12 @@ def manifest(
             these.
         meta: columns to be delivered unchanged, as meta.<name>, text or numbers: a list of names, or of {name: text
             | int | float} where the type does not follow from the cells.
+        masks: masks of class numbers beside the images: where each is, relative to the list's folder, such as
+            masks/{stem}.png, or {path, ignore, values, classes}.
+        multi: tasks of several labels: {tags: {column, classes, separator}}, or {tags: column}.
+        values: values in place of classes: a list of columns, or {name: column}.
+        objects: a column of objects, as in Hugging Face's metadata.jsonl: the column, or {column, bbox, classes,
+            keypoints, mirror}.
         max_line: most bytes of a row.
         max_cell: most bytes of a path, a label or a weight.
         max_columns: most columns of the list.
@@ -138,6 +164,10 @@ def manifest(
             "weight_column": weight_column,
             "classes": classes,
             "meta": meta,
+            "masks": masks,
+            "multi": multi,
+            "values": values,
+            "objects": objects,
             "max_line": max_line,
             "max_cell": max_cell,
             "max_columns": max_columns,
