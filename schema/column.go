@@ -57,8 +57,13 @@ func (c Column) ofLabels() bool { return strings.HasPrefix(c.Name, ColumnLabel) 
 
 // extraLabels reports the types of label columns whose tasks have no single class.
 func extraLabels(t arrow.DataType) bool {
+	return listOfLabels(t) || t != nil && t.ID() == arrow.FLOAT32
+}
+
+// listOfLabels reports the type of the columns of several labels.
+func listOfLabels(t arrow.DataType) bool {
 	list, ok := t.(*arrow.ListType)
-	return ok && list.Elem().ID() == arrow.INT32 || t != nil && t.ID() == arrow.FLOAT32
+	return ok && list.Elem().ID() == arrow.INT32
 }
 
 // reserved are the names of the columns that sluice writes itself.

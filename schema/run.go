@@ -33,9 +33,10 @@ type Run struct {
 	Pipeline string // canonical form, JSON
 	Seed     uint64
 	Tasks    []Task
-	Columns  []Column    // those that the source adds to every row
-	Targets  *TargetSpec // nil: none
-	Counts   [][]int64   // [task][class], of the samples that the pipeline draws from; the last class is that of unknown labels
+	Columns  []Column     // those that the source adds to every row
+	Targets  *TargetSpec  // nil: none
+	Counts   [][]int64    // [task][class], of the samples that the pipeline draws from; the last class is that of unknown labels
+	Multi    []MultiCount // per task of Targets.Multi, of the same samples; nil: not counted
 
 	Form     Form
 	Variants []Variant // one without multiscale
@@ -69,7 +70,10 @@ func (r *Run) Clone() *Run {
 	for t := range c.Counts {
 		c.Counts[t] = slices.Clone(c.Counts[t])
 	}
-	c.Targets = r.Targets.Clone()
+	c.Targets, c.Multi = r.Targets.Clone(), slices.Clone(r.Multi)
+	for t := range c.Multi {
+		c.Multi[t].Classes = slices.Clone(c.Multi[t].Classes)
+	}
 	c.Columns, c.Variants = slices.Clone(r.Columns), slices.Clone(r.Variants)
 	return &c
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/apache/arrow/go/v15/arrow"
+
 	"github.com/sluicedata/sluice/internal/phrase"
 	"github.com/sluicedata/sluice/schema"
 )
@@ -43,11 +45,7 @@ func Pixels(batch *schema.Batch) ([]float32, error) {
 // key.
 func (c Config) Targets(batch *schema.Batch) (targets []Target, rows int, err error) {
 	for _, task := range c.Tasks {
-		column, err := labelColumn(batch, task.Task)
-		if err != nil {
-			return nil, 0, err
-		}
-		t, err := task.target(batch, batch.Labels(column))
+		t, err := task.targetOf(batch)
 		if err != nil {
 			return nil, 0, err
 		}
@@ -59,6 +57,30 @@ func (c Config) Targets(batch *schema.Batch) (targets []Target, rows int, err er
 		}
 	}
 	return targets, rows, nil
+}
+
+// Rows are those from..to, with the sum of all: their losses add up to that of all.
+func (t Target) Rows(from, to int) Target {
+	out := Target{Weights: t.Weights[from:to], Sum: t.Sum}
+	if t.Labels != nil {
+		out.Labels = t.Labels[from:to]
+	}
+	if t.Multi != nil {
+		classes := len(t.Multi) / len(t.Weights)
+		out.Multi = t.Multi[from*classes : to*classes]
+	}
+	return out
+}
+
+func (c TaskConfig) targetOf(batch *schema.Batch) (Target, error) {
+	if c.MultiLabel() {
+		return c.multiTarget(batch)
+	}
+	column, err := labelColumn(batch, c.Task)
+	if err != nil {
+		return Target{}, err
+	}
+	return c.target(batch, batch.Labels(column))
 }
 
 func (c TaskConfig) target(batch *schema.Batch, labels []int32) (Target, error) {
@@ -83,11 +105,39 @@ func (c TaskConfig) target(batch *schema.Batch, labels []int32) (Target, error) 
 	return t, nil
 }
 
+// multiTarget reads the classes of a task of several labels. A row whose list is null has
+// weight 0.
+func (c TaskConfig) multiTarget(batch *schema.Batch) (Target, error) {
+	if !batch.HasMulti(c.Task) {
+		return Target{}, fmt.Errorf("trainer: the batch has no column %s%s of several labels, list<int32>", schema.ColumnLabel, c.Task)
+	}
+	n, column := len(c.Classes), batch.Weights()
+	t := Target{Multi: make([]bool, len(column)*n), Weights: make([]float32, len(column))}
+	for row, w := range column {
+		if !(w >= 0) || math.IsInf(float64(w), 0) {
+			return Target{}, fmt.Errorf("trainer: weight %v is not a number >= 0 (key %q)", w, batch.Key(row))
+		}
+		classes, known := batch.Multi(c.Task, row)
+		if !known {
+			continue
+		}
+		for _, class := range classes {
+			if class < 0 || int(class) >= n {
+				return Target{}, fmt.Errorf("trainer: label %d of task %s is not in 0..%d (key %q)", class, c.Task, n-1, batch.Key(row))
+			}
+			t.Multi[row*n+int(class)] = true
+		}
+		t.Weights[row] = w
+		t.Sum += float64(w)
+	}
+	return t, nil
+}
+
 // labelColumn finds a task's number in a batch.
 func labelColumn(batch *schema.Batch, task string) (int, error) {
 	var names []string
 	for _, f := range batch.Record.Schema().Fields() {
-		if name, ok := strings.CutPrefix(f.Name, schema.ColumnLabel); ok {
+		if name, ok := strings.CutPrefix(f.Name, schema.ColumnLabel); ok && f.Type.ID() == arrow.INT32 { // not of several labels, or a value
 			if name == task {
 				return len(names), nil
 			}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -29,11 +30,13 @@ type Config struct {
 // TaskConfig is one head and its loss.
 type TaskConfig struct {
 	Task         string    `json:"task"`
-	Loss         Loss      `json:"loss"`          // "": cross_entropy
+	Loss         Loss      `json:"loss"`          // "": cross_entropy; binary_cross_entropy makes it a task of several labels
 	Weight       float64   `json:"weight"`        // of the task's loss in the sum; 0 stands for 1
 	ClassWeights []float64 `json:"class_weights"` // one per class; nil: all 1
 	Classes      []string  `json:"classes"`
 	Counts       []int64   `json:"counts"` // training samples of each class, for balanced softmax; no element for unknown labels
+
+	PositiveWeights []float64 `json:"positive_weights,omitempty"` // one per class of a task of several labels; nil: all 1
 }
 
 // Model is a network and its options: a struct such as
@@ -145,10 +148,15 @@ func (p *problems) task(place string, t TaskConfig) {
 	if !positive(t.Weight) {
 		p.addf(place+".weight", "%v is not above 0: leave the task out if you don't want to train it", t.Weight)
 	}
-	if len(t.Classes) < 2 {
+	if !t.MultiLabel() && len(t.Classes) < 2 {
 		p.addf(place, "%d classes: a task needs at least two", len(t.Classes))
+	} else if len(t.Classes) == 0 {
+		p.addf(place, "a task of several labels needs at least one class")
 	}
-	if t.ClassWeights != nil {
+	p.checkPositive(place, t)
+	if t.ClassWeights != nil && t.MultiLabel() {
+		p.addf(place+".class_weights", "task %s has several labels a sample: use positive_weights", t.Task)
+	} else if t.ClassWeights != nil {
 		if len(t.ClassWeights) != len(t.Classes) {
 			p.addf(place+".class_weights", "%d weights for %d classes: %s", len(t.ClassWeights), len(t.Classes), phrase.List(t.Classes))
 		}
@@ -163,6 +171,23 @@ func (p *problems) task(place string, t TaskConfig) {
 	}
 	if slices.ContainsFunc(t.Counts, func(n int64) bool { return n < 0 }) {
 		p.addf(place, "counts %v: they cannot be negative", t.Counts)
+	}
+}
+
+// checkPositive reports positive weights that don't fit a task.
+func (p *problems) checkPositive(place string, t TaskConfig) {
+	switch {
+	case t.PositiveWeights == nil:
+	case !t.MultiLabel():
+		p.addf(place+".positive_weights", "task %s has one label a sample: positive weights are of tasks of several labels; use class_weights", t.Task)
+	case len(t.PositiveWeights) != len(t.Classes):
+		p.addf(place+".positive_weights", "%d weights for %d classes: %s", len(t.PositiveWeights), len(t.Classes), phrase.List(t.Classes))
+	default:
+		for _, w := range t.PositiveWeights {
+			if !(w > 0) || math.IsInf(w, 0) {
+				p.addf(place+".positive_weights", "%v is not above 0", w)
+			}
+		}
 	}
 }
 
@@ -205,3 +230,25 @@ func modelJSON(m Model) ([]byte, error) {
 
 // Offsets is what the task's loss adds to the logits, see Loss.Offsets.
 func (c TaskConfig) Offsets() []float64 { return c.Loss.Offsets(c.Counts) }
+
+// MultiLabel reports a task of several labels: a row has any number of its classes, each
+// class is an output of its own, and the loss is binary cross-entropy.
+func (c TaskConfig) MultiLabel() bool { return c.Loss == BinaryCrossEntropy }
+
+// Criterion computes a task's loss of rows of logits and writes scale times its gradient,
+// see SoftmaxLoss.
+type Criterion func(logits []float32, target Target, scale float64, gradient []float32) float64
+
+// Criterion is the task's loss: SoftmaxLoss, or BinaryLoss of a task of several labels.
+func (c TaskConfig) Criterion() Criterion {
+	if c.MultiLabel() {
+		positive := slices.Clone(c.PositiveWeights)
+		return func(logits []float32, target Target, scale float64, gradient []float32) float64 {
+			return BinaryLoss(logits, target, positive, scale, gradient)
+		}
+	}
+	offsets := c.Offsets()
+	return func(logits []float32, target Target, scale float64, gradient []float32) float64 {
+		return SoftmaxLoss(logits, target, offsets, scale, gradient)
+	}
+}

@@ -10,6 +10,7 @@
 // The files, each of which refers only to those below it:
 //
 //	spec.go         Spec: a trainer as declared, before its data are known
+//	positiveweights.go  what a class's presence weighs in tasks of several labels
 //	batch.go        what a step reads from a batch: pixels, targets, masked rows
 //	config.go       Config: everything that determines what a trainer does; the contract of a Model
 //	trainer.go      the contract of a Trainer
@@ -17,11 +18,14 @@
 //	safetensors.go  tensors in a file, with a checksum
 //	adam.go         the optimizer
 //	schedule.go     the learning rate by epoch
-//	loss.go         weighted cross-entropy, balanced softmax
+//	multimetrics.go  what was predicted in tasks of several labels
+//	metrics.go      confusion, recalls, the groups of a long tail; what reports hold
+//	ranking.go      average precision
+//	binaryloss.go   binary cross-entropy
+//	loss.go         weighted cross-entropy, balanced softmax; a batch's targets
 //	initial.go      initial weights
 //	state.go        states: copied, checked, reduced to weights
 //	classes.go      classes of other data, matched by name
-//	metrics.go      confusion, recalls, the groups of a long tail
 //	memory.go       the process's memory, for reports
 //	problems.go     collecting mistakes
 package trainer

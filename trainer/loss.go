@@ -14,15 +14,21 @@ type Loss string
 const (
 	CrossEntropy    Loss = "cross_entropy"    // weighted mean over the rows, as torch.nn.CrossEntropyLoss
 	BalancedSoftmax Loss = "balanced_softmax" // cross-entropy of z + log n_c (Ren et al. 2020)
+
+	// BinaryCrossEntropy is the loss of tasks of several labels, and only theirs.
+	BinaryCrossEntropy Loss = "binary_cross_entropy"
 )
 
 // Values lists the losses.
-func (Loss) Values() []string { return []string{string(CrossEntropy), string(BalancedSoftmax)} }
+func (Loss) Values() []string {
+	return []string{string(CrossEntropy), string(BalancedSoftmax), string(BinaryCrossEntropy)}
+}
 
 // Target holds a batch's labels and weights for one task.
 type Target struct {
-	Labels  []int32   // class numbers; schema.Unknown where the row has none
-	Weights []float32 // weight column x class weight; 0 where the label is unknown
+	Labels  []int32   // class numbers; schema.Unknown where the row has none; nil in a task of several labels
+	Multi   []bool    // rows x classes of a task of several labels: the row has the class; else nil
+	Weights []float32 // weight column x class weight; 0 where the label is, or the labels are, unknown
 	Sum     float64   // of the weights, by which the loss is divided; 0: every row is masked
 }
 

@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/sluicedata/sluice/internal/detmath"
 	"github.com/sluicedata/sluice/schema"
 )
 
@@ -13,11 +14,13 @@ import (
 type Confusion struct {
 	Task   schema.Task
 	Counts [][]int64 // [true class][predicted class]
+
+	ranking ranking // by the logarithm of softmax
 }
 
 // NewConfusion makes an empty one.
 func NewConfusion(task schema.Task) *Confusion {
-	c := &Confusion{Task: task, Counts: make([][]int64, len(task.Classes))}
+	c := &Confusion{Task: task, Counts: make([][]int64, len(task.Classes)), ranking: newRanking(len(task.Classes))}
 	for i := range c.Counts {
 		c.Counts[i] = make([]int64, len(task.Classes))
 	}
@@ -32,6 +35,7 @@ func (c *Confusion) Add(logits []float32, labels []int32, weights []float32) err
 	if len(logits) != len(labels)*classes || weights != nil && len(weights) != len(labels) {
 		return fmt.Errorf("trainer: metrics of task %s: %d logits and %d weights for %d rows of %d classes", c.Task.Name, len(logits), len(weights), len(labels), classes)
 	}
+	shifted := make([]float64, classes)
 	for row, label := range labels {
 		if label == schema.Unknown || weights != nil && weights[row] == 0 {
 			continue
@@ -49,6 +53,10 @@ func (c *Confusion) Add(logits []float32, labels []int32, weights []float32) err
 			}
 		}
 		c.Counts[label][best]++
+		total := softmaxTerms(shifted, z, nil)
+		for i, s := range shifted {
+			c.ranking.add(i, float32(s-detmath.Log(total)), i == int(label))
+		}
 	}
 	return nil
 }
@@ -98,24 +106,52 @@ func (c *Confusion) Precision() []float64 {
 	return out
 }
 
+// F1 is 2 TP / (2 TP + FP + FN) of each class; NaN for a class without rows that was never
+// predicted.
+func (c *Confusion) F1() []float64 {
+	out, support := make([]float64, len(c.Counts)), c.Support()
+	for class := range c.Counts {
+		predicted := int64(0)
+		for truth := range c.Counts {
+			predicted += c.Counts[truth][class]
+		}
+		out[class] = 2 * float64(c.Counts[class][class]) / float64(predicted+support[class])
+	}
+	return out
+}
+
+// AveragePrecision is that of each class against all others, by the probability that
+// softmax of the logits gives it: see MultiLabel.AveragePrecision.
+func (c *Confusion) AveragePrecision() []float64 { return c.ranking.averagePrecision() }
+
 // BalancedAccuracy is the mean recall of the classes that have rows; NaN if none
 // has.
 func (c *Confusion) BalancedAccuracy() float64 {
-	return c.MeanRecall(func(int) bool { return true })
+	return c.MeanRecall(every)
 }
 
 // MeanRecall is the mean recall of the classes in question that have rows; NaN if
 // none has.
 func (c *Confusion) MeanRecall(of func(class int) bool) float64 {
+	return meanOf(c.Recall(), c.Support(), of)
+}
+
+// meanOf is the mean over the classes in question that have rows; a value that isn't
+// defined counts as 0. NaN if none has rows.
+func meanOf(values []float64, support []int64, of func(class int) bool) float64 {
 	sum, n := 0.0, 0
-	for class, recall := range c.Recall() {
-		if of(class) && !math.IsNaN(recall) {
-			sum += recall
-			n++
+	for class, v := range values {
+		if !of(class) || support[class] == 0 {
+			continue
+		}
+		if n++; !math.IsNaN(v) {
+			sum += v
 		}
 	}
 	return sum / float64(n)
 }
+
+func every(int) bool { return true }
 
 // The groups of classes by their training samples (Liu et al. 2019): many have
 // more than ManyAbove, few less than FewBelow.
@@ -152,48 +188,80 @@ type TaskMetrics struct {
 	Accuracy         Share            `json:"accuracy,omitzero"`
 	Recall           map[string]Share `json:"recall"`
 	Precision        map[string]Share `json:"precision"`
-	Count            map[string]int64 `json:"count"`                 // rows evaluated
+	F1               map[string]Share `json:"f1"`
+	AveragePrecision map[string]Share `json:"average_precision"`
+	Count            map[string]int64 `json:"count"`                 // rows evaluated that have the class
 	TrainCount       map[string]int64 `json:"train_count,omitempty"` // training samples, which define the groups below
 	Many             Share            `json:"many,omitzero"`         // mean recall of classes with > 100 training samples
 	Medium           Share            `json:"medium,omitzero"`       // 20-100
 	Few              Share            `json:"few,omitzero"`          // < 20
 	Rarest           Share            `json:"rarest,omitzero"`       // of the rarest third
+
+	// Means over the classes that have rows, each of the same weight; the precision of a
+	// class that is never predicted counts as 0.
+	MeanPrecision          Share `json:"mean_precision,omitzero"`
+	MeanRecall             Share `json:"mean_recall,omitzero"` // of a task of one label it is BalancedAccuracy
+	MeanF1                 Share `json:"mean_f1,omitzero"`
+	MeanAveragePrecision   Share `json:"mean_average_precision,omitzero"`
+	RarestAveragePrecision Share `json:"rarest_average_precision,omitzero"` // mean over the rarest third
+
+	MultiLabel bool  `json:"multi_label,omitempty"` // precision, recall and F1 are at a probability of 0.5
+	Rows       int64 `json:"rows,omitempty"`        // of a task of several labels: evaluated
 }
 
 // Metrics is what the member "tasks" of a report holds.
 type Metrics map[string]TaskMetrics
 
+// perClass are a task's figures, an element for each class.
+type perClass struct {
+	recall, precision, f1, average []float64
+	support                        []int64
+}
+
 // Metrics sums the counts up. trainCounts are the numbers of training samples of
 // each class; nil if unknown: then there are no groups.
 func (c *Confusion) Metrics(trainCounts []int64) TaskMetrics {
+	p := perClass{c.Recall(), c.Precision(), c.F1(), c.AveragePrecision(), c.Support()}
+	m := p.metrics(c.Task.Classes, trainCounts)
+	m.BalancedAccuracy, m.Accuracy = Share(c.BalancedAccuracy()), Share(c.Accuracy())
+	return m
+}
+
+// metrics names the figures, and takes their means.
+func (p perClass) metrics(classes []string, trainCounts []int64) TaskMetrics {
+	nan := Share(math.NaN())
+	mean := func(values []float64, of func(class int) bool) Share { return Share(meanOf(values, p.support, of)) }
 	m := TaskMetrics{
-		BalancedAccuracy: Share(c.BalancedAccuracy()), Accuracy: Share(c.Accuracy()),
-		Recall: c.named(c.Recall()), Precision: c.named(c.Precision()), Count: map[string]int64{},
-		Many: Share(math.NaN()), Medium: Share(math.NaN()), Few: Share(math.NaN()), Rarest: Share(math.NaN()),
+		BalancedAccuracy: nan, Accuracy: nan, Many: nan, Medium: nan, Few: nan, Rarest: nan, RarestAveragePrecision: nan,
+		Recall: named(classes, p.recall), Precision: named(classes, p.precision),
+		F1: named(classes, p.f1), AveragePrecision: named(classes, p.average), Count: map[string]int64{},
+		MeanPrecision: mean(p.precision, every), MeanRecall: mean(p.recall, every),
+		MeanF1: mean(p.f1, every), MeanAveragePrecision: mean(p.average, every),
 	}
-	for class, n := range c.Support() {
-		m.Count[c.Task.Classes[class]] = n
+	for class, n := range p.support {
+		m.Count[classes[class]] = n
 	}
-	if len(trainCounts) != len(c.Counts) {
+	if len(trainCounts) != len(classes) {
 		return m
 	}
 	m.TrainCount = map[string]int64{}
 	for class, n := range trainCounts {
-		m.TrainCount[c.Task.Classes[class]] = n
+		m.TrainCount[classes[class]] = n
 	}
-	rarest := Rarest(trainCounts)
-	m.Many = Share(c.MeanRecall(func(class int) bool { return trainCounts[class] > ManyAbove }))
-	m.Medium = Share(c.MeanRecall(func(class int) bool { return trainCounts[class] >= FewBelow && trainCounts[class] <= ManyAbove }))
-	m.Few = Share(c.MeanRecall(func(class int) bool { return trainCounts[class] < FewBelow }))
-	m.Rarest = Share(c.MeanRecall(func(class int) bool { return rarest[class] }))
+	rare := Rarest(trainCounts)
+	rarest := func(class int) bool { return rare[class] }
+	m.Many = mean(p.recall, func(class int) bool { return trainCounts[class] > ManyAbove })
+	m.Medium = mean(p.recall, func(class int) bool { return trainCounts[class] >= FewBelow && trainCounts[class] <= ManyAbove })
+	m.Few = mean(p.recall, func(class int) bool { return trainCounts[class] < FewBelow })
+	m.Rarest, m.RarestAveragePrecision = mean(p.recall, rarest), mean(p.average, rarest)
 	return m
 }
 
-func (c *Confusion) named(values []float64) map[string]Share {
+func named(classes []string, values []float64) map[string]Share {
 	out := map[string]Share{}
 	for class, v := range values {
 		if !math.IsNaN(v) {
-			out[c.Task.Classes[class]] = Share(v)
+			out[classes[class]] = Share(v)
 		}
 	}
 	return out
@@ -203,7 +271,8 @@ func (c *Confusion) named(values []float64) map[string]Share {
 func (m *TaskMetrics) UnmarshalJSON(data []byte) error {
 	type plain TaskMetrics
 	nan := Share(math.NaN())
-	p := plain{BalancedAccuracy: nan, Accuracy: nan, Many: nan, Medium: nan, Few: nan, Rarest: nan}
+	p := plain{BalancedAccuracy: nan, Accuracy: nan, Many: nan, Medium: nan, Few: nan, Rarest: nan,
+		MeanPrecision: nan, MeanRecall: nan, MeanF1: nan, MeanAveragePrecision: nan, RarestAveragePrecision: nan}
 	if err := json.Unmarshal(data, &p); err != nil {
 		return err
 	}

@@ -66,9 +66,13 @@ func TestMetricsJSON(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `{"empty":{"recall":{},"precision":{},"count":{"x":0,"y":0}},` +
+	want := `{"empty":{"recall":{},"precision":{},"f1":{},"average_precision":{},"count":{"x":0,"y":0}},` +
 		`"shape":{"balanced_accuracy":0.4166666666666667,"accuracy":0.5714285714285714,"recall":{"a":0.75,"b":0.5,"d":0},` +
-		`"precision":{"a":0.75,"b":0.5,"c":0},"count":{"a":4,"b":2,"c":0,"d":1},"train_count":{"a":101,"b":100,"c":20,"d":19},"many":0.75,"medium":0.5,"few":0,"rarest":0}}`
+		`"precision":{"a":0.75,"b":0.5,"c":0},"f1":{"a":0.75,"b":0.5,"c":0,"d":0},` +
+		`"average_precision":{"a":0.7053571428571428,"b":0.39285714285714285,"d":0.14285714285714285},` +
+		`"count":{"a":4,"b":2,"c":0,"d":1},"train_count":{"a":101,"b":100,"c":20,"d":19},"many":0.75,"medium":0.5,"few":0,"rarest":0,` +
+		`"mean_precision":0.4166666666666667,"mean_recall":0.4166666666666667,"mean_f1":0.4166666666666667,` +
+		`"mean_average_precision":0.4136904761904761,"rarest_average_precision":0.14285714285714285}}`
 	if string(text) != want {
 		t.Errorf("\n%s\nwant\n%s", text, want)
 	}

@@ -32,16 +32,13 @@ func (s Spec) Config(run *schema.Run) (Config, error) {
 	c := Config{Model: s.Model, Optimizer: s.Optimizer, Schedule: s.Schedule, Seed: s.Seed, MicroBatch: s.MicroBatch, Workers: s.Workers}
 	names := slices.Sorted(maps.Keys(s.Tasks))
 	if len(names) == 0 {
-		for _, t := range run.Tasks {
-			names = append(names, t.Name)
-		}
+		names = taskNames(run)
 	}
 	if len(names) == 0 {
 		return c, errors.New("trainer: the data has no labels, so there is nothing to learn: put the images into folders of their classes, or use a manifest")
 	}
-	rank := func(name string) int {
-		return slices.IndexFunc(run.Tasks, func(t schema.Task) bool { return t.Name == name })
-	}
+	all := taskNames(run)
+	rank := func(name string) int { return slices.Index(all, name) }
 	slices.SortStableFunc(names, func(a, b string) int { return rank(a) - rank(b) })
 	var errs []error
 	for _, name := range names {
@@ -78,9 +75,11 @@ type WeightSpec = longtail.Weights
 
 // TaskSpec declares one task, before its classes are known.
 type TaskSpec struct {
-	Loss         Loss       `sluice:"loss" default:"cross_entropy" doc:"cross_entropy or balanced_softmax"`
+	Loss         Loss       `sluice:"loss" default:"cross_entropy" doc:"cross_entropy or balanced_softmax; of a task of several labels binary_cross_entropy, which is its default"`
 	ClassWeights WeightSpec `sluice:"class_weights" doc:"inverse, effective_number, a number per class in class order, or a map of them by name; numbers are scaled to the sum 1"`
 	Weight       float64    `sluice:"weight,positive" default:"1" doc:"factor of the task's loss in the sum"`
+
+	PositiveWeights PositiveWeights `sluice:"positive_weights" doc:"of a task of several labels: balanced, which is samples without the class over samples with it, or numbers by class; PyTorch's pos_weight"`
 }
 
 // Resolve sizes a task for the data that it is trained on. run describes the
@@ -91,6 +90,12 @@ func (s TaskSpec) Resolve(name string, run *schema.Run) (TaskConfig, error) {
 			continue
 		}
 		out := TaskConfig{Task: name, Loss: s.Loss, Weight: s.Weight, Classes: task.Classes}
+		if !s.PositiveWeights.IsZero() {
+			return TaskConfig{}, fmt.Errorf("tasks.%s.positive_weights: task %s has one label a sample: positive weights are of tasks of several labels; use class_weights", name, name)
+		}
+		if s.Loss == BinaryCrossEntropy {
+			return TaskConfig{}, fmt.Errorf("tasks.%s.loss: task %s has one label a sample, so its loss is %s or %s; binary_cross_entropy is of tasks of several labels", name, name, CrossEntropy, BalancedSoftmax)
+		}
 		if i < len(run.Counts) {
 			out.Counts = run.Counts[i][:len(task.Classes)] // the last counts unknown labels
 		}
@@ -103,9 +108,54 @@ func (s TaskSpec) Resolve(name string, run *schema.Run) (TaskConfig, error) {
 		}
 		return out, nil
 	}
-	var names []string
+	if i := multiTask(run, name); i >= 0 {
+		return s.resolveMulti(run, i)
+	}
+	if slices.ContainsFunc(run.Columns, func(c schema.Column) bool { return c.Name == schema.ColumnLabel+name }) {
+		return TaskConfig{}, fmt.Errorf("tasks: %q is a number for each sample, not a class: train on it in PyTorch (sluice stream)", name)
+	}
+	names := taskNames(run)
+	return TaskConfig{}, fmt.Errorf("tasks: %q is not in the data%s (tasks: %s)", name, options.DidYouMean(options.Nearest(name, names)), phrase.List(names))
+}
+
+// resolveMulti sizes a task of several labels, by its number in Targets.Multi.
+func (s TaskSpec) resolveMulti(run *schema.Run, number int) (TaskConfig, error) {
+	task := run.Targets.Multi[number]
+	out := TaskConfig{Task: task.Name, Loss: BinaryCrossEntropy, Weight: s.Weight, Classes: task.Classes}
+	if s.Loss != "" && s.Loss != BinaryCrossEntropy {
+		return TaskConfig{}, fmt.Errorf("tasks.%s.loss: task %s has several labels a sample, so its loss is %s", task.Name, task.Name, BinaryCrossEntropy)
+	}
+	if !s.ClassWeights.IsZero() {
+		return TaskConfig{}, fmt.Errorf("tasks.%s.class_weights: task %s has several labels a sample: use positive_weights", task.Name, task.Name)
+	}
+	var count *schema.MultiCount
+	if number < len(run.Multi) {
+		count, out.Counts = &run.Multi[number], run.Multi[number].Classes
+	}
+	var err error
+	if out.PositiveWeights, err = s.PositiveWeights.Resolve(task, count); err != nil {
+		return TaskConfig{}, errlist.Within("tasks."+task.Name+".positive_weights", err)
+	}
+	return out, nil
+}
+
+// taskNames are the tasks of one label, then those of several.
+func taskNames(run *schema.Run) (names []string) {
 	for _, t := range run.Tasks {
 		names = append(names, t.Name)
 	}
-	return TaskConfig{}, fmt.Errorf("tasks: %q is not in the data%s (tasks: %s)", name, options.DidYouMean(options.Nearest(name, names)), phrase.List(names))
+	if run.Targets != nil {
+		for _, t := range run.Targets.Multi {
+			names = append(names, t.Name)
+		}
+	}
+	return names
+}
+
+// multiTask is the number of a task of several labels; -1: there is none.
+func multiTask(run *schema.Run, name string) int {
+	if run.Targets == nil {
+		return -1
+	}
+	return slices.IndexFunc(run.Targets.Multi, func(t schema.Task) bool { return t.Name == name })
 }

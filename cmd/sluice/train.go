@@ -135,6 +135,10 @@ func epochText(r learning.EpochRecord, epochs int) string {
 	for _, name := range slices.Sorted(maps.Keys(r.Evaluations)) {
 		for _, task := range slices.Sorted(maps.Keys(r.Evaluations[name])) {
 			m := r.Evaluations[name][task]
+			if m.MultiLabel {
+				line += fmt.Sprintf(", %s average precision %s (rarest third %s)", task, percent(m.MeanAveragePrecision), percent(m.RarestAveragePrecision))
+				continue
+			}
 			line += fmt.Sprintf(", %s %s (rarest third %s)", task, percent(m.BalancedAccuracy), percent(m.Rarest))
 		}
 	}
@@ -157,8 +161,13 @@ func trainText(r *learning.Report, dir string) string {
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.Tasks)) {
 		m := r.Tasks[name]
-		fmt.Fprintf(&b, "  %s on %s: balanced accuracy %s, accuracy %s, recall of the rarest third %s\n",
-			name, r.EvaluatedOn, percent(m.BalancedAccuracy), percent(m.Accuracy), percent(m.Rarest))
+		if m.MultiLabel {
+			fmt.Fprintf(&b, "  %s on %s: mean average precision %s, of the rarest third %s; at a probability of 0.5 mean precision %s, recall %s, F1 %s\n",
+				name, r.EvaluatedOn, percent(m.MeanAveragePrecision), percent(m.RarestAveragePrecision), percent(m.MeanPrecision), percent(m.MeanRecall), percent(m.MeanF1))
+		} else {
+			fmt.Fprintf(&b, "  %s on %s: balanced accuracy %s, accuracy %s, recall of the rarest third %s; mean F1 %s, average precision %s\n",
+				name, r.EvaluatedOn, percent(m.BalancedAccuracy), percent(m.Accuracy), percent(m.Rarest), percent(m.MeanF1), percent(m.MeanAveragePrecision))
+		}
 		b.WriteString(groups(m))
 		b.WriteString(recalls(m))
 	}
@@ -211,10 +220,22 @@ func recalls(m trainer.TaskMetrics) string {
 		recall := "not evaluated"
 		if share, ok := m.Recall[name]; ok {
 			recall = "recall " + percent(share)
+			if m.MultiLabel {
+				recall += ", precision " + of(m.Precision, name)
+			}
+			recall += ", F1 " + of(m.F1, name) + ", average precision " + of(m.AveragePrecision, name)
 		}
 		fmt.Fprintf(&b, "    %-16s %6d training images, %s\n", name, m.TrainCount[name], recall)
 	}
 	return b.String()
+}
+
+// of shows a class's share.
+func of(shares map[string]trainer.Share, class string) string {
+	if share, ok := shares[class]; ok {
+		return percent(share)
+	}
+	return "unknown"
 }
 
 // percent shows a share, which isn't defined where no row of its classes was evaluated.

@@ -134,7 +134,7 @@ func (t *coarse) Step(ctx context.Context, batch *schema.Batch) (trainer.Losses,
 	used := make([][]float32, len(t.gradients)) // nil: it had no part in the loss
 	for i, task := range t.cfg.Tasks {
 		gradient := make([]float32, len(logits[i])) // of the logits
-		loss := trainer.SoftmaxLoss(logits[i], targets[i], task.Offsets(), task.Weight, gradient)
+		loss := task.Criterion()(logits[i], targets[i], task.Weight, gradient)
 		losses.Tasks = append(losses.Tasks, loss)
 		if targets[i].Sum == 0 {
 			continue

@@ -16,7 +16,7 @@ import (
 // TrainFile is a TRAINER.yaml:
 //
 //	model: recipe                  # small_cnn, softmax, or {recipe: {pool_to: 56}}
-//	tasks: {shape: {loss: cross_entropy, class_weights: inverse, weight: 1}}   # default: every task
+//	tasks: {shape: {loss: cross_entropy, class_weights: inverse, weight: 1}, tags: {positive_weights: balanced}}   # default: every task
 //	optimizer: {adam: {lr: 0.001, betas: [0.9, 0.999], eps: 1e-8, weight_decay: 0.01}}
 //	schedule: {step: {size: 10, gamma: 0.1}}   # stepped once per epoch; default: none
 //	epochs: 20
@@ -206,6 +206,9 @@ func (r *reader) tasks(e entry, f *TrainFile) {
 			if err := spec.ClassWeights.Check(); err != nil {
 				r.add(g.at["class_weights"], "%s: class_weights: %v", who, err)
 			}
+		}
+		if err := spec.PositiveWeights.Check(); err != nil {
+			r.add(g.at["positive_weights"], "%s: positive_weights: %v", who, err)
 		}
 		f.Tasks[t.key] = spec
 		f.places["tasks."+t.key] = t.place

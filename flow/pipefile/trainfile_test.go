@@ -27,7 +27,7 @@ epochs: 20                                      # --epochs, else this, else the 
 eval: {pipeline: val.yaml, every: 1}            # classes are matched by name with the training set's
 `
 	docTrainer = `model: recipe                  # small_cnn, softmax, or {recipe: {pool_to: 56}}
-tasks: {shape: {loss: cross_entropy, class_weights: inverse, weight: 1}}   # default: every task
+tasks: {shape: {loss: cross_entropy, class_weights: inverse, weight: 1}, tags: {positive_weights: balanced}}   # default: every task
 optimizer: {adam: {lr: 0.001, betas: [0.9, 0.999], eps: 1e-8, weight_decay: 0.01}}
 schedule: {step: {size: 10, gamma: 0.1}}   # stepped once per epoch; default: none
 epochs: 20
@@ -58,8 +58,11 @@ func TestParseTrain(t *testing.T) {
 		}},
 		"doc": {docTrainer, TrainFile{
 			Spec: trainer.Spec{
-				Model:     poolModel{PoolTo: 56},
-				Tasks:     map[string]trainer.TaskSpec{"shape": {Loss: "cross_entropy", Weight: 1, ClassWeights: trainer.WeightSpec{Rule: "inverse"}}},
+				Model: poolModel{PoolTo: 56},
+				Tasks: map[string]trainer.TaskSpec{
+					"shape": {Loss: "cross_entropy", Weight: 1, ClassWeights: trainer.WeightSpec{Rule: "inverse"}},
+					"tags":  {PositiveWeights: trainer.PositiveWeights{Balanced: true}},
+				},
 				Optimizer: adam, Schedule: trainer.Schedule{StepSize: 10, Gamma: 0.1}, Seed: 1, MicroBatch: 8,
 			},
 			Epochs: 20,
@@ -133,7 +136,11 @@ var trainMistakes = map[string]string{
 	"m\ntasks: {a: {weight: 0}}":                "2:21: tasks: a: weight is 0",
 	"m\ntasks: {a: {weight: -2}}":               "2:21: tasks: a: weight: -2 is not above 0: leave out the task",
 	"m\ntasks: {a: {weight: .nan}}":             "2:21: tasks: a: weight: want finite numbers",
-	"m\ntasks: {a: {loss: focal}}":              `2:19: tasks: a: loss: unknown value "focal" (values: cross_entropy, balanced_softmax)`,
+	"m\ntasks: {a: {loss: focal}}":              `2:19: tasks: a: loss: unknown value "focal" (values: cross_entropy, balanced_softmax, binary_cross_entropy)`,
+	"m\ntasks: {a: {positive_weights: x}}":      `2:31: tasks: a: positive_weights: "x" is not balanced`,
+	"m\ntasks: {a: {positive_weights: [1]}}":    "2:31: tasks: a: positive_weights: want balanced, or a map of numbers by class",
+	"m\ntasks: {a: {positive_weights: {x: 0}}}": `2:31: tasks: a: positive_weights: class "x": 0 is not above 0`,
+	"m\ntasks: {a: {positive_weights: {x: y}}}": `2:31: tasks: a: positive_weights: class "x": want a number`,
 	"m\ntasks: {a: {class_weights: x}}":         `2:28: tasks: a: class_weights: "x" is none of inverse, effective_number`,
 	"m\ntasks: {a: {class_weights: 1}}":         "2:28: tasks: a: class_weights: want inverse",
 	"m\ntasks: {a: {class_weights: [1, -1]}}":   "2:28: tasks: a: class_weights: -1 is not a weight",

@@ -108,7 +108,7 @@ func (g *graph) learn(pixels []float32, targets []trainer.Target, from, to int) 
 	p := &g.pass
 	p.add, p.skip, p.targets = from > 0, g.model.skips.take(to-from), p.targets[:0]
 	for _, t := range targets {
-		p.targets = append(p.targets, trainer.Target{Labels: t.Labels[from:to], Weights: t.Weights[from:to], Sum: t.Sum})
+		p.targets = append(p.targets, t.Rows(from, to))
 	}
 	for i := range p.skip {
 		p.skip[i] = trainer.Masked(targets, from+i)

@@ -11,8 +11,8 @@ import (
 
 // taskLosses are how the tasks' losses are computed and summed.
 type taskLosses struct {
-	offsets [][]float64 // per task, see trainer.TaskConfig.Offsets
-	weights []float64   // per task
+	criteria []trainer.Criterion // per task
+	weights  []float64           // per task
 }
 
 // tinyGradient: a logit's gradient below it, from a probability of 1e-24 or less, is
@@ -22,13 +22,13 @@ const tinyGradient = 0x1p-80
 
 var errNotFinite = errors.New("the loss is not finite")
 
-// lossOp is the fused cross-entropy of all tasks, (logits) -> scalar: the sum of
-// weight x trainer.SoftmaxLoss, which is torch.nn.CrossEntropyLoss with class
-// weights. A task without a labelled row contributes 0. Forward computes the
+// lossOp is the fused loss of all tasks, (logits) -> scalar: the sum of weight x
+// the task's trainer.Criterion, which is torch.nn.CrossEntropyLoss with class
+// weights or torch.nn.BCEWithLogitsLoss with positive ones. A task without a labelled row contributes 0. Forward computes the
 // gradient too. A loss that isn't finite ends the run, so nothing is learnt
 // from it.
 func lossOp(m *model, of *taskLosses, rows int, p *pass) *forwardOp {
-	o := &forwardOp{op: op{name: "cross entropy", arity: 1, out: newView()}, differentiable: []bool{true}}
+	o := &forwardOp{op: op{name: "loss", arity: 1, out: newView()}, differentiable: []bool{true}}
 	o.do = func(in []gorgonia.Value) error {
 		logits := floats(in[0])
 		gradient := m.dlogits.take(len(logits))
@@ -36,7 +36,7 @@ func lossOp(m *model, of *taskLosses, rows int, p *pass) *forwardOp {
 		r.tasks, r.total = r.tasks[:0], 0
 		for i, classes := range m.heads.classes {
 			n := rows * classes
-			loss := trainer.SoftmaxLoss(logits[:n], p.targets[i], of.offsets[i], of.weights[i], gradient[:n])
+			loss := of.criteria[i](logits[:n], p.targets[i], of.weights[i], gradient[:n])
 			if p.targets[i].Sum > 0 {
 				r.total += float64(of.weights[i] * loss)
 			}
@@ -54,7 +54,7 @@ func lossOp(m *model, of *taskLosses, rows int, p *pass) *forwardOp {
 	}
 	o.gradients = func(in gorgonia.Nodes, y, dy *gorgonia.Node) (gorgonia.Nodes, error) {
 		// dy is the constant 1: the loss is the end.
-		back := &op{name: "cross entropy gradient", arity: 3, out: newView(in[0].Shape()...)}
+		back := &op{name: "loss gradient", arity: 3, out: newView(in[0].Shape()...)}
 		back.do = func(v []gorgonia.Value) error {
 			back.out.data = m.dlogits.data[:len(floats(v[0]))]
 			return nil

@@ -50,7 +50,7 @@ func New(cfg trainer.Config) (*Trainer, error) {
 	t.adam = trainer.NewAdam(cfg.Optimizer, t.model.weights)
 	t.adam.Kernel = adam
 	for _, task := range cfg.Tasks {
-		t.losses.offsets = append(t.losses.offsets, task.Offsets())
+		t.losses.criteria = append(t.losses.criteria, task.Criterion())
 		t.losses.weights = append(t.losses.weights, task.Weight)
 	}
 	return t, nil

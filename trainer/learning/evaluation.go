@@ -26,7 +26,7 @@ type evaluation struct {
 	name    string
 	plan    *flow.Plan
 	tasks   []trainer.TaskConfig
-	columns []int     // per trained task: its label column; -1: not in the data
+	columns []int     // per trained task: its label column, or its number in Targets.Multi; -1: not in the data
 	classes [][]int32 // per trained task: the training's number for each class of that column
 }
 
@@ -79,16 +79,17 @@ func (e *evaluation) match() error {
 	var names []string
 	for _, task := range e.tasks {
 		names = append(names, task.Task)
-		column := slices.IndexFunc(e.plan.Info().Tasks, func(t schema.Task) bool { return t.Name == task.Task })
+		column, err := e.column(task)
+		if err != nil {
+			return err
+		}
 		var classes []int32
 		if column >= 0 {
-			var err error
-			if classes, err = trainer.MatchClasses(schema.Task{Name: task.Task, Classes: task.Classes}, e.plan.Info().Tasks[column]); err != nil {
+			if classes, err = trainer.MatchClasses(schema.Task{Name: task.Task, Classes: task.Classes}, e.task(task, column)); err != nil {
 				return err
 			}
 			there = true
-			counts := e.plan.Info().Counts[column][:len(e.plan.Info().Tasks[column].Classes)] // the last counts unknown labels
-			labelled = labelled || slices.ContainsFunc(counts, func(n int64) bool { return n > 0 })
+			labelled = labelled || e.known(task, column) > 0
 		}
 		e.columns, e.classes = append(e.columns, column), append(e.classes, classes)
 	}
@@ -101,15 +102,73 @@ func (e *evaluation) match() error {
 	return nil
 }
 
+// column is a trained task's number among those of its kind in the data; -1: it isn't there.
+func (e *evaluation) column(task trainer.TaskConfig) (int, error) {
+	info := e.plan.Info()
+	of := func(list []schema.Task) int {
+		return slices.IndexFunc(list, func(t schema.Task) bool { return t.Name == task.Task })
+	}
+	one, several := of(info.Tasks), -1
+	if info.Targets != nil {
+		several = of(info.Targets.Multi)
+	}
+	switch {
+	case task.MultiLabel() && several < 0 && one >= 0:
+		return 0, &SetupError{fmt.Errorf("task %s has one label a sample, and in the training several: give its source the same option multi", task.Task)}
+	case !task.MultiLabel() && one < 0 && several >= 0:
+		return 0, &SetupError{fmt.Errorf("task %s has several labels a sample, and in the training one: give its source the same option multi", task.Task)}
+	case task.MultiLabel():
+		return several, nil
+	}
+	return one, nil
+}
+
+// task is a trained task as the data has it.
+func (e *evaluation) task(task trainer.TaskConfig, column int) schema.Task {
+	if task.MultiLabel() {
+		return e.plan.Info().Targets.Multi[column]
+	}
+	return e.plan.Info().Tasks[column]
+}
+
+// counts are the samples that have each class of a trained task, in the data's order.
+func (e *evaluation) counts(task trainer.TaskConfig, column int) []int64 {
+	if task.MultiLabel() {
+		return e.plan.Info().Multi[column].Classes
+	}
+	return e.plan.Info().Counts[column][:len(e.plan.Info().Tasks[column].Classes)] // the last counts unknown labels
+}
+
+// known is how many samples have a known label of a trained task.
+func (e *evaluation) known(task trainer.TaskConfig, column int) (n int64) {
+	if task.MultiLabel() {
+		return e.plan.Info().Multi[column].Known
+	}
+	for _, of := range e.counts(task, column) {
+		n += of
+	}
+	return n
+}
+
+// figures count what is predicted for a task, of one label or of several.
+type figures struct {
+	one     *trainer.Confusion
+	several *trainer.MultiLabel
+}
+
 // measure evaluates the trainer on the whole held-out data.
 func (e *evaluation) measure(ctx context.Context, t trainer.Trainer) (trainer.Metrics, error) {
-	confusions := make([]*trainer.Confusion, len(e.tasks))
+	counted := make([]figures, len(e.tasks))
 	for i, task := range e.tasks {
-		confusions[i] = trainer.NewConfusion(schema.Task{Name: task.Task, Classes: task.Classes})
+		if of := (schema.Task{Name: task.Task, Classes: task.Classes}); task.MultiLabel() {
+			counted[i].several = trainer.NewMultiLabel(of)
+		} else {
+			counted[i].one = trainer.NewConfusion(of)
+		}
 	}
 	for batch, err := range e.plan.Batches(ctx) {
 		if err == nil {
-			err = e.add(ctx, t, batch, confusions)
+			err = e.add(ctx, t, batch, counted)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("evaluation %s: %w", e.name, err)
@@ -117,15 +176,19 @@ func (e *evaluation) measure(ctx context.Context, t trainer.Trainer) (trainer.Me
 	}
 	out := trainer.Metrics{}
 	for i, task := range e.tasks {
-		if e.columns[i] >= 0 {
-			out[task.Task] = confusions[i].Metrics(task.Counts)
+		switch {
+		case e.columns[i] < 0:
+		case task.MultiLabel():
+			out[task.Task] = counted[i].several.Metrics(task.Counts)
+		default:
+			out[task.Task] = counted[i].one.Metrics(task.Counts)
 		}
 	}
 	return out, nil
 }
 
 // add counts the predictions for one batch.
-func (e *evaluation) add(ctx context.Context, t trainer.Trainer, batch *schema.Batch, confusions []*trainer.Confusion) error {
+func (e *evaluation) add(ctx context.Context, t trainer.Trainer, batch *schema.Batch, counted []figures) error {
 	logits, err := t.Predict(ctx, batch)
 	if err != nil {
 		return err
@@ -134,8 +197,29 @@ func (e *evaluation) add(ctx context.Context, t trainer.Trainer, batch *schema.B
 		if column < 0 {
 			continue
 		}
-		if err := confusions[i].Add(logits[i], trainer.Translate(batch.Labels(column), e.classes[i]), nil); err != nil {
+		var err error
+		if counted[i].several != nil {
+			err = e.addMulti(i, logits[i], batch, counted[i].several)
+		} else {
+			err = counted[i].one.Add(logits[i], trainer.Translate(batch.Labels(column), e.classes[i]), nil)
+		}
+		if err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// addMulti counts the rows of a batch whose labels of a task of several labels are known.
+func (e *evaluation) addMulti(task int, logits []float32, batch *schema.Batch, counted *trainer.MultiLabel) error {
+	classes := len(e.tasks[task].Classes)
+	for row := range batch.Rows() {
+		list, known := batch.Multi(e.tasks[task].Task, row)
+		if !known {
+			continue
+		}
+		if err := counted.Add(logits[row*classes:(row+1)*classes], trainer.Translate(list, e.classes[task])); err != nil {
+			return fmt.Errorf("%w (key %q)", err, batch.Key(row))
 		}
 	}
 	return nil

@@ -99,8 +99,7 @@ func rebalances(p *flow.Plan, task string) bool {
 func checkCounts(p *flow.Plan, cfg trainer.Config) error {
 	var errs []error
 	for _, task := range cfg.Tasks {
-		t := slices.IndexFunc(p.Info().Tasks, func(t schema.Task) bool { return t.Name == task.Task })
-		if !counts(p, task, t) {
+		if !counts(p, task) {
 			errs = append(errs, fmt.Errorf("task %s: none of the %d samples that are drawn counts: each has no label of it, or a weight of 0 (its own, or its class's): fix the labels or the weights, or list the other tasks under tasks",
 				task.Task, p.Info().RowsPerEpoch))
 		}
@@ -112,11 +111,20 @@ func checkCounts(p *flow.Plan, cfg trainer.Config) error {
 }
 
 // counts reports whether any draw of the first epoch has a label and a weight.
-func counts(p *flow.Plan, task trainer.TaskConfig, number int) bool {
+func counts(p *flow.Plan, task trainer.TaskConfig) bool {
 	index := p.Index()
+	number := slices.IndexFunc(p.Info().Tasks, func(t schema.Task) bool { return t.Name == task.Task })
+	column := schema.MultiColumn(index.Columns(), task.Task)
+	labelled := func(sample int) bool {
+		if task.MultiLabel() {
+			_, known := schema.MultiValue(index.Value(column, sample))
+			return known
+		}
+		label := index.Label(number, sample)
+		return label != schema.Unknown && (task.ClassWeights == nil || task.ClassWeights[label] > 0)
+	}
 	for position := range p.Info().RowsPerEpoch {
-		sample := p.Drawn(0, position)
-		if label := index.Label(number, sample); label != schema.Unknown && (task.ClassWeights == nil || task.ClassWeights[label] > 0) && p.Weight(sample) > 0 {
+		if sample := p.Drawn(0, position); labelled(sample) && p.Weight(sample) > 0 {
 			return true
 		}
 	}
@@ -159,8 +167,9 @@ func (e *evaluation) absent() (warnings []string) {
 			continue
 		}
 		found := map[string]int64{}
-		for c, name := range e.plan.Info().Tasks[e.columns[i]].Classes {
-			found[name] = e.plan.Info().Counts[e.columns[i]][c]
+		counts := e.counts(task, e.columns[i])
+		for c, name := range e.task(task, e.columns[i]).Classes {
+			found[name] = counts[c]
 		}
 		var none []string
 		for _, name := range task.Classes {
@@ -168,7 +177,7 @@ func (e *evaluation) absent() (warnings []string) {
 				none = append(none, name)
 			}
 		}
-		if len(none) == len(task.Classes) {
+		if len(none) == len(task.Classes) && e.known(task, e.columns[i]) == 0 {
 			warnings = append(warnings, fmt.Sprintf("evaluation %s: no sample has a label of task %s, which is not evaluated", e.name, task.Task))
 		} else if len(none) > 0 {
 			warnings = append(warnings, fmt.Sprintf("evaluation %s: no sample of %s's %s: means are over the other %d classes",

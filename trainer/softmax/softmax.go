@@ -62,7 +62,7 @@ var _ trainer.Trainer = (*Trainer)(nil)
 type head struct {
 	classes          int
 	weight, bias     []float32 // classes x features, classes
-	offsets          []float64
+	criterion        trainer.Criterion
 	logits, gradient []float32 // rows x classes
 }
 
@@ -85,7 +85,7 @@ func New(c trainer.Config) (*Trainer, error) {
 	}
 	for _, task := range t.config.Tasks {
 		n := len(task.Classes)
-		h := head{classes: n, weight: make([]float32, n*features), bias: make([]float32, n), offsets: task.Offsets()}
+		h := head{classes: n, weight: make([]float32, n*features), bias: make([]float32, n), criterion: task.Criterion()}
 		t.heads = append(t.heads, h)
 		t.weights = append(t.weights,
 			trainer.Tensor{Name: "head_" + task.Task + ".weight", Shape: []int{n, features}, Data: h.weight},
@@ -117,7 +117,7 @@ func (t *Trainer) Step(ctx context.Context, batch *schema.Batch) (trainer.Losses
 	for i := range t.heads {
 		h, task := &t.heads[i], t.config.Tasks[i]
 		h.gradient = resize(h.gradient, len(h.logits))
-		loss := trainer.SoftmaxLoss(h.logits, targets[i], h.offsets, task.Weight, h.gradient)
+		loss := h.criterion(h.logits, targets[i], task.Weight, h.gradient)
 		losses.Tasks = append(losses.Tasks, loss)
 		if targets[i].Sum > 0 {
 			losses.Total += float64(task.Weight * loss)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/apache/arrow/go/v15/arrow"
 	"github.com/apache/arrow/go/v15/arrow/memory"
 
 	"github.com/sluicedata/sluice/schema"
@@ -13,6 +14,9 @@ var tasks = []schema.Task{
 	{Name: "shape", Classes: []string{"circle", "square", "star"}},
 	{Name: "type", Classes: []string{"a", "b", "c", "d"}},
 }
+
+// tags are a task of several labels, which every batch has.
+var tags = schema.Task{Name: "tags", Classes: []string{"red", "green", "blue", "dark", "never"}}
 
 const (
 	defaultRows = 12
@@ -55,7 +59,10 @@ func (b *batches) make(spec batchSpec) *schema.Batch {
 		}
 	}
 	run := &schema.Run{PlanHash: "5eed", Form: spec.form, Tasks: tasks[:spec.tasks],
-		Variants: []schema.Variant{{Scale: 1, Tensor: spec.tensor}}}
+		Targets:  &schema.TargetSpec{Multi: []schema.Task{tags}},
+		Columns:  []schema.Column{{Name: schema.ColumnLabel + tags.Name, Type: arrow.ListOf(arrow.PrimitiveTypes.Int32)}},
+		Variants: []schema.Variant{{Scale: 1, Tensor: spec.tensor}},
+	}
 	builder, err := schema.NewBuilder(run, b.mem)
 	if err != nil {
 		b.t.Fatal(err)
@@ -98,7 +105,7 @@ func key(number, row int) string { return fmt.Sprintf("photos/%d-%d.jpg", number
 // channel, so it can be told; the rest is noise.
 func (spec batchSpec) fill(t testing.TB, draft *schema.Draft, i, row int) {
 	shape, kind := row%3, int(mix(uint64(spec.number), uint64(row))>>32)%4
-	m := schema.Meta{Key: key(spec.number, row), Labels: []int32{int32(shape), int32(kind)}, Weight: 1, Position: int64(row)}
+	m := schema.Meta{Key: key(spec.number, row), Labels: []int32{int32(shape), int32(kind)}, Weight: 1, Position: int64(row), Values: []any{tagsOf(shape, kind)}}
 	if spec.edit != nil {
 		spec.edit(row, &m)
 	}
@@ -130,6 +137,18 @@ func (spec batchSpec) fill(t testing.TB, draft *schema.Draft, i, row int) {
 		}
 		slot.F32[j] = v
 	}
+}
+
+// tagsOf are a row's tags: none, one or two.
+func tagsOf(shape, kind int) []int32 {
+	list := []int32{}
+	if shape > 0 {
+		list = append(list, int32(shape-1))
+	}
+	if kind == 3 {
+		list = append(list, 3)
+	}
+	return list
 }
 
 // mix is a hash of two numbers (the finalizer of splitmix64).

@@ -1,7 +1,9 @@
 package trainertest
 
 import (
+	"cmp"
 	"math"
+	"slices"
 
 	"github.com/sluicedata/sluice/schema"
 	"github.com/sluicedata/sluice/trainer"
@@ -56,7 +58,12 @@ func (s *suite) lossesOf(t trainer.Trainer, c trainer.Config, spec batchSpec) []
 	defer batch.Release()
 	out := make([]float64, len(c.Tasks))
 	for i := range c.Tasks {
-		out[i] = lossOf(c.Tasks[i], logits[i], batch.Labels(i), batch.Weights())
+		if task := c.Tasks[i]; task.MultiLabel() {
+			out[i] = multiLossOf(task, logits[i], batch)
+			continue
+		}
+		column := slices.IndexFunc(tasks, func(t schema.Task) bool { return t.Name == c.Tasks[i].Task })
+		out[i] = lossOf(c.Tasks[i], logits[i], batch.Labels(column), batch.Weights())
 	}
 	return out
 }
@@ -64,12 +71,14 @@ func (s *suite) lossesOf(t trainer.Trainer, c trainer.Config, spec batchSpec) []
 // gradient: with a large eps a step of Adam is one of plain descent, so what it
 // changes tells the gradient. It is compared with differences of the formula's
 // loss, along one direction for each tensor of weights.
-func gradient(s *suite) {
+func gradient(s *suite) { s.gradient(base(), mixed) }
+
+func (s *suite) gradient(c trainer.Config, edit func(row int, m *schema.Meta)) {
+	s.Helper()
 	const rate, eps, h = 0.01, 1e6, 1e-3
-	c := base()
 	c.Optimizer = trainer.Optimizer{LearningRate: rate * eps, Eps: eps, Betas: &[2]float64{0, 0.999}}
 	t := s.trainer(c)
-	spec := batchSpec{edit: mixed}
+	spec := batchSpec{edit: edit}
 	start := clone(t.State())
 	s.step(t, spec)
 	after := clone(t.State())
@@ -85,8 +94,11 @@ func gradient(s *suite) {
 		if err := t.Load(moved); err != nil {
 			s.Fatal(err)
 		}
-		losses := s.lossesOf(t, c, spec)
-		return 0.5*losses[0] + losses[1]
+		total := 0.0
+		for i, loss := range s.lossesOf(t, c, spec) {
+			total += cmp.Or(c.Tasks[i].Weight, 1) * loss
+		}
+		return total
 	}
 	for k, w := range trainer.Weights(start) {
 		g, norm := make([]float64, len(w.Data)), 0.0

@@ -27,6 +27,7 @@ func Run(t *testing.T, create New) {
 		{"learns", learns},
 		{"loss", loss},
 		{"gradient", gradient},
+		{"several labels", severalLabels},
 		{"predict changes nothing", predict},
 		{"resume", resume},
 		{"workers", workers},
