@@ -53,7 +53,7 @@ var dataPages = []dataPage{
 		{"train.yaml", photos}, {"resized.yaml", photos}, {"layout.yaml", 16}, {"decode.yaml", photos}, {"augment.yaml", photos}, {"mixed.yaml", 3 * photos},
 	}},
 	{"sources.md", (*site).sourcesInputs, []pageRows{
-		{"folder", photos}, {"webdataset", 100}, {"manifest", photos}, {"parquet", photos}, {"arrow", photos}, {"huggingface", photos}, {"concat", 2*photos - 3}, {"val.yaml", 4},
+		{"folder", photos}, {"webdataset", 100}, {"manifest", photos}, {"coco", photos}, {"parquet", photos}, {"arrow", photos}, {"huggingface", photos}, {"concat", 2*photos - 3}, {"val.yaml", 4},
 	}},
 }
 
@@ -390,6 +390,17 @@ func (s *site) dataInputs() {
 }
 
 // sourcesInputs are what the pipelines of sources.md read.
+// coco writes an annotation file with a box in each image.
+func (s *site) coco(name, folder string) {
+	var images, annotations []string
+	for i, key := range s.files(folder) {
+		images = append(images, fmt.Sprintf(`{"id": %d, "file_name": %q}`, i, key))
+		annotations = append(annotations, fmt.Sprintf(`{"id": %d, "image_id": %d, "category_id": 1, "bbox": [1, 2, 3, 4]}`, i+1, i))
+	}
+	s.write(name, fmt.Sprintf(`{"images": [%s], "annotations": [%s], "categories": [{"id": 1, "name": "animal"}]}`,
+		strings.Join(images, ","), strings.Join(annotations, ",")))
+}
+
 func (s *site) sourcesInputs() {
 	s.classes("data/train")
 	s.check(writeImages(s.path("data/val/cat"), "cat", 3, ".jpg"))
@@ -401,6 +412,7 @@ func (s *site) sourcesInputs() {
 	s.list("train.csv", "path,class,weight", "data/train", "FILE,CLASS,NUMBER")
 	s.write("train.yaml", "version: 1\nsource: {folder: {path: data/train}}\nstages: [{batch: {size: 8}}]\n")
 	s.run("materialize", "train.yaml", "-o", "dataset")
+	s.coco("annotations/instances.json", "data/train")
 	s.parquet("data/train-0.parquet", "data/train")
 	s.classes("data/web")
 	s.list("ours.csv", "path,class", "data/train", "FILE,CLASS")

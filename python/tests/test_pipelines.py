@@ -283,6 +283,20 @@ def test_targets_of_sources(make_folder: Folder, tmp_path: Path) -> None:
         assert plan.to_dict()["samples"] == 2
 
 
+def test_coco(make_folder: Folder, tmp_path: Path) -> None:
+    folder = make_folder({"a": 2})
+    listed = {
+        "images": [{"id": 7, "file_name": "a/0000.png"}, {"id": 8, "file_name": "a/0001.png"}],
+        "annotations": [{"id": 1, "image_id": 7, "category_id": 3, "bbox": [0, 0, 2, 2]}],
+        "categories": [{"id": 3, "name": "x", "keypoints": ["left", "right"]}],
+    }
+    (tmp_path / "instances.json").write_text(json.dumps(listed))
+    read = sources.coco(
+        tmp_path / "instances.json", images=folder, annotations="stored", keypoints={"convention": "index"}
+    )
+    assert sluicedata.plan(pipeline(read, [stages.decode()])).samples == 2
+
+
 def test_huggingface(tmp_path: Path) -> None:
     picture = io.BytesIO()
     Image.new("RGB", (8, 8)).save(picture, "png")

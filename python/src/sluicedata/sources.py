@@ -13,6 +13,7 @@ from .pipelines import Component, component, composite
 
 __all__ = [
     "arrow",
+    "coco",
     "concat",
     "folder",
     "huggingface",
@@ -171,6 +172,34 @@ def manifest(
             "max_line": max_line,
             "max_cell": max_cell,
             "max_columns": max_columns,
+        },
+    )
+
+
+def coco(
+    file: str | os.PathLike[str],
+    *,
+    images: str | os.PathLike[str] | None = None,
+    annotations: Literal["stored", "displayed"] | None = None,
+    keypoints: Mapping[str, Literal["continuous", "index"]] | None = None,
+) -> Component:
+    """Images with boxes, polygons and keypoints, from an annotation file of COCO's or LVIS's form.
+
+    Args:
+        file: the annotation file, such as instances_train2017.json.
+        images: the folder that file names are relative to (default: the folder of file).
+        annotations: which picture annotations were made on where a file says that it is to be turned (EXIF):
+            stored, as it is in the file, or displayed, as it is shown (default: the one whose height and width the
+            file of annotations gives).
+        keypoints: how keypoints are read: {convention: index} where their coordinates are numbers of pixels.
+    """
+    return component(
+        coco,
+        {
+            "file": file,
+            "images": images,
+            "annotations": annotations,
+            "keypoints": keypoints,
         },
     )
 
