@@ -23,7 +23,8 @@ func (p *Path) Begin(height, width int) {
 // Apply goes on through a transform of the last canvas, whose size is height x width. ok is
 // false where the transform has no inverse: then no point has an image.
 func (p *Path) Apply(t *Transform, height, width int) (ok bool) {
-	p.clip(t.Window(height, width).Min.X, t.Window(height, width).Min.Y, t.Window(height, width).Max.X, t.Window(height, width).Max.Y)
+	seen := t.Window(height, width)
+	p.clip(seen.Min.X, seen.Min.Y, seen.Max.X, seen.Max.Y)
 	forward, ok := t.Homography().Invert()
 	if !ok {
 		p.Visible = p.Visible[:0]
@@ -31,7 +32,8 @@ func (p *Path) Apply(t *Transform, height, width int) (ok bool) {
 	}
 	toCentres, back := Translate(-0.5, -0.5).Homography(), Translate(0.5, 0.5).Homography()
 	p.Forward = p.Forward.Then(toCentres).Then(forward).Then(back)
-	p.clip(0, 0, t.Width, t.Height)
+	part := t.Sampled()
+	p.clip(part.Min.X, part.Min.Y, part.Max.X, part.Max.Y)
 	return true
 }
 

@@ -70,7 +70,20 @@ const (
 
 // Inside is the pixel that is shown in place of number i, along a side whose pixels are first
 // to end-1; of Constant, none.
-func (b Border) Inside(i, first, end int) int { return min(max(i, first), end-1) }
+func (b Border) Inside(i, first, end int) int {
+	if b == Reflect {
+		return int(reflected(int64(i), int64(first), int64(end)))
+	}
+	return min(max(i, first), end-1)
+}
+
+// Sampled is the part of the output that is sampled: Inset, or all of it.
+func (t *Transform) Sampled() image.Rectangle {
+	if t.Inset == (image.Rectangle{}) {
+		return image.Rect(0, 0, t.Width, t.Height)
+	}
+	return t.Inset
+}
 
 // Transform describes how an output picture is sampled from an input picture.
 type Transform struct {

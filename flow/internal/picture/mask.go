@@ -2,6 +2,7 @@ package picture
 
 import (
 	"fmt"
+	"image"
 	"math"
 
 	"github.com/sluicedata/sluice/internal/decode"
@@ -74,9 +75,12 @@ func (d *Draw) fills() bool {
 			continue
 		}
 		if t.Border != warp.Constant {
-			for _, c := range [4][2]float64{{0, 0}, {float64(t.Width - 1), 0}, {0, float64(t.Height - 1)}, {float64(t.Width - 1), float64(t.Height - 1)}} {
-				u, v, ok := t.Homography().Apply(c[0], c[1])
-				if !ok || u < -0.5 || v < -0.5 || u > float64(w)-0.5 || v > float64(h)-0.5 {
+			part, window := t.Sampled(), t.Window(h, w)
+			left, top := float64(window.Min.X)-0.5-tie, float64(window.Min.Y)-0.5-tie
+			right, bottom := float64(window.Max.X)-0.5+tie, float64(window.Max.Y)-0.5+tie
+			for _, c := range [4][2]int{{part.Min.X, part.Min.Y}, {part.Max.X - 1, part.Min.Y}, {part.Min.X, part.Max.Y - 1}, {part.Max.X - 1, part.Max.Y - 1}} {
+				u, v, ok := t.Homography().Apply(float64(c[0]), float64(c[1]))
+				if !ok || u < left || v < top || u > right || v > bottom {
 					return true
 				}
 			}
@@ -92,24 +96,24 @@ func (m *Maker) maskByStages(d *Draw, values, dst []uint8) error {
 	h, w := g.frame[0], g.frame[1]
 	src := values
 	toCentres, back := warp.Translate(-0.5, -0.5).Homography(), warp.Translate(0.5, 0.5).Homography()
-	step := func(inverse warp.Homography, height, width int, window [4]int, border warp.Border) {
+	step := func(inverse warp.Homography, height, width int, part, window image.Rectangle, border warp.Border) {
 		out := make([]uint8, height*width)
-		n := nearest{dst: out, height: height, width: width, src: src, stride: w, window: window, border: border}
+		n := nearest{dst: out, height: height, width: width, src: src, stride: w, window: [4]int{window.Min.X, window.Min.Y, window.Max.X, window.Max.Y}, border: border}
 		n.run(inverse, nil)
+		ignoreOutside(out, width, part)
 		src, h, w = out, height, width
 	}
 	if g.turned {
 		turn := warp.Affine(decode.Upright(g.orientation, d.Source[0], d.Source[1]))
 		inverse, _ := turn.Invert() // exact: its numbers are whole
-		step(inverse.Homography(), d.Source[0], d.Source[1], [4]int{0, 0, w, h}, warp.Constant)
+		step(inverse.Homography(), d.Source[0], d.Source[1], image.Rect(0, 0, d.Source[1], d.Source[0]), image.Rect(0, 0, w, h), warp.Constant)
 	}
 	for i := range d.ops {
 		t := d.ops[i].transform
 		if t == nil {
 			continue
 		}
-		clip := t.Window(h, w)
-		step(toCentres.Then(t.Homography()).Then(back), t.Height, t.Width, [4]int{clip.Min.X, clip.Min.Y, clip.Max.X, clip.Max.Y}, t.Border)
+		step(toCentres.Then(t.Homography()).Then(back), t.Height, t.Width, t.Sampled(), t.Window(h, w), t.Border)
 	}
 	copy(dst, src)
 	return nil
@@ -247,6 +251,22 @@ func (n *nearest) span(outline [][2]float64, y int) (first, end int) {
 	first = min(max(int(math.Ceil(low-0.5-tie)), 0), n.width)
 	end = min(max(int(math.Floor(high-0.5+tie))+1, first), n.width)
 	return first, end
+}
+
+// ignoreOutside leaves only a part of a mask.
+func ignoreOutside(mask []uint8, width int, part image.Rectangle) {
+	if part == image.Rect(0, 0, width, len(mask)/width) {
+		return
+	}
+	for y := range len(mask) / width {
+		row := mask[y*width : (y+1)*width]
+		if y < part.Min.Y || y >= part.Max.Y {
+			ignore(row)
+			continue
+		}
+		ignore(row[:part.Min.X])
+		ignore(row[part.Max.X:])
+	}
 }
 
 func ignore(row []uint8) {
