@@ -29,6 +29,7 @@ type goldenCase struct {
 	Balanced   bool
 	RowWeights bool  `json:"row_weights"`
 	Hidden     []int // per step the task of which no row has a label; -1: none
+	Several    bool  // type is a task of several labels
 	Steps      []struct {
 		Loss               float64
 		Losses             []*float64 // nil: no row had a label
@@ -88,6 +89,9 @@ func (c goldenCase) config() trainer.Config {
 			cfg.Tasks[i].Loss = trainer.BalancedSoftmax
 		}
 	}
+	if c.Several {
+		cfg.Tasks[1] = trainer.TaskConfig{Task: "type", Loss: trainer.BinaryCrossEntropy, Classes: classNames(5), PositiveWeights: []float64{0.5, 1, 1.5, 2, 2.5}}
+	}
 	return cfg
 }
 
@@ -108,6 +112,7 @@ func equalsPyTorch(t *testing.T) {
 						rows.weights[i] = float32(i%3) / 2
 					}
 				}
+				rows.several = c.Several
 				hidden := -1
 				if len(c.Hidden) > 0 {
 					hidden = c.Hidden[step]

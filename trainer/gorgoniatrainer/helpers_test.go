@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/apache/arrow/go/v15/arrow"
 	"github.com/apache/arrow/go/v15/arrow/memory"
 	"go.uber.org/goleak"
 
@@ -98,6 +99,8 @@ type rows struct {
 	images        []float32
 	labels        [2][]int32
 	weights       []float32
+	lists         [][]int32 // of type, as a task of several labels; nil: unknown
+	several       bool      // type is one
 }
 
 // goldenRows are the rows of golden.py's step.
@@ -108,6 +111,19 @@ func goldenRows(n, step int, size [2]int) *rows {
 	}
 	for i := range r.weights {
 		r.weights[i] = 1
+	}
+	has, known := mixed(n*5, 100+10*step+2+50), mixed(n, 100+10*step+2+1)
+	for i := range n {
+		var list []int32
+		if known[i] >= -0.3 {
+			list = []int32{}
+			for c, v := range has[5*i : 5*i+5] {
+				if v > 0.2 {
+					list = append(list, int32(c))
+				}
+			}
+		}
+		r.lists = append(r.lists, list)
 	}
 	return r
 }
@@ -123,6 +139,11 @@ func (r *rows) batch(t testing.TB) *schema.Batch {
 		Form:     schema.FormTensor,
 		Variants: []schema.Variant{{Scale: 1, Tensor: schema.Tensor{DType: schema.Float32, Layout: schema.CHW, Height: r.height, Width: r.width}}},
 	}
+	if r.several {
+		run.Tasks[0].Name = "unused"
+		run.Targets = &schema.TargetSpec{Multi: []schema.Task{{Name: "type", Classes: classNames(5)}}}
+		run.Columns = []schema.Column{{Name: "label.type", Type: arrow.ListOf(arrow.PrimitiveTypes.Int32)}}
+	}
 	b, err := schema.NewBuilder(run, mem)
 	if err != nil {
 		t.Fatal(err)
@@ -130,7 +151,13 @@ func (r *rows) batch(t testing.TB) *schema.Batch {
 	d := b.Draft(1, 7, len(r.weights))
 	n := 3 * r.height * r.width
 	for i, w := range r.weights {
-		d.SetMeta(i, schema.Meta{Key: fmt.Sprintf("key-%d.png", i), Labels: []int32{r.labels[1][i], 0, r.labels[0][i]}, Weight: w})
+		m := schema.Meta{Key: fmt.Sprintf("key-%d.png", i), Labels: []int32{r.labels[1][i], 0, r.labels[0][i]}, Weight: w}
+		if r.several {
+			if m.Values = []any{nil}; r.lists[i] != nil {
+				m.Values[0] = r.lists[i]
+			}
+		}
+		d.SetMeta(i, m)
 		copy(d.Slot(i).F32, r.images[i*n:(i+1)*n])
 	}
 	batch, err := d.Finish()

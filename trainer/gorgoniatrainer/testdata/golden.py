@@ -65,18 +65,34 @@ def summary(net, tensors):
     return out
 
 
+def binary(z, rows, n, salt, row_weights):
+    """The loss of several labels; rows whose mask is below -0.3 are unknown."""
+    y = torch.from_numpy((mixed(rows * n, salt + 50) > 0.2).astype(np.float32).reshape(rows, n))
+    known = torch.from_numpy(mixed(rows, salt + 1) >= -0.3)
+    p = torch.arange(1, n + 1, dtype=torch.float32) / 2
+    if not row_weights:
+        return F.binary_cross_entropy_with_logits(z[known], y[known], pos_weight=p)
+    r = (torch.arange(rows, dtype=torch.float32) % 3 / 2)[known, None]
+    return F.binary_cross_entropy_with_logits(z[known], y[known], weight=r, pos_weight=p, reduction="sum") / (n * r.sum())
+
+
 # hidden: per step the number of the task of which no row has a label, or -1.
-def run(name, channels, pool_to, shapes, steps, record, rows=8, weighted=True, balanced=False, row_weights=False, hidden=()):
+def run(name, channels, pool_to, shapes, steps, record, rows=8, weighted=True, balanced=False, row_weights=False, hidden=(), several=False):
     net = Net(channels, pool_to)
     adam = torch.optim.Adam(net.parameters(), lr=0.001, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.StepLR(adam, 2, 0.1)
     out = {"name": name, "channels": len(channels), "pool_to": pool_to, "shapes": shapes, "rows": rows, "count": steps,
-           "weighted": weighted, "balanced": balanced, "row_weights": row_weights, "hidden": list(hidden), "steps": []}
+           "weighted": weighted, "balanced": balanced, "row_weights": row_weights, "hidden": list(hidden), "several": several, "steps": []}
     for step in range(steps):
         height, width = shapes[step % len(shapes)]
         logits = net(fill((rows, 3, height, width), 10 + step, 2))
         losses, total = [], 0
         for i, (task, n) in enumerate(CLASSES.items()):
+            if several and task == "type":
+                loss = binary(logits[task], rows, n, 100 + 10 * step + 2 * i, row_weights)
+                losses.append(float(loss.detach()))
+                total = total + loss
+                continue
             y = labels(rows, n, 100 + 10 * step + 2 * i, bool(hidden) and hidden[step] == i)
             if not (y >= 0).any():  # nothing to learn: the usual "if mask.any(): total = total + loss"
                 losses.append(None)
@@ -118,5 +134,7 @@ print(json.dumps({"torch": torch.__version__.split("+")[0], "numpy": np.__versio
     run("small_cnn", [16, 32], 4, [(16, 16)], 5, {1, 5}),
     run("small_cnn, other sizes", [16, 32], 4, [(28, 28), (13, 21)], 4, {1, 4}, weighted=False, balanced=True, row_weights=True),
     run("a task without labels", [64], 4, [(8, 8)], 8, {1, 3, 4, 8}, hidden=[-1, 0, 0, -1, 1, 1, -1, 0]),
+    run("several labels", [64], 8, [(16, 16), (17, 23)], 6, {1, 2, 6}, several=True),
+    run("several labels, row weights", [16, 32], 4, [(16, 16)], 4, {1, 4}, row_weights=True, several=True),
     run("a task whose labels come later", [16, 32], 4, [(16, 16)], 6, {2, 3, 6}, balanced=True, hidden=[1, 1, 1, -1, 0, -1]),
 ]}, indent=None, separators=(",", ":")).replace('{"name"', '\n{"name"'))
