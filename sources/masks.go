@@ -151,10 +151,16 @@ func (m Masks) finder() maskFinder {
 	return maskFinder{Masks: m, template: t}
 }
 
-// finish makes masks of the places of all samples' masks.
 func (f *maskFinder) finish(x schema.Index, places []maskPlace, t *sampleTargets) (warnings []string, err error) {
-	m := &maskFiles{numbers: f.numbers(), sizes: make([]int64, len(places)), name: func(sample int) string { return f.of(x.Key(sample)) }}
-	if err := f.spec(t.spec); err != nil {
+	return finishMasks(f.MaskNumbers, x, places, func(sample int) string { return f.of(x.Key(sample)) }, f.found, t,
+		"path is relative to the folder of the data, and images and masks have the same names but for what path says")
+}
+
+// finishMasks makes masks of the places of all samples' masks. found are all masks that there
+// are, nil where nobody knows.
+func finishMasks(n MaskNumbers, x schema.Index, places []maskPlace, name func(sample int) string, found map[string]maskPlace, t *sampleTargets, remedy string) (warnings []string, err error) {
+	m := &maskFiles{numbers: n.numbers(), sizes: make([]int64, len(places)), name: name}
+	if err := n.spec(t.spec); err != nil {
 		return nil, err
 	}
 	absent, there, example := 0, 0, 0
@@ -164,9 +170,8 @@ func (f *maskFinder) finish(x schema.Index, places []maskPlace, t *sampleTargets
 		if x.Size(sample) == missing {
 			continue
 		}
-		name := m.name(sample)
-		if f.found != nil {
-			used[name] = true
+		if found != nil {
+			used[name(sample)] = true
 		}
 		if there++; p.size == missing {
 			if absent++; absent == 1 {
@@ -176,12 +181,12 @@ func (f *maskFinder) finish(x schema.Index, places []maskPlace, t *sampleTargets
 	}
 	switch {
 	case absent == there && there > 0:
-		return nil, errorf("masks: no image has its mask, such as %q for %q: path is relative to the folder of the data, and images and masks have the same names but for what path says", m.name(example), x.Key(example))
+		return nil, errorf("masks: no image has its mask, such as %q for %q: %s", m.name(example), x.Key(example), remedy)
 	case absent > 0:
 		warnings = append(warnings, sprintf("%d of %s no mask, such as %q, which would be %q: add them, or remove the images; until then on_error decides about their rows",
 			absent, phrase.Count(there, "image")+have(there), x.Key(example), m.name(example)))
 	}
-	left := slices.Sorted(maps.Keys(f.found))
+	left := slices.Sorted(maps.Keys(found))
 	left = slices.DeleteFunc(left, func(name string) bool { return used[name] })
 	if len(left) > 0 {
 		warnings = append(warnings, sprintf("%s to no image, such as %q", phrase.Count(len(left), "mask")+belong(len(left)), left[0]))

@@ -108,10 +108,13 @@ func parseSelector(text string) (selector, error) {
 	return s, nil
 }
 
-// value is the text of a label or value; quoted tells a text from a JSON number.
+// value is the text of a label or value; quoted tells a text from a JSON number. Of targets
+// bad says what it is that is no text, and raw is its JSON.
 type value struct {
 	text   string
 	quoted bool
+	bad    string
+	raw    []byte
 }
 
 // longestValue bounds a label, in bytes.
@@ -155,27 +158,9 @@ func jsonMember(data []byte) (any, error) {
 
 // in finds the value in a JSON member; an absent one, or null, is an empty text.
 func (s selector) in(v any) (value, error) {
-	for _, step := range s.path {
-		switch at := v.(type) {
-		case map[string]any:
-			name, ok := step.(string)
-			if !ok {
-				return value{}, fmt.Errorf("has an object where %v wants a list", s)
-			}
-			v = at[name]
-		case []any:
-			n, ok := step.(int)
-			if !ok {
-				return value{}, fmt.Errorf("has a list where %v wants an object", s)
-			}
-			if v = nil; n < len(at) {
-				v = at[n]
-			}
-		case nil:
-			return value{}, nil
-		default:
-			return value{}, errorf("has %q where %v goes on", fmt.Sprint(v), s)
-		}
+	v, err := s.find(v)
+	if err != nil {
+		return value{}, err
 	}
 	switch v := v.(type) {
 	case nil:
@@ -184,13 +169,59 @@ func (s selector) in(v any) (value, error) {
 		if len(v) > longestValue {
 			return value{}, fmt.Errorf("has %d bytes at %v, and a label or value may have %d", len(v), s, longestValue)
 		}
-		return value{strings.TrimSpace(v), true}, nil
+		return value{text: strings.TrimSpace(v), quoted: true}, nil
 	case json.Number:
-		return value{v.String(), false}, nil
+		return value{text: v.String()}, nil
 	case bool:
-		return value{strconv.FormatBool(v), true}, nil
+		return value{text: strconv.FormatBool(v), quoted: true}, nil
 	case []any:
 		return value{}, fmt.Errorf("has a list at %v: want a text or a number", s)
 	}
 	return value{}, fmt.Errorf("has an object at %v: want a text or a number", s)
+}
+
+// any is in for what may be a list or a structure.
+func (s selector) any(v any) (value, error) {
+	v, err := s.find(v)
+	if err != nil {
+		return value{}, err
+	}
+	bad := ""
+	switch v.(type) {
+	case []any:
+		bad = "a list"
+	case map[string]any:
+		bad = "an object"
+	default:
+		return selector{extension: s.extension}.in(v)
+	}
+	raw, err := json.Marshal(v)
+	return value{bad: bad, raw: raw}, err
+}
+
+// find finds what is in a JSON member; nil where it is absent.
+func (s selector) find(v any) (any, error) {
+	for _, step := range s.path {
+		switch at := v.(type) {
+		case map[string]any:
+			name, ok := step.(string)
+			if !ok {
+				return nil, fmt.Errorf("has an object where %v wants a list", s)
+			}
+			v = at[name]
+		case []any:
+			n, ok := step.(int)
+			if !ok {
+				return nil, fmt.Errorf("has a list where %v wants an object", s)
+			}
+			if v = nil; n < len(at) {
+				v = at[n]
+			}
+		case nil:
+			return nil, nil
+		default:
+			return nil, errorf("has %q where %v goes on", fmt.Sprint(v), s)
+		}
+	}
+	return v, nil
 }

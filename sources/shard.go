@@ -30,6 +30,7 @@ type shardRow struct {
 	offset, size int64  // of the image; the size is missing without one
 	image        int    // the extension's place
 	has          uint64 // the set of the places of its members
+	mask         place  // the size is missing without one
 }
 
 func (r *shardRow) sample() string { return r.name[:r.stem] }
@@ -250,7 +251,7 @@ func (l *shardLister) member(h tarHeader, at int64) {
 	stem := len(stem(name))
 	last := len(l.rows) - 1
 	if last < 0 || l.rows[last].sample() != name[:stem] {
-		l.rows = append(l.rows, shardRow{name: name[:stem], stem: stem, size: missing, image: len(l.wanted.extensions)})
+		l.rows = append(l.rows, shardRow{name: name[:stem], stem: stem, size: missing, mask: place{size: missing}, image: len(l.wanted.extensions)})
 		l.cells = slices.Grow(l.cells, len(l.wanted.fields))[:len(l.cells)+len(l.wanted.fields)]
 		last++
 	}
@@ -262,6 +263,9 @@ func (l *shardLister) member(h tarHeader, at int64) {
 	r.has |= 1 << slot
 	if slot < l.wanted.images && slot < r.image {
 		r.name, r.offset, r.size, r.image = name, at, h.size, slot
+	}
+	if slot == l.wanted.mask {
+		r.mask = place{at, h.size}
 	}
 	if fields := l.wanted.of[slot]; len(fields) > 0 {
 		if err := l.values(fields, l.cells[last*len(l.wanted.fields):], h, at); err != nil {
@@ -294,7 +298,7 @@ func (l *shardLister) values(fields []int, cells []value, h tarHeader, at int64)
 			if err != nil {
 				return err
 			}
-			cells[f] = value{text, !strings.HasPrefix(field.extension, "cls")}
+			cells[f] = value{text: text, quoted: !strings.HasPrefix(field.extension, "cls")}
 			continue
 		}
 		if len(data) == 0 {
@@ -309,7 +313,11 @@ func (l *shardLister) values(fields []int, cells []value, h tarHeader, at int64)
 				l.notes.names(field.extension, maps.Keys(names))
 			}
 		}
-		if cells[f], err = field.in(object); err != nil {
+		read := field.in
+		if f >= l.wanted.targets {
+			read = field.any
+		}
+		if cells[f], err = read(object); err != nil {
 			return err
 		}
 		cells[f].text = l.intern(cells[f].text)
@@ -383,6 +391,9 @@ func (l *shardLister) join() {
 			}
 		}
 		into.has |= r.has
+		if r.mask.size != missing {
+			into.mask = r.mask
+		}
 		if r.image < into.image {
 			into.name, into.offset, into.size, into.image = r.name, r.offset, r.size, r.image
 		}

@@ -65,7 +65,7 @@ func shardOf(buf []byte, fields int) *shard {
 		}
 		s.rows[i] = shardRow{name: e.Name, offset: e.Numbers[0], size: e.Numbers[1]}
 		for k, text := range e.Texts {
-			s.cells[i*fields+k] = value{text, e.Numbers[2]&(1<<k) != 0}
+			s.cells[i*fields+k] = value{text: text, quoted: e.Numbers[2]&(1<<k) != 0}
 		}
 	}
 	return s

@@ -50,6 +50,11 @@ type WebDataset struct {
 	Tasks   map[string]string `sluice:"tasks" doc:"where the labels of each task are: the extension of a member (cls), or a path in a JSON member (json:attributes.color) (default: {class: cls}, and {color: color.cls} and the like, of the members that there are)"`
 	Classes Classes           `sluice:"classes" doc:"fixes the classes and their order: a list, a file with one name per line, or a map from task to these"`
 	Meta    map[string]string `sluice:"meta" doc:"values to be delivered unchanged, as meta.<name>: where they are, as for tasks"`
+	Masks   ShardMasks        `sluice:"masks" doc:"masks of class numbers: the extension of the members that they are, such as seg.png, or {member, ignore, values, classes}"`
+	// Columns are where the labels are, as in Tasks.
+	Multi   Multi        `sluice:"multi" doc:"tasks of several labels: {tags: {column, classes, separator}}, or {tags: column}; a column is a member's extension or a path in a JSON member, as for tasks"`
+	Values  ValueColumns `sluice:"values" doc:"values in place of classes, as {age: json:age}, from the same places"`
+	Objects Objects      `sluice:"objects" doc:"where the objects are in a JSON member, such as json:objects: this, or {column, bbox, classes, keypoints, mirror}"`
 	// An empty Index stands for auto.
 	Index ShardIndex `sluice:"index" default:"auto" doc:"index files next to the shards, as DALI's wds2idx writes them (.idx): auto uses those that fit, none uses none"`
 }
@@ -93,7 +98,7 @@ func (w WebDataset) Check() error {
 	for _, of := range []struct {
 		option string
 		from   map[string]string
-	}{{"tasks", w.Tasks}, {"meta", w.Meta}} {
+	}{{"tasks", w.Tasks}, {"meta", w.Meta}, {"values", w.Values}, {"multi", w.multiColumns()}, {"objects", w.objectColumn()}} {
 		for _, name := range slices.Sorted(maps.Keys(of.from)) {
 			if _, err := parseSelector(of.from[name]); err != nil {
 				p.addf("%s: %q: %w", of.option, name, err)
@@ -107,7 +112,9 @@ func (w WebDataset) Check() error {
 	for _, name := range slices.Sorted(maps.Keys(w.Meta)) {
 		meta = append(meta, MetaColumn{Name: name})
 	}
-	return errlist.Join(w.Shards.check(), errors.Join(p.list...), checkTasks(slices.Sorted(maps.Keys(w.Tasks))), w.Classes.check(), meta.check(nil))
+	targets := checkLabelNames(w.Multi, w.Values, w.Objects, slices.Sorted(maps.Keys(w.Tasks)), nil)
+	images := w.wanted().extensions[:w.wanted().images]
+	return errlist.Join(w.Shards.check(), errors.Join(p.list...), checkTasks(slices.Sorted(maps.Keys(w.Tasks))), w.Classes.check(), meta.check(nil), w.Masks.check(images), targets)
 }
 
 // mostWanted is the number of extensions that a set of them holds.
@@ -121,6 +128,35 @@ type wanted struct {
 	slots       map[string]int // by extension, its place in extensions
 	fields      []selector     // of the tasks, then of meta
 	of          [][]int        // by extension, the fields that it has
+	targets     int            // the fields from here on are those of targets
+	mask        int            // the place of the masks' extension; -1: none
+}
+
+// multiColumns are the columns of Multi.
+func (w WebDataset) multiColumns() map[string]string {
+	out := map[string]string{}
+	for task := range w.Multi {
+		out[task] = w.Multi.column(task)
+	}
+	return out
+}
+
+// objectColumn is where the objects are, which is json:objects by default.
+func (w WebDataset) objectColumn() map[string]string {
+	switch column := w.Objects.column(); {
+	case !w.Objects.given():
+		return nil
+	case column == "objects":
+		return map[string]string{"column": "json:objects"}
+	default:
+		return map[string]string{"column": column}
+	}
+}
+
+// targets reports whether samples have targets. They are listed at every start, from the
+// headers of all members.
+func (w WebDataset) targets() bool {
+	return w.Masks.given() || len(w.Multi) > 0 || len(w.Values) > 0 || w.Objects.given()
 }
 
 func (w WebDataset) wanted() wanted {
@@ -161,6 +197,25 @@ func (w WebDataset) wanted() wanted {
 		slot := want(field.extension)
 		out.of[slot] = append(out.of[slot], i)
 		out.fields = append(out.fields, field)
+	}
+	out.targets, out.mask = len(out.fields), -1
+	columns := targetColumns{multi: w.Multi, values: w.Values, tasks: slices.Sorted(maps.Keys(w.Multi)), named: slices.Sorted(maps.Keys(w.Values))}
+	var places []string
+	for i := range columns.len() {
+		place, _ := columns.column(i)
+		places = append(places, place)
+	}
+	if column, ok := w.objectColumn()["column"]; ok {
+		places = append(places, column)
+	}
+	for _, place := range places {
+		field, _ := parseSelector(place) // checked
+		slot := want(field.extension)
+		out.of[slot] = append(out.of[slot], len(out.fields))
+		out.fields = append(out.fields, field)
+	}
+	if w.Masks.Member != "" {
+		out.mask = want(strings.ToLower(w.Masks.Member))
 	}
 	return out
 }
@@ -299,7 +354,7 @@ func (o *shardOpener) unchanged() Dataset {
 	for i, name := range o.names {
 		stamps[unitName(name)] = blob.Settled(o.objects[i])
 	}
-	if o.keeper.Units() != len(stamps) {
+	if o.keeper.Units() != len(stamps) || o.w.targets() {
 		return nil
 	}
 	known := o.keeper.Unchanged(func(unit string) string { return stamps[unit] })
@@ -325,6 +380,10 @@ func (o *shardOpener) ranges(shared opened, object, offsets []int64, indexed []i
 
 // list lists a shard, unless it is known from before.
 func (o *shardOpener) list(ctx context.Context, i int) (err error) {
+	if o.w.targets() {
+		o.shards[i], err = listShard(ctx, o.objects[i], o.wanted, false)
+		return err
+	}
 	entries, err := o.keeper.Unit(unitName(o.names[i]), blob.Settled(o.objects[i]), func() ([]byte, error) {
 		if o.shards[i], err = listShard(ctx, o.objects[i], o.wanted, o.w.Index != NoIndex); err != nil {
 			return nil, err
@@ -360,6 +419,14 @@ func (o *shardOpener) dataset(ctx context.Context) (Dataset, error) {
 	for _, name := range meta {
 		t.meta = append(t.meta, metaCells{MetaColumn: MetaColumn{Name: name}, texts: make([]string, 0, samples)})
 	}
+	masks := []int64{} // their offsets and sizes
+	maskSizes := []int64{}
+	columns, err := newTargetColumns(o.w.Multi, o.w.Values, o.w.Objects)
+	if err != nil {
+		return nil, err
+	}
+	t.targets = columns.rows()
+	var p problems
 	for i, name := range prefixes(o.names) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -373,6 +440,10 @@ func (o *shardOpener) dataset(ctx context.Context) (Dataset, error) {
 			for k := range tasks {
 				t.tasks[k].add(cells[k].text)
 			}
+			masks, maskSizes = append(masks, r.mask.at), append(maskSizes, r.mask.size)
+			if err := t.addTargets(cells[o.wanted.targets:], key); err != nil {
+				p.addf("%w", err)
+			}
 			for k := range meta {
 				t.meta[k].add(len(t.keys), cell{text: cells[len(o.wanted.tasks)+k].text, quoted: cells[len(o.wanted.tasks)+k].quoted})
 			}
@@ -381,7 +452,10 @@ func (o *shardOpener) dataset(ctx context.Context) (Dataset, error) {
 	if len(t.keys) == 0 {
 		return nil, errorf("no sample in %s: looked for members ending in .%s%s", phrase.Count(len(o.names), "shard"), strings.Join(o.wanted.extensions[:o.wanted.images], " ."), notes.text())
 	}
-	t.numbers = [][]int64{objects}
+	if err := p.err("labels"); err != nil {
+		return nil, err
+	}
+	t.numbers = [][]int64{objects, masks, maskSizes}
 	keys := t.keys
 	for k := range t.meta {
 		t.meta[k].where = func(n int) string { return sprintf("%q", keys[n-1]) }
@@ -396,18 +470,63 @@ func (o *shardOpener) dataset(ctx context.Context) (Dataset, error) {
 		return nil, err
 	}
 	index.IgnoredFiles = notes.ignoredCount()
+	targets, about := t.targets.finish(index)
 	list, err := o.warnings(index, notes)
 	if err != nil {
 		return nil, err
 	}
-	list = append(list, remarks(index, fixed, ofNamedColumns)...)
+	list = append(append(list, remarks(index, fixed, ofNamedColumns)...), about...)
+	targets, about, err = o.masks(index, targets, t.numbers)
+	if err != nil {
+		return nil, err
+	}
+	list = append(list, about...)
 	for i, text := range list {
 		list[i] = "webdataset: " + text
 	}
 	shared := newOpened("sources: webdataset", index, list)
+	if shared.setTargets(targets); targets != nil {
+		return o.ranges(shared, t.numbers[0], t.offsets, nil), nil
+	}
 	indexed, extra := o.indexed()
 	shared.keep(o.keeper, fewMembers, extra, t.numbers[0], t.offsets)
 	return o.ranges(shared, t.numbers[0], t.offsets, indexed), nil
+}
+
+// addTargets takes the cells of a sample's targets.
+func (t *table) addTargets(values []value, key string) error {
+	if t.targets == nil {
+		return nil
+	}
+	cells := make([]cell, len(values))
+	for i, v := range values {
+		cells[i] = cell{text: v.text, bad: v.bad, raw: v.raw}
+	}
+	return t.targets.add(cells, func(column string) string { return sprintf("sample %q: %s", key, column) }, key)
+}
+
+// masks adds the samples' masks to their targets; numbers are where they are.
+func (o *shardOpener) masks(x schema.Index, t *sampleTargets, numbers [][]int64) (*sampleTargets, []string, error) {
+	if !o.w.Masks.given() {
+		return t, nil, nil
+	}
+	if t == nil {
+		t = newSampleTargets()
+	}
+	places := make([]maskPlace, x.Len())
+	for sample := range places {
+		places[sample] = maskPlace{at: numbers[1][sample], size: numbers[2][sample]}
+	}
+	name := func(sample int) string { return stem(x.Key(sample)) + "." + strings.ToLower(o.w.Masks.Member) }
+	list, err := finishMasks(o.w.Masks.MaskNumbers, x, places, name, nil, t, "name in masks the extension that they have")
+	if err != nil {
+		return nil, nil, err
+	}
+	t.masks.read = func(ctx context.Context, sample int, size int64) ([]byte, error) {
+		data := make([]byte, size)
+		return data, o.objects[numbers[0][sample]].ReadRange(ctx, data, places[sample].at)
+	}
+	return t, list, nil
 }
 
 // indexed is that of indexedShards, and what is kept of it.

@@ -278,7 +278,24 @@ def test_targets_of_sources(make_folder: Folder, tmp_path: Path) -> None:
     }
     masks = {"path": "masks/{stem}.png", "ignore": [11], "values": {"0": 0}, "classes": ["road"]}
     listed = sources.manifest(tmp_path / "list.jsonl", masks={**masks, "path": "data/masks/{stem}.png"}, **options)
-    for made in listed, sources.folder(folder, masks=masks, **options):
+    shard = tmp_path / "shard.tar"
+    with tarfile.open(shard, "w") as tar:
+        for name, row in zip(("0000", "0001"), rows, strict=True):
+            tar.add(folder / "a" / f"{name}.png", f"{name}.png")
+            tar.add(folder / "masks" / f"{name}.png", f"{name}.seg.png")
+            text = json.dumps(row).encode()
+            member = tarfile.TarInfo(f"{name}.json")
+            member.size = len(text)
+            tar.addfile(member, io.BytesIO(text))
+    sharded = sources.webdataset(
+        str(shard),
+        tasks={},
+        masks={"member": "seg.png", "ignore": 11},
+        multi={"weather": "json:tags"},
+        values={"age": "json:age"},
+        objects={"column": "json:objects", "classes": ["car"]},
+    )
+    for made in listed, sources.folder(folder, masks=masks, **options), sharded:
         plan = sluicedata.plan(pipeline(made, [stages.decode(), stages.resize(height=4, width=4)]))
         assert plan.to_dict()["samples"] == 2
 

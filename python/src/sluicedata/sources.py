@@ -87,6 +87,10 @@ def webdataset(
     tasks: Mapping[str, str] | None = None,
     classes: Sequence[str | int] | str | Mapping[str, Sequence[str | int] | str] | None = None,
     meta: Mapping[str, str] | None = None,
+    masks: str | Mapping[str, object] | None = None,
+    multi: Mapping[str, str | Mapping[str, object]] | None = None,
+    values: Sequence[str] | Mapping[str, str] | None = None,
+    objects: str | Mapping[str, object] | None = None,
     index: Literal["auto", "none"] = "auto",
 ) -> Component:
     """Shards of a WebDataset: tars in which a sample is members of one name (0001.jpg, 0001.cls).
@@ -102,6 +106,13 @@ def webdataset(
         classes: fixes the classes and their order: a list, a file with one name per line, or a map from task to
             these.
         meta: values to be delivered unchanged, as meta.<name>: where they are, as for tasks.
+        masks: masks of class numbers: the extension of the members that they are, such as seg.png, or {member,
+            ignore, values, classes}.
+        multi: tasks of several labels: {tags: {column, classes, separator}}, or {tags: column}; a column is a
+            member's extension or a path in a JSON member, as for tasks.
+        values: values in place of classes, as {age: json:age}, from the same places.
+        objects: where the objects are in a JSON member, such as json:objects: this, or {column, bbox, classes,
+            keypoints, mirror}.
         index: index files next to the shards, as DALI's wds2idx writes them (.idx): auto uses those that fit, none
             uses none.
     """
@@ -113,6 +124,10 @@ def webdataset(
             "tasks": tasks,
             "classes": classes,
             "meta": meta,
+            "masks": masks,
+            "multi": multi,
+            "values": values,
+            "objects": objects,
             "index": index,
         },
     )
