@@ -171,6 +171,11 @@ func (t *planText) pushdown(p *Plan, o *Outline) {
 		}
 		t.line("", "%s: %s", task.Name, describeCounts(task, p.info.Counts[i], drawn))
 	}
+	for i, count := range p.info.Multi {
+		task := p.info.Targets.Multi[i]
+		counts := append(slices.Clone(count.Classes), int64(len(p.Selection()))-count.Known)
+		t.line("", "%s, any number of: %s", task.Name, describeCounts(task, counts, counts))
+	}
 }
 
 // describeCounts lists the classes with their samples, and their draws in the

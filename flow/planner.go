@@ -202,12 +202,9 @@ func (p *planner) shape() error {
 	for task := range run.Tasks {
 		run.Counts = append(run.Counts, schema.Counts(p.selected, task))
 	}
-	if spec := schema.TargetSpecOf(p.selected); spec != nil {
-		for task := range spec.Multi {
+	if run.Targets != nil {
+		for task := range run.Targets.Multi {
 			run.Multi = append(run.Multi, schema.CountMulti(p.selected, task))
-		}
-		if run.Targets == nil && !spec.Boxes && !spec.Mask {
-			run.Targets = spec
 		}
 	}
 	run.Form, run.Variants = p.steps.form(), p.steps.variants()
