@@ -16,4 +16,7 @@ var Catalog = []Entry{
 	{func() Format { return &WebDataset{} }, "tars of samples for webdataset and load_dataset(\"webdataset\"); resumes after a crash"},
 	{func() Format { return &Folder{} }, "image files in folders of classes, or with metadata.csv, as ImageFolder and imagefolder read; resumes after a crash"},
 	{func() Format { return &Parquet{} }, "Parquet files for pyarrow, DuckDB, Polars and load_dataset(\"parquet\"); resumes after a crash"},
+	{func() Format { return &COCO{} }, "image files and instances.json, as pycocotools and torchvision's CocoDetection read; resumes after a crash"},
+	{func() Format { return &YOLO{} }, "image files, a text of objects beside each, and data.yaml, as ultralytics reads; resumes after a crash"},
+	{func() Format { return &Masks{} }, "image files and a PNG mask of class numbers beside each; resumes after a crash"},
 }

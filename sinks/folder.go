@@ -448,28 +448,33 @@ func (*Folder) summaryName(l *Layout) string {
 }
 
 // summarize writes file_name and the class of each task.
-func (f *Folder) summarize(w io.Writer, part int, file string) error {
+func (f *Folder) summarize(w io.Writer, _ *Layout, files []string) error {
 	out := csv.NewWriter(w)
-	var classes []string // columns
-	head := func(names []string) error {
-		titles := []string{"file_name"}
-		for _, name := range names {
-			if task, ok := strings.CutPrefix(name, "class."); ok {
-				classes, titles = append(classes, strings.Clone(name)), append(titles, task)
+	for part, file := range files {
+		var classes []string // columns
+		head := func(names []string) error {
+			titles := []string{"file_name"}
+			for _, name := range names {
+				if task, ok := strings.CutPrefix(name, "class."); ok {
+					classes, titles = append(classes, strings.Clone(name)), append(titles, task)
+				}
 			}
+			if part > 0 {
+				return nil
+			}
+			return out.Write(titles)
 		}
-		if part > 0 {
-			return nil
+		err := f.lines(file, head, func(columns map[string]int, line []string) error {
+			row := []string{line[columns["file"]]}
+			for _, name := range classes {
+				row = append(row, line[columns[name]])
+			}
+			return out.Write(row)
+		})
+		if err != nil {
+			return err
 		}
-		return out.Write(titles)
 	}
-	err := f.lines(file, head, func(columns map[string]int, line []string) error {
-		row := []string{line[columns["file"]]}
-		for _, name := range classes {
-			row = append(row, line[columns[name]])
-		}
-		return out.Write(row)
-	})
 	out.Flush()
-	return errors.Join(err, out.Error())
+	return out.Error()
 }

@@ -24,6 +24,8 @@ type Layout struct {
 	Pipeline json.RawMessage `json:"pipeline"` // canonical form
 	Tasks    []schema.Task   `json:"tasks"`
 
+	Targets *schema.TargetSpec `json:"targets,omitempty"` // nil: none
+
 	Format   string          `json:"format"`            // arrow
 	Ext      string          `json:"ext,omitempty"`     // of the parts' files; of arrow it isn't written
 	Codec    Codec           `json:"codec,omitempty"`   // of arrow
@@ -60,7 +62,7 @@ func newLayout(run *schema.Run, e Encoding, partRows int) (*Layout, error) {
 		pipeline = marshal(run.Pipeline)
 	}
 	l := &Layout{
-		Version: LayoutVersion, PlanHash: run.PlanHash, Pipeline: pipeline, Tasks: append([]schema.Task{}, run.Tasks...),
+		Version: LayoutVersion, PlanHash: run.PlanHash, Pipeline: pipeline, Tasks: append([]schema.Task{}, run.Tasks...), Targets: run.Targets,
 		Format: e.Name(), Params: run.Params,
 		Epochs: run.Epochs, RowsPerEpoch: run.RowsPerEpoch, BatchesPerEpoch: run.BatchesPerEpoch, BatchSize: run.BatchSize,
 		PartRows: partRows, BatchesPerPart: int64(max(1, partRows/max(1, run.BatchSize))),
@@ -186,6 +188,9 @@ func (l *Layout) check() error {
 		return fmt.Errorf("ext %q: want an extension such as .tar", shorten(l.Ext))
 	case !json.Valid(l.Pipeline):
 		return errors.New("it has no pipeline")
+	}
+	if err := l.Targets.Check(); err != nil {
+		return err
 	}
 	if err := l.Codec.check(); err != nil {
 		return err

@@ -312,12 +312,11 @@ func (d *disk) mkdirAll(folders []string) error {
 
 // writeSummary writes the file about all parts of a variant.
 func writeSummary(s summarizer, dir string, l *Layout, variant int, w io.Writer) error {
+	var files []string
 	for part := range l.PartCount {
-		if err := s.summarize(w, part, filepath.Join(dir, filepath.FromSlash(l.file(part, variant)))); err != nil {
-			return err
-		}
+		files = append(files, filepath.Join(dir, filepath.FromSlash(l.file(part, variant))))
 	}
-	return nil
+	return s.summarize(w, l, files)
 }
 
 // summaries calls f for each file about all parts.

@@ -52,8 +52,8 @@ type Member struct {
 type summarizer interface {
 	// summaryName is that file's name; "" for none.
 	summaryName(l *Layout) string
-	// summarize writes what one part adds to it, in the order of parts.
-	summarize(w io.Writer, part int, file string) error
+	// summarize writes it; files are the parts' in their order. They need not be trusted.
+	summarize(w io.Writer, l *Layout, files []string) error
 }
 
 // Encoder writes the file of one part: to its Part, in the order of calls. If it has a

@@ -199,7 +199,11 @@ func fill(run *schema.Run, d *schema.Draft, row, epoch int, position int64) {
 	seed := mix(uint64(epoch)+99, uint64(position))
 	switch run.Form {
 	case schema.FormEncoded:
-		d.SetEncoded(row, pixels(seed, int(seed%50)))
+		data := pixels(seed, int(seed%50))
+		if run.Targets != nil { // a picture whose size can be told
+			data = append([]byte("P5 3 5 255\n"), pixels(seed, 15)...)
+		}
+		d.SetEncoded(row, data)
 		fillMask(run, d, row, seed, 0, 0)
 	case schema.FormVarying:
 		p := schema.NewPicture(1+int(seed%9), 1+int(seed>>8%9))

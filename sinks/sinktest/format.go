@@ -25,7 +25,8 @@ func Format(t *testing.T, newFormat func() sinks.Format) {
 }
 
 // FormatTaking is Format for one that cannot hold every run: its Open must refuse those
-// that takes, unless nil, denies. It must hold uint8 tensors.
+// that takes, unless nil, denies. It must hold uint8 tensors, or those with
+// objects and masks.
 func FormatTaking(t *testing.T, newFormat func() sinks.Format, takes func(run *schema.Run) bool) {
 	t.Helper()
 	t.Run("options", func(t *testing.T) { formatOptions(t, newFormat) })
@@ -97,6 +98,9 @@ func formatOptions(t *testing.T, newFormat func() sinks.Format) {
 // dataSet: a finished directory is recognized and verified, and a flipped bit is found.
 func dataSet(t *testing.T, newFormat func() sinks.Format, s Subject) {
 	run := Runs()["uint8"]
+	if s.Takes != nil && !s.Takes(run) {
+		run = Runs()["objects"]
+	}
 	dir, empty, foreign := t.TempDir(), t.TempDir(), t.TempDir()
 	if err := (Delivery{Run: run}).To(t.Context(), s.New(t, dir)); err != nil {
 		t.Fatal(err)
