@@ -109,7 +109,7 @@ func (c *COCO) Open(ctx context.Context, run *schema.Run) error {
 
 // Warnings are about targets that aren't written.
 func (*COCO) Warnings(run *schema.Run) []string {
-	if !run.Targets.HasMask() {
+	if !run.Targets.HasMask() || !run.Targets.Objects() { // Open says so
 		return nil
 	}
 	return []string{"coco: the samples have masks, which this format doesn't write: choose arrow or masks to keep them"}

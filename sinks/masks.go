@@ -65,7 +65,7 @@ func (m *Masks) Open(ctx context.Context, run *schema.Run) error {
 
 // Warnings are about targets that aren't written.
 func (*Masks) Warnings(run *schema.Run) []string {
-	if !run.Targets.Objects() {
+	if !run.Targets.Objects() || !run.Targets.HasMask() { // Open says so
 		return nil
 	}
 	return []string{"masks: the samples have boxes, which this format doesn't write: choose arrow, coco or yolo to keep them"}

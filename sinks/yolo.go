@@ -112,7 +112,7 @@ func (y *YOLO) Open(ctx context.Context, run *schema.Run) error {
 
 // Warnings are about targets that aren't written.
 func (y *YOLO) Warnings(run *schema.Run) (list []string) {
-	if run.Targets.HasMask() {
+	if run.Targets.HasMask() && run.Targets.Objects() {
 		list = append(list, "yolo: the samples have masks, which this format doesn't write: choose arrow or masks to keep them")
 	}
 	if kind, err := y.kind(run.Targets); err == nil && kind == "polygons" && len(run.Targets.Keypoints) > 0 {

@@ -314,6 +314,25 @@ def test_coco(make_folder: Folder, tmp_path: Path) -> None:
     assert sluicedata.plan(pipeline(read, [stages.decode()])).samples == 2
 
 
+def test_pictures_with_targets(tmp_path: Path) -> None:
+    Image.new("RGB", (8, 6)).save(tmp_path / "a.png")
+    row = {"path": "a.png", "objects": {"bbox": [[1, 2, 3, 4]], "category": ["car"]}}
+    (tmp_path / "list.jsonl").write_text(json.dumps(row))
+    read = sources.manifest(tmp_path / "list.jsonl", objects={"column": "objects", "bbox": "xywh", "classes": ["bus", "car"]})
+    made = [stages.decode(), stages.resize(height=6, width=8), stages.batch(2)]
+    coco = sinks.coco("jpg", quality=80, subsampling="4:4:4", keypoints="index", part_rows=2)
+    sluicedata.materialize(pipeline(read, made, sink=coco), tmp_path / "coco")
+    instances = json.loads((tmp_path / "coco/instances.json").read_text())
+    assert instances["annotations"][0]["bbox"] == [1, 2, 3, 4]
+    assert instances["annotations"][0]["category_id"] == 2
+    yolo = sinks.yolo("png", objects="boxes", part_rows=2)
+    sluicedata.materialize(pipeline(read, made, sink=yolo), tmp_path / "yolo")
+    assert (tmp_path / "yolo/labels/a.txt").read_text() == "1 0.3125 0.6666667 0.375 0.6666667\n"
+    masks = pipeline(read, made, sink=sinks.masks("png", part_rows=2))
+    with pytest.raises(sluicedata.Error, match="no masks"):
+        sluicedata.materialize(masks, tmp_path / "masks")
+
+
 def test_huggingface(tmp_path: Path) -> None:
     picture = io.BytesIO()
     Image.new("RGB", (8, 8)).save(picture, "png")

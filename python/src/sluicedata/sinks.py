@@ -119,107 +119,6 @@ def folder(
     )
 
 
-def coco(
-    image: Literal["jpg", "png", "raw"] = "jpg",
-    *,
-    quality: int = 95,
-    subsampling: Literal["4:2:0", "4:2:2", "4:4:4"] = "4:2:0",
-    restart_rows: int | None = None,
-    keypoints: Literal["continuous", "index"] = "continuous",
-    part_rows: int = 4096,
-) -> Component:
-    """Image files and instances.json, as pycocotools and torchvision's CocoDetection read; resumes after a crash.
-
-    Args:
-        image: what pixels are encoded as: jpg, png, or raw (.npy; in Parquet bytes of a fixed length), which
-            float32 needs; files that no stage decoded stay as they are.
-        quality: of JPEG, 1 to 100, as Pillow and libjpeg have it.
-        subsampling: of JPEG's chroma.
-        restart_rows: of JPEG: a restart marker after each so many rows of blocks, so that decoders can skip what
-            they don't need; 0: none.
-        keypoints: what coordinates of keypoints mean: continuous, where a pixel's centre is at .5, or index, the
-            numbers of pixels, as COCO's own files.
-        part_rows: pictures of a part, which is what a run that resumes keeps or makes again.
-    """
-    return component(
-        coco,
-        {
-            "image": image,
-            "quality": quality,
-            "subsampling": subsampling,
-            "restart_rows": restart_rows,
-            "keypoints": keypoints,
-            "part_rows": part_rows,
-        },
-    )
-
-
-def yolo(
-    image: Literal["jpg", "png", "raw"] = "jpg",
-    *,
-    quality: int = 95,
-    subsampling: Literal["4:2:0", "4:2:2", "4:4:4"] = "4:2:0",
-    restart_rows: int | None = None,
-    objects: Literal["auto", "boxes", "polygons", "keypoints"] = "auto",
-    part_rows: int = 4096,
-) -> Component:
-    """Image files, a text of objects beside each, and data.yaml, as ultralytics reads; resumes after a crash.
-
-    Args:
-        image: what pixels are encoded as: jpg, png, or raw (.npy; in Parquet bytes of a fixed length), which
-            float32 needs; files that no stage decoded stay as they are.
-        quality: of JPEG, 1 to 100, as Pillow and libjpeg have it.
-        subsampling: of JPEG's chroma.
-        restart_rows: of JPEG: a restart marker after each so many rows of blocks, so that decoders can skip what
-            they don't need; 0: none.
-        objects: what lines are: boxes, polygons, or keypoints (a box and its keypoints); auto: polygons where the
-            source has them, else keypoints where it has them, else boxes.
-        part_rows: pictures of a part, which is what a run that resumes keeps or makes again.
-    """
-    return component(
-        yolo,
-        {
-            "image": image,
-            "quality": quality,
-            "subsampling": subsampling,
-            "restart_rows": restart_rows,
-            "objects": objects,
-            "part_rows": part_rows,
-        },
-    )
-
-
-def masks(
-    image: Literal["jpg", "png", "raw"] = "jpg",
-    *,
-    quality: int = 95,
-    subsampling: Literal["4:2:0", "4:2:2", "4:4:4"] = "4:2:0",
-    restart_rows: int | None = None,
-    part_rows: int = 4096,
-) -> Component:
-    """Image files and a PNG mask of class numbers beside each; resumes after a crash.
-
-    Args:
-        image: what pixels are encoded as: jpg, png, or raw (.npy; in Parquet bytes of a fixed length), which
-            float32 needs; files that no stage decoded stay as they are.
-        quality: of JPEG, 1 to 100, as Pillow and libjpeg have it.
-        subsampling: of JPEG's chroma.
-        restart_rows: of JPEG: a restart marker after each so many rows of blocks, so that decoders can skip what
-            they don't need; 0: none.
-        part_rows: pictures of a part, which is what a run that resumes keeps or makes again.
-    """
-    return component(
-        masks,
-        {
-            "image": image,
-            "quality": quality,
-            "subsampling": subsampling,
-            "restart_rows": restart_rows,
-            "part_rows": part_rows,
-        },
-    )
-
-
 def parquet(
     image: Literal["jpg", "png", "raw"] = "jpg",
     *,
@@ -260,5 +159,91 @@ def parquet(
             "group_rows": group_rows,
             "group_size": group_size,
             "class_names": class_names,
+        },
+    )
+
+
+def coco(
+    image: Literal["jpg", "png"] = "jpg",
+    *,
+    quality: int = 95,
+    subsampling: Literal["4:2:0", "4:2:2", "4:4:4"] = "4:2:0",
+    part_rows: int = 4096,
+    keypoints: Literal["continuous", "index"] = "continuous",
+) -> Component:
+    """Image files and instances.json, as pycocotools and torchvision's CocoDetection read; resumes after a crash.
+
+    Args:
+        image: what pixels are encoded as: jpg or png; files that no stage decoded stay as they are.
+        quality: of JPEG, 1 to 100, as Pillow and libjpeg have it.
+        subsampling: of JPEG's chroma.
+        part_rows: pictures of a part, which is what a run that resumes keeps or makes again.
+        keypoints: what coordinates of keypoints mean: continuous, where a pixel's centre is at .5, or index, the
+            numbers of pixels, as COCO's own files.
+    """
+    return component(
+        coco,
+        {
+            "image": image,
+            "quality": quality,
+            "subsampling": subsampling,
+            "part_rows": part_rows,
+            "keypoints": keypoints,
+        },
+    )
+
+
+def yolo(
+    image: Literal["jpg", "png"] = "jpg",
+    *,
+    quality: int = 95,
+    subsampling: Literal["4:2:0", "4:2:2", "4:4:4"] = "4:2:0",
+    part_rows: int = 4096,
+    objects: Literal["auto", "boxes", "polygons", "keypoints"] = "auto",
+) -> Component:
+    """Image files, a text of objects beside each, and data.yaml, as ultralytics reads; resumes after a crash.
+
+    Args:
+        image: what pixels are encoded as: jpg or png; files that no stage decoded stay as they are.
+        quality: of JPEG, 1 to 100, as Pillow and libjpeg have it.
+        subsampling: of JPEG's chroma.
+        part_rows: pictures of a part, which is what a run that resumes keeps or makes again.
+        objects: what lines are: boxes, polygons, or keypoints (a box and its keypoints); auto: polygons where the
+            source has them, else keypoints where it has them, else boxes.
+    """
+    return component(
+        yolo,
+        {
+            "image": image,
+            "quality": quality,
+            "subsampling": subsampling,
+            "part_rows": part_rows,
+            "objects": objects,
+        },
+    )
+
+
+def masks(
+    image: Literal["jpg", "png"] = "jpg",
+    *,
+    quality: int = 95,
+    subsampling: Literal["4:2:0", "4:2:2", "4:4:4"] = "4:2:0",
+    part_rows: int = 4096,
+) -> Component:
+    """Image files and a PNG mask of class numbers beside each; resumes after a crash.
+
+    Args:
+        image: what pixels are encoded as: jpg or png; files that no stage decoded stay as they are.
+        quality: of JPEG, 1 to 100, as Pillow and libjpeg have it.
+        subsampling: of JPEG's chroma.
+        part_rows: pictures of a part, which is what a run that resumes keeps or makes again.
+    """
+    return component(
+        masks,
+        {
+            "image": image,
+            "quality": quality,
+            "subsampling": subsampling,
+            "part_rows": part_rows,
         },
     )
