@@ -34,9 +34,9 @@ func TestFormatOfAnotherModule(t *testing.T) {
 		t.Errorf("%v, %v", f, err)
 	}
 	for want, cmd := range map[string]materializeCmd{
-		"--codec lz4: the format rows has no option codec":                                              {Format: "rows", Codec: "lz4"},
-		"--part-rows 7: the format rows has no option part_rows":                                        {Format: "rows", PartRows: &n},
-		"--update: the format rows cannot be updated: materialize into another directory":               {Format: "rows", Update: true},
+		"--codec lz4: the format rows has no option codec":                                                                 {Format: "rows", Codec: "lz4"},
+		"--part-rows 7: the format rows has no option part_rows":                                                           {Format: "rows", PartRows: &n},
+		"--update: the format rows cannot be updated: materialize into another directory":                                  {Format: "rows", Update: true},
 		`--format tfrecord: unknown format "tfrecord": one of arrow, webdataset, folder, parquet, coco, yolo, masks, rows`: {Format: "tfrecord"},
 	} {
 		if _, err := cmd.format(nil); err == nil || err.Error() != want {

@@ -318,7 +318,8 @@ def test_pictures_with_targets(tmp_path: Path) -> None:
     Image.new("RGB", (8, 6)).save(tmp_path / "a.png")
     row = {"path": "a.png", "objects": {"bbox": [[1, 2, 3, 4]], "category": ["car"]}}
     (tmp_path / "list.jsonl").write_text(json.dumps(row))
-    read = sources.manifest(tmp_path / "list.jsonl", objects={"column": "objects", "bbox": "xywh", "classes": ["bus", "car"]})
+    objects = {"column": "objects", "bbox": "xywh", "classes": ["bus", "car"]}
+    read = sources.manifest(tmp_path / "list.jsonl", objects=objects)
     made = [stages.decode(), stages.resize(height=6, width=8), stages.batch(2)]
     coco = sinks.coco("jpg", quality=80, subsampling="4:4:4", keypoints="index", part_rows=2)
     sluicedata.materialize(pipeline(read, made, sink=coco), tmp_path / "coco")
