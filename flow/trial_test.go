@@ -277,6 +277,16 @@ func randomPictureStages(r *rand.Rand) []stages.Stage {
 		stages.RandomResizedCrop{Height: side, Width: 4 + r.IntN(20), Interpolation: resizing, Antialias: antialias, P: p},
 		stages.Resize{Size: 2 + r.IntN(9), Interpolation: resizing, Antialias: antialias},
 		stages.Resize{Height: side, Width: 1 + r.IntN(25), Interpolation: resizing, Antialias: antialias},
+		stages.Resize{Size: side, MaxSize: side + 1 + r.IntN(9), Interpolation: resizing, Antialias: antialias},
+		stages.RandomShortestSize{Min: []int{5, side, 11}, Max: 30, Interpolation: resizing, Antialias: antialias},
+		stages.ScaleJitter{Target: [2]int{side, 20}, Range: stages.Range{0.3, 2}, Interpolation: resizing, Antialias: antialias},
+		stages.Pad{Padding: stages.Padding{r.IntN(5), 1, 0, r.IntN(30)}, Mode: stages.PadReflect},
+		stages.Pad{Size: [2]int{side, 30}, Fill: fill, At: stages.TopLeft},
+		stages.Pad{Multiple: 2 + r.IntN(16), Mode: stages.PadEdge},
+		stages.Letterbox{Height: side, Width: 9 + r.IntN(20), Fill: &fill, Interpolation: resizing, Antialias: antialias, ScaleUp: stages.OnOff(r.IntN(2))},
+		stages.RandomZoomOut{SideRange: stages.Range{1, 2.5}, Fill: fill, P: 0.7},
+		stages.RandomIoUCrop{}, // without objects: the picture as it is
+		stages.SanitizeBoxes{},
 		stages.Affine{Degrees: stages.Range{-10, 10}, Scale: stages.Range{0.5, 1.5}, Translate: [2]float64{0.2, 0}, Interpolation: filter, Fill: fill, P: p},
 		stages.Affine{Shear: stages.Shear{-20, 20, 0, 10}, Interpolation: filter, P: p},
 		stages.Perspective{DistortionScale: 0.3, Interpolation: filter, Fill: fill, P: p},
@@ -293,6 +303,7 @@ func randomSizes(r *rand.Rand) []stages.Stage {
 		stages.Resize{Height: 8, Width: 12, Interpolation: stages.Lanczos},
 		stages.RandomResizedCrop{Size: 2 + r.IntN(16)},
 		stages.CenterCrop{Height: 1, Width: 1},
+		stages.Letterbox{Size: 1 + r.IntN(20), ScaleUp: stages.OnOff(r.IntN(2))},
 	}
 }
 

@@ -1,5 +1,7 @@
 package stages
 
+import "slices"
+
 // Entry is a stage that pipeline files may name. Its options, their types, the
 // JSON schema and the CLI help come from the struct that New returns.
 type Entry struct {
@@ -24,6 +26,15 @@ var Catalog = []Entry{
 	{func() Stage { return &RandomResizedCrop{Scale: defaultScale, Ratio: defaultRatio, P: 1} }, "cut out a window of random area, aspect ratio and position, and resize it"},
 	{func() Stage { return &Flip{P: 0.5} }, "mirror at random"},
 	{func() Stage { return &Resize{} }, "scale to a height and width, or to a length of the shorter side"},
+	{func() Stage { return &RandomShortestSize{} }, "scale to a random length of the shorter side"},
+	{func() Stage { return &ScaleJitter{Range: defaultJitter} }, "scale by a random factor, keeping the shape"},
+	{func() Stage { return &Pad{} }, "add a border: so many pixels, to a size, or to a multiple"},
+	{func() Stage { return &Letterbox{} }, "scale until it fits into a size, and fill the rest"},
+	{func() Stage { return &RandomZoomOut{SideRange: defaultSideRange, P: 0.5} }, "put the picture somewhere on a larger canvas"},
+	{func() Stage {
+		return &RandomIoUCrop{Scale: defaultWindowScale, Ratio: defaultWindowRatio, SamplerOptions: slices.Clone(defaultOverlaps), Trials: defaultTrials}
+	}, "cut out a window that overlaps an object by a random amount"},
+	{func() Stage { return &SanitizeBoxes{MinSize: 1, MinArea: 1} }, "drop objects whose box is small"},
 	{func() Stage { return &ColorJitter{P: 1} }, "change brightness, contrast, saturation and hue at random"},
 	{func() Stage { return &ToTensor{} }, "convert uint8 pixels to float32 in 0..1, channels first"},
 	{func() Stage { return &Normalize{} }, "subtract a mean and divide by a standard deviation, per channel"},

@@ -238,3 +238,35 @@ func ExamplePerspectiveTransform() {
 }
 
 func TestExampleStageConforms(t *testing.T) { stagetest.Picture(t, Zoom{Most: 1.7}) }
+
+// What a letterbox does to a picture, and where a point of it comes from.
+func ExampleLetterbox() {
+	t := stages.Letterbox{Size: 640}.Warp(stages.Nothing{}, 1080, 1920)
+	fmt.Println(t.Width, t.Height, "the picture at", t.Inset)
+	x, y := t.Matrix.Apply(0, 140)
+	fmt.Printf("pixel 0, 140 shows the point %g, %g\n", x, y)
+	// Output:
+	// 640 640 the picture at (0,140)-(640,500)
+	// pixel 0, 140 shows the point 1, 1
+}
+
+// The engine hands an ObjectStage the objects of the picture that enters it, and asks which
+// of them stay.
+func ExampleRandomIoUCrop() {
+	stage := stages.RandomIoUCrop{SamplerOptions: []float64{0.3}}
+	objects := []stages.Object{{Box: [4]float64{20, 30, 200, 180}}, {Box: [4]float64{250, 10, 290, 40}}}
+	key := stages.RandKey{Seed: 1, Stage: 7}
+	for position := range int64(3) {
+		params, err := stage.Draw(&stages.Row{Height: 240, Width: 320, Position: position, Rand: key.Stream(0, position, 0), Objects: objects})
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		text, _ := json.Marshal(params)
+		fmt.Println(string(text), stage.KeepObject(params, &objects[0]), stage.KeepObject(params, &objects[1]))
+	}
+	// Output:
+	// {"x":21,"y":81,"width":100,"height":118} true false
+	// {"x":46,"y":30,"width":264,"height":202} true false
+	// {"x":78,"y":0,"width":147,"height":235} true false
+}

@@ -30,6 +30,13 @@ var foreignStages = []foreign{
 	{"RandomResizedCrop RandomSizedCrop", "torchvision", "random_resized_crop: {size: 224}", ""},
 	{"CenterCrop", "torchvision", "center_crop: {size: 224}", ""},
 	{"Resize Scale", "torchvision", "resize: {size: 256}", "size is the shorter side; height and width give both"},
+	{"RandomShortestSize", "torchvision", "random_shortest_size: {min: [480, 512, 544], max: 1333}", ""},
+	{"ScaleJitter", "torchvision", "scale_jitter: {target: [1024, 1024]}", "target is height and width"},
+	{"Pad", "torchvision", "pad: {padding: [4, 4, 4, 4]}", ""},
+	{"RandomZoomOut", "torchvision", "random_zoom_out: {side_range: [1, 4], p: 0.5}", ""},
+	{"RandomIoUCrop", "torchvision", "random_iou_crop", "it drops the objects whose centre it cuts off"},
+	{"SanitizeBoundingBoxes SanitizeBoundingBox", "torchvision", "sanitize_boxes: {min_size: 1}", "objects at the top of the file does it at the end"},
+	{"LetterBox", "ultralytics", "letterbox: {size: 640}", ""},
 	{"ColorJitter ColourJitter", "torchvision", "color_jitter: {brightness: 0.2, contrast: 0.2, saturation: 0.2, hue: 0.1}", ""},
 	{"RandomGrayscale", "torchvision", "color_jitter: {saturation: [0, 1e-9], p: 0.1}", ""},
 	{"ToTensor PILToTensor ToImage ToDtype ConvertImageDtype ToPureTensor", "torchvision", "to_tensor", ""},
@@ -37,9 +44,9 @@ var foreignStages = []foreign{
 	{"Grayscale", "torchvision", "color_jitter: {saturation: [0, 1e-9]}", "the picture keeps three channels"},
 	{"Compose Sequential", "torchvision", "", "the list of stages is one already: write its members there"},
 	{"RandomApply", "torchvision", "", "every stage that changes pixels takes p itself"},
-	{"Pad FiveCrop TenCrop Lambda LinearTransformation RandomChoice RandomOrder RandomErasing GaussianBlur GaussianNoise ElasticTransform RandomInvert " +
+	{"FiveCrop TenCrop Lambda LinearTransformation RandomChoice RandomOrder RandomErasing GaussianBlur GaussianNoise ElasticTransform RandomInvert " +
 		"RandomPosterize RandomSolarize RandomAdjustSharpness RandomAutocontrast RandomEqualize RandomChannelPermutation RandomPhotometricDistort " +
-		"RandomZoomOut RandomIoUCrop RandomShortestSize ScaleJitter AutoAugment RandAugment TrivialAugmentWide AugMix MixUp CutMix JPEG", "torchvision", "", ""},
+		"AutoAugment RandAugment TrivialAugmentWide AugMix MixUp CutMix JPEG", "torchvision", "", ""},
 
 	{"HorizontalFlip", "albumentations", "flip: {p: 0.5}", ""},
 	{"VerticalFlip", "albumentations", "flip: {p: 0.5, direction: vertical}", ""},
@@ -48,14 +55,15 @@ var foreignStages = []foreign{
 	{"ShiftScaleRotate", "albumentations", "affine: {degrees: 45, translate: [0.0625, 0.0625], scale: [0.9, 1.1], p: 0.5}", ""},
 	{"RandomScale", "albumentations", "affine: {scale: [0.9, 1.1], p: 0.5}", "the picture keeps its size"},
 	{"SmallestMaxSize", "albumentations", "resize: {size: 256}", ""},
-	{"LongestMaxSize", "albumentations", "", "resize takes height and width, or size, the shorter side"},
+	{"LongestMaxSize", "albumentations", "", "letterbox: {size: 1024} fills the rest; resize takes height and width, or size, the shorter side, and max_size, the most of the longer"},
 	{"RandomBrightnessContrast RandomBrightness RandomContrast", "albumentations", "color_jitter: {brightness: 0.2, contrast: 0.2, p: 0.5}", ""},
 	{"HueSaturationValue", "albumentations", "color_jitter: {hue: 0.05, saturation: 0.2, brightness: 0.1, p: 0.5}", "hue is a share of the circle, the others are factors"},
 	{"ToGray", "albumentations", "color_jitter: {saturation: [0, 1e-9], p: 0.5}", ""},
 	{"ToFloat", "albumentations", "to_tensor", ""},
 	{"ToTensorV2", "albumentations", "to_tensor: {dtype: uint8}", "behind Normalize, both are to_tensor and normalize"},
 	{"OneOf SomeOf RandomOrder NoOp", "albumentations", "", "every stage that changes pixels takes p itself"},
-	{"PadIfNeeded CropNonEmptyMaskIfExists RandomRotate90 Transpose D4 SquareSymmetry CoarseDropout Cutout GridDropout Erasing XYMasking GaussNoise ISONoise " +
+	{"PadIfNeeded", "albumentations", "pad: {size: [1024, 1024]}", ""},
+	{"CropNonEmptyMaskIfExists RandomRotate90 Transpose D4 SquareSymmetry CoarseDropout Cutout GridDropout Erasing XYMasking GaussNoise ISONoise " +
 		"MultiplicativeNoise Blur MotionBlur MedianBlur Defocus ZoomBlur AdvancedBlur GlassBlur CLAHE RandomGamma RandomToneCurve ImageCompression " +
 		"JpegCompression Downscale GridDistortion OpticalDistortion ThinPlateSpline RGBShift ChannelShuffle ChannelDropout Posterize Solarize Equalize " +
 		"Sharpen Emboss Superpixels FancyPCA InvertImg Spatter RandomFog RandomRain RandomShadow RandomSnow RandomSunFlare PixelDropout Mosaic", "albumentations", "", ""},
@@ -118,7 +126,7 @@ var foreignOptions = []foreignOption{
 	{"crop center_crop random_resized_crop", "output_size crop_size", "size", ""},
 	{"crop", "padding pad_if_needed", "", "it doesn't pad: resize before it"},
 	{"resize", "output_size shape smallest_side shorter_side shortest_edge min_size", "size", "the shorter side; or height and width"},
-	{"resize", "max_size longest_side longest_edge", "", "resize takes height and width, or size, the shorter side"},
+	{"resize", "longest_side longest_edge", "max_size", "it goes with size, the shorter side"},
 	{"color_jitter", "brightness_limit brightness_range", "brightness", ""},
 	{"color_jitter", "contrast_limit contrast_range", "contrast", ""},
 	{"color_jitter", "saturation_limit saturation_range sat_shift_limit", "saturation", "a factor"},

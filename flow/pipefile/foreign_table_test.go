@@ -76,7 +76,7 @@ func TestForeignTable(t *testing.T) {
 // A name that claims to have no equivalent isn't that of a stage, nor contains one,
 // except for those that do something else than the stage.
 func TestForeignWithoutEquivalent(t *testing.T) {
-	others := []string{"FiveCrop", "TenCrop", "RandomIoUCrop", "CropNonEmptyMaskIfExists", "RandomRotate90", "ChannelShuffle"}
+	others := []string{"FiveCrop", "TenCrop", "CropNonEmptyMaskIfExists", "RandomRotate90", "ChannelShuffle"}
 	for _, f := range foreignStages {
 		if f.write != "" {
 			continue

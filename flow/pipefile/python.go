@@ -100,7 +100,8 @@ func (f *pyFile) add(name, doc string, of any, stage, needs bool) {
 		t := pyOption(o, schema)
 		value, given := schema["default"]
 		text := pyValue(value)
-		required := i == 0 && needs && !given && !sized && !slices.Contains(either, o.Name) && !strings.Contains(o.Doc, "(default")
+		required := i == 0 && needs && !given && !sized && !slices.Contains(either, o.Name) &&
+			!strings.Contains(o.Doc, "(default") && !strings.HasPrefix(o.Doc, "instead of ")
 		switch {
 		case required:
 			params = append(params, o.Name+": "+t)

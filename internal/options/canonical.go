@@ -10,12 +10,15 @@ import (
 
 // Canonical writes every option of a struct as one JSON object: names sorted,
 // defaults written out, zero values replaced by what they stand for, floats in
-// the fewest digits that read back the same. Equal options give equal bytes on
+// the fewest digits that read back the same; zero values of later options left out. Equal options give equal bytes on
 // every machine; they go into the plan hash. A value that JSON cannot hold (NaN,
 // infinity) is an error.
 func Canonical(of any) ([]byte, error) {
 	values := map[string]json.RawMessage{}
 	for _, f := range Fields(of) {
+		if given := reflect.ValueOf(f.Value); f.Later && (!given.IsValid() || given.IsZero()) {
+			continue
+		}
 		text, err := f.JSON()
 		if err != nil {
 			return nil, err

@@ -13,6 +13,8 @@
 //	positive    an explicit 0 is an error
 //	symmetric   a single number d is handed to the type's SetSymmetric(d)
 //	path        a path; a relative one is relative to the file that holds it
+//	later       came after releases without it: Canonical leaves its zero value out, so that
+//	            hashes of before stay what they were
 //
 // The tag `doc` is one line of help, `default` the value that the Go zero value
 // stands for. Fields without a `sluice` tag are not options; untagged embedded
@@ -40,6 +42,7 @@ type Field struct {
 	Positive  bool // an explicit 0 is an error
 	Symmetric bool // a single number d stands for a range around 0
 	Path      bool // the name of a file or directory
+	Later     bool // left out of canonical forms where it is zero
 
 	zero  string // what the zero value stands for, as text; "": itself
 	index []int
@@ -102,6 +105,8 @@ func (f *Field) parseTag(tag string, in reflect.Type, goName string) {
 			}
 		case "path":
 			f.Path = true
+		case "later":
+			f.Later = true
 		case "":
 		default:
 			panic(fmt.Sprintf("options: %v.%s: unknown flag %q in its tag", in, goName, flag))

@@ -221,6 +221,16 @@ func TestCanonical(t *testing.T) {
 	if want := `{"a":[0,-0.5,0],"b":0,"c":"-0,\"-0]\\"}`; err != nil || string(zeros) != want {
 		t.Errorf("have %s, %v; want %s", zeros, err, want)
 	}
+	// An option that came later shows where it is given.
+	type grown struct {
+		A int `sluice:"a"`
+		B int `sluice:"b,positive,later"`
+	}
+	for b, want := range []string{`{"a":3}`, `{"a":3,"b":1}`} {
+		if have, err := Canonical(grown{3, b}); err != nil || string(have) != want {
+			t.Errorf("have %s, %v; want %s", have, err, want)
+		}
+	}
 	if _, err := Canonical(sample{Mean: [3]float64{math.NaN()}}); err == nil || !strings.HasPrefix(err.Error(), "mean: ") {
 		t.Errorf("NaN: have %v, want an error about mean", err)
 	}

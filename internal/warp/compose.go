@@ -102,7 +102,7 @@ func (f *Fuser) unframe(chain []Transform) (unframed []Transform, frames []bool)
 			f.unframed, f.frames = append(f.unframed, t), append(f.frames, false)
 			continue
 		}
-		inner, frame := t.split()
+		inner, frame := splitFramed(t)
 		f.unframed, f.frames = append(f.unframed, inner, frame), append(f.frames, false, true)
 	}
 	return f.unframed, f.frames

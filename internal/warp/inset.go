@@ -9,9 +9,9 @@ import (
 // framed reports a transform that samples only a part of its output.
 func (t Transform) framed() bool { return t.Inset != (image.Rectangle{}) }
 
-// split is a framed transform as two: one to a picture of the inset's size, and one that
-// copies this onto the canvas.
-func (t Transform) split() (inner, frame Transform) {
+// splitFramed is a framed transform as two: one to a picture of the inset's size, and one
+// that copies this onto the canvas.
+func splitFramed(t Transform) (inner, frame Transform) {
 	inner = t
 	inner.Height, inner.Width, inner.Inset = t.Inset.Dy(), t.Inset.Dx(), image.Rectangle{}
 	origin := Translate(float64(t.Inset.Min.X), float64(t.Inset.Min.Y))
@@ -24,13 +24,13 @@ func (t Transform) split() (inner, frame Transform) {
 }
 
 // framedRows is rows for a framed transform.
-func (t Transform) framedRows(dst []uint8, src *schema.Picture, y0, y1 int) {
+func framedRows(t *Transform, dst []uint8, src *schema.Picture, y0, y1 int) {
 	fillRun(dst[:3*(y1-y0)*t.Width], t.Fill)
 	from, to := max(y0, t.Inset.Min.Y), min(y1, t.Inset.Max.Y)
 	if from >= to {
 		return
 	}
-	inner, _ := t.split()
+	inner, _ := splitFramed(*t)
 	n := 3 * inner.Width
 	sampled := make([]uint8, n*(to-from))
 	inner.rows(sampled, src, from-t.Inset.Min.Y, to-t.Inset.Min.Y)

@@ -24,7 +24,7 @@ func (p *Pass) ScratchBytes(chroma int64) int64 {
 // few rows.
 func (t Transform) ScratchBytes(inH, inW int) int64 {
 	if t.framed() {
-		inner, _ := t.split()
+		inner, _ := splitFramed(t)
 		return 3*int64(inner.Height)*int64(inner.Width) + inner.ScratchBytes(inH, inW)
 	}
 	if !t.Antialias || t.Filter == Nearest {

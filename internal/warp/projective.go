@@ -150,7 +150,7 @@ func (t Transform) WithHomography(h Homography) Transform {
 // is computed in float64, in a fixed order with every product rounded by itself,
 // and then rounded to the grid of 2^-32, half up. On and beyond the horizon, and
 // 2^29 pixels away, there is Fill, whatever the border.
-func (t Transform) projectedRows(dst []uint8, src *schema.Picture, y0, y1 int) {
+func projectedRows(t *Transform, dst []uint8, src *schema.Picture, y0, y1 int) {
 	in := view{src, t.Window(src.Height, src.Width), t.Border, t.Fill}
 	h := t.Homography()
 	for y := y0; y < y1; y++ {

@@ -116,7 +116,7 @@ func columnsFirst(horizontal, vertical axis) bool {
 
 // antialiasedRows is ImagingResample of Pillow's Resample.c: rows are resized
 // and rounded to 8 bits first, then columns, or the other way round.
-func (t Transform) antialiasedRows(dst []uint8, src *schema.Picture, y0, y1 int) {
+func antialiasedRows(t *Transform, dst []uint8, src *schema.Picture, y0, y1 int) {
 	horizontal, vertical := t.axes(src.Height, src.Width)
 	across := make([]taps, t.Width)
 	for x := range across {
@@ -182,7 +182,7 @@ func clip8(sum int64) uint8 {
 
 // nearestRows is ImagingScaleAffine of Pillow's Geometry.c: the pixel that holds
 // the middle of the output pixel.
-func (t Transform) nearestRows(dst []uint8, src *schema.Picture, y0, y1 int) {
+func nearestRows(t *Transform, dst []uint8, src *schema.Picture, y0, y1 int) {
 	horizontal, vertical := t.axes(src.Height, src.Width)
 	in := view{src, t.Window(src.Height, src.Width), t.Border, t.Fill}
 	xs, ys := make([]int64, t.Width), make([]int64, t.Height)

@@ -15,7 +15,7 @@ const one = 1 << FractionBits
 
 // sampledRows samples the input at each output pixel's point, with the filter at
 // its natural width.
-func (t Transform) sampledRows(dst []uint8, src *schema.Picture, y0, y1 int) {
+func sampledRows(t *Transform, dst []uint8, src *schema.Picture, y0, y1 int) {
 	in := view{src, t.Window(src.Height, src.Width), t.Border, t.Fill}
 	m := t.Matrix.Fixed()
 	for y := y0; y < y1; y++ {

@@ -150,7 +150,7 @@ func (t Transform) Check(inH, inW int) error {
 		if t.Inset.Empty() || !t.Inset.In(image.Rect(0, 0, t.Width, t.Height)) {
 			return fmt.Errorf("warp: inset %v is empty or outside an output of %dx%d (height x width)", t.Inset, t.Height, t.Width)
 		}
-		inner, _ := t.split()
+		inner, _ := splitFramed(t)
 		return inner.Check(inH, inW)
 	}
 	if t.Projective() {
@@ -215,15 +215,15 @@ func ApplyUntil(ctx context.Context, src *schema.Picture, t Transform) (*schema.
 func (t Transform) rows(dst []uint8, src *schema.Picture, y0, y1 int) {
 	switch {
 	case t.framed():
-		t.framedRows(dst, src, y0, y1)
+		framedRows(&t, dst, src, y0, y1)
 	case t.Projective():
-		t.projectedRows(dst, src, y0, y1)
+		projectedRows(&t, dst, src, y0, y1)
 	case t.Filter == Nearest && t.axisAligned():
-		t.nearestRows(dst, src, y0, y1)
+		nearestRows(&t, dst, src, y0, y1)
 	case t.Antialias && t.Filter != Nearest:
-		t.antialiasedRows(dst, src, y0, y1)
+		antialiasedRows(&t, dst, src, y0, y1)
 	default:
-		t.sampledRows(dst, src, y0, y1)
+		sampledRows(&t, dst, src, y0, y1)
 	}
 }
 

@@ -115,6 +115,31 @@ CALLS: dict[str, tuple[Component, str]] = {
         stages.resize(height=8, width=9, interpolation="lanczos", antialias=True),
         "{height: 8, width: 9, interpolation: lanczos, antialias: true}",
     ),
+    "random_shortest_size": (
+        stages.random_shortest_size([8, 12], max=20, interpolation="bicubic", antialias=False),
+        "{min: [8, 12], max: 20, interpolation: bicubic, antialias: false}",
+    ),
+    "scale_jitter": (
+        stages.scale_jitter((16, 12), range=(0.5, 1.5), interpolation="box", antialias=True),
+        "{target: [16, 12], range: [0.5, 1.5], interpolation: box, antialias: true}",
+    ),
+    "pad": (
+        stages.pad((20, 30), mode="constant", fill=(1, 2, 3), at="top_left"),
+        "{size: [20, 30], mode: constant, fill: [1, 2, 3], at: top_left}",
+    ),
+    "letterbox": (
+        stages.letterbox(height=8, width=9, fill=0, scale_up=False, at="top_left", interpolation="nearest", antialias=False),
+        "{height: 8, width: 9, fill: 0, scale_up: false, at: top_left, interpolation: nearest, antialias: false}",
+    ),
+    "random_zoom_out": (
+        stages.random_zoom_out((1, 2), fill=(1, 2, 3), p=0.4),
+        "{side_range: [1, 2], fill: [1, 2, 3], p: 0.4}",
+    ),
+    "random_iou_crop": (
+        stages.random_iou_crop((0.4, 0.9), ratio=(0.6, 1.5), sampler_options=[0.2, 1], trials=9),
+        "{scale: [0.4, 0.9], ratio: [0.6, 1.5], sampler_options: [0.2, 1], trials: 9}",
+    ),
+    "sanitize_boxes": (stages.sanitize_boxes(2, min_area=9), "{min_size: 2, min_area: 9}"),
     "color_jitter": (
         stages.color_jitter(0.1, contrast=(0.5, 1.5), saturation=0.2, hue=0.1, p=0.8),
         "{brightness: 0.1, contrast: [0.5, 1.5], saturation: 0.2, hue: 0.1, p: 0.8}",
@@ -145,7 +170,9 @@ def around(name: str) -> tuple[list[Component], list[Component]]:
             return [stages.decode(), same, stages.to_tensor()], []
         case "multiscale":
             return [stages.decode(), same, stages.to_tensor(), stages.batch(2)], []
-        case "rotate" | "affine" | "perspective" | "crop" | "center_crop":
+        case "rotate" | "affine" | "perspective" | "crop" | "center_crop" | "pad":
+            return [stages.decode()], [same]
+        case "random_shortest_size" | "scale_jitter" | "random_zoom_out" | "random_iou_crop":
             return [stages.decode()], [same]
     return [stages.decode(), same], []
 

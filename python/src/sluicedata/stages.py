@@ -21,13 +21,20 @@ __all__ = [
     "decode",
     "filter",
     "flip",
+    "letterbox",
     "multiscale",
     "normalize",
+    "pad",
     "perspective",
+    "random_iou_crop",
     "random_resized_crop",
+    "random_shortest_size",
+    "random_zoom_out",
     "rebalance",
     "resize",
     "rotate",
+    "sanitize_boxes",
+    "scale_jitter",
     "shuffle",
     "take",
     "to_tensor",
@@ -424,6 +431,7 @@ def resize(
     *,
     height: int | None = None,
     width: int | None = None,
+    max_size: int | None = None,
     interpolation: Literal["nearest", "bilinear", "bicubic", "lanczos", "box"] = "bilinear",
     antialias: bool = True,
     id: str | None = None,
@@ -434,6 +442,7 @@ def resize(
         size: instead of height and width: pixels of the shorter side, keeping the aspect ratio.
         height: pixels; with width.
         width: pixels; with height.
+        max_size: with size: most pixels of the longer side (default: no limit).
         interpolation: filter, with Pillow's kernel.
         antialias: average when shrinking, as Pillow; false: sample, as OpenCV.
         id: keeps the stage's random numbers its own when another of its name is put before it.
@@ -444,8 +453,223 @@ def resize(
             "size": size,
             "height": height,
             "width": width,
+            "max_size": max_size,
             "interpolation": interpolation,
             "antialias": antialias,
+            "id": id,
+        },
+    )
+
+
+def random_shortest_size(
+    min: Sequence[int],
+    *,
+    max: int | None = None,
+    interpolation: Literal["nearest", "bilinear", "bicubic", "lanczos", "box"] = "bilinear",
+    antialias: bool = True,
+    id: str | None = None,
+) -> Component:
+    """Scale to a random length of the shorter side.
+
+    Args:
+        min: lengths of the shorter side, pixels, of which one is drawn: [480, 512, 544].
+        max: most pixels of the longer side, whatever is drawn (default: no limit).
+        interpolation: filter, with Pillow's kernel.
+        antialias: average when shrinking, as Pillow; false: sample, as OpenCV.
+        id: keeps the stage's random numbers its own when another of its name is put before it.
+    """
+    return component(
+        random_shortest_size,
+        {
+            "min": min,
+            "max": max,
+            "interpolation": interpolation,
+            "antialias": antialias,
+            "id": id,
+        },
+    )
+
+
+def scale_jitter(
+    target: tuple[int, int],
+    *,
+    range: tuple[float, float] = (0.1, 2),
+    interpolation: Literal["nearest", "bilinear", "bicubic", "lanczos", "box"] = "bilinear",
+    antialias: bool = True,
+    id: str | None = None,
+) -> Component:
+    """Scale by a random factor, keeping the shape.
+
+    Args:
+        target: height and width, pixels, into which a picture of scale 1 just fits: [1024, 1024].
+        range: range of the scale.
+        interpolation: filter, with Pillow's kernel.
+        antialias: average when shrinking, as Pillow; false: sample, as OpenCV.
+        id: keeps the stage's random numbers its own when another of its name is put before it.
+    """
+    return component(
+        scale_jitter,
+        {
+            "target": target,
+            "range": range,
+            "interpolation": interpolation,
+            "antialias": antialias,
+            "id": id,
+        },
+    )
+
+
+def pad(
+    size: tuple[int, int] | None = None,
+    *,
+    padding: int | Sequence[int] | None = None,
+    multiple: int | None = None,
+    mode: Literal["constant", "edge", "reflect"] = "constant",
+    fill: int | tuple[int, int, int] | None = None,
+    at: Literal["center", "top_left"] = "center",
+    id: str | None = None,
+) -> Component:
+    """Add a border: so many pixels, to a size, or to a multiple.
+
+    Args:
+        size: instead of padding: least height and width of the result, pixels; longer sides stay.
+        padding: pixels beside each side: one number, [left and right, top and bottom], or [left, top, right,
+            bottom].
+        multiple: instead of padding: pixels of which each side becomes a multiple, such as 32.
+        mode: what is beside the picture: constant (fill), edge (its nearest pixel) or reflect (mirrored).
+        fill: colour with mode constant: a grey 0..255 or [r, g, b] (default 0: black).
+        at: where the picture lies with size or multiple: center or top_left.
+        id: keeps the stage's random numbers its own when another of its name is put before it.
+    """
+    return component(
+        pad,
+        {
+            "size": size,
+            "padding": padding,
+            "multiple": multiple,
+            "mode": mode,
+            "fill": fill,
+            "at": at,
+            "id": id,
+        },
+    )
+
+
+def letterbox(
+    size: int | None = None,
+    *,
+    height: int | None = None,
+    width: int | None = None,
+    fill: int | tuple[int, int, int] = (114, 114, 114),
+    scale_up: bool = True,
+    at: Literal["center", "top_left"] = "center",
+    interpolation: Literal["nearest", "bilinear", "bicubic", "lanczos", "box"] = "bilinear",
+    antialias: bool = True,
+    id: str | None = None,
+) -> Component:
+    """Scale until it fits into a size, and fill the rest.
+
+    Args:
+        size: both sides of the result, pixels.
+        height: instead of size: pixels.
+        width: instead of size: pixels.
+        fill: colour beside the picture: a grey 0..255 or [r, g, b].
+        scale_up: enlarge pictures that are smaller; false: they keep their size.
+        at: where the picture lies: center or top_left.
+        interpolation: filter, with Pillow's kernel.
+        antialias: average when shrinking, as Pillow; false: sample, as OpenCV.
+        id: keeps the stage's random numbers its own when another of its name is put before it.
+    """
+    return component(
+        letterbox,
+        {
+            "size": size,
+            "height": height,
+            "width": width,
+            "fill": fill,
+            "scale_up": scale_up,
+            "at": at,
+            "interpolation": interpolation,
+            "antialias": antialias,
+            "id": id,
+        },
+    )
+
+
+def random_zoom_out(
+    side_range: tuple[float, float] = (1, 4),
+    *,
+    fill: int | tuple[int, int, int] | None = None,
+    p: float = 0.5,
+    id: str | None = None,
+) -> Component:
+    """Put the picture somewhere on a larger canvas.
+
+    Args:
+        side_range: range of the canvas's sides, in those of the picture.
+        fill: colour beside the picture: a grey 0..255 or [r, g, b] (default 0: black).
+        p: share of the draws that are zoomed out.
+        id: keeps the stage's random numbers its own when another of its name is put before it.
+    """
+    return component(
+        random_zoom_out,
+        {
+            "side_range": side_range,
+            "fill": fill,
+            "p": p,
+            "id": id,
+        },
+    )
+
+
+def random_iou_crop(
+    scale: tuple[float, float] = (0.3, 1),
+    *,
+    ratio: tuple[float, float] = (0.5, 2),
+    sampler_options: Sequence[float] = (0, 0.1, 0.3, 0.5, 0.7, 0.9, 1),
+    trials: int = 40,
+    id: str | None = None,
+) -> Component:
+    """Cut out a window that overlaps an object by a random amount.
+
+    Args:
+        scale: range of the window's sides, in those of the picture.
+        ratio: range of the window's width / height.
+        sampler_options: least overlaps (intersection over union) with an object, of which one is drawn; 1: leave
+            the picture as it is.
+        trials: windows that are tried for an overlap.
+        id: keeps the stage's random numbers its own when another of its name is put before it.
+    """
+    return component(
+        random_iou_crop,
+        {
+            "scale": scale,
+            "ratio": ratio,
+            "sampler_options": sampler_options,
+            "trials": trials,
+            "id": id,
+        },
+    )
+
+
+def sanitize_boxes(
+    min_size: float = 1,
+    *,
+    min_area: float = 1,
+    id: str | None = None,
+) -> Component:
+    """Drop objects whose box is small.
+
+    Args:
+        min_size: least width and height of a box, pixels of the picture that enters the stage.
+        min_area: least width x height of a box, square pixels of that picture.
+        id: keeps the stage's random numbers its own when another of its name is put before it.
+    """
+    return component(
+        sanitize_boxes,
+        {
+            "min_size": min_size,
+            "min_area": min_area,
             "id": id,
         },
     )
