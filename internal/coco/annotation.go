@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"strconv"
 
 	"github.com/zeebo/xxh3"
 )
@@ -94,45 +95,24 @@ func (s *scanner) id(name string) (v int64, ok bool, err error) {
 		}
 		return 0, false, err
 	}
-	// Digits first: float64 doesn't have all of int64.
-	if v, ok, err := s.whole(); ok || err != nil {
-		return v, ok, err
-	}
-	f, err := s.number()
+	token, err := s.token()
 	if err != nil {
 		return 0, false, err
 	}
-	if f != math.Trunc(f) || math.Abs(f) > 1<<53 {
+	if isNumber(token) { // float64 doesn't have all of int64
+		if v, err := strconv.ParseInt(string(token), 10, 64); err == nil {
+			s.pos += len(token)
+			return v, true, nil
+		}
+	}
+	f, err := s.number()
+	if err != nil {
+		return 0, false, fmt.Errorf("%s: %w", name, err)
+	}
+	if f != math.Trunc(f) || !(math.Abs(f) <= 1<<53) {
 		return 0, false, s.errorf("%s: want a whole number, have %v", name, f)
 	}
 	return int64(f), true, nil
-}
-
-// whole takes a whole number of at most 18 digits; ok is false where the next is none, or
-// where it isn't within the block.
-func (s *scanner) whole() (v int64, ok bool, err error) {
-	if len(s.buf)-s.pos < 32 && s.in != nil {
-		if err := s.more(s.pos); err != nil && len(s.buf) == s.pos {
-			return 0, false, err
-		}
-	}
-	i := s.pos
-	negative := s.buf[i] == '-'
-	if negative {
-		i++
-	}
-	from := i
-	for ; i < len(s.buf) && i-from < 19 && s.buf[i] >= '0' && s.buf[i] <= '9'; i++ {
-		v = 10*v + int64(s.buf[i]-'0')
-	}
-	if i == from || i-from > 18 || i == len(s.buf) || inNumber[s.buf[i]] || s.buf[from] == '0' && i > from+1 {
-		return 0, false, nil
-	}
-	if negative {
-		v = -v
-	}
-	s.pos = i
-	return v, true, nil
 }
 
 // optional takes a number, 0 where it is null.

@@ -50,7 +50,7 @@ var ErrNotCOCO = errors.New("want COCO's object with the lists images, annotatio
 // Read reads a file of so many bytes as a stream. Errors say at which byte, and of which
 // element.
 func Read(ctx context.Context, in io.ReaderAt, size int64, v Visitor) (File, error) {
-	r := &fileReader{ctx: ctx, visitor: v, in: in, size: size, s: newScanner(io.NewSectionReader(in, 0, size), 0)}
+	r := &fileReader{ctx: ctx, visitor: v, in: in, size: size, block: blockBytes}
 	err := r.read()
 	if errors.Is(err, io.ErrUnexpectedEOF) {
 		err = fmt.Errorf("the file ends in the middle of its JSON, at byte %d: is it complete?", size)
@@ -63,6 +63,7 @@ type fileReader struct {
 	visitor Visitor
 	in      io.ReaderAt
 	size    int64
+	block   int // bytes of the scanner's
 	s       *scanner
 	file    File
 	seen    [3]bool // of the lists
@@ -80,9 +81,14 @@ const (
 var listNames = [...]string{"images", "annotations", "categories"}
 
 func (r *fileReader) read() error {
+	r.s = newScanner(io.NewSectionReader(r.in, 0, r.size), 0, r.block)
 	c, err := r.s.peek()
 	if err == nil && c == 0xef { // a byte order mark
-		r.s.pos += 3
+		for range 3 {
+			if _, err := r.s.next(); err != nil {
+				return err
+			}
+		}
 		c, err = r.s.peek()
 	}
 	switch {
@@ -105,7 +111,7 @@ func (r *fileReader) read() error {
 		return fmt.Errorf("it has no list images: %w", ErrNotCOCO)
 	}
 	if r.later > 0 {
-		r.s = newScanner(io.NewSectionReader(r.in, r.later, r.size-r.later), r.later)
+		r.s = newScanner(io.NewSectionReader(r.in, r.later, r.size-r.later), r.later, r.block)
 		if err := r.annotations(); err != nil {
 			return err
 		}

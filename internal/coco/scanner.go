@@ -25,11 +25,12 @@ type scanner struct {
 	pos  int   // in buf
 	base int64 // of buf in the file
 	text []byte
+	key  []byte
 }
 
-// newScanner begins at an offset of a file, where in is.
-func newScanner(in io.Reader, at int64) *scanner {
-	return &scanner{in: in, buf: make([]byte, 0, blockBytes), base: at}
+// newScanner begins at an offset of a file, where in is. A block has so many bytes.
+func newScanner(in io.Reader, at int64, block int) *scanner {
+	return &scanner{in: in, buf: make([]byte, 0, block), base: at}
 }
 
 // offset is that of the next byte, in the file.
@@ -127,18 +128,19 @@ func (s *scanner) list(begin, end byte, do func() error) error {
 	}
 }
 
-// object takes the members of an object: do takes the value of a key, which is there until it
-// reads on.
+// object takes the members of an object: do takes the value of a key, which is there until do
+// reads another object.
 func (s *scanner) object(do func(key []byte) error) error {
 	return s.list('{', '}', func() error {
 		key, err := s.string(longestName)
 		if err != nil {
 			return err
 		}
+		s.key = append(s.key[:0], key...) // to look for the colon may move the block
 		if err := s.expect(':'); err != nil {
 			return err
 		}
-		return do(key)
+		return do(s.key)
 	})
 }
 
@@ -285,10 +287,11 @@ func (s *scanner) hex() (r rune, err error) {
 // powers of ten that float64 has exactly.
 var powers = [...]float64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22}
 
-// number takes a number.
-func (s *scanner) number() (float64, error) {
+// token is the text of the number that is next, which is not taken yet; anything else is the
+// empty text.
+func (s *scanner) token() ([]byte, error) {
 	if _, err := s.peek(); err != nil {
-		return 0, err
+		return nil, err
 	}
 	i := s.pos
 	for {
@@ -299,7 +302,7 @@ func (s *scanner) number() (float64, error) {
 			break
 		}
 		if i-s.pos > longestDigit {
-			return 0, s.errorf("a number has more than %d characters", longestDigit)
+			return nil, s.errorf("a number has more than %d characters", longestDigit)
 		}
 		at := s.pos
 		err := s.more(at)
@@ -308,19 +311,25 @@ func (s *scanner) number() (float64, error) {
 			break
 		}
 		if err != nil {
-			return 0, err
+			return nil, err
 		}
 	}
-	text := s.buf[s.pos:i]
-	if v, ok := plain(text); ok {
-		s.pos = i
-		return v, nil
-	}
-	v, err := slow(text)
+	return s.buf[s.pos:i], nil
+}
+
+// number takes a number.
+func (s *scanner) number() (float64, error) {
+	text, err := s.token()
 	if err != nil {
-		return 0, s.errorf("want a number, have %q", cut(text, s.buf[s.pos:]))
+		return 0, err
 	}
-	s.pos = i
+	v, ok := plain(text)
+	if !ok {
+		if v, err = slow(text); err != nil {
+			return 0, s.errorf("want a number, have %q", cut(text, s.buf[s.pos:]))
+		}
+	}
+	s.pos += len(text)
 	return v, nil
 }
 
