@@ -170,13 +170,20 @@ func (d *arrowRows) list(ctx context.Context, k *indexfile.Keeper, l *arrowListi
 			return l.problems.err(sprintf("%q", p.name))
 		}
 		l.outside = false
-		entries, err := k.Unit(p.name, p.stamp, func() (entries []byte, err error) {
+		list := func() (entries []byte, err error) {
 			err = arrowfile.Protect(func() (err error) {
 				entries, err = l.list(ctx, p, w)
 				return err
 			})
 			return entries, err
-		})
+		}
+		var entries []byte
+		var err error
+		if w.targets != nil {
+			entries, err = list()
+		} else {
+			entries, err = k.Unit(p.name, p.stamp, list)
+		}
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -222,7 +229,9 @@ func (d *arrowRows) samples(w *arrowWanted, given map[string]ClassNames) *Sample
 		}
 		columns = append(columns, m.column(t))
 	}
-	return NewSamples(tasks, given, 2, columns)
+	s := NewSamples(tasks, given, 2, columns)
+	s.targets = w.targets.rows()
+	return s
 }
 
 // makeIndex gives the rows their keys, and orders them.
@@ -247,6 +256,7 @@ func (d *arrowRows) makeIndex(l *arrowListing, classes Classes, source, path str
 	}
 	d.opened = newOpened("sources: "+source, listed.Index, warnings)
 	d.part, d.row = listed.Numbers[0], listed.Numbers[1]
+	d.setTargets(listed.targets)
 	return nil
 }
 

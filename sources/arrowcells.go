@@ -26,6 +26,8 @@ type arrowWanted struct {
 	tasks  []arrowTask
 	meta   []MetaColumn
 	prefix string // of the meta columns' names in the file
+	// Columns of targets; nil: none. They are read at every start.
+	targets *targetColumns
 }
 
 // arrowTask is a label column.
@@ -93,9 +95,15 @@ func (l *arrowListing) list(ctx context.Context, p *arrowPart, w *arrowWanted) (
 	for _, m := range w.meta {
 		meta = append(meta, want(w.prefix+m.Name, "meta", m.fits))
 	}
+	targets := make([]int, w.targets.len())
+	for i := range targets {
+		column, option := w.targets.column(i)
+		targets[i] = want(column, option, func(t *arrowfile.Type) string { return fitsTargets(option, t) })
+	}
 	if l.problems.count() > 0 {
 		return nil, nil
 	}
+	cells := make([]cell, len(targets))
 	var entry indexfile.Entry
 	for b := range p.file.Batches() {
 		if err := ctx.Err(); err != nil {
@@ -113,11 +121,28 @@ func (l *arrowListing) list(ctx context.Context, p *arrowPart, w *arrowWanted) (
 			if err := l.row(w, &p.image, list, row, key, weight, tasks, meta); err != nil {
 				return nil, fmt.Errorf("row %d: %w", first+row, err)
 			}
+			if err := l.targets(w, list, targets, cells, row, fmt.Sprintf("%s#%d", p.name, first+row)); err != nil {
+				l.problems.addf("row %d: %w", first+row, err)
+			}
 			l.one.Numbers = append(l.one.Numbers[:0], 0, first+row)
 			entries = appendRow(entries, &entry, &l.one)
 		}
 	}
 	return entries, nil
+}
+
+// targets takes a row's cells of targets.
+func (l *arrowListing) targets(w *arrowWanted, columns []*arrowfile.Column, at []int, cells []cell, row int64, key string) (err error) {
+	if w.targets == nil {
+		return nil
+	}
+	for i := range cells {
+		if cells[i], err = arrowTarget(columns[at[i]], row); err != nil {
+			column, _ := w.targets.column(i)
+			return errorf("column %q: %w", column, err)
+		}
+	}
+	return l.samples.targets.add(cells, func(column string) string { return sprintf("column %q", column) }, key)
 }
 
 // usableKey reports whether a cell can be a sample's key.

@@ -33,9 +33,12 @@ type HuggingFace struct {
 	Split string `sluice:"split" doc:"which split of a DatasetDict (default: the only one)"`
 	Image string `sluice:"image" doc:"the column of the images (default: the only one of the feature Image)"`
 	// A nil Tasks stands for the columns of the feature ClassLabel.
-	Tasks   []string `sluice:"tasks" doc:"the label columns (default: those of the feature ClassLabel)"`
-	Classes Classes  `sluice:"classes" doc:"fixes the classes and their order: a list, a file with one name per line, or a map from task to these"`
-	Meta    Meta     `sluice:"meta" doc:"columns to be delivered unchanged, as meta.<name>: a list of names, or of {name: text | int | float}"`
+	Tasks   []string     `sluice:"tasks" doc:"the label columns (default: those of the feature ClassLabel)"`
+	Classes Classes      `sluice:"classes" doc:"fixes the classes and their order: a list, a file with one name per line, or a map from task to these"`
+	Meta    Meta         `sluice:"meta" doc:"columns to be delivered unchanged, as meta.<name>: a list of names, or of {name: text | int | float}"`
+	Multi   Multi        `sluice:"multi" doc:"tasks of several labels, from columns of lists: {tags: {column, classes}}, or {tags: column}"`
+	Values  ValueColumns `sluice:"values" doc:"values in place of classes: a list of columns, or {name: column}"`
+	Objects Objects      `sluice:"objects" doc:"the column of objects, such as objects: this, or {column, bbox, classes, keypoints, mirror}"`
 }
 
 // Name is huggingface.
@@ -53,7 +56,12 @@ func (h HuggingFace) Check() error {
 	if h.Split != "" && (!filepath.IsLocal(h.Split) || filepath.Base(h.Split) != h.Split) {
 		p.addf("split: %q is not the name of a split", h.Split)
 	}
-	return errlist.Join(errors.Join(p.list...), checkTasks(h.Tasks), h.Classes.check(), h.Meta.check(usedColumns(h.Image, "", h.Tasks)))
+	taken := usedColumns(h.Image, "", h.Tasks)
+	meta := h.Meta.check(taken)
+	for _, c := range h.Meta {
+		taken[c.Name] = "meta"
+	}
+	return errlist.Join(errors.Join(p.list...), checkTasks(h.Tasks), h.Classes.check(), meta, checkLabelNames(h.Multi, h.Values, h.Objects, h.Tasks, taken))
 }
 
 // Open lists the rows. The files stay mapped, or open, until Close.
@@ -233,6 +241,14 @@ func (h HuggingFace) wanted(dir string) (w *arrowWanted, given map[string]ClassN
 		names = append(names, f.Name)
 	}
 	w = &arrowWanted{image: h.Image, meta: h.Meta}
+	if w.targets, err = newTargetColumns(h.Multi, h.Values, h.Objects); err != nil {
+		return nil, nil, nil, err
+	}
+	if w.targets != nil {
+		if err := w.targets.name(info.Features); err != nil {
+			return nil, nil, nil, fmt.Errorf("dataset_info.json: %w", err)
+		}
+	}
 	if w.image == "" {
 		if w.image, err = onlyImage(features); err != nil {
 			return nil, nil, nil, err
@@ -241,7 +257,7 @@ func (h HuggingFace) wanted(dir string) (w *arrowWanted, given map[string]ClassN
 	tasks := h.Tasks
 	if tasks == nil {
 		for name, f := range features {
-			if f.Type == "ClassLabel" && h.Meta.number(name) < 0 {
+			if f.Type == "ClassLabel" && h.Meta.number(name) < 0 && !w.targets.uses(name) {
 				tasks = append(tasks, name)
 			}
 		}

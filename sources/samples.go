@@ -72,6 +72,7 @@ type Listed struct {
 	Index    schema.Index
 	Numbers  [][]int64 // of each number of Sample.Numbers, a column in the order of the index
 	Warnings []string
+	targets  *sampleTargets // nil: none
 }
 
 // Listed sorts the samples and numbers their classes by the option classes, by those given,
@@ -101,7 +102,8 @@ func (s *Samples) Listed(classes Classes) (*Listed, error) {
 		return nil, err
 	}
 	x.ColumnList, x.Values = append(x.ColumnList, s.columns...), append(x.Values, s.values...)
-	list := remarks(x, fixed, ofNamedColumns)
+	targets, about := s.targets.finish(x)
+	list := append(remarks(x, fixed, ofNamedColumns), about...)
 	n, example := missingSamples(x)
 	switch {
 	case n == x.Len() && n > 0:
@@ -109,7 +111,7 @@ func (s *Samples) Listed(classes Classes) (*Listed, error) {
 	case n > 0:
 		list = append(list, sprintf("%d of %d images are missing, such as %q: %s", n, x.Len(), example, missingMeans))
 	}
-	return &Listed{Index: x, Numbers: s.numbers, Warnings: list}, nil
+	return &Listed{Index: x, Numbers: s.numbers, Warnings: list, targets: targets}, nil
 }
 
 // CheckOptions reports impossible values of options that sources have in common, as Check

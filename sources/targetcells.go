@@ -33,7 +33,9 @@ type targetColumns struct {
 	named   []string // of values, sorted
 	numbers []labels // of multi
 	classes []classList
-	boxes   *objectReader // nil: no objects
+	// The names of numbers, where the data have them; by task of multi.
+	byNumber [][]string
+	boxes    *objectReader // nil: no objects
 }
 
 // newTargetColumns reads the files of classes; nil where nothing is asked for.
@@ -48,7 +50,7 @@ func newTargetColumns(multi Multi, values ValueColumns, objects Objects) (*targe
 		if err != nil {
 			return nil, errorf("multi: %q: %w", task, err)
 		}
-		c.classes, c.numbers = append(c.classes, list), append(c.numbers, labels{task: task})
+		c.classes, c.numbers, c.byNumber = append(c.classes, list), append(c.numbers, labels{task: task}), append(c.byNumber, nil)
 	}
 	if objects.given() {
 		list, err := objects.Classes.read()
@@ -79,6 +81,16 @@ func (c *targetColumns) column(i int) (column, option string) {
 		return c.values[c.named[i-n]], "values"
 	}
 	return c.objects.column(), "objects"
+}
+
+// uses reports whether a column is one of them.
+func (c *targetColumns) uses(name string) bool {
+	for i := range c.len() {
+		if column, _ := c.column(i); column == name {
+			return true
+		}
+	}
+	return false
 }
 
 // targetRows are the cells of samples, in the order of a table.
@@ -145,6 +157,13 @@ func (r *targetRows) several(i int, names []string) (any, error) {
 	given := r.classes[i]
 	out := make([]int32, 0, len(names))
 	for _, name := range names {
+		if of := r.byNumber[i]; of != nil {
+			n, err := strconv.Atoi(name)
+			if err != nil || n < 0 || n >= len(of) {
+				return nil, errorf("%q is no number of the %s of task %q", name, phrase.Count(len(of), "class"), r.tasks[i])
+			}
+			name = of[n]
+		}
 		if given.names != nil && !slices.Contains(given.names, name) {
 			return nil, errorf("class %q of task %q is not among the %s of %s%s: add it there, or remove the label",
 				name, r.tasks[i], phrase.Count(len(given.names), "class"), given.from, alike(name, given.names))
@@ -307,9 +326,11 @@ func (c *labels) finish(given []string) (classes []string, to []int32) {
 // objectReader reads objects.
 type objectReader struct {
 	Objects
-	given  []string // fixed classes; nil: those that occur
-	names  labels
-	faults map[string]*fault
+	given []string // fixed classes; nil: those that occur
+	// The names of numbers, where the data have them.
+	byNumber []string
+	names    labels
+	faults   map[string]*fault
 }
 
 // fault is a kind of bad objects.
@@ -480,11 +501,17 @@ func (r *objectReader) label(c category) (n int32, ok bool, err error) {
 	switch {
 	case c.null:
 		return 0, false, nil
-	case !c.named && r.given != nil:
-		if c.number < 0 || c.number >= int64(len(r.given)) {
+	case !c.named && (r.byNumber != nil || r.given != nil):
+		of := r.byNumber
+		if of == nil {
+			of = r.given
+		}
+		if c.number < 0 || c.number >= int64(len(of)) {
 			return 0, false, nil
 		}
-		name = r.given[c.number]
+		if name = of[c.number]; r.given != nil && !slices.Contains(r.given, name) {
+			return 0, false, nil
+		}
 	case !c.named:
 		name = strconv.FormatInt(c.number, 10)
 	case !utf8.ValidString(name):

@@ -415,6 +415,25 @@ func (c *Column) Range(row int64) (Range, error) {
 	return Range{}, fmt.Errorf("the type %s holds no bytes", c.Type)
 }
 
+// Elements are those of a row of a list, from the first up to, and without, the end: rows of
+// Parts[0].
+func (c *Column) Elements(row int64) (first, end int64, err error) {
+	if row < 0 || row >= c.Rows {
+		return 0, 0, fmt.Errorf("damaged: there is no row %d of %d", row, c.Rows)
+	}
+	switch t := c.Type; {
+	case t.Dictionary:
+	case t.Kind == FixedList:
+		return row * t.Len, (row + 1) * t.Len, nil
+	case t.Kind == List:
+		if first, end, err = c.ends(row); err == nil && end > c.Parts[0].Rows {
+			err = fmt.Errorf("damaged: row %d ends at element %d of %d", row, end, c.Parts[0].Rows)
+		}
+		return first, end, err
+	}
+	return 0, 0, fmt.Errorf("the type %s is no list", c.Type)
+}
+
 // elements reports whether a list holds bytes, none of which is null.
 func (c *Column) elements() bool {
 	e := c.Parts[0]

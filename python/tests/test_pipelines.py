@@ -367,12 +367,22 @@ def test_huggingface(tmp_path: Path) -> None:
     saved = tmp_path / "saved"
     (saved / "train").mkdir(parents=True)
     table = pa.table(
-        {"img": [{"bytes": picture.getvalue(), "path": "a.png"}] * 2, "label": [1, 0], "n": [5, 6]},
+        {
+            "img": [{"bytes": picture.getvalue(), "path": "a.png"}] * 2,
+            "label": [1, 0],
+            "n": [5, 6],
+            "tags": [["a"], None],
+            "age": [1.5, None],
+            "objects": [{"bbox": [[0, 0, 1, 1]], "category": [0]}, {"bbox": [], "category": []}],
+        },
         schema=pa.schema(
             [
                 ("img", pa.struct([("bytes", pa.binary()), ("path", pa.string())])),
                 ("label", pa.int64()),
                 ("n", pa.int64()),
+                ("tags", pa.list_(pa.string())),
+                ("age", pa.float32()),
+                ("objects", pa.struct([("bbox", pa.list_(pa.list_(pa.float32()))), ("category", pa.list_(pa.int64()))])),
             ]
         ),
     )
@@ -383,7 +393,15 @@ def test_huggingface(tmp_path: Path) -> None:
     (saved / "train" / "state.json").write_text('{"_data_files": [{"filename": "data-0.arrow"}]}')
     (saved / "train" / "dataset_info.json").write_text(json.dumps({"features": features}))
     read = sources.huggingface(
-        saved, split="train", image="img", tasks=["label"], classes=["y", "x"], meta=[{"n": "text"}]
+        saved,
+        split="train",
+        image="img",
+        tasks=["label"],
+        classes=["y", "x"],
+        meta=[{"n": "text"}],
+        multi={"tags": "tags"},
+        values=["age"],
+        objects={"column": "objects", "classes": ["car"]},
     )
     plan = sluicedata.plan(pipeline(read, [stages.decode()]))
     assert plan.to_dict()["tasks"][0]["classes"] == ["y", "x"]

@@ -270,6 +270,9 @@ def huggingface(
     tasks: Sequence[str] | None = None,
     classes: Sequence[str | int] | str | Mapping[str, Sequence[str | int] | str] | None = None,
     meta: Sequence[str | int | Mapping[str, Literal["text", "int", "float"]]] | None = None,
+    multi: Mapping[str, str | Mapping[str, object]] | None = None,
+    values: Sequence[str] | Mapping[str, str] | None = None,
+    objects: str | Mapping[str, object] | None = None,
 ) -> Component:
     """A data set of Hugging Face's datasets, as save_to_disk wrote it.
 
@@ -281,6 +284,9 @@ def huggingface(
         classes: fixes the classes and their order: a list, a file with one name per line, or a map from task to
             these.
         meta: columns to be delivered unchanged, as meta.<name>: a list of names, or of {name: text | int | float}.
+        multi: tasks of several labels, from columns of lists: {tags: {column, classes}}, or {tags: column}.
+        values: values in place of classes: a list of columns, or {name: column}.
+        objects: the column of objects, such as objects: this, or {column, bbox, classes, keypoints, mirror}.
     """
     return component(
         huggingface,
@@ -291,6 +297,9 @@ def huggingface(
             "tasks": tasks,
             "classes": classes,
             "meta": meta,
+            "multi": multi,
+            "values": values,
+            "objects": objects,
         },
     )
 
