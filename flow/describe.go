@@ -176,6 +176,10 @@ func (t *planText) pushdown(p *Plan, o *Outline) {
 		counts := append(slices.Clone(count.Classes), int64(len(p.Selection()))-count.Known)
 		t.line("", "%s, any number of: %s", task.Name, describeCounts(task, counts, counts))
 	}
+	if spec := p.info.Targets; spec.Objects() {
+		counts := append(p.ObjectCounts(), 0)
+		t.line("", "objects: %s", describeCounts(schema.Task{Classes: spec.Classes}, counts, counts))
+	}
 }
 
 // describeCounts lists the classes with their samples, and their draws in the

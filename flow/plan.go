@@ -64,6 +64,20 @@ func (p *Plan) Selection() stages.Selection { return slices.Clone(p.sampling.sel
 // Drawn is the sample that a draw uses.
 func (p *Plan) Drawn(epoch int, position int64) int { return p.sampling.order.At(epoch, position) }
 
+// ObjectCounts is the number of objects of each class in the samples that the run draws from.
+func (p *Plan) ObjectCounts() []int64 {
+	if p.info.Targets == nil {
+		return nil
+	}
+	counts := make([]int64, len(p.info.Targets.Classes))
+	for _, sample := range p.sampling.selection {
+		for _, label := range schema.ObjectLabelsOf(p.Index(), sample) {
+			counts[label]++
+		}
+	}
+	return counts
+}
+
 // tally is what the first epoch's draws come to.
 type tally struct {
 	drawn    [][]int64 // by task and class; the last class is that of unknown label

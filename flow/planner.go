@@ -178,6 +178,7 @@ func (p *planner) assign() error {
 		switch stage := s.stage.(type) {
 		case stages.Batcher:
 			p.batcher = i
+			p.info.Padded = varyingSizes(stage) == stages.PadSizes
 			if p.info.BatchSize, p.dropLast = stage.Rows(); p.info.BatchSize < 1 {
 				errs = append(errs, &StageError{i, "stages: " + s.name, fmt.Errorf("its Rows gave batches of %d rows: at least 1", p.info.BatchSize)})
 			}
@@ -208,6 +209,7 @@ func (p *planner) shape() error {
 		}
 	}
 	run.Form, run.Variants = p.steps.form(), p.steps.variants()
+	run.Padded = run.Padded && run.Form == schema.FormVarying
 	if p.scaling == nil {
 		return nil
 	}

@@ -140,8 +140,8 @@ func (list steps) checkAfter(errs []error, alone bool, size sizing) error {
 			switch {
 			case batched:
 				bad("there is a batch stage already")
-			case decoded && !t.Fixed() && !size.later:
-				bad("the rows still vary in size (%s): add resize with height and width, or center_crop, before it", t)
+			case decoded && !t.Fixed() && !size.later && varyingSizes(stage) == "":
+				bad("the rows still vary in size (%s): add resize with height and width, or center_crop, before it, or say sizes: keep, or sizes: pad", t)
 			}
 			batched = true
 		case stages.Expander:
@@ -168,6 +168,14 @@ func (list steps) checkAfter(errs []error, alone bool, size sizing) error {
 		errs = list.checkVarying(errs)
 	}
 	return errors.Join(errs...)
+}
+
+// varyingSizes is what a batcher does with pictures of different sizes; "": it doesn't take them.
+func varyingSizes(b stages.Batcher) stages.Sizes {
+	if v, ok := b.(stages.VaryingBatcher); ok {
+		return v.VaryingSizes()
+	}
+	return ""
 }
 
 // decodedType is the type of the pictures that a decoder gives.

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/apache/arrow/go/v15/arrow/array"
 	"github.com/apache/arrow/go/v15/arrow/memory"
 	"go.uber.org/goleak"
 
@@ -486,5 +487,68 @@ func TestTargetsInBatches(t *testing.T) {
 		if len(report.Objects) != 2 {
 			t.Errorf("the report has the classes %v", report.Objects)
 		}
+	}
+}
+
+// Pictures of different sizes leave as they are, or padded to the largest of their batch with
+// their masks, and the column valid says how large each was.
+func TestBatchesOfDifferentSizes(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	r := rand.New(rand.NewPCG(6, 6))
+	var files [][]byte
+	var targets []schema.Targets
+	for i := range 6 {
+		img := image.NewGray(image.Rect(0, 0, 40+17*i%50, 30+23*i%41))
+		for k := range img.Pix {
+			img.Pix[k] = uint8(r.IntN(6))
+		}
+		var b bytes.Buffer
+		if err := png.Encode(&b, img); err != nil {
+			t.Fatal(err)
+		}
+		files, targets = append(files, b.Bytes()), append(targets, schema.Targets{Mask: b.Bytes()})
+	}
+	plain := map[string]*schema.Picture{}
+	masks := map[string][]uint8{}
+	for _, sizes := range []stages.Sizes{stages.KeepSizes, stages.PadSizes} {
+		mem := memory.NewCheckedAllocator(memory.NewGoAllocator())
+		p := flow.New(annotate(sceneSpec, files, targets), stages.Decode{}, stages.Affine{Degrees: stages.Range{-20, 20}}, stages.CenterCrop{Height: 0.9, Width: 0.7},
+			stages.Batch{Size: 4, Sizes: sizes})
+		for batch, err := range p.Batches(t.Context(), flow.Allocator(mem)) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			for row := range batch.Rows() {
+				pic, key := batch.Picture(row), batch.Key(row)
+				mask, h, w := batch.Mask(row)
+				if sizes == stages.KeepSizes {
+					plain[key] = &schema.Picture{Height: pic.Height, Width: pic.Width, U8: slices.Clone(pic.U8)}
+					masks[key] = slices.Clone(mask)
+					continue
+				}
+				first := batch.Picture(0)
+				if pic.Height != first.Height || pic.Width != first.Width || h != pic.Height || w != pic.Width {
+					t.Errorf("%s: %dx%d with a mask of %dx%d in a batch of %dx%d", key, pic.Width, pic.Height, w, h, first.Width, first.Height)
+				}
+				valid := batch.Column(schema.ColumnValid).(*array.FixedSizeList).ListValues().(*array.Int32).Int32Values()[2*row:]
+				was := plain[key]
+				if int(valid[0]) != was.Height || int(valid[1]) != was.Width {
+					t.Fatalf("%s: valid %v of a picture of %dx%d", key, valid[:2], was.Height, was.Width)
+				}
+				for y := range pic.Height {
+					for x := range pic.Width {
+						in := y < was.Height && x < was.Width
+						wantPixel, wantMask := uint8(0), schema.MaskIgnore
+						if in {
+							wantPixel, wantMask = was.U8[3*(y*was.Width+x)], masks[key][y*was.Width+x]
+						}
+						if pic.U8[3*(y*w+x)] != wantPixel || mask[y*w+x] != wantMask {
+							t.Fatalf("%s: pixel %d %d is %d with %d in the mask, want %d and %d", key, x, y, pic.U8[3*(y*w+x)], mask[y*w+x], wantPixel, wantMask)
+						}
+					}
+				}
+			}
+		}
+		mem.AssertSize(t, 0)
 	}
 }

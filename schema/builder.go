@@ -83,6 +83,7 @@ type Draft struct {
 	rows    []*Picture     // FormVarying
 	encoded [][]byte       // FormEncoded
 	masks   masks
+	valid   []int32 // height and width of each row before it was padded
 }
 
 // Draft begins a batch of the first variant with a number of rows.
@@ -238,6 +239,7 @@ func (d *Draft) Discard() {
 // where a row's value doesn't fit its column.
 func (d *Draft) Finish() (*Batch, error) {
 	d.close()
+	d.pad()
 	s := d.builder.schemas[d.variant]
 	var columns []arrow.Array
 	defer func() {
@@ -306,6 +308,8 @@ func (d *Draft) valueColumn(number int, c Column) (arrow.Array, error) {
 func (d *Draft) ownColumn(f arrow.Field) arrow.Array {
 	mem, n := d.builder.mem, len(d.meta)
 	switch f.Name {
+	case ColumnValid:
+		return pairsColumn(mem, d.valid)
 	case ColumnImage:
 		return d.imageColumn(f.Type, n)
 	case ColumnKey:

@@ -69,7 +69,7 @@ func listOfLabels(t arrow.DataType) bool {
 // reserved are the names of the columns that sluice writes itself.
 func reserved(name string) bool {
 	return strings.HasPrefix(name, ColumnLabel) || slices.Contains([]string{
-		ColumnKey, ColumnImage, ColumnWeight, ColumnEpoch, ColumnPosition, ColumnSourceIndex, ColumnParams,
+		ColumnKey, ColumnImage, ColumnWeight, ColumnEpoch, ColumnPosition, ColumnSourceIndex, ColumnParams, ColumnValid,
 	}, name)
 }
 

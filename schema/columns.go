@@ -11,6 +11,7 @@
 //	label.<task>  int32     class number; null = unknown
 //	...                     what the source adds, see Column: meta.<name>
 //	boxes, mask, keypoints, boxes.*  where the source has targets, see ColumnBoxes
+//	valid         fixed_size_list<int32>[2]  height and width of the picture before it was padded, see Run.Padded
 //	weight        float32   the row's weight in the loss
 //	epoch         int32
 //	position      int64     of the draw within its epoch
@@ -31,6 +32,7 @@ const (
 	ColumnImage       = "image"
 	ColumnLabel       = "label." // followed by the task's name
 	ColumnMeta        = "meta."  // followed by a name: of columns that travel untouched
+	ColumnValid       = "valid"
 	ColumnWeight      = "weight"
 	ColumnEpoch       = "epoch"
 	ColumnPosition    = "position"
@@ -44,6 +46,9 @@ var varyingType = arrow.StructOf(
 	arrow.Field{Name: "width", Type: arrow.PrimitiveTypes.Int32},
 	arrow.Field{Name: "pixels", Type: arrow.BinaryTypes.LargeBinary},
 )
+
+// validType is height and width.
+var validType = arrow.FixedSizeListOfNonNullable(2, arrow.PrimitiveTypes.Int32)
 
 // Schema is the Arrow schema of one variant of a run.
 func (r *Run) Schema(variant int) (*arrow.Schema, error) {
@@ -65,6 +70,9 @@ func (r *Run) Schema(variant int) (*arrow.Schema, error) {
 	fields = append(fields, r.Targets.fields()...)
 	if r.Targets.HasMask() {
 		fields = append(fields, arrow.Field{Name: ColumnMask, Type: r.maskType(variant)})
+	}
+	if r.Padded {
+		fields = append(fields, arrow.Field{Name: ColumnValid, Type: validType})
 	}
 	for _, t := range r.Tasks {
 		fields = append(fields, arrow.Field{Name: ColumnLabel + t.Name, Type: arrow.PrimitiveTypes.Int32, Nullable: true})

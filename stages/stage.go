@@ -21,7 +21,7 @@
 //
 // The option structs' exported fields carry tags: `sluice:"name"`, the option's
 // name in pipeline files, which may add ",positive" (an explicit zero in a file
-// is an error), ",symmetric" (a number d stands for the range [-d, d]) or ",path"
+// is an error), ",later" (not in the plan hash while it is zero), ",symmetric" (a number d stands for the range [-d, d]) or ",path"
 // (relative to the file); `doc:"..."`, its help; `default:"..."`, what the zero
 // value stands for. Zero values are useful or rejected by Check.
 package stages
@@ -206,6 +206,12 @@ type Batcher interface {
 	// Rows is the number of rows in a batch. The last one of an epoch is short, or
 	// with dropLast left out.
 	Rows() (size int, dropLast bool)
+}
+
+// VaryingBatcher is a Batcher that may take pictures of different sizes.
+type VaryingBatcher interface {
+	Batcher
+	VaryingSizes() Sizes
 }
 
 // Expander turns a batch into the variants in which it is delivered, each a record

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"os"
 	"runtime"
@@ -14,6 +15,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"text/tabwriter"
 
 	"github.com/sluicedata/sluice/flow"
 	"github.com/sluicedata/sluice/flow/pipefile"
@@ -327,8 +329,48 @@ func (c console) failures(r *flow.Report) {
 		c.warn([]string{fmt.Sprintf("the largest row took %d MiB, and the budget is %d MiB: such rows were made alone, one after the other; a larger budget makes several at a time, decode: {max_pixels: N} refuses such pictures",
 			m.RowBytes>>20, m.BudgetBytes>>20)})
 	}
+	c.objects(r)
 	if r.Failed+r.Refilled > 0 {
 		fmt.Fprintf(c.err, "%d of %d draws failed: %d refilled by another sample of the class, %d left out\n",
 			r.Failed+r.Refilled, r.Drawn, r.Refilled, r.Failed)
 	}
+}
+
+// mostClasses is the number of classes of objects that a report lists: of more, those that
+// lost the largest share.
+const mostClasses = 12
+
+// objects tells what became of the objects of each class.
+func (c console) objects(r *flow.Report) {
+	if r.Turned > 0 {
+		c.warn([]string{fmt.Sprintf("the annotations of %s are of the picture as the file stores it, and it is shown turned, by what their sizes say: they were turned, too; annotations: stored says so for all", phrase.Count(r.Turned, "row"))})
+	}
+	lost := func(x flow.ObjectExposure) float64 { return 1 - float64(x.Delivered)/float64(max(x.Seen, 1)) }
+	var names []string
+	for name, x := range r.Objects {
+		if x.Seen > 0 {
+			names = append(names, name)
+		}
+	}
+	if len(names) == 0 {
+		return
+	}
+	slices.SortFunc(names, func(a, b string) int {
+		return cmp.Or(cmp.Compare(lost(r.Objects[b]), lost(r.Objects[a])), cmp.Compare(a, b))
+	})
+	w := tabwriter.NewWriter(c.err, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(w, "objects\tseen\tdelivered\tclipped\tdropped\t\t")
+	for i, name := range names {
+		if i == mostClasses {
+			fmt.Fprintf(w, "(%d more)\t\t\t\t\t\t\n", len(names)-i)
+			break
+		}
+		x := r.Objects[name]
+		var why []string
+		for _, reason := range slices.Sorted(maps.Keys(x.Dropped)) {
+			why = append(why, fmt.Sprintf("%d %s", x.Dropped[reason], reason))
+		}
+		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%.0f %%\t%s\t\n", name, x.Seen, x.Delivered, x.Clipped, 100*lost(x), strings.Join(why, ", "))
+	}
+	w.Flush()
 }

@@ -52,6 +52,9 @@ func (d *Draw) size() (height, width int) {
 	return d.Source[0], d.Source[1]
 }
 
-// Turned reports whether the targets belong to the picture as it is stored, and that is
-// shown turned.
-func (d *Draw) Turned() bool { return d.targets.in != nil && d.targets.turned }
+// Turned reports whether the targets' size says that they belong to the picture as it is
+// stored, and that is shown turned.
+func (d *Draw) Turned() bool {
+	g := &d.targets
+	return g.in != nil && g.turned && g.in.Frame == schema.BySize
+}

@@ -756,6 +756,7 @@ def normalize(
 def batch(
     size: int,
     *,
+    sizes: Literal["keep", "pad"] | None = None,
     drop_last: bool = False,
     id: str | None = None,
 ) -> Component:
@@ -763,6 +764,8 @@ def batch(
 
     Args:
         size: rows in a batch, per rank.
+        sizes: of pictures that vary: keep, as they are; pad, to the batch's largest, with a column valid (default:
+            they must not vary).
         drop_last: leave out the last batch of an epoch if it is short.
         id: keeps the stage's random numbers its own when another of its name is put before it.
     """
@@ -770,6 +773,7 @@ def batch(
         batch,
         {
             "size": size,
+            "sizes": sizes,
             "drop_last": drop_last,
             "id": id,
         },
