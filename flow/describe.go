@@ -177,7 +177,7 @@ func (t *planText) pushdown(p *Plan, o *Outline) {
 		t.line("", "%s, any number of: %s", task.Name, describeCounts(task, counts, counts))
 	}
 	if spec := p.info.Targets; spec.Objects() {
-		counts := append(p.ObjectCounts(), 0)
+		counts := append(objectCounts(p), 0)
 		t.line("", "objects: %s", describeCounts(schema.Task{Classes: spec.Classes}, counts, counts))
 	}
 }

@@ -64,8 +64,8 @@ func (p *Plan) Selection() stages.Selection { return slices.Clone(p.sampling.sel
 // Drawn is the sample that a draw uses.
 func (p *Plan) Drawn(epoch int, position int64) int { return p.sampling.order.At(epoch, position) }
 
-// ObjectCounts is the number of objects of each class in the samples that the run draws from.
-func (p *Plan) ObjectCounts() []int64 {
+// objectCounts is the number of objects of each class in the samples that the run draws from.
+func objectCounts(p *Plan) []int64 {
 	if p.info.Targets == nil {
 		return nil
 	}
