@@ -29,7 +29,10 @@ type Row struct {
 	Matrix  stages.Homography // the composed warps, from source to output pixels
 	Targets *schema.Targets   // as the source has them; nil: none. Meta has those of the picture as it leaves
 	Mask    *schema.Picture   // of the picture as it leaves: U8 with a class number a pixel; nil: none
-	Repairs int               // places of a file that were repaired: damage (decode's truncated: fill), or scans that it lacks
+
+	SourceTargets *schema.Targets // of the picture Source: Targets, turned as the file is; nil: none
+	SourceMask    *schema.Picture // likewise
+	Repairs       int             // places of a file that were repaired: damage (decode's truncated: fill), or scans that it lacks
 }
 
 // Row makes a single draw, outside of any run, as a run would deliver it.
@@ -40,10 +43,11 @@ func (p *Plan) Row(ctx context.Context, epoch int, position int64) (*Row, error)
 	}
 	at := &desk{rows: p.rows, views: new(picture.Views)}
 	err := at.read(ctx, &first)
-	row, failed := p.rows.complete(ctx, new(picture.Maker), &first, err, at)
+	maker := new(picture.Maker)
+	row, failed := p.rows.complete(ctx, maker, &first, err, at)
 	switch {
 	case row != nil:
-		return at.row(row), nil
+		return at.row(maker, row)
 	case len(failed) > 0:
 		return nil, failed[len(failed)-1]
 	}
@@ -75,7 +79,7 @@ func (d *desk) read(ctx context.Context, row *row) *RowError {
 	return nil
 }
 
-func (d *desk) row(made *row) *Row {
+func (d *desk) row(m *picture.Maker, made *row) (*Row, error) {
 	out := &Row{
 		Meta: made.meta, Sample: made.sample, Attempt: made.attempt, Encoded: made.encoded,
 		Source: d.views.Source, Picture: made.picture, Display: d.views.Last, Repairs: made.repairs,
@@ -86,8 +90,13 @@ func (d *desk) row(made *row) *Row {
 		for _, drawn := range draw.Drawn {
 			out.Drawn = append(out.Drawn, Drawn(drawn))
 		}
+		var err error
+		if out.SourceMask, err = m.SourceMask(draw, d.rows.spec); err != nil {
+			return nil, made.failed("mask", err)
+		}
+		out.SourceTargets = draw.SourceTargets()
 	}
-	return out
+	return out, nil
 }
 
 // Apply makes one image as a batch of the plan's runs would have it: see Applier.Apply. It is

@@ -27,6 +27,7 @@ type content struct {
 	Drawing              *drawing
 	Histograms           []histogram
 	Groups               []*group
+	Targets              bool // are drawn over the pictures, which are larger then
 }
 
 // group is the draws of one class.
@@ -42,6 +43,7 @@ type draw struct {
 	Position int64
 	Before   thumbnail
 	After    thumbnail
+	Objects  string // how many there are, before and after; "": there are no targets
 	Params   []param
 	Event    string // what on_error or truncated: fill did; "": nothing
 
@@ -57,6 +59,7 @@ type param struct{ Stage, Value string }
 type thumbnail struct {
 	URI           template.URL
 	Width, Height int // of the picture itself
+	Overlay       *overlay
 }
 
 // newDraw makes a draw, and shows it, or how it failed. An error is of one that ends
@@ -78,10 +81,7 @@ func newDraw(ctx context.Context, plan *flow.Plan, position int64) (draw, error)
 	case d.filled:
 		d.Event = "the file is damaged or incomplete: what is missing is filled"
 	}
-	if d.Before, err = newThumbnail(row.Source); err != nil {
-		return d, err
-	}
-	if d.After, err = newThumbnail(row.Display); err != nil {
+	if err := d.show(plan.Info().Targets, row); err != nil {
 		return d, err
 	}
 	for _, drawn := range row.Drawn {
@@ -94,6 +94,30 @@ func newDraw(ctx context.Context, plan *flow.Plan, position int64) (draw, error)
 		}
 	}
 	return d, nil
+}
+
+// show makes the two pictures of a draw, with their targets.
+func (d *draw) show(spec *schema.TargetSpec, row *flow.Row) (err error) {
+	side := plainSide
+	if spec.Objects() || spec.HasMask() {
+		side = targetSide
+	}
+	if d.Before, err = newThumbnail(row.Source, side); err != nil {
+		return err
+	}
+	if d.After, err = newThumbnail(row.Display, side); err != nil {
+		return err
+	}
+	if d.Before.Overlay, err = newOverlay(spec, row.SourceTargets, row.SourceMask, row.Source.Height, row.Source.Width); err != nil {
+		return err
+	}
+	if d.After.Overlay, err = newOverlay(spec, row.Meta.Targets, row.Mask, row.Display.Height, row.Display.Width); err != nil {
+		return err
+	}
+	if spec.Objects() {
+		d.Objects = fmt.Sprintf("%d → %d objects", len(d.Before.Overlay.Objects), len(d.After.Overlay.Objects))
+	}
+	return nil
 }
 
 // leftOut says that on_error lets a run go on without a row: its picture is broken or
@@ -130,17 +154,17 @@ func readable(params any) (string, error) {
 	}
 }
 
-// newThumbnail shrinks a uint8 HWC picture to at most 180 pixels a side.
-func newThumbnail(p *schema.Picture) (thumbnail, error) {
+// newThumbnail shrinks a uint8 HWC picture to at most so many pixels a side.
+func newThumbnail(p *schema.Picture, side int) (thumbnail, error) {
 	img := image.NewNRGBA(image.Rect(0, 0, p.Width, p.Height))
 	for i := range p.Width * p.Height {
 		copy(img.Pix[4*i:], p.U8[3*i:3*i+3])
 		img.Pix[4*i+3] = 255
 	}
 	var buf bytes.Buffer
-	if err := png.Encode(&buf, imaging.Fit(img, 180, 180, imaging.Linear)); err != nil {
+	if err := png.Encode(&buf, imaging.Fit(img, side, side, imaging.Linear)); err != nil {
 		return thumbnail{}, err
 	}
 	uri := "data:image/png;base64," + base64.StdEncoding.EncodeToString(buf.Bytes())
-	return thumbnail{template.URL(uri), p.Width, p.Height}, nil
+	return thumbnail{URI: template.URL(uri), Width: p.Width, Height: p.Height}, nil
 }

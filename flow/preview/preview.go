@@ -58,7 +58,8 @@ func (p Page) Write(ctx context.Context, w io.Writer, plan *flow.Plan) (*Report,
 	if plan.Info().Form == schema.FormEncoded {
 		return nil, &flow.PipelineError{Err: errors.New("preview: the pipeline has no decode stage, so there is nothing to see: add decode")}
 	}
-	c := &content{Name: p.Title, PlanHash: plan.Info().PlanHash, Plan: plan.String(), Seed: plan.Info().Seed, Warnings: plan.Warnings(), Drawing: drawPlan(plan)}
+	c := &content{Name: p.Title, PlanHash: plan.Info().PlanHash, Plan: plan.String(), Seed: plan.Info().Seed, Warnings: plan.Warnings(), Drawing: drawPlan(plan),
+		Targets: plan.Info().Targets.Objects() || plan.Info().Targets.HasMask()}
 	for t := range plan.Info().Tasks {
 		c.Histograms = append(c.Histograms, newHistogram(plan.Info().Tasks[t], plan.Info().Counts[t], plan.DrawnCounts(t)))
 	}

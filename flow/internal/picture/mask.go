@@ -24,15 +24,8 @@ func (m *Maker) Mask(d *Draw, spec *schema.TargetSpec, dst []uint8) error {
 		}
 		return nil
 	}
-	values, h, w, err := decode.Mask(g.in.Mask, m.mask)
+	values, h, w, err := m.readMask(g, spec)
 	if err != nil {
-		return fmt.Errorf("its mask: %w", err)
-	}
-	m.mask = values
-	if h != g.frame[0] || w != g.frame[1] {
-		return fmt.Errorf("its mask is %dx%d, and the picture %dx%d (width x height): make it of the picture's size", w, h, g.frame[1], g.frame[0])
-	}
-	if err := renumber(values, w, g.in.MaskMap, spec.MaskClasses); err != nil {
 		return err
 	}
 	height, width := d.size()
@@ -46,6 +39,26 @@ func (m *Maker) Mask(d *Draw, spec *schema.TargetSpec, dst []uint8) error {
 		return nil
 	}
 	return m.maskByStages(d, values, dst)
+}
+
+// readMask decodes a sample's mask, in its own picture, into the maker's memory.
+func (m *Maker) readMask(g *targets, spec *schema.TargetSpec) (values []uint8, height, width int, err error) {
+	values, h, w, err := decode.Mask(g.in.Mask, m.mask)
+	if err != nil {
+		return nil, 0, 0, fmt.Errorf("its mask: %w", err)
+	}
+	m.mask = values
+	if h != g.frame[0] || w != g.frame[1] {
+		return nil, 0, 0, fmt.Errorf("its mask is %dx%d, and the picture %dx%d (width x height): make it of the picture's size", w, h, g.frame[1], g.frame[0])
+	}
+	return values, h, w, renumber(values, w, g.in.MaskMap, spec.MaskClasses)
+}
+
+// upright turns a mask as the file is turned.
+func (g *targets) upright(d *Draw, values []uint8, height, width int, out []uint8) {
+	inverse, _ := warp.Affine(decode.Upright(g.orientation, d.Source[0], d.Source[1])).Invert() // exact: its numbers are whole
+	n := nearest{dst: out, height: d.Source[0], width: d.Source[1], src: values, stride: width, window: [4]int{0, 0, width, height}}
+	n.run(inverse.Homography(), nil)
 }
 
 // renumber maps a mask's values in place, and refuses those of no class.
@@ -104,9 +117,9 @@ func (m *Maker) maskByStages(d *Draw, values, dst []uint8) error {
 		src, h, w = out, height, width
 	}
 	if g.turned {
-		turn := warp.Affine(decode.Upright(g.orientation, d.Source[0], d.Source[1]))
-		inverse, _ := turn.Invert() // exact: its numbers are whole
-		step(inverse.Homography(), d.Source[0], d.Source[1], image.Rect(0, 0, d.Source[1], d.Source[0]), image.Rect(0, 0, w, h), warp.Constant)
+		out := make([]uint8, d.Source[0]*d.Source[1])
+		g.upright(d, values, h, w, out)
+		src, h, w = out, d.Source[0], d.Source[1]
 	}
 	for i := range d.ops {
 		t := d.ops[i].transform
