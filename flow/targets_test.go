@@ -175,6 +175,23 @@ var movers = map[string]func(r *rand.Rand) stages.Stage{
 	"affine": func(*rand.Rand) stages.Stage {
 		return stages.Affine{Degrees: stages.Range{-20, 20}, Translate: [2]float64{0.1, 0.1}, Scale: stages.Range{0.8, 1.2}, Shear: stages.Shear{-10, 10}}
 	},
+	"resize to at most": func(r *rand.Rand) stages.Stage { return stages.Resize{Size: 200 + r.IntN(100), MaxSize: 320} },
+	"random_shortest_size": func(*rand.Rand) stages.Stage {
+		return stages.RandomShortestSize{Min: []int{180, 240, 320}, Max: 400}
+	},
+	"scale_jitter": func(*rand.Rand) stages.Stage {
+		return stages.ScaleJitter{Target: [2]int{300, 320}, Range: stages.Range{0.6, 1.3}}
+	},
+	"pad": func(r *rand.Rand) stages.Stage {
+		return stages.Pad{Padding: stages.Padding{r.IntN(40), r.IntN(9), 3, 20}, Fill: stages.Color{90, 90, 90}}
+	},
+	"pad to a multiple": func(*rand.Rand) stages.Stage { return stages.Pad{Multiple: 32, At: stages.TopLeft} },
+	"letterbox": func(r *rand.Rand) stages.Stage {
+		return stages.Letterbox{Height: 200 + r.IntN(150), Width: 300, At: []stages.Place{stages.Center, stages.TopLeft}[r.IntN(2)]}
+	},
+	"random_zoom_out": func(*rand.Rand) stages.Stage { return stages.RandomZoomOut{SideRange: stages.Range{1, 1.5}, P: 0.8} },
+	"random_iou_crop": func(*rand.Rand) stages.Stage { return stages.RandomIoUCrop{Scale: stages.Range{0.5, 1}} },
+	"sanitize_boxes":  func(*rand.Rand) stages.Stage { return stages.SanitizeBoxes{MinSize: 5} },
 }
 
 // Marks painted at keypoints are where keypoints are said to be, and masks painted from

@@ -15,7 +15,9 @@ import (
 // pixel (edge), or the picture mirrored at its outermost pixels (reflect: as NumPy and
 // cv2.BORDER_REFLECT_101, also where it takes several reflections). Nothing is drawn.
 //
-// Objects and masks are not mirrored: beside the picture there are none.
+// A mask gets the class numbers that edge and reflect show, and 255 beside the picture with
+// constant, as torchvision's masks get their fill. Boxes, polygons and keypoints are not
+// repeated.
 type Pad struct {
 	Padding  Padding `sluice:"padding" doc:"pixels beside each side: one number, [left and right, top and bottom], or [left, top, right, bottom]"`
 	Size     [2]int  `sluice:"size" doc:"instead of padding: least height and width of the result, pixels; longer sides stay"`
