@@ -5,8 +5,8 @@
 #
 # Photos (flat), signs (two tasks) and cifar10-lt: an unbroken run with inspect and
 # verify, then 3 runs that get SIGKILL at a random moment and are run again; then every other
-# format, with pictures and with files as they are: 2 such runs, by 1 and 7 workers, and one by
-# 3 processes with --shard. KILL_SEED=N repeats the moments of an earlier run, KILLS=N makes N
+# format, with pictures and with files as they are (coco and yolo with pictures): 2 such runs, by 1 and 7
+# workers, and one by 3 processes with --shard. KILL_SEED=N repeats the moments of an earlier run, KILLS=N makes N
 # runs of each. Run it from the repository.
 set -euo pipefail
 sluice=${1:?usage: bash .ci/check_kill.sh SLUICE DATA TMP} data=$(realpath -m "$2")
@@ -73,5 +73,15 @@ for sink in "webdataset: {shard_rows: 256}" "folder: {flat: true, part_rows: 256
     "rebalance: {target: square_root, task: shape}" "batch: {size: 32}"
   check "${sink%%:*}-pictures" "${sink/256/32}" "{folder: {path: '$data/photos', tasks: []}}" \
     decode "rotate: {degrees: 30}" "crop: {size: 0.5, offset: [0, 0.25]}" "flip: {}" "resize: {height: 112, width: 112}" "batch: {size: 16}"
+done
+# Two boxes for each photo.
+n=0
+for photo in "$data"/photos/*.JPEG; do
+  echo "{\"path\": \"$photo\", \"objects\": {\"bbox\": [[$((n % 50)), 10, 300, 200], [20, $((n % 30)), 100, 150]], \"category\": [\"a\", \"b\"]}}"
+  n=$((n + 1))
+done >"$tmp/objects.jsonl"
+for sink in "coco: {part_rows: 32}" "yolo: {part_rows: 32, image: png}"; do
+  check "${sink%%:*}-pictures" "$sink" "{manifest: {path: '$tmp/objects.jsonl', tasks: [], objects: {column: objects, bbox: xywh}}}" \
+    decode "rotate: {degrees: 30}" "flip: {}" "resize: {height: 112, width: 112}" "batch: {size: 16}"
 done
 rm -r "$tmp"

@@ -24,7 +24,8 @@ import (
 //
 // Every row is a picture of its own, with ids from 1 in the order of the run; file_name is
 // relative to images. Annotations are numbered from 1, too: one object may be drawn many
-// times. The id that it had in the source is source_id. Categories are those of the source with their
+// times. The id that it had in the source is source_id; meta has the columns that travelled
+// with the picture. Categories are those of the source with their
 // ids, gaps included; a source without ids gets them from 1.
 //
 // Polygons stay polygons; those of a crowd become run lengths, as COCO has it, with the area
@@ -387,13 +388,18 @@ func (*COCO) summarize(w io.Writer, l *Layout, files []string) error {
 			Key      string `json:"key"`
 			Epoch    int    `json:"epoch"`
 			Position int64  `json:"position"`
+			Meta     json.RawMessage
 		}
 		if err := json.Unmarshal(line.Row, &row); err != nil {
 			return fmt.Errorf("damaged: %w", err)
 		}
 		image++
-		_, err := fmt.Fprintf(w, "%s{\"id\":%d,\"file_name\":%s,\"height\":%d,\"width\":%d,\"key\":%s,\"epoch\":%d,\"position\":%d}", comma(image), image,
-			marshal(inFolder(picturesFolder, line.Files[0].File)), line.Height, line.Width, marshal(row.Key), row.Epoch, row.Position)
+		meta := ""
+		if row.Meta != nil {
+			meta = fmt.Sprintf(`,"meta":%s`, row.Meta)
+		}
+		_, err := fmt.Fprintf(w, "%s{\"id\":%d,\"file_name\":%s,\"height\":%d,\"width\":%d,\"key\":%s,\"epoch\":%d,\"position\":%d%s}", comma(image), image,
+			marshal(inFolder(picturesFolder, line.Files[0].File)), line.Height, line.Width, marshal(row.Key), row.Epoch, row.Position, meta)
 		return err
 	})
 	if err != nil {
