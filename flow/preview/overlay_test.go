@@ -83,6 +83,9 @@ func TestOverlays(t *testing.T) {
 	if err != nil || report.Draws == 0 {
 		t.Fatal(report, err)
 	}
+	if report.Classes != 2 || report.Draws != 2 || !strings.Contains(out.String(), `data-class="dog" data-before="3" data-after="3"`) {
+		t.Errorf("%+v: want a draw for each class of objects, and their numbers", report)
+	}
 	figure, _, _ := strings.Cut(out.String()[strings.Index(out.String(), `<figure class="draw"`):], "</figure>")
 	before, after, ok := strings.Cut(figure, `class="result"`)
 	if !ok {

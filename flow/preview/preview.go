@@ -63,6 +63,10 @@ func (p Page) Write(ctx context.Context, w io.Writer, plan *flow.Plan) (*Report,
 	for t := range plan.Info().Tasks {
 		c.Histograms = append(c.Histograms, newHistogram(plan.Info().Tasks[t], plan.Info().Counts[t], plan.DrawnCounts(t)))
 	}
+	if spec := plan.Info().Targets; spec.Objects() && len(spec.Classes) > 0 {
+		before, after := countObjects(plan)
+		c.Histograms = append(c.Histograms, newHistogram(schema.Task{Name: "objects", Classes: spec.Classes}, before, after))
+	}
 	groups, err := p.groups(plan)
 	if err != nil {
 		return nil, err
@@ -96,6 +100,9 @@ func (p Page) Write(ctx context.Context, w io.Writer, plan *flow.Plan) (*Report,
 
 // groups chooses the classes and the positions of the draws to show.
 func (p Page) groups(plan *flow.Plan) ([]*group, error) {
+	if len(plan.Info().Tasks) == 0 && plan.Info().Targets.Objects() && len(plan.Info().Targets.Classes) > 0 && p.Task == "" {
+		return p.objectGroups(plan), nil
+	}
 	if len(plan.Info().Tasks) == 0 {
 		g := &group{Samples: int64(len(plan.Selection()))}
 		for position := range min(plan.Info().RowsPerEpoch, int64(p.PerClass*4)) {
@@ -115,14 +122,7 @@ func (p Page) groups(plan *flow.Plan) ([]*group, error) {
 		}
 	}
 	classes := plan.Info().Tasks[task].Classes
-	order := make([]int, len(classes))
-	for c := range order {
-		order[c] = c
-	}
-	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(plan.Info().Counts[task][b], plan.Info().Counts[task][a]) })
-	if len(order) > p.Classes {
-		order = slices.Concat(order[:(p.Classes+1)/2], order[len(order)-p.Classes/2:])
-	}
+	order := p.order(plan.Info().Counts[task][:len(classes)])
 	groups := make([]*group, 0, len(order)+1)
 	byClass := map[int32]*group{}
 	add := func(label int32, class string, samples int64) {
@@ -148,6 +148,80 @@ func (p Page) groups(plan *flow.Plan) ([]*group, error) {
 		}
 	}
 	return groups, nil
+}
+
+// order lists the classes to show, the commonest first.
+func (p Page) order(counts []int64) []int {
+	order := make([]int, len(counts))
+	for c := range order {
+		order[c] = c
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(counts[b], counts[a]) })
+	if len(order) > p.Classes {
+		order = slices.Concat(order[:(p.Classes+1)/2], order[len(order)-p.Classes/2:])
+	}
+	return order
+}
+
+// objectGroups chooses draws of data without labels by the classes of their objects: of each
+// class the first draws that have one. A draw may be shown for several classes.
+func (p Page) objectGroups(plan *flow.Plan) []*group {
+	classes := plan.Info().Targets.Classes
+	samples := make([]int64, len(classes)+1) // the last: without objects
+	each := func(sample int, do func(class int)) {
+		labels := schema.ObjectLabelsOf(plan.Index(), sample)
+		if len(labels) == 0 {
+			do(len(classes))
+		}
+		for i, l := range labels {
+			if l >= 0 && int(l) < len(classes) && !slices.Contains(labels[:i], l) {
+				do(int(l))
+			}
+		}
+	}
+	for _, sample := range plan.Selection() {
+		each(sample, func(class int) { samples[class]++ })
+	}
+	var groups []*group
+	byClass := map[int]*group{}
+	for _, c := range p.order(samples[:len(classes)]) {
+		byClass[c] = &group{Task: "objects", Class: classes[c], Samples: samples[c]}
+		groups = append(groups, byClass[c])
+	}
+	if n := samples[len(classes)]; n > 0 {
+		byClass[len(classes)] = &group{Task: "objects", Class: "(none)", Samples: n}
+		groups = append(groups, byClass[len(classes)])
+	}
+	missing := len(groups)
+	for position := int64(0); position < plan.Info().RowsPerEpoch && missing > 0; position++ {
+		each(plan.Drawn(0, position), func(class int) {
+			if g := byClass[class]; g != nil && len(g.positions) < p.PerClass {
+				if g.positions = append(g.positions, position); len(g.positions) == p.PerClass {
+					missing--
+				}
+			}
+		})
+	}
+	return groups
+}
+
+// countObjects are the objects of each class, of the samples and of the draws of an epoch.
+func countObjects(plan *flow.Plan) (samples, draws []int64) {
+	count := func(counts []int64, sample int) {
+		for _, l := range schema.ObjectLabelsOf(plan.Index(), sample) {
+			if l >= 0 && int(l) < len(counts) {
+				counts[l]++
+			}
+		}
+	}
+	samples, draws = make([]int64, len(plan.Info().Targets.Classes)), make([]int64, len(plan.Info().Targets.Classes))
+	for _, sample := range plan.Selection() {
+		count(samples, sample)
+	}
+	for position := range plan.Info().RowsPerEpoch {
+		count(draws, plan.Drawn(0, position))
+	}
+	return samples, draws
 }
 
 // count adds a draw.
