@@ -171,7 +171,7 @@ func featureNames(feature json.RawMessage, depth int) []string {
 }
 
 // name takes the names of classes from a data set's features.
-func (c *targetColumns) name(features map[string]json.RawMessage) error {
+func (c *targetColumns) name(features map[string]json.RawMessage, from string) error {
 	var bad problems
 	names := func(column string) []string {
 		list := featureNames(features[column], 0)
@@ -184,7 +184,7 @@ func (c *targetColumns) name(features map[string]json.RawMessage) error {
 		if list := names(c.multi.column(task)); list != nil {
 			c.byNumber[i] = list
 			if c.classes[i].names == nil {
-				c.classes[i] = classList{names: list, from: "dataset_info.json"}
+				c.classes[i] = classList{names: list, from: from}
 			}
 		}
 	}

@@ -245,7 +245,7 @@ func (h HuggingFace) wanted(dir string) (w *arrowWanted, given map[string]ClassN
 		return nil, nil, nil, err
 	}
 	if w.targets != nil {
-		if err := w.targets.name(info.Features); err != nil {
+		if err := w.targets.name(info.Features, "dataset_info.json"); err != nil {
 			return nil, nil, nil, fmt.Errorf("dataset_info.json: %w", err)
 		}
 	}

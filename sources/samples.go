@@ -111,6 +111,9 @@ func (s *Samples) Listed(classes Classes) (*Listed, error) {
 	case n > 0:
 		list = append(list, sprintf("%d of %d images are missing, such as %q: %s", n, x.Len(), example, missingMeans))
 	}
+	if targets != nil {
+		x.Targets = targets.table(x)
+	}
 	return &Listed{Index: x, Numbers: s.numbers, Warnings: list, targets: targets}, nil
 }
 

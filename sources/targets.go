@@ -141,18 +141,19 @@ func (d *opened) Targets(ctx context.Context, sample int, t *schema.Targets) err
 }
 
 // TargetBytes counts objects and the mask's file.
-func (d *opened) TargetBytes(sample int) int64 {
+func (d *opened) TargetBytes(sample int) int64 { return d.targets.bytes(sample) }
+
+func (t *sampleTargets) bytes(sample int) (n int64) {
 	const perObject, perKeypoint = 96, 4
-	n := int64(0)
-	if d.targets == nil {
-		return n
+	if t == nil {
+		return 0
 	}
-	if d.targets.objects != nil {
-		for i := range d.targets.objects[sample] {
-			n += perObject + perKeypoint*int64(len(d.targets.objects[sample][i].Keypoints))
+	if t.objects != nil {
+		for i := range t.objects[sample] {
+			n += perObject + perKeypoint*int64(len(t.objects[sample][i].Keypoints))
 		}
 	}
-	if m := d.targets.masks; m != nil {
+	if m := t.masks; m != nil {
 		n += max(0, m.sizes[sample])
 	}
 	return n

@@ -419,14 +419,13 @@ func (o *shardOpener) dataset(ctx context.Context) (Dataset, error) {
 	for _, name := range meta {
 		t.meta = append(t.meta, metaCells{MetaColumn: MetaColumn{Name: name}, texts: make([]string, 0, samples)})
 	}
-	masks := []int64{} // their offsets and sizes
-	maskSizes := []int64{}
+	var masks, maskSizes []int64
 	columns, err := newTargetColumns(o.w.Multi, o.w.Values, o.w.Objects)
 	if err != nil {
 		return nil, err
 	}
-	t.targets = columns.rows()
 	var p problems
+	t.targets = columns.rows()
 	for i, name := range prefixes(o.names) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -441,9 +440,7 @@ func (o *shardOpener) dataset(ctx context.Context) (Dataset, error) {
 				t.tasks[k].add(cells[k].text)
 			}
 			masks, maskSizes = append(masks, r.mask.at), append(maskSizes, r.mask.size)
-			if err := t.addTargets(cells[o.wanted.targets:], key); err != nil {
-				p.addf("%w", err)
-			}
+			t.addTargets(cells[o.wanted.targets:], key, &p)
 			for k := range meta {
 				t.meta[k].add(len(t.keys), cell{text: cells[len(o.wanted.tasks)+k].text, quoted: cells[len(o.wanted.tasks)+k].quoted})
 			}
@@ -494,15 +491,17 @@ func (o *shardOpener) dataset(ctx context.Context) (Dataset, error) {
 }
 
 // addTargets takes the cells of a sample's targets.
-func (t *table) addTargets(values []value, key string) error {
+func (t *table) addTargets(values []value, key string, p *problems) {
 	if t.targets == nil {
-		return nil
+		return
 	}
 	cells := make([]cell, len(values))
 	for i, v := range values {
 		cells[i] = cell{text: v.text, bad: v.bad, raw: v.raw}
 	}
-	return t.targets.add(cells, func(column string) string { return sprintf("sample %q: %s", key, column) }, key)
+	if err := t.targets.add(cells, func(column string) string { return sprintf("sample %q: %s", key, column) }, key); err != nil {
+		p.addf("%w", err)
+	}
 }
 
 // masks adds the samples' masks to their targets; numbers are where they are.

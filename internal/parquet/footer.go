@@ -81,6 +81,9 @@ type Leaf struct {
 	// group of that depth, or the value, is null.
 	MaxLevel int
 	Repeated bool // it is in a list or a map, or is one
+	// Lists are the definition levels from which on there is an element, of each list that a
+	// value is in, from the outside; one less is an empty list.
+	Lists []int
 }
 
 // Name is the path joined by points.
@@ -335,6 +338,7 @@ func (p *footerReader) schema(kind byte) {
 		left     int32
 		max      int
 		repeated bool
+		lists    []int
 	}
 	var open []level // groups whose children are being read
 	p.list(kind, func(kind byte) {
@@ -352,9 +356,12 @@ func (p *footerReader) schema(kind byte) {
 		}
 		in := &open[len(open)-1]
 		in.left--
-		here := level{path: append(in.path[:len(in.path):len(in.path)], e.name), left: e.children, max: in.max, repeated: in.repeated || e.repetition == repeated}
+		here := level{path: append(in.path[:len(in.path):len(in.path)], e.name), left: e.children, max: in.max, repeated: in.repeated || e.repetition == repeated, lists: in.lists}
 		if e.repetition != required {
 			here.max++
+		}
+		if e.repetition == repeated {
+			here.lists = append(in.lists[:len(in.lists):len(in.lists)], here.max)
 		}
 		if e.children > 0 {
 			if open = append(open, here); len(open) > mostDepth {
@@ -365,7 +372,7 @@ func (p *footerReader) schema(kind byte) {
 		for len(open) > 0 && open[len(open)-1].left == 0 {
 			open = open[:len(open)-1]
 		}
-		p.leaf(e, Leaf{Path: here.path, MaxLevel: here.max, Repeated: here.repeated})
+		p.leaf(e, Leaf{Path: here.path, MaxLevel: here.max, Repeated: here.repeated, Lists: here.lists})
 	})
 	if p.bad == nil && len(open) > 0 {
 		p.failf("the schema ends too early")

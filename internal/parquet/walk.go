@@ -10,9 +10,12 @@ import (
 
 // Value is a value of a column.
 type Value struct {
-	Level int     // less than the leaf's MaxLevel: null
-	Int   int64   // of BOOLEAN (0 and 1), INT32 and INT64
-	Float float64 // of FLOAT and DOUBLE
+	Level int // less than the leaf's MaxLevel: null
+	// Repeat is 0 where a row begins; else the list, counted from 1 and from the outside, that
+	// this is another element of. Only of Nested.
+	Repeat int
+	Int    int64   // of BOOLEAN (0 and 1), INT32 and INT64
+	Float  float64 // of FLOAT and DOUBLE
 	// Of BYTE_ARRAY and FIXED_LEN_BYTE_ARRAY: the page, by its number in the chunk, and where
 	// the value is in it, unpacked. Bytes is the value, valid until the next one; only
 	// Places leaves it out.
@@ -45,6 +48,42 @@ func (f *File) walk(r io.ReaderAt, group, leaf int, places bool, take func(v *Va
 		return nil, where(fmt.Errorf("it has %d values in %d rows", c.Values, g.Rows))
 	}
 	w := walker{pages: newPages(r, l, c), leaf: l, places: places, take: take}
+	return w.all(where)
+}
+
+// Nested is Values of a leaf that is in lists: values are handed over with their levels, also
+// those that stand for an empty list, or for null.
+func (f *File) Nested(r io.ReaderAt, group, leaf int, take func(v *Value) error) error {
+	g, l := &f.Groups[group], &f.Leaves[leaf]
+	c := g.Chunks[leaf]
+	where := func(err error) error { return fmt.Errorf("column %q, row group %d: %w", l.Name(), group, err) }
+	switch {
+	case l.Type == Int96:
+		return where(errors.New("the type INT96 is not read"))
+	case c.Values < g.Rows:
+		return where(fmt.Errorf("it has %d values in %d rows", c.Values, g.Rows))
+	}
+	rows := int64(0)
+	w := walker{pages: newPages(r, l, c), leaf: l, nested: true, take: func(v *Value) error {
+		if v.Repeat == 0 {
+			rows++
+		}
+		if rows == 0 || rows > g.Rows {
+			return fmt.Errorf("its lists are of %d rows of %d", rows, g.Rows)
+		}
+		return take(v)
+	}}
+	if _, err := w.all(where); err != nil {
+		return err
+	}
+	if rows != g.Rows {
+		return where(fmt.Errorf("its lists are of %d rows of %d", rows, g.Rows))
+	}
+	return nil
+}
+
+// all reads all pages.
+func (w *walker) all(where func(error) error) ([]Page, error) {
 	for {
 		h, at, err := w.pages.next()
 		if errors.Is(err, io.EOF) {
@@ -68,6 +107,8 @@ type walker struct {
 	list   []Page
 	dict   *dictionary
 	buf    []byte // of unpacked pages
+	nested bool
+	repeat *hybrid // the repetition levels of a page
 }
 
 // dictionary is the entries of a dictionary page.
@@ -95,6 +136,14 @@ func (w *walker) page(h header, at int64) error {
 	if h.kind == dictionaryPage {
 		buf = nil // stays
 	}
+	var repeats []byte
+	if w.nested && h.kind == dataPageV2 {
+		some, err := w.pages.w.bytes(at, int(h.repeat))
+		if err != nil {
+			return err
+		}
+		repeats = append(repeats, some...)
+	}
 	page, levels, values, err := w.pages.body(h, at, buf)
 	if err != nil {
 		return err
@@ -117,10 +166,18 @@ func (w *walker) page(h header, at int64) error {
 		return w.dictionary(h, number, values)
 	}
 	in := cursor{b: values, end: len(values)}
+	if h.kind == dataPage && w.nested && len(w.leaf.Lists) > 0 {
+		if repeats, err = in.levels(); err != nil {
+			return err
+		}
+	}
 	if h.kind == dataPage && w.leaf.MaxLevel > 0 {
 		if levels, err = in.levels(); err != nil {
 			return err
 		}
+	}
+	if w.repeat, err = newHybrid(repeats, widthOf(len(w.leaf.Lists))); err != nil {
+		return err
 	}
 	return w.values(h, number, levels, &in)
 }
@@ -171,7 +228,7 @@ func (w *walker) known(h header) error {
 		return fmt.Errorf("the encoding %v of %v is not read: write the column with PLAIN or a dictionary", h.encoding, w.leaf.Type)
 	case h.kind == dataPage && w.leaf.MaxLevel > 0 && h.levels != RLE:
 		return fmt.Errorf("the encoding %v of definition levels is not read: write the file with a newer program", h.levels)
-	case h.repeat > 0:
+	case h.repeat > 0 && !w.nested:
 		return errors.New("it has repetition levels, though the column is in no list")
 	}
 	return nil
@@ -191,6 +248,16 @@ func (w *walker) values(h header, number int, levels []byte, in *cursor) error {
 	var v Value
 	for i := range h.values {
 		v = Value{Level: most}
+		if w.nested && len(w.leaf.Lists) > 0 {
+			r, err := w.repeat.next()
+			if err != nil {
+				return fmt.Errorf("value %d of %d: its repetition level: %w", i, h.values, err)
+			}
+			if int(r) > len(w.leaf.Lists) {
+				return fmt.Errorf("value %d of %d: its repetition level is %d of %d", i, h.values, r, len(w.leaf.Lists))
+			}
+			v.Repeat = int(r)
+		}
 		if most > 0 {
 			l, err := level.next()
 			if err != nil {

@@ -433,6 +433,9 @@ def test_parquet(tmp_path: Path) -> None:
 
     image = b"P6 1 1 255\n\x01\x02\x03"
     rows = pa.table({"image": [image] * 4, "other": [b""] * 4, "what": ["x", "y"] * 2, "w": [1.0] * 4, "n": range(4)})
+    rows = rows.append_column("tags", pa.array([["a"], [], None, ["b", "a"]]))
+    rows = rows.append_column("age", pa.array([0.5, None, 1, 2], pa.float32()))
+    rows = rows.append_column("objects", pa.array([{"bbox": [[0, 0, 1, 1]], "category": ["car"]}] * 4))
     pq.write_table(rows, tmp_path / "rows.parquet")
     placed = sources.parquet(
         str(tmp_path / "*.parquet"),
@@ -444,6 +447,10 @@ def test_parquet(tmp_path: Path) -> None:
     )
     plan = sluicedata.plan(pipeline(placed, [stages.decode(), stages.resize(height=4, width=4)]))
     assert plan.to_dict()["tasks"][0]["classes"] == ["y", "x"]
+    targeted = sources.parquet(
+        str(tmp_path / "*.parquet"), image="image", tasks=[], multi={"tags": {}}, values=["age"], objects="objects"
+    )
+    assert sluicedata.plan(pipeline(targeted, [stages.decode(), stages.resize(height=4, width=4)])).samples == 4
 
     sink = sinks.parquet("raw", codec="zstd", part_rows=2, group_rows=1, group_size="1MiB", class_names=True)
     declared = pipeline(placed, [stages.decode(), stages.resize(height=4, width=4), stages.batch(size=1)], sink=sink)

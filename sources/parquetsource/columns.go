@@ -51,7 +51,7 @@ func (p Parquet) columns(f *file) error {
 		if err := json.Unmarshal([]byte(text), &md); err != nil {
 			return fmt.Errorf("its metadata %q is not the JSON that datasets writes: %w", keyHuggingFace, err)
 		}
-		f.features = features{}
+		f.features, f.raw = features{}, md.Info.Features
 		for name, raw := range md.Info.Features {
 			one := f.features[name]
 			if json.Unmarshal(raw, &one) == nil { // others are lists, or structures
@@ -66,6 +66,9 @@ func (p Parquet) columns(f *file) error {
 		return err
 	}
 	if err := p.weightColumn(f); err != nil {
+		return err
+	}
+	if err := p.targetColumns(f); err != nil {
 		return err
 	}
 	for _, m := range p.Meta {

@@ -44,12 +44,15 @@ import (
 // compressed are passed over, and each image is then read by itself; of pages compressed by
 // Snappy only the part that holds the image is unpacked, and others are unpacked as a whole.
 type Parquet struct {
-	Files        Files           `sluice:"files" doc:"the Parquet files: a path or a pattern, such as data/train-*.parquet, or a list of these"`
-	Image        string          `sluice:"image" doc:"the column of images: bytes, or a structure of bytes and path (default: the only such column)"`
-	Tasks        []string        `sluice:"tasks" doc:"the label columns (default: those that are class labels by the files' metadata)"`
-	WeightColumn string          `sluice:"weight_column" doc:"the column of each sample's weight, a number of at least 0 (default: weight, if there is such a column of numbers)"`
-	Classes      sources.Classes `sluice:"classes" doc:"fixes the classes and their order: a list, a file with one name per line, or a map from task to these"`
-	Meta         sources.Meta    `sluice:"meta" doc:"columns to be delivered unchanged, as meta.<name>: a list of names, or of {name: text | int | float} for another type than the column's"`
+	Files        Files                `sluice:"files" doc:"the Parquet files: a path or a pattern, such as data/train-*.parquet, or a list of these"`
+	Image        string               `sluice:"image" doc:"the column of images: bytes, or a structure of bytes and path (default: the only such column)"`
+	Tasks        []string             `sluice:"tasks" doc:"the label columns (default: those that are class labels by the files' metadata)"`
+	WeightColumn string               `sluice:"weight_column" doc:"the column of each sample's weight, a number of at least 0 (default: weight, if there is such a column of numbers)"`
+	Classes      sources.Classes      `sluice:"classes" doc:"fixes the classes and their order: a list, a file with one name per line, or a map from task to these"`
+	Meta         sources.Meta         `sluice:"meta" doc:"columns to be delivered unchanged, as meta.<name>: a list of names, or of {name: text | int | float} for another type than the column's"`
+	Multi        sources.Multi        `sluice:"multi" doc:"tasks of several labels, from columns of lists or texts: {tags: {column, classes, separator}}, or {tags: column}"`
+	Values       sources.ValueColumns `sluice:"values" doc:"values in place of classes: a list of columns, or {name: column}"`
+	Objects      sources.Objects      `sluice:"objects" doc:"the column of objects, such as objects: this, or {column, bbox, classes, keypoints, mirror}"`
 }
 
 // Files is paths and patterns (path/filepath.Match). In pipeline files: one, or a list.
@@ -131,7 +134,13 @@ func (p Parquet) Check() error {
 		}
 		taken[p.Image] = "the images"
 	}
-	return errlist.Join(errors.Join(errs...), sources.CheckOptions(p.Tasks, p.Classes, p.Meta, taken))
+	return errlist.Join(errors.Join(errs...), sources.CheckOptions(p.Tasks, p.Classes, p.Meta, taken), sources.CheckTargetOptions(p.Multi, p.Values, p.Objects, p.Tasks, p.Meta, taken))
+}
+
+// targets reports whether columns of targets are asked for.
+func (p Parquet) targets() bool {
+	list, err := sources.TargetColumns(p.Multi, p.Values, p.Objects)
+	return err != nil || len(list) > 0
 }
 
 const prefix = "sources: parquet"
@@ -155,8 +164,10 @@ func (p Parquet) Open(ctx context.Context) (_ sources.Dataset, err error) {
 		return nil, errlist.Within(prefix, err)
 	}
 	k := p.keeper(ctx)
-	if ok, err := d.known(ctx, k, names); ok || err != nil {
-		return d, err
+	if !p.targets() {
+		if ok, err := d.known(ctx, k, names); ok || err != nil {
+			return d, err
+		}
 	}
 	list := make([]*file, len(names))
 	for i, name := range names {
@@ -170,7 +181,9 @@ func (p Parquet) Open(ctx context.Context) (_ sources.Dataset, err error) {
 	if err := p.index(d, list); err != nil {
 		return nil, errlist.Within(prefix, err)
 	}
-	d.keep(k, list)
+	if !p.targets() {
+		d.keep(k, list)
+	}
 	return d, ctx.Err()
 }
 
@@ -209,6 +222,8 @@ type file struct {
 	object blob.Object
 	*parquet.File
 	features features
+	raw      map[string]json.RawMessage // of datasets
+	targets  []targetColumn
 	image    column
 	header   string // of a PPM file, where the image column holds pixels
 	tasks    []column
@@ -238,7 +253,11 @@ func (p Parquet) index(d *dataset, list []*file) error {
 	}
 	labels := make([]string, len(tasks))
 	samples := sources.NewSamples(tasks, given, 1, columns)
+	if err := samples.BeginTargets(p.Multi, p.Values, p.Objects, list[0].raw, fmt.Sprintf("the metadata of %q", list[0].name)); err != nil {
+		return fmt.Errorf("%q: %w", list[0].name, err)
+	}
 	missing := 0
+	cells := make([]json.RawMessage, len(list[0].targets))
 	for i, short := range distinct(list) {
 		f := list[i]
 		if !utf8.ValidString(short) {
@@ -268,6 +287,15 @@ func (p Parquet) index(d *dataset, list []*file) error {
 				}
 				one.Numbers = []int64{group.Places[r] + first<<32}
 				samples.Add(one)
+				for c := range cells {
+					cells[c] = group.Targets[c][r]
+				}
+				if len(cells) == 0 {
+					continue
+				}
+				if err := samples.AddTargets(cells, one.Key); err != nil {
+					return fmt.Errorf("%q: row %d: %w", f.name, row-1, err)
+				}
 			}
 		}
 		d.headers = append(d.headers, f.header)
@@ -284,7 +312,7 @@ func (p Parquet) index(d *dataset, list []*file) error {
 	if err != nil {
 		return fmt.Errorf("%w%s", err, hint)
 	}
-	d.index, d.places = listed.Index, listed.Numbers[0]
+	d.index, d.places, d.listed = listed.Index, listed.Numbers[0], listed
 	for _, text := range append(listed.Warnings, d.warnings()...) {
 		d.said = append(d.said, fmt.Sprintf("parquet: %q: %s", list[0].name, text))
 	}

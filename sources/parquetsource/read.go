@@ -29,6 +29,7 @@ type dataset struct {
 	said    []string // warnings
 	cache   cache
 	keeper  *indexfile.Keeper
+	listed  *sources.Listed // nil where the index was kept, which has no targets
 }
 
 // place is a page of images.
@@ -38,6 +39,22 @@ type place struct {
 }
 
 func (d *dataset) Index() schema.Index { return d.index }
+
+// Targets are those that were listed.
+func (d *dataset) Targets(_ context.Context, sample int, t *schema.Targets) error {
+	if d.listed != nil {
+		d.listed.Targets(sample, t)
+	}
+	return nil
+}
+
+// TargetBytes is about how much memory Targets takes.
+func (d *dataset) TargetBytes(sample int) int64 {
+	if d.listed == nil {
+		return 0
+	}
+	return d.listed.TargetBytes(sample)
+}
 
 // Warnings are about classes, missing images and pages that take long to unpack.
 func (d *dataset) Warnings() []string { return d.said }

@@ -2,6 +2,7 @@ package parquetsource
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -26,6 +27,7 @@ type rows struct {
 	Labels  [][]string
 	Weights []float32
 	Values  [][]any
+	Targets [][]json.RawMessage // per column of targets
 }
 
 // list lists the files: those that the index knows, and then the others, several row groups
@@ -37,7 +39,7 @@ func (p Parquet) list(ctx context.Context, k *indexfile.Keeper, files []*file) e
 	}
 	var jobs []job
 	for _, f := range files {
-		if f.recall(k) {
+		if !p.targets() && f.recall(k) {
 			continue
 		}
 		f.groups = make([]rows, len(f.Groups))
@@ -68,6 +70,9 @@ func (p Parquet) list(ctx context.Context, k *indexfile.Keeper, files []*file) e
 		if err != nil {
 			return err
 		}
+	}
+	if p.targets() {
+		return nil // they are read at every start
 	}
 	for _, f := range files {
 		f.remember(k)
@@ -112,6 +117,13 @@ func (f *file) list(ctx context.Context, group int) error {
 			return err
 		}
 		g.Values = append(g.Values, values)
+	}
+	for i := range f.targets {
+		cells, err := f.cells(from, group, &f.targets[i])
+		if err != nil {
+			return err
+		}
+		g.Targets = append(g.Targets, cells)
 	}
 	return nil
 }

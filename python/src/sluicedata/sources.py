@@ -336,6 +336,9 @@ def parquet(
     weight_column: str | None = None,
     classes: Sequence[str | int] | str | Mapping[str, Sequence[str | int] | str] | None = None,
     meta: Sequence[str | int | Mapping[str, Literal["text", "int", "float"]]] | None = None,
+    multi: Mapping[str, str | Mapping[str, object]] | None = None,
+    values: Sequence[str] | Mapping[str, str] | None = None,
+    objects: str | Mapping[str, object] | None = None,
 ) -> Component:
     """Parquet files with a column of images, of datasets, pandas, Polars, DuckDB or sluice.
 
@@ -349,6 +352,10 @@ def parquet(
             these.
         meta: columns to be delivered unchanged, as meta.<name>: a list of names, or of {name: text | int | float}
             for another type than the column's.
+        multi: tasks of several labels, from columns of lists or texts: {tags: {column, classes, separator}}, or
+            {tags: column}.
+        values: values in place of classes: a list of columns, or {name: column}.
+        objects: the column of objects, such as objects: this, or {column, bbox, classes, keypoints, mirror}.
     """
     return component(
         parquet,
@@ -359,5 +366,8 @@ def parquet(
             "weight_column": weight_column,
             "classes": classes,
             "meta": meta,
+            "multi": multi,
+            "values": values,
+            "objects": objects,
         },
     )

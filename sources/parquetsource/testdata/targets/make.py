@@ -1,0 +1,67 @@
+"""Writes the Parquet files of this directory, and rows.json, what is in them by pyarrow's to_pylist.
+
+    python make.py
+
+Versions: pyarrow 26.0. The boxes of objects are whole numbers and halves, so that float32 holds them.
+"""
+import json
+import random
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+random.seed(15)
+ROWS = 60
+NAMES = ["car", "bus", "person"]
+LIST = pa.list_
+
+
+def some(make, most=4):
+    return [make() for _ in range(random.randint(0, most))]
+
+
+def box():
+    return [random.randint(0, 40) / 2, random.randint(0, 40) / 2, random.randint(1, 40) / 2, random.randint(1, 40) / 2]
+
+
+def rows(lists):
+    for i in range(ROWS):
+        boxes = some(box)
+        n = len(boxes)
+        objects = {
+            "id": [100 * i + k for k in range(n)],
+            "area": [b[2] * b[3] for b in boxes],
+            "bbox": boxes,
+            "category": [random.randrange(3) for _ in boxes],
+            "keypoints": [some(lambda: [1.5, 2.5, 2.0], 1) for _ in boxes],
+        }
+        if not lists:
+            objects = [dict(zip(objects, values)) for values in zip(*objects.values())]
+        yield {
+            "image": bytes([i] * (5 + i % 7)),
+            "tags": random.choice([None, some(lambda: None, 0), sorted(random.sample(["day", "night", "rain", "snow"], random.randint(1, 4)))]),
+            "age": random.choice([None, i / 2]),
+            "objects": None if i % 11 == 5 else objects,
+        }
+
+
+def kinds(lists):
+    floats = LIST(pa.float32())
+    fields = [("id", pa.int64()), ("area", pa.float64()), ("bbox", floats), ("category", pa.int32()), ("keypoints", LIST(floats))]
+    objects = pa.struct([(name, LIST(t)) for name, t in fields]) if lists else LIST(pa.struct(fields))
+    return pa.schema([("image", pa.binary()), ("tags", LIST(pa.string())), ("age", pa.float32()), ("objects", objects)])
+
+
+features = {"info": {"features": {"image": {"_type": "Image"}, "objects": {"bbox": {}, "category": {"feature": {"names": NAMES, "_type": "ClassLabel"}, "_type": "List"}}}}}
+for name, lists in ("lists", True), ("structs", False):
+    values = list(rows(lists))
+    schema = kinds(lists)
+    if lists:
+        schema = schema.with_metadata({"huggingface": json.dumps(features)})
+    table = pa.Table.from_pylist(values, schema)
+    options = {"row_group_size": 25, "data_page_size": 64, "write_batch_size": 3}
+    pq.write_table(table, f"{name}-1.parquet", data_page_version="1.0", **options)
+    pq.write_table(table, f"{name}-2.parquet", data_page_version="2.0", compression="zstd", use_dictionary=False, **options)
+    with open(f"{name}.json", "w") as f:
+        json.dump([{k: v for k, v in row.items() if k != "image"} for row in table.to_pylist()], f)
+        f.write("\n")
