@@ -115,7 +115,7 @@ func (p *Plan) DrawnCounts(task int) []int64 { return slices.Clone(p.tally().dra
 
 // Columns are those of the records, in their order.
 func (p *Plan) Columns() []string {
-	list := []string{schema.ColumnKey, schema.ColumnImage}
+	list := append([]string{schema.ColumnKey, schema.ColumnImage}, p.info.Targets.Columns()...)
 	for _, task := range p.info.Tasks {
 		list = append(list, schema.ColumnLabel+task.Name)
 	}

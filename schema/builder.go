@@ -34,7 +34,7 @@ func NewBuilder(run *Run, mem memory.Allocator) (*Builder, error) {
 		if slices.ContainsFunc(run.Columns[:i], func(other Column) bool { return other.Name == c.Name }) {
 			return nil, fmt.Errorf("schema: two columns have the name %q", c.Name)
 		}
-		if run.Targets.column(c.Name) {
+		if slices.Contains(run.Targets.Columns(), c.Name) {
 			return nil, fmt.Errorf("schema: a column has the name %q, which is that of the targets' own: choose another", c.Name)
 		}
 	}

@@ -2,6 +2,7 @@ package schema
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/apache/arrow/go/v15/arrow"
@@ -220,7 +221,7 @@ func (d *Draft) derivedColumn(f arrow.Field, base arrow.Array, rows int) arrow.A
 		}
 	case ColumnBoxes, ColumnKeypoints, ColumnArea, ColumnPolygon:
 		from, to := d.base.Tensor, d.tensor()
-		if !d.builder.run.Targets.column(f.Name) {
+		if !slices.Contains(d.builder.run.Targets.Columns(), f.Name) {
 			break // a source's own
 		}
 		if from.Height != to.Height || from.Width != to.Width {

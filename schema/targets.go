@@ -248,10 +248,15 @@ func PolygonArea(ring []float32) float64 {
 	return math.Abs(sum) / 2
 }
 
-// column reports whether a column of targets has this name.
-func (s *TargetSpec) column(name string) bool {
-	return s.HasMask() && name == ColumnMask ||
-		slices.ContainsFunc(s.fields(), func(f arrow.Field) bool { return f.Name == name })
+// Columns are the names of the columns of targets, in their order.
+func (s *TargetSpec) Columns() (names []string) {
+	for _, f := range s.fields() {
+		names = append(names, f.Name)
+	}
+	if s.HasMask() {
+		names = append(names, ColumnMask)
+	}
+	return names
 }
 
 // fields are the columns of a spec, without the mask, whose type depends on the variant.

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import copy
+import json
 import pickle
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
+from conftest import picture, png
 from handmade import Thing, batch, pixels
-from sluicedata import EngineError, UsageError, _batch
+from sluicedata import EngineError, Loader, UsageError, _batch, collate
 from sluicedata._targets import TargetSpec
 
 ROWS = [
@@ -134,18 +138,25 @@ def test_to_a_device() -> None:
     assert same["boxes"][0][0, 0] == -1
 
 
-def test_damaged_columns() -> None:
-    """Whatever the engine sends is an error of its, not of NumPy's."""
+def test_columns_of_a_source() -> None:
+    """Columns that have the names of targets and other types are a source's own."""
     for name, column in {
         "boxes": pa.array([[1.0]] * 3, pa.list_(pa.float32())),
         "boxes.label": pa.array([1, 2, 3]),
         "boxes.polygon": pa.array([[[1.0]]] * 3, pa.list_(pa.list_(pa.float32()))),
         "keypoints": pa.array([[[1.0, 2.0]]] * 3, pa.list_(pa.list_(pa.float32(), 2))),
         "mask": pa.array([1, 2, 3]),
-        "label.x": pa.array(["a", "b", "c"]),
     }.items():
-        with pytest.raises(EngineError, match="cannot read"):
-            _ = batch(IMAGES, more={name: column}).record
+        b = batch(IMAGES, more={name: column})
+        with pytest.raises(UsageError, match="no targets"):
+            b[name]
+        assert b.to_arrow().column(name).equals(column)
+
+
+def test_damaged_columns() -> None:
+    """Whatever the engine sends is an error of its, not of NumPy's."""
+    with pytest.raises(EngineError, match=r"cannot read: label\.x"):
+        _ = batch(IMAGES, more={"label.x": pa.array(["a", "b", "c"])}).record
     fewer = pa.array([[1], [], []], pa.list_(pa.int32()))
     with pytest.raises(EngineError, match=r"boxes\.label of other objects"):
         batch(IMAGES, ROWS, more={"boxes.label": fewer})["boxes.label"]
@@ -168,3 +179,149 @@ def test_target_spec() -> None:
     )
     assert spec == TargetSpec(boxes=True, classes=("a", "b"), category_ids=(1, 90), multi={"t": ("x",)})
     assert TargetSpec.of({"mask": True}) == TargetSpec(mask=True)
+
+
+# With the engine
+
+
+@pytest.fixture
+def marked(tmp_path: Path) -> dict[str, Any]:
+    """A pipeline of 12 pictures of two sizes, each with as many white rectangles as its number mod 4, listed as objects, and a mask of them."""
+    lines = []
+    for number in range(12):
+        height, width = (40, 60) if number % 2 else (60, 40)
+        image, mask = picture(number, height, width) // 2, np.zeros((height, width), np.uint8)
+        boxes = [(4 + 12 * k, 6 + 8 * k, 6 + k, 5) for k in range(number % 4)]
+        for k, (x, y, w, h) in enumerate(boxes):
+            image[y : y + h, x : x + w] = 255
+            mask[y : y + h, x : x + w] = 1 + k
+        (tmp_path / f"{number}.png").write_bytes(png(image))
+        (tmp_path / f"{number}_mask.png").write_bytes(png(mask))
+        points = [[x, y, 2, x + w, y + h, 1] for x, y, w, h in boxes]
+        objects = {"bbox": boxes, "category": list(range(len(boxes))), "keypoints": points, "id": [9] * len(boxes)}
+        tags = None if number == 3 else [["day"], ["night", "rain"], []][number % 3]
+        age = None if number == 5 else number / 2
+        lines.append(json.dumps({"path": f"{number}.png", "tags": tags, "age": age, "objects": objects}))
+    (tmp_path / "all.jsonl").write_text("\n".join(lines))
+    source = {
+        "path": str(tmp_path / "all.jsonl"),
+        "tasks": [],
+        "multi": {"weather": {"column": "tags", "classes": ["day", "night", "rain"]}},
+        "values": ["age"],
+        "objects": {
+            "column": "objects",
+            "bbox": "xywh",
+            "classes": ["a", "b", "c"],
+            "keypoints": ["low", "high"],
+            "mirror": {"low": "high"},
+        },
+        "masks": "{stem}_mask.png",
+    }
+    return {
+        "version": 1,
+        "seed": 3,
+        "source": {"manifest": source},
+        "stages": ["shuffle", "decode", {"batch": {"size": 5}}],
+    }
+
+
+def staged(pipeline: dict[str, Any], *stages: Any) -> dict[str, Any]:
+    """The pipeline with other stages behind decode."""
+    return {**pipeline, "stages": [*pipeline["stages"][:2], *stages, pipeline["stages"][-1]]}
+
+
+@pytest.mark.parametrize("transport", ["ring", "pipe"])
+def test_engine(marked: dict[str, Any], transport: Any) -> None:
+    """What is said of objects is where they are in the pixels, through flips, crops and scales."""
+    stages = (
+        {"center_crop": {"height": 40, "width": 40}},
+        {"resize": {"height": 80, "width": 120}},
+        {"flip": {"p": 1}},
+    )
+    with Loader(staged(marked, *stages), format="numpy", transport=transport) as loader:
+        spec = loader.targets
+        assert spec is not None and spec.boxes and spec.mask and spec.classes == ("a", "b", "c")
+        assert spec.keypoints == ("low", "high") and spec.mirrored == (1, 0)
+        assert spec.multi == {"weather": ("day", "night", "rain")}
+        assert {"boxes", "boxes.label", "keypoints", "mask", "label.weather"} <= set(loader.plan["columns"])
+        seen = 0
+        for b in loader:
+            assert b.image.shape[1:] == (3, 80, 120) and b["mask"].shape == (b.rows, 80, 120)
+            for i in range(b.rows):
+                for k, (label, box) in enumerate(zip(b["boxes.label"][i], b["boxes"][i], strict=True)):
+                    of = b["mask"][i] == 1 + label
+                    y, x = np.nonzero(of)
+                    assert np.abs(box - [x.min(), y.min(), x.max() + 1, y.max() + 1]).max() <= 1
+                    x1, y1, x2, y2 = np.round(box).astype(int)
+                    assert b.image[i][:, y1 + 1 : y2 - 1, x1 + 2 : x2 - 2].min() >= 250
+                    low, high = b["keypoints"][i][k]
+                    assert np.allclose(low[:2], box[[0, 3]], atol=1e-3) or low[2] == 0 or high[2] == 0
+                    seen += 1
+        assert seen > 6
+
+
+def test_engine_labels(marked: dict[str, Any]) -> None:
+    with Loader(staged(marked, {"resize": {"height": 8, "width": 8}}), format="numpy") as loader:
+        for b in loader:
+            for key, tags, age in zip(b.key, b["label.weather"], b["label.age"], strict=True):
+                number = int(key.removesuffix(".png"))
+                assert (tags is None) == (number == 3) and np.isnan(age) == (number == 5)
+                assert tags is None or tags.tolist() == [[0], [1, 2], []][number % 3]
+                assert number == 5 or age == number / 2
+    torch = pytest.importorskip("torch")
+    with Loader(staged(marked, {"resize": {"height": 8, "width": 8}})) as loader:
+        hot, known = collate.multi_hot(next(iter(loader)), "weather", 3)
+        assert hot.dtype == torch.float32 and known.dtype == torch.bool and hot.shape == (5, 3)
+
+
+def test_engine_varying(marked: dict[str, Any]) -> None:
+    with Loader(staged(marked, {"flip": {"p": 1}}), format="numpy") as loader:
+        assert len(loader) == 3
+        for b in loader:
+            images, valid = collate.pad(b)
+            assert images.shape[0] == b.rows and valid.sum() == b.rows * 2400
+            for image, mask, boxes, labels in zip(b.image, b["mask"], b["boxes"], b["boxes.label"], strict=True):
+                assert image.shape[1:] == mask.shape and image.shape[0] == 3
+                for (x1, y1, x2, y2), label in zip(boxes.astype(int), labels, strict=True):
+                    assert (mask[y1:y2, x1:x2] == 1 + label).all() and (mask == 1 + label).sum() == (y2 - y1) * (
+                        x2 - x1
+                    )
+                    assert (image[:, y1:y2, x1:x2] == 255).all()
+
+
+def test_engine_files(marked: dict[str, Any]) -> None:
+    """Without decode targets are as the source has them."""
+    with Loader({**marked, "stages": [{"batch": {"size": 5}}]}, format="numpy") as loader:
+        b = next(iter(loader))
+        assert all(file.startswith(b"\x89PNG") for file in [*b.image, *b["mask"]])
+        assert b["boxes"][2].tolist() == [[4, 6, 10, 11], [16, 14, 23, 19]] and b["boxes.id"][2].tolist() == [9, 9]
+        with pytest.raises(UsageError, match="the stage decode"):
+            collate.segmentation(b)
+
+
+def test_engine_collates(marked: dict[str, Any]) -> None:
+    pytest.importorskip("torchvision")
+    form = partial(collate.torchvision, labels_from=1)
+    with Loader(marked, collate=form) as loader, Loader(marked) as plain:
+        for (images, targets), b in zip(loader, plain, strict=True):
+            assert len(images) == len(targets) == b.rows
+            for target, boxes, labels in zip(targets, b["boxes"], b["boxes.label"], strict=True):
+                assert target["boxes"].tolist() == boxes.tolist() and target["labels"].tolist() == (labels + 1).tolist()
+    for wrong in ({"collate": form, "keys": {"a": "image"}}, {"collate": form, "format": "arrow"}, {"collate": 3}):
+        with pytest.raises(UsageError, match="collate is a function of a Batch"):
+            Loader(marked, **wrong)
+    with Loader(marked, keys={"target": "boxes", "mask": "mask"}) as loader:
+        assert set(next(iter(loader))) == {"target", "mask"}
+    with Loader(marked, format="arrow") as loader:
+        record = next(iter(loader))
+        assert record.column("boxes").type.value_type.list_size == 4 and "mask" in record.schema.names
+
+
+def test_engine_scales(marked: dict[str, Any]) -> None:
+    pipeline = staged(marked, {"resize": {"height": 40, "width": 40}})
+    pipeline["stages"].append({"multiscale": {"scales": [0.5, 1]}})
+    with Loader(pipeline, format="numpy", scale=0.5) as loader:
+        for b in loader:
+            assert b["mask"].shape[1:] == b.image.shape[2:] == (20, 20)
+            for boxes in b["boxes"]:
+                assert (boxes >= 0).all() and (boxes <= 20).all()

@@ -267,10 +267,11 @@ class Batch:
             return self.meta[rest]
         if name in _COLUMNS:
             return getattr(self, name)
+        if name in targets.NAMES and (have := self._cache.get(name)) is not None:
+            return have
         there = self._targets()
         if name in there:
-            if (have := self._cache.get(name)) is None:
-                have = self._cache[name] = self._mask() if name == targets.MASK else self._of_objects(name)
+            have = self._cache[name] = self._mask() if name == targets.MASK else self._of_objects(name)
             return have
         if name in targets.NAMES:
             raise UsageError(
@@ -381,8 +382,10 @@ class Batch:
 
     def _targets(self) -> list[str]:
         """The names of the columns of targets that there are."""
-        names = [*self.record.schema.names, *([targets.MASK] if self._masks is not None else ())]
-        return [name for name in targets.NAMES if name in names]
+        there = {field.name for field in self.record.schema if targets.is_target(field.name, field.type)}
+        if self._masks is not None:
+            there.add(targets.MASK)
+        return [name for name in targets.NAMES if name in there]
 
     def _of_objects(self, name: str) -> list[Any]:
         """A column of objects, an array for each row."""
@@ -480,7 +483,8 @@ def _check_schema(schema: Any) -> None:
     if not pa.types.is_string(types.get("key", pa.null())):
         raise ValueError("key isn't a column of text")
     for name, kind in types.items():
-        targets.check_type(name, kind)
+        if name.startswith("label.") and not targets.is_label(kind):
+            raise ValueError(f"{name} isn't a column of class numbers, lists of them, or values")
 
 
 def _view(image: Mapping[str, Any], pixels: Any) -> Any:

@@ -78,19 +78,19 @@ class TargetSpec:
         )
 
 
-def check_type(name: str, kind: Any) -> None:
-    """Refuses a column of targets or labels that has another type than the engine's."""
+def is_target(name: str, kind: Any) -> bool:
+    """Whether a column is one of targets: a source may have columns of its own under the same names."""
+    if name == MASK:
+        return pa.types.is_large_binary(kind) or _is_picture(kind)
+    if name not in _OBJECTS:
+        return False
     spelled = _spelled(kind)
-    if name in _OBJECTS:
-        want = _OBJECTS[name][0]
-        if spelled != want and not (name == KEYPOINTS and _whole_points(spelled)):
-            raise ValueError(f"{name} is of {kind}")
-    elif name == MASK and not (pa.types.is_large_binary(kind) or _is_picture(kind)):
-        raise ValueError(f"{name} is of {kind}")
-    elif name.startswith("label.") and not (
-        pa.types.is_integer(kind) or pa.types.is_floating(kind) or spelled == "list<int32>"
-    ):
-        raise ValueError(f"{name} isn't a column of class numbers, lists of them, or values")
+    return spelled == _OBJECTS[name][0] or (name == KEYPOINTS and _whole_points(spelled))
+
+
+def is_label(kind: Any) -> bool:
+    """Whether a type is that of class numbers, lists of them, or values."""
+    return pa.types.is_integer(kind) or pa.types.is_floating(kind) or _spelled(kind) == "list<int32>"
 
 
 def _spelled(kind: Any) -> str:
@@ -141,7 +141,7 @@ class Objects:
 
     def __init__(self, record: Any) -> None:
         self._record = record
-        if BOXES not in record.schema.names:
+        if not self.has(BOXES):
             raise UsageError(
                 "the batch has no boxes: want a source whose samples have objects, such as sources.coco, sources.voc or sources.yolo"
             )
@@ -152,20 +152,18 @@ class Objects:
 
     def has(self, name: str) -> bool:
         """Whether there is such a column."""
-        return name in self._record.schema.names
+        at = self._record.schema.get_field_index(name)
+        return at >= 0 and is_target(name, self._record.schema.field(at).type)
 
     def values(self, name: str) -> npt.NDArray[Any]:
         """A column: boxes float32 [T, 4], keypoints float32 [T, K, 3], boxes.label int64 [T], and so on, as a copy."""
-        offsets, values = unnested(self._record.column(name))
-        self._check(name, offsets)
+        _, values = unnested(self._column(name))
         out = numbers(values, _OBJECTS[name][1])
         return out.reshape(len(out), -1, 3) if name == KEYPOINTS else out
 
     def polygons(self) -> tuple[Offsets, Offsets, npt.NDArray[np.float32]]:
         """Offsets of objects in parts, and of parts in points, and these: float32 [P, 2]."""
-        offsets, values = unnested(self._record.column(POLYGON))
-        self._check(POLYGON, offsets)
-        objects, values = unnested(values)
+        objects, values = unnested(self._column(POLYGON).flatten())
         parts, values = unnested(values)
         if (parts % 2).any():
             raise EngineError("the engine sent a polygon with half a point")
@@ -175,9 +173,14 @@ class Objects:
         """The row of each object, [T]."""
         return np.repeat(np.arange(len(self.first) - 1), np.diff(self.first))
 
-    def _check(self, name: str, offsets: Offsets) -> None:
-        if not np.array_equal(offsets, self.first):
+    def _column(self, name: str) -> Any:
+        """A column, of as many objects as there are boxes."""
+        if not self.has(name):
+            raise UsageError(f"the batch has no column {name!r}")
+        column = self._record.column(name)
+        if not np.array_equal(unnested(column)[0], self.first):
             raise EngineError(f"the engine sent {name} of other objects than boxes")
+        return column
 
 
 def pixels_of(column: Any, memory: memoryview) -> list[npt.NDArray[np.uint8]]:

@@ -214,8 +214,10 @@ def segmentation(
     given: Sequence[npt.NDArray[np.uint8]]
     if batch._masks is not None:
         given = list(np.frombuffer(batch._masks, np.uint8).reshape(batch._head["mask"]))
-    elif targets.MASK not in batch.record.schema.names:
+    elif targets.MASK not in batch._targets():
         raise UsageError("the batch has no masks: want a source with masks, such as sources.folder(..., masks=...)")
+    elif not hasattr(batch.record.column(targets.MASK), "field"):
+        raise UsageError("the masks of this batch are files: put the stage decode into the pipeline")
     else:
         given = [mask[:, :, 0] for mask in targets.pixels_of(batch.record.column(targets.MASK), batch._columns)]
     out = np.full((batch.rows, height, width), ignore_index, np.int64)
