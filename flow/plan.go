@@ -116,6 +116,9 @@ func (p *Plan) DrawnCounts(task int) []int64 { return slices.Clone(p.tally().dra
 // Columns are those of the records, in their order.
 func (p *Plan) Columns() []string {
 	list := append([]string{schema.ColumnKey, schema.ColumnImage}, p.info.Targets.Columns()...)
+	if p.info.Padded {
+		list = append(list, schema.ColumnValid)
+	}
 	for _, task := range p.info.Tasks {
 		list = append(list, schema.ColumnLabel+task.Name)
 	}

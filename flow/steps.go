@@ -99,6 +99,7 @@ func outputOf(stage stages.PictureStage, t schema.Tensor, decoded, batched bool)
 func (list steps) checkAfter(errs []error, alone bool, size sizing) error {
 	t := schema.Tensor{DType: schema.Uint8, Layout: schema.HWC}
 	var decoded, batched, grouped bool
+	var batcher stages.Batcher
 	for i := range list {
 		s := &list[i]
 		if s.stage == nil {
@@ -143,7 +144,7 @@ func (list steps) checkAfter(errs []error, alone bool, size sizing) error {
 			case decoded && !t.Fixed() && !size.later && varyingSizes(stage) == "":
 				bad("the rows still vary in size (%s): add resize with height and width, or center_crop, before it, or say sizes: keep, or sizes: pad", t)
 			}
-			batched = true
+			batched, batcher = true, stage
 		case stages.Expander:
 			switch {
 			case grouped:
@@ -152,6 +153,8 @@ func (list steps) checkAfter(errs []error, alone bool, size sizing) error {
 				bad("works on batches: put batch before it")
 			case !decoded:
 				bad("needs pictures: put decode before batch")
+			case !t.Fixed() && !size.later && varyingSizes(batcher) != "":
+				bad("needs rows of one size, and those of %s vary (%s): add resize with height and width before it", batcher.Name(), t)
 			case t.Fixed():
 				if _, err := stage.Variants(t); err != nil {
 					bad("%w", err)

@@ -118,6 +118,7 @@ func TestUniformRefuses(t *testing.T) {
 		index  int
 	}{
 		"still vary in size":     {true, []stages.Stage{stages.Decode{}, stages.Batch{Size: 2}}, 1},
+		"needs rows of one size": {true, []stages.Stage{stages.Decode{}, stages.Batch{Size: 2, Sizes: stages.KeepSizes}, stages.MultiScale{Scales: []float64{0.5, 1}}}, 2},
 		"grey rows that vary":    {true, []stages.Stage{stages.Decode{Mode: stages.Gray}}, 0},
 		"leave as uint8 hwc":     {true, []stages.Stage{stages.Decode{}, stages.ToTensor{}}, 1},
 		"there is a batch stage": {false, []stages.Stage{stages.Decode{}, stages.Batch{Size: 2}, stages.Batch{Size: 2}}, 2},
