@@ -128,7 +128,9 @@ CALLS: dict[str, tuple[Component, str]] = {
         "{size: [20, 30], mode: constant, fill: [1, 2, 3], at: top_left}",
     ),
     "letterbox": (
-        stages.letterbox(height=8, width=9, fill=0, scale_up=False, at="top_left", interpolation="nearest", antialias=False),
+        stages.letterbox(
+            height=8, width=9, fill=0, scale_up=False, at="top_left", interpolation="nearest", antialias=False
+        ),
         "{height: 8, width: 9, fill: 0, scale_up: false, at: top_left, interpolation: nearest, antialias: false}",
     ),
     "random_zoom_out": (
@@ -289,7 +291,7 @@ def test_targets_of_sources(make_folder: Folder, tmp_path: Path) -> None:
     for name in "0000", "0001":
         (folder / "masks").mkdir(exist_ok=True)
         Image.fromarray(np.zeros((8, 8), np.uint8)).save(folder / "masks" / f"{name}.png")
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"path": f"data/a/{name}.png", "tags": ["day"], "age": 2, "objects": {"bbox": [[0, 0, 4, 4]], "category": [0]}}
         for name in ("0000", "0001")
     ]
