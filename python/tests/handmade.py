@@ -40,6 +40,7 @@ def batch(
     varying: bool = False,
     format: Format = "numpy",
     mover: Callable[[Any, Any], Any] | None = None,
+    valid: Sequence[tuple[int, int]] | None = None,
 ) -> Batch:
     """A batch of pictures uint8 [h, w, 3], or float32 [3, h, w], with the objects of each row and masks [h, w]."""
     n = len(images)
@@ -67,6 +68,8 @@ def batch(
     elif masks is not None:
         raw = memoryview(bytearray(np.stack(masks).tobytes()))
         head["mask"] = list(np.stack(masks).shape)
+    if valid is not None:
+        columns["valid"] = pa.array([list(shape) for shape in valid], pa.list_(pa.int32(), 2))
     columns |= dict(more or {})
     columns["weight"] = pa.array(np.ones(n, np.float32))
     columns["epoch"] = pa.array(np.ones(n, np.int32))

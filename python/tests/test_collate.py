@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from handmade import Thing, batch, pixels
-from sluicedata import UsageError, _raster, collate
+from sluicedata import EngineError, UsageError, _raster, collate
 
 ROWS = [
     [
@@ -46,6 +46,27 @@ def test_pad() -> None:
     assert collate.pad(batch(grey, varying=True))[0].shape == (3, 1, 9, 12)
     with pytest.raises(UsageError, match="multiple=0"):
         collate.pad(b, multiple=0)
+
+
+def test_padded_by_the_engine() -> None:
+    canvas = [np.zeros((9, 12, 3), np.uint8) for _ in VARYING]
+    masks = [np.full((9, 12), 255, np.uint8) for _ in VARYING]
+    for to, mask, image in zip(canvas, masks, VARYING, strict=True):
+        to[: image.shape[0], : image.shape[1]] = image
+        mask[: image.shape[0], : image.shape[1]] = 3
+    b = batch(canvas, ROWS, masks, varying=True, valid=[(6, 8), (9, 4), (3, 12)])
+    assert b.image.shape == (3, 3, 9, 12) and np.shares_memory(b.image, np.frombuffer(b._columns, np.uint8))
+    assert b["mask"].shape == (3, 9, 12) and b["valid"].tolist() == [[6, 8], [9, 4], [3, 12]]
+    images, valid = collate.pad(b)
+    want, want_valid = collate.pad(batch(VARYING, varying=True))
+    assert images is b.image and (images == want).all() and (valid == want_valid).all()
+    assert collate.pad(b, multiple=8)[0].shape == (3, 3, 16, 16)
+    ours, theirs = collate.detr(b), collate.detr(batch(VARYING, ROWS, varying=True))
+    for one, other in zip(ours["labels"], theirs["labels"], strict=True):
+        assert all((one[name] == other[name]).all() for name in one)
+    assert (collate.segmentation(b)[1] == np.where(want_valid, 3, 255)).all()
+    with pytest.raises(EngineError, match="aren't of one size"):
+        _ = batch(VARYING, varying=True, valid=[(6, 8), (9, 4), (3, 12)]).image
 
 
 def test_pad_in_torch() -> None:

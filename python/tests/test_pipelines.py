@@ -384,7 +384,10 @@ def test_huggingface(tmp_path: Path) -> None:
                 ("n", pa.int64()),
                 ("tags", pa.list_(pa.string())),
                 ("age", pa.float32()),
-                ("objects", pa.struct([("bbox", pa.list_(pa.list_(pa.float32()))), ("category", pa.list_(pa.int64()))])),
+                (
+                    "objects",
+                    pa.struct([("bbox", pa.list_(pa.list_(pa.float32()))), ("category", pa.list_(pa.int64()))]),
+                ),
             ]
         ),
     )

@@ -290,6 +290,16 @@ def test_engine_varying(marked: dict[str, Any]) -> None:
                     assert (image[:, y1:y2, x1:x2] == 255).all()
 
 
+def test_engine_padded(marked: dict[str, Any]) -> None:
+    padded = {**marked, "stages": [*marked["stages"][:-1], {"batch": {"size": 5, "sizes": "pad"}}]}
+    with Loader(padded, format="numpy") as loader, Loader(marked, format="numpy") as plain:
+        for b, other in zip(loader, plain, strict=True):
+            images, valid = collate.pad(other)
+            assert (b.image == images).all() and (collate.pad(b)[1] == valid).all()
+            assert (b["mask"] == collate.segmentation(other)[1]).all()
+            assert [tuple(v) for v in b["valid"].tolist()] == [image.shape[1:] for image in other.image]
+
+
 def test_engine_files(marked: dict[str, Any]) -> None:
     """Without decode targets are as the source has them."""
     with Loader({**marked, "stages": [{"batch": {"size": 5}}]}, format="numpy") as loader:

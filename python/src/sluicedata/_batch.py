@@ -129,7 +129,7 @@ class Batch:
         """Pictures, [N, channels, height, width]: float32 after to_tensor, else uint8.
 
         uint8 pixels lie in memory as height, width, channels (torch.channels_last). If pictures vary in size, this is a list of uint8
-        [channels, height, width], which sluicedata.collate pads; if the pipeline doesn't decode, a list of files as bytes.
+        [channels, height, width], which sluicedata.collate pads, or where ``batch`` pads them itself (sizes: pad) an array again; if the pipeline doesn't decode, a list of files as bytes.
         """
         if (have := self._cache.get("image")) is None:
             if self._pixels is not None:
@@ -254,6 +254,8 @@ class Batch:
         mask
             Class numbers of pixels, uint8 [N, H, W], 255 where unknown, not copied. If pictures vary in size, a list of [H, W]; if the
             pipeline doesn't decode, a list of files as bytes.
+        valid
+            Height and width of each picture, int64 [N, 2], where ``batch`` has padded them to one size.
 
         Raises UsageError, which names the columns that there are.
         """
@@ -268,6 +270,10 @@ class Batch:
         if name in _COLUMNS:
             return getattr(self, name)
         if name in targets.NAMES and (have := self._cache.get(name)) is not None:
+            return have
+        if name == targets.VALID and self._padded():
+            if (have := self._cache.get(name)) is None:
+                have = self._cache[name] = self._move(self._valid())
             return have
         there = self._targets()
         if name in there:
@@ -324,7 +330,7 @@ class Batch:
 
         moved = Batch(self._head, self._columns, None, self._wrap, mover, self._masks)
         _ = self.image, self.label, self.weight
-        for name in ("image", "label", "weight", *self._targets()):
+        for name in ("image", "label", "weight", targets.VALID, *self._targets()):
             if (have := self._cache.get(name)) is not None:  # which may have been written to
                 moved._cache[name] = _moved(have, mover)
         return moved
@@ -357,14 +363,24 @@ class Batch:
         wrapped = self._wrap(array)
         return wrapped if self._mover is None else self._mover(wrapped, None)
 
-    def _pictures(self) -> list[Any]:
+    def _padded(self) -> bool:
+        """Whether pictures of different sizes were padded to one."""
+        return targets.VALID in self.record.schema.names
+
+    def _pictures(self) -> Any:
         """Pictures that are a column: files, or pixels of different sizes."""
         if "image" not in self.record.schema.names:
             raise EngineError("the engine sent a batch without pictures")
         column = self.record.column("image")
         if not pa.types.is_struct(column.type):
             return list(column.to_pylist())
+        if self._padded():
+            return self._move(targets.stacked_of(column, self._columns).transpose(0, 3, 1, 2))
         return [self._move(pixels.transpose(2, 0, 1)) for pixels in targets.pixels_of(column, self._columns)]
+
+    def _valid(self) -> Any:
+        """The column of that name."""
+        return targets.numbers(self.record.column(targets.VALID), np.int64)
 
     # Labels and targets
 
@@ -409,6 +425,8 @@ class Batch:
         column = self.record.column(targets.MASK)
         if not pa.types.is_struct(column.type):
             return list(column.to_pylist())
+        if self._padded():
+            return self._move(targets.stacked_of(column, self._columns)[..., 0])
         return [self._move(mask[:, :, 0]) for mask in targets.pixels_of(column, self._columns)]
 
 
@@ -477,6 +495,8 @@ def _read(columns: memoryview) -> Any:
 def _check_schema(schema: Any) -> None:
     """Refuses columns without those that every batch has."""
     types = {field.name: field.type for field in schema}
+    if targets.VALID in types and targets.spelled(types[targets.VALID]) != "int32[2]":
+        raise ValueError("valid isn't a column of heights and widths")
     for name in ("weight", "epoch", "position", "source_index"):
         if name not in types or not (pa.types.is_integer(types[name]) or pa.types.is_floating(types[name])):
             raise ValueError(f"{name} isn't a column of numbers")

@@ -17,6 +17,7 @@ IGNORE = 255
 """The value of mask pixels whose class is unknown, or that lie outside of the source picture."""
 
 MASK = "mask"
+VALID = "valid"
 BOXES = "boxes"
 POLYGON = "boxes.polygon"
 KEYPOINTS = "keypoints"
@@ -84,26 +85,26 @@ def is_target(name: str, kind: Any) -> bool:
         return pa.types.is_large_binary(kind) or _is_picture(kind)
     if name not in _OBJECTS:
         return False
-    spelled = _spelled(kind)
-    return spelled == _OBJECTS[name][0] or (name == KEYPOINTS and _whole_points(spelled))
+    text = spelled(kind)
+    return text == _OBJECTS[name][0] or (name == KEYPOINTS and _whole_points(text))
 
 
 def is_label(kind: Any) -> bool:
     """Whether a type is that of class numbers, lists of them, or values."""
-    return pa.types.is_integer(kind) or pa.types.is_floating(kind) or _spelled(kind) == "list<int32>"
+    return pa.types.is_integer(kind) or pa.types.is_floating(kind) or spelled(kind) == "list<int32>"
 
 
-def _spelled(kind: Any) -> str:
+def spelled(kind: Any) -> str:
     """A type without the names of its fields."""
     if pa.types.is_fixed_size_list(kind):
-        return f"{_spelled(kind.value_type)}[{kind.list_size}]"
+        return f"{spelled(kind.value_type)}[{kind.list_size}]"
     if pa.types.is_list(kind):
-        return f"list<{_spelled(kind.value_type)}>"
+        return f"list<{spelled(kind.value_type)}>"
     return str(kind)
 
 
-def _whole_points(spelled: str) -> bool:
-    of = re.fullmatch(r"list<float\[(\d+)\]>", spelled)
+def _whole_points(text: str) -> bool:
+    of = re.fullmatch(r"list<float\[(\d+)\]>", text)
     return of is not None and int(of[1]) % 3 == 0
 
 
@@ -185,13 +186,7 @@ class Objects:
 
 def pixels_of(column: Any, memory: memoryview) -> list[npt.NDArray[np.uint8]]:
     """Pictures of varying size, where they lie in the memory of the columns: uint8 [height, width, channels]."""
-    raw = column.field("pixels")
-    ends = np.frombuffer(raw.buffers()[1], np.int64)[raw.offset : raw.offset + len(raw) + 1]
-    data = raw.buffers()[2]
-    flat = np.frombuffer(memory, np.uint8)
-    if data is not None and data.size:
-        begin = data.address - flat.ctypes.data
-        flat = flat[begin : begin + data.size] if 0 <= begin < flat.size else np.frombuffer(data, np.uint8)
+    ends, flat = _all_pixels(column, memory)
     out = []
     shapes = zip(column.field("height").to_pylist(), column.field("width").to_pylist(), strict=True)
     for i, (height, width) in enumerate(shapes):
@@ -200,3 +195,26 @@ def pixels_of(column: Any, memory: memoryview) -> list[npt.NDArray[np.uint8]]:
             raise EngineError(f"the engine sent a picture of {height} x {width} with {own.size} bytes")
         out.append(own.reshape(height, width, -1))
     return out
+
+
+def stacked_of(column: Any, memory: memoryview) -> npt.NDArray[np.uint8]:
+    """Pictures that were padded to one size, as one array where they lie: uint8 [N, height, width, channels]."""
+    each = pixels_of(column, memory)
+    if len({picture.shape for picture in each}) != 1:
+        raise EngineError("the engine sent padded pictures that aren't of one size")
+    ends, flat = _all_pixels(column, memory)
+    return flat[ends[0] : ends[-1]].reshape(len(each), *each[0].shape)
+
+
+def _all_pixels(column: Any, memory: memoryview) -> tuple[Offsets, npt.NDArray[np.uint8]]:
+    """Where each picture ends, and the pixels of all."""
+    raw = column.field("pixels")
+    ends = np.frombuffer(raw.buffers()[1], np.int64)[raw.offset : raw.offset + len(raw) + 1]
+    data = raw.buffers()[2]
+    flat = np.frombuffer(memory, np.uint8)
+    if data is None or not data.size:
+        return ends, flat[:0]
+    begin = data.address - flat.ctypes.data
+    if 0 <= begin < flat.size:  # as it is, so that it may be written to
+        return ends, flat[begin : begin + data.size]
+    return ends, np.frombuffer(data, np.uint8)

@@ -38,16 +38,16 @@ def pad(batch: Batch, *, multiple: int = 1, fill: int = 0) -> tuple[Any, Any]:
     """The pictures of a batch in one array, [N, channels, H, W], and which pixels are pictures: bool [N, H, W].
 
     H and W are those of the largest, rounded up to a multiple; what is beside a picture has the value fill. Pictures of one size that need no
-    rounding aren't copied.
+    rounding, and those that ``batch: {sizes: pad}`` has padded with black, aren't copied.
     """
     if multiple < 1:
         raise UsageError(f"multiple={multiple}: want 1 or more")
     shapes = _shapes(batch)
-    height, width = _canvas(shapes, multiple)
+    image = batch.image
+    height, width = _canvas(shapes if isinstance(image, list) else [image.shape[2:]], multiple)
     valid = np.zeros((len(shapes), height, width), np.bool_)
     for row, (h, w) in zip(valid, shapes, strict=True):
         row[:h, :w] = True
-    image = batch.image
     if not isinstance(image, list):
         return _grown(image, height, width, fill), batch._move(valid)
     given = targets.pixels_of(batch.record.column("image"), batch._columns)
@@ -254,6 +254,8 @@ def _shapes(batch: Batch) -> list[tuple[int, int]]:
     if image is not None:
         height, width = image["shape"][1:3] if image["layout"] == "hwc" else image["shape"][2:4]
         return [(height, width)] * batch.rows
+    if batch._padded():
+        return [(height, width) for height, width in batch._valid().tolist()]
     column = batch.record.column("image")
     if not hasattr(column, "field"):
         raise UsageError("the pictures of this batch are files: put the stage decode into the pipeline")
