@@ -26,7 +26,7 @@ var foreignStages = []foreign{
 	{"RandomRotation", "torchvision", "rotate: {degrees: 30}", ""},
 	{"RandomAffine", "torchvision", "affine: {degrees: 30, translate: [0.1, 0.1], scale: [0.9, 1.1]}", "a positive angle is counter-clockwise here"},
 	{"RandomPerspective", "torchvision", "perspective: {distortion_scale: 0.5, p: 0.5}", ""},
-	{"RandomCrop", "torchvision", "crop: {size: 224}", "it doesn't pad"},
+	{"RandomCrop", "torchvision", "crop: {size: 224}", "for its padding, pad: {padding: 4} before it"},
 	{"RandomResizedCrop RandomSizedCrop", "torchvision", "random_resized_crop: {size: 224}", ""},
 	{"CenterCrop", "torchvision", "center_crop: {size: 224}", ""},
 	{"Resize Scale", "torchvision", "resize: {size: 256}", "size is the shorter side; height and width give both"},

@@ -221,6 +221,27 @@ def test_choices() -> None:
             from_torchvision([transform])
 
 
+def test_sizes_and_borders() -> None:
+    def options(*transforms: Any) -> list[Any]:
+        return [s for s in from_torchvision(list(transforms)).to_dict()["stages"] if s != "decode"]
+
+    assert options(v2.Resize(32, max_size=64)) == [{"resize": {"size": 32, "max_size": 64}}]
+    assert options(v1.Pad(4), v1.RandomCrop(32)) == [{"pad": {"padding": [4, 4, 4, 4]}}, {"crop": {"size": 32}}]
+    assert options(v1.Pad((1, 2), padding_mode="edge")) == [{"pad": {"padding": [1, 2, 1, 2], "mode": "edge"}}]
+    assert options(v2.Pad(3, fill=(1, 2, 3))) == [{"pad": {"padding": [3, 3, 3, 3], "fill": [1, 2, 3]}}]
+    assert options(v1.Pad(0)) == []
+    assert options(v2.RandomShortestSize(20)) == [{"random_shortest_size": {"min": [20]}}]
+    assert options(v2.ScaleJitter((20, 30))) == [{"scale_jitter": {"target": [30, 20], "range": [0.1, 2.0]}}]
+    # p is written where it is 1, as the stage's own is 0.5.
+    assert options(v2.RandomZoomOut(p=1)) == [{"random_zoom_out": {"p": 1.0, "side_range": [1.0, 4.0]}}]
+    assert options(v2.RandomApply([v2.RandomZoomOut(p=0.5)], 0.5)) == [
+        {"random_zoom_out": {"p": 0.25, "side_range": [1.0, 4.0]}}
+    ]
+    for transform, says in ((v1.Pad(2, padding_mode="symmetric"), "reflect"), (v2.Pad(-2), "CenterCrop")):
+        with pytest.raises(UnsupportedTransform, match=says):
+            from_torchvision([transform])
+
+
 def test_all_without_an_equal_are_listed_at_once() -> None:
     def own(image: Any) -> Any:
         return image
@@ -241,7 +262,7 @@ def test_all_without_an_equal_are_listed_at_once() -> None:
     lines = str(caught.value).splitlines()
     assert lines[0] == "4 transforms have no equal stage:"
     assert lines[1].startswith("  [1] GaussianBlur(kernel_size=(5, 5), sigma=(0.1, 2.0)): no stage does this")
-    assert "affine: {translate:" in lines[3]
+    assert "write Pad before it" in lines[3]
     assert "own" in lines[4]
     assert isinstance(caught.value, ValueError)
 
@@ -249,7 +270,6 @@ def test_all_without_an_equal_are_listed_at_once() -> None:
 @pytest.mark.parametrize(
     ("transform", "says"),
     [
-        (lambda: v1.Resize(32, max_size=64), "max_size"),
         (lambda: v2.Resize(None, max_size=64), "max_size"),
         (lambda: v2.Resize(32, interpolation=5), "no interpolation hamming"),
         (lambda: v1.RandomRotation(30, center=(3, 4)), "centre"),

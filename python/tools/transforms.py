@@ -165,6 +165,16 @@ def torchvision_cases() -> dict[str, Case]:
     def gray(image: Any, p: Params) -> Any:
         return F.rgb_to_grayscale(image, 3) if "color_jitter" in p else image
 
+    def sized(stage: str) -> Callable[[Any, Params], Any]:
+        return lambda image, p: F.resize(image, [p[stage]["height"], p[stage]["width"]])
+
+    def zoomed(image: Any, p: Params) -> Any:
+        if "random_zoom_out" not in p:
+            return image
+        canvas, (height, width) = p["random_zoom_out"], F.get_size(image)
+        right, bottom = canvas["width"] - canvas["x"] - width, canvas["height"] - canvas["y"] - height
+        return F.pad(image, [canvas["x"], canvas["y"], right, bottom], fill=9)
+
     figures = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
     to_floats = v2.Compose([v2.ToImage(), v2.ToDtype(torch.float32, scale=True)])
     cases = {
@@ -172,6 +182,12 @@ def torchvision_cases() -> dict[str, Case]:
         "ColorJitter": drawn(v2.ColorJitter(0.4, 0.4, 0.4, 0.1), jitter),
         "ColorJitter without hue": drawn(v2.ColorJitter(0.4, 0.4, 0.4), jitter),
         "Grayscale(3)": same(v2.Grayscale(3)),
+        "Pad": same(v2.Pad((3, 4, 5, 6), fill=9)),
+        "Pad, reflect": same(v2.Pad((3, 4, 5, 6), padding_mode="reflect")),
+        "Resize(max_size)": same(v2.Resize(70, max_size=90)),
+        "RandomShortestSize": drawn(v2.RandomShortestSize([40, 50, 70], 90), sized("random_shortest_size")),
+        "ScaleJitter": drawn(v2.ScaleJitter((80, 60), (0.5, 1.5)), sized("scale_jitter")),
+        "RandomZoomOut": drawn(v2.RandomZoomOut(9, (1.0, 2.0), 0.5), zoomed),
         "RandomAffine": drawn(
             v2.RandomAffine(30, (0.1, 0.1), (0.8, 1.2), (-8, 8, -5, 5), bilinear, 9), affine(bilinear, 9), inside=True
         ),

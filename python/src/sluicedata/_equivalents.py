@@ -17,7 +17,8 @@ _POLICY = (
     "training loop to each uint8 image, image = torch.stack([transform(x) for x in image]). Given a whole batch, it draws once for all"
 )
 _BATCH = "it mixes the rows of a batch, with their labels: apply it in the training loop, to a batch's image and label"
-_BOXES = "it is for boxes, masks or keypoints, and pipelines deliver images with class labels"
+_BOXES = "it is for boxes, masks or keypoints, which the engine moves with the image by itself: leave it out, and give the source's targets"
+_OBJECTS = "from_torchvision has transforms of images alone: add the stage {stage} to the pipeline, which looks at the source's objects"
 
 NO_EQUAL: dict[str, str] = {
     "AugMix": _POLICY,
@@ -27,25 +28,21 @@ NO_EQUAL: dict[str, str] = {
     "CutMix": _BATCH,
     "MixUp": _BATCH,
     "Lambda": "what your function does isn't known: write it as stages, or apply it in the training loop, to each image if it draws at random",
-    "Pad": "no stage pads: resize to the size instead, or pad the batch in the training loop",
     "FiveCrop": "a sample gives one picture: make a pipeline for each window, or cut the batch in the loop",
     "TenCrop": "a sample gives one picture: make a pipeline for each window, or cut the batch in the loop",
-    "RandomZoomOut": "no stage pads; the nearest is affine, with a scale below 1, which keeps the size: affine: {scale: [0.25, 1]}",
-    "RandomResize": "no stage draws its size; the nearest is random_resized_crop, which draws the window instead",
-    "RandomShortestSize": "no stage draws its size; the nearest is random_resized_crop, which draws the window instead",
-    "ScaleJitter": "no stage draws its size; the nearest is random_resized_crop, which draws the window instead",
-    "RandomIoUCrop": _BOXES,
+    "RandomResize": "the nearest is RandomShortestSize with every length from min_size to max_size - 1",
+    "RandomIoUCrop": _OBJECTS.format(stage="random_iou_crop"),
     "ClampBoundingBoxes": _BOXES,
     "ClampKeyPoints": _BOXES,
     "ConvertBoundingBoxFormat": _BOXES,
-    "SanitizeBoundingBoxes": _BOXES,
+    "SanitizeBoundingBoxes": _OBJECTS.format(stage="sanitize_boxes"),
     "SanitizeKeyPoints": _BOXES,
     "SetClampingMode": _BOXES,
     "UniformTemporalSubsample": "it is for video, and pipelines deliver images",
     "RandomPhotometricDistort": "no stage permutes channels; the nearest is color_jitter with the same ranges and its p",
-    "CenterCropOrPad": "no stage pads: where no picture is smaller than the crop, write CenterCrop",
-    "RandomCropOrPad": "no stage pads: where no picture is smaller than the crop, write RandomCrop",
-    "RandomPad": "no stage pads: resize to the size instead",
+    "CenterCropOrPad": "no stage crops and pads: add the stages pad: {size: [224, 224]} and center_crop: {size: 224} to the pipeline",
+    "RandomCropOrPad": "no stage crops and pads: add the stages pad: {size: [224, 224]} and crop: {size: 224} to the pipeline",
+    "RandomPad": "no stage pads by random amounts: the nearest is the stage pad: {size: [224, 224]}, with the picture in the middle",
     "TrimBorder": "no stage cuts a number of pixels off each side; the nearest is center_crop with a share of the sides, such as size: 0.95",
 }
 """Why a transform has no equal stage and what to do instead, by the name of its class. Those not listed change pixels as no stage does."""
@@ -115,6 +112,60 @@ ROWS: tuple[Row, ...] = (
         _ROUNDING,
         SAME,
         _ONE,
+    ),
+    Row(
+        "torchvision",
+        "Resize(max_size)",
+        ({"resize": {"size": 70, "max_size": 90}},),
+        "size, max_size: as they are",
+        "a side never becomes 0; " + _ROUNDING,
+        SAME,
+        _ONE,
+    ),
+    Row(
+        "torchvision",
+        "RandomShortestSize",
+        ({"random_shortest_size": {"min": [40, 50, 70], "max": 90}},),
+        "min_size: min; max_size: max",
+        _ROUNDING,
+        SAME,
+        _ONE,
+    ),
+    Row(
+        "torchvision",
+        "ScaleJitter",
+        ({"scale_jitter": {"target": [60, 80], "range": [0.5, 1.5]}},),
+        "target_size [w, h]: target [h, w]; scale_range: range",
+        _ROUNDING,
+        SAME,
+        _ONE,
+    ),
+    Row(
+        "torchvision",
+        "Pad",
+        ({"pad": {"padding": [3, 4, 5, 6], "fill": 9}},),
+        "padding, fill: as they are; padding_mode: mode, but for symmetric",
+        "",
+        SAME,
+        SAME,
+    ),
+    Row(
+        "torchvision",
+        "Pad, reflect",
+        ({"pad": {"padding": [3, 4, 5, 6], "mode": "reflect"}},),
+        "as above",
+        "",
+        SAME,
+        SAME,
+    ),
+    Row(
+        "torchvision",
+        "RandomZoomOut",
+        ({"random_zoom_out": {"p": 0.5, "side_range": [1.0, 2.0], "fill": 9}},),
+        "side_range, fill, p: as they are",
+        "",
+        SAME,
+        SAME,
     ),
     Row(
         "torchvision",

@@ -157,7 +157,11 @@ def _differences(c: _Conversion, transform: Any, index: str, stage: str, options
     """Notes what the table says about pixels that the stage makes otherwise."""
 
     def variant(options: Mapping[str, Any]) -> tuple[Any, ...]:
-        return (*(options.get(name) for name in ("interpolation", "antialias", "expand")), "hue" in options)
+        return (
+            *(options.get(name) for name in ("interpolation", "antialias", "expand")),
+            "hue" in options,
+            "max_size" in options,
+        )
 
     for row in _equivalents.ROWS:
         example = row.stages[0]
@@ -321,12 +325,11 @@ def _early(c: _Conversion, transform: Any, index: str, what: Literal["copies", "
 
 
 def _resize(c: _Conversion, transform: Any, index: str) -> None:
-    if getattr(transform, "max_size", None) is not None:
-        raise _NoEqualError(
-            "resize has no max_size: give both sides, or leave max_size out where no picture is that long"
-        )
-    _early(c, transform, index, "resizes")
+    most = getattr(transform, "max_size", None)
     size = transform.size
+    if most is not None and size is None:
+        raise _NoEqualError("max_size alone has no equal: give size too, the shorter side")
+    _early(c, transform, index, "resizes")
     options = _resampling(c, transform, index)
     if isinstance(size, Sequence) and len(size) == 2:
         height, width = _sides(size)
@@ -334,7 +337,52 @@ def _resize(c: _Conversion, transform: Any, index: str) -> None:
         c.least = min(height, width)
         return
     c.least, _ = _sides(size)
-    c.add("resize", {"size": c.least, **options})
+    if most is None:
+        c.add("resize", {"size": c.least, **options})
+        return
+    c.add("resize", {"size": c.least, "max_size": _pixels(most), **options})
+    c.least = 1
+
+
+def _random_shortest_size(c: _Conversion, transform: Any, index: str) -> None:
+    _early(c, transform, index, "resizes")
+    most = transform.max_size
+    lengths = [_pixels(n) for n in transform.min_size]
+    options: Options = {"min": lengths} if most is None else {"min": lengths, "max": _pixels(most)}
+    c.add("random_shortest_size", options | _resampling(c, transform, index))
+    c.least = min(lengths) if most is None else 1
+
+
+def _scale_jitter(c: _Conversion, transform: Any, index: str) -> None:
+    _early(c, transform, index, "resizes")
+    width, height = transform.target_size
+    options: Options = {"target": [_pixels(height), _pixels(width)], "range": [float(v) for v in transform.scale_range]}
+    c.add("scale_jitter", options | _resampling(c, transform, index))
+    c.least = 1
+
+
+def _pad(c: _Conversion, transform: Any, index: str) -> None:
+    mode = str(getattr(transform.padding_mode, "value", transform.padding_mode))
+    if mode == "symmetric":
+        raise _NoEqualError("padding_mode 'symmetric' repeats the outermost pixels; the nearest is 'reflect'")
+    _early(c, transform, index, "fills" if mode == "constant" else "copies")
+    given = transform.padding
+    sides = [int(n) for n in given] if isinstance(given, Sequence) else [int(given)]
+    left, top, right, bottom = (sides * 4)[:4] if len(sides) < 4 else sides
+    if min(sides) < 0:
+        raise _NoEqualError("negative padding crops: write CenterCrop")
+    if not any(sides):
+        c.note(_where(transform, index), "it adds nothing: left out")
+        return
+    options: Options = {"padding": [left, top, right, bottom]}
+    c.add("pad", options | (_fill(c, transform) if mode == "constant" else {"mode": mode}))
+    c.least += min(left + right, top + bottom) if c.least else 0
+
+
+def _random_zoom_out(c: _Conversion, transform: Any, index: str) -> None:
+    _early(c, transform, index, "fills")
+    options: Options = {"side_range": [float(v) for v in transform.side_range]}
+    _with_p(c, transform, index, "random_zoom_out", options | _fill(c, transform))
 
 
 def _resize_keep_ratio(c: _Conversion, transform: Any, index: str) -> None:
@@ -363,8 +411,7 @@ def _random_crop(c: _Conversion, transform: Any, index: str) -> None:
     padding = transform.padding
     if padding is not None and any(padding if isinstance(padding, Sequence) else [padding]):
         raise _NoEqualError(
-            "crop doesn't pad; the nearest is affine: {translate: [padding / width, padding / height]}, which moves the picture "
-            "by as much (the two ends of the range are half as likely as the steps between)"
+            "crop doesn't pad: write Pad before it, as [v2.Pad(4), v2.RandomCrop(32)] for v2.RandomCrop(32, padding=4)"
         )
     if transform.pad_if_needed and max(height, width) > c.least:
         raise _NoEqualError(
@@ -402,7 +449,7 @@ def _with_p(c: _Conversion, transform: Any, index: str, stage: str, options: Opt
     p = float(transform.p)
     if p == 0:
         c.note(_where(transform, index), "p is 0: left out")
-    elif p == 1 and stage != "flip":
+    elif p == 1 and stage not in ("flip", "random_zoom_out"):
         c.add(stage, options)
     else:
         c.add(stage, {"p": p, **options})
@@ -604,7 +651,7 @@ def _preset(c: _Conversion, transform: Any, index: str) -> None:
 
 # Choices
 
-_TAKE_P = ("flip", "rotate", "affine", "perspective", "crop", "random_resized_crop", "color_jitter")
+_TAKE_P = ("flip", "rotate", "affine", "perspective", "crop", "random_resized_crop", "random_zoom_out", "color_jitter")
 
 
 def _random_apply(c: _Conversion, transform: Any, index: str) -> None:
@@ -672,6 +719,7 @@ _HANDLERS: dict[tuple[str, str], Callable[[_Conversion, Any, str], None]] = {
     ("torchvision", "Normalize"): _normalize,
     ("torchvision", "PILToTensor"): _to_uint8_tensor,
     ("torchvision", "RGB"): _nothing,
+    ("torchvision", "Pad"): _pad,
     ("torchvision", "RandomAffine"): _affine,
     ("torchvision", "RandomApply"): _random_apply,
     ("torchvision", "RandomChoice"): _random_choice,
@@ -682,8 +730,11 @@ _HANDLERS: dict[tuple[str, str], Callable[[_Conversion, Any, str], None]] = {
     ("torchvision", "RandomPerspective"): _perspective,
     ("torchvision", "RandomResizedCrop"): _random_resized_crop,
     ("torchvision", "RandomRotation"): _rotation,
+    ("torchvision", "RandomShortestSize"): _random_shortest_size,
     ("torchvision", "RandomVerticalFlip"): _flip("vertical"),
+    ("torchvision", "RandomZoomOut"): _random_zoom_out,
     ("torchvision", "Resize"): _resize,
+    ("torchvision", "ScaleJitter"): _scale_jitter,
     ("torchvision", "ToDtype"): _to_dtype,
     ("torchvision", "ToImage"): _to_uint8_tensor,
     ("torchvision", "ToPILImage"): _to_pillow,
