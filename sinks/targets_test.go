@@ -9,7 +9,9 @@ import (
 	"image/png"
 	"math"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -18,6 +20,7 @@ import (
 	"github.com/sluicedata/sluice/schema"
 	"github.com/sluicedata/sluice/sinks"
 	"github.com/sluicedata/sluice/sinks/sinktest"
+	"github.com/sluicedata/sluice/sources"
 )
 
 func hasTargets(run *schema.Run) bool { return uint8s(run) && run.Targets != nil }
@@ -328,5 +331,125 @@ func TestTargetFormatsRefuse(t *testing.T) {
 	}
 	if w := (&sinks.Folder{Flat: true}).Warnings(boxes); len(w) != 1 || !strings.Contains(w[0], "boxes and masks") {
 		t.Errorf("warnings of folder: %q", w)
+	}
+}
+
+// Arrow parts, compressed or not, read as a source, have the targets that were written.
+func TestArrowTargetsComeBack(t *testing.T) {
+	for _, name := range []string{"objects", "objects varying", "objects encoded"} {
+		for _, codec := range []sinks.Codec{sinks.NoCompression, sinks.Zstd} {
+			run, dir := sinktest.Runs()[name], t.TempDir()
+			run.Epochs = 1
+			objects, masks := map[int64][]schema.Object{}, map[int64][]byte{}
+			d := sinktest.Delivery{Run: run, Before: func(b *schema.Batch) error {
+				for row := range b.Rows() {
+					list, err := b.Objects(row)
+					if err != nil {
+						return err
+					}
+					objects[b.Positions()[row]] = list
+					values, _, _ := b.Mask(row)
+					masks[b.Positions()[row]] = bytes.Clone(append(values, b.EncodedMask(row)...))
+				}
+				return nil
+			}}
+			if err := d.To(t.Context(), &sinks.ArrowParts{Dir: dir, PartRows: 11, Codec: codec}); err != nil {
+				t.Fatal(err)
+			}
+			data, err := sources.Arrow{Path: dir}.Open(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			index := data.Index()
+			if !reflect.DeepEqual(schema.TargetSpecOf(index), run.Targets) {
+				t.Errorf("%s: spec %+v", name, schema.TargetSpecOf(index))
+			}
+			if index.Len() != len(objects) {
+				t.Errorf("%s: %d samples of %d rows", name, index.Len(), len(objects))
+			}
+			digests := map[[16]byte]bool{}
+			for sample := range index.Len() {
+				var position int64
+				key := index.Key(sample)
+				if _, err := fmt.Sscanf(key[strings.LastIndex(key, "/")+1:], "%d.", &position); err != nil {
+					t.Fatal(err)
+				}
+				var have schema.Targets
+				err := data.(sources.Targeter).Targets(t.Context(), sample, &have)
+				if want := masks[position]; len(want) == 0 {
+					if !errors.Is(err, sources.ErrTargets) {
+						t.Errorf("%s: row %d without a mask: %v", name, position, err)
+					}
+				} else if err != nil {
+					t.Fatal(err)
+				} else if values := maskValues(t, have.Mask, name); !bytes.Equal(values, want) {
+					t.Errorf("%s: the mask of row %d came back otherwise", name, position)
+				}
+				if want := objects[position]; have.Frame != schema.Displayed || len(want)+len(have.Objects) > 0 && !reflect.DeepEqual(have.Objects, want) {
+					t.Errorf("%s: row %d: %+v, want %+v", name, position, have.Objects, want)
+				}
+				for i, label := range schema.ObjectLabelsOf(index, sample) {
+					if label != objects[position][i].Label {
+						t.Errorf("%s: row %d: label %d in the index", name, position, label)
+					}
+				}
+				digests[schema.TargetDigestOf(index, sample)] = true
+			}
+			if len(digests) < index.Len()/2 {
+				t.Errorf("%s: %d digests of %d samples", name, len(digests), index.Len())
+			}
+			if err := data.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
+// maskValues are the pixels of a mask's file; the file itself of rows that no stage decoded.
+func maskValues(t *testing.T, data []byte, name string) []byte {
+	t.Helper()
+	if name == "objects encoded" {
+		return data
+	}
+	p, err := png.Decode(bytes.NewReader(data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p.(*image.Gray).Pix
+}
+
+// Any byte of a file may be wrong: an error, or other values, but never a panic.
+func TestArrowTargetsDamaged(t *testing.T) {
+	run, dir := sinktest.Runs()["objects"], t.TempDir()
+	run.Epochs, run.RowsPerEpoch, run.BatchesPerEpoch = 1, 7, 2
+	if err := (sinktest.Delivery{Run: run}).To(t.Context(), &sinks.ArrowParts{Dir: dir}); err != nil {
+		t.Fatal(err)
+	}
+	whole := []byte(sinktest.Files(t, dir)["part-00000-of-00001.arrow"])
+	file := filepath.Join(t.TempDir(), "a.arrow")
+	random, refused := rand.New(rand.NewPCG(5, 6)), 0
+	for range 400 {
+		data := bytes.Clone(whole)
+		for range 1 + random.IntN(3) {
+			data[random.IntN(len(data))] ^= byte(1 << random.IntN(8))
+		}
+		if err := os.WriteFile(file, data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		set, err := sources.Arrow{Path: file}.Open(t.Context())
+		if err != nil {
+			refused++
+			continue
+		}
+		if of, ok := set.(sources.Targeter); ok {
+			for sample := range set.Index().Len() {
+				var have schema.Targets
+				_ = of.Targets(t.Context(), sample, &have)
+			}
+		}
+		set.Close()
+	}
+	if refused == 0 || refused == 400 {
+		t.Errorf("%d of 400 damaged files were refused", refused)
 	}
 }

@@ -32,7 +32,8 @@ import (
 // that reads.
 //
 // In files that sluice wrote, tasks and their classes, in the order of their numbers, come
-// from the metadata, labels, weights and meta.* columns from their columns; what augmentation drew is
+// from the metadata, labels, weights, meta.* columns, boxes, polygons, keypoints and masks from
+// their columns; what augmentation drew is
 // not read. In files of others, tasks and meta name columns. Labels may be texts, also in
 // dictionaries, or whole numbers; null is an unknown label, and a null image a missing sample.
 //
@@ -149,6 +150,11 @@ func (a Arrow) Open(ctx context.Context) (_ Dataset, err error) {
 	if err := d.makeIndex(l, a.Classes, "arrow", a.Path, warnings); err != nil {
 		return nil, errlist.Within(prefix, err)
 	}
+	if w.own != nil {
+		if err := d.listOwn(ctx, w.own); err != nil {
+			return nil, errlist.Within(prefix, err)
+		}
+	}
 	d.remember(k)
 	return d, nil
 }
@@ -179,7 +185,7 @@ func (d *arrowRows) list(ctx context.Context, k *indexfile.Keeper, l *arrowListi
 		}
 		var entries []byte
 		var err error
-		if w.targets != nil {
+		if w.targets != nil || w.own != nil {
 			entries, err = list()
 		} else {
 			entries, err = k.Unit(p.name, p.stamp, list)
@@ -289,6 +295,9 @@ func (a Arrow) wanted(p *arrowPart) (w *arrowWanted, given map[string]ClassNames
 	var tasks []schema.Task
 	if err := json.Unmarshal([]byte(text), &tasks); err != nil {
 		return nil, nil, nil, fmt.Errorf("damaged: metadata %s: %w", schema.MetaTasks, err)
+	}
+	if w.own, warnings, err = ownSpec(s); err != nil {
+		return nil, nil, nil, err
 	}
 	given = map[string]ClassNames{}
 	var have []string

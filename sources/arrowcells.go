@@ -28,6 +28,7 @@ type arrowWanted struct {
 	prefix string // of the meta columns' names in the file
 	// Columns of targets; nil: none. They are read at every start.
 	targets *targetColumns
+	own     *schema.TargetSpec // of targets that sluice wrote; nil: none
 }
 
 // arrowTask is a label column.

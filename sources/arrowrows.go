@@ -22,9 +22,10 @@ import (
 type arrowRows struct {
 	opened
 	parts []*arrowPart
-	part  []int64  // number of each sample's file
-	row   []int64  // number of each sample in its file
-	root  *os.Root // of the files that rows name instead of holding bytes; nil: they name none
+	part  []int64   // number of each sample's file
+	row   []int64   // number of each sample in its file
+	own   *arrowOwn // targets that sluice wrote; nil: none
+	root  *os.Root  // of the files that rows name instead of holding bytes; nil: they name none
 }
 
 // arrowPart is one of the files.

@@ -150,6 +150,9 @@ common.equal("pictures with their bytes", same, len(images))
 areas("as they are", kept)
 again = materialize("again", common.pipeline(SOURCE.replace("FILE", "kept/instances.json").replace("FOLDER", "kept/images"), "shuffle: {}", folder=temp), "coco", "keypoints=index")
 common.expect(by_name(json.loads((again / "instances.json").read_text()), "key") == {i["file_name"]: have[i["key"]] for i in out["images"]}, "a second trip changes nothing")
+materialize("columns", passed, "arrow")
+through = materialize("through", common.pipeline("{arrow: {path: columns}}", "shuffle: {}", folder=temp), "coco", "keypoints=index")
+common.expect(by_name(json.loads((through / "instances.json").read_text()), "key") == have, "nor does one through Arrow files")
 
 # Through stages, each picture several times.
 stages = ["decode: {}", "rotate: {degrees: 20}", "random_resized_crop: {size: 64}", "flip: {}"]
