@@ -118,11 +118,13 @@ func (p *planner) resolve(ctx context.Context) error {
 func (p *planner) targets() error {
 	spec := schema.TargetSpecOf(p.dataset.Index())
 	targeter, ok := p.dataset.(sources.Targeter)
-	if spec == nil {
+	if !spec.Objects() && !spec.HasMask() {
 		p.warnTargets()
+	}
+	if spec == nil {
 		return nil
 	}
-	if !ok {
+	if !ok && (spec.Boxes || spec.Mask) { // several labels are columns: there is nothing else to read
 		return fmt.Errorf("flow: the index of %s has targets, and its dataset is no sources.Targeter", p.source.Name())
 	}
 	var err error
