@@ -128,6 +128,18 @@ func inspectText(r *inspect.Report, stats bool) string {
 			fmt.Fprintf(&b, "  %-18s %9d %9d\n", shown, r.Samples[task.Name][name], r.Tasks[task.Name][name])
 		}
 	}
+	if len(r.Objects) > 0 {
+		fmt.Fprintf(&b, "\n%-20s %9s %9s\n", "objects", "objects", "rows")
+	}
+	for _, c := range r.Objects {
+		fmt.Fprintf(&b, "  %-18s %9d %9d\n", c.Class, c.Objects, c.Rows)
+	}
+	if len(r.Masks) > 0 {
+		fmt.Fprintf(&b, "\n%-20s %12s %9s\n", "masks", "pixels", "rows")
+	}
+	for _, c := range r.Masks {
+		fmt.Fprintf(&b, "  %-18s %12d %9d\n", c.Class, c.Pixels, c.Rows)
+	}
 	return b.String()
 }
 

@@ -70,6 +70,7 @@ func (i *Inspector) Report() (*Report, error) {
 	for n := range out.Shapes {
 		out.Shapes[n].finish()
 	}
+	out.finishTargets()
 	return &out, nil
 }
 
@@ -86,7 +87,12 @@ type Report struct {
 	Tasks    map[string]map[string]int64 `json:"tasks"`             // rows by task and class; "" is unknown
 	Samples  map[string]map[string]int64 `json:"samples,omitempty"` // the same for the samples drawn from
 	TaskList []schema.Task               `json:"-"`                 // the tasks with their classes, in order
-	pipeline string
+	Objects  []ObjectCount               `json:"objects,omitempty"` // by class, in the order of their numbers
+	Masks    []MaskCount                 `json:"masks,omitempty"`   // by class, in the order of their numbers
+
+	pipeline  string
+	masks     *maskPixels // nil: there are none
+	maskNames []string
 }
 
 // OfManifest is the report of a data set whose format isn't read back as batches: what its
@@ -179,6 +185,7 @@ func (r *Report) begin(s *arrow.Schema, b *schema.Batch) error {
 	r.Shapes = append(r.Shapes, shape)
 	r.Tasks, r.Samples = map[string]map[string]int64{}, map[string]map[string]int64{}
 	r.PlanHash, r.Seed, r.TaskList, r.pipeline = run.PlanHash, run.Seed, run.Tasks, run.Pipeline
+	r.beginTargets(run.Targets)
 	for _, f := range s.Fields() {
 		r.Columns = append(r.Columns, Column{f.Name, f.Type.String()})
 	}
@@ -206,7 +213,7 @@ func checkTasks(run *schema.Run, s *arrow.Schema) error {
 		}
 	}
 	for _, f := range s.Fields() {
-		if strings.HasPrefix(f.Name, schema.ColumnLabel) {
+		if strings.HasPrefix(f.Name, schema.ColumnLabel) && f.Type.ID() == arrow.INT32 { // not of several labels, or a value
 			have = append(have, f.Name)
 		}
 	}
@@ -231,6 +238,9 @@ func (r *Report) add(b *schema.Batch, shape *Shape, stats bool) error {
 			}
 			r.Tasks[task.Name][name]++
 		}
+	}
+	if err := r.addTargets(b); err != nil {
+		return err
 	}
 	if stats && b.Form != schema.FormEncoded {
 		for row := range b.Rows() {

@@ -139,3 +139,59 @@ func TestNumber(t *testing.T) {
 		t.Errorf("%s, %v", have, err)
 	}
 }
+
+// Objects and mask pixels are counted by class, as the batches have them.
+func TestTargets(t *testing.T) {
+	run, dir := sinktest.Runs()["objects"], t.TempDir()
+	objects, rows := make([]int64, 3), make([]int64, 3)
+	var pixels [256]int64
+	d := sinktest.Delivery{Run: run, Before: func(b *schema.Batch) error {
+		for row := range b.Rows() {
+			list, err := b.Objects(row)
+			if err != nil {
+				return err
+			}
+			seen := map[int32]bool{}
+			for _, o := range list {
+				objects[o.Label]++
+				if !seen[o.Label] {
+					rows[o.Label]++
+				}
+				seen[o.Label] = true
+			}
+			values, _, _ := b.Mask(row)
+			for _, v := range values {
+				pixels[v]++
+			}
+		}
+		return nil
+	}}
+	if err := d.To(t.Context(), &sinks.ArrowParts{Dir: dir}); err != nil {
+		t.Fatal(err)
+	}
+	var inspector inspect.Inspector
+	if err := sinks.ReadParts(dir, inspector.Add); err != nil {
+		t.Fatal(err)
+	}
+	report, err := inspector.Report()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(report.Objects) != 3 || report.Objects[2].Class != "traffic light" {
+		t.Fatalf("objects %+v", report.Objects)
+	}
+	for i, c := range report.Objects {
+		if c.Objects != objects[i] || c.Rows != rows[i] || c.Objects == 0 {
+			t.Errorf("%+v, want %d objects in %d rows", c, objects[i], rows[i])
+		}
+	}
+	all := int64(0)
+	for _, c := range report.Masks {
+		if all += c.Pixels; c.Pixels != pixels[c.Number] || c.Rows == 0 && c.Pixels > 0 {
+			t.Errorf("%+v, want %d pixels", c, pixels[c.Number])
+		}
+	}
+	if all != report.Rows*15 || report.Masks[1].Class != "thing" {
+		t.Errorf("%d pixels of %d rows, %+v", all, report.Rows, report.Masks[:2])
+	}
+}

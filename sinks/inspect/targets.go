@@ -1,0 +1,100 @@
+package inspect
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/sluicedata/sluice/schema"
+)
+
+// ObjectCount is how often a class of objects occurs.
+type ObjectCount struct {
+	Class   string `json:"class"`
+	Objects int64  `json:"objects"`
+	Rows    int64  `json:"rows"` // that have at least one
+}
+
+// MaskCount is how much of the masks a class has. Masks that no stage decoded aren't counted.
+type MaskCount struct {
+	Number int    `json:"number"`
+	Class  string `json:"class"` // its name; else the number, and ignore for 255
+	Pixels int64  `json:"pixels"`
+	Rows   int64  `json:"rows"` // that have at least one
+}
+
+// maskPixels counts pixels and rows by number.
+type maskPixels struct{ pixels, rows [256]int64 }
+
+// beginTargets takes account of the targets of a run.
+func (r *Report) beginTargets(spec *schema.TargetSpec) {
+	if spec.Objects() {
+		r.Objects = []ObjectCount{}
+		for _, name := range spec.Classes {
+			r.Objects = append(r.Objects, ObjectCount{Class: name})
+		}
+	}
+	if spec.HasMask() {
+		r.masks, r.maskNames = &maskPixels{}, spec.MaskClasses
+	}
+}
+
+// addTargets counts the targets of a batch.
+func (r *Report) addTargets(b *schema.Batch) error {
+	for row := range b.Rows() {
+		if r.Objects == nil {
+			break
+		}
+		objects, err := b.Objects(row)
+		if err != nil {
+			return fmt.Errorf("damaged: %w", err)
+		}
+		there := map[int32]bool{}
+		for _, o := range objects {
+			if o.Label < 0 || int(o.Label) >= len(r.Objects) {
+				return fmt.Errorf("damaged: an object of class %d of %d", o.Label, len(r.Objects))
+			}
+			c := &r.Objects[o.Label]
+			c.Objects++
+			if !there[o.Label] {
+				there[o.Label] = true
+				c.Rows++
+			}
+		}
+	}
+	for row := range b.Rows() {
+		if r.masks == nil {
+			break
+		}
+		values, _, _ := b.Mask(row)
+		var counts [256]int64
+		for _, v := range values {
+			counts[v]++
+		}
+		for v, n := range counts {
+			r.masks.pixels[v] += n
+			if n > 0 {
+				r.masks.rows[v]++
+			}
+		}
+	}
+	return nil
+}
+
+// finishTargets names the numbers of masks: those that have names, and those that occur.
+func (r *Report) finishTargets() {
+	if r.masks == nil {
+		return
+	}
+	for v, n := range r.masks.pixels {
+		name := strconv.Itoa(v)
+		switch {
+		case v < len(r.maskNames):
+			name = r.maskNames[v]
+		case n == 0:
+			continue
+		case v == int(schema.MaskIgnore):
+			name = "ignore"
+		}
+		r.Masks = append(r.Masks, MaskCount{v, name, n, r.masks.rows[v]})
+	}
+}
