@@ -229,6 +229,9 @@ func TestPlanTellsWhatIsFused(t *testing.T) {
 		{pipe(rotate, stages.ColorJitter{Brightness: stages.Factor{0.5, 1.5}}, resize), nil, []string{"color_jitter changes colours before"}},
 		{pipe(rotate, stages.ColorJitter{Contrast: stages.Factor{0.5, 1.5}}, resize), nil, []string{"color_jitter needs the whole picture"}},
 		{pipe(crop, stages.Perspective{DistortionScale: 0.3}, resize), nil, []string{"perspective is a perspective"}},
+		{pipe(rotate, stages.Letterbox{Size: 16}, stages.ToTensor{}), nil, []string{"2 passes", "[rotate + letterbox]\n", "[letterbox + to_tensor]\n", "letterbox puts the picture on a larger canvas"}},
+		{pipe(rotate, stages.Pad{Multiple: 32, Mode: stages.PadReflect}, resize), nil, []string{"3 passes", "pad adds a border of the picture's own pixels"}},
+		{pipe(stages.RandomZoomOut{P: 1}, resize), nil, []string{"2 passes", "random_zoom_out puts the picture on a larger canvas"}},
 		{pipe(crop, rotate, resize), nil, []string{"1 pass "}},
 		{pipe(), nil, []string{"then 0 passes"}},
 	} {

@@ -79,6 +79,7 @@ func (p *Program) explain(d *Draw) []Group {
 		rest := g.ops
 		passes := p.passes(&g, in)
 		var last []op
+		entered := in
 		for i, pass := range passes {
 			part := rest[:pass.Length]
 			if pass.Length == 0 && i > 0 { // the canvas around what the pass before has made
@@ -94,7 +95,10 @@ func (p *Program) explain(d *Draw) []Group {
 				list[len(list)-1].Apart = apart
 			}
 			if rest != nil {
-				apart = p.apart(part, rest)
+				apart = p.apart(entered, part, rest)
+			}
+			if len(part) > 0 {
+				entered = part[len(part)-1].out
 			}
 		}
 		if n := len(g.pixels); n > 0 {
@@ -108,20 +112,26 @@ func (p *Program) explain(d *Draw) []Group {
 	return list
 }
 
-// apart says why the passes before and after a border in one chain are two.
-func (p *Program) apart(before, after []op) string {
+// apart says why the passes before and after a border in one chain are two. The first of
+// them reads a picture of type in.
+func (p *Program) apart(in schema.Tensor, before, after []op) string {
 	for _, list := range [][]op{before, after} {
 		for _, o := range list {
+			t := o.transform
+			larger := t != nil && t.Moves() && t.Matrix[0] != 0 && (t.Height > in.Height || t.Width > in.Width)
+			in = o.out
 			switch name := p.Stages[o.stage].Name; {
-			case o.transform == nil || o.transform.Moves():
-			case o.transform.Inset != (image.Rectangle{}):
-				return name + " puts what it has sampled on a larger canvas"
-			case o.transform.Border == warp.Reflect:
-				return name + " mirrors the picture at its edges"
-			case o.transform.Projective():
+			case t != nil && t.Inset != (image.Rectangle{}), larger && t.Border == warp.Constant:
+				return name + " puts the picture on a larger canvas"
+			case larger:
+				return name + " adds a border of the picture's own pixels"
+			case t == nil || t.Moves():
+			case t.Projective():
 				return name + " is a perspective"
-			case o.transform.Filter != warp.Bilinear:
-				return fmt.Sprintf("%s asks for %s, and merged stages are sampled bilinearly", name, o.transform.Filter)
+			case t.Border == warp.Reflect:
+				return name + " mirrors the picture at its edges"
+			case t.Filter != warp.Bilinear:
+				return fmt.Sprintf("%s asks for %s, and merged stages are sampled bilinearly", name, t.Filter)
 			}
 		}
 	}
