@@ -25,7 +25,8 @@ type joinedIndex struct {
 	columns    []schema.Column
 	columnOf   [][]int // by column and source; -1: none
 	ignored    int
-	renumbered bool // a task's classes are in another order than text
+	targets    *joinedTargets // nil: none
+	renumbered bool           // a task's classes are in another order than text
 }
 
 // place is a sample's source, and its number there.
@@ -136,6 +137,8 @@ func (c Concat) index(ctx context.Context, d *joined) (*joinedIndex, []string, e
 		warnings = append(warnings, x.join(d.names, name, lists[t], &p)...)
 	}
 	x.joinColumns(d.names, &p)
+	targets, about := x.joinTargets(d.names, &p)
+	x.targets, warnings = targets, append(warnings, about...)
 	if p.more > 0 {
 		p.list = append(p.list, fmt.Errorf("and %s more like these", phrase.Count(p.more, "problem")))
 	}

@@ -164,7 +164,7 @@ func (r *targetRows) several(i int, names []string) (any, error) {
 			}
 			name = of[n]
 		}
-		if given.names != nil && !slices.Contains(given.names, name) {
+		if given.names != nil && !r.numbers[i].has(name) && !slices.Contains(given.names, name) { // what has a number was looked for
 			return nil, errorf("class %q of task %q is not among the %s of %s%s: add it there, or remove the label",
 				name, r.tasks[i], phrase.Count(len(given.names), "class"), given.from, alike(name, given.names))
 		}
@@ -509,7 +509,7 @@ func (r *objectReader) label(c category) (n int32, ok bool, err error) {
 		if c.number < 0 || c.number >= int64(len(of)) {
 			return 0, false, nil
 		}
-		if name = of[c.number]; r.given != nil && !slices.Contains(r.given, name) {
+		if name = of[c.number]; r.given != nil && !r.names.has(name) && !slices.Contains(r.given, name) {
 			return 0, false, nil
 		}
 	case !c.named:
