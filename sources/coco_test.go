@@ -11,6 +11,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/sluicedata/sluice/internal/coco"
@@ -403,5 +404,40 @@ func TestCocoOrders(t *testing.T) {
 		if text != first {
 			t.Fatalf("%v gives\n%s\nwant\n%s", list, text, first)
 		}
+	}
+}
+
+// TestCocoLong: a polygon of a million points, read by several at once.
+func TestCocoLong(t *testing.T) {
+	var ring strings.Builder
+	for i := range 1_000_000 {
+		fmt.Fprintf(&ring, "%d.5,%d,", i%40, i/40%30)
+	}
+	d := open(t, cocoFile(t, `{"id": 1, "image_id": 1, "category_id": 3, "bbox": [1, 2, 10, 20], "segmentation": [[`+strings.TrimSuffix(ring.String(), ",")+`]]},
+		{"id": 2, "image_id": 2, "category_id": 3, "bbox": [1, 2, 10, 20], "segmentation": {"size": [30, 40], "counts": [45, 10, 1145]}}`))
+	if w := d.(sources.Warner).Warnings(); len(w) > 0 {
+		t.Errorf("warnings: %q", w)
+	}
+	var all sync.WaitGroup
+	for worker := range 6 {
+		all.Go(func() {
+			var targets schema.Targets
+			for i := range 6 {
+				targets.Reset()
+				sample := (i + worker) % 2
+				if err := d.(sources.Targeter).Targets(context.Background(), sample, &targets); err != nil {
+					t.Error(err)
+					return
+				}
+				points := targets.Objects[0].Polygon[0]
+				if n, want := len(points), []int{2_000_000, 8}[sample]; n != want || targets.Objects[0].ID != int64(sample+1) {
+					t.Errorf("sample %d: object %d of %d numbers, want %d", sample, targets.Objects[0].ID, n, want)
+				}
+			}
+		})
+	}
+	all.Wait()
+	if n := d.(sources.Targeter).TargetBytes(0); n < 8_000_000 {
+		t.Errorf("a million points take %d bytes", n)
 	}
 }

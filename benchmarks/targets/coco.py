@@ -1,7 +1,7 @@
 """How long an annotation file of COCO train's size takes to open, and how much memory: the source coco beside
 pycocotools' COCO().
 
-    python coco.py make DIR              # 118,000 one-byte files and two annotation files, 450 MB and 1 GiB
+    python coco.py make DIR              # 118,000 one-byte files and two annotation files, of about 420 MB and 1.1 GB
     python coco.py run OPENCOCO DIR [ROUNDS]
 
 OPENCOCO is the binary of ./opencoco. Each contestant is a process of its own; rounds are interleaved, and the files are

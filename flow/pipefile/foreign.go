@@ -84,11 +84,12 @@ var foreignStages = []foreign{
 	{"imdecode read_image load_image imread", "", "decode", ""},
 }
 
-// foreignSources are other names of what folder and manifest read.
+// foreignSources are other names of what folder, manifest and coco read.
 var foreignSources = []foreign{
 	{"ImageFolder DatasetFolder image_dataset_from_directory directory dir", "", "folder: {path: data/train}", ""},
 	{"tar webdataset wds", "", "folder: {path: train.tar}", "the folders in it are the labels"},
 	{"csv tsv json jsonl list", "", "manifest: {path: train.csv}", ""},
+	{"CocoDetection CocoCaptions lvis register_coco_instances", "", "coco: {file: instances.json, images: train2017}", ""},
 }
 
 // foreignSinks are other names of what arrow writes.
@@ -155,6 +156,10 @@ var foreignOptions = []foreignOption{
 	{"manifest", "label_column labels label target class columns label_columns", "tasks", "a list, such as [class]"},
 	{"manifest", "weight weights sample_weight", "weight_column", ""},
 	{"manifest", "class_names", "classes", ""},
+	{"coco", "path annotation_file annFile ann_file json instances", "file", ""},
+	{"coco", "root img_folder image_dir img_dir img_prefix folder", "images", ""},
+	{"coco", "classes class_names categories", "", "they are the categories of the file, in the order of their ids"},
+	{"coco", "tasks", "", "the labels are those of the objects: leave it out"},
 	{"arrow", "compression compress", "codec", ""},
 	{"arrow", "rows_per_file rows_per_part max_rows_per_file shard_size", "part_rows", "a number of rows"},
 	{"arrow", "path dir directory out", "", "sluice materialize FILE -o DIR says where to write"},

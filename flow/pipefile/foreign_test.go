@@ -68,6 +68,7 @@ func TestForeignOptions(t *testing.T) {
 		"stages: [rebalance: {target: square_root, num_samples: 9}]":                 `did you mean "draws"?`,
 		"source: {folder: {root: x}}":                                                `folder: unknown option "root": did you mean "path"?`,
 		"source: {manifest: {path: x.csv, image_column: file}}":                      `did you mean "path_column"?`,
+		"source: {coco: {annFile: x.json}}":                                          `coco: unknown option "annFile": did you mean "file"?`,
 		"split: {test_size: 0.2}":                                                    `split: unknown option "test_size": did you mean "val"?`,
 		"transforms: [decode]":                                                       `unknown key "transforms": did you mean "stages"? (keys:`,
 		"batch_size: 3":                                                              `unknown key "batch_size": it is a stage: write it under stages (keys:`,
