@@ -43,16 +43,25 @@ func pieces(t fataler, to sinks.Destination) map[string]mortal {
 		"webdataset": into(t, &sinks.WebDataset{ShardRows: 11}, to),
 		"flat":       into(t, &sinks.Folder{Flat: true, PartRows: 11}, to),
 		"classes":    into(t, &sinks.Folder{Task: "type", PartRows: 11}, to),
+		"coco":       into(t, &sinks.COCO{Pictures: sinks.Pictures{PartRows: 11}}, to),
+		"yolo":       into(t, &sinks.YOLO{Pictures: sinks.Pictures{PartRows: 11}}, to),
+		"masks":      into(t, &sinks.Masks{Pictures: sinks.Pictures{PartRows: 11}}, to),
 	}
 }
+
+// ofTargets reports whether one of these is for objects and masks.
+func ofTargets(format string) bool { return slices.Contains([]string{"coco", "yolo", "masks"}, format) }
 
 // Wherever a run is killed, in whatever format, the next one completes the directory, to
 // the bytes of an unbroken run, by one process or three.
 func TestKilledInEachFormat(t *testing.T) {
-	for _, format := range []string{"webdataset", "flat", "classes"} {
+	for _, format := range []string{"webdataset", "flat", "classes", "coco", "yolo", "masks"} {
 		for _, shards := range []int{1, 3} {
 			t.Run(fmt.Sprintf("%s, %d shards", format, shards), func(t *testing.T) {
 				run := smallRun("uint8")
+				if ofTargets(format) {
+					run = smallRun("objects")
+				}
 				all := func(dir string) (list []mortal) {
 					for i := range shards {
 						list = append(list, pieces(t, sinks.Destination{Dir: dir, Shard: i, Shards: shards})[format])
@@ -96,11 +105,20 @@ func TestKilledInEachFormat(t *testing.T) {
 
 // A changed sample makes its part again, in each format, wherever the update is killed.
 func TestUpdatedInEachFormat(t *testing.T) {
-	for _, format := range []string{"webdataset", "flat", "classes"} {
+	for _, format := range []string{"webdataset", "flat", "classes", "coco", "yolo", "masks"} {
 		t.Run(format, func(t *testing.T) {
 			run := smallRun("encoded")
 			before, after := newTexts(7), newTexts(7)
-			after.data[2], after.stamp[2] = "\xff\xd8\xff another", "2" // another size, and another extension
+			another := "\xff\xd8\xff another" // another size, and another extension
+			if ofTargets(format) {
+				run = smallRun("objects encoded")
+				another = "P6 2 1 255\nsecond"
+				for i := range before.data {
+					before.data[i] = "P5 3 1 255\n" + before.data[i]
+					after.data[i] = before.data[i]
+				}
+			}
+			after.data[2], after.stamp[2] = another, "2"
 			deliverTo := func(dir string, s *texts, update bool, n int) (steps int, died *killed) {
 				sink := pieces(t, sinks.Destination{Dir: dir, Update: update})[format]
 				sink.OnStep(func(step, name string) error {

@@ -15,6 +15,7 @@ import tempfile
 
 import common
 import numpy as np
+import pyarrow as pa
 from PIL import Image
 from pycocotools import mask as rle
 from pycocotools.coco import COCO
@@ -151,6 +152,22 @@ areas("as they are", kept)
 again = materialize("again", common.pipeline(SOURCE.replace("FILE", "kept/instances.json").replace("FOLDER", "kept/images"), "shuffle: {}", folder=temp), "coco", "keypoints=index")
 common.expect(by_name(json.loads((again / "instances.json").read_text()), "key") == {i["file_name"]: have[i["key"]] for i in out["images"]}, "a second trip changes nothing")
 materialize("columns", passed, "arrow")
+table = pa.concat_tables(pa.ipc.open_file(f).read_all() for f in sorted((temp / "columns").glob("part-*.arrow")))
+spec = json.loads(table.schema.metadata[b"sluice.targets"])
+wrong = 0
+for row in table.to_pylist():
+    for i, a in enumerate(want[row["key"]]):
+        x, y, w, h = a["bbox"]
+        points = np.reshape(a.get("keypoints", [0] * 12), (4, 3)).astype(float)
+        points[points[:, 2] > 0, :2] += 0.5
+        same = np.allclose(row["boxes"][i], [x, y, x + w, y + h], rtol=0, atol=1e-4)
+        same &= spec["category_ids"][row["boxes.label"][i]] == a["category_id"] and row["boxes.crowd"][i] == bool(a["iscrowd"])
+        same &= np.isclose(row["boxes.area"][i], a["area"]) and np.array_equal(row["keypoints"][i], points.ravel())
+        if not a["iscrowd"]:
+            same &= [np.float32(p).tolist() for p in a["segmentation"]] == row["boxes.polygon"][i]
+        wrong += not same
+common.equal("objects that pyarrow finds otherwise in the columns", wrong, 0)
+common.equal("type of boxes", str(table.schema.field("boxes").type), "list<item: fixed_size_list<item: float not null>[4] not null>")
 through = materialize("through", common.pipeline("{arrow: {path: columns}}", "shuffle: {}", folder=temp), "coco", "keypoints=index")
 common.expect(by_name(json.loads((through / "instances.json").read_text()), "key") == have, "nor does one through Arrow files")
 
