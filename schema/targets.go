@@ -89,6 +89,8 @@ type Targets struct {
 	// Mask is an encoded picture (PNG and others) of class numbers, one channel or a palette's
 	// numbers; nil: none. A row that is made has its mask in the batch instead.
 	Mask []byte
+	// MaskName is what the source calls it, for errors; "" where it has no name.
+	MaskName string
 	// MaskMap are the numbers that the mask's values become; nil: themselves.
 	MaskMap *[256]uint8
 

@@ -173,9 +173,8 @@ func TestMaskErrors(t *testing.T) {
 	if err := (sources.Folder{Path: "a.zip", Masks: sources.Masks{Path: "../m/{stem}.png"}}).Check(); err == nil || !strings.Contains(err.Error(), "leads out of the archive") {
 		t.Error(err)
 	}
-	d := open(t, sources.Folder{Path: tree(t, "cat/1.jpg", "masks/1.png"), Masks: sources.Masks{Path: "masks/{stem}.png"}})
 	dir = tree(t, "cat/1.jpg", "masks/1.png")
-	d = open(t, sources.Folder{Path: dir, Masks: sources.Masks{Path: "masks/{stem}.png"}})
+	d := open(t, sources.Folder{Path: dir, Masks: sources.Masks{Path: "masks/{stem}.png"}})
 	write(t, dir, "masks/1.png", "changed")
 	var out schema.Targets
 	if err := d.(sources.Targeter).Targets(context.Background(), 0, &out); err == nil || errors.Is(err, sources.ErrTargets) || !strings.Contains(err.Error(), "has changed since it was listed") {
@@ -211,6 +210,37 @@ func TestStreetMasks(t *testing.T) {
 				t.Errorf("%s: a mask of %dx%d for %dx%d: %v", d.Index().Key(i), height, width, h.Height, h.Width, err)
 			}
 			into = values
+		}
+	}
+}
+
+// An index that was kept has the masks as they are now.
+func TestKnownMasks(t *testing.T) {
+	dir, cache := tree(t, "cat/1.jpg", "cat/2.jpg", "masks/1.png", "masks/2.png"), t.TempDir()
+	settle()
+	list := "path\ncat/1.jpg\ncat/2.jpg\n"
+	for name, s := range map[string]sources.Source{
+		"folder":   sources.Folder{Path: dir, Masks: sources.Masks{Path: "masks/{stem}.png"}},
+		"manifest": sources.Manifest{Path: write(t, dir, "list.csv", list), Masks: sources.Masks{Path: "masks/{stem}.png"}},
+	} {
+		must(t, os.WriteFile(filepath.Join(dir, "masks/2.png"), []byte("masks/2.png"), 0o644))
+		settle()
+		first, _ := told(t, cache, s)
+		again, listings := told(t, cache, s)
+		if len(listings) != 1 || listings[0].Read != 0 {
+			t.Fatalf("%s: the index wasn't kept: %v", name, listings)
+		}
+		for _, d := range []sources.Dataset{first, again} {
+			same(t, name, masksOf(t, d), []string{"masks/1.png", "masks/2.png"})
+		}
+		if sources.Identity(first.Index()) != sources.Identity(again.Index()) || !schema.TargetSpecOf(again.Index()).HasMask() {
+			t.Errorf("%s: the kept index is another", name)
+		}
+		must(t, os.WriteFile(filepath.Join(dir, "masks/2.png"), []byte("another mask"), 0o644))
+		third, _ := told(t, cache, s)
+		same(t, name, masksOf(t, third), []string{"masks/1.png", "another mask"})
+		if sources.Identity(first.Index()) == sources.Identity(third.Index()) {
+			t.Errorf("%s: a mask of another size is the same data", name)
 		}
 	}
 }

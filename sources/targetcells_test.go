@@ -166,3 +166,30 @@ func TestBadObjects(t *testing.T) {
 		}
 	}
 }
+
+// Whatever a cell holds, it is read, or an error in a few words.
+func FuzzTargetCells(f *testing.F) {
+	f.Add(`{"bbox":[[1,2,10,20]],"category":["red"],"id":[1],"area":[2],"iscrowd":[true],"keypoints":[[1,2,2]]}`, `["a","b"]`)
+	f.Add(`[{"bbox":[1,2,3,4],"category":0},{"bbox":[1,2,3,4],"label":"x","id":7}]`, `"a;b"`)
+	f.Add(`{"bbox":[[1e999,null,[3],4]],"category":[-1]}`, `null`)
+	f.Add(`[]`, `[1,2]`)
+	f.Fuzz(func(t *testing.T, objects, tags string) {
+		dir := t.TempDir()
+		write(t, dir, "a.jpg", "a")
+		list := write(t, dir, "list.jsonl", `{"path":"a.jpg","objects":`+objects+`,"tags":`+tags+"}\n")
+		x := openAny(t, sources.Manifest{Path: list, Tasks: []string{}, Objects: sources.Objects{Column: "objects", Keypoints: []string{"nose"}}, Multi: sources.Multi{"tags": {}}})
+		if x == nil {
+			return
+		}
+		must(t, schema.Check(x))
+		spec := schema.TargetSpecOf(x)
+		must(t, spec.Check())
+		for s := range x.Len() {
+			for _, label := range schema.ObjectLabelsOf(x, s) {
+				if label < 0 || int(label) >= len(spec.Classes) {
+					t.Errorf("label %d of %d classes", label, len(spec.Classes))
+				}
+			}
+		}
+	})
+}

@@ -136,7 +136,7 @@ func (d *opened) Targets(ctx context.Context, sample int, t *schema.Targets) err
 	case err != nil:
 		return d.errorf(sample, "cannot read the mask %q: %w%s", m.name(sample), cause(err), advice(err))
 	}
-	t.Mask, t.MaskMap = data, m.numbers
+	t.Mask, t.MaskName, t.MaskMap = data, m.name(sample), m.numbers
 	return nil
 }
 

@@ -45,13 +45,24 @@ func (m *Maker) Mask(d *Draw, spec *schema.TargetSpec, dst []uint8) error {
 func (m *Maker) readMask(g *targets, spec *schema.TargetSpec) (values []uint8, height, width int, err error) {
 	values, h, w, err := decode.Mask(g.in.Mask, m.mask)
 	if err != nil {
-		return nil, 0, 0, fmt.Errorf("its mask: %w", err)
+		return nil, 0, 0, fmt.Errorf("its mask%s: %w", quoted(g.in.MaskName), err)
 	}
 	m.mask = values
 	if h != g.frame[0] || w != g.frame[1] {
-		return nil, 0, 0, fmt.Errorf("its mask is %dx%d, and the picture %dx%d (width x height): make it of the picture's size", w, h, g.frame[1], g.frame[0])
+		return nil, 0, 0, fmt.Errorf("its mask%s is %dx%d, and the picture %dx%d (width x height): make it of the picture's size", quoted(g.in.MaskName), w, h, g.frame[1], g.frame[0])
 	}
-	return values, h, w, renumber(values, w, g.in.MaskMap, spec.MaskClasses)
+	if err := renumber(values, w, g.in.MaskMap, spec.MaskClasses); err != nil {
+		return nil, 0, 0, fmt.Errorf("its mask%s %w", quoted(g.in.MaskName), err)
+	}
+	return values, h, w, nil
+}
+
+// quoted is a mask's name behind a space; "" where it has none.
+func quoted(name string) string {
+	if name == "" {
+		return ""
+	}
+	return fmt.Sprintf(" %q", name)
 }
 
 // upright turns a mask as the file is turned.
@@ -71,7 +82,7 @@ func renumber(values []uint8, width int, table *[256]uint8, classes []string) er
 	if n := len(classes); n > 0 {
 		for i, v := range values {
 			if int(v) >= n && v != schema.MaskIgnore {
-				return fmt.Errorf("its mask has the value %d at x %d, y %d, and there are %d classes: name all classes, or say ignore: %d", v, i%width, i/width, n, v)
+				return fmt.Errorf("has the value %d at x %d, y %d, and there are %d classes: name all classes, or say ignore: %d", v, i%width, i/width, n, v)
 			}
 		}
 	}
