@@ -1,6 +1,7 @@
 package coco
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -307,7 +308,7 @@ func (s *scanner) token() ([]byte, error) {
 		at := s.pos
 		err := s.more(at)
 		i -= at
-		if err == io.ErrUnexpectedEOF {
+		if errors.Is(err, io.ErrUnexpectedEOF) {
 			break
 		}
 		if err != nil {
