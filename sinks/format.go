@@ -101,7 +101,7 @@ func withoutTargets(format string, run *schema.Run) []string {
 	if len(kinds) == 0 {
 		return nil
 	}
-	return []string{fmt.Sprintf("%s: the samples have %s, which this format doesn't write: choose arrow, coco, yolo or masks to keep them", format, strings.Join(kinds, " and "))}
+	return []string{fmt.Sprintf("%s: the samples have %s, which this format doesn't write: choose arrow, parquet, coco, yolo or masks to keep them", format, strings.Join(kinds, " and "))}
 }
 
 // Recognize returns the first format of a catalogue that recognizes a path, or nil.

@@ -24,13 +24,15 @@ import (
 //	               datasets has it; or with image: raw the pixels, bytes of a fixed length
 //	label.<task>   is an int64, null where the class is unknown, a ClassLabel for datasets
 //	class.<task>   with class_names: the class by its name
+//	mask           is {bytes, path}, a PNG file of class numbers
+//	boxes, ...     are lists, those of a fixed length included
 //
 // The metadata of a file are those of Arrow files, see schema.Run, datasets' features under
 // huggingface, and for raw pixels sluice.shape (JSON: their dimensions in order) and
 // sluice.dtype (uint8 or float32, little-endian).
 //
 // Parts, plan, manifest and lists of samples are as ArrowParts has them. Columns of a source
-// that are lists or structures aren't written.
+// that are structures aren't written.
 type Parquet struct {
 	Images
 	Codec      ParquetCodec `sluice:"codec" default:"none" doc:"compression of all columns; image files hardly become smaller, raw pixels do"`
@@ -126,12 +128,9 @@ func (q *Parquet) holds(run *schema.Run) error {
 			}
 		}
 	}
-	if run.Targets.Objects() || run.Targets.HasMask() {
-		return errors.New("the samples have boxes or masks, which are lists and tensors: choose the format arrow, which keeps them")
-	}
 	for _, c := range run.Columns {
 		if _, ok := parquetColumn(c); !ok {
-			return fmt.Errorf("column %q holds %s: numbers, booleans, text and bytes are written: leave it out of the source, or choose the format arrow", c.Name, c.Type)
+			return fmt.Errorf("column %q holds %s: numbers, booleans, text and bytes, and lists of these, are written: leave it out of the source, or choose the format arrow", c.Name, c.Type)
 		}
 	}
 	return nil
@@ -250,6 +249,9 @@ func parquetMeta(p *Part, raw bool) (list []parquet.Pair) {
 	} else {
 		features.add(schema.ColumnImage, feature{Type: "Image"})
 	}
+	if p.Run.Targets.HasMask() {
+		features.add(schema.ColumnMask, feature{Type: "Image"})
+	}
 	for _, task := range p.Run.Tasks {
 		if len(task.Classes) > 0 {
 			features.add(schema.ColumnLabel+task.Name, feature{"ClassLabel", task.Classes})
@@ -281,6 +283,9 @@ func (e *parquetEncoder) columns(s *arrow.Schema, t schema.Tensor) (list []parqu
 		case f.Name == schema.ColumnImage:
 			list = append(list, parquet.Column{Path: []string{f.Name, "bytes"}, Type: parquet.ByteArray, Kind: parquet.NoKind},
 				parquet.Column{Path: []string{f.Name, "path"}, Type: parquet.ByteArray, Kind: parquet.UTF8})
+		case f.Name == schema.ColumnMask && e.run.Targets.HasMask():
+			list = append(list, parquet.Column{Path: []string{f.Name, "bytes"}, Type: parquet.ByteArray, Kind: parquet.NoKind},
+				parquet.Column{Path: []string{f.Name, "path"}, Type: parquet.ByteArray, Kind: parquet.UTF8})
 		case task < len(e.run.Tasks) && f.Name == schema.ColumnLabel+e.run.Tasks[task].Name:
 			list = append(list, parquet.Column{Path: []string{f.Name}, Type: parquet.Int64, Optional: true, Kind: parquet.NoKind})
 			if e.classes {
@@ -297,8 +302,18 @@ func (e *parquetEncoder) columns(s *arrow.Schema, t schema.Tensor) (list []parqu
 	return list
 }
 
-// parquetColumn is a column of values that are no lists and no structures.
+// parquetColumn is a column of values that are no structures.
 func parquetColumn(c schema.Column) (parquet.Column, bool) {
+	switch t := c.Type.(type) {
+	case *arrow.ListType:
+		p, ok := parquetColumn(schema.Column{Name: c.Name, Type: t.Elem()})
+		p.Lists++
+		return p, ok
+	case *arrow.FixedSizeListType:
+		p, ok := parquetColumn(schema.Column{Name: c.Name, Type: t.Elem()})
+		p.Lists++
+		return p, ok
+	}
 	p := parquet.Column{Path: []string{c.Name}, Optional: true, Kind: parquet.NoKind}
 	switch c.Type.ID() {
 	case arrow.STRING, arrow.LARGE_STRING:
@@ -380,6 +395,9 @@ func (e *parquetEncoder) putters(b *schema.Batch) (list []func(row int) error, e
 				return cmp.Or(e.out.Bytes(to, files[row].data), e.out.Text(to+1, name))
 			})
 			column += 2
+		case f.Name == schema.ColumnMask && e.run.Targets.HasMask():
+			list = append(list, e.mask(b, column))
+			column += 2
 		case task < len(e.run.Tasks) && f.Name == schema.ColumnLabel+e.run.Tasks[task].Name:
 			list = append(list, e.label(b.Labels(task), column))
 			task++
@@ -409,6 +427,19 @@ func (e *parquetEncoder) pixels(b *schema.Batch, column int) func(row int) error
 	}
 }
 
+// mask is a row's mask as a file, as image is.
+func (e *parquetEncoder) mask(b *schema.Batch, column int) func(row int) error {
+	return func(row int) error {
+		data, ext, err := maskFile(b, row)
+		if err != nil || len(data) == 0 {
+			e.out.Null(column)
+			e.out.Null(column + 1)
+			return err
+		}
+		return cmp.Or(e.out.Bytes(column, data), e.out.Text(column+1, stem(path.Base(b.Key(row)))+"."+ext))
+	}
+}
+
 // label is a row's class number, and with class names the name.
 func (e *parquetEncoder) label(labels []int32, column int) func(row int) error {
 	columns := []int{column}
@@ -427,6 +458,43 @@ func (e *parquetEncoder) label(labels []int32, column int) func(row int) error {
 	}
 }
 
+// putLists appends a list: depth is how many are around it, and in says in which of them it
+// goes on.
+func putLists(w *parquet.Writer, column int, values arrow.Array) func(i, in, depth int) error {
+	list, ok := values.(array.ListLike)
+	if !ok {
+		put := putValues(w, column, values)
+		return func(i, in, _ int) error {
+			if values.IsNull(i) {
+				return errors.New("a list holds a null, which isn't written")
+			}
+			w.In(column, in)
+			return put(i)
+		}
+	}
+	inner := putLists(w, column, list.ListValues())
+	return func(i, in, depth int) error {
+		if values.IsNull(i) {
+			return errors.New("a list holds a null, which isn't written")
+		}
+		first, end := list.ValueOffsets(i)
+		if first == end {
+			w.In(column, in)
+			w.Empty(column, depth)
+			return nil
+		}
+		for k := first; k < end; k++ {
+			if k > first {
+				in = depth + 1
+			}
+			if err := inner(int(k), in, depth+1); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
 // putValues appends the values of an array of one of parquetColumn's types.
 func putValues(w *parquet.Writer, column int, values arrow.Array) func(row int) error {
 	number := func(of func(row int) int64) func(row int) error {
@@ -434,6 +502,9 @@ func putValues(w *parquet.Writer, column int, values arrow.Array) func(row int) 
 	}
 	var put func(row int) error
 	switch a := values.(type) {
+	case array.ListLike:
+		nested := putLists(w, column, a)
+		put = func(row int) error { return nested(row, 0, 0) }
 	case *array.String:
 		put = func(row int) error { return w.Text(column, a.Value(row)) }
 	case *array.LargeString:

@@ -22,13 +22,13 @@ import (
 )
 
 func TestParquet(t *testing.T) {
-	sinktest.FormatTaking(t, func() sinks.Format { return &sinks.Parquet{PartRows: 11, ClassNames: true} }, func(run *schema.Run) bool { return uint8s(run) && run.Targets == nil })
+	sinktest.FormatTaking(t, func() sinks.Format { return &sinks.Parquet{PartRows: 11, ClassNames: true} }, uint8s)
 }
 
 func TestParquetRaw(t *testing.T) {
 	sinktest.FormatTaking(t, func() sinks.Format {
 		return &sinks.Parquet{Images: sinks.Images{Image: sinks.Raw}, Codec: "zstd", GroupRows: 3}
-	}, func(run *schema.Run) bool { return run.Form != schema.FormVarying && run.Targets == nil })
+	}, func(run *schema.Run) bool { return run.Form != schema.FormVarying })
 }
 
 // table is a Parquet file: by column the values of all rows, nil for null.
@@ -257,8 +257,8 @@ func TestParquetRefuses(t *testing.T) {
 	wantError(t, open(&sinks.Parquet{}, runs["float32"]), "sinks: parquet:", "float32[3,4,6]", "image: raw")
 	wantError(t, open(&sinks.Parquet{Images: sinks.Images{Image: sinks.Raw}}, runs["varying"]), "different sizes", "jpg or png")
 	boxes := runs["encoded"]
-	boxes.Columns = []schema.Column{{Name: "meta.boxes", Type: arrow.ListOf(arrow.PrimitiveTypes.Float32)}}
-	wantError(t, open(&sinks.Parquet{}, boxes), `column "meta.boxes"`, "list", "the format arrow")
+	boxes.Columns = []schema.Column{{Name: "meta.boxes", Type: arrow.ListOf(arrow.StructOf(arrow.Field{Name: "x", Type: arrow.PrimitiveTypes.Float32}))}}
+	wantError(t, open(&sinks.Parquet{}, boxes), `column "meta.boxes"`, "struct", "the format arrow")
 	wantError(t, (&sinks.Parquet{Images: sinks.Images{Quality: 101}, Codec: "gzip", PartRows: -1, GroupRows: 1 << 30, GroupSize: -2}).Check(),
 		"quality: 101", `codec: unknown codec "gzip"`, "part_rows: -1", "group_rows: 1073741824", "group_size: -2")
 }

@@ -16,6 +16,7 @@ import tempfile
 import common
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 from PIL import Image
 from pycocotools import mask as rle
 from pycocotools.coco import COCO
@@ -168,6 +169,11 @@ for row in table.to_pylist():
         wrong += not same
 common.equal("objects that pyarrow finds otherwise in the columns", wrong, 0)
 common.equal("type of boxes", str(table.schema.field("boxes").type), "list<item: fixed_size_list<item: float not null>[4] not null>")
+materialize("rows", passed, "parquet")
+rows = pa.concat_tables(pq.read_table(f) for f in sorted((temp / "rows").glob("part-*.parquet")))
+targets = [n for n in table.column_names if n.startswith(("boxes", "keypoints"))]
+common.equal("columns of objects in Parquet files", [n for n in rows.column_names if n in targets], targets)
+common.expect(all(rows[n].to_pylist() == table[n].to_pylist() for n in targets), "pyarrow finds the same in Parquet files")
 through = materialize("through", common.pipeline("{arrow: {path: columns}}", "shuffle: {}", folder=temp), "coco", "keypoints=index")
 common.expect(by_name(json.loads((through / "instances.json").read_text()), "key") == have, "nor does one through Arrow files")
 
@@ -205,6 +211,10 @@ source = "{folder: {path: pictures, tasks: [], masks: {path: '../masks/{stem}.pn
 kept = materialize("masks-kept", common.pipeline(source, "shuffle: {}", folder=temp), "masks")
 same = sum((kept / "masks" / p.name).read_bytes() == p.read_bytes() for p in (temp / "masks").iterdir())
 common.equal("masks with their bytes", same, len(images))
+materialize("masks-rows", common.pipeline(source, "shuffle: {}", folder=temp), "parquet")
+rows = [r for f in sorted((temp / "masks-rows").glob("part-*.parquet")) for r in pq.read_table(f, columns=["key", "mask"]).to_pylist()]
+same = sum((temp / "masks" / pathlib.Path(r["key"]).name).with_suffix(".png").read_bytes() == r["mask"]["bytes"] for r in rows)
+common.equal("masks with their bytes in Parquet files", same, len(images))
 flipped = materialize("masks-flipped", common.pipeline(source, "decode: {}", "flip: {p: 1}", "center_crop: {height: 60, width: 60}", "batch: {size: 4}", folder=temp), "masks")
 wrong = 0
 for p in (temp / "masks").iterdir():

@@ -23,6 +23,9 @@ type Column struct {
 	Length int
 	// Optional columns may hold nulls; a member of a group always may.
 	Optional bool
+	// Lists is how many lists are around each value, one in the other; then Path is a name.
+	// None of what they hold is null. Entries and statistics are for columns without.
+	Lists int
 	// Kind is what integers and byte arrays stand for.
 	Kind Kind
 	// Entries, unless nil, are all values of a ByteArray, which are stored once for each row
@@ -79,12 +82,15 @@ type chunkWriter struct {
 	high   int64
 	values int64 // that are not null
 	nulls  int64
+	rows   int64
+	repeat int // the list that the next value goes on in, from 1; 0: it begins a row
 }
 
 // pageDraft is a page being filled.
 type pageDraft struct {
 	rows   int
 	runs   []levelRun
+	reps   []levelRun // of lists
 	data   []byte
 	index  []uint32 // of entries
 	nbools int
@@ -107,8 +113,8 @@ func NewWriter(out io.Writer, columns []Column, codec Codec, meta []Pair) (*Writ
 		return nil, fmt.Errorf("%v isn't written: choose none, snappy or zstd", codec)
 	}
 	for _, c := range columns {
-		most := len(c.Path) - 1
-		if c.Optional || most > 0 {
+		most := len(c.Path) - 1 + c.Lists
+		if c.Optional || len(c.Path) > 1 {
 			most++
 		}
 		w.columns = append(w.columns, chunkWriter{Column: c, most: most})
@@ -136,22 +142,25 @@ func (w *Writer) Buffered() int64 {
 
 // row makes room for a value of size bytes, of a definition level.
 func (c *chunkWriter) row(level, size int) *pageDraft {
-	last := len(c.pages) - 1
-	if last < 0 || c.pages[last].rows > 0 && len(c.pages[last].data)+4*len(c.pages[last].index)+size > pageBytes {
+	last, rep := len(c.pages)-1, c.repeat
+	c.repeat = 0
+	if rep == 0 {
+		c.rows++
+	}
+	if last < 0 || rep == 0 && c.pages[last].rows > 0 && len(c.pages[last].data)+4*len(c.pages[last].index)+size > pageBytes {
 		if last++; last < cap(c.pages) { // with the memory of an earlier group
 			c.pages = c.pages[:last+1]
 			p := &c.pages[last]
-			*p = pageDraft{runs: p.runs[:0], data: p.data[:0], index: p.index[:0]}
+			*p = pageDraft{runs: p.runs[:0], reps: p.reps[:0], data: p.data[:0], index: p.index[:0]}
 		} else {
 			c.pages = append(c.pages, pageDraft{})
 		}
 	}
 	p := &c.pages[last]
 	p.rows++
-	if n := len(p.runs); n > 0 && p.runs[n-1].level == level {
-		p.runs[n-1].n++
-	} else {
-		p.runs = append(p.runs, levelRun{level, 1})
+	p.runs = appendLevel(p.runs, level)
+	if c.Lists > 0 {
+		p.reps = appendLevel(p.reps, rep)
 	}
 	c.bytes += int64(size)
 	if level < c.most {
@@ -162,10 +171,29 @@ func (c *chunkWriter) row(level, size int) *pageDraft {
 	return p
 }
 
-// Null appends a null. In a group it is the member's, not the group's.
+func appendLevel(runs []levelRun, level int) []levelRun {
+	if n := len(runs); n > 0 && runs[n-1].level == level {
+		runs[n-1].n++
+		return runs
+	}
+	return append(runs, levelRun{level, 1})
+}
+
+// Null appends a null. In a group it is the member's, not the group's; of lists it is the
+// outermost.
 func (w *Writer) Null(column int) {
 	c := &w.columns[column]
-	c.row(c.most-1, 0)
+	c.row(c.most-1-c.Lists, 0)
+}
+
+// In says in which list of a column the next value, or empty list, goes on: 1 is the outermost;
+// 0 begins a row.
+func (w *Writer) In(column, list int) { w.columns[column].repeat = list }
+
+// Empty appends a list that is empty: depth is how many lists are around it.
+func (w *Writer) Empty(column, depth int) {
+	c := &w.columns[column]
+	c.row(c.most-c.Lists+depth, 0)
 }
 
 // Int appends an integer, a bool as 0 or 1, or the number of an entry.
@@ -257,7 +285,7 @@ func (w *Writer) EndGroup() error {
 	rows := int64(0)
 	for i := range w.columns {
 		c := &w.columns[i]
-		n := c.values + c.nulls
+		n := c.rows
 		if i > 0 && n != rows {
 			return fmt.Errorf("column %q got %d values in a row group of %d rows", strings.Join(c.Path, "."), n, rows)
 		}
@@ -281,8 +309,11 @@ func (w *Writer) EndGroup() error {
 		for k := range c.pages {
 			p := &c.pages[k]
 			var body [][]byte
+			if c.Lists > 0 {
+				body = append(body, levels(p.reps))
+			}
 			if c.most > 0 {
-				body = append(body, p.levels())
+				body = append(body, levels(p.runs))
 			}
 			if c.Entries != nil {
 				body = append(body, p.entries(len(c.Entries)))
@@ -296,7 +327,7 @@ func (w *Writer) EndGroup() error {
 		f.stored = w.at - start
 		g.chunks = append(g.chunks, f)
 		c.pages = c.pages[:0]
-		c.bytes, c.values, c.nulls, c.low, c.high = 0, 0, 0, 0, 0
+		c.bytes, c.values, c.nulls, c.low, c.high, c.rows = 0, 0, 0, 0, 0, 0
 	}
 	w.rows += rows
 	w.groups = append(w.groups, g)
@@ -319,10 +350,10 @@ func (c *chunkWriter) dictionary() [][]byte {
 	return [][]byte{b}
 }
 
-// levels are a page's definition levels, as runs.
-func (p *pageDraft) levels() []byte {
-	b := make([]byte, 4, 4+6*len(p.runs))
-	for _, r := range p.runs {
+// levels are a page's levels, as runs.
+func levels(runs []levelRun) []byte {
+	b := make([]byte, 4, 4+6*len(runs))
+	for _, r := range runs {
 		b = append(binary.AppendUvarint(b, uint64(r.n)<<1), byte(r.level))
 	}
 	binary.LittleEndian.PutUint32(b, uint32(len(b)-4))
@@ -458,6 +489,9 @@ func (w *Writer) schema() []func(*thriftWriter) {
 				t.i32(5, int32(members))
 			})
 		}
+		for depth := range c.Lists {
+			list = append(list, func(t *thriftWriter) { c.group(t, depth) }, repeatedGroup)
+		}
 		list = append(list, c.schema)
 	}
 	root := func(t *thriftWriter) {
@@ -467,17 +501,51 @@ func (w *Writer) schema() []func(*thriftWriter) {
 	return append([]func(*thriftWriter){root}, list...)
 }
 
+// group is the outer of the two groups that a list is, depth within other lists.
+func (c *chunkWriter) group(t *thriftWriter, depth int) {
+	repetition, name := int32(required), "element"
+	if depth == 0 {
+		name = c.Path[0]
+		if c.Optional {
+			repetition = optional
+		}
+	}
+	const list = 3 // among converted types, and among logical ones
+	t.i32(3, repetition)
+	t.text(4, name)
+	t.i32(5, 1)
+	t.i32(6, list)
+	t.structure(10, func(t *thriftWriter) { t.structure(list, func(*thriftWriter) {}) })
+}
+
+// repeatedGroup is the inner one.
+func repeatedGroup(t *thriftWriter) {
+	t.i32(3, repeated)
+	t.text(4, "list")
+	t.i32(5, 1)
+}
+
+// leaf is the path of the column's values.
+func (c *chunkWriter) leaf() []string {
+	path := slices.Clone(c.Path)
+	for range c.Lists {
+		path = append(path, "list", "element")
+	}
+	return path
+}
+
 func (c *chunkWriter) schema(t *thriftWriter) {
 	t.i32(1, int32(c.Type))
 	if c.Type == FixedLenByteArray {
 		t.i32(2, int32(c.Length))
 	}
 	repetition := int32(required)
-	if c.Optional || len(c.Path) > 1 {
+	if (c.Optional || len(c.Path) > 1) && c.Lists == 0 {
 		repetition = optional
 	}
+	path := c.leaf()
 	t.i32(3, repetition)
-	t.text(4, c.Path[len(c.Path)-1])
+	t.text(4, path[len(path)-1])
 	if c.Kind != NoKind {
 		t.i32(6, int32(c.Kind))
 	}
@@ -509,7 +577,7 @@ func (w *Writer) chunk(t *thriftWriter, c *chunkWriter, f chunkFooter) {
 		encodings = append(encodings, int32(RLEDictionary))
 	}
 	t.i32s(2, encodings)
-	t.texts(3, c.Path)
+	t.texts(3, c.leaf())
 	t.i32(4, int32(w.codec))
 	t.i64(5, f.values+f.nulls)
 	t.i64(6, f.size)
@@ -532,7 +600,7 @@ func (w *Writer) chunk(t *thriftWriter, c *chunkWriter, f chunkFooter) {
 
 // ordered reports whether the column has statistics: readers pass over row groups by them.
 func (c *chunkWriter) ordered() bool {
-	return (c.Type == Int32 || c.Type == Int64) && (c.Kind < Uint8 || c.Kind > Uint64)
+	return c.Lists == 0 && (c.Type == Int32 || c.Type == Int64) && (c.Kind < Uint8 || c.Kind > Uint64)
 }
 
 func (c *chunkWriter) bound(v int64) string {

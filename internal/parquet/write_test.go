@@ -163,3 +163,112 @@ func TestWriterRefuses(t *testing.T) {
 		t.Error("four bytes are written to a column of three")
 	}
 }
+
+// Lists within lists come back level by level, null and empty ones too, across pages and
+// row groups.
+func TestWrittenListsAreRead(t *testing.T) {
+	type put struct {
+		in, depth int // depth of an empty list; -1: a value
+		null      bool
+		v         int64
+	}
+	for lists := 1; lists <= 3; lists++ {
+		for _, optional := range []bool{false, true} {
+			r := rand.New(rand.NewPCG(uint64(lists), 9))
+			var puts []put
+			var fill func(in, depth int)
+			fill = func(in, depth int) {
+				if depth == lists {
+					puts = append(puts, put{in: in, depth: -1, v: r.Int64()})
+					return
+				}
+				n := r.IntN(4)
+				if r.IntN(300) == 0 {
+					n = 4000 // several pages' worth
+				}
+				if n == 0 {
+					puts = append(puts, put{in: in, depth: depth})
+				}
+				for i := range n {
+					if i > 0 {
+						in = depth + 1
+					}
+					fill(in, depth+1)
+				}
+			}
+			var out bytes.Buffer
+			w, err := NewWriter(&out, []Column{{Path: []string{"n"}, Type: Int64, Kind: NoKind}, {Path: []string{"x"}, Type: Int64, Kind: NoKind, Lists: lists, Optional: optional}}, Zstd, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			const rows, group = 900, 250
+			for row := range rows {
+				if row > 0 && row%group == 0 {
+					if err := w.EndGroup(); err != nil {
+						t.Fatal(err)
+					}
+				}
+				w.Int(0, int64(row))
+				at := len(puts)
+				if optional && r.IntN(5) == 0 {
+					puts = append(puts, put{null: true})
+					w.Null(1)
+					continue
+				}
+				fill(0, 0)
+				for _, p := range puts[at:] {
+					w.In(1, p.in)
+					if p.depth >= 0 {
+						w.Empty(1, p.depth)
+					} else {
+						w.Int(1, p.v)
+					}
+				}
+			}
+			if err := w.Close("test"); err != nil {
+				t.Fatal(err)
+			}
+			file, err := Open(bytes.NewReader(out.Bytes()), int64(out.Len()), "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			leaf := file.Leaves[1]
+			if len(leaf.Lists) != lists || int(file.Rows) != rows || fmt.Sprint(leaf.Path) != fmt.Sprint(append([]string{"x"}, listPath(lists)...)) {
+				t.Fatalf("leaf %+v of %d rows", leaf, file.Rows)
+			}
+			base := leaf.MaxLevel - lists
+			next := 0
+			for g := range file.Groups {
+				err := file.Nested(bytes.NewReader(out.Bytes()), g, 1, func(v *Value) error {
+					p := puts[next]
+					next++
+					level := leaf.MaxLevel
+					switch {
+					case p.null:
+						level = 0
+					case p.depth >= 0:
+						level = base + p.depth
+					}
+					if v.Level != level || v.Repeat != p.in || level == leaf.MaxLevel && v.Int != p.v {
+						return fmt.Errorf("value %d: %+v, want %+v at level %d", next-1, *v, p, level)
+					}
+					return nil
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			if next != len(puts) {
+				t.Errorf("%d values of %d", next, len(puts))
+			}
+		}
+	}
+}
+
+// listPath is the rest of a list's path.
+func listPath(lists int) (path []string) {
+	for range lists {
+		path = append(path, "list", "element")
+	}
+	return path
+}
