@@ -380,7 +380,8 @@ const (
 func (BoxForm) Values() []string { return []string{string(XYWH), string(XYXY)} }
 
 // Objects is a column of objects, as Hugging Face's data sets have it: a structure of lists
-// (bbox, categories or category, id, area, ...), or a list of structures. In pipeline files:
+// (bbox, categories or category, id, area, ...), or a list of structures. Polygons are not read
+// from it. In pipeline files:
 // a map, or only the column's name:
 //
 //	objects: {column: objects, bbox: xywh, classes: [red, white]}
