@@ -307,6 +307,8 @@ var stagesOf = map[string][]string{
 	"uint8":   {"decode", "resize: {height: 8, width: 8}", "batch: {size: 4}"},
 	"grey":    {"decode: {mode: gray}", "resize: {height: 8, width: 8}", "batch: {size: 4}"},
 	"varying": {"decode", "flip"},
+	"kept":    {"decode", "flip", "batch: {size: 4, sizes: keep}"},
+	"padded":  {"decode", "flip", "batch: {size: 4, sizes: pad}"},
 	"encoded": {"batch: {size: 4}"},
 	"scales":  {"decode", "resize: {height: 8, width: 8}", "to_tensor", "batch: {size: 4}", "multiscale: {scales: [0.5, 1, 1.5]}"},
 }
@@ -321,7 +323,7 @@ func TestBatchesAreThePlans(t *testing.T) {
 				want := direct(t, text)
 				c := connect(t)
 				c.open(text, map[string]any{"transport": transport})
-				if fixed := name != "varying" && name != "encoded"; (c.plan.Slots > 0) != (hasRing && fixed && transport == "ring") {
+				if fixed := !slices.Contains([]string{"varying", "kept", "padded", "encoded"}, name); (c.plan.Slots > 0) != (hasRing && fixed && transport == "ring") {
 					t.Errorf("%d slots", c.plan.Slots)
 				}
 				for id := range uint32(2) {

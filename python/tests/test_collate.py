@@ -226,6 +226,12 @@ def _inside(points: Any, x: float, y: float) -> bool:
     return odd
 
 
+def filled(parts: Any, height: int, width: int) -> Any:
+    mask = np.zeros((height, width), np.uint8)
+    _raster.fill(mask, parts)
+    return mask
+
+
 def test_polygons_are_filled() -> None:
     rng = np.random.default_rng(3)
     for case in range(60):
@@ -233,17 +239,17 @@ def test_polygons_are_filled() -> None:
         parts = [rng.uniform(-4, 16, (rng.integers(3, 9), 2)) for _ in range(rng.integers(1, 3))]
         if case % 3 == 0:
             parts = [np.round(part * 2) / 2 for part in parts]  # corners at centres and borders
-        mask = _raster.mask_of(parts, int(height), int(width))
+        mask = filled(parts, int(height), int(width))
         want = [[any(_inside(part, j + 0.5, i + 0.5) for part in parts) for j in range(width)] for i in range(height)]
         assert (mask == np.array(want)).all(), (case, parts)
     for nothing in ([], [np.zeros((2, 2))], [np.full((3, 2), np.nan)], [np.full((4, 2), 99.0)]):
-        assert not _raster.mask_of(nothing, 5, 5).any()
+        assert not filled(nothing, 5, 5).any()
 
 
 def test_polygons_that_share_an_edge_share_no_pixel() -> None:
     rng = np.random.default_rng(4)
     for _ in range(30):
         a, b, c, d = rng.uniform(0, 20, (4, 2))
-        one, other = _raster.mask_of([np.stack([a, b, c])], 20, 20), _raster.mask_of([np.stack([a, c, d])], 20, 20)
-        whole = _raster.mask_of([np.stack([a, b, c, d])], 20, 20)
+        one, other = filled([np.stack([a, b, c])], 20, 20), filled([np.stack([a, c, d])], 20, 20)
+        whole = filled([np.stack([a, b, c, d])], 20, 20)
         assert ((one ^ other) == whole).all()

@@ -12,16 +12,14 @@ import numpy.typing as npt
 Points = npt.NDArray[np.floating[Any]]
 
 
-def mask_of(parts: Sequence[Points], height: int, width: int) -> npt.NDArray[np.uint8]:
-    """What lies in any of some polygons, uint8 [height, width] of 0 and 1.
+def fill(mask: npt.NDArray[np.uint8], parts: Sequence[Points]) -> None:
+    """Sets what lies in any of some polygons to 1 in a mask, [height, width].
 
     A pixel (column j, row i) is in a polygon, points [k, 2], if its centre (j + 0.5, i + 0.5) is, by the even-odd rule: of shapes that share
     an edge, one has each pixel at it.
     """
-    mask = np.zeros((height, width), np.uint8)
     for part in parts:
         _fill(mask, part.astype(np.float64))
-    return mask
 
 
 def _fill(mask: npt.NDArray[np.uint8], points: npt.NDArray[np.float64]) -> None:

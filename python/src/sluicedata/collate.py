@@ -326,7 +326,7 @@ def _masks(
             if not parts:
                 x1, y1, x2, y2 = boxes[o]
                 parts = [np.array([(x1, y1), (x2, y1), (x2, y2), (x1, y2)], np.float32)]
-            to[:] = _raster.mask_of(parts, height, width)
+            _raster.fill(to, parts)
         out.append(row)
     return out
 
