@@ -15,6 +15,7 @@ var Catalog = []Entry{
 	{func() Source { return &WebDataset{} }, "shards of a WebDataset: tars in which a sample is members of one name (0001.jpg, 0001.cls)"},
 	{func() Source { return &Manifest{} }, "a CSV or JSONL file that lists images with their labels"},
 	{func() Source { return &Coco{} }, "images with boxes, polygons and keypoints, from an annotation file of COCO's or LVIS's form"},
+	{func() Source { return &VOC{} }, "images with boxes in XML files of PASCAL VOC, one for each image"},
 	{func() Source { return &Arrow{} }, "Arrow files: what sluice materialize wrote, as encoded images or pixels, or files of others"},
 	{func() Source { return &HuggingFace{} }, "a data set of Hugging Face's datasets, as save_to_disk wrote it"},
 	{func() Source { return &Concat{} }, "several sources as one, each under a name"},
