@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/sluicedata/sluice/flow/internal/picture"
+	"github.com/sluicedata/sluice/internal/decode"
 	"github.com/sluicedata/sluice/internal/fingerprint"
 	"github.com/sluicedata/sluice/internal/mapfile"
 	"github.com/sluicedata/sluice/schema"
@@ -151,6 +152,7 @@ func (r *rows) annotate(ctx context.Context, row *row) *RowError {
 		err = r.spec.CheckTargets(t)
 	}
 	if err == nil {
+		r.scale(row, t)
 		row.targets = t
 		return nil
 	}
@@ -223,6 +225,24 @@ func (r *rows) prepare(row *row) int64 {
 		row.draw.Prepare(r.pictures, row.address(), row.encoded)
 	}
 	return row.draw.Bytes
+}
+
+// scale gives normalized targets the size of the row's picture; those of a file that isn't a
+// picture are none, and decoding it says why.
+func (r *rows) scale(row *row, t *schema.Targets) {
+	if !t.Normalized {
+		return
+	}
+	height, width := row.lent.Height, row.lent.Width
+	if row.lent.U8 == nil {
+		h, err := decode.ReadHeader(row.encoded)
+		if err != nil {
+			t.Objects = nil
+		}
+		height, width = h.Height, h.Width
+	}
+	t.Scale(float64(width), float64(height))
+	t.Height, t.Width = height, width
 }
 
 // address says which draw the row's picture is of.

@@ -98,6 +98,34 @@ type Targets struct {
 	// source tells; 0: it doesn't.
 	Height, Width int
 	Frame         Frame
+	// Normalized: coordinates are shares of the width and height of the picture as it is
+	// shown, and areas of theirs; the engine multiplies them (Scale).
+	Normalized bool
+}
+
+// Scale multiplies all coordinates, in memory of their own.
+func (t *Targets) Scale(x, y float64) {
+	points := func(list []float32, each int) []float32 {
+		if list == nil {
+			return nil
+		}
+		out := slices.Clone(list)
+		for i := 0; i+1 < len(out); i += each {
+			out[i], out[i+1] = float32(float64(out[i])*x), float32(float64(out[i+1])*y)
+		}
+		return out
+	}
+	for i := range t.Objects {
+		o := &t.Objects[i]
+		o.Box = [4]float32(points(o.Box[:], 2))
+		o.Keypoints = points(o.Keypoints, 3)
+		o.Area = float32(float64(o.Area) * x * y)
+		o.Polygon = slices.Clone(o.Polygon)
+		for k, part := range o.Polygon {
+			o.Polygon[k] = points(part, 2)
+		}
+	}
+	t.Normalized = false
 }
 
 // Reset empties t, for other targets in its memory.

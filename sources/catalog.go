@@ -16,6 +16,7 @@ var Catalog = []Entry{
 	{func() Source { return &Manifest{} }, "a CSV or JSONL file that lists images with their labels"},
 	{func() Source { return &Coco{} }, "images with boxes, polygons and keypoints, from an annotation file of COCO's or LVIS's form"},
 	{func() Source { return &VOC{} }, "images with boxes in XML files of PASCAL VOC, one for each image"},
+	{func() Source { return &YOLO{} }, "images with boxes, polygons or keypoints in a text file each, from a data.yaml or folders"},
 	{func() Source { return &Arrow{} }, "Arrow files: what sluice materialize wrote, as encoded images or pixels, or files of others"},
 	{func() Source { return &HuggingFace{} }, "a data set of Hugging Face's datasets, as save_to_disk wrote it"},
 	{func() Source { return &Concat{} }, "several sources as one, each under a name"},

@@ -84,11 +84,13 @@ var foreignStages = []foreign{
 	{"imdecode read_image load_image imread", "", "decode", ""},
 }
 
-// foreignSources are other names of what folder, manifest and coco read.
+// foreignSources are other names of what our sources read.
 var foreignSources = []foreign{
 	{"ImageFolder DatasetFolder image_dataset_from_directory directory dir", "", "folder: {path: data/train}", ""},
 	{"tar webdataset wds", "", "folder: {path: train.tar}", "the folders in it are the labels"},
 	{"csv tsv json jsonl list", "", "manifest: {path: train.csv}", ""},
+	{"VOCDetection pascal_voc pascal PascalVOC", "", "voc: {path: VOCdevkit/VOC2012}", ""},
+	{"YOLODataset ultralytics yolov5 yolov8 darknet", "", "yolo: {data: coco8.yaml}", ""},
 	{"CocoDetection CocoCaptions lvis register_coco_instances", "", "coco: {file: instances.json, images: train2017}", ""},
 }
 
@@ -156,6 +158,10 @@ var foreignOptions = []foreignOption{
 	{"manifest", "label_column labels label target class columns label_columns", "tasks", "a list, such as [class]"},
 	{"manifest", "weight weights sample_weight", "weight_column", ""},
 	{"manifest", "class_names", "classes", ""},
+	{"voc", "root dir directory folder", "path", ""},
+	{"voc", "image_set imageset split", "set", "a file, such as ImageSets/Main/train.txt"},
+	{"yolo", "path yaml file data_yaml", "data", ""},
+	{"yolo", "names class_names", "classes", ""},
 	{"coco", "path annotation_file annFile ann_file json instances", "file", ""},
 	{"coco", "root img_folder image_dir img_dir img_prefix folder", "images", ""},
 	{"coco", "classes class_names categories", "", "they are the categories of the file, in the order of their ids"},

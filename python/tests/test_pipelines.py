@@ -343,6 +343,27 @@ def test_coco(make_folder: Folder, tmp_path: Path) -> None:
     assert sluicedata.plan(pipeline(read, [stages.decode()])).samples == 2
 
 
+def test_voc_and_yolo(tmp_path: Path) -> None:
+    (tmp_path / "JPEGImages").mkdir()
+    (tmp_path / "Annotations").mkdir()
+    Image.new("RGB", (8, 6)).save(tmp_path / "JPEGImages/a.png")
+    corners = "<xmin>1</xmin><ymin>1</ymin><xmax>4</xmax><ymax>3</ymax>"
+    xml = f"<annotation><object><name>cat</name><bndbox>{corners}</bndbox></object></annotation>"
+    (tmp_path / "Annotations/a.xml").write_text(xml)
+    (tmp_path / "set.txt").write_text("a\n")
+    read = sources.voc(
+        tmp_path, xml="Annotations", images="JPEGImages", set="set.txt", origin=1, classes=["cat"], annotations="stored"
+    )
+    assert sluicedata.plan(pipeline(read, [stages.decode()])).samples == 1
+    (tmp_path / "JPEGImages/a.txt").write_text("0 0.25 0.25 0.5 0.5\n")
+    folder = tmp_path / "JPEGImages"
+    read = sources.yolo(images=folder, labels=folder, classes=["cat"])
+    assert sluicedata.plan(pipeline(read, [stages.decode()])).samples == 1
+    (tmp_path / "data.yaml").write_text("names: [cat]\nval: JPEGImages\n")
+    read = sources.yolo(tmp_path / "data.yaml", split="val")
+    assert sluicedata.plan(pipeline(read, [stages.decode()])).samples == 1
+
+
 def test_pictures_with_targets(tmp_path: Path) -> None:
     Image.new("RGB", (8, 6)).save(tmp_path / "a.png")
     row = {"path": "a.png", "objects": {"bbox": [[1, 2, 3, 4]], "category": ["car"]}}

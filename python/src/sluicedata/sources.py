@@ -19,6 +19,7 @@ __all__ = [
     "huggingface",
     "manifest",
     "parquet",
+    "voc",
     "webdataset",
 ]
 
@@ -215,6 +216,44 @@ def coco(
             "images": images,
             "annotations": annotations,
             "keypoints": keypoints,
+        },
+    )
+
+
+def voc(
+    path: str | os.PathLike[str],
+    *,
+    xml: str = "Annotations",
+    images: str = "JPEGImages",
+    set: str | None = None,
+    origin: int = 1,
+    classes: Sequence[str | int] | str | Mapping[str, Sequence[str | int] | str] | None = None,
+    annotations: Literal["stored", "displayed"] | None = None,
+) -> Component:
+    """Images with boxes in XML files of PASCAL VOC, one for each image.
+
+    Args:
+        path: the folder that has Annotations and JPEGImages.
+        xml: the folder of XML files, in path.
+        images: the folder of images, in path.
+        set: a file of names without extension, one a line, in path, such as ImageSets/Main/train.txt (default:
+            all).
+        origin: number of the first pixel: 1, with both corners inside; or 0, corners as continuous coordinates.
+        classes: names in the order of their numbers, or a file with one a line (default: those that occur, sorted).
+        annotations: which picture annotations were made on where a file says that it is to be turned (EXIF):
+            stored, as it is in the file, or displayed, as it is shown (default: the one that has the size in the
+            XML).
+    """
+    return component(
+        voc,
+        {
+            "path": path,
+            "xml": xml,
+            "images": images,
+            "set": set,
+            "origin": origin,
+            "classes": classes,
+            "annotations": annotations,
         },
     )
 
