@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -177,10 +178,18 @@ type dataYAML struct {
 	Flip  []int  `yaml:"flip_idx"`
 }
 
+const mostYAML = 1 << 18
+
+var aliases = regexp.MustCompile(`(?m)[:,\[{-]\s*\*\w`)
+
 func readDataYAML(name, split string) (*yoloLayout, error) {
 	text, err := readSmall(name)
 	if err != nil {
 		return nil, errorf("data: %q: %w", name, err)
+	}
+	// The parser is recursive, and an alias may stand for an alias.
+	if len(text) > mostYAML || aliases.Match(text) {
+		return nil, errorf("data: %q: want a file of at most %d KiB, without aliases (*name)", name, mostYAML>>10)
 	}
 	var y dataYAML
 	if err := yaml.Unmarshal(text, &y); err != nil {

@@ -134,6 +134,7 @@ func TestYOLOErrors(t *testing.T) {
 		"train: nowhere\nnames: [a]\ndownload: x.zip\n":                    "A download in the file is never run",
 		"train: https://host/x\nnames: [a]\n":                              "never fetched",
 		"path: https://host/x\ntrain: images\nnames: [a]\n":                "never fetched",
+		"a: &a [x]\ntrain: [*a, *a]\nnames: [a]\n":                         "without aliases",
 		"train: [1]\nnames: [a]\n":                                         "is no path",
 		"train: images\nnames: [a]\nkpt_shape: [3]\n":                      "kpt_shape",
 		"train: images\nnames: [a]\nkpt_shape: [2, 3]\nflip_idx: [1, 1]\n": "flip_idx",

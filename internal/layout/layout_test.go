@@ -59,7 +59,7 @@ var onlyIn = map[string]string{
 	"github.com/apache/arrow/go/v15/parquet": "nowhere", // internal/parquet reads and writes it
 	"github.com/reugn/go-streams":            "flow",
 	"github.com/alecthomas/kong":             "cmd",
-	"github.com/goccy/go-yaml":               "flow/pipefile",
+	"github.com/goccy/go-yaml":               "flow/pipefile sources", // data.yaml of yolo
 }
 
 type pkg struct {
@@ -153,9 +153,10 @@ func checkImport(t *testing.T, from, path string, allowed []string) {
 		}
 		return
 	}
-	for prefix, home := range onlyIn {
-		if strings.HasPrefix(path, prefix) && from != home && !strings.HasPrefix(from, home+"/") {
-			t.Errorf("%s imports %s: only %s may, so that the others stay light", from, path, home)
+	for prefix, homes := range onlyIn {
+		athome := func(home string) bool { return from == home || strings.HasPrefix(from, home+"/") }
+		if strings.HasPrefix(path, prefix) && !slices.ContainsFunc(strings.Fields(homes), athome) {
+			t.Errorf("%s imports %s: only %s may, so that the others stay light", from, path, homes)
 		}
 	}
 }

@@ -21,6 +21,7 @@ __all__ = [
     "parquet",
     "voc",
     "webdataset",
+    "yolo",
 ]
 
 
@@ -254,6 +255,35 @@ def voc(
             "origin": origin,
             "classes": classes,
             "annotations": annotations,
+        },
+    )
+
+
+def yolo(
+    data: str | os.PathLike[str],
+    *,
+    split: Literal["train", "val", "test"] = "train",
+    images: str | os.PathLike[str] | None = None,
+    labels: str | os.PathLike[str] | None = None,
+    classes: Sequence[str | int] | str | Mapping[str, Sequence[str | int] | str] | None = None,
+) -> Component:
+    """Images with boxes, polygons or keypoints in a text file each, from a data.yaml or folders.
+
+    Args:
+        data: a data.yaml, which names folders and classes.
+        split: with data: the part that is read.
+        images: instead of data: the folder of images, with those within it.
+        labels: with images: the folder of text files (default: the one named labels in place of images).
+        classes: with images: names in the order of their numbers, or a file with one a line.
+    """
+    return component(
+        yolo,
+        {
+            "data": data,
+            "split": split,
+            "images": images,
+            "labels": labels,
+            "classes": classes,
         },
     )
 
