@@ -224,4 +224,30 @@ for p in (temp / "masks").iterdir():
     made = Image.open(flipped / "masks" / p.name)
     wrong += made.mode != "L" or not np.array_equal(np.asarray(made), mask[top : top + 60, left : left + 60])
 common.equal("masks flipped and cropped that aren't NumPy's, pixel for pixel", wrong, 0)
+
+# VOC and YOLO, there and back.
+(temp / "voc/Annotations").mkdir(parents=True)
+(temp / "voc/JPEGImages").symlink_to(temp / "pictures")
+(temp / "given/labels").mkdir(parents=True)
+(temp / "given/images").symlink_to(temp / "pictures")
+(temp / "given/data.yaml").write_text("train: images\nnames: [b, a]\n")
+want, lines = {}, {}
+for image in images:
+    w, h = image["width"], image["height"]
+    corners = np.sort(random.integers(1, [w + 1, h + 1], (3, 2, 2)), axis=1).reshape(-1, 4) # from 1, both inside
+    stem = pathlib.Path(image["file_name"]).stem
+    xml = "".join(f"<object><name>{'ab'[i % 2]}</name><bndbox><xmin>{a}</xmin><ymin>{b}</ymin><xmax>{c}</xmax><ymax>{d}</ymax></bndbox></object>" for i, (a, b, c, d) in enumerate(corners))
+    (temp / f"voc/Annotations/{stem}.xml").write_text(f"<annotation><size><width>{w}</width><height>{h}</height></size>{xml}</annotation>")
+    want[image["file_name"]] = [[float(a - 1), float(b - 1), float(c - a + 1), float(d - b + 1)] for a, b, c, d in corners]
+    lines[stem] = [[1 - i % 2, (a - 1 + c) / 2 / w, (b - 1 + d) / 2 / h, (c - a + 1) / w, (d - b + 1) / h] for i, (a, b, c, d) in enumerate(corners)]
+    (temp / f"given/labels/{stem}.txt").write_text("\n".join(f"{c} {x:.9f} {y:.9f} {bw:.9f} {bh:.9f}" for c, x, y, bw, bh in lines[stem]))
+voc = materialize("voc-coco", common.pipeline("{voc: {path: voc}}", "shuffle: {}", folder=temp), "coco")
+made = by_name(json.loads((voc / "instances.json").read_text()), "file_name")
+common.equal("boxes of VOC that came back from COCO", sum(a["bbox"] == b for name in want for a, b in zip(made[name], want[name], strict=True)), 3 * len(images))
+yolo = materialize("yolo-yolo", common.pipeline("{yolo: {data: given/data.yaml}}", "shuffle: {}", folder=temp), "yolo", "objects=boxes")
+worst = 0.0
+for stem, rows in lines.items():
+    back = [[float(v) for v in line.split()] for line in (yolo / f"labels/{stem}.txt").read_text().splitlines()]
+    worst = max(worst, np.abs(np.subtract(back, rows)).max())
+common.at_most("lines of YOLO that came back", worst, 1e-6)
 common.finish()
