@@ -334,7 +334,12 @@ func (r *yoloReader) readPlace(ctx context.Context, place string) error {
 		}
 		return nil
 	}
-	return filepath.WalkDir(place, func(name string, e os.DirEntry, err error) error {
+	real, err := filepath.EvalSymlinks(place) // which WalkDir doesn't follow
+	if err != nil {
+		return errorf("%q: cannot read: %w", place, cause(err))
+	}
+	return filepath.WalkDir(real, func(name string, e os.DirEntry, err error) error {
+		name = place + strings.TrimPrefix(name, real)
 		if err != nil {
 			return errorf("%q: cannot read: %w", name, cause(err))
 		}

@@ -64,6 +64,12 @@ func TestYOLO(t *testing.T) {
 	if index.Len() != 2 {
 		t.Errorf("val has %d images", index.Len())
 	}
+	if err := os.Symlink(filepath.Join(dir, "set/images"), filepath.Join(dir, "link")); err == nil {
+		index, _, _ = openTargets(t, sources.YOLO{Images: filepath.Join(dir, "link"), Labels: filepath.Join(dir, "set/labels"), Classes: sources.Classes{List: []string{"cat", "dog"}}})
+		if index.Len() != 4 {
+			t.Errorf("by a link: %d images", index.Len())
+		}
+	}
 	index, _, _ = openTargets(t, sources.YOLO{Images: filepath.Join(dir, "set/images"), Classes: sources.Classes{List: []string{"cat", "dog"}}})
 	if index.Len() != 4 || index.Key(3) != "val/d.jpg" {
 		t.Errorf("without data.yaml: %d images", index.Len())

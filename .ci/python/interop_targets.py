@@ -220,7 +220,7 @@ wrong = 0
 for p in (temp / "masks").iterdir():
     mask = np.fliplr(np.asarray(Image.open(p)))
     # torchvision's center crop, whose offset is rounded half to even
-    top, left = (int(round((n - 60) / 2)) for n in mask.shape)
+    top, left = (round((n - 60) / 2) for n in mask.shape)
     made = Image.open(flipped / "masks" / p.name)
     wrong += made.mode != "L" or not np.array_equal(np.asarray(made), mask[top : top + 60, left : left + 60])
 common.equal("masks flipped and cropped that aren't NumPy's, pixel for pixel", wrong, 0)
