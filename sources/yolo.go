@@ -29,7 +29,7 @@ import (
 // it counts, and its download is never run nor fetched. A split is a folder of images, a
 // text file that lists images, or a list of these. The labels of images/train/a.jpg are those of
 // labels/train/a.txt: the last folder named images becomes labels, as there. The key is an
-// image's path in the folder that path names, or in Images.
+// image's path in its folder, where there is only one, else in the folder that path names.
 //
 // A line is an object: its class number, then x and y of its middle, width and height; or the
 // corners of a polygon, whose box is the one around it; or, where kpt_shape is given, a box and
@@ -254,6 +254,9 @@ func readDataYAML(name, split string) (*yoloLayout, error) {
 		if !exists(layout.images[i]) {
 			return nil, bad("%s: there is no %q. A download in the file is never run: fetch the data yourself", split, layout.images[i])
 		}
+	}
+	if info, err := os.Stat(layout.images[0]); err == nil && info.IsDir() && len(layout.images) == 1 {
+		layout.root = layout.images[0]
 	}
 	return layout, nil
 }
