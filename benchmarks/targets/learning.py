@@ -67,7 +67,9 @@ class Cells(torch.utils.data.Dataset[Any]):
         return len(self.names)
 
     def __getitem__(self, i: int) -> tuple[Any, dict[str, Any]]:
-        image = tv_tensors.Image(decode_image(str(self.root / "JPEGImages" / f"{self.names[i]}.jpg"), ImageReadMode.RGB))
+        image = tv_tensors.Image(
+            decode_image(str(self.root / "JPEGImages" / f"{self.names[i]}.jpg"), ImageReadMode.RGB)
+        )
         boxes, labels = [], []
         for thing in ET.parse(self.root / "Annotations" / f"{self.names[i]}.xml").iter("object"):
             x1, y1, x2, y2 = (float(thing.findtext(f"bndbox/{name}") or 0) for name in ("xmin", "ymin", "xmax", "ymax"))
@@ -116,7 +118,12 @@ def detection_of_torchvision(data: Path, seed: int) -> Any:
     )
     order = torch.Generator().manual_seed(seed)
     return torch.utils.data.DataLoader(
-        Cells(data, transform), 4, shuffle=True, drop_last=True, generator=order, collate_fn=lambda rows: tuple(zip(*rows))
+        Cells(data, transform),
+        4,
+        shuffle=True,
+        drop_last=True,
+        generator=order,
+        collate_fn=lambda rows: tuple(zip(*rows)),
     )
 
 
@@ -163,8 +170,17 @@ def average_precision(model: Any, data: Path) -> dict[str, float]:
                     | {"bbox": [x1, y1, w, h], "area": w * h, "iscrowd": 0}
                 )
             (out,) = model([image])
-            for (x1, y1, x2, y2), label, score in zip(*(out[k].tolist() for k in ("boxes", "labels", "scores")), strict=True):
-                found.append({"image_id": target["image_id"], "category_id": label, "score": score, "bbox": [x1, y1, x2 - x1, y2 - y1]})
+            for (x1, y1, x2, y2), label, score in zip(
+                *(out[k].tolist() for k in ("boxes", "labels", "scores")), strict=True
+            ):
+                found.append(
+                    {
+                        "image_id": target["image_id"],
+                        "category_id": label,
+                        "score": score,
+                        "bbox": [x1, y1, x2 - x1, y2 - y1],
+                    }
+                )
     with contextlib.redirect_stdout(io.StringIO()):
         truth = COCO()
         truth.dataset = known
@@ -236,7 +252,11 @@ class UNet(torch.nn.Module):
         def block(before: int, behind: int) -> torch.nn.Sequential:
             layers: list[torch.nn.Module] = []
             for n in (before, behind):
-                layers += [torch.nn.Conv2d(n, behind, 3, padding=1, bias=False), torch.nn.BatchNorm2d(behind), torch.nn.ReLU()]
+                layers += [
+                    torch.nn.Conv2d(n, behind, 3, padding=1, bias=False),
+                    torch.nn.BatchNorm2d(behind),
+                    torch.nn.ReLU(),
+                ]
             return torch.nn.Sequential(*layers)
 
         self.down = torch.nn.ModuleList(block(a, b) for a, b in zip((3, *widths), widths, strict=False))
@@ -271,7 +291,9 @@ def segment(loader: Any, steps: int, seed: int, data: Path) -> dict[str, float]:
         for image, mask in Street(data, v2.ToDtype({tv_tensors.Image: torch.float32, "others": None}, scale=True)):
             said = model(image[None] - 0.5).argmax(1)[0]
             known = mask != 255
-            counts += torch.bincount(mask[known] * counts.shape[0] + said[known], minlength=counts.numel()).view_as(counts)
+            counts += torch.bincount(mask[known] * counts.shape[0] + said[known], minlength=counts.numel()).view_as(
+                counts
+            )
     right = counts.diag().double()
     union = counts.sum(0) + counts.sum(1) - counts.diag()
     there = counts.sum(1) > 0
@@ -294,7 +316,9 @@ def copy_cells(source: Path, to: Path, pictures: int) -> None:
 
 def main() -> None:
     about, _, usage = (__doc__ or "").partition("\n\n")
-    parser = argparse.ArgumentParser(description=about, epilog=usage, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=about, epilog=usage, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("part", choices=PARTS)
     parser.add_argument("data", type=Path, help="BCCD's pictures for detection, CamVid's for segmentation")
     parser.add_argument("--steps", type=int, default=0)
@@ -303,8 +327,14 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("-o", "--output", type=Path)
     ask = parser.parse_args()
-    if "MALLOC_TOP_PAD_" not in os.environ:  # else half of the time goes into pages that glibc gives back after each step
-        keep = {"MALLOC_MMAP_THRESHOLD_": "1000000000", "MALLOC_TRIM_THRESHOLD_": "8000000000", "MALLOC_TOP_PAD_": "100000000"}
+    if (
+        "MALLOC_TOP_PAD_" not in os.environ
+    ):  # else half of the time goes into pages that glibc gives back after each step
+        keep = {
+            "MALLOC_MMAP_THRESHOLD_": "1000000000",
+            "MALLOC_TRIM_THRESHOLD_": "8000000000",
+            "MALLOC_TOP_PAD_": "100000000",
+        }
         os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **keep})
     torch.set_num_threads(ask.threads)
     run, arms = PARTS[ask.part]
