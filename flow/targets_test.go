@@ -535,6 +535,13 @@ func TestBatchesOfDifferentSizes(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			var names []string
+			for _, f := range batch.Record.Schema().Fields() {
+				names = append(names, f.Name)
+			}
+			if plan, err := p.Plan(t.Context()); err != nil || !slices.Equal(plan.Columns(), names) {
+				t.Errorf("%v, %v; the record has %v", plan.Columns(), err, names)
+			}
 			for row := range batch.Rows() {
 				pic, key := batch.Picture(row), batch.Key(row)
 				mask, h, w := batch.Mask(row)

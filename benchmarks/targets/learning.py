@@ -19,6 +19,7 @@ import contextlib
 import datetime
 import functools
 import io
+import itertools
 import os
 import platform
 import shutil
@@ -123,7 +124,7 @@ def detection_of_torchvision(data: Path, seed: int) -> Any:
         shuffle=True,
         drop_last=True,
         generator=order,
-        collate_fn=lambda rows: tuple(zip(*rows)),
+        collate_fn=lambda rows: tuple(zip(*rows, strict=True)),
     )
 
 
@@ -260,7 +261,7 @@ class UNet(torch.nn.Module):
             return torch.nn.Sequential(*layers)
 
         self.down = torch.nn.ModuleList(block(a, b) for a, b in zip((3, *widths), widths, strict=False))
-        self.up = torch.nn.ModuleList(block(a + b, a) for a, b in zip(widths, widths[1:], strict=False))
+        self.up = torch.nn.ModuleList(block(a + b, a) for a, b in itertools.pairwise(widths))
         self.head = torch.nn.Conv2d(widths[0], classes, 1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:

@@ -78,7 +78,7 @@ type pyFile struct {
 func pyModule(kind, title string) *pyFile { return &pyFile{kind: kind, title: title} }
 
 // either are options that others may stand in for: they aren't required.
-var either = []string{"count", "keep"}
+var either = []string{"count", "keep", "data"}
 
 // add writes the function of a component. The option that most calls give, size or else the
 // first that isn't a task, may be given by position, and with mean its std.

@@ -260,7 +260,7 @@ def voc(
 
 
 def yolo(
-    data: str | os.PathLike[str],
+    data: str | os.PathLike[str] | None = None,
     *,
     split: Literal["train", "val", "test"] = "train",
     images: str | os.PathLike[str] | None = None,
