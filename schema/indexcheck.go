@@ -4,13 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"unicode/utf8"
 )
 
 // Check reports what is wrong with an index, as that of a foreign source may be: its keys
 // (UTF-8, unique, sorted bytewise), sizes (-1 is a missing sample), weights, labels and
-// classes, the numbers before a split, further columns and their values, and of a Table the
-// lengths of its columns. Each kind of mistake is named once, with its first sample.
+// classes, the numbers before a split, further columns and their values, the spec of targets and
+// the classes of objects, and of a Table the lengths of its columns. Each kind of mistake is named once, with its first sample.
 func Check(x Index) error {
 	if x == nil {
 		return errors.New("there is no index")
@@ -60,6 +61,7 @@ func Check(x Index) error {
 		})
 	}
 	c.columns()
+	c.targets()
 	return errors.Join(c.errs...)
 }
 
@@ -97,6 +99,12 @@ func (c *checker) lengths(x *Table) {
 	if x.Origin != nil {
 		column("Origin", len(x.Origin))
 	}
+	if t := x.Targets; t != nil {
+		if t.Digests != nil {
+			column("Targets.Digests", len(t.Digests))
+		}
+		c.objects(t, len(x.Keys))
+	}
 	if len(x.Labels) != len(x.TaskList) {
 		c.addf("Labels has %d tasks, and TaskList %d", len(x.Labels), len(x.TaskList))
 	} else {
@@ -111,6 +119,49 @@ func (c *checker) lengths(x *Table) {
 	for i, values := range x.Values {
 		column(fmt.Sprintf("Values[%d]", i), len(values))
 	}
+}
+
+// objects compares where each sample's objects begin with their number.
+func (c *checker) objects(t *TargetTable, samples int) {
+	switch {
+	case t.First == nil:
+		if len(t.Labels) > 0 {
+			c.addf("Targets.First is missing, and there are %d labels of objects", len(t.Labels))
+		}
+		return
+	case len(t.First) != samples+1:
+		c.addf("Targets.First has %d elements for %d keys: give each sample one, and one more", len(t.First), samples)
+		return
+	case t.First[0] != 0 || t.First[samples] != int64(len(t.Labels)):
+		c.addf("Targets.First goes from %d to %d: want 0 to the number of labels, %d", t.First[0], t.First[samples], len(t.Labels))
+		return
+	}
+	for i := range samples {
+		if t.First[i+1] < t.First[i] {
+			c.addf("Targets.First falls from %d to %d after sample %d: want numbers that never fall", t.First[i], t.First[i+1], i)
+			return
+		}
+	}
+}
+
+// targets checks the spec, and the classes of all objects.
+func (c *checker) targets() {
+	spec := TargetSpecOf(c.Index)
+	if err := spec.Check(); err != nil {
+		c.errs = append(c.errs, err)
+		return
+	}
+	n := 0
+	if spec.Objects() {
+		n = len(spec.Classes)
+		c.classes(Task{Name: ColumnObject, Classes: spec.Classes})
+	}
+	wrong := func(label int32) bool { return label < 0 || int(label) >= n }
+	c.first(func(i int) bool { return slices.ContainsFunc(ObjectLabelsOf(c.Index, i), wrong) }, func(i int) {
+		labels := ObjectLabelsOf(c.Index, i)
+		at := slices.IndexFunc(labels, wrong)
+		c.addf("sample %d (%q): object %d has the label %d, and there are %d classes of objects", i, short(c.Key(i)), at, labels[at], n)
+	})
 }
 
 func (c *checker) keys() {

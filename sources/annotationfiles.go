@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -172,11 +173,14 @@ func (f *faultCounts) warnings(source string) (list []string) {
 	return list
 }
 
+// inFloat32 reports a coordinate that is finite, and so in float32.
+func inFloat32(v float64) bool { return math.Abs(v) <= math.MaxFloat32 }
+
 // mendBox says what is wrong with a box in a picture of that size (0: unknown), as its kind, and
 // whether the box is left out for it; "": nothing is.
 func mendBox(b [4]float64, height, width int) (what, then string, leftOut bool) {
 	for _, v := range b {
-		if v-v != 0 {
+		if !inFloat32(v) {
 			return "a box that isn't four finite numbers", "left out: remove or mend them", true
 		}
 	}
@@ -189,7 +193,7 @@ func mendBox(b [4]float64, height, width int) (what, then string, leftOut bool) 
 	case width > 0 && height > 0 && (b[0] >= w || b[1] >= h || b[2] <= 0 || b[3] <= 0):
 		return "a box outside of its image", "left out: mend them, or the size of their images", true
 	case width > 0 && height > 0 && (b[0] < -1e-3 || b[1] < -1e-3 || b[2] > w+1e-3 || b[3] > h+1e-3):
-		return "a box that reaches out of its image", "it stays as it is: check whether its image has another size", false
+		return "a box that reaches out of its image", "it stays as it is: check whether its image has another size, or its corners another origin", false
 	}
 	return "", "", false
 }

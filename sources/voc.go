@@ -134,6 +134,11 @@ func (o *vocObject) box(origin int) (b [4]float64, ok bool) {
 // objects calls take for each object that stays; add is told of faults.
 func (f *vocFile) objects(origin int, add func(what, then, about string, number int), take func(number int, o *vocObject, box [4]float64)) {
 	height, width := f.size()
+	type object struct {
+		name string
+		box  [4]float64
+	}
+	seen := map[object]bool{}
 	for i := range f.Objects {
 		o := &f.Objects[i]
 		name := strings.TrimSpace(o.Name)
@@ -150,9 +155,17 @@ func (f *vocFile) objects(origin int, add func(what, then, about string, number 
 		if what != "" {
 			add(what, then, sprintf("%s %v", name, b), i+1)
 		}
-		if !leftOut {
-			take(i+1, o, b)
+		switch again := seen[object{name, b}]; {
+		case leftOut:
+			continue
+		case again:
+			add("a class and box that were there before", "left out: remove them", sprintf("%s %v", name, b), i+1)
+			continue
+		case origin == 1 && b[2]-b[0] == 1 && b[3]-b[1] == 1:
+			add("a box of one pixel", "it stays: remove them if they were clicks that drew no box", sprintf("%s %v", name, b), i+1)
 		}
+		seen[object{name, b}] = true
+		take(i+1, o, b)
 	}
 }
 

@@ -129,6 +129,10 @@ func TestVOCFaults(t *testing.T) {
 		"101 1 120 20":    "outside of its image",
 		"90 1 120 20":     "reaches out of its image",
 		"NaN 1 120 20":    "finite",
+		"-1e300 1 9 9":    "finite", // beyond float32
+		"1 1 9 9":         "a class and box that were there before",
+		"0 0 9 9":         "or its corners another origin",
+		"50 40 50 40":     "a box of one pixel",
 		"x 1 120 20":      "no bndbox of four numbers",
 		"1e400 1 120 200": "no bndbox of four numbers",
 	} {
@@ -137,7 +141,8 @@ func TestVOCFaults(t *testing.T) {
 		if len(warnings) != 1 || !strings.Contains(warnings[0], want) || !strings.Contains(warnings[0], "number 2 of ") || !strings.Contains(warnings[0], "a.xml") {
 			t.Errorf("%s: %q, want %q", box, warnings, want)
 		}
-		if n := len(all[0].Objects); n != 1 && want != "reaches out of its image" {
+		stays := box == "90 1 120 20" || box == "0 0 9 9" || box == "50 40 50 40"
+		if n := len(all[0].Objects); (n == 2) != stays {
 			t.Errorf("%s: %d objects stay", box, n)
 		}
 	}
@@ -194,7 +199,15 @@ func TestVOCOfCells(t *testing.T) {
 	if index.Len() != 364 || counts["RBC"] != 4155 || counts["WBC"] != 372 || counts["Platelets"] != 361 {
 		t.Errorf("%d images, %v", index.Len(), counts)
 	}
-	t.Logf("%q", warnings)
+	// Two boxes whose corners are the same pixel.
+	if len(warnings) != 1 || !strings.Contains(warnings[0], "2 objects with a box of one pixel") || !strings.Contains(warnings[0], "number 13 of ") || !strings.Contains(warnings[0], "BloodImage_00338.xml") {
+		t.Errorf("%q", warnings)
+	}
+	zero := 0 // from 0 they have no area
+	_, _, warnings = openTargets(t, sources.VOC{Path: dir, Origin: &zero})
+	if !strings.Contains(strings.Join(warnings, "\n"), "2 objects with a box without width or height") {
+		t.Errorf("from 0: %q", warnings)
+	}
 	_, some, _ := openTargets(t, sources.VOC{Path: dir, Set: "ImageSets/val.txt"})
 	if len(some) == 0 || len(some) >= 364 {
 		t.Errorf("%d images in the set", len(some))
@@ -204,6 +217,7 @@ func TestVOCOfCells(t *testing.T) {
 func FuzzVOC(f *testing.F) {
 	f.Add(vocXML("a.jpg", vocObject("cat", "1 1 9 9")))
 	f.Add(vocXML("a.jpg", vocObject("cat", "9 9 1 1"), "<object/>"))
+	f.Add(vocXML("a.jpg", vocObject("cat", "-1e300 1 9 9")))
 	f.Fuzz(func(t *testing.T, text string) {
 		dir := vocFolder(t, []string{"a.jpg"}, map[string]string{"a.xml": text})
 		d, err := sources.Open(t.Context(), sources.VOC{Path: dir})

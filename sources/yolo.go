@@ -453,7 +453,7 @@ func parseYOLO(text string, shape [2]int, classes int, o *schema.Object) (what, 
 	numbers := make([]float64, len(fields)-1)
 	for i, field := range fields[1:] {
 		v, err := strconv.ParseFloat(field, 64)
-		if err != nil || v-v != 0 {
+		if err != nil || !inFloat32(v) {
 			return "something that is no finite number", "left out: write class x y width height", true
 		}
 		numbers[i] = v

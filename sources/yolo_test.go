@@ -110,6 +110,7 @@ func TestYOLOFaults(t *testing.T) {
 		"-1 0.5 0.5 1 1":         "class number at its beginning",
 		"7 0.5 0.5 1 1":          "beyond the names",
 		"0 nan 0.5 1 1":          "no finite number",
+		"0 -1e300 .1 .5 .5 .2 1": "no finite number", // beyond float32
 		"0 0.5 0.5 1":            "neither a box of four numbers",
 		"0 .1 .1 .5 .5 .5 .5 .5": "neither a box of four numbers",
 		"0 0.5 0.5 0 1":          "without width or height",
@@ -180,6 +181,8 @@ func TestYOLOChanged(t *testing.T) {
 func FuzzYOLO(f *testing.F) {
 	f.Add("0 0.5 0.5 1 1\n1 0.1 0.1 0.9 0.1 0.9 0.8\n", false)
 	f.Add("0 0.5 0.5 1 1 .1 .1 2 0 0 0", true)
+	f.Add("0 0.5 0.5 1 1 1e300 .1 2 0 0 0", true)
+	f.Add("0 -1e300 0.1 0.5 0.5 0.2 0.9", false)
 	f.Fuzz(func(t *testing.T, text string, keypoints bool) {
 		data := "train: images\nnames: [a, b]\n"
 		if keypoints {
