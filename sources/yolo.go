@@ -17,6 +17,7 @@ import (
 	"github.com/sluicedata/sluice/internal/decode"
 	"github.com/sluicedata/sluice/internal/errlist"
 	"github.com/sluicedata/sluice/internal/options"
+	"github.com/sluicedata/sluice/internal/yamlsafe"
 	"github.com/sluicedata/sluice/schema"
 )
 
@@ -178,9 +179,25 @@ type dataYAML struct {
 	Flip  []int  `yaml:"flip_idx"`
 }
 
-const mostYAML = 1 << 18
+const (
+	mostYAML    = 1 << 18
+	deepestYAML = 20
+)
 
-var aliases = regexp.MustCompile(`(?m)[:,\[{-]\s*\*\w`)
+var aliases = regexp.MustCompile(`[:,\[{?-]\s*\*[^\s*,\[\]{}]`)
+
+// parseDataYAML recovers from panics of the YAML library.
+func parseDataYAML(text []byte) (y dataYAML, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = errors.New("the parser gave up")
+		}
+	}()
+	if err := yaml.Unmarshal(text, &y); err != nil {
+		return y, errors.New(cut(yaml.FormatError(err, false, false))) // without its lines, which may be long
+	}
+	return y, nil
+}
 
 func readDataYAML(name, split string) (*yoloLayout, error) {
 	text, err := readSmall(name)
@@ -191,8 +208,11 @@ func readDataYAML(name, split string) (*yoloLayout, error) {
 	if len(text) > mostYAML || aliases.Match(text) {
 		return nil, errorf("data: %q: want a file of at most %d KiB, without aliases (*name)", name, mostYAML>>10)
 	}
-	var y dataYAML
-	if err := yaml.Unmarshal(text, &y); err != nil {
+	if line, _, deep := yamlsafe.TooDeep(text, deepestYAML); deep {
+		return nil, errorf("data: %q: line %d: values are nested more than %d deep: is it a data.yaml?", name, line, deepestYAML)
+	}
+	y, err := parseDataYAML(text)
+	if err != nil {
 		return nil, errorf("data: %q: isn't YAML as ultralytics reads it: %w", name, err)
 	}
 	bad := func(format string, args ...any) error {
@@ -271,26 +291,42 @@ func under(folder, name string) string {
 // namesOf are the names of classes, a list or a map from their numbers.
 func namesOf(v any) ([]string, error) {
 	var names []string
+	add := func(e any) error {
+		switch e.(type) {
+		case nil, []any, map[string]any:
+			return errorf("class %d has no text as its name", len(names))
+		}
+		name := fmt.Sprint(e) // numbers and true are names, too
+		if name == "" {
+			return errorf("class %d has no text as its name", len(names))
+		}
+		names = append(names, name)
+		return nil
+	}
 	switch v := v.(type) {
 	case []any:
 		for _, e := range v {
-			names = append(names, fmt.Sprint(e))
+			if err := add(e); err != nil {
+				return nil, err
+			}
 		}
 	case map[string]any:
-		byNumber := map[int]string{}
+		byNumber := map[int]any{}
 		for key, e := range v {
 			n, err := strconv.Atoi(key)
 			if err != nil {
 				return nil, errorf("%q is no number of a class", key)
 			}
-			byNumber[n] = fmt.Sprint(e)
+			byNumber[n] = e
 		}
 		for n := range len(byNumber) {
 			name, ok := byNumber[n]
 			if !ok {
 				return nil, errorf("there is no class %d, and there are %d names: number them from 0", n, len(byNumber))
 			}
-			names = append(names, name)
+			if err := add(name); err != nil {
+				return nil, err
+			}
 		}
 	}
 	if len(names) == 0 {

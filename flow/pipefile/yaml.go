@@ -11,6 +11,8 @@ import (
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
+
+	"github.com/sluicedata/sluice/internal/yamlsafe"
 )
 
 // maxFile and maxDepth protect the parser below, which is recursive, from files that
@@ -32,8 +34,8 @@ func (m *mistakes) parseYAML(data []byte) *node {
 		m.add(at, "this is not UTF-8 text: is it a pipeline file?")
 		return nil
 	}
-	if at, ok := tooDeep(data); ok {
-		m.add(at, "values are nested more than %d deep", maxDepth)
+	if line, column, ok := yamlsafe.TooDeep(data, maxDepth); ok {
+		m.add(place{line, column}, "values are nested more than %d deep", maxDepth)
 		return nil
 	}
 	file, err := parse(data)
@@ -204,35 +206,6 @@ func notText(data []byte) (place, bool) {
 			at = place{at.line + 1, 1}
 		}
 		i += size
-	}
-	return place{}, false
-}
-
-// tooDeep checks the nesting before the library recurses into it, which takes memory
-// quadratic in the depth. What nests with few characters is brackets, and the dashes,
-// question marks and colons at the start of a line.
-func tooDeep(data []byte) (place, bool) {
-	at, brackets, heads, inHead := place{1, 1}, 0, 0, true
-	for i, r := range string(data) {
-		followed := i+1 == len(data) || data[i+1] == ' ' || data[i+1] == '\t'
-		switch {
-		case r == '\n' || r == '\r':
-			at, heads, inHead = place{at.line + 1, 0}, 0, true
-		case r == '[' || r == '{':
-			brackets++
-			inHead = false
-		case r == ']' || r == '}':
-			brackets = max(0, brackets-1)
-			inHead = false
-		case inHead && followed && (r == '-' || r == '?' || r == ':'):
-			heads++
-		case r != ' ' && r != '\t':
-			inHead = false
-		}
-		if brackets > maxDepth || heads > maxDepth {
-			return at, true
-		}
-		at.column++
 	}
 	return place{}, false
 }
