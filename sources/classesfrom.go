@@ -87,7 +87,7 @@ func (c ClassesFrom) Open(ctx context.Context) (_ Dataset, err error) {
 	if err != nil {
 		return nil, errorf("sources: classes_from: cannot list the source of %s: %w", c.from(), err)
 	}
-	known := other.Index().Tasks()
+	known, objects := other.Index().Tasks(), schema.TargetSpecOf(other.Index()).Clone()
 	if err := other.Close(); err != nil {
 		return nil, errorf("sources: classes_from: %s: %w", c.from(), err)
 	}
@@ -95,17 +95,23 @@ func (c ClassesFrom) Open(ctx context.Context) (_ Dataset, err error) {
 	if err != nil {
 		return nil, err
 	}
-	index, err := c.renumber(d.Index(), known)
+	index, err := c.renumber(d.Index(), known, objects)
 	if err != nil {
 		return nil, errors.Join(errlist.Within("sources: classes_from", err), d.Close())
 	}
 	return &renumbered{d, index}, nil
 }
 
-// renumber is an index with the classes of other tasks of the same names.
-func (c ClassesFrom) renumber(x schema.Index, known []schema.Task) (schema.Index, error) {
+// renumber is an index with the classes of other tasks of the same names. Those of objects have
+// their numbers in the source's options: others than there are an error.
+func (c ClassesFrom) renumber(x schema.Index, known []schema.Task, objects *schema.TargetSpec) (schema.Index, error) {
 	out := &renumberedIndex{Index: x}
 	var p problems
+	spec := schema.TargetSpecOf(x)
+	compared := spec.Objects() && objects.Objects()
+	if compared && !slices.Equal(spec.Classes, objects.Classes) {
+		p.addf("the objects have the classes %q, and those of %s %q: it gives objects no other numbers, so give both sources the same classes of objects, in one order", spec.Classes, c.from(), objects.Classes)
+	}
 	for t, task := range x.Tasks() {
 		i := slices.IndexFunc(known, func(k schema.Task) bool { return k.Name == task.Name })
 		if i < 0 {
@@ -120,7 +126,7 @@ func (c ClassesFrom) renumber(x schema.Index, known []schema.Task) (schema.Index
 		out.tasks = append(out.tasks, schema.Task{Name: task.Name, Classes: slices.Clone(known[i].Classes)})
 		out.labels = append(out.labels, l.cells)
 	}
-	if len(x.Tasks()) == 0 {
+	if len(x.Tasks()) == 0 && !compared {
 		p.addf("the samples have no labels, so there is nothing to number: leave classes_from out")
 	}
 	return out, errors.Join(p.list...)

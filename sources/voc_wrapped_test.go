@@ -53,3 +53,18 @@ func TestVOCWrapped(t *testing.T) {
 		t.Errorf("of voc: %+v", o)
 	}
 }
+
+// Objects keep their numbers: classes of another set that differ are an error.
+func TestVOCClassesFrom(t *testing.T) {
+	cat := map[string]string{"a.xml": vocXML("a.jpg", vocObject("cat", "1 1 9 9"))}
+	dog := map[string]string{"a.xml": vocXML("a.jpg", vocObject("dog", "1 1 9 9"))}
+	train := sources.VOC{Path: vocFolder(t, []string{"a.jpg"}, cat)}
+	val := sources.VOC{Path: vocFolder(t, []string{"a.jpg"}, dog)}
+	fails(t, sources.ClassesFrom{Source: val, From: train, File: "train.yaml"}, `the objects have the classes ["dog"], and those of "train.yaml" ["cat"]`)
+	list := sources.Classes{List: []string{"cat", "dog"}}
+	train.Classes, val.Classes = list, list
+	_, all, _ := openTargets(t, sources.ClassesFrom{Source: val, From: train})
+	if o := all[0].Objects; len(o) != 1 || o[0].Label != 1 {
+		t.Errorf("%+v", o)
+	}
+}
