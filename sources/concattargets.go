@@ -178,9 +178,13 @@ func (d *joined) Targets(ctx context.Context, sample int, t *schema.Targets) err
 	if d.index.targets == nil || d.index.targets.labels[part] == nil {
 		return nil
 	}
+	to := d.index.targets.labels[part]
 	for i := range t.Objects[before:] {
 		o := &t.Objects[before+i]
-		o.Label = d.index.targets.labels[part][o.Label]
+		if o.Label < 0 || int(o.Label) >= len(to) { // of a foreign source, whose targets nobody has checked yet
+			return d.within(part, errorf("%q: %w: object %d (id %d): label %d of %d classes", d.index.Key(sample), ErrTargets, i, o.ID, o.Label, len(to)))
+		}
+		o.Label = to[o.Label]
 	}
 	return nil
 }

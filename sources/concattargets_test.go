@@ -1,6 +1,8 @@
 package sources_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -52,6 +54,32 @@ func TestConcatTargets(t *testing.T) {
 	same(t, "classes", schema.TargetSpecOf(turned.Index()).Classes, spec.Classes)
 	if sources.Identity(x) == sources.Identity(turned.Index()) {
 		t.Error("sources that differ in their objects' classes have the same identity")
+	}
+}
+
+// mislabelled is a source of another module whose objects have a class that it doesn't name.
+type mislabelled struct{ sources.Source }
+
+type mislabelledData struct{ sources.Dataset }
+
+func (m mislabelled) Open(ctx context.Context) (sources.Dataset, error) {
+	d, err := m.Source.Open(ctx)
+	return mislabelledData{d}, err
+}
+
+func (mislabelledData) Targets(_ context.Context, _ int, t *schema.Targets) error {
+	t.Objects = append(t.Objects, schema.Object{Label: 7, ID: 3})
+	return nil
+}
+
+func (mislabelledData) TargetBytes(int) int64 { return 0 }
+
+func TestConcatForeignLabels(t *testing.T) {
+	d := open(t, sources.Concat{Sources: map[string]sources.Source{"a": objectList(t, "bus"), "b": mislabelled{objectList(t, "dog")}}})
+	var one schema.Targets
+	err := d.(sources.Targeter).Targets(t.Context(), 1, &one)
+	if !errors.Is(err, sources.ErrTargets) || !strings.Contains(err.Error(), "concat: b: ") || !strings.Contains(err.Error(), "object 0 (id 3): label 7 of 1 classes") {
+		t.Error(err)
 	}
 }
 

@@ -400,10 +400,11 @@ func (r *yoloReader) labelsOf(image string) string {
 		}
 	}
 	sep := string(filepath.Separator)
+	text = sep + text // a relative path may begin with images
 	if i := strings.LastIndex(text, sep+"images"+sep); i >= 0 {
-		return text[:i] + sep + "labels" + text[i+len(sep+"images"):]
+		text = text[:i] + sep + "labels" + text[i+len(sep+"images"):]
 	}
-	return text
+	return text[len(sep):]
 }
 
 func (r *yoloReader) read(ctx context.Context, image string) error {

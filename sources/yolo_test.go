@@ -76,6 +76,31 @@ func TestYOLO(t *testing.T) {
 	}
 }
 
+// Paths may be relative, as where the data.yaml or the images are in the current directory.
+func TestYOLORelative(t *testing.T) {
+	t.Chdir(yoloFolder(t, map[string]string{
+		"data.yaml":    "train: images\nval: list.txt\nnames: [cat]\n",
+		"list.txt":     "images/a.jpg\n",
+		"images/a.jpg": "1", "labels/a.txt": "0 0.5 0.5 0.2 0.4\n",
+		"my_images/b.jpg": "2", "my_images/b.txt": "0 0.5 0.5 0.2 0.4\n",
+		"sub/here": "",
+	}))
+	cat := sources.Classes{List: []string{"cat"}}
+	check := func(y sources.YOLO) {
+		t.Helper()
+		if _, all, warnings := openTargets(t, y); len(all) != 1 || len(all[0].Objects) != 1 || len(warnings) != 0 {
+			t.Errorf("%+v, %q", all, warnings)
+		}
+	}
+	check(sources.YOLO{Data: "data.yaml"})
+	check(sources.YOLO{Data: "data.yaml", Split: "val"})
+	check(sources.YOLO{Images: "images", Classes: cat})
+	check(sources.YOLO{Images: "./images", Classes: cat})
+	check(sources.YOLO{Images: "my_images", Classes: cat}) // not named images: beside them
+	t.Chdir("sub")
+	check(sources.YOLO{Images: "../images", Classes: cat})
+}
+
 // close4 reports boxes that are equal but for float32.
 func close4(a, b [4]float32) bool {
 	for i := range a {
