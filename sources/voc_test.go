@@ -156,6 +156,41 @@ func TestVOCFaults(t *testing.T) {
 	}
 }
 
+// What is wrong with a set's names, or a file as a whole.
+func TestVOCFileFaults(t *testing.T) {
+	good := vocXML("a.jpg", vocObject("cat", "1 1 9 9"))
+	unsized := strings.Replace(strings.Replace(good, ">100<", ">0<", 1), "a.jpg", "b.jpg", 1)
+	dir := vocFolder(t, []string{"a.jpg", "b.jpg"}, map[string]string{"a.xml": good, "b.xml": unsized})
+	write(t, dir, "set.txt", "a\nb\nnone\na\n")
+	index, all, warnings := openTargets(t, sources.VOC{Path: dir, Set: "set.txt"})
+	if index.Len() != 2 || len(all[0].Objects) != 1 || len(all[1].Objects) != 1 || all[0].Width != 100 || all[1].Height != 0 || all[1].Width != 0 {
+		t.Errorf("%d samples: %+v", index.Len(), all)
+	}
+	if len(warnings) != 3 {
+		t.Errorf("%d warnings: %q", len(warnings), warnings)
+	}
+	for _, want := range [][]string{
+		{"1 file with no size", "b.xml", "can't be told"},
+		{"1 name of the set with no XML file", "none.xml", "remove them from the set"},
+		{"1 image with annotations that were there before", "a.jpg", "a.xml", "remove the others"},
+	} {
+		found := false
+		for _, text := range warnings {
+			if strings.Contains(text, want[0]) {
+				found = true
+				for _, part := range want[1:] {
+					if !strings.Contains(text, part) {
+						t.Errorf("%q lacks %q", text, part)
+					}
+				}
+			}
+		}
+		if !found {
+			t.Errorf("no %q in %q", want[0], warnings)
+		}
+	}
+}
+
 func TestVOCErrors(t *testing.T) {
 	good := vocXML("a.jpg", vocObject("cat", "1 1 9 9"))
 	for name, c := range map[string]struct {

@@ -49,7 +49,7 @@ func TestYOLO(t *testing.T) {
 		t.Errorf("%q", warnings)
 	}
 	o := all[0].Objects
-	if len(o) != 2 || !all[0].Normalized || o[0].Box != [4]float32{0.4, 0.3, 0.6, 0.7} || o[0].ID != 1 || o[0].Polygon != nil ||
+	if len(o) != 2 || !all[0].Normalized || all[0].Frame != schema.Displayed || o[0].Box != [4]float32{0.4, 0.3, 0.6, 0.7} || o[0].ID != 1 || o[0].Polygon != nil ||
 		o[1].Box != [4]float32{0.1, 0.1, 0.9, 0.8} || o[1].Label != 1 || o[1].ID != 3 || !slices.Equal(o[1].Polygon[0], []float32{0.1, 0.1, 0.9, 0.1, 0.9, 0.8}) {
 		t.Errorf("%+v", o)
 	}
