@@ -143,16 +143,25 @@ func (r *rows) encodedBytes(row *row) int64 {
 
 // annotate reads the row's targets, unless it came with them.
 func (r *rows) annotate(ctx context.Context, row *row) *RowError {
+	if row.targets != nil && row.targets.Normalized { // given, and not ours to change
+		t := *row.targets
+		t.Objects = slices.Clone(t.Objects)
+		r.scale(row, &t)
+		if err := r.spec.CheckTargets(&t); err != nil {
+			return row.failed(picture.TargetsStage, err)
+		}
+		row.targets = &t
+	}
 	if r.targeter == nil || row.targets != nil || row.sample < 0 || row.fault != nil {
 		return nil
 	}
 	t := new(schema.Targets)
 	err := guard("source", func() error { return r.targeter.Targets(ctx, row.sample, t) })
 	if err == nil {
+		r.scale(row, t) // which may overflow
 		err = r.spec.CheckTargets(t)
 	}
 	if err == nil {
-		r.scale(row, t)
 		row.targets = t
 		return nil
 	}
@@ -345,6 +354,9 @@ func (r *rows) checkSample(element any) (Sample, error) {
 		if _, ok := r.index.Find(s.Key); !ok {
 			return s, fmt.Errorf("flow: the source has no sample %q: give its Data", s.Key)
 		}
+		if s.Targets != nil {
+			return s, fmt.Errorf("flow: sample %q has targets and no Data: without Data all of it comes from the source", s.Key)
+		}
 		return s, nil
 	}
 	if s.Labels != nil && len(s.Labels) != len(r.tasks) {
@@ -362,6 +374,9 @@ func (r *rows) checkSample(element any) (Sample, error) {
 		return s, fmt.Errorf("flow: sample %q has the weight %v: want a finite number from 0 on, and 0 stands for 1", s.Key, s.Weight)
 	}
 	if s.Targets != nil {
+		if s.Targets.Mask != nil && !r.spec.HasMask() {
+			return s, fmt.Errorf("flow: sample %q has a mask, and the plan's source has none", s.Key)
+		}
 		if err := r.spec.CheckTargets(s.Targets); err != nil {
 			return s, fmt.Errorf("flow: sample %q: %w", s.Key, err)
 		}

@@ -1,6 +1,10 @@
 package warp
 
-import "math"
+import (
+	"cmp"
+	"math"
+	"slices"
+)
 
 // Path is the way of points from a picture through the transforms that are applied to it, one
 // after the other, and what of the picture every canvas on the way leaves visible.
@@ -67,6 +71,10 @@ func (p *Path) clip(x0, y0, x1, y1 int) {
 // cut leaves the part with a x + b y + c >= 0.
 func (p *Path) cut(plane [3]float64) {
 	p.Visible, p.other = cutRing(p.other[:0], p.Visible, plane), p.Visible
+	// Points that differ by rounding make an edge of any direction.
+	p.Visible = slices.CompactFunc(p.Visible, func(a, b [2]float64) bool {
+		return math.Abs(a[0]-b[0])+math.Abs(a[1]-b[1]) < 1e-8
+	})
 }
 
 // cutRing appends the part of a ring of points with a x + b y + c >= 0 to out (Sutherland and
@@ -111,53 +119,163 @@ func cross(a, b, c [2]float64) float64 {
 
 // Shape is what becomes of a ring of points on its way.
 type Shape struct {
-	Ring        [][2]float64 // the visible part, mapped; parts of it are joined by edges without width
-	Area, Whole float64      // of the visible part as mapped, and of all of the ring
-	Share       float64      // of the ring's area before the map that is visible
-	Box         [4]float64   // x1 y1 x2 y2 of what is visible; of all of the ring with Unclipped
-	Seen        bool         // something is visible
-	one, two    [][2]float64 // memory
+	Rings       [][][2]float64 // the visible parts, mapped
+	Area, Whole float64        // of the visible parts as mapped, and of all of the ring
+	Share       float64        // of the ring's area before the map that is visible
+	Box         [4]float64     // x1 y1 x2 y2 of what is visible
+	Seen        bool           // something is visible
+
+	parts, others [][][2]float64 // memory
+	crossed       bool           // a part was cut in a way that only rings that cross themselves are
 }
 
 // Through maps a ring of points and clips it by all that isn't visible. Its memory is s's
 // own, and used again.
 func (p *Path) Through(s *Shape, ring [][2]float64) {
-	s.Seen, s.Area, s.Whole, s.Share = false, 0, 0, 0
+	s.Seen, s.Area, s.Share, s.crossed = false, 0, 0, false
 	s.Box = [4]float64{math.Inf(1), math.Inf(1), math.Inf(-1), math.Inf(-1)}
-	visible := append(s.one[:0], ring...)
+	s.parts = append(s.parts[:0], ring)
 	n := len(p.Visible)
+	if n < 3 {
+		s.parts = s.parts[:0]
+	}
 	for i, b := range p.Visible {
 		a := p.Visible[(i+n-1)%n]
-		if len(visible) == 0 {
-			break
-		}
 		// To the right of a to b: cross(a, b, q) >= 0.
 		plane := [3]float64{a[1] - b[1], b[0] - a[0], float64(a[0]*b[1]) - float64(a[1]*b[0])}
-		s.one, s.two = cutRing(s.two[:0], visible, plane), visible
-		visible = s.one
+		s.others = s.others[:0]
+		for _, part := range s.parts {
+			s.others = s.cut(s.others, part, plane)
+		}
+		s.parts, s.others = s.others, s.parts
 	}
-	if n < 3 {
-		visible = visible[:0]
-	}
-	s.one = visible
-	before, whole := area(ring), p.mappedArea(ring)
-	if seen := area(visible); seen > 0 {
-		s.Share = min(seen/before, 1)
-	}
-	s.Ring = s.Ring[:0]
-	for _, q := range visible {
-		u, v, ok := p.Map(q[0], q[1])
-		if ok {
-			s.Ring = append(s.Ring, [2]float64{u, v})
+	s.Whole = p.mappedArea(ring)
+	seen := 0.0
+	s.Rings = s.Rings[:0]
+	for _, part := range s.parts {
+		seen += area(part)
+		mapped := make([][2]float64, 0, len(part))
+		for _, q := range part {
+			if u, v, ok := p.Map(q[0], q[1]); ok {
+				mapped = append(mapped, [2]float64{u, v})
+			}
+		}
+		if len(mapped) > 2 {
+			s.Rings = append(s.Rings, mapped)
+			s.Area += area(mapped)
 		}
 	}
-	s.Area, s.Whole = area(s.Ring), max(whole, 0)
-	p.box(s, ring)
+	if before := area(ring); seen > 0 {
+		s.Share = min(seen/before, 1)
+	}
+	if s.crossed {
+		p.box(s, ring)
+		return
+	}
+	for _, part := range s.Rings {
+		for _, q := range part {
+			s.Box = [4]float64{min(s.Box[0], q[0]), min(s.Box[1], q[1]), max(s.Box[2], q[0]), max(s.Box[3], q[1])}
+			s.Seen = true
+		}
+	}
+}
+
+// crossing is where a ring crosses a line.
+type crossing struct {
+	at    float64 // along the line
+	chain int     // of points on the visible side, which begins or ends here
+	ends  bool
+}
+
+// cut appends the parts of a ring with a x + b y + c >= 0 to out. On the line a part's end is
+// joined with the beginning next to it: along a line, what enters a ring that doesn't cross
+// itself and what leaves it alternate.
+func (s *Shape) cut(out [][][2]float64, ring [][2]float64, plane [3]float64) [][][2]float64 {
+	length := hypot(plane[0], plane[1])
+	if length < 1e-6 {
+		return append(out, ring) // of two points that differ by rounding, in any direction
+	}
+	// What was cut along the same line before lies on it, but for rounding: it is inside.
+	const near = 1e-9
+	distance := func(q [2]float64) float64 {
+		return (float64(plane[0]*q[0]) + float64(plane[1]*q[1]) + plane[2]) / length
+	}
+	side := func(q [2]float64) float64 { return distance(q) + near }
+	inside, crossings := 0, 0
+	for i, b := range ring {
+		a := ring[(i+len(ring)-1)%len(ring)]
+		if side(b) >= 0 {
+			inside++
+		}
+		if side(a) < 0 != (side(b) < 0) {
+			crossings++
+		}
+	}
+	switch {
+	case inside == len(ring):
+		return append(out, ring)
+	case inside == 0:
+		return out
+	}
+	first := 0 // the first point that follows one outside
+	for side(ring[first]) < 0 || side(ring[(first+len(ring)-1)%len(ring)]) >= 0 {
+		first++
+	}
+	var chains [][][2]float64
+	var list []crossing
+	for k := range len(ring) + 1 {
+		b, a := ring[(first+k)%len(ring)], ring[(first+k+len(ring)-1)%len(ring)]
+		sa, sb := side(a), side(b)
+		if sa < 0 != (sb < 0) && k < len(ring) {
+			t := min(max(distance(a)/(distance(a)-distance(b)), 0), 1)
+			q := [2]float64{a[0] + float64(t*(b[0]-a[0])), a[1] + float64(t*(b[1]-a[1]))}
+			if sb >= 0 {
+				chains = append(chains, nil)
+			}
+			n := len(chains) - 1
+			chains[n] = append(chains[n], q)
+			list = append(list, crossing{float64(plane[1]*q[0]) - float64(plane[0]*q[1]), n, sb < 0})
+		}
+		if sb >= 0 && k < len(ring) {
+			chains[len(chains)-1] = append(chains[len(chains)-1], b)
+		}
+	}
+	slices.SortStableFunc(list, func(a, b crossing) int { return cmp.Compare(a.at, b.at) })
+	next := make([]int, len(chains)) // the chain that begins beside each one's end
+	for i := 0; i+1 < len(list); i += 2 {
+		for j := i + 2; list[i].ends == list[i+1].ends && j < len(list) && list[j].at-list[i+1].at <= 1e-9*math.Abs(list[j].at); j++ {
+			list[i+1], list[j] = list[j], list[i+1] // a hole's line that is gone along forth and back
+		}
+		a, b := list[i], list[i+1]
+		if a.ends == b.ends {
+			s.crossed = true
+			return append(out, cutRing(nil, ring, plane))
+		}
+		if b.ends {
+			a, b = b, a
+		}
+		next[a.chain] = b.chain
+	}
+	for k := range chains {
+		if chains[k] == nil {
+			continue
+		}
+		var part [][2]float64
+		for at := k; chains[at] != nil; {
+			part = append(part, chains[at]...)
+			chains[at] = nil
+			at = next[at]
+		}
+		if len(part) > 2 {
+			out = append(out, part)
+		}
+	}
+	return out
 }
 
 // box sets the box around what is visible: of the ring's edges as they are clipped, and the
-// corners of what is visible that lie in it. (Clipping a ring that isn't convex adds corners
-// that don't.)
+// corners of what is visible that lie in it. (Clipping a ring that crosses itself may add
+// corners that don't.)
 func (p *Path) box(s *Shape, ring [][2]float64) {
 	add := func(q [2]float64) {
 		if u, v, ok := p.Map(q[0], q[1]); ok {

@@ -43,6 +43,10 @@ func (m *Maker) Mask(d *Draw, spec *schema.TargetSpec, dst []uint8) error {
 
 // readMask decodes a sample's mask, in its own picture, into the maker's memory.
 func (m *Maker) readMask(g *targets, spec *schema.TargetSpec) (values []uint8, height, width int, err error) {
+	if head, err := decode.ReadHeader(g.in.Mask); err == nil && int64(head.Height)*int64(head.Width) > 4*int64(g.frame[0])*int64(g.frame[1])+1<<16 {
+		// Before it takes memory that nobody has counted.
+		return nil, 0, 0, fmt.Errorf("its mask%s is %dx%d, and the picture %dx%d (width x height): make it of the picture's size", quoted(g.in.MaskName), head.Width, head.Height, g.frame[1], g.frame[0])
+	}
 	values, h, w, err := decode.Mask(g.in.Mask, m.mask)
 	if err != nil {
 		return nil, 0, 0, fmt.Errorf("its mask%s: %w", quoted(g.in.MaskName), err)

@@ -179,21 +179,29 @@ func (g *targets) move(o, from *schema.Object, r *Rules, height, width int) stri
 	g.rings(from, func(ring [][2]float64) {
 		g.path.Through(&g.shape, ring)
 		s.add(&g.shape, ringArea(ring))
-		if !r.Clip {
-			g.unclipped(&s, ring)
-		}
-		if polygons && r.Clip && len(g.shape.Ring) > 2 {
-			o.Polygon = append(o.Polygon, flat(g.shape.Ring, height, width))
-		} else if polygons && !r.Clip {
-			o.Polygon = append(o.Polygon, g.mapped(ring))
+		switch {
+		case polygons && r.Clip:
+			for _, part := range g.shape.Rings {
+				o.Polygon = append(o.Polygon, flat(part, height, width))
+			}
+		case polygons:
+			if part := g.mapped(ring); len(part) > 5 {
+				o.Polygon = append(o.Polygon, part)
+			}
 		}
 	})
-	if !s.any || s.area <= 0 {
+	if !s.any {
 		return Outside
 	}
 	box := s.box
 	if r.Clip {
 		box = within(box, height, width)
+	} else {
+		g.rings(from, func(ring [][2]float64) { g.unclipped(&s, ring) })
+		box = s.box
+	}
+	if w, h := float64(from.Box[2]-from.Box[0]), float64(from.Box[3]-from.Box[1]); s.before < crossedShare*w*h {
+		g.asBox(&s, from)
 	}
 	for i, v := range box {
 		o.Box[i] = float32(v)
@@ -204,7 +212,10 @@ func (g *targets) move(o, from *schema.Object, r *Rules, height, width int) stri
 	}
 	o.Area = float32(area)
 	visibility := 0.0 // of what reaches the horizon
-	if !math.IsInf(s.whole, 1) && s.whole > 0 {
+	switch {
+	case s.whole == 0:
+		visibility = 1
+	case !math.IsInf(s.whole, 1):
 		visibility = min(s.area/s.whole, 1)
 	}
 	switch {
@@ -220,6 +231,21 @@ func (g *targets) move(o, from *schema.Object, r *Rules, height, width int) stri
 	return Whole
 }
 
+// crossedShare is the share of its box below which a polygon's area says nothing: parts that
+// are gone around the other way are taken off it.
+const crossedShare = 0.02
+
+// asBox takes the areas of an object's box in place of those of its polygon.
+func (g *targets) asBox(s *seen, from *schema.Object) {
+	whole := schema.Object{Box: from.Box}
+	s.area, s.whole, s.before, s.visible = 0, 0, 0, 0
+	g.rings(&whole, func(ring [][2]float64) {
+		g.path.Through(&g.shape, ring)
+		before := ringArea(ring)
+		s.area, s.whole, s.before, s.visible = g.shape.Area, g.shape.Whole, before, g.shape.Share*before
+	})
+}
+
 func ringArea(ring [][2]float64) float64 {
 	sum := 0.0
 	for i, b := range ring {
@@ -232,7 +258,7 @@ func ringArea(ring [][2]float64) float64 {
 // unclipped grows the box to all of a ring.
 func (g *targets) unclipped(s *seen, ring [][2]float64) {
 	for _, p := range ring {
-		if u, v, ok := g.path.Map(p[0], p[1]); ok && s.any {
+		if u, v, ok := g.path.Map(p[0], p[1]); ok {
 			s.grow([4]float64{u, v, u, v})
 		}
 	}

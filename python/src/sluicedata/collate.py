@@ -117,6 +117,7 @@ def torchvision(
         out.append(target)
     images = batch.image
     images = list(images) if isinstance(images, list) else list(images.unbind(0))
+    images = [image[:, : shape[0], : shape[1]] for image, shape in zip(images, shapes, strict=True)]  # without what the engine padded
     if to_float:
         images = [image.float().div_(255) if not image.is_floating_point() else image for image in images]
     return images, out
