@@ -210,6 +210,9 @@ func change(t *testing.T, v reflect.Value) {
 		change(t, v.Index(0))
 	case reflect.Struct:
 		change(t, v.Field(0))
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		change(t, v.Elem())
 	case reflect.Slice:
 		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
 		change(t, v.Index(0))

@@ -7,6 +7,8 @@ import (
 	"cmp"
 	"compress/gzip"
 	"fmt"
+	"image"
+	"image/png"
 	"io"
 	"io/fs"
 	"os"
@@ -53,7 +55,7 @@ var dataPages = []dataPage{
 		{"train.yaml", photos}, {"resized.yaml", photos}, {"layout.yaml", 16}, {"decode.yaml", photos}, {"augment.yaml", photos}, {"mixed.yaml", 3 * photos},
 	}},
 	{"sources.md", (*site).sourcesInputs, []pageRows{
-		{"folder", photos}, {"webdataset", 100}, {"manifest", photos}, {"coco", photos}, {"parquet", photos}, {"arrow", photos}, {"huggingface", photos}, {"concat", 2*photos - 3}, {"val.yaml", 4},
+		{"folder", photos}, {"webdataset", 100}, {"manifest", photos}, {"coco", photos}, {"voc", 2}, {"yolo", 2}, {"parquet", photos}, {"arrow", photos}, {"huggingface", photos}, {"concat", 2*photos - 3}, {"val.yaml", 4},
 	}},
 }
 
@@ -389,7 +391,21 @@ func (s *site) dataInputs() {
 	s.saved("saved", "train", "photos")
 }
 
-// sourcesInputs are what the pipelines of sources.md read.
+// boxFiles writes images with the boxes of VOC and of YOLO.
+func (s *site) boxFiles() {
+	var picture bytes.Buffer
+	s.check(png.Encode(&picture, image.NewGray(image.Rect(0, 0, 80, 60))))
+	const voc = "VOCdevkit/VOC2012/"
+	for _, name := range []string{"a", "b"} {
+		s.write(voc+"JPEGImages/"+name+".png", picture.String())
+		s.write(voc+"Annotations/"+name+".xml", "<annotation><object><name>cat</name><bndbox><xmin>1</xmin><ymin>1</ymin><xmax>9</xmax><ymax>9</ymax></bndbox></object></annotation>")
+		s.write("coco8/images/train/"+name+".png", picture.String())
+		s.write("coco8/labels/train/"+name+".txt", "0 0.5 0.5 0.2 0.2\n")
+	}
+	s.write(voc+"ImageSets/Main/train.txt", "a\nb\n")
+	s.write("coco8.yaml", "path: coco8\ntrain: images/train\nnames: [cat]\n")
+}
+
 // coco writes an annotation file with a box in each image.
 func (s *site) coco(name, folder string) {
 	var images, annotations []string
@@ -401,6 +417,7 @@ func (s *site) coco(name, folder string) {
 		strings.Join(images, ","), strings.Join(annotations, ",")))
 }
 
+// sourcesInputs are what the pipelines of sources.md read.
 func (s *site) sourcesInputs() {
 	s.classes("data/train")
 	s.check(writeImages(s.path("data/val/cat"), "cat", 3, ".jpg"))
@@ -413,6 +430,7 @@ func (s *site) sourcesInputs() {
 	s.write("train.yaml", "version: 1\nsource: {folder: {path: data/train}}\nstages: [{batch: {size: 8}}]\n")
 	s.run("materialize", "train.yaml", "-o", "dataset")
 	s.coco("annotations/instances.json", "data/train")
+	s.boxFiles()
 	s.parquet("data/train-0.parquet", "data/train")
 	s.classes("data/web")
 	s.list("ours.csv", "path,class", "data/train", "FILE,CLASS")
