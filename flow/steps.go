@@ -94,6 +94,24 @@ func outputOf(stage stages.PictureStage, t schema.Tensor, decoded, batched bool)
 	return stage.Output(t)
 }
 
+// checkExpander says what keeps a stage from expanding batches of rows of type t.
+func checkExpander(stage stages.Expander, t schema.Tensor, batcher stages.Batcher, decoded, grouped bool, size sizing) error {
+	switch {
+	case grouped:
+		return errors.New("there is a stage of this kind already")
+	case batcher == nil:
+		return errors.New("works on batches: put batch before it")
+	case !decoded:
+		return errors.New("needs pictures: put decode before batch")
+	case !t.Fixed() && !size.later && varyingSizes(batcher) != "":
+		return fmt.Errorf("needs rows of one size, and those of %s vary (%s): add resize with height and width before it", batcher.Name(), t)
+	case t.Fixed():
+		_, err := stage.Variants(t)
+		return err
+	}
+	return nil
+}
+
 // checkAfter is check behind the source, whose mistakes come first. For the pictures alone,
 // stages that aren't about them have no say: only their options are checked.
 func (list steps) checkAfter(errs []error, alone bool, size sizing) error {
@@ -146,19 +164,8 @@ func (list steps) checkAfter(errs []error, alone bool, size sizing) error {
 			}
 			batched, batcher = true, stage
 		case stages.Expander:
-			switch {
-			case grouped:
-				bad("there is a stage of this kind already")
-			case !batched:
-				bad("works on batches: put batch before it")
-			case !decoded:
-				bad("needs pictures: put decode before batch")
-			case !t.Fixed() && !size.later && varyingSizes(batcher) != "":
-				bad("needs rows of one size, and those of %s vary (%s): add resize with height and width before it", batcher.Name(), t)
-			case t.Fixed():
-				if _, err := stage.Variants(t); err != nil {
-					bad("%w", err)
-				}
+			if err := checkExpander(stage, t, batcher, decoded, grouped, size); err != nil {
+				bad("%w", err)
 			}
 			grouped = true
 		default:

@@ -77,7 +77,7 @@ func (*COCO) Name() string { return "coco" }
 
 // Check reports every impossible option at once.
 func (c *COCO) Check() error {
-	errs := []error{c.Pictures.check()}
+	errs := []error{c.check()}
 	if !slices.Contains(append(c.Keypoints.Values(), ""), string(c.Keypoints)) {
 		errs = append(errs, fmt.Errorf("keypoints: unknown %q: have continuous, index", string(c.Keypoints)))
 	}
@@ -105,7 +105,7 @@ func (c *COCO) Open(ctx context.Context, run *schema.Run) error {
 		s.shifted = -0.5
 	}
 	c.state = s
-	return c.Start(ctx, run, c, c.Pictures.parts(run))
+	return c.Start(ctx, run, c, c.parts(run))
 }
 
 // Warnings are about targets that aren't written.

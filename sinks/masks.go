@@ -45,7 +45,7 @@ const (
 func (*Masks) Name() string { return "masks" }
 
 // Check reports every impossible option at once.
-func (m *Masks) Check() error { return m.Pictures.check() }
+func (m *Masks) Check() error { return m.check() }
 
 // Open locks the directory and verifies what is in it.
 func (m *Masks) Open(ctx context.Context, run *schema.Run) error {
@@ -60,7 +60,7 @@ func (m *Masks) Open(ctx context.Context, run *schema.Run) error {
 		return fmt.Errorf("sinks: masks: %w", err)
 	}
 	m.form, m.names = run.Form, pictureNames(run)
-	return m.Start(ctx, run, m, m.Pictures.parts(run))
+	return m.Start(ctx, run, m, m.parts(run))
 }
 
 // Warnings are about targets that aren't written.

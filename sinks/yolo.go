@@ -66,7 +66,7 @@ func (*YOLO) Name() string { return "yolo" }
 
 // Check reports every impossible option at once.
 func (y *YOLO) Check() error {
-	errs := []error{y.Pictures.check()}
+	errs := []error{y.check()}
 	if !slices.Contains(append(y.Objects.Values(), ""), string(y.Objects)) {
 		errs = append(errs, fmt.Errorf("objects: unknown %q: have auto, boxes, polygons, keypoints", string(y.Objects)))
 	}
@@ -107,7 +107,7 @@ func (y *YOLO) Open(ctx context.Context, run *schema.Run) error {
 	}
 	s.names = pictureNames(run)
 	y.state = s
-	return y.Start(ctx, run, y, y.Pictures.parts(run))
+	return y.Start(ctx, run, y, y.parts(run))
 }
 
 // Warnings are about targets that aren't written.

@@ -58,37 +58,46 @@ func ownColumns(s *arrowfile.Schema, spec *schema.TargetSpec) (numbers []int, er
 		if i < 0 {
 			return nil, errorf("damaged: there is no column %q, which its metadata promise", name)
 		}
-		t := &s.Fields[i].Type
-		ok := t.Kind == arrowfile.List
-		elem := func(t *arrowfile.Type, kind arrowfile.Kind) bool {
-			return len(t.Fields) == 1 && t.Fields[0].Type.Kind == kind && !t.Fields[0].Type.Dictionary
-		}
-		switch name {
-		case schema.ColumnBoxes:
-			ok = ok && elem(t, arrowfile.FixedList) && t.Fields[0].Type.Len == 4 && elem(&t.Fields[0].Type, arrowfile.Float)
-		case schema.ColumnKeypoints:
-			ok = ok && elem(t, arrowfile.FixedList) && t.Fields[0].Type.Len == 3*int64(len(spec.Keypoints)) && elem(&t.Fields[0].Type, arrowfile.Float)
-		case schema.ColumnPolygon:
-			ok = ok && elem(t, arrowfile.List) && elem(&t.Fields[0].Type, arrowfile.List) && elem(&t.Fields[0].Type.Fields[0].Type, arrowfile.Float)
-		case schema.ColumnArea:
-			ok = ok && elem(t, arrowfile.Float)
-		case schema.ColumnCrowd:
-			ok = ok && elem(t, arrowfile.Bool)
-		case schema.ColumnMask:
-			ok = t.Kind == arrowfile.Binary && !t.Dictionary
-			if t.Kind == arrowfile.FixedList || t.Kind == arrowfile.Struct {
-				_, err := ownMaskSize(&s.Fields[i])
-				ok = err == nil
-			}
-		default:
-			ok = ok && elem(t, arrowfile.Int)
-		}
-		if !ok {
-			return nil, errorf("damaged: column %q has the type %s", name, t)
+		if !isOwnColumn(&s.Fields[i], name, len(spec.Keypoints)) {
+			return nil, errorf("damaged: column %q has the type %s", name, &s.Fields[i].Type)
 		}
 		numbers = append(numbers, i)
 	}
 	return numbers, nil
+}
+
+// isOwnColumn says whether a column has the type that the column of that name has.
+func isOwnColumn(f *arrowfile.Field, name string, keypoints int) bool {
+	t := &f.Type
+	if name == schema.ColumnMask {
+		if t.Kind == arrowfile.FixedList || t.Kind == arrowfile.Struct {
+			_, err := ownMaskSize(f)
+			return err == nil
+		}
+		return t.Kind == arrowfile.Binary && !t.Dictionary
+	}
+	holds := func(t *arrowfile.Type, kind arrowfile.Kind) bool {
+		return len(t.Fields) == 1 && t.Fields[0].Type.Kind == kind && !t.Fields[0].Type.Dictionary
+	}
+	tuples := func(length int64) bool {
+		return holds(t, arrowfile.FixedList) && t.Fields[0].Type.Len == length && holds(&t.Fields[0].Type, arrowfile.Float)
+	}
+	if t.Kind != arrowfile.List {
+		return false
+	}
+	switch name {
+	case schema.ColumnBoxes:
+		return tuples(4)
+	case schema.ColumnKeypoints:
+		return tuples(3 * int64(keypoints))
+	case schema.ColumnPolygon:
+		return holds(t, arrowfile.List) && holds(&t.Fields[0].Type, arrowfile.List) && holds(&t.Fields[0].Type.Fields[0].Type, arrowfile.Float)
+	case schema.ColumnArea:
+		return holds(t, arrowfile.Float)
+	case schema.ColumnCrowd:
+		return holds(t, arrowfile.Bool)
+	}
+	return holds(t, arrowfile.Int)
 }
 
 // ownNames are the names of the columns.

@@ -264,7 +264,7 @@ func (r *targetRows) finish(x *schema.Table) (*sampleTargets, []string) {
 	t := newSampleTargets()
 	spec := t.spec
 	for i := range r.cells {
-		name, of := "", arrow.DataType(float32Type)
+		name, of := "", float32Type
 		if n := len(r.tasks); i < n {
 			name, of = r.tasks[i], arrow.ListOfNonNullable(arrow.PrimitiveTypes.Int32)
 			classes, to := r.numbers[i].finish(r.classes[i].names)

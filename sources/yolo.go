@@ -225,20 +225,8 @@ func readDataYAML(name, split string) (*yoloLayout, error) {
 	if y.NC != nil && *y.NC != len(layout.classes) {
 		return nil, bad("nc is %d, and names has %d", *y.NC, len(layout.classes))
 	}
-	switch {
-	case len(y.Shape) == 0:
-		layout.mirror = nil
-	case len(y.Shape) != 2 || y.Shape[0] < 1 || y.Shape[0] > 1<<10 || y.Shape[1] != 2 && y.Shape[1] != 3:
-		return nil, bad("kpt_shape is %v: want [number of keypoints, 2 or 3]", y.Shape)
-	case y.Flip != nil && len(y.Flip) != y.Shape[0]:
-		return nil, bad("flip_idx has %d numbers, and there are %d keypoints", len(y.Flip), y.Shape[0])
-	default:
-		layout.shape = [2]int(y.Shape)
-	}
-	for k, m := range layout.mirror {
-		if m < 0 || m >= len(layout.mirror) || layout.mirror[m] != k {
-			return nil, bad("flip_idx: keypoint %d takes the place of %d, which doesn't take its place", k, m)
-		}
+	if err := layout.setKeypoints(&y); err != nil {
+		return nil, bad("%w", err)
 	}
 	layout.root = filepath.Dir(name)
 	if y.Path != "" {
@@ -250,35 +238,61 @@ func readDataYAML(name, split string) (*yoloLayout, error) {
 	if split == "" {
 		split = "train"
 	}
-	of := map[string]any{"train": y.Train, "val": y.Val, "test": y.Test}[split]
-	switch v := of.(type) {
+	if err := layout.setImages(map[string]any{"train": y.Train, "val": y.Val, "test": y.Test}[split]); err != nil {
+		return nil, bad("%s: %w", split, err)
+	}
+	return layout, nil
+}
+
+// setKeypoints takes how many keypoints an object has, and which change places in a mirror.
+func (layout *yoloLayout) setKeypoints(y *dataYAML) error {
+	switch {
+	case len(y.Shape) == 0:
+		return nil
+	case len(y.Shape) != 2 || y.Shape[0] < 1 || y.Shape[0] > 1<<10 || y.Shape[1] != 2 && y.Shape[1] != 3:
+		return fmt.Errorf("kpt_shape is %v: want [number of keypoints, 2 or 3]", y.Shape)
+	case y.Flip != nil && len(y.Flip) != y.Shape[0]:
+		return fmt.Errorf("flip_idx has %d numbers, and there are %d keypoints", len(y.Flip), y.Shape[0])
+	}
+	for k, m := range y.Flip {
+		if m < 0 || m >= len(y.Flip) || y.Flip[m] != k {
+			return fmt.Errorf("flip_idx: keypoint %d takes the place of %d, which doesn't take its place", k, m)
+		}
+	}
+	layout.shape, layout.mirror = [2]int(y.Shape), y.Flip
+	return nil
+}
+
+// setImages takes the places of a split's images: a path, or a list of paths.
+func (layout *yoloLayout) setImages(split any) error {
+	switch v := split.(type) {
 	case string:
 		layout.images = []string{v}
 	case []any:
 		for _, e := range v {
 			text, ok := e.(string)
 			if !ok {
-				return nil, bad("%s: %v is no path", split, e)
+				return fmt.Errorf("%v is no path", e)
 			}
 			layout.images = append(layout.images, text)
 		}
 	}
 	if len(layout.images) == 0 {
-		return nil, bad("it has no %s: give a folder, a text file that lists images, or a list of these", split)
+		return errors.New("it isn't there: give a folder, a text file that lists images, or a list of these")
 	}
 	for i, place := range layout.images {
 		if options.IsURL(place) {
-			return nil, bad("%s: %q is a URL, which is never fetched: download it, and give its path", split, place)
+			return fmt.Errorf("%q is a URL, which is never fetched: download it, and give its path", place)
 		}
 		layout.images[i] = onDisk(under(layout.root, place))
 		if !exists(layout.images[i]) {
-			return nil, bad("%s: there is no %q. A download in the file is never run: fetch the data yourself", split, layout.images[i])
+			return fmt.Errorf("there is no %q. A download in the file is never run: fetch the data yourself", layout.images[i])
 		}
 	}
 	if info, err := os.Stat(layout.images[0]); err == nil && info.IsDir() && len(layout.images) == 1 {
 		layout.root = layout.images[0]
 	}
-	return layout, nil
+	return nil
 }
 
 func under(folder, name string) string {

@@ -165,7 +165,7 @@ func TestYOLOErrors(t *testing.T) {
 		"train: images\nnames: ['']\n":                                     "class 0 has no text as its name",
 		"train: images\nnames: {1: a}\n":                                   "no class 0",
 		"train: images\nnames: [a]\nnc: 3\n":                               "nc is 3",
-		"names: [a]\n":                                                     "it has no train",
+		"names: [a]\n":                                                     "train: it isn't there",
 		"train: nowhere\nnames: [a]\ndownload: x.zip\n":                    "A download in the file is never run",
 		"train: https://host/x\nnames: [a]\n":                              "never fetched",
 		"path: https://host/x\ntrain: images\nnames: [a]\n":                "never fetched",

@@ -86,7 +86,8 @@ func TestOverlays(t *testing.T) {
 	if report.Classes != 2 || report.Draws != 2 || !strings.Contains(out.String(), `data-class="dog" data-before="3" data-after="3"`) {
 		t.Errorf("%+v: want a draw for each class of objects, and their numbers", report)
 	}
-	figure, _, _ := strings.Cut(out.String()[strings.Index(out.String(), `<figure class="draw"`):], "</figure>")
+	_, figure, _ := strings.Cut(out.String(), `<figure class="draw"`)
+	figure, _, _ = strings.Cut(figure, "</figure>")
 	before, after, ok := strings.Cut(figure, `class="result"`)
 	if !ok {
 		t.Fatal("there is no second picture")

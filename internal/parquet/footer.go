@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -361,7 +362,7 @@ func (p *footerReader) schema(kind byte) {
 			here.max++
 		}
 		if e.repetition == repeated {
-			here.lists = append(in.lists[:len(in.lists):len(in.lists)], here.max)
+			here.lists = append(slices.Clone(in.lists), here.max)
 		}
 		if e.children > 0 {
 			if open = append(open, here); len(open) > mostDepth {

@@ -1,6 +1,7 @@
 package parquet
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -136,34 +137,26 @@ func (w *walker) page(h header, at int64) error {
 	if h.kind == dictionaryPage {
 		buf = nil // stays
 	}
-	var repeats []byte
-	if w.nested && h.kind == dataPageV2 {
-		some, err := w.pages.w.bytes(at, int(h.repeat))
-		if err != nil {
-			return err
-		}
-		repeats = append(repeats, some...)
+	repeats, err := w.repeatsV2(h, at)
+	if err != nil {
+		return err
 	}
 	page, levels, values, err := w.pages.body(h, at, buf)
 	if err != nil {
 		return err
 	}
-	if page.Codec != Uncompressed && h.kind != dictionaryPage {
-		w.buf = values
-	}
-	if page.Codec == Snappy && w.places {
-		stored, err := w.pages.w.bytes(page.Offset, page.Compressed)
-		if err != nil {
-			return err
-		}
-		page.Blocks = blocks(stored, page.Size)
+	if err := w.findBlocks(&page); err != nil {
+		return err
 	}
 	w.list = append(w.list, page)
 	if h.kind == dictionaryPage {
 		if page.Codec == Uncompressed {
-			values = append([]byte(nil), values...)
+			values = bytes.Clone(values)
 		}
 		return w.dictionary(h, number, values)
+	}
+	if page.Codec != Uncompressed {
+		w.buf = values
 	}
 	in := cursor{b: values, end: len(values)}
 	if h.kind == dataPage && w.nested && len(w.leaf.Lists) > 0 {
@@ -180,6 +173,27 @@ func (w *walker) page(h header, at int64) error {
 		return err
 	}
 	return w.values(h, number, levels, &in)
+}
+
+// repeatsV2 are the repetition levels of a page of version 2, which lie before its body.
+func (w *walker) repeatsV2(h header, at int64) ([]byte, error) {
+	if !w.nested || h.kind != dataPageV2 {
+		return nil, nil
+	}
+	levels, err := w.pages.w.bytes(at, int(h.repeat))
+	return bytes.Clone(levels), err
+}
+
+// findBlocks finds the blocks of a page of Snappy, where places are wanted.
+func (w *walker) findBlocks(page *Page) error {
+	if page.Codec != Snappy || !w.places {
+		return nil
+	}
+	stored, err := w.pages.w.bytes(page.Offset, page.Compressed)
+	if err == nil {
+		page.Blocks = blocks(stored, page.Size)
+	}
+	return err
 }
 
 // hop reads a page that isn't compressed without its values.

@@ -186,7 +186,7 @@ func orientation(d *Draw) int {
 	case d.isJPEG:
 		return d.file.Orientation
 	case d.parsed.Format != "":
-		return d.parsed.Header.Orientation
+		return d.parsed.Orientation
 	}
 	return 1
 }

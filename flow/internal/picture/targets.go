@@ -46,7 +46,6 @@ type targets struct {
 	shown       []stages.Object
 	shape       warp.Shape
 	ring        [][2]float64
-	outlines    []float64 // areas of objects before anything moved
 }
 
 // begin puts targets before the first stage: of a picture of that size as shown, whose file
