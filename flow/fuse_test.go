@@ -80,6 +80,7 @@ func randomStages(r *rand.Rand) []stages.Stage {
 		stages.ColorJitter{Saturation: stages.Factor{0, 2}, Hue: stages.Range{-0.2, 0.2}},
 		stages.ColorJitter{Contrast: stages.Factor{0.5, 1.5}},
 	}
+	all = append(all, recoloring(0.8)...)
 	for range r.IntN(6) {
 		list = append(list, all[r.IntN(len(all))])
 	}

@@ -205,6 +205,17 @@ func randomTrial(r *rand.Rand) *trial {
 	return c
 }
 
+// recoloring are stages that change pixels where they are, with that p.
+func recoloring(p stages.Probability) []stages.Stage {
+	return []stages.Stage{
+		stages.Grayscale{P: p},
+		stages.Invert{P: p},
+		stages.Solarize{Threshold: 99.5, P: p},
+		stages.Posterize{Bits: 3, P: p},
+		stages.Gamma{Range: stages.Range{0.4, 2}, P: p},
+	}
+}
+
 // randomStages is samplers and weights, spread among picture stages, then
 // batches. Not all of it is legal.
 func (c *trial) randomStages(r *rand.Rand) []stages.Stage {
@@ -265,7 +276,7 @@ func randomPictureStages(r *rand.Rand) []stages.Stage {
 	p := stages.Probability([]float64{0, 0, 0.5}[r.IntN(3)])
 	antialias := stages.OnOff(r.IntN(2))
 	low, side := float64(-40+r.IntN(40)), 4+r.IntN(20)
-	return []stages.Stage{
+	return append(recoloring(p), []stages.Stage{
 		stages.Rotate{Degrees: stages.Range{low, low + float64(1+r.IntN(60))}, Interpolation: filter, Fill: fill, Expand: r.IntN(3) == 0, P: p},
 		stages.Rotate{Degrees: stages.Range{90, 90}, P: p},
 		stages.Crop{Size: 0.5, Offset: stages.Range{0, 0.25}, P: p},
@@ -293,7 +304,7 @@ func randomPictureStages(r *rand.Rand) []stages.Stage {
 		stages.ColorJitter{Brightness: stages.Factor{0.5, 1.5}, P: p},
 		stages.ColorJitter{Saturation: stages.Factor{0, 2}, Hue: stages.Range{-0.2, 0.2}, P: p},
 		stages.ColorJitter{Contrast: stages.Factor{0.5, 1.5}, Brightness: stages.Factor{0.9, 1.1}, P: p},
-	}
+	}...)
 }
 
 // randomSizes make all rows of one size.

@@ -38,14 +38,17 @@ var foreignStages = []foreign{
 	{"SanitizeBoundingBoxes SanitizeBoundingBox", "torchvision", "sanitize_boxes: {min_size: 1}", "objects at the top of the file does it at the end"},
 	{"LetterBox", "ultralytics", "letterbox: {size: 640}", ""},
 	{"ColorJitter ColourJitter", "torchvision", "color_jitter: {brightness: 0.2, contrast: 0.2, saturation: 0.2, hue: 0.1}", ""},
-	{"RandomGrayscale", "torchvision", "color_jitter: {saturation: [0, 1e-9], p: 0.1}", ""},
+	{"RandomGrayscale", "torchvision", "grayscale: {p: 0.1}", ""},
 	{"ToTensor PILToTensor ToImage ToDtype ConvertImageDtype ToPureTensor", "torchvision", "to_tensor", ""},
 	{"Normalize", "torchvision", "normalize: {mean: imagenet, std: imagenet}", ""},
-	{"Grayscale", "torchvision", "color_jitter: {saturation: [0, 1e-9]}", "the picture keeps three channels"},
+	{"Grayscale", "torchvision", "grayscale", "the picture keeps three channels; decode: {mode: gray} makes pictures of one"},
+	{"RandomInvert", "torchvision", "invert: {p: 0.5}", ""},
+	{"RandomSolarize", "torchvision", "solarize: {threshold: 128, p: 0.5}", ""},
+	{"RandomPosterize", "torchvision", "posterize: {bits: 4, p: 0.5}", ""},
 	{"Compose Sequential", "torchvision", "", "the list of stages is one already: write its members there"},
 	{"RandomApply", "torchvision", "", "every stage that changes pixels takes p itself"},
-	{"FiveCrop TenCrop Lambda LinearTransformation RandomChoice RandomOrder RandomErasing GaussianBlur GaussianNoise ElasticTransform RandomInvert " +
-		"RandomPosterize RandomSolarize RandomAdjustSharpness RandomAutocontrast RandomEqualize RandomChannelPermutation RandomPhotometricDistort " +
+	{"FiveCrop TenCrop Lambda LinearTransformation RandomChoice RandomOrder RandomErasing GaussianBlur GaussianNoise ElasticTransform " +
+		"RandomAdjustSharpness RandomAutocontrast RandomEqualize RandomChannelPermutation RandomPhotometricDistort " +
 		"AutoAugment RandAugment TrivialAugmentWide AugMix MixUp CutMix JPEG", "torchvision", "", ""},
 
 	{"HorizontalFlip", "albumentations", "flip: {p: 0.5}", ""},
@@ -58,15 +61,19 @@ var foreignStages = []foreign{
 	{"LongestMaxSize", "albumentations", "", "letterbox: {size: 1024} fills the rest; resize takes height and width, or size, the shorter side, and max_size, the most of the longer"},
 	{"RandomBrightnessContrast RandomBrightness RandomContrast", "albumentations", "color_jitter: {brightness: 0.2, contrast: 0.2, p: 0.5}", ""},
 	{"HueSaturationValue", "albumentations", "color_jitter: {hue: 0.05, saturation: 0.2, brightness: 0.1, p: 0.5}", "hue is a share of the circle, the others are factors"},
-	{"ToGray", "albumentations", "color_jitter: {saturation: [0, 1e-9], p: 0.5}", ""},
+	{"ToGray", "albumentations", "grayscale: {p: 0.5}", ""},
+	{"InvertImg", "albumentations", "invert: {p: 0.5}", ""},
+	{"Solarize", "albumentations", "solarize: {threshold: 128, p: 0.5}", "its threshold_range is of shares of 255"},
+	{"Posterize", "albumentations", "posterize: {bits: 4, p: 0.5}", ""},
+	{"RandomGamma", "albumentations", "gamma: {range: [0.8, 1.2], p: 0.5}", "its gamma_limit is in hundredths"},
 	{"ToFloat", "albumentations", "to_tensor", ""},
 	{"ToTensorV2", "albumentations", "to_tensor: {dtype: uint8}", "behind Normalize, both are to_tensor and normalize"},
 	{"OneOf SomeOf RandomOrder NoOp", "albumentations", "", "every stage that changes pixels takes p itself"},
 	{"PadIfNeeded", "albumentations", "pad: {size: [1024, 1024]}", ""},
 	{"CropNonEmptyMaskIfExists RandomRotate90 Transpose D4 SquareSymmetry CoarseDropout Cutout GridDropout Erasing XYMasking GaussNoise ISONoise " +
-		"MultiplicativeNoise Blur MotionBlur MedianBlur Defocus ZoomBlur AdvancedBlur GlassBlur CLAHE RandomGamma RandomToneCurve ImageCompression " +
-		"JpegCompression Downscale GridDistortion OpticalDistortion ThinPlateSpline RGBShift ChannelShuffle ChannelDropout Posterize Solarize Equalize " +
-		"Sharpen Emboss Superpixels FancyPCA InvertImg Spatter RandomFog RandomRain RandomShadow RandomSnow RandomSunFlare PixelDropout Mosaic", "albumentations", "", ""},
+		"MultiplicativeNoise Blur MotionBlur MedianBlur Defocus ZoomBlur AdvancedBlur GlassBlur CLAHE RandomToneCurve ImageCompression " +
+		"JpegCompression Downscale GridDistortion OpticalDistortion ThinPlateSpline RGBShift ChannelShuffle ChannelDropout Equalize " +
+		"Sharpen Emboss Superpixels FancyPCA Spatter RandomFog RandomRain RandomShadow RandomSnow RandomSunFlare PixelDropout Mosaic", "albumentations", "", ""},
 
 	{"RandomFlip", "Keras", "flip: {p: 0.5}", ""},
 	{"RandomTranslation", "Keras", "affine: {translate: [0.1, 0.1]}", ""},
@@ -134,6 +141,9 @@ var foreignOptions = []foreignOption{
 	{"color_jitter", "contrast_limit contrast_range", "contrast", ""},
 	{"color_jitter", "saturation_limit saturation_range sat_shift_limit", "saturation", "a factor"},
 	{"color_jitter", "hue_limit hue_range hue_shift_limit", "hue", "a share of the circle, at most 0.5"},
+	{"solarize", "threshold_range threshold_limit thresholds", "threshold", "a level of 0..255"},
+	{"posterize", "num_bits nbits", "bits", ""},
+	{"gamma", "gamma gamma_limit gamma_range power", "range", "a range of powers: 1 changes nothing"},
 	{"to_tensor", "channel_order data_format format channels_first transpose_mask", "layout", ""},
 	{"to_tensor", "type", "dtype", ""},
 	{"normalize", "means mu avg average image_mean", "mean", ""},

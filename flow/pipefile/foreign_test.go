@@ -20,7 +20,7 @@ func TestForeignStages(t *testing.T) {
 		"random_vertical_flip":            `flip: {p: 0.5, direction: vertical}`,
 		"RandomRotation":                  `did you mean "rotate"? torchvision RandomRotation is here: rotate: {degrees: 30}`,
 		"RandomAffine":                    `did you mean "affine"?`,
-		"RandomGrayscale":                 `did you mean "color_jitter"?`,
+		"RandomGrayscale":                 `did you mean "grayscale"?`,
 		"v2.ToImage":                      `did you mean "to_tensor"? torchvision ToImage is here: to_tensor (`,
 		"RandomResizedCrop":               `did you mean "random_resized_crop"? (stages:`,
 		"CenterCrop":                      `did you mean "center_crop"? (stages:`,

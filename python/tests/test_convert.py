@@ -16,8 +16,6 @@ torch = pytest.importorskip("torch")
 v1 = pytest.importorskip("torchvision.transforms")
 v2 = pytest.importorskip("torchvision.transforms.v2")
 
-GRAY = {"saturation": [0, 1e-9]}
-
 
 def stages(*transforms: Any) -> list[Any]:
     """The stages behind decode."""
@@ -81,10 +79,14 @@ def stages(*transforms: Any) -> list[Any]:
             lambda t: t.ColorJitter(contrast=(0, 0), saturation=3),
             {"color_jitter": {"contrast": [0, 1e-9], "saturation": [0.0, 4.0]}},
         ),
-        (lambda t: t.RandomGrayscale(0.2), {"color_jitter": {"p": 0.2, **GRAY}}),
-        (lambda t: t.Grayscale(3), {"color_jitter": GRAY}),
+        (lambda t: t.RandomGrayscale(0.2), {"grayscale": {"p": 0.2}}),
+        (lambda t: t.Grayscale(3), "grayscale"),
+        (lambda t: t.RandomInvert(0.2), {"invert": {"p": 0.2}}),
+        (lambda t: t.RandomSolarize(99, p=1), {"solarize": {"threshold": 99.0}}),
+        (lambda t: t.RandomSolarize(0, p=1), "invert"),
+        (lambda t: t.RandomPosterize(3), {"posterize": {"p": 0.5, "bits": 3}}),
         (lambda t: t.RandomApply([t.RandomHorizontalFlip(0.5)], p=0.5), {"flip": {"p": 0.25}}),
-        (lambda t: t.RandomApply([t.Grayscale(3)], p=0.5), {"color_jitter": {**GRAY, "p": 0.5}}),
+        (lambda t: t.RandomApply([t.Grayscale(3)], p=0.5), {"grayscale": {"p": 0.5}}),
         (lambda t: t.RandomApply([t.CenterCrop(8)], p=1), {"center_crop": {"size": 8}}),
         (lambda t: t.RandomChoice([t.CenterCrop(8), t.Resize(8)], p=[1, 0]), {"center_crop": {"size": 8}}),
         (lambda t: t.RandomOrder([t.CenterCrop(8)]), {"center_crop": {"size": 8}}),
@@ -102,6 +104,7 @@ def test_what_changes_nothing_is_left_out() -> None:
         v1.RandomAffine(0),
         v1.ColorJitter(),
         v1.RandomPerspective(0),
+        v1.RandomSolarize(256),
         v1.RandomApply([v1.GaussianBlur(3)], p=0),
         v2.Identity(),
         v2.RGB(),
@@ -115,7 +118,8 @@ def test_what_changes_nothing_is_left_out() -> None:
         "[2] RandomAffine",
         "[3] ColorJitter",
         "[4] RandomPerspective",
-        "[5] RandomApply",
+        "[5] RandomSolarize",
+        "[6] RandomApply",
     ]
 
 
@@ -151,7 +155,7 @@ def test_grayscale_is_how_files_are_decoded() -> None:
     ]
     assert pipeline.notes == ()
     assert "differ by the rounding" in from_torchvision([v1.Resize(8), v1.Grayscale()]).notes[0]
-    with pytest.raises(UnsupportedTransform, match="before ColorJitter"):
+    with pytest.raises(UnsupportedTransform, match="before those"):
         from_torchvision([v1.ColorJitter(0.4), v1.Grayscale()])
 
 
@@ -200,9 +204,7 @@ def test_containers_and_presets() -> None:
 
 def test_choices() -> None:
     flip, jitter, blur = v1.RandomHorizontalFlip(0.5), v1.ColorJitter(0.4), v1.GaussianBlur(3)
-    assert stages(v2.RandomChoice([v2.Identity(), v2.Grayscale(3)], p=[3, 1])) == [
-        {"color_jitter": {"saturation": [0, 1e-9], "p": 0.25}}
-    ]
+    assert stages(v2.RandomChoice([v2.Identity(), v2.Grayscale(3)], p=[3, 1])) == [{"grayscale": {"p": 0.25}}]
     # A flip moves whole pixels: whether it comes before or after others makes no difference.
     assert [*map(list, stages(v1.RandomOrder([jitter, flip, v1.RandomVerticalFlip()])))] == [
         ["color_jitter"],
@@ -361,7 +363,7 @@ def test_timm() -> None:
         {"random_resized_crop": {"size": 48}},
         {"flip": {"p": 0.5}},
         {"color_jitter": {"brightness": [0.6, 1.4], "contrast": [0.6, 1.4], "saturation": [0.6, 1.4], "p": 0.5}},
-        {"color_jitter": {"p": 0.2, **GRAY}},
+        {"grayscale": {"p": 0.2}},
         "to_tensor",
         figures,
     ]

@@ -188,7 +188,7 @@ def test_draws_of_p(p: float) -> None:
     for transform, acted in (
         (v2.RandomHorizontalFlip(p), lambda d: d["flip"]["flipped"]),
         (v2.RandomVerticalFlip(p), lambda d: d["flip"]["flipped"]),
-        (v2.RandomGrayscale(p), lambda d: "color_jitter" in d),
+        (v2.RandomGrayscale(p), lambda d: "grayscale" in d),
         (v2.RandomPerspective(0.3, p), lambda d: "perspective" in d),
         (v2.RandomApply([v2.ColorJitter(0.4)], p), lambda d: "color_jitter" in d),
         (v2.RandomChoice([v2.RandomRotation(9), v2.Identity()], [p, 1 - p]), lambda d: "affine" in d),
@@ -221,7 +221,7 @@ def test_the_engine_says_the_same_of_these_names() -> None:
         if row.library != "timm":
             last = row.stages[-1]
             want[row.transform] = _NEARLY.get(row.transform, last if isinstance(last, str) else next(iter(last)))
-    want["Grayscale"] = "color_jitter"  # its three channels
+    want["Grayscale"] = "grayscale"  # its three channels
     said = hints(list(want))
     assert said == {name: want[name] for name in said}
     assert set(want) - set(said) <= {"Affine"}, "names that the engine doesn't know"

@@ -163,7 +163,10 @@ def torchvision_cases() -> dict[str, Case]:
         return F.perspective(image, start, end, bilinear, 0)
 
     def gray(image: Any, p: Params) -> Any:
-        return F.rgb_to_grayscale(image, 3) if "color_jitter" in p else image
+        return F.rgb_to_grayscale(image, 3) if "grayscale" in p else image
+
+    def acted(stage: str, function: Callable[[Any], Any]) -> Callable[[Any, Params], Any]:
+        return lambda image, p: function(image) if stage in p else image
 
     def sized(stage: str) -> Callable[[Any, Params], Any]:
         return lambda image, p: F.resize(image, [p[stage]["height"], p[stage]["width"]])
@@ -198,6 +201,9 @@ def torchvision_cases() -> dict[str, Case]:
         ),
         "RandomCrop": drawn(v2.RandomCrop((50, 40)), lambda image, p: F.crop(image, *window(p["crop"]))),
         "RandomGrayscale": drawn(v2.RandomGrayscale(0.5), gray),
+        "RandomInvert": drawn(v2.RandomInvert(), acted("invert", F.invert)),
+        "RandomPosterize": drawn(v2.RandomPosterize(3), acted("posterize", lambda image: F.posterize(image, 3))),
+        "RandomSolarize": drawn(v2.RandomSolarize(99), acted("solarize", lambda image: F.solarize(image, 99))),
         "RandomHorizontalFlip": drawn(v2.RandomHorizontalFlip(), flip(F.hflip)),
         "RandomVerticalFlip": drawn(v2.RandomVerticalFlip(), flip(F.vflip)),
         "RandomPerspective": drawn(v2.RandomPerspective(0.4, p=0.9), perspective, inside=True),
@@ -354,6 +360,10 @@ def albumentations_cases() -> dict[str, Case]:
         ),
         "ColorJitter": Case(stages["ColorJitter"], jitter),
         "ToGray": same("ToGray", A.ToGray(p=1)),
+        "InvertImg": same("InvertImg", A.InvertImg(p=1)),
+        "Solarize": same("Solarize", A.Solarize((0.4, 0.4), p=1)),
+        "Posterize": same("Posterize", A.Posterize(3, p=1)),
+        "RandomGamma": drawn("RandomGamma", lambda _, p: A.RandomGamma((100 * p["gamma"]["gamma"],) * 2, p=1)),
         "ToFloat": behind_a_crop("ToFloat", A.ToFloat(max_value=255)),
         "Normalize": behind_a_crop("Normalize", A.Normalize(**figures)),
         "ToTensorV2": behind_a_crop("ToTensorV2", ToTensorV2()),

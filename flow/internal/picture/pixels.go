@@ -56,11 +56,7 @@ func (m *Maker) pixel(ops []op) warp.Pixel {
 	}
 	if n := inRows(ops); n > 0 {
 		pixel := m.pixel(ops[n:])
-		pixel.Row = func(rgb []uint8) {
-			for i := range ops[:n] {
-				applyToRow(ops[i:i+1], rgb)
-			}
-		}
+		pixel.Row = m.rows(ops[:n])
 		return pixel
 	}
 	separate, constant, key := true, true, uint64(0)
@@ -108,15 +104,51 @@ func inRows(ops []op) (n int) {
 	return n
 }
 
-// applyToRow applies functions to a row of uint8 pixels.
-func applyToRow(ops []op, rgb []uint8) {
-	if row := ops[0].pixel.Row; row != nil {
-		row(rgb)
-		return
+// rows is functions of a pixel of uint8 pictures, the last of which has one for rows, as one
+// for rows. Those of a channel alone, side by side, are tabulated.
+func (m *Maker) rows(ops []op) func(rgb []uint8) {
+	var list []func(rgb []uint8)
+	for len(ops) > 0 {
+		n := 0
+		for n < len(ops) && ops[n].pixel.Row == nil && ops[n].pixel.Separate {
+			n++
+		}
+		switch row := ops[0].pixel.Row; {
+		case n > 0:
+			list = append(list, lookUp(tabulate(ops[:n], warp.Pixel{U8: new([3][256]uint8)}).U8))
+		case row != nil:
+			n, list = 1, append(list, row)
+		default:
+			n, list = 1, append(list, eachPixel(ops[:1:1]))
+		}
+		ops = ops[n:]
 	}
-	for ; len(rgb) >= 3; rgb = rgb[3:] {
-		for c, v := range applyToPixel(ops, [3]float32{float32(rgb[0]), float32(rgb[1]), float32(rgb[2])}) {
-			rgb[c] = uint8(v)
+	if len(list) == 1 {
+		return list[0]
+	}
+	return func(rgb []uint8) {
+		for _, row := range list {
+			row(rgb)
+		}
+	}
+}
+
+func lookUp(table *[3][256]uint8) func(rgb []uint8) {
+	return func(rgb []uint8) {
+		for ; len(rgb) >= 3; rgb = rgb[3:] {
+			p := rgb[:3:3]
+			p[0], p[1], p[2] = table[0][p[0]], table[1][p[1]], table[2][p[2]]
+		}
+	}
+}
+
+// eachPixel is functions of a pixel of uint8 pictures, pixel by pixel.
+func eachPixel(ops []op) func(rgb []uint8) {
+	return func(rgb []uint8) {
+		for ; len(rgb) >= 3; rgb = rgb[3:] {
+			for c, v := range applyToPixel(ops, [3]float32{float32(rgb[0]), float32(rgb[1]), float32(rgb[2])}) {
+				rgb[c] = uint8(v)
+			}
 		}
 	}
 }

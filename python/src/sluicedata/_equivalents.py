@@ -90,7 +90,6 @@ class Row:
 
 
 _COLOR = {"brightness": [0.6, 1.4], "contrast": [0.6, 1.4], "saturation": [0.6, 1.4], "hue": [-0.1, 0.1]}
-_GRAY = {"saturation": [0, 1e-9]}
 _SIMILAR = {"degrees": [-30, 30], "translate": [0.1, 0.1], "scale": [0.8, 1.2]}
 _IMAGENET = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
 
@@ -337,7 +336,7 @@ ROWS: tuple[Row, ...] = (
     Row(
         "torchvision",
         "RandomGrayscale",
-        ({"color_jitter": {"p": 0.5, **_GRAY}},),
+        ({"grayscale": {"p": 0.5}},),
         "p: p",
         "tensors are rounded down",
         SAME,
@@ -346,7 +345,7 @@ ROWS: tuple[Row, ...] = (
     Row(
         "torchvision",
         "Grayscale(3)",
-        ({"color_jitter": _GRAY},),
+        ("grayscale",),
         "num_output_channels 3",
         "tensors are rounded down",
         SAME,
@@ -358,6 +357,25 @@ ROWS: tuple[Row, ...] = (
         ({"decode": {"mode": "gray"}}, _CROP),
         "num_output_channels 1",
         "the picture is grey from decode on, where torchvision may resize it in colour first: pixels then differ by rounding",
+        SAME,
+    ),
+    Row("torchvision", "RandomInvert", ({"invert": {"p": 0.5}},), "p: p", "", SAME, SAME),
+    Row(
+        "torchvision",
+        "RandomSolarize",
+        ({"solarize": {"p": 0.5, "threshold": 99.0}},),
+        "threshold: as it is, of values 0 to 255, above 0; p: p",
+        "",
+        SAME,
+        SAME,
+    ),
+    Row(
+        "torchvision",
+        "RandomPosterize",
+        ({"posterize": {"p": 0.5, "bits": 3}},),
+        "bits, p: as they are",
+        "",
+        SAME,
         SAME,
     ),
     Row(
@@ -502,10 +520,35 @@ ROWS: tuple[Row, ...] = (
     Row(
         "albumentations",
         "ToGray",
-        ({"color_jitter": _GRAY},),
+        ("grayscale",),
         "p: p, 0.5 there; method weighted_average",
         "",
         array=Limit(1, 0.01),
+    ),
+    Row("albumentations", "InvertImg", ("invert",), "p: p, 0.5 there", "", array=SAME),
+    Row(
+        "albumentations",
+        "Solarize",
+        ({"solarize": {"threshold": 102}},),
+        "threshold_range (s, s): threshold 255 s; p: p, 0.5 there",
+        "",
+        array=SAME,
+    ),
+    Row(
+        "albumentations",
+        "Posterize",
+        ({"posterize": {"bits": 3}},),
+        "num_bits b: bits b; p: p, 0.5 there",
+        "",
+        array=SAME,
+    ),
+    Row(
+        "albumentations",
+        "RandomGamma",
+        ({"gamma": {"range": [0.5, 2]}},),
+        "gamma_limit: range, divided by 100; p: p, 0.5 there",
+        "",
+        array=Limit(1, 0.5),
     ),
     Row("albumentations", "ToFloat", (_CROP, "to_tensor"), "max_value 255", "channels come first", array=SAME),
     Row(

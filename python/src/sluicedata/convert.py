@@ -506,6 +506,7 @@ def _perspective(c: _Conversion, transform: Any, index: str) -> None:
 
 # Colour
 
+_RECOLOR = ("color_jitter", "grayscale", "invert", "solarize", "posterize")
 _NO_COLOR = [0, 1e-9]  # [0, 0] would stand for off; the picture is exactly the grey one
 
 
@@ -527,17 +528,40 @@ def _color_jitter(c: _Conversion, transform: Any, index: str) -> None:
 def _random_grayscale(c: _Conversion, transform: Any, index: str) -> None:
     _early(c, transform, index, "colors")
     if not c.gray:
-        _with_p(c, transform, index, "color_jitter", {"saturation": _NO_COLOR})
+        _with_p(c, transform, index, "grayscale", {})
+
+
+def _random_invert(c: _Conversion, transform: Any, index: str) -> None:
+    _early(c, transform, index, "colors")
+    _with_p(c, transform, index, "invert", {})
+
+
+def _random_solarize(c: _Conversion, transform: Any, index: str) -> None:
+    _early(c, transform, index, "colors")
+    threshold = float(transform.threshold) * (255 if c.values == "unit" else 1)
+    if threshold > 255:
+        c.note(_where(transform, index), "no value is as high as its threshold: left out")
+    elif threshold <= 0:
+        _with_p(c, transform, index, "invert", {})
+    else:
+        _with_p(c, transform, index, "solarize", {"threshold": threshold})
+
+
+def _random_posterize(c: _Conversion, transform: Any, index: str) -> None:
+    _early(c, transform, index, "colors")
+    if not 1 <= int(transform.bits) <= 8:
+        raise _NoEqualError(f"values have 8 bits: bits is 1 to 8, not {transform.bits!r}")
+    _with_p(c, transform, index, "posterize", {"bits": int(transform.bits)})
 
 
 def _grayscale(c: _Conversion, transform: Any, index: str) -> None:
     _early(c, transform, index, "colors")
     if transform.num_output_channels == 3:
-        c.add("color_jitter", {"saturation": _NO_COLOR})
+        c.add("grayscale", {})
         return
-    if any(stage == "color_jitter" for stage, _ in c.stages):
+    if any(stage in _RECOLOR for stage, _ in c.stages):
         raise _NoEqualError(
-            "decode makes pictures of one channel, before their colours are changed: put it before ColorJitter, or keep three channels with num_output_channels=3"
+            "decode makes pictures of one channel, before their colours are changed: put it before those that change them, or keep three channels with num_output_channels=3"
         )
     if any(stage not in ("flip", "crop", "center_crop") for stage, _ in c.stages):
         c.note(
@@ -651,7 +675,10 @@ def _preset(c: _Conversion, transform: Any, index: str) -> None:
 
 # Choices
 
-_TAKE_P = ("flip", "rotate", "affine", "perspective", "crop", "random_resized_crop", "random_zoom_out", "color_jitter")
+_TAKE_P = (
+    *("flip", "rotate", "affine", "perspective", "crop", "random_resized_crop", "random_zoom_out"),
+    *_RECOLOR,
+)
 
 
 def _random_apply(c: _Conversion, transform: Any, index: str) -> None:
@@ -726,11 +753,14 @@ _HANDLERS: dict[tuple[str, str], Callable[[_Conversion, Any, str], None]] = {
     ("torchvision", "RandomCrop"): _random_crop,
     ("torchvision", "RandomGrayscale"): _random_grayscale,
     ("torchvision", "RandomHorizontalFlip"): _flip("horizontal"),
+    ("torchvision", "RandomInvert"): _random_invert,
     ("torchvision", "RandomOrder"): _random_order,
     ("torchvision", "RandomPerspective"): _perspective,
+    ("torchvision", "RandomPosterize"): _random_posterize,
     ("torchvision", "RandomResizedCrop"): _random_resized_crop,
     ("torchvision", "RandomRotation"): _rotation,
     ("torchvision", "RandomShortestSize"): _random_shortest_size,
+    ("torchvision", "RandomSolarize"): _random_solarize,
     ("torchvision", "RandomVerticalFlip"): _flip("vertical"),
     ("torchvision", "RandomZoomOut"): _random_zoom_out,
     ("torchvision", "Resize"): _resize,

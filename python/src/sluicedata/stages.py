@@ -21,11 +21,15 @@ __all__ = [
     "decode",
     "filter",
     "flip",
+    "gamma",
+    "grayscale",
+    "invert",
     "letterbox",
     "multiscale",
     "normalize",
     "pad",
     "perspective",
+    "posterize",
     "random_iou_crop",
     "random_resized_crop",
     "random_shortest_size",
@@ -36,6 +40,7 @@ __all__ = [
     "sanitize_boxes",
     "scale_jitter",
     "shuffle",
+    "solarize",
     "take",
     "to_tensor",
 ]
@@ -701,6 +706,115 @@ def color_jitter(
             "contrast": contrast,
             "saturation": saturation,
             "hue": hue,
+            "p": p,
+            "id": id,
+        },
+    )
+
+
+def grayscale(
+    p: float = 1,
+    *,
+    id: str | None = None,
+) -> Component:
+    """Take the colour out, keeping three channels.
+
+    Args:
+        p: share of the draws that become grey.
+        id: keeps the stage's random numbers its own when another of its name is put before it.
+    """
+    return component(
+        grayscale,
+        {
+            "p": p,
+            "id": id,
+        },
+    )
+
+
+def invert(
+    p: float = 1,
+    *,
+    id: str | None = None,
+) -> Component:
+    """Make a negative.
+
+    Args:
+        p: share of the draws that are inverted.
+        id: keeps the stage's random numbers its own when another of its name is put before it.
+    """
+    return component(
+        invert,
+        {
+            "p": p,
+            "id": id,
+        },
+    )
+
+
+def solarize(
+    threshold: float = 128,
+    *,
+    p: float = 1,
+    id: str | None = None,
+) -> Component:
+    """Invert the bright values.
+
+    Args:
+        threshold: values of at least this are inverted, up to 255.
+        p: share of the draws that are changed.
+        id: keeps the stage's random numbers its own when another of its name is put before it.
+    """
+    return component(
+        solarize,
+        {
+            "threshold": threshold,
+            "p": p,
+            "id": id,
+        },
+    )
+
+
+def posterize(
+    bits: int = 4,
+    *,
+    p: float = 1,
+    id: str | None = None,
+) -> Component:
+    """Keep a few bits of each value.
+
+    Args:
+        bits: bits that are kept, 1 to 8; 8 changes nothing.
+        p: share of the draws that are changed.
+        id: keeps the stage's random numbers its own when another of its name is put before it.
+    """
+    return component(
+        posterize,
+        {
+            "bits": bits,
+            "p": p,
+            "id": id,
+        },
+    )
+
+
+def gamma(
+    range: tuple[float, float] = (0.8, 1.2),
+    *,
+    p: float = 1,
+    id: str | None = None,
+) -> Component:
+    """Raise values to a random power.
+
+    Args:
+        range: range of the power: below 1 dark parts become lighter, above 1 darker.
+        p: share of the draws that are changed.
+        id: keeps the stage's random numbers its own when another of its name is put before it.
+    """
+    return component(
+        gamma,
+        {
+            "range": range,
             "p": p,
             "id": id,
         },
