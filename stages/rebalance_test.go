@@ -23,6 +23,9 @@ func TestRebalance(t *testing.T) {
 		{Target: stages.SquareRoot, Task: stages.TaskNames{"shape"}},
 		{Target: stages.Power, Power: 0.2, Task: stages.TaskNames{"type"}, Draws: 33},
 		{Target: stages.ClassBalanced, Task: stages.TaskNames{"shape", "type"}, Draws: 500},
+		{Target: stages.RepeatFactor(0.3, 0), Task: stages.TaskNames{"shape"}},
+		{Target: stages.EffectiveNumber(0.97), Task: stages.TaskNames{"shape"}, Multiple: 1.5},
+		{Target: stages.SquareRoot, Task: stages.TaskNames{"type"}, Cover: stages.CoverLargest},
 	} {
 		t.Run(string(r.Target), func(t *testing.T) { stagetest.Sampler(t, r) })
 	}
@@ -285,7 +288,7 @@ func TestRebalanceCheck(t *testing.T) {
 		want string
 	}{
 		"zero":          {stages.Rebalance{}, "target: missing: give one of " + targets},
-		"to come":       {stages.Rebalance{Target: "repeat_factor"}, `target: "repeat_factor" is none of ` + targets},
+		"threshold":     {stages.Rebalance{Target: "repeat_factor"}, "target: repeat_factor needs a threshold, a share of the samples: {repeat_factor: {threshold: 0.001}}"},
 		"no power":      {stages.Rebalance{Target: stages.Power}, "power: missing: give a number between 0 and 1"},
 		"power alone":   {stages.Rebalance{Target: stages.SquareRoot, Power: 0.3}, "power: only target power needs it"},
 		"power 2":       {stages.Rebalance{Target: stages.Power, Power: 2}, "power: 2 is not between 0 (as class_balanced) and 1 (as instance)"},

@@ -17,8 +17,8 @@ import (
 )
 
 // Target says in what proportions classes are drawn: one of the rules below, or what
-// Shares, Counts and PerTask return. Its text is the rule, or else what a pipeline file
-// has, as JSON.
+// RepeatFactor, EffectiveNumber, Shares, Counts and PerTask return. Its text is the rule, or
+// else what a pipeline file has, as JSON.
 type Target string
 
 // The rules.
@@ -28,6 +28,44 @@ const (
 	Power         Target = "power"
 	ClassBalanced Target = "class_balanced"
 )
+
+// The rules that have numbers of their own.
+const (
+	repeatFactor    Target = "repeat_factor"
+	effectiveNumber Target = "effective_number"
+)
+
+// RepeatFactor is LVIS's target (Gupta et al. 2019): a sample of a class that a share f of
+// all samples has is drawn max(1, (threshold/f)^power) times an epoch, on average: classes
+// with a share of at least the threshold once. An epoch has the sum of these draws, rounded,
+// unless Rebalance says otherwise. A power of 0 stands for LVIS's, 1/2.
+func RepeatFactor(threshold, power float64) Target {
+	if power == 0 {
+		power = lvisPower
+	}
+	return textOf(map[string]any{string(repeatFactor): map[string]any{"threshold": plain(threshold), "power": plain(power)}})
+}
+
+// EffectiveNumber is a target between instance and class_balanced: p_c ~ n_c/E_c, with the
+// effective number E_c = (1-beta^n_c)/(1-beta) of samples (Cui et al. 2019), so that a class
+// is drawn as much more often as its class weight is larger. A beta of 0 stands for 0.9999.
+func EffectiveNumber(beta float64) Target {
+	if beta == 0 {
+		beta = longtail.DefaultBeta
+	}
+	return textOf(map[string]any{string(effectiveNumber): map[string]any{"beta": plain(beta)}})
+}
+
+const lvisPower = 0.5
+
+// plain is a number as JSON has it; NaN and infinities, which it doesn't have, as text:
+// Check reports them.
+func plain(x float64) any {
+	if x-x != 0 {
+		return fmt.Sprint(x)
+	}
+	return x
+}
 
 // Values lists the rules.
 func (Target) Values() []string {
@@ -39,14 +77,11 @@ func (Target) Values() []string {
 // are exactly 7 and 3. Every class that has samples needs one; 0 leaves it out of the
 // draws, and Rebalance warns of that. Samples of unknown class get no draws.
 func Shares(byClass map[string]float64) Target {
-	plain := map[string]any{}
+	shares := map[string]any{}
 	for name, share := range byClass {
-		plain[name] = share
-		if share-share != 0 { // NaN and infinities, which JSON doesn't have: Check reports them
-			plain[name] = fmt.Sprint(share)
-		}
+		shares[name] = plain(share)
 	}
-	return textOf(map[string]any{"shares": plain})
+	return textOf(map[string]any{"shares": shares})
 }
 
 // Counts is a target that gives each class, by name, its draws per epoch. The length of
@@ -86,26 +121,79 @@ func (t Target) explicit() bool {
 	return strings.HasPrefix(string(t), "{") || strings.HasPrefix(string(t), "[")
 }
 
-// SetOption reads a rule, {shares: {class: number}}, {counts: {class: number}}, or a list
-// of these, one for each task.
+// forms are the values of the option, for errors.
+func forms() string {
+	return strings.Join(Target("").Values(), ", ") + ", {repeat_factor: {threshold: share}}, {effective_number: {beta: number}}, {shares: {class: number}}, {counts: {class: number}}"
+}
+
+// SetOption reads a rule, {repeat_factor: {threshold: t, power: q}}, {effective_number:
+// {beta: b}}, {shares: {class: number}}, {counts: {class: number}}, or a list of these, one
+// for each task.
 func (t *Target) SetOption(v any) error {
-	switch v := v.(type) {
+	switch given := v.(type) {
 	case string:
-		if !slices.Contains(t.Values(), v) {
-			return fmt.Errorf("unknown value %q%s (values: %s, {shares: {class: number}}, {counts: {class: number}}, or a list with one for each task)", v,
-				options.DidYouMean(options.Nearest(v, t.Values())), strings.Join(t.Values(), ", "))
+		if slices.Contains(t.Values(), given) {
+			*t = Target(given)
+			return nil
 		}
-		*t = Target(v)
-		return nil
-	case map[string]any, []any:
-		text := textOf(v)
-		if _, err := text.read(); err != nil {
-			return err
+		if hint := Target(given).hint(); hint != "" {
+			return fmt.Errorf("%s", hint)
 		}
-		*t = text
-		return nil
+		return fmt.Errorf("unknown value %q%s (values: %s, or a list with one for each task)", given,
+			options.DidYouMean(options.Nearest(given, t.Values())), forms())
+	case map[string]any:
+		return t.set(whole(given))
+	case []any:
+		list := slices.Clone(given)
+		for i, item := range list {
+			if one, ok := item.(map[string]any); ok {
+				list[i] = whole(one)
+			}
+		}
+		return t.set(list)
 	}
-	return fmt.Errorf("want one of %s, {shares: {class: number}} or {counts: {class: number}}, have %s", strings.Join(t.Values(), ", "), options.Have(v))
+	return fmt.Errorf("want one of %s, have %s", forms(), options.Have(v))
+}
+
+func (t *Target) set(v any) error {
+	text := textOf(v)
+	if _, err := text.read(); err != nil {
+		return err
+	}
+	*t = text
+	return nil
+}
+
+// hint says how a rule with numbers is written, where only its name is given.
+func (t Target) hint() string {
+	switch t {
+	case repeatFactor:
+		return "repeat_factor needs a threshold, a share of the samples: {repeat_factor: {threshold: 0.001}}"
+	case effectiveNumber:
+		return "effective_number is written with its number: {effective_number: {beta: 0.9999}}"
+	}
+	return ""
+}
+
+// whole is a target with its defaults written out.
+func whole(given map[string]any) map[string]any {
+	for rule, defaults := range map[Target]map[string]any{
+		repeatFactor:    {"power": lvisPower},
+		effectiveNumber: {"beta": longtail.DefaultBeta},
+	} {
+		numbers, ok := given[string(rule)].(map[string]any)
+		if !ok || len(given) != 1 {
+			continue
+		}
+		numbers = maps.Clone(numbers)
+		for name, value := range defaults {
+			if _, given := numbers[name]; !given {
+				numbers[name] = value
+			}
+		}
+		return map[string]any{string(rule): numbers}
+	}
+	return given
 }
 
 // OptionSchema describes the file form.
@@ -122,6 +210,21 @@ func (t Target) OptionSchema() map[string]any {
 		map[string]any{
 			"type": "object", "additionalProperties": false, "minProperties": 1, "maxProperties": 1,
 			"properties": map[string]any{
+				"repeat_factor": map[string]any{
+					"type": "object", "additionalProperties": false, "required": []string{"threshold"},
+					"description": "each sample max(1, (threshold/f)^power) times an epoch, f being the share of samples with its class: LVIS's",
+					"properties": map[string]any{
+						"threshold": map[string]any{"type": "number", "exclusiveMinimum": 0, "maximum": 1, "description": "share of the samples below which classes are repeated; LVIS's is 0.001"},
+						"power":     map[string]any{"type": "number", "exclusiveMinimum": 0, "maximum": 1, "default": lvisPower},
+					},
+				},
+				"effective_number": map[string]any{
+					"type": "object", "additionalProperties": false,
+					"description": "n/E with the effective number E = (1-beta^n)/(1-beta) of samples: from instance to class_balanced",
+					"properties": map[string]any{
+						"beta": map[string]any{"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1, "default": longtail.DefaultBeta},
+					},
+				},
 				"shares": byClass("number", "each class's share of the draws, by name; 0: no draws"),
 				"counts": byClass("integer", "each class's draws per epoch, by name; 0: no draws"),
 			},
@@ -139,9 +242,12 @@ func (t Target) MarshalJSON() ([]byte, error) {
 	return json.Marshal(string(t))
 }
 
-// target is a Target that was read: one of its fields is set.
+// target is a Target that was read: one of rule, shares, counts and each is set.
 type target struct {
-	rule   Target
+	rule             Target
+	threshold, power float64 // of repeatFactor
+	beta             float64 // of effectiveNumber
+
 	shares map[string]*big.Rat
 	counts map[string]*big.Rat
 	each   []target
@@ -150,6 +256,9 @@ type target struct {
 // read reports every mistake that doesn't depend on the data.
 func (t Target) read() (target, error) {
 	if !t.explicit() {
+		if hint := t.hint(); hint != "" {
+			return target{}, fmt.Errorf("%s", hint)
+		}
 		if !slices.Contains(t.Values(), string(t)) {
 			return target{}, fmt.Errorf("%q is none of %s", string(t), strings.Join(t.Values(), ", "))
 		}
@@ -159,7 +268,7 @@ func (t Target) read() (target, error) {
 	d.UseNumber()
 	var v any
 	if err := d.Decode(&v); err != nil {
-		return target{}, fmt.Errorf("%q is not JSON: make it with Shares, Counts or PerTask", string(t))
+		return target{}, fmt.Errorf("%q is not JSON: make it with RepeatFactor, EffectiveNumber, Shares, Counts or PerTask", string(t))
 	}
 	list, several := v.([]any)
 	if !several {
@@ -191,24 +300,68 @@ func readTarget(v any) (target, error) {
 		}
 		return Target(v).read()
 	case map[string]any:
-		return readExplicit(v)
+		return readMap(v)
 	}
-	return target{}, fmt.Errorf("want one of %s, {shares: {class: number}} or {counts: {class: number}}", strings.Join(Target("").Values(), ", "))
+	return target{}, fmt.Errorf("want one of %s", forms())
 }
 
-func readExplicit(v map[string]any) (target, error) {
+func readMap(v map[string]any) (target, error) {
+	known := []string{string(repeatFactor), string(effectiveNumber), "shares", "counts"}
 	var keys []string
 	for _, key := range slices.Sorted(maps.Keys(v)) {
-		if key != "shares" && key != "counts" {
-			return target{}, fmt.Errorf("unknown key %q%s (keys: shares, counts)", key, options.DidYouMean(options.Nearest(key, []string{"shares", "counts"})))
+		if !slices.Contains(known, key) {
+			return target{}, fmt.Errorf("unknown key %q%s (keys: %s)", key, options.DidYouMean(options.Nearest(key, known)), strings.Join(known, ", "))
 		}
 		keys = append(keys, key)
 	}
 	if len(keys) != 1 {
-		return target{}, errors.New("give one of shares and counts")
+		return target{}, fmt.Errorf("give one of %s", strings.Join(known, ", "))
 	}
-	key := keys[0]
-	byClass, ok := v[key].(map[string]any)
+	switch key := keys[0]; Target(key) {
+	case repeatFactor:
+		t := target{rule: repeatFactor}
+		numbers, err := readNumbers(key, v[key], []string{"threshold", "power"}, func(x float64) bool { return x > 0 && x <= 1 })
+		t.threshold, t.power = numbers["threshold"], numbers["power"]
+		return t, err
+	case effectiveNumber:
+		numbers, err := readNumbers(key, v[key], []string{"beta"}, func(x float64) bool { return x > 0 && x < 1 })
+		return target{rule: effectiveNumber, beta: numbers["beta"]}, err
+	default:
+		return readExplicit(key, v[key])
+	}
+}
+
+// readNumbers reads the numbers of a rule, between 0 and 1; all are needed.
+func readNumbers(rule string, v any, names []string, allowed func(x float64) bool) (map[string]float64, error) {
+	given, ok := v.(map[string]any)
+	if !ok {
+		return nil, fmt.Errorf("%s: want {%s: number}, have %s", rule, names[0], options.Have(v))
+	}
+	numbers := map[string]float64{}
+	var errs []error
+	for _, name := range slices.Sorted(maps.Keys(given)) {
+		have, isNumber := given[name].(json.Number)
+		x, err := have.Float64()
+		switch {
+		case !slices.Contains(names, name):
+			errs = append(errs, fmt.Errorf("%s: unknown key %q%s (keys: %s)", rule, name, options.DidYouMean(options.Nearest(name, names)), strings.Join(names, ", ")))
+		case !isNumber:
+			errs = append(errs, fmt.Errorf("%s: %s: want a number, have %s", rule, name, options.Have(given[name])))
+		case err != nil || !allowed(x):
+			errs = append(errs, fmt.Errorf("%s: %s: %s is not between 0 and 1", rule, name, have))
+		}
+		numbers[name] = x
+	}
+	for _, name := range names {
+		if _, ok := given[name]; !ok {
+			errs = append(errs, fmt.Errorf("%s: %s is missing", rule, name))
+		}
+	}
+	return numbers, errors.Join(errs...)
+}
+
+func readExplicit(key string, v any) (target, error) {
+	byClass, ok := v.(map[string]any)
 	if !ok || len(byClass) == 0 {
 		return target{}, fmt.Errorf("%s: want a map of numbers by class, such as {cat: 2, dog: 1}", key)
 	}

@@ -25,6 +25,14 @@ import (
 // tie from the higher class, among the classes that have any; in random cases a credit
 // never reached 2.
 //
+// Timely quotas stay closer: U_c(e) is A_c(e) rounded up or down, in every epoch. The draws
+// that are left after the whole parts go to the credits above 0 whose next whole draw is due
+// first, of a tie to the larger remainder. Why that never fails: use k of class c may be drawn
+// from the epoch on in which A_c passes k-1, and must be by the one in which it reaches k. Drawing
+// it there bit by bit fills every epoch with N; so whole draws can, too (a flow with whole
+// capacities), and draws of one size with such windows are in time if the earliest due come
+// first.
+//
 // Where a class is divided further (Division), its quota of an epoch is the N of its
 // parts in that epoch: A_c(e) is then the sum over the epochs of N s_c/S. So the outer
 // quotas are the same however they are divided, and the parts add up to them.
@@ -54,12 +62,14 @@ type Quotas struct {
 type Division struct {
 	Shares []int64
 	Parts  []Division
+	Timely bool // each share's draws of all epochs are those due, rounded up or down; not for the parts of another
 }
 
 // part is the state of a Division.
 type part struct {
 	shares  []int64
 	sum     uint64
+	timely  bool
 	first   int    // the class of the first share, where there are no parts
 	parts   []part // nil: the shares are classes
 	draws   int64  // of the epoch
@@ -97,6 +107,7 @@ func NewDivided(d Division, draws int64) *Quotas {
 	q := &Quotas{draws: draws}
 	widest := 0
 	q.mu.root = q.part(d, true, &widest)
+	q.mu.root.timely = d.Timely
 	q.mu.used, q.mu.quota = make([]int64, q.classes), make([]int64, q.classes)
 	q.mu.queue = make([]candidate, 0, widest)
 	return q
@@ -242,10 +253,13 @@ func (p *part) adjust(queue []candidate, n, delta int64, eligible func(class int
 		if !eligible(c) {
 			continue
 		}
-		if delta > 0 {
-			queue = append(queue, candidate{credit.part, c, c})
-		} else {
-			queue = append(queue, candidate{^credit.part, -c, c})
+		switch {
+		case delta < 0:
+			queue = append(queue, candidate{0, ^credit.part, -c, c})
+		case p.timely:
+			queue = append(queue, candidate{^p.epochsUntilDue(c), credit.part, c, c})
+		default:
+			queue = append(queue, candidate{0, credit.part, c, c})
 		}
 	}
 	n = min(n, int64(len(queue)))
@@ -256,14 +270,27 @@ func (p *part) adjust(queue []candidate, n, delta int64, eligible func(class int
 	return n
 }
 
-// candidate is a class in the order of larger ranks, then smaller ties.
+// epochsUntilDue is in how many epochs a class's credit is a whole draw more.
+func (p *part) epochsUntilDue(c int) uint64 {
+	due := p.due[c]
+	if due.whole > 0 {
+		return 1
+	}
+	return (p.sum - p.credits[c].part + due.part - 1) / due.part // a class with a remainder has a share
+}
+
+// candidate is a class in the order of larger urgency, then larger ranks, then smaller ties.
 type candidate struct {
-	rank  uint64
-	tie   int
-	class int
+	urgency uint64
+	rank    uint64
+	tie     int
+	class   int
 }
 
 func (a candidate) before(b candidate) bool {
+	if a.urgency != b.urgency {
+		return a.urgency > b.urgency
+	}
 	return a.rank > b.rank || a.rank == b.rank && a.tie < b.tie
 }
 

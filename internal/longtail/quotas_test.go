@@ -283,11 +283,11 @@ func TestSelectFirst(t *testing.T) {
 	for range 3000 {
 		list := make([]candidate, 1+random.IntN(50))
 		for i, tie := range random.Perm(len(list)) {
-			list[i] = candidate{random.Uint64N(8), tie, i}
+			list[i] = candidate{random.Uint64N(3), random.Uint64N(4), tie, i}
 		}
 		want := slices.Clone(list)
 		order := func(a, b candidate) int {
-			return cmp.Or(cmp.Compare(b.rank, a.rank), cmp.Compare(a.tie, b.tie))
+			return cmp.Or(cmp.Compare(b.urgency, a.urgency), cmp.Compare(b.rank, a.rank), cmp.Compare(a.tie, b.tie))
 		}
 		slices.SortFunc(want, order)
 		n := random.IntN(len(list) + 1)

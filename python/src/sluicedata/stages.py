@@ -123,23 +123,28 @@ def shuffle(
 
 def rebalance(
     target: Literal["instance", "square_root", "power", "class_balanced"]
-    | Mapping[str, Mapping[str, float]]
-    | Sequence[Literal["instance", "square_root", "power", "class_balanced"] | Mapping[str, Mapping[str, float]]],
+    | Mapping[str, object]
+    | Sequence[Literal["instance", "square_root", "power", "class_balanced"] | Mapping[str, object]],
     *,
     power: float | None = None,
     task: str | Sequence[str] | None = None,
     draws: int | None = None,
+    multiple: float | None = None,
+    cover: Literal["largest"] | None = None,
     id: str | None = None,
 ) -> Component:
     """Draw classes in other proportions than they have, shuffled.
 
     Args:
-        target: proportions of the classes: instance, square_root, power, class_balanced, {shares: {class: number}}
-            or {counts: {class: draws per epoch}}; with several tasks a list may give each its own, of which the
-            first divides the draws, and each further one divides those of every class before it.
+        target: proportions of the classes: instance, square_root, power, class_balanced, {repeat_factor:
+            {threshold: share, power: 0.5}}, {effective_number: {beta: 0.9999}}, {shares: {class: number}} or
+            {counts: {class: draws per epoch}}; with several tasks a list may give each its own, of which the first
+            divides the draws, and each further one divides those of every class before it.
         power: with target power: the exponent q of n^q, above 0, at most 1.
         task: the task to balance, or several for the joint label (default: the only one).
-        draws: draws per epoch (default: the number of samples, or the sum of the counts).
+        draws: draws per epoch (default: the number of samples, or the sum of the counts, or of the repeat factors).
+        multiple: draws per epoch, as a multiple of the number of samples.
+        cover: largest: as many draws per epoch as it takes to draw each sample of the largest class once.
         id: keeps the stage's random numbers its own when another of its name is put before it.
     """
     return component(
@@ -149,6 +154,8 @@ def rebalance(
             "power": power,
             "task": task,
             "draws": draws,
+            "multiple": multiple,
+            "cover": cover,
             "id": id,
         },
     )

@@ -1,0 +1,301 @@
+package stages
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"math/bits"
+	"slices"
+
+	"github.com/sluicedata/sluice/internal/detmath"
+	"github.com/sluicedata/sluice/internal/longtail"
+	"github.com/sluicedata/sluice/schema"
+)
+
+// division is how Rebalance divides the draws of an epoch among groups of samples, which
+// are the tuples of labels that occur.
+type division struct {
+	index  schema.Index // with the rarest classes as labels of a task, where those are balanced
+	tasks  []int
+	target target
+	levels []level
+	group  func(sample int) int // of the last level
+	tree   longtail.Division
+	draws  int64
+}
+
+func (d *division) task(number int) schema.Task { return d.index.Tasks()[number] }
+
+// groups are those that are drawn from.
+func (d *division) groups() *level { return &d.levels[len(d.levels)-1] }
+
+// divide looks at every sample's labels.
+func (r Rebalance) divide(in Order, index schema.Index) (*division, error) {
+	to, err := r.Target.read()
+	if err != nil {
+		return nil, errorf("target", "%v", err)
+	}
+	d := &division{index: index, target: to}
+	if d.tasks, err = r.tasks(index); err != nil {
+		return nil, err
+	}
+	d.group, d.levels = groupBy(in, index, d.tasks)
+	if in.Len() == 0 {
+		return d, nil
+	}
+	total, err := d.split(r.Power)
+	if err != nil {
+		return nil, err
+	}
+	d.draws, err = d.length(r, in.Len(), total)
+	return d, err
+}
+
+// length is the number of draws of an epoch. total is the sum of the repeat factors, 0 for
+// other targets.
+func (d *division) length(r Rebalance, samples int64, total float64) (int64, error) {
+	draws := float64(samples)
+	switch {
+	case r.Draws > 0:
+		return r.Draws, nil
+	case d.target.draws() > 0:
+		return d.target.draws(), nil
+	case r.Multiple > 0:
+		draws = max(1, math.Floor(r.Multiple*float64(samples)+0.5))
+	case r.Cover == CoverLargest:
+		return d.covering()
+	case total > 0:
+		draws = math.Floor(total + 0.5)
+	}
+	if draws > maxDraws {
+		return 0, errorf(r.lastLength(), "an epoch would have %.4g draws, which is more than 2^40: give fewer", draws)
+	}
+	return int64(draws), nil
+}
+
+// covering is the fewest draws of which the largest group with a share has as many as it
+// has samples.
+func (d *division) covering() (int64, error) {
+	largest, sum := -1, uint64(0)
+	for g, s := range d.tree.Shares {
+		if sum += uint64(s); s > 0 && (largest < 0 || d.groups().counts[g] > d.groups().counts[largest]) {
+			largest = g
+		}
+	}
+	share := uint64(d.tree.Shares[largest])
+	hi, lo := bits.Mul64(uint64(d.groups().counts[largest]), sum)
+	if hi >= share {
+		return 0, errorf("cover", "the largest class has so small a share of the draws that an epoch would have more than 2^40: give draws")
+	}
+	draws, rest := bits.Div64(hi, lo, share)
+	if rest > 0 {
+		draws++
+	}
+	if draws > maxDraws {
+		return 0, errorf("cover", "an epoch would have %d draws, which is more than 2^40: give draws", draws)
+	}
+	return int64(draws), nil
+}
+
+// split sets the tree. total is the sum of the repeat factors of all samples, where these
+// are the target of the first task.
+func (d *division) split(power float64) (total float64, err error) {
+	index, tasks, levels := d.index, d.tasks, d.levels
+	perTask := d.target.perTask(len(tasks))
+	if perTask == nil {
+		d.tree.Shares, total = d.groups().shares(d.target, power, 0, len(d.groups().counts))
+		d.tree.Timely = d.target.rule == repeatFactor || d.target.rule == effectiveNumber
+		return total, nil
+	}
+	byLabel := make([][]int64, len(tasks)) // of explicit shares
+	var errs []error
+	for i, task := range tasks {
+		if named, _ := perTask[i].numbers(); named != nil {
+			have := make([]int64, len(index.Tasks()[task].Classes))
+			for g, label := range levels[i].labels {
+				if label != schema.Unknown {
+					have[label] += levels[i].counts[g]
+				}
+			}
+			byLabel[i], err = perTask[i].byLabel(index.Tasks()[task], have)
+			errs = append(errs, err)
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return 0, err
+	}
+	// groups is the division among the groups first to end-1 of a level, which are those
+	// within one group of the level before.
+	var groups func(i, first, end int, drawn bool) longtail.Division
+	groups = func(i, first, end int, drawn bool) longtail.Division {
+		l := levels[i]
+		node := longtail.Division{Shares: make([]int64, end-first)}
+		if byLabel[i] == nil {
+			sum := 0.0
+			node.Shares, sum = l.shares(perTask[i], power, first, end)
+			if i == 0 {
+				total = sum
+			}
+		} else {
+			for g := first; g < end; g++ {
+				if label := l.labels[g]; label != schema.Unknown {
+					node.Shares[g-first] = byLabel[i][label]
+				}
+			}
+		}
+		if drawn && !slices.ContainsFunc(node.Shares, func(s int64) bool { return s > 0 }) {
+			where := ""
+			if i > 0 {
+				where = fmt.Sprintf(" within class %q of task %s", labelName(index.Tasks()[tasks[i-1]], levels[i-1].labels[l.parents[first]]), index.Tasks()[tasks[i-1]].Name)
+			}
+			_, what := perTask[i].numbers()
+			errs = append(errs, errorf("target", "%s: no sample of task %s%s has a class with a share above 0", what, index.Tasks()[tasks[i]].Name, where))
+		}
+		if i+1 < len(levels) {
+			at, _ := slices.BinarySearch(levels[i+1].parents, first)
+			for g := first; g < end; g++ {
+				next, _ := slices.BinarySearch(levels[i+1].parents, g+1)
+				node.Parts = append(node.Parts, groups(i+1, at, next, drawn && node.Shares[g-first] > 0))
+				at = next
+			}
+		}
+		return node
+	}
+	d.tree = groups(0, 0, len(levels[0].counts), true)
+	return total, errors.Join(errs...)
+}
+
+// shares are integers s_g of the groups first to end-1 by a rule; p_g is s_g over their sum.
+// total is the sum of the repeat factors of their samples, 0 by other rules.
+func (l *level) shares(to target, power float64, first, end int) (shares []int64, total float64) {
+	counts := l.counts[first:end]
+	if l.having == nil {
+		switch to.rule {
+		case Instance:
+			return longtail.Instance(counts), 0
+		case SquareRoot:
+			return longtail.SquareRoot(counts), 0
+		case Power:
+			return longtail.Power(counts, power), 0
+		case ClassBalanced:
+			return longtail.ClassBalanced(counts), 0
+		}
+	}
+	having, all := counts, int64(0)
+	if l.having != nil {
+		having = l.having[first:end]
+	}
+	for _, n := range counts {
+		all += n
+	}
+	each := make([]float64, len(counts))
+	for g, n := range having {
+		each[g] = to.perSample(power, n, all)
+		if to.rule == repeatFactor && l.labels[first+g] == schema.Unknown {
+			each[g] = 1
+		}
+	}
+	shares, total = longtail.Weighted(counts, each)
+	if to.rule != repeatFactor {
+		total = 0
+	}
+	return shares, total
+}
+
+// perSample is how often a sample of a class that n of all samples have is drawn by a rule, but
+// for a factor.
+func (t target) perSample(power float64, n, all int64) float64 {
+	x := float64(n)
+	switch t.rule {
+	case repeatFactor:
+		return longtail.RepeatFactor(n, all, t.threshold, t.power)
+	case effectiveNumber:
+		return longtail.PerEffective(n, t.beta)
+	case ClassBalanced:
+		return 1 / x
+	case SquareRoot:
+		return 1 / math.Sqrt(x)
+	case Power:
+		return 1 / detmath.Pow(x, 1-power)
+	}
+	return 1
+}
+
+// tasks are the numbers of the tasks to balance.
+func (r Rebalance) tasks(index schema.Index) ([]int, error) {
+	if len(r.Task) == 0 {
+		task, err := findTask("task", "", index)
+		return []int{task}, err
+	}
+	tasks, errs := make([]int, len(r.Task)), make([]error, len(r.Task))
+	for i, name := range r.Task {
+		tasks[i], errs[i] = findTask("task", name, index)
+	}
+	return tasks, errors.Join(errs...)
+}
+
+// level is the tuples of labels in the first of several tasks that occur, in the order
+// of their class numbers, unknown ones last.
+type level struct {
+	counts  []int64 // samples of each tuple
+	having  []int64 // samples that have the class, where counts are those of which it is the rarest; nil: counts
+	parents []int   // the tuple of the level before
+	labels  []int32 // in the level's task
+}
+
+// groupBy numbers the label tuples that occur, level by level. class is the tuple of a
+// sample.
+func groupBy(in Order, index schema.Index, tasks []int) (class func(sample int) int, levels []level) {
+	class, groups := func(int) int { return 0 }, 1
+	for _, task := range tasks { // refines the groups of the tasks before
+		classes, group := len(index.Tasks()[task].Classes), class
+		refined := func(sample int) int {
+			label := int(index.Label(task, sample))
+			if label == int(schema.Unknown) {
+				label = classes
+			}
+			return group(sample)*(classes+1) + label
+		}
+		number, tuples, counts := numberTuples(int(in.Len()), groups*(classes+1), func(i int) int { return refined(in.At(0, int64(i))) })
+		l := level{counts: counts, parents: make([]int, len(tuples)), labels: make([]int32, len(tuples))}
+		for g, t := range tuples {
+			l.parents[g], l.labels[g] = t/(classes+1), int32(t%(classes+1))
+			if int(l.labels[g]) == classes {
+				l.labels[g] = schema.Unknown
+			}
+		}
+		levels, groups = append(levels, l), len(tuples)
+		class = func(sample int) int { return number(refined(sample)) }
+	}
+	return class, levels
+}
+
+// numberTuples numbers those of the tuples 0..size-1 that n samples have, in rising
+// order, lists them, and counts the samples of each.
+func numberTuples(n, size int, tuple func(i int) int) (number func(tuple int) int, tuples []int, counts []int64) {
+	if size > max(n, 1<<20) { // several tasks of many classes: few of the tuples occur
+		occur := map[int]int64{}
+		for i := range n {
+			occur[tuple(i)]++
+		}
+		numbers := make(map[int]int, len(occur))
+		tuples = slices.Sorted(maps.Keys(occur))
+		for i, t := range tuples {
+			numbers[t] = i
+			counts = append(counts, occur[t])
+		}
+		return func(t int) int { return numbers[t] }, tuples, counts
+	}
+	occur, numbers := make([]int64, size), make([]int, size)
+	for i := range n {
+		occur[tuple(i)]++
+	}
+	for t, n := range occur {
+		if n > 0 {
+			numbers[t] = len(counts)
+			tuples, counts = append(tuples, t), append(counts, n)
+		}
+	}
+	return func(t int) int { return numbers[t] }, tuples, counts
+}
