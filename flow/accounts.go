@@ -20,7 +20,7 @@ type outcome struct {
 	fates    []picture.Fate // of the objects that it left with, and lost
 	turned   bool           // its targets are those of the picture as it is stored
 	failures []*RowError
-	print    fingerprint.Print // of that sample's bytes, where the sink tracks reads
+	print    fingerprint.Print // of that sample, where the sink tracks reads
 	held     int64             // bytes charged until the batch is finished
 }
 

@@ -69,7 +69,7 @@ func (d *desk) read(ctx context.Context, row *row) *RowError {
 	if err := d.rows.read(ctx, row, nil, false); err != nil {
 		return err
 	}
-	if err := d.rows.annotate(ctx, row); err != nil {
+	if err := d.rows.annotate(ctx, row, false); err != nil {
 		return err
 	}
 	if d.rows.pictures != nil {

@@ -104,12 +104,13 @@ func (t *ticket) read(ctx context.Context, row *row) *RowError {
 	if ctx.Err() != nil {
 		return row.failed("source", context.Cause(ctx))
 	}
-	if tracks := t.batch.run.sink.tracksReads; tracks || !rows.borrow(ctx, row) {
+	tracks := t.batch.run.sink.tracksReads
+	if tracks || !rows.borrow(ctx, row) {
 		if err := rows.read(ctx, row, nil, tracks); err != nil {
 			return err
 		}
 	}
-	if err := rows.annotate(ctx, row); err != nil {
+	if err := rows.annotate(ctx, row, tracks); err != nil {
 		return err
 	}
 	if rows.pictures != nil {

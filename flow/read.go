@@ -130,7 +130,7 @@ func (f *read) prepare(t *ticket) {
 		*buffer = t.row.encoded
 		t.buffer = buffer
 	}
-	if t.err = rows.annotate(r.ctx, &t.row); t.err != nil {
+	if t.err = rows.annotate(r.ctx, &t.row, r.sink.tracksReads); t.err != nil {
 		if t.err.EndsRun() {
 			r.fail(ended(rows.policy, t.err))
 		}

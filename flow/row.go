@@ -47,7 +47,7 @@ type row struct {
 
 	encoded []byte            // its file; nil until it is read, and where its pixels are lent
 	lent    schema.Picture    // its pixels, which belong to the dataset; without any where it has none
-	print   fingerprint.Print // of encoded, where the sink tracks reads
+	print   fingerprint.Print // schema.SamplePrint, where the sink tracks reads; until its targets are read, of encoded
 	targets *schema.Targets   // as the source has them; nil: none, or not read yet
 	mask    *schema.Picture   // U8 with a class number a pixel; nil: none, or where its place is
 	fates   []picture.Fate    // of the objects, once it is made
@@ -141,8 +141,9 @@ func (r *rows) encodedBytes(row *row) int64 {
 	return n
 }
 
-// annotate reads the row's targets, unless it came with them.
-func (r *rows) annotate(ctx context.Context, row *row) *RowError {
+// annotate reads the row's targets, unless it came with them, and takes their fingerprint
+// where that is wanted.
+func (r *rows) annotate(ctx context.Context, row *row, fingerprinted bool) *RowError {
 	if row.targets != nil && row.targets.Normalized { // given, and not ours to change
 		t := *row.targets
 		t.Objects = slices.Clone(t.Objects)
@@ -157,6 +158,9 @@ func (r *rows) annotate(ctx context.Context, row *row) *RowError {
 	}
 	t := new(schema.Targets)
 	err := guard("source", func() error { return r.targeter.Targets(ctx, row.sample, t) })
+	if fingerprinted {
+		row.print = schema.SamplePrint(r.index, row.sample, row.print, t.Mask)
+	}
 	if err == nil {
 		r.scale(row, t) // which may overflow
 		err = r.spec.CheckTargets(t)

@@ -23,7 +23,8 @@ import (
 //
 //	99aa06d3014798d86001c324468d497f  cat/1.jpg
 //
-// its XXH3-128, or as many dashes if its file was missing. A key with a backslash or
+// its XXH3-128 (schema.SamplePrint, which xxhsum can't compute, where samples have targets),
+// or as many dashes if its file was missing. A key with a backslash or
 // a line break is escaped as by sha256sum. The part's line in the ledger and the
 // manifest has this file's checksum, so it is as well protected as the part.
 
@@ -179,10 +180,23 @@ func (m *fingerprints) current(ctx context.Context, sample int, buf []byte) (sch
 		return r, buf, nil
 	}
 	buf, err := m.samples.Read(ctx, sample, buf)
-	if err == nil {
-		r.Print = fingerprint.Of(buf)
+	if err != nil {
+		return r, buf, err
 	}
-	return r, buf, err
+	var t schema.Targets
+	index := m.samples.Index()
+	if of, ok := m.samples.(targeter); ok && schema.TargetSpecOf(index).HasMask() {
+		if err := of.Targets(ctx, sample, &t); err != nil && !errors.Is(err, schema.ErrTargets) {
+			return r, buf, err
+		}
+	}
+	r.Print = schema.SamplePrint(index, sample, fingerprint.Of(buf), t.Mask)
+	return r, buf, nil
+}
+
+// targeter is what reads the masks of samples.
+type targeter interface {
+	Targets(ctx context.Context, sample int, t *schema.Targets) error
 }
 
 // Stamps say when a sample's file was last written, as the source listed it when
@@ -197,12 +211,17 @@ func stampsName(shard, shards int) string {
 	return stampsPrefix + ".jsonl"
 }
 
-// stamp is that of a sample as it was listed; "" if it has none.
+// stamp is that of a sample as it was listed, with the digest of its targets; "" if it has none.
 func (m *fingerprints) stamp(sample int) string {
-	if s, ok := m.samples.(interface{ Stamp(int) string }); ok {
-		return s.Stamp(sample)
+	s, ok := m.samples.(interface{ Stamp(int) string })
+	if !ok {
+		return ""
 	}
-	return ""
+	stamp, x := s.Stamp(sample), m.samples.Index()
+	if stamp != "" && schema.TargetSpecOf(x) != nil {
+		stamp += fmt.Sprintf(" %x", schema.TargetDigestOf(x, sample))
+	}
+	return stamp
 }
 
 // load takes the fingerprints that an earlier run saved of samples with the same stamp.
@@ -471,6 +490,9 @@ func VerifySource(ctx context.Context, dir string, samples schema.Samples) (Sour
 	report.Parts = len(stale)
 	for _, key := range keys {
 		what := "its bytes have changed since the directory was made"
+		if spec := schema.TargetSpecOf(samples.Index()); spec.Objects() || spec.HasMask() {
+			what = "its bytes, its mask or its annotations have changed since the directory was made"
+		}
 		sample, ok := samples.Index().Find(key)
 		switch {
 		case !ok:

@@ -139,7 +139,7 @@ func (d *files) readOnce(name string, size int64, listed blob.Times, buf []byte)
 // openFile doesn't wait where a pipe has taken the file's place.
 func openFile(name string) (handle, error) { return os.OpenFile(name, os.O_RDONLY|nonblock, 0) }
 
-// Stamp is of the sample's file.
+// Stamp is of the sample's file, and of its mask's.
 func (d *files) Stamp(sample int) string {
 	if d.index.Size(sample) == missing {
 		return ""
@@ -152,7 +152,12 @@ func (d *files) Stamp(sample int) string {
 		}
 		t = blob.TimesOf(info)
 	}
-	return fmt.Sprintf("%d %d", t.Written, t.Changed)
+	stamp := fmt.Sprintf("%d %d", t.Written, t.Changed)
+	if d.targets != nil && d.targets.masks != nil {
+		m := d.targets.masks.times(sample)
+		stamp += fmt.Sprintf(" %d %d", m.Written, m.Changed)
+	}
+	return stamp
 }
 
 // absent is the error of a sample whose size is -1.

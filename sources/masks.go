@@ -244,6 +244,7 @@ func (f *maskFinder) beside(ctx context.Context, d *files, t *sampleTargets) (wa
 	if warnings, err = f.finish(d.index, places, t); err != nil {
 		return nil, err
 	}
+	t.masks.times = func(sample int) blob.Times { return places[sample].time }
 	t.masks.read = func(ctx context.Context, sample int, size int64) (data []byte, err error) {
 		release, err := descriptors.Hold(ctx)
 		if err != nil {

@@ -55,8 +55,8 @@ type Dataset interface {
 // earlier run, without reading it.
 type Stamper interface {
 	Dataset
-	// Stamp changes whenever the sample's bytes are written again, as the time of
-	// its file does; "" where that isn't known. It depends on the machine, and so
+	// Stamp changes whenever the sample's bytes or its mask are written again, as the times of
+	// their files do; "" where that isn't known. It depends on the machine, and so
 	// is part of no hash.
 	Stamp(sample int) string
 }

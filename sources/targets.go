@@ -25,8 +25,9 @@ func newSampleTargets() *sampleTargets { return &sampleTargets{spec: &schema.Tar
 // maskFiles are the masks of a source's samples.
 type maskFiles struct {
 	numbers *[256]uint8
-	name    func(sample int) string // of its mask, for messages and digests
-	sizes   []int64                 // missing where there is none
+	name    func(sample int) string     // of its mask, for messages and digests
+	sizes   []int64                     // missing where there is none
+	times   func(sample int) blob.Times // of its file; nil: it is in the image's
 	read    func(ctx context.Context, sample int, size int64) ([]byte, error)
 }
 
