@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"sync"
 
 	"github.com/sluicedata/sluice/internal/rng"
@@ -93,6 +94,9 @@ func (p *planner) resolve(ctx context.Context) error {
 		return &PipelineError{err}
 	}
 	p.rows.pictures = p.steps.program(&p.settings, index.Len())
+	if p.rows.pictures == nil && p.rows.spec.Objects() && !reflect.ValueOf(p.objects).IsZero() {
+		p.warn("%s", "objects: without decode files stay as they are, and so do their objects, whatever it says, keep_empty too: add decode, or leave objects out")
+	}
 	p.refills()
 	if err := errors.Join(p.deal.check(), p.hash()); err != nil {
 		return &PipelineError{err}
@@ -141,7 +145,7 @@ func (p *planner) warnTargets() {
 			p.warn("%s looks at objects, and the source (%s) has none", s.name, p.source.Name())
 		}
 	}
-	if o := p.objects; o.MinArea != nil || o.MinSize != nil || o.MinVisibility != nil || o.Clip != nil || o.KeepEmpty != nil || o.Mirror != nil {
+	if !reflect.ValueOf(p.objects).IsZero() {
 		p.warn("objects: the source (%s) has none", p.source.Name())
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/sluicedata/sluice/flow"
+	"github.com/sluicedata/sluice/schema"
 	"github.com/sluicedata/sluice/sources"
 	"github.com/sluicedata/sluice/stages"
 )
@@ -80,6 +81,36 @@ func TestWarnsOfWeights(t *testing.T) {
 		plan := planOf(t, source, append(c.stages, stages.Decode{}, stages.Resize{Height: 4, Width: 4}))
 		if have := strings.Contains(strings.Join(plan.Warnings(), "\n"), "the weight of every row is 0"); have != c.want {
 			t.Errorf("%s: warned %t, want %t: %q", name, have, c.want, plan.Warnings())
+		}
+	}
+}
+
+// TestWarnsOfObjectsWithoutPictures: the options of objects are rules for pictures that are made.
+func TestWarnsOfObjectsWithoutPictures(t *testing.T) {
+	keep := false
+	spec := &schema.TargetSpec{Boxes: true, Classes: []string{"a"}}
+	source := annotate(spec, [][]byte{first(album())[0].data}, []schema.Targets{{}})
+	for name, c := range map[string]struct {
+		stages  []stages.Stage
+		objects flow.Objects
+		want    bool
+	}{
+		"encoded":          {[]stages.Stage{stages.Batch{Size: 1}}, flow.Objects{KeepEmpty: &keep}, true},
+		"encoded, mirror":  {[]stages.Stage{stages.Batch{Size: 1}}, flow.Objects{Mirror: map[string]string{"a": "b"}}, true},
+		"encoded, nothing": {[]stages.Stage{stages.Batch{Size: 1}}, flow.Objects{}, false},
+		"decoded":          {[]stages.Stage{stages.Decode{}, stages.Resize{Height: 4, Width: 4}, stages.Batch{Size: 1}}, flow.Objects{KeepEmpty: &keep}, false},
+	} {
+		if c.objects.Mirror != nil {
+			spec.Classes = []string{"a", "b"}
+		}
+		p := flow.New(source, c.stages...)
+		p.Objects = c.objects
+		plan, err := p.Plan(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text := strings.Join(plan.Warnings(), "\n"); strings.Contains(text, "objects: without decode") != c.want {
+			t.Errorf("%s: warned %t, want %t: %q", name, !c.want, c.want, text)
 		}
 	}
 }
