@@ -25,6 +25,7 @@ type annotationFiles struct {
 	*files
 	x     *schema.Table
 	names []string // per sample; "": none
+	texts []uint32 // per sample: bytes of that file
 	parse func(sample int, data []byte, t *schema.Targets) error
 	head  string // of digests: options that decide what targets are
 }
@@ -56,11 +57,12 @@ func annotationDigest(head string, data []byte) [16]byte {
 	return h.Sum128().Bytes()
 }
 
-// TargetBytes is what the labels tell.
+// TargetBytes goes by the length of the text: it is there twice, and a number of some digits takes
+// 16 bytes while its line is read, 8 as it is parsed and 8 in a polygon that is scaled.
 func (d *annotationFiles) TargetBytes(sample int) int64 {
-	const perObject = 256 // with a polygon of some points
+	const perObject, perByte = 128, 6
 	t := d.x.Targets
-	return perObject * (t.First[sample+1] - t.First[sample])
+	return perObject*(t.First[sample+1]-t.First[sample]) + perByte*int64(d.texts[sample])
 }
 
 // Targets reads the sample's annotations again.
@@ -99,6 +101,7 @@ type annotatedFile struct {
 	size   int64
 	time   blob.Times
 	name   string // of the annotations
+	text   uint32 // their bytes
 	digest [16]byte
 }
 
@@ -116,7 +119,7 @@ func (l *annotationList) add(key string, size int64, name string, data []byte, l
 		l.absent++
 		l.faults.add("image", "no file", missingMeans, "%q (of %q)", key, name)
 	}
-	row := annotatedFile{key: key, size: size, time: l.find.time, name: name}
+	row := annotatedFile{key: key, size: size, time: l.find.time, name: name, text: uint32(len(data))}
 	if name != "" {
 		row.digest = annotationDigest(l.head, data)
 	}
@@ -139,7 +142,7 @@ func (l *annotationList) dataset(source, folder string, spec *schema.TargetSpec,
 		x.Keys, x.Sizes, times = append(x.Keys, row.key), append(x.Sizes, row.size), append(times, row.time)
 		t.Labels = append(t.Labels, l.labels[i]...)
 		t.First, t.Digests = append(t.First, int64(len(t.Labels))), append(t.Digests, row.digest)
-		d.names = append(d.names, row.name)
+		d.names, d.texts = append(d.names, row.name), append(d.texts, row.text)
 	}
 	d.files = newFiles(newOpened("sources: "+source, x, warnings), folder, times, l.find.found)
 	return d

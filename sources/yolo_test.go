@@ -1,8 +1,10 @@
 package sources_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -234,4 +236,31 @@ func FuzzYOLO(f *testing.F) {
 			t.Fatal("labels and objects differ")
 		}
 	})
+}
+
+// What is charged for a polygon of a million points is about what reading it allocates.
+func TestYOLOLargePolygon(t *testing.T) {
+	var line strings.Builder
+	line.WriteString("0")
+	const points = 1_000_000
+	for i := range points {
+		fmt.Fprintf(&line, " 0.%06d 0.%06d", i%999_983, (7*i)%999_979)
+	}
+	dir := yoloFolder(t, map[string]string{"images/a.jpg": "1", "labels/a.txt": line.String(), "images/b.jpg": "2", "labels/b.txt": "0 .5 .5 .1 .1"})
+	d := open(t, sources.YOLO{Images: filepath.Join(dir, "images"), Classes: sources.Classes{List: []string{"cat"}}}).(sources.Targeter)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	have := targets(t, d, 0)
+	have.Scale(640, 480)
+	runtime.ReadMemStats(&after)
+	if n := len(have.Objects[0].Polygon[0]); n != 2*points {
+		t.Fatalf("%d numbers", n)
+	}
+	took := int64(after.TotalAlloc - before.TotalAlloc)
+	if n := d.TargetBytes(0); n < took/2 || n > 2*took {
+		t.Errorf("charged %d bytes, and reading allocates %d", n, took)
+	}
+	if n := d.TargetBytes(1); n < 96 || n > 1000 {
+		t.Errorf("a box is charged %d bytes", n)
+	}
 }
