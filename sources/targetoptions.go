@@ -97,7 +97,7 @@ func (m MaskNumbers) check(p *problems) {
 
 // numbers is schema.Targets.MaskMap.
 func (m MaskNumbers) numbers() *[256]uint8 {
-	if len(m.Ignore) == 0 && m.Values == nil {
+	if m.Values == nil && !slices.ContainsFunc(m.Ignore, func(n int) bool { return n != int(schema.MaskIgnore) }) {
 		return nil
 	}
 	var to [256]uint8

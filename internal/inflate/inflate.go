@@ -13,8 +13,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash"
-	"hash/adler32"
 	"io"
 )
 
@@ -43,8 +41,8 @@ type Reader struct {
 	stored int  // remaining bytes of a stored block
 	err    error
 
-	zlib bool        // an Adler-32 follows
-	sum  hash.Hash32 // of what was decoded, where zlib
+	zlib bool  // an Adler-32 follows
+	sum  adler // of what was decoded, where zlib
 
 	code tables
 }
@@ -82,11 +80,7 @@ func (r *Reader) ResetZlib(data []byte) {
 	case data[1]&32 != 0:
 		r.err = fmt.Errorf("%w: it needs a preset dictionary", ErrDamaged)
 	default:
-		r.in, r.zlib = data[2:], true
-		if r.sum == nil {
-			r.sum = adler32.New()
-		}
-		r.sum.Reset()
+		r.in, r.zlib, r.sum = data[2:], true, adler{a: 1}
 	}
 }
 
@@ -145,7 +139,7 @@ func (r *Reader) more() {
 // add adds what was decoded from begin on to the checksum.
 func (r *Reader) add(begin int) {
 	if r.zlib {
-		_, _ = r.sum.Write(r.out[begin:r.end])
+		r.sum.add(r.out[begin:r.end])
 	}
 }
 
@@ -155,7 +149,7 @@ func (r *Reader) close(begin int) {
 	r.add(begin)
 	r.err = io.EOF
 	at := r.pos - int(r.have/8) + int(r.missing)
-	if r.zlib && at+4 <= len(r.in) && binary.BigEndian.Uint32(r.in[at:]) != r.sum.Sum32() {
+	if r.zlib && at+4 <= len(r.in) && binary.BigEndian.Uint32(r.in[at:]) != r.sum.value() {
 		r.err = fmt.Errorf("%w: it doesn't match its Adler-32", ErrDamaged)
 	}
 }

@@ -16,6 +16,10 @@ const (
 func unfilter(filter byte, row, above []byte, n, pixel int) {
 	switch filter {
 	case subFilter:
+		if pixel == 1 {
+			sub1(row[rowLead : rowLead+n])
+			return
+		}
 		for i := rowLead; i < rowLead+n; i++ {
 			row[i] += row[i-pixel]
 		}
@@ -27,6 +31,8 @@ func unfilter(filter byte, row, above []byte, n, pixel int) {
 		}
 	case paethFilter:
 		switch pixel {
+		case 1:
+			paeth1(row[rowLead:rowLead+n], above[rowLead:rowLead+n])
 		case 3:
 			paeth3(row[rowLead:rowLead+n], above[rowLead:rowLead+n])
 		default:
@@ -37,13 +43,68 @@ func unfilter(filter byte, row, above []byte, n, pixel int) {
 	}
 }
 
-// up adds the row above, eight bytes at a time: sums of seven bits each, and the
-// eighth without its carry.
+// up adds the row above, eight bytes at a time.
 func up(row, above []byte, n int) {
-	const low = 0x7f7f7f7f7f7f7f7f
 	for i := 0; i < n; i += 8 {
 		a, b := binary.LittleEndian.Uint64(row[i:]), binary.LittleEndian.Uint64(above[i:])
-		binary.LittleEndian.PutUint64(row[i:], (a&low+b&low)^(a^b)&^low)
+		binary.LittleEndian.PutUint64(row[i:], sums(a, b))
+	}
+}
+
+// sums adds eight bytes to eight: sums of seven bits each, and the eighth without its carry.
+func sums(a, b uint64) uint64 {
+	const low = 0x7f7f7f7f7f7f7f7f
+	return (a&low + b&low) ^ (a^b)&^low
+}
+
+// every times a byte is eight of them.
+const every = 0x0101010101010101
+
+// sub1 is the filter of the pixel to the left for pixels of one byte.
+func sub1(row []byte) {
+	left := uint64(0)
+	for ; len(row) >= 8; row = row[8:] {
+		w := binary.LittleEndian.Uint64(row)
+		w = sums(w, w<<8)
+		w = sums(w, w<<16)
+		w = sums(w, w<<32)
+		w = sums(w, left*every)
+		binary.LittleEndian.PutUint64(row, w)
+		left = w >> 56
+	}
+	for i := range row {
+		left += uint64(row[i])
+		row[i] = byte(left)
+	}
+}
+
+// paeth1 is the filter for pixels of one byte. Where a mask doesn't change, eight are made at
+// once: those above, if the pixel to the left is as the one above that; or that to the left,
+// if those above are all as that one above.
+func paeth1(row, above []byte) {
+	above = above[:len(row)]
+	var left, corner int32
+	for i := 0; i < len(row); {
+		if i+8 <= len(row) && binary.LittleEndian.Uint64(row[i:]) == 0 {
+			b := binary.LittleEndian.Uint64(above[i:])
+			if left == corner {
+				binary.LittleEndian.PutUint64(row[i:], b)
+				left = int32(b >> 56)
+				corner = left
+				i += 8
+				continue
+			}
+			if b == uint64(corner)*every {
+				binary.LittleEndian.PutUint64(row[i:], uint64(left)*every)
+				i += 8
+				continue
+			}
+		}
+		for end := min(i+8, len(row)); i < end; i++ {
+			b := int32(above[i])
+			row[i] += paeth(left, b, corner)
+			left, corner = int32(row[i]), b
+		}
 	}
 }
 

@@ -333,11 +333,21 @@ func TestAncillary(t *testing.T) {
 func TestFilters(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 7))
 	for range 4000 {
-		pixel := 1 + r.IntN(8)
-		n := pixel * (1 + r.IntN(30))
+		pixel := 1 + r.IntN(8)*r.IntN(2)
+		n := pixel * (1 + r.IntN(60))
 		row, above := make([]byte, rowLead+n+rowSlack), make([]byte, rowLead+n+rowSlack)
 		for i := range n {
 			row[rowLead+i], above[rowLead+i] = byte(r.Uint32()), byte(r.Uint32()>>r.IntN(7))
+		}
+		if r.IntN(2) == 0 { // as masks: few changes along a row, and from row to row
+			for i := range n {
+				if i > 0 && r.IntN(20) > 0 {
+					above[rowLead+i] = above[rowLead+i-1]
+				}
+				if r.IntN(20) > 0 {
+					row[rowLead+i] = 0
+				}
+			}
 		}
 		filter := byte(r.IntN(5))
 		want := bytes.Clone(row)

@@ -19,6 +19,7 @@ type Maker struct {
 	u8     [3][256]uint8         // of those that do
 	f32    [3][256]float32
 	mask   []uint8 // of the sample at hand
+	xs     []int32
 	ring   [][2]float64
 }
 

@@ -1,9 +1,11 @@
 package picture
 
 import (
+	"encoding/binary"
 	"fmt"
 	"image"
 	"math"
+	"slices"
 
 	"github.com/sluicedata/sluice/internal/decode"
 	"github.com/sluicedata/sluice/internal/warp"
@@ -30,12 +32,13 @@ func (m *Maker) Mask(d *Draw, spec *schema.TargetSpec, dst []uint8) error {
 	}
 	height, width := d.size()
 	if d.program.Full && !d.program.Reference && !d.fills() {
-		n := nearest{dst: dst, height: height, width: width, src: values, stride: w, window: [4]int{0, 0, w, h}}
+		n := nearest{dst: dst, height: height, width: width, src: values, stride: w, window: [4]int{0, 0, w, h}, xs: m.xs}
 		back, ok := g.path.Forward.Invert()
 		if !ok {
 			return fmt.Errorf("its mask: the transform has no inverse")
 		}
 		n.run(back, m.outline(&g.path))
+		m.xs = n.xs
 		return nil
 	}
 	return m.maskByStages(d, values, dst)
@@ -76,21 +79,40 @@ func (g *targets) upright(d *Draw, values []uint8, height, width int, out []uint
 	n.run(inverse.Homography(), nil)
 }
 
-// renumber maps a mask's values in place, and refuses those of no class.
+// renumber maps a mask's values in place, and refuses those of no class. Eight that are as
+// the eight before them are what those became.
 func renumber(values []uint8, width int, table *[256]uint8, classes []string) error {
-	if table != nil {
-		for i, v := range values {
-			values[i] = table[v]
-		}
+	n := len(classes)
+	if table == nil && n == 0 {
+		return nil
 	}
-	if n := len(classes); n > 0 {
-		for i, v := range values {
-			if int(v) >= n && v != schema.MaskIgnore {
+	one := func(from, to int) error {
+		for i := from; i < to; i++ {
+			v := values[i]
+			if table != nil {
+				v = table[v]
+				values[i] = v
+			}
+			if n > 0 && int(v) >= n && v != schema.MaskIgnore {
 				return fmt.Errorf("has the value %d at x %d, y %d, and there are %d classes: name all classes, or say ignore: %d", v, i%width, i/width, n, v)
 			}
 		}
+		return nil
 	}
-	return nil
+	var last, became uint64
+	i := 0
+	for ; i+8 <= len(values); i += 8 {
+		now := binary.LittleEndian.Uint64(values[i:])
+		if i > 0 && now == last {
+			binary.LittleEndian.PutUint64(values[i:], became)
+			continue
+		}
+		if err := one(i, i+8); err != nil {
+			return err
+		}
+		last, became = now, binary.LittleEndian.Uint64(values[i:])
+	}
+	return one(i, len(values))
 }
 
 // fills reports whether some transform shows what lies outside of its input by pixels of its
@@ -166,7 +188,7 @@ type nearest struct {
 	stride        int
 	window        [4]int // x0 y0 x1 y1 of src that may be read
 	border        warp.Border
-	xs            []int // of an axis-aligned transform, -1: outside
+	xs            []int32 // of an axis-aligned transform, -1: outside; memory
 }
 
 // tie is added to points before they are rounded down: what lies between two pixels, but for
@@ -216,34 +238,41 @@ func (n *nearest) at(x, y int) uint8 {
 
 // axes is run of a transform that keeps rows and columns.
 func (n *nearest) axes(back warp.Homography, outline [][2]float64) {
-	n.xs = make([]int, n.width)
+	n.xs = slices.Grow(n.xs[:0], n.width)[:n.width]
+	left, right := n.width, 0 // columns of the window
 	for x := range n.xs {
-		n.xs[x] = n.place(int(math.Floor(float64(back[0]*(float64(x)+0.5))+back[2]+tie)), n.window[0], n.window[2])
+		u := n.place(int(math.Floor(float64(back[0]*(float64(x)+0.5))+back[2]+tie)), n.window[0], n.window[2])
+		n.xs[x] = int32(u)
+		if u >= 0 {
+			left, right = min(left, x), x+1
+		}
 	}
-	last := -1
+	lastFirst, lastEnd, last := 0, 0, -1 // of the row above
 	for y := range n.height {
 		row := n.dst[y*n.width : (y+1)*n.width]
 		first, end := n.span(outline, y)
-		ignore(row[:first])
-		ignore(row[end:])
+		first = max(first, left)
+		end = max(min(end, right), first)
 		v := n.place(int(math.Floor(float64(back[4]*(float64(y)+0.5))+back[5]+tie)), n.window[1], n.window[3])
-		if v < 0 {
+		switch {
+		case v < 0:
 			ignore(row)
-			continue
-		}
-		if v == last && outline == nil && y > 0 {
+		case v == last && first == lastFirst && end == lastEnd:
 			copy(row, n.dst[(y-1)*n.width:])
-			continue
+		default:
+			ignore(row[:first])
+			gather(row[first:end], n.src[v*n.stride:(v+1)*n.stride], n.xs[first:end])
+			ignore(row[end:])
 		}
-		last = v
-		line := n.src[v*n.stride : (v+1)*n.stride]
-		for x, u := range n.xs[first:end] {
-			if u < 0 {
-				row[first+x] = schema.MaskIgnore
-			} else {
-				row[first+x] = line[u]
-			}
-		}
+		lastFirst, lastEnd, last = first, end, v
+	}
+}
+
+// gather takes the numbers at places of a line.
+func gather(out, line []uint8, places []int32) {
+	out = out[:len(places)]
+	for i, u := range places {
+		out[i] = line[u]
 	}
 }
 
