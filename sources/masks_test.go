@@ -216,6 +216,7 @@ func TestStreetMasks(t *testing.T) {
 
 // An index that was kept has the masks as they are now.
 func TestKnownMasks(t *testing.T) {
+	t.Parallel()
 	dir, cache := tree(t, "cat/1.jpg", "cat/2.jpg", "masks/1.png", "masks/2.png"), t.TempDir()
 	settle()
 	list := "path\ncat/1.jpg\ncat/2.jpg\n"

@@ -17,6 +17,7 @@ import (
 // What is kept of shards is what listing them gives, and only those that changed are
 // listed again.
 func TestKnownShards(t *testing.T) {
+	t.Parallel()
 	dir, cache := t.TempDir(), t.TempDir()
 	past := time.Now().Add(-time.Hour)
 	shard := func(n int, more ...string) {
