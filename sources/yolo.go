@@ -7,12 +7,13 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/lexer"
+	"github.com/goccy/go-yaml/token"
 
 	"github.com/sluicedata/sluice/internal/decode"
 	"github.com/sluicedata/sluice/internal/errlist"
@@ -184,19 +185,32 @@ const (
 	deepestYAML = 20
 )
 
-var aliases = regexp.MustCompile(`[:,\[{?-]\s*\*[^\s*,\[\]{}]`)
-
-// parseDataYAML recovers from panics of the YAML library.
+// parseDataYAML recovers from panics of the YAML library. An alias may stand for an alias, and what a
+// small file says be large, so there are none.
 func parseDataYAML(text []byte) (y dataYAML, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = errors.New("the parser gave up")
 		}
 	}()
+	if line, some := firstAlias(text); some {
+		return y, fmt.Errorf("line %d: want a file without aliases (*name): write out what they stand for", line)
+	}
 	if err := yaml.Unmarshal(text, &y); err != nil {
 		return y, errors.New(cut(yaml.FormatError(err, false, false))) // without its lines, which may be long
 	}
 	return y, nil
+}
+
+// firstAlias says in which line the first alias is. What looks like one in a quoted text, a block
+// or a comment is none.
+func firstAlias(text []byte) (line int, some bool) {
+	for _, t := range lexer.Tokenize(string(text)) {
+		if t.Type == token.AliasType {
+			return t.Position.Line, true
+		}
+	}
+	return 0, false
 }
 
 func readDataYAML(name, split string) (*yoloLayout, error) {
@@ -204,9 +218,9 @@ func readDataYAML(name, split string) (*yoloLayout, error) {
 	if err != nil {
 		return nil, errorf("data: %q: %w", name, err)
 	}
-	// The parser is recursive, and an alias may stand for an alias.
-	if len(text) > mostYAML || aliases.Match(text) {
-		return nil, errorf("data: %q: want a file of at most %d KiB, without aliases (*name)", name, mostYAML>>10)
+	// The parser is recursive.
+	if len(text) > mostYAML {
+		return nil, errorf("data: %q: want a file of at most %d KiB", name, mostYAML>>10)
 	}
 	if line, _, deep := yamlsafe.TooDeep(text, deepestYAML); deep {
 		return nil, errorf("data: %q: line %d: values are nested more than %d deep: is it a data.yaml?", name, line, deepestYAML)
@@ -218,7 +232,7 @@ func readDataYAML(name, split string) (*yoloLayout, error) {
 	bad := func(format string, args ...any) error {
 		return errorf("data: %q: %w", name, fmt.Errorf(format, args...))
 	}
-	layout := &yoloLayout{mirror: y.Flip}
+	layout := new(yoloLayout)
 	if layout.classes, err = namesOf(y.Names); err != nil {
 		return nil, bad("names: %w", err)
 	}

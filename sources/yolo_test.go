@@ -158,6 +158,34 @@ func TestYOLOFaults(t *testing.T) {
 	}
 }
 
+// What ultralytics' VOC.yaml runs for a download is text, whatever it looks like.
+func TestYOLODownloadIsText(t *testing.T) {
+	dir := yoloFolder(t, map[string]string{"images/a.jpg": "1", "labels/a.txt": "0 0.2 0.2 0.1 0.1\n", "data.yaml": `
+path: .
+train: # 1 image
+  - images
+names:
+  0: "*aeroplane"
+  1: 'bicycle: *bb'
+flip_idx: [1, 0] # of keypoints, of which there are none
+# Download script/URL (optional)
+download: |
+  import xml.etree.ElementTree as ET
+  def convert_label(path, lb_path, year, image_id):
+      names = list(yaml["names"].values())
+      for obj in root.iter("object"):
+          if cls in names and int(obj.find("difficult").text) != 1:
+              bb = convert_box((w, h), [float(xmlbox.find(x).text) for x in ("xmin", "xmax", "ymin", "ymax")])
+              cls_id = names.index(cls)
+              out_file.write(" ".join(str(a) for a in (cls_id, *bb)) + "\\n")
+  download([f"{url}VOC.zip"], [*urls, *more])
+`})
+	index, all, _ := openTargets(t, sources.YOLO{Data: filepath.Join(dir, "data.yaml")})
+	if classes := schema.TargetSpecOf(index).Classes; !slices.Equal(classes, []string{"*aeroplane", "bicycle: *bb"}) || len(all[0].Objects) != 1 {
+		t.Errorf("%q, %+v", classes, all[0])
+	}
+}
+
 func TestYOLOErrors(t *testing.T) {
 	for text, want := range map[string]string{
 		"train: images\n":                                                  "names: are missing",
