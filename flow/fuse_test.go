@@ -80,6 +80,7 @@ func randomStages(r *rand.Rand) []stages.Stage {
 		stages.ColorJitter{Saturation: stages.Factor{0, 2}, Hue: stages.Range{-0.2, 0.2}},
 		stages.ColorJitter{Contrast: stages.Factor{0.5, 1.5}},
 	}
+	all = append(all, mapped{stages.ColorJitter{Contrast: stages.Factor{0.5, 1.5}}})
 	all = append(all, recoloring(0.8)...)
 	for range r.IntN(6) {
 		list = append(list, all[r.IntN(len(all))])
@@ -101,6 +102,12 @@ func randomStages(r *rand.Rand) []stages.Stage {
 	}
 	return append(list, stages.Batch{Size: 4})
 }
+
+// mapped is a Mapper that isn't an Editor.
+type mapped struct{ stages.ColorJitter }
+
+func (mapped) Name() string { return "mapped" }
+func (mapped) Edit()        {}
 
 func names(list []stages.Stage) (text string) {
 	for _, s := range list {

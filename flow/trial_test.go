@@ -212,6 +212,9 @@ func recoloring(p stages.Probability) []stages.Stage {
 		stages.Invert{P: p},
 		stages.Solarize{Threshold: 99.5, P: p},
 		stages.Posterize{Bits: 3, P: p},
+		stages.Autocontrast{P: p},
+		stages.Equalize{P: p},
+		stages.Sharpness{Factor: stages.Factor{0, 3}, P: p},
 		stages.Gamma{Range: stages.Range{0.4, 2}, P: p},
 	}
 }

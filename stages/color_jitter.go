@@ -131,18 +131,23 @@ func (c ColorJitter) Output(in schema.Tensor) (schema.Tensor, error) { return in
 
 // Map makes one adjustment after the other.
 func (c ColorJitter) Map(params Params, in *schema.Picture) *schema.Picture {
+	return edited(c, params, in)
+}
+
+// Edit is Map, in place.
+func (c ColorJitter) Edit(params Params, pic *schema.Picture) {
 	p := params.(*ColorJitterParams)
-	out := schema.NewPicture(in.Height, in.Width)
-	copy(out.U8, in.U8)
 	for _, a := range p.Order {
 		mean := 0
 		if a == Contrast {
-			mean = meanGrey(out.U8)
+			mean = meanGrey(pic.U8)
 		}
-		p.rows(a, mean)(out.U8)
+		p.rows(a, mean)(pic.U8)
 	}
-	return out
 }
+
+// EditBytes is nothing to speak of.
+func (ColorJitter) EditBytes(Params, int, int) int64 { return 0 }
 
 // MapPixels is all of Map where the contrast doesn't change, and a function of each
 // channel where only the brightness does.

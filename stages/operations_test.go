@@ -44,6 +44,8 @@ func given(t *testing.T, stage stages.Stage, values json.RawMessage) stages.Para
 		p = new(stages.PosterizeParams)
 	case "gamma":
 		p = new(stages.GammaParams)
+	case "sharpness":
+		p = new(stages.SharpnessParams)
 	default:
 		return stages.Nothing{}
 	}
@@ -55,6 +57,9 @@ func given(t *testing.T, stage stages.Stage, values json.RawMessage) stages.Para
 
 // operate applies a stage to a uint8 picture, pixel by pixel where it can.
 func operate(stage stages.Stage, params stages.Params, in *schema.Picture) *schema.Picture {
+	if m, ok := stage.(stages.Mapper); ok {
+		return m.Map(params, in)
+	}
 	f := stage.(stages.Pixelwise).PixelFunc(params)
 	out := schema.NewPicture(in.Height, in.Width)
 	for i := 0; i < len(in.U8); i += 3 {
@@ -117,6 +122,20 @@ func TestLevels(t *testing.T) {
 	wrong(t, stages.Posterize{Bits: 9}, "bits: 9: values have 8 bits")
 	wrong(t, stages.Gamma{Range: stages.Range{-1, 1}}, "range: the power -1 is negative")
 	wrong(t, stages.Gamma{Range: stages.Range{2, 1}}, "range: the range [2, 1] is empty")
+}
+
+func TestWholePicture(t *testing.T) {
+	for _, s := range []stages.PictureStage{
+		stages.Autocontrast{}, stages.Autocontrast{P: 0.5}, stages.Equalize{}, stages.Equalize{P: 0.5},
+		stages.Sharpness{Factor: stages.Factor{0, 3}}, stages.Sharpness{Factor: stages.Factor{2, 2}, P: 0.5},
+	} {
+		stagetest.Picture(t, s)
+	}
+	wrong(t, stages.Autocontrast{P: 2}, "p: 2 is not")
+	wrong(t, stages.Equalize{P: 2}, "p: 2 is not")
+	wrong(t, stages.Sharpness{}, "factor: nothing to do")
+	wrong(t, stages.Sharpness{Factor: stages.Factor{1, 1e30}}, "factor: 1e+30 is too large")
+	wrong(t, stages.Sharpness{Factor: stages.Factor{-1, 1}, P: 2}, "factor: the factor -1 is negative", "p: 2 is not")
 }
 
 // Grey pixels stay as they are, and rows have the values of pixels one by one.

@@ -156,6 +156,17 @@ type Mapper interface {
 	Map(params Params, in *schema.Picture) *schema.Picture
 }
 
+// Editor is a Mapper that can work in place: no executor then needs a picture for what it
+// makes.
+type Editor interface {
+	Mapper
+	// Edit changes pic to what Map would make of it.
+	Edit(params Params, pic *schema.Picture)
+	// EditBytes is the memory that Edit takes for a picture of height x width, if it is
+	// more than a few kilobytes.
+	EditBytes(params Params, height, width int) int64
+}
+
 // PixelwiseMapper is a Mapper that is pixel-wise for some of its params.
 type PixelwiseMapper interface {
 	Mapper

@@ -45,10 +45,13 @@ var foreignStages = []foreign{
 	{"RandomInvert", "torchvision", "invert: {p: 0.5}", ""},
 	{"RandomSolarize", "torchvision", "solarize: {threshold: 128, p: 0.5}", ""},
 	{"RandomPosterize", "torchvision", "posterize: {bits: 4, p: 0.5}", ""},
+	{"RandomAutocontrast", "torchvision", "autocontrast: {p: 0.5}", ""},
+	{"RandomEqualize", "torchvision", "equalize: {p: 0.5}", ""},
+	{"RandomAdjustSharpness", "torchvision", "sharpness: {factor: [2, 2], p: 0.5}", "a range of factors"},
 	{"Compose Sequential", "torchvision", "", "the list of stages is one already: write its members there"},
 	{"RandomApply", "torchvision", "", "every stage that changes pixels takes p itself"},
 	{"FiveCrop TenCrop Lambda LinearTransformation RandomChoice RandomOrder RandomErasing GaussianBlur GaussianNoise ElasticTransform " +
-		"RandomAdjustSharpness RandomAutocontrast RandomEqualize RandomChannelPermutation RandomPhotometricDistort " +
+		"RandomChannelPermutation RandomPhotometricDistort " +
 		"AutoAugment RandAugment TrivialAugmentWide AugMix MixUp CutMix JPEG", "torchvision", "", ""},
 
 	{"HorizontalFlip", "albumentations", "flip: {p: 0.5}", ""},
@@ -66,13 +69,15 @@ var foreignStages = []foreign{
 	{"Solarize", "albumentations", "solarize: {threshold: 128, p: 0.5}", "its threshold_range is of shares of 255"},
 	{"Posterize", "albumentations", "posterize: {bits: 4, p: 0.5}", ""},
 	{"RandomGamma", "albumentations", "gamma: {range: [0.8, 1.2], p: 0.5}", "its gamma_limit is in hundredths"},
+	{"Equalize", "albumentations", "equalize: {p: 0.5}", "close to its mode 'pil'"},
+	{"AutoContrast", "albumentations", "autocontrast: {p: 0.5}", "close to its method 'pil'"},
 	{"ToFloat", "albumentations", "to_tensor", ""},
 	{"ToTensorV2", "albumentations", "to_tensor: {dtype: uint8}", "behind Normalize, both are to_tensor and normalize"},
 	{"OneOf SomeOf RandomOrder NoOp", "albumentations", "", "every stage that changes pixels takes p itself"},
 	{"PadIfNeeded", "albumentations", "pad: {size: [1024, 1024]}", ""},
 	{"CropNonEmptyMaskIfExists RandomRotate90 Transpose D4 SquareSymmetry CoarseDropout Cutout GridDropout Erasing XYMasking GaussNoise ISONoise " +
 		"MultiplicativeNoise Blur MotionBlur MedianBlur Defocus ZoomBlur AdvancedBlur GlassBlur CLAHE RandomToneCurve ImageCompression " +
-		"JpegCompression Downscale GridDistortion OpticalDistortion ThinPlateSpline RGBShift ChannelShuffle ChannelDropout Equalize " +
+		"JpegCompression Downscale GridDistortion OpticalDistortion ThinPlateSpline RGBShift ChannelShuffle ChannelDropout " +
 		"Sharpen Emboss Superpixels FancyPCA Spatter RandomFog RandomRain RandomShadow RandomSnow RandomSunFlare PixelDropout Mosaic", "albumentations", "", ""},
 
 	{"RandomFlip", "Keras", "flip: {p: 0.5}", ""},
@@ -143,6 +148,7 @@ var foreignOptions = []foreignOption{
 	{"color_jitter", "hue_limit hue_range hue_shift_limit", "hue", "a share of the circle, at most 0.5"},
 	{"solarize", "threshold_range threshold_limit thresholds", "threshold", "a level of 0..255"},
 	{"posterize", "num_bits nbits", "bits", ""},
+	{"sharpness", "sharpness sharpness_factor alpha strength", "factor", "[2, 2] is always 2, 1 changes nothing"},
 	{"gamma", "gamma gamma_limit gamma_range power", "range", "a range of powers: 1 changes nothing"},
 	{"to_tensor", "channel_order data_format format channels_first transpose_mask", "layout", ""},
 	{"to_tensor", "type", "dtype", ""},

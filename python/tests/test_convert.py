@@ -84,6 +84,10 @@ def stages(*transforms: Any) -> list[Any]:
         (lambda t: t.RandomInvert(0.2), {"invert": {"p": 0.2}}),
         (lambda t: t.RandomSolarize(99, p=1), {"solarize": {"threshold": 99.0}}),
         (lambda t: t.RandomSolarize(0, p=1), "invert"),
+        (lambda t: t.RandomAutocontrast(), {"autocontrast": {"p": 0.5}}),
+        (lambda t: t.RandomEqualize(1), "equalize"),
+        (lambda t: t.RandomAdjustSharpness(2), {"sharpness": {"p": 0.5, "factor": [2.0, 2.0]}}),
+        (lambda t: t.RandomAdjustSharpness(0, 1), {"sharpness": {"factor": [0, 1e-9]}}),
         (lambda t: t.RandomPosterize(3), {"posterize": {"p": 0.5, "bits": 3}}),
         (lambda t: t.RandomApply([t.RandomHorizontalFlip(0.5)], p=0.5), {"flip": {"p": 0.25}}),
         (lambda t: t.RandomApply([t.Grayscale(3)], p=0.5), {"grayscale": {"p": 0.5}}),
@@ -105,6 +109,7 @@ def test_what_changes_nothing_is_left_out() -> None:
         v1.ColorJitter(),
         v1.RandomPerspective(0),
         v1.RandomSolarize(256),
+        v1.RandomAdjustSharpness(1),
         v1.RandomApply([v1.GaussianBlur(3)], p=0),
         v2.Identity(),
         v2.RGB(),
@@ -119,7 +124,8 @@ def test_what_changes_nothing_is_left_out() -> None:
         "[3] ColorJitter",
         "[4] RandomPerspective",
         "[5] RandomSolarize",
-        "[6] RandomApply",
+        "[6] RandomAdjustSharpness",
+        "[7] RandomApply",
     ]
 
 

@@ -201,6 +201,11 @@ def torchvision_cases() -> dict[str, Case]:
         ),
         "RandomCrop": drawn(v2.RandomCrop((50, 40)), lambda image, p: F.crop(image, *window(p["crop"]))),
         "RandomGrayscale": drawn(v2.RandomGrayscale(0.5), gray),
+        "RandomAutocontrast": drawn(v2.RandomAutocontrast(), acted("autocontrast", F.autocontrast)),
+        "RandomEqualize": drawn(v2.RandomEqualize(), acted("equalize", F.equalize)),
+        "RandomAdjustSharpness": drawn(
+            v2.RandomAdjustSharpness(2.5), acted("sharpness", lambda image: F.adjust_sharpness(image, 2.5))
+        ),
         "RandomInvert": drawn(v2.RandomInvert(), acted("invert", F.invert)),
         "RandomPosterize": drawn(v2.RandomPosterize(3), acted("posterize", lambda image: F.posterize(image, 3))),
         "RandomSolarize": drawn(v2.RandomSolarize(99), acted("solarize", lambda image: F.solarize(image, 99))),

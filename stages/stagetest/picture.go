@@ -479,6 +479,15 @@ func mapped(t *testing.T, stage stages.Mapper, params stages.Params, in, out, st
 			t.Errorf("%s: Output promises %v, and the picture is %v", name, promised, got.Tensor())
 		}
 	}
+	if e, ok := stage.(stages.Editor); ok {
+		pic := filled(in)
+		if e.Edit(params, pic); !reflect.DeepEqual(pic, got) {
+			t.Errorf("%s: Edit and Map make different pictures of %v", name, in)
+		}
+		if e.EditBytes(params, in.Height, in.Width) < 0 {
+			t.Errorf("%s: EditBytes is negative", name)
+		}
+	}
 	mapsPixels(t, stage, params, src, got)
 }
 

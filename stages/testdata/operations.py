@@ -39,6 +39,10 @@ def operations():
         yield "posterize", dict(bits=bits), lambda i, b=bits: F.posterize(i, b)
     for gamma in [0, 0.1, 0.45, 0.8, 1, 1.234, 2.2, 7]:
         yield "gamma", dict(gamma=gamma), lambda i, g=gamma: F.adjust_gamma(i, g)
+    yield "autocontrast", {}, F.autocontrast
+    yield "equalize", {}, F.equalize
+    for factor in [0, 0.3, 0.999, 1, 1.5, 2, 9.7, 1000]:
+        yield "sharpness", dict(factor=factor), lambda i, f=factor: F.adjust_sharpness(i, f)
 
 
 def cases():

@@ -68,7 +68,7 @@ func (d *Draw) fusedBytes(chroma int64) int64 {
 		switch {
 		case g.mapper != nil:
 		case !isRGB(in): // functions of a pixel, one after the other
-			need += out
+			need += max(out, g.editBytes())
 		default:
 			if i == len(d.groups)-1 && d.program.Placed {
 				out = 0 // it is sampled into the batch
@@ -77,7 +77,7 @@ func (d *Draw) fusedBytes(chroma int64) int64 {
 				passes = d.others.Fuse(in.Height, in.Width, g.chain, d.program.Full)
 			}
 			need = 0
-			before := int64(0)
+			before := int64(0) // what the pass before has made
 			for j, pass := range passes {
 				after := out
 				if j < len(passes)-1 {
@@ -86,10 +86,23 @@ func (d *Draw) fusedBytes(chroma int64) int64 {
 				need = max(need, from+before+after+pass.ScratchBytes(chroma))
 				before, chroma = after, 0
 			}
+			need = max(need, from+before+g.editBytes())
 		}
 		most, from, in, passes = max(most, need), out, g.out, nil
 	}
 	return most
+}
+
+// editBytes is what the edits take beside the picture.
+func (g *group) editBytes() (most int64) {
+	for i := range g.edits {
+		most = max(most, g.edits[i].editBytes())
+	}
+	return most
+}
+
+func (o *op) editBytes() int64 {
+	return o.editor.EditBytes(o.params, o.out.Height, o.out.Width)
 }
 
 // referenceBytes is that of the reference executor: a picture after each stage, beside
@@ -102,6 +115,9 @@ func (d *Draw) referenceBytes() int64 {
 		need := last + tensorBytes(in) + tensorBytes(o.out)
 		if o.transform != nil {
 			need += o.transform.ScratchBytes(in.Height, in.Width)
+		}
+		if o.editor != nil {
+			need += o.editBytes()
 		}
 		if in = o.out; isRGB(in) {
 			last = tensorBytes(in)

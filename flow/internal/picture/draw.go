@@ -70,20 +70,23 @@ type stageMemory struct {
 	fixed  bool // pixel is that of Nothing
 }
 
-// op is what one stage does to one picture: a warp, a function of a pixel, or a map.
+// op is what one stage does to one picture: a warp, a function of a pixel, an edit, or a map.
 type op struct {
 	stage     int             // in Program.Stages
 	transform *warp.Transform // of a Warper
 	pixel     *stages.PixelFunc
-	mapper    stages.Mapper // nil where pixel does what it would
+	mapper    stages.Mapper // nil where pixel or editor does what it would
+	editor    stages.Editor
 	params    stages.Params
 	out       schema.Tensor // what leaves
 }
 
-// group is the operations that run together: warps, then functions of a pixel; or one map.
+// group is the operations that run together: warps, then functions of a pixel, then edits;
+// or one map.
 type group struct {
 	chain  []warp.Transform
 	pixels []op
+	edits  []op // of what the others have made
 	mapper *op
 	ops    []op // all of them
 	out    schema.Tensor
@@ -145,9 +148,12 @@ func (d *Draw) draw(height, width int) error {
 			}
 			o.out.Height, o.out.Width = t.Height, t.Width // Output knows the static type only
 			o.mapper = stage
+			if editor, ok := stage.(stages.Editor); ok {
+				o.editor, o.mapper = editor, nil
+			}
 			if exact, ok := stage.(stages.PixelwiseMapper); ok {
 				if d.memory[i].pixel, ok = exact.MapPixels(params); ok {
-					o.pixel, o.mapper = &d.memory[i].pixel, nil
+					o.pixel, o.editor, o.mapper = &d.memory[i].pixel, nil, nil
 				}
 			}
 		}

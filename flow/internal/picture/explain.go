@@ -101,7 +101,9 @@ func (p *Program) explain(d *Draw) []Group {
 				entered = part[len(part)-1].out
 			}
 		}
-		if n := len(g.pixels); n > 0 {
+		if n := len(g.edits); n > 0 {
+			apart = p.Stages[g.edits[n-1].stage].Name + " needs the whole picture"
+		} else if n := len(g.pixels); n > 0 {
 			apart = p.Stages[g.pixels[n-1].stage].Name + " changes colours before pixels are mixed again"
 		}
 		in = g.out
@@ -144,12 +146,14 @@ func (p *Program) apart(in schema.Tensor, before, after []op) string {
 // explainPass tells what becomes of each stage of a pass.
 func (p *Program) explainPass(pass *warp.Pass, ops []op, first bool) Group {
 	var g Group
-	var moved, resampled, tabulated, mixed []string
+	var moved, resampled, tabulated, mixed, edited []string
 	refused := ""
 	for _, o := range ops {
 		name := p.Stages[o.stage].Name
 		g.Stages = append(g.Stages, name)
 		switch {
+		case o.editor != nil:
+			edited = append(edited, name)
 		case o.transform == nil && o.pixel.Separate:
 			tabulated = append(tabulated, name)
 		case o.transform == nil:
@@ -193,6 +197,7 @@ func (p *Program) explainPass(pass *warp.Pass, ops []op, first bool) Group {
 	} else {
 		note(tabulated, "a table of 256 values per channel, as pixels are written")
 	}
+	note(edited, "in place, once the picture is whole")
 	return g
 }
 

@@ -45,6 +45,12 @@ func (m *Maker) fused(ctx context.Context, d *Draw, in input, slot *schema.Pictu
 		}
 		if g.mapper == nil {
 			m.sample(ctx, d, pic, &in, g.chain, g.pixels)
+			for j := range g.edits {
+				if ctx.Err() == nil {
+					o := &g.edits[j]
+					o.editor.Edit(o.params, pic)
+				}
+			}
 		}
 		if views != nil {
 			m.look(ctx, d, views, &in, pic, g)

@@ -85,7 +85,9 @@ func TestCanvasesAreCharged(t *testing.T) {
 		{"reference", recipe, true, true, 3_000_000, 3_500_000},
 		{"reference of several", several, true, true, 3 * 3_000_000, 12_500_000}, // the last needs one of its own
 		{"a map between", []stages.Stage{stages.Decode{}, stages.Resize{Height: 1000, Width: 1000},
-			stages.ColorJitter{Contrast: stages.Around(0.3)}, stages.Resize{Height: 8, Width: 8}}, true, false, 2 * 3_000_000, 7_000_000},
+			mapped{stages.ColorJitter{Contrast: stages.Around(0.3)}}, stages.Resize{Height: 8, Width: 8}}, true, false, 2 * 3_000_000, 7_000_000},
+		{"an edit between", []stages.Stage{stages.Decode{}, stages.Resize{Height: 1000, Width: 1000},
+			stages.ColorJitter{Contrast: stages.Around(0.3)}, stages.Resize{Height: 8, Width: 8}}, true, false, 3_000_000, 3_600_000},
 	} {
 		p := program(c.full, c.ref, c.list)
 		for form, file := range map[string][]byte{"JPEG": jpg.Bytes(), "PNG": pn.Bytes()} {
@@ -97,6 +99,9 @@ func TestCanvasesAreCharged(t *testing.T) {
 		}
 	}
 }
+
+// mapped is a Mapper that isn't an Editor.
+type mapped struct{ stages.Mapper }
 
 // program is stages behind a decoder.
 func program(full, reference bool, list []stages.Stage) *Program {

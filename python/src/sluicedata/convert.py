@@ -506,8 +506,11 @@ def _perspective(c: _Conversion, transform: Any, index: str) -> None:
 
 # Colour
 
-_RECOLOR = ("color_jitter", "grayscale", "invert", "solarize", "posterize")
-_NO_COLOR = [0, 1e-9]  # [0, 0] would stand for off; the picture is exactly the grey one
+_RECOLOR = (
+    *("color_jitter", "grayscale", "invert", "solarize", "posterize"),
+    *("autocontrast", "equalize", "sharpness"),
+)
+_ZERO = [0, 1e-9]  # as a range of factors: [0, 0] would stand for off; the picture is exactly that of 0
 
 
 def _color_jitter(c: _Conversion, transform: Any, index: str) -> None:
@@ -518,7 +521,7 @@ def _color_jitter(c: _Conversion, transform: Any, index: str) -> None:
         if value is None or (c.gray and name in ("saturation", "hue")):
             continue
         low, high = (float(v) for v in value)
-        options[name] = _NO_COLOR if (low, high) == (0, 0) else [low, high]
+        options[name] = _ZERO if (low, high) == (0, 0) else [low, high]
     if options:
         c.add("color_jitter", options)
     else:
@@ -531,9 +534,23 @@ def _random_grayscale(c: _Conversion, transform: Any, index: str) -> None:
         _with_p(c, transform, index, "grayscale", {})
 
 
-def _random_invert(c: _Conversion, transform: Any, index: str) -> None:
+def _recolor(stage: str) -> Callable[[_Conversion, Any, str], None]:
+    """A stage that has p alone."""
+
+    def recolor(c: _Conversion, transform: Any, index: str) -> None:
+        _early(c, transform, index, "colors")
+        _with_p(c, transform, index, stage, {})
+
+    return recolor
+
+
+def _random_sharpness(c: _Conversion, transform: Any, index: str) -> None:
     _early(c, transform, index, "colors")
-    _with_p(c, transform, index, "invert", {})
+    factor = float(transform.sharpness_factor)
+    if factor == 1:
+        c.note(_where(transform, index), "it changes nothing: left out")
+    else:
+        _with_p(c, transform, index, "sharpness", {"factor": [factor, factor] if factor else _ZERO})
 
 
 def _random_solarize(c: _Conversion, transform: Any, index: str) -> None:
@@ -747,13 +764,16 @@ _HANDLERS: dict[tuple[str, str], Callable[[_Conversion, Any, str], None]] = {
     ("torchvision", "PILToTensor"): _to_uint8_tensor,
     ("torchvision", "RGB"): _nothing,
     ("torchvision", "Pad"): _pad,
+    ("torchvision", "RandomAdjustSharpness"): _random_sharpness,
     ("torchvision", "RandomAffine"): _affine,
     ("torchvision", "RandomApply"): _random_apply,
+    ("torchvision", "RandomAutocontrast"): _recolor("autocontrast"),
     ("torchvision", "RandomChoice"): _random_choice,
     ("torchvision", "RandomCrop"): _random_crop,
+    ("torchvision", "RandomEqualize"): _recolor("equalize"),
     ("torchvision", "RandomGrayscale"): _random_grayscale,
     ("torchvision", "RandomHorizontalFlip"): _flip("horizontal"),
-    ("torchvision", "RandomInvert"): _random_invert,
+    ("torchvision", "RandomInvert"): _recolor("invert"),
     ("torchvision", "RandomOrder"): _random_order,
     ("torchvision", "RandomPerspective"): _perspective,
     ("torchvision", "RandomPosterize"): _random_posterize,

@@ -12,6 +12,7 @@ from .pipelines import Component, component, custom
 
 __all__ = [
     "affine",
+    "autocontrast",
     "batch",
     "center_crop",
     "class_weights",
@@ -19,6 +20,7 @@ __all__ = [
     "crop",
     "custom",
     "decode",
+    "equalize",
     "filter",
     "flip",
     "gamma",
@@ -39,6 +41,7 @@ __all__ = [
     "rotate",
     "sanitize_boxes",
     "scale_jitter",
+    "sharpness",
     "shuffle",
     "solarize",
     "take",
@@ -822,6 +825,69 @@ def gamma(
         gamma,
         {
             "range": range,
+            "p": p,
+            "id": id,
+        },
+    )
+
+
+def autocontrast(
+    p: float = 1,
+    *,
+    id: str | None = None,
+) -> Component:
+    """Stretch each channel to all of 0..255.
+
+    Args:
+        p: share of the draws that are changed.
+        id: keeps the stage's random numbers its own when another of its name is put before it.
+    """
+    return component(
+        autocontrast,
+        {
+            "p": p,
+            "id": id,
+        },
+    )
+
+
+def equalize(
+    p: float = 1,
+    *,
+    id: str | None = None,
+) -> Component:
+    """Give all levels about as many pixels.
+
+    Args:
+        p: share of the draws that are changed.
+        id: keeps the stage's random numbers its own when another of its name is put before it.
+    """
+    return component(
+        equalize,
+        {
+            "p": p,
+            "id": id,
+        },
+    )
+
+
+def sharpness(
+    factor: float | tuple[float, float],
+    *,
+    p: float = 1,
+    id: str | None = None,
+) -> Component:
+    """Blur or sharpen by a random factor.
+
+    Args:
+        factor: range of the factor; a number b stands for [max(0, 1-b), 1+b]; for one factor f give [f, f].
+        p: share of the draws that are changed.
+        id: keeps the stage's random numbers its own when another of its name is put before it.
+    """
+    return component(
+        sharpness,
+        {
+            "factor": factor,
             "p": p,
             "id": id,
         },
