@@ -13,6 +13,7 @@ import (
 // outcome is what became of one draw.
 type outcome struct {
 	planned  []int32        // labels of the sample that the plan gave it
+	given    int            // that sample's number in the index; -1: not of the index
 	labels   []int32        // of the sample that it left with
 	sample   int            // that sample's number in the index; -1: not of the index
 	lost     bool           // it left no row

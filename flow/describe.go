@@ -175,11 +175,29 @@ func (t *planText) pushdown(p *Plan, o *Outline) {
 		task := p.info.Targets.Multi[i]
 		counts := append(slices.Clone(count.Classes), int64(len(p.Selection()))-count.Known)
 		t.line("", "%s, any number of: %s", task.Name, describeCounts(task, counts, counts))
+		t.several(task.Name, task.Classes, o.Several)
 	}
 	if spec := p.info.Targets; spec.Objects() {
 		counts := append(objectCounts(p), 0)
 		t.line("", "objects: %s", describeCounts(schema.Task{Classes: spec.Classes}, counts, counts))
+		t.several(schema.ColumnBoxes, spec.Classes, o.Several)
 	}
+}
+
+// several tells how often the pictures of each class are drawn, where they have several.
+func (t *planText) several(task string, classes []string, of map[string][]ClassDraws) {
+	list := of[task]
+	if list == nil {
+		return
+	}
+	samples, drawn := make([]int64, len(list)+1), make([]int64, len(list)+1)
+	for c := range list {
+		samples[c], drawn[c] = list[c].Samples, list[c].Drawn
+	}
+	t.line("", "  pictures with them: %s", describeCounts(schema.Task{Classes: classes}, samples, drawn))
+	ours, random := deviations(list)
+	t.line("", "  off what their rarest classes ask for by %.1f draws (root mean square), at most %.1f (%s); if each picture's draws were rounded at random, as in detectron2: %.1f, %.1f (%s)",
+		ours.mean, ours.most, ours.class, random.mean, random.most, random.class)
 }
 
 // describeCounts lists the classes with their samples, and their draws in the

@@ -46,6 +46,7 @@
 //	unlike.go       how evaluation images differ from training images
 //	describe.go     Plan.String: the plan as people read it
 //	outline.go      Plan.Outline: the same as figures
+//	classdraws.go   how often classes are drawn that samples have several of
 //	planner.go      Pipeline.Plan: opens, checks, resolves; nothing else writes to a Plan
 //	warn.go         what is legal, and probably not meant
 //	canonical.go    the canonical form and its hash: what the bytes depend on

@@ -10,6 +10,8 @@ import (
 type ledger struct {
 	seen    []uint64     // bit per sample: delivered in this run
 	rows    [][]Exposure // [task][class], unknown last
+	several []schema.Several
+	images  [][]Exposure // [of several][class]
 	objects objectLedger
 }
 
@@ -21,6 +23,10 @@ func newLedger(p *Plan) *ledger {
 	for _, t := range p.info.Tasks {
 		l.rows = append(l.rows, make([]Exposure, len(t.Classes)+1))
 	}
+	l.several = schema.SeveralOf(p.Index())
+	for _, t := range l.several {
+		l.images = append(l.images, make([]Exposure, len(t.Classes)))
+	}
 	return l
 }
 
@@ -29,9 +35,9 @@ func (l *ledger) add(draws []outcome) {
 	for i := range draws {
 		d := &draws[i]
 		for _, f := range d.failures {
-			l.each(f.labels, func(x *Exposure) { x.Drawn++ })
+			l.each(f.labels, f.read.Sample, func(x *Exposure) { x.Drawn++ })
 		}
-		l.each(d.planned, func(x *Exposure) {
+		l.each(d.planned, d.given, func(x *Exposure) {
 			x.Quota++
 			switch {
 			case d.lost:
@@ -48,7 +54,7 @@ func (l *ledger) add(draws []outcome) {
 		if fresh {
 			l.seen[d.sample/64] |= 1 << (d.sample % 64)
 		}
-		l.each(d.labels, func(x *Exposure) {
+		l.each(d.labels, d.sample, func(x *Exposure) {
 			x.Drawn++
 			x.Delivered++
 			if d.filled != "" {
@@ -61,12 +67,18 @@ func (l *ledger) add(draws []outcome) {
 	}
 }
 
-func (l *ledger) each(labels []int32, count func(*Exposure)) {
+// each counts a sample, given its labels and its number, for every class that it has.
+func (l *ledger) each(labels []int32, sample int, count func(*Exposure)) {
 	for t, label := range labels {
 		if label == schema.Unknown {
 			label = int32(len(l.rows[t]) - 1)
 		}
 		count(&l.rows[t][label])
+	}
+	for t := range l.several {
+		if sample >= 0 {
+			l.several[t].Each(sample, func(c int32) { count(&l.images[t][c]) })
+		}
 	}
 }
 
@@ -85,6 +97,22 @@ func (l *ledger) report(tasks []schema.Task) map[string]map[string]Exposure {
 			}
 		}
 		out[task.Name] = classes
+	}
+	return out
+}
+
+// imagesReport is the ledger of tasks of several classes, by names; nil: there is none.
+func (l *ledger) imagesReport() (out map[string]map[string]Exposure) {
+	for t := range l.several {
+		classes := map[string]Exposure{}
+		for c, x := range l.images[t] {
+			x.Repeats = x.Delivered - x.Distinct
+			classes[l.several[t].Classes[c]] = x
+		}
+		if out == nil {
+			out = map[string]map[string]Exposure{}
+		}
+		out[l.several[t].Name] = classes
 	}
 	return out
 }

@@ -9,12 +9,13 @@ import (
 // Outline is the plan's four steps as figures: what Plan.String puts into words,
 // plan --json prints and preview draws.
 type Outline struct {
-	Stages     []StageOutline  `json:"stages"`      // 1: what was declared, and what leaves each stage
-	PushedDown []PushedDown    `json:"pushed_down"` // 2: the samplers, in the order in which they act
-	Drawn      [][]int64       `json:"drawn"`       // the first epoch's draws, by task and class as Counts; nil where they are too many to count
-	Groups     []Group         `json:"groups"`      // 3: what is done in one pass, per picture
-	Schedule   Schedule        `json:"schedule"`    // 4
-	Leaves     []RecordOutline `json:"leaves"`      // the records that reach the sink, by variant
+	Stages     []StageOutline          `json:"stages"`            // 1: what was declared, and what leaves each stage
+	PushedDown []PushedDown            `json:"pushed_down"`       // 2: the samplers, in the order in which they act
+	Drawn      [][]int64               `json:"drawn"`             // the first epoch's draws, by task and class as Counts; nil where they are too many to count
+	Several    map[string][]ClassDraws `json:"several,omitempty"` // the same of tasks of several labels, and of boxes, where something is balanced
+	Groups     []Group                 `json:"groups"`            // 3: what is done in one pass, per picture
+	Schedule   Schedule                `json:"schedule"`          // 4
+	Leaves     []RecordOutline         `json:"leaves"`            // the records that reach the sink, by variant
 
 	RecordsPerEpoch int64 `json:"records_per_epoch"` // batches, each in the scales in which it leaves
 	ImageBytes      int64 `json:"image_bytes"`       // of the whole run; 0: unknown, sizes vary
@@ -87,6 +88,7 @@ func (p *Plan) Outline() *Outline {
 			o.Drawn = append(o.Drawn, p.DrawnCounts(t))
 		}
 	}
+	o.Several = classDraws(p)
 	for _, v := range p.info.Variants {
 		l := RecordOutline{Scale: v.Scale, Type: imageType(p.info.Form, v.Tensor)}
 		if p.info.Form == schema.FormTensor {
@@ -101,9 +103,6 @@ func (p *Plan) Outline() *Outline {
 	}
 	return o
 }
-
-// countable is the number of draws that are looked at one by one for a text.
-const countable = 1 << 24
 
 // distinct is the number of samples that the first epoch uses.
 func distinct(p *Plan) int64 {

@@ -33,6 +33,7 @@ type Plan struct {
 type sampling struct {
 	selection stages.Selection // the samples that filter and take leave
 	order     stages.Order
+	groups    func() *stages.Groups // of a Divider; made when first needed; nil: none
 }
 
 // Close releases the source.

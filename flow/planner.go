@@ -339,5 +339,6 @@ func (p *planner) refills() {
 			f.tasks = append(f.tasks, t)
 		}
 	}
+	f.groups = p.sampling.groups
 	p.rows.refills = f
 }

@@ -7,22 +7,30 @@ import (
 
 	"github.com/sluicedata/sluice/internal/rng"
 	"github.com/sluicedata/sluice/schema"
+	"github.com/sluicedata/sluice/stages"
 )
 
 // refills finds substitutes for samples that fail: others of their class, which
-// is their label in the tasks that are balanced, or in all tasks.
+// is their label in the tasks that are balanced, or in all tasks; others of their group,
+// where the balancing stage has groups of its own.
 type refills struct {
 	key       rng.Key
 	index     schema.Index
 	tasks     []int
 	selection []int
+	groups    func() *stages.Groups // nil, or its result is: classes
 
 	once    sync.Once
-	members map[string][]int // samples of the selection, by labels; made when first needed
+	members map[string][]int // samples of the selection, by class; made when first needed
 }
 
 func (f *refills) class(sample int) string {
 	var b []byte
+	if f.groups != nil {
+		if g := f.groups(); g != nil {
+			return string(binary.LittleEndian.AppendUint64(b, uint64(g.Of(sample))))
+		}
+	}
 	for _, t := range f.tasks {
 		b = binary.LittleEndian.AppendUint32(b, uint32(f.index.Label(t, sample)))
 	}

@@ -46,6 +46,9 @@ type Report struct {
 	Delivered map[string]map[string]int64 `json:"delivered"`
 	// Ledger is what each class got, by task: see Exposure.
 	Ledger map[string]map[string]Exposure `json:"ledger"`
+	// Images is the same for tasks of several labels, and for the classes of objects, by the
+	// name boxes: a row counts for every class that it has. Nil where there are none.
+	Images map[string]map[string]Exposure `json:"images,omitempty"`
 	// Objects is what became of the objects of each class; nil of a source without any.
 	Objects map[string]ObjectExposure `json:"objects,omitempty"`
 	// Turned counts rows whose targets are those of the picture as the file stores it, where

@@ -3,6 +3,7 @@ package flow
 import (
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/sluicedata/sluice/stages"
 )
@@ -47,6 +48,14 @@ func (p *planner) sample() error {
 		}
 		if selection, ok := order.(stages.Selection); ok {
 			d.selection = selection
+		} else if divider, ok := sampler.(stages.Divider); ok {
+			d.groups = sync.OnceValue(func() *stages.Groups {
+				groups, err := divider.Divide(d.selection, index)
+				if err != nil {
+					return nil // Sample has reported it
+				}
+				return groups
+			})
 		}
 		d.order, s.leaving, last = order, order.Len(), s.name
 	}

@@ -157,7 +157,7 @@ func (s *stats) end() *Report {
 		Epochs: p.info.Epochs, Seconds: elapsed.Seconds(), PlanHash: p.info.PlanHash, Exec: p.settings.Exec, Seed: p.info.Seed,
 		Workers: p.settings.Workers, Samples: p.Index().Len(), IgnoredFiles: p.Index().Ignored(),
 		Operators: s.operators(elapsed), Memory: Memory{BudgetBytes: p.settings.Budget, PeakBytes: peak, RowBytes: row, Waited: waited.Seconds() / elapsed.Seconds()},
-		Delivered: map[string]map[string]int64{}, Ledger: s.ledger.report(p.info.Tasks), Objects: s.ledger.objects.report(p.info.Targets), Turned: s.turned, Warnings: p.Warnings(),
+		Delivered: map[string]map[string]int64{}, Ledger: s.ledger.report(p.info.Tasks), Images: s.ledger.imagesReport(), Objects: s.ledger.objects.report(p.info.Targets), Turned: s.turned, Warnings: p.Warnings(),
 	}
 	r.ImagesPerSecond = float64(r.Rows) / max(r.Seconds, 1e-9)
 	r.Bottleneck = bottleneck(r.Operators, r.Memory.Waited)

@@ -127,7 +127,7 @@ func (f *transform) make(maker *picture.Maker, t *ticket) {
 	r, rows := f.run, f.run.plan.rows
 	form := r.plan.info.Form
 	d := &t.batch.outcomes[t.at]
-	d.planned = t.row.meta.Labels
+	d.planned, d.given = t.row.meta.Labels, t.row.sample
 	row, failed := rows.complete(r.ctx, maker, &t.row, t.err, t)
 	if n := len(failed); t.row.fault != nil && n > 0 {
 		r.fail(failed[0])

@@ -17,6 +17,7 @@ import (
 // are the tuples of labels that occur.
 type division struct {
 	index  schema.Index // with the rarest classes as labels of a task, where those are balanced
+	rarest *withRarest  // nil: samples have one class
 	tasks  []int
 	target target
 	levels []level
@@ -37,10 +38,19 @@ func (r Rebalance) divide(in Order, index schema.Index) (*division, error) {
 		return nil, errorf("target", "%v", err)
 	}
 	d := &division{index: index, target: to}
-	if d.tasks, err = r.tasks(index); err != nil {
+	if err := d.setTasks(r, in); err != nil {
 		return nil, err
 	}
-	d.group, d.levels = groupBy(in, index, d.tasks)
+	d.group, d.levels = groupBy(in, d.index, d.tasks)
+	if l := d.groups(); d.rarest != nil {
+		for g, label := range l.labels {
+			n := l.counts[g]
+			if label != schema.Unknown {
+				n = d.rarest.having[label]
+			}
+			l.having = append(l.having, n)
+		}
+	}
 	if in.Len() == 0 {
 		return d, nil
 	}
@@ -50,6 +60,39 @@ func (r Rebalance) divide(in Order, index schema.Index) (*division, error) {
 	}
 	d.draws, err = d.length(r, in.Len(), total)
 	return d, err
+}
+
+// Divide tells which samples are drawn alike, and how often.
+func (r Rebalance) Divide(in Selection, index schema.Index) (*Groups, error) {
+	d, err := r.divide(in, index)
+	if err != nil {
+		return nil, err
+	}
+	counts := d.groups().counts
+	return &Groups{Of: d.group, Count: len(counts), Draws: func(int) []float64 {
+		each := due(d.tree, float64(d.draws), nil)
+		for g, n := range counts {
+			each[g] /= float64(n)
+		}
+		return each
+	}}, nil
+}
+
+// due appends the draws that each leaf of a tree is due of some.
+func due(tree longtail.Division, draws float64, each []float64) []float64 {
+	sum := 0.0
+	for _, s := range tree.Shares {
+		sum += float64(s)
+	}
+	for i, s := range tree.Shares {
+		share := draws * float64(s) / max(sum, 1)
+		if tree.Parts == nil {
+			each = append(each, share)
+		} else {
+			each = due(tree.Parts[i], share, each)
+		}
+	}
+	return each
 }
 
 // length is the number of draws of an epoch. total is the sum of the repeat factors, 0 for
@@ -182,10 +225,7 @@ func (l *level) shares(to target, power float64, first, end int) (shares []int64
 			return longtail.ClassBalanced(counts), 0
 		}
 	}
-	having, all := counts, int64(0)
-	if l.having != nil {
-		having = l.having[first:end]
-	}
+	having, all := l.samples()[first:end], int64(0)
 	for _, n := range counts {
 		all += n
 	}
@@ -222,19 +262,6 @@ func (t target) perSample(power float64, n, all int64) float64 {
 	return 1
 }
 
-// tasks are the numbers of the tasks to balance.
-func (r Rebalance) tasks(index schema.Index) ([]int, error) {
-	if len(r.Task) == 0 {
-		task, err := findTask("task", "", index)
-		return []int{task}, err
-	}
-	tasks, errs := make([]int, len(r.Task)), make([]error, len(r.Task))
-	for i, name := range r.Task {
-		tasks[i], errs[i] = findTask("task", name, index)
-	}
-	return tasks, errors.Join(errs...)
-}
-
 // level is the tuples of labels in the first of several tasks that occur, in the order
 // of their class numbers, unknown ones last.
 type level struct {
@@ -242,6 +269,14 @@ type level struct {
 	having  []int64 // samples that have the class, where counts are those of which it is the rarest; nil: counts
 	parents []int   // the tuple of the level before
 	labels  []int32 // in the level's task
+}
+
+// samples are those that have the class of each group.
+func (l *level) samples() []int64 {
+	if l.having != nil {
+		return l.having
+	}
+	return l.counts
 }
 
 // groupBy numbers the label tuples that occur, level by level. class is the tuple of a

@@ -34,6 +34,11 @@ import (
 // among those of its own. Shares and Counts alone are the first task's; within its
 // classes the other tasks' keep the proportions that they have.
 //
+// Of a task of several labels, and of objects (the task boxes), the class of a sample is the
+// rarest that it has: n_c samples have class c, and a sample is drawn in proportion to p_c/n_c
+// of its rarest class. For RepeatFactor that is the largest factor of its classes, as in LVIS.
+// Samples without any class count as one of their own.
+//
 // Each draw is computed by itself, in closed form. The classes' quotas are laid end to
 // end (longtail.Quotas: exact for every epoch, and over epochs no class falls behind by
 // two draws). A keyed permutation maps a position of the epoch to a slot, which belongs
@@ -44,7 +49,7 @@ import (
 type Rebalance struct {
 	Target Target    `sluice:"target" doc:"proportions of the classes: instance, square_root, power, class_balanced, {repeat_factor: {threshold: share, power: 0.5}}, {effective_number: {beta: 0.9999}}, {shares: {class: number}} or {counts: {class: draws per epoch}}; with several tasks a list may give each its own, of which the first divides the draws, and each further one divides those of every class before it"`
 	Power  float64   `sluice:"power,positive" doc:"with target power: the exponent q of n^q, above 0, at most 1"`
-	Task   TaskNames `sluice:"task" doc:"the task to balance, or several for the joint label (default: the only one)"`
+	Task   TaskNames `sluice:"task" doc:"the task to balance, several for the joint label, or boxes for the classes of objects (default: the only one)"`
 	Draws  int64     `sluice:"draws,positive" doc:"draws per epoch (default: the number of samples, or the sum of the counts, or of the repeat factors)"`
 
 	Multiple float64 `sluice:"multiple,positive,later" doc:"draws per epoch, as a multiple of the number of samples"`

@@ -21,7 +21,7 @@ func (r Rebalance) Warn(in Selection, index schema.Index) []string {
 	var names []string
 	for _, task := range d.tasks {
 		names = append(names, d.task(task).Name)
-		if empty := emptyClasses(in, d.index, task); len(empty) > 0 {
+		if empty := d.empty(in, task); len(empty) > 0 {
 			warnings = append(warnings, fmt.Sprintf("classes of task %s without samples, which get no draws: %s", d.task(task).Name, phrase.List(empty)))
 		}
 	}
@@ -39,6 +39,10 @@ func (r Rebalance) Warn(in Selection, index schema.Index) []string {
 			}
 		}
 		if unknown := counts[len(counts)-1]; unknown > 0 && d.target.rule != repeatFactor {
+			if d.rarest != nil {
+				warnings = append(warnings, fmt.Sprintf("%d samples have no class of %s: they count as a class of their own, with its share of the draws; leave them out if that isn't intended", unknown, d.task(task).Name))
+				continue
+			}
 			warnings = append(warnings, fmt.Sprintf("%d samples have no label of task %s: they count as a class of their own, with its share of the draws; leave them out with filter if that isn't intended", unknown, d.task(task).Name))
 		}
 	}
@@ -47,6 +51,19 @@ func (r Rebalance) Warn(in Selection, index schema.Index) []string {
 		warnings = append(warnings, what+": it changes nothing that shuffle doesn't do")
 	}
 	return warnings
+}
+
+// empty are the classes without a sample.
+func (d *division) empty(in Selection, task int) (names []string) {
+	if d.rarest == nil {
+		return emptyClasses(in, d.index, task)
+	}
+	for c, n := range d.rarest.having {
+		if n == 0 {
+			names = append(names, d.task(task).Classes[c])
+		}
+	}
+	return names
 }
 
 // pointless says why a target changes nothing; "": it does.
@@ -60,7 +77,7 @@ func (d *division) pointless(r Rebalance, samples int64, tasks string) string {
 	case r.Target == Instance || r.Target == Power && r.Power == 1:
 		return fmt.Sprintf("target %s draws the classes in the proportions that they have", r.Target)
 	case d.target.rule == repeatFactor:
-		return fmt.Sprintf("the threshold %v is at most the share of every class of task %s, the smallest of which is %.2g, so none is repeated", d.target.threshold, tasks, float64(slices.Min(counts))/float64(samples))
+		return fmt.Sprintf("the threshold %v is at most the share of every class of task %s, the smallest of which is %.2g, so none is repeated", d.target.threshold, tasks, float64(slices.Min(d.groups().samples()))/float64(samples))
 	case d.target.rule == "":
 		return fmt.Sprintf("the target draws the classes of task %s in the proportions that they have", tasks)
 	}

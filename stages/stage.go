@@ -250,6 +250,22 @@ type Balancer interface {
 	BalancedTasks() []string
 }
 
+// Divider is a Balancer that tells among which groups it divides the draws, where these
+// are not the classes of its tasks: rebalance of objects or of several labels.
+type Divider interface {
+	Balancer
+	// Divide groups the samples that reach the stage.
+	Divide(in Selection, index schema.Index) (*Groups, error)
+}
+
+// Groups are samples that are drawn alike.
+type Groups struct {
+	Of    func(sample int) int // the group of a sample that reaches the stage
+	Count int
+	// Draws is how often each sample of a group is drawn in an epoch, on average.
+	Draws func(epoch int) []float64
+}
+
 // TaskWeigher is a Weigher by the classes of one task: class_weights. Two of them
 // for the same task are a mistake.
 type TaskWeigher interface {

@@ -144,7 +144,8 @@ def rebalance(
             {counts: {class: draws per epoch}}; with several tasks a list may give each its own, of which the first
             divides the draws, and each further one divides those of every class before it.
         power: with target power: the exponent q of n^q, above 0, at most 1.
-        task: the task to balance, or several for the joint label (default: the only one).
+        task: the task to balance, several for the joint label, or boxes for the classes of objects (default: the
+            only one).
         draws: draws per epoch (default: the number of samples, or the sum of the counts, or of the repeat factors).
         multiple: draws per epoch, as a multiple of the number of samples.
         cover: largest: as many draws per epoch as it takes to draw each sample of the largest class once.

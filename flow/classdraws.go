@@ -1,0 +1,85 @@
+package flow
+
+import (
+	"math"
+
+	"github.com/sluicedata/sluice/schema"
+)
+
+// countable is the number of draws that are looked at one by one for a text.
+const countable = 1 << 24
+
+// ClassDraws is what the first epoch draws of the samples that have a class, where samples
+// have several: objects, or several labels. Balancing acts on their rarest classes, so the
+// draws of the others follow.
+type ClassDraws struct {
+	Class    string  `json:"class"`
+	Samples  int64   `json:"samples"`  // that have it
+	Expected float64 `json:"expected"` // draws of them per epoch, as often as each is drawn on average
+	Drawn    int64   `json:"drawn"`    // of them, in the first epoch
+	// Random is the standard deviation of the draws, if each sample's number of draws were
+	// rounded up or down at random, as detectron2's RepeatFactorTrainingSampler does.
+	Random float64 `json:"random"`
+}
+
+// classDraws are those of each task of several classes; nil where nothing is balanced, or
+// the draws are too many to count.
+func classDraws(p *Plan) map[string][]ClassDraws {
+	list := schema.SeveralOf(p.Index())
+	if p.sampling.groups == nil || len(list) == 0 || p.sampling.order.Len() > countable {
+		return nil
+	}
+	groups := p.sampling.groups()
+	if groups == nil {
+		return nil
+	}
+	each := groups.Draws(0)
+	out := map[string][]ClassDraws{}
+	for _, task := range list {
+		classes := make([]ClassDraws, len(task.Classes))
+		for c := range classes {
+			classes[c].Class = task.Classes[c]
+		}
+		for _, sample := range p.sampling.selection {
+			draws := each[groups.Of(sample)]
+			rest := draws - math.Floor(draws)
+			task.Each(sample, func(c int32) {
+				classes[c].Samples++
+				classes[c].Expected += draws
+				classes[c].Random += float64(rest * (1 - rest))
+			})
+		}
+		for position := range p.sampling.order.Len() {
+			task.Each(p.sampling.order.At(0, position), func(c int32) { classes[c].Drawn++ })
+		}
+		for c := range classes {
+			classes[c].Random = math.Sqrt(classes[c].Random)
+		}
+		out[task.Name] = classes
+	}
+	return out
+}
+
+// deviations are how far the draws of a task's classes are off what is expected, and the
+// standard deviations of random rounding: root mean squares, and the largest with its class.
+func deviations(classes []ClassDraws) (ours, random deviation) {
+	for _, c := range classes {
+		ours.add(float64(c.Drawn)-c.Expected, c.Class)
+		random.add(c.Random, c.Class)
+	}
+	n := math.Max(1, float64(len(classes)))
+	ours.mean, random.mean = math.Sqrt(ours.mean/n), math.Sqrt(random.mean/n)
+	return ours, random
+}
+
+type deviation struct {
+	mean, most float64
+	class      string
+}
+
+func (d *deviation) add(x float64, class string) {
+	d.mean += float64(x * x)
+	if x = math.Abs(x); x > d.most {
+		d.most, d.class = x, class
+	}
+}

@@ -1,0 +1,164 @@
+package flow_test
+
+import (
+	"bytes"
+	"fmt"
+	"image"
+	"image/png"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/sluicedata/sluice/flow"
+	"github.com/sluicedata/sluice/schema"
+	"github.com/sluicedata/sluice/stages"
+)
+
+// traffic is 40 pictures of cars; every fourth has a bus too, and three have a tram, one of
+// them with a bus. The pictures of the numbers broken can't be decoded.
+func traffic(t *testing.T, broken ...int) *annotated {
+	t.Helper()
+	var files [][]byte
+	var targets []schema.Targets
+	for i := range 40 {
+		var b bytes.Buffer
+		if err := png.Encode(&b, image.NewGray(image.Rect(0, 0, 8, 8))); err != nil {
+			t.Fatal(err)
+		}
+		file := b.Bytes()
+		if slices.Contains(broken, i) {
+			file = file[:len(file)/2]
+		}
+		var one schema.Targets
+		add := func(label int32) {
+			one.Objects = append(one.Objects, schema.Object{Box: [4]float32{1, 1, 5, 6}, Label: label, ID: int64(len(one.Objects))})
+		}
+		add(0)
+		add(0)
+		if i%4 == 0 {
+			add(1)
+		}
+		if i == 4 || i == 17 || i == 31 {
+			add(2)
+		}
+		files, targets = append(files, file), append(targets, one)
+	}
+	return annotate(&schema.TargetSpec{Boxes: true, Classes: []string{"car", "bus", "tram"}}, files, targets)
+}
+
+var balanceBoxes = []stages.Stage{
+	stages.Rebalance{Target: stages.RepeatFactor(0.5, 0.5), Task: stages.TaskNames{"boxes"}},
+	stages.Decode{}, stages.Batch{Size: 7, Sizes: stages.KeepSizes},
+}
+
+// TestRefillsOfTheRarestClass: a broken picture of the rarest class is replaced by another of
+// those of which that is the rarest class, so their quota stays whole, with any number of
+// workers.
+func TestRefillsOfTheRarestClass(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	on := flow.OnError(flow.Failures{Policy: flow.Refill, Max: flow.Limit{Share: 1}})
+	tram := func(rows []string) (n, four int) {
+		for _, row := range rows {
+			for _, key := range []string{"0004", "0017", "0031"} {
+				if strings.Contains(row, key) {
+					n++
+				}
+			}
+			if strings.Contains(row, "0004") {
+				four++
+			}
+		}
+		return n, four
+	}
+	whole, _ := rowsOf(t, flow.New(traffic(t), balanceBoxes...), flow.Epochs(3))
+	want, _ := tram(whole)
+	var first []string
+	for workers := 1; workers <= 4; workers++ {
+		rows, report := rowsOf(t, flow.New(traffic(t, 4), balanceBoxes...), on, flow.Epochs(3), flow.Workers(workers))
+		if n, four := tram(rows); n != want || four != 0 || report.Failed != 0 || report.Refilled == 0 {
+			t.Fatalf("%d rows with a tram, %d of the broken one, %d failed; want %d", n, four, report.Failed, want)
+		}
+		if first == nil {
+			first = rows
+		}
+		if !slices.Equal(rows, first) {
+			t.Fatalf("%d workers: other rows", workers)
+		}
+		x := report.Images["boxes"]
+		if got := x["tram"]; got.Quota != int64(want) || got.Delivered != got.Quota || got.Refilled == 0 || got.Distinct != 2 || got.Repeats != got.Delivered-2 {
+			t.Errorf("trams: %+v, want %d", got, want)
+		}
+		if got := x["car"]; got.Quota != report.Drawn || got.Delivered != report.Rows {
+			t.Errorf("cars are in all pictures: %+v of %d", got, report.Rows)
+		}
+	}
+}
+
+// TestRanksOfTheRarestClass: the ranks share the draws of one, whatever their number, and a
+// run that resumes goes on with them.
+func TestRanksOfTheRarestClass(t *testing.T) {
+	pipe := func() *flow.Pipeline { return flow.New(traffic(t), balanceBoxes...) }
+	whole, _ := rowsOf(t, pipe(), flow.Epochs(2))
+	for _, world := range []int{2, 3} {
+		var together []string
+		for rank := range world {
+			rows, _ := rowsOf(t, pipe(), flow.Epochs(2), flow.Rank(rank, world), flow.WithLastRound(flow.PadRound))
+			together = append(together, rows...)
+		}
+		slices.Sort(together)
+		sorted := slices.Clone(whole)
+		slices.Sort(sorted)
+		if together = slices.Compact(together); !slices.Equal(together, slices.Compact(sorted)) {
+			t.Errorf("%d ranks have %d rows together, one has %d", world, len(together), len(sorted))
+		}
+	}
+	plan := planOf(t, traffic(t), balanceBoxes)
+	rest, _ := rowsOf(t, pipe(), flow.Epochs(2), flow.Resume(flow.State{PlanHash: plan.Info().PlanHash, Epoch: 0, Batch: 3}))
+	if !slices.Equal(rest, whole[21:]) {
+		t.Errorf("resumed after 3 batches: %d rows, want %d", len(rest), len(whole)-21)
+	}
+}
+
+// TestClassDraws: what the plan says of the draws of each class, against a count of them and
+// LVIS's formula.
+func TestClassDraws(t *testing.T) {
+	plan := planOf(t, traffic(t), balanceBoxes)
+	list := plan.Outline().Several["boxes"]
+	bus, tram := math.Sqrt(0.5*40/10), math.Sqrt(0.5*40/3) // factors
+	draws := plan.Info().RowsPerEpoch
+	sum := 9*bus + 3*tram + 28
+	if draws != int64(math.Floor(sum+0.5)) {
+		t.Fatalf("%d draws, want %v", draws, sum)
+	}
+	scale := float64(draws) / sum
+	variance := func(factor float64) float64 { f := factor*scale - math.Floor(factor*scale); return f * (1 - f) }
+	want := []flow.ClassDraws{
+		{Class: "car", Samples: 40, Expected: sum * scale, Random: 28*variance(1) + 9*variance(bus) + 3*variance(tram)},
+		{Class: "bus", Samples: 10, Expected: (9*bus + tram) * scale, Random: 9*variance(bus) + variance(tram)},
+		{Class: "tram", Samples: 3, Expected: 3 * tram * scale, Random: 3 * variance(tram)},
+	}
+	for c := range want {
+		for position := range draws {
+			for _, label := range plan.Index().(schema.Targeted).ObjectLabels(plan.Drawn(0, position)) {
+				if label == int32(c) {
+					want[c].Drawn++
+					break
+				}
+			}
+		}
+		have := list[c]
+		if have.Class != want[c].Class || have.Samples != want[c].Samples || have.Drawn != want[c].Drawn || math.Abs(have.Expected-want[c].Expected) > 1e-9 || math.Abs(have.Random-math.Sqrt(want[c].Random)) > 1e-9 {
+			t.Errorf("%+v, want %+v (variance %v)", have, want[c], want[c].Random)
+		}
+	}
+	if text := plan.String(); !strings.Contains(text, fmt.Sprintf("pictures with them: car 40→%d, bus 10→%d, tram 3→%d", list[0].Drawn, list[1].Drawn, list[2].Drawn)) ||
+		!strings.Contains(text, "rounded at random, as in detectron2: ") {
+		t.Error(text)
+	}
+	if plan := planOf(t, traffic(t), []stages.Stage{stages.Shuffle{}, stages.Decode{}, stages.Batch{Size: 7, Sizes: stages.KeepSizes}}); plan.Outline().Several != nil {
+		t.Error("a shuffle asks for nothing")
+	}
+}
