@@ -447,6 +447,58 @@ func checkTogether(t *testing.T, row *flow.Row, o *schema.Object, each int) {
 	}
 }
 
+// Areas are those of polygons, however small in their box: of an object in two places, of a
+// line. Of one that crosses itself, so that its area cancels out, they are those of its box.
+// With clip: false what is visible decides, too.
+func TestAreasOfPolygons(t *testing.T) {
+	var file bytes.Buffer
+	if err := png.Encode(&file, image.NewGray(image.Rect(0, 0, 200, 100))); err != nil {
+		t.Fatal(err)
+	}
+	object := func(id int64, rings ...[]float32) schema.Object {
+		o := schema.Object{ID: id, Polygon: rings, Box: [4]float32{1e9, 1e9, 0, 0}}
+		for _, ring := range rings {
+			b := box(ring)
+			o.Box = [4]float32{min(o.Box[0], b[0]), min(o.Box[1], b[1]), max(o.Box[2], b[2]), max(o.Box[3], b[3])}
+		}
+		return o
+	}
+	targets := schema.Targets{Height: 100, Width: 200, Objects: []schema.Object{
+		object(0, []float32{60, 1, 63, 1, 63, 3, 60, 3}, []float32{146, 91, 148, 91, 148, 95, 146, 95}), // 6 + 8
+		object(1, []float32{51, 2, 131, 82, 131, 83, 51, 3}),                                            // 80
+		object(2, []float32{70, 10, 110, 50, 110, 10, 70, 50}),                                          // 0: a bow tie
+		object(3, []float32{49, 20, 49.5, 20, 49.5, 60, 49, 60}),                                        // outside of the window
+		object(4, []float32{10, 20, 50.5, 20, 50.5, 90, 10, 90}),                                        // half a pixel of it is in
+	}}
+	spec := &schema.TargetSpec{Boxes: true, Classes: []string{"a"}, Polygons: true}
+	for _, clip := range []bool{true, false} {
+		none, area := 0.0, 0.001
+		p := flow.New(annotate(spec, [][]byte{file.Bytes()}, []schema.Targets{targets}), stages.Decode{}, stages.CenterCrop{Height: 100, Width: 100})
+		p.Objects = flow.Objects{Clip: &clip, MinVisibility: &none, MinArea: &area}
+		plan, err := p.Plan(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		row, err := plan.Row(t.Context(), 0, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := map[int64]float32{0: 14, 1: 80, 2: 40 * 40}
+		for _, o := range row.Meta.Targets.Objects {
+			if math.Abs(float64(o.Area-want[o.ID])) > 1e-3 {
+				t.Errorf("clip %v: object %d has an area of %g, want %g", clip, o.ID, o.Area, want[o.ID])
+			}
+			delete(want, o.ID)
+		}
+		if len(want) > 0 {
+			t.Errorf("clip %v: these are gone: %v", clip, want)
+		}
+		if err := plan.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // Targets are in the batches, in all scales, and what became of objects is in the report;
 // the bytes don't depend on the schedule.
 func TestTargetsInBatches(t *testing.T) {

@@ -16,11 +16,13 @@ import pyarrow as pa
 failures = []
 
 
-def arguments(doc, *names):
-    """The command line: SLUICE (the binary), then names. A DATA that isn't there skips the check."""
+def arguments(doc, *names, **numbers):
+    """The command line: SLUICE (the binary), then names; options with whole numbers. A DATA that isn't there skips the check."""
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name in ("sluice", *names):
         parser.add_argument(name, type=lambda p: pathlib.Path(p).resolve())
+    for name, otherwise in numbers.items():
+        parser.add_argument(f"--{name}", type=int, default=otherwise)
     args = parser.parse_args()
     if "data" in names and not args.data.is_dir():
         print(f"SKIPPED: {args.data} isn't there; this check needs the shared data folder")

@@ -153,7 +153,7 @@ func (p *Path) Through(s *Shape, ring [][2]float64) {
 	seen := 0.0
 	s.Rings = s.Rings[:0]
 	for _, part := range s.parts {
-		seen += area(part)
+		seen += Area(part)
 		mapped := make([][2]float64, 0, len(part))
 		for _, q := range part {
 			if u, v, ok := p.Map(q[0], q[1]); ok {
@@ -162,10 +162,10 @@ func (p *Path) Through(s *Shape, ring [][2]float64) {
 		}
 		if len(mapped) > 2 {
 			s.Rings = append(s.Rings, mapped)
-			s.Area += area(mapped)
+			s.Area += Area(mapped)
 		}
 	}
-	if before := area(ring); seen > 0 {
+	if before := Area(ring); seen > 0 {
 		s.Share = min(seen/before, 1)
 	}
 	if s.crossed {
@@ -354,7 +354,48 @@ func (p *Path) mappedArea(ring [][2]float64) float64 {
 	return math.Abs(sum) / 2
 }
 
-func area(ring [][2]float64) float64 {
+// Crosses reports whether edges of a ring cross each other, in a point inside of both: edges
+// that touch, or lie on each other, don't. Of a ring with so many edges beside each other that
+// comparing them would take long, it says that they do.
+func Crosses(ring [][2]float64) bool {
+	type edge struct {
+		a, b        [2]float64
+		first, last float64 // along the ring's longer side
+	}
+	low, high := ring[0], ring[0]
+	for _, q := range ring {
+		low = [2]float64{min(low[0], q[0]), min(low[1], q[1])}
+		high = [2]float64{max(high[0], q[0]), max(high[1], q[1])}
+	}
+	along := 0
+	if high[1]-low[1] > high[0]-low[0] {
+		along = 1
+	}
+	edges := make([]edge, len(ring))
+	for i, b := range ring {
+		a := ring[(i+len(ring)-1)%len(ring)]
+		edges[i] = edge{a, b, min(a[along], b[along]), max(a[along], b[along])}
+	}
+	slices.SortFunc(edges, func(a, b edge) int { return cmp.Compare(a.first, b.first) })
+	pairs := 0
+	for i, e := range edges {
+		for _, f := range edges[i+1:] {
+			if f.first >= e.last {
+				break
+			}
+			if pairs++; pairs > 1<<20 {
+				return true
+			}
+			if cross(e.a, e.b, f.a)*cross(e.a, e.b, f.b) < 0 && cross(f.a, f.b, e.a)*cross(f.a, f.b, e.b) < 0 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// Area is that inside of a ring. Parts that are gone around the other way are taken off it.
+func Area(ring [][2]float64) float64 {
 	sum := 0.0
 	for i, b := range ring {
 		a := ring[(i+len(ring)-1)%len(ring)]

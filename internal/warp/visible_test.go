@@ -74,7 +74,7 @@ func TestPathClipsRings(t *testing.T) {
 		sum := 0.0
 		box := [4]float64{math.Inf(1), math.Inf(1), math.Inf(-1), math.Inf(-1)}
 		for _, part := range shape.Rings {
-			sum += area(part)
+			sum += Area(part)
 			for _, q := range part {
 				box = [4]float64{min(box[0], q[0]), min(box[1], q[1]), max(box[2], q[0]), max(box[3], q[1])}
 			}
@@ -104,5 +104,52 @@ func TestPathOfRingsThatTouchThemselves(t *testing.T) {
 	p.Through(&s, [][2]float64{{2, 2}, {18, 18}, {18, 2}, {2, 18}})
 	if s.Box != [4]float64{2, 2, 10, 18} || !s.Seen {
 		t.Errorf("box %v", s.Box)
+	}
+}
+
+// Edges that cross are found as by comparing all of them; what only touches doesn't cross.
+func TestCrosses(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 5))
+	found := 0
+	for range 2000 {
+		ring := make([][2]float64, 4+r.IntN(5))
+		wide, high := 1+99*r.Float64(), 1+99*r.Float64()
+		for i := range ring {
+			ring[i] = [2]float64{wide * r.Float64(), high * r.Float64()}
+		}
+		want := false
+		for i := range ring {
+			for j := range i {
+				a, b := ring[i], ring[(i+1)%len(ring)]
+				c, d := ring[j], ring[(j+1)%len(ring)]
+				// Where the lines meet, as shares of both edges.
+				f := (b[0]-a[0])*(d[1]-c[1]) - (b[1]-a[1])*(d[0]-c[0])
+				s := ((c[0]-a[0])*(d[1]-c[1]) - (c[1]-a[1])*(d[0]-c[0])) / f
+				u := ((c[0]-a[0])*(b[1]-a[1]) - (c[1]-a[1])*(b[0]-a[0])) / f
+				want = want || s > 1e-9 && s < 1-1e-9 && u > 1e-9 && u < 1-1e-9
+			}
+		}
+		if want {
+			found++
+		}
+		if got := Crosses(ring); got != want {
+			t.Fatalf("%v crosses itself: %v, want %v", ring, got, want)
+		}
+	}
+	if found < 200 || found > 1900 {
+		t.Errorf("%d of 2000 rings cross themselves", found)
+	}
+	var wire [][2]float64 // the outline of a line one pixel wide, of steps
+	for i := range 3000 {
+		wire = append(wire, [2]float64{float64(i), float64(i)}, [2]float64{float64(i + 1), float64(i)})
+	}
+	for i := 3000; i > 0; i-- {
+		wire = append(wire, [2]float64{float64(i), float64(i)}, [2]float64{float64(i - 1), float64(i)})
+	}
+	hole := [][2]float64{{2, 2}, {18, 2}, {18, 18}, {2, 18}, {2, 8}, {6, 8}, {6, 14}, {14, 14}, {14, 6}, {6, 6}, {6, 8}, {2, 8}}
+	for _, ring := range [][][2]float64{wire, hole, {{0, 0}, {3, 3}, {6, 6}}} {
+		if Crosses(ring) {
+			t.Errorf("a ring of %d points that only touches itself crosses itself", len(ring))
+		}
 	}
 }

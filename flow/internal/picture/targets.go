@@ -45,6 +45,7 @@ type targets struct {
 	listed      []int    // the object of each of shown
 	shown       []stages.Object
 	shape       warp.Shape
+	boxed       warp.Shape // of the box around a ring whose own area says nothing
 	ring        [][2]float64
 }
 
@@ -113,14 +114,34 @@ type seen struct {
 	any                 bool
 }
 
-func (s *seen) add(shape *warp.Shape, before float64) {
-	s.area += shape.Area
-	s.whole += shape.Whole
-	s.before += before
-	s.visible += shape.Share * before
-	if shape.Seen {
-		s.grow(shape.Box)
+// add adds a ring, and leaves its visible parts in g.shape.Rings.
+func (g *targets) add(s *seen, ring [][2]float64) {
+	g.path.Through(&g.shape, ring)
+	if g.shape.Seen {
+		s.grow(g.shape.Box)
 	}
+	areas, before := &g.shape, warp.Area(ring)
+	if box := around(ring); before < crossedShare*warp.Area(box[:]) && (before == 0 || warp.Crosses(ring)) {
+		areas, before = &g.boxed, warp.Area(box[:])
+		g.path.Through(areas, box[:])
+	}
+	s.area += areas.Area
+	s.whole += areas.Whole
+	s.before += before
+	s.visible += areas.Share * before
+}
+
+// crossedShare is the share of its box below which the area of a ring that crosses itself says
+// nothing: parts that are gone around the other way are taken off it. The box's counts then.
+const crossedShare = 0.02
+
+// around is the corners of the box around a ring.
+func around(ring [][2]float64) [4][2]float64 {
+	x1, y1, x2, y2 := ring[0][0], ring[0][1], ring[0][0], ring[0][1]
+	for _, q := range ring {
+		x1, y1, x2, y2 = min(x1, q[0]), min(y1, q[1]), max(x2, q[0]), max(y2, q[1])
+	}
+	return [4][2]float64{{x1, y1}, {x2, y1}, {x2, y2}, {x1, y2}}
 }
 
 func (s *seen) grow(b [4]float64) {
@@ -143,10 +164,7 @@ func (g *targets) enter(height, width int) []stages.Object {
 			continue
 		}
 		var s seen
-		g.rings(o, func(ring [][2]float64) {
-			g.path.Through(&g.shape, ring)
-			s.add(&g.shape, 0)
-		})
+		g.rings(o, func(ring [][2]float64) { g.add(&s, ring) })
 		if !s.any {
 			continue
 		}
@@ -176,8 +194,7 @@ func (g *targets) move(o, from *schema.Object, r *Rules, height, width int) stri
 	var s seen
 	polygons := r.Spec.Polygons && len(from.Polygon) > 0
 	g.rings(from, func(ring [][2]float64) {
-		g.path.Through(&g.shape, ring)
-		s.add(&g.shape, ringArea(ring))
+		g.add(&s, ring)
 		switch {
 		case polygons && r.Clip:
 			for _, part := range g.shape.Rings {
@@ -192,15 +209,11 @@ func (g *targets) move(o, from *schema.Object, r *Rules, height, width int) stri
 	if !s.any {
 		return Outside
 	}
-	box := s.box
-	if r.Clip {
-		box = within(box, height, width)
-	} else {
+	shown := within(s.box, height, width)
+	box := shown
+	if !r.Clip {
 		g.rings(from, func(ring [][2]float64) { g.unclipped(&s, ring) })
 		box = s.box
-	}
-	if w, h := float64(from.Box[2]-from.Box[0]), float64(from.Box[3]-from.Box[1]); s.before < crossedShare*w*h {
-		g.asBox(&s, from)
 	}
 	for i, v := range box {
 		o.Box[i] = float32(v)
@@ -220,7 +233,7 @@ func (g *targets) move(o, from *schema.Object, r *Rules, height, width int) stri
 	switch {
 	case s.area < r.MinArea:
 		return "min_area"
-	case box[2]-box[0] < r.MinSize || box[3]-box[1] < r.MinSize:
+	case shown[2]-shown[0] < r.MinSize || shown[3]-shown[1] < r.MinSize:
 		return "min_size"
 	case visibility < r.MinVisibility:
 		return "min_visibility"
@@ -228,30 +241,6 @@ func (g *targets) move(o, from *schema.Object, r *Rules, height, width int) stri
 		return Clipped
 	}
 	return Whole
-}
-
-// crossedShare is the share of its box below which a polygon's area says nothing: parts that
-// are gone around the other way are taken off it.
-const crossedShare = 0.02
-
-// asBox takes the areas of an object's box in place of those of its polygon.
-func (g *targets) asBox(s *seen, from *schema.Object) {
-	whole := schema.Object{Box: from.Box}
-	s.area, s.whole, s.before, s.visible = 0, 0, 0, 0
-	g.rings(&whole, func(ring [][2]float64) {
-		g.path.Through(&g.shape, ring)
-		before := ringArea(ring)
-		s.area, s.whole, s.before, s.visible = g.shape.Area, g.shape.Whole, before, g.shape.Share*before
-	})
-}
-
-func ringArea(ring [][2]float64) float64 {
-	sum := 0.0
-	for i, b := range ring {
-		a := ring[(i+len(ring)-1)%len(ring)]
-		sum += float64(a[0]*b[1]) - float64(b[0]*a[1])
-	}
-	return math.Abs(sum) / 2
 }
 
 // unclipped grows the box to all of a ring.
