@@ -65,7 +65,7 @@ type cocoState struct {
 	names   *rowNames
 	spec    *schema.TargetSpec
 	ids     []int64 // of the categories, by class number
-	points  []bool  // of categories that have keypoints
+	places  [][]int // of each class's keypoints in the spec's
 	shifted float64 // what keypoints are moved by
 }
 
@@ -98,8 +98,8 @@ func (c *COCO) Open(ctx context.Context, run *schema.Run) error {
 	}
 	list, _ := cocoCategories(run.Targets)
 	s := &cocoState{form: run.Form, names: pictureNames(run), spec: run.Targets, ids: cocoIDs(run.Targets)}
-	for i := range run.Targets.Classes {
-		s.points = append(s.points, list == nil || list[s.ids[i]].Keypoints != nil)
+	for _, id := range s.ids {
+		s.places = append(s.places, placesOf(list, id, run.Targets))
 	}
 	if c.Keypoints == "index" {
 		s.shifted = -0.5
@@ -174,6 +174,19 @@ func cocoCategories(spec *schema.TargetSpec) (byID map[int64]cocoCategory, list 
 	return byID, spec.Categories
 }
 
+// placesOf are the places of a category's keypoints in the spec's; nil: it has none. Made
+// categories have all of them.
+func placesOf(list map[int64]cocoCategory, id int64, spec *schema.TargetSpec) (places []int) {
+	names := spec.Keypoints
+	if list != nil {
+		names = list[id].Keypoints
+	}
+	for _, name := range names {
+		places = append(places, slices.Index(spec.Keypoints, name))
+	}
+	return places
+}
+
 // cocoIDs are the ids of the classes' categories.
 func cocoIDs(spec *schema.TargetSpec) []int64 {
 	if spec.CategoryIDs != nil {
@@ -221,7 +234,9 @@ func (s *cocoState) annotation(o *schema.Object, height, width int) ([]byte, err
 	out = appendBox(out, o.Box)
 	out = append(append(out, `,"segmentation":`...), segmentation...)
 	if len(s.spec.Keypoints) > 0 {
-		out = s.appendKeypoints(out, o)
+		if out, err = s.appendKeypoints(out, o); err != nil {
+			return nil, err
+		}
 	}
 	if o.ID != 0 {
 		out = fmt.Appendf(out, `,"source_id":%d`, o.ID)
@@ -330,22 +345,28 @@ func segmentation(o *schema.Object, height, width int) (text, area []byte, err e
 	return append(text, "]}"...), strconv.AppendInt(nil, m.Area(), 10), nil
 }
 
-// appendKeypoints appends an object's keypoints; nothing of a category that has none.
-func (s *cocoState) appendKeypoints(out []byte, o *schema.Object) []byte {
-	there := 0
-	for k := 2; k < len(o.Keypoints); k += 3 {
-		there += toInt(o.Keypoints[k] > 0)
+// appendKeypoints appends those of an object's keypoints that its category has, in the
+// category's order; nothing of a category that has none.
+func (s *cocoState) appendKeypoints(out []byte, o *schema.Object) ([]byte, error) {
+	places, there := s.places[o.Label], 0
+	for k, name := range s.spec.Keypoints {
+		if 3*k+3 > len(o.Keypoints) || o.Keypoints[3*k+2] <= 0 {
+			continue
+		}
+		if there++; !slices.Contains(places, k) {
+			return nil, fmt.Errorf("it has the keypoint %q, and its category %q has none of this name: add it to the category, or take the class out of objects.mirror", name, s.spec.Classes[o.Label])
+		}
 	}
-	if there == 0 && !s.points[o.Label] {
-		return out
+	if places == nil {
+		return out, nil
 	}
 	out = fmt.Appendf(out, `,"num_keypoints":%d,"keypoints":[`, there)
-	for k := range s.spec.Keypoints {
+	for i, k := range places {
 		var p [3]float32
-		if 3*k+3 <= len(o.Keypoints) {
+		if k >= 0 && 3*k+3 <= len(o.Keypoints) {
 			p = [3]float32(o.Keypoints[3*k:])
 		}
-		if k > 0 {
+		if i > 0 {
 			out = append(out, ',')
 		}
 		if p[2] == 0 {
@@ -361,7 +382,7 @@ func (s *cocoState) appendKeypoints(out []byte, o *schema.Object) []byte {
 			}
 		}
 	}
-	return append(out, ']')
+	return append(out, ']'), nil
 }
 
 // summaryName is instances.json.

@@ -49,6 +49,19 @@ func targetRun(spec *schema.TargetSpec, rows int) *schema.Run {
 func deliverTargets(t *testing.T, run *schema.Run, sink sinks.Format, height, width int, targets ...*schema.Targets) map[string]string {
 	t.Helper()
 	dir := t.TempDir()
+	if err := tryTargets(t, run, sink, dir, height, width, targets...); err != nil {
+		t.Fatal(err)
+	}
+	v := sink.(sinks.Verifier)
+	if report, err := v.Verify(t.Context(), dir, nil); err != nil || len(report.Problems) > 0 {
+		t.Errorf("verify: %+v, %v", report.Problems, err)
+	}
+	return sinktest.Files(t, dir)
+}
+
+// tryTargets is deliverTargets of a run that may fail.
+func tryTargets(t *testing.T, run *schema.Run, sink sinks.Format, dir string, height, width int, targets ...*schema.Targets) error {
+	t.Helper()
 	if err := sink.Into(sinks.Destination{Dir: dir}); err != nil {
 		t.Fatal(err)
 	}
@@ -75,14 +88,7 @@ func deliverTargets(t *testing.T, run *schema.Run, sink sinks.Format, height, wi
 		defer batch.Release()
 		return sink.Write(t.Context(), batch)
 	}()
-	if err := errors.Join(err, sink.Close(err)); err != nil {
-		t.Fatal(err)
-	}
-	v := sink.(sinks.Verifier)
-	if report, err := v.Verify(t.Context(), dir, nil); err != nil || len(report.Problems) > 0 {
-		t.Errorf("verify: %+v, %v", report.Problems, err)
-	}
-	return sinktest.Files(t, dir)
+	return errors.Join(err, sink.Close(err))
 }
 
 // instances is what a test reads of instances.json.
@@ -152,6 +158,62 @@ func TestCOCOKeepsNumbers(t *testing.T) {
 	if len(in.Annotations) != len(want) {
 		t.Errorf("%d annotations", len(in.Annotations))
 	}
+}
+
+// An object has the keypoints of its own category, in the order that they have there, and
+// comes back with them.
+func TestCOCOKeypointsOfCategories(t *testing.T) {
+	spec := &schema.TargetSpec{
+		Boxes: true, Classes: []string{"person", "car", "sign"}, CategoryIDs: []int64{1, 3, 10}, Keypoints: []string{"nose", "hand", "wheel"},
+		Categories: json.RawMessage(`[{"id":1,"name":"person","keypoints":["hand","nose"]},{"id":3,"name":"car","keypoints":["wheel"]},{"id":10,"name":"sign"}]`),
+	}
+	box := [4]float32{1, 2, 4, 8}
+	all := &schema.Targets{Objects: []schema.Object{
+		{Box: box, Label: 0, Area: 18, Keypoints: []float32{2.5, 3.5, 2, 3.5, 4.5, 1, 0, 0, 0}},
+		{Box: box, Label: 1, Area: 18, Keypoints: []float32{0, 0, 0, 0, 0, 0, 3.5, 6.5, 2}},
+		{Box: box, Label: 1, Area: 18},
+		{Box: box, Label: 2, Area: 18},
+	}}
+	dir := t.TempDir()
+	files := deliverTargets(t, targetRun(spec, 1), &sinks.COCO{}, 10, 10, all)
+	copyTo(t, dir, files)
+	for i, a := range readInstances(t, files).Annotations {
+		want := []string{"[3.5,4.5,1,2.5,3.5,2] 2", "[3.5,6.5,2] 1", "[0,0,0] 0", " 0"}
+		if have := fmt.Sprintf("%s %d", a.Keypoints, a.Visible); have != want[i] {
+			t.Errorf("object %d: %s, want %s", i, have, want[i])
+		}
+	}
+	d, err := sources.Coco{File: filepath.Join(dir, "instances.json"), Images: filepath.Join(dir, "images")}.Open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	if w := d.(sources.Warner).Warnings(); len(w) > 0 {
+		t.Errorf("warnings: %q", w)
+	}
+	var back schema.Targets
+	if err := d.(sources.Targeter).Targets(t.Context(), 0, &back); err != nil {
+		t.Fatal(err)
+	}
+	names := schema.TargetSpecOf(d.Index()).Keypoints
+	points := func(names []string, o schema.Object) map[string][3]float32 {
+		there := map[string][3]float32{}
+		for k, name := range names {
+			if o.Keypoints != nil && o.Keypoints[3*k+2] > 0 {
+				there[name] = [3]float32(o.Keypoints[3*k:])
+			}
+		}
+		return there
+	}
+	for i, o := range all.Objects {
+		if have, want := points(names, back.Objects[i]), points(spec.Keypoints, o); !reflect.DeepEqual(have, want) {
+			t.Errorf("object %d came back with %v, want %v", i, have, want)
+		}
+	}
+
+	all.Objects[3].Keypoints = all.Objects[0].Keypoints
+	err = tryTargets(t, targetRun(spec, 1), &sinks.COCO{}, t.TempDir(), 10, 10, all)
+	wantError(t, err, "a/0.pgm", "object 3", `the keypoint "nose"`, `its category "sign"`, "objects.mirror")
 }
 
 // Boxes of any size come back as the same float32 corners.

@@ -31,14 +31,16 @@ names = ["nose", "left_eye", "right_eye", "left_hand"]
 categories = [
     {"id": 1, "name": "person", "supercategory": "living", "keypoints": names, "skeleton": [[1, 2], [1, 3]]},
     {"id": 3, "name": "car"},
+    {"id": 7, "name": "dog", "keypoints": ["tail", "nose"]},
     {"id": 90, "name": "traffic light"},
 ]
+own = {c["id"]: c.get("keypoints", []) for c in categories}
 
 
 def annotation(number, image, height, width):
     """One object, of any kind: a star-shaped polygon or two, a crowd of random pixels, a box alone."""
     kind = random.integers(4)
-    out = {"id": 1000 + 7 * number, "image_id": image, "category_id": int(random.choice([1, 3, 90])), "iscrowd": int(kind == 0)}
+    out = {"id": 1000 + 7 * number, "image_id": image, "category_id": int(random.choice([1, 3, 7, 90])), "iscrowd": int(kind == 0)}
     if kind == 0:
         pixels = np.zeros((height, width), np.uint8, order="F")
         y, x = random.integers(0, height - 12), random.integers(0, width - 12)
@@ -63,9 +65,9 @@ def annotation(number, image, height, width):
         points = np.concatenate([np.reshape(p, (-1, 2)) for p in parts])
         low, high = points.min(0), points.max(0)
         out |= {"segmentation": parts, "bbox": np.round([*low, *(high - low)], 2).tolist(), "area": round(float(area), 3)}
-    if out["category_id"] == 1:
+    if (n := len(own[out["category_id"]])) > 0:
         x, y, w, h = out["bbox"]
-        points = np.stack([random.integers(x, x + w + 1, 4), random.integers(y, y + h + 1, 4), random.integers(0, 3, 4)], 1)
+        points = np.stack([random.integers(x, x + w + 1, n), random.integers(y, y + h + 1, n), random.integers(0, 3, n)], 1)
         points = np.minimum(points, [width - 1, height - 1, 2])
         points[points[:, 2] == 0] = 0
         out |= {"keypoints": points.ravel().tolist(), "num_keypoints": int((points[:, 2] > 0).sum())}
@@ -159,7 +161,8 @@ wrong = 0
 for row in table.to_pylist():
     for i, a in enumerate(want[row["key"]]):
         x, y, w, h = a["bbox"]
-        points = np.reshape(a.get("keypoints", [0] * 12), (4, 3)).astype(float)
+        points = np.zeros((len(spec["keypoints"]), 3))
+        points[[spec["keypoints"].index(n) for n in own[a["category_id"]]]] = np.reshape(a.get("keypoints", []), (-1, 3))
         points[points[:, 2] > 0, :2] += 0.5
         same = np.allclose(row["boxes"][i], [x, y, x + w, y + h], rtol=0, atol=1e-4)
         same &= spec["category_ids"][row["boxes.label"][i]] == a["category_id"] and row["boxes.crowd"][i] == bool(a["iscrowd"])
