@@ -3,6 +3,7 @@ package flow_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"image"
 	"image/png"
@@ -76,4 +77,50 @@ func box(ring []float32) []float32 {
 		out = []float32{min(out[0], ring[i]), min(out[1], ring[i+1]), max(out[2], ring[i]), max(out[3], ring[i+1])}
 	}
 	return out
+}
+
+// TestMaskTellsItsFrame: a mask without anything else that says so belongs to the picture whose
+// size it has; where both have it, to the one that is shown.
+func TestMaskTellsItsFrame(t *testing.T) {
+	const width, height = 31, 20
+	maskOf := func(width, height int) []byte {
+		gray := image.NewGray(image.Rect(0, 0, width, height))
+		for i := range gray.Pix {
+			gray.Pix[i] = uint8(i % 3)
+		}
+		var out bytes.Buffer
+		if err := png.Encode(&out, gray); err != nil {
+			t.Fatal(err)
+		}
+		return out.Bytes()
+	}
+	made := func(file, mask []byte, frame schema.Frame) *flow.Row {
+		source := annotate(&schema.TargetSpec{Mask: true}, [][]byte{file}, []schema.Targets{{Mask: mask, Frame: frame}})
+		p, err := flow.New(source, stages.Decode{}, stages.Batch{Size: 1, Sizes: stages.KeepSizes}).Plan(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		row, err := p.Row(context.Background(), 0, 0)
+		if err = errors.Join(err, p.Close()); err != nil {
+			t.Fatal(err)
+		}
+		return row
+	}
+	for orientation := byte(1); orientation <= 8; orientation++ {
+		file := turned(encoded(photo(rand.New(rand.NewPCG(1, 2)), width, height), true), orientation)
+		asStored, asShown := maskOf(width, height), maskOf(width, height)
+		frame := schema.Displayed
+		if orientation >= 5 { // which exchanges the sides
+			asShown, frame = maskOf(height, width), schema.Stored
+		}
+		for _, c := range []struct {
+			mask  []byte
+			frame schema.Frame
+		}{{asStored, frame}, {asShown, schema.Displayed}} {
+			have, want := made(file, c.mask, schema.BySize), made(file, c.mask, c.frame)
+			if !bytes.Equal(have.Mask.U8, want.Mask.U8) || have.Mask.Height != want.Mask.Height {
+				t.Errorf("orientation %d: a mask by its size is not the one of frame %d", orientation, c.frame)
+			}
+		}
+	}
 }

@@ -2,6 +2,7 @@ package sources
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"os"
 	"path"
@@ -160,7 +161,7 @@ func (f *maskFinder) finish(x schema.Index, places []maskPlace, t *sampleTargets
 // are, nil where nobody knows.
 func finishMasks(n MaskNumbers, x schema.Index, places []maskPlace, name func(sample int) string, found map[string]maskPlace, t *sampleTargets, remedy string) (warnings []string, err error) {
 	m := &maskFiles{numbers: n.numbers(), sizes: make([]int64, len(places)), name: name}
-	if err := n.spec(t.spec); err != nil {
+	if err := errors.Join(n.spec(t.spec), t.setFrame(n.Annotations)); err != nil {
 		return nil, err
 	}
 	absent, there, example := 0, 0, 0

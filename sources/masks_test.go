@@ -245,3 +245,45 @@ func TestKnownMasks(t *testing.T) {
 		}
 	}
 }
+
+// What annotations belong to is an option, as that of coco, and part of the samples' identity.
+func TestAnnotationsOfColumnsAndMasks(t *testing.T) {
+	dir := tree(t, "cat/1.png", "masks/1.png")
+	list := write(t, dir, "list.jsonl", `{"path": "cat/1.png", "objects": {"bbox": [[0, 0, 1, 1]], "category": ["a"]}}`)
+	digests := map[[16]byte]bool{}
+	for _, c := range []struct {
+		masks, objects sources.Frame
+		want           schema.Frame
+	}{
+		{"", "", schema.BySize},
+		{sources.FrameStored, "", schema.Stored},
+		{"", sources.FrameStored, schema.Stored},
+		{sources.FrameDisplayed, sources.FrameDisplayed, schema.Displayed},
+	} {
+		d := open(t, sources.Manifest{Path: list, Masks: sources.Masks{Path: "masks/{stem}.png", MaskNumbers: sources.MaskNumbers{Annotations: c.masks}},
+			Objects: sources.Objects{Column: "objects", Annotations: c.objects}})
+		if have := targets(t, d, 0).Frame; have != c.want {
+			t.Errorf("masks %q, objects %q: frame %d, want %d", c.masks, c.objects, have, c.want)
+		}
+		digests[schema.TargetDigestOf(d.Index(), 0)] = true
+	}
+	if len(digests) != 3 {
+		t.Errorf("%d digests of 3 frames", len(digests))
+	}
+	_, err := sources.Open(t.Context(), sources.Manifest{Path: list, Masks: sources.Masks{Path: "masks/{stem}.png", MaskNumbers: sources.MaskNumbers{Annotations: sources.FrameStored}},
+		Objects: sources.Objects{Column: "objects", Annotations: sources.FrameDisplayed}})
+	if err == nil || !strings.Contains(err.Error(), "both belong to one picture") {
+		t.Error(err)
+	}
+	err = sources.Folder{Path: dir, Masks: sources.Masks{MaskNumbers: sources.MaskNumbers{Annotations: "sideways"}}, Objects: sources.Objects{Annotations: "up"}}.Check()
+	for _, want := range []string{"path: is missing", `annotations: "sideways" is neither`, `annotations: "up" is neither`} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+	shards := asTar(t, tree(t, "1.jpg", "1.seg.png"))
+	d := open(t, sources.WebDataset{Shards: sources.Shards{shards}, Masks: sources.ShardMasks{Member: "seg.png", MaskNumbers: sources.MaskNumbers{Annotations: sources.FrameStored}}})
+	if have := targets(t, d, 0).Frame; have != schema.Stored {
+		t.Errorf("webdataset: frame %d", have)
+	}
+}

@@ -291,7 +291,7 @@ func (r *targetRows) finish(x *schema.Table) (*sampleTargets, []string) {
 			}
 		}
 		r.targetColumns.objects.spec(spec, classes)
-		t.objects, warnings = r.objects, r.boxes.warnings()
+		t.objects, warnings, t.frame = r.objects, r.boxes.warnings(), r.targetColumns.objects.Annotations.of()
 	}
 	for i, task := range r.tasks {
 		if !slices.ContainsFunc(r.cells[i], func(v any) bool { return v != nil }) {

@@ -36,6 +36,8 @@ type MaskNumbers struct {
 	// Values maps a number in the files to a class; those that it doesn't have are unknown.
 	Values  NumberMap `sluice:"values" doc:"a map from numbers in the files to class numbers, as {7: 0, 8: 1}: all others are unknown, 255 (default: the numbers are class numbers)"`
 	Classes ClassList `sluice:"classes" doc:"the names of the class numbers, from 0 on: a list, or a file with one name per line"`
+	// An empty Annotations goes by the mask's size.
+	Annotations Frame `sluice:"annotations,later" doc:"which picture masks were made on where a file says that it is to be turned (EXIF): stored, as it is in the file, or displayed, as it is shown (default: the one that has the mask's height and width, else displayed)"`
 }
 
 // SetOption reads a path or a map.
@@ -79,7 +81,7 @@ func (m Masks) check(within bool) error {
 }
 
 func (m MaskNumbers) given() bool {
-	return len(m.Ignore) > 0 || m.Values != nil || !m.Classes.isZero()
+	return len(m.Ignore) > 0 || m.Values != nil || !m.Classes.isZero() || m.Annotations != ""
 }
 
 func (m MaskNumbers) check(p *problems) {
@@ -90,8 +92,10 @@ func (m MaskNumbers) check(p *problems) {
 			p.addf("ignore: %d is in values, too: leave it out of one of them", n)
 		}
 	}
-	if err := m.Classes.check(); err != nil {
-		p.addf("%w", err)
+	for _, err := range []error{m.Classes.check(), m.Annotations.check()} {
+		if err != nil {
+			p.addf("%w", err)
+		}
 	}
 }
 
@@ -391,6 +395,8 @@ type Objects struct {
 	BBox      BoxForm   `sluice:"bbox" default:"xywh" doc:"what the numbers of a box are: xywh, left, top, width and height as COCO has them, or xyxy, left, top, right and bottom"`
 	Classes   ClassList `sluice:"classes" doc:"fixes the classes and their order: a list, or a file with one name per line; categories that are numbers are numbers in it (default: those that the data name, or that occur, sorted)"`
 	Keypoints []string  `sluice:"keypoints" doc:"the names of the keypoints, in the order of the list keypoints (x, y and visibility of each); without them keypoints are not read"`
+	// An empty Annotations stands for that of masks, where there are any, and else for displayed.
+	Annotations Frame `sluice:"annotations,later" doc:"which picture objects were annotated on where a file says that it is to be turned (EXIF): stored, as it is in the file, or displayed, as it is shown (default: the masks', where there are any, else displayed)"`
 	// Mirror has each pair once.
 	Mirror map[string]string `sluice:"mirror" doc:"which keypoints change places in a mirrored picture, as {left_eye: right_eye}"`
 }
@@ -432,8 +438,10 @@ func (o Objects) check() error {
 	if o.BBox != "" && !slices.Contains(o.BBox.Values(), string(o.BBox)) {
 		p.addf("bbox: %q is neither xywh nor xyxy", o.BBox)
 	}
-	if err := o.Classes.check(); err != nil {
-		p.addf("%w", err)
+	for _, err := range []error{o.Classes.check(), o.Annotations.check()} {
+		if err != nil {
+			p.addf("%w", err)
+		}
 	}
 	for i, name := range o.Keypoints {
 		if strings.TrimSpace(name) == "" || !utf8.ValidString(name) || slices.Index(o.Keypoints, name) < i {

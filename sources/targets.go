@@ -18,9 +18,22 @@ type sampleTargets struct {
 	spec    *schema.TargetSpec
 	objects [][]schema.Object // per sample; nil: none
 	masks   *maskFiles        // nil: none
+	frame   schema.Frame      // of both
 }
 
 func newSampleTargets() *sampleTargets { return &sampleTargets{spec: &schema.TargetSpec{}} }
+
+// setFrame takes the frame of objects, or of masks.
+func (t *sampleTargets) setFrame(f Frame) error {
+	if f == "" {
+		return nil
+	}
+	if t.frame != schema.BySize && t.frame != f.of() {
+		return errorf("masks: annotations: is %s, and that of objects another: both belong to one picture", f)
+	}
+	t.frame = f.of()
+	return nil
+}
 
 // maskFiles are the masks of a source's samples.
 type maskFiles struct {
@@ -83,6 +96,9 @@ func (t *sampleTargets) table(x schema.Index) *schema.TargetTable {
 // appendDigest appends all that a sample's targets are.
 func (t *sampleTargets) appendDigest(buf []byte, sample int) []byte {
 	le := binary.LittleEndian
+	if t.frame != schema.BySize {
+		buf = append(buf, 'f', byte(t.frame))
+	}
 	if t.objects != nil {
 		list := t.objects[sample]
 		buf = le.AppendUint64(append(buf, 'o'), uint64(len(list)))
@@ -118,6 +134,7 @@ func (d *opened) Targets(ctx context.Context, sample int, t *schema.Targets) err
 	if d.targets == nil {
 		return nil
 	}
+	t.Frame = d.targets.frame
 	if d.targets.objects != nil {
 		t.Objects = append(t.Objects, d.targets.objects[sample]...)
 	}

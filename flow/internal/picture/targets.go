@@ -63,6 +63,10 @@ func (g *targets) begin(t *schema.Targets, orientation, height, width int) error
 	asShown := t.Height == height && t.Width == width
 	asStored := t.Height == storedHeight && t.Width == storedWidth
 	g.turned = t.Frame == schema.Stored || t.Frame == schema.BySize && t.Height > 0 && asStored && !asShown
+	if t.Frame == schema.BySize && t.Height == 0 && t.Mask != nil && storedHeight != height { // the mask's size tells
+		mask, err := decode.ReadHeader(t.Mask)
+		g.turned = err == nil && mask.Height == storedHeight && mask.Width == storedWidth
+	}
 	switch {
 	case t.Height == 0 && t.Width == 0:
 	case g.turned && !asStored:
