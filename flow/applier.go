@@ -46,12 +46,12 @@ func (p *Pipeline) Applier(opts ...Option) (*Applier, error) {
 	if list.decoder() == nil {
 		return nil, &PipelineError{errors.New("flow: " + nothingToApply)}
 	}
-	var errs []error
+	errs := []error{list.conditionsAlone(settings.Epochs)}
 	for _, i := range list.needingStats() {
 		errs = append(errs, &StageError{i, "stages: " + list[i].name, errors.New("dataset asks for figures of the data, and no source is open: give the numbers that `sluice plan` shows for it")})
 	}
-	if len(errs) > 0 {
-		return nil, p.explained(&PipelineError{errors.Join(errs...)})
+	if err := errors.Join(errs...); err != nil {
+		return nil, p.explained(&PipelineError{err})
 	}
 	rows := &rows{pictures: list.program(&settings, 0), params: settings.Params, policy: settings.Failures.Policy}
 	run := &schema.Run{Seed: settings.Seed, Params: settings.Params, Epochs: settings.Epochs, BatchSize: 1, Form: list.form(), Variants: list.variants()}
@@ -61,9 +61,13 @@ func (p *Pipeline) Applier(opts ...Option) (*Applier, error) {
 // CheckApplier is Check for Applier: it looks at the stages alone.
 func (p *Pipeline) CheckApplier() error { return newSteps(p.Stages, 0).checkAfter(nil, true, sizing{}) }
 
-// NeedsData reports whether a stage asks for figures of the data set (normalize: {mean: dataset}).
+// NeedsData reports whether a stage asks for figures of the data set (normalize: {mean: dataset}),
+// or for the samples of its classes (when: {class_count: ...}).
 // Then the pipeline has no Applier, but its Plan, which measures them, has one.
-func (p *Pipeline) NeedsData() bool { return len(newSteps(p.Stages, 0).needingStats()) > 0 }
+func (p *Pipeline) NeedsData() bool {
+	list := newSteps(p.Stages, 0)
+	return len(list.needingStats()) > 0 || slices.ContainsFunc(list, func(s step) bool { return s.needsData() })
+}
 
 func newApplier(r *rows, run *schema.Run, s *Settings) *Applier {
 	return &Applier{rows: r, run: run, settings: s}

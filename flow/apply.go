@@ -11,8 +11,9 @@ import (
 
 // Drawn is what one stage drew for a row.
 type Drawn struct {
-	Stage  string // its name in the params column
-	Params stages.Params
+	Stage    string // its name in the params column
+	Params   stages.Params
+	Strength float64 // of a stage with conditions or a strength; 1 of others
 }
 
 // Row is one finished draw, to be looked at: its columns, the picture as it leaves, and
@@ -26,6 +27,7 @@ type Row struct {
 	Picture *schema.Picture // as it leaves
 	Display *schema.Picture // the last uint8 HWC picture of the way: what people look at
 	Drawn   []Drawn
+	Left    []string          // stages whose conditions left the row alone
 	Matrix  stages.Homography // the composed warps, from source to output pixels
 	Targets *schema.Targets   // as the source has them; nil: none. Meta has those of the picture as it leaves
 	Mask    *schema.Picture   // of the picture as it leaves: U8 with a class number a pixel; nil: none
@@ -89,6 +91,11 @@ func (d *desk) row(m *picture.Maker, made *row) (*Row, error) {
 		out.Matrix = draw.Matrix
 		for _, drawn := range draw.Drawn {
 			out.Drawn = append(out.Drawn, Drawn(drawn))
+		}
+		for _, c := range draw.Chosen {
+			if c.Strength == 0 {
+				out.Left = append(out.Left, c.Stage)
+			}
 		}
 		var err error
 		if out.SourceMask, err = m.SourceMask(draw, d.rows.spec); err != nil {

@@ -36,6 +36,7 @@ type canonicalStage struct {
 	ID      string          `json:"id"`
 	Version int             `json:"version"`
 	Options json.RawMessage `json:"options"`
+	When    json.RawMessage `json:"when,omitempty"` // conditions and strength; only where there are some
 }
 
 // hash sets the canonical form and its hash.
@@ -60,7 +61,13 @@ func (p *planner) hash() error {
 		if err != nil {
 			return fmt.Errorf("flow: %s: %w", s.name, err)
 		}
-		c.Stages = append(c.Stages, canonicalStage{Name: s.stage.Name(), ID: s.id, Version: s.stage.Version(), Options: opts})
+		of := canonicalStage{Name: s.stage.Name(), ID: s.id, Version: s.stage.Version(), Options: opts}
+		if s.when != nil {
+			if of.When, err = s.when.Canonical(); err != nil {
+				return fmt.Errorf("flow: %s: %w", s.name, err)
+			}
+		}
+		c.Stages = append(c.Stages, of)
 	}
 	b, err := json.Marshal(c)
 	if err != nil {

@@ -63,6 +63,7 @@
 //	deal.go         which batches a run makes: all, or every R-th of a rank
 //	sample.go       Sample: a row of another source
 //	steps.go        the stages in their places; what makes a list of them legal
+//	conditions.go   on which rows a stage acts, and how strongly
 //	report.go       Report, Progress: what a run tells
 //	state.go        State: where a run resumes
 //	pipeline.go     Pipeline: the declaration

@@ -35,7 +35,7 @@ func (p *planner) measure(ctx context.Context) error {
 			}
 			measured = true
 		}
-		p.steps[i].stage = p.steps[i].stage.(stages.StatsConsumer).WithStats(mean, std)
+		p.steps[i].replace(p.steps[i].stage.(stages.StatsConsumer).WithStats(mean, std))
 	}
 	return nil
 }

@@ -1,6 +1,8 @@
 package flow
 
 import (
+	"strings"
+
 	"github.com/sluicedata/sluice/internal/options"
 	"github.com/sluicedata/sluice/schema"
 	"github.com/sluicedata/sluice/stages"
@@ -69,6 +71,9 @@ func (p *Plan) Outline() *Outline {
 	before := ""
 	for _, s := range p.steps {
 		e := StageOutline{Name: s.name, Kind: kindOf(s.stage), Options: options.Line(s.stage)}
+		if s.when != nil {
+			e.Options = strings.TrimPrefix(e.Options+", "+s.when.Text(), ", ")
+		}
 		switch s.stage.(type) {
 		case stages.Sampler:
 			o.PushedDown = append(o.PushedDown, PushedDown{Name: s.name, Of: s.entering, Leaves: s.leaving})

@@ -81,7 +81,7 @@ func (p *planner) resolve(ctx context.Context) error {
 	if len(p.sampling.selection) != index.Len() {
 		p.selected = schema.Select(index, p.sampling.selection)
 	}
-	if err := errors.Join(mistakes, p.checkWeights(), p.assign()); err != nil {
+	if err := errors.Join(mistakes, p.conditions(), p.checkWeights(), p.assign()); err != nil {
 		return &PipelineError{err}
 	}
 	if err := p.measure(ctx); err != nil { // reads every picture, where a stage asks for it
@@ -150,6 +150,47 @@ func (p *planner) warnTargets() {
 	}
 }
 
+// conditions resolves those of every stage.
+func (p *planner) conditions() error {
+	of := drawn{p.dataset.Index(), p.sampling.selection, p.selected, p.sampling.order}
+	var errs []error
+	for i := range p.steps {
+		s := &p.steps[i]
+		if s.when == nil {
+			continue
+		}
+		declared := s.when.Epochs
+		err := s.resolve(p.settings.Epochs)
+		var warnings []string
+		if err == nil {
+			warnings, err = s.rules.resolve(of)
+		}
+		if err != nil {
+			errs = append(errs, within(i, "stages: "+s.name, err)...)
+			continue
+		}
+		if s.rules.fromEnd && s.when.Epochs == (stages.EpochSpan{1, 1}) {
+			p.warn("%s: when: epochs: [%d, %d] is none of the run's %s: the stage never acts", s.name, declared[0], declared[1], plural(int64(p.settings.Epochs), "epoch"))
+		}
+		for _, text := range warnings {
+			p.warn("%s: %s", s.name, text)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// weigher is a function of labels as one of rows, 1 where conditions don't hold.
+func weigher(weigh func(labels []int32) float32, rules *conditional) func(*row) float32 {
+	return func(row *row) float32 {
+		if rules != nil {
+			if of := row.address(); !rules.holds(&of) {
+				return 1
+			}
+		}
+		return weigh(row.meta.Labels)
+	}
+}
+
 // checkWeights: a task's classes are weighted once.
 func (p *planner) checkWeights() error {
 	var errs []error
@@ -195,7 +236,7 @@ func (p *planner) assign() error {
 			if err != nil {
 				errs = append(errs, within(i, "stages: "+s.name, err)...)
 			}
-			p.rows.weigh = append(p.rows.weigh, weigh)
+			p.rows.weigh = append(p.rows.weigh, weigher(weigh, s.rules))
 		}
 	}
 	return errors.Join(errs...)
@@ -286,8 +327,12 @@ func (p *Plan) With(opts ...Option) (*Plan, error) {
 	if err := s.check(); err != nil {
 		return nil, &PipelineError{err}
 	}
-	if old := p.settings; s.Seed != old.Seed || s.Fuse != old.Fuse || s.Exec != old.Exec || s.Params != old.Params || s.Failures.Policy != old.Failures.Policy {
+	old := p.settings
+	if s.Seed != old.Seed || s.Fuse != old.Fuse || s.Exec != old.Exec || s.Params != old.Params || s.Failures.Policy != old.Failures.Policy {
 		return nil, &PipelineError{errors.New("flow: seed, fuse, exec, params and the policy of on_error are the plan's: a run of it can't have others; plan the pipeline with them")}
+	}
+	if s.Epochs != old.Epochs && q.steps.fromEnd() {
+		return nil, &PipelineError{fmt.Errorf("flow: %d epochs: a stage counts epochs from the end of the run, so their number, %d, is the plan's: plan the pipeline with another", s.Epochs, old.Epochs)}
 	}
 	q.info.Epochs = s.Epochs
 	q.deal = newDeal(&q.info, s)

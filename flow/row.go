@@ -26,7 +26,7 @@ type rows struct {
 	tasks     []schema.Task
 	columns   []schema.Column // that the source adds
 	order     stages.Order
-	weigh     []func(labels []int32) float32
+	weigh     []func(*row) float32
 	pictures  *picture.Program // nil: files stay encoded
 	targeter  sources.Targeter // the dataset; nil: samples have no targets
 	spec      *schema.TargetSpec
@@ -123,7 +123,7 @@ func (r *rows) weighRow(row *row) {
 	}
 	row.fault = guard("weight", func() error {
 		for _, weigh := range r.weigh {
-			row.meta.Weight *= weigh(row.meta.Labels)
+			row.meta.Weight *= weigh(row)
 		}
 		return nil
 	})
@@ -262,7 +262,7 @@ func (r *rows) scale(row *row, t *schema.Targets) {
 func (row *row) address() picture.Of {
 	return picture.Of{
 		Sample: row.sample, Key: row.meta.Key, Labels: row.meta.Labels,
-		Epoch: row.epoch, Position: row.meta.Position, Attempt: row.attempt, Targets: row.targets,
+		Epoch: row.epoch, Position: row.meta.Position, Attempt: row.attempt, Targets: row.targets, Values: row.meta.Values,
 	}
 }
 

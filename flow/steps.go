@@ -18,10 +18,13 @@ import (
 // step is a stage in its place.
 type step struct {
 	stage stages.Stage
-	name  string  // unique: "rotate", "rotate_2"; the name in the params column
-	id    string  // tells stages of one name apart in the address of their randomness
-	key   rng.Key // of its random numbers
+	when  *stages.When // its conditions; nil: none
+	name  string       // unique: "rotate", "rotate_2"; the name in the params column
+	id    string       // tells stages of one name apart in the address of their randomness
+	key   rng.Key      // of its random numbers
 	out   schema.Tensor
+	twice bool         // it has conditions within conditions
+	rules *conditional // of when, once the data are known
 
 	entering, leaving int64 // of a sampler: samples that reach it; samples, or draws per epoch, behind it
 }
@@ -36,10 +39,7 @@ func newSteps(list []stages.Stage, seed uint64) steps {
 	out := make(steps, 0, len(list))
 	for _, stage := range list {
 		s := step{stage: stage}
-		named, hasID := stage.(identified)
-		for inner, ok := named, hasID; ok; inner, ok = s.stage.(identified) {
-			s.stage = inner.Stage // of several ids the outermost counts
-		}
+		id, hasID := s.unwrap(stage)
 		if isNil(s.stage) {
 			out = append(out, step{})
 			continue // check reports it
@@ -49,7 +49,7 @@ func newSteps(list []stages.Stage, seed uint64) steps {
 		seen[s.name]++
 		s.id = strconv.Itoa(ordinal)
 		if hasID {
-			s.id = "id:" + named.id
+			s.id = "id:" + id
 		}
 		s.key = rng.NewKey(seed, s.name, s.id)
 		if ordinal > 0 {
@@ -58,6 +58,107 @@ func newSteps(list []stages.Stage, seed uint64) steps {
 		out = append(out, s)
 	}
 	return out
+}
+
+// unwrap takes a stage out of its ids, of which the outermost counts, and its conditions.
+func (s *step) unwrap(stage stages.Stage) (id string, hasID bool) {
+	var outer *stages.When
+	for s.stage = stage; ; {
+		switch wrapped := s.stage.(type) {
+		case identified:
+			if !hasID {
+				id, hasID = wrapped.id, true
+			}
+			s.stage = wrapped.Stage
+			continue
+		case *stages.When:
+			if wrapped == nil {
+				s.stage = nil
+				return id, hasID
+			}
+			outer, s.stage, s.twice = wrapped, wrapped.Stage, outer != nil
+			continue
+		case stages.When:
+			outer, s.stage, s.twice = &wrapped, wrapped.Stage, outer != nil
+			continue
+		}
+		break
+	}
+	if outer != nil {
+		own := *outer
+		own.Stage = s.stage
+		s.when = &own
+	}
+	return id, hasID
+}
+
+// check looks at the options of a stage and at its conditions.
+func (s *step) check() error {
+	switch {
+	case s.when == nil:
+		return s.stage.Check()
+	case s.twice:
+		return errors.Join(s.stage.Check(), errors.New("when: it has conditions within conditions: write them as one"))
+	}
+	return s.when.Check()
+}
+
+// choose is nil of a stage without conditions.
+func (s *step) choose() func(*picture.Of) (stages.PictureStage, float64) {
+	if s.rules == nil {
+		return nil
+	}
+	return s.rules.choose
+}
+
+// replace gives a step another stage, which differs in what the data say alone.
+func (s *step) replace(stage stages.Stage) {
+	s.stage = stage
+	switch {
+	case s.rules != nil:
+		s.rules.replace(stage)
+	case s.when != nil:
+		s.when.Stage = stage // it is the step's own
+	}
+}
+
+// resolve begins the rules of a step with conditions, in a run of so many epochs.
+func (s *step) resolve(epochs int) (err error) {
+	if s.rules, err = newConditional(*s.when, epochs); err == nil {
+		s.when = &s.rules.when
+	}
+	return err
+}
+
+// needsData reports conditions that a source alone can tell of.
+func (s *step) needsData() bool {
+	return s.when != nil && (s.when.ClassCount != stages.ClassCount{} || s.when.Strength != stages.Strength{})
+}
+
+// fromEnd reports whether a stage counts epochs from the end of the run.
+func (list steps) fromEnd() bool {
+	return slices.ContainsFunc(list, func(s step) bool { return s.rules != nil && s.rules.fromEnd })
+}
+
+// conditionsAlone resolves conditions of pictures without a source.
+func (list steps) conditionsAlone(epochs int) error {
+	var errs []error
+	for i := range list {
+		s := &list[i]
+		stage, ok := s.stage.(stages.PictureStage)
+		if s.when == nil || !ok {
+			continue
+		}
+		bad := func(err error) { errs = append(errs, &StageError{i, "stages: " + s.name, err}) }
+		if s.needsData() {
+			bad(errors.New("when: class counts and repeats are those of a data set, and no source is open: use the plan's Apply, or leave the stage out"))
+		} else if err := s.resolve(epochs); err != nil {
+			bad(err)
+		} else {
+			s.rules.versions = []version{{stage, 1}}
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // isNil reports an interface that holds nothing, or a nil pointer.
@@ -125,7 +226,7 @@ func (list steps) checkAfter(errs []error, alone bool, size sizing) error {
 			continue
 		}
 		name := "stages: " + s.name
-		if err := s.stage.Check(); err != nil {
+		if err := s.check(); err != nil {
 			errs = append(errs, within(i, name, err)...)
 			decoded = decoded || isDecoder(s.stage) // no follow-up errors
 			continue
@@ -146,6 +247,9 @@ func (list steps) checkAfter(errs []error, alone bool, size sizing) error {
 			t.Height, t.Width = size.height, size.width
 		case stages.PictureStage:
 			out, err := outputOf(stage, t, decoded, batched)
+			if err == nil {
+				out, err = varying(s.when, t, out)
+			}
 			if err != nil {
 				bad("%w", err)
 				break
@@ -309,15 +413,18 @@ func (list steps) program(s *Settings, samples int) *picture.Program {
 	}
 	for _, step := range list {
 		if stage, ok := step.stage.(stages.PictureStage); ok {
-			program.Stages = append(program.Stages, picture.Stage{Stage: stage, Name: step.name, Key: step.key})
+			program.Stages = append(program.Stages, picture.Stage{Stage: stage, Name: step.name, Key: step.key, Choose: step.choose()})
 		}
 	}
 	return program
 }
 
 // random reports whether a stage draws: it has more to say of a row than Nothing.
-// One that cannot say without the picture isn't.
+// One that cannot say without the picture isn't; one with conditions is.
 func random(s *step, stage stages.PictureStage, tasks int) bool {
+	if s.when != nil {
+		return true
+	}
 	labels := make([]int32, tasks)
 	for i := range labels {
 		labels[i] = schema.Unknown

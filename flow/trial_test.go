@@ -227,6 +227,9 @@ func (c *trial) randomStages(r *rand.Rand) []stages.Stage {
 			return nil
 		}
 		s := list[r.IntN(len(list))]
+		if r.IntN(4) == 0 {
+			s = conditioned(r, s)
+		}
 		if r.IntN(8) == 0 {
 			s = flow.WithID(fmt.Sprint("id", r.IntN(1000)), s)
 		}
@@ -270,6 +273,27 @@ func (c *trial) randomStages(r *rand.Rand) []stages.Stage {
 		list = append(list, c.scales(r, float)...)
 	}
 	return list
+}
+
+// conditioned puts conditions or a strength on a stage. Not all of it is legal.
+func conditioned(r *rand.Rand, s stages.Stage) stages.Stage {
+	w := stages.When{Stage: s}
+	switch r.IntN(5) {
+	case 0:
+		w.Epochs = []stages.EpochSpan{{1, 0}, {0, 2}, {0, -1}, {-1, 0}}[r.IntN(4)]
+	case 1:
+		w.ClassCount = stages.ClassCount{Below: int64(2 + r.IntN(12)), Task: "class"}
+	case 2:
+		w.ClassCount = stages.ClassCount{AtLeast: int64(2 + r.IntN(12)), Task: "colour"}
+	case 3:
+		w.Strength = stages.Strength{By: stages.ByClassCount, From: r.Float64(), To: 1, Task: "class"}
+	case 4:
+		w.Strength = stages.Strength{By: stages.ByRepeat, From: r.Float64(), To: r.Float64(), Over: 1 + r.IntN(4)}
+		if r.IntN(2) == 0 {
+			w.Strength.Of = stages.OfP
+		}
+	}
+	return w
 }
 
 func randomPictureStages(r *rand.Rand) []stages.Stage {

@@ -88,7 +88,7 @@ func write(b *bytes.Buffer, p *flow.Pipeline, c Catalogs) error {
 	}
 	b.WriteString("stages:\n")
 	for n, stage := range p.Stages {
-		stage, id := unwrap(stage)
+		stage, when, id := unwrap(stage)
 		if stage == nil {
 			return fmt.Errorf("stage %d is nil", n+1)
 		}
@@ -99,6 +99,12 @@ func write(b *bytes.Buffer, p *flow.Pipeline, c Catalogs) error {
 		list := written(stage, c.Stages[i].New())
 		if id != "" {
 			list = append(list, option{"id", scalarText(id)})
+		}
+		if when.Conditional() {
+			list = append(list, option{"when", flowMap(written(when, stages.When{}))})
+		}
+		if when.Strength != (stages.Strength{}) {
+			list = append(list, option{"strength", flowMap(written(when.Strength, stages.Strength{}))})
 		}
 		fmt.Fprintf(b, "  - %s: %s\n", stage.Name(), flowMap(list))
 	}
@@ -140,11 +146,23 @@ func writeSink(b *bytes.Buffer, sink sinks.Format, c Catalogs) error {
 	return nil
 }
 
-func unwrap(s stages.Stage) (stages.Stage, string) {
-	if w, ok := s.(identified); ok {
-		return w.Unwrap(), w.ID()
+// unwrap takes a stage out of its conditions and its id.
+func unwrap(s stages.Stage) (of stages.Stage, when stages.When, id string) {
+	for {
+		switch w := s.(type) {
+		case identified:
+			if id == "" {
+				id = w.ID()
+			}
+			s = w.Unwrap()
+		case stages.When:
+			when, s = w, w.Stage
+		case *stages.When:
+			when, s = *w, w.Stage
+		default:
+			return s, when, id
+		}
 	}
-	return s, ""
 }
 
 // option is a name and its value in YAML's flow style.
@@ -258,9 +276,9 @@ func same(a, b *flow.Pipeline) error {
 		return fmt.Errorf("%d stages become %d", len(a.Stages), len(b.Stages))
 	}
 	for i := range a.Stages {
-		x, idX := unwrap(a.Stages[i])
-		y, idY := unwrap(b.Stages[i])
-		if err := sameOptions(x, y); err != nil {
+		x, whenX, idX := unwrap(a.Stages[i])
+		y, whenY, idY := unwrap(b.Stages[i])
+		if err := errors.Join(sameOptions(x, y), sameOptions(whenX, whenY), sameOptions(whenX.Strength, whenY.Strength)); err != nil {
 			return fmt.Errorf("%s: %w", x.Name(), err)
 		}
 		if idX != idY {

@@ -10,6 +10,7 @@ import (
 	"github.com/sluicedata/sluice/flow"
 	"github.com/sluicedata/sluice/internal/options"
 	"github.com/sluicedata/sluice/sources"
+	"github.com/sluicedata/sluice/stages"
 )
 
 // Python is the catalogues as modules of the Python package sluicedata, by file name: a typed
@@ -41,6 +42,8 @@ func pySettings() []byte {
 	f := pyModule("settings", "Types of a pipeline's settings")
 	f.typed("OnError", "what to do about rows that fail", onError{})
 	f.typed("Objects", "which boxes, polygons and keypoints stay", flow.Objects{})
+	f.typed("When", "rows on which a stage acts", stages.When{})
+	f.typed("Strength", "how much a stage does to a row", stages.Strength{})
 	f.typed("Split", "divide the source into training and validation samples", sources.Split{})
 	return f.file()
 }
@@ -48,6 +51,15 @@ func pySettings() []byte {
 // typed writes the type of a dict of options.
 func (f *pyFile) typed(name, doc string, of any) {
 	f.names = append(f.names, name)
+	if slices.ContainsFunc(options.Fields(of), func(o options.Field) bool { return o.Name == "from" }) { // a keyword can't be an attribute
+		fmt.Fprintf(&f.body, "\n\n%s = TypedDict(\n    %q,\n    {\n", name, name)
+		for _, o := range options.Fields(of) {
+			f.body.WriteString(wrapped("# "+upper(o.Doc)+".", 116, "        ", "        # "))
+			fmt.Fprintf(&f.body, "        %q: %s,\n", o.Name, pyOption(o, o.Schema()))
+		}
+		f.body.WriteString("    },\n    total=False,\n)\n")
+		return
+	}
 	fmt.Fprintf(&f.body, "\n\nclass %s(TypedDict, total=False):\n    \"\"\"%s.\"\"\"\n\n", name, upper(doc))
 	for _, o := range options.Fields(of) {
 		schema := o.Schema()
@@ -120,6 +132,7 @@ func (f *pyFile) add(name, doc string, of any, stage, needs bool) {
 		if len(fields) == 0 {
 			params = append(params, "*")
 		}
+		f.conditions(of, &params, &args, &docs)
 		params = append(params, "id: str | None = None")
 		args = append(args, `"id": id`)
 		docs = append(docs, "id: keeps the stage's random numbers its own when another of its name is put before it.")
@@ -147,6 +160,22 @@ func (f *pyFile) add(name, doc string, of any, stage, needs bool) {
 	}
 	b.WriteString("        },\n")
 	b.WriteString("    )\n")
+}
+
+// conditions adds the keys when and strength, which stand beside the options of a stage.
+func (f *pyFile) conditions(of any, params, args, docs *[]string) {
+	stage, _ := of.(stages.Stage)
+	when, strength := takesConditions(stage)
+	if when {
+		*params = append(*params, "when: When | None = None")
+		*args = append(*args, `"when": when`)
+		*docs = append(*docs, `when: the rows on which the stage acts, such as {"class_count": {"below": 100}}; others pass it as they are.`)
+	}
+	if strength {
+		*params = append(*params, "strength: Strength | None = None")
+		*args = append(*args, `"strength": strength`)
+		*docs = append(*docs, `strength: how much it does to a row, such as {"by": "class_count", "from": 0.5, "to": 1.5}: a factor of its amounts, or of p.`)
+	}
 }
 
 // addComposite writes the function of a source made of others, which are its first argument.
@@ -208,7 +237,7 @@ func (f *pyFile) file() []byte {
 	if strings.Contains(body, "Literal[") {
 		typing = append(typing, "Literal")
 	}
-	if strings.Contains(body, "(TypedDict") {
+	if strings.Contains(body, "(TypedDict") || strings.Contains(body, " TypedDict(") {
 		typing = append(typing, "TypedDict")
 	}
 	if len(typing) > 0 {
@@ -219,7 +248,7 @@ func (f *pyFile) file() []byte {
 	}
 	switch f.kind {
 	case "stages":
-		b.WriteString("from .pipelines import Component, component, custom\n\n")
+		b.WriteString("from ._settings import Strength, When\nfrom .pipelines import Component, component, custom\n\n")
 		f.names = append(f.names, "custom")
 	case "sources", "sinks":
 		more := ""
@@ -263,6 +292,8 @@ func pyType(schema object) string {
 			return "float"
 		case "boolean":
 			return "bool"
+		case "null":
+			return "None"
 		case "array":
 			item, n := pyType(plainObject(schema["items"])), fmt.Sprint(schema["minItems"])
 			if n == fmt.Sprint(schema["maxItems"]) && schema["minItems"] != nil {

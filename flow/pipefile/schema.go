@@ -10,6 +10,7 @@ import (
 	"github.com/sluicedata/sluice/flow"
 	"github.com/sluicedata/sluice/internal/options"
 	"github.com/sluicedata/sluice/sources"
+	"github.com/sluicedata/sluice/stages"
 )
 
 // object is a JSON Schema, or a part of one.
@@ -56,7 +57,7 @@ func Schema(c Catalogs) []byte {
 			"anyOf":       []any{oneOf(formats), names(formats)},
 		}
 	}
-	stages := object{}
+	list := object{}
 	for _, e := range c.Stages {
 		s := e.New()
 		schema := optionsSchema(s, e.Doc)
@@ -64,12 +65,18 @@ func Schema(c Catalogs) []byte {
 			"type": "string", "pattern": idPattern.String(),
 			"description": "keeps the stage's random numbers its own when another of its name is put before it",
 		}
-		stages[s.Name()] = schema
+		if when, strength := takesConditions(s); when {
+			schema["properties"].(object)["when"] = optionsSchema(stages.When{}, "the rows on which the stage acts; others pass it as they are")
+			if strength {
+				schema["properties"].(object)["strength"] = optionsSchema(stages.Strength{}, "how much it does to a row: a factor of its amounts, or of p")
+			}
+		}
+		list[s.Name()] = schema
 	}
 	top["stages"] = object{
 		"type":        "array",
 		"description": "what the samples pass, in this order",
-		"items":       object{"anyOf": []any{oneOf(stages), names(stages)}},
+		"items":       object{"anyOf": []any{oneOf(list), names(list)}},
 	}
 	file := object{
 		"$schema":              "https://json-schema.org/draft/2020-12/schema",
@@ -85,6 +92,16 @@ func Schema(c Catalogs) []byte {
 		file["$defs"] = object{"source": one}
 	}
 	return encode(file)
+}
+
+// takesConditions reports whether a stage may have conditions, and a strength.
+func takesConditions(s stages.Stage) (when, strength bool) {
+	switch s.(type) {
+	case stages.PictureStage, stages.Weigher:
+		when = true
+	}
+	_, amounts := s.(stages.Adjustable)
+	return when, amounts || when && slices.Contains(options.Names(s), "p")
 }
 
 // optionsSchema is the schema of an option struct; its options may be left out.

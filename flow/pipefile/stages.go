@@ -2,6 +2,7 @@ package pipefile
 
 import (
 	"errors"
+	"maps"
 	"regexp"
 	"strings"
 
@@ -76,9 +77,19 @@ func (r *reader) stageList(e entry) (out []stages.Stage) {
 		}
 		ptr := r.catalogs.Stages[c.number].New()
 		id := r.takeID(&c, ids)
+		when, conditions := takeConditions(r, &c)
 		given := r.options(c.name, ptr, c.options)
 		r.check(c.name, c.place, ptr.Check(), given)
 		stage := value(ptr)
+		if conditions != nil {
+			when.Stage = stage
+			maps.Copy(given.at, conditions.at)
+			maps.Copy(given.failed, conditions.failed)
+			if len(given.failed) == 0 && ptr.Check() == nil {
+				r.check(c.name, c.place, when.CheckConditions(), given)
+			}
+			stage = when
+		}
 		if id != "" {
 			stage = flow.WithID(id, stage)
 		}
@@ -117,6 +128,45 @@ func (r *reader) takeID(c *component, ids map[[2]string]int) string {
 	c.options = rest
 	return id
 }
+
+// takeConditions removes the keys when and strength, which stand beside a stage's options. given
+// is nil where there are none.
+func takeConditions(r *reader, c *component) (when stages.When, found *given) {
+	if c.options.kind != mapKind {
+		return when, nil
+	}
+	rest := &node{place: c.options.place, kind: mapKind}
+	found = &given{at: map[string]place{}, failed: map[string]bool{}}
+	for _, e := range c.options.entries {
+		var ptr any
+		switch e.key {
+		case "when":
+			ptr = &when
+		case "strength":
+			ptr = &when.Strength
+		default:
+			rest.entries = append(rest.entries, e)
+			continue
+		}
+		found.at[e.key] = e.value.place
+		if e.value.empty() {
+			r.add(e.value.place, "%s: %s: it has no value: leave it out, or give %s", c.name, e.key, conditionsExample[e.key])
+			found.failed[e.key] = true
+			continue
+		}
+		of := r.options(c.name+": "+e.key, ptr, e.value)
+		found.failed[e.key] = of.none || len(of.failed) > 0
+	}
+	maps.DeleteFunc(found.failed, func(_ string, failed bool) bool { return !failed })
+	if len(found.at) == 0 {
+		return when, nil
+	}
+	c.options = rest
+	return when, found
+}
+
+// conditionsExample is what conditions look like.
+var conditionsExample = map[string]string{"when": "{class_count: {below: 100}}", "strength": "{by: class_count, from: 0.5, to: 1.5}"}
 
 func stageNames(c Catalogs) []string {
 	names := make([]string, len(c.Stages))

@@ -89,9 +89,15 @@ func newDraw(ctx context.Context, plan *flow.Plan, position int64) (draw, error)
 		if err != nil {
 			return d, err
 		}
+		if drawn.Strength != 1 {
+			text = strings.TrimSuffix(fmt.Sprintf("strength %.3g: %s", drawn.Strength, text), ": ")
+		}
 		if text != "" {
 			d.Params = append(d.Params, param{drawn.Stage, text})
 		}
+	}
+	for _, stage := range row.Left {
+		d.Params = append(d.Params, param{stage, "not for this row"})
 	}
 	return d, nil
 }

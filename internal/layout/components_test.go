@@ -35,6 +35,7 @@ func TestEngineNamesNoComponent(t *testing.T) {
 			}
 		})
 	}
+	delete(components, "stages.When") // conditions around a component
 	if len(components) < 20 {
 		t.Fatalf("found only %d components: %v", len(components), components)
 	}

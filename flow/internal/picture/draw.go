@@ -13,27 +13,23 @@ import (
 	"github.com/sluicedata/sluice/stages"
 )
 
-// Of says which draw a picture is of: the address of its random numbers, and what stages
-// may look at.
-type Of struct {
-	Sample   int // its number, for seek points; -1: not of the source
-	Key      string
-	Labels   []int32
-	Epoch    int
-	Position int64
-	Attempt  int
-	Targets  *schema.Targets // nil: none; not changed, and kept until Make has ended
-}
-
 // Drawn is what one stage drew.
 type Drawn struct {
-	Stage  string // its name in the params column
-	Params stages.Params
+	Stage    string // its name in the params column
+	Params   stages.Params
+	Strength float64 // of a stage with conditions or a strength; 1 of others
+}
+
+// Chosen is how strongly a stage acts that has conditions or a strength; 0: not at all.
+type Chosen struct {
+	Stage    string
+	Strength float64
 }
 
 // Draw is one picture under way, from Prepare to the end of Make.
 type Draw struct {
 	Drawn  []Drawn         // of the stages that act
+	Chosen []Chosen        // the stages that have conditions or a strength
 	Matrix warp.Homography // the composed warps, from source to output pixels
 	Source [2]int          // height and width as decoded
 	Bytes  int64           // that making the picture takes, beside its file; 0 where it can't be made
@@ -72,7 +68,8 @@ type stageMemory struct {
 
 // op is what one stage does to one picture: a warp, a function of a pixel, an edit, or a map.
 type op struct {
-	stage     int             // in Program.Stages
+	stage     int // in Program.Stages
+	as        stages.PictureStage
 	transform *warp.Transform // of a Warper
 	pixel     *stages.PixelFunc
 	mapper    stages.Mapper // nil where pixel or editor does what it would
@@ -107,7 +104,7 @@ type view struct {
 // it: the sizes between the stages follow from the transforms.
 func (d *Draw) draw(height, width int) error {
 	p := d.program
-	d.ops, d.Drawn = d.ops[:0], d.Drawn[:0]
+	d.ops, d.Drawn, d.Chosen = d.ops[:0], d.Drawn[:0], d.Chosen[:0]
 	d.Matrix, d.Source = warp.Identity().Homography(), [2]int{height, width}
 	if len(d.memory) != len(p.Stages) {
 		d.memory = make([]stageMemory, len(p.Stages))
@@ -120,15 +117,22 @@ func (d *Draw) draw(height, width int) error {
 	}
 	for i := range p.Stages {
 		d.stage = p.Stages[i].Name
-		params, err := d.params(i, t)
+		as, strength := p.Stages[i].choose(&d.of)
+		if p.Stages[i].Choose != nil {
+			d.Chosen = append(d.Chosen, Chosen{p.Stages[i].Name, strength})
+		}
+		if as == nil {
+			continue
+		}
+		params, err := d.params(i, as, strength, t)
 		if err != nil {
 			return err
 		}
 		if params == nil {
 			continue
 		}
-		o := op{stage: i, params: params, out: t}
-		switch stage := p.Stages[i].Stage.(type) {
+		o := op{stage: i, as: as, params: params, out: t}
+		switch stage := as.(type) {
 		case stages.Warper:
 			if err := d.warp(&o, stage.Warp(params, t.Height, t.Width), t); err != nil {
 				return err
@@ -164,24 +168,24 @@ func (d *Draw) draw(height, width int) error {
 }
 
 // params draws one stage, for a picture of that size.
-func (d *Draw) params(i int, t schema.Tensor) (stages.Params, error) {
+func (d *Draw) params(i int, as stages.PictureStage, strength float64, t schema.Tensor) (stages.Params, error) {
 	s, of := &d.program.Stages[i], &d.of
 	d.rand = *s.Key.Stream(of.Epoch, of.Position, of.Attempt)
 	d.row = stages.Row{
 		Key: of.Key, Height: t.Height, Width: t.Width, Labels: of.Labels,
 		Epoch: of.Epoch, Position: of.Position, Rand: &d.rand, Recycled: d.memory[i].params,
 	}
-	objects, looks := s.Stage.(stages.ObjectStage)
+	objects, looks := as.(stages.ObjectStage)
 	if looks {
 		d.row.Objects = d.targets.enter(t.Height, t.Width)
 	}
-	params, err := s.Stage.Draw(&d.row)
+	params, err := as.Draw(&d.row)
 	if looks && err == nil && params != nil {
 		d.targets.keep(objects, s.Name, params)
 	}
 	if err == nil && params != nil {
 		d.memory[i].params = params
-		d.Drawn = append(d.Drawn, Drawn{s.Name, params})
+		d.Drawn = append(d.Drawn, Drawn{s.Name, params, strength})
 	}
 	return params, err
 }
@@ -221,11 +225,19 @@ const ParamsRevision = 2
 // JSON is the params column: what each stage drew, by its name; the composed matrix, 2x3
 // numbers, or 3x3 where a perspective was drawn; and height and width of the picture that
 // it starts from, as decoded, and of the one that it leads to. Stages that draw nothing
-// are left out.
+// are left out. With conditions or strengths, strength has those of their stages, 0 where one
+// left the row alone.
 func (d *Draw) JSON(pic *schema.Picture) (string, error) {
 	out := map[string]any{"matrix": d.Matrix.Affine(), "source": d.Source, "output": [2]int{pic.Height, pic.Width}}
 	if d.Matrix.Projective() {
 		out["matrix"] = d.Matrix.Unit()
+	}
+	if len(d.Chosen) > 0 {
+		strengths := map[string]float64{}
+		for _, c := range d.Chosen {
+			strengths[c.Stage] = c.Strength
+		}
+		out["strength"] = strengths
 	}
 	for _, drawn := range d.Drawn {
 		b, err := json.Marshal(drawn.Params)

@@ -34,7 +34,7 @@ func (p *Program) typical(labels []int32) (most *Draw) {
 	for _, side := range []int{1200, 5000, 400, 64} {
 		source, resamplings := rgb(side, side*4/3), -1
 		for position := range int64(32) {
-			d := &Draw{program: p, of: Of{Sample: -1, Labels: labels, Position: position}}
+			d := &Draw{program: p, of: Of{Sample: -1, Labels: labels, Position: position, Always: true}}
 			if d.drawFor(source.Height, source.Width); d.err != nil {
 				break
 			}

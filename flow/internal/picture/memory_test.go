@@ -111,7 +111,7 @@ func program(full, reference bool, list []stages.Stage) *Program {
 		case stages.Decoder:
 			p.Decoder = stage
 		case stages.PictureStage:
-			p.Stages = append(p.Stages, Stage{stage, s.Name(), rng.NewKey(1, s.Name(), strconv.Itoa(i))})
+			p.Stages = append(p.Stages, Stage{Stage: stage, Name: s.Name(), Key: rng.NewKey(1, s.Name(), strconv.Itoa(i))})
 		}
 	}
 	return p

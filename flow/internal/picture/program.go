@@ -26,6 +26,35 @@ type Stage struct {
 	Stage stages.PictureStage
 	Name  string  // in the params column
 	Key   rng.Key // of its random numbers
+	// Choose is the stage as it acts in a draw, nil: not at all; and its strength. Nil: it acts
+	// in all, as it is.
+	Choose func(*Of) (stages.PictureStage, float64)
+}
+
+// choose is the stage as it acts in a draw, and its strength; nil, 0: it doesn't.
+func (s *Stage) choose(of *Of) (stages.PictureStage, float64) {
+	if s.Choose == nil || of.Always {
+		return s.Stage, 1
+	}
+	as, strength := s.Choose(of)
+	if as == nil {
+		return nil, 0
+	}
+	return as, strength
+}
+
+// Of says which draw a picture is of: the address of its random numbers, and what stages
+// may look at.
+type Of struct {
+	Sample   int // its number, for seek points; -1: not of the source
+	Key      string
+	Labels   []int32
+	Epoch    int
+	Position int64
+	Attempt  int
+	Targets  *schema.Targets // nil: none; not changed, and kept until Make has ended
+	Values   []any           // of the columns that the source adds
+	Always   bool            // conditions are taken to hold
 }
 
 // Failure is why a picture could not be made.

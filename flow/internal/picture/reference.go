@@ -14,7 +14,7 @@ func (m *Maker) reference(ctx context.Context, d *Draw, source *schema.Picture, 
 	for i := range d.ops {
 		o := &d.ops[i]
 		d.stage = d.program.Stages[o.stage].Name
-		switch stage := d.program.Stages[o.stage].Stage.(type) {
+		switch stage := o.as.(type) {
 		case stages.Warper:
 			var err error
 			if pic, err = warp.ApplyUntil(ctx, pic, *o.transform); err != nil {

@@ -13,6 +13,8 @@ __all__ = [
     "Objects",
     "OnError",
     "Split",
+    "Strength",
+    "When",
 ]
 
 
@@ -43,6 +45,39 @@ class Objects(TypedDict, total=False):
     """Keep pictures without objects; false: such a row fails, see on_error (default: True)."""
     mirror: Mapping[str, str]
     """Classes that change places in a mirrored picture: {left_hand: right_hand}."""
+
+
+class When(TypedDict, total=False):
+    """Rows on which a stage acts."""
+
+    class_count: Mapping[str, object]
+    """Act where the row's class has so few or so many samples: {below: 100}, {at_least: 20}, or both."""
+    epochs: tuple[int | None, int | None]
+    """Act in these epochs, counted from 0: [first, past the last]; negative numbers count from the end of the run,
+    null is its end: [0, -10] leaves the last ten out."""
+
+
+Strength = TypedDict(
+    "Strength",
+    {
+        # What decides: class_count, the samples of the row's class, or repeat, how often its sample was drawn
+        # before.
+        "by": Literal["class_count", "repeat"],
+        # Strength for the class with the most samples, or for a sample's first draw (default 0).
+        "from": float,
+        # Strength for the class with the fewest samples, or after so many draws as over says (default 0).
+        "to": float,
+        # With repeat: the draws of a sample after which its strength is that of to (default 10).
+        "over": int,
+        # What is multiplied: amounts, the ranges of what is drawn, or p, the share of the draws (default: amounts
+        # where the stage has them).
+        "of": Literal["amounts", "p"],
+        # With class_count: the task whose classes are counted (default: the only one); boxes: the classes of the
+        # objects.
+        "task": str,
+    },
+    total=False,
+)
 
 
 class Split(TypedDict, total=False):

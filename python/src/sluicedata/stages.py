@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
+from ._settings import Strength, When
 from .pipelines import Component, component, custom
 
 __all__ = [
@@ -170,6 +171,7 @@ def class_weights(
     *,
     task: str | None = None,
     beta: float = 0.9999,
+    when: When | None = None,
     id: str | None = None,
 ) -> Component:
     """Weight each row by its class.
@@ -180,6 +182,7 @@ def class_weights(
             their weight.
         task: the task whose classes are weighted (default: the only one).
         beta: of effective_number, above 0 and below 1.
+        when: the rows on which the stage acts, such as {"class_count": {"below": 100}}; others pass it as they are.
         id: keeps the stage's random numbers its own when another of its name is put before it.
     """
     return component(
@@ -188,6 +191,7 @@ def class_weights(
             "weights": weights,
             "task": task,
             "beta": beta,
+            "when": when,
             "id": id,
         },
     )
@@ -227,6 +231,8 @@ def rotate(
     interpolation: Literal["nearest", "bilinear"] = "bilinear",
     expand: bool = False,
     p: float = 1,
+    when: When | None = None,
+    strength: Strength | None = None,
     id: str | None = None,
 ) -> Component:
     """Rotate by a random angle, keeping the size or expanding the canvas.
@@ -237,6 +243,9 @@ def rotate(
         interpolation: how values between pixels are found.
         expand: enlarge the canvas to hold the whole rotated picture, instead of keeping the size.
         p: share of the draws that are rotated.
+        when: the rows on which the stage acts, such as {"class_count": {"below": 100}}; others pass it as they are.
+        strength: how much it does to a row, such as {"by": "class_count", "from": 0.5, "to": 1.5}: a factor of its
+            amounts, or of p.
         id: keeps the stage's random numbers its own when another of its name is put before it.
     """
     return component(
@@ -247,6 +256,8 @@ def rotate(
             "interpolation": interpolation,
             "expand": expand,
             "p": p,
+            "when": when,
+            "strength": strength,
             "id": id,
         },
     )
@@ -261,6 +272,8 @@ def affine(
     interpolation: Literal["nearest", "bilinear"] = "bilinear",
     fill: int | tuple[int, int, int] | None = None,
     p: float = 1,
+    when: When | None = None,
+    strength: Strength | None = None,
     id: str | None = None,
 ) -> Component:
     """Rotate, translate, scale and shear by random amounts.
@@ -274,6 +287,9 @@ def affine(
         interpolation: how values between pixels are found.
         fill: colour outside the picture: a grey 0..255 or [r, g, b] (default 0: black).
         p: share of the draws that are changed.
+        when: the rows on which the stage acts, such as {"class_count": {"below": 100}}; others pass it as they are.
+        strength: how much it does to a row, such as {"by": "class_count", "from": 0.5, "to": 1.5}: a factor of its
+            amounts, or of p.
         id: keeps the stage's random numbers its own when another of its name is put before it.
     """
     return component(
@@ -286,6 +302,8 @@ def affine(
             "interpolation": interpolation,
             "fill": fill,
             "p": p,
+            "when": when,
+            "strength": strength,
             "id": id,
         },
     )
@@ -297,6 +315,8 @@ def perspective(
     interpolation: Literal["nearest", "bilinear"] = "bilinear",
     fill: int | tuple[int, int, int] | None = None,
     p: float = 1,
+    when: When | None = None,
+    strength: Strength | None = None,
     id: str | None = None,
 ) -> Component:
     """Show as a plane seen from a random angle.
@@ -306,6 +326,9 @@ def perspective(
         interpolation: how values between pixels are found.
         fill: colour outside the picture: a grey 0..255 or [r, g, b] (default 0: black).
         p: share of the draws that are changed; torchvision's own is 0.5.
+        when: the rows on which the stage acts, such as {"class_count": {"below": 100}}; others pass it as they are.
+        strength: how much it does to a row, such as {"by": "class_count", "from": 0.5, "to": 1.5}: a factor of its
+            amounts, or of p.
         id: keeps the stage's random numbers its own when another of its name is put before it.
     """
     return component(
@@ -315,6 +338,8 @@ def perspective(
             "interpolation": interpolation,
             "fill": fill,
             "p": p,
+            "when": when,
+            "strength": strength,
             "id": id,
         },
     )
@@ -327,6 +352,8 @@ def crop(
     width: float | None = None,
     offset: tuple[float, float] | None = None,
     p: float = 1,
+    when: When | None = None,
+    strength: Strength | None = None,
     id: str | None = None,
 ) -> Component:
     """Cut out a window at a random position.
@@ -337,6 +364,9 @@ def crop(
         width: instead of size: share or pixels.
         offset: range of the left and top edge, shares or pixels, upper end excluded (default: anywhere it fits).
         p: share of the draws that are cropped.
+        when: the rows on which the stage acts, such as {"class_count": {"below": 100}}; others pass it as they are.
+        strength: how much it does to a row, such as {"by": "class_count", "from": 0.5, "to": 1.5}: a factor of its
+            amounts, or of p.
         id: keeps the stage's random numbers its own when another of its name is put before it.
     """
     return component(
@@ -347,6 +377,8 @@ def crop(
             "width": width,
             "offset": offset,
             "p": p,
+            "when": when,
+            "strength": strength,
             "id": id,
         },
     )
@@ -357,6 +389,7 @@ def center_crop(
     *,
     height: float | None = None,
     width: float | None = None,
+    when: When | None = None,
     id: str | None = None,
 ) -> Component:
     """Cut out the centre.
@@ -365,6 +398,7 @@ def center_crop(
         size: both sides: pixels such as 224 (a square), or a share such as 0.875.
         height: instead of size: pixels or share.
         width: instead of size: pixels or share.
+        when: the rows on which the stage acts, such as {"class_count": {"below": 100}}; others pass it as they are.
         id: keeps the stage's random numbers its own when another of its name is put before it.
     """
     return component(
@@ -373,6 +407,7 @@ def center_crop(
             "size": size,
             "height": height,
             "width": width,
+            "when": when,
             "id": id,
         },
     )
@@ -388,6 +423,8 @@ def random_resized_crop(
     interpolation: Literal["nearest", "bilinear", "bicubic", "lanczos", "box"] = "bilinear",
     antialias: bool = True,
     p: float = 1,
+    when: When | None = None,
+    strength: Strength | None = None,
     id: str | None = None,
 ) -> Component:
     """Cut out a window of random area, aspect ratio and position, and resize it.
@@ -401,6 +438,9 @@ def random_resized_crop(
         interpolation: filter, with Pillow's kernel.
         antialias: average when shrinking, as Pillow; false: sample, as OpenCV.
         p: share of the draws that are cropped and resized.
+        when: the rows on which the stage acts, such as {"class_count": {"below": 100}}; others pass it as they are.
+        strength: how much it does to a row, such as {"by": "class_count", "from": 0.5, "to": 1.5}: a factor of its
+            amounts, or of p.
         id: keeps the stage's random numbers its own when another of its name is put before it.
     """
     return component(
@@ -414,6 +454,8 @@ def random_resized_crop(
             "interpolation": interpolation,
             "antialias": antialias,
             "p": p,
+            "when": when,
+            "strength": strength,
             "id": id,
         },
     )
@@ -423,6 +465,8 @@ def flip(
     p: float = 0.5,
     *,
     direction: Literal["horizontal", "vertical"] = "horizontal",
+    when: When | None = None,
+    strength: Strength | None = None,
     id: str | None = None,
 ) -> Component:
     """Mirror at random.
@@ -430,6 +474,9 @@ def flip(
     Args:
         p: share of the draws that are flipped.
         direction: horizontal: left becomes right; vertical: top becomes bottom.
+        when: the rows on which the stage acts, such as {"class_count": {"below": 100}}; others pass it as they are.
+        strength: how much it does to a row, such as {"by": "class_count", "from": 0.5, "to": 1.5}: a factor of its
+            amounts, or of p.
         id: keeps the stage's random numbers its own when another of its name is put before it.
     """
     return component(
@@ -437,6 +484,8 @@ def flip(
         {
             "p": p,
             "direction": direction,
+            "when": when,
+            "strength": strength,
             "id": id,
         },
     )
@@ -450,6 +499,7 @@ def resize(
     max_size: int | None = None,
     interpolation: Literal["nearest", "bilinear", "bicubic", "lanczos", "box"] = "bilinear",
     antialias: bool = True,
+    when: When | None = None,
     id: str | None = None,
 ) -> Component:
     """Scale to a height and width, or to a length of the shorter side.
@@ -461,6 +511,7 @@ def resize(
         max_size: with size: most pixels of the longer side (default: no limit).
         interpolation: filter, with Pillow's kernel.
         antialias: average when shrinking, as Pillow; false: sample, as OpenCV.
+        when: the rows on which the stage acts, such as {"class_count": {"below": 100}}; others pass it as they are.
         id: keeps the stage's random numbers its own when another of its name is put before it.
     """
     return component(
@@ -472,6 +523,7 @@ def resize(
             "max_size": max_size,
             "interpolation": interpolation,
             "antialias": antialias,
+            "when": when,
             "id": id,
         },
     )
@@ -483,6 +535,7 @@ def random_shortest_size(
     max: int | None = None,
     interpolation: Literal["nearest", "bilinear", "bicubic", "lanczos", "box"] = "bilinear",
     antialias: bool = True,
+    when: When | None = None,
     id: str | None = None,
 ) -> Component:
     """Scale to a random length of the shorter side.
@@ -492,6 +545,7 @@ def random_shortest_size(
         max: most pixels of the longer side, whatever is drawn (default: no limit).
         interpolation: filter, with Pillow's kernel.
         antialias: average when shrinking, as Pillow; false: sample, as OpenCV.
+        when: the rows on which the stage acts, such as {"class_count": {"below": 100}}; others pass it as they are.
         id: keeps the stage's random numbers its own when another of its name is put before it.
     """
     return component(
@@ -501,6 +555,7 @@ def random_shortest_size(
             "max": max,
             "interpolation": interpolation,
             "antialias": antialias,
+            "when": when,
             "id": id,
         },
     )
@@ -512,6 +567,8 @@ def scale_jitter(
     range: tuple[float, float] = (0.1, 2),
     interpolation: Literal["nearest", "bilinear", "bicubic", "lanczos", "box"] = "bilinear",
     antialias: bool = True,
+    when: When | None = None,
+    strength: Strength | None = None,
     id: str | None = None,
 ) -> Component:
     """Scale by a random factor, keeping the shape.
@@ -521,6 +578,9 @@ def scale_jitter(
         range: range of the scale.
         interpolation: filter, with Pillow's kernel.
         antialias: average when shrinking, as Pillow; false: sample, as OpenCV.
+        when: the rows on which the stage acts, such as {"class_count": {"below": 100}}; others pass it as they are.
+        strength: how much it does to a row, such as {"by": "class_count", "from": 0.5, "to": 1.5}: a factor of its
+            amounts, or of p.
         id: keeps the stage's random numbers its own when another of its name is put before it.
     """
     return component(
@@ -530,6 +590,8 @@ def scale_jitter(
             "range": range,
             "interpolation": interpolation,
             "antialias": antialias,
+            "when": when,
+            "strength": strength,
             "id": id,
         },
     )
@@ -543,6 +605,7 @@ def pad(
     mode: Literal["constant", "edge", "reflect"] = "constant",
     fill: int | tuple[int, int, int] | None = None,
     at: Literal["center", "top_left"] = "center",
+    when: When | None = None,
     id: str | None = None,
 ) -> Component:
     """Add a border: so many pixels, to a size, or to a multiple.
@@ -555,6 +618,7 @@ def pad(
         mode: what is beside the picture: constant (fill), edge (its nearest pixel) or reflect (mirrored).
         fill: colour with mode constant: a grey 0..255 or [r, g, b] (default 0: black).
         at: where the picture lies with size or multiple: center or top_left.
+        when: the rows on which the stage acts, such as {"class_count": {"below": 100}}; others pass it as they are.
         id: keeps the stage's random numbers its own when another of its name is put before it.
     """
     return component(
@@ -566,6 +630,7 @@ def pad(
             "mode": mode,
             "fill": fill,
             "at": at,
+            "when": when,
             "id": id,
         },
     )
@@ -581,6 +646,7 @@ def letterbox(
     at: Literal["center", "top_left"] = "center",
     interpolation: Literal["nearest", "bilinear", "bicubic", "lanczos", "box"] = "bilinear",
     antialias: bool = True,
+    when: When | None = None,
     id: str | None = None,
 ) -> Component:
     """Scale until it fits into a size, and fill the rest.
@@ -594,6 +660,7 @@ def letterbox(
         at: where the picture lies: center or top_left.
         interpolation: filter, with Pillow's kernel.
         antialias: average when shrinking, as Pillow; false: sample, as OpenCV.
+        when: the rows on which the stage acts, such as {"class_count": {"below": 100}}; others pass it as they are.
         id: keeps the stage's random numbers its own when another of its name is put before it.
     """
     return component(
@@ -607,6 +674,7 @@ def letterbox(
             "at": at,
             "interpolation": interpolation,
             "antialias": antialias,
+            "when": when,
             "id": id,
         },
     )
@@ -617,6 +685,8 @@ def random_zoom_out(
     *,
     fill: int | tuple[int, int, int] | None = None,
     p: float = 0.5,
+    when: When | None = None,
+    strength: Strength | None = None,
     id: str | None = None,
 ) -> Component:
     """Put the picture somewhere on a larger canvas.
@@ -625,6 +695,9 @@ def random_zoom_out(
         side_range: range of the canvas's sides, in those of the picture.
         fill: colour beside the picture: a grey 0..255 or [r, g, b] (default 0: black).
         p: share of the draws that are zoomed out.
+        when: the rows on which the stage acts, such as {"class_count": {"below": 100}}; others pass it as they are.
+        strength: how much it does to a row, such as {"by": "class_count", "from": 0.5, "to": 1.5}: a factor of its
+            amounts, or of p.
         id: keeps the stage's random numbers its own when another of its name is put before it.
     """
     return component(
@@ -633,6 +706,8 @@ def random_zoom_out(
             "side_range": side_range,
             "fill": fill,
             "p": p,
+            "when": when,
+            "strength": strength,
             "id": id,
         },
     )
@@ -644,6 +719,7 @@ def random_iou_crop(
     ratio: tuple[float, float] = (0.5, 2),
     sampler_options: Sequence[float] = (0, 0.1, 0.3, 0.5, 0.7, 0.9, 1),
     trials: int = 40,
+    when: When | None = None,
     id: str | None = None,
 ) -> Component:
     """Cut out a window that overlaps an object by a random amount.
@@ -654,6 +730,7 @@ def random_iou_crop(
         sampler_options: least overlaps (intersection over union) with an object, of which one is drawn; 1: leave
             the picture as it is.
         trials: windows that are tried for an overlap.
+        when: the rows on which the stage acts, such as {"class_count": {"below": 100}}; others pass it as they are.
         id: keeps the stage's random numbers its own when another of its name is put before it.
     """
     return component(
@@ -663,6 +740,7 @@ def random_iou_crop(
             "ratio": ratio,
             "sampler_options": sampler_options,
             "trials": trials,
+            "when": when,
             "id": id,
         },
     )
@@ -672,6 +750,7 @@ def sanitize_boxes(
     min_size: float = 1,
     *,
     min_area: float = 1,
+    when: When | None = None,
     id: str | None = None,
 ) -> Component:
     """Drop objects whose box is small.
@@ -679,6 +758,7 @@ def sanitize_boxes(
     Args:
         min_size: least width and height of a box, pixels of the picture that enters the stage.
         min_area: least width x height of a box, square pixels of that picture.
+        when: the rows on which the stage acts, such as {"class_count": {"below": 100}}; others pass it as they are.
         id: keeps the stage's random numbers its own when another of its name is put before it.
     """
     return component(
@@ -686,6 +766,7 @@ def sanitize_boxes(
         {
             "min_size": min_size,
             "min_area": min_area,
+            "when": when,
             "id": id,
         },
     )
@@ -698,6 +779,8 @@ def color_jitter(
     saturation: float | tuple[float, float] | None = None,
     hue: float | tuple[float, float] | None = None,
     p: float = 1,
+    when: When | None = None,
+    strength: Strength | None = None,
     id: str | None = None,
 ) -> Component:
     """Change brightness, contrast, saturation and hue at random.
@@ -708,6 +791,9 @@ def color_jitter(
         saturation: as brightness; 0 removes all colour (default: off).
         hue: range of the hue rotation, -0.5 to 0.5 of the circle; a number h stands for [-h, h] (default: off).
         p: share of the draws that are changed.
+        when: the rows on which the stage acts, such as {"class_count": {"below": 100}}; others pass it as they are.
+        strength: how much it does to a row, such as {"by": "class_count", "from": 0.5, "to": 1.5}: a factor of its
+            amounts, or of p.
         id: keeps the stage's random numbers its own when another of its name is put before it.
     """
     return component(
@@ -718,6 +804,8 @@ def color_jitter(
             "saturation": saturation,
             "hue": hue,
             "p": p,
+            "when": when,
+            "strength": strength,
             "id": id,
         },
     )
@@ -726,18 +814,25 @@ def color_jitter(
 def grayscale(
     p: float = 1,
     *,
+    when: When | None = None,
+    strength: Strength | None = None,
     id: str | None = None,
 ) -> Component:
     """Take the colour out, keeping three channels.
 
     Args:
         p: share of the draws that become grey.
+        when: the rows on which the stage acts, such as {"class_count": {"below": 100}}; others pass it as they are.
+        strength: how much it does to a row, such as {"by": "class_count", "from": 0.5, "to": 1.5}: a factor of its
+            amounts, or of p.
         id: keeps the stage's random numbers its own when another of its name is put before it.
     """
     return component(
         grayscale,
         {
             "p": p,
+            "when": when,
+            "strength": strength,
             "id": id,
         },
     )
@@ -746,18 +841,25 @@ def grayscale(
 def invert(
     p: float = 1,
     *,
+    when: When | None = None,
+    strength: Strength | None = None,
     id: str | None = None,
 ) -> Component:
     """Make a negative.
 
     Args:
         p: share of the draws that are inverted.
+        when: the rows on which the stage acts, such as {"class_count": {"below": 100}}; others pass it as they are.
+        strength: how much it does to a row, such as {"by": "class_count", "from": 0.5, "to": 1.5}: a factor of its
+            amounts, or of p.
         id: keeps the stage's random numbers its own when another of its name is put before it.
     """
     return component(
         invert,
         {
             "p": p,
+            "when": when,
+            "strength": strength,
             "id": id,
         },
     )
@@ -767,6 +869,8 @@ def solarize(
     threshold: float = 128,
     *,
     p: float = 1,
+    when: When | None = None,
+    strength: Strength | None = None,
     id: str | None = None,
 ) -> Component:
     """Invert the bright values.
@@ -774,6 +878,9 @@ def solarize(
     Args:
         threshold: values of at least this are inverted, up to 255.
         p: share of the draws that are changed.
+        when: the rows on which the stage acts, such as {"class_count": {"below": 100}}; others pass it as they are.
+        strength: how much it does to a row, such as {"by": "class_count", "from": 0.5, "to": 1.5}: a factor of its
+            amounts, or of p.
         id: keeps the stage's random numbers its own when another of its name is put before it.
     """
     return component(
@@ -781,6 +888,8 @@ def solarize(
         {
             "threshold": threshold,
             "p": p,
+            "when": when,
+            "strength": strength,
             "id": id,
         },
     )
@@ -790,6 +899,8 @@ def posterize(
     bits: int = 4,
     *,
     p: float = 1,
+    when: When | None = None,
+    strength: Strength | None = None,
     id: str | None = None,
 ) -> Component:
     """Keep a few bits of each value.
@@ -797,6 +908,9 @@ def posterize(
     Args:
         bits: bits that are kept, 1 to 8; 8 changes nothing.
         p: share of the draws that are changed.
+        when: the rows on which the stage acts, such as {"class_count": {"below": 100}}; others pass it as they are.
+        strength: how much it does to a row, such as {"by": "class_count", "from": 0.5, "to": 1.5}: a factor of its
+            amounts, or of p.
         id: keeps the stage's random numbers its own when another of its name is put before it.
     """
     return component(
@@ -804,6 +918,8 @@ def posterize(
         {
             "bits": bits,
             "p": p,
+            "when": when,
+            "strength": strength,
             "id": id,
         },
     )
@@ -813,6 +929,8 @@ def gamma(
     range: tuple[float, float] = (0.8, 1.2),
     *,
     p: float = 1,
+    when: When | None = None,
+    strength: Strength | None = None,
     id: str | None = None,
 ) -> Component:
     """Raise values to a random power.
@@ -820,6 +938,9 @@ def gamma(
     Args:
         range: range of the power: below 1 dark parts become lighter, above 1 darker.
         p: share of the draws that are changed.
+        when: the rows on which the stage acts, such as {"class_count": {"below": 100}}; others pass it as they are.
+        strength: how much it does to a row, such as {"by": "class_count", "from": 0.5, "to": 1.5}: a factor of its
+            amounts, or of p.
         id: keeps the stage's random numbers its own when another of its name is put before it.
     """
     return component(
@@ -827,6 +948,8 @@ def gamma(
         {
             "range": range,
             "p": p,
+            "when": when,
+            "strength": strength,
             "id": id,
         },
     )
@@ -899,6 +1022,7 @@ def to_tensor(
     dtype: Literal["float32", "uint8"] = "float32",
     *,
     layout: Literal["chw", "hwc"] = "chw",
+    when: When | None = None,
     id: str | None = None,
 ) -> Component:
     """Convert uint8 pixels to float32 in 0..1, channels first.
@@ -906,6 +1030,7 @@ def to_tensor(
     Args:
         dtype: float32: 0..1; uint8: 0..255.
         layout: chw: channel first, as PyTorch; hwc: channel last.
+        when: the rows on which the stage acts, such as {"class_count": {"below": 100}}; others pass it as they are.
         id: keeps the stage's random numbers its own when another of its name is put before it.
     """
     return component(
@@ -913,6 +1038,7 @@ def to_tensor(
         {
             "dtype": dtype,
             "layout": layout,
+            "when": when,
             "id": id,
         },
     )
@@ -922,6 +1048,7 @@ def normalize(
     mean: Literal["imagenet", "dataset"] | float | Sequence[float],
     std: Literal["imagenet", "dataset"] | float | Sequence[float] | None = None,
     *,
+    when: When | None = None,
     id: str | None = None,
 ) -> Component:
     """Subtract a mean and divide by a standard deviation, per channel.
@@ -929,6 +1056,7 @@ def normalize(
     Args:
         mean: imagenet, dataset (measured before the run), or [r, g, b] in 0..1.
         std: imagenet, dataset (measured before the run), or [r, g, b] in 0..1.
+        when: the rows on which the stage acts, such as {"class_count": {"below": 100}}; others pass it as they are.
         id: keeps the stage's random numbers its own when another of its name is put before it.
     """
     return component(
@@ -936,6 +1064,7 @@ def normalize(
         {
             "mean": mean,
             "std": std,
+            "when": when,
             "id": id,
         },
     )
