@@ -6,6 +6,7 @@ import (
 	"math"
 	"strings"
 
+	"github.com/sluicedata/sluice/internal/colour"
 	"github.com/sluicedata/sluice/internal/errlist"
 	"github.com/sluicedata/sluice/schema"
 )
@@ -236,8 +237,9 @@ func grey(rgb [3]uint8) int {
 // meanGrey is the mean of the pixels' greys, rounded half up, as in Pillow's
 // ImageEnhance.Contrast.
 func meanGrey(pixels []uint8) int {
-	sum, n := 0, len(pixels)/3
-	for i := 0; i < len(pixels); i += 3 {
+	n := len(pixels) / 3
+	sum, done := colour.Greys(pixels)
+	for i := done; i+3 <= len(pixels); i += 3 {
 		sum += grey([3]uint8(pixels[i:]))
 	}
 	return (2*sum + n) / (2 * n)

@@ -1,9 +1,14 @@
 package stages
 
-import "sync"
+import (
+	"sync"
+
+	"github.com/sluicedata/sluice/internal/colour"
+)
 
 // This file is ColorJitter for many pixels at once: the functions of color_jitter.go,
-// tabulated where they depend on a byte or two.
+// tabulated where they depend on a byte or two. Package colour takes as many pixels as it
+// can, where it can.
 
 // rows makes one adjustment of pixels of a picture with that mean grey, in place.
 func (p *ColorJitterParams) rows(a Adjustment, mean int) func(pixels []uint8) {
@@ -27,6 +32,7 @@ func levels(level int, factor float32) func([]uint8) {
 		table[v] = blend(level, v, factor)
 	}
 	return func(values []uint8) {
+		values = values[colour.Levels(values, float32(level), factor):]
 		for i, v := range values {
 			values[i] = table[v]
 		}
@@ -44,6 +50,7 @@ func saturated(factor float32) func([]uint8) {
 		scaled[i] = float32(factor * float32(i-255))
 	}
 	return func(pixels []uint8) {
+		pixels = pixels[colour.Saturate(pixels, factor):]
 		for ; len(pixels) >= 3; pixels = pixels[3:] {
 			p := pixels[:3:3]
 			level := grey([3]uint8(p))
@@ -60,9 +67,7 @@ func saturated(factor float32) func([]uint8) {
 
 // hueTables are hsv and the darkest channel of fromHSV.
 type hueTables struct {
-	// hue is by span and how far the middle channel lies below the highest, a triangle,
-	// and by the order of the channels: bits 0-2 are r < g, g < b, r < b.
-	hue        [256 * 257 / 2][8]uint8
+	hue        colour.Hues
 	saturation [256 * 256]uint8 // by the highest channel and span
 	lowest     [256 * 256]uint8 // by value and saturation
 	share      [256]float32     // of a saturation
@@ -78,7 +83,7 @@ var hues = sync.OnceValue(func() *hueTables {
 				}
 				var rgb [3]uint8
 				rgb[rank[0]], rgb[rank[1]], rgb[rank[2]] = 255, uint8(255-below), uint8(255-span)
-				t.hue[span*(span+1)/2+below][order], _, _ = hsv(rgb)
+				t.hue.By[span*(span+1)/2+below][order], _, _ = hsv(rgb)
 			}
 		}
 	}
@@ -132,13 +137,14 @@ func turned(turn uint8) func([]uint8) {
 	}
 	t := hues()
 	return func(pixels []uint8) {
+		pixels = pixels[colour.TurnHue(pixels, &t.hue, turn):]
 		for ; len(pixels) >= 3; pixels = pixels[3:] {
 			px := pixels[:3:3]
 			r, g, b := int(px[0]), int(px[1]), int(px[2])
 			most, least := max(r, g, b), min(r, g, b)
 			span, below := most-least, 2*most+least-r-g-b
 			order := uint64(r-g)>>63 | uint64(g-b)>>63<<1 | uint64(r-b)>>63<<2
-			p := &places[t.hue[span*(span+1)/2+below][order&7]]
+			p := &places[t.hue.By[span*(span+1)/2+below][order&7]]
 			s := int(t.saturation[(most<<8|span)&0xffff])
 			share := t.share[s]
 			missing := float64(float32(share * p.f))
