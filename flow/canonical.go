@@ -13,7 +13,8 @@ import (
 )
 
 // canonical is all that the bytes of a run depend on, defaults written out. Not
-// in it: paths, times, the schedule, the number of epochs.
+// in it: paths, times, the schedule; nor the number of epochs, unless a stage's draws depend
+// on it.
 type canonical struct {
 	Version   int               `json:"version"`
 	Source    string            `json:"source"` // identity: hash of keys, sizes and labels
@@ -23,6 +24,7 @@ type canonical struct {
 	Revision  int               `json:"exec_revision"` // of the fused executor; 0: the reference, which stages' versions cover
 	Decoder   any               `json:"decoder"`
 	OnError   Policy            `json:"on_error"`
+	Epochs    int               `json:"epochs,omitempty"` // only where a stage's schedule uses their number
 	EpochRows int64             `json:"epoch_rows"`
 	BatchSize int               `json:"batch_size"`
 	Params    bool              `json:"params"`
@@ -52,6 +54,9 @@ func (p *planner) hash() error {
 	}
 	if p.info.Targets != nil {
 		c.Objects = p.objects.canonical()
+	}
+	if p.scheduled {
+		c.Epochs = p.settings.Epochs
 	}
 	if c.Exec == Fused {
 		c.Revision = picture.FusedRevision

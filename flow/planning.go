@@ -13,6 +13,8 @@ type planner struct {
 	dropLast bool // an epoch's last batch, where it is short
 	selected schema.Index
 	objects  Objects
+
+	scheduled bool // draws depend on the number of epochs
 }
 
 func (p *planner) warn(format string, args ...any) {

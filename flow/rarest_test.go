@@ -162,3 +162,41 @@ func TestClassDraws(t *testing.T) {
 		t.Error("a shuffle asks for nothing")
 	}
 }
+
+// TestScheduleHasEpochs: the number of epochs is part of the plan where a schedule uses it,
+// and of no other.
+func TestScheduleHasEpochs(t *testing.T) {
+	scheduled := []stages.Stage{
+		stages.Rebalance{Target: stages.ClassBalanced, Task: stages.TaskNames{"boxes"}, Schedule: stages.Schedule{After: 0.5}},
+		stages.Decode{}, stages.Batch{Size: 7, Sizes: stages.KeepSizes},
+	}
+	hash := func(list []stages.Stage, epochs int) string {
+		return planOf(t, traffic(t), list, flow.Epochs(epochs)).Info().PlanHash
+	}
+	if hash(balanceBoxes, 4) != hash(balanceBoxes, 6) {
+		t.Error("the number of epochs is in a hash without a schedule")
+	}
+	if hash(scheduled, 4) == hash(scheduled, 6) {
+		t.Error("the number of epochs isn't in the hash with a schedule")
+	}
+	plan := planOf(t, traffic(t), scheduled, flow.Epochs(4))
+	trams := func(p *flow.Plan, epoch int) (n int) {
+		for position := range p.Info().RowsPerEpoch {
+			if i := p.Drawn(epoch, position); i == 4 || i == 17 || i == 31 {
+				n++
+			}
+		}
+		return n
+	}
+	if early, late := trams(plan, 1), trams(plan, 2); early != 3 || late < 5 {
+		t.Errorf("%d draws of trams before the target, %d with it", early, late)
+	}
+	longer, err := plan.With(flow.Epochs(20))
+	if err != nil || trams(longer, 2) != trams(plan, 2) || longer.Info().PlanHash != plan.Info().PlanHash {
+		t.Errorf("a longer run of the plan has another schedule (%v)", err)
+	}
+	_, err = flow.New(traffic(t), scheduled...).Plan(t.Context(), flow.Epochs(flow.Endless))
+	if err == nil || !strings.Contains(err.Error(), "stages: rebalance: schedule: it needs the number of epochs, and the run has no end: give epochs") {
+		t.Errorf("an endless schedule: %v", err)
+	}
+}

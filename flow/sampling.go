@@ -23,6 +23,12 @@ func (p *planner) sample() error {
 	var errs []error
 	for i := range p.steps {
 		s := &p.steps[i]
+		if e, ok := s.stage.(stages.EpochPlanner); ok && e.NeedsEpochs() {
+			s.stage, p.scheduled = e.WithEpochs(p.settings.Epochs), true
+			if p.settings.Epochs == Endless {
+				errs = append(errs, within(i, "stages: "+s.name, errors.New("schedule: it needs the number of epochs, and the run has no end: give epochs"))...)
+			}
+		}
 		if w, ok := s.stage.(stages.Warner); ok {
 			for _, text := range w.Warn(d.selection, index) {
 				p.warn("%s: %s", s.name, text)

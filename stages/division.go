@@ -20,6 +20,7 @@ type division struct {
 	rarest *withRarest  // nil: samples have one class
 	tasks  []int
 	target target
+	from   *target // of the first epochs, where there is a schedule
 	levels []level
 	group  func(sample int) int // of the last level
 	tree   longtail.Division
@@ -54,6 +55,13 @@ func (r Rebalance) divide(in Order, index schema.Index) (*division, error) {
 	if in.Len() == 0 {
 		return d, nil
 	}
+	if !r.Schedule.IsZero() {
+		from, err := r.Schedule.from().read()
+		if err != nil {
+			return nil, errorf("schedule", "from: %v", err)
+		}
+		d.from = &from
+	}
 	total, err := d.split(r.Power)
 	if err != nil {
 		return nil, err
@@ -69,8 +77,10 @@ func (r Rebalance) Divide(in Selection, index schema.Index) (*Groups, error) {
 		return nil, err
 	}
 	counts := d.groups().counts
-	return &Groups{Of: d.group, Count: len(counts), Draws: func(int) []float64 {
-		each := due(d.tree, float64(d.draws), nil)
+	progress := r.progress()
+	return &Groups{Of: d.group, Count: len(counts), Draws: func(epoch int) []float64 {
+		part, whole := progress(epoch)
+		each := due(d.tree, float64(d.draws), float64(part)/float64(whole), nil)
 		for g, n := range counts {
 			each[g] /= float64(n)
 		}
@@ -78,18 +88,30 @@ func (r Rebalance) Divide(in Selection, index schema.Index) (*Groups, error) {
 	}}, nil
 }
 
-// due appends the draws that each leaf of a tree is due of some.
-func due(tree longtail.Division, draws float64, each []float64) []float64 {
-	sum := 0.0
-	for _, s := range tree.Shares {
-		sum += float64(s)
+// due appends the draws that each leaf of a tree is due of some, where progress of its change
+// is done.
+func due(tree longtail.Division, draws, progress float64, each []float64) []float64 {
+	proportions := func(shares []int64) []float64 {
+		sum, list := 0.0, make([]float64, len(shares))
+		for _, s := range shares {
+			sum += float64(s)
+		}
+		for i, s := range shares {
+			list[i] = float64(s) / max(sum, 1)
+		}
+		return list
 	}
-	for i, s := range tree.Shares {
-		share := draws * float64(s) / max(sum, 1)
+	shares := proportions(tree.Shares)
+	if tree.From != nil {
+		for i, f := range proportions(tree.From) {
+			shares[i] = (1-progress)*f + progress*shares[i]
+		}
+	}
+	for i, s := range shares {
 		if tree.Parts == nil {
-			each = append(each, share)
+			each = append(each, draws*s)
 		} else {
-			each = due(tree.Parts[i], share, each)
+			each = due(tree.Parts[i], draws*s, progress, each)
 		}
 	}
 	return each
@@ -148,7 +170,10 @@ func (d *division) split(power float64) (total float64, err error) {
 	perTask := d.target.perTask(len(tasks))
 	if perTask == nil {
 		d.tree.Shares, total = d.groups().shares(d.target, power, 0, len(d.groups().counts))
-		d.tree.Timely = d.target.rule == repeatFactor || d.target.rule == effectiveNumber
+		if d.from != nil {
+			d.tree.From, _ = d.groups().shares(*d.from, power, 0, len(d.groups().counts))
+		}
+		d.tree.Timely = d.from == nil && (d.target.rule == repeatFactor || d.target.rule == effectiveNumber)
 		return total, nil
 	}
 	byLabel := make([][]int64, len(tasks)) // of explicit shares
@@ -184,6 +209,14 @@ func (d *division) split(power float64) (total float64, err error) {
 			for g := first; g < end; g++ {
 				if label := l.labels[g]; label != schema.Unknown {
 					node.Shares[g-first] = byLabel[i][label]
+				}
+			}
+		}
+		if d.from != nil {
+			node.From, _ = l.shares(*d.from, power, first, end)
+			for g, s := range node.Shares {
+				if s == 0 { // what has no share is left out of all epochs
+					node.From[g] = 0
 				}
 			}
 		}

@@ -54,6 +54,10 @@ type Rebalance struct {
 
 	Multiple float64 `sluice:"multiple,positive,later" doc:"draws per epoch, as a multiple of the number of samples"`
 	Cover    Cover   `sluice:"cover,later" doc:"largest: as many draws per epoch as it takes to draw each sample of the largest class once"`
+
+	Schedule Schedule `sluice:"schedule,later" doc:"over which epochs the target is reached: {progressive: {from: instance, over: 1}} or {deferred: {from: instance, after: 0.8}}, shares of the number of epochs"`
+
+	epochs int // of the run, where there is a schedule; 0: not known yet
 }
 
 // Cover says what an epoch goes through whole.
@@ -122,7 +126,8 @@ func (r Rebalance) Check() error {
 		errs = append(errs, errorf("target", "%d targets in a list for %s: give one for each, in the same order",
 			len(to.each), phrase.Count(len(r.Task), "name of task")))
 	}
-	switch power := to.uses(Power); {
+	from, _ := r.Schedule.from().read()
+	switch power := to.uses(Power) || from.rule == Power; {
 	case err != nil && r.Target.explicit():
 	case !power && r.Power != 0:
 		errs = append(errs, errorf("power", "only target power needs it"))
@@ -136,7 +141,17 @@ func (r Rebalance) Check() error {
 			errs = append(errs, errorf("task", "%q is named twice", name))
 		}
 	}
-	return errors.Join(append(errs, r.checkLength(to)...)...)
+	errs = append(errs, r.checkLength(to)...)
+	return errors.Join(append(errs, errlist.Split(r.Schedule.check(r.Target))...)...)
+}
+
+// NeedsEpochs reports whether the draws depend on the number of epochs.
+func (r Rebalance) NeedsEpochs() bool { return !r.Schedule.IsZero() }
+
+// WithEpochs is the stage in a run of so many epochs; in later ones the target is reached.
+func (r Rebalance) WithEpochs(epochs int) Stage {
+	r.epochs = epochs
+	return r
 }
 
 // checkLength reports lengths of the epoch that are impossible, or given twice.
@@ -216,7 +231,7 @@ func (r Rebalance) order(in Order, index schema.Index, key RandKey) (Order, erro
 		members: make([]uint32, in.Len()),
 		starts:  make([]int, len(counts)+1),
 		keys:    make([]RandKey, len(counts)),
-		quotas:  longtail.NewDivided(d.tree, d.draws),
+		quotas:  longtail.NewScheduled(d.tree, d.draws, r.progress()),
 		slots:   perm.NewSeries(uint64(d.draws), perm.Derive(key, keyOrder, 0)),
 	}
 	for c, n := range counts {
@@ -232,6 +247,9 @@ func (r Rebalance) order(in Order, index schema.Index, key RandKey) (Order, erro
 	}
 	return o, nil
 }
+
+// progress is that of the schedule; in a run of unknown length that of one epoch.
+func (r Rebalance) progress() longtail.Progress { return r.Schedule.progress(max(1, r.epochs)) }
 
 type rebalanced struct {
 	members []uint32  // samples, class after class

@@ -47,10 +47,24 @@ func (r Rebalance) Warn(in Selection, index schema.Index) []string {
 		}
 	}
 	warnings = append(warnings, d.absent(perTask)...)
+	if d.from != nil {
+		return append(warnings, d.unscheduled(r)...)
+	}
 	if what := d.pointless(r, in.Len(), strings.Join(names, ", ")); what != "" {
 		warnings = append(warnings, what+": it changes nothing that shuffle doesn't do")
 	}
 	return warnings
+}
+
+// unscheduled warns of a schedule that changes nothing.
+func (d *division) unscheduled(r Rebalance) []string {
+	switch {
+	case d.tree.Parts == nil && longtail.Proportional(d.tree.From, d.tree.Shares):
+		return []string{fmt.Sprintf("the schedule changes nothing: %s draws the classes as the target does", r.Schedule.from())}
+	case r.epochs == 1:
+		return []string{fmt.Sprintf("the schedule is over before it begins: in a run of one epoch all draws are by %s; give the number of epochs", r.Schedule.from())}
+	}
+	return nil
 }
 
 // empty are the classes without a sample.

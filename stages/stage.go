@@ -258,6 +258,16 @@ type Divider interface {
 	Divide(in Selection, index schema.Index) (*Groups, error)
 }
 
+// EpochPlanner is a stage that may depend on the number of epochs of a run: rebalance with a
+// schedule. Where it does, the number is part of the plan hash.
+type EpochPlanner interface {
+	Stage
+	// NeedsEpochs reports whether it does.
+	NeedsEpochs() bool
+	// WithEpochs is the stage in a run of so many epochs.
+	WithEpochs(epochs int) Stage
+}
+
 // Groups are samples that are drawn alike.
 type Groups struct {
 	Of    func(sample int) int // the group of a sample that reaches the stage

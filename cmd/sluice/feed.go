@@ -58,6 +58,9 @@ func loadFed(ask *feed.Open) (*flow.Pipeline, error) {
 			runtime.GOMAXPROCS(max(ask.Workers, 1))
 		}
 	}
+	if ask.Epochs != 0 {
+		f.Epochs = &ask.Epochs
+	}
 	if ask.Readers != 0 {
 		f.Readers = &ask.Readers
 	}

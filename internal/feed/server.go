@@ -33,6 +33,7 @@ type Open struct {
 	Without   []string `json:"without"`
 	Use       string   `json:"use"`
 	Seed      *uint64  `json:"seed"`
+	Epochs    int      `json:"epochs"` // that there will be; 0: as the pipeline says
 	Workers   int      `json:"workers"`
 	Readers   int      `json:"readers"`
 	Budget    int64    `json:"budget"`

@@ -33,6 +33,9 @@ import (
 // capacities), and draws of one size with such windows are in time if the earliest due come
 // first.
 //
+// Where shares change over epochs, A_c(e) is the sum of what is due in each, by that epoch's
+// shares. A class whose share becomes 0 may still get the rest of a draw that it was due.
+//
 // Where a class is divided further (Division), its quota of an epoch is the N of its
 // parts in that epoch: A_c(e) is then the sum over the epochs of N s_c/S. So the outer
 // quotas are the same however they are divided, and the parts add up to them.
@@ -42,9 +45,10 @@ import (
 // the last few epochs; any other epoch is computed forward, from the last one or from
 // the first. Safe for concurrent use.
 type Quotas struct {
-	draws   int64
-	classes int
-	recent  [8]atomic.Pointer[Epoch]
+	draws    int64
+	classes  int
+	progress Progress
+	recent   [8]atomic.Pointer[Epoch]
 
 	mu struct {
 		sync.Mutex
@@ -62,13 +66,19 @@ type Quotas struct {
 type Division struct {
 	Shares []int64
 	Parts  []Division
-	Timely bool // each share's draws of all epochs are those due, rounded up or down; not for the parts of another
+	From   []int64 // shares before they change to Shares, as Progress says; nil: Shares always
+	Timely bool    // each share's draws of all epochs are those due, rounded up or down; not for the parts of another, nor with From
 }
+
+// Progress is how far shares have changed in an epoch, from 0/whole to whole/whole; whole is
+// below 2^61.
+type Progress func(epoch int) (part, whole uint64)
 
 // part is the state of a Division.
 type part struct {
-	shares  []int64
+	shares  []int64 // of the epoch
 	sum     uint64
+	ends    [2][]int64 // sums of the shares up to each class, at the start and the end of a change; nil: there is none
 	timely  bool
 	first   int    // the class of the first share, where there are no parts
 	parts   []part // nil: the shares are classes
@@ -100,11 +110,15 @@ func NewQuotas(shares []int64, draws int64) *Quotas {
 
 // NewDivided is NewQuotas for classes that are parts of others. Shares whose sum is 0 are
 // allowed for a part that gets no draws itself.
-func NewDivided(d Division, draws int64) *Quotas {
+func NewDivided(d Division, draws int64) *Quotas { return NewScheduled(d, draws, nil) }
+
+// NewScheduled is NewDivided for shares that change. Those of an epoch are (1-t) f_c/F + t
+// s_c/S, t being the progress, in multiples of 2^-61.
+func NewScheduled(d Division, draws int64, progress Progress) *Quotas {
 	if draws < 0 {
 		panic("longtail: a negative number of draws")
 	}
-	q := &Quotas{draws: draws}
+	q := &Quotas{draws: draws, progress: progress}
 	widest := 0
 	q.mu.root = q.part(d, true, &widest)
 	q.mu.root.timely = d.Timely
@@ -124,6 +138,10 @@ func (q *Quotas) part(d Division, drawn bool, widest *int) part {
 	if drawn && p.sum == 0 {
 		panic("longtail: no shares")
 	}
+	if d.From != nil {
+		p.ends = [2][]int64{cumulative(d.From), cumulative(d.Shares)}
+		p.shares, p.sum = make([]int64, n), changing
+	}
 	*widest = max(*widest, n)
 	if d.Parts == nil {
 		q.classes += n
@@ -136,6 +154,39 @@ func (q *Quotas) part(d Division, drawn bool, widest *int) part {
 		p.parts = append(p.parts, q.part(inner, drawn && d.Shares[i] > 0, widest))
 	}
 	return p
+}
+
+// changing is the sum of shares that change.
+const changing = 1 << 61
+
+// cumulative is the sums of the first shares, on the scale of changing.
+func cumulative(shares []int64) []int64 {
+	sums, total := make([]int64, len(shares)), uint64(sum(shares))
+	if total == 0 { // of a part that gets no draws
+		total = 1
+	}
+	before := uint64(0)
+	for c, s := range shares {
+		before += uint64(s)
+		hi, lo := bits.Mul64(before, changing)
+		scaled, _ := bits.Div64(hi, lo, total)
+		sums[c] = int64(scaled)
+	}
+	return sums
+}
+
+// change sets the shares of an epoch: differences of sums that are rounded, so that they
+// add up to changing whatever the progress.
+func (p *part) change(done, whole uint64) {
+	before := int64(0)
+	for c := range p.shares {
+		hi, lo := bits.Mul64(uint64(p.ends[0][c]), whole-done)
+		hi2, lo2 := bits.Mul64(uint64(p.ends[1][c]), done)
+		low, carry := bits.Add64(lo, lo2, 0)
+		sum, _ := bits.Div64(hi+hi2+carry, low, whole)
+		p.shares[c], before = int64(sum)-before, int64(sum)
+	}
+	p.draws = -1 // what is due is to be computed anew
 }
 
 // Draws is the number of draws per epoch.
@@ -201,6 +252,9 @@ func (q *Quotas) advance(keep bool) *Epoch {
 func (q *Quotas) divide(p *part, draws int64) {
 	if draws == 0 {
 		return
+	}
+	if p.ends[0] != nil {
+		p.change(q.progress(q.mu.next))
 	}
 	p.round(draws, q.mu.queue)
 	for i, m := range p.quota {

@@ -147,6 +147,9 @@ func zeroIsDefault(t *testing.T, stage, initial stages.Stage) {
 	v := reflect.Indirect(reflect.ValueOf(stage))
 	defaults := reflect.Indirect(reflect.ValueOf(initial))
 	for i := range v.NumField() {
+		if !v.Type().Field(i).IsExported() {
+			continue
+		}
 		fresh := reflect.New(v.Type()).Elem()
 		fresh.Set(v)
 		fresh.Field(i).SetZero()

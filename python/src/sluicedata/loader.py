@@ -136,6 +136,7 @@ class Loader:
             "without": [without] if isinstance(without, str) else list(without or ()),
             **{name: checks.text(name, value) for name, value in texts.items()},
             "seed": checks.whole("seed", seed, 0, (1 << 64) - 1),
+            "epochs": epochs or 0,
             "workers": checks.whole("workers", workers) or 0,
             "readers": checks.whole("readers", readers) or 0,
             "budget": checks.size("budget", budget) or 0,

@@ -135,6 +135,7 @@ def rebalance(
     draws: int | None = None,
     multiple: float | None = None,
     cover: Literal["largest"] | None = None,
+    schedule: Mapping[str, Mapping[str, object]] | None = None,
     id: str | None = None,
 ) -> Component:
     """Draw classes in other proportions than they have, shuffled.
@@ -150,6 +151,8 @@ def rebalance(
         draws: draws per epoch (default: the number of samples, or the sum of the counts, or of the repeat factors).
         multiple: draws per epoch, as a multiple of the number of samples.
         cover: largest: as many draws per epoch as it takes to draw each sample of the largest class once.
+        schedule: over which epochs the target is reached: {progressive: {from: instance, over: 1}} or {deferred:
+            {from: instance, after: 0.8}}, shares of the number of epochs.
         id: keeps the stage's random numbers its own when another of its name is put before it.
     """
     return component(
@@ -161,6 +164,7 @@ def rebalance(
             "draws": draws,
             "multiple": multiple,
             "cover": cover,
+            "schedule": schedule,
             "id": id,
         },
     )
