@@ -214,7 +214,7 @@ func (d *arrowRows) list(ctx context.Context, k *indexfile.Keeper, l *arrowListi
 
 // sameClasses fails where two files of a data set number their classes differently.
 func sameClasses(first, other *arrowfile.Schema) error {
-	if first.Metadata[schema.MetaTasks] != other.Metadata[schema.MetaTasks] {
+	if first.Metadata[schema.MetaTasks] != other.Metadata[schema.MetaTasks] || first.Metadata[schema.MetaTargets] != other.Metadata[schema.MetaTargets] {
 		return errors.New("its tasks or classes aren't those of the first file: the files don't belong together")
 	}
 	return nil
@@ -296,8 +296,12 @@ func (a Arrow) wanted(p *arrowPart) (w *arrowWanted, given map[string]ClassNames
 	if err := json.Unmarshal([]byte(text), &tasks); err != nil {
 		return nil, nil, nil, fmt.Errorf("damaged: metadata %s: %w", schema.MetaTasks, err)
 	}
-	if w.own, warnings, err = ownSpec(s); err != nil {
+	spec, err := ownSpec(s)
+	if err != nil {
 		return nil, nil, nil, err
+	}
+	if spec.Objects() || spec.HasMask() {
+		w.own = spec
 	}
 	given = map[string]ClassNames{}
 	var have []string
@@ -323,6 +327,9 @@ func (a Arrow) wanted(p *arrowPart) (w *arrowWanted, given map[string]ClassNames
 			return nil, nil, nil, errorf("tasks: there is no task %q: its tasks are %s", name, some(have))
 		}
 		w.tasks = append(w.tasks, arrowTask{name: name, column: schema.ColumnLabel + name, classes: given[name].Names})
+	}
+	if w.targets, err = ownLabels(s, spec, have, fmt.Sprintf("the metadata of %q", p.name)); err != nil {
+		return nil, nil, nil, err
 	}
 	w.prefix = schema.ColumnMeta
 	if a.WeightColumn == "" && s.Find(schema.ColumnWeight) >= 0 {

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
+	"strings"
 	"sync"
 
 	"github.com/sluicedata/sluice/internal/arrowfile"
@@ -25,30 +27,56 @@ type arrowOwn struct {
 }
 
 // ownSpec is the spec in a file's metadata; nil: it has none.
-func ownSpec(s *arrowfile.Schema) (spec *schema.TargetSpec, warnings []string, err error) {
+func ownSpec(s *arrowfile.Schema) (spec *schema.TargetSpec, err error) {
 	text, ok := s.Metadata[schema.MetaTargets]
 	if !ok {
-		return nil, nil, nil
+		return nil, nil
 	}
 	err = json.Unmarshal([]byte(text), &spec)
 	if err == nil {
 		err = spec.Check()
 	}
 	if err != nil {
-		return nil, nil, fmt.Errorf("damaged: metadata %s: %w", schema.MetaTargets, err)
+		return nil, fmt.Errorf("damaged: metadata %s: %w", schema.MetaTargets, err)
 	}
-	if spec == nil {
-		return nil, nil, nil
+	if spec.Objects() || spec.HasMask() {
+		_, err = ownColumns(s, spec)
 	}
-	for _, t := range spec.Multi {
-		warnings = append(warnings, sprintf("column %q holds several labels in a row, and is left out", schema.ColumnLabel+t.Name))
+	return spec, err
+}
+
+// ownLabels are the columns of several labels and of values that sluice wrote, which are named
+// after their tasks as those of one label are; nil: there are none.
+func ownLabels(s *arrowfile.Schema, spec *schema.TargetSpec, tasks []string, from string) (*targetColumns, error) {
+	var several []schema.Task
+	if spec != nil {
+		several = spec.Multi
 	}
-	spec.Multi = nil
-	if !spec.Boxes && !spec.Mask {
-		return nil, warnings, nil
+	multi, values := Multi{}, ValueColumns{}
+	for _, t := range several {
+		multi[t.Name] = MultiTask{Column: schema.ColumnLabel + t.Name}
 	}
-	_, err = ownColumns(s, spec)
-	return spec, warnings, err
+	for _, f := range s.Fields {
+		name, ok := strings.CutPrefix(f.Name, schema.ColumnLabel)
+		if ok && f.Type.Kind == arrowfile.Float && !slices.Contains(tasks, name) {
+			values[name] = f.Name
+		}
+	}
+	damaged := func(err error) error { return fmt.Errorf("damaged: metadata %s: %w", schema.MetaTargets, err) }
+	if err := checkLabelNames(multi, values, Objects{}, tasks, nil); err != nil {
+		return nil, damaged(err)
+	}
+	c, err := newTargetColumns(multi, values, Objects{})
+	for _, t := range several {
+		var bad problems
+		checkNames(t.Classes, func(i int) string { return fmt.Sprintf("task %q: class %d", t.Name, i) }, &bad)
+		if len(t.Classes) > 0 && bad.count() > 0 {
+			return nil, damaged(bad.list[0])
+		}
+		at := slices.Index(c.tasks, t.Name)
+		c.classes[at], c.byNumber[at] = classList{append([]string{}, t.Classes...), from}, append([]string{}, t.Classes...)
+	}
+	return c, err
 }
 
 // ownColumns are the numbers of the columns of targets, in the order of their names.
@@ -261,9 +289,6 @@ func (d *arrowRows) listOwn(ctx context.Context, spec *schema.TargetSpec) error 
 	var t schema.Targets
 	var buf []byte
 	for i, p := range d.parts {
-		if p.file.Schema.Metadata[schema.MetaTargets] != d.parts[0].file.Schema.Metadata[schema.MetaTargets] {
-			return errorf("%q: its targets aren't those of the first file: the files don't belong together", p.name)
-		}
 		err := arrowfile.Protect(func() error {
 			return p.eachOwn(ctx, spec, func(columns []*arrowfile.Column, at int64) error {
 				t.Reset()
