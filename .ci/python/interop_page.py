@@ -69,6 +69,16 @@ os.mkdir("tables")
 rows.to_parquet("tables/train-0.parquet")
 datasets.DatasetDict({"train": rows}).save_to_disk("saved")
 
+# What the page's block about COCO reads: every photo with a box.
+boxes = {
+    "images": [{"id": i, "file_name": f.removeprefix("photos/"), "height": Image.open(f).height, "width": Image.open(f).width} for i, f in enumerate(files)],
+    "annotations": [{"id": 100 + i, "image_id": i, "category_id": 7 + labels[i], "bbox": [1, 2, 30, 20], "area": 600, "iscrowd": 0} for i in range(total)],
+    "categories": [{"id": 7 + i, "name": name} for i, name in enumerate(classes)],
+}
+pathlib.Path("boxes.json").write_text(json.dumps(boxes))
+pathlib.Path("boxes.yaml").write_text("version: 1\nsource: {coco: {file: boxes.json, images: photos}}\nstages: [decode, {batch: {size: 8, sizes: keep}}]\n")
+common.run(args.sluice, "materialize", "boxes.yaml", "-o", "out", "--format", "coco")
+
 blocks = re.findall(r"^```(yaml|sh|python|sql)\n(.*?)^```", page, re.S | re.M)
 names = []
 for kind, text in blocks:
@@ -110,6 +120,9 @@ _, printed = holding("webdataset")
 common.equal("webdataset: samples", len(printed.splitlines()), total)
 _, printed = holding("torchvision")
 common.equal("ImageFolder, imagefolder: classes", printed.splitlines()[:2], [str(list(classes))] * 2)
+space, _ = holding("CocoDetection")
+seen = collections.Counter((a["category_id"], *a["bbox"]) for _, annotations in space["dataset"] for a in annotations)
+common.equal("CocoDetection: boxes", seen, collections.Counter((7 + label, 1, 2, 30, 20) for label in labels))
 space, printed = holding("polars")
 common.equal("load_dataset: rows, features", (space["rows"].num_rows, space["rows"].features["label.class"].names), (total, list(classes)))
 
