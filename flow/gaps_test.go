@@ -219,6 +219,9 @@ func change(t *testing.T, v reflect.Value) {
 	case reflect.Slice:
 		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
 		change(t, v.Index(0))
+	case reflect.Map:
+		v.Set(reflect.MakeMap(v.Type()))
+		v.SetMapIndex(reflect.ValueOf("a"), reflect.ValueOf("b"))
 	default:
 		t.Fatalf("%s: teach this test to change it", v.Type())
 	}

@@ -81,7 +81,7 @@ func (p *planner) resolve(ctx context.Context) error {
 	if len(p.sampling.selection) != index.Len() {
 		p.selected = schema.Select(index, p.sampling.selection)
 	}
-	if err := errors.Join(mistakes, p.conditions(), p.checkWeights(), p.assign()); err != nil {
+	if err := errors.Join(mistakes, p.relabelers(), p.conditions(), p.checkWeights(), p.assign()); err != nil {
 		return &PipelineError{err}
 	}
 	if err := p.measure(ctx); err != nil { // reads every picture, where a stage asks for it
@@ -148,6 +148,25 @@ func (p *planner) warnTargets() {
 	if !reflect.ValueOf(p.objects).IsZero() {
 		p.warn("objects: the source (%s) has none", p.source.Name())
 	}
+}
+
+// relabelers gives the stages that change classes their numbers.
+func (p *planner) relabelers() error {
+	var errs []error
+	for i := range p.steps {
+		s := &p.steps[i]
+		relabeler, ok := s.stage.(stages.Relabeler)
+		if !ok || !relabeler.NeedsTasks() {
+			continue
+		}
+		stage, err := relabeler.ForTasks(p.Index().Tasks())
+		if err != nil {
+			errs = append(errs, within(i, "stages: "+s.name, err)...)
+			continue
+		}
+		s.replace(stage)
+	}
+	return errors.Join(errs...)
 }
 
 // conditions resolves those of every stage.

@@ -43,7 +43,8 @@ type row struct {
 	sample  int // number in the index; -1: not of the index
 	attempt int // 0, or which refill of the draw: its random numbers are that attempt's
 	epoch   int
-	fault   error // a panic in locating it: it ends the run
+	weight  float32 // the sample's own
+	fault   error   // a panic in locating it: it ends the run
 
 	encoded []byte            // its file; nil until it is read, and where its pixels are lent
 	lent    schema.Picture    // its pixels, which belong to the dataset; without any where it has none
@@ -118,6 +119,7 @@ func (r *rows) ofSample(sample, epoch int, position int64, attempt int, labels [
 
 // weighRow multiplies the sample's own weight by those of its classes.
 func (r *rows) weighRow(row *row) {
+	row.weight = row.meta.Weight
 	if len(r.weigh) == 0 {
 		return
 	}
@@ -289,6 +291,12 @@ func (r *rows) make(ctx context.Context, m *picture.Maker, row *row, slot *schem
 		failure := new(picture.Failure)
 		errors.As(err, &failure)
 		return row.failed(failure.Stage, failure.Err)
+	}
+	if !slices.Equal(row.draw.Labels, row.meta.Labels) {
+		row.meta.Labels, row.meta.Weight = row.draw.Labels, row.weight
+		if r.weighRow(row); row.fault != nil {
+			return row.failed("weight", row.fault)
+		}
 	}
 	if r.params {
 		if row.meta.Params, err = row.draw.JSON(row.picture); err != nil {

@@ -255,7 +255,7 @@ func (c *trial) randomStages(r *rand.Rand) []stages.Stage {
 	}
 	if form > 1 {
 		list = append(list, pick(100, randomSizes(r)...)...)
-		list = append(list, pick(30, stages.Flip{P: 0.5}, stages.ColorJitter{Brightness: stages.Factor{0.5, 1.5}}, stages.Rotate{Degrees: stages.Range{-9, 9}})...)
+		list = append(list, pick(30, stages.Flip{P: 0.5, Task: "class", Classes: map[string]string{"rare": "middle"}, Never: []string{"common"}}, stages.ColorJitter{Brightness: stages.Factor{0.5, 1.5}}, stages.Rotate{Degrees: stages.Range{-9, 9}})...)
 	}
 	float := false
 	if form > 0 && r.IntN(2) == 0 {

@@ -326,3 +326,58 @@ func TestClassCountOfObjects(t *testing.T) {
 		}
 	}
 }
+
+// A flipped row of a class that has a mirror image is of the other class, with its weight; classes
+// that are never flipped aren't.
+func TestFlippedClasses(t *testing.T) {
+	dir := pictures(t) // common, middle, rare
+	pipe := func(flips ...stages.Stage) *flow.Pipeline {
+		list := append([]stages.Stage{stages.Shuffle{}, stages.ClassWeights{Weights: stages.Weights{List: []float64{1, 2, 5}}}, stages.Decode{}}, flips...)
+		return flow.New(sources.Folder{Path: dir}, append(list, stages.Resize{Height: 16, Width: 16}, stages.Batch{Size: 8})...)
+	}
+	once := stages.Flip{P: 0.5, Classes: map[string]string{"rare": "middle"}, Never: []string{"common"}}
+	plain := madeRows(t, pipe(), flow.Epochs(4))
+	flipped := madeRows(t, pipe(stages.Flip{P: 0.5}), flow.Epochs(4))
+	n := 0
+	for i, row := range madeRows(t, pipe(once), flow.Epochs(4)) {
+		was, class := plain[i].class, plain[i].class
+		mirrored := flipped[i].pixels != plain[i].pixels && was != 0
+		if mirrored {
+			n++
+			class = 3 - was
+		}
+		want := plain[i].pixels
+		if mirrored {
+			want = flipped[i].pixels
+		}
+		if row.class != class || row.pixels != want || row.weight != []float32{0.125, 0.25, 0.625}[class] {
+			t.Errorf("%s: class %d, weight %v; want class %d of %d; same pixels %v", row.key, row.class, row.weight, class, was, row.pixels == want)
+		}
+	}
+	if n < 12 || n > 36 {
+		t.Errorf("%d of 48 rows of the two classes were flipped", n)
+	}
+	// Two flips are none: the second sees the class that the first left.
+	always := stages.Flip{P: 1, Classes: map[string]string{"rare": "middle"}}
+	for i, row := range madeRows(t, pipe(always, always)) {
+		if row.class != plain[i].class || row.pixels != plain[i].pixels {
+			t.Errorf("%s: flipped twice, it is another", row.key)
+		}
+	}
+	for want, flip := range map[string]stages.Flip{
+		`classes: unknown class "rar" of task class: did you mean "rare"?`: {P: 1, Classes: map[string]string{"rar": "middle"}},
+		`never: unknown class "x"`:         {P: 1, Never: []string{"x"}},
+		`task: unknown task "sign"`:        {P: 1, Never: []string{"rare"}, Task: "sign"},
+		`"rare" is in two pairs`:           {P: 1, Classes: map[string]string{"rare": "middle", "common": "rare"}},
+		`never: "rare" is in classes, too`: {P: 1, Classes: map[string]string{"rare": "middle"}, Never: []string{"rare"}},
+		`"rare" and itself`:                {P: 1, Classes: map[string]string{"rare": "rare"}},
+		`task: it is the task of classes`:  {P: 1, Task: "class"},
+	} {
+		if plan, err := pipe(flip).Plan(t.Context()); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+			if err == nil {
+				plan.Close()
+			}
+		}
+	}
+}

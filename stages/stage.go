@@ -322,6 +322,19 @@ type ObjectStage interface {
 	KeepObject(params Params, o *Object) bool
 }
 
+// Relabeler is a PictureStage after which a row may be of another class: flip.
+type Relabeler interface {
+	PictureStage
+	// NeedsTasks reports whether its options name classes.
+	NeedsTasks() bool
+	// ForTasks is the stage for the tasks of the data; every name that they don't have is in
+	// the error.
+	ForTasks(tasks []schema.Task) (Stage, error)
+	// Relabel is the class of a row in one of the tasks, after what was drawn, where it has
+	// changed. labels are those with which the row enters the stage.
+	Relabel(params Params, labels []int32) (task int, label int32, changed bool)
+}
+
 // Warner is a stage that warns of what is legal but probably not intended.
 type Warner interface {
 	Stage

@@ -30,6 +30,7 @@ type Chosen struct {
 type Draw struct {
 	Drawn  []Drawn         // of the stages that act
 	Chosen []Chosen        // the stages that have conditions or a strength
+	Labels []int32         // as stages leave them; those of the draw where none has changed any
 	Matrix warp.Homography // the composed warps, from source to output pixels
 	Source [2]int          // height and width as decoded
 	Bytes  int64           // that making the picture takes, beside its file; 0 where it can't be made
@@ -104,7 +105,7 @@ type view struct {
 // it: the sizes between the stages follow from the transforms.
 func (d *Draw) draw(height, width int) error {
 	p := d.program
-	d.ops, d.Drawn, d.Chosen = d.ops[:0], d.Drawn[:0], d.Chosen[:0]
+	d.ops, d.Drawn, d.Chosen, d.Labels = d.ops[:0], d.Drawn[:0], d.Chosen[:0], d.of.Labels
 	d.Matrix, d.Source = warp.Identity().Homography(), [2]int{height, width}
 	if len(d.memory) != len(p.Stages) {
 		d.memory = make([]stageMemory, len(p.Stages))
@@ -172,7 +173,7 @@ func (d *Draw) params(i int, as stages.PictureStage, strength float64, t schema.
 	s, of := &d.program.Stages[i], &d.of
 	d.rand = *s.Key.Stream(of.Epoch, of.Position, of.Attempt)
 	d.row = stages.Row{
-		Key: of.Key, Height: t.Height, Width: t.Width, Labels: of.Labels,
+		Key: of.Key, Height: t.Height, Width: t.Width, Labels: d.Labels,
 		Epoch: of.Epoch, Position: of.Position, Rand: &d.rand, Recycled: d.memory[i].params,
 	}
 	objects, looks := as.(stages.ObjectStage)
@@ -182,6 +183,12 @@ func (d *Draw) params(i int, as stages.PictureStage, strength float64, t schema.
 	params, err := as.Draw(&d.row)
 	if looks && err == nil && params != nil {
 		d.targets.keep(objects, s.Name, params)
+	}
+	if relabels, ok := as.(stages.Relabeler); ok && err == nil && params != nil {
+		if task, label, changed := relabels.Relabel(params, d.Labels); changed {
+			d.Labels = slices.Clone(d.Labels) // they belong to the draw
+			d.Labels[task] = label
+		}
 	}
 	if err == nil && params != nil {
 		d.memory[i].params = params

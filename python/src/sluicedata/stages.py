@@ -469,6 +469,9 @@ def flip(
     p: float = 0.5,
     *,
     direction: Literal["horizontal", "vertical"] = "horizontal",
+    classes: Mapping[str, str] | None = None,
+    never: Sequence[str] | None = None,
+    task: str | None = None,
     when: When | None = None,
     strength: Strength | None = None,
     id: str | None = None,
@@ -478,6 +481,10 @@ def flip(
     Args:
         p: share of the draws that are flipped.
         direction: horizontal: left becomes right; vertical: top becomes bottom.
+        classes: classes that a flip exchanges, each pair once: {left_arrow: right_arrow}; a row that is flipped
+            leaves with the label of the other.
+        never: classes whose rows are not flipped.
+        task: the task whose classes these are (default: the only one).
         when: the rows on which the stage acts, such as {"class_count": {"below": 100}}; others pass it as they are.
         strength: how much it does to a row, such as {"by": "class_count", "from": 0.5, "to": 1.5}: a factor of its
             amounts, or of p.
@@ -488,6 +495,9 @@ def flip(
         {
             "p": p,
             "direction": direction,
+            "classes": classes,
+            "never": never,
+            "task": task,
             "when": when,
             "strength": strength,
             "id": id,
@@ -962,18 +972,25 @@ def gamma(
 def autocontrast(
     p: float = 1,
     *,
+    when: When | None = None,
+    strength: Strength | None = None,
     id: str | None = None,
 ) -> Component:
     """Stretch each channel to all of 0..255.
 
     Args:
         p: share of the draws that are changed.
+        when: the rows on which the stage acts, such as {"class_count": {"below": 100}}; others pass it as they are.
+        strength: how much it does to a row, such as {"by": "class_count", "from": 0.5, "to": 1.5}: a factor of its
+            amounts, or of p.
         id: keeps the stage's random numbers its own when another of its name is put before it.
     """
     return component(
         autocontrast,
         {
             "p": p,
+            "when": when,
+            "strength": strength,
             "id": id,
         },
     )
@@ -982,18 +999,25 @@ def autocontrast(
 def equalize(
     p: float = 1,
     *,
+    when: When | None = None,
+    strength: Strength | None = None,
     id: str | None = None,
 ) -> Component:
     """Give all levels about as many pixels.
 
     Args:
         p: share of the draws that are changed.
+        when: the rows on which the stage acts, such as {"class_count": {"below": 100}}; others pass it as they are.
+        strength: how much it does to a row, such as {"by": "class_count", "from": 0.5, "to": 1.5}: a factor of its
+            amounts, or of p.
         id: keeps the stage's random numbers its own when another of its name is put before it.
     """
     return component(
         equalize,
         {
             "p": p,
+            "when": when,
+            "strength": strength,
             "id": id,
         },
     )
@@ -1003,6 +1027,8 @@ def sharpness(
     factor: float | tuple[float, float],
     *,
     p: float = 1,
+    when: When | None = None,
+    strength: Strength | None = None,
     id: str | None = None,
 ) -> Component:
     """Blur or sharpen by a random factor.
@@ -1010,6 +1036,9 @@ def sharpness(
     Args:
         factor: range of the factor; a number b stands for [max(0, 1-b), 1+b]; for one factor f give [f, f].
         p: share of the draws that are changed.
+        when: the rows on which the stage acts, such as {"class_count": {"below": 100}}; others pass it as they are.
+        strength: how much it does to a row, such as {"by": "class_count", "from": 0.5, "to": 1.5}: a factor of its
+            amounts, or of p.
         id: keeps the stage's random numbers its own when another of its name is put before it.
     """
     return component(
@@ -1017,6 +1046,8 @@ def sharpness(
         {
             "factor": factor,
             "p": p,
+            "when": when,
+            "strength": strength,
             "id": id,
         },
     )
