@@ -37,7 +37,7 @@ type Row struct {
 	Repairs       int             // places of a file that were repaired: damage (decode's truncated: fill), or scans that it lacks
 }
 
-// Row makes a single draw, outside of any run, as a run would deliver it.
+// Row makes a single draw, outside of any run, as a run would deliver it; a Mixer's, as it is before it is mixed.
 func (p *Plan) Row(ctx context.Context, epoch int, position int64) (*Row, error) {
 	first := p.rows.locate(epoch, position, nil)
 	if first.fault != nil {

@@ -56,6 +56,10 @@ func (f *batch) complete(queue <-chan *filling) {
 		}
 		var record *schema.Batch
 		err := guard("batch", func() (err error) {
+			if err = r.plan.mixing.mix(b.draft, b.job.epoch, b.job.pick, r.plan.settings.Workers); err != nil {
+				b.draft.Discard()
+				return err
+			}
 			record, err = b.draft.Finish()
 			return err
 		})

@@ -8,7 +8,7 @@ type job struct {
 	number int64 // within the epoch; of a batch that pads, the number behind the last
 	first  int64 // position of its first row
 	rows   int
-	pick   int64    // the number by which an Expander picks its variants
+	pick   int64    // the number by which an Expander picks its variants, and rows are mixed
 	given  []Sample // from a foreign source, in place of the plan's draws
 	next   cursor   // where a run resumes after it
 }

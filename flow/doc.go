@@ -56,6 +56,7 @@
 //	planning.go     planner: a plan being made
 //	plan.go         Plan: a value, and what it tells
 //	applier.go      Applier: single images, without a run or a source
+//	mixing.go       the rows of a batch mixed with each other
 //	scaling.go      the scales that a batch gets
 //	attempts.go     a draw with all its attempts
 //	row.go          one row: which sample it is, its file, its picture

@@ -162,6 +162,8 @@ func kindOf(s stages.Stage) string {
 		return "map"
 	case stages.Batcher:
 		return "batcher"
+	case stages.Mixer:
+		return "mixer"
 	case stages.Expander:
 		return "expander"
 	}

@@ -25,6 +25,7 @@ type Plan struct {
 	rows     *rows
 	deal     deal
 	scaling  *scaling // nil: one variant
+	mixing   mixing
 	applier  *Applier // nil: no stage decodes
 	tally    func() *tally
 }
@@ -122,6 +123,9 @@ func (p *Plan) Columns() []string {
 	}
 	for _, task := range p.info.Tasks {
 		list = append(list, schema.ColumnLabel+task.Name)
+		if p.info.Mixed {
+			list = append(list, schema.ColumnLabel+task.Name+schema.ColumnShares)
+		}
 	}
 	for _, c := range p.info.Columns {
 		list = append(list, c.Name)

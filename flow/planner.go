@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"strings"
 	"sync"
+
+	"github.com/apache/arrow/go/v15/arrow"
 
 	"github.com/sluicedata/sluice/internal/rng"
 	"github.com/sluicedata/sluice/schema"
@@ -110,7 +113,9 @@ func (p *planner) resolve(ctx context.Context) error {
 		return made.settings.Failures.Policy != Refill && made.tally().distinct == made.info.RowsPerEpoch
 	}
 	if p.rows.pictures != nil {
-		p.applier = newApplier(p.rows, p.steps.beforeScales(p.info), &p.settings)
+		single := p.steps.beforeScales(p.info)
+		single.Mixed = false // there are no other rows
+		p.applier = newApplier(p.rows, single, &p.settings)
 	}
 	warnBudget(p)
 	warnOrder(p)
@@ -250,6 +255,8 @@ func (p *planner) assign() error {
 			}
 		case stages.Expander:
 			p.scaling = &scaling{stage: stage, name: s.name, key: s.key}
+		case stages.Mixer:
+			errs = append(errs, p.mix(i, stage))
 		case stages.Weigher:
 			weigh, err := stage.Weigh(p.selected)
 			if err != nil {
@@ -257,6 +264,38 @@ func (p *planner) assign() error {
 			}
 			p.rows.weigh = append(p.rows.weigh, weigher(weigh, s.rules))
 		}
+	}
+	return errors.Join(errs...)
+}
+
+// mix gives a Mixer its part. Only pictures and classes can be mixed: every mistake is reported.
+func (p *planner) mix(at int, stage stages.Mixer) error {
+	s, spec := &p.steps[at], p.rows.spec
+	m := mixer{stage: stage, name: s.name, draws: s.key, partners: rng.NewKey(p.settings.Seed, stage.Name()+" partners", s.id)}
+	if l, ok := stage.(stages.LabelMixer); ok {
+		m.labels = l.LabelShares(p.selected)
+	}
+	t := p.steps.pictureType()
+	p.mixing.height, p.mixing.width, p.mixing.tasks, p.mixing.params = t.Height, t.Width, len(p.rows.tasks), p.settings.Params
+	p.mixing.mixers = append(p.mixing.mixers, m)
+	p.info.Mixed = true
+	var errs []error
+	bad := func(format string, args ...any) {
+		errs = append(errs, &StageError{at, "stages: " + s.name, fmt.Errorf(format, args...)})
+	}
+	if spec.Objects() || spec.HasMask() {
+		bad("it mixes pictures and their classes, and the samples have boxes or masks, which can't be mixed: leave it out, or let the source (%s) read pictures and classes only", p.source.Name())
+	}
+	if spec != nil && len(spec.Multi) > 0 {
+		bad("it mixes rows of one class each, and task %s has several labels a sample: leave the task out of the source, or the stage out", spec.Multi[0].Name)
+	}
+	for _, c := range p.rows.columns {
+		if name, ok := strings.CutPrefix(c.Name, schema.ColumnLabel); ok && c.Type.ID() == arrow.FLOAT32 {
+			bad("it mixes rows of one class each, and task %s is a number for each sample: leave the task out of the source, or the stage out", name)
+		}
+	}
+	if len(p.rows.tasks) == 0 {
+		p.warn("%s mixes pictures of samples without classes: what is in a picture stands nowhere but in the params column", s.name)
 	}
 	return errors.Join(errs...)
 }

@@ -213,6 +213,21 @@ func checkExpander(stage stages.Expander, t schema.Tensor, batcher stages.Batche
 	return nil
 }
 
+// checkMixer says what keeps a stage from mixing batches of rows of type t.
+func checkMixer(t schema.Tensor, batcher stages.Batcher, decoded, grouped bool, size sizing) error {
+	switch {
+	case grouped:
+		return errors.New("mixes the rows of a batch before it gets its sizes: put it before multiscale")
+	case batcher == nil:
+		return errors.New("works on batches: put batch before it")
+	case !decoded:
+		return errors.New("needs pictures: put decode before batch")
+	case !t.Fixed() && !size.later:
+		return fmt.Errorf("needs rows of one size, and those of %s vary (%s): add resize with height and width before it", batcher.Name(), t)
+	}
+	return nil
+}
+
 // checkAfter is check behind the source, whose mistakes come first. For the pictures alone,
 // stages that aren't about them have no say: only their options are checked.
 func (list steps) checkAfter(errs []error, alone bool, size sizing) error {
@@ -267,6 +282,10 @@ func (list steps) checkAfter(errs []error, alone bool, size sizing) error {
 				bad("the rows still vary in size (%s): add resize with height and width, or center_crop, before it, or say sizes: keep, or sizes: pad", t)
 			}
 			batched, batcher = true, stage
+		case stages.Mixer:
+			if err := checkMixer(t, batcher, decoded, grouped, size); err != nil {
+				bad("%w", err)
+			}
 		case stages.Expander:
 			if err := checkExpander(stage, t, batcher, decoded, grouped, size); err != nil {
 				bad("%w", err)
@@ -336,7 +355,7 @@ func aboutPictures(s stages.Stage) bool {
 	switch s.(type) {
 	case stages.Decoder, stages.PictureStage:
 		return true
-	case stages.Sampler, stages.Weigher, stages.Batcher, stages.Expander:
+	case stages.Sampler, stages.Weigher, stages.Batcher, stages.Mixer, stages.Expander:
 		return false
 	}
 	return true

@@ -269,6 +269,10 @@ func (c *trial) randomStages(r *rand.Rand) []stages.Stage {
 		return list
 	}
 	list = append(list, stages.Batch{Size: 1 + r.IntN(9), DropLast: r.IntN(4) == 0})
+	if form > 1 {
+		list = append(list, pick(40, randomMixers(r)...)...)
+		list = append(list, pick(20, randomMixers(r)...)...)
+	}
 	if form > 1 && r.IntN(2) == 0 {
 		list = append(list, c.scales(r, float)...)
 	}
@@ -332,6 +336,16 @@ func randomPictureStages(r *rand.Rand) []stages.Stage {
 		stages.ColorJitter{Saturation: stages.Factor{0, 2}, Hue: stages.Range{-0.2, 0.2}, P: p},
 		stages.ColorJitter{Contrast: stages.Factor{0.5, 1.5}, Brightness: stages.Factor{0.9, 1.1}, P: p},
 	}...)
+}
+
+func randomMixers(r *rand.Rand) []stages.Stage {
+	per := []stages.MixDraws{stages.PerBatch, stages.PerRow}[r.IntN(2)]
+	p := stages.Probability([]float64{0, 0.5}[r.IntN(2)])
+	return []stages.Stage{
+		stages.MixUp{Alpha: 0.2 + r.Float64(), Per: per, P: p},
+		stages.CutMix{Per: per, P: p},
+		stages.Remix{Kappa: 2, Per: per, P: p},
+	}
 }
 
 // randomSizes make all rows of one size.

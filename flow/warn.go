@@ -89,7 +89,8 @@ func warnValidation(p *planner) {
 	var augmenting []string
 	for i := range p.steps {
 		s := &p.steps[i]
-		if d, ok := s.stage.(stages.PictureStage); ok && random(s, d, len(p.Index().Tasks())) {
+		_, mixes := s.stage.(stages.Mixer)
+		if d, ok := s.stage.(stages.PictureStage); mixes || ok && random(s, d, len(p.Index().Tasks())) {
 			augmenting = append(augmenting, s.name)
 		}
 		_, balances := s.stage.(stages.Balancer)

@@ -45,7 +45,7 @@ func View(rec arrow.Record) (*Batch, error) {
 		switch {
 		case f.Name == ColumnKey:
 			b.keys, ok = col.(*array.String)
-		case strings.HasPrefix(f.Name, ColumnLabel) && !extraLabels(f.Type):
+		case strings.HasPrefix(f.Name, ColumnLabel) && !extraLabels(f.Type) && !isShares(f):
 			var c *array.Int32
 			c, ok = col.(*array.Int32)
 			b.labels = append(b.labels, c)

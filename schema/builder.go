@@ -3,6 +3,7 @@ package schema
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"unsafe"
 
 	"github.com/apache/arrow/go/v15/arrow"
@@ -41,6 +42,11 @@ func NewBuilder(run *Run, mem memory.Allocator) (*Builder, error) {
 	if err := run.Targets.Check(); err != nil {
 		return nil, fmt.Errorf("schema: %w", err)
 	}
+	for _, t := range run.Tasks {
+		if run.Mixed && slices.ContainsFunc(run.Tasks, func(other Task) bool { return other.Name == t.Name+ColumnShares }) {
+			return nil, fmt.Errorf("schema: there are tasks %q and %q, and mixed rows have a column %s of the first: name one of them otherwise", t.Name, t.Name+ColumnShares, ColumnLabel+t.Name+ColumnShares)
+		}
+	}
 	b := &Builder{run: run, mem: mem, images: mem}
 	for v := range run.Variants {
 		s, err := run.Schema(v)
@@ -66,6 +72,8 @@ type Meta struct {
 	Params      string
 	Targets     *Targets // of Run.Targets; nil: none
 	Values      []any    // per column of Run.Columns, see Column; a row with fewer has no others
+
+	Shares [][]ClassShare // per task, of Run.Mixed: nil of one where a part of the row has no label; nil: it isn't mixed
 }
 
 // Draft is a batch being filled, row by row, each row by one goroutine at a
@@ -125,6 +133,19 @@ func (d *Draft) tensor() Tensor { return d.builder.run.Variants[d.variant].Tenso
 
 // SetMeta sets all of a row but its image.
 func (d *Draft) SetMeta(row int, m Meta) { d.meta[row] = m }
+
+// Meta is all of a row but its image, to be read and changed.
+func (d *Draft) Meta(row int) *Meta { return &d.meta[row] }
+
+// Kept lists the rows that aren't dropped.
+func (d *Draft) Kept() (rows []int) {
+	for row, drop := range d.dropped {
+		if !drop {
+			rows = append(rows, row)
+		}
+	}
+	return rows
+}
 
 // Drop leaves a row out: the batch gets shorter, its other rows keep their order.
 // The row need not be filled.
@@ -284,7 +305,7 @@ func (d *Draft) Finish() (*Batch, error) {
 func (d *Draft) column(f arrow.Field) (arrow.Array, error) {
 	for i, c := range d.builder.run.Columns {
 		if c.Name == f.Name {
-			return d.valueColumn(i, c)
+			return valueColumn(d, i, c)
 		}
 	}
 	if c := d.targetColumn(f); c != nil {
@@ -294,7 +315,7 @@ func (d *Draft) column(f arrow.Field) (arrow.Array, error) {
 }
 
 // valueColumn is one of Run.Columns.
-func (d *Draft) valueColumn(number int, c Column) (arrow.Array, error) {
+func valueColumn(d *Draft, number int, c Column) (arrow.Array, error) {
 	values := make([]any, len(d.meta))
 	for i, m := range d.meta {
 		if number < len(m.Values) {
@@ -335,9 +356,15 @@ func (d *Draft) ownColumn(f arrow.Field) arrow.Array {
 	case ColumnSourceIndex:
 		return buildInt64s(mem, n, func(i int) int64 { return d.meta[i].SourceIndex })
 	}
-	task := 0
-	for d.builder.run.Tasks[task].Name != f.Name[len(ColumnLabel):] {
+	name, task := f.Name[len(ColumnLabel):], 0
+	if isShares(f) {
+		name = strings.TrimSuffix(name, ColumnShares)
+	}
+	for d.builder.run.Tasks[task].Name != name {
 		task++
+	}
+	if isShares(f) {
+		return sharesColumn(d, task)
 	}
 	labels, known := make([]int32, n), make([]bool, n)
 	for i, m := range d.meta {

@@ -9,6 +9,7 @@
 //	key           utf8      slash-separated path of the sample
 //	image                   uint8 or float32 tensor, see Form
 //	label.<task>  int32     class number; null = unknown
+//	label.<task>.shares     of mixed rows: the classes in them, list<struct<class int32, share float32>>, see Run.Mixed
 //	...                     what the source adds, see Column: meta.<name>
 //	boxes, mask, keypoints, boxes.*  where the source has targets, see ColumnBoxes
 //	valid         fixed_size_list<int32>[2]  height and width of the picture before it was padded, see Run.Padded
@@ -76,6 +77,9 @@ func (r *Run) Schema(variant int) (*arrow.Schema, error) {
 	}
 	for _, t := range r.Tasks {
 		fields = append(fields, arrow.Field{Name: ColumnLabel + t.Name, Type: arrow.PrimitiveTypes.Int32, Nullable: true})
+		if r.Mixed {
+			fields = append(fields, arrow.Field{Name: ColumnLabel + t.Name + ColumnShares, Type: sharesType, Nullable: true})
+		}
 	}
 	for _, c := range r.Columns {
 		fields = append(fields, c.field())

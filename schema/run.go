@@ -42,6 +42,7 @@ type Run struct {
 	Variants []Variant // one without multiscale
 	Scales   bool      // the pipeline has a multi-scale stage, even if of one scale
 	Params   bool      // records have the params column
+	Mixed    bool      // rows may be mixed with others of their batch, and records have the columns of shares
 	Padded   bool      // FormVarying: the pictures of a batch are padded to one size, and records have the valid column
 
 	Epochs          int

@@ -98,10 +98,14 @@ func withoutTargets(format string, run *schema.Run) []string {
 	if run.Targets.HasMask() {
 		kinds = append(kinds, "masks")
 	}
-	if len(kinds) == 0 {
-		return nil
+	var list []string
+	if run.Mixed {
+		list = append(list, fmt.Sprintf("%s: pictures are mixed with others, and this format writes each one's own class alone: choose arrow, or train on the pipeline, to keep the shares", format))
 	}
-	return []string{fmt.Sprintf("%s: the samples have %s, which this format doesn't write: choose arrow, parquet, coco, yolo or masks to keep them", format, strings.Join(kinds, " and "))}
+	if len(kinds) == 0 {
+		return list
+	}
+	return append(list, fmt.Sprintf("%s: the samples have %s, which this format doesn't write: choose arrow, parquet, coco, yolo or masks to keep them", format, strings.Join(kinds, " and ")))
 }
 
 // Recognize returns the first format of a catalogue that recognizes a path, or nil.

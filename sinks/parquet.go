@@ -118,6 +118,9 @@ func (q *Parquet) holds(run *schema.Run) error {
 			return fmt.Errorf("the pixels are %s, and %s holds uint8: leave out to_tensor and normalize, or choose image: raw, which keeps them as bytes of a fixed length", v.Tensor, q.codec())
 		}
 	}
+	if run.Mixed {
+		return errors.New("pictures are mixed with others, and the shares of their classes have no column here: choose the format arrow, or train on the pipeline")
+	}
 	if run.Form == schema.FormVarying && q.codec() == Raw {
 		return errors.New("the pictures are of different sizes, and image: raw takes those of one size: add a stage that crops or resizes, or choose image: jpg or png")
 	}

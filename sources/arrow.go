@@ -327,6 +327,9 @@ func (a Arrow) wanted(p *arrowPart) (w *arrowWanted, given map[string]ClassNames
 			return nil, nil, nil, errorf("tasks: there is no task %q: its tasks are %s", name, some(have))
 		}
 		w.tasks = append(w.tasks, arrowTask{name: name, column: schema.ColumnLabel + name, classes: given[name].Names})
+		if shares := schema.ColumnLabel + name + schema.ColumnShares; s.Find(shares) >= 0 {
+			warnings = append(warnings, sprintf("column %q, the shares of mixed pictures, is left out: each has its own class alone", shares))
+		}
 	}
 	if w.targets, err = ownLabels(s, spec, have, fmt.Sprintf("the metadata of %q", p.name)); err != nil {
 		return nil, nil, nil, err

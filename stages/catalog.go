@@ -47,5 +47,8 @@ var Catalog = []Entry{
 	{func() Stage { return &ToTensor{} }, "convert uint8 pixels to float32 in 0..1, channels first"},
 	{func() Stage { return &Normalize{} }, "subtract a mean and divide by a standard deviation, per channel"},
 	{func() Stage { return &Batch{} }, "group rows into batches"},
+	{func() Stage { return &MixUp{Alpha: defaultAlpha, P: 1} }, "blend each picture of a batch with another one, and their labels"},
+	{func() Stage { return &CutMix{Alpha: defaultAlpha, P: 1} }, "paste a box of another picture of the batch into each, and mix their labels"},
+	{func() Stage { return &Remix{Alpha: defaultAlpha, Kappa: defaultKappa, Tau: defaultTau, P: 1} }, "mixup whose label is the rarer class's where the other is much commoner"},
 	{func() Stage { return &MultiScale{} }, "deliver each batch in several sizes"},
 }

@@ -17,6 +17,7 @@
 //	Sampler    acts on the index, before any image is read
 //	Weigher    labels -> weight
 //	Batcher    rows -> batches
+//	Mixer      the rows of a batch, each with another
 //	Expander   batch -> the variants in which it is delivered
 //
 // The option structs' exported fields carry tags: `sluice:"name"`, the option's
@@ -223,6 +224,30 @@ type Batcher interface {
 type VaryingBatcher interface {
 	Batcher
 	VaryingSizes() Sizes
+}
+
+// Mixer mixes the rows of a batch, each with another of them, its partner: mixup, cutmix. The
+// engine chooses the partners: each row is the partner of one, none of its own, and each other
+// row is as likely. A row that a Mixer has mixed is left alone by those after it.
+type Mixer interface {
+	Stage
+	// PerRow reports whether each row has a draw of its own; else those of a batch share one.
+	PerRow() bool
+	// DrawMix draws how pictures of a size are mixed; nil leaves them alone.
+	DrawMix(height, width int, rand *Rand) Params
+	// Mix changes own, a row of a batch, and not its partner, which is of the same type. In a grey batch
+	// both have one channel.
+	Mix(params Params, own, partner *schema.Picture)
+	// Share is how much of a mixed picture is its own, from 0 to 1: the share of its classes.
+	Share(params Params) float64
+}
+
+// LabelMixer is a Mixer whose labels are mixed in other shares than the pictures: remix.
+type LabelMixer interface {
+	Mixer
+	// LabelShares prepares for the labels of an index. The result is the share of a row's own
+	// class in a task, given its class, its partner's, and the share of its picture.
+	LabelShares(index schema.Index) func(task int, own, partner int32, share float64) float64
 }
 
 // Expander turns a batch into the variants in which it is delivered, each a record

@@ -65,6 +65,9 @@ func (t Target) Rows(from, to int) Target {
 	if t.Labels != nil {
 		out.Labels = t.Labels[from:to]
 	}
+	if t.Shares != nil {
+		out.Shares = t.Shares[from:to]
+	}
 	if t.Multi != nil {
 		classes := len(t.Multi) / len(t.Weights)
 		out.Multi = t.Multi[from*classes : to*classes]
@@ -86,9 +89,18 @@ func (c TaskConfig) targetOf(batch *schema.Batch) (Target, error) {
 func (c TaskConfig) target(batch *schema.Batch, labels []int32) (Target, error) {
 	t := Target{Labels: labels, Weights: make([]float32, len(labels))}
 	column := batch.Weights()
+	if batch.HasShares(c.Task) {
+		t.Shares = make([][]schema.ClassShare, len(labels))
+	}
 	for i, label := range labels {
 		if w := column[i]; !(w >= 0) || math.IsInf(float64(w), 0) {
 			return Target{}, fmt.Errorf("trainer: weight %v is not a number >= 0 (key %q)", w, batch.Key(i))
+		}
+		if t.Shares != nil {
+			if err := c.shares(&t, batch, i); err != nil {
+				return Target{}, err
+			}
+			continue
 		}
 		if label == schema.Unknown {
 			continue
@@ -103,6 +115,25 @@ func (c TaskConfig) target(batch *schema.Batch, labels []int32) (Target, error) 
 		t.Sum += float64(t.Weights[i])
 	}
 	return t, nil
+}
+
+// shares reads the classes of a mixed row. A row of which a part has no label has weight 0.
+func (c TaskConfig) shares(t *Target, batch *schema.Batch, row int) error {
+	shares, known := batch.Shares(c.Task, row)
+	if !known {
+		return nil
+	}
+	for i, s := range shares {
+		if s.Class < 0 || int(s.Class) >= len(c.Classes) || !(s.Share >= 0 && s.Share <= 1) {
+			return fmt.Errorf("trainer: class %d of task %s with the share %v: classes are 0..%d, shares 0..1 (key %q)", s.Class, c.Task, s.Share, len(c.Classes)-1, batch.Key(row))
+		}
+		if c.ClassWeights != nil {
+			shares[i].Share = float32(float64(s.Share) * c.ClassWeights[s.Class])
+		}
+	}
+	t.Shares[row], t.Weights[row] = shares, batch.Weights()[row]
+	t.Sum += float64(t.Weights[row])
+	return nil
 }
 
 // multiTarget reads the classes of a task of several labels. A row whose list is null has

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/sluicedata/sluice/internal/detmath"
+	"github.com/sluicedata/sluice/schema"
 )
 
 // Loss names a task's loss.
@@ -26,10 +27,11 @@ func (Loss) Values() []string {
 
 // Target holds a batch's labels and weights for one task.
 type Target struct {
-	Labels  []int32   // class numbers; schema.Unknown where the row has none; nil in a task of several labels
-	Multi   []bool    // rows x classes of a task of several labels: the row has the class; else nil
-	Weights []float32 // weight column x class weight; 0 where the label is, or the labels are, unknown
-	Sum     float64   // of the weights, by which the loss is divided; 0: every row is masked
+	Labels  []int32               // class numbers; schema.Unknown where the row has none; nil in a task of several labels
+	Shares  [][]schema.ClassShare // of mixed rows, per row: the classes in it, each share times its class weight; nil: Labels count
+	Multi   []bool                // rows x classes of a task of several labels: the row has the class; else nil
+	Weights []float32             // weight column x class weight, of mixed rows the column; 0 where the label is, or the labels are, unknown
+	Sum     float64               // of the weights, by which the loss is divided; 0: every row is masked
 }
 
 // Masked reports whether a row has weight 0 in every task. Such a row must be left
@@ -54,7 +56,9 @@ func (l Loss) Offsets(counts []int64) []float64 {
 
 // SoftmaxLoss is the weighted cross-entropy of rows of logits, with PyTorch's
 // mean: the sum of w_i (log sum_c exp(z_ic + o_c) - z_iy - o_y) over the sum of
-// the w_i. offsets may be nil. gradient, of the logits' size, receives scale
+// the w_i. Of mixed rows, with v_ic the share of class c in row i times its class weight, it is
+// PyTorch's mean with probabilities as target: the sum of w_i sum_c v_ic (log sum_k exp(z_ik + o_k) -
+// z_ic - o_c) over the sum of the w_i, so with equal weights over the rows. offsets may be nil. gradient, of the logits' size, receives scale
 // times the loss's gradient; it may be nil. Rows with weight 0 have no influence,
 // whatever their logits, and gradient 0. NaN if all rows have weight 0.
 func SoftmaxLoss(logits []float32, target Target, offsets []float64, scale float64, gradient []float32) float64 {
@@ -73,6 +77,13 @@ func SoftmaxLoss(logits []float32, target Target, offsets []float64, scale float
 			continue
 		}
 		total := softmaxTerms(shifted, z, offsets)
+		if target.Shares != nil {
+			sum += float64(w * sharesLoss(target.Shares[row], shifted, total))
+			if gradient != nil {
+				sharesGradient(target.Shares[row], shifted, total, scale*w/target.Sum, gradient[row*classes:(row+1)*classes])
+			}
+			continue
+		}
 		own := shifted[label]
 		sum += float64(w * (detmath.Log(total) - own))
 		if gradient == nil {
@@ -91,6 +102,32 @@ func SoftmaxLoss(logits []float32, target Target, offsets []float64, scale float
 		return math.NaN()
 	}
 	return sum / target.Sum
+}
+
+// sharesLoss is the loss of one mixed row, given softmaxTerms.
+func sharesLoss(shares []schema.ClassShare, shifted []float64, total float64) (loss float64) {
+	log := detmath.Log(total)
+	for _, s := range shares {
+		loss += float64(float64(s.Share) * (log - shifted[s.Class]))
+	}
+	return loss
+}
+
+// sharesGradient writes factor times its gradient.
+func sharesGradient(shares []schema.ClassShare, shifted []float64, total, factor float64, gradient []float32) {
+	all := 0.0
+	for _, s := range shares {
+		all += float64(s.Share)
+	}
+	for c, v := range shifted {
+		d := float64(all * (detmath.Exp(v) / total))
+		for _, s := range shares {
+			if int(s.Class) == c {
+				d -= float64(s.Share)
+			}
+		}
+		gradient[c] = float32(factor * d)
+	}
 }
 
 // softmaxTerms writes z + offset minus their maximum, and returns the sum of the

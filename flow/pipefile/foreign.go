@@ -48,11 +48,13 @@ var foreignStages = []foreign{
 	{"RandomAutocontrast", "torchvision", "autocontrast: {p: 0.5}", ""},
 	{"RandomEqualize", "torchvision", "equalize: {p: 0.5}", ""},
 	{"RandomAdjustSharpness", "torchvision", "sharpness: {factor: [2, 2], p: 0.5}", "a range of factors"},
+	{"MixUp", "torchvision", "mixup: {alpha: 1}", "behind batch"},
+	{"CutMix", "torchvision", "cutmix: {alpha: 1}", "behind batch"},
 	{"Compose Sequential", "torchvision", "", "the list of stages is one already: write its members there"},
 	{"RandomApply", "torchvision", "", "every stage that changes pixels takes p itself"},
 	{"FiveCrop TenCrop Lambda LinearTransformation RandomChoice RandomOrder RandomErasing GaussianBlur GaussianNoise ElasticTransform " +
 		"RandomChannelPermutation RandomPhotometricDistort " +
-		"AutoAugment RandAugment TrivialAugmentWide AugMix MixUp CutMix JPEG", "torchvision", "", ""},
+		"AutoAugment RandAugment TrivialAugmentWide AugMix JPEG", "torchvision", "", ""},
 
 	{"HorizontalFlip", "albumentations", "flip: {p: 0.5}", ""},
 	{"VerticalFlip", "albumentations", "flip: {p: 0.5, direction: vertical}", ""},

@@ -157,6 +157,12 @@ CALLS: dict[str, tuple[Component, str]] = {
     "to_tensor": (stages.to_tensor(dtype="float32", layout="hwc"), "{dtype: float32, layout: hwc}"),
     "normalize": (stages.normalize([0.1, 0.2, 0.3], std=0.5), "{mean: [0.1, 0.2, 0.3], std: 0.5}"),
     "batch": (stages.batch(3, drop_last=True), "{size: 3, drop_last: true}"),
+    "mixup": (stages.mixup(0.2, p=0.5, per="row"), "{alpha: 0.2, p: 0.5, per: row}"),
+    "cutmix": (stages.cutmix(0.5, p=0.5, per="row"), "{alpha: 0.5, p: 0.5, per: row}"),
+    "remix": (
+        stages.remix(0.5, kappa=2, tau=0.4, p=0.5, per="row"),
+        "{alpha: 0.5, kappa: 2, tau: 0.4, p: 0.5, per: row}",
+    ),
     "multiscale": (
         stages.multiscale([0.5, 1], mode="bilinear", pick="cycle"),
         "{scales: [0.5, 1], mode: bilinear, pick: cycle}",
@@ -178,7 +184,7 @@ def around(name: str) -> tuple[list[Component], list[Component]]:
             return [], [same]
         case "normalize":
             return [stages.decode(), same, stages.to_tensor()], []
-        case "multiscale":
+        case "multiscale" | "mixup" | "cutmix" | "remix":
             return [stages.decode(), same, stages.to_tensor(), stages.batch(2)], []
         case "rotate" | "affine" | "perspective" | "crop" | "center_crop" | "pad":
             return [stages.decode()], [same]

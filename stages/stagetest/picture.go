@@ -52,7 +52,7 @@ func Picture(t *testing.T, stage stages.PictureStage) {
 	}
 }
 
-// Batches checks a Batcher or an Expander.
+// Batches checks a Batcher, a Mixer or an Expander.
 func Batches(t *testing.T, stage stages.Stage) {
 	t.Helper()
 	Options(t, stage)
@@ -64,10 +64,12 @@ func Batches(t *testing.T, stage stages.Stage) {
 		if size, _ := s.Rows(); size < 1 {
 			t.Errorf("%s: batches of %d rows pass Check", s.Name(), size)
 		}
+	case stages.Mixer:
+		mixer(t, s)
 	case stages.Expander:
 		expander(t, s)
 	default:
-		t.Errorf("%s: %T is neither a Batcher nor an Expander", stage.Name(), stage)
+		t.Errorf("%s: %T is neither a Batcher nor a Mixer nor an Expander", stage.Name(), stage)
 	}
 }
 
@@ -537,6 +539,51 @@ func filled(of schema.Tensor) *schema.Picture {
 		p.U8 = nil
 	}
 	return p
+}
+
+// mixer wants draws that are repeatable, marshal to an object and have a share; and a Mix that
+// changes no partner, and leaves a row whose partner is the same as it is.
+func mixer(t *testing.T, stage stages.Mixer) {
+	t.Helper()
+	name, key := stage.Name(), rng.NewKey(3, stage.Name(), "0")
+	for position := range int64(200) {
+		size := Sizes[2:][position%int64(len(Sizes)-2)]
+		if size[0]*size[1] > applied {
+			continue
+		}
+		params := stage.DrawMix(size[0], size[1], key.Stream(1, position, 0))
+		if !reflect.DeepEqual(params, stage.DrawMix(size[0], size[1], key.Stream(1, position, 0))) {
+			t.Fatalf("%s: draw %d is not repeatable", name, position)
+		}
+		if params == nil {
+			continue
+		}
+		if text, err := json.Marshal(params); err != nil || !strings.HasPrefix(string(text), "{") {
+			t.Errorf("%s: the params %+v marshal to %s (%v)", name, params, text, err)
+		}
+		if share := stage.Share(params); !(share >= 0 && share <= 1) {
+			t.Errorf("%s: %+v has the share %v", name, params, share)
+		}
+		for _, kind := range []schema.Tensor{
+			{DType: schema.Uint8, Layout: schema.HWC}, {DType: schema.Float32, Layout: schema.CHW}, {DType: schema.Uint8, Layout: schema.HWC, Channels: 1},
+		} {
+			kind.Height, kind.Width = size[0], size[1]
+			own, partner, other := tensor(kind, 3), tensor(kind, 3), tensor(kind, 200)
+			stage.Mix(params, own, partner)
+			if !closeTo(own, partner) {
+				t.Errorf("%s: %+v makes another picture of one and the same twice", name, params)
+			}
+			stage.Mix(params, own, other)
+			if !reflect.DeepEqual(other, tensor(kind, 200)) {
+				t.Errorf("%s: %+v changed the partner", name, params)
+			}
+		}
+	}
+}
+
+// closeTo allows for the rounding of float32.
+func closeTo(a, b *schema.Picture) bool {
+	return slices.Equal(a.U8, b.U8) && slices.EqualFunc(a.F32, b.F32, func(x, y float32) bool { return x-y < 1e-6 && y-x < 1e-6 })
 }
 
 func expander(t *testing.T, stage stages.Expander) {

@@ -30,6 +30,7 @@ type batchSpec struct {
 	rows   int
 	side   int
 	tasks  int
+	shares bool // of its classes, as mixed rows have them; edit sets those that aren't one
 	form   schema.Form
 	tensor schema.Tensor
 	edit   func(row int, m *schema.Meta)
@@ -58,7 +59,7 @@ func (b *batches) make(spec batchSpec) *schema.Batch {
 			rows = append(rows, row)
 		}
 	}
-	run := &schema.Run{PlanHash: "5eed", Form: spec.form, Tasks: tasks[:spec.tasks],
+	run := &schema.Run{PlanHash: "5eed", Mixed: spec.shares, Form: spec.form, Tasks: tasks[:spec.tasks],
 		Targets:  &schema.TargetSpec{Multi: []schema.Task{tags}},
 		Columns:  []schema.Column{{Name: schema.ColumnLabel + tags.Name, Type: arrow.ListOf(arrow.PrimitiveTypes.Int32)}},
 		Variants: []schema.Variant{{Scale: 1, Tensor: spec.tensor}},

@@ -63,6 +63,10 @@ func (s *suite) lossesOf(t trainer.Trainer, c trainer.Config, spec batchSpec) []
 			continue
 		}
 		column := slices.IndexFunc(tasks, func(t schema.Task) bool { return t.Name == c.Tasks[i].Task })
+		if spec.shares {
+			out[i] = sharesLossOf(c.Tasks[i], logits[i], batch)
+			continue
+		}
 		out[i] = lossOf(c.Tasks[i], logits[i], batch.Labels(column), batch.Weights())
 	}
 	return out
@@ -75,10 +79,14 @@ func gradient(s *suite) { s.gradient(base(), mixed) }
 
 func (s *suite) gradient(c trainer.Config, edit func(row int, m *schema.Meta)) {
 	s.Helper()
+	s.gradientOf(c, batchSpec{edit: edit})
+}
+
+func (s *suite) gradientOf(c trainer.Config, spec batchSpec) {
+	s.Helper()
 	const rate, eps, h = 0.01, 1e6, 1e-3
 	c.Optimizer = trainer.Optimizer{LearningRate: rate * eps, Eps: eps, Betas: &[2]float64{0, 0.999}}
 	t := s.trainer(c)
-	spec := batchSpec{edit: edit}
 	start := clone(t.State())
 	s.step(t, spec)
 	after := clone(t.State())

@@ -28,6 +28,7 @@ func Run(t *testing.T, create New) {
 		{"loss", loss},
 		{"gradient", gradient},
 		{"several labels", severalLabels},
+		{"shares", shares},
 		{"predict changes nothing", predict},
 		{"resume", resume},
 		{"workers", workers},

@@ -144,15 +144,26 @@ class Batch:
         """Class numbers, int64 [N], by task; -100 where a label is unknown.
 
         Of a task of several labels a list with the numbers of each row, None where they are unknown; of one of values float32 [N], NaN
-        where there is none.
+        where there is none. A picture that was mixed with another has its own class here, and those of both in shares.
         """
         if (have := self._cache.get("label")) is None:
-            have = {}
             record = self.record
-            for i, name in enumerate(record.schema.names):
-                if name.startswith("label."):
-                    have[name[6:]] = self._labels(record.column(i))
-            self._cache["label"] = have
+            have = self._cache["label"] = {name[6:]: self._labels(record.column(name)) for name in self._of_tasks()}
+        return have
+
+    @property
+    def shares(self) -> dict[str, list[Any]]:
+        """By task, the classes of each row, and how much of each is in it: class numbers, int64 [k], and shares, float32 [k].
+
+        Where pictures are mixed (mixup, cutmix); else it is empty. A row has None where a part of it has no label. For arrays
+        [N, classes] see collate.soft_labels.
+        """
+        if (have := self._cache.get("shares")) is None:
+            have = {}
+            for field in self.record.schema:
+                if targets.is_shares(field.name, field.type):
+                    have[field.name[6 : -len(targets.SHARES)]] = self._shares(self.record.column(field.name))
+            self._cache["shares"] = have
         return have
 
     @property
@@ -220,7 +231,7 @@ class Batch:
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self._mover is not None:  # what is on a device stays there: the columns don't know of it
-            _ = self.image, self.label, self.weight, self.position, self.source_index, self.meta
+            _ = self.image, self.label, self.shares, self.weight, self.position, self.source_index, self.meta
             for name in self._targets():
                 self.column(name)
         kept = {name: _moved(value, _copied) for name, value in self._cache.items()}
@@ -261,6 +272,8 @@ class Batch:
         """
         kind, _, rest = name.partition(".")
         if kind == "label":
+            if rest.endswith(targets.SHARES) and (of := rest.removesuffix(targets.SHARES)) in self.shares:
+                return self.shares[of]
             labels = self.label
             if not rest and len(labels) == 1:
                 return next(iter(labels.values()))
@@ -329,8 +342,8 @@ class Batch:
             return tensor.to(device, non_blocking=non_blocking)
 
         moved = Batch(self._head, self._columns, None, self._wrap, mover, self._masks)
-        _ = self.image, self.label, self.weight
-        for name in ("image", "label", "weight", targets.VALID, *self._targets()):
+        _ = self.image, self.label, self.shares, self.weight
+        for name in ("image", "label", "shares", "weight", targets.VALID, *self._targets()):
             if (have := self._cache.get(name)) is not None:  # which may have been written to
                 moved._cache[name] = _moved(have, mover)
         return moved
@@ -349,7 +362,7 @@ class Batch:
                 if image["layout"] == "hwc"
                 else f"{image['dtype']} {[n, a, b, c]}"
             )
-        labels = ", ".join(name[6:] for name in self.record.schema.names if name.startswith("label."))
+        labels = ", ".join(name[6:] for name in self._of_tasks())
         there = "".join(f", {name}" for name in self._targets() if "." not in name)
         return f"Batch({shape}, label: {labels or 'none'}{there}, epoch {self.epoch}, batch {self.number})"
 
@@ -396,6 +409,20 @@ class Batch:
             column = column.fill_null(UNKNOWN)
         return self._move(column.to_numpy(zero_copy_only=False).astype(np.int64))
 
+    def _of_tasks(self) -> list[str]:
+        """The names of the columns of labels."""
+        return [
+            f.name for f in self.record.schema if f.name.startswith("label.") and not targets.is_shares(f.name, f.type)
+        ]
+
+    def _shares(self, column: Any) -> list[Any]:
+        """A column of shares."""
+        offsets, values = targets.unnested(column)
+        classes = self._split(targets.numbers(values.field(0), np.int64), offsets)
+        shares = self._split(targets.numbers(values.field(1), np.float32), offsets)
+        rows = zip(classes, shares, column.is_valid(), strict=True)
+        return [(numbers, parts) if known.as_py() else None for numbers, parts, known in rows]
+
     def _targets(self) -> list[str]:
         """The names of the columns of targets that there are."""
         there = {field.name for field in self.record.schema if targets.is_target(field.name, field.type)}
@@ -436,6 +463,8 @@ def _moved(values: Any, mover: Callable[[Any, Any], Any]) -> Any:
         return {name: _moved(value, mover) for name, value in values.items()}
     if isinstance(values, list):
         return [_moved(value, mover) for value in values]
+    if isinstance(values, tuple):
+        return tuple(_moved(value, mover) for value in values)
     return values if values is None or isinstance(values, bytes) else mover(values, None)
 
 
@@ -469,7 +498,20 @@ def _unpickled(
     return batch
 
 
-_COLUMNS = ("image", "label", "weight", "key", "epoch", "number", "position", "source_index", "scale", "params", "meta")
+_COLUMNS = (
+    "image",
+    "label",
+    "shares",
+    "weight",
+    "key",
+    "epoch",
+    "number",
+    "position",
+    "source_index",
+    "scale",
+    "params",
+    "meta",
+)
 
 
 _schemas: dict[bytes, Any] = {}  # by the bytes of the message that has one: reading it takes longer than all the rest
@@ -503,7 +545,7 @@ def _check_schema(schema: Any) -> None:
     if not pa.types.is_string(types.get("key", pa.null())):
         raise ValueError("key isn't a column of text")
     for name, kind in types.items():
-        if name.startswith("label.") and not targets.is_label(kind):
+        if name.startswith("label.") and not targets.is_label(kind) and not targets.is_shares(name, kind):
             raise ValueError(f"{name} isn't a column of class numbers, lists of them, or values")
 
 

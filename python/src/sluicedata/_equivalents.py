@@ -16,7 +16,7 @@ _POLICY = (
     "no stage draws from a policy of transforms: write the ones that matter as stages, or take it out of the Compose and apply it in the "
     "training loop to each uint8 image, image = torch.stack([transform(x) for x in image]). Given a whole batch, it draws once for all"
 )
-_BATCH = "it mixes the rows of a batch, with their labels: apply it in the training loop, to a batch's image and label"
+_BATCH = "it mixes the rows of a batch, and a Compose is of single images: add the stage {stage} to the pipeline, behind batch"
 _BOXES = "it is for boxes, masks or keypoints, which the engine moves with the image by itself: leave it out, and give the source's targets"
 _OBJECTS = "from_torchvision has transforms of images alone: add the stage {stage} to the pipeline, which looks at the source's objects"
 
@@ -25,8 +25,8 @@ NO_EQUAL: dict[str, str] = {
     "AutoAugment": _POLICY,
     "RandAugment": _POLICY,
     "TrivialAugmentWide": _POLICY,
-    "CutMix": _BATCH,
-    "MixUp": _BATCH,
+    "CutMix": _BATCH.format(stage="cutmix"),
+    "MixUp": _BATCH.format(stage="mixup"),
     "Lambda": "what your function does isn't known: write it as stages, or apply it in the training loop, to each image if it draws at random",
     "FiveCrop": "a sample gives one picture: make a pipeline for each window, or cut the batch in the loop",
     "TenCrop": "a sample gives one picture: make a pipeline for each window, or cut the batch in the loop",

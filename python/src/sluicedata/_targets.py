@@ -94,12 +94,28 @@ def is_label(kind: Any) -> bool:
     return pa.types.is_integer(kind) or pa.types.is_floating(kind) or spelled(kind) == "list<int32>"
 
 
+SHARES = ".shares"
+"""Ends the name of the column of a task's shares, label.<task>.shares."""
+
+
+def is_shares(name: str, kind: Any) -> bool:
+    """Whether a column has the shares of the classes of mixed pictures."""
+    return (
+        name.startswith("label.")
+        and name.endswith(SHARES)
+        and spelled(kind) == "list<struct<class: int32, share: float>>"
+    )
+
+
 def spelled(kind: Any) -> str:
     """A type without the names of its fields."""
     if pa.types.is_fixed_size_list(kind):
         return f"{spelled(kind.value_type)}[{kind.list_size}]"
     if pa.types.is_list(kind):
         return f"list<{spelled(kind.value_type)}>"
+    if pa.types.is_struct(kind):
+        fields = (kind.field(i) for i in range(kind.num_fields))
+        return f"struct<{', '.join(f'{field.name}: {spelled(field.type)}' for field in fields)}>"
     return str(kind)
 
 

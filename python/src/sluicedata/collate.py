@@ -25,13 +25,14 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from . import _raster
 from . import _targets as targets
 from ._batch import Batch, DLPack
 from .errors import UsageError
 
-__all__ = ["detr", "multi_hot", "pad", "segmentation", "torchvision", "ultralytics"]
+__all__ = ["detr", "multi_hot", "pad", "segmentation", "soft_labels", "torchvision", "ultralytics"]
 
 
 def pad(batch: Batch, *, multiple: int = 1, fill: int = 0) -> tuple[Any, Any]:
@@ -117,7 +118,9 @@ def torchvision(
         out.append(target)
     images = batch.image
     images = list(images) if isinstance(images, list) else list(images.unbind(0))
-    images = [image[:, : shape[0], : shape[1]] for image, shape in zip(images, shapes, strict=True)]  # without what the engine padded
+    images = [
+        image[:, : shape[0], : shape[1]] for image, shape in zip(images, shapes, strict=True)
+    ]  # without what the engine padded
     if to_float:
         images = [image.float().div_(255) if not image.is_floating_point() else image for image in images]
     return images, out
@@ -246,7 +249,40 @@ def multi_hot(batch: Batch, task: str, classes: int) -> tuple[Any, Any]:
     return batch._move(out), batch._move(np.array(column.is_valid().to_numpy(zero_copy_only=False)))
 
 
+def soft_labels(batch: Batch, task: str, classes: int) -> tuple[Any, Any]:
+    """Labels of mixed pictures, as cross_entropy takes probabilities: float32 [N, classes], each row of sum 1, and bool [N].
+
+    The second says whose labels are known: a row of which a part has no label is all 0, and wants to be left out of the loss. Rows that
+    weren't mixed, and all rows of a pipeline that mixes none, have 1 at their class. For the number of classes take
+    ``len(loader.classes[task])``.
+    """
+    known, rows, numbers, shares = _shared(batch, task)
+    if numbers.size and not 0 <= numbers.min() <= numbers.max() < classes:
+        raise UsageError(f"classes={classes}: {task} has the class number {numbers.max()}")
+    out = np.zeros((batch.rows, classes), np.float32)
+    out[rows, numbers] = shares
+    return batch._move(out), batch._move(known)
+
+
 # What they share
+
+
+def _shared(batch: Batch, task: str) -> tuple[Any, Any, Any, Any]:
+    """Whose labels of a task are known, [N]; and of each share its row, its class and itself."""
+    record, name = batch.record, f"label.{task}"
+    if name + targets.SHARES in record.schema.names:
+        column = record.column(name + targets.SHARES)
+        offsets, values = targets.unnested(column)
+        rows = np.repeat(np.arange(batch.rows), np.diff(offsets))
+        classes = targets.numbers(values.field(0), np.int64)
+        shares = targets.numbers(values.field(1), np.float32)
+        return np.array(column.is_valid().to_numpy(zero_copy_only=False)), rows, classes, shares
+    if name not in record.schema.names or not pa.types.is_integer(record.column(name).type):
+        raise UsageError(f"the batch has no task {task!r} of one class for each picture")
+    labels = record.column(name)
+    known = np.array(labels.is_valid().to_numpy(zero_copy_only=False))
+    rows = np.flatnonzero(known)
+    return known, rows, labels.drop_null().to_numpy().astype(np.int64), np.ones(len(rows), np.float32)
 
 
 def _shapes(batch: Batch) -> list[tuple[int, int]]:

@@ -20,6 +20,7 @@ __all__ = [
     "color_jitter",
     "crop",
     "custom",
+    "cutmix",
     "decode",
     "equalize",
     "filter",
@@ -28,6 +29,7 @@ __all__ = [
     "grayscale",
     "invert",
     "letterbox",
+    "mixup",
     "multiscale",
     "normalize",
     "pad",
@@ -38,6 +40,7 @@ __all__ = [
     "random_shortest_size",
     "random_zoom_out",
     "rebalance",
+    "remix",
     "resize",
     "rotate",
     "sanitize_boxes",
@@ -1127,6 +1130,90 @@ def batch(
             "size": size,
             "sizes": sizes,
             "drop_last": drop_last,
+            "id": id,
+        },
+    )
+
+
+def mixup(
+    alpha: float = 1,
+    *,
+    p: float = 1,
+    per: Literal["batch", "row"] = "batch",
+    id: str | None = None,
+) -> Component:
+    """Blend each picture of a batch with another one, and their labels.
+
+    Args:
+        alpha: of the distribution Beta(alpha, alpha) of a picture's share: 1 is uniform, less is nearer to 0 and 1.
+        p: share of the batches, or rows, that are mixed.
+        per: batch: one draw for all rows of a batch; row: one for each.
+        id: keeps the stage's random numbers its own when another of its name is put before it.
+    """
+    return component(
+        mixup,
+        {
+            "alpha": alpha,
+            "p": p,
+            "per": per,
+            "id": id,
+        },
+    )
+
+
+def cutmix(
+    alpha: float = 1,
+    *,
+    p: float = 1,
+    per: Literal["batch", "row"] = "batch",
+    id: str | None = None,
+) -> Component:
+    """Paste a box of another picture of the batch into each, and mix their labels.
+
+    Args:
+        alpha: of the distribution Beta(alpha, alpha) of a picture's share before the box is clipped: 1 is uniform.
+        p: share of the batches, or rows, that are mixed.
+        per: batch: one draw for all rows of a batch; row: one for each.
+        id: keeps the stage's random numbers its own when another of its name is put before it.
+    """
+    return component(
+        cutmix,
+        {
+            "alpha": alpha,
+            "p": p,
+            "per": per,
+            "id": id,
+        },
+    )
+
+
+def remix(
+    alpha: float = 1,
+    *,
+    kappa: float = 3,
+    tau: float = 0.5,
+    p: float = 1,
+    per: Literal["batch", "row"] = "batch",
+    id: str | None = None,
+) -> Component:
+    """Mixup whose label is the rarer class's where the other is much commoner.
+
+    Args:
+        alpha: of the distribution Beta(alpha, alpha) of a picture's share: 1 is uniform, less is nearer to 0 and 1.
+        kappa: how many times the samples of the rarer class the other has at least.
+        tau: the label is the rarer class alone where the other's share of the picture is below this.
+        p: share of the batches, or rows, that are mixed.
+        per: batch: one draw for all rows of a batch; row: one for each.
+        id: keeps the stage's random numbers its own when another of its name is put before it.
+    """
+    return component(
+        remix,
+        {
+            "alpha": alpha,
+            "kappa": kappa,
+            "tau": tau,
+            "p": p,
+            "per": per,
             "id": id,
         },
     )
