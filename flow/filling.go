@@ -83,8 +83,8 @@ func (t *ticket) put(row *row) error {
 	draft.SetMeta(t.at, row.meta)
 	if row.mask != nil {
 		draft.SetMask(t.at, row.mask)
-	} else if row.picture == nil && row.targets != nil && t.batch.run.plan.info.Targets.HasMask() {
-		draft.SetEncodedMask(t.at, row.targets.Mask)
+	} else if row.picture == nil && row.meta.Targets != nil && t.batch.run.plan.info.Targets.HasMask() {
+		draft.SetEncodedMask(t.at, row.meta.Targets.Mask)
 	}
 	switch {
 	case row.picture == nil:
@@ -113,9 +113,7 @@ func (t *ticket) read(ctx context.Context, row *row) *RowError {
 	if err := rows.annotate(ctx, row, tracks); err != nil {
 		return err
 	}
-	if rows.pictures != nil {
-		t.recharge(n + rows.prepare(row))
-	}
+	t.recharge(n + rows.prepare(row))
 	return nil
 }
 

@@ -141,8 +141,8 @@ func (f *read) prepare(t *ticket) {
 		if t.row.draw == nil {
 			t.row.draw = new(picture.Draw)
 		}
-		t.working = rows.prepare(&t.row)
 	}
+	t.working = rows.prepare(&t.row)
 }
 
 // emit sends rows on in order, each when its file is there.

@@ -234,6 +234,9 @@ func (r *rows) fetch(ctx context.Context, sample int, buf []byte) ([]byte, error
 // prepare draws the row's stages, in row.draw's memory, and returns the bytes that making
 // its picture will take.
 func (r *rows) prepare(row *row) int64 {
+	if r.pictures == nil {
+		return picture.PassedBytes(row.targets, row.encoded)
+	}
 	if row.lent.U8 != nil {
 		row.draw.PrepareStored(r.pictures, row.address(), row.lent)
 	} else {
@@ -288,9 +291,7 @@ func (r *rows) make(ctx context.Context, m *picture.Maker, row *row, slot *schem
 		return failed
 	}
 	if err != nil {
-		failure := new(picture.Failure)
-		errors.As(err, &failure)
-		return row.failed(failure.Stage, failure.Err)
+		return row.unmade(err)
 	}
 	if !slices.Equal(row.draw.Labels, row.meta.Labels) {
 		row.meta.Labels, row.meta.Weight = row.draw.Labels, row.weight
@@ -312,7 +313,10 @@ func (r *rows) makeTargets(m *picture.Maker, row *row, slot []uint8) *RowError {
 		return nil
 	}
 	if r.pictures == nil {
-		row.meta.Targets = row.targets
+		var err error
+		if row.meta.Targets, row.turned, err = m.Passed(row.targets, r.spec, row.encoded); err != nil {
+			return row.unmade(err)
+		}
 		return nil
 	}
 	row.meta.Targets, row.fates = row.draw.Targets(r.rules)
@@ -343,6 +347,13 @@ func (r *rows) makeOfLent(ctx context.Context, m *picture.Maker, row *row, slot 
 		changed = fmt.Errorf("%s: %q: %w: check the disk that it is on, and start again", r.source, row.meta.Key, fault)
 	}
 	return err, changed
+}
+
+// unmade is a failure of package picture.
+func (row *row) unmade(err error) *RowError {
+	failure := new(picture.Failure)
+	errors.As(err, &failure)
+	return row.failed(failure.Stage, failure.Err)
 }
 
 func (row *row) failed(stage string, err error) *RowError {

@@ -157,6 +157,9 @@ func (f *transform) make(maker *picture.Maker, t *ticket) {
 			}
 		case schema.FormEncoded:
 			d.held = int64(len(row.encoded))
+			if row.meta.Targets != row.targets { // its mask may have a file of its own
+				d.held += int64(len(row.meta.Targets.Mask))
+			}
 		}
 		t.charged -= d.held
 	}

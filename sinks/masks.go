@@ -15,7 +15,8 @@ import (
 //	masks/1.png       one channel of 8 bits, a class number each; 255: unknown
 //	classes.json      names of the numbers, where they are known
 //
-// A mask that no stage decoded keeps its file, byte for byte; a sample without one has none.
+// A mask that no stage decoded keeps its file, byte for byte, unless it was turned or its
+// numbers became others; a sample without one has none.
 //
 // Beside them are the plan, the manifest and the parts, as COCO has them.
 type Masks struct {

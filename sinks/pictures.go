@@ -175,9 +175,7 @@ func (e *pictureWriter) make(l *labelled, f *imageFile, texts *rowTexts) (err er
 
 func (e *pictureWriter) Finish() error { return nil }
 
-// sizeOf is the size of the picture that a row's targets belong to. Of a file that no
-// stage decoded and whose EXIF orientation swaps the sides it is the stored picture's, if only
-// there all objects are inside.
+// sizeOf is the size of the picture that a row's targets belong to: of a file, as it is shown.
 func sizeOf(b *schema.Batch, row int) (height, width int, err error) {
 	if b.Form != schema.FormEncoded {
 		t, _, _ := pixelsOf(b, row)
@@ -187,26 +185,7 @@ func sizeOf(b *schema.Batch, row int) (height, width int, err error) {
 	if err != nil {
 		return 0, 0, fmt.Errorf("the size of the picture has to be known, and its file cannot be read: %w: leave the file out of the source, or decode it, so that on_error decides", err)
 	}
-	height, width = h.Height, h.Width
-	if h.Orientation < 5 {
-		return height, width, nil
-	}
-	objects, err := b.Objects(row)
-	if err != nil {
-		return 0, 0, err
-	}
-	inside := func(height, width int) bool {
-		for _, o := range objects {
-			if o.Box[2] > float32(width) || o.Box[3] > float32(height) {
-				return false
-			}
-		}
-		return true
-	}
-	if !inside(height, width) && inside(width, height) {
-		height, width = width, height
-	}
-	return height, width, nil
+	return h.Height, h.Width, nil
 }
 
 // maskFile is a row's mask as a file and its extension; nil: it has none.

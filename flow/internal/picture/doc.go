@@ -19,6 +19,7 @@
 //	reference.go  stage after stage, in plain loops: what the other executor is tested against
 //	fused.go      groups of stages in as few passes as fuse allows
 //	pixels.go     functions of a pixel: tables, rows, plain loops
+//	passed.go     targets of files that no stage decodes
 //	shown.go      targets before every stage, for people to look at
 //	mask.go       Maker.Mask: class numbers, sampled as pixels are
 //	objects.go    Draw.Targets: what becomes of a picture's objects
