@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,7 +13,6 @@ import (
 	"github.com/zeebo/xxh3"
 
 	"github.com/sluicedata/sluice/internal/blob"
-	"github.com/sluicedata/sluice/internal/phrase"
 	"github.com/sluicedata/sluice/schema"
 )
 
@@ -111,13 +109,13 @@ func (l *annotationList) add(key string, size int64, name string, data []byte, l
 		l.taken = map[string]int{}
 	}
 	if _, again := l.taken[key]; again {
-		l.faults.add("image", "annotations that were there before", "those that come first are taken: remove the others", "%q (%q)", key, name)
+		l.faults.add(faultText{"image", "annotations that were there before", "those that come first are taken: remove the others"}, "%q (%q)", key, name)
 		return
 	}
 	l.taken[key] = len(l.rows)
 	if size == missing {
 		l.absent++
-		l.faults.add("image", "no file", missingMeans, "%q (of %q)", key, name)
+		l.faults.add(faultText{"image", "no file", missingMeans}, "%q (of %q)", key, name)
 	}
 	row := annotatedFile{key: key, size: size, time: l.find.time, name: name, text: uint32(len(data))}
 	if name != "" {
@@ -146,59 +144,6 @@ func (l *annotationList) dataset(source, folder string, spec *schema.TargetSpec,
 	}
 	d.files = newFiles(newOpened("sources: "+source, x, warnings), folder, times, l.find.found)
 	return d
-}
-
-// faultCounts counts what is wrong with annotations, by kind, with an example of each.
-type faultCounts struct {
-	kinds []faultKind
-}
-
-// faultKind is a kind of fault: of a noun, what is wrong and what is done about it.
-type faultKind struct {
-	noun, what, then, example string
-	n                         int
-}
-
-func (f *faultCounts) add(noun, what, then, example string, args ...any) {
-	i := slices.IndexFunc(f.kinds, func(k faultKind) bool { return k.noun == noun && k.what == what })
-	if i < 0 {
-		i = len(f.kinds)
-		f.kinds = append(f.kinds, faultKind{noun: noun, what: what, then: then, example: sprintf(example, args...)})
-	}
-	f.kinds[i].n++
-}
-
-// warnings are a sentence for each kind.
-func (f *faultCounts) warnings(source string) (list []string) {
-	for _, k := range f.kinds {
-		list = append(list, sprintf("%s: %s with %s, such as %s: %s", source, phrase.Count(k.n, k.noun), k.what, k.example, k.then))
-	}
-	return list
-}
-
-// inFloat32 reports a coordinate that is finite, and so in float32.
-func inFloat32(v float64) bool { return math.Abs(v) <= math.MaxFloat32 }
-
-// mendBox says what is wrong with a box in a picture of that size (0: unknown), as its kind, and
-// whether the box is left out for it; "": nothing is.
-func mendBox(b [4]float64, height, width int) (what, then string, leftOut bool) {
-	for _, v := range b {
-		if !inFloat32(v) {
-			return "a box that isn't four finite numbers", "left out: remove or mend them", true
-		}
-	}
-	w, h := float64(width), float64(height)
-	switch {
-	case b[0] > b[2] || b[1] > b[3]:
-		return "a box whose corners are exchanged", "left out: the first corner is the left upper one", true
-	case b[0] == b[2] || b[1] == b[3]:
-		return "a box without width or height", "left out: remove or mend them", true
-	case width > 0 && height > 0 && (b[0] >= w || b[1] >= h || b[2] <= 0 || b[3] <= 0):
-		return "a box outside of its image", "left out: mend them, or the size of their images", true
-	case width > 0 && height > 0 && (b[0] < -1e-3 || b[1] < -1e-3 || b[2] > w+1e-3 || b[3] > h+1e-3):
-		return "a box that reaches out of its image", "it stays as it is: check whether its image has another size, or its corners another origin", false
-	}
-	return "", "", false
 }
 
 // imagesByStem are the image files of a folder by their names without extension, of several the

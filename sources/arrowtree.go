@@ -189,7 +189,7 @@ func (c *targetColumns) name(features map[string]json.RawMessage, from string) e
 		}
 	}
 	if c.boxes != nil {
-		if list := names(c.objects.column()); list != nil {
+		if list := names(c.boxes.column()); list != nil {
 			if c.boxes.byNumber = list; c.boxes.given == nil {
 				c.boxes.given = list
 			}

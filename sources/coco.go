@@ -116,16 +116,16 @@ func (c Coco) read(ctx context.Context, f *os.File) (*cocoData, error) {
 // cocoData is an opened Coco.
 type cocoData struct {
 	*files
-	in        *os.File
-	name      string // the annotation file's
-	x         *schema.Table
-	objects   cocoObjects     // in the order of samples
-	sizes     []cocoSize      // of each sample
-	classes   map[int64]int32 // by category id
-	keypoints [][]int32       // by class: the place of each of its keypoints in the spec's
-	frame     schema.Frame
-	move      float32 // of keypoints
-	scratch   sync.Pool
+	in      *os.File
+	name    string // the annotation file's
+	x       *schema.Table
+	objects cocoObjects     // in the order of samples
+	sizes   []cocoSize      // of each sample
+	classes map[int64]int32 // by category id
+	places  [][]int32       // by class: the place of each of its keypoints in the spec's
+	frame   schema.Frame
+	move    float32 // of keypoints
+	scratch sync.Pool
 }
 
 // cocoSize is the size of an image that the annotations tell; 0: unknown.
@@ -206,7 +206,7 @@ func (d *cocoData) object(s *cocoScratch, o int64, size cocoSize, t *schema.Targ
 	if !known {
 		return errRewritten
 	}
-	places := d.keypoints[label]
+	places := d.places[label]
 	s.findings = a.Mend(int(size.height), int(size.width), len(places), s.findings[:0])
 	for _, f := range s.findings {
 		if f.Fault.LeavesOut() {

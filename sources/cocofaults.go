@@ -1,11 +1,6 @@
 package sources
 
-import (
-	"fmt"
-
-	"github.com/sluicedata/sluice/internal/coco"
-	"github.com/sluicedata/sluice/internal/phrase"
-)
+import "github.com/sluicedata/sluice/internal/coco"
 
 // cocoFault is a fault of an annotation, or one of these.
 type cocoFault int
@@ -26,8 +21,7 @@ const (
 	cocoFaultCount
 )
 
-// cocoFaultTexts say of what a fault is, what is wrong, and what is done or can be done.
-var cocoFaultTexts = [cocoFaultCount]struct{ noun, what, then string }{
+var cocoFaultTexts = [cocoFaultCount]faultText{
 	coco.NoShape:       {"annotation", "neither a box nor a segmentation", "left out: give each a bbox"},
 	coco.BadBox:        {"annotation", "a box that isn't four finite numbers", "left out: write bbox as [x, y, width, height]"},
 	coco.NoArea:        {"annotation", "a box without width or height", "left out: remove or mend them"},
@@ -55,43 +49,4 @@ var cocoFaultTexts = [cocoFaultCount]struct{ noun, what, then string }{
 	nameless:         {"image", "neither a file_name nor a coco_url", "left out, with all of their annotations: give each a file_name"},
 	imageMissing:     {"image", "no file", missingMeans},
 	noSize:           {"image", "no height and width", "what is outside of it can't be told, nor where its annotations belong if it is to be turned"},
-}
-
-// cocoFaults counts faults, with an example of each.
-type cocoFaults struct {
-	of [cocoFaultCount]cocoCount
-}
-
-func (f *cocoFaults) add(fault cocoFault, format string, args ...any) {
-	if f.of[fault].n == 0 {
-		f.of[fault].example = sprintf(format, args...)
-	}
-	f.of[fault].n++
-}
-
-func (f *cocoFaults) addMany(fault cocoFault, n int, format string, args ...any) {
-	f.add(fault, format, args...)
-	f.of[fault].n += n - 1
-}
-
-// warnings are a sentence for each fault.
-func (f *cocoFaults) warnings(file string, images, annotations int) (list []string) {
-	for fault, text := range cocoFaultTexts {
-		c := f.of[fault]
-		if c.n == 0 {
-			continue
-		}
-		of := phrase.Count(c.n, text.noun)
-		switch text.noun {
-		case "annotation":
-			of = fmt.Sprintf("%d of %s", c.n, phrase.Count(annotations, text.noun))
-		case "image":
-			of = fmt.Sprintf("%d of %s", c.n, phrase.Count(images, text.noun))
-		}
-		list = append(list, sprintf("coco: %q: %s with %s, such as %s: %s", file, of, text.what, c.example, text.then))
-	}
-	if annotations == 0 {
-		list = append(list, sprintf("coco: %q: it has no annotations, so all of its images are without objects", file))
-	}
-	return list
 }

@@ -24,7 +24,7 @@ import (
 type cocoList struct {
 	c      Coco
 	find   finder
-	faults cocoFaults
+	faults faultCounts
 
 	images cocoImages
 	byKey  map[string]int32 // images
@@ -39,8 +39,8 @@ type cocoList struct {
 	polygons   bool
 	listed     int // annotations, with those that are left out
 	categories []int64
-	numbers    map[int64]int32      // of categories
-	counts     []map[int]*cocoCount // by category: how many numbers of keypoints its objects have
+	numbers    map[int64]int32       // of categories
+	counts     []map[int]*faultCount // by category: how many numbers of keypoints its objects have
 
 	buf      []byte
 	findings []coco.Finding
@@ -58,12 +58,6 @@ type cocoImages struct {
 	lvis          bool
 }
 
-// cocoCount is a number of objects with an example.
-type cocoCount struct {
-	n       int
-	example string
-}
-
 func newCocoList(c Coco) *cocoList {
 	return &cocoList{c: c, find: finder{folder: c.Images, found: map[string]string{}},
 		byKey: map[string]int32{}, byID: map[int64]int32{}, numbers: map[int64]int32{}}
@@ -76,7 +70,7 @@ func (l *cocoList) takeImage(i *coco.Image) error {
 			return errorf("the images %q and %q have the same id, %d, so that it isn't known whose its annotations are: give each its own",
 				l.images.keys[number], i.File, i.ID)
 		}
-		l.faults.add(imageTwice, "id %d (%q)", i.ID, l.images.keys[number])
+		l.faults.add(cocoFaultTexts[imageTwice], "id %d (%q)", i.ID, l.images.keys[number])
 		return nil
 	}
 	key, size, ok, err := l.file(i)
@@ -84,17 +78,17 @@ func (l *cocoList) takeImage(i *coco.Image) error {
 		return err
 	}
 	if number, again := l.byKey[key]; again {
-		l.faults.add(fileTwice, "%q (ids %d and %d)", key, l.images.ids[number], i.ID)
+		l.faults.add(cocoFaultTexts[fileTwice], "%q (ids %d and %d)", key, l.images.ids[number], i.ID)
 		l.byID[i.ID] = number
 		return nil
 	}
 	if size == missing {
 		l.absent++
-		l.faults.add(imageMissing, "%q (id %d)", l.find.join(key), i.ID)
+		l.faults.add(cocoFaultTexts[imageMissing], "%q (id %d)", l.find.join(key), i.ID)
 	}
 	if i.Height == 0 || i.Width == 0 {
 		i.Height, i.Width = 0, 0
-		l.faults.add(noSize, "%q (id %d)", key, i.ID)
+		l.faults.add(cocoFaultTexts[noSize], "%q (id %d)", key, i.ID)
 	}
 	x := &l.images
 	number := int32(len(x.keys))
@@ -124,7 +118,7 @@ func (l *cocoList) file(i *coco.Image) (key string, size int64, ok bool, err err
 		}
 	}
 	if flat == "." || flat == "/" || strings.TrimSpace(name) == "" {
-		l.faults.add(nameless, "id %d", i.ID)
+		l.faults.add(cocoFaultTexts[nameless], "id %d", i.ID)
 		return "", 0, false, nil
 	}
 	if len(name) > longestKey || strings.ContainsRune(name, 0) {
@@ -155,14 +149,14 @@ func (l *cocoList) takeAnnotation(a *coco.Annotation, at, length int64) error {
 	}
 	number, known := l.byID[a.Image]
 	if !known || !a.HasImage {
-		l.faults.add(noImage, "id %d (of image %d)", a.ID, a.Image)
+		l.faults.add(cocoFaultTexts[noImage], "id %d (of image %d)", a.ID, a.Image)
 		return nil
 	}
 	if !a.HasID {
-		l.faults.add(noID, "one of image %d", a.Image)
+		l.faults.add(cocoFaultTexts[noID], "one of image %d", a.Image)
 	}
 	if !a.HasCategory {
-		l.faults.add(noCategory, "id %d", a.ID)
+		l.faults.add(cocoFaultTexts[noCategory], "id %d", a.ID)
 		return nil
 	}
 	var digest [16]byte
@@ -171,7 +165,7 @@ func (l *cocoList) takeAnnotation(a *coco.Annotation, at, length int64) error {
 	l.findings = a.Mend(int(size.height), int(size.width), -1, l.findings[:0])
 	leftOut := false
 	for _, f := range l.findings {
-		l.faults.add(cocoFault(f.Fault), "id %d of %q: %s", a.ID, l.images.keys[number], f.Text)
+		l.faults.add(cocoFaultTexts[f.Fault], "id %d of %q: %s", a.ID, l.images.keys[number], f.Text)
 		leftOut = leftOut || f.Fault.LeavesOut()
 	}
 	if leftOut {
@@ -185,11 +179,11 @@ func (l *cocoList) takeAnnotation(a *coco.Annotation, at, length int64) error {
 	}
 	if n := len(a.Keypoints); n > 0 {
 		if l.counts[category] == nil {
-			l.counts[category] = map[int]*cocoCount{}
+			l.counts[category] = map[int]*faultCount{}
 		}
 		count := l.counts[category][n]
 		if count == nil && len(l.counts[category]) < shown {
-			count = &cocoCount{example: sprintf("id %d of %q: it has %d numbers", a.ID, l.images.keys[number], n)}
+			count = &faultCount{example: sprintf("id %d of %q: it has %d numbers", a.ID, l.images.keys[number], n)}
 			l.counts[category][n] = count
 		}
 		if count != nil {
@@ -210,7 +204,7 @@ func (l *cocoList) dataset(in *os.File, file coco.File) (*cocoData, error) {
 	case n == 0:
 		return nil, errorf("lists no image that has a name: %w", coco.ErrNotCOCO)
 	case l.absent == n:
-		return nil, errorf("there is none of its images (%d), such as %s: file names are relative to images, which is %q", n, l.faults.of[imageMissing].example, l.c.Images)
+		return nil, errorf("there is none of its images (%d), such as %s: file names are relative to images, which is %q", n, l.faults.example(cocoFaultTexts[imageMissing]), l.c.Images)
 	case len(file.Categories) == 0 && l.listed > 0:
 		return nil, errorf("has annotations and no categories: %w", coco.ErrNotCOCO)
 	}
@@ -219,7 +213,7 @@ func (l *cocoList) dataset(in *os.File, file coco.File) (*cocoData, error) {
 		return nil, err
 	}
 	places := placesOf(file.Categories, spec, classes)
-	d := &cocoData{in: in, name: l.c.File, classes: classes, keypoints: places, frame: l.c.Annotations.of(), move: l.c.Keypoints.move()}
+	d := &cocoData{in: in, name: l.c.File, classes: classes, places: places, frame: l.c.Annotations.of(), move: l.c.Keypoints.move()}
 	l.countKeypoints(file.Categories)
 	l.sortImages()
 	d.sizes = l.images.sizes
@@ -235,8 +229,18 @@ func (l *cocoList) dataset(in *os.File, file coco.File) (*cocoData, error) {
 	}
 	l.doubled()
 	d.x = x
-	d.files = newFiles(newOpened("sources: coco", x, l.faults.warnings(l.c.File, n, l.listed)), l.c.Images, l.images.times, l.find.found)
+	d.files = newFiles(newOpened("sources: coco", x, l.warnings()), l.c.Images, l.images.times, l.find.found)
 	return d, nil
+}
+
+// warnings tell of the faults, by the order in which they were found.
+func (l *cocoList) warnings() []string {
+	prefix := sprintf("coco: %q: ", l.c.File)
+	list := l.faults.warnings(prefix, map[string]int{"annotation": l.listed, "image": len(l.images.keys)})
+	if l.listed == 0 {
+		list = append(list, prefix+"it has no annotations, so all of its images are without objects")
+	}
+	return list
 }
 
 // classes are the categories in the order of their ids.
@@ -252,10 +256,10 @@ func (l *cocoList) classes(file coco.File) (*schema.TargetSpec, map[int64]int32,
 		name := c.Name
 		if name == "" {
 			name = fmt.Sprint(c.ID)
-			l.faults.add(namelessCategory, "id %d", c.ID)
+			l.faults.add(cocoFaultTexts[namelessCategory], "id %d", c.ID)
 		}
 		if other, again := taken[name]; again {
-			l.faults.add(categoryTwice, "%q (ids %d and %d)", c.Name, other, c.ID)
+			l.faults.add(cocoFaultTexts[categoryTwice], "%q (ids %d and %d)", c.Name, other, c.ID)
 			name = fmt.Sprintf("%s (%d)", name, c.ID)
 		}
 		taken[name] = c.ID
@@ -316,7 +320,7 @@ func (l *cocoList) countKeypoints(categories []coco.Category) {
 		}
 		for _, n := range slices.Sorted(maps.Keys(l.counts[number])) {
 			if count := l.counts[number][n]; n != 3*len(c.Keypoints) {
-				l.faults.addMany(cocoFault(coco.KeypointCount), count.n, "%s, and category %q has names for %d keypoints", count.example, c.Name, len(c.Keypoints))
+				l.faults.addMany(cocoFaultTexts[coco.KeypointCount], count.n, "%s, and category %q has names for %d keypoints", count.example, c.Name, len(c.Keypoints))
 			}
 		}
 	}
@@ -356,7 +360,7 @@ func (l *cocoList) sortObjects(d *cocoData, spec *schema.TargetSpec) *schema.Tar
 	t := &schema.TargetTable{Spec: spec, First: make([]int64, n+1), Digests: make([][16]byte, n)}
 	for o, number := range l.image {
 		if labels[l.category[o]] < 0 {
-			l.faults.add(unknownCategory, "id %d of %q: category %d", l.objectIDs[o], l.images.keys[number], l.categories[l.category[o]])
+			l.faults.add(cocoFaultTexts[unknownCategory], "id %d of %q: category %d", l.objectIDs[o], l.images.keys[number], l.categories[l.category[o]])
 			continue
 		}
 		t.First[number+1]++
@@ -395,7 +399,7 @@ func (l *cocoList) doubled() {
 	slices.Sort(ids)
 	for i := 1; i < len(ids); i++ {
 		if ids[i] == ids[i-1] && ids[i] != 0 {
-			l.faults.add(idTwice, "id %d", ids[i])
+			l.faults.add(cocoFaultTexts[idTwice], "id %d", ids[i])
 		}
 	}
 }

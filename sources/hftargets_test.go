@@ -53,7 +53,7 @@ func TestHuggingFaceTargets(t *testing.T) {
 	if o := targets(t, d, 0).Objects; len(o) != 1 || o[0].Box != [4]float32{1, 2, 4, 6} || o[0].ID != 5 || o[0].Area != 12 {
 		t.Errorf("%+v", o)
 	}
-	for _, want := range []string{`left out 1 object whose box holds a number that is not finite, such as object 2 of "data-00000-of-00001.arrow#0"`, `1 row has no objects in the column "objects", such as that of "data-00000-of-00001.arrow#2"`} {
+	for _, want := range []string{`1 object with a box that isn't four finite numbers, such as object 2 of "data-00000-of-00001.arrow#0"`, `1 row with no objects in the column "objects", such as "data-00000-of-00001.arrow#2"`} {
 		if !strings.Contains(warnings(d), want) {
 			t.Errorf("%s lacks %s", warnings(d), want)
 		}
@@ -66,7 +66,7 @@ func TestHuggingFaceTargets(t *testing.T) {
 	if o := targets(t, d, 0).Objects; len(o) != 1 || !o[0].Crowd || o[0].Label != 1 {
 		t.Errorf("%+v", o)
 	}
-	if !slices.Equal(schema.ObjectLabelsOf(d.Index(), 2), []int32{0}) || !strings.Contains(warnings(d), "left out 1 object of an unknown category") {
+	if !slices.Equal(schema.ObjectLabelsOf(d.Index(), 2), []int32{0}) || !strings.Contains(warnings(d), "1 object with an unknown category") {
 		t.Errorf("%v %s", schema.ObjectLabelsOf(d.Index(), 2), warnings(d))
 	}
 	for _, c := range []struct {

@@ -31,8 +31,8 @@ func TestShardTargets(t *testing.T) {
 	}
 	for _, want := range []string{
 		`1 of 3 images have no mask, such as "s.tar/c.jpg", which would be "s.tar/c.seg.png"`,
-		`left out 1 object whose box has no area, such as object 2 of "s.tar/a/1.jpg"`,
-		`1 row has no objects in the column "objects"`,
+		`1 object with a box without width or height, such as object 2 of "s.tar/a/1.jpg"`,
+		`1 row with no objects in the column "objects"`,
 	} {
 		if !strings.Contains(warnings(d), want) {
 			t.Errorf("%s\nlacks %s", warnings(d), want)

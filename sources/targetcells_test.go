@@ -116,7 +116,7 @@ func TestObjects(t *testing.T) {
 		if o := targets(t, d, 0).Objects; len(o) != 2 || o[1].ID != 3 || o[0].ID != 0 {
 			t.Errorf("%+v", o)
 		}
-		if text := warnings(d); !strings.Contains(text, `1 row has no objects in the column "objects", such as that of "3.jpg"`) {
+		if text := warnings(d); !strings.Contains(text, `1 row with no objects in the column "objects", such as "3.jpg"`) {
 			t.Error(text)
 		}
 		if name == "manifest" {
@@ -136,10 +136,10 @@ func TestBadObjects(t *testing.T) {
 		d := open(t, s)
 		same(t, name, schema.ObjectLabelsOf(d.Index(), 0), []int32{0})
 		for _, want := range []string{
-			`left out 1 object whose box is reversed, such as object 2 of "1.jpg": [5 5 4 9]`,
-			`left out 1 object whose box has no area, such as object 3 of "1.jpg"`,
-			`left out 2 objects whose box holds a number that is not finite, such as object 4 of "1.jpg"`,
-			`left out 2 objects of an unknown category, such as object 5 of "1.jpg": 2`,
+			`1 object with a box whose corners are exchanged, such as object 2 of "1.jpg": [5 5 4 9]: left out: write left, top, right and bottom, or set bbox: xywh`,
+			`1 object with a box without width or height, such as object 3 of "1.jpg"`,
+			`2 objects with a box that isn't four finite numbers, such as object 4 of "1.jpg"`,
+			`2 objects with an unknown category, such as object 5 of "1.jpg": 2`,
 		} {
 			if !strings.Contains(warnings(d), want) {
 				t.Errorf("%s: %s lacks %s", name, warnings(d), want)

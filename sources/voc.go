@@ -283,7 +283,7 @@ type vocReader struct {
 func (r *vocReader) read(file, stem string) error {
 	data, err := readAnnotations(file)
 	if err != nil && gone(err) || err != nil && !exists(file) {
-		r.l.faults.add("name of the set", "no XML file", "left out: remove them from the set, or add the files", "%q", file)
+		r.l.faults.add(faultText{"name of the set", "no XML file", "left out: remove them from the set, or add the files"}, "%q", file)
 		return nil
 	}
 	if err != nil {
@@ -299,12 +299,12 @@ func (r *vocReader) read(file, stem string) error {
 	}
 	height, width := f.size()
 	if height == 0 {
-		r.l.faults.add("file", "no size", "what is outside of the image can't be told, nor whether the image is another one", "%q", file)
+		r.l.faults.add(faultText{"file", "no size", "what is outside of the image can't be told, nor whether the image is another one"}, "%q", file)
 	}
 	var labels []int32
 	boxes := vocTargets{height: int32(height), width: int32(width)}
 	f.objects(r.origin, func(what, then, about string, number int) {
-		r.l.faults.add("object", what, then, "number %d of %q (%s)", number, file, about)
+		r.l.faults.add(faultText{"object", what, then}, "number %d of %q (%s)", number, file, about)
 	}, func(number int, o *vocObject, b [4]float64) {
 		label, ok := r.label(o, number, file)
 		if !ok {
@@ -325,7 +325,7 @@ func (r *vocReader) label(o *vocObject, number int, file string) (label int32, o
 	label, ok = r.classes[name]
 	switch {
 	case !ok && r.fixed:
-		r.l.faults.add("object", "a class that isn't among classes", "left out: add it to classes, or remove them", "number %d of %q: %q", number, file, name)
+		r.l.faults.add(faultText{"object", "a class that isn't among classes", "left out: add it to classes, or remove them"}, "number %d of %q: %q", number, file, name)
 		return 0, false
 	case !ok:
 		label = int32(len(r.classes))
@@ -340,7 +340,7 @@ func (r *vocReader) image(f *vocFile, stem, file string) (key string, size int64
 	name, there := r.byStem[path.Base(stem)]
 	switch {
 	case there && named != "." && path.Base(named) != name && strings.TrimSuffix(path.Base(named), path.Ext(named)) != path.Base(stem):
-		r.l.faults.add("file", "another name than its image's as filename", "the image of the file's own name is taken", "%q: %q", file, named)
+		r.l.faults.add(faultText{"file", "another name than its image's as filename", "the image of the file's own name is taken"}, "%q: %q", file, named)
 	case !there && named == ".":
 		name = path.Base(stem) + ".jpg"
 	case !there:
@@ -389,7 +389,7 @@ func (r *vocReader) dataset(images string, classes []string) (*vocData, error) {
 		}
 	}
 	spec := &schema.TargetSpec{Boxes: true, Classes: classes}
-	files := r.l.dataset("voc", images, spec, r.l.faults.warnings("voc"))
+	files := r.l.dataset("voc", images, spec, r.l.faults.warnings("voc: ", nil))
 	d := &vocData{annotationFiles: files, boxes: make([]vocTargets, n), frame: r.v.Annotations.of()}
 	for sample, name := range files.names {
 		d.boxes[sample] = r.boxes[name]

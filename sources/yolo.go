@@ -99,12 +99,12 @@ func (y YOLO) Open(ctx context.Context) (Dataset, error) {
 
 // yoloLayout is where images and labels are, and what the numbers mean.
 type yoloLayout struct {
-	root    string   // keys are relative to it
-	images  []string // folders or lists
-	labels  string   // folder of text files, of the only folder of images; "": beside it
-	classes []string
-	shape   [2]int // numbers of keypoints, and of each; 0: none
-	mirror  []int
+	root     string   // keys are relative to it
+	images   []string // folders or lists
+	labels   string   // folder of text files, of the only folder of images; "": beside it
+	classes  []string
+	shape    [2]int // numbers of keypoints, and of each; 0: none
+	mirrored []int
 }
 
 func (y YOLO) open(ctx context.Context) (Dataset, error) {
@@ -129,13 +129,13 @@ func (y YOLO) open(ctx context.Context) (Dataset, error) {
 		return nil, errorf("no image (%d) has a text file, such as %q: give their folder as labels", n, r.labelsOf(r.l.find.join(r.l.rows[0].key)))
 	}
 	if r.without > 0 {
-		r.l.faults.kinds = append(r.l.faults.kinds, faultKind{"image", "no text file", "taken as without objects", r.example, r.without})
+		r.l.faults.addMany(faultText{"image", "no text file", "taken as without objects"}, r.without, "%s", r.example)
 	}
-	spec := &schema.TargetSpec{Boxes: true, Classes: layout.classes, Polygons: r.polygons, Mirrored: layout.mirror}
+	spec := &schema.TargetSpec{Boxes: true, Classes: layout.classes, Polygons: r.polygons, Mirrored: layout.mirrored}
 	for k := range layout.shape[0] {
 		spec.Keypoints = append(spec.Keypoints, fmt.Sprint(k))
 	}
-	d := r.l.dataset("yolo", layout.root, spec, r.l.faults.warnings("yolo"))
+	d := r.l.dataset("yolo", layout.root, spec, r.l.faults.warnings("yolo: ", nil))
 	shape, classes := layout.shape, len(layout.classes)
 	d.parse = func(_ int, data []byte, t *schema.Targets) error {
 		t.Normalized, t.Frame = true, schema.Displayed
@@ -273,7 +273,7 @@ func (layout *yoloLayout) setKeypoints(y *dataYAML) error {
 			return fmt.Errorf("flip_idx: keypoint %d takes the place of %d, which doesn't take its place", k, m)
 		}
 	}
-	layout.shape, layout.mirror = [2]int(y.Shape), y.Flip
+	layout.shape, layout.mirrored = [2]int(y.Shape), y.Flip
 	return nil
 }
 
@@ -465,7 +465,7 @@ func (r *yoloReader) read(ctx context.Context, image string) error {
 	var labels []int32
 	yoloObjects(data, r.shape, len(r.classes), func(o *schema.Object, f yoloFault) {
 		if f.what != "" {
-			r.l.faults.add("line", f.what, f.then, "line %d of %q: %q", o.ID, file, cut(f.text))
+			r.l.faults.add(faultText{"line", f.what, f.then}, "line %d of %q: %q", o.ID, file, cut(f.text))
 		}
 		if !f.leftOut {
 			labels = append(labels, o.Label)

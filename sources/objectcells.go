@@ -1,0 +1,389 @@
+package sources
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/sluicedata/sluice/internal/phrase"
+	"github.com/sluicedata/sluice/schema"
+)
+
+// This file reads objects from the cells of lists.
+
+// objectReader reads objects.
+type objectReader struct {
+	Objects
+	given []string // fixed classes; nil: those that occur
+	// The names of numbers, where the data have them.
+	byNumber []string
+	names    labels
+	faults   faultCounts
+}
+
+// The faults of objects beside those of boxes, and of rows.
+var (
+	unknownClass = faultText{"object", "an unknown category", "left out: add it to classes, or remove them"}
+	badKeypoints = faultText{"object", "keypoints that aren't finite, or of a visibility other than 0, 1 and 2", "left out: correct them"}
+)
+
+// fault counts a fault of an object, the first of which is 0.
+func (r *objectReader) fault(text faultText, key string, object int, what string) {
+	r.faults.add(text, "object %d of %q: %s", object+1, key, what)
+}
+
+// read reads a cell.
+func (r *objectReader) read(c cell, key string) ([]schema.Object, error) {
+	text := c.raw
+	if c.bad == "" {
+		text = []byte(strings.TrimSpace(c.text))
+	}
+	if len(text) == 0 || bytes.Equal(text, []byte("null")) {
+		r.faults.add(faultText{"row", sprintf("no objects in the column %q", r.column()), "taken as pictures without any"}, "%q", cut(key))
+		return nil, nil
+	}
+	lists, err := parseObjects(text)
+	if err != nil {
+		return nil, err
+	}
+	return r.add(lists, key)
+}
+
+// category is the class of an object: a name, or a number.
+type category struct {
+	name   string
+	number int64
+	named  bool
+	null   bool
+}
+
+// objectLists are the objects of a picture as data sets hold them.
+type objectLists struct {
+	boxes      [][]float64
+	categories []category
+	ids        []int64 // nil, as those below: there are none
+	areas      []float64
+	crowds     []bool
+	keypoints  [][]float64
+}
+
+// add makes objects.
+func (r *objectReader) add(l *objectLists, key string) ([]schema.Object, error) {
+	n := len(l.boxes)
+	for _, of := range []struct {
+		name  string
+		given bool
+		n     int
+	}{{"category", true, len(l.categories)}, {"id", l.ids != nil, len(l.ids)}, {"area", l.areas != nil, len(l.areas)},
+		{"iscrowd", l.crowds != nil, len(l.crowds)}, {"keypoints", l.keypoints != nil && len(r.Keypoints) > 0, len(l.keypoints)}} {
+		if of.given && of.n != n {
+			return nil, fmt.Errorf("bbox has %s and %s %d: want one for each object", phrase.Count(n, "item"), of.name, of.n)
+		}
+	}
+	out := make([]schema.Object, 0, n)
+	for i, b := range l.boxes {
+		if len(b) != 4 {
+			return nil, fmt.Errorf("the box of object %d has %s: want 4", i+1, phrase.Count(len(b), "number"))
+		}
+		var o schema.Object
+		if what, then := r.box(b, &o.Box); what != "" {
+			r.fault(faultText{"object", what, then}, key, i, fmt.Sprintf("%v", b))
+			continue
+		}
+		label, ok, err := r.label(l.categories[i])
+		if err != nil {
+			return nil, fmt.Errorf("object %d: %w", i+1, err)
+		}
+		if !ok {
+			what := strconv.Quote(cut(l.categories[i].name))
+			switch {
+			case l.categories[i].null:
+				what = "null"
+			case !l.categories[i].named:
+				what = strconv.FormatInt(l.categories[i].number, 10)
+			}
+			r.fault(unknownClass, key, i, what)
+			continue
+		}
+		o.Label = label
+		if l.ids != nil {
+			o.ID = l.ids[i]
+		}
+		if l.areas != nil {
+			if a := float32(l.areas[i]); a > 0 && !math.IsInf(float64(a), 0) {
+				o.Area = a
+			}
+		}
+		o.Crowd = l.crowds != nil && l.crowds[i]
+		if l.keypoints != nil && len(r.Keypoints) > 0 {
+			points := l.keypoints[i]
+			if len(points) != 0 && len(points) != 3*len(r.Keypoints) {
+				return nil, fmt.Errorf("object %d has %s in keypoints: want 3 for each of the %d keypoints, or none", i+1, phrase.Count(len(points), "number"), len(r.Keypoints))
+			}
+			if o.Keypoints, ok = keypointsOf(points); !ok {
+				r.fault(badKeypoints, key, i, fmt.Sprintf("%v", points))
+				continue
+			}
+		}
+		out = append(out, o)
+	}
+	return out, nil
+}
+
+// box makes x1 y1 x2 y2, or says what is wrong, and what to do.
+func (r *objectReader) box(b []float64, to *[4]float32) (what, then string) {
+	corners, reversed := [4]float64(b), "left out: write left, top, right and bottom, or set bbox: xywh if the last two are width and height"
+	if r.BBox != XYXY {
+		corners[2], corners[3] = b[0]+b[2], b[1]+b[3]
+		reversed = "left out: write left, top, width and height, or set bbox: xyxy if the last two are right and bottom"
+	}
+	what, then, _ = mendBox(corners, 0, 0)
+	if what == exchangedCorners {
+		then = reversed
+	}
+	for i, v := range corners {
+		to[i] = float32(v)
+	}
+	return what, then
+}
+
+// label is the number of a category's name.
+func (r *objectReader) label(c category) (n int32, ok bool, err error) {
+	name := c.name
+	switch {
+	case c.null:
+		return 0, false, nil
+	case !c.named && (r.byNumber != nil || r.given != nil):
+		of := r.byNumber
+		if of == nil {
+			of = r.given
+		}
+		if c.number < 0 || c.number >= int64(len(of)) {
+			return 0, false, nil
+		}
+		if name = of[c.number]; r.given != nil && !r.names.has(name) && !slices.Contains(r.given, name) {
+			return 0, false, nil
+		}
+	case !c.named:
+		name = strconv.FormatInt(c.number, 10)
+	case !utf8.ValidString(name):
+		return 0, false, errorf("the category %q is not UTF-8", name)
+	case strings.TrimSpace(name) == "":
+		return 0, false, nil
+	case r.given != nil && !r.names.has(name) && !slices.Contains(r.given, name):
+		return 0, false, nil
+	}
+	return r.names.number(name), true, nil
+}
+
+// keypointsOf are x, y, v of each point; nil where there are none.
+func keypointsOf(points []float64) (out []float32, ok bool) {
+	for i, v := range points {
+		f, finite := float32Of(v)
+		if !finite || i%3 == 2 && v != 0 && v != 1 && v != 2 {
+			return nil, false
+		}
+		out = append(out, f)
+	}
+	for i := 0; i < len(out); i += 3 {
+		if out[i+2] == 0 {
+			out[i], out[i+1] = 0, 0
+		}
+	}
+	return out, true
+}
+
+// categoryNames are those that data sets give the list of classes.
+var categoryNames = []string{"category", "categories", "category_id", "label", "labels"}
+
+// parseObjects reads a structure of lists, or a list of structures.
+func parseObjects(text []byte) (*objectLists, error) {
+	v, err := jsonMember(text)
+	if err != nil {
+		return nil, err
+	}
+	var fields map[string]any
+	switch v := v.(type) {
+	case map[string]any:
+		fields = v
+	case []any: // of structures
+		if fields, err = transposed(v); err != nil {
+			return nil, err
+		}
+	default:
+		return nil, errors.New("want a structure with the lists bbox and category, or a list of structures")
+	}
+	return listsOf(fields)
+}
+
+// transposed makes lists of structures.
+func transposed(list []any) (map[string]any, error) {
+	fields := map[string]any{"bbox": []any{}, "category": []any{}}
+	category := ""
+	for i, one := range list {
+		object, ok := one.(map[string]any)
+		if !ok {
+			return nil, fmt.Errorf("item %d is not a structure with bbox and category", i+1)
+		}
+		for _, name := range append([]string{"bbox", "id", "area", "iscrowd", "keypoints"}, categoryNames...) {
+			v, there := object[name]
+			if !there {
+				continue
+			}
+			if slices.Contains(categoryNames, name) {
+				if category == "" {
+					category = name
+				}
+				if name != category {
+					continue
+				}
+				name = "category"
+			}
+			values, _ := fields[name].([]any)
+			for len(values) < i {
+				values = append(values, nil) // the structures before have none
+			}
+			fields[name] = append(values, v)
+		}
+		for name, values := range fields {
+			if values := values.([]any); len(values) == i {
+				fields[name] = append(values, nil)
+			}
+		}
+	}
+	return fields, nil
+}
+
+// listsOf takes a structure apart.
+func listsOf(fields map[string]any) (*objectLists, error) {
+	boxes, ok := fields["bbox"].([]any)
+	if !ok {
+		return nil, errors.New("it has no list bbox: want one box of four numbers for each object")
+	}
+	l := &objectLists{boxes: make([][]float64, len(boxes))}
+	for i, b := range boxes {
+		var err error
+		if l.boxes[i], err = floats(b); err != nil {
+			return nil, fmt.Errorf("the box of object %d %w", i+1, err)
+		}
+	}
+	at := slices.IndexFunc(categoryNames, func(name string) bool { return fields[name] != nil })
+	if at < 0 {
+		return nil, errors.New("it has no list category: want one name or number for each object")
+	}
+	categories, ok := fields[categoryNames[at]].([]any)
+	if !ok {
+		return nil, fmt.Errorf("%s is not a list: want one name or number for each object", categoryNames[at])
+	}
+	for i, v := range categories {
+		switch v := v.(type) {
+		case nil:
+			l.categories = append(l.categories, category{null: true})
+		case string:
+			l.categories = append(l.categories, category{name: strings.TrimSpace(v), named: true})
+		case json.Number:
+			n, err := v.Int64()
+			if err != nil {
+				return nil, fmt.Errorf("the category of object %d, %s, is no whole number", i+1, v)
+			}
+			l.categories = append(l.categories, category{number: n})
+		default:
+			return nil, fmt.Errorf("the category of object %d is neither a text nor a number", i+1)
+		}
+	}
+	return l, l.others(fields)
+}
+
+// others reads the lists that need not be there.
+func (l *objectLists) others(fields map[string]any) error {
+	for _, name := range []string{"id", "area", "iscrowd", "keypoints"} {
+		list, ok := fields[name].([]any)
+		if !ok {
+			if fields[name] != nil {
+				return fmt.Errorf("%s is not a list", name)
+			}
+			continue
+		}
+		for i, v := range list {
+			if name == "keypoints" {
+				points, err := floats(v)
+				if err != nil {
+					return fmt.Errorf("the keypoints of object %d: %w", i+1, err)
+				}
+				l.keypoints = append(l.keypoints, points)
+				continue
+			}
+			n, isNumber := v.(json.Number)
+			if is, isBool := v.(bool); isBool && name == "iscrowd" {
+				l.crowds = append(l.crowds, is)
+				continue
+			}
+			if !isNumber && v != nil {
+				return fmt.Errorf("%s of object %d is not a number", name, i+1)
+			}
+			f, _ := n.Float64() // one beyond range is infinite; none is 0
+			switch name {
+			case "id":
+				id, err := n.Int64()
+				if err != nil && v != nil {
+					return fmt.Errorf("id of object %d, %s, is no whole number", i+1, n)
+				}
+				l.ids = append(l.ids, id)
+			case "area":
+				l.areas = append(l.areas, f)
+			case "iscrowd":
+				l.crowds = append(l.crowds, f != 0)
+			}
+		}
+		if list != nil && len(list) == 0 { // of no objects, unless it is ragged
+			l.empty(name)
+		}
+	}
+	return nil
+}
+
+// empty makes a list that is there and has no items other than one that isn't there.
+func (l *objectLists) empty(name string) {
+	switch name {
+	case "id":
+		l.ids = []int64{}
+	case "area":
+		l.areas = []float64{}
+	case "iscrowd":
+		l.crowds = []bool{}
+	case "keypoints":
+		l.keypoints = [][]float64{}
+	}
+}
+
+// floats are the numbers of a list, also of lists in it.
+func floats(v any) (out []float64, err error) {
+	list, ok := v.([]any)
+	if !ok && v != nil {
+		return nil, errors.New("is not a list of numbers")
+	}
+	for _, one := range list {
+		switch one := one.(type) {
+		case json.Number:
+			f, _ := one.Float64() // one beyond range is infinite
+			out = append(out, f)
+		case []any:
+			inner, err := floats(one)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, inner...)
+		case nil:
+			out = append(out, math.NaN())
+		default:
+			return nil, errors.New("holds something other than numbers")
+		}
+	}
+	return out, nil
+}
