@@ -16,6 +16,7 @@ type outcome struct {
 	given    int            // that sample's number in the index; -1: not of the index
 	labels   []int32        // of the sample that it left with
 	sample   int            // that sample's number in the index; -1: not of the index
+	weight   float32        // of its row
 	lost     bool           // it left no row
 	filled   string         // key of that sample, where its file is damaged and was filled; else ""
 	fates    []picture.Fate // of the objects that it left with, and lost

@@ -2,6 +2,7 @@ package flow
 
 import (
 	"math"
+	"slices"
 
 	"github.com/sluicedata/sluice/schema"
 )
@@ -82,4 +83,52 @@ func (d *deviation) add(x float64, class string) {
 	if x = math.Abs(x); x > d.most {
 		d.most, d.class = x, class
 	}
+}
+
+// ClassWeight is how much the samples of a class count, where classes are both weighted and
+// drawn in other proportions than they have.
+type ClassWeight struct {
+	Class   string  `json:"class"`
+	Weight  float64 `json:"weight"`  // of its rows
+	Draws   float64 `json:"draws"`   // of each of its samples in an epoch, on average, in the last epoch of the run
+	Product float64 `json:"product"` // of the two: how much each sample counts
+	Share   float64 `json:"share"`   // of the sum of all rows' weights in an epoch
+}
+
+// classWeights are those of each weighted task; nil where nothing is balanced.
+func classWeights(p *Plan) map[string][]ClassWeight {
+	if p.sampling.groups == nil || len(p.sampling.weighed) == 0 {
+		return nil
+	}
+	groups := p.sampling.groups()
+	if groups == nil {
+		return nil
+	}
+	each, index, out := groups.Draws(p.settings.Epochs-1), p.Index(), map[string][]ClassWeight{}
+	for _, w := range p.sampling.weighed {
+		task := index.Tasks()[w.task]
+		classes, counts := make([]ClassWeight, len(task.Classes)), p.info.Counts[w.task]
+		labels := slices.Repeat([]int32{schema.Unknown}, len(index.Tasks()))
+		for c, name := range task.Classes {
+			labels[w.task] = int32(c)
+			classes[c] = ClassWeight{Class: name, Weight: float64(w.weigh(labels))}
+		}
+		sum := 0.0
+		for _, sample := range p.sampling.selection {
+			draws := each[groups.Of(sample)]
+			if label := index.Label(w.task, sample); label != schema.Unknown {
+				classes[label].Draws += draws
+				draws *= classes[label].Weight
+			}
+			sum += draws
+		}
+		for c := range classes {
+			x := &classes[c]
+			x.Draws /= float64(max(counts[c], 1))
+			x.Product = x.Weight * x.Draws
+			x.Share = x.Product * float64(counts[c]) / max(sum, math.SmallestNonzeroFloat64)
+		}
+		out[task.Name] = classes
+	}
+	return out
 }

@@ -170,6 +170,7 @@ func (t *planText) pushdown(p *Plan, o *Outline) {
 			drawn = o.Drawn[i]
 		}
 		t.line("", "%s: %s", task.Name, describeCounts(task, p.info.Counts[i], drawn))
+		t.weighted(o.Weighted[task.Name], p.info.Counts[i])
 	}
 	for i, count := range p.info.Multi {
 		task := p.info.Targets.Multi[i]
@@ -181,6 +182,34 @@ func (t *planText) pushdown(p *Plan, o *Outline) {
 		counts := append(objectCounts(p), 0)
 		t.line("", "objects: %s", describeCounts(schema.Task{Classes: spec.Classes}, counts, counts))
 		t.several(schema.ColumnBoxes, spec.Classes, o.Several)
+	}
+}
+
+// weighted tells how much each sample of a class counts; of many classes the commonest and
+// the rarest.
+func (t *planText) weighted(classes []ClassWeight, counts []int64) {
+	classes = slices.Clone(classes)
+	order := map[string]int64{}
+	for c := range classes {
+		order[classes[c].Class] = counts[c]
+	}
+	head, skip := "", 0
+	if len(classes) > mostClasses {
+		slices.SortStableFunc(classes, func(a, b ClassWeight) int { return int(order[b.Class] - order[a.Class]) })
+		head, skip = fmt.Sprintf("%d classes: ", len(classes)), len(classes)-mostClasses
+	}
+	var list []string
+	for i, c := range classes {
+		switch at := i - mostClasses/2; {
+		case skip > 0 && at == 0:
+			list = append(list, "...")
+		case skip > 0 && at > 0 && at < skip:
+		default:
+			list = append(list, fmt.Sprintf("%s %.3g x %.3g = %.3g (%.0f %%)", c.Class, c.Weight, c.Draws, c.Product, 100*c.Share))
+		}
+	}
+	if len(list) > 0 {
+		t.line("", "  weight x draws of each sample in an epoch, and the share of all weight: %s%s", head, strings.Join(list, ", "))
 	}
 }
 
@@ -200,10 +229,13 @@ func (t *planText) several(task string, classes []string, of map[string][]ClassD
 		ours.mean, ours.most, ours.class, random.mean, random.most, random.class)
 }
 
+// mostClasses is the number of classes of which all are listed.
+const mostClasses = 8
+
 // describeCounts lists the classes with their samples, and their draws in the
 // first epoch where these differ; of many classes the commonest and the rarest.
 func describeCounts(task schema.Task, counts, drawn []int64) string {
-	const most = 8
+	const most = mostClasses
 	order := make([]int, 0, len(counts))
 	for c, n := range counts {
 		if c < len(task.Classes) || n > 0 {

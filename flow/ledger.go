@@ -12,6 +12,7 @@ type ledger struct {
 	rows    [][]Exposure // [task][class], unknown last
 	several []schema.Several
 	images  [][]Exposure // [of several][class]
+	weight  float64      // of all delivered rows; Exposure.Weight is a sum until the report
 	objects objectLedger
 }
 
@@ -54,7 +55,9 @@ func (l *ledger) add(draws []outcome) {
 		if fresh {
 			l.seen[d.sample/64] |= 1 << (d.sample % 64)
 		}
+		l.weight += float64(d.weight)
 		l.each(d.labels, d.sample, func(x *Exposure) {
+			x.Weight += float64(d.weight)
 			x.Drawn++
 			x.Delivered++
 			if d.filled != "" {
@@ -89,7 +92,7 @@ func (l *ledger) report(tasks []schema.Task) map[string]map[string]Exposure {
 	for t, task := range tasks {
 		classes := map[string]Exposure{}
 		for c, x := range l.rows[t] {
-			x.Repeats = x.Delivered - x.Distinct
+			l.finish(&x)
 			if c < len(task.Classes) {
 				classes[task.Classes[c]] = x
 			} else if x != (Exposure{}) {
@@ -101,12 +104,21 @@ func (l *ledger) report(tasks []schema.Task) map[string]map[string]Exposure {
 	return out
 }
 
+// finish computes what follows from the counts.
+func (l *ledger) finish(x *Exposure) {
+	x.Repeats = x.Delivered - x.Distinct
+	if l.weight > 0 {
+		x.WeightShare = x.Weight / l.weight
+	}
+	x.Weight /= float64(max(x.Delivered, 1))
+}
+
 // imagesReport is the ledger of tasks of several classes, by names; nil: there is none.
 func (l *ledger) imagesReport() (out map[string]map[string]Exposure) {
 	for t := range l.several {
 		classes := map[string]Exposure{}
 		for c, x := range l.images[t] {
-			x.Repeats = x.Delivered - x.Distinct
+			l.finish(&x)
 			classes[l.several[t].Classes[c]] = x
 		}
 		if out == nil {

@@ -35,6 +35,13 @@ type sampling struct {
 	selection stages.Selection // the samples that filter and take leave
 	order     stages.Order
 	groups    func() *stages.Groups // of a Divider; made when first needed; nil: none
+	weighed   []weighed
+}
+
+// weighed is a task whose classes are weighted.
+type weighed struct {
+	task  int
+	weigh func(labels []int32) float32
 }
 
 // Close releases the source.

@@ -263,6 +263,11 @@ func (p *planner) assign() error {
 				errs = append(errs, within(i, "stages: "+s.name, err)...)
 			}
 			p.rows.weigh = append(p.rows.weigh, weigher(weigh, s.rules))
+			if of, ok := s.stage.(stages.TaskWeigher); ok && err == nil {
+				if task, ok := schema.TaskNumber(p.Index().Tasks(), of.WeightedTask()); ok {
+					p.sampling.weighed = append(p.sampling.weighed, weighed{task, weigh})
+				}
+			}
 		}
 	}
 	return errors.Join(errs...)

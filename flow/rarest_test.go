@@ -200,3 +200,38 @@ func TestScheduleHasEpochs(t *testing.T) {
 		t.Errorf("an endless schedule: %v", err)
 	}
 }
+
+// TestWeightsOfWhatIsBalanced: the plan has weight x draws of each class, and the report what
+// they came to.
+func TestWeightsOfWhatIsBalanced(t *testing.T) {
+	list := []stages.Stage{
+		stages.Rebalance{Target: stages.ClassBalanced, Task: stages.TaskNames{"class"}, Multiple: 2},
+		stages.ClassWeights{Task: "class", Weights: stages.Weights{Named: map[string]float64{"common": 1, "middle": 2, "rare": 5}}},
+		stages.Decode{}, stages.Resize{Height: 4, Width: 4}, stages.Batch{Size: 3},
+	}
+	source := labelled(0, 0, 0, 0, 0, 0, 1, 1, 2)
+	plan := planOf(t, source, list)
+	want := []flow.ClassWeight{
+		{Class: "common", Weight: 0.125, Draws: 1, Product: 0.125, Share: 0.125},
+		{Class: "middle", Weight: 0.25, Draws: 3, Product: 0.75, Share: 0.25},
+		{Class: "rare", Weight: 0.625, Draws: 6, Product: 3.75, Share: 0.625},
+	}
+	if have := plan.Outline().Weighted["class"]; !slices.Equal(have, want) {
+		t.Errorf("%+v, want %+v", have, want)
+	}
+	line := "weight x draws of each sample in an epoch, and the share of all weight: common 0.125 x 1 = 0.125 (12 %), middle 0.25 x 3 = 0.75 (25 %), rare 0.625 x 6 = 3.75 (62 %)"
+	if !strings.Contains(plan.String(), line) {
+		t.Errorf("no %q in\n%s", line, plan)
+	}
+	_, report := rowsOf(t, flow.New(source, list...))
+	for _, c := range want {
+		if x := report.Ledger["class"][c.Class]; x.Weight != c.Weight || x.WeightShare != c.Share {
+			t.Errorf("%s: weight %v, share %v; want %v, %v", c.Class, x.Weight, x.WeightShare, c.Weight, c.Share)
+		}
+	}
+	for _, alone := range [][]stages.Stage{list[1:], append([]stages.Stage{list[0]}, list[2:]...)} {
+		if have := planOf(t, source, alone).Outline().Weighted; have != nil {
+			t.Errorf("one of both alone: %+v", have)
+		}
+	}
+}

@@ -93,6 +93,9 @@ type Exposure struct {
 	Filled    int64 `json:"filled"`    // delivered rows of damaged files (decode's truncated: fill), or that lack scans
 	Distinct  int64 `json:"distinct"`  // samples among the delivered rows
 	Repeats   int64 `json:"repeats"`   // delivered rows beyond the first of their sample
+
+	Weight      float64 `json:"weight"`       // mean of the delivered rows'
+	WeightShare float64 `json:"weight_share"` // of the sum of all delivered rows' weights: what rebalancing and weights come to
 }
 
 // ObjectExposure is what a run showed of the objects of one class.

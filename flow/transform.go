@@ -145,7 +145,7 @@ func (f *transform) make(maker *picture.Maker, t *ticket) {
 		t.batch.draft.Drop(t.at)
 	} else {
 		d.labels, d.sample, d.print = row.meta.Labels, row.sample, row.print
-		d.fates, d.turned = row.fates, row.turned
+		d.fates, d.turned, d.weight = row.fates, row.turned, row.meta.Weight
 		if row.repairs > 0 {
 			d.filled = row.meta.Key
 		}

@@ -18,13 +18,14 @@ import (
 // class c, N is their number and C the number of classes that have any:
 //
 //	inverse           N / (C n_c), as scikit-learn's class_weight="balanced"
+//	square_root       N / (sqrt(n_c) R), R being the sum of sqrt(n_k) over the classes
 //	effective_number  (1-Beta) / (1-Beta^n_c), scaled to add up to C (Cui et al. 2019)
 //	a list            one number per class, in class order, scaled to add up to 1:
 //	                  the recipe's [1, 2, 3, 4] gives 0.1, 0.2, 0.3, 0.4
 //	a map             the same by class name
 type ClassWeights struct {
 	Task    string  `sluice:"task" doc:"the task whose classes are weighted (default: the only one)"`
-	Weights Weights `sluice:"weights" doc:"inverse, effective_number, a number per class in class order, or a map of them by name; such numbers are scaled to add up to 1 (inverse has a mean of 1 over the samples); rows without a label keep their weight"`
+	Weights Weights `sluice:"weights" doc:"inverse, square_root, effective_number, a number per class in class order, or a map of them by name; such numbers are scaled to add up to 1 (inverse and square_root have a mean of 1 over the samples); rows without a label keep their weight"`
 	Beta    float64 `sluice:"beta,positive" default:"0.9999" doc:"of effective_number, above 0 and below 1"`
 }
 
@@ -39,6 +40,7 @@ type WeightRule = longtail.WeightRule
 // The rules.
 const (
 	InverseWeights         = longtail.InverseWeights
+	SquareRootWeights      = longtail.SquareRootWeights
 	EffectiveNumberWeights = longtail.EffectiveNumberWeights
 )
 

@@ -34,6 +34,7 @@ func TestClassWeightsFactors(t *testing.T) {
 	}{
 		"inverse":          {stages.ClassWeights{Weights: stages.Weights{Rule: stages.InverseWeights}}, []float64{5.0 / 9, 5.0 / 3, 5.0 / 3, 0}},
 		"effective_number": {stages.ClassWeights{Weights: stages.Weights{Rule: stages.EffectiveNumberWeights}, Beta: 0.9}, []float64{3 * e3 / (e3 + 2), 3 / (e3 + 2), 3 / (e3 + 2), 0}},
+		"square_root":      {stages.ClassWeights{Weights: stages.Weights{Rule: stages.SquareRootWeights}}, []float64{5 / (math.Sqrt(3) * (math.Sqrt(3) + 2)), 5 / (math.Sqrt(3) + 2), 5 / (math.Sqrt(3) + 2), 0}},
 		"the recipe's":     {stages.ClassWeights{Weights: stages.Weights{List: []float64{1, 2, 3, 4}}}, []float64{0.1, 0.2, 0.3, 0.4}},
 		"named":            {stages.ClassWeights{Weights: stages.Weights{Named: map[string]float64{"dog": 4, "cow": 3, "bee": 2, "ant": 1}}}, []float64{0.1, 0.2, 0.3, 0.4}},
 	} {
@@ -59,9 +60,9 @@ func TestClassWeightsErrors(t *testing.T) {
 		stage stages.ClassWeights
 		want  string
 	}{
-		"zero":     {stages.ClassWeights{}, "weights: missing: give inverse, effective_number, a list of numbers, or a map of numbers by class"},
+		"zero":     {stages.ClassWeights{}, "weights: missing: give inverse, square_root, effective_number, a list of numbers, or a map of numbers by class"},
 		"two":      {stages.ClassWeights{Weights: stages.Weights{Rule: "inverse", List: []float64{1}}}, "weights: give one of a rule, a list and a map"},
-		"rule":     {stages.ClassWeights{Weights: stages.Weights{Rule: "invers"}}, `weights: "invers" is none of inverse, effective_number`},
+		"rule":     {stages.ClassWeights{Weights: stages.Weights{Rule: "invers"}}, `weights: "invers" is none of inverse, square_root, effective_number`},
 		"negative": {stages.ClassWeights{Weights: stages.Weights{List: []float64{1, -2}}}, "weights: -2 is not a weight: give numbers >= 0"},
 		"NaN":      {stages.ClassWeights{Weights: stages.Weights{Named: map[string]float64{"a": math.NaN()}}}, "weights: NaN is not a weight: give numbers >= 0"},
 		"sum":      {stages.ClassWeights{Weights: stages.Weights{List: []float64{}}}, "weights: their sum is 0: they cannot be scaled to 1"},
@@ -99,10 +100,10 @@ func TestWeightsOption(t *testing.T) {
 		{"inverse", stages.Weights{Rule: stages.InverseWeights}, `"inverse"`, ""},
 		{[]any{int64(1), 2.5}, stages.Weights{List: []float64{1, 2.5}}, `[1,2.5]`, ""},
 		{map[string]any{"b": int64(1), "a": 0.5}, stages.Weights{Named: map[string]float64{"a": 0.5, "b": 1}}, `{"a":0.5,"b":1}`, ""},
-		{"inverted", stages.Weights{}, `null`, `"inverted" is none of inverse, effective_number; give one of them, a list of numbers, or a map of numbers by class`},
+		{"inverted", stages.Weights{}, `null`, `"inverted" is none of inverse, square_root, effective_number; give one of them, a list of numbers, or a map of numbers by class`},
 		{[]any{"x"}, stages.Weights{}, `null`, "want numbers, have x"},
 		{map[string]any{"a": true}, stages.Weights{}, `null`, `class "a": want a number, have true`},
-		{int64(3), stages.Weights{}, `null`, "want inverse, effective_number, a list of numbers, or a map of numbers by class, have 3"},
+		{int64(3), stages.Weights{}, `null`, "want inverse, square_root, effective_number, a list of numbers, or a map of numbers by class, have 3"},
 	} {
 		var w stages.Weights
 		wantError(t, fmt.Sprint(c.value), w.SetOption(c.value), c.err)

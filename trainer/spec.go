@@ -76,7 +76,7 @@ type WeightSpec = longtail.Weights
 // TaskSpec declares one task, before its classes are known.
 type TaskSpec struct {
 	Loss         Loss       `sluice:"loss" default:"cross_entropy" doc:"cross_entropy or balanced_softmax; of a task of several labels binary_cross_entropy, which is its default"`
-	ClassWeights WeightSpec `sluice:"class_weights" doc:"inverse, effective_number, a number per class in class order, or a map of them by name; numbers are scaled to the sum 1"`
+	ClassWeights WeightSpec `sluice:"class_weights" doc:"inverse, square_root, effective_number, a number per class in class order, or a map of them by name; numbers are scaled to the sum 1"`
 	Weight       float64    `sluice:"weight,positive" default:"1" doc:"factor of the task's loss in the sum"`
 
 	PositiveWeights PositiveWeights `sluice:"positive_weights" doc:"of a task of several labels: balanced, which is samples without the class over samples with it, or numbers by class; PyTorch's pos_weight"`

@@ -141,7 +141,7 @@ var trainMistakes = map[string]string{
 	"m\ntasks: {a: {positive_weights: [1]}}":    "2:31: tasks: a: positive_weights: want balanced, or a map of numbers by class",
 	"m\ntasks: {a: {positive_weights: {x: 0}}}": `2:31: tasks: a: positive_weights: class "x": 0 is not above 0`,
 	"m\ntasks: {a: {positive_weights: {x: y}}}": `2:31: tasks: a: positive_weights: class "x": want a number`,
-	"m\ntasks: {a: {class_weights: x}}":         `2:28: tasks: a: class_weights: "x" is none of inverse, effective_number`,
+	"m\ntasks: {a: {class_weights: x}}":         `2:28: tasks: a: class_weights: "x" is none of inverse, square_root, effective_number`,
 	"m\ntasks: {a: {class_weights: 1}}":         "2:28: tasks: a: class_weights: want inverse",
 	"m\ntasks: {a: {class_weights: [1, -1]}}":   "2:28: tasks: a: class_weights: -1 is not a weight",
 	"m\ntasks: {a: {class_weights: {x: y}}}":    `2:28: tasks: a: class_weights: class "x": want a number`,

@@ -27,6 +27,7 @@ type WeightRule string
 // The rules.
 const (
 	InverseWeights         WeightRule = "inverse"
+	SquareRootWeights      WeightRule = "square_root"
 	EffectiveNumberWeights WeightRule = "effective_number"
 )
 
@@ -35,7 +36,7 @@ const DefaultBeta = 0.9999
 
 // Values lists the rules.
 func (WeightRule) Values() []string {
-	return []string{string(InverseWeights), string(EffectiveNumberWeights)}
+	return []string{string(InverseWeights), string(SquareRootWeights), string(EffectiveNumberWeights)}
 }
 
 // SetOption reads the name of a rule, a list or a map.
@@ -66,7 +67,7 @@ func (w *Weights) SetOption(v any) error {
 			out.Named[name] = f
 		}
 	default:
-		return fmt.Errorf("want inverse, effective_number, a list of numbers, or a map of numbers by class, have %v", v)
+		return fmt.Errorf("want inverse, square_root, effective_number, a list of numbers, or a map of numbers by class, have %v", v)
 	}
 	*w = out
 	return nil
@@ -168,6 +169,8 @@ func (w Weights) Resolve(task string, classes []string, counts []int64, beta flo
 		return nil, fmt.Errorf("no sample has a known class of task %s to count", task)
 	case w.Rule == InverseWeights:
 		return InverseFrequency(counts), nil
+	case w.Rule == SquareRootWeights:
+		return InverseSquareRoot(counts), nil
 	}
 	if beta == 0 {
 		beta = DefaultBeta

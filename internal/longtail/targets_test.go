@@ -84,6 +84,8 @@ func TestClassWeights(t *testing.T) {
 	// sklearn.utils.class_weight.compute_class_weight("balanced") of 6, 3 and 1
 	// samples: 10/18, 10/9, 10/3.
 	check("inverse", InverseFrequency([]int64{6, 0, 3, 1}), []float64{10.0 / 18, 0, 10.0 / 9, 10.0 / 3})
+	roots := math.Sqrt(6) + math.Sqrt(3) + 1
+	check("square root", InverseSquareRoot([]int64{6, 0, 3, 1}), []float64{10 / (math.Sqrt(6) * roots), 0, 10 / (math.Sqrt(3) * roots), 10 / roots})
 	check("recipe", Scaled([]float64{1, 2, 3, 4}, 1), []float64{0.1, 0.2, 0.3, 0.4})
 
 	// (1-b)/(1-b^n) for 5000, 50, 1, and their sum scaled to 3.

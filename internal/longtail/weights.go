@@ -1,6 +1,9 @@
 package longtail
 
-import "math/bits"
+import (
+	"math"
+	"math/bits"
+)
 
 // InverseFrequency is w_c = N / (C n_c), N and C being the samples and the
 // classes that have any (scikit-learn's class_weight="balanced"). A class
@@ -16,6 +19,23 @@ func InverseFrequency(counts []int64) []float64 {
 	for c, n := range counts {
 		if n > 0 {
 			weights[c] = total / (float64(classes) * float64(n))
+		}
+	}
+	return weights
+}
+
+// InverseSquareRoot is w_c = N / (sqrt(n_c) R), R being the sum of sqrt(n_k) over the classes:
+// in proportion to 1/sqrt(n_c), with a mean of 1 over the samples, as InverseFrequency. A class
+// without samples gets 0.
+func InverseSquareRoot(counts []int64) []float64 {
+	roots := 0.0
+	for _, n := range counts {
+		roots += math.Sqrt(float64(n))
+	}
+	weights, total := make([]float64, len(counts)), float64(sum(counts))
+	for c, n := range counts {
+		if n > 0 {
+			weights[c] = total / float64(math.Sqrt(float64(n))*roots)
 		}
 	}
 	return weights

@@ -442,6 +442,8 @@ def test_class_weights_after_rebalance(pipeline: dict[str, Any]) -> None:
     drawn = torch.bincount(torch.cat([b["y"] for b in loader]))
     assert torch.allclose(loader.class_weights(), 44 / (3 * drawn))
     assert torch.allclose(loader.class_weights(of="samples"), torch.tensor([44 / 90, 44 / 30, 44 / 12]))
+    roots = torch.tensor([30.0, 10.0, 4.0]).sqrt()
+    assert torch.allclose(loader.class_weights(rule="square_root", of="samples"), 44 / (roots * roots.sum()))
     even = Loader(pipeline, set={"stages.rebalance": {"target": "class_balanced", "draws": 45}})
     assert torch.allclose(even.class_weights(), torch.ones(3))
     even.plan["drawn"] = None  # as where they are too many

@@ -585,12 +585,13 @@ class Loader:
     def class_weights(
         self,
         task: str | None = None,
-        rule: Literal["inverse", "effective_number"] = "inverse",
+        rule: Literal["inverse", "square_root", "effective_number"] = "inverse",
         of: Literal["drawn", "samples"] = "drawn",
     ) -> Any:
         """Weights of a task's classes by their counts, float32 [C], for torch.nn.CrossEntropyLoss(weight=...).
 
-        "inverse" is N / (C n_c), scikit-learn's "balanced"; "effective_number" is (1 - b) / (1 - b^n_c) with b = 0.9999, scaled to a
+        "inverse" is N / (C n_c), scikit-learn's "balanced"; "square_root" is in proportion to 1/sqrt(n_c), with a mean of 1 over the rows;
+        "effective_number" is (1 - b) / (1 - b^n_c) with b = 0.9999, scaled to a
         sum of C (Cui et al. 2019). A class with a count of 0 gets 0, and isn't counted in C.
 
         n_c are by default the draws of the first epoch: what a loop gets. After ``rebalance`` with class_balanced all weights are
@@ -598,8 +599,8 @@ class Loader:
         drawn: with rebalance, rare classes are then compensated twice. Where a pipeline rebalances and an epoch is too long to be counted
         (more than 2^24 draws), "drawn" raises UsageError.
         """
-        if rule not in ("inverse", "effective_number"):
-            raise UsageError(f"rule={rule!r}: want inverse or effective_number")
+        if rule not in ("inverse", "square_root", "effective_number"):
+            raise UsageError(f"rule={rule!r}: want inverse, square_root or effective_number")
         if of not in ("drawn", "samples"):
             raise UsageError(f"of={of!r}: want drawn or samples")
         tasks = list(self.classes)
@@ -619,6 +620,8 @@ class Loader:
         weights = np.zeros_like(n)
         if rule == "inverse":
             weights[some] = n.sum() / (some.sum() * n[some])
+        elif rule == "square_root":
+            weights[some] = n.sum() / (np.sqrt(n[some]) * np.sqrt(n).sum())
         elif some.any():
             weights[some] = (1 - 0.9999) / -np.expm1(n[some] * np.log(0.9999))
             weights *= some.sum() / weights.sum()

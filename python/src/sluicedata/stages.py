@@ -174,7 +174,7 @@ def rebalance(
 
 
 def class_weights(
-    weights: Literal["inverse", "effective_number"] | Sequence[float] | Mapping[str, float],
+    weights: Literal["inverse", "square_root", "effective_number"] | Sequence[float] | Mapping[str, float],
     *,
     task: str | None = None,
     beta: float = 0.9999,
@@ -184,9 +184,9 @@ def class_weights(
     """Weight each row by its class.
 
     Args:
-        weights: inverse, effective_number, a number per class in class order, or a map of them by name; such
-            numbers are scaled to add up to 1 (inverse has a mean of 1 over the samples); rows without a label keep
-            their weight.
+        weights: inverse, square_root, effective_number, a number per class in class order, or a map of them by
+            name; such numbers are scaled to add up to 1 (inverse and square_root have a mean of 1 over the
+            samples); rows without a label keep their weight.
         task: the task whose classes are weighted (default: the only one).
         beta: of effective_number, above 0 and below 1.
         when: the rows on which the stage acts, such as {"class_count": {"below": 100}}; others pass it as they are.
