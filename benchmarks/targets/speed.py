@@ -443,6 +443,7 @@ def compare(
         if decodemasks:
             command = ["taskset", "-c", str(ask.processor), decodemasks, folder / "street" / "masks", "1"]
             decoding.append(float(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
+    began = len(lines)
     lines += [
         "",
         f"**{recipe}**",

@@ -24,8 +24,8 @@
 //
 // A run's batches leave as they are made, at most Ready of them ahead of the loop, and
 // stop at once with STOP. Pixels lie in a ring, a memory file that both processes have
-// mapped, or where there is none (transport pipe), in the message, as masks of one size always
-// are: they are a byte a pixel. All other columns are an Arrow IPC stream in the body. PLAN says which targets the samples have.
+// mapped, or where there is none (transport pipe), in the message; behind them lie masks of one
+// size, a byte a pixel. All other columns are an Arrow IPC stream in the body. PLAN says which targets the samples have.
 //
 // A slot of the ring is free, being filled, sent, or taken by the loop, which gives it back
 // when the last view of it is gone (GIVE). Where no slot is free, a batch goes by the message, so

@@ -150,7 +150,11 @@ func (o *opened) makeRing(info *schema.Run) error {
 	size := 0
 	for _, v := range info.Variants {
 		rows := int(min(int64(info.BatchSize), info.RowsPerEpoch))
-		size = max(size, (rows*v.Tensor.Elements()*v.Tensor.DType.Bytes()+page-1)/page*page)
+		each := v.Tensor.Elements() * v.Tensor.DType.Bytes()
+		if info.Targets.HasMask() {
+			each += v.Tensor.Height * v.Tensor.Width
+		}
+		size = max(size, (rows*each+page-1)/page*page)
 	}
 	n := o.ask.Slots
 	if n <= 0 {

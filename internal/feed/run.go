@@ -144,8 +144,9 @@ type batchHead struct {
 	Last    bool      `json:"last"` // no other scale of it follows
 	Slot    int       `json:"slot"` // of the ring; -1: pixels follow the columns
 	Columns int       `json:"columns"`
-	Image   *imageHas `json:"image"` // null: pictures are a column
-	Mask    []int     `json:"mask"`  // rows, height, width of masks of one size, a byte a pixel, behind all else; null: there are none, or they are a column
+	Image   *imageHas `json:"image"`        // null: pictures are a column
+	Mask    []int     `json:"mask"`         // rows, height, width of masks of one size, a byte a pixel, behind all else; null: there are none, or they are a column
+	InSlot  bool      `json:"mask_in_slot"` // they are behind the pixels, in the slot
 }
 
 type imageHas struct {
@@ -234,7 +235,9 @@ func (r *running) pack(b *schema.Batch) (head *batchHead, body [][]byte, err err
 	}
 	if masks := b.Masks(); masks != nil {
 		head.Mask = []int{b.Rows(), b.Tensor.Height, b.Tensor.Width}
-		body = append(body, masks)
+		if head.InSlot = r.opened.slots.add(head.Slot, len(pixels), masks); !head.InSlot {
+			body = append(body, masks)
+		}
 	}
 	return head, body, nil
 }

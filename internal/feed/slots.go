@@ -84,3 +84,13 @@ func (s *slots) of(b []byte) int {
 	}
 	return int(at) / s.size
 }
+
+// add copies data into a slot, behind what it has; not where it has no room, or there is no
+// slot (-1).
+func (s *slots) add(slot, behind int, data []byte) bool {
+	if slot < 0 || behind+len(data) > s.size {
+		return false
+	}
+	copy(s.ring.memory[slot*s.size+behind:], data)
+	return true
+}

@@ -43,9 +43,16 @@ func unfilter(filter byte, row, above []byte, n, pixel int) {
 	}
 }
 
-// up adds the row above, eight bytes at a time.
+// up adds the row above, eight bytes at a time, or 32 where it doesn't change.
 func up(row, above []byte, n int) {
 	for i := 0; i < n; i += 8 {
+		for i+32 <= n && zeros(row[i:]) {
+			copy(row[i:i+32], above[i:i+32])
+			i += 32
+		}
+		if i >= n {
+			return
+		}
 		a, b := binary.LittleEndian.Uint64(row[i:]), binary.LittleEndian.Uint64(above[i:])
 		binary.LittleEndian.PutUint64(row[i:], sums(a, b))
 	}
@@ -55,6 +62,12 @@ func up(row, above []byte, n int) {
 func sums(a, b uint64) uint64 {
 	const low = 0x7f7f7f7f7f7f7f7f
 	return (a&low + b&low) ^ (a^b)&^low
+}
+
+// zeros reports whether the next 32 bytes are zeros.
+func zeros(p []byte) bool {
+	p = p[:32]
+	return binary.LittleEndian.Uint64(p)|binary.LittleEndian.Uint64(p[8:])|binary.LittleEndian.Uint64(p[16:])|binary.LittleEndian.Uint64(p[24:]) == 0
 }
 
 // every times a byte is eight of them.
@@ -85,6 +98,12 @@ func paeth1(row, above []byte) {
 	above = above[:len(row)]
 	var left, corner int32
 	for i := 0; i < len(row); {
+		for left == corner && i+32 <= len(row) && zeros(row[i:]) {
+			copy(row[i:i+32], above[i:i+32])
+			left = int32(above[i+31])
+			corner = left
+			i += 32
+		}
 		if i+8 <= len(row) && binary.LittleEndian.Uint64(row[i:]) == 0 {
 			b := binary.LittleEndian.Uint64(above[i:])
 			if left == corner {

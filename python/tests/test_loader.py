@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from PIL import Image
 
 import sluicedata
 from sluicedata import Loader
@@ -79,6 +80,28 @@ def test_batches(pipeline: dict[str, Any], transport: Any) -> None:
                 image, label = b
                 assert image is b.image and label is b.label["class"]
                 assert b.params is None and b.scale == 1 and b.position.tolist()[0] == 8 * b.number
+
+
+def test_masks_by_ring_and_pipe(tmp_path: Path) -> None:
+    """They lie in the slot behind the pixels, and keep it; where all slots are taken they come by the message."""
+    rng = np.random.default_rng(1)
+    for name in ("images", "masks"):
+        (tmp_path / name).mkdir()
+    want = {}
+    for i in range(9):
+        Image.fromarray(rng.integers(0, 255, (12, 10, 3), np.uint8)).save(tmp_path / "images" / f"{i}.png")
+        want[f"{i}.png"] = rng.integers(0, 20, (12, 10), np.uint8)
+        Image.fromarray(want[f"{i}.png"]).save(tmp_path / "masks" / f"{i}.png")
+    source = {"folder": {"path": str(tmp_path / "images"), "tasks": [], "masks": {"path": "../masks/{stem}.png"}}}
+    stages = ["decode", {"resize": {"height": 12, "width": 10}}, {"batch": {"size": 2}}]
+    for transport, slots in ("ring", None), ("ring", 2), ("pipe", None):
+        with Loader({"version": 1, "source": source, "stages": stages}, transport=transport, slots=slots) as loader:
+            ways = [b._head["mask_in_slot"] for b in loader]
+            assert ways[0] == (transport == "ring")
+            masks = [(key, mask) for b in loader for key, mask in zip(b.key, b["mask"], strict=True)]
+        assert [key for key, _ in masks] == sorted(want)
+        for key, mask in masks:
+            assert (np.asarray(mask) == want[key]).all()
 
 
 def test_ring_pipe_and_formats_agree(pipeline: dict[str, Any]) -> None:

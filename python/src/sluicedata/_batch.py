@@ -577,7 +577,9 @@ def check_head(head: Mapping[str, Any], body: int) -> None:
         if (mask := head.get("mask")) is not None:
             if len(mask) != 3 or mask[0] != rows or not all(type(n) is int and n > 0 for n in mask):
                 raise ValueError(f"masks of {mask}")
-            inline += math.prod(mask)
+            if (beside := head.get("mask_in_slot", False)) not in (False, True) or (beside and slot < 0):
+                raise ValueError(f"masks in slot {slot}: {beside!r}")
+            inline += 0 if beside else math.prod(mask)
         if body != columns + inline:
             raise ValueError(f"{body} bytes for {columns} of columns and {inline} of pictures and masks")
     except (KeyError, TypeError, ValueError) as error:

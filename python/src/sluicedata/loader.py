@@ -316,9 +316,13 @@ class Loader:
 
     def _batch(self, engine: Engine, message: Message) -> Any:
         head, columns, pixels, masks = message.head, message.body, None, None
+        beside = 0  # bytes of masks in the slot
         if head.get("mask") is not None:
-            begin = len(columns) - math.prod(head["mask"])
-            columns, masks = columns[:begin], columns[begin:]
+            size = math.prod(head["mask"])
+            if head.get("mask_in_slot"):
+                beside = size
+            else:
+                columns, masks = columns[: len(columns) - size], columns[len(columns) - size :]
         if head["image"] is not None:
             if head["slot"] < 0:
                 pixels = columns[head["columns"] :]
@@ -326,7 +330,11 @@ class Loader:
             elif engine.ring is None:
                 raise EngineError(f"the engine named slot {head['slot']}, and there is no ring")
             else:
-                pixels = engine.ring.take(head["slot"], head["image"]["bytes"])
+                held = head["image"]["bytes"]
+                pixels = engine.ring.take(head["slot"], held + beside)
+                if beside:
+                    both = memoryview(pixels).cast("B")
+                    pixels, masks = both[:held], both[held:]
         batch = Batch(head, columns, pixels, self._wrap, self._mover, masks)
         if self._collate is not None:
             return self._collate(batch)
