@@ -92,6 +92,7 @@ type Draft struct {
 	encoded [][]byte       // FormEncoded
 	masks   masks
 	valid   []int32 // height and width of each row before it was padded
+	canvas  *canvas // what they are padded to; nil: they aren't
 }
 
 // Draft begins a batch of the first variant with a number of rows.
@@ -382,6 +383,9 @@ func (d *Draft) imageColumn(t arrow.DataType, rows int) arrow.Array {
 	case FormTensor:
 		return tensorColumn(t.(*TensorType), d.pixels, rows)
 	case FormVarying:
+		if d.canvas != nil {
+			return d.canvas.column(mem, d.rows, 3, 0)
+		}
 		return varyingColumn(mem, d.rows)
 	}
 	return encodedColumn(mem, d.encoded)

@@ -6,43 +6,67 @@ import (
 	"github.com/apache/arrow/go/v15/arrow/memory"
 )
 
-// pad puts pictures of different sizes, and their masks, at the top left of canvases as large
-// as the largest, where the run says so.
+// canvas is what pictures of different sizes, and their masks, are padded to: as large as the
+// largest. They are put at its top left.
+type canvas struct{ height, width int }
+
+// pad finds the canvas, where the run says that there is one.
 func (d *Draft) pad() {
 	if !d.builder.run.Padded || d.base != nil {
 		return
 	}
-	height, width := 0, 0
+	d.canvas = &canvas{}
 	d.valid = make([]int32, 0, 2*len(d.rows))
 	for _, p := range d.rows {
-		height, width = max(height, p.Height), max(width, p.Width)
+		d.canvas.height, d.canvas.width = max(d.canvas.height, p.Height), max(d.canvas.width, p.Width)
 		d.valid = append(d.valid, int32(p.Height), int32(p.Width))
-	}
-	for i, p := range d.rows {
-		d.rows[i] = padded(p, height, width, 3, 0)
-	}
-	for i, p := range d.masks.rows {
-		d.masks.rows[i] = padded(p, height, width, 1, MaskIgnore)
 	}
 }
 
-// padded is a picture, of so many bytes a pixel, on a larger canvas.
-func padded(p *Picture, height, width, each int, fill uint8) *Picture {
-	if p.Height == height && p.Width == width {
-		return p
+// column is varyingColumn of pictures of so many bytes a pixel, padded in the column's own
+// buffer.
+func (c canvas) column(mem memory.Allocator, rows []*Picture, each int, fill uint8) arrow.Array {
+	n, size := len(rows), c.height*c.width*each
+	pixels := memory.NewResizableBuffer(mem)
+	defer pixels.Release()
+	pixels.Resize(n * size)
+	heights, widths, ends := make([]int32, n), make([]int32, n), make([]int64, n+1)
+	for i, p := range rows {
+		heights[i], widths[i], ends[i+1] = int32(c.height), int32(c.width), int64((i+1)*size)
+		p.padInto(pixels.Bytes()[i*size:(i+1)*size], c.width, each, fill)
 	}
-	out := &Picture{Height: height, Width: width, Layout: HWC, U8: make([]uint8, each*height*width)}
-	for y := range height {
-		row := out.U8[y*width*each : (y+1)*width*each]
-		n := 0
+	child := func(t arrow.DataType, buffers ...*memory.Buffer) *array.Data {
+		return array.NewData(t, n, append([]*memory.Buffer{nil}, buffers...), nil, 0, 0)
+	}
+	var children []arrow.ArrayData
+	for _, values := range [][]int32{heights, widths} {
+		b := bufferOf(mem, arrow.Int32Traits.CastToBytes(values))
+		defer b.Release()
+		data := child(arrow.PrimitiveTypes.Int32, b)
+		defer data.Release()
+		children = append(children, data)
+	}
+	offsets := bufferOf(mem, arrow.Int64Traits.CastToBytes(ends))
+	defer offsets.Release()
+	data := child(arrow.BinaryTypes.LargeBinary, offsets, pixels)
+	defer data.Release()
+	all := array.NewData(varyingType, n, []*memory.Buffer{nil}, append(children, data), 0, 0)
+	defer all.Release()
+	return array.MakeFromData(all)
+}
+
+// padInto writes all of a canvas that is so wide.
+func (p *Picture) padInto(to []uint8, width, each int, fill uint8) {
+	row := width * each
+	for y := 0; y*row < len(to); y++ {
+		line, n := to[y*row:(y+1)*row], 0
 		if y < p.Height {
-			n = copy(row, p.U8[y*p.Width*each:(y+1)*p.Width*each])
+			n = copy(line, p.U8[y*p.Width*each:(y+1)*p.Width*each])
 		}
-		for i := n; fill != 0 && i < len(row); i++ {
-			row[i] = fill
+		for i := range line[n:] {
+			line[n+i] = fill
 		}
 	}
-	return out
 }
 
 // pairsColumn is a column of two numbers a row.

@@ -81,6 +81,9 @@ func (d *Draft) maskColumn(t arrow.DataType, rows int) arrow.Array {
 	case FormTensor:
 		return tensorColumn(t.(*TensorType), d.masks.pixels, rows)
 	case FormVarying:
+		if d.canvas != nil {
+			return d.canvas.column(mem, d.masks.rows, 1, MaskIgnore)
+		}
 		return varyingColumn(mem, d.masks.rows)
 	}
 	return encodedColumn(mem, d.masks.encoded)
