@@ -363,7 +363,7 @@ func checkMask(t *testing.T, row *flow.Row, about string, steps int, repeated bo
 				if got || inside {
 					compared++
 				}
-				if got != inside && distance > reach && !(got && repeated) {
+				if got != inside && distance > reach && (!got || !repeated) {
 					wrong++
 				}
 			}

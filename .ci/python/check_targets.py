@@ -193,20 +193,6 @@ def stream(source, stages, seed, *flags):
     return pa.ipc.open_stream(run.stdout).read_all()
 
 
-def steps_of(stages, params):
-    """The steps of a row, and what each stage drew."""
-    height, width = params["source"]
-    steps, draws, names = [], [], collections.Counter()
-    for name, options in stages:
-        names[name] += 1
-        drawn = params.get(name if names[name] == 1 else f"{name}_{names[name]}")
-        step = oracle.step(name, options, drawn, height, width)
-        steps.append(step)
-        draws.append(drawn)
-        height, width = step.size
-    return steps, draws
-
-
 class Worst:
     """The largest of some differences, and where it was."""
 
@@ -386,7 +372,7 @@ def look_at_objects(stages, runs):
     for clip, run in runs.items():
         for row in run.result().select(TARGETS).to_pylist():
             params = json.loads(row["params"])
-            steps, draws = steps_of(stages, params)
+            steps, draws = oracle.drawn(stages, params)
             fates = against_oracle(stages, row, params, steps, draws, clip)
             if not clip:
                 against_peers(stages, row, steps, draws, fates)
@@ -410,7 +396,7 @@ def look_at_masks(stages, runs):
     for fuse, run in runs.items():
         table = run.result()
         for key, text, mask in zip(table["key"].to_pylist(), table["params"].to_pylist(), pixels(table, "mask")):
-            steps, draws = steps_of(stages, json.loads(text))
+            steps, draws = oracle.drawn(stages, json.loads(text))
             want = oracle.masked(MASKS[key], steps)
             counts["pixels of masks"] += want.size
             if mask.shape != want.shape or not np.array_equal(mask, want):

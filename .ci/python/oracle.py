@@ -4,6 +4,7 @@ it is sluice's code. Coordinates are continuous: pixel j covers [j, j+1).
     step = oracle.step(stage, options, drawn, height, width)     # drawn: the stage's part of the column params
     oracle.fate(rings, pieces, [step, ...]), oracle.masked(mask, [step, ...])
 """
+import collections
 import dataclasses
 import math
 
@@ -144,6 +145,18 @@ def step(stage, options, drawn, height, width):
         case "random_zoom_out":
             return moved(shift(drawn["x"], drawn["y"]), (drawn["height"], drawn["width"]))
     raise ValueError(stage)
+
+
+def drawn(stages, params):
+    """The steps of a row whose column params is that, and what each of its stages, (name, options), drew."""
+    height, width = params["source"]
+    steps, draws, names = [], [], collections.Counter()
+    for name, options in stages:
+        names[name] += 1
+        draws.append(params.get(name if names[name] == 1 else f"{name}_{names[name]}"))
+        steps.append(step(name, options, draws[-1], height, width))
+        height, width = steps[-1].size
+    return steps, draws
 
 
 def compose(steps):
