@@ -40,5 +40,8 @@ func MaterializeShard(ctx context.Context, shard Shard) (*Report, error) {
 			err = fmt.Errorf("%w\n%s", err, what)
 		}
 	}
+	if r, ok := format.(sinks.Remarker); ok && report != nil {
+		report.Warnings = append(report.Warnings, r.Remarks()...)
+	}
 	return report, err
 }

@@ -89,6 +89,13 @@ type Warner interface {
 	Warnings(run *schema.Run) []string
 }
 
+// Remarker is a Format that knows only at the end what its readers won't find.
+type Remarker interface {
+	Format
+	// Remarks are about the run that was written last, as Warnings are about one before it is.
+	Remarks() []string
+}
+
 // withoutTargets warns of what a format leaves out that writes pictures and labels alone.
 func withoutTargets(format string, run *schema.Run) []string {
 	var kinds []string

@@ -292,7 +292,11 @@ func TestYOLOLines(t *testing.T) {
 	} {
 		spec := sinktest.NewTargetSpec()
 		spec.Mask = false
-		files := deliverTargets(t, targetRun(spec, 2), &sinks.YOLO{Objects: kind}, 100, 50, objects, &schema.Targets{})
+		sink := &sinks.YOLO{Objects: kind}
+		files := deliverTargets(t, targetRun(spec, 2), sink, 100, 50, objects, &schema.Targets{})
+		if r := sink.Remarks(); len(r) != 1 || !strings.Contains(r[0], "yolo: 1 crowd left out") {
+			t.Errorf("remarks: %q", r)
+		}
 		if have := files[filepath.Join("labels", "a_0-e0-p000000.txt")]; have != want {
 			t.Errorf("%s:\n%swant\n%s", kind, have, want)
 		}
@@ -307,6 +311,15 @@ func TestYOLOLines(t *testing.T) {
 		if files["data.yaml"] != wantData {
 			t.Errorf("%s: data.yaml:\n%s", kind, files["data.yaml"])
 		}
+	}
+}
+
+// Without crowds there is nothing to remark.
+func TestYOLOWithoutCrowds(t *testing.T) {
+	sink := &sinks.YOLO{}
+	deliverTargets(t, targetRun(&schema.TargetSpec{Boxes: true, Classes: []string{"thing"}}, 1), sink, 9, 9, &schema.Targets{Objects: []schema.Object{{Box: [4]float32{1, 1, 3, 3}}}})
+	if r := sink.Remarks(); r != nil {
+		t.Errorf("%q", r)
 	}
 }
 

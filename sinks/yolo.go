@@ -8,7 +8,9 @@ import (
 	"io"
 	"slices"
 	"strconv"
+	"sync/atomic"
 
+	"github.com/sluicedata/sluice/internal/phrase"
 	"github.com/sluicedata/sluice/schema"
 )
 
@@ -46,6 +48,7 @@ var (
 	_ Lister         = (*YOLO)(nil)
 	_ summarizer     = (*YOLO)(nil)
 	_ Warner         = (*YOLO)(nil)
+	_ Remarker       = (*YOLO)(nil)
 )
 
 // yoloState is what a run needs.
@@ -54,6 +57,7 @@ type yoloState struct {
 	names *rowNames
 	spec  *schema.TargetSpec
 	kind  YOLOKind
+	crowd atomic.Int64 // objects that were left out
 }
 
 const (
@@ -121,6 +125,14 @@ func (y *YOLO) Warnings(run *schema.Run) (list []string) {
 	return list
 }
 
+// Remarks tell of crowds.
+func (y *YOLO) Remarks() []string {
+	if y.state == nil || y.state.crowd.Load() == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("yolo: %s left out, since its labels can't say that one stands for a group (COCO's iscrowd, VOC's difficult): choose coco or arrow to keep them", phrase.Count(y.state.crowd.Load(), "crowd"))}
+}
+
 // Ext is .jsonl.
 func (*YOLO) Ext() string { return ".jsonl" }
 
@@ -164,6 +176,7 @@ func (s *yoloState) label(l *labelled) error {
 	for i := range objects {
 		o := &objects[i]
 		if o.Crowd {
+			s.crowd.Add(1)
 			continue
 		}
 		if o.Label < 0 || int(o.Label) >= len(s.spec.Classes) {

@@ -79,6 +79,9 @@ func (cmd *materializeCmd) Run(ctx context.Context, c console) error {
 	}
 	if report.Drawn > 0 {
 		c.failures(report)
+		if r, ok := format.(sinks.Remarker); ok {
+			c.warn(r.Remarks())
+		}
 	}
 	_, err = fmt.Fprint(c.err, text)
 	return err
