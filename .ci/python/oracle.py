@@ -284,3 +284,21 @@ def masked(mask, steps):
         mask = np.full(s.size, IGNORE, np.uint8)
         mask[y1:y2, x1:x2] = out[y1:y2, x1:x2]
     return mask
+
+
+def composed(mask, steps):
+    """A mask by the composed transform: each pixel takes the number at the point that its centre came from, if every
+    canvas on the way shows it. Also which pixels' points lie on an edge, of a canvas or between two pixels."""
+    y, x = np.mgrid[: steps[-1].size[0], : steps[-1].size[1]] + 0.5
+    p = np.stack([x.ravel(), y.ravel()], 1)
+    seen, unsure = np.ones(len(p), bool), np.zeros(len(p), bool)
+    for s in reversed(steps):
+        for rectangle in (s.part, s.window):
+            if rectangle is s.window:
+                p = apply(np.linalg.inv(s.forward), p)
+            least = np.concatenate([p - rectangle[:2], np.subtract(rectangle[2:], p)], 1).min(1)
+            seen &= least > 0
+            unsure |= abs(least) < 1e-6
+    unsure |= (abs(p - np.round(p)) < 1e-6).any(1)
+    at = np.clip(np.floor(p).astype(int), 0, np.array(mask.shape[::-1]) - 1)
+    return np.where(seen, mask[at[:, 1], at[:, 0]], IGNORE).reshape(steps[-1].size), unsure.reshape(steps[-1].size)
