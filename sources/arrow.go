@@ -339,20 +339,26 @@ func (a Arrow) wanted(p *arrowPart) (w *arrowWanted, given map[string]ClassNames
 		w.weight = schema.ColumnWeight
 	}
 	if a.Meta == nil {
-		for _, f := range s.Fields {
-			name, ok := strings.CutPrefix(f.Name, schema.ColumnMeta)
-			if !ok {
-				continue
-			}
-			m := MetaColumn{Name: name}
-			if why := m.fits(&f.Type); why != "" {
-				warnings = append(warnings, sprintf("column %q has the type %s, and is left out", f.Name, &f.Type))
-				continue
-			}
-			w.meta = append(w.meta, m)
-		}
+		w.meta, warnings = ownMeta(s)
 	}
 	return w, given, warnings, nil
+}
+
+// ownMeta are the columns that sluice delivered unchanged.
+func ownMeta(s *arrowfile.Schema) (meta []MetaColumn, warnings []string) {
+	for _, f := range s.Fields {
+		name, ok := strings.CutPrefix(f.Name, schema.ColumnMeta)
+		if !ok {
+			continue
+		}
+		m := MetaColumn{Name: name}
+		if why := m.fits(&f.Type); why != "" {
+			warnings = append(warnings, sprintf("column %q has the type %s, and is left out", f.Name, &f.Type))
+			continue
+		}
+		meta = append(meta, m)
+	}
+	return meta, warnings
 }
 
 // files finds the files, sorted by their names.

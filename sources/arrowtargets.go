@@ -303,10 +303,6 @@ func (d *arrowRows) listOwn(ctx context.Context, spec *schema.TargetSpec) error 
 					labels = append(labels, t.Objects[o].Label)
 					size += 4 * int64(len(t.Objects[o].Keypoints))
 					for _, ring := range t.Objects[o].Polygon {
-						buf = binary.LittleEndian.AppendUint32(append(buf, 'p'), uint32(len(ring)))
-						for _, v := range ring {
-							buf = binary.LittleEndian.AppendUint32(buf, math.Float32bits(v))
-						}
 						size += 24 + 4*int64(len(ring))
 					}
 				}

@@ -14,7 +14,7 @@ import (
 // This file reads lists and structures in Arrow files, which hold several labels and objects.
 
 // mostElements bounds what one cell holds.
-const mostElements = 1 << 20
+const mostElements = 1 << 22
 
 // arrowTarget is a cell of a column of targets.
 func arrowTarget(c *arrowfile.Column, row int64) (cell, error) {

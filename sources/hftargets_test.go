@@ -88,3 +88,22 @@ func TestHuggingFaceTargets(t *testing.T) {
 	saved(t, dir, `"img": {"_type": "Image"}, "tags": {"feature": {"names": ["day", "night"], "_type": "ClassLabel"}, "_type": "List"}`, columns)
 	fails(t, sources.HuggingFace{Saved: dir, Multi: sources.Multi{"tags": {}}}, `row 1: column "tags": "7" is no number of the 2 classes of task "tags"`)
 }
+
+func TestHuggingFacePolygons(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "set")
+	parts := arrow.ListOf(box)
+	lists := arrow.StructOf(nullable("bbox", arrow.ListOf(box)), nullable("category", arrow.ListOf(arrow.PrimitiveTypes.Int64)), nullable("segmentation", arrow.ListOf(parts)))
+	ring := []any{0.0, 0.0, 4.0, 0.0, 4.0, 4.5}
+	saved(t, dir, `"img": {"_type": "Image"}, "objects": {"bbox": {}, "category": {}, "segmentation": {}}`, []col{
+		{"img", hfImage, []any{[]any{"first", nil}, []any{"second", nil}}},
+		{"objects", lists, []any{[]any{[]any{[]any{0.0, 0.0, 5.0, 5.0}, []any{1.0, 1.0, 2.0, 2.0}}, []any{0, 1}, []any{[]any{ring, ring}, []any{}}}, []any{[]any{}, []any{}, []any{}}}},
+	})
+	d := open(t, sources.HuggingFace{Saved: dir, Objects: sources.Objects{Column: "objects"}})
+	want := []float32{0, 0, 4, 0, 4, 4.5}
+	if o := targets(t, d, 0).Objects; len(o) != 2 || len(o[0].Polygon) != 2 || !slices.Equal(o[0].Polygon[1], want) || o[1].Polygon != nil || !schema.TargetSpecOf(d.Index()).Polygons {
+		t.Errorf("%+v", o)
+	}
+	if n := len(targets(t, d, 1).Objects); n != 0 {
+		t.Errorf("%d objects of none", n)
+	}
+}

@@ -24,12 +24,16 @@ type objectReader struct {
 	// The names of numbers, where the data have them.
 	byNumber []string
 	names    labels
+	polygons bool // some object has one
 	faults   faultCounts
 }
 
 // The faults of objects beside those of boxes, and of rows.
 var (
 	unknownClass = faultText{"object", "an unknown category", "left out: add it to classes, or remove them"}
+	noPolygon    = faultText{"object", "a segmentation that is no polygon", "they have boxes alone: write x y x y ... of each part, or read run-length encoded masks from a file of COCO's form"}
+	badPart      = faultText{"polygon", "an odd number of numbers, or one that isn't finite", "left out; where it was the only one its object has a box alone"}
+	shortPart    = faultText{"polygon", "fewer than three points", "left out; where it was the only one its object has a box alone"}
 	badKeypoints = faultText{"object", "keypoints that aren't finite, or of a visibility other than 0, 1 and 2", "left out: correct them"}
 )
 
@@ -65,12 +69,19 @@ type category struct {
 
 // objectLists are the objects of a picture as data sets hold them.
 type objectLists struct {
-	boxes      [][]float64
-	categories []category
-	ids        []int64 // nil, as those below: there are none
-	areas      []float64
-	crowds     []bool
-	keypoints  [][]float64
+	boxes         [][]float64
+	categories    []category
+	ids           []int64 // nil, as those below: there are none
+	areas         []float64
+	crowds        []bool
+	keypoints     [][]float64
+	segmentations []segmentation
+}
+
+// segmentation is what an object's segmentation says: the parts of a polygon, or something else.
+type segmentation struct {
+	parts [][]float64
+	other bool
 }
 
 // add makes objects.
@@ -81,7 +92,8 @@ func (r *objectReader) add(l *objectLists, key string) ([]schema.Object, error) 
 		given bool
 		n     int
 	}{{"category", true, len(l.categories)}, {"id", l.ids != nil, len(l.ids)}, {"area", l.areas != nil, len(l.areas)},
-		{"iscrowd", l.crowds != nil, len(l.crowds)}, {"keypoints", l.keypoints != nil && len(r.Keypoints) > 0, len(l.keypoints)}} {
+		{"iscrowd", l.crowds != nil, len(l.crowds)}, {"keypoints", l.keypoints != nil && len(r.Keypoints) > 0, len(l.keypoints)},
+		{"segmentation", l.segmentations != nil, len(l.segmentations)}} {
 		if of.given && of.n != n {
 			return nil, fmt.Errorf("bbox has %s and %s %d: want one for each object", phrase.Count(n, "item"), of.name, of.n)
 		}
@@ -131,9 +143,38 @@ func (r *objectReader) add(l *objectLists, key string) ([]schema.Object, error) 
 				continue
 			}
 		}
+		if l.segmentations != nil {
+			o.Polygon = r.polygon(l.segmentations[i], key, i)
+			r.polygons = r.polygons || o.Polygon != nil
+		}
 		out = append(out, o)
 	}
 	return out, nil
+}
+
+// polygon is an object's; nil where it has none that can be used.
+func (r *objectReader) polygon(s segmentation, key string, object int) (parts [][]float32) {
+	if s.other {
+		r.fault(noPolygon, key, object, "it is no list of numbers")
+	}
+	for i, part := range s.parts {
+		ring := make([]float32, len(part))
+		finite := true
+		for k, v := range part {
+			ring[k], finite = float32(v), finite && inFloat32(v)
+		}
+		switch {
+		case len(part)%2 != 0:
+			r.fault(badPart, key, object, fmt.Sprintf("part %d has %s", i, phrase.Count(len(part), "number")))
+		case len(part) < 6:
+			r.fault(shortPart, key, object, fmt.Sprintf("part %d has %s", i, phrase.Count(len(part)/2, "point")))
+		case !finite:
+			r.fault(badPart, key, object, fmt.Sprintf("part %d", i))
+		default:
+			parts = append(parts, ring)
+		}
+	}
+	return parts
 }
 
 // box makes x1 y1 x2 y2, or says what is wrong, and what to do.
@@ -231,7 +272,7 @@ func transposed(list []any) (map[string]any, error) {
 		if !ok {
 			return nil, fmt.Errorf("item %d is not a structure with bbox and category", i+1)
 		}
-		for _, name := range append([]string{"bbox", "id", "area", "iscrowd", "keypoints"}, categoryNames...) {
+		for _, name := range ObjectFields() {
 			v, there := object[name]
 			if !there {
 				continue
@@ -302,7 +343,7 @@ func listsOf(fields map[string]any) (*objectLists, error) {
 
 // others reads the lists that need not be there.
 func (l *objectLists) others(fields map[string]any) error {
-	for _, name := range []string{"id", "area", "iscrowd", "keypoints"} {
+	for _, name := range []string{"id", "area", "iscrowd", "keypoints", "segmentation"} {
 		list, ok := fields[name].([]any)
 		if !ok {
 			if fields[name] != nil {
@@ -317,6 +358,10 @@ func (l *objectLists) others(fields map[string]any) error {
 					return fmt.Errorf("the keypoints of object %d: %w", i+1, err)
 				}
 				l.keypoints = append(l.keypoints, points)
+				continue
+			}
+			if name == "segmentation" {
+				l.segmentations = append(l.segmentations, segmentationOf(v))
 				continue
 			}
 			n, isNumber := v.(json.Number)
@@ -359,7 +404,30 @@ func (l *objectLists) empty(name string) {
 		l.crowds = []bool{}
 	case "keypoints":
 		l.keypoints = [][]float64{}
+	case "segmentation":
+		l.segmentations = []segmentation{}
 	}
+}
+
+// segmentationOf reads a segmentation: parts, each x y x y ..., or the numbers of the only one.
+func segmentationOf(v any) (s segmentation) {
+	list, ok := v.([]any)
+	if !ok {
+		return segmentation{other: v != nil}
+	}
+	if len(list) > 0 {
+		if _, flat := list[0].([]any); !flat {
+			list = []any{list}
+		}
+	}
+	for _, one := range list {
+		part, err := floats(one)
+		if err != nil {
+			return segmentation{other: true}
+		}
+		s.parts = append(s.parts, part)
+	}
+	return s
 }
 
 // floats are the numbers of a list, also of lists in it.

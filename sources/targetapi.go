@@ -40,7 +40,7 @@ func TargetColumns(multi Multi, values ValueColumns, objects Objects) (list []Ta
 
 // ObjectFields are the names of the parts of objects that are read.
 func ObjectFields() []string {
-	return append([]string{"bbox", "id", "area", "iscrowd", "keypoints"}, categoryNames...)
+	return append([]string{"bbox", "id", "area", "iscrowd", "keypoints", "segmentation"}, categoryNames...)
 }
 
 // BeginTargets is called before the first Add of samples that have targets. The names of

@@ -288,6 +288,7 @@ func (r *targetRows) finish(x *schema.Table) (*sampleTargets, []string) {
 			}
 		}
 		r.boxes.spec(spec, classes)
+		spec.Polygons = r.boxes.polygons
 		t.objects, warnings, t.frame = r.objects, r.boxes.faults.warnings("", nil), r.boxes.Annotations.of()
 	}
 	for i, task := range r.tasks {

@@ -3,6 +3,7 @@ package sources_test
 import (
 	"fmt"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -192,4 +193,54 @@ func FuzzTargetCells(f *testing.F) {
 			}
 		}
 	})
+}
+
+// Polygons are those that COCO's segmentation has, in lists of objects and in lists of parts.
+func TestPolygonsInColumns(t *testing.T) {
+	text := `{"file_name":"1.jpg","objects":{"bbox":[[0,0,9,9],[0,0,9,9],[1,1,2,2]],"category":["a","a","b"],"segmentation":[[[0,0,9,0,9,9],[1,1,2,1,2,2,1,2]],[1,1,5,1,5.5,5],null]}}
+{"file_name":"2.jpg","objects":[{"bbox":[0,0,5,5],"category":"a","segmentation":[[0,0,5,0,5,5]]},{"bbox":[1,1,2,2],"category":"b"}]}
+{"file_name":"3.jpg","objects":{"bbox":[[0,0,9,9],[0,0,9,9],[0,0,9,9],[0,0,9,9]],"category":["a","a","a","a"],"segmentation":[[[0,0,9,9]],{"size":[9,9],"counts":[3,78]},[[1,1,2,2,3,3,4]],[[0,0,1,1,1e60,2],[0,0,1,0,1,1]]]}}
+{"file_name":"4.jpg","objects":{"bbox":[],"category":[],"segmentation":[]}}
+`
+	want := map[string][][][]float32{
+		"1.jpg": {{{0, 0, 9, 0, 9, 9}, {1, 1, 2, 1, 2, 2, 1, 2}}, {{1, 1, 5, 1, 5.5, 5}}, nil},
+		"2.jpg": {{{0, 0, 5, 0, 5, 5}}, nil},
+		"3.jpg": {nil, nil, nil, {{0, 0, 1, 0, 1, 1}}},
+		"4.jpg": nil,
+	}
+	m := sources.Manifest{Objects: sources.Objects{Column: "objects"}}
+	for name, s := range bothLists(t, ".jsonl", text, m) {
+		d := open(t, s)
+		x := d.Index()
+		if !schema.TargetSpecOf(x).Polygons {
+			t.Errorf("%s: the spec has no polygons", name)
+		}
+		for sample := range x.Len() {
+			var have [][][]float32
+			one := targets(t, d, sample)
+			must(t, schema.TargetSpecOf(x).CheckTargets(&one))
+			for _, o := range one.Objects {
+				have = append(have, o.Polygon)
+			}
+			if key := filepath.Base(x.Key(sample)); !reflect.DeepEqual(have, want[key]) {
+				t.Errorf("%s: %s: %v, want %v", name, key, have, want[key])
+			}
+		}
+		for _, want := range []string{
+			`1 polygon with fewer than three points, such as object 1 of "3.jpg": part 0 has 2 points`,
+			`1 object with a segmentation that is no polygon, such as object 2 of "3.jpg"`,
+			`2 polygons with an odd number of numbers, or one that isn't finite, such as object 3 of "3.jpg": part 0 has 7 numbers`,
+		} {
+			if !strings.Contains(warnings(d), want) {
+				t.Errorf("%s: %s lacks %s", name, warnings(d), want)
+			}
+		}
+		other := bothLists(t, ".jsonl", strings.Replace(text, "5.5,5]", "5.25,5]", 1), m)[name]
+		if sources.Identity(x) == sources.Identity(open(t, other).Index()) {
+			t.Error("a polygon that differs is not in the identity")
+		}
+	}
+	for _, s := range bothLists(t, ".jsonl", `{"file_name":"1.jpg","objects":{"bbox":[[1,2,3,4]],"category":["a"],"segmentation":[]}}`+"\n", m) {
+		fails(t, s, "bbox has 1 item and segmentation 0")
+	}
 }

@@ -384,13 +384,12 @@ const (
 func (BoxForm) Values() []string { return []string{string(XYWH), string(XYXY)} }
 
 // Objects is a column of objects, as Hugging Face's data sets have it: a structure of lists
-// (bbox, categories or category, id, area, ...), or a list of structures. Polygons are not read
-// from it. In pipeline files:
-// a map, or only the column's name:
+// (bbox, categories or category, id, area, segmentation, ...), or a list of structures. In
+// pipeline files: a map, or only the column's name:
 //
 //	objects: {column: objects, bbox: xywh, classes: [red, white]}
 type Objects struct {
-	Column string `sluice:"column" default:"objects" doc:"the column: a structure with the lists bbox (four continuous coordinates each), category or categories (names, or numbers of classes), and where there are any id, area, iscrowd and keypoints; or a list of such structures"`
+	Column string `sluice:"column" default:"objects" doc:"the column: a structure with the lists bbox (four continuous coordinates each), category or categories (names, or numbers of classes), and where there are any id, area, iscrowd, segmentation (polygons) and keypoints; or a list of such structures"`
 	// An empty BBox stands for xywh.
 	BBox      BoxForm   `sluice:"bbox" default:"xywh" doc:"what the numbers of a box are: xywh, left, top, width and height as COCO has them, or xyxy, left, top, right and bottom"`
 	Classes   ClassList `sluice:"classes" doc:"fixes the classes and their order: a list, or a file with one name per line; categories that are numbers are numbers in it (default: those that the data name, or that occur, sorted)"`

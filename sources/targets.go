@@ -112,9 +112,9 @@ func (t *sampleTargets) appendDigest(buf []byte, sample int) []byte {
 			if o.Crowd {
 				buf = append(buf, 1)
 			}
-			buf = le.AppendUint32(append(buf, 0), uint32(len(o.Keypoints)))
-			for _, v := range o.Keypoints {
-				buf = le.AppendUint32(buf, math.Float32bits(v))
+			buf = appendFloats(append(buf, 0), o.Keypoints)
+			for _, part := range o.Polygon {
+				buf = appendFloats(append(buf, 'p'), part)
 			}
 		}
 	}
@@ -125,6 +125,15 @@ func (t *sampleTargets) appendDigest(buf []byte, sample int) []byte {
 		if m.numbers != nil {
 			buf = append(buf, m.numbers[:]...)
 		}
+	}
+	return buf
+}
+
+// appendFloats appends a list and its length.
+func appendFloats(buf []byte, list []float32) []byte {
+	buf = binary.LittleEndian.AppendUint32(buf, uint32(len(list)))
+	for _, v := range list {
+		buf = binary.LittleEndian.AppendUint32(buf, math.Float32bits(v))
 	}
 	return buf
 }

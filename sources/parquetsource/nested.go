@@ -23,7 +23,7 @@ type targetColumn struct {
 }
 
 // mostElements bounds the elements of a row.
-const mostElements = 1 << 20
+const mostElements = 1 << 22
 
 // wrappers are the names that writers give to what a list consists of.
 var wrappers = []string{"list", "element", "item", "array", "bag", "array_element"}
@@ -38,7 +38,7 @@ func (p Parquet) targetColumns(f *file) error {
 		c := targetColumn{TargetColumn: column}
 		for i := range f.Leaves {
 			if l := &f.Leaves[i]; l.Path[0] == c.Name {
-				if field := fieldOf(l); c.Option != "objects" || slices.Contains(sources.ObjectFields(), field) {
+				if field := fieldOf(l); c.Option != "objects" || isField(l, field) {
 					c.leaves, c.fields = append(c.leaves, i), append(c.fields, field)
 				}
 			}
@@ -49,6 +49,16 @@ func (p Parquet) targetColumns(f *file) error {
 		f.targets = append(f.targets, c)
 	}
 	return nil
+}
+
+// isField reports a leaf that is read of objects. Of segmentation these are polygons: text and
+// structures in it are run-length encoded masks.
+func isField(l *parquet.Leaf, field string) bool {
+	if field != "segmentation" {
+		return slices.Contains(sources.ObjectFields(), field)
+	}
+	end := slices.Index(l.Path, field) + 1
+	return l.Type != parquet.ByteArray && !slices.ContainsFunc(l.Path[end:], func(name string) bool { return !slices.Contains(wrappers, name) })
 }
 
 // fieldOf is the name of what a leaf holds in a structure; "" where it is in none.

@@ -76,7 +76,7 @@ func TestNested(t *testing.T) {
 // wantObjects are the objects of a structure of lists, or of a list of structures.
 func wantObjects(v any) []schema.Object {
 	objects := []schema.Object{}
-	one := func(id, area, bbox, category, keypoints any) {
+	one := func(id, area, bbox, category, keypoints, segmentation any) {
 		b := bbox.([]any)
 		n := func(v any) float32 { return float32(v.(float64)) }
 		o := schema.Object{ID: int64(id.(float64)), Area: n(area), Label: int32(category.(float64)), Box: [4]float32{n(b[0]), n(b[1]), n(b[0]) + n(b[2]), n(b[1]) + n(b[3])}}
@@ -85,18 +85,25 @@ func wantObjects(v any) []schema.Object {
 				o.Keypoints = append(o.Keypoints, n(v))
 			}
 		}
+		for _, part := range segmentation.([]any) {
+			var ring []float32
+			for _, v := range part.([]any) {
+				ring = append(ring, n(v))
+			}
+			o.Polygon = append(o.Polygon, ring)
+		}
 		objects = append(objects, o)
 	}
 	switch v := v.(type) {
 	case map[string]any:
 		for i, id := range v["id"].([]any) {
 			at := func(name string) any { return v[name].([]any)[i] }
-			one(id, at("area"), at("bbox"), at("category"), at("keypoints"))
+			one(id, at("area"), at("bbox"), at("category"), at("keypoints"), at("segmentation"))
 		}
 	case []any:
 		for _, o := range v {
 			o := o.(map[string]any)
-			one(o["id"], o["area"], o["bbox"], o["category"], o["keypoints"])
+			one(o["id"], o["area"], o["bbox"], o["category"], o["keypoints"], o["segmentation"])
 		}
 	}
 	return objects

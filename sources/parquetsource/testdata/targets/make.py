@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 random.seed(15)
+shapes = random.Random(16)
 ROWS = 60
 NAMES = ["car", "bus", "person"]
 LIST = pa.list_
@@ -24,6 +25,10 @@ def box():
     return [random.randint(0, 40) / 2, random.randint(0, 40) / 2, random.randint(1, 40) / 2, random.randint(1, 40) / 2]
 
 
+def polygon():
+    return [[shapes.randint(0, 40) / 2 for _ in range(2 * shapes.randint(3, 9))] for _ in range(shapes.randint(0, 3))]
+
+
 def rows(lists):
     for i in range(ROWS):
         boxes = some(box)
@@ -34,6 +39,7 @@ def rows(lists):
             "bbox": boxes,
             "category": [random.randrange(3) for _ in boxes],
             "keypoints": [some(lambda: [1.5, 2.5, 2.0], 1) for _ in boxes],
+            "segmentation": [polygon() for _ in boxes],
         }
         if not lists:
             objects = [dict(zip(objects, values)) for values in zip(*objects.values())]
@@ -47,7 +53,7 @@ def rows(lists):
 
 def kinds(lists):
     floats = LIST(pa.float32())
-    fields = [("id", pa.int64()), ("area", pa.float64()), ("bbox", floats), ("category", pa.int32()), ("keypoints", LIST(floats))]
+    fields = [("id", pa.int64()), ("area", pa.float64()), ("bbox", floats), ("category", pa.int32()), ("keypoints", LIST(floats)), ("segmentation", LIST(floats))]
     objects = pa.struct([(name, LIST(t)) for name, t in fields]) if lists else LIST(pa.struct(fields))
     return pa.schema([("image", pa.binary()), ("tags", LIST(pa.string())), ("age", pa.float32()), ("objects", objects)])
 
