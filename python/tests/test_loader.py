@@ -94,7 +94,8 @@ def test_masks_by_ring_and_pipe(tmp_path: Path) -> None:
         Image.fromarray(want[f"{i}.png"]).save(tmp_path / "masks" / f"{i}.png")
     source = {"folder": {"path": str(tmp_path / "images"), "tasks": [], "masks": {"path": "../masks/{stem}.png"}}}
     stages = ["decode", {"resize": {"height": 12, "width": 10}}, {"batch": {"size": 2}}]
-    for transport, slots in ("ring", None), ("ring", 2), ("pipe", None):
+    ways_to_send: list[tuple[Any, int | None]] = [("ring", None), ("ring", 2), ("pipe", None)]
+    for transport, slots in ways_to_send:
         with Loader({"version": 1, "source": source, "stages": stages}, transport=transport, slots=slots) as loader:
             ways = [b._head["mask_in_slot"] for b in loader]
             assert ways[0] == (transport == "ring")

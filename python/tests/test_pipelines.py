@@ -219,8 +219,14 @@ def test_every_stage_is_that_of_a_file(name: str, make_folder: Folder) -> None:
     [
         (stages.rebalance({"shares": {"cat": 2, "dog": 0.5}}), "{target: {shares: {cat: 2, dog: 0.5}}}"),
         (stages.rebalance({"counts": {"cat": 2, "dog": 5}}), "{target: {counts: {dog: 5, cat: 2}}}"),
-        (stages.rebalance({"repeat_factor": {"threshold": 0.5}}), "{target: {repeat_factor: {threshold: 0.5, power: 0.5}}}"),
-        (stages.rebalance({"effective_number": {}}, multiple=2), "{target: {effective_number: {beta: 0.9999}}, multiple: 2}"),
+        (
+            stages.rebalance({"repeat_factor": {"threshold": 0.5}}),
+            "{target: {repeat_factor: {threshold: 0.5, power: 0.5}}}",
+        ),
+        (
+            stages.rebalance({"effective_number": {}}, multiple=2),
+            "{target: {effective_number: {beta: 0.9999}}, multiple: 2}",
+        ),
         (stages.rebalance("class_balanced", cover="largest"), "{target: class_balanced, cover: largest}"),
         (
             stages.rebalance("class_balanced", schedule={"deferred": {"after": 0.5}}),
