@@ -94,7 +94,7 @@ func randomStages(r *rand.Rand) []stages.Stage {
 	}
 	switch r.IntN(4) {
 	case 0:
-		list = append(list, stages.ToTensor{}, stages.Normalize{Mean: stages.ImageNetMean, Std: stages.ImageNetStd})
+		list = append(list, stages.ToTensor{}, stages.Normalize{Mean: stages.ImageNetMean, Std: stages.ImageNetStd}, stages.RandomErasing{Value: stages.ErasedByNoise, P: 0.5})
 	case 1:
 		list = append(list, stages.ToTensor{Layout: stages.HWC})
 	case 2:

@@ -215,6 +215,10 @@ func recoloring(p stages.Probability) []stages.Stage {
 		stages.Autocontrast{P: p},
 		stages.Equalize{P: p},
 		stages.Sharpness{Factor: stages.Factor{0, 3}, P: p},
+		stages.GaussianBlur{KernelSize: 9, P: p},
+		stages.GaussianNoise{Sigma: 0.05, P: p},
+		stages.CoarseDropout{HoleWidthRange: stages.Range{1, 5}, HoleHeightRange: stages.Range{2, 4}, Fill: stages.Color{7, 7, 7}, P: p},
+		stages.RandomErasing{Value: stages.Erased{90, 90, 90}, P: 0.7},
 		stages.Gamma{Range: stages.Range{0.4, 2}, P: p},
 	}
 }
@@ -261,6 +265,11 @@ func (c *trial) randomStages(r *rand.Rand) []stages.Stage {
 	if form > 0 && r.IntN(2) == 0 {
 		float = r.IntN(4) > 0
 		list = append(list, tensors(r, float)...)
+		erased := stages.Erased{9, 9, 9}
+		if float {
+			erased = stages.ErasedByNoise
+		}
+		list = append(list, pick(30, stages.RandomErasing{Value: erased, P: 0.6})...)
 	}
 	for at, s := range early { // in their order, anywhere
 		list = slices.Insert(list, at+r.IntN(len(list)+1-at), s)

@@ -44,6 +44,12 @@ var Catalog = []Entry{
 	{func() Stage { return &Autocontrast{P: 1} }, "stretch each channel to all of 0..255"},
 	{func() Stage { return &Equalize{P: 1} }, "give all levels about as many pixels"},
 	{func() Stage { return &Sharpness{P: 1} }, "blur or sharpen by a random factor"},
+	{func() Stage { return &GaussianBlur{Sigma: defaultSigma, P: 1} }, "blur by a random amount"},
+	{func() Stage { return &GaussianNoise{Sigma: defaultNoise, P: 1} }, "add noise"},
+	{func() Stage {
+		return &CoarseDropout{NumHolesRange: defaultHoles, HoleHeightRange: defaultHoleSide, HoleWidthRange: defaultHoleSide, P: 1}
+	}, "fill random rectangles with a colour"},
+	{func() Stage { return &RandomErasing{Scale: defaultErasedArea, Ratio: defaultErasedRatio, P: 0.5} }, "replace a random rectangle by a value or noise"},
 	{func() Stage { return &ToTensor{} }, "convert uint8 pixels to float32 in 0..1, channels first"},
 	{func() Stage { return &Normalize{} }, "subtract a mean and divide by a standard deviation, per channel"},
 	{func() Stage { return &Batch{} }, "group rows into batches"},

@@ -1,6 +1,9 @@
 package stages
 
-import "github.com/sluicedata/sluice/schema"
+import (
+	"github.com/sluicedata/sluice/internal/colour"
+	"github.com/sluicedata/sluice/schema"
+)
 
 // Grayscale takes the colour out of a uint8 picture, which keeps its three channels: each is
 // the pixel's luma, as Pillow's convert("L") rounds it. It is torchvision's Grayscale(3) and
@@ -32,6 +35,7 @@ func (Grayscale) PixelFunc(Params) PixelFunc {
 			return [3]float32{v, v, v}
 		},
 		Row: func(pixels []uint8) {
+			pixels = pixels[colour.Saturate(pixels, 0):] // each value blended with the grey, at no weight
 			for ; len(pixels) >= 3; pixels = pixels[3:] {
 				p := pixels[:3:3]
 				v := uint8(grey([3]uint8(p)))

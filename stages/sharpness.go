@@ -100,3 +100,12 @@ func sharpen(row []uint8, above, here, below []uint16, scaled *[512]float32) {
 
 // thirteenths is a thirteenth, rounded: nothing lies halfway.
 func thirteenths(sum int) int { return (2*sum + 13) / 26 }
+
+// WithStrength multiplies what factors differ from 1 by.
+func (s Sharpness) WithStrength(strength float64) Stage {
+	if strength == 0 {
+		return nil
+	}
+	s.Factor = s.Factor.around(strength)
+	return s
+}

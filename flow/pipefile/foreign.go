@@ -50,9 +50,12 @@ var foreignStages = []foreign{
 	{"RandomAdjustSharpness", "torchvision", "sharpness: {factor: [2, 2], p: 0.5}", "a range of factors"},
 	{"MixUp", "torchvision", "mixup: {alpha: 1}", "behind batch"},
 	{"CutMix", "torchvision", "cutmix: {alpha: 1}", "behind batch"},
+	{"GaussianBlur", "torchvision", "gaussian_blur: {kernel_size: 23, sigma: [0.1, 2]}", ""},
+	{"GaussianNoise", "torchvision", "gaussian_noise: {sigma: 0.1}", "it comes before to_tensor"},
+	{"RandomErasing", "torchvision", "random_erasing: {p: 0.5}", "behind normalize, where 0 is the mean"},
 	{"Compose Sequential", "torchvision", "", "the list of stages is one already: write its members there"},
 	{"RandomApply", "torchvision", "", "every stage that changes pixels takes p itself"},
-	{"FiveCrop TenCrop Lambda LinearTransformation RandomChoice RandomOrder RandomErasing GaussianBlur GaussianNoise ElasticTransform " +
+	{"FiveCrop TenCrop Lambda LinearTransformation RandomChoice RandomOrder ElasticTransform " +
 		"RandomChannelPermutation RandomPhotometricDistort " +
 		"AutoAugment RandAugment TrivialAugmentWide AugMix JPEG", "torchvision", "", ""},
 
@@ -73,11 +76,13 @@ var foreignStages = []foreign{
 	{"RandomGamma", "albumentations", "gamma: {range: [0.8, 1.2], p: 0.5}", "its gamma_limit is in hundredths"},
 	{"Equalize", "albumentations", "equalize: {p: 0.5}", "close to its mode 'pil'"},
 	{"AutoContrast", "albumentations", "autocontrast: {p: 0.5}", "close to its method 'pil'"},
+	{"CoarseDropout Cutout", "albumentations", "coarse_dropout: {num_holes_range: [1, 2], p: 0.5}", ""},
+	{"GaussNoise", "albumentations", "gaussian_noise: {sigma: 0.1, p: 0.5}", "sigma is one number, a share of 255"},
 	{"ToFloat", "albumentations", "to_tensor", ""},
 	{"ToTensorV2", "albumentations", "to_tensor: {dtype: uint8}", "behind Normalize, both are to_tensor and normalize"},
 	{"OneOf SomeOf RandomOrder NoOp", "albumentations", "", "every stage that changes pixels takes p itself"},
 	{"PadIfNeeded", "albumentations", "pad: {size: [1024, 1024]}", ""},
-	{"CropNonEmptyMaskIfExists RandomRotate90 Transpose D4 SquareSymmetry CoarseDropout Cutout GridDropout Erasing XYMasking GaussNoise ISONoise " +
+	{"CropNonEmptyMaskIfExists RandomRotate90 Transpose D4 SquareSymmetry GridDropout Erasing XYMasking ISONoise " +
 		"MultiplicativeNoise Blur MotionBlur MedianBlur Defocus ZoomBlur AdvancedBlur GlassBlur CLAHE RandomToneCurve ImageCompression " +
 		"JpegCompression Downscale GridDistortion OpticalDistortion ThinPlateSpline RGBShift ChannelShuffle ChannelDropout " +
 		"Sharpen Emboss Superpixels FancyPCA Spatter RandomFog RandomRain RandomShadow RandomSnow RandomSunFlare PixelDropout Mosaic", "albumentations", "", ""},
@@ -152,6 +157,16 @@ var foreignOptions = []foreignOption{
 	{"posterize", "num_bits nbits", "bits", ""},
 	{"sharpness", "sharpness sharpness_factor alpha strength", "factor", "[2, 2] is always 2, 1 changes nothing"},
 	{"gamma", "gamma gamma_limit gamma_range power", "range", "a range of powers: 1 changes nothing"},
+	{"gaussian_blur", "kernel ksize blur_limit radius", "kernel_size", "an odd number of pixels"},
+	{"gaussian_blur", "sigma_limit sigma_range", "sigma", "a range"},
+	{"gaussian_noise", "std std_range var_limit noise_scale_factor", "sigma", "a share of 255"},
+	{"gaussian_noise", "clip", "", "values always stay within 0..255: leave it out"},
+	{"coarse_dropout", "max_holes min_holes num_holes", "num_holes_range", "the least and the largest number"},
+	{"coarse_dropout", "max_height min_height hole_height", "hole_height_range", "shares, or pixels"},
+	{"coarse_dropout", "max_width min_width hole_width", "hole_width_range", "shares, or pixels"},
+	{"coarse_dropout", "fill_mask mask_fill_value", "", "masks stay as they are: leave it out"},
+	{"random_erasing", "inplace", "", "leave it out"},
+	{"random_erasing", "mode fill", "value", "a number, [r, g, b] or random"},
 	{"to_tensor", "channel_order data_format format channels_first transpose_mask", "layout", ""},
 	{"to_tensor", "type", "dtype", ""},
 	{"normalize", "means mu avg average image_mean", "mean", ""},

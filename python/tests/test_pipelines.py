@@ -154,6 +154,19 @@ CALLS: dict[str, tuple[Component, str]] = {
     "autocontrast": (stages.autocontrast(0.2), "{p: 0.2}"),
     "equalize": (stages.equalize(0.2), "{p: 0.2}"),
     "sharpness": (stages.sharpness((0.5, 2), p=0.2), "{factor: [0.5, 2], p: 0.2}"),
+    "gaussian_blur": (
+        stages.gaussian_blur(9, sigma=(0.5, 1.5), p=0.2),
+        "{kernel_size: 9, sigma: [0.5, 1.5], p: 0.2}",
+    ),
+    "gaussian_noise": (stages.gaussian_noise(0.1, sigma=0.2, p=0.3), "{mean: 0.1, sigma: 0.2, p: 0.3}"),
+    "coarse_dropout": (
+        stages.coarse_dropout((1, 3), hole_height_range=(0.1, 0.3), hole_width_range=(2, 5), fill=(1, 2, 3), p=0.2),
+        "{num_holes_range: [1, 3], hole_height_range: [0.1, 0.3], hole_width_range: [2, 5], fill: [1, 2, 3], p: 0.2}",
+    ),
+    "random_erasing": (
+        stages.random_erasing((0.1, 0.2), ratio=(0.5, 2), value=(1, 2, 3), p=0.2),
+        "{scale: [0.1, 0.2], ratio: [0.5, 2], value: [1, 2, 3], p: 0.2}",
+    ),
     "to_tensor": (stages.to_tensor(dtype="float32", layout="hwc"), "{dtype: float32, layout: hwc}"),
     "normalize": (stages.normalize([0.1, 0.2, 0.3], std=0.5), "{mean: [0.1, 0.2, 0.3], std: 0.5}"),
     "batch": (stages.batch(3, drop_last=True), "{size: 3, drop_last: true}"),

@@ -17,6 +17,7 @@ __all__ = [
     "batch",
     "center_crop",
     "class_weights",
+    "coarse_dropout",
     "color_jitter",
     "crop",
     "custom",
@@ -26,6 +27,8 @@ __all__ = [
     "filter",
     "flip",
     "gamma",
+    "gaussian_blur",
+    "gaussian_noise",
     "grayscale",
     "invert",
     "letterbox",
@@ -35,6 +38,7 @@ __all__ = [
     "pad",
     "perspective",
     "posterize",
+    "random_erasing",
     "random_iou_crop",
     "random_resized_crop",
     "random_shortest_size",
@@ -1048,6 +1052,149 @@ def sharpness(
         sharpness,
         {
             "factor": factor,
+            "p": p,
+            "when": when,
+            "strength": strength,
+            "id": id,
+        },
+    )
+
+
+def gaussian_blur(
+    kernel_size: int,
+    *,
+    sigma: tuple[float, float] = (0.1, 2),
+    p: float = 1,
+    when: When | None = None,
+    strength: Strength | None = None,
+    id: str | None = None,
+) -> Component:
+    """Blur by a random amount.
+
+    Args:
+        kernel_size: height and width of the kernel, in pixels: an odd number.
+        sigma: range of the standard deviation, in pixels.
+        p: share of the draws that are blurred.
+        when: the rows on which the stage acts, such as {"class_count": {"below": 100}}; others pass it as they are.
+        strength: how much it does to a row, such as {"by": "class_count", "from": 0.5, "to": 1.5}: a factor of its
+            amounts, or of p.
+        id: keeps the stage's random numbers its own when another of its name is put before it.
+    """
+    return component(
+        gaussian_blur,
+        {
+            "kernel_size": kernel_size,
+            "sigma": sigma,
+            "p": p,
+            "when": when,
+            "strength": strength,
+            "id": id,
+        },
+    )
+
+
+def gaussian_noise(
+    mean: float | None = None,
+    *,
+    sigma: float = 0.1,
+    p: float = 1,
+    when: When | None = None,
+    strength: Strength | None = None,
+    id: str | None = None,
+) -> Component:
+    """Add noise.
+
+    Args:
+        mean: mean of what is added, as a share of 255.
+        sigma: its standard deviation, as a share of 255.
+        p: share of the draws that are changed.
+        when: the rows on which the stage acts, such as {"class_count": {"below": 100}}; others pass it as they are.
+        strength: how much it does to a row, such as {"by": "class_count", "from": 0.5, "to": 1.5}: a factor of its
+            amounts, or of p.
+        id: keeps the stage's random numbers its own when another of its name is put before it.
+    """
+    return component(
+        gaussian_noise,
+        {
+            "mean": mean,
+            "sigma": sigma,
+            "p": p,
+            "when": when,
+            "strength": strength,
+            "id": id,
+        },
+    )
+
+
+def coarse_dropout(
+    num_holes_range: tuple[int, int] = (1, 2),
+    *,
+    hole_height_range: tuple[float, float] = (0.1, 0.2),
+    hole_width_range: tuple[float, float] = (0.1, 0.2),
+    fill: int | tuple[int, int, int] | None = None,
+    p: float = 1,
+    when: When | None = None,
+    strength: Strength | None = None,
+    id: str | None = None,
+) -> Component:
+    """Fill random rectangles with a colour.
+
+    Args:
+        num_holes_range: least and largest number of holes.
+        hole_height_range: range of their heights: shares of the picture's, or, where the second number is 1 or
+            more, pixels.
+        hole_width_range: range of their widths, likewise.
+        fill: colour of the holes: a grey 0..255 or [r, g, b] (default 0: black).
+        p: share of the draws that get holes.
+        when: the rows on which the stage acts, such as {"class_count": {"below": 100}}; others pass it as they are.
+        strength: how much it does to a row, such as {"by": "class_count", "from": 0.5, "to": 1.5}: a factor of its
+            amounts, or of p.
+        id: keeps the stage's random numbers its own when another of its name is put before it.
+    """
+    return component(
+        coarse_dropout,
+        {
+            "num_holes_range": num_holes_range,
+            "hole_height_range": hole_height_range,
+            "hole_width_range": hole_width_range,
+            "fill": fill,
+            "p": p,
+            "when": when,
+            "strength": strength,
+            "id": id,
+        },
+    )
+
+
+def random_erasing(
+    scale: tuple[float, float] = (0.02, 0.33),
+    *,
+    ratio: tuple[float, float] = (0.3, 3.3),
+    value: Literal["random"] | float | tuple[float, float, float] | None = None,
+    p: float = 0.5,
+    when: When | None = None,
+    strength: Strength | None = None,
+    id: str | None = None,
+) -> Component:
+    """Replace a random rectangle by a value or noise.
+
+    Args:
+        scale: range of the erased area, as a share of the picture's.
+        ratio: range of height / width of what is erased.
+        value: what is put there: a number, [r, g, b], or random, normal noise for each value; 0..255 in uint8
+            pictures, and behind normalize a normalized value.
+        p: share of the draws in which something is erased.
+        when: the rows on which the stage acts, such as {"class_count": {"below": 100}}; others pass it as they are.
+        strength: how much it does to a row, such as {"by": "class_count", "from": 0.5, "to": 1.5}: a factor of its
+            amounts, or of p.
+        id: keeps the stage's random numbers its own when another of its name is put before it.
+    """
+    return component(
+        random_erasing,
+        {
+            "scale": scale,
+            "ratio": ratio,
+            "value": value,
             "p": p,
             "when": when,
             "strength": strength,

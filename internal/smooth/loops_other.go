@@ -1,0 +1,11 @@
+//go:build !amd64
+
+package smooth
+
+const useAssembly = false
+
+func widenAVX2(*int16, *uint8, int) {}
+
+func lengthwiseAVX2(*int16, **int16, *int16, int, int) {}
+
+func acrossAVX2(*uint8, **int16, *int16, int, int) {}
