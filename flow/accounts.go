@@ -42,6 +42,16 @@ func reads(draws []outcome) (list []schema.Read) {
 	return list
 }
 
+// readDonors lists the samples of donors; those that failed are among their rows' failures.
+func readDonors(donated []outcome) (list []schema.Read) {
+	for i := range donated {
+		if d := &donated[i]; !d.lost && d.sample >= 0 {
+			list = append(list, schema.Read{Sample: d.sample, Print: d.print})
+		}
+	}
+	return list
+}
+
 // accounts are those of a run's failed draws, in the order of positions: so what they
 // write, and where they end the run, depends on the data alone.
 type accounts struct {

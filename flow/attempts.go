@@ -18,9 +18,6 @@ type place interface {
 	read(context.Context, *row) *RowError // reads and prepares a substitute
 }
 
-// mostRefills is the number of other samples that are tried for a draw.
-const mostRefills = 16
-
 // complete makes a draw with all its attempts: the row that it leaves, nil if none, and
 // the samples that failed on the way. first is the draw as located, read and prepared; or
 // err says why it couldn't be read. Both are nil where ctx has ended.
@@ -79,7 +76,7 @@ func (r *rows) substitute(first *row, attempt int) (other row, ok bool) {
 	if r.policy != Refill || attempt > mostRefills || first.sample < 0 || first.fault != nil {
 		return other, false
 	}
-	rand := r.refills.key.Stream(first.epoch, first.meta.Position, attempt)
+	rand := r.refills.key.Stream(first.epoch, first.meta.Position, first.offset+attempt)
 	err := guard("source", func() error { // its index may be user code
 		var sample int
 		if sample, ok = r.refills.other(first.sample, rand); ok {
@@ -93,6 +90,7 @@ func (r *rows) substitute(first *row, attempt int) (other row, ok bool) {
 	if !ok {
 		return other, false
 	}
+	other.offset = first.offset
 	other.draw = first.draw
 	if other.draw == nil && r.pictures != nil {
 		other.draw = new(picture.Draw)

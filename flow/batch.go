@@ -45,18 +45,21 @@ func (f *batch) complete(queue <-chan *filling) {
 			continue
 		}
 		if !r.stopped() {
+			b.noteDonors()
 			if err := r.accounts.note(b.outcomes); err != nil {
 				r.leaving.wait(r.ctx) // so that what comes before a bad row is delivered, however slow the sink
 				r.fail(err)
 			}
 		}
 		if r.stopped() {
-			b.draft.Discard()
+			b.discard()
 			continue
 		}
 		var record *schema.Batch
 		err := guard("batch", func() (err error) {
-			if err = r.plan.mixing.mix(b.draft, b.job.epoch, b.job.pick, r.plan.settings.Workers); err != nil {
+			err = r.plan.mixing.mix(b.draft, b.donors, b.wanted, b.job.epoch, b.job.pick, r.plan.settings.Workers)
+			b.discardDonors()
+			if err != nil {
 				b.draft.Discard()
 				return err
 			}
@@ -71,7 +74,7 @@ func (f *batch) complete(queue <-chan *filling) {
 			continue
 		}
 		if r.sink.tracksReads {
-			record.Reads = reads(b.outcomes)
+			record.Reads = append(reads(b.outcomes), readDonors(b.donated)...)
 		}
 		r.leaving.push(&departure{job: b.job, outcomes: b.outcomes, picks: b.picks, reserved: b.reserved, variants: max(len(b.picks), 1)})
 		begin = m.busy.add(begin)

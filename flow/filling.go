@@ -14,11 +14,14 @@ type filling struct {
 	run      *run
 	job      job
 	draft    *schema.Draft // nil before admission, and where the run ended first
-	tickets  []ticket      // per row
+	tickets  []ticket      // per row, then per donor
 	outcomes []outcome     // per row, written by its worker
+	wanted   []wanted      // pictures that rows are mixed with, beside those of the batch
+	donors   *schema.Draft // of these; nil: none, or as draft
+	donated  []outcome     // likewise
 	picks    []int         // variants in which it will leave; nil without an Expander
 	reserved []int64       // bytes, for each of them
-	unmade   atomic.Int64  // rows
+	unmade   atomic.Int64  // rows and donors
 	ready    chan struct{} // closed when no row is unmade
 }
 
@@ -37,7 +40,29 @@ func (b *filling) drop() {
 func (b *filling) abandon() {
 	<-b.ready
 	if b.draft != nil {
-		b.draft.Discard()
+		b.discard()
+	}
+}
+
+// discard gives up what was made.
+func (b *filling) discard() {
+	b.draft.Discard()
+	b.discardDonors()
+}
+
+// discardDonors gives up the donors, once they are mixed.
+func (b *filling) discardDonors() {
+	if b.donors != nil {
+		b.donors.Discard()
+		b.donors = nil
+	}
+}
+
+// noteDonors counts the donors that failed with their rows.
+func (b *filling) noteDonors() {
+	for k := range b.donated {
+		d := &b.outcomes[b.wanted[k].row]
+		d.failures = append(d.failures, b.donated[k].failures...)
 	}
 }
 
@@ -45,7 +70,8 @@ func (b *filling) abandon() {
 // is made.
 type ticket struct {
 	batch   *filling
-	at      int            // its row in the batch
+	at      int            // its row in the batch, or its number among the donors
+	donor   bool           // it is a donor's
 	located bool           // false once the run has ended
 	row     row            // empty once it is made
 	encoded int64          // bytes of its file, charged as read ahead
@@ -57,13 +83,29 @@ type ticket struct {
 	blocked bool           // admission waited for memory longer than for the file
 }
 
+// draft is where it goes.
+func (t *ticket) draft() *schema.Draft {
+	if t.donor {
+		return t.batch.donors
+	}
+	return t.batch.draft
+}
+
+// outcome is what becomes of it.
+func (t *ticket) outcome() *outcome {
+	if t.donor {
+		return &t.batch.donated[t.at]
+	}
+	return &t.batch.outcomes[t.at]
+}
+
 // A ticket is its row's place (see place).
 
 // slot is where the row's picture may be sampled right away. Grey leaves its three
 // channels when it is put there.
 func (t *ticket) slot() *schema.Picture {
 	if p := t.batch.run.plan; p.info.Form == schema.FormTensor && !p.rows.pictures.Decoder.Gray() {
-		return t.batch.draft.Slot(t.at)
+		return t.draft().Slot(t.at)
 	}
 	return nil
 }
@@ -72,14 +114,14 @@ func (t *ticket) look() *picture.Views { return nil }
 
 func (t *ticket) maskSlot() []uint8 {
 	if p := t.batch.run.plan; p.info.Form == schema.FormTensor && p.info.Targets.HasMask() {
-		return t.batch.draft.Mask(t.at)
+		return t.draft().Mask(t.at)
 	}
 	return nil
 }
 
 // put moves a row into its place; what was sampled into its slot is there already.
 func (t *ticket) put(row *row) error {
-	draft := t.batch.draft
+	draft := t.draft()
 	draft.SetMeta(t.at, row.meta)
 	if row.mask != nil {
 		draft.SetMask(t.at, row.mask)

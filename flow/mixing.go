@@ -25,24 +25,74 @@ type mixing struct {
 type mixer struct {
 	stage    stages.Mixer
 	name     string
+	epochs   stages.EpochSpan                                          // in which it acts
 	draws    rng.Key                                                   // of what it draws for rows and batches
 	partners rng.Key                                                   // of who is whose partner
+	donors   stages.Order                                              // of a DonorMixer: the sample of a row's donor; else nil
 	labels   func(task int, own, partner int32, share float64) float64 // of a LabelMixer; else nil
 }
 
-// mixedRow is what becomes of a row.
-type mixedRow struct {
-	params  stages.Params // nil: it isn't mixed
-	partner int           // row of the batch
+// draw is what is drawn for rows of an epoch: for the row at a position, or for all of a batch.
+func (m *mixing) draw(x *mixer, epoch int, number int64) func(position int64) stages.Params {
+	draw := func(at int64) stages.Params { return x.stage.DrawMix(m.height, m.width, x.draws.Stream(epoch, at, 0)) }
+	switch {
+	case !x.epochs.Holds(epoch):
+		return func(int64) stages.Params { return nil }
+	case x.stage.PerRow():
+		return draw
+	}
+	shared := draw(number)
+	return func(int64) stages.Params { return shared }
 }
 
-// mix mixes the rows of a batch that weren't dropped, in their places.
+// wanted is a donor that a row of a batch is to be mixed with: the picture of a sample that isn't
+// one of the batch's draws.
+type wanted struct{ mixer, row int }
+
+// donors lists those of a batch, by the draws alone: for each row at most one, since it is mixed
+// once.
+func (m *mixing) donors(j *job) (list []wanted, err error) {
+	if !slices.ContainsFunc(m.mixers, func(x mixer) bool { return x.donors != nil }) {
+		return nil, nil
+	}
+	done := make([]bool, j.rows)
+	for i := range m.mixers {
+		x := &m.mixers[i]
+		err := guard(x.name, func() error {
+			draw := m.draw(x, j.epoch, j.pick)
+			for row := range j.rows {
+				if done[row] || draw(j.first+int64(row)) == nil {
+					continue
+				}
+				if done[row] = true; x.donors != nil {
+					list = append(list, wanted{i, row})
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
+}
+
+// pair is a row that is mixed, and what with.
+type pair struct {
+	row     int
+	params  stages.Params // nil: it isn't mixed
+	partner int           // row of the batch, or number of the donor
+	meta    *schema.Meta  // of the partner, before anything is mixed
+}
+
+// mix mixes the rows of a batch that weren't dropped, in their places. donors are the pictures
+// that are wanted, in another draft; nil where none are.
 //
-// The rows stand in a random circle, and each is mixed with the next one, as that one was before:
-// so each is the partner of one, and no buffer of the batch's size is needed. Circle and draws
-// are functions of seed, epoch, the batch's number (the row's position where each has a draw of
-// its own) and of which rows there are.
-func (m *mixing) mix(draft *schema.Draft, epoch int, number int64, workers int) error {
+// Without donors the rows stand in a random circle, and each is mixed with the next one, as that
+// one was before: so each is the partner of one, and no buffer of the batch's size is needed.
+// Circle and draws are functions of seed, epoch, the batch's number (the row's position where each
+// has a draw of its own) and of which rows there are.
+func (m *mixing) mix(draft, donors *schema.Draft, list []wanted, epoch int, number int64, workers int) error {
 	rows := draft.Kept()
 	if len(m.mixers) == 0 || len(rows) == 0 {
 		return nil
@@ -50,10 +100,34 @@ func (m *mixing) mix(draft *schema.Draft, epoch int, number int64, workers int) 
 	for _, row := range rows {
 		draft.Meta(row).Shares = unmixed(draft.Meta(row), m.tasks)
 	}
+	there := map[wanted]int{}
+	if donors != nil {
+		for _, k := range donors.Kept() {
+			there[list[k]] = k
+			donors.Meta(k).Shares = unmixed(donors.Meta(k), m.tasks)
+		}
+	}
 	done := make(map[int]bool, len(rows)) // rows that are mixed already
 	for i := range m.mixers {
 		x := &m.mixers[i]
-		err := guard(x.name, func() error { return m.apply(x, draft, circle(x, rows, epoch, number), done, epoch, number, workers) })
+		err := guard(x.name, func() error {
+			var pairs []pair
+			if draw := m.draw(x, epoch, number); x.donors != nil {
+				for _, row := range rows {
+					if k, ok := there[wanted{i, row}]; ok {
+						pairs = append(pairs, pair{row, draw(draft.Meta(row).Position), k, donors.Meta(k)})
+					}
+				}
+			} else {
+				pairs = circle(x, rows, epoch, number)
+				for k := range pairs {
+					if p := &pairs[k]; len(rows) > 1 && !done[p.row] {
+						p.params = draw(draft.Meta(p.row).Position)
+					}
+				}
+			}
+			return m.apply(x, draft, donors, pairs, done, workers)
+		})
 		if err != nil {
 			return fmt.Errorf("%w (epoch %d, batch %d)", err, epoch, number)
 		}
@@ -72,82 +146,89 @@ func unmixed(row *schema.Meta, tasks int) [][]schema.ClassShare {
 	return shares
 }
 
-// circle is the rows in random order.
-func circle(x *mixer, rows []int, epoch int, number int64) []int {
+// circle is the rows in random order, each with the next as its partner.
+func circle(x *mixer, rows []int, epoch int, number int64) []pair {
 	rows = slices.Clone(rows)
 	rand := x.partners.Stream(epoch, number, 0)
 	for i := len(rows) - 1; i > 0; i-- {
 		j := rand.IntN(i + 1)
 		rows[i], rows[j] = rows[j], rows[i]
 	}
-	return rows
+	pairs := make([]pair, len(rows))
+	for i, row := range rows {
+		pairs[i] = pair{row: row, partner: rows[(i+1)%len(rows)]}
+	}
+	return pairs
 }
 
-// apply lets one mixer act on the rows of a circle.
-func (m *mixing) apply(x *mixer, draft *schema.Draft, circle []int, done map[int]bool, epoch int, number int64, workers int) error {
-	var shared stages.Params
-	if !x.stage.PerRow() {
-		shared = x.stage.DrawMix(m.height, m.width, x.draws.Stream(epoch, number, 0))
-	}
-	mixed := make([]mixedRow, len(circle))
-	acts := false
-	for i, row := range circle {
-		mixed[i] = mixedRow{shared, circle[(i+1)%len(circle)]}
-		if x.stage.PerRow() {
-			mixed[i].params = x.stage.DrawMix(m.height, m.width, x.draws.Stream(epoch, draft.Meta(row).Position, 0))
-		}
-		if done[row] || len(circle) == 1 {
-			mixed[i].params = nil
-		}
-		acts = acts || mixed[i].params != nil
-	}
-	if !acts {
+// apply lets one mixer act on pairs.
+func (m *mixing) apply(x *mixer, draft, donors *schema.Draft, pairs []pair, done map[int]bool, workers int) error {
+	if !slices.ContainsFunc(pairs, func(p pair) bool { return p.params != nil }) {
 		return nil
 	}
-	if err := m.describe(x, draft, circle, mixed); err != nil {
-		return err
+	if x.donors == nil {
+		before := make(map[int]*schema.Meta, len(pairs))
+		for _, p := range pairs {
+			meta := *draft.Meta(p.row)
+			before[p.row] = &meta
+		}
+		for i := range pairs {
+			pairs[i].meta = before[pairs[i].partner]
+		}
 	}
-	for i, row := range circle {
-		done[row] = done[row] || mixed[i].params != nil
+	for i := range pairs {
+		if pairs[i].params == nil {
+			continue
+		}
+		if err := m.describe(x, draft.Meta(pairs[i].row), &pairs[i]); err != nil {
+			return err
+		}
+		done[pairs[i].row] = true
 	}
-	return mixPictures(x, draft, circle, mixed, workers)
+	if x.donors == nil {
+		return mixCircle(x, draft, pairs, workers)
+	}
+	workers = min(workers, len(pairs))
+	return inParallel(x, workers, func(w int) {
+		for i := w; i < len(pairs); i += workers {
+			x.stage.Mix(pairs[i].params, draft.Slot(pairs[i].row), donors.Slot(pairs[i].partner))
+		}
+	})
 }
 
-// describe changes all of the rows but their pictures.
-func (m *mixing) describe(x *mixer, draft *schema.Draft, circle []int, mixed []mixedRow) error {
-	before := make(map[int]schema.Meta, len(circle))
-	for _, row := range circle {
-		before[row] = *draft.Meta(row)
+// describe changes all of a row but its picture.
+func (m *mixing) describe(x *mixer, row *schema.Meta, p *pair) error {
+	share := x.stage.Share(p.params)
+	if !(share >= 0 && share <= 1) {
+		return fmt.Errorf("stages: %s: Share gave %v: it must be from 0 to 1", x.name, share)
 	}
-	for i, row := range circle {
-		params := mixed[i].params
-		if params == nil {
-			continue
+	row.Weight = float32(float64(share*float64(row.Weight)) + float64((1-share)*float64(p.meta.Weight)))
+	own := row.Shares
+	row.Shares = make([][]schema.ClassShare, m.tasks)
+	for task := range row.Shares {
+		if own[task] == nil || p.meta.Shares[task] == nil {
+			continue // a part of the picture has no label
 		}
-		share := x.stage.Share(params)
-		if !(share >= 0 && share <= 1) {
-			return fmt.Errorf("stages: %s: Share gave %v: it must be from 0 to 1", x.name, share)
+		of := share
+		if x.labels != nil {
+			of = x.labels(task, row.Labels[task], p.meta.Labels[task], share)
 		}
-		own, partner, to := before[row], before[mixed[i].partner], draft.Meta(row)
-		to.Weight = float32(float64(share*float64(own.Weight)) + float64((1-share)*float64(partner.Weight)))
-		to.Shares = make([][]schema.ClassShare, m.tasks)
-		for task := range to.Shares {
-			if own.Shares[task] == nil || partner.Shares[task] == nil {
-				continue // a part of the picture has no label
-			}
-			of := share
-			if x.labels != nil {
-				of = x.labels(task, own.Labels[task], partner.Labels[task], share)
-			}
-			to.Shares[task] = mixShares(own.Shares[task], partner.Shares[task], of)
+		row.Shares[task] = mixShares(own[task], p.meta.Shares[task], of)
+	}
+	if !m.params {
+		return nil
+	}
+	with := fmt.Sprintf(`"partner":%d`, p.meta.Position)
+	if x.donors != nil {
+		key, err := json.Marshal(p.meta.Key)
+		if err != nil {
+			return err
 		}
-		if !m.params {
-			continue
-		}
-		var err error
-		if to.Params, err = withMix(own.Params, x.name, params, partner.Position); err != nil {
-			return fmt.Errorf("stages: %s: %w", x.name, err)
-		}
+		with = fmt.Sprintf(`"donor":%s,"drawn":%s`, key, p.meta.Params)
+	}
+	var err error
+	if row.Params, err = withMix(row.Params, x.name, p.params, with); err != nil {
+		return fmt.Errorf("stages: %s: %w", x.name, err)
 	}
 	return nil
 }
@@ -176,7 +257,7 @@ func mixShares(own, partner []schema.ClassShare, share float64) (mixed []schema.
 }
 
 // withMix adds to the params of a row what a mixer drew: {"mixup":{"partner":17,"lambda":0.8}}.
-func withMix(row, name string, params stages.Params, partner int64) (string, error) {
+func withMix(row, name string, params stages.Params, with string) (string, error) {
 	drawn, err := json.Marshal(params)
 	if err != nil {
 		return "", err
@@ -195,37 +276,40 @@ func withMix(row, name string, params stages.Params, partner int64) (string, err
 	if head != "{" {
 		head += ","
 	}
-	return fmt.Sprintf(`%s%q:{"partner":%d%s}`, head, name, partner, rest), nil
+	return fmt.Sprintf("%s%q:{%s%s}", head, name, with, rest), nil
 }
 
-// mixPictures changes the pictures of a circle: each worker those of an arc, in order, for whose
+// mixCircle changes the pictures of a circle: each worker those of an arc, in order, for whose
 // last row it has a copy of what the next arc begins with.
-func mixPictures(x *mixer, draft *schema.Draft, circle []int, mixed []mixedRow, workers int) error {
+func mixCircle(x *mixer, draft *schema.Draft, circle []pair, workers int) error {
 	workers = min(workers, len(circle))
-	first := func(w int) int { return w % workers * len(circle) / workers }
+	first := func(w int) int { return w * len(circle) / workers }
 	next := make([]schema.Picture, workers)
 	for w := range next {
-		p := *draft.Slot(circle[first(w+1)])
+		p := *draft.Slot(circle[first((w+1)%workers)].row)
 		p.U8, p.F32 = slices.Clone(p.U8), slices.Clone(p.F32)
 		next[w] = p
 	}
+	return inParallel(x, workers, func(w int) {
+		for i := first(w); i < first(w+1); i++ {
+			partner := &next[w]
+			if i+1 < first(w+1) {
+				partner = draft.Slot(circle[i].partner)
+			}
+			if circle[i].params != nil {
+				x.stage.Mix(circle[i].params, draft.Slot(circle[i].row), partner)
+			}
+		}
+	})
+}
+
+// inParallel is a mixer's work in so many parts.
+func inParallel(x *mixer, workers int, do func(w int)) error {
 	errs := make([]error, workers)
 	var wait sync.WaitGroup
 	for w := range workers {
 		wait.Go(func() {
-			errs[w] = guard(x.name, func() error {
-				end := (w + 1) * len(circle) / workers
-				for i := first(w); i < end; i++ {
-					partner := &next[w]
-					if i+1 < end {
-						partner = draft.Slot(mixed[i].partner)
-					}
-					if mixed[i].params != nil {
-						x.stage.Mix(mixed[i].params, draft.Slot(circle[i]), partner)
-					}
-				}
-				return nil
-			})
+			errs[w] = guard(x.name, func() error { do(w); return nil })
 		})
 	}
 	wait.Wait()

@@ -19,6 +19,7 @@ import (
 
 // looked is a row of a run, in memory of its own.
 type looked struct {
+	key      string
 	number   int64
 	position int64
 	values   []float64
@@ -40,7 +41,7 @@ func lookAt(t *testing.T, pipe *flow.Pipeline, opts ...flow.Option) (rows map[[2
 		tensor = b.Tensor
 		n := tensor.Elements()
 		for row := range b.Rows() {
-			l := looked{number: b.Number, position: b.Positions()[row], label: b.Labels(0)[row], weight: b.Weights()[row]}
+			l := looked{key: b.Key(row), number: b.Number, position: b.Positions()[row], label: b.Labels(0)[row], weight: b.Weights()[row]}
 			for i := range n {
 				if b.Float32() != nil {
 					l.values = append(l.values, float64(b.Float32()[row*n+i]))

@@ -280,6 +280,18 @@ func (p *planner) mix(at int, stage stages.Mixer) error {
 	if l, ok := stage.(stages.LabelMixer); ok {
 		m.labels = l.LabelShares(p.selected)
 	}
+	if s.rules != nil {
+		m.epochs = s.when.Epochs
+	}
+	if d, ok := stage.(stages.DonorMixer); ok {
+		var err error
+		if m.donors, err = d.Donors(p.sampling.selection, p.dataset.Index(), p.sampling.order.Len(), m.partners); err != nil {
+			return errors.Join(within(at, "stages: "+s.name, err)...)
+		}
+		if m.donors.Len() < 1 {
+			return &StageError{at, "stages: " + s.name, errors.New("its order of donors is empty")}
+		}
+	}
 	t := p.steps.pictureType()
 	p.mixing.height, p.mixing.width, p.mixing.tasks, p.mixing.params = t.Height, t.Width, len(p.rows.tasks), p.settings.Params
 	p.mixing.mixers = append(p.mixing.mixers, m)

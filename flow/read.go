@@ -70,17 +70,30 @@ func (f *read) dispatch(reads, order chan<- *ticket) {
 // batch that is begun ends.
 func (f *read) split(j job, reads, order chan<- *ticket) {
 	r, rows := f.run, f.run.plan.rows
-	b := &filling{run: r, job: j, tickets: make([]ticket, j.rows), outcomes: make([]outcome, j.rows), ready: make(chan struct{})}
-	b.unmade.Store(int64(j.rows))
+	donors, err := r.plan.mixing.donors(&j)
+	r.failOn(err)
+	all := j.rows + len(donors)
+	b := &filling{run: r, job: j, tickets: make([]ticket, all), outcomes: make([]outcome, j.rows), ready: make(chan struct{}),
+		wanted: donors, donated: make([]outcome, len(donors))}
+	b.unmade.Store(int64(all))
 	tasks := len(r.plan.info.Tasks)
-	labels := make([]int32, j.rows*tasks)
-	for at := range j.rows {
+	labels := make([]int32, all*tasks)
+	for at := range b.tickets {
 		t := &b.tickets[at]
 		t.batch, t.at = b, at
+		if at >= j.rows {
+			t.at, t.donor = at-j.rows, true
+		}
 		t.fetched.Add(1)
 		if !r.stopped() {
 			r.failOn(guard("source", func() error { // its index may be user code
-				t.row = rows.of(&b.job, at, labels[at*tasks:at*tasks:(at+1)*tasks])
+				memory := labels[at*tasks : at*tasks : (at+1)*tasks]
+				if t.donor {
+					w := donors[t.at]
+					t.row = rows.donor(r.plan.mixing.mixers[w.mixer].donors, w.mixer, b.job.epoch, b.job.first+int64(w.row), memory)
+				} else {
+					t.row = rows.of(&b.job, at, memory)
+				}
 				t.encoded, t.located = rows.encodedBytes(&t.row), true
 				return nil
 			}))

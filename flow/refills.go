@@ -10,6 +10,9 @@ import (
 	"github.com/sluicedata/sluice/stages"
 )
 
+// mostRefills is the number of other samples that are tried for a draw.
+const mostRefills = 16
+
 // refills finds substitutes for samples that fail: others of their class, which
 // is their label in the tasks that are balanced, or in all tasks; others of their group,
 // where the balancing stage has groups of its own.

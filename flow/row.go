@@ -42,6 +42,7 @@ type row struct {
 	meta    schema.Meta
 	sample  int // number in the index; -1: not of the index
 	attempt int // 0, or which refill of the draw: its random numbers are that attempt's
+	offset  int // of a donor: added to the attempt in the address of its random numbers
 	epoch   int
 	weight  float32 // the sample's own
 	fault   error   // a panic in locating it: it ends the run
@@ -69,8 +70,21 @@ func (r *rows) of(j *job, at int, labels []int32) row {
 
 // locate says which sample a draw uses, and fills in all that the index knows.
 func (r *rows) locate(epoch int, position int64, labels []int32) (located row) {
+	return r.locateIn(r.order, epoch, position, position, labels)
+}
+
+// donor is the row that another one, at a position, is mixed with: that of an order that belongs
+// to the Mixer of that number. It draws numbers of its own.
+func (r *rows) donor(order stages.Order, mixer, epoch int, position int64, labels []int32) row {
+	located := r.locateIn(order, epoch, position%order.Len(), position, labels)
+	located.offset = (mixer + 1) * (mostRefills + 1)
+	return located
+}
+
+// locateIn is locate for an order's draw at a place, which becomes the row at a position.
+func (r *rows) locateIn(order stages.Order, epoch int, at, position int64, labels []int32) (located row) {
 	err := guard("order", func() error {
-		located = r.ofSample(r.order.At(epoch, position), epoch, position, 0, labels)
+		located = r.ofSample(order.At(epoch, at), epoch, position, 0, labels)
 		return nil
 	})
 	if err != nil {
@@ -267,7 +281,7 @@ func (r *rows) scale(row *row, t *schema.Targets) {
 func (row *row) address() picture.Of {
 	return picture.Of{
 		Sample: row.sample, Key: row.meta.Key, Labels: row.meta.Labels,
-		Epoch: row.epoch, Position: row.meta.Position, Attempt: row.attempt, Targets: row.targets, Values: row.meta.Values,
+		Epoch: row.epoch, Position: row.meta.Position, Attempt: row.offset + row.attempt, Targets: row.targets, Values: row.meta.Values,
 	}
 }
 

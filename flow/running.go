@@ -29,6 +29,7 @@ type run struct {
 	partial  atomic.Bool                                              // some batches of the rank are not made: the sink has them, or they were before a resume
 	base     *schema.Builder                                          // of the batches as batch makes them
 	variants *schema.Builder                                          // of those as scales makes them
+	donors   *schema.Builder                                          // of the pictures that rows are mixed with
 	picks    func(epoch int, number int64) ([]int, error)
 
 	begun    sync.Mutex
@@ -86,6 +87,9 @@ func begin(ctx context.Context, p *Plan) (*run, error) {
 	var err, err2 error
 	r.base, err = schema.NewBuilder(p.steps.beforeScales(p.info), r.pool)
 	r.variants, err2 = schema.NewBuilder(&p.info, r.pool)
+	if len(p.mixing.mixers) > 0 && err == nil {
+		r.donors, err = schema.NewBuilder(p.steps.beforeScales(p.info), r.pool)
+	}
 	if err := errors.Join(err, err2); err != nil {
 		r.cancel(nil)
 		return nil, err

@@ -43,7 +43,7 @@ func (f *transform) admit(tasks chan<- *ticket) {
 			continue
 		}
 		begin := time.Now()
-		if t.at == 0 {
+		if t.at == 0 && !t.donor {
 			f.begin(t.batch)
 			f.hand(t.batch)
 		}
@@ -73,13 +73,17 @@ func (f *transform) begin(b *filling) {
 	for _, n := range reserved {
 		total += n
 	}
-	r.budget.Batch(base, total)
+	donors := int64(len(b.wanted)) * imageBytes(r.plan.steps.pictureType())
+	r.budget.Batch(base+donors, total)
 	if r.stopped() {
 		return
 	}
 	b.picks, b.reserved = picks, reserved
 	r.pool.Trim()
 	b.draft = r.base.Draft(b.job.epoch, b.job.number, b.job.rows)
+	if len(b.wanted) > 0 {
+		b.donors = r.donors.Draft(b.job.epoch, b.job.number, len(b.wanted))
+	}
 }
 
 // hand sends a batch on as it is begun.
@@ -126,7 +130,7 @@ const mostKept = 4 << 20
 func (f *transform) make(maker *picture.Maker, t *ticket) {
 	r, rows := f.run, f.run.plan.rows
 	form := r.plan.info.Form
-	d := &t.batch.outcomes[t.at]
+	d := t.outcome()
 	d.planned, d.given = t.row.meta.Labels, t.row.sample
 	row, failed := rows.complete(r.ctx, maker, &t.row, t.err, t)
 	if n := len(failed); t.row.fault != nil && n > 0 {
@@ -142,7 +146,7 @@ func (f *transform) make(maker *picture.Maker, t *ticket) {
 	}
 	d.failures, d.lost = failed, row == nil
 	if row == nil {
-		t.batch.draft.Drop(t.at)
+		t.draft().Drop(t.at)
 	} else {
 		d.labels, d.sample, d.print = row.meta.Labels, row.sample, row.print
 		d.fates, d.turned, d.weight = row.fates, row.turned, row.meta.Weight

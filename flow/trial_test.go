@@ -354,6 +354,8 @@ func randomMixers(r *rand.Rand) []stages.Stage {
 		stages.MixUp{Alpha: 0.2 + r.Float64(), Per: per, P: p},
 		stages.CutMix{Per: per, P: p},
 		stages.Remix{Kappa: 2, Per: per, P: p},
+		stages.CMO{Per: per, P: 0.5, Task: "class", Exponent: 0.5 + r.Float64()},
+		stages.When{Stage: stages.CMO{Per: per, P: 1, Task: "colour"}, Epochs: stages.EpochSpan{1, 0}},
 	}
 }
 

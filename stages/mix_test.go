@@ -2,9 +2,11 @@ package stages_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"math"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/sluicedata/sluice/internal/rng"
@@ -17,12 +19,14 @@ func TestMixers(t *testing.T) {
 	for _, s := range []stages.Stage{
 		stages.MixUp{}, stages.MixUp{Alpha: 0.2, P: 0.5, Per: stages.PerRow}, stages.MixUp{Alpha: 1e-3}, stages.MixUp{Alpha: 1e6},
 		stages.CutMix{}, stages.CutMix{Alpha: 0.3, P: 0.5, Per: stages.PerRow},
+		stages.CMO{P: 0.5}, stages.CMO{P: 1, Alpha: 0.5, Exponent: 2, Per: stages.PerRow},
 		stages.Remix{}, stages.Remix{Kappa: 10, Tau: 1, P: 0.9},
 	} {
 		stagetest.Batches(t, s)
 	}
 	wrong(t, stages.MixUp{Alpha: -1, P: 2, Per: "epoch"}, "alpha: -1 is not", "p: 2 is not", "per: ")
 	wrong(t, stages.CutMix{Alpha: math.Inf(1)}, "alpha: +Inf is not")
+	wrong(t, stages.CMO{Exponent: -1}, "p is 0", "exponent: -1 is not")
 	wrong(t, stages.Remix{Kappa: 0.5, Tau: 2}, "kappa: 0.5 is not", "tau: 2 is not")
 }
 
@@ -135,4 +139,75 @@ func TestMixUpDistribution(t *testing.T) {
 			t.Errorf("alpha %v: the distribution function is off by %v", alpha, most)
 		}
 	}
+}
+
+// The second stream has exact quotas: n_c^(1 - exponent) of each class, and the samples of a
+// class in turn. Samples without a class, and those that filter left out, aren't in it.
+func TestCMODonors(t *testing.T) {
+	counts := []int{400, 40, 4}
+	index := &schema.Table{TaskList: []schema.Task{{Name: "class", Classes: []string{"a", "b", "c"}}}, Labels: make([][]int32, 1)}
+	var in stages.Selection
+	for class, n := range append(slices.Clone(counts), 100) {
+		label := int32(class)
+		if class == len(counts) {
+			label = schema.Unknown
+		}
+		for i := range n + 5 {
+			if i < n {
+				in = append(in, len(index.Keys))
+			}
+			index.Keys = append(index.Keys, fmt.Sprintf("%d/%03d", class, i))
+			index.Labels[0] = append(index.Labels[0], label)
+		}
+	}
+	const draws = 1000
+	for exponent, want := range map[float64][]float64{
+		0: {1. / 3, 1. / 3, 1. / 3}, 1: {1. / 3, 1. / 3, 1. / 3},
+		0.5: {20 / 28.325, 6.325 / 28.325, 2 / 28.325}, 2: {1 / 111., 10 / 111., 100 / 111.},
+	} {
+		order, err := stages.CMO{P: 1, Exponent: exponent}.Donors(in, index, draws, rng.NewKey(1, "cmo", "0"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		drawn, uses := make([]float64, 3), map[int]int{}
+		for position := range order.Len() {
+			sample := order.At(0, position)
+			if !slices.Contains(in, sample) || index.Labels[0][sample] == schema.Unknown {
+				t.Fatalf("sample %d is drawn", sample)
+			}
+			drawn[index.Labels[0][sample]]++
+			uses[sample]++
+		}
+		for class, n := range drawn {
+			if order.Len() != draws || math.Abs(n-draws*want[class]) > 1 {
+				t.Errorf("exponent %v: class %d is drawn %v times of %d, want %v", exponent, class, n, order.Len(), draws*want[class])
+			}
+		}
+		for sample, n := range uses {
+			if each := drawn[index.Labels[0][sample]] / float64(counts[index.Labels[0][sample]]); math.Abs(float64(n)-each) >= 1 {
+				t.Errorf("exponent %v: sample %d is drawn %d times, its class %v a sample", exponent, sample, n, each)
+			}
+		}
+	}
+	if _, err := (stages.CMO{P: 1, Task: "shape"}).Donors(in, index, draws, rng.NewKey(1, "cmo", "0")); err == nil || !strings.Contains(err.Error(), "shape") {
+		t.Errorf("error %v", err)
+	}
+	if _, err := (stages.CMO{P: 1}).Donors(in[len(in)-50:], index, draws, rng.NewKey(1, "cmo", "0")); err == nil || !strings.Contains(err.Error(), "nothing to paste") {
+		t.Errorf("error %v", err)
+	}
+	if list := (stages.CMO{P: 1}).Warn(in, index); len(list) > 0 {
+		t.Errorf("warns %q", list)
+	}
+	if list := (stages.CMO{P: 1}).Warn(slices.Concat(in[:4], in[400:404]), index); len(list) != 1 || !strings.Contains(list[0], "equally many") {
+		t.Errorf("warns %q", list)
+	}
+}
+
+// Of conditions Mixers take epochs.
+func TestMixersTakeEpochs(t *testing.T) {
+	if err := (stages.When{Stage: stages.MixUp{}, Epochs: stages.EpochSpan{3, -3}}).Check(); err != nil {
+		t.Error(err)
+	}
+	wrong(t, stages.When{Stage: stages.MixUp{Alpha: -1}, ClassCount: stages.ClassCount{Below: 9}}, "alpha: -1", "when: mixup mixes rows of several classes: of conditions it takes epochs alone")
+	wrong(t, stages.When{Stage: stages.CutMix{}, Strength: stages.Strength{By: stages.ByClassCount, From: 0.5, To: 1}}, "when: cutmix mixes rows of several classes: of conditions it takes epochs alone")
 }

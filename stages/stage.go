@@ -242,6 +242,15 @@ type Mixer interface {
 	Share(params Params) float64
 }
 
+// DonorMixer is a Mixer whose partners aren't rows of the batch but samples that are drawn for
+// them, donors: cmo. They go through the stages before it by draws of their own.
+type DonorMixer interface {
+	Mixer
+	// Donors returns the order by which the row of each draw gets its donor, of the samples
+	// that filter and take leave. It has as many draws an epoch as the pipeline has.
+	Donors(in Selection, index schema.Index, draws int64, key RandKey) (Order, error)
+}
+
 // LabelMixer is a Mixer whose labels are mixed in other shares than the pictures: remix.
 type LabelMixer interface {
 	Mixer

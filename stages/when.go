@@ -21,7 +21,7 @@ import (
 //   - rotate: {degrees: 30, when: {class_count: {below: 100}, epochs: [0, 90]}}
 //   - color_jitter: {brightness: 0.4, strength: {by: class_count, from: 0.5, to: 1.5}}
 //
-// Conditions stand on stages that work on pictures and on weighers. A stage that changes the
+// Conditions stand on stages that work on pictures and on weighers, epochs also on mixers. A stage that changes the
 // type of pictures, such as to_tensor, takes none; where it changes their size, sizes vary
 // behind it. A strength stands on stages that are Adjustable, or have an option p.
 type When struct {
@@ -46,6 +46,11 @@ func (w When) CheckConditions() error {
 	errs := []error{w.ClassCount.check(), w.Epochs.check()}
 	switch w.Stage.(type) {
 	case PictureStage, Weigher:
+	case Mixer:
+		if w.ClassCount != (ClassCount{}) || w.Strength != (Strength{}) {
+			errs = append(errs, errorf("when", "%s mixes rows of several classes: of conditions it takes epochs alone", w.Name()))
+		}
+		return errlist.Join(errs...)
 	default:
 		errs = append(errs, errorf("when", "%s takes no conditions: they stand on stages that work on pictures, and on class_weights", w.Name()))
 	}

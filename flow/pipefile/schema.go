@@ -99,6 +99,8 @@ func takesConditions(s stages.Stage) (when, strength bool) {
 	switch s.(type) {
 	case stages.PictureStage, stages.Weigher:
 		when = true
+	case stages.Mixer:
+		return true, false
 	}
 	_, amounts := s.(stages.Adjustable)
 	return when, amounts || when && slices.Contains(options.Names(s), "p")

@@ -176,6 +176,10 @@ CALLS: dict[str, tuple[Component, str]] = {
         stages.remix(0.5, kappa=2, tau=0.4, p=0.5, per="row"),
         "{alpha: 0.5, kappa: 2, tau: 0.4, p: 0.5, per: row}",
     ),
+    "cmo": (
+        stages.cmo(0.4, alpha=0.5, exponent=2, task="class", per="row"),
+        "{p: 0.4, alpha: 0.5, exponent: 2, task: class, per: row}",
+    ),
     "multiscale": (
         stages.multiscale([0.5, 1], mode="bilinear", pick="cycle"),
         "{scales: [0.5, 1], mode: bilinear, pick: cycle}",
@@ -197,7 +201,7 @@ def around(name: str) -> tuple[list[Component], list[Component]]:
             return [], [same]
         case "normalize":
             return [stages.decode(), same, stages.to_tensor()], []
-        case "multiscale" | "mixup" | "cutmix" | "remix":
+        case "multiscale" | "mixup" | "cutmix" | "remix" | "cmo":
             return [stages.decode(), same, stages.to_tensor(), stages.batch(2)], []
         case "rotate" | "affine" | "perspective" | "crop" | "center_crop" | "pad":
             return [stages.decode()], [same]

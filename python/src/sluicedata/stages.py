@@ -17,6 +17,7 @@ __all__ = [
     "batch",
     "center_crop",
     "class_weights",
+    "cmo",
     "coarse_dropout",
     "color_jitter",
     "crop",
@@ -1287,6 +1288,7 @@ def mixup(
     *,
     p: float = 1,
     per: Literal["batch", "row"] = "batch",
+    when: When | None = None,
     id: str | None = None,
 ) -> Component:
     """Blend each picture of a batch with another one, and their labels.
@@ -1295,6 +1297,7 @@ def mixup(
         alpha: of the distribution Beta(alpha, alpha) of a picture's share: 1 is uniform, less is nearer to 0 and 1.
         p: share of the batches, or rows, that are mixed.
         per: batch: one draw for all rows of a batch; row: one for each.
+        when: the rows on which the stage acts, such as {"class_count": {"below": 100}}; others pass it as they are.
         id: keeps the stage's random numbers its own when another of its name is put before it.
     """
     return component(
@@ -1303,6 +1306,7 @@ def mixup(
             "alpha": alpha,
             "p": p,
             "per": per,
+            "when": when,
             "id": id,
         },
     )
@@ -1313,6 +1317,7 @@ def cutmix(
     *,
     p: float = 1,
     per: Literal["batch", "row"] = "batch",
+    when: When | None = None,
     id: str | None = None,
 ) -> Component:
     """Paste a box of another picture of the batch into each, and mix their labels.
@@ -1321,6 +1326,7 @@ def cutmix(
         alpha: of the distribution Beta(alpha, alpha) of a picture's share before the box is clipped: 1 is uniform.
         p: share of the batches, or rows, that are mixed.
         per: batch: one draw for all rows of a batch; row: one for each.
+        when: the rows on which the stage acts, such as {"class_count": {"below": 100}}; others pass it as they are.
         id: keeps the stage's random numbers its own when another of its name is put before it.
     """
     return component(
@@ -1329,6 +1335,7 @@ def cutmix(
             "alpha": alpha,
             "p": p,
             "per": per,
+            "when": when,
             "id": id,
         },
     )
@@ -1341,6 +1348,7 @@ def remix(
     tau: float = 0.5,
     p: float = 1,
     per: Literal["batch", "row"] = "batch",
+    when: When | None = None,
     id: str | None = None,
 ) -> Component:
     """Mixup whose label is the rarer class's where the other is much commoner.
@@ -1351,6 +1359,7 @@ def remix(
         tau: the label is the rarer class alone where the other's share of the picture is below this.
         p: share of the batches, or rows, that are mixed.
         per: batch: one draw for all rows of a batch; row: one for each.
+        when: the rows on which the stage acts, such as {"class_count": {"below": 100}}; others pass it as they are.
         id: keeps the stage's random numbers its own when another of its name is put before it.
     """
     return component(
@@ -1361,6 +1370,43 @@ def remix(
             "tau": tau,
             "p": p,
             "per": per,
+            "when": when,
+            "id": id,
+        },
+    )
+
+
+def cmo(
+    p: float = 0.5,
+    *,
+    alpha: float = 1,
+    exponent: float = 1,
+    task: str | None = None,
+    per: Literal["batch", "row"] = "batch",
+    when: When | None = None,
+    id: str | None = None,
+) -> Component:
+    """Paste a box of a sample of a rarer class into each picture, and mix their labels.
+
+    Args:
+        p: share of the batches, or rows, into which a donor is pasted.
+        alpha: of the distribution Beta(alpha, alpha) of a picture's share before the box is clipped: 1 is uniform.
+        exponent: donors are drawn in proportion to 1/n_c^exponent, with n_c samples in their class: 1 is all
+            classes equally, 2 those of a class in proportion to 1/n_c.
+        task: the task whose classes count (default: the only one).
+        per: batch: one draw for all rows of a batch; row: one for each.
+        when: the rows on which the stage acts, such as {"class_count": {"below": 100}}; others pass it as they are.
+        id: keeps the stage's random numbers its own when another of its name is put before it.
+    """
+    return component(
+        cmo,
+        {
+            "p": p,
+            "alpha": alpha,
+            "exponent": exponent,
+            "task": task,
+            "per": per,
+            "when": when,
             "id": id,
         },
     )
