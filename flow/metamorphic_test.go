@@ -225,7 +225,8 @@ func digest(b *schema.Batch) [32]byte {
 		buf, _ = binary.Append(buf, le, b.Labels(task))
 	}
 	for i := range b.Rows() {
-		buf = fmt.Appendln(buf, b.Epoch, b.Key(i), b.Params(i))
+		objects, err := b.Objects(i)
+		buf = fmt.Appendln(buf, b.Epoch, b.Key(i), b.Params(i), objects, err)
 		if b.Form == schema.FormEncoded {
 			buf = append(buf, b.Encoded(i)...)
 			continue
@@ -330,7 +331,7 @@ func runWay(t *testing.T, c *trial, whole *outcome, r *rand.Rand) error {
 // declaredWay declares the same by pointers, or in a file.
 func declaredWay(t *testing.T, c *trial, whole *outcome, r *rand.Rand) error {
 	other := *c
-	other.pipe = &flow.Pipeline{Source: c.source, Settings: c.pipe.Settings}
+	other.pipe = &flow.Pipeline{Source: c.pipe.Source, Settings: c.pipe.Settings}
 	if text, err := yaml(c.pipe); err == nil && r.IntN(2) == 0 {
 		parsed, err := pipefile.Parse("x.yaml", text, "", pipefile.Catalogs{Stages: stages.Catalog, Sources: sources.Catalog})
 		if err != nil {

@@ -200,9 +200,37 @@ func randomTrial(r *rand.Rand) *trial {
 	if len(list)%3 == 0 {
 		c.source.addColumns()
 	}
-	c.pipe = flow.New(c.source, c.randomStages(r)...)
+	steps := c.randomStages(r)
+	var source sources.Source = c.source
+	if len(list)%3 != 0 && r.IntN(2) == 0 { // a column of those is called boxes, too
+		source = withObjects(c.source, r)
+	}
+	c.pipe = flow.New(source, steps...)
 	c.pipe.Settings = s
 	return c
+}
+
+// withObjects gives the samples of a source boxes, polygons and keypoints.
+func withObjects(h *held, r *rand.Rand) *annotated {
+	spec := &schema.TargetSpec{Boxes: true, Classes: []string{"a", "b"}, Polygons: true, Keypoints: []string{"left_eye", "right_eye"}, Mirrored: []int{1, 0}}
+	a := &annotated{h, make([]schema.Targets, len(h.index.Keys))}
+	table := &schema.TargetTable{Spec: spec, First: []int64{0}}
+	for i := range a.targets {
+		for id := range int64(r.IntN(4)) {
+			x, y := 10*r.Float32(), 10*r.Float32()
+			ring := starAt(float64(x), float64(y), 1+9*r.Float64(), r.Float64())
+			o := schema.Object{Label: int32(r.IntN(2)), ID: id, Box: [4]float32(box(ring)), Keypoints: []float32{x, y, 2, x + 1, y, 1}}
+			if r.IntN(3) > 0 {
+				o.Polygon = [][]float32{ring}
+			}
+			a.targets[i].Objects = append(a.targets[i].Objects, o)
+			table.Labels = append(table.Labels, o.Label)
+		}
+		table.First = append(table.First, int64(len(table.Labels)))
+		table.Digests = append(table.Digests, [16]byte{byte(i)})
+	}
+	h.index.Targets = table
+	return a
 }
 
 // recoloring are stages that change pixels where they are, with that p.
