@@ -8,22 +8,22 @@ import (
 	"github.com/sluicedata/sluice/internal/blob"
 )
 
-// ranges is an opened source whose samples are ranges of objects, such as members of tars.
+// ranges is an opened source whose samples are ranges of archives, such as members of tars.
 // They are read in any order, concurrently.
 type ranges struct {
 	opened
-	kind    string // of the objects, for messages: tar
-	objects []blob.Object
-	object  []int64 // number of each sample's object; nil: all are of the first
-	offsets []int64 // of each sample's bytes
+	kind     string // of the archives, for messages: tar
+	archives []blob.Object
+	archive  []int64 // number of each sample's archive; nil: all are of the first
+	offsets  []int64 // of each sample's bytes
 }
 
-// of is a sample's object.
+// of is a sample's archive.
 func (r *ranges) of(sample int) blob.Object {
-	if r.object == nil {
-		return r.objects[0]
+	if r.archive == nil {
+		return r.archives[0]
 	}
-	return r.objects[r.object[sample]]
+	return r.archives[r.archive[sample]]
 }
 
 func (r *ranges) Read(ctx context.Context, sample int, buf []byte) ([]byte, error) {
@@ -52,13 +52,13 @@ func (r *ranges) Read(ctx context.Context, sample int, buf []byte) ([]byte, erro
 	return nil, r.errorf(sample, "cannot read the %s %q at byte %d: %w%s", r.kind, o.Name(), r.offsets[sample], cause(err), advice(err))
 }
 
-// Stamp is of the sample's whole object.
+// Stamp is of the sample's whole archive.
 func (r *ranges) Stamp(sample int) string { return r.of(sample).Stamp() }
 
-// Close closes the objects.
+// Close closes the archives.
 func (r *ranges) Close() error {
 	var errs []error
-	for _, o := range r.objects {
+	for _, o := range r.archives {
 		errs = append(errs, o.Close())
 	}
 	return errors.Join(errs...)

@@ -164,24 +164,24 @@ func fits(block []byte, name string, size int64) error {
 // image is checked when it is first read.
 type indexedShards struct {
 	ranges
-	indexed []int // of each object, how long the part of its keys before the member's name is; 0: listed without
+	indexed []int // of each shard, how long the part of its keys before the member's name is; 0: listed without
 }
 
 func (d *indexedShards) Read(ctx context.Context, sample int, buf []byte) ([]byte, error) {
-	at := d.object[sample]
+	at := d.archive[sample]
 	if d.indexed[at] > 0 && d.index.Size(sample) != missing && ctx.Err() == nil && d.prints[sample].Load() == 0 {
 		block := make([]byte, tarBlock)
 		name := d.index.Key(sample)[d.indexed[at]:]
-		err := d.objects[at].ReadRange(ctx, block, d.offsets[sample]-tarBlock)
+		err := d.archives[at].ReadRange(ctx, block, d.offsets[sample]-tarBlock)
 		switch {
 		case ctx.Err() != nil:
 			return nil, ctx.Err()
 		case err != nil:
-			return nil, d.errorf(sample, "cannot read the shard %q at byte %d: %w%s", d.objects[at].Name(), d.offsets[sample]-tarBlock, cause(err), advice(err))
+			return nil, d.errorf(sample, "cannot read the shard %q at byte %d: %w%s", d.archives[at].Name(), d.offsets[sample]-tarBlock, cause(err), advice(err))
 		}
 		if fits(block, name, d.index.Size(sample)) != nil {
 			d.forget()
-			return nil, d.errorf(sample, "the index file of %q is not of this shard: at byte %d there is no header of this member: make it again, remove it, or write index: none", d.objects[at].Name(), d.offsets[sample]-tarBlock)
+			return nil, d.errorf(sample, "the index file of %q is not of this shard: at byte %d there is no header of this member: make it again, remove it, or write index: none", d.archives[at].Name(), d.offsets[sample]-tarBlock)
 		}
 	}
 	return d.ranges.Read(ctx, sample, buf)

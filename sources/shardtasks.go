@@ -197,8 +197,8 @@ func (o *shardOpener) findTasks(ctx context.Context) (err error) {
 	for ext, task := range named {
 		found[task.Name] = ext
 	}
-	if named == nil && len(o.objects) > 0 {
-		if found, err = tasksIn(ctx, o.objects[0]); err != nil {
+	if named == nil && len(o.archives) > 0 {
+		if found, err = tasksIn(ctx, o.archives[0]); err != nil {
 			return err
 		}
 	}

@@ -35,7 +35,7 @@ func (f Folder) openTar(ctx context.Context, tasks []string) (_ Dataset, err err
 	}
 	kept := !f.Masks.given() && !f.columns()
 	if known := unchangedIf(kept, k, func(string) string { return blob.Settled(file) }); known != nil {
-		return &ranges{opened: knownIndex("sources: folder", known, k), kind: "tar", objects: []blob.Object{file}, offsets: known.Numbers()[0]}, nil
+		return &ranges{opened: knownIndex("sources: folder", known, k), kind: "tar", archives: []blob.Object{file}, offsets: known.Numbers()[0]}, nil
 	}
 	l := f.newListing("this tar")
 	if err := listTar(ctx, blob.ReaderAt(ctx, file), file.Size(), l); err != nil {
@@ -48,7 +48,7 @@ func (f Folder) openTar(ctx context.Context, tasks []string) (_ Dataset, err err
 	if err != nil {
 		return nil, err
 	}
-	d := &ranges{opened: shared, kind: "tar", objects: []blob.Object{file}, offsets: l.offsets}
+	d := &ranges{opened: shared, kind: "tar", archives: []blob.Object{file}, offsets: l.offsets}
 	k.Listed(path.Base(f.Path), blob.Settled(file), nil)
 	if kept {
 		d.keep(k, fewMembers, nil, d.offsets)

@@ -229,10 +229,10 @@ func (w WebDataset) Open(ctx context.Context) (_ Dataset, err error) {
 	if err != nil {
 		return nil, errlist.Within("sources: webdataset", err)
 	}
-	o := shardOpener{w: w, wanted: w.wanted(), names: names, objects: make([]blob.Object, len(names)), shards: make([]*shard, len(names)), errs: make([]error, len(names))}
+	o := shardOpener{w: w, wanted: w.wanted(), names: names, archives: make([]blob.Object, len(names)), shards: make([]*shard, len(names)), errs: make([]error, len(names))}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, closeAll(o.objects))
+			err = errors.Join(err, closeAll(o.archives))
 		}
 	}()
 	o.each(ctx, o.open)
@@ -271,9 +271,9 @@ func (w WebDataset) keeper(ctx context.Context, named namedTasks) *indexfile.Kee
 	return indexfile.Begin(ctx, "webdataset", options)
 }
 
-func closeAll(objects []blob.Object) error {
+func closeAll(archives []blob.Object) error {
 	var errs []error
-	for _, o := range objects {
+	for _, o := range archives {
 		if o != nil {
 			errs = append(errs, o.Close())
 		}
@@ -283,16 +283,16 @@ func closeAll(objects []blob.Object) error {
 
 // shardOpener opens and lists shards.
 type shardOpener struct {
-	w       WebDataset
-	wanted  wanted
-	names   []string // in the order of their keys
-	objects []blob.Object
-	shards  []*shard
-	errs    []error // of each shard
-	keeper  *indexfile.Keeper
-	named   namedTasks // of plan.json
-	found   bool       // tasks were found, not given
-	remarks []string
+	w        WebDataset
+	wanted   wanted
+	names    []string // in the order of their keys
+	archives []blob.Object
+	shards   []*shard
+	errs     []error // of each shard
+	keeper   *indexfile.Keeper
+	named    namedTasks // of plan.json
+	found    bool       // tasks were found, not given
+	remarks  []string
 }
 
 // each does something with every shard, several at once.
@@ -333,7 +333,7 @@ func (o *shardOpener) failed(ctx context.Context) error {
 }
 
 func (o *shardOpener) open(ctx context.Context, i int) (err error) {
-	o.objects[i], err = openTarObject(ctx, o.names[i])
+	o.archives[i], err = openTarObject(ctx, o.names[i])
 	if err != nil && gone(err) {
 		return errors.New("there is no such shard")
 	}
@@ -352,7 +352,7 @@ func unitName(name string) string {
 func (o *shardOpener) unchanged() Dataset {
 	stamps := make(map[string]string, len(o.names))
 	for i, name := range o.names {
-		stamps[unitName(name)] = blob.Settled(o.objects[i])
+		stamps[unitName(name)] = blob.Settled(o.archives[i])
 	}
 	if o.keeper.Units() != len(stamps) || o.w.targets() {
 		return nil
@@ -370,8 +370,8 @@ func (o *shardOpener) unchanged() Dataset {
 
 // ranges is the dataset; indexed is that of indexedShards, nil where no shard was listed by
 // an index file.
-func (o *shardOpener) ranges(shared opened, object, offsets []int64, indexed []int) Dataset {
-	d := ranges{opened: shared, kind: "shard", objects: o.objects, object: object, offsets: offsets}
+func (o *shardOpener) ranges(shared opened, archive, offsets []int64, indexed []int) Dataset {
+	d := ranges{opened: shared, kind: "shard", archives: o.archives, archive: archive, offsets: offsets}
 	if indexed == nil {
 		return &d
 	}
@@ -381,11 +381,11 @@ func (o *shardOpener) ranges(shared opened, object, offsets []int64, indexed []i
 // list lists a shard, unless it is known from before.
 func (o *shardOpener) list(ctx context.Context, i int) (err error) {
 	if o.w.targets() {
-		o.shards[i], err = listShard(ctx, o.objects[i], o.wanted, false)
+		o.shards[i], err = listShard(ctx, o.archives[i], o.wanted, false)
 		return err
 	}
-	entries, err := o.keeper.Unit(unitName(o.names[i]), blob.Settled(o.objects[i]), func() ([]byte, error) {
-		if o.shards[i], err = listShard(ctx, o.objects[i], o.wanted, o.w.Index != NoIndex); err != nil {
+	entries, err := o.keeper.Unit(unitName(o.names[i]), blob.Settled(o.archives[i]), func() ([]byte, error) {
+		if o.shards[i], err = listShard(ctx, o.archives[i], o.wanted, o.w.Index != NoIndex); err != nil {
 			return nil, err
 		}
 		return o.shards[i].unit()
@@ -394,7 +394,7 @@ func (o *shardOpener) list(ctx context.Context, i int) (err error) {
 		return err
 	}
 	if o.shards[i] = shardOf(entries, len(o.wanted.fields)); o.shards[i] == nil {
-		o.shards[i], err = listShard(ctx, o.objects[i], o.wanted, o.w.Index != NoIndex)
+		o.shards[i], err = listShard(ctx, o.archives[i], o.wanted, o.w.Index != NoIndex)
 	}
 	return err
 }
@@ -523,7 +523,7 @@ func (o *shardOpener) masks(x schema.Index, t *sampleTargets, numbers [][]int64)
 	}
 	t.masks.read = func(ctx context.Context, sample int, size int64) ([]byte, error) {
 		data := make([]byte, size)
-		return data, o.objects[numbers[0][sample]].ReadRange(ctx, data, places[sample].at)
+		return data, o.archives[numbers[0][sample]].ReadRange(ctx, data, places[sample].at)
 	}
 	return t, list, nil
 }
