@@ -12,18 +12,19 @@ import (
 
 // outcome is what became of one draw.
 type outcome struct {
-	planned  []int32        // labels of the sample that the plan gave it
-	given    int            // that sample's number in the index; -1: not of the index
-	labels   []int32        // of the sample that it left with
-	sample   int            // that sample's number in the index; -1: not of the index
-	weight   float32        // of its row
-	lost     bool           // it left no row
-	filled   string         // key of that sample, where its file is damaged and was filled; else ""
-	fates    []picture.Fate // of the objects that it left with, and lost
-	turned   bool           // its targets are those of the picture as it is stored
-	failures []*RowError
-	print    fingerprint.Print // of that sample, where the sink tracks reads
-	held     int64             // bytes charged until the batch is finished
+	planned   []int32        // labels of the sample that the plan gave it
+	given     int            // that sample's number in the index; -1: not of the index
+	labels    []int32        // of the sample that it left with
+	sample    int            // that sample's number in the index; -1: not of the index
+	lost      bool           // it left no row
+	filled    string         // key of that sample, where its file is damaged and was filled; else ""
+	fates     []picture.Fate // of the objects that it left with, and lost
+	weight    float32        // with which it left
+	strengths []float64      // of the stages that have conditions or one, 0 where one left the row alone
+	turned    bool           // its targets are those of the picture as it is stored
+	failures  []*RowError
+	print     fingerprint.Print // of that sample, where the sink tracks reads
+	held      int64             // bytes charged until the batch is finished
 }
 
 // reads lists the samples that draws read.

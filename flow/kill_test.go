@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"reflect"
 	"strconv"
 	"strings"
 	"testing"
@@ -172,7 +171,7 @@ func sameLog(dir string, whole *outcome) error {
 	if err == nil {
 		err = json.Unmarshal(data, &state)
 	}
-	if err == nil && !reflect.DeepEqual(state, whole.report.State) {
+	if err == nil && !sameState(state, whole.report.State) {
 		err = fmt.Errorf("state %+v, want %+v", state, whole.report.State)
 	}
 	return err

@@ -174,12 +174,11 @@ func (p *Plan) StateAfter(b *schema.Batch) State { return p.stateAt(p.deal.after
 
 func (p *Plan) stateAt(at cursor) State {
 	s := State{PlanHash: p.info.PlanHash, Pipeline: bytes.Clone(p.canonical), Epoch: at.epoch, Batch: at.batch}
-	const most = 10_000 // classes: states are written often
 	n := 0
 	for _, task := range p.info.Tasks {
 		n += len(task.Classes)
 	}
-	if n <= most {
+	if n <= mostStateClasses {
 		s.Tasks = p.info.Clone().Tasks
 	}
 	return s

@@ -46,6 +46,9 @@ type Report struct {
 	Delivered map[string]map[string]int64 `json:"delivered"`
 	// Ledger is what each class got, by task: see Exposure.
 	Ledger map[string]map[string]Exposure `json:"ledger"`
+	// ByEpoch is the same epoch by epoch, of this run without what it resumed; with many classes,
+	// several epochs are one.
+	ByEpoch []EpochExposure `json:"ledger_by_epoch"`
 	// Images is the same for tasks of several labels, and for the classes of objects, by the
 	// name boxes: a row counts for every class that it has. Nil where there are none.
 	Images map[string]map[string]Exposure `json:"images,omitempty"`
@@ -83,7 +86,11 @@ type Operator struct {
 	Of map[string]float64 `json:"of,omitempty"`
 }
 
-// Exposure is what a run showed of one class.
+// Exposure is what a run showed of one class. The numbers go on where a run resumes, if its
+// state has them (StateLedger). Distinct is then at most the class's samples and the sum of the
+// distinct ones before and since: exact where the sampler uses all samples of a class equally
+// often (shuffle and rebalance do) and no draw was refilled; in a run that didn't resume it is
+// counted.
 type Exposure struct {
 	Quota     int64 `json:"quota"`     // draws that the plan gives it in the batches of this run
 	Drawn     int64 `json:"drawn"`     // samples of it that were opened; more than the quota by what refills tried
@@ -93,9 +100,20 @@ type Exposure struct {
 	Filled    int64 `json:"filled"`    // delivered rows of damaged files (decode's truncated: fill), or that lack scans
 	Distinct  int64 `json:"distinct"`  // samples among the delivered rows
 	Repeats   int64 `json:"repeats"`   // delivered rows beyond the first of their sample
+	Samples   int64 `json:"samples"`   // of it, that the plan draws from
 
 	Weight      float64 `json:"weight"`       // mean of the delivered rows'
 	WeightShare float64 `json:"weight_share"` // of the sum of all delivered rows' weights: what rebalancing and weights come to
+	// Strength is the mean of the delivered rows, of each stage with conditions or a strength: 0 in
+	// rows that it left alone.
+	Strength map[string]float64 `json:"strength,omitempty"`
+}
+
+// EpochExposure is the exposure in some epochs.
+type EpochExposure struct {
+	Epochs [2]int                         `json:"epochs"` // the first, and the one past the last
+	Ledger map[string]map[string]Exposure `json:"ledger"`
+	Images map[string]map[string]Exposure `json:"images,omitempty"`
 }
 
 // ObjectExposure is what a run showed of the objects of one class.

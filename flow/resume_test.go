@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -62,12 +63,40 @@ func TestResumeAtEveryStep(t *testing.T) {
 			if have, err := os.ReadFile(file); err != nil || string(have) != string(lines) {
 				t.Errorf("%s: broken off at record %d: %v, quarantine\n%swant\n%s", policy, n, err, have, lines)
 			}
-			if !reflect.DeepEqual(report.State, want.State) || state.Rows+report.Rows != want.Rows ||
+			if !sameState(report.State, want.State) || state.Rows+report.Rows != want.Rows ||
 				state.Failed+report.Failed != want.Failed || state.Refilled+report.Refilled != want.Refilled {
 				t.Errorf("%s: broken off at record %d: counters %+v, then %+v; want %+v", policy, n, state, report, want)
 			}
 		}
 	}
+}
+
+// sameState compares states, but for the numbers of distinct samples, which are bounds after a
+// resume where draws fail, and the last digits of sums.
+func sameState(a, b flow.State) bool {
+	return reflect.DeepEqual(comparable(a), comparable(b))
+}
+
+func comparable(s flow.State) flow.State {
+	if s.Ledger == nil {
+		return s
+	}
+	of := *s.Ledger
+	of.Tasks = map[string][][]float64{}
+	for task, classes := range s.Ledger.Tasks {
+		for _, c := range classes {
+			c = slices.Clone(c)
+			for i, column := range of.Columns {
+				if c[i] = math.Round(c[i]*1e6) / 1e6; column == "distinct" {
+					c[i] = 0
+				}
+			}
+			of.Tasks[task] = append(of.Tasks[task], c)
+		}
+	}
+	of.Weight = math.Round(of.Weight*1e6) / 1e6
+	s.Ledger = &of
+	return s
 }
 
 // What the sink has taken counts, also where the run ends while it does.

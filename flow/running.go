@@ -81,7 +81,8 @@ func begin(ctx context.Context, p *Plan) (*run, error) {
 	r.stats.budget, r.stats.ledger = r.budget, newLedger(p)
 	r.state.State = p.stateAt(p.deal.start)
 	if s := p.settings.Resume; s != nil {
-		r.state.Rows, r.state.Failed, r.state.Refilled = s.Rows, s.Failed, s.Refilled
+		r.state.Rows, r.state.Failed, r.state.Refilled, r.state.Ledger = s.Rows, s.Failed, s.Refilled, s.Ledger
+		r.stats.ledger.resume(s.Ledger)
 		r.partial.Store(s.Rows > 0 || p.deal.start != cursor{})
 	}
 	var err, err2 error
@@ -238,9 +239,13 @@ func (r *run) departed(written bool) {
 	r.state.Rows += rows
 	r.state.Failed += failed
 	r.state.Refilled += refilled
+	tell := r.plan.settings.OnState
+	if tell != nil {
+		r.state.Ledger = r.stats.ledgerState()
+	}
 	state := r.state.State
 	r.state.Unlock()
-	if tell := r.plan.settings.OnState; tell != nil {
+	if tell != nil {
 		r.guard("state", func() { tell(state) })
 	}
 }
@@ -262,6 +267,7 @@ func (r *run) end(err error) (*Report, error) {
 	report.Memory.Buffers = r.pool.Fresh()
 	if r.origin != givenSamples {
 		r.state.Lock()
+		r.state.Ledger = r.stats.ledgerState()
 		report.State = r.state.State
 		r.state.Unlock()
 	}

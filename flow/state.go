@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
+	"slices"
 
 	"github.com/sluicedata/sluice/schema"
 )
@@ -30,10 +32,25 @@ type State struct {
 	Rows     int64 `json:"rows"`
 	Failed   int64 `json:"failed"`
 	Refilled int64 `json:"refilled"`
+
+	Ledger *StateLedger `json:"ledger,omitempty"` // what each class got; left out where they are many
 }
 
+// StateLedger is the Report's ledger as far as it has come, to be continued: for each task, a
+// list by class, in their order and the unknown one last, of numbers that Columns names. Behind
+// "weight", the sum of the weights, come the sums of strengths of stages that have one.
+type StateLedger struct {
+	Columns []string               `json:"columns"`
+	Weight  float64                `json:"weight"` // the sum of all rows' weights
+	Tasks   map[string][][]float64 `json:"tasks"`
+}
+
+// mostStateClasses is the number of classes beyond which a state doesn't name them, nor has a
+// ledger: states are written often.
+const mostStateClasses = 10_000
+
 // stateFormat is the version of a state's JSON.
-const stateFormat = 2
+const stateFormat = 3
 
 // stateJSON is a state as it is written. Its checksum is the SHA-256 of the JSON without
 // it and without blanks.
@@ -77,7 +94,7 @@ func (s *State) UnmarshalJSON(data []byte) error {
 		return fmt.Errorf("flow: not a state: %w", err)
 	case in.Format > stateFormat || in.Format < 0:
 		return fmt.Errorf("flow: a state of format %d, and this sluice reads formats up to %d: continue with the one that wrote it, or start over", in.Format, stateFormat)
-	case in.Format == stateFormat && in.Checksum == "", in.Checksum != "" && in.Checksum != sum:
+	case in.Format >= 2 && in.Checksum == "", in.Checksum != "" && in.Checksum != sum:
 		return errors.New("flow: the state is damaged: its checksum isn't that of its content; start over, or resume at an epoch and batch of your choice")
 	}
 	have := State(in.plainState)
@@ -97,6 +114,18 @@ func (s *State) check() error {
 	}{{"epoch", int64(s.Epoch)}, {"batch", s.Batch}, {"rows", s.Rows}, {"failed", s.Failed}, {"refilled", s.Refilled}} {
 		if n.value < 0 || n.value > most {
 			return fmt.Errorf("flow: the state is damaged: %s is %d", n.name, n.value)
+		}
+	}
+	if s.Ledger != nil {
+		if w := s.Ledger.Weight; !(w >= 0) || math.IsInf(w, 1) {
+			return fmt.Errorf("flow: the state is damaged: the weight in its ledger is %v", w)
+		}
+		for task, classes := range s.Ledger.Tasks {
+			for _, n := range slices.Concat(classes...) {
+				if !(n >= 0 && n <= most) {
+					return fmt.Errorf("flow: the state is damaged: task %s of its ledger has %v", task, n)
+				}
+			}
 		}
 	}
 	if s.PlanHash != "" {

@@ -82,8 +82,15 @@ func (s *stats) count(b *departure) (rows, failed, refilled int64) {
 	if rows == 0 {
 		s.empty++
 	}
-	s.ledger.add(b.outcomes)
+	s.ledger.add(b.job.epoch, b.outcomes)
 	return rows, failed, refilled
+}
+
+// ledgerState is the ledger of what has left, for a state.
+func (s *stats) ledgerState() *StateLedger {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ledger.state()
 }
 
 // counted is what has left: rows, and the draws of their batches.
@@ -157,8 +164,10 @@ func (s *stats) end() *Report {
 		Epochs: p.info.Epochs, Seconds: elapsed.Seconds(), PlanHash: p.info.PlanHash, Exec: p.settings.Exec, Seed: p.info.Seed,
 		Workers: p.settings.Workers, Samples: p.Index().Len(), IgnoredFiles: p.Index().Ignored(),
 		Operators: s.operators(elapsed), Memory: Memory{BudgetBytes: p.settings.Budget, PeakBytes: peak, RowBytes: row, Waited: waited.Seconds() / elapsed.Seconds()},
-		Delivered: map[string]map[string]int64{}, Ledger: s.ledger.report(p.info.Tasks), Images: s.ledger.imagesReport(), Objects: s.ledger.objects.report(p.info.Targets), Turned: s.turned, Warnings: p.Warnings(),
+		Delivered: map[string]map[string]int64{}, Objects: s.ledger.objects.report(p.info.Targets), Turned: s.turned, Warnings: p.Warnings(),
 	}
+	r.Ledger, r.Images = s.ledger.named(s.ledger.whole())
+	r.ByEpoch = s.ledger.byEpochs()
 	r.ImagesPerSecond = float64(r.Rows) / max(r.Seconds, 1e-9)
 	r.Bottleneck = bottleneck(r.Operators, r.Memory.Waited)
 	r.Busy = map[string]float64{}

@@ -150,6 +150,12 @@ func (f *transform) make(maker *picture.Maker, t *ticket) {
 	} else {
 		d.labels, d.sample, d.print = row.meta.Labels, row.sample, row.print
 		d.fates, d.turned, d.weight = row.fates, row.turned, row.meta.Weight
+		if row.draw != nil && len(row.draw.Chosen) > 0 {
+			d.strengths = make([]float64, 0, len(row.draw.Chosen))
+			for _, c := range row.draw.Chosen {
+				d.strengths = append(d.strengths, c.Strength)
+			}
+		}
 		if row.repairs > 0 {
 			d.filled = row.meta.Key
 		}

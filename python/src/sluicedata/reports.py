@@ -136,10 +136,13 @@ class RunReport(Report):
     """Share of the time in which read, decode, transform, batch and sink were busy."""
     memory: dict[str, Any]
     """budget_bytes, peak_bytes, row_bytes (of the largest row), waited (share of the time in which rows waited for memory)."""
-    ledger: dict[str, dict[str, dict[str, int]]]
-    """{task: {class: {quota, drawn, delivered, failed, refilled, filled, distinct, repeats}}}: what each class got."""
+    ledger: dict[str, dict[str, dict[str, Any]]]
+    """{task: {class: {quota, drawn, delivered, failed, refilled, filled, distinct, repeats, samples, weight,
+    weight_share, strength}}}: what each class got."""
     delivered: ByClass = field(default_factory=dict)
     """Delivered rows by class."""
+    ledger_by_epoch: list[dict[str, Any]] = field(default_factory=list)
+    """[{epochs: [first, past the last], ledger}]: the same epoch by epoch; with many classes, several epochs are one."""
     warnings: list[str] = field(default_factory=list)
 
     def _repr_html_(self) -> str:
