@@ -30,6 +30,7 @@ var foreignStages = []foreign{
 	{"RandomResizedCrop RandomSizedCrop", "torchvision", "random_resized_crop: {size: 224}", ""},
 	{"CenterCrop", "torchvision", "center_crop: {size: 224}", ""},
 	{"Resize Scale", "torchvision", "resize: {size: 256}", "size is the shorter side; height and width give both"},
+	{"RandomResize", "torchvision", "random_shortest_size: {min: [480, 512, 544]}", "of the lengths in min"},
 	{"RandomShortestSize", "torchvision", "random_shortest_size: {min: [480, 512, 544], max: 1333}", ""},
 	{"ScaleJitter", "torchvision", "scale_jitter: {target: [1024, 1024]}", "target is height and width"},
 	{"Pad", "torchvision", "pad: {padding: [4, 4, 4, 4]}", ""},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -209,7 +210,7 @@ def test_containers_and_presets() -> None:
 
 
 def test_choices() -> None:
-    flip, jitter, blur = v1.RandomHorizontalFlip(0.5), v1.ColorJitter(0.4), v1.GaussianBlur(3)
+    flip, jitter, elastic = v1.RandomHorizontalFlip(0.5), v1.ColorJitter(0.4), v1.ElasticTransform()
     assert stages(v2.RandomChoice([v2.Identity(), v2.Grayscale(3)], p=[3, 1])) == [{"grayscale": {"p": 0.25}}]
     # A flip moves whole pixels: whether it comes before or after others makes no difference.
     assert [*map(list, stages(v1.RandomOrder([jitter, flip, v1.RandomVerticalFlip()])))] == [
@@ -221,12 +222,44 @@ def test_choices() -> None:
         v1.RandomApply([flip, jitter], p=0.5),
         v1.RandomApply([v1.Resize(8)], p=0.5),
         v1.RandomApply([v1.ToTensor()], p=0.5),
-        v1.RandomApply([blur], p=0.5),
+        v1.RandomApply([elastic], p=0.5),
         v1.RandomChoice([flip, jitter]),
         v1.RandomOrder([jitter, v1.RandomRotation(3)]),
     ):
         with pytest.raises(UnsupportedTransform):
             from_torchvision([transform])
+
+
+def test_erasing() -> None:
+    figures = {"normalize": {"mean": [0.5], "std": [0.5]}}
+    tensor, normalize = v1.ToTensor(), v1.Normalize([0.5], [0.5])
+    ranges = {"scale": [0.02, 0.33], "ratio": [0.3, 3.3]}
+    assert stages(tensor, normalize, v1.RandomErasing(value="random")) == [
+        "to_tensor",
+        figures,
+        {"random_erasing": {"p": 0.5, **ranges, "value": "random"}},
+    ]
+    assert stages(v2.ToImage(), v2.RandomErasing(1, value=[1, 2, 3]))[0] == {
+        "random_erasing": {"p": 1.0, **ranges, "value": [1, 2, 3]}
+    }
+    assert stages(tensor, v1.RandomApply([v1.RandomErasing(0.5)], 0.5))[-1] == {
+        "random_erasing": {"p": 0.25, **ranges, "value": 0.0}
+    }
+    assert stages(v1.RandomApply([v1.GaussianBlur(9)], 0.3)) == [
+        {"gaussian_blur": {"kernel_size": 9, "sigma": [0.1, 2.0], "p": 0.3}}
+    ]
+    assert stages(v2.ToImage(), v2.GaussianNoise(sigma=0.2))[0] == {"gaussian_noise": {"mean": 0.0, "sigma": 0.2}}
+    assert from_torchvision(v1.RandomErasing(0)).to_dict()["stages"] == ["decode"]
+    for transforms, says in (
+        ([tensor, v1.RandomErasing(), normalize], "put it before"),
+        ([tensor, v1.RandomErasing(), v1.CenterCrop(8)], "put it before"),
+        ([v2.ToImage(), v2.RandomErasing(value="random")], "behind the conversion"),
+        ([v2.ToImage(), v2.RandomErasing(value=0.5)], "no level"),
+        ([v1.GaussianBlur((3, 5))], "square"),
+        ([v2.GaussianNoise(clip=False)], "clip=True"),
+    ):
+        with pytest.raises(UnsupportedTransform, match=says):
+            from_torchvision(transforms)
 
 
 def test_sizes_and_borders() -> None:
@@ -257,8 +290,8 @@ def test_all_without_an_equal_are_listed_at_once() -> None:
     transforms = v1.Compose(
         [
             v1.Resize(32),
-            v1.GaussianBlur(5),
-            v1.Compose([v1.ToTensor(), v1.RandomErasing()]),
+            v2.RandomChannelPermutation(),
+            v1.Compose([v1.ToTensor(), v1.ElasticTransform()]),
             v1.RandomCrop(32, padding=4),
             own,
         ]
@@ -269,7 +302,7 @@ def test_all_without_an_equal_are_listed_at_once() -> None:
     assert caught.value.transforms[1].transform is transforms.transforms[2].transforms[1]
     lines = str(caught.value).splitlines()
     assert lines[0] == "4 transforms have no equal stage:"
-    assert lines[1].startswith("  [1] GaussianBlur(kernel_size=(5, 5), sigma=(0.1, 2.0)): no stage does this")
+    assert lines[1].startswith("  [1] RandomChannelPermutation(): no stage does this")
     assert "write Pad before it" in lines[3]
     assert "own" in lines[4]
     assert isinstance(caught.value, ValueError)
@@ -291,7 +324,7 @@ def test_all_without_an_equal_are_listed_at_once() -> None:
         (lambda: [v2.ToImage(), v2.ToDtype(torch.float32)], "0..1 here"),
         (lambda: [v2.ToImage(), v2.ToDtype(torch.float16, scale=True)], r"image\.to\(torch\.float16\)"),
         (lambda: v2.RandAugment(), "policy"),
-        (lambda: v2.MixUp(num_classes=3), "training loop"),
+        (lambda: v2.MixUp(num_classes=3), "stage mixup to the pipeline, behind batch"),
     ],
 )
 def test_reasons(transform: Callable[[], Any], says: str) -> None:
@@ -314,24 +347,29 @@ def test_notes_say_how_far_pixels_may_be_apart() -> None:
 
 
 def test_what_is_left_for_the_loop(make_folder: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    """The page's program: RandomErasing, taken out of the Compose, draws for each image of a batch."""
+    """The page's program: RandomChannelPermutation, taken out of the Compose, draws for each image of a batch."""
     page = Path(__file__).parents[2] / "docs" / "python-transforms.md"
     if not page.exists():
         pytest.skip("docs isn't there: this is the package alone")
-    block = next(b for b in re.findall(r"^```python\n(.*?)^```", page.read_text(), re.S | re.M) if "erase" in b)
+    block = next(b for b in re.findall(r"^```python\n(.*?)^```", page.read_text(), re.S | re.M) if "permute" in b)
     monkeypatch.chdir(make_folder({"cat": 40, "dog": 24}, "data/train").parents[1])
     names = {
-        "transform": v2.Compose([v2.RandomResizedCrop(32), v2.ToTensor(), v2.RandomErasing(p=0.25)]),
+        "transform": v2.Compose([v2.RandomResizedCrop(32), v2.ToTensor(), v2.RandomChannelPermutation()]),
         "Loader": Loader,
         "from_torchvision": from_torchvision,
         "sources": sources,
+        "pictures": sources.folder("data/train"),
     }
     with pytest.raises(UnsupportedTransform, match=r"take it out of the Compose.*torch\.stack"):
         from_torchvision(names["transform"])
     torch.manual_seed(1)
     exec(block, names)
-    erased = ((names["image"] == 0).all(dim=1).flatten(1).sum(dim=1) > 20).tolist()
-    assert len(erased) == 64 and 4 < sum(erased) < 36
+    with Loader(from_torchvision(names["kept"], names["pictures"], shuffle=True, batch_size=64)) as loader:
+        (before,) = [image for image, _ in loader]
+    orders = list(itertools.permutations(range(3)))
+    drawn = [next(o for o in orders if torch.equal(a[list(o)], b)) for a, b in zip(before, names["image"], strict=True)]
+    assert len(drawn) == 64
+    assert set(drawn) == set(orders)
 
 
 def test_a_loader_of_it_gives_the_batches_of_a_dataloader(make_folder: Callable[..., Path]) -> None:
@@ -382,8 +420,16 @@ def test_timm() -> None:
     assert [type(t).__name__ for _, t, _ in caught.value.transforms] == [
         "RandomResizedCropAndInterpolation",
         "RandAugment",
-        "RandomErasing",
     ]
+    erasing = timm.create_transform(48, is_training=True, re_prob=0.2, re_mode="pixel", gaussian_blur_prob=0.1)
+    assert stages(erasing)[-2:] == [
+        figures,
+        {"random_erasing": {"p": 0.2, "scale": [0.02, 1 / 3], "ratio": [0.3, 3.333333333333], "value": "random"}},
+    ]
+    assert {"gaussian_blur": {"kernel_size": 23, "sigma": [0.1, 2.0], "p": 0.1}} in stages(erasing)
+    for options, says in (({"re_mode": "rand"}, "random colour"), ({"re_count": 3}, "one rectangle")):
+        with pytest.raises(UnsupportedTransform, match=says):
+            from_torchvision(timm.create_transform(48, is_training=True, re_prob=0.2, **options))
 
 
 def test_source_and_settings() -> None:

@@ -232,10 +232,12 @@ def test_the_engine_has_no_stage_for_what_has_no_equal() -> None:
     known = {name for library, name in convert._HANDLERS if library == "torchvision"} | {"Compose", "Transform"}
     classes = [n for n in dir(v2) if isinstance(getattr(v2, n), type) and issubclass(getattr(v2, n), v2.Transform)]
     without = sorted(set(classes) - known)
-    assert "GaussianBlur" in without
-    # RandomResize isn't in the engine's list: it guesses by the spelling, and names what is the nearest here too.
+    assert "ElasticTransform" in without
+    # What is the nearest, and what a Compose can't have.
     assert {name: stage for name, stage in hints(without).items() if stage} == {
-        "RandomResize": "random_resized_crop",
+        "RandomResize": "random_shortest_size",
+        "CutMix": "cutmix",
+        "MixUp": "mixup",
         "RandomIoUCrop": "random_iou_crop",
         "SanitizeBoundingBoxes": "sanitize_boxes",
     }

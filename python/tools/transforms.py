@@ -165,6 +165,12 @@ def torchvision_cases() -> dict[str, Case]:
     def gray(image: Any, p: Params) -> Any:
         return F.rgb_to_grayscale(image, 3) if "grayscale" in p else image
 
+    def erased(image: Any, p: Params) -> Any:
+        if "random_erasing" not in p:
+            return image
+        hole, value = p["random_erasing"], torch.tensor([9, 99, 199])[:, None, None]
+        return F.erase(image, hole["y"], hole["x"], hole["height"], hole["width"], value)
+
     def acted(stage: str, function: Callable[[Any], Any]) -> Callable[[Any, Params], Any]:
         return lambda image, p: function(image) if stage in p else image
 
@@ -206,6 +212,10 @@ def torchvision_cases() -> dict[str, Case]:
         "RandomAdjustSharpness": drawn(
             v2.RandomAdjustSharpness(2.5), acted("sharpness", lambda image: F.adjust_sharpness(image, 2.5))
         ),
+        "GaussianBlur": drawn(
+            v2.GaussianBlur(9), lambda image, p: F.gaussian_blur(image, [9, 9], [p["gaussian_blur"]["sigma"]] * 2)
+        ),
+        "RandomErasing": drawn(v2.RandomErasing(value=[9, 99, 199]), erased),
         "RandomInvert": drawn(v2.RandomInvert(), acted("invert", F.invert)),
         "RandomPosterize": drawn(v2.RandomPosterize(3), acted("posterize", lambda image: F.posterize(image, 3))),
         "RandomSolarize": drawn(v2.RandomSolarize(99), acted("solarize", lambda image: F.solarize(image, 99))),
@@ -249,6 +259,7 @@ def torchvision_cases() -> dict[str, Case]:
 def timm_cases() -> dict[str, Case]:
     import timm.data
     import timm.data.transforms as T
+    from timm.data.random_erasing import RandomErasing
     from torchvision.transforms import v2
     from torchvision.transforms.v2 import functional as F
 
@@ -266,6 +277,15 @@ def timm_cases() -> dict[str, Case]:
     def make(training: bool) -> Any:
         return timm.data.create_transform(48, is_training=training, interpolation="bicubic")
 
+    def erased(image: Any, p: Params) -> Any:
+        image = F.crop(image, *window(p["crop"]))
+        for transform in make(False).transforms[-2:]:
+            image = transform(image)
+        if "random_erasing" in p:
+            hole = p["random_erasing"]
+            image[:, hole["y"] : hole["y"] + hole["height"], hole["x"] : hole["x"] + hole["width"]] = 0
+        return image
+
     def behind_a_crop(transform: Any) -> Case:
         return Case(
             stages([v2.RandomCrop(48), transform]), lambda image, p: transform(F.crop(image, *window(p["crop"])))
@@ -280,6 +300,9 @@ def timm_cases() -> dict[str, Case]:
             lambda image, p: F.resized_crop(
                 image, *window(p["random_resized_crop"]), [50, 40], F.InterpolationMode.BICUBIC
             ),
+        ),
+        "RandomErasing": Case(
+            stages([v2.RandomCrop(48), *make(False).transforms[-2:], RandomErasing(0.5, device="cpu")]), erased
         ),
         "ResizeKeepRatio": Case(stages(keep), lambda image, _: keep(image), only=whole(20)),
         "MaybeToTensor": behind_a_crop(T.MaybeToTensor()),
@@ -339,6 +362,10 @@ def albumentations_cases() -> dict[str, Case]:
         order = [names.index(n) for n in d["order"]]
         return A.ColorJitter(p=1).apply(image, *[d.get(n, 0) for n in names], order=order)
 
+    def dropped(image: Image, p: Params) -> Any:
+        corners = [(h["x"], h["y"], h["x"] + h["width"], h["y"] + h["height"]) for h in p["coarse_dropout"]["holes"]]
+        return A.CoarseDropout(fill=9, p=1).apply(image, holes=np.array(corners), seed=0)
+
     figures = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
 
     def behind_a_crop(name: str, transform: Any) -> Case:
@@ -369,6 +396,7 @@ def albumentations_cases() -> dict[str, Case]:
         "Solarize": same("Solarize", A.Solarize((0.4, 0.4), p=1)),
         "Posterize": same("Posterize", A.Posterize(3, p=1)),
         "RandomGamma": drawn("RandomGamma", lambda _, p: A.RandomGamma((100 * p["gamma"]["gamma"],) * 2, p=1)),
+        "CoarseDropout": Case(stages["CoarseDropout"], dropped),
         "ToFloat": behind_a_crop("ToFloat", A.ToFloat(max_value=255)),
         "Normalize": behind_a_crop("Normalize", A.Normalize(**figures)),
         "ToTensorV2": behind_a_crop("ToTensorV2", ToTensorV2()),
@@ -530,16 +558,16 @@ _REST = (
 )
 
 _LOOP = """**In the training loop** give a random transform each image by itself. A transform of torchvision draws once for whatever it is called with, so
-that a whole batch would get one rectangle erased, one blur, one policy.
+that a whole batch would get one permutation, one deformation, one policy.
 
 ```python
 import torch
 from torchvision.transforms import v2
 
-erase = v2.RandomErasing(p=0.25)
-kept = v2.Compose([t for t in transform.transforms if not isinstance(t, v2.RandomErasing)])  # from_torchvision takes it
+permute = v2.RandomChannelPermutation()
+kept = v2.Compose([t for t in transform.transforms if not isinstance(t, v2.RandomChannelPermutation)])  # from_torchvision takes it
 for image, label in Loader(from_torchvision(kept, sources.folder("data/train"), shuffle=True, batch_size=64)):
-    image = torch.stack([erase(x) for x in image])
+    image = torch.stack([permute(x) for x in image])
 ```
 
 It then comes last, whatever its place in the Compose was. RandAugment and its like want uint8 images: load with

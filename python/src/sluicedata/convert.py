@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
@@ -109,6 +110,7 @@ class _Conversion:
     stages: list[tuple[str, Options]] = field(default_factory=list)
     to_tensor: Options | None = None
     normalize: Options | None = None
+    behind: list[tuple[str, Options]] = field(default_factory=list)  # of floats: behind to_tensor and normalize
     gray: bool = False
     values: Values = "uint8"
     tensors: bool = False  # torchvision computes with tensors from here on, not with Pillow's images
@@ -123,6 +125,8 @@ class _Conversion:
             self.notes.append(line)
 
     def add(self, stage: str, options: Options) -> None:
+        if self.behind:
+            raise _NoEqualError("it stands behind RandomErasing, whose stage comes last: put it before")
         self.stages.append((stage, options))
 
     def stages_in_order(self) -> list[tuple[str, Options]]:
@@ -131,7 +135,7 @@ class _Conversion:
             out.append(("to_tensor", self.to_tensor))
         if self.normalize is not None:
             out.append(("normalize", self.normalize))
-        return out
+        return out + self.behind
 
 
 def _name(transform: Any) -> str:
@@ -449,7 +453,7 @@ def _with_p(c: _Conversion, transform: Any, index: str, stage: str, options: Opt
     p = float(transform.p)
     if p == 0:
         c.note(_where(transform, index), "p is 0: left out")
-    elif p == 1 and stage not in ("flip", "random_zoom_out"):
+    elif p == 1 and stage not in ("flip", "random_zoom_out", "random_erasing"):
         c.add(stage, options)
     else:
         c.add(stage, {"p": p, **options})
@@ -508,7 +512,7 @@ def _perspective(c: _Conversion, transform: Any, index: str) -> None:
 
 _RECOLOR = (
     *("color_jitter", "grayscale", "invert", "solarize", "posterize"),
-    *("autocontrast", "equalize", "sharpness"),
+    *("autocontrast", "equalize", "sharpness", "gaussian_blur", "gaussian_noise"),
 )
 _ZERO = [0, 1e-9]  # as a range of factors: [0, 0] would stand for off; the picture is exactly that of 0
 
@@ -588,6 +592,73 @@ def _grayscale(c: _Conversion, transform: Any, index: str) -> None:
     c.gray = True
 
 
+def _gaussian_blur(c: _Conversion, transform: Any, index: str) -> None:
+    _early(c, transform, index, "colors")
+    size = transform.kernel_size
+    sizes = list(size) if isinstance(size, Sequence) else [size]
+    if len(set(sizes)) > 1 or sizes[0] > 255:
+        raise _NoEqualError(f"kernels are square here, and at most 255 pixels wide, not {size!r}")
+    if sizes[0] == 1:
+        c.note(_where(transform, index), "it changes nothing: left out")
+        return
+    c.add("gaussian_blur", {"kernel_size": int(sizes[0]), "sigma": [float(v) for v in transform.sigma]})
+
+
+def _gaussian_noise(c: _Conversion, transform: Any, index: str) -> None:
+    _early(c, transform, index, "colors")
+    if not transform.clip:
+        raise _NoEqualError("values stay within 0 to 255 here: clip=True has an equal")
+    if not -1 <= transform.mean <= 1 or not 0 < transform.sigma <= 1:
+        raise _NoEqualError(f"mean is -1 to 1 and sigma more than 0, to 1, not {transform.mean} and {transform.sigma}")
+    c.add("gaussian_noise", {"mean": float(transform.mean), "sigma": float(transform.sigma)})
+
+
+def _random_erasing(c: _Conversion, transform: Any, index: str) -> None:
+    value = transform.value
+    if value is not None and not isinstance(value, str):
+        values = [float(v) for v in (value if isinstance(value, Sequence) else [value])]
+        value = values[0] if len(set(values)) == 1 else values
+        if len(values) not in (1, 3):
+            raise _NoEqualError(f"value={values} has neither one number nor three")
+        if c.values == "uint8":
+            if any(not 0 <= v <= 255 or v != int(v) for v in values):
+                raise _NoEqualError(f"value={value} is no level of 0 to 255: put it behind the conversion to floats")
+            value = [int(v) for v in values] if len(set(values)) > 1 else int(values[0])
+    elif c.values == "uint8":
+        raise _NoEqualError("noise is of floats: put it behind the conversion to floats, and Normalize")
+    else:
+        value = "random"
+    options = {"scale": [float(v) for v in transform.scale], "ratio": [float(v) for v in transform.ratio]}
+    _erase(c, transform, index, float(transform.p), {**options, "value": value})
+
+
+def _timm_erasing(c: _Conversion, transform: Any, index: str) -> None:
+    if (transform.min_count, transform.max_count) != (1, 1):
+        raise _NoEqualError(
+            f"one rectangle is erased here, not {transform.min_count} to {transform.max_count}: re_count=1 has an equal"
+        )
+    if transform.rand_color:
+        raise _NoEqualError("no stage erases by a random colour: re_mode='const' and 'pixel' have equals")
+    options = {
+        "scale": [float(transform.min_area), float(transform.max_area)],
+        "ratio": [round(math.exp(v), 12) for v in transform.log_aspect_ratio],
+        "value": "random" if transform.per_pixel else 0,
+    }
+    _erase(c, transform, index, float(transform.probability), options)
+
+
+def _erase(c: _Conversion, transform: Any, index: str, p: float, options: Options) -> None:
+    """Adds random_erasing, behind to_tensor and normalize where it erases floats."""
+    if c.values == "levels":
+        raise _NoEqualError("it stands before Normalize: put it behind")
+    if p == 0:
+        c.note(_where(transform, index), "p is 0: left out")
+    elif c.values == "uint8":
+        c.add("random_erasing", {"p": p, **options})
+    else:
+        c.behind.append(("random_erasing", {"p": p, **options}))
+
+
 # Types
 
 
@@ -654,6 +725,8 @@ def _normalize(c: _Conversion, transform: Any, index: str) -> None:
         raise _NoEqualError("it needs floats: put ToTensor, or ToDtype(torch.float32, scale=True), before it")
     if c.values == "normalized":
         raise _NoEqualError("pictures are normalized already: write both as one Normalize")
+    if c.behind:
+        raise _NoEqualError("it stands behind RandomErasing, whose stage comes last: put it before")
     divisor = 255.0 if c.values == "levels" else 1.0
     figures: Options = {}
     for name in ("mean", "std"):
@@ -693,7 +766,7 @@ def _preset(c: _Conversion, transform: Any, index: str) -> None:
 # Choices
 
 _TAKE_P = (
-    *("flip", "rotate", "affine", "perspective", "crop", "random_resized_crop", "random_zoom_out"),
+    *("flip", "rotate", "affine", "perspective", "crop", "random_resized_crop", "random_zoom_out", "random_erasing"),
     *_RECOLOR,
 )
 
@@ -707,23 +780,24 @@ def _perhaps(c: _Conversion, members: list[Any], p: float, index: str, where: st
     if p == 0:
         c.note(where, "p is 0: left out")
         return
-    before, faults = len(c.stages), len(c.faults)
+    before, behind, faults = len(c.stages), len(c.behind), len(c.faults)
     state = (c.to_tensor, c.normalize, c.values, c.gray, c.least)
     for i, member in enumerate(members):
         _convert(c, member, f"{index}.{i}")
-    added = c.stages[before:]
+    added = c.stages[before:] + c.behind[behind:]
     if p == 1 or len(c.faults) > faults:
         return
     same = (c.to_tensor, c.normalize, c.values, c.gray) == state[:4]
     if not same or len(added) > 1 or any(stage not in _TAKE_P for stage, _ in added):
-        del c.stages[before:]
+        del c.stages[before:], c.behind[behind:]
         c.to_tensor, c.normalize, c.values, c.gray, c.least = state
         raise _NoEqualError(
             "a stage is applied with its own p: only one transform alone, which changes no sizes or types for all, has an equal. "
             "Give each a RandomApply of its own; they are then drawn apart"
         )
     c.least = min(c.least, state[4])
-    c.stages[before:] = [(stage, {**options, "p": options.get("p", 1.0) * p}) for stage, options in added]
+    for stages, start in ((c.stages, before), (c.behind, behind)):
+        stages[start:] = [(stage, {**options, "p": options.get("p", 1.0) * p}) for stage, options in stages[start:]]
 
 
 def _random_choice(c: _Conversion, transform: Any, index: str) -> None:
@@ -740,14 +814,14 @@ def _random_choice(c: _Conversion, transform: Any, index: str) -> None:
 
 
 def _random_order(c: _Conversion, transform: Any, index: str) -> None:
-    before, faults = len(c.stages), len(c.faults)
+    before, behind, faults = len(c.stages), len(c.behind), len(c.faults)
     for i, member in enumerate(transform.transforms):
         _convert(c, member, f"{index}.{i}")
     if len(c.faults) > faults:
         return
-    added = [stage for stage, _ in c.stages[before:]]
+    added = [stage for stage, _ in c.stages[before:] + c.behind[behind:]]
     if len(added) > 1 and (added.count("color_jitter") > 1 or any(s not in ("flip", "color_jitter") for s in added)):
-        del c.stages[before:]
+        del c.stages[before:], c.behind[behind:]
         raise _NoEqualError(
             "stages have one order: write the transforms in the order that matters least, in the Compose itself"
         )
@@ -757,6 +831,8 @@ _HANDLERS: dict[tuple[str, str], Callable[[_Conversion, Any, str], None]] = {
     ("torchvision", "CenterCrop"): _center_crop,
     ("torchvision", "ColorJitter"): _color_jitter,
     ("torchvision", "ConvertImageDtype"): _to_dtype,
+    ("torchvision", "GaussianBlur"): _gaussian_blur,
+    ("torchvision", "GaussianNoise"): _gaussian_noise,
     ("torchvision", "Grayscale"): _grayscale,
     ("torchvision", "Identity"): _nothing,
     ("torchvision", "ImageClassification"): _preset,
@@ -771,6 +847,7 @@ _HANDLERS: dict[tuple[str, str], Callable[[_Conversion, Any, str], None]] = {
     ("torchvision", "RandomChoice"): _random_choice,
     ("torchvision", "RandomCrop"): _random_crop,
     ("torchvision", "RandomEqualize"): _recolor("equalize"),
+    ("torchvision", "RandomErasing"): _random_erasing,
     ("torchvision", "RandomGrayscale"): _random_grayscale,
     ("torchvision", "RandomHorizontalFlip"): _flip("horizontal"),
     ("torchvision", "RandomInvert"): _recolor("invert"),
@@ -793,6 +870,7 @@ _HANDLERS: dict[tuple[str, str], Callable[[_Conversion, Any, str], None]] = {
     ("torch", "Identity"): _nothing,
     ("timm", "MaybePILToTensor"): _to_uint8_tensor,
     ("timm", "MaybeToTensor"): _to_unit_tensor,
+    ("timm", "RandomErasing"): _timm_erasing,
     ("timm", "RandomResizedCropAndInterpolation"): _random_resized_crop,
     ("timm", "ResizeKeepRatio"): _resize_keep_ratio,
     ("timm", "ToNumpy"): _to_uint8_tensor,
