@@ -129,3 +129,58 @@ func TestRepeatFactorWarns(t *testing.T) {
 		t.Errorf("%v draws (%v)", order.Len(), err)
 	}
 }
+
+// TestClassesInARow: where the samples of each class follow each other, the order has no list
+// of them, and draws what it draws of the same samples by their positions.
+func TestClassesInARow(t *testing.T) {
+	mixed := longTail(4, 60, 9, 0, 31)
+	var sorted stages.Selection // the samples of class 3, then 0, then those without, then 1
+	for _, class := range []int32{3, 0, schema.Unknown, 1} {
+		for s, label := range mixed.Labels[0] {
+			if label == class {
+				sorted = append(sorted, s)
+			}
+		}
+	}
+	index := &schema.Table{TaskList: mixed.TaskList, Labels: [][]int32{nil}}
+	for i, s := range sorted {
+		index.Keys = append(index.Keys, fmt.Sprint(i))
+		index.Labels[0] = append(index.Labels[0], mixed.Labels[0][s])
+	}
+	for _, target := range []stages.Target{stages.ClassBalanced, stages.RepeatFactor(0.2, 0)} {
+		r := stages.Rebalance{Target: target, Draws: 300}
+		selected, err := r.Sample(sorted, mixed, rebalanceKey)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all, err := r.SampleAll(index, rebalanceKey)
+		if err != nil {
+			t.Fatal(err)
+		}
+		swapped := append(stages.Selection(nil), sorted...)
+		swapped[0], swapped[len(swapped)-1] = swapped[len(swapped)-1], swapped[0] // a list is needed
+		listed, err := r.Sample(swapped, mixed, rebalanceKey)
+		if err != nil {
+			t.Fatal(err)
+		}
+		same, where := 0, map[int]int{}
+		for i, s := range sorted {
+			where[s] = i
+		}
+		for position := range int64(300) {
+			s := selected.At(2, position)
+			if all.At(2, position) != where[s] {
+				t.Fatalf("position %d: sample %d, which is number %d, and %d of all", position, s, where[s], all.At(2, position))
+			}
+			if mixed.Labels[0][s] != mixed.Labels[0][listed.At(2, position)] {
+				t.Fatalf("position %d is of another class from a list", position)
+			}
+			if listed.At(2, position) == s {
+				same++
+			}
+		}
+		if same < 150 { // of most classes the members are in the same order
+			t.Errorf("%d of 300 draws are those from a list", same)
+		}
+	}
+}

@@ -194,8 +194,8 @@ func (r Rebalance) lastLength() string {
 	return "draws"
 }
 
-// Sample returns the order. It holds the samples sorted by class, 4 bytes each, and
-// O(classes) numbers for the quotas of a few epochs.
+// Sample returns the order. It holds O(classes) numbers for the quotas of a few epochs, and
+// the samples sorted by class, 4 bytes each, unless those of a class follow each other.
 func (r Rebalance) Sample(in Selection, index schema.Index, key RandKey) (Order, error) {
 	return r.order(in, index, key)
 }
@@ -228,8 +228,8 @@ func (r Rebalance) order(in Order, index schema.Index, key RandKey) (Order, erro
 	}
 	counts := d.groups().counts
 	o := &rebalanced{
-		members: make([]uint32, in.Len()),
-		starts:  make([]int, len(counts)+1),
+		in:     in,
+		starts: make([]int, len(counts)+1),
 		keys:    make([]RandKey, len(counts)),
 		quotas:  longtail.NewScheduled(d.tree, d.draws, r.progress()),
 		slots:   perm.NewSeries(uint64(d.draws), perm.Derive(key, keyOrder, 0)),
@@ -238,6 +238,10 @@ func (r Rebalance) order(in Order, index schema.Index, key RandKey) (Order, erro
 		o.starts[c+1] = o.starts[c] + int(n)
 		o.keys[c] = perm.Derive(key, keyMembers, uint64(c))
 	}
+	if o.first = firsts(in, d.group, len(counts)); o.first != nil {
+		return o, nil
+	}
+	o.members = make([]uint32, in.Len())
 	next := slices.Clone(o.starts)
 	for i := range o.members {
 		sample := in.At(0, int64(i))
@@ -248,11 +252,30 @@ func (r Rebalance) order(in Order, index schema.Index, key RandKey) (Order, erro
 	return o, nil
 }
 
+// firsts is where each group begins, if its samples follow each other, as those of folders do;
+// nil: they don't.
+func firsts(in Order, group func(sample int) int, groups int) []int64 {
+	first, last := slices.Repeat([]int64{-1}, groups), -1
+	for i := range in.Len() {
+		g := group(in.At(0, i))
+		if g == last {
+			continue
+		}
+		if first[g] >= 0 {
+			return nil
+		}
+		first[g], last = i, g
+	}
+	return first
+}
+
 // progress is that of the schedule; in a run of unknown length that of one epoch.
 func (r Rebalance) progress() longtail.Progress { return r.Schedule.progress(max(1, r.epochs)) }
 
 type rebalanced struct {
-	members []uint32  // samples, class after class
+	in      Order
+	first   []int64   // of each class in in, where they follow each other there
+	members []uint32  // else: samples, class after class
 	starts  []int     // of each class in members, and the end
 	keys    []RandKey // of each class's permutations
 	quotas  *longtail.Quotas
@@ -264,8 +287,11 @@ func (o *rebalanced) Len() int64 { return o.quotas.Draws() }
 func (o *rebalanced) At(epoch int, position int64) int {
 	slot := o.slots.At(uint64(epoch), uint64(position))
 	class, use := o.quotas.Epoch(epoch).Slot(int64(slot))
-	members := o.members[o.starts[class]:o.starts[class+1]]
-	n := uint64(len(members))
+	n := uint64(o.starts[class+1] - o.starts[class])
 	round := perm.New(n, o.keys[class], uint64(use)/n)
-	return int(members[round.At(uint64(use)%n)])
+	member := round.At(uint64(use) % n)
+	if o.first != nil {
+		return o.in.At(0, o.first[class]+int64(member))
+	}
+	return int(o.members[o.starts[class]+int(member)])
 }
