@@ -24,6 +24,7 @@
 //	materialize.go  a run into a data set, as a function that a cluster calls
 //	batches.go      Batches: a run as an iterator
 //	stream.go       Plan.Start: the operators in a go-streams program of one's own
+//	repeats.go      Repeater: samples of a stream, those of rare classes more than once
 //	run.go          Pipeline.Run, Plan.Deliver: the graph wired, run, reported
 //	deliver.go      operator 5: hands batches to the sink, closes it
 //	scales.go       operator 4: the variants in which a batch leaves

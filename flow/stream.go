@@ -106,6 +106,19 @@ func (s *Stream) Read() streams.Flow {
 	return newRead(s.run)
 }
 
+// Repeat takes samples, as Read does, and gives those of rare classes more than once, for Read
+// or Flow:
+//
+//	yourSource.Via(repeater).Via(s.Flow()).To(yourSink)
+func (s *Stream) Repeat(declared Repeats) (*Repeater, error) {
+	f, err := newRepeater(s.run.plan, declared)
+	if err != nil {
+		return nil, err
+	}
+	s.wait.Go(func() { f.run(s.run) })
+	return f, nil
+}
+
 // once ends the stream where an operator of a name is there already: a run's rows are made
 // once.
 func (s *Stream) once(name string) {
