@@ -58,7 +58,7 @@ type Repeater struct {
 
 	kept   []keptSamples // by class
 	given  int64         // samples, for keptSample.number
-	held   []int64        // bytes, by class
+	held   []int64       // bytes, by class
 	bytes  int64
 	labels []int32 // working space
 }

@@ -230,9 +230,9 @@ func (r Rebalance) order(in Order, index schema.Index, key RandKey) (Order, erro
 	o := &rebalanced{
 		in:     in,
 		starts: make([]int, len(counts)+1),
-		keys:    make([]RandKey, len(counts)),
-		quotas:  longtail.NewScheduled(d.tree, d.draws, r.progress()),
-		slots:   perm.NewSeries(uint64(d.draws), perm.Derive(key, keyOrder, 0)),
+		keys:   make([]RandKey, len(counts)),
+		quotas: longtail.NewScheduled(d.tree, d.draws, r.progress()),
+		slots:  perm.NewSeries(uint64(d.draws), perm.Derive(key, keyOrder, 0)),
 	}
 	for c, n := range counts {
 		o.starts[c+1] = o.starts[c] + int(n)
