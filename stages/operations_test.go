@@ -415,3 +415,31 @@ func TestStrengthOfOperations(t *testing.T) {
 		}
 	}
 }
+
+// BenchmarkOperations edits a picture of 224 x 224 in place, or recolours its rows.
+func BenchmarkOperations(b *testing.B) {
+	pic := stagetest.Pattern(224, 224)
+	for _, c := range []struct {
+		stage  stages.Stage
+		params stages.Params
+	}{
+		{stages.Grayscale{}, stages.Nothing{}},
+		{stages.Autocontrast{}, stages.Nothing{}},
+		{stages.Equalize{}, stages.Nothing{}},
+		{stages.Sharpness{}, &stages.SharpnessParams{Factor: 1.5}},
+		{stages.GaussianBlur{KernelSize: 23}, &stages.BlurParams{Sigma: 1}},
+		{stages.GaussianNoise{}, &stages.NoiseParams{Sigma: 0.1}},
+		{stages.CoarseDropout{}, &stages.DropoutParams{Holes: []stages.Window{{X: 9, Y: 9, Width: 99, Height: 99}}}},
+		{stages.RandomErasing{}, &stages.ErasingParams{Window: stages.Window{X: 9, Y: 9, Width: 99, Height: 99}}},
+	} {
+		b.Run(c.stage.Name(), func(b *testing.B) {
+			for b.Loop() {
+				if e, ok := c.stage.(stages.Editor); ok {
+					e.Edit(c.params, pic)
+				} else {
+					c.stage.(stages.Pixelwise).PixelFunc(c.params).Row(pic.U8)
+				}
+			}
+		})
+	}
+}

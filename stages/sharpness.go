@@ -2,6 +2,7 @@ package stages
 
 import (
 	"github.com/sluicedata/sluice/internal/errlist"
+	"github.com/sluicedata/sluice/internal/smooth"
 	"github.com/sluicedata/sluice/schema"
 )
 
@@ -53,53 +54,13 @@ func (s Sharpness) Map(params Params, in *schema.Picture) *schema.Picture {
 	return edited(s, params, in)
 }
 
-// EditBytes is that of three rows of sums.
-func (Sharpness) EditBytes(_ Params, _, width int) int64 { return 3 * 3 * 2 * int64(width) }
+// EditBytes is that of some rows.
+func (Sharpness) EditBytes(_ Params, _, width int) int64 { return smooth.SharpenBytes(width) }
 
-// Edit is Map, in place: the sums of three neighbours along each row are made before the row
-// changes.
+// Edit is Map, in place.
 func (Sharpness) Edit(params Params, pic *schema.Picture) {
-	if pic.Height < 3 || pic.Width < 3 {
-		return
-	}
-	n := 3 * pic.Width
-	row := func(y int) []uint8 { return pic.U8[y*n : (y+1)*n : (y+1)*n] }
-	var scaled [512]float32 // as in saturated
-	factor := float32(params.(*SharpnessParams).Factor)
-	for i := range scaled {
-		scaled[i] = float32(factor * float32(i-255))
-	}
-	sums := make([]uint16, 3*n)
-	above, here, below := sums[:n], sums[n:2*n], sums[2*n:]
-	sumThree(above, row(0))
-	sumThree(here, row(1))
-	for y := 1; y < pic.Height-1; y++ {
-		sumThree(below, row(y+1))
-		sharpen(row(y), above, here, below, &scaled)
-		above, here, below = here, below, above
-	}
+	smooth.Sharpen(pic.U8, pic.Height, pic.Width, float32(params.(*SharpnessParams).Factor))
 }
-
-// sumThree sums each value of a row and its two neighbours in the same channel; at the ends
-// there is nothing.
-func sumThree(sums []uint16, row []uint8) {
-	for i := 3; i < len(row)-3; i++ {
-		sums[i] = uint16(row[i-3]) + uint16(row[i]) + uint16(row[i+3])
-	}
-}
-
-// sharpen blends a row, but its ends.
-func sharpen(row []uint8, above, here, below []uint16, scaled *[512]float32) {
-	for i := 3; i < len(row)-3; i++ {
-		v := int(row[i])
-		smooth := thirteenths(int(above[i]) + int(here[i]) + int(below[i]) + 4*v)
-		out := int32(float32(smooth) + scaled[(v-smooth+255)&511])
-		row[i] = uint8(min(max(out, 0), 255))
-	}
-}
-
-// thirteenths is a thirteenth, rounded: nothing lies halfway.
-func thirteenths(sum int) int { return (2*sum + 13) / 26 }
 
 // WithStrength multiplies what factors differ from 1 by.
 func (s Sharpness) WithStrength(strength float64) Stage {

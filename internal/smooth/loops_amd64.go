@@ -18,3 +18,13 @@ func lengthwiseAVX2(dst *int16, inputs **int16, weights *int16, pairs, n int)
 //
 //go:noescape
 func acrossAVX2(dst *uint8, inputs **int16, weights *int16, pairs, n int)
+
+// sumTriplesAVX2 is sumTriples of n values, a multiple of 16.
+//
+//go:noescape
+func sumTriplesAVX2(dst *uint16, row *uint8, n int)
+
+// sharpenAVX2 is the loop in sharpen over n values, a multiple of 16.
+//
+//go:noescape
+func sharpenAVX2(row *uint8, above, here, below *uint16, factor float32, n int)

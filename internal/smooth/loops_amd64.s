@@ -104,3 +104,79 @@ across:
 	JNZ          across
 	VZEROUPPER
 	RET
+
+// func sumTriplesAVX2(dst *uint16, row *uint8, n int)
+TEXT ·sumTriplesAVX2(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DI
+	MOVQ row+8(FP), SI
+	MOVQ n+16(FP), CX
+
+triples:
+	VPMOVZXBW (SI), Y0
+	VPMOVZXBW 3(SI), Y1
+	VPMOVZXBW 6(SI), Y2
+	VPADDW    Y1, Y0, Y0
+	VPADDW    Y2, Y0, Y0
+	VMOVDQU   Y0, (DI)
+	ADDQ      $16, SI
+	ADDQ      $32, DI
+	SUBQ      $16, CX
+	JNZ       triples
+	VZEROUPPER
+	RET
+
+// func sharpenAVX2(row *uint8, above, here, below *uint16, factor float32, n int)
+TEXT ·sharpenAVX2(SB), NOSPLIT, $0-48
+	MOVQ         row+0(FP), DI
+	MOVQ         above+8(FP), R8
+	MOVQ         here+16(FP), R9
+	MOVQ         below+24(FP), R10
+	VBROADCASTSS factor+32(FP), Y15
+	MOVQ         n+40(FP), CX
+	MOVL         $13, AX
+	MOVQ         AX, X14
+	VPBROADCASTW X14, Y14
+	MOVL         $40330, AX         // (2 sum + 13) / 26 is (2 sum + 13) * 40330 >> 20
+	MOVQ         AX, X13
+	VPBROADCASTW X13, Y13
+	XORQ         BX, BX
+
+sharpen:
+	VMOVDQU      (R8)(BX*1), Y0
+	VPADDW       (R9)(BX*1), Y0, Y0
+	VPADDW       (R10)(BX*1), Y0, Y0
+	VPMOVZXBW    (DI), Y1
+	VPSLLW       $2, Y1, Y2
+	VPADDW       Y2, Y0, Y0
+	VPADDW       Y0, Y0, Y0
+	VPADDW       Y14, Y0, Y0
+	VPMULHUW     Y13, Y0, Y0
+	VPSRLW       $4, Y0, Y0         // the means
+	VPSUBW       Y0, Y1, Y1         // how far values are from them
+	VEXTRACTI128 $1, Y1, X2
+	VPMOVSXWD    X1, Y1
+	VPMOVSXWD    X2, Y2
+	VEXTRACTI128 $1, Y0, X3
+	VPMOVSXWD    X0, Y0
+	VPMOVSXWD    X3, Y3
+	VCVTDQ2PS    Y1, Y1
+	VCVTDQ2PS    Y2, Y2
+	VCVTDQ2PS    Y0, Y0
+	VCVTDQ2PS    Y3, Y3
+	VMULPS       Y15, Y1, Y1
+	VMULPS       Y15, Y2, Y2
+	VADDPS       Y1, Y0, Y0
+	VADDPS       Y2, Y3, Y3
+	VCVTTPS2DQ   Y0, Y0
+	VCVTTPS2DQ   Y3, Y3
+	VPACKSSDW    Y3, Y0, Y0
+	VPERMQ       $0xD8, Y0, Y0
+	VEXTRACTI128 $1, Y0, X1
+	VPACKUSWB    X1, X0, X0
+	VMOVDQU      X0, (DI)
+	ADDQ         $16, DI
+	ADDQ         $32, BX
+	SUBQ         $16, CX
+	JNZ          sharpen
+	VZEROUPPER
+	RET

@@ -1,4 +1,4 @@
-// Package smooth blurs pictures in place, in whole numbers: the same bytes on every machine.
+// Package smooth blurs and sharpens pictures in place: the same bytes on every machine.
 package smooth
 
 import (
@@ -67,6 +67,8 @@ type scratch struct {
 	inputs []*int16
 	sums   []int32
 	out    []uint8
+
+	triples []uint16 // of Sharpen
 }
 
 var scratches = sync.Pool{New: func() any { return new(scratch) }}

@@ -99,6 +99,66 @@ func TestMirrored(t *testing.T) {
 	}
 }
 
+// Pictures of every shape and all sums have the formula's values, with and without assembly.
+func TestSharpen(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	for range 400 {
+		height, width := 1+r.IntN(20), 1+r.IntN(60)
+		factor := []float32{0, 0.3, 1, 1.7, 9, 1 << 20, 3 * r.Float32()}[r.IntN(7)]
+		pixels := noise(r, 3*height*width)
+		plain, fast := bytes.Clone(pixels), append(bytes.Clone(pixels), 1, 2, 3)
+		sharpen(plain, height, width, factor, false)
+		Sharpen(fast[:len(pixels)], height, width, factor)
+		if !bytes.Equal(fast, append(bytes.Clone(plain), 1, 2, 3)) {
+			t.Fatalf("%dx%d, factor %g: assembly gives other bytes", width, height, factor)
+		}
+		for i, v := range pixels {
+			x, y := i/3%width, i/3/width
+			want := v
+			if x > 0 && x < width-1 && y > 0 && y < height-1 {
+				sum := 4 * int(v)
+				for dy := -1; dy <= 1; dy++ {
+					for dx := -1; dx <= 1; dx++ {
+						sum += int(pixels[i+3*(dy*width+dx)])
+					}
+				}
+				mean := math.Round(float64(sum) / 13)
+				out := float32(mean) + float32(factor*float32(float64(v)-mean))
+				want = uint8(min(max(float64(out), 0), 255))
+			}
+			if plain[i] != want {
+				t.Fatalf("%dx%d, factor %g, value %d: %d, want %d", width, height, factor, i, plain[i], want)
+			}
+		}
+	}
+	if !useAssembly {
+		return
+	}
+	// Every sum, whose mean is what a factor of 0 leaves.
+	row := make([]uint8, 16)
+	sums, zeros := make([]uint16, 16), make([]uint16, 16)
+	for sum := range 13*255 + 1 {
+		for i := range sums {
+			sums[i], row[i] = uint16(sum), 0
+		}
+		sharpenAVX2(&row[0], &zeros[0], &sums[0], &zeros[0], 0, 16)
+		if int(row[5]) != thirteenth(sum) {
+			t.Fatalf("a thirteenth of %d is %d, in assembly %d", sum, thirteenth(sum), row[5])
+		}
+	}
+}
+
+func BenchmarkSharpen(b *testing.B) {
+	pixels := noise(rand.New(rand.NewPCG(1, 2)), 3*224*224)
+	for name, assembly := range map[string]bool{"assembly": true, "plain": false} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				sharpen(pixels, 224, 224, 1.5, assembly && useAssembly)
+			}
+		})
+	}
+}
+
 func BenchmarkBlur(b *testing.B) {
 	r := rand.New(rand.NewPCG(1, 2))
 	pixels := noise(r, 3*224*224)
