@@ -4,7 +4,6 @@ import (
 	"math"
 
 	"github.com/sluicedata/sluice/internal/errlist"
-	"github.com/sluicedata/sluice/internal/warp"
 	"github.com/sluicedata/sluice/schema"
 )
 
@@ -71,13 +70,7 @@ func (GaussianNoise) EditBytes(Params, int, int) int64 { return 0 }
 // Edit is Map, in place.
 func (GaussianNoise) Edit(params Params, pic *schema.Picture) {
 	p := params.(*NoiseParams)
-	mean, sigma := float32(p.Mean*255), float32(p.Sigma*255)
-	p.Key.eachNormal(len(pic.U8), func(first int, values *[16]float32) {
-		pixels := pic.U8[first:]
-		for i, z := range values[:min(len(values), len(pixels))] {
-			pixels[i] = warp.RoundToByte(float32(pixels[i]) + mean + float32(sigma*z))
-		}
-	})
+	p.Key.addTo(pic.U8, p.Mean*255, p.Sigma*255)
 }
 
 // WithStrength multiplies mean and standard deviation.

@@ -1,6 +1,7 @@
 package stages
 
 import (
+	"iter"
 	"math"
 	"sync"
 
@@ -14,27 +15,67 @@ type noiseKey uint64
 
 func drawNoise(rand *Rand) noiseKey { return noiseKey(rand.Uint64() >> 11) }
 
-// eachNormal calls f with n numbers of the standard normal distribution, in their order, as
-// quantiles: 65,536 of them, so that none is beyond 4.33.
-func (k noiseKey) eachNormal(n int, f func(first int, values *[16]float32)) {
-	table := quantiles()
-	var values [16]float32
-	for i := 0; i < n; i += len(values) {
-		for j, bits := range rng.Philox([4]uint64{uint64(i)}, [2]uint64{uint64(k)}) {
-			values[4*j] = table[bits&0xffff]
-			values[4*j+1] = table[bits>>16&0xffff]
-			values[4*j+2] = table[bits>>32&0xffff]
-			values[4*j+3] = table[bits>>48]
+// block is 16 random numbers of 16 bits.
+func (k noiseKey) block(i int) [4]uint64 {
+	return rng.Philox([4]uint64{uint64(i)}, [2]uint64{uint64(k)})
+}
+
+// normals are n numbers of the standard normal distribution, one by one.
+func (k noiseKey) normals(n int) iter.Seq2[int, float32] {
+	return func(yield func(int, float32) bool) {
+		table := quantiles()
+		for i := 0; i < n; i += 16 {
+			block := k.block(i / 16)
+			for j := range min(16, n-i) {
+				if !yield(i+j, float32(table[block[j/4]>>(j%4*16)&0xffff])/quantileOne) {
+					return
+				}
+			}
 		}
-		f(i, &values)
 	}
 }
 
-// quantiles of the normal distribution, at the middles of 65,536 equal shares.
-var quantiles = sync.OnceValue(func() *[1 << 16]float32 {
-	t := new([1 << 16]float32)
+// addTo adds the same numbers, times sigma and plus mean, both in levels, to values, rounded
+// half up and clamped. It works in 1/2^32 of a level.
+func (k noiseKey) addTo(values []uint8, mean, sigma float64) {
+	table := quantiles()
+	factor := int64(math.Round(sigma * (1 << noiseBits) / quantileOne))
+	more := int64(math.Round(mean*(1<<noiseBits))) + 1<<(noiseBits-1)
+	for i := 0; ; i++ {
+		block := k.block(i)
+		if len(values) < 16 {
+			for j, v := range values {
+				values[j] = noisy(v, table[block[j/4]>>(j%4*16)&0xffff], factor, more)
+			}
+			return
+		}
+		for j, b := range block {
+			p := values[4*j : 4*j+4 : 4*j+4]
+			p[0] = noisy(p[0], table[b&0xffff], factor, more)
+			p[1] = noisy(p[1], table[b>>16&0xffff], factor, more)
+			p[2] = noisy(p[2], table[b>>32&0xffff], factor, more)
+			p[3] = noisy(p[3], table[b>>48], factor, more)
+		}
+		values = values[16:]
+	}
+}
+
+const noiseBits = 32
+
+// noisy is a value and noise of quantile z.
+func noisy(v uint8, z int16, factor, more int64) uint8 {
+	return uint8(min(max(int64(v)+(int64(z)*factor+more)>>noiseBits, 0), 255))
+}
+
+// quantileOne is a deviation of 1 in the table of quantiles.
+const quantileOne = 1 << 12
+
+// quantiles of the normal distribution, at the middles of 65,536 equal shares, the outermost
+// at 4.33, rounded to 1/4096.
+var quantiles = sync.OnceValue(func() *[1 << 16]int16 {
+	t := new([1 << 16]int16)
 	for i := range 1 << 15 {
-		v := float32(quantile((float64(i) + 0.5) / (1 << 16)))
+		v := int16(math.Round(quantile((float64(i)+0.5)/(1<<16)) * quantileOne))
 		t[i], t[1<<16-1-i] = v, -v
 	}
 	return t

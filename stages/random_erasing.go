@@ -136,12 +136,9 @@ func (e RandomErasing) Edit(params Params, pic *schema.Picture) {
 		paint(pic.F32, pic, p.Window, [3]float32{float32(e.Value[0]), float32(e.Value[1]), float32(e.Value[2])})
 		return
 	}
-	p.Key.eachNormal(3*p.Width*p.Height, func(first int, values *[16]float32) {
-		for i, z := range values[:min(len(values), 3*p.Width*p.Height-first)] {
-			pixel := (first + i) / 3
-			pic.F32[place(pic, p.Y+pixel/p.Width, p.X+pixel%p.Width, (first+i)%3)] = z
-		}
-	})
+	for i, z := range p.Key.normals(3 * p.Width * p.Height) {
+		pic.F32[place(pic, p.Y+i/3/p.Width, p.X+i/3%p.Width, i%3)] = z
+	}
 }
 
 // paint fills a window of a picture's values with one colour.
