@@ -38,6 +38,7 @@
 //	ports.go        what every operator has: where elements come in, and where they go out
 //	stats.go        the figures of a run, and the Report
 //	meter.go        what each operator does with its time; the bottleneck in words
+//	foresee.go      Foresee: what each class will get
 //	ledger.go       what each class got, in all and by epochs
 //	leaving.go      batches on their way to the sink
 //	accounts.go     failed draws: fail, skip, refill; the limit

@@ -5,7 +5,6 @@ import (
 
 	"github.com/sluicedata/sluice/flow/internal/picture"
 	"github.com/sluicedata/sluice/schema"
-	"github.com/sluicedata/sluice/stages"
 )
 
 // ledger counts exposure by task, class and span of epochs: O(classes) memory, and two bits
@@ -55,10 +54,8 @@ func newLedger(p *Plan) *ledger {
 		l.objects = make(objectLedger, len(p.info.Targets.Classes))
 	}
 	for i := range p.steps {
-		if s := &p.steps[i]; s.rules != nil {
-			if _, ok := s.stage.(stages.PictureStage); ok {
-				l.stages = append(l.stages, s.name)
-			}
+		if s := &p.steps[i]; s.rules != nil && s.isPicture() {
+			l.stages = append(l.stages, s.name)
 		}
 	}
 	for t, task := range p.info.Tasks {

@@ -74,6 +74,16 @@ func TestLedgerByEpoch(t *testing.T) {
 			t.Errorf("epoch %d: %+v\nwant %+v", e, have, want)
 		}
 	}
+	// The plan foresees all of it.
+	plan, err := weighted().Plan(t.Context(), flow.Epochs(epochs))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer plan.Close()
+	foreseen, n, err := flow.Foresee(t.Context(), plan)
+	if err != nil || n != epochs || !reflect.DeepEqual(foreseen.Ledger, report.Ledger) || !reflect.DeepEqual(foreseen.ByEpoch, report.ByEpoch) {
+		t.Errorf("%v: foreseen in %d epochs: %+v\nwant %+v", err, n, foreseen, report.Ledger)
+	}
 	// Broken off anywhere, and resumed: the same, distinct samples too, as all are used equally often.
 	for _, at := range []int{1, 3, 4, 9, 13, 18} {
 		var states []flow.State

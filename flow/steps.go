@@ -111,6 +111,12 @@ func (s *step) choose() func(*picture.Of) (stages.PictureStage, float64) {
 	return s.rules.choose
 }
 
+// isPicture reports a stage that works on pictures.
+func (s *step) isPicture() bool {
+	_, ok := s.stage.(stages.PictureStage)
+	return ok
+}
+
 // replace gives a step another stage, which differs in what the data say alone.
 func (s *step) replace(stage stages.Stage) {
 	s.stage = stage

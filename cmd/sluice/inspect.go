@@ -110,7 +110,7 @@ func inspectText(r *inspect.Report, stats bool) string {
 		if r.Samples == nil {
 			fmt.Fprintf(&b, "\n%-20s %9s\n", task.Name, "rows")
 		} else {
-			fmt.Fprintf(&b, "\n%-20s %9s %9s\n", task.Name, "samples", "rows")
+			fmt.Fprintf(&b, "\n%-20s %9s %9s %9s %9s\n", task.Name, "samples", "rows", "distinct", "weight")
 		}
 		names := append([]string{}, task.Classes...)
 		if r.Tasks[task.Name][""]+r.Samples[task.Name][""] > 0 {
@@ -125,7 +125,8 @@ func inspectText(r *inspect.Report, stats bool) string {
 				fmt.Fprintf(&b, "  %-18s %9d\n", shown, r.Tasks[task.Name][name])
 				continue
 			}
-			fmt.Fprintf(&b, "  %-18s %9d %9d\n", shown, r.Samples[task.Name][name], r.Tasks[task.Name][name])
+			x := r.Ledger[task.Name][name]
+			fmt.Fprintf(&b, "  %-18s %9d %9d %9d %9.4g\n", shown, r.Samples[task.Name][name], r.Tasks[task.Name][name], x.Distinct, x.Weight)
 		}
 	}
 	if len(r.Objects) > 0 {

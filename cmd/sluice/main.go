@@ -43,6 +43,7 @@ type commands struct {
 	Index       indexCmd       `cmd:"" help:"List a pipeline's source now, and keep what it holds in an index, so that every start opens at once."`
 	Verify      verifyCmd      `cmd:"" help:"Check a materialized data set against its manifest."`
 	Inspect     inspectCmd     `cmd:"" help:"Show columns, counts and classes of a data set, a file or a stream."`
+	Ledger      ledgerCmd      `cmd:"" help:"Write an HTML page of what each class gets: quota, rows, distinct samples, weight and strength, by epoch."`
 	Stream      streamCmd      `cmd:"" help:"Write the batches of one shape to stdout as an Arrow IPC stream."`
 	Train       trainCmd       `cmd:"" help:"Train a model on the batches as they come; evaluate, save, resume."`
 	Bench       benchCmd       `cmd:"" help:"Run a pipeline several times and discard the batches: images per second, time per operator, memory."`

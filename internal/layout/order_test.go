@@ -20,7 +20,7 @@ import (
 // inOrder lists the packages whose doc.go lists their files, each of which uses only
 // those below it.
 var inOrder = []string{
-	"flow", "flow/internal/picture", "flow/internal/memory", "flow/preview",
+	"flow", "flow/internal/picture", "flow/internal/memory", "flow/preview", "flow/ledgerpage",
 	"trainer", "trainer/learning", "trainer/gorgoniatrainer",
 }
 

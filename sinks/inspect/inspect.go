@@ -71,6 +71,7 @@ func (i *Inspector) Report() (*Report, error) {
 		out.Shapes[n].finish()
 	}
 	out.finishTargets()
+	out.ledger.finish(&out)
 	return &out, nil
 }
 
@@ -90,6 +91,12 @@ type Report struct {
 	Objects  []ObjectCount               `json:"objects,omitempty"` // by class, in the order of their numbers
 	Masks    []MaskCount                 `json:"masks,omitempty"`   // by class, in the order of their numbers
 
+	// Ledger is what the rows show of each class, by task, and ByEpoch the same epoch by epoch; nil
+	// of OfManifest, and ByEpoch with more than 16,384 classes times epochs.
+	Ledger  map[string]map[string]Exposure `json:"ledger,omitempty"`
+	ByEpoch []EpochExposure                `json:"ledger_by_epoch,omitempty"`
+
+	ledger    ledger
 	pipeline  string
 	masks     *maskPixels // nil: there are none
 	maskNames []string
@@ -186,6 +193,7 @@ func (r *Report) begin(s *arrow.Schema, b *schema.Batch) error {
 	r.Tasks, r.Samples = map[string]map[string]int64{}, map[string]map[string]int64{}
 	r.PlanHash, r.Seed, r.TaskList, r.pipeline = run.PlanHash, run.Seed, run.Tasks, run.Pipeline
 	r.beginTargets(run.Targets)
+	r.ledger.begin(run.Tasks)
 	for _, f := range s.Fields() {
 		r.Columns = append(r.Columns, Column{f.Name, f.Type.String()})
 	}
@@ -242,6 +250,7 @@ func (r *Report) add(b *schema.Batch, shape *Shape, stats bool) error {
 	if err := r.addTargets(b); err != nil {
 		return err
 	}
+	r.ledger.add(r.TaskList, b)
 	if stats && b.Form != schema.FormEncoded {
 		for row := range b.Rows() {
 			shape.sums.add(b.Picture(row))

@@ -260,3 +260,8 @@ class InspectReport(Report):
     """Rows by class."""
     samples: ByClass
     """Samples drawn from, by class."""
+    ledger: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
+    """{task: {class: {samples, delivered, distinct, repeats, weight, weight_share, strength}}}: what the rows show of each
+    class; a row in several scales counts once."""
+    ledger_by_epoch: list[dict[str, Any]] = field(default_factory=list)
+    """[{epochs: [first, past the last], ledger}]: the same epoch by epoch."""

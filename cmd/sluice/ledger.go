@@ -1,0 +1,181 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+
+	"github.com/sluicedata/sluice/flow"
+	"github.com/sluicedata/sluice/flow/ledgerpage"
+	"github.com/sluicedata/sluice/internal/outfile"
+	"github.com/sluicedata/sluice/internal/phrase"
+	"github.com/sluicedata/sluice/sinks"
+	"github.com/sluicedata/sluice/sinks/inspect"
+)
+
+type ledgerCmd struct {
+	runFlags
+	Out     string `short:"o" default:"ledger.html" help:"HTML file to write; - is stdout."`
+	Classes int    `default:"40" help:"Classes shown of each task; if there are more, the commonest and the rarest."`
+}
+
+// Help is what ledger takes.
+func (ledgerCmd) Help() string {
+	return "A pipeline file: what its run will show of each class, planned and not run. A data set that materialize wrote: what its rows show. " +
+		"A JSON report of a run (--json) or of inspect, or a state: what that run showed."
+}
+
+// ledgerReport is what ledger --json prints.
+type ledgerReport struct {
+	File     string `json:"file"`
+	PlanHash string `json:"plan_hash"`
+	Of       string `json:"of"` // a sentence
+	flow.Exposures
+}
+
+func (cmd *ledgerCmd) Run(ctx context.Context, c console) error {
+	if err := errors.Join(named("<file>", "a pipeline file, a data set or a report", cmd.File), named("--out", "a file", cmd.Out), atLeastOne("classes", &cmd.Classes)); err != nil {
+		return usageError{err}
+	}
+	toStdout := cmd.Out == "-"
+	switch {
+	case toStdout && cmd.JSON:
+		return usageError{errors.New("--json: the report and the page of -o - cannot both go to stdout: name a file, or leave --json out")}
+	case !toStdout:
+		if _, err := ledgerFile.At(cmd.Out); err != nil {
+			return fmt.Errorf("ledger: --out: %w", err)
+		}
+	}
+	ledger, err := cmd.read(ctx, c)
+	if err != nil {
+		return err
+	}
+	var html bytes.Buffer
+	if err := (ledgerpage.Page{Title: cmd.called(cmd.File), Classes: cmd.Classes}).Write(&html, ledger); err != nil {
+		return err
+	}
+	if toStdout {
+		_, err := c.out.Write(html.Bytes())
+		return err
+	}
+	if err := ledgerFile.Write(cmd.Out, html.Bytes()); err != nil {
+		return fmt.Errorf("ledger: cannot write %s: %w", cmd.Out, err)
+	}
+	text := fmt.Sprintf("%s: %s Open it in a browser\n", cmd.Out, ledger.About)
+	if cmd.JSON {
+		return c.report(ledgerReport{cmd.Out, ledger.PlanHash, ledger.About, ledger.Exposures}, text)
+	}
+	_, err = fmt.Fprint(c.err, text)
+	return err
+}
+
+// read finds out what the argument is.
+func (cmd *ledgerCmd) read(ctx context.Context, c console) (*ledgerpage.Ledger, error) {
+	info, err := os.Stat(cmd.File)
+	if err == nil && info.IsDir() {
+		return cmd.ofDataset(ctx)
+	}
+	if err == nil && info.Mode().IsRegular() {
+		if data, isReport := reportIn(cmd.File); isReport {
+			ledger, err := ledgerpage.Read(data)
+			if err != nil {
+				return nil, fmt.Errorf("ledger: %s: %w", cmd.File, err)
+			}
+			if ledger.About == "" {
+				ledger.About = "What a run showed."
+			}
+			return ledger, nil
+		}
+	}
+	return cmd.planned(ctx, c)
+}
+
+// mostReport is the size of the largest report that is read, in bytes.
+const mostReport = 256 << 20
+
+// reportIn reads a file, if it is a JSON object. YAML maps in braces aren't, or have no ledger.
+func reportIn(name string) (data []byte, ok bool) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, false
+	}
+	defer f.Close()
+	first := make([]byte, 64)
+	n, _ := io.ReadFull(f, first)
+	if !bytes.HasPrefix(bytes.TrimSpace(first[:n]), []byte("{")) {
+		return nil, false
+	}
+	rest, err := io.ReadAll(io.LimitReader(f, mostReport))
+	if err != nil {
+		return nil, false
+	}
+	data = slices.Concat(first[:n], rest)
+	var members map[string]json.RawMessage
+	if json.Unmarshal(data, &members) != nil {
+		return nil, false
+	}
+	_, pipeline := members["stages"]
+	return data, !pipeline
+}
+
+// planned is the ledger of a run that isn't made.
+func (cmd *ledgerCmd) planned(ctx context.Context, c console) (_ *ledgerpage.Ledger, err error) {
+	pipe, err := cmd.load()
+	if err != nil {
+		return nil, err
+	}
+	line := newProgressLine(c.err, "ledger")
+	plan, err := pipe.Plan(ctx, flow.OnProgress(line.update))
+	line.done()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, plan.Close()) }()
+	c.warn(plan.Warnings())
+	exposures, epochs, err := flow.Foresee(ctx, plan)
+	if err != nil {
+		return nil, err
+	}
+	about := fmt.Sprintf("Planned, and not run: %s of %s.", phrase.Count(int64(epochs), "epoch"), phrase.Count(plan.Info().RowsPerEpoch, "draw"))
+	if epochs < plan.Info().Epochs {
+		about = fmt.Sprintf("Planned, and not run: the first %s of %s, of %s each.", phrase.Count(int64(epochs), "epoch"), phrase.Count(int64(plan.Info().Epochs), "epoch"), phrase.Count(plan.Info().RowsPerEpoch, "draw"))
+	}
+	return &ledgerpage.Ledger{PlanHash: plan.Info().PlanHash, About: about, Exposures: *exposures}, nil
+}
+
+// ofDataset is the ledger of the rows of a data set.
+func (cmd *ledgerCmd) ofDataset(ctx context.Context) (*ledgerpage.Ledger, error) {
+	reader, ok := formatOf(cmd.File).(sinks.Reader)
+	if !ok {
+		return nil, fmt.Errorf("ledger: %s is of the format %s, which sluice writes and doesn't read: give the report of the run, materialize --json", cmd.File, formatOf(cmd.File).Name())
+	}
+	inspector := inspect.Inspector{Name: cmd.File}
+	if err := reader.ReadBatches(ctx, cmd.File, inspector.Add); err != nil {
+		return nil, err
+	}
+	report, err := inspector.Report()
+	if err != nil {
+		return nil, err
+	}
+	data, err := json.Marshal(report)
+	if err != nil {
+		return nil, err
+	}
+	ledger, err := ledgerpage.Read(data)
+	if err != nil {
+		return nil, fmt.Errorf("ledger: %s: %w", cmd.File, err)
+	}
+	ledger.About = fmt.Sprintf("A data set of %s.", phrase.Count(report.Rows, "row"))
+	return ledger, nil
+}
+
+// ledgerFile is what ledger writes: it is known by the head of the page.
+var ledgerFile = outfile.Kind{Name: "a ledger's page", Is: func(data []byte) bool {
+	head := data[:min(len(data), 1000)]
+	return bytes.HasPrefix(head, []byte("<!doctype html>")) && bytes.Contains(head, []byte("<title>sluice ledger: "))
+}}

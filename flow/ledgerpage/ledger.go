@@ -1,0 +1,85 @@
+package ledgerpage
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/sluicedata/sluice/flow"
+)
+
+// Ledger is what a page shows.
+type Ledger struct {
+	PlanHash string `json:"plan_hash"`
+	About    string `json:"-"` // what it is of, a sentence
+	flow.Exposures
+}
+
+// Read takes the JSON of a flow.Report, an inspect.Report or a flow.State.
+func Read(data []byte) (*Ledger, error) {
+	var found struct {
+		Ledger json.RawMessage `json:"ledger"`
+		Epoch  *int            `json:"epoch"`
+	}
+	if err := json.Unmarshal(data, &found); err != nil {
+		return nil, fmt.Errorf("it isn't JSON: %w", err)
+	}
+	if len(found.Ledger) == 0 {
+		return nil, errors.New("it has no ledger: give the report of a run (--json), of inspect --json, or a state")
+	}
+	if found.Epoch != nil {
+		return ofState(data)
+	}
+	l := new(Ledger)
+	if err := json.Unmarshal(data, l); err != nil {
+		return nil, fmt.Errorf("its ledger cannot be read: %w", err)
+	}
+	return l, nil
+}
+
+// ofState is the ledger of a state, which has sums.
+func ofState(data []byte) (*Ledger, error) {
+	var s flow.State
+	if err := json.Unmarshal(data, &s); err != nil {
+		return nil, err
+	}
+	l := &Ledger{PlanHash: s.PlanHash, About: fmt.Sprintf("A run up to epoch %d, batch %d.", s.Epoch, s.Batch)}
+	l.Ledger = map[string]map[string]flow.Exposure{}
+	for _, task := range s.Tasks {
+		classes := map[string]flow.Exposure{}
+		for c, row := range s.Ledger.Tasks[task.Name] {
+			at := func(column string) float64 {
+				if i := slices.Index(s.Ledger.Columns, column); i >= 0 && i < len(row) {
+					return row[i]
+				}
+				return 0
+			}
+			x := flow.Exposure{
+				Quota: int64(at("quota")), Drawn: int64(at("drawn")), Delivered: int64(at("delivered")), Failed: int64(at("failed")),
+				Refilled: int64(at("refilled")), Filled: int64(at("filled")), Distinct: int64(at("distinct")),
+			}
+			x.Repeats = x.Delivered - x.Distinct
+			if x.Delivered > 0 {
+				x.Weight = at("weight") / float64(x.Delivered)
+				for i := slices.Index(s.Ledger.Columns, "weight") + 1; i > 0 && i < min(len(row), len(s.Ledger.Columns)); i++ {
+					if x.Strength == nil {
+						x.Strength = map[string]float64{}
+					}
+					x.Strength[s.Ledger.Columns[i]] = row[i] / float64(x.Delivered)
+				}
+			}
+			if s.Ledger.Weight > 0 {
+				x.WeightShare = at("weight") / s.Ledger.Weight
+			}
+			switch {
+			case c < len(task.Classes):
+				classes[task.Classes[c]] = x
+			case x.Quota+x.Drawn > 0:
+				classes[""] = x
+			}
+		}
+		l.Ledger[task.Name] = classes
+	}
+	return l, nil
+}

@@ -1,0 +1,128 @@
+package ledgerpage_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/sluicedata/sluice/flow"
+	"github.com/sluicedata/sluice/flow/ledgerpage"
+	"github.com/sluicedata/sluice/schema"
+)
+
+func exposure(samples, rows, distinct int64, strength float64) flow.Exposure {
+	return flow.Exposure{
+		Quota: rows + 1, Drawn: rows + 1, Failed: 1, Delivered: rows, Distinct: distinct, Repeats: rows - distinct, Samples: samples,
+		Weight: 0.5, WeightShare: 0.25, Strength: map[string]float64{"rotate": strength},
+	}
+}
+
+func written(t *testing.T, p ledgerpage.Page, l *ledgerpage.Ledger) string {
+	t.Helper()
+	var out bytes.Buffer
+	if err := p.Write(&out, l); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}
+
+// The page has the figures that it was given, in bars, curves and the table, and nothing from
+// elsewhere.
+func TestPage(t *testing.T) {
+	l := &ledgerpage.Ledger{PlanHash: "abc", About: "A run."}
+	l.Ledger = map[string]map[string]flow.Exposure{"class": {"rare <b>": exposure(3, 40, 3, 1.5), "common": exposure(400, 200, 180, 0.25), "": exposure(0, 2, 2, 1)}}
+	for e := range 3 {
+		l.ByEpoch = append(l.ByEpoch, flow.EpochExposure{Epochs: [2]int{2 * e, 2*e + 2}, Ledger: map[string]map[string]flow.Exposure{
+			"class": {"rare <b>": exposure(3, int64(10+2*e), 3, 0.5*float64(e)), "common": exposure(400, 66, 66, 0.25)},
+		}})
+	}
+	html := written(t, ledgerpage.Page{Title: "p.yaml"}, l)
+	for _, want := range []string{
+		"<title>sluice ledger: p.yaml</title>", "A run. Plan <code>abc</code>", "3 classes", `data-class="rare &lt;b&gt;"`,
+		"400 → 200 ×0.5", "3 → 40 ×13.3", "<th>rotate strength</th>", "<td>41</td>", "<td>1.5</td>", "(unknown)",
+		`aria-label="mean strength of rotate"`, `aria-label="rows an epoch"`, ">0-1</text>", ">4-5</text>",
+	} {
+		if !strings.Contains(html, want) {
+			t.Errorf("%q isn't in the page", want)
+		}
+	}
+	if strings.Contains(html, "ZgotmplZ") || strings.Contains(html, "http") || strings.Contains(html, "rare <b>") || strings.Contains(html, "<th>refilled</th>") || strings.Contains(html, "NaN") {
+		t.Error("the page has what it should not")
+	}
+	if html != written(t, ledgerpage.Page{Title: "p.yaml"}, l) {
+		t.Error("the same ledger gives another page")
+	}
+	// The curve of rows an epoch: 5, 6, 7 of at most 40, from the bottom.
+	_, plot, _ := strings.Cut(html, `aria-label="rows an epoch"`)
+	found := regexp.MustCompile(`points="([^"]*)"><title>rare`).FindStringSubmatch(plot)
+	if found == nil {
+		t.Fatal("no curve of the rare class")
+	}
+	var heights []float64
+	for point := range strings.SplitSeq(found[1], " ") {
+		_, y, _ := strings.Cut(point, ",")
+		v, err := strconv.ParseFloat(y, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		heights = append(heights, (154-v)/144*40)
+	}
+	for i, want := range []float64{5, 6, 7} {
+		if len(heights) != 3 || heights[i] < want-0.05 || heights[i] > want+0.05 {
+			t.Errorf("the curve is at %v, want 5 6 7", heights)
+			break
+		}
+	}
+}
+
+// Of many classes, the commonest and the rarest are shown.
+func TestManyClasses(t *testing.T) {
+	classes := map[string]flow.Exposure{}
+	for i := range 500 {
+		classes[fmt.Sprintf("c%03d", i)] = exposure(int64(1000-i), 10, 10, 1)
+	}
+	l := new(ledgerpage.Ledger)
+	l.Ledger = map[string]map[string]flow.Exposure{"class": classes}
+	html := written(t, ledgerpage.Page{Classes: 6}, l)
+	if n := strings.Count(html, `class="bar"`); n != 6 || !strings.Contains(html, "494 classes in between") || !strings.Contains(html, `data-class="c000"`) ||
+		!strings.Contains(html, `data-class="c499"`) || strings.Contains(html, `data-class="c100"`) || strings.Contains(html, "By epoch") {
+		t.Errorf("%d bars", n)
+	}
+}
+
+func TestRead(t *testing.T) {
+	report := flow.Report{PlanHash: "abc", Ledger: map[string]map[string]flow.Exposure{"class": {"a": exposure(3, 40, 3, 1.5)}}}
+	text, err := json.Marshal(report)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := ledgerpage.Read(text)
+	if err != nil || l.PlanHash != "abc" || l.Ledger["class"]["a"].Delivered != 40 || l.Ledger["class"]["a"].Strength["rotate"] != 1.5 {
+		t.Errorf("%v: %+v", err, l)
+	}
+	state := flow.State{Epoch: 2, Batch: 3, Tasks: []schema.Task{{Name: "class", Classes: []string{"a", "b"}}}, Ledger: &flow.StateLedger{
+		Columns: []string{"quota", "drawn", "delivered", "failed", "refilled", "filled", "distinct", "weight", "rotate"}, Weight: 40,
+		Tasks: map[string][][]float64{"class": {{21, 21, 20, 1, 0, 0, 5, 10, 30}, {0, 0, 0, 0, 0, 0, 0, 0, 0}, {0, 0, 0, 0, 0, 0, 0, 0, 0}}},
+	}}
+	if text, err = json.Marshal(state); err != nil {
+		t.Fatal(err)
+	}
+	l, err = ledgerpage.Read(text)
+	if err != nil || len(l.Ledger["class"]) != 2 {
+		t.Fatalf("%v: %+v", err, l)
+	}
+	if x := l.Ledger["class"]["a"]; x.Quota != 21 || x.Failed != 1 || x.Repeats != 15 || x.Weight != 0.5 || x.WeightShare != 0.25 || x.Strength["rotate"] != 1.5 {
+		t.Errorf("%+v", x)
+	}
+	for text, want := range map[string]string{
+		"[": "isn't JSON", `{"rows": 3}`: "has no ledger", `{"ledger": 3}`: "cannot be read", `{"ledger": {}, "epoch": -1}`: "damaged",
+	} {
+		if _, err := ledgerpage.Read([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", text, err, want)
+		}
+	}
+}

@@ -1,0 +1,206 @@
+package inspect
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/sluicedata/sluice/schema"
+)
+
+// Exposure is what batches show of one class. A row that they hold in several scales counts once.
+type Exposure struct {
+	Samples     int64              `json:"samples"`            // of the class, that the plan draws from
+	Delivered   int64              `json:"delivered"`          // rows
+	Distinct    int64              `json:"distinct"`           // samples among them
+	Repeats     int64              `json:"repeats"`            // rows beyond the first of their sample
+	Weight      float64            `json:"weight"`             // mean of the rows'
+	WeightShare float64            `json:"weight_share"`       // of the sum of all rows' weights
+	Strength    map[string]float64 `json:"strength,omitempty"` // mean of the rows, of each stage that has one, where there is a params column
+}
+
+// EpochExposure is the exposure in one epoch.
+type EpochExposure struct {
+	Epochs [2]int                         `json:"epochs"` // it, and the one after
+	Ledger map[string]map[string]Exposure `json:"ledger"`
+}
+
+// mostCells is the number of classes times epochs beyond which epochs aren't told apart.
+const mostCells = 1 << 14
+
+// ledger counts rows by epoch, task and class.
+type ledger struct {
+	epochs map[int]*exposures
+	whole  exposures
+	cells  int
+	stages map[string]bool // that have a strength
+}
+
+// exposures are sums.
+type exposures struct {
+	by     [][]sums // task, class; unknown last; nil of an epoch of too many
+	weight float64
+	drawn  bits // positions
+	seen   bits // samples, by their numbers in the source
+}
+
+type sums struct {
+	rows, distinct int64
+	weight         float64
+	strength       map[string]float64
+}
+
+// bits is a set of numbers from 0.
+type bits []uint64
+
+// mark adds a number, and tells whether it is new.
+func (b *bits) mark(n int64) bool {
+	const most = 1 << 40 // of a damaged file
+	if n < 0 || n > most {
+		return true
+	}
+	for int64(len(*b)) <= n/64 {
+		*b = append(*b, make([]uint64, max(64, len(*b)))...)
+	}
+	word, bit := &(*b)[n/64], uint64(1)<<(n%64)
+	fresh := *word&bit == 0
+	*word |= bit
+	return fresh
+}
+
+func (l *ledger) begin(tasks []schema.Task) {
+	l.epochs, l.stages = map[int]*exposures{}, map[string]bool{}
+	for _, t := range tasks {
+		l.cells += len(t.Classes) + 1
+	}
+	l.whole = newExposures(tasks)
+}
+
+func newExposures(tasks []schema.Task) exposures {
+	var x exposures
+	for _, t := range tasks {
+		x.by = append(x.by, make([]sums, len(t.Classes)+1))
+	}
+	return x
+}
+
+// add counts the rows of a batch, whose labels are sound.
+func (l *ledger) add(tasks []schema.Task, b *schema.Batch) {
+	epoch := l.of(tasks, b.Epoch)
+	labels := make([][]int32, len(tasks))
+	for t := range tasks {
+		labels[t] = b.Labels(t)
+	}
+	params := b.Column(schema.ColumnParams) != nil
+	positions, samples, weights := b.Positions(), b.SourceIndexes(), b.Weights()
+	for row := range b.Rows() {
+		var strength map[string]float64
+		if params {
+			strength = l.strengths(b.Params(row))
+		}
+		if !epoch.drawn.mark(positions[row]) { // in another scale
+			continue
+		}
+		for _, x := range []*exposures{&l.whole, epoch} {
+			fresh := x.seen.mark(samples[row])
+			x.weight += float64(weights[row])
+			for t := range x.by {
+				c := int(labels[t][row])
+				if c < 0 {
+					c = len(tasks[t].Classes)
+				}
+				x.by[t][c].add(float64(weights[row]), strength, fresh)
+			}
+		}
+	}
+}
+
+func (s *sums) add(weight float64, strength map[string]float64, fresh bool) {
+	s.rows++
+	s.weight += weight
+	if fresh {
+		s.distinct++
+	}
+	for stage, f := range strength {
+		if s.strength == nil {
+			s.strength = map[string]float64{}
+		}
+		s.strength[stage] += f
+	}
+}
+
+// of is the exposures of an epoch.
+func (l *ledger) of(tasks []schema.Task, epoch int) *exposures {
+	x, ok := l.epochs[epoch]
+	if !ok {
+		made := newExposures(tasks)
+		x = &made
+		l.epochs[epoch] = x
+		if l.cells*len(l.epochs) > mostCells {
+			for _, x := range l.epochs {
+				x.by = nil
+			}
+		}
+	}
+	return x
+}
+
+// strengths are those in a params column.
+func (l *ledger) strengths(params string) map[string]float64 {
+	if !strings.Contains(params, `"strength":`) {
+		return nil
+	}
+	var have struct {
+		Strength map[string]float64 `json:"strength"`
+	}
+	if json.Unmarshal([]byte(params), &have) != nil {
+		return nil
+	}
+	for stage := range have.Strength {
+		l.stages[stage] = true
+	}
+	return have.Strength
+}
+
+// named is exposures by the names of tasks and classes.
+func (l *ledger) named(r *Report, x *exposures) map[string]map[string]Exposure {
+	out := map[string]map[string]Exposure{}
+	for t, task := range r.TaskList {
+		out[task.Name] = map[string]Exposure{}
+		for c := range x.by[t] {
+			name, s := "", &x.by[t][c]
+			if c < len(task.Classes) {
+				name = task.Classes[c]
+			} else if s.rows == 0 {
+				continue
+			}
+			e := Exposure{Samples: r.Samples[task.Name][name], Delivered: s.rows, Distinct: s.distinct, Repeats: s.rows - s.distinct}
+			if n := float64(s.rows); n > 0 {
+				e.Weight = s.weight / n
+				for stage := range l.stages {
+					if e.Strength == nil {
+						e.Strength = map[string]float64{}
+					}
+					e.Strength[stage] = s.strength[stage] / n
+				}
+			}
+			if x.weight > 0 {
+				e.WeightShare = s.weight / x.weight
+			}
+			out[task.Name][name] = e
+		}
+	}
+	return out
+}
+
+// finish puts the ledger into a report.
+func (l *ledger) finish(r *Report) {
+	r.Ledger = l.named(r, &l.whole)
+	if l.cells*len(l.epochs) > mostCells {
+		return
+	}
+	for _, epoch := range slices.Sorted(maps.Keys(l.epochs)) {
+		r.ByEpoch = append(r.ByEpoch, EpochExposure{[2]int{epoch, epoch + 1}, l.named(r, l.epochs[epoch])})
+	}
+}
