@@ -141,27 +141,15 @@ func (t *Target) SetOption(v any) error {
 		}
 		return fmt.Errorf("unknown value %q%s (values: %s, or a list with one for each task)", given,
 			options.DidYouMean(options.Nearest(given, t.Values())), forms())
-	case map[string]any:
-		return t.set(whole(given))
-	case []any:
-		list := slices.Clone(given)
-		for i, item := range list {
-			if one, ok := item.(map[string]any); ok {
-				list[i] = whole(one)
-			}
+	case map[string]any, []any:
+		text := textOf(whole(v))
+		if _, err := text.read(); err != nil {
+			return err
 		}
-		return t.set(list)
+		*t = text
+		return nil
 	}
 	return fmt.Errorf("want one of %s, have %s", forms(), options.Have(v))
-}
-
-func (t *Target) set(v any) error {
-	text := textOf(v)
-	if _, err := text.read(); err != nil {
-		return err
-	}
-	*t = text
-	return nil
 }
 
 // hint says how a rule with numbers is written, where only its name is given.
@@ -175,8 +163,19 @@ func (t Target) hint() string {
 	return ""
 }
 
-// whole is a target with its defaults written out.
-func whole(given map[string]any) map[string]any {
+// whole is a target, or a list of them, with its defaults written out.
+func whole(v any) any {
+	if list, ok := v.([]any); ok {
+		list = slices.Clone(list)
+		for i := range list {
+			list[i] = whole(list[i])
+		}
+		return list
+	}
+	given, ok := v.(map[string]any)
+	if !ok {
+		return v
+	}
 	for rule, defaults := range map[Target]map[string]any{
 		repeatFactor:    {"power": lvisPower},
 		effectiveNumber: {"beta": longtail.DefaultBeta},
@@ -240,6 +239,20 @@ func (t Target) MarshalJSON() ([]byte, error) {
 		return []byte(t), nil
 	}
 	return json.Marshal(string(t))
+}
+
+// UnmarshalJSON reads the file form. What is wrong with it, Rebalance's Check says.
+func (t *Target) UnmarshalJSON(text []byte) error {
+	var given any
+	if err := json.Unmarshal(text, &given); err != nil {
+		return err
+	}
+	if name, ok := given.(string); ok {
+		*t = Target(name)
+		return nil
+	}
+	*t = textOf(whole(given))
+	return nil
 }
 
 // target is a Target that was read: one of rule, shares, counts and each is set.

@@ -248,6 +248,10 @@ func TestTargetFileForm(t *testing.T) {
 		if c.err != "" {
 			continue
 		}
+		var again stages.Target
+		if text, err := json.Marshal(c.given); err != nil || again.UnmarshalJSON(text) != nil || again != c.want {
+			t.Errorf("%s is read from JSON as %s, want %s (%v)", text, again, c.want, err)
+		}
 		canonical, err := options.Canonical(r)
 		if err != nil || !strings.Contains(string(canonical), `"target":`+c.text+`,`) || !json.Valid(canonical) {
 			t.Errorf("%v is written as %s (%v), want %s", c.given, canonical, err, c.text)

@@ -149,7 +149,12 @@ def child(name: str, samples: int, objects: str) -> None:
     except RuntimeError as error:
         print(json.dumps({"fails": str(error).splitlines()[0]}))
         return
-    figures = {"first": time.perf_counter() - start, "draws": draws, "peak": status("VmHWM") - before, "memory": status("VmRSS") - before}
+    figures = {
+        "first": time.perf_counter() - start,
+        "draws": draws,
+        "peak": status("VmHWM") - before,
+        "memory": status("VmRSS") - before,
+    }
     taken = min(draws, DRAWN) - 1
     start = time.perf_counter()
     indices = np.fromiter(itertools.islice(iterator, taken), np.int64, taken)
@@ -225,7 +230,11 @@ def main() -> None:
     parser.add_argument("sluice", help="what go build made of this folder; or the name of a peer, for a child")
     parser.add_argument("--child", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--objects", default="", help=argparse.SUPPRESS)
-    parser.add_argument("--samples", default="0,1000000,10000000,100000000,1000000000", help="numbers of samples; 0: the images of several classes")
+    parser.add_argument(
+        "--samples",
+        default="0,1000000,10000000,100000000,1000000000",
+        help="numbers of samples; 0: the images of several classes",
+    )
     parser.add_argument("-o", "--out", type=Path)
     args = parser.parse_args()
     if args.child is not None:
@@ -234,28 +243,34 @@ def main() -> None:
     import torch
 
     head = "| | draws | first, s | s per million | kept, MB | peak, MB | off, draws | uses differ by |\n|---|---|---|---|---|---|---|---|"
-    lines = [f"{date.today()}, {platform.machine()}, Python {platform.python_version()}, PyTorch {torch.__version__}", ""]
+    lines: list[str] = []
+
+    def tell(*text: str) -> None:
+        lines.extend(text)
+        print(*text, sep="\n", flush=True)
+
+    tell(f"{date.today()}, {platform.machine()}, Python {platform.python_version()}, PyTorch {torch.__version__}", "")
     wanted = [int(n) for n in args.samples.split(",")]
     with tempfile.TemporaryDirectory() as folder:
-        objects = f"{folder}/lvis.bin"
-        lvis(Path(objects))
         if 0 in wanted:
-            lines += objects_table(args.sluice, objects, head)
+            objects = f"{folder}/lvis.bin"
+            lvis(Path(objects))
+            tell(*objects_table(args.sluice, objects, head))
     for samples in filter(None, wanted):
-        lines += ["", f"## {samples:,} samples of {CLASSES:,} classes", "", head]
+        tell("", f"## {samples:,} samples of {CLASSES:,} classes", "", head)
         for mixed in ([], ["-mixed"]) if samples < 1_000_000_000 else ([],):
             for kind in ("balanced", "factors"):
-                name = {"balanced": "class_balanced", "factors": "repeat_factor"}[kind] + (", labels mixed" if mixed else "")
-                lines.append(row(name, run([args.sluice, "-kind", kind, "-samples", str(samples), *mixed])))
+                name = {"balanced": "class_balanced", "factors": "repeat_factor"}[kind] + (
+                    ", labels mixed" if mixed else ""
+                )
+                tell(row(name, run([args.sluice, "-kind", kind, "-samples", str(samples), *mixed])))
         for name in PEERS:
-            if samples > 100_000_000 or samples > 10_000_000 and name == "RepeatFactorTrainingSampler":
-                lines.append(f"| {name} | not run | | | | | | |")
+            if samples > 100_000_000 or (samples > 10_000_000 and name == "RepeatFactorTrainingSampler"):
+                tell(f"| {name} | not run | | | | | | |")
             else:
-                lines.append(row(name, run([sys.executable, __file__, name, "--child", str(samples)])))
-    text = "\n".join(lines) + "\n"
-    print(text)
+                tell(row(name, run([sys.executable, __file__, name, "--child", str(samples)])))
     if args.out:
-        args.out.write_text(text)
+        args.out.write_text("\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":

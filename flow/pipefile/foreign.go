@@ -96,6 +96,7 @@ var foreignStages = []foreign{
 	{"Resizing", "Keras", "resize: {height: 224, width: 224}", ""},
 	{"Normalization", "Keras", "normalize: {mean: dataset, std: dataset}", ""},
 
+	{"RepeatFactorTrainingSampler RepeatFactorSampler ClassBalancedDataset", "detectron2", "rebalance: {task: boxes, target: {repeat_factor: {threshold: 0.001}}}", ""},
 	{"WeightedRandomSampler WeightedSampler ImbalancedDatasetSampler BalancedBatchSampler", "PyTorch", "rebalance: {target: class_balanced}", ""},
 	{"RandomSampler", "PyTorch", "shuffle", ""},
 	{"BatchSampler DataLoader", "PyTorch", "batch: {size: 32}", ""},

@@ -30,7 +30,7 @@ func TestLabelsDrawAsAPipeline(t *testing.T) {
 	for i := range all {
 		all[i] = i
 	}
-	for _, r := range []stages.Rebalance{{Target: stages.ClassBalanced}, {Target: stages.Power, Power: 0.25, Draws: 950}, {Target: stages.Instance, Draws: 13}} {
+	for _, r := range []stages.Rebalance{{Target: stages.ClassBalanced}, {Target: stages.Power, Power: 0.25, Draws: 950}, {Target: stages.Instance, Draws: 13}, {Target: stages.RepeatFactor(0.1, 0)}} {
 		want, err := r.Sample(all, table, rng.NewKey(9, "rebalance", "0"))
 		if err != nil {
 			t.Fatal(err)

@@ -278,10 +278,29 @@ def test_states_refused() -> None:
             sampler.load_state_dict(bad)  # type: ignore[arg-type]
 
 
+def test_repeat_factors() -> None:
+    """LVIS's factors, whose sum is the length of an epoch, met to less than one draw."""
+    labels = long_tail()
+    counts = np.bincount(labels[labels >= 0])
+    due = counts * np.maximum(1, np.sqrt(0.2 * len(labels) / np.maximum(counts, 1)))
+    sampler = Sampler(labels, {"repeat_factor": {"threshold": 0.2}}, seed=3)
+    assert len(sampler) == round(due.sum() + (labels < 0).sum())
+    drawn = np.zeros(len(counts))
+    for epoch in range(1, 6):
+        chosen = labels[list(sampler)]
+        drawn += np.bincount(chosen[chosen >= 0], minlength=len(counts))
+        assert np.abs(drawn - epoch * due * len(sampler) / (due.sum() + (labels < 0).sum())).max() < 1
+    other = Sampler(labels, {"effective_number": {"beta": 0.99}}, seed=3)
+    with pytest.raises(StateError, match="repeat_factor"):
+        other.load_state_dict(sampler.state_dict())
+    other.load_state_dict(Sampler(labels, {"effective_number": {"beta": 0.99}}, seed=3).state_dict())
+
+
 def test_arguments_refused() -> None:
     for arguments, what in (
         ({"target": "balanced"}, "instance, square_root, power, class_balanced"),
         ({"target": "power"}, "power: missing"),
+        ({"target": {"repeat_factor": {"threshold": 2}}}, "threshold: 2 is not between 0 and 1"),
         ({"power": 0.5}, "only target power needs it"),
         ({"target": "power", "power": 2}, "not between 0"),
         ({"samples": 0}, "samples=0"),

@@ -25,7 +25,7 @@ else:
 
 __all__ = ["Sampler"]
 
-Target = Literal["instance", "square_root", "power", "class_balanced"]
+Target = Literal["instance", "square_root", "power", "class_balanced"] | Mapping[str, Mapping[str, float]]
 
 _STATE_VERSION = 1
 _MOST_EPOCHS = 1 << 22
@@ -47,11 +47,13 @@ class Sampler(_Base[int]):
         Subset of one; or a dict with the labels of several tasks, to balance the combinations that occur.
     target
         The share of a class with n samples: ``"class_balanced"``, the same for all; ``"square_root"``, as sqrt(n);
-        ``"power"``, as n to the power of the argument power, above 0 and at most 1; ``"instance"``, as n, which is a shuffle.
+        ``"power"``, as n to the power of the argument power, above 0 and at most 1; ``"instance"``, as n, which is a shuffle;
+        ``{"effective_number": {"beta": 0.9999}}``, between the last and the first; ``{"repeat_factor": {"threshold": 0.001}}``, LVIS's:
+        as n max(1, sqrt(threshold N/n)) of N samples, and an epoch has the sum of these draws unless samples says otherwise.
         Samples whose class is unknown count as a class of their own.
     samples
         Draws per epoch of all processes together, like WeightedRandomSampler's num_samples; by default as many as there
-        are labels.
+        are labels, or the sum of repeat factors.
     rank, world_size
         Which of how many processes this is. Draw i of an epoch goes to process i mod world_size, so that together they
         go through one sequence, and none gets another's draws. By default those of torch.distributed, where it is
@@ -88,7 +90,7 @@ class Sampler(_Base[int]):
             raise UsageError(f"seed={seed}: want 0 to 2^64-1")
         self._labels = class_numbers(labels)
         self._ask = {
-            "target": target,
+            "target": target if isinstance(target, str) else {rule: dict(numbers) for rule, numbers in target.items()},
             "power": 0.0 if power is None else float(power),
             "samples": 0 if samples is None else operator.index(samples),
             "seed": operator.index(seed),
