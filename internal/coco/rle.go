@@ -28,7 +28,7 @@ const (
 // checkSize refuses sizes that a mask cannot have.
 func checkSize(height, width int) error {
 	if height <= 0 || width <= 0 || height > mostSide || width > mostSide || int64(height)*int64(width) > mostPixels {
-		return fmt.Errorf("a mask of %d x %d pixels (height x width): want sides between 1 and %d, and at most %d pixels", height, width, mostSide, mostPixels)
+		return fmt.Errorf("a mask of %d x %d pixels (height x width): want sides between 1 and %d, and at most %d pixels", height, width, mostSide, int64(mostPixels))
 	}
 	return nil
 }
