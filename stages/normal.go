@@ -1,7 +1,6 @@
 package stages
 
 import (
-	"iter"
 	"math"
 	"sync"
 
@@ -20,18 +19,26 @@ func (k noiseKey) block(i int) [4]uint64 {
 	return rng.Philox([4]uint64{uint64(i)}, [2]uint64{uint64(k)})
 }
 
-// normals are n numbers of the standard normal distribution, one by one.
-func (k noiseKey) normals(n int) iter.Seq2[int, float32] {
-	return func(yield func(int, float32) bool) {
-		table := quantiles()
-		for i := 0; i < n; i += 16 {
-			block := k.block(i / 16)
-			for j := range min(16, n-i) {
-				if !yield(i+j, float32(table[block[j/4]>>(j%4*16)&0xffff])/quantileOne) {
-					return
-				}
+// fill makes dst numbers of the standard normal distribution, those from first on, which is a
+// multiple of 16.
+func (k noiseKey) fill(dst []float32, first int) {
+	table := quantiles()
+	for i := first / 16; ; i++ {
+		block := k.block(i)
+		if len(dst) < 16 {
+			for j := range dst {
+				dst[j] = float32(table[block[j/4]>>(j%4*16)&0xffff]) / quantileOne
 			}
+			return
 		}
+		for j, b := range block {
+			p := dst[4*j : 4*j+4 : 4*j+4]
+			p[0] = float32(table[b&0xffff]) / quantileOne
+			p[1] = float32(table[b>>16&0xffff]) / quantileOne
+			p[2] = float32(table[b>>32&0xffff]) / quantileOne
+			p[3] = float32(table[b>>48]) / quantileOne
+		}
+		dst = dst[16:]
 	}
 }
 

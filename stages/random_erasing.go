@@ -136,8 +136,30 @@ func (e RandomErasing) Edit(params Params, pic *schema.Picture) {
 		paint(pic.F32, pic, p.Window, [3]float32{float32(e.Value[0]), float32(e.Value[1]), float32(e.Value[2])})
 		return
 	}
-	for i, z := range p.Key.normals(3 * p.Width * p.Height) {
-		pic.F32[place(pic, p.Y+i/3/p.Width, p.X+i/3%p.Width, i%3)] = z
+	p.noise(pic)
+}
+
+// noise fills the rectangle with normal numbers, in the order of HWC. Each row begins with a
+// number of its own block of 16.
+func (p *ErasingParams) noise(pic *schema.Picture) {
+	var values [16 * 3]float32 // of 16 pixels
+	blocks := (3*p.Width + 15) / 16
+	for y := range p.Height {
+		first := 16 * blocks * y
+		for x := 0; x < p.Width; x += 16 {
+			n := min(16, p.Width-x)
+			p.Key.fill(values[:3*n], first+3*x)
+			if pic.Layout != schema.CHW {
+				copy(pic.F32[place(pic, p.Y+y, p.X+x, 0):], values[:3*n])
+				continue
+			}
+			for c := range 3 {
+				row := pic.F32[place(pic, p.Y+y, p.X+x, c):][:n]
+				for i := range row {
+					row[i] = values[3*i+c]
+				}
+			}
+		}
 	}
 }
 
