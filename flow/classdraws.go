@@ -132,3 +132,32 @@ func classWeights(p *Plan) map[string][]ClassWeight {
 	}
 	return out
 }
+
+// lastDraws are the draws of a task's classes in the last epoch, on average and rounded, the
+// last those of unknown label; nil, where they are those of the first.
+func lastDraws(p *Plan, task int) []int64 {
+	if p.sampling.groups == nil {
+		return nil
+	}
+	groups := p.sampling.groups()
+	if groups == nil {
+		return nil
+	}
+	each := groups.Draws(p.settings.Epochs - 1)
+	if slices.Equal(each, groups.Draws(0)) {
+		return nil
+	}
+	sums := make([]float64, len(p.info.Tasks[task].Classes)+1)
+	for _, sample := range p.sampling.selection {
+		label := p.Index().Label(task, sample)
+		if label == schema.Unknown {
+			label = int32(len(sums) - 1)
+		}
+		sums[label] += each[groups.Of(sample)]
+	}
+	draws := make([]int64, len(sums))
+	for c, sum := range sums {
+		draws[c] = int64(math.Floor(sum + 0.5))
+	}
+	return draws
+}

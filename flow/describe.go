@@ -170,6 +170,9 @@ func (t *planText) pushdown(p *Plan, o *Outline) {
 			drawn = o.Drawn[i]
 		}
 		t.line("", "%s: %s", task.Name, describeCounts(task, p.info.Counts[i], drawn))
+		if last := lastDraws(p, i); last != nil {
+			t.line("", "  in the last epoch: %s", describeCounts(task, p.info.Counts[i], last))
+		}
 		t.weighted(o.Weighted[task.Name], p.info.Counts[i])
 	}
 	for i, count := range p.info.Multi {

@@ -235,3 +235,20 @@ func TestWeightsOfWhatIsBalanced(t *testing.T) {
 		}
 	}
 }
+
+// TestScheduleInWords: the plan says what the last epoch draws, where a schedule makes that
+// other than the first.
+func TestScheduleInWords(t *testing.T) {
+	balance := stages.Rebalance{Target: stages.ClassBalanced, Task: stages.TaskNames{"class"}, Schedule: stages.Schedule{After: 0.5}}
+	tell := func(r stages.Rebalance, epochs int) string {
+		return planOf(t, labelled(0, 0, 0, 0, 0, 0, 1, 1, 2), []stages.Stage{r, stages.Decode{}, stages.Batch{Size: 3, Sizes: stages.KeepSizes}}, flow.Epochs(epochs)).String()
+	}
+	if text := tell(balance, 2); !strings.Contains(text, "in the last epoch: common 6→3, middle 2→3, rare 1→3") {
+		t.Error(text)
+	}
+	for _, text := range []string{tell(balance, 1), tell(stages.Rebalance{Target: stages.ClassBalanced, Task: stages.TaskNames{"class"}}, 2)} {
+		if strings.Contains(text, "in the last epoch") {
+			t.Error(text)
+		}
+	}
+}
