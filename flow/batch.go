@@ -57,7 +57,7 @@ func (f *batch) complete(queue <-chan *filling) {
 		}
 		var record *schema.Batch
 		err := guard("batch", func() (err error) {
-			err = r.plan.mixing.mix(b.draft, b.donors, b.wanted, b.job.epoch, b.job.pick, r.plan.settings.Workers)
+			err = r.plan.mixing.mix(b.mixable(), b.job.epoch, b.job.pick, r.plan.settings.Workers)
 			b.discardDonors()
 			if err != nil {
 				b.draft.Discard()

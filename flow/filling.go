@@ -58,6 +58,15 @@ func (b *filling) discardDonors() {
 	}
 }
 
+// mixable is a batch whose rows are made.
+func (b *filling) mixable() *mixable {
+	return &mixable{
+		draft: b.draft, donors: b.donors, wanted: b.wanted,
+		fates:   func(row int) *[]picture.Fate { return &b.outcomes[row].fates },
+		donated: func(k int) *[]picture.Fate { return &b.donated[k].fates },
+	}
+}
+
 // noteDonors counts the donors that failed with their rows.
 func (b *filling) noteDonors() {
 	for k := range b.donated {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/sluicedata/sluice/flow/internal/picture"
 	"github.com/sluicedata/sluice/internal/rng"
 	"github.com/sluicedata/sluice/schema"
 	"github.com/sluicedata/sluice/stages"
@@ -23,7 +24,11 @@ type mixing struct {
 
 // mixer is a Mixer in its place.
 type mixer struct {
-	stage    stages.Mixer
+	stage    stages.MixStage
+	mixes    stages.Mixer // the same; nil of a Composer
+	composer *composer    // of a Composer; else nil
+	count    int          // donors that a row needs
+	before   int          // donors that a row may have of the mixers before
 	name     string
 	epochs   stages.EpochSpan                                          // in which it acts
 	draws    rng.Key                                                   // of what it draws for rows and batches
@@ -45,12 +50,18 @@ func (m *mixing) draw(x *mixer, epoch int, number int64) func(position int64) st
 	return func(int64) stages.Params { return shared }
 }
 
+// place is that of a donor in the order of donors.
+func (x *mixer) place(position int64, which int) int64 { return position*int64(x.count) + int64(which) }
+
 // wanted is a donor that a row of a batch is to be mixed with: the picture of a sample that isn't
 // one of the batch's draws.
-type wanted struct{ mixer, row int }
+type wanted struct {
+	mixer, row int
+	which      int // of the row's
+}
 
-// donors lists those of a batch, by the draws alone: for each row at most one, since it is mixed
-// once.
+// donors lists those of a batch, by the draws alone: for each row those of one mixer at most, since
+// it is mixed once.
 func (m *mixing) donors(j *job) (list []wanted, err error) {
 	if !slices.ContainsFunc(m.mixers, func(x mixer) bool { return x.donors != nil }) {
 		return nil, nil
@@ -64,8 +75,9 @@ func (m *mixing) donors(j *job) (list []wanted, err error) {
 				if done[row] || draw(j.first+int64(row)) == nil {
 					continue
 				}
-				if done[row] = true; x.donors != nil {
-					list = append(list, wanted{i, row})
+				done[row] = true
+				for which := range x.count {
+					list = append(list, wanted{i, row, which})
 				}
 			}
 			return nil
@@ -85,14 +97,23 @@ type pair struct {
 	meta    *schema.Meta  // of the partner, before anything is mixed
 }
 
-// mix mixes the rows of a batch that weren't dropped, in their places. donors are the pictures
-// that are wanted, in another draft; nil where none are.
+// mixable is a batch whose rows are made.
+type mixable struct {
+	draft   *schema.Draft
+	donors  *schema.Draft // the pictures that are wanted; nil where none are
+	wanted  []wanted
+	fates   func(row int) *[]picture.Fate // of a row's objects
+	donated func(k int) *[]picture.Fate   // likewise of a donor's
+}
+
+// mix mixes the rows of a batch that weren't dropped, in their places.
 //
 // Without donors the rows stand in a random circle, and each is mixed with the next one, as that
 // one was before: so each is the partner of one, and no buffer of the batch's size is needed.
 // Circle and draws are functions of seed, epoch, the batch's number (the row's position where each
 // has a draw of its own) and of which rows there are.
-func (m *mixing) mix(draft, donors *schema.Draft, list []wanted, epoch int, number int64, workers int) error {
+func (m *mixing) mix(b *mixable, epoch int, number int64, workers int) error {
+	draft, donors := b.draft, b.donors
 	rows := draft.Kept()
 	if len(m.mixers) == 0 || len(rows) == 0 {
 		return nil
@@ -103,7 +124,7 @@ func (m *mixing) mix(draft, donors *schema.Draft, list []wanted, epoch int, numb
 	there := map[wanted]int{}
 	if donors != nil {
 		for _, k := range donors.Kept() {
-			there[list[k]] = k
+			there[b.wanted[k]] = k
 			donors.Meta(k).Shares = unmixed(donors.Meta(k), m.tasks)
 		}
 	}
@@ -114,7 +135,12 @@ func (m *mixing) mix(draft, donors *schema.Draft, list []wanted, epoch int, numb
 			var pairs []pair
 			if draw := m.draw(x, epoch, number); x.donors != nil {
 				for _, row := range rows {
-					if k, ok := there[wanted{i, row}]; ok {
+					k, ok := there[wanted{i, row, 0}]
+					for which := range x.count {
+						_, whole := there[wanted{i, row, which}]
+						ok = ok && whole
+					}
+					if ok {
 						pairs = append(pairs, pair{row, draw(draft.Meta(row).Position), k, donors.Meta(k)})
 					}
 				}
@@ -126,7 +152,7 @@ func (m *mixing) mix(draft, donors *schema.Draft, list []wanted, epoch int, numb
 					}
 				}
 			}
-			return m.apply(x, draft, donors, pairs, done, workers)
+			return m.apply(x, b, pairs, done, workers)
 		})
 		if err != nil {
 			return fmt.Errorf("%w (epoch %d, batch %d)", err, epoch, number)
@@ -162,9 +188,13 @@ func circle(x *mixer, rows []int, epoch int, number int64) []pair {
 }
 
 // apply lets one mixer act on pairs.
-func (m *mixing) apply(x *mixer, draft, donors *schema.Draft, pairs []pair, done map[int]bool, workers int) error {
+func (m *mixing) apply(x *mixer, b *mixable, pairs []pair, done map[int]bool, workers int) error {
+	draft, donors := b.draft, b.donors
 	if !slices.ContainsFunc(pairs, func(p pair) bool { return p.params != nil }) {
 		return nil
+	}
+	if x.composer != nil {
+		return m.compose(x, b, pairs, done, workers)
 	}
 	if x.donors == nil {
 		before := make(map[int]*schema.Meta, len(pairs))
@@ -189,16 +219,47 @@ func (m *mixing) apply(x *mixer, draft, donors *schema.Draft, pairs []pair, done
 		return mixCircle(x, draft, pairs, workers)
 	}
 	workers = min(workers, len(pairs))
-	return inParallel(x, workers, func(w int) {
+	return inParallel(x, workers, func(w int) error {
 		for i := w; i < len(pairs); i += workers {
-			x.stage.Mix(pairs[i].params, draft.Slot(pairs[i].row), donors.Slot(pairs[i].partner))
+			x.mixes.Mix(pairs[i].params, draft.Slot(pairs[i].row), donors.Slot(pairs[i].partner))
 		}
+		return nil
+	})
+}
+
+// compose lets a Composer act on rows, all of whose donors are there.
+func (m *mixing) compose(x *mixer, b *mixable, pairs []pair, done map[int]bool, workers int) error {
+	for _, p := range pairs {
+		done[p.row] = true
+	}
+	c := x.composer
+	workers = min(workers, len(pairs))
+	return inParallel(x, workers, func(w int) error {
+		for i := w; i < len(pairs); i += workers {
+			p := &pairs[i]
+			var donors []made
+			for k := p.partner; k < p.partner+x.count; k++ {
+				donors = append(donors, madeIn(b.donors, k, c.spec, b.donated(k)))
+			}
+			own := madeIn(b.draft, p.row, c.spec, b.fates(p.row))
+			err := c.compose(p.params, own, donors)
+			if err == nil && m.params {
+				var with string
+				if with, err = donorsText(donors); err == nil {
+					own.meta.Params, err = withMix(own.meta.Params, x.name, p.params, with)
+				}
+			}
+			if err != nil {
+				return fmt.Errorf("stages: %s: %w", x.name, err)
+			}
+		}
+		return nil
 	})
 }
 
 // describe changes all of a row but its picture.
 func (m *mixing) describe(x *mixer, row *schema.Meta, p *pair) error {
-	share := x.stage.Share(p.params)
+	share := x.mixes.Share(p.params)
 	if !(share >= 0 && share <= 1) {
 		return fmt.Errorf("stages: %s: Share gave %v: it must be from 0 to 1", x.name, share)
 	}
@@ -220,11 +281,10 @@ func (m *mixing) describe(x *mixer, row *schema.Meta, p *pair) error {
 	}
 	with := fmt.Sprintf(`"partner":%d`, p.meta.Position)
 	if x.donors != nil {
-		key, err := json.Marshal(p.meta.Key)
-		if err != nil {
+		var err error
+		if with, err = donorText(p.meta); err != nil {
 			return err
 		}
-		with = fmt.Sprintf(`"donor":%s,"drawn":%s`, key, p.meta.Params)
 	}
 	var err error
 	if row.Params, err = withMix(row.Params, x.name, p.params, with); err != nil {
@@ -290,26 +350,27 @@ func mixCircle(x *mixer, draft *schema.Draft, circle []pair, workers int) error 
 		p.U8, p.F32 = slices.Clone(p.U8), slices.Clone(p.F32)
 		next[w] = p
 	}
-	return inParallel(x, workers, func(w int) {
+	return inParallel(x, workers, func(w int) error {
 		for i := first(w); i < first(w+1); i++ {
 			partner := &next[w]
 			if i+1 < first(w+1) {
 				partner = draft.Slot(circle[i].partner)
 			}
 			if circle[i].params != nil {
-				x.stage.Mix(circle[i].params, draft.Slot(circle[i].row), partner)
+				x.mixes.Mix(circle[i].params, draft.Slot(circle[i].row), partner)
 			}
 		}
+		return nil
 	})
 }
 
 // inParallel is a mixer's work in so many parts.
-func inParallel(x *mixer, workers int, do func(w int)) error {
+func inParallel(x *mixer, workers int, do func(w int) error) error {
 	errs := make([]error, workers)
 	var wait sync.WaitGroup
 	for w := range workers {
 		wait.Go(func() {
-			errs[w] = guard(x.name, func() error { do(w); return nil })
+			errs[w] = guard(x.name, func() error { return do(w) })
 		})
 	}
 	wait.Wait()

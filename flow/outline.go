@@ -163,7 +163,7 @@ func kindOf(s stages.Stage) string {
 		return "map"
 	case stages.Batcher:
 		return "batcher"
-	case stages.Mixer:
+	case stages.MixStage:
 		return "mixer"
 	case stages.Expander:
 		return "expander"

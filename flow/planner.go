@@ -255,7 +255,7 @@ func (p *planner) assign() error {
 			}
 		case stages.Expander:
 			p.scaling = &scaling{stage: stage, name: s.name, key: s.key}
-		case stages.Mixer:
+		case stages.MixStage:
 			errs = append(errs, p.mix(i, stage))
 		case stages.Weigher:
 			weigh, err := stage.Weigh(p.selected)
@@ -273,48 +273,102 @@ func (p *planner) assign() error {
 	return errors.Join(errs...)
 }
 
-// mix gives a Mixer its part. Only pictures and classes can be mixed: every mistake is reported.
-func (p *planner) mix(at int, stage stages.Mixer) error {
-	s, spec := &p.steps[at], p.rows.spec
+// mix gives a stage that mixes its part. What can't be mixed is refused: every mistake is reported.
+func (p *planner) mix(at int, stage stages.MixStage) error {
+	s := &p.steps[at]
 	m := mixer{stage: stage, name: s.name, draws: s.key, partners: rng.NewKey(p.settings.Seed, stage.Name()+" partners", s.id)}
-	if l, ok := stage.(stages.LabelMixer); ok {
-		m.labels = l.LabelShares(p.selected)
-	}
 	if s.rules != nil {
 		m.epochs = s.when.Epochs
 	}
-	if d, ok := stage.(stages.DonorMixer); ok {
-		var err error
-		if m.donors, err = d.Donors(p.sampling.selection, p.dataset.Index(), p.sampling.order.Len(), m.partners); err != nil {
-			return errors.Join(within(at, "stages: "+s.name, err)...)
+	for _, x := range p.mixing.mixers {
+		m.before += x.count
+	}
+	var errs []error
+	bad := func(err error) { errs = append(errs, within(at, "stages: "+s.name, err)...) }
+	draws := p.sampling.order.Len()
+	var err error
+	switch stage := stage.(type) {
+	case stages.Composer:
+		m.composer, m.count = &composer{stage, p.rows.spec, p.rows.rules, p.rows.keepEmpty}, stage.DonorCount()
+		for _, err := range checkComposed(p) {
+			bad(err)
 		}
-		if m.donors.Len() < 1 {
-			return &StageError{at, "stages: " + s.name, errors.New("its order of donors is empty")}
+		m.donors, err = stage.DonorOrder(p.sampling.selection, p.dataset.Index(), draws*int64(m.count), m.partners)
+	case stages.Mixer:
+		m.mixes = stage
+		for _, err := range checkMixed(p) {
+			bad(err)
 		}
+		if l, ok := stage.(stages.LabelMixer); ok {
+			m.labels = l.LabelShares(p.selected)
+		}
+		if d, ok := stage.(stages.DonorMixer); ok {
+			m.count = 1
+			m.donors, err = d.Donors(p.sampling.selection, p.dataset.Index(), draws, m.partners)
+		}
+		if p.info.Mixed = len(p.rows.tasks) > 0; !p.info.Mixed {
+			p.warn("%s mixes pictures of samples without classes: what is in a picture stands nowhere but in the params column", s.name)
+		}
+	default:
+		err = fmt.Errorf("%T is neither a Mixer nor a Composer: see package stages", stage)
+	}
+	if err == nil && m.donors != nil && m.donors.Len() < 1 {
+		err = errors.New("its order of donors is empty")
+	}
+	if err != nil {
+		bad(err)
 	}
 	t := p.steps.pictureType()
 	p.mixing.height, p.mixing.width, p.mixing.tasks, p.mixing.params = t.Height, t.Width, len(p.rows.tasks), p.settings.Params
 	p.mixing.mixers = append(p.mixing.mixers, m)
-	p.info.Mixed = true
-	var errs []error
-	bad := func(format string, args ...any) {
-		errs = append(errs, &StageError{at, "stages: " + s.name, fmt.Errorf(format, args...)})
-	}
+	return errors.Join(errs...)
+}
+
+// checkMixed says what of the samples keeps them from being mixed: pictures and classes can be.
+func checkMixed(p *planner) (errs []error) {
+	spec := p.rows.spec
 	if spec.Objects() || spec.HasMask() {
-		bad("it mixes pictures and their classes, and the samples have boxes or masks, which can't be mixed: leave it out, or let the source (%s) read pictures and classes only", p.source.Name())
+		errs = append(errs, fmt.Errorf("it mixes pictures and their classes, and the samples have boxes or masks, which can't be mixed: leave it out, or let the source (%s) read pictures and classes only", p.source.Name()))
 	}
-	if spec != nil && len(spec.Multi) > 0 {
-		bad("it mixes rows of one class each, and task %s has several labels a sample: leave the task out of the source, or the stage out", spec.Multi[0].Name)
+	several, value := labelsBeside(p)
+	if several != "" {
+		errs = append(errs, fmt.Errorf("it mixes rows of one class each, and task %s has several labels a sample: leave the task out of the source, or the stage out", several))
+	}
+	if value != "" {
+		errs = append(errs, fmt.Errorf("it mixes rows of one class each, and task %s is a number for each sample: leave the task out of the source, or the stage out", value))
+	}
+	return errs
+}
+
+// checkComposed is checkMixed of pictures made of several: objects and masks can be.
+func checkComposed(p *planner) (errs []error) {
+	names := make([]string, 0, 1)
+	for _, t := range p.rows.tasks {
+		names = append(names, t.Name)
+	}
+	several, value := labelsBeside(p)
+	for _, name := range append(names, several, value) {
+		if name != "" {
+			return append(errs, fmt.Errorf("it makes one picture of several, and task %s has a label for each of them: leave the task out of the source, or the stage out", name))
+		}
+	}
+	if spec := p.rows.spec; !spec.Objects() && !spec.HasMask() {
+		errs = append(errs, fmt.Errorf("it makes one picture of several, with their objects and masks, and the source (%s) has none", p.source.Name()))
+	}
+	return errs
+}
+
+// labelsBeside are a task of several labels, and one of a value; "": there is none.
+func labelsBeside(p *planner) (several, value string) {
+	if spec := p.rows.spec; spec != nil && len(spec.Multi) > 0 {
+		several = spec.Multi[0].Name
 	}
 	for _, c := range p.rows.columns {
 		if name, ok := strings.CutPrefix(c.Name, schema.ColumnLabel); ok && c.Type.ID() == arrow.FLOAT32 {
-			bad("it mixes rows of one class each, and task %s is a number for each sample: leave the task out of the source, or the stage out", name)
+			value = name
 		}
 	}
-	if len(p.rows.tasks) == 0 {
-		p.warn("%s mixes pictures of samples without classes: what is in a picture stands nowhere but in the params column", s.name)
-	}
-	return errors.Join(errs...)
+	return several, value
 }
 
 // shape decides the form of the image column and the variants.

@@ -73,11 +73,11 @@ func (r *rows) locate(epoch int, position int64, labels []int32) (located row) {
 	return r.locateIn(r.order, epoch, position, position, labels)
 }
 
-// donor is the row that another one, at a position, is mixed with: that of an order that belongs
-// to the Mixer of that number. It draws numbers of its own.
-func (r *rows) donor(order stages.Order, mixer, epoch int, position int64, labels []int32) row {
-	located := r.locateIn(order, epoch, position%order.Len(), position, labels)
-	located.offset = (mixer + 1) * (mostRefills + 1)
+// donor is one of the rows that another one, at a position, is mixed with: that of an order's draw at
+// a place. which numbers them from 1; each draws numbers of its own.
+func (r *rows) donor(of stages.Order, at int64, which, epoch int, position int64, labels []int32) row {
+	located := r.locateIn(of, epoch, at%of.Len(), position, labels)
+	located.offset = which * (mostRefills + 1)
 	return located
 }
 
@@ -137,12 +137,20 @@ func (r *rows) weighRow(row *row) {
 	if len(r.weigh) == 0 {
 		return
 	}
-	row.fault = guard("weight", func() error {
+	row.meta.Weight, row.fault = r.weighed(*row)
+}
+
+// weighed is the weight of a row, of which it has a copy: what functions of weights are given is
+// in memory of its own, which no other row needs.
+func (r *rows) weighed(row row) (weight float32, fault error) {
+	weight = row.meta.Weight
+	fault = guard("weight", func() error {
 		for _, weigh := range r.weigh {
-			row.meta.Weight *= weigh(row)
+			weight *= weigh(&row)
 		}
 		return nil
 	})
+	return weight, fault
 }
 
 // encodedBytes is the size of a row's files.

@@ -288,7 +288,7 @@ func (list steps) checkAfter(errs []error, alone bool, size sizing) error {
 				bad("the rows still vary in size (%s): add resize with height and width, or center_crop, before it, or say sizes: keep, or sizes: pad", t)
 			}
 			batched, batcher = true, stage
-		case stages.Mixer:
+		case stages.MixStage:
 			if err := checkMixer(t, batcher, decoded, grouped, size); err != nil {
 				bad("%w", err)
 			}
@@ -361,7 +361,7 @@ func aboutPictures(s stages.Stage) bool {
 	switch s.(type) {
 	case stages.Decoder, stages.PictureStage:
 		return true
-	case stages.Sampler, stages.Weigher, stages.Batcher, stages.Mixer, stages.Expander:
+	case stages.Sampler, stages.Weigher, stages.Batcher, stages.MixStage, stages.Expander:
 		return false
 	}
 	return true

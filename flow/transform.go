@@ -73,7 +73,8 @@ func (f *transform) begin(b *filling) {
 	for _, n := range reserved {
 		total += n
 	}
-	donors := int64(len(b.wanted)) * imageBytes(r.plan.steps.pictureType())
+	t := r.plan.steps.pictureType()
+	donors := int64(len(b.wanted)) * (imageBytes(t) + maskBytes(r.plan.info.Targets, t))
 	r.budget.Batch(base+donors, total)
 	if r.stopped() {
 		return

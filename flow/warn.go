@@ -89,7 +89,7 @@ func warnValidation(p *planner) {
 	var augmenting []string
 	for i := range p.steps {
 		s := &p.steps[i]
-		_, mixes := s.stage.(stages.Mixer)
+		_, mixes := s.stage.(stages.MixStage)
 		if d, ok := s.stage.(stages.PictureStage); mixes || ok && random(s, d, len(p.Index().Tasks())) {
 			augmenting = append(augmenting, s.name)
 		}

@@ -57,5 +57,6 @@ var Catalog = []Entry{
 	{func() Stage { return &CutMix{Alpha: defaultAlpha, P: 1} }, "paste a box of another picture of the batch into each, and mix their labels"},
 	{func() Stage { return &Remix{Alpha: defaultAlpha, Kappa: defaultKappa, Tau: defaultTau, P: 1} }, "mixup whose label is the rarer class's where the other is much commoner"},
 	{func() Stage { return &CMO{P: 0.5, Alpha: defaultAlpha, Exponent: 1} }, "paste a box of a sample of a rarer class into each picture, and mix their labels"},
+	{func() Stage { return &Mosaic{P: 1, Center: defaultCenter} }, "show parts of four pictures around a random point, with their objects and masks"},
 	{func() Stage { return &MultiScale{} }, "deliver each batch in several sizes"},
 }

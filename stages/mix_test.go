@@ -19,6 +19,7 @@ func TestMixers(t *testing.T) {
 	for _, s := range []stages.Stage{
 		stages.MixUp{}, stages.MixUp{Alpha: 0.2, P: 0.5, Per: stages.PerRow}, stages.MixUp{Alpha: 1e-3}, stages.MixUp{Alpha: 1e6},
 		stages.CutMix{}, stages.CutMix{Alpha: 0.3, P: 0.5, Per: stages.PerRow},
+		stages.Mosaic{}, stages.Mosaic{P: 0.5, Center: stages.Range{0, 1}, Donors: stages.RepeatFactor(0.1, 0.5)}, stages.Mosaic{Center: stages.Range{0, 0}, Task: "class"},
 		stages.CMO{P: 0.5}, stages.CMO{P: 1, Alpha: 0.5, Exponent: 2, Per: stages.PerRow},
 		stages.Remix{}, stages.Remix{Kappa: 10, Tau: 1, P: 0.9},
 	} {
@@ -26,6 +27,7 @@ func TestMixers(t *testing.T) {
 	}
 	wrong(t, stages.MixUp{Alpha: -1, P: 2, Per: "epoch"}, "alpha: -1 is not", "p: 2 is not", "per: ")
 	wrong(t, stages.CutMix{Alpha: math.Inf(1)}, "alpha: +Inf is not")
+	wrong(t, stages.Mosaic{P: 2, Center: stages.Range{0.5, 1.5}, Donors: "all"}, "p: 2 is not", "center: [0.5, 1.5] is not", "donors: target: ")
 	wrong(t, stages.CMO{Exponent: -1}, "p is 0", "exponent: -1 is not")
 	wrong(t, stages.Remix{Kappa: 0.5, Tau: 2}, "kappa: 0.5 is not", "tau: 2 is not")
 }

@@ -18,6 +18,7 @@
 //	Weigher    labels -> weight
 //	Batcher    rows -> batches
 //	Mixer      the rows of a batch, each with another
+//	Composer   the rows of a batch, each of parts of several pictures
 //	Expander   batch -> the variants in which it is delivered
 //
 // The option structs' exported fields carry tags: `sluice:"name"`, the option's
@@ -29,6 +30,7 @@ package stages
 
 import (
 	"fmt"
+	"image"
 
 	"github.com/sluicedata/sluice/internal/rng"
 	"github.com/sluicedata/sluice/schema"
@@ -226,15 +228,20 @@ type VaryingBatcher interface {
 	VaryingSizes() Sizes
 }
 
-// Mixer mixes the rows of a batch, each with another of them, its partner: mixup, cutmix. The
-// engine chooses the partners: each row is the partner of one, none of its own, and each other
-// row is as likely. A row that a Mixer has mixed is left alone by those after it.
-type Mixer interface {
+// MixStage is what Mixer and Composer share.
+type MixStage interface {
 	Stage
 	// PerRow reports whether each row has a draw of its own; else those of a batch share one.
 	PerRow() bool
 	// DrawMix draws how pictures of a size are mixed; nil leaves them alone.
 	DrawMix(height, width int, rand *Rand) Params
+}
+
+// Mixer mixes the rows of a batch, each with another of them, its partner: mixup, cutmix. The
+// engine chooses the partners: each row is the partner of one, none of its own, and each other
+// row is as likely. A row that a Mixer has mixed is left alone by those after it.
+type Mixer interface {
+	MixStage
 	// Mix changes own, a row of a batch, and not its partner, which is of the same type. In a grey batch
 	// both have one channel.
 	Mix(params Params, own, partner *schema.Picture)
@@ -249,6 +256,26 @@ type DonorMixer interface {
 	// Donors returns the order by which the row of each draw gets its donor, of the samples
 	// that filter and take leave. It has as many draws an epoch as the pipeline has.
 	Donors(in Selection, index schema.Index, draws int64, key RandKey) (Order, error)
+}
+
+// Composer makes each row's picture of parts of itself and of donors, with their objects and
+// masks: mosaic. Donors are as those of a DonorMixer.
+type Composer interface {
+	MixStage
+	// DonorCount is how many donors a row needs.
+	DonorCount() int
+	// DonorOrder is the order in which they are drawn, those of a row one after the other; draws is
+	// their number in an epoch.
+	DonorOrder(in Selection, index schema.Index, draws int64, key RandKey) (Order, error)
+	// Tiles are the parts: first the picture's own, then its donors'.
+	Tiles(params Params, height, width int) []Tile
+}
+
+// Tile is a part of a picture, and the pixel of another one of the same size that its top left
+// pixel shows; the others show what is beside it.
+type Tile struct {
+	Part image.Rectangle
+	From image.Point
 }
 
 // LabelMixer is a Mixer whose labels are mixed in other shares than the pictures: remix.

@@ -46,7 +46,7 @@ func (w When) CheckConditions() error {
 	errs := []error{w.ClassCount.check(), w.Epochs.check()}
 	switch w.Stage.(type) {
 	case PictureStage, Weigher:
-	case Mixer:
+	case MixStage:
 		if w.ClassCount != (ClassCount{}) || w.Strength != (Strength{}) {
 			errs = append(errs, errorf("when", "%s mixes rows of several classes: of conditions it takes epochs alone", w.Name()))
 		}

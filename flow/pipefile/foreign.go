@@ -86,7 +86,8 @@ var foreignStages = []foreign{
 	{"CropNonEmptyMaskIfExists RandomRotate90 Transpose D4 SquareSymmetry GridDropout Erasing XYMasking ISONoise " +
 		"MultiplicativeNoise Blur MotionBlur MedianBlur Defocus ZoomBlur AdvancedBlur GlassBlur CLAHE RandomToneCurve ImageCompression " +
 		"JpegCompression Downscale GridDistortion OpticalDistortion ThinPlateSpline RGBShift ChannelShuffle ChannelDropout " +
-		"Sharpen Emboss Superpixels FancyPCA Spatter RandomFog RandomRain RandomShadow RandomSnow RandomSunFlare PixelDropout Mosaic", "albumentations", "", ""},
+		"Sharpen Emboss Superpixels FancyPCA Spatter RandomFog RandomRain RandomShadow RandomSnow RandomSunFlare PixelDropout", "albumentations", "", ""},
+	{"Mosaic", "albumentations", "mosaic: {p: 0.5}", "behind batch; its donors are samples of the source"},
 
 	{"RandomFlip", "Keras", "flip: {p: 0.5}", ""},
 	{"RandomTranslation", "Keras", "affine: {translate: [0.1, 0.1]}", ""},

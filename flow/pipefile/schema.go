@@ -99,7 +99,7 @@ func takesConditions(s stages.Stage) (when, strength bool) {
 	switch s.(type) {
 	case stages.PictureStage, stages.Weigher:
 		when = true
-	case stages.Mixer:
+	case stages.MixStage:
 		return true, false
 	}
 	_, amounts := s.(stages.Adjustable)

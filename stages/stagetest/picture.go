@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"image"
 	"math"
 	"reflect"
 	"regexp"
@@ -52,7 +53,7 @@ func Picture(t *testing.T, stage stages.PictureStage) {
 	}
 }
 
-// Batches checks a Batcher, a Mixer or an Expander.
+// Batches checks a Batcher, a Mixer, a Composer or an Expander.
 func Batches(t *testing.T, stage stages.Stage) {
 	t.Helper()
 	Options(t, stage)
@@ -66,10 +67,12 @@ func Batches(t *testing.T, stage stages.Stage) {
 		}
 	case stages.Mixer:
 		mixer(t, s)
+	case stages.Composer:
+		composer(t, s)
 	case stages.Expander:
 		expander(t, s)
 	default:
-		t.Errorf("%s: %T is neither a Batcher nor a Mixer nor an Expander", stage.Name(), stage)
+		t.Errorf("%s: %T is neither a Batcher nor a Mixer nor a Composer nor an Expander", stage.Name(), stage)
 	}
 }
 
@@ -584,6 +587,47 @@ func mixer(t *testing.T, stage stages.Mixer) {
 // closeTo allows for the rounding of float32.
 func closeTo(a, b *schema.Picture) bool {
 	return slices.Equal(a.U8, b.U8) && slices.EqualFunc(a.F32, b.F32, func(x, y float32) bool { return x-y < 1e-6 && y-x < 1e-6 })
+}
+
+// composer wants parts that cover every pixel once, of pixels that there are.
+func composer(t *testing.T, stage stages.Composer) {
+	t.Helper()
+	name, key := stage.Name(), rng.NewKey(3, stage.Name(), "0")
+	for position := range int64(200) {
+		size := Sizes[2:][position%int64(len(Sizes)-2)]
+		height, width := size[0], size[1]
+		if height*width > applied {
+			continue
+		}
+		params := stage.DrawMix(height, width, key.Stream(1, position, 0))
+		if !reflect.DeepEqual(params, stage.DrawMix(height, width, key.Stream(1, position, 0))) {
+			t.Fatalf("%s: draw %d is not repeatable", name, position)
+		}
+		if params == nil {
+			continue
+		}
+		if text, err := json.Marshal(params); err != nil || !strings.HasPrefix(string(text), "{") {
+			t.Errorf("%s: the params %+v marshal to %s (%v)", name, params, text, err)
+		}
+		tiles := stage.Tiles(params, height, width)
+		if len(tiles) != 1+stage.DonorCount() {
+			t.Fatalf("%s: %d parts of %d pictures", name, len(tiles), 1+stage.DonorCount())
+		}
+		times := make([]int, height*width)
+		for _, tile := range tiles {
+			for y := tile.Part.Min.Y; y < tile.Part.Max.Y; y++ {
+				for x := tile.Part.Min.X; x < tile.Part.Max.X; x++ {
+					times[y*width+x]++
+				}
+			}
+			if from := tile.Part.Sub(tile.Part.Min).Add(tile.From); !tile.Part.Empty() && !from.In(image.Rect(0, 0, width, height)) {
+				t.Fatalf("%s: of %dx%d: %+v shows %v", name, width, height, tile, from)
+			}
+		}
+		if slices.ContainsFunc(times, func(n int) bool { return n != 1 }) {
+			t.Fatalf("%s: of %dx%d: %+v: not every pixel is in one part", name, width, height, tiles)
+		}
+	}
 }
 
 func expander(t *testing.T, stage stages.Expander) {

@@ -34,6 +34,7 @@ __all__ = [
     "invert",
     "letterbox",
     "mixup",
+    "mosaic",
     "multiscale",
     "normalize",
     "pad",
@@ -1406,6 +1407,40 @@ def cmo(
             "exponent": exponent,
             "task": task,
             "per": per,
+            "when": when,
+            "id": id,
+        },
+    )
+
+
+def mosaic(
+    p: float = 1,
+    *,
+    center: tuple[float, float] = (0.3, 0.7),
+    donors: Literal["instance", "square_root", "power", "class_balanced"]
+    | Mapping[str, object]
+    | Sequence[Literal["instance", "square_root", "power", "class_balanced"] | Mapping[str, object]] = "instance",
+    task: str = "boxes",
+    when: When | None = None,
+    id: str | None = None,
+) -> Component:
+    """Show parts of four pictures around a random point, with their objects and masks.
+
+    Args:
+        p: share of the rows that become mosaics.
+        center: range of the point where the four meet, in shares of the width and height.
+        donors: proportions in which classes donate: what rebalance takes as its target.
+        task: the task whose classes donors are drawn by; boxes: the rarest class of their objects.
+        when: the rows on which the stage acts, such as {"class_count": {"below": 100}}; others pass it as they are.
+        id: keeps the stage's random numbers its own when another of its name is put before it.
+    """
+    return component(
+        mosaic,
+        {
+            "p": p,
+            "center": center,
+            "donors": donors,
+            "task": task,
             "when": when,
             "id": id,
         },
