@@ -30,6 +30,7 @@ import (
 //
 // Polygons stay polygons; those of a crowd become run lengths, as COCO has it, with the area
 // that these have. A polygon of less than three points is left out, which readers would take for a box.
+// An object without any has no segmentation: pycocotools fails at an empty one.
 //
 // Beside them are the plan, the manifest and the parts, as ArrowParts has them: a part is a
 // list of some of the pictures, part-00000-of-00016.jsonl, with their objects.
@@ -232,7 +233,9 @@ func (s *cocoState) annotation(o *schema.Object, height, width int) ([]byte, err
 	var out []byte
 	out = fmt.Appendf(out, `{"category_id":%d,"iscrowd":%d,"area":%s,"bbox":`, s.ids[o.Label], toInt(o.Crowd), area)
 	out = appendBox(out, o.Box)
-	out = append(append(out, `,"segmentation":`...), segmentation...)
+	if segmentation != nil {
+		out = append(append(out, `,"segmentation":`...), segmentation...)
+	}
 	if len(s.spec.Keypoints) > 0 {
 		if out, err = s.appendKeypoints(out, o); err != nil {
 			return nil, err
@@ -282,7 +285,7 @@ func appendFloat(out []byte, v float32) []byte {
 	return strconv.AppendFloat(out, float64(v), 'f', -1, 32)
 }
 
-// segmentation is an object's shape in COCO's form, and its area.
+// segmentation is an object's shape in COCO's form, nil where it isn't known, and its area.
 func segmentation(o *schema.Object, height, width int) (text, area []byte, err error) {
 	rings := make([][]float32, 0, len(o.Polygon))
 	sum := 0.0
@@ -306,7 +309,10 @@ func segmentation(o *schema.Object, height, width int) (text, area []byte, err e
 	default:
 		area = appendFloat(nil, (o.Box[2]-o.Box[0])*(o.Box[3]-o.Box[1]))
 	}
-	if !o.Crowd || len(rings) == 0 {
+	if len(rings) == 0 {
+		return nil, area, nil
+	}
+	if !o.Crowd {
 		text = append(text, '[')
 		for i, ring := range rings {
 			if i > 0 {

@@ -145,9 +145,9 @@ func TestCOCOKeepsNumbers(t *testing.T) {
 	}
 	want := []string{
 		`1 1 10 1768 0 702.1057 [473.07,395.93,38.65,28.67] [[510.66,423.01,511.72,420.03,510.45,416]]  0`,
-		`2 1 1 7 0 18 [1,2,3,6] [] [2,3,2,0,0,1,0,0,0] 2`,
-		`3 2 1 0 0 18 [1,2,3,6] [] [0,0,0,0,0,0,0,0,0] 0`,
-		`4 2 3 0 0 0 [0.1,0,0,5] []  0`,
+		`2 1 1 7 0 18 [1,2,3,6]  [2,3,2,0,0,1,0,0,0] 2`,
+		`3 2 1 0 0 18 [1,2,3,6]  [0,0,0,0,0,0,0,0,0] 0`,
+		`4 2 3 0 0 0 [0.1,0,0,5]   0`,
 	}
 	for i, a := range in.Annotations {
 		have := fmt.Sprintf("%d %d %d %d %d %v %s %s %s %d", a.ID, a.Image, a.Category, a.Source, a.Crowd, a.Area, a.Box, a.Segmentation, a.Keypoints, a.Visible)
