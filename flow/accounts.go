@@ -21,7 +21,8 @@ type outcome struct {
 	fates     []picture.Fate // of the objects that it left with, and lost
 	weight    float32        // with which it left
 	strengths []float64      // of the stages that have conditions or one, 0 where one left the row alone
-	turned    bool           // its targets are those of the picture as it is stored
+	turn      picture.Turn   // of its targets, with the file
+	untold    string         // key of that sample, where their size doesn't tell; else ""
 	failures  []*RowError
 	print     fingerprint.Print // of that sample, where the sink tracks reads
 	held      int64             // bytes charged until the batch is finished

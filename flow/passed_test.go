@@ -89,6 +89,41 @@ func TestPassedTargets(t *testing.T) {
 	}
 }
 
+// TestReportTurns: a report counts pictures that are shown turned by what the size of their
+// annotations says: those of the picture as stored, and those of which no size tells.
+func TestReportTurns(t *testing.T) {
+	sizes := func(t *schema.Targets) { t.Frame = schema.BySize }
+	for name, c := range map[string]struct {
+		change         func(t *schema.Targets)
+		turned, untold int64
+		first          string
+	}{
+		"by size":      {sizes, 4, 3, "0001.png"},
+		"by the mask":  {func(t *schema.Targets) { sizes(t); t.Height, t.Width = 0, 0 }, 4, 3, "0001.png"},
+		"no size":      {func(t *schema.Targets) { *t = schema.Targets{Objects: t.Objects} }, 0, 7, "0001.png"},
+		"no objects":   {func(t *schema.Targets) { *t = schema.Targets{} }, 0, 0, ""},
+		"stored":       {func(*schema.Targets) {}, 0, 0, ""},
+		"as displayed": {func(t *schema.Targets) { *t = schema.Targets{Frame: schema.Displayed, Objects: t.Objects} }, 0, 0, ""},
+	} {
+		source := asStored(t, nil)
+		for i := range source.targets {
+			c.change(&source.targets[i])
+		}
+		for way, pipe := range map[string]*flow.Pipeline{
+			"passed":  flow.New(source, stages.Batch{Size: 3}),
+			"decoded": flow.New(source, stages.Decode{}, stages.Batch{Size: 3, Sizes: stages.KeepSizes}),
+		} {
+			report, err := pipe.Run(t.Context(), &sinks.Discard{}, flow.Epochs(1))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if report.Turned != c.turned || report.Untold != c.untold || report.FirstUntold != c.first {
+				t.Errorf("%s, %s: %d turned, %d untold, the first %q; want %d, %d, %q", name, way, report.Turned, report.Untold, report.FirstUntold, c.turned, c.untold, c.first)
+			}
+		}
+	}
+}
+
 // TestPassedWrongSize: annotations of another picture's size fail the row, as in a pipeline
 // that decodes.
 func TestPassedWrongSize(t *testing.T) {

@@ -56,9 +56,13 @@ type Report struct {
 	Objects map[string]ObjectExposure `json:"objects,omitempty"`
 	// Turned counts rows whose targets are those of the picture as the file stores it, where
 	// it is shown turned.
-	Turned   int64    `json:"turned,omitempty"`
-	State    State    `json:"state"` // where the next run would go on
-	Warnings []string `json:"warnings,omitempty"`
+	Turned int64 `json:"turned,omitempty"`
+	// Untold counts rows of pictures that are shown turned whose targets were taken as those of
+	// the picture as it is shown: the source doesn't say which it is, nor does their size.
+	Untold      int64    `json:"untold,omitempty"`
+	FirstUntold string   `json:"first_untold,omitempty"` // key of the first of them
+	State       State    `json:"state"`                  // where the next run would go on
+	Warnings    []string `json:"warnings,omitempty"`
 }
 
 // Memory is what a run had in flight, as its budget counts.

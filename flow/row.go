@@ -53,7 +53,7 @@ type row struct {
 	targets *schema.Targets   // as the source has them; nil: none, or not read yet
 	mask    *schema.Picture   // U8 with a class number a pixel; nil: none, or where its place is
 	fates   []picture.Fate    // of the objects, once it is made
-	turned  bool              // its targets are those of the picture as it is stored
+	turn    picture.Turn      // of its targets, with the file
 	draw    *picture.Draw     // nil until it is prepared
 	picture *schema.Picture   // nil where files stay encoded
 	repairs int               // see Row
@@ -336,13 +336,13 @@ func (r *rows) makeTargets(m *picture.Maker, row *row, slot []uint8) *RowError {
 	}
 	if r.pictures == nil {
 		var err error
-		if row.meta.Targets, row.turned, err = m.Passed(row.targets, r.spec, row.encoded); err != nil {
+		if row.meta.Targets, row.turn, err = m.Passed(row.targets, r.spec, row.encoded); err != nil {
 			return row.unmade(err)
 		}
 		return nil
 	}
 	row.meta.Targets, row.fates = row.draw.Targets(r.rules)
-	row.turned = row.draw.Turned()
+	row.turn = row.draw.Turn()
 	if !r.keepEmpty && r.spec.Boxes && (row.meta.Targets == nil || len(row.meta.Targets.Objects) == 0) {
 		return row.failed(picture.TargetsStage, errors.New("no object is left in the picture, and keep_empty is false"))
 	}

@@ -30,6 +30,8 @@ type stats struct {
 	filled  int64
 	first   string // key of the first row filled
 	turned  int64
+	untold  int64
+	example string // key of the first row untold
 	ledger  *ledger
 
 	stop chan struct{}
@@ -66,8 +68,14 @@ func (s *stats) count(b *departure) (rows, failed, refilled int64) {
 		default:
 			rows++
 		}
-		if d.turned && !d.lost {
+		switch {
+		case d.lost:
+		case d.turn == picture.Turned:
 			s.turned++
+		case d.turn == picture.Untold:
+			if s.untold++; s.untold == 1 {
+				s.example = d.untold
+			}
 		}
 		if d.filled != "" {
 			if s.filled++; s.filled == 1 {
@@ -164,7 +172,7 @@ func (s *stats) end() *Report {
 		Epochs: p.info.Epochs, Seconds: elapsed.Seconds(), PlanHash: p.info.PlanHash, Exec: p.settings.Exec, Seed: p.info.Seed,
 		Workers: p.settings.Workers, Samples: p.Index().Len(), IgnoredFiles: p.Index().Ignored(),
 		Operators: s.operators(elapsed), Memory: Memory{BudgetBytes: p.settings.Budget, PeakBytes: peak, RowBytes: row, Waited: waited.Seconds() / elapsed.Seconds()},
-		Delivered: map[string]map[string]int64{}, Objects: s.ledger.objects.report(p.info.Targets), Turned: s.turned, Warnings: p.Warnings(),
+		Delivered: map[string]map[string]int64{}, Objects: s.ledger.objects.report(p.info.Targets), Turned: s.turned, Untold: s.untold, FirstUntold: s.example, Warnings: p.Warnings(),
 	}
 	r.Ledger, r.Images = s.ledger.named(s.ledger.whole())
 	r.ByEpoch = s.ledger.byEpochs()

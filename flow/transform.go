@@ -150,7 +150,7 @@ func (f *transform) make(maker *picture.Maker, t *ticket) {
 		t.draft().Drop(t.at)
 	} else {
 		d.labels, d.sample, d.print = row.meta.Labels, row.sample, row.print
-		d.fates, d.turned, d.weight = row.fates, row.turned, row.meta.Weight
+		d.fates, d.turn, d.weight = row.fates, row.turn, row.meta.Weight
 		if row.draw != nil && len(row.draw.Chosen) > 0 {
 			d.strengths = make([]float64, 0, len(row.draw.Chosen))
 			for _, c := range row.draw.Chosen {
@@ -159,6 +159,9 @@ func (f *transform) make(maker *picture.Maker, t *ticket) {
 		}
 		if row.repairs > 0 {
 			d.filled = row.meta.Key
+		}
+		if d.turn == picture.Untold {
+			d.untold = row.meta.Key
 		}
 		switch form {
 		case schema.FormVarying:

@@ -340,11 +340,24 @@ func (c console) failures(r *flow.Report) {
 // lost the largest share.
 const mostClasses = 12
 
+// turns tells of annotations of pictures that their files have turned.
+func (c console) turns(r *flow.Report) {
+	if r.Turned > 0 {
+		c.warn([]string{fmt.Sprintf("the annotations of %s are of the picture as the file stores it, and it is shown turned, by what their sizes say: they were turned, too; annotations: stored, an option of the source, says so for all", phrase.Count(r.Turned, "row"))})
+	}
+	if r.Untold > 0 {
+		remedy := "say annotations: stored, an option of the source, or annotations: displayed"
+		if r.Turned > 0 {
+			remedy = "those of other rows are of the picture as stored, and these are wrong if they are, too: say annotations: stored, an option of the source"
+		}
+		c.warn([]string{fmt.Sprintf("no size tells whether the annotations of %s, such as %s, are of the picture as the file stores it, which is shown turned (EXIF): they were taken as of the picture as it is shown; %s",
+			phrase.Count(r.Untold, "row"), r.FirstUntold, remedy)})
+	}
+}
+
 // objects tells what became of the objects of each class.
 func (c console) objects(r *flow.Report) {
-	if r.Turned > 0 {
-		c.warn([]string{fmt.Sprintf("the annotations of %s are of the picture as the file stores it, and it is shown turned, by what their sizes say: they were turned, too; annotations: stored says so for all", phrase.Count(r.Turned, "row"))})
-	}
+	c.turns(r)
 	lost := func(x flow.ObjectExposure) float64 { return 1 - float64(x.Delivered)/float64(max(x.Seen, 1)) }
 	var names []string
 	for name, x := range r.Objects {

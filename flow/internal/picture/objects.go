@@ -1,6 +1,7 @@
 package picture
 
 import (
+	"github.com/sluicedata/sluice/internal/decode"
 	"github.com/sluicedata/sluice/schema"
 )
 
@@ -52,9 +53,29 @@ func (d *Draw) size() (height, width int) {
 	return d.Source[0], d.Source[1]
 }
 
-// Turned reports whether the targets' size says that they belong to the picture as it is
-// stored, and that is shown turned.
-func (d *Draw) Turned() bool {
+// Turn is what the size of a picture's targets tells, where its file says that it is to be
+// turned and the source doesn't say which picture they were made on.
+type Turn uint8
+
+// The turns.
+const (
+	Clear  Turn = iota // there is nothing to tell
+	Turned             // they belong to the picture as it is stored: they were turned, too
+	Untold             // they fit both, or have no size: taken as of the picture as it is shown
+)
+
+// Turn is what the targets' size tells.
+func (d *Draw) Turn() Turn {
 	g := &d.targets
-	return g.in != nil && g.turned && g.in.Frame == schema.BySize
+	if g.in == nil || g.in.Frame != schema.BySize || g.orientation < 2 || len(g.in.Objects) == 0 && g.in.Mask == nil {
+		return Clear
+	}
+	square := d.Source[0] == d.Source[1]
+	switch sized := g.in.Height > 0 || g.in.Mask != nil; {
+	case g.turned:
+		return Turned
+	case sized && decode.SwapsSides(g.orientation) && !square:
+		return Clear // they are of the picture as it is shown
+	}
+	return Untold
 }

@@ -10,24 +10,23 @@ import (
 
 // Passed are the targets of a file that no stage decodes, in the picture as it is shown: they
 // are turned where they belong to the picture as stored, and the mask's file is another one
-// where it has to be turned or its class numbers are others. turned reports what Draw.Turned
-// does. t isn't changed. A file whose header cannot be read, which nothing shows, keeps its
+// where it has to be turned or its class numbers are others. turn is Draw.Turn. t isn't changed. A file whose header cannot be read, which nothing shows, keeps its
 // targets.
-func (m *Maker) Passed(t *schema.Targets, spec *schema.TargetSpec, file []byte) (out *schema.Targets, turned bool, err error) {
+func (m *Maker) Passed(t *schema.Targets, spec *schema.TargetSpec, file []byte) (out *schema.Targets, turn Turn, err error) {
 	if t == nil {
-		return nil, false, nil
+		return nil, Clear, nil
 	}
 	h, err := decode.ReadHeader(file)
 	if err != nil {
-		return t, false, nil
+		return t, Clear, nil
 	}
 	d := &Draw{Source: [2]int{h.Height, h.Width}}
 	g := &d.targets
 	if err := g.begin(t, h.Orientation, h.Height, h.Width); err != nil {
-		return nil, false, &Failure{TargetsStage, err}
+		return nil, Clear, &Failure{TargetsStage, err}
 	}
 	if !g.turned && (t.Mask == nil || t.MaskMap == nil) {
-		return t, false, nil
+		return t, d.Turn(), nil
 	}
 	out = d.SourceTargets()
 	if g.turned && g.path.Mirrors() && spec.Mirrored != nil {
@@ -47,9 +46,9 @@ func (m *Maker) Passed(t *schema.Targets, spec *schema.TargetSpec, file []byte) 
 		out.Mask, err = e.Encode(nil, mask.U8, mask.Height, mask.Width, 1)
 	}
 	if err != nil {
-		return nil, false, &Failure{"mask", err}
+		return nil, Clear, &Failure{"mask", err}
 	}
-	return out, d.Turned(), nil
+	return out, d.Turn(), nil
 }
 
 var passedMasks = sync.Pool{New: func() any { return &png.Encoder{} }}
