@@ -65,6 +65,14 @@ func TestGray(t *testing.T) {
 	if !slices.Contains(shapes, "float32[1,4,6]") || !slices.Contains(shapes, "float32[1,8,12]") || len(full) != len(exact) {
 		t.Errorf("shapes %v", shapes)
 	}
+	for _, s := range recoloring(1) {
+		list := []stages.Stage{gray, stages.Resize{Height: 8, Width: 12}, s, stages.Grayscale{}, stages.Rotate{Degrees: stages.Range{-30, 30}}, stages.Batch{Size: 4}}
+		reference, _, _ := run(list, executors["reference"]...)
+		exact, _, _ := run(list, executors["exact"]...)
+		if !slices.EqualFunc(reference, exact, bytes.Equal) {
+			t.Errorf("%s: the fused executor's grey is not the reference's", s.Name())
+		}
+	}
 	for says, list := range map[string][]stages.Stage{
 		"mean: [0.485 0.456 0.406] is for three channels": {gray, stages.Resize{Height: 8, Width: 8}, stages.ToTensor{}, stages.Normalize{Mean: stages.ImageNetMean, Std: stages.Std{0.2, 0.2, 0.2}}, stages.Batch{Size: 2}},
 		"fill: [9 8 7] is a colour":                       {gray, stages.Rotate{Degrees: stages.Range{-3, 3}, Fill: stages.Color{9, 8, 7}}, stages.Resize{Height: 8, Width: 8}, stages.Batch{Size: 2}},

@@ -444,23 +444,27 @@ func (list steps) program(s *Settings, samples int) *picture.Program {
 	return program
 }
 
-// random reports whether a stage draws: it has more to say of a row than Nothing.
-// One that cannot say without the picture isn't; one with conditions is.
+// random reports whether a stage takes random numbers, or has conditions. One that cannot say
+// without the picture doesn't.
 func random(s *step, stage stages.PictureStage, tasks int) bool {
-	if s.when != nil {
-		return true
-	}
+	_, takes := tried(s, stage, tasks)
+	return takes || s.when != nil
+}
+
+// tried is what a stage draws for a picture without labels, and whether that takes random
+// numbers.
+func tried(s *step, stage stages.PictureStage, tasks int) (params stages.Params, random bool) {
 	labels := make([]int32, tasks)
 	for i := range labels {
 		labels[i] = schema.Unknown
 	}
-	nothing := false
-	err := guard(s.name, func() error {
-		params, err := stage.Draw(&stages.Row{Height: 1 << 12, Width: 1 << 12, Labels: labels, Rand: s.key.Stream(0, 0, 0)})
-		_, nothing = params.(stages.Nothing)
+	stream := s.key.Stream(0, 0, 0)
+	before := *stream
+	err := guard(s.name, func() (err error) {
+		params, err = stage.Draw(&stages.Row{Height: 1 << 12, Width: 1 << 12, Labels: labels, Rand: stream})
 		return err
 	})
-	return err == nil && !nothing
+	return params, err == nil && *stream != before
 }
 
 // draws reports whether a stage takes random numbers for a picture, by trying it.

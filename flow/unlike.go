@@ -65,11 +65,15 @@ func (list steps) levels() (black, white [3]float32) {
 	for i := range list {
 		s := &list[i]
 		stage, ok := s.stage.(stages.Pixelwise)
-		if !ok || random(s, stage, 0) {
+		if !ok || s.when != nil {
+			continue
+		}
+		params, random := tried(s, stage, 0)
+		if random || params == nil {
 			continue
 		}
 		_ = guard(s.name, func() error {
-			f := stage.PixelFunc(stages.Nothing{})
+			f := stage.PixelFunc(params)
 			black, white = f.Map(black), f.Map(white)
 			return nil
 		})
@@ -81,7 +85,8 @@ func (list steps) levels() (black, white [3]float32) {
 // training's black and white: by more than rounded figures do.
 func apart(here, there, black, white [3]float32) bool {
 	for c := range here {
-		if d := here[c] - there[c]; !(max(d, -d) <= (white[c]-black[c])/100) {
+		d, span := here[c]-there[c], white[c]-black[c]
+		if !(max(d, -d) <= max(span, -span)/100) {
 			return true
 		}
 	}

@@ -34,8 +34,12 @@ func TestUnlikeImages(t *testing.T) {
 		"no antialiasing":   {train, []stages.Stage{stages.Decode{}, stages.Resize{Height: 8, Width: 8, Antialias: stages.Off}, tensor, imagenet, batch}, []string{"by bilinear without antialiasing, in training by bilinear"}},
 		"random":            {train, []stages.Stage{stages.Decode{}, stages.Rotate{Degrees: stages.Range{-9, 9}}, resize, stages.Flip{P: 0.5}, tensor, imagenet, batch}, []string{"rotate, flip: images change at random"}},
 		"grey":              {[]stages.Stage{stages.Shuffle{}, stages.Decode{}, resize, tensor, batch}, []stages.Stage{stages.Decode{Mode: stages.Gray}, resize, tensor, batch}, []string{"images are float32[1,8,8], in training float32[3,8,8]", `decode: mode is "gray", in training "rgb"`}},
-		"drop_last":         {train, []stages.Stage{stages.Decode{}, resize, tensor, imagenet, stages.Batch{Size: 5, DropLast: true}}, []string{"drop_last leaves 2 samples out"}},
-		"encoded":           {[]stages.Stage{batch}, []stages.Stage{batch}, nil},
+		"inverted":          {train, []stages.Stage{stages.Decode{}, resize, stages.Invert{}, tensor, imagenet, batch}, []string{"black and white leave as [2.25 2.43 2.64] and [-2.12"}},
+		"always changed": {[]stages.Stage{stages.Shuffle{}, stages.Decode{}, resize, stages.Invert{}, stages.Solarize{}, stages.Equalize{}, tensor, batch},
+			[]stages.Stage{stages.Decode{}, resize, stages.Invert{}, stages.Solarize{}, stages.Equalize{}, tensor, batch}, nil},
+		"at times":  {train, []stages.Stage{stages.Decode{}, resize, stages.Solarize{P: 0.5}, tensor, imagenet, batch}, []string{"solarize: images change at random"}},
+		"drop_last": {train, []stages.Stage{stages.Decode{}, resize, tensor, imagenet, stages.Batch{Size: 5, DropLast: true}}, []string{"drop_last leaves 2 samples out"}},
+		"encoded":   {[]stages.Stage{batch}, []stages.Stage{batch}, nil},
 	} {
 		training, eval := planOf(t, small(12), c.train), planOf(t, small(12), c.eval)
 		have := eval.UnlikeImages(training)

@@ -165,6 +165,16 @@ def test_draws_of_angles_and_corners() -> None:
             assert alike([p[corner][axis] for p in corners], [end[i][axis] for end in ends]), corner
 
 
+def test_draws_of_blurs_and_holes() -> None:
+    v2 = pytest.importorskip("torchvision.transforms.v2")
+    blur, erasing = v2.GaussianBlur(9, (0.3, 1.7)), v2.RandomErasing(1)
+    assert alike([p["gaussian_blur"]["sigma"] for p in drawn(blur)], [p["sigma"][0] for p in theirs(blur)])
+    ours = [p["random_erasing"] for p in drawn(erasing) if "random_erasing" in p]
+    other = [p for p in theirs(erasing) if p["v"] is not None]
+    for here, there in (("x", "j"), ("y", "i"), ("width", "w"), ("height", "h")):
+        assert alike([p[here] for p in ours], [p[there] for p in other]), here
+
+
 def test_draws_of_colors() -> None:
     v2 = pytest.importorskip("torchvision.transforms.v2")
     jitter = v2.ColorJitter(0.4, (0.9, 1.7), 1.5, 0.2)
@@ -189,6 +199,11 @@ def test_draws_of_p(p: float) -> None:
         (v2.RandomHorizontalFlip(p), lambda d: d["flip"]["flipped"]),
         (v2.RandomVerticalFlip(p), lambda d: d["flip"]["flipped"]),
         (v2.RandomGrayscale(p), lambda d: "grayscale" in d),
+        (v2.RandomInvert(p), lambda d: "invert" in d),
+        (v2.RandomEqualize(p), lambda d: "equalize" in d),
+        (v2.RandomSolarize(99, p), lambda d: "solarize" in d),
+        (v2.RandomErasing(p, scale=(0.02, 0.1)), lambda d: "random_erasing" in d),
+        (v2.RandomApply([v2.GaussianBlur(3)], p), lambda d: "gaussian_blur" in d),
         (v2.RandomPerspective(0.3, p), lambda d: "perspective" in d),
         (v2.RandomApply([v2.ColorJitter(0.4)], p), lambda d: "color_jitter" in d),
         (v2.RandomChoice([v2.RandomRotation(9), v2.Identity()], [p, 1 - p]), lambda d: "affine" in d),

@@ -88,6 +88,8 @@ func TestCanvasesAreCharged(t *testing.T) {
 			mapped{stages.ColorJitter{Contrast: stages.Around(0.3)}}, stages.Resize{Height: 8, Width: 8}}, true, false, 2 * 3_000_000, 7_000_000},
 		{"an edit between", []stages.Stage{stages.Decode{}, stages.Resize{Height: 1000, Width: 1000},
 			stages.ColorJitter{Contrast: stages.Around(0.3)}, stages.Resize{Height: 8, Width: 8}}, true, false, 3_000_000, 3_600_000},
+		{"a blur, of whose rows 255 are kept", []stages.Stage{stages.Decode{}, stages.Resize{Height: 1000, Width: 1000},
+			stages.GaussianBlur{KernelSize: 255, Sigma: stages.Range{90, 90}}, stages.Resize{Height: 8, Width: 8}}, true, false, 4_500_000, 4_900_000},
 	} {
 		p := program(c.full, c.ref, c.list)
 		for form, file := range map[string][]byte{"JPEG": jpg.Bytes(), "PNG": pn.Bytes()} {
