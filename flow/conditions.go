@@ -221,7 +221,7 @@ func (d drawn) counted(option, name string) (*counted, error) {
 		}
 	}
 	if spec.Objects() {
-		names = append(names, boxesTask)
+		names = append(names, schema.ColumnBoxes)
 	}
 	switch at := slices.Index(names, name); {
 	case len(names) == 0:
@@ -237,9 +237,6 @@ func (d drawn) counted(option, name string) (*counted, error) {
 	}
 	return d.countedObjects(spec), nil
 }
-
-// boxesTask is the name of the classes of objects.
-const boxesTask = "boxes"
 
 func (d drawn) countedLabels(task int) *counted {
 	counts := schema.Counts(d.selected, task)

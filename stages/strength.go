@@ -238,6 +238,9 @@ func withP(stage Stage, s float64) Stage {
 
 // around is a range s times as far from the value that changes nothing.
 func (r Range) around(nothing, s float64) Range {
+	if s == 1 { // exactly
+		return r
+	}
 	for i, f := range r {
 		r[i] = nothing + float64((f-nothing)*s)
 	}

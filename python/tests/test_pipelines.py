@@ -70,6 +70,41 @@ stages:
     assert sluicedata.plan(declared.with_settings(seed=8)).plan_hash != want.plan_hash
 
 
+def test_conditions_and_strengths(make_folder: Folder, tmp_path: Path) -> None:
+    folder = make_folder({"cat": 6, "dog": 3})
+    (tmp_path / "p.yaml").write_text(
+        """version: 1
+epochs: 4
+source: {folder: {path: data}}
+stages:
+  - rebalance: {target: square_root}
+  - class_weights: {weights: inverse, when: {epochs: [2, null]}}
+  - decode
+  - rotate: {degrees: 30, when: {class_count: {below: 5}, epochs: [0, -1]}}
+  - flip: {strength: {by: repeat, from: 0.5, to: 2, over: 3}}
+  - resize: {height: 8, width: 8}
+  - batch: {size: 4}
+"""
+    )
+    declared = pipeline(
+        sources.folder(folder),
+        [
+            stages.rebalance("square_root"),
+            stages.class_weights("inverse", when={"epochs": (2, None)}),
+            stages.decode(),
+            stages.rotate(30, when={"class_count": {"below": 5}, "epochs": (0, -1)}),
+            stages.flip(strength={"by": "repeat", "from": 0.5, "to": 2, "over": 3}),
+            stages.resize(height=8, width=8),
+            stages.batch(4),
+        ],
+        epochs=4,
+    )
+    assert sluicedata.plan(declared).plan_hash == sluicedata.plan(tmp_path / "p.yaml").plan_hash
+    wrong = declared.with_stages(stages.decode(), stages.rotate(30, when={"class_count": {"belw": 5}}))
+    with pytest.raises(PipelineError, match="did you mean"):
+        sluicedata.plan(wrong)
+
+
 # Of each stage a call with every option, and the same in a file.
 CALLS: dict[str, tuple[Component, str]] = {
     "filter": (
@@ -110,7 +145,10 @@ CALLS: dict[str, tuple[Component, str]] = {
         ),
         "{height: 8, width: 9, scale: [0.2, 0.9], ratio: [0.5, 2], interpolation: bicubic, antialias: true, p: 0.9}",
     ),
-    "flip": (stages.flip(0.25, direction="vertical"), "{p: 0.25, direction: vertical}"),
+    "flip": (
+        stages.flip(0.25, direction="vertical", classes={"cat": "dog"}, task="class"),
+        "{p: 0.25, direction: vertical, classes: {cat: dog}, task: class}",
+    ),
     "resize": (
         stages.resize(height=8, width=9, interpolation="lanczos", antialias=True),
         "{height: 8, width: 9, interpolation: lanczos, antialias: true}",

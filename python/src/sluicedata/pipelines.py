@@ -31,7 +31,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from types import FrameType, FunctionType, UnionType
-from typing import Any, Literal, Protocol, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Protocol, Union, get_args, get_origin, get_type_hints, is_typeddict
 
 from . import _html
 from ._settings import OnError, Split
@@ -365,7 +365,7 @@ def _fits(value: Any, kind: Any) -> bool:
     if isinstance(value, list):
         return origin in (Sequence, tuple) and all(_fits(v, of[0]) for v in value)
     if isinstance(value, dict):
-        return origin is Mapping and all(_fits(v, of[1]) for v in value.values())
+        return is_typeddict(kind) or (origin is Mapping and all(_fits(v, of[1]) for v in value.values()))
     if isinstance(value, str):
         return kind is str or origin is Literal
     return kind is bool if isinstance(value, bool) else kind in (int, float)
