@@ -67,7 +67,10 @@ func saturated(factor float32) func([]uint8) {
 
 // hueTables are hsv and the darkest channel of fromHSV.
 type hueTables struct {
-	hue        colour.Hues
+	// The hue by the highest channel less the lowest (the span), how far the middle one is below
+	// the highest, as span*(span+1)/2 + below, and by the order of the channels: bits 0-2 are
+	// r < g, g < b, r < b.
+	hue        [256 * 257 / 2][8]uint8
 	saturation [256 * 256]uint8 // by the highest channel and span
 	lowest     [256 * 256]uint8 // by value and saturation
 	share      [256]float32     // of a saturation
@@ -83,7 +86,7 @@ var hues = sync.OnceValue(func() *hueTables {
 				}
 				var rgb [3]uint8
 				rgb[rank[0]], rgb[rank[1]], rgb[rank[2]] = 255, uint8(255-below), uint8(255-span)
-				t.hue.By[span*(span+1)/2+below][order], _, _ = hsv(rgb)
+				t.hue[span*(span+1)/2+below][order], _, _ = hsv(rgb)
 			}
 		}
 	}
@@ -137,14 +140,14 @@ func turned(turn uint8) func([]uint8) {
 	}
 	t := hues()
 	return func(pixels []uint8) {
-		pixels = pixels[colour.TurnHue(pixels, &t.hue, turn):]
+		pixels = pixels[colour.TurnHue(pixels, turn):]
 		for ; len(pixels) >= 3; pixels = pixels[3:] {
 			px := pixels[:3:3]
 			r, g, b := int(px[0]), int(px[1]), int(px[2])
 			most, least := max(r, g, b), min(r, g, b)
 			span, below := most-least, 2*most+least-r-g-b
 			order := uint64(r-g)>>63 | uint64(g-b)>>63<<1 | uint64(r-b)>>63<<2
-			p := &places[t.hue.By[span*(span+1)/2+below][order&7]]
+			p := &places[t.hue[span*(span+1)/2+below][order&7]]
 			s := int(t.saturation[(most<<8|span)&0xffff])
 			share := t.share[s]
 			missing := float64(float32(share * p.f))

@@ -2,26 +2,34 @@ package colour
 
 import "golang.org/x/sys/cpu"
 
-var useAssembly = cpu.X86.HasAVX2
+var (
+	useAssembly = cpu.X86.HasAVX2
+	useFMA      = useAssembly && cpu.X86.HasFMA
+)
 
 // constants are what the assembly reads beside the pixels.
 type constants struct {
-	channels  [3][32]uint8 // VPSHUFB: a channel of eight pixels, whose 24 bytes are loaded as the first 16 and the last 16
-	pack      [32]uint8    // VPSHUFB: three bytes of each doubleword, side by side
-	order     [8]uint32    // VPSHUFB, by the sector of the hue: where red, green and blue are in value, middle, lowest
-	lanes     [8]uint32    // what is added to it, by pixel
-	turn      [8]uint32
-	byteMask  [8]uint32
-	bits      [3][8]uint32 // 1, 2, 4
-	full      [4]float64   // 255
-	six       [8]uint32
-	half      [4]float64 // the largest number below a half
-	one       [4]float64
-	fullShort [8]float32
-	factor    [8]float32
-	level     [8]float32
-	weights   [3][8]uint32 // of the grey
-	rounding  [8]uint32
+	channels [3][32]uint8 // VPSHUFB: a channel of eight pixels, whose 24 bytes are loaded as the first 16 and the last 16
+	pack     [32]uint8    // VPSHUFB: three bytes of each doubleword, side by side
+	order    [8]uint32    // VPSHUFB, by the sector of the hue: where red, green and blue are in value, middle, lowest
+	lanes    [8]uint32    // what is added to it, by pixel
+	firsts   [8]float32   // of the hue, by the order of the channels, negated: bits 0-2 are r < g, g < b, r < b
+	signs    [8]uint32
+	rounds   [8]float32
+	turn     [8]uint32
+	byteMask [8]uint32
+	six      [8]uint32
+	unit     [8]uint32
+	around   [8]uint32 // 257: 2^16 / 255, nearly
+	sixShort [8]float32
+	one      [8]float32
+	full     [8]float32 // 255
+	half     [8]float32
+	above    [8]float32 // a half, and more than a rounding error
+	factor   [8]float32
+	level    [8]float32
+	weights  [3][8]uint32 // of the grey
+	rounding [8]uint32
 }
 
 var fixed = func() (c constants) {
@@ -47,20 +55,21 @@ var fixed = func() (c constants) {
 	} {
 		c.order[sector] = at[0] | at[1]<<8 | at[2]<<16 | 0x80<<24
 	}
+	const negative = 1 << 31
+	for order, of := range map[int]struct {
+		first, round float32
+		sign         uint32
+	}{0: {1, 0, negative}, 1: {1, 0, 0}, 5: {3, 0, negative}, 7: {3, 0, 0}, 6: {5, 0, negative}, 2: {-1, 255, 0}} {
+		c.firsts[-order&7], c.signs[-order&7], c.rounds[-order&7] = of.first, of.sign, of.round
+	}
 	for i := range 8 {
 		c.lanes[i] = uint32(i%4) * 0x040404
-		c.byteMask[i], c.six[i] = 255, 6
-		c.fullShort[i] = 255
-		for bit := range c.bits {
-			c.bits[bit][i] = 1 << bit
-		}
+		c.byteMask[i], c.six[i], c.unit[i], c.around[i] = 255, 6, 1, 257
+		c.sixShort[i], c.one[i], c.full[i], c.half[i], c.above[i] = 6, 1, 255, 0.5, 0.5+1.0/4096
 		for channel, weight := range [3]uint32{19595, 38470, 7471} {
 			c.weights[channel][i] = weight
 		}
 		c.rounding[i] = 1 << 15
-	}
-	for i := range 4 {
-		c.full[i], c.half[i], c.one[i] = 255, 0.49999999999999994, 1
 	}
 	return c
 }()
@@ -75,7 +84,7 @@ func saturateAVX2(pixels *uint8, n int, c *constants)
 func greysAVX2(pixels *uint8, n int, c *constants, sums *[8]uint32)
 
 //go:noescape
-func turnHueAVX2(pixels *uint8, n int, c *constants, hues *Hues)
+func turnHueAVX2(pixels *uint8, n int, c *constants)
 
 // eight is how many pixels the assembly takes at once.
 const eight = 8
@@ -132,15 +141,15 @@ func Greys(pixels []uint8) (sum, done int) {
 }
 
 // TurnHue turns the hue of pixels, in Pillow's HSV, by so many 255ths of the circle.
-func TurnHue(pixels []uint8, hues *Hues, turn uint8) (done int) {
+func TurnHue(pixels []uint8, turn uint8) (done int) {
 	n := len(pixels) / 3 &^ (eight - 1)
-	if !useAssembly || n == 0 {
+	if !useFMA || n == 0 {
 		return 0
 	}
 	c := fixed
 	for i := range c.turn {
 		c.turn[i] = uint32(turn)
 	}
-	turnHueAVX2(&pixels[0], n, &c, hues)
+	turnHueAVX2(&pixels[0], n, &c)
 	return 3 * n
 }

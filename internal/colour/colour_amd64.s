@@ -122,36 +122,17 @@ greys:
 	VZEROUPPER
 	RET
 
-// The middle and the lowest channel of four pixels: in mid and low, as doublewords of a
-// half. share, f and m1 (their product) are halves of floats, odd of doublewords whose
-// sign says that m1 is taken, most of doublewords; wide has room for four doubles.
-#define LEVELS(share, f, m1, odd, most, shareWide, fWide, m1Wide, oddWide, mostWide, mid, low) \
-	VCVTPS2PD   share, shareWide                         \
-	VCVTPS2PD   f, fWide                                 \
-	VCVTPS2PD   m1, m1Wide                               \
-	VPMOVSXDQ   odd, oddWide                             \
-	VCVTDQ2PD   most, mostWide                           \
-	VSUBPD      fWide, Y12, fWide                        \
-	VMULPD      shareWide, fWide, fWide                  \
-	VBLENDVPD   oddWide, m1Wide, fWide, fWide            \
-	VSUBPD      fWide, Y12, fWide                        \
-	VSUBPD      shareWide, Y12, shareWide                \
-	VMULPD      mostWide, fWide, fWide                   \
-	VMULPD      mostWide, shareWide, shareWide           \
-	VADDPD      constants_half(AX), fWide, fWide         \
-	VADDPD      constants_half(AX), shareWide, shareWide \
-	VCVTTPD2DQY fWide, mid                               \
-	VCVTTPD2DQY shareWide, low
-
-// turned of package stages: what depends on the hue alone is computed anew, in float64 as there.
+// turned of package stages, without its tables: what there is float64 is float32 here, with the
+// exact remainder of each rounding where that can matter.
 //
-// func turnHueAVX2(pixels *uint8, n int, c *constants, hues *Hues)
-TEXT ·turnHueAVX2(SB), NOSPLIT, $0-32
+// func turnHueAVX2(pixels *uint8, n int, c *constants)
+TEXT ·turnHueAVX2(SB), NOSPLIT, $0-24
 	MOVQ    pixels+0(FP), SI
 	MOVQ    n+8(FP), CX
 	MOVQ    c+16(FP), AX
-	MOVQ    hues+24(FP), R8
-	VMOVUPD constants_one(AX), Y12
+	VMOVUPS constants_one(AX), Y15
+	VMOVUPS constants_full(AX), Y14
+	VXORPS  Y12, Y12, Y12
 
 turn:
 	LOAD
@@ -166,77 +147,91 @@ turn:
 	VPSUBD  Y2, Y7, Y7
 	VPSUBD  Y3, Y7, Y7 // how far the middle is below
 
-	// The place in hues.
-	VPCMPGTD Y1, Y2, Y8
-	VPCMPGTD Y2, Y3, Y9
+	// The order of the channels, negated.
 	VPCMPGTD Y1, Y3, Y10
-	VPAND    constants_bits(AX), Y8, Y8
-	VPAND    (constants_bits+32)(AX), Y9, Y9
-	VPAND    (constants_bits+64)(AX), Y10, Y10
-	VPADDD   constants_bits(AX), Y6, Y11
-	VPMADDWD Y6, Y11, Y11
-	VPSRLD   $1, Y11, Y11
-	VPADDD   Y7, Y11, Y11
-	VPSLLD   $3, Y11, Y11
-	VPOR     Y8, Y9, Y8
-	VPOR     Y10, Y8, Y8
-	VPADDD   Y8, Y11, Y11
-	VPCMPEQD Y7, Y7, Y7
-	VPGATHERDD Y7, (R8)(Y11*1), Y13
-	VPADDD   constants_turn(AX), Y13, Y13
-	VPAND    constants_byteMask(AX), Y13, Y13 // the new hue
+	VPCMPGTD Y2, Y3, Y9
+	VPCMPGTD Y1, Y2, Y8
+	VPADDD   Y10, Y10, Y10
+	VPADDD   Y9, Y10, Y10
+	VPADDD   Y10, Y10, Y10
+	VPADDD   Y8, Y10, Y10
 
-	// The saturation, and its share in Y3. Of black it is no number, and a 0 in its last byte.
-	VCVTDQ2PS    Y6, Y1
-	VCVTDQ2PS    Y4, Y2
-	VDIVPS       Y2, Y1, Y1
-	VEXTRACTF128 $1, Y1, X5
-	VCVTPS2PD    X1, Y3
-	VCVTPS2PD    X5, Y5
-	VMULPD       constants_full(AX), Y3, Y3
-	VMULPD       constants_full(AX), Y5, Y5
-	VCVTTPD2DQY  Y3, X3
-	VCVTTPD2DQY  Y5, X5
-	VINSERTI128  $1, X5, Y3, Y3
-	VPAND        constants_byteMask(AX), Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	VDIVPS       constants_fullShort(AX), Y3, Y3
+	// The hue: first + x or first - x sixths, where x is the middle's place in the span.
+	VCVTDQ2PS Y6, Y6
+	VCVTDQ2PS Y7, Y7
+	VCVTDQ2PS Y4, Y2                       // most, as a float from here on
+	VDIVPS    Y6, Y7, Y7
+	VPERMPS   constants_signs(AX), Y10, Y8
+	VPERMPS   constants_firsts(AX), Y10, Y9
+	VPERMPS   constants_rounds(AX), Y10, Y1
+	VXORPS    Y8, Y7, Y7
+	VADDPS    Y9, Y7, Y7
+	VDIVPS    constants_sixShort(AX), Y7, Y7
+	VMULPS    Y14, Y7, Y7
+	VADDPS    Y1, Y7, Y7
+	VCVTTPS2DQ Y7, Y7                      // of grey it is no number, and counts for nothing
+	VPADDD    constants_turn(AX), Y7, Y7
+	VPAND     constants_byteMask(AX), Y7, Y7
+
+	// The saturation's share. Of black it is no number, of which the maximum makes 0.
+	VDIVPS   Y2, Y6, Y3
+	VMULPS   Y14, Y3, Y3
+	VMAXPS   Y12, Y3, Y3
+	VROUNDPS $3, Y3, Y3
+	VDIVPS   Y14, Y3, Y3
 
 	// Six times the hue is 255 times the sector, Y8, and what is left is its place in it, Y5.
-	VPMULLD   constants_six(AX), Y13, Y5
-	VPSRLD    $8, Y5, Y8
-	VPADDD    Y5, Y8, Y8
-	VPADDD    constants_bits(AX), Y8, Y8
-	VPSRLD    $8, Y8, Y8
-	VPSLLD    $8, Y8, Y7
-	VPSUBD    Y8, Y7, Y7
+	VPMULLW   constants_six(AX), Y7, Y5
+	VPADDD    constants_unit(AX), Y5, Y8
+	VPMULHUW  constants_around(AX), Y8, Y8
+	VPMULLW   constants_byteMask(AX), Y8, Y7
 	VPSUBD    Y7, Y5, Y5
 	VCVTDQ2PS Y5, Y5
-	VDIVPS    constants_fullShort(AX), Y5, Y5
+	VDIVPS    Y14, Y5, Y5
 
-	// The channels.
-	VMULPS       Y3, Y5, Y7
-	VPSLLD       $31, Y8, Y9
-	VEXTRACTF128 $1, Y3, X1
-	VEXTRACTF128 $1, Y5, X2
-	VEXTRACTF128 $1, Y7, X6
-	VEXTRACTI128 $1, Y9, X10
-	VEXTRACTI128 $1, Y4, X11
-	LEVELS(X3, X5, X7, X9, X4, Y3, Y5, Y7, Y9, Y13, X5, X3)
-	LEVELS(X1, X2, X6, X10, X11, Y1, Y2, Y6, Y10, Y11, X2, X1)
-	VINSERTI128  $1, X2, Y5, Y5
-	VINSERTI128  $1, X1, Y3, Y3
-	VPSLLD       $8, Y5, Y5
-	VPSLLD       $16, Y3, Y3
-	VPOR         Y5, Y4, Y0
-	VPOR         Y3, Y0, Y0
-	VMOVDQU      constants_order(AX), Y1
-	VPERMD       Y1, Y8, Y1
-	VPADDD       constants_lanes(AX), Y1, Y1
-	VPSHUFB      Y1, Y0, Y0
+	// What the middle lacks: the share times the place, as a float32, in odd sectors, else times
+	// 1 less the place, as a float64: Y7 + Y1.
+	VSUBPS      Y5, Y15, Y6
+	VSUBPS      Y6, Y15, Y9
+	VSUBPS      Y5, Y9, Y9
+	VPSLLD      $31, Y8, Y10
+	VBLENDVPS   Y10, Y5, Y6, Y6
+	VPSRAD      $31, Y10, Y10
+	VMULPS      Y3, Y6, Y7
+	VMOVAPS     Y7, Y1
+	VFMSUB231PS Y3, Y6, Y1                  // exactly, less Y7
+	VFMADD231PS Y3, Y9, Y1
+	VANDNPS     Y1, Y10, Y1
+
+	// The middle is most * (1 - that), rounded: at most 1 too large at first, Y6, and then the
+	// remainder tells.
+	VADDPS       constants_half(AX), Y2, Y9 // most + 1/2
+	VMOVAPS      Y2, Y6
+	VFNMADD231PS Y2, Y7, Y6
+	VADDPS       constants_above(AX), Y6, Y6
+	VROUNDPS     $3, Y6, Y6
+	VSUBPS       Y6, Y9, Y10
+	VFNMADD231PS Y2, Y7, Y10
+	VFNMADD231PS Y2, Y1, Y10
+	VCVTTPS2DQ   Y6, Y6
+	VPSRAD       $31, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+
+	// The lowest is never near a half.
+	VMULPS     Y2, Y3, Y3
+	VSUBPS     Y3, Y9, Y3
+	VCVTTPS2DQ Y3, Y3
+
+	VPSLLD  $8, Y6, Y6
+	VPSLLD  $16, Y3, Y3
+	VPOR    Y6, Y4, Y0
+	VPOR    Y3, Y0, Y0
+	VPERMD  constants_order(AX), Y8, Y1
+	VPADDD  constants_lanes(AX), Y1, Y1
+	VPSHUFB Y1, Y0, Y0
 	STORE
-	ADDQ         $24, SI
-	SUBQ         $8, CX
-	JNZ          turn
+	ADDQ    $24, SI
+	SUBQ    $8, CX
+	JNZ     turn
 	VZEROUPPER
 	RET

@@ -2,6 +2,7 @@ package colour
 
 import (
 	"bytes"
+	"math"
 	"math/rand/v2"
 	"testing"
 
@@ -16,8 +17,35 @@ func blend(level, v int, factor float32) uint8 {
 	return uint8(min(max(float32(level)+float32(factor*float32(v-level)), 0), 255))
 }
 
+// turned turns the hue of a pixel, as Pillow's Convert.c does there and back.
+func turned(p []uint8, turn uint8) {
+	most, least := max(p[0], p[1], p[2]), min(p[0], p[1], p[2])
+	if most == least {
+		return
+	}
+	span := float32(most - least)
+	from := func(c int) float64 { return float64(float32(most-p[c]) / span) }
+	var sector float32
+	switch most {
+	case p[0]:
+		sector = float32(from(2) - from(1))
+	case p[1]:
+		sector = float32(2 + from(0) - from(2))
+	default:
+		sector = float32(4 + from(1) - from(0))
+	}
+	_, round := math.Modf(float64(sector)/6 + 1)
+	hue := uint8(float64(float32(round)) * 255)
+	place := float64(hue+turn) * 6 / 255
+	share := float32(float64(uint8(float64(span/float32(most))*255)) / 255)
+	f := float32(place - math.Floor(place))
+	level := func(missing float64) uint8 { return uint8(math.Round(float64(most) * (1 - missing))) }
+	v, low, q, t := most, level(float64(share)), level(float64(share*f)), level(float64(share)*(1-float64(f)))
+	copy(p, [][]uint8{{v, t, low}, {q, v, low}, {low, v, t}, {low, q, v}, {t, low, v}, {v, low, q}}[int(place)%6])
+}
+
 // What is done is what the formulas say, and memory ends behind it. (Package stages
-// compares hues with Pillow's.)
+// compares hues of many more colours with Pillow's.)
 func TestColour(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(9, 9))
 	for n := range 120 {
@@ -52,16 +80,10 @@ func TestColour(t *testing.T) {
 				}
 			}
 		})
-		hues := new(Hues) // each is red
-		check("hue", func(p []uint8) int { return TurnHue(p, hues, 0) }, func(out []uint8) {
+		turn := uint8(rnd.Uint32())
+		check("hue", func(p []uint8) int { return TurnHue(p, turn) }, func(out []uint8) {
 			for ; len(out) > 0; out = out[3:] {
-				most, least := max(out[0], out[1], out[2]), min(out[0], out[1], out[2])
-				s := 0
-				if most > 0 {
-					s = int(float64(float32(most-least)/float32(most)) * 255)
-				}
-				low := uint8(float64(most)*(1-float64(float32(float64(s)/255))) + 0.49999999999999994)
-				out[0], out[1], out[2] = most, low, low
+				turned(out, turn)
 			}
 		})
 		sum, done := Greys(pixels)

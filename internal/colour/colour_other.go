@@ -12,4 +12,4 @@ func Saturate([]uint8, float32) int { return 0 }
 func Greys([]uint8) (sum, done int) { return 0, 0 }
 
 // TurnHue does nothing here.
-func TurnHue([]uint8, *Hues, uint8) int { return 0 }
+func TurnHue([]uint8, uint8) int { return 0 }
