@@ -24,11 +24,14 @@ const (
 )
 
 // labelsAsk is a LABELS message. Its body is the samples' class numbers, int32; -1: unknown.
+// Where there are Several, it is the number of classes of each of so many samples, and then
+// the classes of all of them.
 type labelsAsk struct {
 	Target  stages.Target `json:"target"`
 	Power   float64       `json:"power"`
 	Samples int64         `json:"samples"` // draws per epoch; 0: as many as there are labels
 	Seed    uint64        `json:"seed"`
+	Several int           `json:"several"` // samples with any number of classes each; 0: each has one
 }
 
 // labelsHead answers it.
@@ -70,6 +73,9 @@ func planDraws(ask *labelsAsk, body []byte) (*labelsHead, stages.Order, error) {
 	if err := r.Check(); err != nil {
 		return nil, nil, usage("%v", err)
 	}
+	if ask.Several != 0 {
+		return planSeveral(r, ask, body)
+	}
 	index, err := newLabelIndex(body)
 	if err != nil {
 		return nil, nil, err
@@ -91,6 +97,80 @@ func planDraws(ask *labelsAsk, body []byte) (*labelsHead, stages.Order, error) {
 	}
 	h.Draws = order.Len()
 	return h, order, nil
+}
+
+func planSeveral(r stages.Rebalance, ask *labelsAsk, body []byte) (*labelsHead, stages.Order, error) {
+	x, err := newSeveralIndex(ask.Several, body)
+	if err != nil {
+		return nil, nil, err
+	}
+	h := &labelsHead{Print: fingerprint.Of(body).String(), Version: r.Version(), Classes: len(x.spec.Classes), Empty: []string{}}
+	having, task := make([]int64, h.Classes), schema.SeveralOf(x)[0]
+	for sample := range x.Len() {
+		if len(x.ObjectLabels(sample)) == 0 {
+			h.Unknown++
+		}
+		task.Each(sample, func(c int32) { having[c]++ })
+	}
+	for c, n := range having {
+		if n == 0 {
+			if h.Empties++; h.Empties <= 10 {
+				h.Empty = append(h.Empty, x.spec.Classes[c])
+			}
+		}
+	}
+	order, err := r.SampleAll(x, rng.NewKey(ask.Seed, r.Name(), "0"))
+	if err != nil {
+		return nil, nil, usage("%v", err)
+	}
+	h.Draws = order.Len()
+	return h, order, nil
+}
+
+// severalIndex is an index that knows the classes of samples that have any number of them.
+type severalIndex struct {
+	schema.Index // nil: a sampler asks for nothing else
+	spec         schema.TargetSpec
+	first        []int64 // of each sample in labels, and the end
+	labels       []int32
+}
+
+func newSeveralIndex(samples int, body []byte) (*severalIndex, error) {
+	if samples < 1 || len(body)%4 != 0 || samples > len(body)/4 {
+		return nil, usage("%d samples and a body of %d bytes: want a number of classes for each sample, and at least one sample", samples, len(body))
+	}
+	x := &severalIndex{spec: schema.TargetSpec{Boxes: true}, first: make([]int64, samples+1), labels: make([]int32, len(body)/4-samples)}
+	number := func(i int) int32 { return int32(binary.LittleEndian.Uint32(body[4*i:])) }
+	for i := range samples {
+		if number(i) < 0 {
+			return nil, usage("sample %d has %d classes", i, number(i))
+		}
+		x.first[i+1] = x.first[i] + int64(number(i))
+	}
+	if x.first[samples] != int64(len(x.labels)) {
+		return nil, usage("the samples have %d classes, and %d came", x.first[samples], len(x.labels))
+	}
+	classes := int32(0)
+	for i := range x.labels {
+		x.labels[i] = number(samples + i)
+		if x.labels[i] < 0 || x.labels[i] >= mostClasses {
+			return nil, usage("a sample has the class %d: want 0 to %d", x.labels[i], mostClasses-1)
+		}
+		classes = max(classes, x.labels[i]+1)
+	}
+	for c := range classes {
+		x.spec.Classes = append(x.spec.Classes, strconv.Itoa(int(c)))
+	}
+	return x, nil
+}
+
+func (x *severalIndex) Len() int                       { return len(x.first) - 1 }
+func (x *severalIndex) Tasks() []schema.Task           { return nil }
+func (x *severalIndex) TargetSpec() *schema.TargetSpec { return &x.spec }
+func (x *severalIndex) TargetDigest(int) [16]byte      { return [16]byte{} }
+
+func (x *severalIndex) ObjectLabels(sample int) []int32 {
+	return x.labels[x.first[sample]:x.first[sample+1]]
 }
 
 // labelIndex is an index that knows labels only: int32, little-endian.

@@ -12,6 +12,7 @@ import (
 	"os"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -218,4 +219,45 @@ func (c *talker) ask(k kind, head string, body []byte) *message {
 		c.t.Fatalf("an answer to %d, and %d was asked", m.id, c.id)
 	}
 	return m
+}
+
+// TestSeveralClassesDrawAsAPipeline: samples of several classes are drawn as by rebalance of
+// boxes.
+func TestSeveralClassesDrawAsAPipeline(t *testing.T) {
+	of := [][]int32{{0, 2, 0}, {}, {1}, {0}, {0, 1}, {2, 1, 0}, {0}, {4}}
+	table := &schema.Table{Targets: &schema.TargetTable{Spec: &schema.TargetSpec{Boxes: true, Classes: []string{"0", "1", "2", "3", "4"}}, First: []int64{0}}}
+	var lengths []int32
+	var all stages.Selection
+	for i, list := range of {
+		table.Keys = append(table.Keys, strconv.Itoa(i))
+		table.Targets.Labels = append(table.Targets.Labels, list...)
+		table.Targets.First = append(table.Targets.First, int64(len(table.Targets.Labels)))
+		lengths, all = append(lengths, int32(len(list))), append(all, i)
+	}
+	target := stages.RepeatFactor(0.6, 1)
+	want, err := stages.Rebalance{Target: target, Task: stages.TaskNames{"boxes"}}.Sample(all, table, rng.NewKey(9, "rebalance", "0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	body := encode(append(slices.Clone(lengths), table.Targets.Labels...))
+	head, got, err := planDraws(&labelsAsk{Target: target, Seed: 9, Several: len(of)}, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if head.Draws != want.Len() || head.Unknown != 1 || head.Classes != 5 || head.Empties != 1 || !slices.Equal(head.Empty, []string{"3"}) {
+		t.Errorf("%+v, want %d draws", head, want.Len())
+	}
+	for p := range want.Len() {
+		if got.At(2, p) != want.At(2, p) {
+			t.Fatalf("draws %d at %d, and a pipeline %d", got.At(2, p), p, want.At(2, p))
+		}
+	}
+	for what, c := range map[string]struct {
+		several int
+		body    []byte
+	}{"few bytes": {9, encode([]int32{1})}, "negative": {2, encode([]int32{-1, 1, 0})}, "more classes": {1, encode([]int32{2, 0})}, "class": {1, encode([]int32{1, -1})}, "samples": {-1, body}} {
+		if _, _, err := planDraws(&labelsAsk{Target: target, Several: c.several}, c.body); err == nil {
+			t.Errorf("%s: passes", what)
+		}
+	}
 }

@@ -296,6 +296,31 @@ def test_repeat_factors() -> None:
     other.load_state_dict(Sampler(labels, {"effective_number": {"beta": 0.99}}, seed=3).state_dict())
 
 
+def test_several_classes() -> None:
+    """Samples of several classes are drawn as often as the rarest of them asks for, however they are given."""
+    torch = pytest.importorskip("torch")
+    random = np.random.default_rng(5)
+    hot = random.random((400, 6)) < 0.6 ** np.arange(1, 7)
+    lists = [np.flatnonzero(row).tolist() for row in hot]
+    having = hot.sum(axis=0)
+    factors = np.maximum(1, np.sqrt(0.3 * len(hot) / having))
+    due = np.array([max((factors[c] for c in own), default=1.0) for own in lists])
+    rarest = np.array([min(own, key=lambda c: (having[c], c)) if own else -1 for own in lists])
+    draws = [
+        list(Sampler(labels, {"repeat_factor": {"threshold": 0.3}}, seed=2))
+        for labels in (lists, hot, torch.from_numpy(hot.astype(np.float32)), [set(own) for own in lists])
+    ]
+    assert draws[0] == draws[1] == draws[2] == draws[3]
+    assert len(draws[0]) == round(due.sum())
+    uses = np.bincount(draws[0], minlength=len(hot))
+    for c in range(-1, 6):
+        assert abs(uses[rarest == c].sum() - due[rarest == c].sum() * len(draws[0]) / due.sum()) < 1
+        assert np.ptp(uses[rarest == c]) <= 1
+    for bad, what in (([[0], ["a"]], "sample 1 has the classes"), (np.full((2, 2), 2), "want 0 and 1")):
+        with pytest.raises(UsageError, match=what):
+            Sampler(bad)
+
+
 def test_arguments_refused() -> None:
     for arguments, what in (
         ({"target": "balanced"}, "instance, square_root, power, class_balanced"),
@@ -451,8 +476,8 @@ def test_torch_tensor() -> None:
     torch = pytest.importorskip("torch")
     labels = long_tail()
     assert list(Sampler(torch.from_numpy(labels).to(torch.int64))) == list(Sampler(labels))
-    with pytest.raises(UsageError, match="argmax"):
-        Sampler(torch.eye(3))
+    hot = torch.nn.functional.one_hot(torch.from_numpy(labels[labels >= 0]).to(torch.int64))
+    assert list(Sampler(hot)) == list(Sampler(labels[labels >= 0]))
 
 
 def test_dataset_with_targets() -> None:

@@ -53,6 +53,45 @@ def class_numbers(labels: Any) -> ClassNumbers:
     return np.ascontiguousarray(array, dtype=np.int32)
 
 
+def several_classes(labels: Any) -> tuple[ClassNumbers, int] | None:
+    """Numbers of classes of each sample, and then all their classes; and the number of samples.
+
+    None where each sample has one class. Samples have several in a list of lists of numbers, and in 0s and 1s of shape [N, C].
+    """
+    for name in ("targets", "labels"):
+        if (found := getattr(labels, name, None)) is not None and not callable(found):
+            return several_classes(found)
+    if isinstance(labels, Mapping):
+        return None
+    if hasattr(labels, "detach"):
+        labels = labels.detach().cpu()
+    if isinstance(labels, list | tuple):
+        if not labels or not all(isinstance(own, list | tuple | set | frozenset | np.ndarray) for own in labels):
+            return None
+        lists = [list(own) for own in labels]
+        for i, own in enumerate(lists):
+            if any(not hasattr(c, "__index__") or isinstance(c, bool) or not 0 <= int(c) < _MOST_CLASSES for c in own):
+                raise UsageError(f"sample {i} has the classes {own!r}: want whole numbers from 0 on")
+        if (
+            {len(own) for own in lists} == {len(lists[0])}
+            and len(lists[0]) > 1
+            and {int(c) for own in lists for c in own} <= {0, 1}
+        ):
+            raise UsageError(
+                "labels are lists of 0 and 1: if there is a column for each class, make an array of them, or argmax(1) of one-hot "
+                "ones; if they are the classes 0 and 1, make them sets"
+            )
+        lengths = np.array([len(own) for own in lists], np.int32)
+        return np.concatenate([lengths, np.array([int(c) for own in lists for c in own], np.int32)]), len(lists)
+    if getattr(labels, "ndim", 0) != 2 or 0 in labels.shape:
+        return None
+    array = np.asarray(labels)
+    if not ((array == 0) | (array == 1)).all():
+        raise UsageError(f"labels have the shape {array.shape}: want 0 and 1 there, a column for each class")
+    lengths = array.astype(bool).sum(axis=1, dtype=np.int32)
+    return np.concatenate([lengths, np.nonzero(array)[1].astype(np.int32)]), len(array)
+
+
 def _array(labels: Any) -> npt.NDArray[Any]:
     """The labels of a dataset, a tensor, or anything that NumPy takes."""
     for name in ("targets", "labels"):  # of datasets; neither arrays nor tensors have such

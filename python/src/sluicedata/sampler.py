@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from ._engine import Engine, logger
-from ._labels import class_numbers
+from ._labels import class_numbers, several_classes
 from ._ranks import rank_and_world
 from ._wire import Kind
 from .errors import StateError, UsageError
@@ -44,7 +44,9 @@ class Sampler(_Base[int]):
     labels
         The class of each sample: integers in a list, a NumPy array or a tensor of shape [N], with -1 or -100 where it is
         unknown; or names, with None where it is unknown; or a dataset that has ``targets`` or ``labels``, as torchvision's do, or a
-        Subset of one; or a dict with the labels of several tasks, to balance the combinations that occur.
+        Subset of one; or a dict with the labels of several tasks, to balance the combinations that occur. Where samples have
+        several classes each, a list of lists of them, or 0s and 1s of shape [N, C]: a sample is drawn as often as its rarest
+        class asks for, that which the fewest samples have.
     target
         The share of a class with n samples: ``"class_balanced"``, the same for all; ``"square_root"``, as sqrt(n);
         ``"power"``, as n to the power of the argument power, above 0 and at most 1; ``"instance"``, as n, which is a shuffle;
@@ -88,13 +90,17 @@ class Sampler(_Base[int]):
             raise UsageError(f"samples={samples}: want at least 1, or None for as many as there are labels")
         if not 0 <= operator.index(seed) < 1 << 64:
             raise UsageError(f"seed={seed}: want 0 to 2^64-1")
-        self._labels = class_numbers(labels)
-        self._ask = {
+        several = several_classes(labels)
+        self._labels, self._count = several or (class_numbers(labels), 0)
+        self._count = self._count or len(self._labels)
+        self._ask: dict[str, Any] = {
             "target": target if isinstance(target, str) else {rule: dict(numbers) for rule, numbers in target.items()},
             "power": 0.0 if power is None else float(power),
             "samples": 0 if samples is None else operator.index(samples),
             "seed": operator.index(seed),
         }
+        if several:
+            self._ask["several"] = self._count
         self._given = rank, world_size
         self._drop_last = bool(drop_last)
         self._next = 0, 0  # epoch and position where the next loop begins
@@ -112,7 +118,9 @@ class Sampler(_Base[int]):
     def __repr__(self) -> str:
         rank, world = self._ranks()
         of = f", rank {rank} of {world}" if world > 1 else ""
-        return f"Sampler({len(self._labels)} labels, {self._ask['target']}, {len(self)} draws an epoch{of}, epoch {self.epoch})"
+        return (
+            f"Sampler({self._count} labels, {self._ask['target']}, {len(self)} draws an epoch{of}, epoch {self.epoch})"
+        )
 
     @property
     def epoch(self) -> int:
@@ -189,7 +197,7 @@ class Sampler(_Base[int]):
     def _identity(self) -> dict[str, Any]:
         """All that the draws depend on."""
         return {
-            "labels": len(self._labels),
+            "labels": self._count,
             "fingerprint": self._plan["print"],
             **self._ask,
             "samples": self._plan["draws"],
@@ -238,7 +246,7 @@ class Sampler(_Base[int]):
         """Warns of what is legal but probably not intended."""
         if unknown := self._plan["unknown"]:
             logger.warning(
-                "Sampler: %d samples have no label and count as a class of their own, with its share of the draws; "
+                "Sampler: %d samples have no label and, but for repeat factors, count as a class of their own, with its share of the draws; "
                 "leave them out of the dataset if that isn't intended",
                 unknown,
             )
