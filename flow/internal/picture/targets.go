@@ -67,14 +67,8 @@ func (g *targets) begin(t *schema.Targets, orientation, height, width int) error
 		mask, err := decode.ReadHeader(t.Mask)
 		g.turned = err == nil && mask.Height == storedHeight && mask.Width == storedWidth
 	}
-	switch {
-	case t.Height == 0 && t.Width == 0:
-	case g.turned && !asStored:
-		return fmt.Errorf("its annotations are for a picture of %dx%d, and the file stores one of %dx%d (width x height): is it another file, or a resized one? Annotate it anew, or give it back its size", t.Width, t.Height, storedWidth, storedHeight)
-	case !g.turned && !asShown && asStored:
-		return fmt.Errorf("its annotations are for a picture of %dx%d, the size that the file stores, and it is shown turned, %dx%d (width x height): say annotations: stored", t.Width, t.Height, width, height)
-	case !g.turned && !asShown:
-		return fmt.Errorf("its annotations are for a picture of %dx%d, and the file holds one of %dx%d (width x height): is it another file, or a resized one? Annotate it anew, or give it back its size", t.Width, t.Height, width, height)
+	if err := matches(t, g.turned, [2]int{height, width}, [2]int{storedHeight, storedWidth}); err != nil {
+		return err
 	}
 	g.frame = [2]int{height, width}
 	if g.turned = g.turned && orientation > 1; g.turned {
@@ -85,6 +79,22 @@ func (g *targets) begin(t *schema.Targets, orientation, height, width int) error
 		g.path.Begin(height, width)
 	}
 	g.dropped = append(g.dropped[:0], make([]string, len(t.Objects))...)
+	return nil
+}
+
+// matches says in what targets differ from their picture, shown and stored in these sizes
+// (height and width).
+func matches(t *schema.Targets, turned bool, shown, stored [2]int) error {
+	size := [2]int{t.Height, t.Width}
+	switch {
+	case size == [2]int{}:
+	case turned && size != stored:
+		return fmt.Errorf("its annotations are for a picture of %dx%d, and the file stores one of %dx%d (width x height): is it another file, or a resized one? Annotate it anew, or give it back its size", size[1], size[0], stored[1], stored[0])
+	case !turned && size != shown && size == stored:
+		return fmt.Errorf("its annotations are for a picture of %dx%d, the size that the file stores, and it is shown turned, %dx%d (width x height): say annotations: stored", size[1], size[0], shown[1], shown[0])
+	case !turned && size != shown:
+		return fmt.Errorf("its annotations are for a picture of %dx%d, and the file holds one of %dx%d (width x height): is it another file, or a resized one? Annotate it anew, or give it back its size", size[1], size[0], shown[1], shown[0])
+	}
 	return nil
 }
 
