@@ -82,7 +82,8 @@ func mixSlowly(m mix, tensor schema.Tensor, i int, own, partner float64) float64
 	a, b := float32(m.Lambda), float32(1-m.Lambda)
 	sum := float32(float32(own)*a) + float32(float32(partner)*b)
 	if tensor.DType == schema.Uint8 {
-		return math.Floor(float64(float32(float32(own)*a)+0.5) + float64(float32(partner)*b))
+		share := math.Floor(m.Lambda*(1<<15) + 0.5)
+		return math.Floor((own*share+partner*(1<<15-share))/(1<<15) + 0.5)
 	}
 	return float64(sum)
 }

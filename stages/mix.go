@@ -6,6 +6,7 @@ import (
 
 	"github.com/sluicedata/sluice/internal/detmath"
 	"github.com/sluicedata/sluice/internal/errlist"
+	"github.com/sluicedata/sluice/internal/mixture"
 	"github.com/sluicedata/sluice/schema"
 )
 
@@ -85,24 +86,12 @@ func drawNormal(rand *Rand) float64 {
 	}
 }
 
-// blendPictures makes own share * own + (1-share) * partner: of float32 values with both factors in float32
-// and rounded after each operation, as torch does it; of uint8 values rounded half up.
+// blendPictures makes own share * own + (1-share) * partner: of float32 values with both factors in
+// float32 and rounded after each operation, as torch does it; of uint8 values with a share rounded to
+// 1/32768, and rounded half up.
 func blendPictures(own, partner *schema.Picture, share float64) {
-	a, b := float32(share), float32(1-share)
-	for i, v := range partner.F32 {
-		own.F32[i] = float32(v*b) + float32(own.F32[i]*a)
-	}
-	if len(partner.U8) == 0 {
-		return
-	}
-	var scaled, others [256]float32
-	for v := range scaled {
-		scaled[v], others[v] = float32(float32(v)*a)+0.5, float32(v)*b
-	}
-	mine := own.U8[:len(partner.U8)]
-	for i, v := range partner.U8 {
-		mine[i] = uint8(scaled[mine[i]] + others[v])
-	}
+	mixture.Floats(own.F32, partner.F32, float32(share), float32(1-share))
+	mixture.Bytes(own.U8, partner.U8, int(share*mixture.One+0.5))
 }
 
 // paste makes own the partner's within a box.
