@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import warnings
 from typing import Any
 
 import numpy as np
@@ -88,7 +89,7 @@ def test_torchvision(varying: bool) -> None:
     tv_tensors = pytest.importorskip("torchvision.tv_tensors")
     given = VARYING if varying else SAME
     b = batch(given, ROWS, varying=varying, format="torch")
-    images, targets = collate.torchvision(b)
+    images, targets = collate.torchvision(b, labels_from=0)
     assert [tuple(image.shape) for image in images] == [(3, *image.shape[:2]) for image in given]
     assert all(image.dtype == torch.uint8 for image in images) and len(targets) == 3
     first, empty, last = targets
@@ -107,9 +108,25 @@ def test_torchvision(varying: bool) -> None:
     assert (b.image[0] == torch.from_numpy(given[0]).permute(2, 0, 1)).all(), "the batch is as it was"
 
 
+def test_torchvision_warns_of_labels_from_zero() -> None:
+    pytest.importorskip("torchvision")
+    b = batch(SAME, ROWS, format="torch")
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("default")
+        for _ in range(3):
+            _, targets = collate.torchvision(b)
+    assert targets[0]["labels"].tolist() == [1, 2]
+    assert [w.filename for w in found] == [__file__] and "labels_from=1" in str(found[0].message)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for first in (0, 1):
+            _, targets = collate.torchvision(b, labels_from=first)
+            assert targets[0]["labels"].tolist() == [1 + first, 2 + first]
+
+
 def test_torchvision_masks() -> None:
     pytest.importorskip("torchvision")
-    _, targets = collate.torchvision(batch(SAME, ROWS, format="torch"), masks=True)
+    _, targets = collate.torchvision(batch(SAME, ROWS, format="torch"), masks=True, labels_from=0)
     mask = targets[0]["masks"].numpy()
     assert mask.shape == (2, 6, 8) and mask.dtype == np.uint8
     want = np.zeros((2, 6, 8), np.uint8)
@@ -133,17 +150,17 @@ def test_torchvision_model_takes_it() -> None:
 def test_torchvision_refuses() -> None:
     pytest.importorskip("torchvision")
     with pytest.raises(UsageError, match="no boxes"):
-        collate.torchvision(batch(SAME, format="torch"))
+        collate.torchvision(batch(SAME, format="torch"), labels_from=0)
     with pytest.raises(UsageError, match='format="torch"'):
         collate.torchvision(batch(SAME, ROWS))
     with pytest.raises(UsageError, match="no polygons"):
-        collate.torchvision(batch(SAME, ROWS, without=["boxes.polygon"], format="torch"), masks=True)
+        collate.torchvision(batch(SAME, ROWS, without=["boxes.polygon"], format="torch"), labels_from=0, masks=True)
     with pytest.raises(UsageError, match=r"image_id='meta\.id': want a column of the batch: key, boxes"):
-        collate.torchvision(batch(SAME, ROWS, format="torch"), image_id="meta.id")
+        collate.torchvision(batch(SAME, ROWS, format="torch"), labels_from=0, image_id="meta.id")
     with pytest.raises(UsageError, match="no whole numbers"):
-        collate.torchvision(batch(SAME, ROWS, format="torch"), image_id="key")
+        collate.torchvision(batch(SAME, ROWS, format="torch"), labels_from=0, image_id="key")
     more = {"meta.id": pa.array([7, 8, 9])}
-    _, targets = collate.torchvision(batch(SAME, ROWS, more=more, format="torch"), image_id="meta.id")
+    _, targets = collate.torchvision(batch(SAME, ROWS, more=more, format="torch"), labels_from=0, image_id="meta.id")
     assert [target["image_id"] for target in targets] == [7, 8, 9]
 
 

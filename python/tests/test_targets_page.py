@@ -34,6 +34,8 @@ def site(tmp_path: Path) -> Path:
         objects = {"bbox": [[4, 6, 40, 32], [50, 40, 20, 30]], "category": ["cell", "dust"]}
         lines.append(json.dumps({"path": f"{number}.png", "objects": objects}))
     (tmp_path / "train.jsonl").write_text("\n".join(lines))
+    tags = [f"{number}.png,{('day', 'day;rain', 'night')[number % 3]}" for number in range(12)]
+    (tmp_path / "tags.csv").write_text("\n".join(["path,tags", *tags]))
     return tmp_path
 
 
@@ -53,7 +55,9 @@ def test_look(site: Path) -> None:
     assert all(re.fullmatch(r"\d+\.png \(3, \d+, \d+\) \[\[.*\]\] \[[01](, 1)?\]", row) for row in rows), rows
 
 
-@pytest.mark.parametrize(("program", "modules"), [("detect.py", ["torch", "torchvision"]), ("segment.py", ["torch"])])
+@pytest.mark.parametrize(
+    ("program", "modules"), [("detect.py", ["torch", "torchvision"]), ("segment.py", ["torch"]), ("tags.py", ["torch"])]
+)
 def test_learn(site: Path, program: str, modules: list[str]) -> None:
     for module in modules:
         pytest.importorskip(module)

@@ -20,6 +20,7 @@ as they are.
 from __future__ import annotations
 
 import itertools
+import warnings
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -62,7 +63,7 @@ def pad(batch: Batch, *, multiple: int = 1, fill: int = 0) -> tuple[Any, Any]:
 def torchvision(
     batch: Batch,
     *,
-    labels_from: int = 0,
+    labels_from: int | None = None,
     crowd: bool = False,
     masks: bool = False,
     to_float: bool = False,
@@ -76,7 +77,7 @@ def torchvision(
 
     labels_from
         The number of the first class. The models take 0 for the background: **give them labels_from=1, and num_classes one
-        more than there are classes**. It is 0 unless you say otherwise, as everywhere in sluice.
+        more than there are classes**. Unless you say it, it is 0, as everywhere in sluice, with a warning; labels_from=0 gives none.
     crowd
         Keep boxes that stand for a group (COCO's iscrowd, VOC's difficult). They are left out by default, as torchvision's own
         training leaves them out: an evaluation wants them.
@@ -91,6 +92,9 @@ def torchvision(
     Needs torchvision, and a loader with format="torch".
     """
     tv_tensors = _tv_tensors(batch)
+    if labels_from is None:
+        labels_from = 0
+        warnings.warn(_FROM_ZERO, stacklevel=2)
     objects = targets.Objects(batch.record)
     shapes = _shapes(batch)
     keep = _kept(objects, crowd)
@@ -265,6 +269,11 @@ def soft_labels(batch: Batch, task: str, classes: int) -> tuple[Any, Any]:
 
 
 # What they share
+
+_FROM_ZERO = (
+    "collate.torchvision: labels begin with 0, which torchvision's detection models take for the background, so they never learn the first"
+    " class: give them labels_from=1, and num_classes one more than there are classes; labels_from=0 says that 0 is meant"
+)
 
 
 def _shared(batch: Batch, task: str) -> tuple[Any, Any, Any, Any]:
