@@ -198,7 +198,8 @@ func TestPassedInEachFormat(t *testing.T) {
 	dir = write(&sinks.YOLO{})
 	check("yolo", sources.YOLO{Data: filepath.Join(dir, "data.yaml")})
 	dir = write(&sinks.Masks{})
-	check("masks", sources.Folder{Path: filepath.Join(dir, "images"), Masks: sources.Masks{Path: "../masks/{stem}.png"}})
+	check("masks", sources.Folder{Path: filepath.Join(dir, "images"), Masks: sources.Masks{Path: "../masks/{stem}.png", MaskNumbers: sources.MaskNumbers{
+		Classes: sources.ClassList{File: filepath.Join(dir, "classes.json")}}}})
 
 	dir = write(&sinks.COCO{})
 	data, err := os.ReadFile(filepath.Join(dir, "instances.json"))

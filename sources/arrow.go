@@ -53,7 +53,7 @@ type Arrow struct {
 	// A nil Tasks stands for those that sluice wrote, and for none in files of others.
 	Tasks        []string `sluice:"tasks" doc:"the tasks, or in files that sluice did not write the label columns (default: those that sluice wrote)"`
 	WeightColumn string   `sluice:"weight_column" doc:"the column of each sample's weight, a number of at least 0 (default: weight, in files that sluice wrote)"`
-	Classes      Classes  `sluice:"classes" doc:"fixes the classes and their order: a list, a file with one name per line, or a map from task to these"`
+	Classes      Classes  `sluice:"classes" doc:"fixes the classes and their order: a list, a file with one name per line (.json: a list), or a map from task to these"`
 	Meta         Meta     `sluice:"meta" doc:"columns to be delivered unchanged, as meta.<name>: a list of names, or of {name: text | int | float} (default: those that sluice wrote)"`
 }
 

@@ -23,15 +23,15 @@ import (
 // error; one that is given but doesn't occur is kept, with no samples. At most
 // one of the fields is set.
 //
-// In pipeline files: a list of names, or the path of a file with one name per line,
-// or a map from task to one of these:
+// In pipeline files: a list of names, or the path of a file with one name per line, or
+// with a JSON list where it ends in .json, or a map from task to one of these:
 //
 //	classes: [cat, dog]
 //	classes: classes.txt
 //	classes: {shape: [circle, square], type: types.txt}
 type Classes struct {
 	List []string // of the only task
-	File string   // one name per line, of the only task; empty lines are skipped
+	File string   // of the only task: one name per line, empty lines are skipped; of a .json file a list
 	// ByTask holds the lists or files of several tasks; the classes of a task that
 	// isn't in it are sorted bytewise.
 	ByTask map[string]Classes
@@ -228,6 +228,15 @@ func (c Classes) read() (classList, error) {
 	if err != nil {
 		return classList{}, errorf("classes: %q: %w", c.File, err)
 	}
+	if strings.EqualFold(filepath.Ext(c.File), ".json") {
+		names, err := jsonNames(text)
+		if err != nil {
+			return classList{}, errorf("classes: %q: %w", c.File, err)
+		}
+		var p problems
+		checkNames(names, func(i int) string { return fmt.Sprintf("item %d", i+1) }, &p)
+		return classList{names, strconv.Quote(c.File)}, p.err(fmt.Sprintf("classes: %q", c.File))
+	}
 	var names []string
 	var lines []int
 	for i, line := range strings.Split(strings.TrimPrefix(string(text), "\ufeff"), "\n") {
@@ -238,6 +247,30 @@ func (c Classes) read() (classList, error) {
 	var p problems
 	checkNames(names, func(i int) string { return fmt.Sprintf("line %d", lines[i]) }, &p)
 	return classList{names, strconv.Quote(c.File)}, p.err(fmt.Sprintf("classes: %q", c.File))
+}
+
+// jsonNames are those of a JSON list.
+func jsonNames(text []byte) ([]string, error) {
+	v, err := jsonMember(text)
+	if err != nil {
+		return nil, err
+	}
+	list, ok := v.([]any)
+	if !ok {
+		return nil, fmt.Errorf(`want a JSON list of names, as ["cat", "dog"], have %s`, options.Have(v))
+	}
+	names := make([]string, len(list))
+	for i, item := range list {
+		if number, ok := item.(json.Number); ok {
+			if item, err = number.Int64(); err != nil {
+				item = number // which is refused
+			}
+		}
+		if names[i], err = className(item); err != nil {
+			return nil, fmt.Errorf("item %d: %w", i+1, err)
+		}
+	}
+	return names, nil
 }
 
 // readSmall reads a file that was written by hand.

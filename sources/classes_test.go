@@ -72,6 +72,7 @@ func TestClassesFixTheOrder(t *testing.T) {
 	for name, classes := range map[string]sources.Classes{
 		"list":    {List: []string{"dog", "horse", "cat"}},
 		"file":    {File: file},
+		"JSON":    {File: write(t, t.TempDir(), "classes.JSON", "\ufeff[\"dog\",\n \"horse\", \"cat\"]\n")},
 		"by task": {ByTask: map[string]sources.Classes{"class": {File: file}}},
 	} {
 		x := open(t, sources.Folder{Path: dir, Classes: classes}).Index()
@@ -112,6 +113,10 @@ func TestClassesErrors(t *testing.T) {
 		"not in the file":      {one(sources.Classes{File: write(t, files, "c.txt", "cat\nemu\n")}), []string{`class "dog"`, "c.txt"}},
 		"no file":              {one(sources.Classes{File: filepath.Join(files, "gone")}), []string{"classes: ", "gone", "there is no such file"}},
 		"twice in the file":    {one(sources.Classes{File: repeated}), []string{`repeated.txt": line 4: "cat" repeats line 1`}},
+		"a map in JSON":        {one(sources.Classes{File: write(t, files, "map.json", `{"0": "cat"}`)}), []string{`map.json": want a JSON list of names`}},
+		"lines in JSON":        {one(sources.Classes{File: write(t, files, "lines.json", "cat\ndog\n")}), []string{`lines.json"`, "JSON"}},
+		"a fraction in JSON":   {one(sources.Classes{File: write(t, files, "item.json", `["cat", 1.5]`)}), []string{`item.json": item 2: want a name, have 1.5`}},
+		"twice in JSON":        {one(sources.Classes{File: write(t, files, "twice.json", `["cat", 1, 1]`)}), []string{`twice.json": item 3: "1" repeats item 2`}},
 		"an empty file":        {one(sources.Classes{File: empty}), []string{"the list is empty"}},
 		"twice in the list":    {one(sources.Classes{List: []string{"a", "b", "a", " "}}), []string{`classes: item 3: "a" repeats item 1`, "classes: item 4"}},
 		"an empty list":        {one(sources.Classes{List: []string{}}), []string{"classes: the list is empty"}},

@@ -35,7 +35,7 @@ type Concat struct {
 	Sources map[string]Source // by name; no Concat is among them
 
 	Label   string  `sluice:"label" default:"source" doc:"name of the task that says which source a sample is from; none: there is no such task"`
-	Classes Classes `sluice:"classes" doc:"fixes the classes and their order: a list, a file with one name per line, or a map from task to these (default: the order of all sources)"`
+	Classes Classes `sluice:"classes" doc:"fixes the classes and their order: a list, a file with one name per line (.json: a list), or a map from task to these (default: the order of all sources)"`
 }
 
 // Composite is a Source made of others, each of which has a name: Concat. In a pipeline

@@ -57,7 +57,7 @@ type Folder struct {
 	// A nil Tasks stands for one task, class, or for the columns of metadata files; an empty
 	// one for samples without labels.
 	Tasks   []string `sluice:"tasks" doc:"names of the label folders, outermost first (default: class), or of the label columns where metadata files give the labels (default: every column but file_name, weight and those of meta)"`
-	Classes Classes  `sluice:"classes" doc:"fixes the classes and their order: a list, a file with one name per line, or a map from task to these"`
+	Classes Classes  `sluice:"classes" doc:"fixes the classes and their order: a list, a file with one name per line (.json: a list), or a map from task to these"`
 	// An empty Label stands for innermost where all images are at the same depth.
 	Label      Label      `sluice:"label" doc:"which folders are the labels: innermost, directly above the images, or outermost, directly below path (default: innermost, and images at different depths are an error)"`
 	ClassOrder ClassOrder `sluice:"class_order" default:"text" doc:"order of classes unless classes fixes it: text, byte by byte as torchvision's ImageFolder, or natural, numbers in names as numbers"`

@@ -34,7 +34,7 @@ type HuggingFace struct {
 	Image string `sluice:"image" doc:"the column of the images (default: the only one of the feature Image)"`
 	// A nil Tasks stands for the columns of the feature ClassLabel.
 	Tasks   []string     `sluice:"tasks" doc:"the label columns (default: those of the feature ClassLabel)"`
-	Classes Classes      `sluice:"classes" doc:"fixes the classes and their order: a list, a file with one name per line, or a map from task to these"`
+	Classes Classes      `sluice:"classes" doc:"fixes the classes and their order: a list, a file with one name per line (.json: a list), or a map from task to these"`
 	Meta    Meta         `sluice:"meta" doc:"columns to be delivered unchanged, as meta.<name>: a list of names, or of {name: text | int | float}"`
 	Multi   Multi        `sluice:"multi" doc:"tasks of several labels, from columns of lists: {tags: {column, classes}}, or {tags: column}"`
 	Values  ValueColumns `sluice:"values" doc:"values in place of classes: a list of columns, or {name: column}"`

@@ -48,7 +48,7 @@ type Manifest struct {
 	Tasks []string `sluice:"tasks" doc:"the label columns (default: every column but those of path, weight and meta)"`
 	// An empty WeightColumn stands for the column weight, if there is one and it isn't in Tasks.
 	WeightColumn string       `sluice:"weight_column" doc:"the column of each sample's weight, a number of at least 0 (default: weight, if there is such a column)"`
-	Classes      Classes      `sluice:"classes" doc:"fixes the classes and their order: a list, a file with one name per line, or a map from task to these"`
+	Classes      Classes      `sluice:"classes" doc:"fixes the classes and their order: a list, a file with one name per line (.json: a list), or a map from task to these"`
 	Meta         Meta         `sluice:"meta" doc:"columns to be delivered unchanged, as meta.<name>, text or numbers: a list of names, or of {name: text | int | float} where the type does not follow from the cells"`
 	Masks        Masks        `sluice:"masks" doc:"masks of class numbers beside the images: where each is, relative to the list's folder, such as masks/{stem}.png, or {path, ignore, values, classes}"`
 	Multi        Multi        `sluice:"multi" doc:"tasks of several labels: {tags: {column, classes, separator}}, or {tags: column}"`

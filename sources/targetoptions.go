@@ -35,7 +35,7 @@ type MaskNumbers struct {
 	Ignore Numbers `sluice:"ignore" doc:"the numbers of pixels whose class is unknown, which become 255 (255 always is): one, or a list"`
 	// Values maps a number in the files to a class; those that it doesn't have are unknown.
 	Values  NumberMap `sluice:"values" doc:"a map from numbers in the files to class numbers, as {7: 0, 8: 1}: all others are unknown, 255 (default: the numbers are class numbers)"`
-	Classes ClassList `sluice:"classes" doc:"the names of the class numbers, from 0 on: a list, or a file with one name per line"`
+	Classes ClassList `sluice:"classes" doc:"the names of the class numbers, from 0 on: a list, or a file with one name per line (.json: a list)"`
 	// An empty Annotations goes by the mask's size.
 	Annotations Frame `sluice:"annotations,later" doc:"which picture masks were made on where a file says that it is to be turned (EXIF): stored, as it is in the file, or displayed, as it is shown (default: the one that has the mask's height and width, else displayed)"`
 }
@@ -265,7 +265,7 @@ func (NumberMap) OptionSchema() map[string]any {
 type MultiTask struct {
 	Column string `sluice:"column" doc:"the column that holds the labels (default: the task's name)"`
 	// Zero Classes stand for those that occur, in the order of every task's.
-	Classes   ClassList `sluice:"classes" doc:"fixes the classes and their order: a list, or a file with one name per line (default: those that occur, sorted)"`
+	Classes   ClassList `sluice:"classes" doc:"fixes the classes and their order: a list, or a file with one name per line (.json: a list) (default: those that occur, sorted)"`
 	Separator string    `sluice:"separator" default:";" doc:"what stands between the labels in a text; one that stands alone is the empty list"`
 }
 
@@ -392,7 +392,7 @@ type Objects struct {
 	Column string `sluice:"column" default:"objects" doc:"the column: a structure with the lists bbox (four continuous coordinates each), category or categories (names, or numbers of classes), and where there are any id, area, iscrowd, segmentation (polygons) and keypoints; or a list of such structures"`
 	// An empty BBox stands for xywh.
 	BBox      BoxForm   `sluice:"bbox" default:"xywh" doc:"what the numbers of a box are: xywh, left, top, width and height as COCO has them, or xyxy, left, top, right and bottom"`
-	Classes   ClassList `sluice:"classes" doc:"fixes the classes and their order: a list, or a file with one name per line; categories that are numbers are numbers in it (default: those that the data name, or that occur, sorted)"`
+	Classes   ClassList `sluice:"classes" doc:"fixes the classes and their order: a list, or a file with one name per line (.json: a list); categories that are numbers are numbers in it (default: those that the data name, or that occur, sorted)"`
 	Keypoints []string  `sluice:"keypoints" doc:"the names of the keypoints, in the order of the list keypoints (x, y and visibility of each); without them keypoints are not read"`
 	// An empty Annotations stands for that of masks, where there are any, and else for displayed.
 	Annotations Frame `sluice:"annotations,later" doc:"which picture objects were annotated on where a file says that it is to be turned (EXIF): stored, as it is in the file, or displayed, as it is shown (default: the masks', where there are any, else displayed)"`

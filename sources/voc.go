@@ -38,7 +38,7 @@ type VOC struct {
 	Images      string  `sluice:"images" default:"JPEGImages" doc:"the folder of images, in path"`
 	Set         string  `sluice:"set" doc:"a file of names without extension, one a line, in path, such as ImageSets/Main/train.txt (default: all)"`
 	Origin      *int    `sluice:"origin" default:"1" doc:"number of the first pixel: 1, with both corners inside; or 0, corners as continuous coordinates"`
-	Classes     Classes `sluice:"classes" doc:"names in the order of their numbers, or a file with one a line (default: those that occur, sorted)"`
+	Classes     Classes `sluice:"classes" doc:"names in the order of their numbers, or a file with one a line (.json: a list; default: those that occur, sorted)"`
 	Annotations Frame   `sluice:"annotations" doc:"which picture annotations were made on where a file says that it is to be turned (EXIF): stored, as it is in the file, or displayed, as it is shown (default: the one that has the size in the XML)"`
 }
 

@@ -48,7 +48,7 @@ type WebDataset struct {
 	// tasks color, shape, ... of members color.cls, shape.cls, ..., as the first shard begins
 	// with them. An empty one stands for samples without labels.
 	Tasks   map[string]string `sluice:"tasks" doc:"where the labels of each task are: the extension of a member (cls), or a path in a JSON member (json:attributes.color) (default: {class: cls}, and {color: color.cls} and the like, of the members that there are)"`
-	Classes Classes           `sluice:"classes" doc:"fixes the classes and their order: a list, a file with one name per line, or a map from task to these"`
+	Classes Classes           `sluice:"classes" doc:"fixes the classes and their order: a list, a file with one name per line (.json: a list), or a map from task to these"`
 	Meta    map[string]string `sluice:"meta" doc:"values to be delivered unchanged, as meta.<name>: where they are, as for tasks"`
 	Masks   ShardMasks        `sluice:"masks" doc:"masks of class numbers: the extension of the members that they are, such as seg.png, or {member, ignore, values, classes}"`
 	// Columns are where the labels are, as in Tasks.

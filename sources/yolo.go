@@ -43,7 +43,7 @@ type YOLO struct {
 	Split   YOLOSplit `sluice:"split" default:"train" doc:"with data: the part that is read"`
 	Images  string    `sluice:"images,path" doc:"instead of data: the folder of images, with those within it"`
 	Labels  string    `sluice:"labels,path" doc:"with images: the folder of text files (default: the one named labels in place of images)"`
-	Classes Classes   `sluice:"classes" doc:"with images: names in the order of their numbers, or a file with one a line"`
+	Classes Classes   `sluice:"classes" doc:"with images: names in the order of their numbers, or a file with one a line (.json: a list)"`
 }
 
 // YOLOSplit is a part of a data.yaml.

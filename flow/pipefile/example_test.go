@@ -140,7 +140,7 @@ func ExampleHelpOn() {
 	//     image          text                                        the column of the images (default image)
 	//     tasks          list of texts                               the tasks, or in files that sluice did not write the label columns (default: those that sluice wrote)
 	//     weight_column  text                                        the column of each sample's weight, a number of at least 0 (default: weight, in files that sluice wrote)
-	//     classes        list of (text | whole number) | text | map  fixes the classes and their order: a list, a file with one name per line, or a map from task to these
+	//     classes        list of (text | whole number) | text | map  fixes the classes and their order: a list, a file with one name per line (.json: a list), or a map from task to these
 	//     meta           list of (text | whole number | map)         columns to be delivered unchanged, as meta.<name>: a list of names, or of {name: text | int | float} (default: those that sluice wrote)
 	//
 	// arrow, as a sink: Arrow IPC files with a manifest; resumes after a crash

@@ -48,7 +48,7 @@ type Parquet struct {
 	Image        string               `sluice:"image" doc:"the column of images: bytes, or a structure of bytes and path (default: the only such column)"`
 	Tasks        []string             `sluice:"tasks" doc:"the label columns (default: those that are class labels by the files' metadata)"`
 	WeightColumn string               `sluice:"weight_column" doc:"the column of each sample's weight, a number of at least 0 (default: weight, if there is such a column of numbers)"`
-	Classes      sources.Classes      `sluice:"classes" doc:"fixes the classes and their order: a list, a file with one name per line, or a map from task to these"`
+	Classes      sources.Classes      `sluice:"classes" doc:"fixes the classes and their order: a list, a file with one name per line (.json: a list), or a map from task to these"`
 	Meta         sources.Meta         `sluice:"meta" doc:"columns to be delivered unchanged, as meta.<name>: a list of names, or of {name: text | int | float} for another type than the column's"`
 	Multi        sources.Multi        `sluice:"multi" doc:"tasks of several labels, from columns of lists or texts: {tags: {column, classes, separator}}, or {tags: column}"`
 	Values       sources.ValueColumns `sluice:"values" doc:"values in place of classes: a list of columns, or {name: column}"`

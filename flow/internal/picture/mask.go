@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/sluicedata/sluice/internal/decode"
+	"github.com/sluicedata/sluice/internal/phrase"
 	"github.com/sluicedata/sluice/internal/warp"
 	"github.com/sluicedata/sluice/schema"
 )
@@ -94,7 +95,7 @@ func renumber(values []uint8, width int, table *[256]uint8, classes []string) er
 				values[i] = v
 			}
 			if n > 0 && int(v) >= n && v != schema.MaskIgnore {
-				return fmt.Errorf("has the value %d at x %d, y %d, and there are %d classes: name all classes, or say ignore: %d", v, i%width, i/width, n, v)
+				return fmt.Errorf("has the value %d at x %d, y %d, and there is no more than %s: name all classes, or say ignore: %d if its pixels are of none", v, i%width, i/width, phrase.Count(n, "class"), v)
 			}
 		}
 		return nil

@@ -45,8 +45,8 @@ def folder(
         path: the folder, or a .tar, .tar.gz, .tar.zst or .zip of one.
         tasks: names of the label folders, outermost first (default: class), or of the label columns where metadata
             files give the labels (default: every column but file_name, weight and those of meta).
-        classes: fixes the classes and their order: a list, a file with one name per line, or a map from task to
-            these.
+        classes: fixes the classes and their order: a list, a file with one name per line (.json: a list), or a map
+            from task to these.
         label: which folders are the labels: innermost, directly above the images, or outermost, directly below path
             (default: innermost, and images at different depths are an error).
         class_order: order of classes unless classes fixes it: text, byte by byte as torchvision's ImageFolder, or
@@ -105,8 +105,8 @@ def webdataset(
         tasks: where the labels of each task are: the extension of a member (cls), or a path in a JSON member
             (json:attributes.color) (default: {class: cls}, and {color: color.cls} and the like, of the members that
             there are).
-        classes: fixes the classes and their order: a list, a file with one name per line, or a map from task to
-            these.
+        classes: fixes the classes and their order: a list, a file with one name per line (.json: a list), or a map
+            from task to these.
         meta: values to be delivered unchanged, as meta.<name>: where they are, as for tasks.
         masks: masks of class numbers: the extension of the members that they are, such as seg.png, or {member,
             ignore, values, classes}.
@@ -159,8 +159,8 @@ def manifest(
         tasks: the label columns (default: every column but those of path, weight and meta).
         weight_column: the column of each sample's weight, a number of at least 0 (default: weight, if there is such
             a column).
-        classes: fixes the classes and their order: a list, a file with one name per line, or a map from task to
-            these.
+        classes: fixes the classes and their order: a list, a file with one name per line (.json: a list), or a map
+            from task to these.
         meta: columns to be delivered unchanged, as meta.<name>, text or numbers: a list of names, or of {name: text
             | int | float} where the type does not follow from the cells.
         masks: masks of class numbers beside the images: where each is, relative to the list's folder, such as
@@ -240,7 +240,8 @@ def voc(
         set: a file of names without extension, one a line, in path, such as ImageSets/Main/train.txt (default:
             all).
         origin: number of the first pixel: 1, with both corners inside; or 0, corners as continuous coordinates.
-        classes: names in the order of their numbers, or a file with one a line (default: those that occur, sorted).
+        classes: names in the order of their numbers, or a file with one a line (.json: a list; default: those that
+            occur, sorted).
         annotations: which picture annotations were made on where a file says that it is to be turned (EXIF):
             stored, as it is in the file, or displayed, as it is shown (default: the one that has the size in the
             XML).
@@ -274,7 +275,7 @@ def yolo(
         split: with data: the part that is read.
         images: instead of data: the folder of images, with those within it.
         labels: with images: the folder of text files (default: the one named labels in place of images).
-        classes: with images: names in the order of their numbers, or a file with one a line.
+        classes: with images: names in the order of their numbers, or a file with one a line (.json: a list).
     """
     return component(
         yolo,
@@ -311,8 +312,8 @@ def arrow(
             wrote).
         weight_column: the column of each sample's weight, a number of at least 0 (default: weight, in files that
             sluice wrote).
-        classes: fixes the classes and their order: a list, a file with one name per line, or a map from task to
-            these.
+        classes: fixes the classes and their order: a list, a file with one name per line (.json: a list), or a map
+            from task to these.
         meta: columns to be delivered unchanged, as meta.<name>: a list of names, or of {name: text | int | float}
             (default: those that sluice wrote).
     """
@@ -350,8 +351,8 @@ def huggingface(
         split: which split of a DatasetDict (default: the only one).
         image: the column of the images (default: the only one of the feature Image).
         tasks: the label columns (default: those of the feature ClassLabel).
-        classes: fixes the classes and their order: a list, a file with one name per line, or a map from task to
-            these.
+        classes: fixes the classes and their order: a list, a file with one name per line (.json: a list), or a map
+            from task to these.
         meta: columns to be delivered unchanged, as meta.<name>: a list of names, or of {name: text | int | float}.
         multi: tasks of several labels, from columns of lists: {tags: {column, classes}}, or {tags: column}.
         values: values in place of classes: a list of columns, or {name: column}.
@@ -384,8 +385,8 @@ def concat(
     Args:
         sources: the sources by name, such as {"web": folder("data/web")}.
         label: name of the task that says which source a sample is from; none: there is no such task.
-        classes: fixes the classes and their order: a list, a file with one name per line, or a map from task to
-            these (default: the order of all sources).
+        classes: fixes the classes and their order: a list, a file with one name per line (.json: a list), or a map
+            from task to these (default: the order of all sources).
     """
     return composite(
         concat,
@@ -417,8 +418,8 @@ def parquet(
         tasks: the label columns (default: those that are class labels by the files' metadata).
         weight_column: the column of each sample's weight, a number of at least 0 (default: weight, if there is such
             a column of numbers).
-        classes: fixes the classes and their order: a list, a file with one name per line, or a map from task to
-            these.
+        classes: fixes the classes and their order: a list, a file with one name per line (.json: a list), or a map
+            from task to these.
         meta: columns to be delivered unchanged, as meta.<name>: a list of names, or of {name: text | int | float}
             for another type than the column's.
         multi: tasks of several labels, from columns of lists or texts: {tags: {column, classes, separator}}, or
