@@ -68,6 +68,8 @@ func randomStages(r *rand.Rand) []stages.Stage {
 		stages.Resize{Size: 30, Interpolation: resizing},
 		stages.Affine{Degrees: stages.Range{-10, 10}, Scale: stages.Range{0.5, 1.5}, Interpolation: filter, P: 0.8},
 		stages.Perspective{DistortionScale: 0.3, P: 0.5},
+		stages.RandAugment{NumOps: 3, Magnitude: 20, Interpolation: filter, Fill: stages.Color{7, 9, 200}},
+		stages.TrivialAugmentWide{Interpolation: filter},
 		stages.Resize{Size: 30, MaxSize: 45, Interpolation: resizing},
 		stages.RandomShortestSize{Min: []int{20, 50}, Max: 60, Interpolation: resizing},
 		stages.ScaleJitter{Target: [2]int{40, 60}, Range: stages.Range{0.3, 1.5}, Interpolation: resizing},

@@ -161,6 +161,8 @@ func kindOf(s stages.Stage) string {
 		return "pixelwise"
 	case stages.Mapper:
 		return "map"
+	case stages.Composite:
+		return "composite"
 	case stages.Batcher:
 		return "batcher"
 	case stages.MixStage:

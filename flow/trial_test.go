@@ -372,6 +372,8 @@ func randomPictureStages(r *rand.Rand) []stages.Stage {
 		stages.Affine{Degrees: stages.Range{-10, 10}, Scale: stages.Range{0.5, 1.5}, Translate: [2]float64{0.2, 0}, Interpolation: filter, Fill: fill, P: p},
 		stages.Affine{Shear: stages.Shear{-20, 20, 0, 10}, Interpolation: filter, P: p},
 		stages.Perspective{DistortionScale: 0.3, Interpolation: filter, Fill: fill, P: p},
+		stages.RandAugment{NumOps: 1 + r.IntN(4), Magnitude: 30 * (0.1 + 0.9*r.Float64()), Interpolation: filter, Fill: fill, P: p},
+		stages.TrivialAugmentWide{Interpolation: filter, Fill: fill, P: p},
 		stages.ColorJitter{Brightness: stages.Factor{0.5, 1.5}, P: p},
 		stages.ColorJitter{Saturation: stages.Factor{0, 2}, Hue: stages.Range{-0.2, 0.2}, P: p},
 		stages.ColorJitter{Contrast: stages.Factor{0.5, 1.5}, Brightness: stages.Factor{0.9, 1.1}, P: p},

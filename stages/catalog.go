@@ -36,6 +36,10 @@ var Catalog = []Entry{
 	}, "cut out a window that overlaps an object by a random amount"},
 	{func() Stage { return &SanitizeBoxes{MinSize: 1, MinArea: 1} }, "drop objects whose box is small"},
 	{func() Stage { return &ColorJitter{P: 1} }, "change brightness, contrast, saturation and hue at random"},
+	{func() Stage {
+		return &RandAugment{NumOps: defaultNumOps, Magnitude: defaultMagnitude, NumMagnitudeBins: defaultBins, P: 1}
+	}, "do a few random operations of one magnitude"},
+	{func() Stage { return &TrivialAugmentWide{NumMagnitudeBins: defaultBins, P: 1} }, "do one random operation of a random magnitude"},
 	{func() Stage { return &Grayscale{P: 1} }, "take the colour out, keeping three channels"},
 	{func() Stage { return &Invert{P: 1} }, "make a negative"},
 	{func() Stage { return &Solarize{Threshold: defaultThreshold, P: 1} }, "invert the bright values"},

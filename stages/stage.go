@@ -14,6 +14,7 @@
 //	Warper     moves pixels: gives a 2-D transform, an output size, a filter
 //	Pixelwise  one pixel in, one pixel out: conversions and colour
 //	Mapper     picture in, picture out: what needs more than a pixel
+//	Composite  several of these, which it draws: rand_augment
 //	Sampler    acts on the index, before any image is read
 //	Weigher    labels -> weight
 //	Batcher    rows -> batches
@@ -98,7 +99,7 @@ func Recycle[T any](row *Row, v T) *T {
 	return p
 }
 
-// PictureStage is what Warper, Pixelwise and Mapper share.
+// PictureStage is what Warper, Pixelwise, Mapper and Composite share.
 type PictureStage interface {
 	Stage
 	// Draw takes its random numbers from row.Rand, always in the same order.
@@ -176,6 +177,21 @@ type PixelwiseMapper interface {
 	// MapPixels is what Map does to each pixel, if ok. An executor may use it in place
 	// of Map, and merge it with its neighbours as those of a Pixelwise stage.
 	MapPixels(params Params) (f PixelFunc, ok bool)
+}
+
+// Composite acts on a row as other stages do, one after the other: which, it draws.
+// rand_augment.
+type Composite interface {
+	PictureStage
+	// Steps are the stages that act, with their params. None of them is a Composite, or an
+	// ObjectStage.
+	Steps(params Params) []Step
+}
+
+// Step is a stage that acts as part of a Composite.
+type Step struct {
+	Stage  PictureStage // a Warper, Pixelwise or Mapper
+	Params Params
 }
 
 // Order says which sample each draw of an epoch uses. Each draw is computed by itself;

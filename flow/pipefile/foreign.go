@@ -54,11 +54,13 @@ var foreignStages = []foreign{
 	{"GaussianBlur", "torchvision", "gaussian_blur: {kernel_size: 23, sigma: [0.1, 2]}", ""},
 	{"GaussianNoise", "torchvision", "gaussian_noise: {sigma: 0.1}", "it comes before to_tensor"},
 	{"RandomErasing", "torchvision", "random_erasing: {p: 0.5}", "behind normalize, where 0 is the mean"},
+	{"RandAugment", "torchvision", "rand_augment: {num_ops: 2, magnitude: 9, interpolation: nearest}", ""},
+	{"TrivialAugmentWide", "torchvision", "trivial_augment_wide: {interpolation: nearest}", ""},
 	{"Compose Sequential", "torchvision", "", "the list of stages is one already: write its members there"},
 	{"RandomApply", "torchvision", "", "every stage that changes pixels takes p itself"},
 	{"FiveCrop TenCrop Lambda LinearTransformation RandomChoice RandomOrder ElasticTransform " +
 		"RandomChannelPermutation RandomPhotometricDistort " +
-		"AutoAugment RandAugment TrivialAugmentWide AugMix JPEG", "torchvision", "", ""},
+		"AutoAugment AugMix JPEG", "torchvision", "", ""},
 
 	{"HorizontalFlip", "albumentations", "flip: {p: 0.5}", ""},
 	{"VerticalFlip", "albumentations", "flip: {p: 0.5, direction: vertical}", ""},

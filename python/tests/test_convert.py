@@ -89,6 +89,19 @@ def stages(*transforms: Any) -> list[Any]:
         (lambda t: t.RandomEqualize(1), "equalize"),
         (lambda t: t.RandomAdjustSharpness(2), {"sharpness": {"p": 0.5, "factor": [2.0, 2.0]}}),
         (lambda t: t.RandomAdjustSharpness(0, 1), {"sharpness": {"factor": [0, 1e-9]}}),
+        (
+            lambda t: t.RandAugment(3, 4, 11, interpolation=t.InterpolationMode.BILINEAR, fill=(1, 2, 3)),
+            {"rand_augment": {"num_ops": 3, "magnitude": 4.0, "num_magnitude_bins": 11, "fill": [1, 2, 3]}},
+        ),
+        (
+            lambda t: t.RandAugment(1, 0),
+            {"rand_augment": {"num_ops": 1, "magnitude": 1e-9, "interpolation": "nearest"}},
+        ),
+        (lambda t: t.TrivialAugmentWide(), {"trivial_augment_wide": {"interpolation": "nearest"}}),
+        (
+            lambda t: t.RandomApply([t.TrivialAugmentWide(5)], p=0.5),
+            {"trivial_augment_wide": {"num_magnitude_bins": 5, "interpolation": "nearest", "p": 0.5}},
+        ),
         (lambda t: t.RandomPosterize(3), {"posterize": {"p": 0.5, "bits": 3}}),
         (lambda t: t.RandomApply([t.RandomHorizontalFlip(0.5)], p=0.5), {"flip": {"p": 0.25}}),
         (lambda t: t.RandomApply([t.Grayscale(3)], p=0.5), {"grayscale": {"p": 0.5}}),
@@ -323,7 +336,7 @@ def test_all_without_an_equal_are_listed_at_once() -> None:
         (lambda: [v1.ToTensor(), v1.Normalize([0.5], [0.5]), v1.ColorJitter(0.4)], "put it before"),
         (lambda: [v2.ToImage(), v2.ToDtype(torch.float32)], "0..1 here"),
         (lambda: [v2.ToImage(), v2.ToDtype(torch.float16, scale=True)], r"image\.to\(torch\.float16\)"),
-        (lambda: v2.RandAugment(), "policy"),
+        (lambda: v2.AugMix(), "policy"),
         (lambda: v2.MixUp(num_classes=3), "stage mixup to the pipeline, behind batch"),
     ],
 )

@@ -184,6 +184,14 @@ CALLS: dict[str, tuple[Component, str]] = {
         stages.color_jitter(0.1, contrast=(0.5, 1.5), saturation=0.2, hue=0.1, p=0.8),
         "{brightness: 0.1, contrast: [0.5, 1.5], saturation: 0.2, hue: 0.1, p: 0.8}",
     ),
+    "rand_augment": (
+        stages.rand_augment(3, magnitude=4.5, num_magnitude_bins=11, interpolation="nearest", fill=(1, 2, 3), p=0.2),
+        "{num_ops: 3, magnitude: 4.5, num_magnitude_bins: 11, interpolation: nearest, fill: [1, 2, 3], p: 0.2}",
+    ),
+    "trivial_augment_wide": (
+        stages.trivial_augment_wide(11, interpolation="nearest", fill=(1, 2, 3), p=0.2),
+        "{num_magnitude_bins: 11, interpolation: nearest, fill: [1, 2, 3], p: 0.2}",
+    ),
     "grayscale": (stages.grayscale(0.2), "{p: 0.2}"),
     "invert": (stages.invert(0.2), "{p: 0.2}"),
     "solarize": (stages.solarize(99.5, p=0.2), "{threshold: 99.5, p: 0.2}"),

@@ -171,6 +171,21 @@ def torchvision_cases() -> dict[str, Case]:
         hole, value = p["random_erasing"], torch.tensor([9, 99, 199])[:, None, None]
         return F.erase(image, hole["y"], hole["x"], hole["height"], hole["width"], value)
 
+    def policy(stage: str) -> Callable[[Any, Params], Any]:
+        from torchvision.transforms import InterpolationMode
+        from torchvision.transforms.autoaugment import _apply_op
+
+        names = {"autocontrast": "AutoContrast"}
+
+        def apply(image: Any, p: Params) -> Any:
+            fill = 9 if not hasattr(image, "permute") else [9.0, 9.0, 9.0]
+            for op in p[stage]["ops"]:
+                name = names.get(op["op"], op["op"].title().replace("_", ""))
+                image = _apply_op(image, name, op["magnitude"], InterpolationMode.NEAREST, fill)
+            return image
+
+        return apply
+
     def acted(stage: str, function: Callable[[Any], Any]) -> Callable[[Any, Params], Any]:
         return lambda image, p: function(image) if stage in p else image
 
@@ -215,6 +230,8 @@ def torchvision_cases() -> dict[str, Case]:
         "GaussianBlur": drawn(
             v2.GaussianBlur(9), lambda image, p: F.gaussian_blur(image, [9, 9], [p["gaussian_blur"]["sigma"]] * 2)
         ),
+        "RandAugment": drawn(v2.RandAugment(3, 19, fill=9), policy("rand_augment")),
+        "TrivialAugmentWide": drawn(v2.TrivialAugmentWide(fill=9), policy("trivial_augment_wide")),
         "RandomErasing": drawn(v2.RandomErasing(value=[9, 99, 199]), erased),
         "RandomInvert": drawn(v2.RandomInvert(), acted("invert", F.invert)),
         "RandomPosterize": drawn(v2.RandomPosterize(3), acted("posterize", lambda image: F.posterize(image, 3))),
@@ -570,7 +587,7 @@ for image, label in Loader(from_torchvision(kept, sources.folder("data/train"), 
     image = torch.stack([permute(x) for x in image])
 ```
 
-It then comes last, whatever its place in the Compose was. RandAugment and its like want uint8 images: load with
+It then comes last, whatever its place in the Compose was. AugMix and its like want uint8 images: load with
 `without=["to_tensor", "normalize"]`, apply them, then `sluicedata.torch.Normalize`."""
 
 

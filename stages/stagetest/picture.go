@@ -32,7 +32,7 @@ const applied = 64 * 64
 
 var word = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
 
-// Picture checks a Warper, a Pixelwise or a Mapper: that a draw doesn't depend on other
+// Picture checks a Warper, a Pixelwise, a Mapper or a Composite: that a draw doesn't depend on other
 // rows, that Output is right, and that the input isn't changed. The options must allow
 // at least one of Sizes.
 func Picture(t *testing.T, stage stages.PictureStage) {
@@ -48,8 +48,10 @@ func Picture(t *testing.T, stage stages.PictureStage) {
 		pixelwise(t, s)
 	case stages.Mapper:
 		mapper(t, s)
+	case stages.Composite:
+		composite(t, s)
 	default:
-		t.Errorf("%s: %T is neither a Warper nor a Pixelwise nor a Mapper", stage.Name(), stage)
+		t.Errorf("%s: %T is neither a Warper nor a Pixelwise nor a Mapper nor a Composite", stage.Name(), stage)
 	}
 }
 
@@ -457,6 +459,73 @@ func mapper(t *testing.T, stage stages.Mapper) {
 	if accepted == 0 {
 		t.Errorf("%s: refuses every type and every size of %v", name, Sizes)
 	}
+}
+
+// composite wants steps that can act, on pictures of the type and size that Output promises.
+func composite(t *testing.T, stage stages.Composite) {
+	t.Helper()
+	name := stage.Name()
+	repeats(t, stage)
+	accepted := 0
+	for _, size := range Sizes {
+		for position := range int64(16) {
+			in := schema.Tensor{DType: schema.Uint8, Layout: schema.HWC, Height: size[0], Width: size[1]}
+			out, err := stage.Output(in)
+			if err != nil {
+				continue
+			}
+			d := draw(stage, size[0], size[1], 1, position)
+			if d.err != "" || d.params == nil {
+				continue
+			}
+			accepted++
+			object(t, name, d.params)
+			steps := stage.Steps(d.params)
+			if !reflect.DeepEqual(steps, stage.Steps(d.params)) {
+				t.Errorf("%s: the steps of %+v are two things", name, d.params)
+			}
+			have := in
+			for _, s := range steps {
+				have = stepped(t, name, s, have)
+			}
+			if out.Height != 0 && out.Height != have.Height || out.Width != 0 && out.Width != have.Width {
+				t.Errorf("%s: Output promises %v, and %+v makes %v", name, out, d.params, have)
+			}
+		}
+	}
+	if accepted == 0 {
+		t.Errorf("%s: refuses every size of %v", name, Sizes)
+	}
+}
+
+// stepped is the type that a step makes.
+func stepped(t *testing.T, name string, s stages.Step, in schema.Tensor) schema.Tensor {
+	t.Helper()
+	if s.Params == nil {
+		t.Fatalf("%s: a step of %s has no params", name, s.Stage.Name())
+	}
+	_, looks := s.Stage.(stages.ObjectStage)
+	if _, nested := s.Stage.(stages.Composite); looks || nested {
+		t.Fatalf("%s: %s can't be a step", name, s.Stage.Name())
+	}
+	out := in
+	switch stage := s.Stage.(type) {
+	case stages.Warper:
+		transform := stage.Warp(s.Params, in.Height, in.Width)
+		if err := transform.Check(in.Height, in.Width); err != nil {
+			t.Errorf("%s: %s of %v: %v", name, stage.Name(), in, err)
+		}
+		out.Height, out.Width = transform.Height, transform.Width
+	case stages.Pixelwise:
+		pixelFunc(t, name, stage.PixelFunc(s.Params), in)
+	case stages.Mapper:
+		if in.Height*in.Width <= applied {
+			mapped(t, stage, s.Params, in, in, in)
+		}
+	default:
+		t.Errorf("%s: a step is neither a Warper nor a Pixelwise nor a Mapper: %T", name, stage)
+	}
+	return out
 }
 
 // mapped wants a new picture of the type that Output promised, an unchanged input, and

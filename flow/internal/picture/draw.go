@@ -69,7 +69,8 @@ type stageMemory struct {
 
 // op is what one stage does to one picture: a warp, a function of a pixel, an edit, or a map.
 type op struct {
-	stage     int // in Program.Stages
+	stage     int  // in Program.Stages
+	step      bool // it is one of what its stage, a Composite, does
 	as        stages.PictureStage
 	transform *warp.Transform // of a Warper
 	pixel     *stages.PixelFunc
@@ -110,7 +111,7 @@ func (d *Draw) draw(height, width int) error {
 	if len(d.memory) != len(p.Stages) {
 		d.memory = make([]stageMemory, len(p.Stages))
 	}
-	d.transforms = slices.Grow(d.transforms[:0], len(p.Stages)) // ops point into it
+	d.transforms = slices.Grow(d.transforms[:0], len(p.Stages)) // groups are parts of it
 	t := rgb(height, width)
 	d.stage = TargetsStage
 	if err := d.targets.begin(d.of.Targets, orientation(d), height, width); err != nil {
@@ -132,40 +133,72 @@ func (d *Draw) draw(height, width int) error {
 		if params == nil {
 			continue
 		}
-		o := op{stage: i, as: as, params: params, out: t}
-		switch stage := as.(type) {
-		case stages.Warper:
-			if err := d.warp(&o, stage.Warp(params, t.Height, t.Width), t); err != nil {
-				return err
-			}
-		case stages.Pixelwise:
-			if o.out, err = stage.Output(t); err != nil {
-				return err
-			}
-			m := &d.memory[i]
-			if _, nothing := params.(stages.Nothing); !nothing || !m.fixed {
-				m.pixel, m.fixed = stage.PixelFunc(params), nothing
-			}
-			o.pixel = &m.pixel
-		case stages.Mapper:
-			if o.out, err = stage.Output(t); err != nil {
-				return err
-			}
-			o.out.Height, o.out.Width = t.Height, t.Width // Output knows the static type only
-			o.mapper = stage
-			if editor, ok := stage.(stages.Editor); ok {
-				o.editor, o.mapper = editor, nil
-			}
-			if exact, ok := stage.(stages.PixelwiseMapper); ok {
-				if d.memory[i].pixel, ok = exact.MapPixels(params); ok {
-					o.pixel, o.editor, o.mapper = &d.memory[i].pixel, nil, nil
+		if composite, ok := as.(stages.Composite); ok {
+			for _, step := range composite.Steps(params) {
+				if t, err = act(d, op{stage: i, step: true, as: step.Stage, params: step.Params}, t); err != nil {
+					return err
 				}
 			}
+			continue
 		}
-		d.ops = append(d.ops, o)
-		t = o.out
+		if t, err = act(d, op{stage: i, as: as, params: params}, t); err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// act appends an operation to a draw, on a picture of type t, and returns the type that it makes.
+func act(d *Draw, o op, t schema.Tensor) (out schema.Tensor, err error) {
+	o.out = t
+	m := &d.memory[o.stage]
+	switch stage := o.as.(type) {
+	case stages.Warper:
+		if err := d.warp(&o, stage.Warp(o.params, t.Height, t.Width), t); err != nil {
+			return t, err
+		}
+	case stages.Pixelwise:
+		if o.out, err = stage.Output(t); err != nil {
+			return t, err
+		}
+		o.pixel = m.pixelFunc(&o, stage)
+	case stages.Mapper:
+		if o.out, err = stage.Output(t); err != nil {
+			return t, err
+		}
+		o.out.Height, o.out.Width = t.Height, t.Width // Output knows the static type only
+		o.mapper = stage
+		if editor, ok := stage.(stages.Editor); ok {
+			o.editor, o.mapper = editor, nil
+		}
+		if exact, ok := stage.(stages.PixelwiseMapper); ok {
+			if f, ok := exact.MapPixels(o.params); ok {
+				o.pixel, o.editor, o.mapper = m.keep(&o, f), nil, nil
+			}
+		}
+	}
+	d.ops = append(d.ops, o)
+	return o.out, nil
+}
+
+// pixelFunc is what a stage does to each pixel: of one that draws nothing, what it did before.
+func (m *stageMemory) pixelFunc(o *op, stage stages.Pixelwise) *stages.PixelFunc {
+	_, nothing := o.params.(stages.Nothing)
+	if nothing = nothing && !o.step; nothing && m.fixed {
+		return &m.pixel
+	}
+	m.fixed = nothing
+	return m.keep(o, stage.PixelFunc(o.params))
+}
+
+// keep holds a function of a pixel until the next draw.
+func (m *stageMemory) keep(o *op, f stages.PixelFunc) *stages.PixelFunc {
+	if o.step { // its stage may have several
+		own := f
+		return &own
+	}
+	m.pixel = f
+	return &m.pixel
 }
 
 // params draws one stage, for a picture of that size.

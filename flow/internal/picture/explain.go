@@ -198,11 +198,13 @@ func (p *Program) explainPass(pass *warp.Pass, ops []op, first bool) Group {
 		note(tabulated, "a table of 256 values per channel, as pixels are written")
 	}
 	note(edited, "in place, once the picture is whole")
+	g.Stages = slices.Compact(g.Stages)
 	return g
 }
 
 // join is "a", "a and b", "a, b and c".
 func join(names []string) string {
+	names = slices.Compact(slices.Clone(names)) // a Composite's are its own
 	if len(names) < 2 {
 		return strings.Join(names, "")
 	}

@@ -63,7 +63,7 @@ func (m *Maker) pixel(ops []op) warp.Pixel {
 	for _, o := range ops {
 		separate = separate && o.pixel.Separate
 		_, nothing := o.params.(stages.Nothing)
-		constant = constant && nothing && o.stage < 64
+		constant = constant && nothing && !o.step && o.stage < 64
 		key |= 1 << o.stage
 	}
 	if !separate {

@@ -23,8 +23,6 @@ _OBJECTS = "from_torchvision has transforms of images alone: add the stage {stag
 NO_EQUAL: dict[str, str] = {
     "AugMix": _POLICY,
     "AutoAugment": _POLICY,
-    "RandAugment": _POLICY,
-    "TrivialAugmentWide": _POLICY,
     "CutMix": _BATCH.format(stage="cutmix"),
     "MixUp": _BATCH.format(stage="mixup"),
     "Lambda": "what your function does isn't known: write it as stages, or apply it in the training loop, to each image if it draws at random",
@@ -100,6 +98,7 @@ _HALF = Limit(1, 0.5)
 _ONE = Limit(1, 0.01)
 _FEW = Limit(255, 0.25)  # where a point falls halfway between two pixels, either may be taken
 _SAMPLED = Limit(1, 0.3)
+_POINTS = "where a point falls halfway between two pixels, either may be taken; " + _ROUNDING
 _CROP = {"crop": {"size": 48}}
 
 ROWS: tuple[Row, ...] = (
@@ -396,6 +395,24 @@ ROWS: tuple[Row, ...] = (
         _ROUNDING,
         SAME,
         Limit(1, 0.1),
+    ),
+    Row(
+        "torchvision",
+        "RandAugment",
+        ({"rand_augment": {"num_ops": 3, "magnitude": 19.0, "interpolation": "nearest", "fill": 9}},),
+        "num_ops, magnitude, num_magnitude_bins, fill: as they are; interpolation nearest (torchvision's default) or bilinear",
+        _POINTS,
+        _FEW,
+        _FEW,
+    ),
+    Row(
+        "torchvision",
+        "TrivialAugmentWide",
+        ({"trivial_augment_wide": {"interpolation": "nearest", "fill": 9}},),
+        "as above",
+        _POINTS,
+        _FEW,
+        _FEW,
     ),
     Row(
         "torchvision",

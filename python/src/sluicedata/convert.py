@@ -514,6 +514,7 @@ _RECOLOR = (
     *("color_jitter", "grayscale", "invert", "solarize", "posterize"),
     *("autocontrast", "equalize", "sharpness", "gaussian_blur", "gaussian_noise"),
 )
+_LEAST = 1e-9  # as a magnitude: 0 would be no number of the stage; the picture is exactly that of 0
 _ZERO = [0, 1e-9]  # as a range of factors: [0, 0] would stand for off; the picture is exactly that of 0
 
 
@@ -763,10 +764,30 @@ def _preset(c: _Conversion, transform: Any, index: str) -> None:
     _normalize(c, transform, index)
 
 
+# Policies
+
+
+def _policy(stage: str) -> Callable[[_Conversion, Any, str], None]:
+    def policy(c: _Conversion, transform: Any, index: str) -> None:
+        _early(c, transform, index, "colors")
+        options: Options = {}
+        if stage == "rand_augment":
+            if transform.num_ops == 0:
+                c.note(_where(transform, index), "num_ops is 0: left out")
+                return
+            options = {"num_ops": int(transform.num_ops), "magnitude": float(transform.magnitude) or _LEAST}
+        if transform.num_magnitude_bins != 31:
+            options["num_magnitude_bins"] = int(transform.num_magnitude_bins)
+        c.add(stage, {**options, **_warping(transform), **_fill(c, transform)})
+
+    return policy
+
+
 # Choices
 
 _TAKE_P = (
     *("flip", "rotate", "affine", "perspective", "crop", "random_resized_crop", "random_zoom_out", "random_erasing"),
+    *("rand_augment", "trivial_augment_wide"),
     *_RECOLOR,
 )
 
@@ -840,6 +861,7 @@ _HANDLERS: dict[tuple[str, str], Callable[[_Conversion, Any, str], None]] = {
     ("torchvision", "PILToTensor"): _to_uint8_tensor,
     ("torchvision", "RGB"): _nothing,
     ("torchvision", "Pad"): _pad,
+    ("torchvision", "RandAugment"): _policy("rand_augment"),
     ("torchvision", "RandomAdjustSharpness"): _random_sharpness,
     ("torchvision", "RandomAffine"): _affine,
     ("torchvision", "RandomApply"): _random_apply,
@@ -867,6 +889,7 @@ _HANDLERS: dict[tuple[str, str], Callable[[_Conversion, Any, str], None]] = {
     ("torchvision", "ToPILImage"): _to_pillow,
     ("torchvision", "ToPureTensor"): _nothing,
     ("torchvision", "ToTensor"): _to_unit_tensor,
+    ("torchvision", "TrivialAugmentWide"): _policy("trivial_augment_wide"),
     ("torch", "Identity"): _nothing,
     ("timm", "MaybePILToTensor"): _to_uint8_tensor,
     ("timm", "MaybeToTensor"): _to_unit_tensor,

@@ -40,6 +40,7 @@ __all__ = [
     "pad",
     "perspective",
     "posterize",
+    "rand_augment",
     "random_erasing",
     "random_iou_crop",
     "random_resized_crop",
@@ -56,6 +57,7 @@ __all__ = [
     "solarize",
     "take",
     "to_tensor",
+    "trivial_augment_wide",
 ]
 
 
@@ -826,6 +828,84 @@ def color_jitter(
             "contrast": contrast,
             "saturation": saturation,
             "hue": hue,
+            "p": p,
+            "when": when,
+            "strength": strength,
+            "id": id,
+        },
+    )
+
+
+def rand_augment(
+    num_ops: int = 2,
+    *,
+    magnitude: float = 9,
+    num_magnitude_bins: int = 31,
+    interpolation: Literal["nearest", "bilinear"] = "bilinear",
+    fill: int | tuple[int, int, int] | None = None,
+    p: float = 1,
+    when: When | None = None,
+    strength: Strength | None = None,
+    id: str | None = None,
+) -> Component:
+    """Do a few random operations of one magnitude.
+
+    Args:
+        num_ops: operations, one after the other.
+        magnitude: how much each does, up to num_magnitude_bins - 1; fractions too.
+        num_magnitude_bins: what magnitude is counted in: the most is one less.
+        interpolation: how values between pixels are found; torchvision's default is nearest.
+        fill: colour outside the picture: a grey 0..255 or [r, g, b] (default 0: black).
+        p: share of the draws that are changed.
+        when: the rows on which the stage acts, such as {"class_count": {"below": 100}}; others pass it as they are.
+        strength: how much it does to a row, such as {"by": "class_count", "from": 0.5, "to": 1.5}: a factor of its
+            amounts, or of p.
+        id: keeps the stage's random numbers its own when another of its name is put before it.
+    """
+    return component(
+        rand_augment,
+        {
+            "num_ops": num_ops,
+            "magnitude": magnitude,
+            "num_magnitude_bins": num_magnitude_bins,
+            "interpolation": interpolation,
+            "fill": fill,
+            "p": p,
+            "when": when,
+            "strength": strength,
+            "id": id,
+        },
+    )
+
+
+def trivial_augment_wide(
+    num_magnitude_bins: int = 31,
+    *,
+    interpolation: Literal["nearest", "bilinear"] = "bilinear",
+    fill: int | tuple[int, int, int] | None = None,
+    p: float = 1,
+    when: When | None = None,
+    strength: Strength | None = None,
+    id: str | None = None,
+) -> Component:
+    """Do one random operation of a random magnitude.
+
+    Args:
+        num_magnitude_bins: different magnitudes, from none to the most.
+        interpolation: how values between pixels are found; torchvision's default is nearest.
+        fill: colour outside the picture: a grey 0..255 or [r, g, b] (default 0: black).
+        p: share of the draws that are changed.
+        when: the rows on which the stage acts, such as {"class_count": {"below": 100}}; others pass it as they are.
+        strength: how much it does to a row, such as {"by": "class_count", "from": 0.5, "to": 1.5}: a factor of its
+            amounts, or of p.
+        id: keeps the stage's random numbers its own when another of its name is put before it.
+    """
+    return component(
+        trivial_augment_wide,
+        {
+            "num_magnitude_bins": num_magnitude_bins,
+            "interpolation": interpolation,
+            "fill": fill,
             "p": p,
             "when": when,
             "strength": strength,

@@ -1,0 +1,265 @@
+package stages_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/sluicedata/sluice/internal/warp"
+	"github.com/sluicedata/sluice/schema"
+	"github.com/sluicedata/sluice/stages"
+	"github.com/sluicedata/sluice/stages/stagetest"
+)
+
+// policies reads a part of testdata/policies.json, which testdata/policies.py writes.
+func policies[T any](t *testing.T, part string) T {
+	t.Helper()
+	text, err := os.ReadFile("testdata/policies.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all map[string]json.RawMessage
+	var out T
+	if err := json.Unmarshal(text, &all); err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(all[part], &out); err != nil {
+		t.Fatalf("testdata/policies.json: %s: %v", part, err)
+	}
+	return out
+}
+
+// policy is a stage by its name.
+func policy(name string, filter stages.Interpolation, fill stages.Color) stages.Composite {
+	if name == "trivial_augment_wide" {
+		return stages.TrivialAugmentWide{Interpolation: filter, Fill: fill}
+	}
+	return stages.RandAugment{Interpolation: filter, Fill: fill}
+}
+
+// composed takes a uint8 picture through the steps of a stage, as the reference executor does.
+func composed(stage stages.Composite, params stages.Params, pic *schema.Picture) *schema.Picture {
+	for _, s := range stage.Steps(params) {
+		if w, ok := s.Stage.(stages.Warper); ok {
+			pic = warp.Apply(pic, w.Warp(s.Params, pic.Height, pic.Width))
+		} else {
+			pic = operate(s.Stage, s.Params, pic)
+		}
+	}
+	return pic
+}
+
+type policyCase struct {
+	Stage             string
+	Kind              string
+	Height, Width     int
+	Fill              []uint8
+	Ops               []stages.Operation
+	Nearest, Bilinear []byte
+}
+
+func (c *policyCase) moves() bool {
+	for _, o := range c.Ops {
+		if strings.HasPrefix(o.Op, "shear") || strings.HasPrefix(o.Op, "translate") || o.Op == "rotate" {
+			return true
+		}
+	}
+	return false
+}
+
+// nudged is a case with magnitudes of what moves pixels a little larger, or smaller.
+func (c *policyCase) nudged(by float64) (ops []stages.Operation) {
+	for _, o := range c.Ops {
+		if strings.HasPrefix(o.Op, "shear") || o.Op == "rotate" {
+			o.Magnitude *= 1 + by
+		}
+		ops = append(ops, o)
+	}
+	return ops
+}
+
+// Given what was drawn, policies have torchvision's bytes, but for points that lie between two
+// pixels.
+func TestPoliciesEqualTorchvision(t *testing.T) {
+	for _, part := range []string{"single", "chains"} {
+		count, off, all := 0, 0, 0
+		for _, c := range policies[[]policyCase](t, part) {
+			var fill stages.Color
+			copy(fill[:], c.Fill)
+			stage, in := policy(c.Stage, stages.Nearest, fill), augmented(t, c.Kind, c.Height, c.Width)
+			got := composed(stage, &stages.Operations{Ops: c.Ops}, in)
+			more := composed(stage, &stages.Operations{Ops: c.nudged(1e-4)}, in)
+			less := composed(stage, &stages.Operations{Ops: c.nudged(-1e-4)}, in)
+			wrong, explained := 0, 0
+			for i, v := range got.U8 {
+				if v != c.Nearest[i] {
+					wrong++
+					if c.Nearest[i] == more.U8[i] || c.Nearest[i] == less.U8[i] {
+						explained++
+					}
+				}
+			}
+			if wrong > explained && len(c.Ops) == 1 || wrong > 0 && !c.moves() || wrong > len(got.U8)/3 {
+				t.Errorf("%s %+v of %s, %dx%d: %d of %d values differ", c.Stage, c.Ops, c.Kind, c.Width, c.Height, wrong, len(got.U8))
+			}
+			count, off, all = count+1, off+wrong, all+len(got.U8)
+		}
+		if off > all/100 {
+			t.Errorf("%s: %d of %d values differ", part, off, all)
+		}
+		t.Logf("%s: %d pictures, %d of %d values differ", part, count, off, all)
+	}
+}
+
+// Between pixels, values are torchvision's but at the edges, where Pillow repeats them.
+func TestPoliciesBilinear(t *testing.T) {
+	for _, c := range policies[[]policyCase](t, "single") {
+		got := composed(policy(c.Stage, "", stages.Color{}), &stages.Operations{Ops: c.Ops}, augmented(t, c.Kind, c.Height, c.Width))
+		apart := 0
+		for i, v := range got.U8 {
+			if math.Abs(float64(v)-float64(c.Bilinear[i])) > 1 {
+				apart++
+			}
+		}
+		if !c.moves() && apart > 0 || apart > len(got.U8)/8 {
+			t.Errorf("%s %+v of %s: %d of %d values differ by more than 1", c.Stage, c.Ops, c.Kind, apart, len(got.U8))
+		}
+	}
+}
+
+// drawnOps draws many rows.
+func drawnOps(t *testing.T, stage stages.PictureStage, height, width, rows int) (list [][]stages.Operation) {
+	t.Helper()
+	for position := range int64(rows) {
+		list = append(list, draw(t, stage, height, width, position).(*stages.Operations).Ops)
+	}
+	return list
+}
+
+// Every magnitude that is drawn is the one of torchvision's bin.
+func TestPolicyMagnitudes(t *testing.T) {
+	type table struct {
+		Stage               string
+		Height, Width, Bins int
+		Ops                 map[string][]float64
+	}
+	for _, c := range policies[[]table](t, "magnitudes") {
+		seen := map[string]bool{}
+		look := func(stage stages.PictureStage, bin int) {
+			for _, ops := range drawnOps(t, stage, c.Height, c.Width, 300) {
+				for _, o := range ops {
+					values := c.Ops[o.Op]
+					if values == nil && o.Magnitude != 0 {
+						t.Fatalf("%+v has no magnitude", o)
+					}
+					near := func(v float64) bool { return math.Abs(math.Abs(o.Magnitude)-v) <= 1e-5*v }
+					ok := values == nil || bin >= 0 && near(values[bin])
+					for i := 0; i < len(values) && bin < 0; i++ {
+						ok = ok || near(values[i])
+					}
+					if !ok {
+						t.Errorf("%s, %dx%d, bin %d of %d: %+v, want one of %v", c.Stage, c.Width, c.Height, bin, c.Bins, o, values)
+					}
+					seen[o.Op] = true
+				}
+			}
+		}
+		if c.Stage == "trivial_augment_wide" {
+			look(stages.TrivialAugmentWide{NumMagnitudeBins: c.Bins}, -1)
+		} else {
+			for bin := 1; bin < c.Bins; bin++ { // 0 is the default
+				look(stages.RandAugment{NumMagnitudeBins: c.Bins, Magnitude: float64(bin)}, bin)
+			}
+		}
+		if len(seen) != 14 {
+			t.Errorf("%s: only %v were drawn", c.Stage, seen)
+		}
+	}
+}
+
+// alike is a chi-square test of two samples that have one distribution. The limit is about 4
+// standard deviations; rare values count as one.
+func alike(t *testing.T, what string, got, want map[string]float64) {
+	t.Helper()
+	n, m, square, cells := 0.0, 0.0, 0.0, 0
+	values := map[string]bool{}
+	for v, c := range got {
+		n, values[v] = n+c, true
+	}
+	for v, c := range want {
+		m, values[v] = m+c, true
+	}
+	add := func(a, b float64) {
+		d := math.Sqrt(m/n)*a - math.Sqrt(n/m)*b
+		square += d * d / (a + b)
+		cells++
+	}
+	restGot, restWant := 0.0, 0.0
+	for v := range values {
+		if (got[v]+want[v])*n/(n+m) < 5 {
+			restGot, restWant = restGot+got[v], restWant+want[v]
+			continue
+		}
+		add(got[v], want[v])
+	}
+	if restGot+restWant > 0 {
+		add(restGot, restWant)
+	}
+	freedom := float64(cells - 1)
+	t.Logf("%s: chi-square %.1f with %g degrees of freedom", what, square, freedom)
+	if cells < 10 || square > freedom+4*math.Sqrt(2*freedom)+2 {
+		t.Errorf("%s: another distribution: chi-square %.1f with %g degrees of freedom", what, square, freedom)
+	}
+}
+
+func TestPolicyDistribution(t *testing.T) {
+	type frequencies struct {
+		Stage         string
+		Height, Width int
+		Ops, Together map[string]float64
+	}
+	for _, c := range policies[[]frequencies](t, "frequencies") {
+		ops, together := map[string]float64{}, map[string]float64{}
+		for _, row := range drawnOps(t, policy(c.Stage, "", stages.Color{}), c.Height, c.Width, 2*draws) {
+			names := make([]string, len(row))
+			for i, o := range row {
+				ops[fmt.Sprintf("%s %s", o.Op, fourDigits(o.Magnitude))]++
+				names[i] = o.Op
+			}
+			together[strings.Join(names, " ")]++
+		}
+		alike(t, c.Stage, ops, c.Ops)
+		alike(t, c.Stage+": together", together, c.Together)
+	}
+}
+
+// fourDigits is "%.4g" of Python, whose exponents have two digits as Go's.
+func fourDigits(v float64) string { return fmt.Sprintf("%.4g", v) }
+
+func TestPolicies(t *testing.T) {
+	for _, s := range []stages.PictureStage{
+		stages.RandAugment{}, stages.RandAugment{NumOps: 5, Magnitude: 29.5, Fill: stages.Color{1, 2, 3}, P: 0.5},
+		stages.RandAugment{NumMagnitudeBins: 11, Interpolation: stages.Nearest},
+		stages.TrivialAugmentWide{}, stages.TrivialAugmentWide{NumMagnitudeBins: 2, Interpolation: stages.Nearest, P: 0.5},
+	} {
+		stagetest.Picture(t, s)
+	}
+	wrong(t, stages.RandAugment{NumOps: -1, P: 2}, "p: 2 is not", "num_ops: -1 operations: give 1 to 100")
+	wrong(t, stages.RandAugment{NumMagnitudeBins: 5}, "magnitude: 9 is not in 0..4, which is num_magnitude_bins - 1")
+	wrong(t, stages.RandAugment{NumMagnitudeBins: 1, Magnitude: math.NaN()}, "num_magnitude_bins: 1: give 2 to 10000")
+	wrong(t, stages.RandAugment{Magnitude: math.NaN()}, "magnitude: NaN is not in 0..30")
+	wrong(t, stages.RandAugment{Magnitude: 31, Interpolation: "cubic"}, `interpolation: "cubic" is none of`, "magnitude: 31 is not in 0..30")
+	wrong(t, stages.TrivialAugmentWide{NumMagnitudeBins: -3, P: 2}, "p: 2 is not", "num_magnitude_bins: -3: give 2")
+
+	half := stages.RandAugment{NumOps: 3}.WithStrength(0.5).(stages.RandAugment)
+	if half.Magnitude != 4.5 || half.NumOps != 3 || (stages.RandAugment{}).WithStrength(0) != nil {
+		t.Errorf("at half the strength, it is %+v", half)
+	}
+	p := &stages.Operations{Ops: []stages.Operation{{Op: "shear_x", Magnitude: -0.09}, {Op: "equalize"}}}
+	if text := p.String(); text != "shear_x -0.09, then equalize 0" {
+		t.Errorf("in words: %q", text)
+	}
+}
