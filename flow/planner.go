@@ -194,7 +194,7 @@ func (p *planner) conditions() error {
 			continue
 		}
 		if s.rules.fromEnd && s.when.Epochs == (stages.EpochSpan{1, 1}) {
-			p.warn("%s: when: epochs: [%d, %d] is none of the run's %s: the stage never acts", s.name, declared[0], declared[1], plural(int64(p.settings.Epochs), "epoch"))
+			p.warn("%s: when: epochs: [%d, %d] is none of the run's %s: the stage never acts; give the run its number of epochs", s.name, declared[0], declared[1], plural(int64(p.settings.Epochs), "epoch"))
 		}
 		for _, text := range warnings {
 			p.warn("%s: %s", s.name, text)
@@ -459,9 +459,6 @@ func (p *Plan) With(opts ...Option) (*Plan, error) {
 	old := p.settings
 	if s.Seed != old.Seed || s.Fuse != old.Fuse || s.Exec != old.Exec || s.Params != old.Params || s.Failures.Policy != old.Failures.Policy {
 		return nil, &PipelineError{errors.New("flow: seed, fuse, exec, params and the policy of on_error are the plan's: a run of it can't have others; plan the pipeline with them")}
-	}
-	if s.Epochs != old.Epochs && q.steps.fromEnd() {
-		return nil, &PipelineError{fmt.Errorf("flow: %d epochs: a stage counts epochs from the end of the run, so their number, %d, is the plan's: plan the pipeline with another", s.Epochs, old.Epochs)}
 	}
 	q.info.Epochs = s.Epochs
 	q.deal = newDeal(&q.info, s)

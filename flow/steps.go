@@ -141,11 +141,6 @@ func (s *step) needsData() bool {
 	return s.when != nil && (s.when.ClassCount != stages.ClassCount{} || s.when.Strength != stages.Strength{})
 }
 
-// fromEnd reports whether a stage counts epochs from the end of the run.
-func (list steps) fromEnd() bool {
-	return slices.ContainsFunc(list, func(s step) bool { return s.rules != nil && s.rules.fromEnd })
-}
-
 // conditionsAlone resolves conditions of pictures without a source.
 func (list steps) conditionsAlone(epochs int) error {
 	var errs []error

@@ -220,11 +220,18 @@ func TestConditionsInPlans(t *testing.T) {
 	if p, err = plan(epochs(0, -1), flow.Epochs(3)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := p.With(flow.Epochs(4)); err == nil || !strings.Contains(err.Error(), "counts epochs from the end") {
-		t.Errorf("other epochs for a plan that counts from the end: %v", err)
+	longer, err := p.With(flow.Epochs(flow.Endless)) // the plan's number of epochs decides
+	if err != nil {
+		t.Fatal(err)
 	}
-	if _, err := p.With(flow.Workers(1)); err != nil {
-		t.Error(err)
+	for epoch, want := range []int{1, 1, 0, 0, 0} {
+		row, err := longer.Row(t.Context(), epoch, 3)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if have := len(row.Drawn) - 2; have != want { // beside flip and resize
+			t.Errorf("epoch %d: %d stages draw", epoch, len(row.Drawn))
+		}
 	}
 	for name, c := range map[string]struct {
 		stage stages.Stage
