@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/sluicedata/sluice/internal/errlist"
+	"github.com/sluicedata/sluice/internal/phrase"
 	"github.com/sluicedata/sluice/schema"
 )
 
@@ -105,12 +106,15 @@ func (c ClassesFrom) Open(ctx context.Context) (_ Dataset, err error) {
 // renumber is an index with the classes of other tasks of the same names. Those of objects have
 // their numbers in the source's options: others than there are an error.
 func (c ClassesFrom) renumber(x schema.Index, known []schema.Task, objects *schema.TargetSpec) (schema.Index, error) {
-	out := &renumberedIndex{Index: x}
-	var p problems
 	spec := schema.TargetSpecOf(x)
-	compared := spec.Objects() && objects.Objects()
-	if compared && !slices.Equal(spec.Classes, objects.Classes) {
-		p.addf("the objects have the classes %q, and those of %s %q: it gives objects no other numbers, so give both sources the same classes of objects, in one order", spec.Classes, c.from(), objects.Classes)
+	out := &renumberedIndex{Index: x, spec: spec}
+	var p problems
+	c.compare(spec, objects, &p)
+	if spec != nil && len(spec.Multi) > 0 {
+		out.spec, out.several = spec.Clone(), map[int][]int32{}
+		for t := range spec.Multi {
+			c.renumberSeveral(out, t, objects, &p)
+		}
 	}
 	for t, task := range x.Tasks() {
 		i := slices.IndexFunc(known, func(k schema.Task) bool { return k.Name == task.Name })
@@ -126,24 +130,100 @@ func (c ClassesFrom) renumber(x schema.Index, known []schema.Task, objects *sche
 		out.tasks = append(out.tasks, schema.Task{Name: task.Name, Classes: slices.Clone(known[i].Classes)})
 		out.labels = append(out.labels, l.cells)
 	}
-	if len(x.Tasks()) == 0 && !compared {
+	if len(x.Tasks()) == 0 && spec == nil {
 		p.addf("the samples have no labels, so there is nothing to number: leave classes_from out")
 	}
 	return out, errors.Join(p.list...)
 }
 
+// compare reports classes of objects and of masks that are others than the other source's.
+func (c ClassesFrom) compare(spec, other *schema.TargetSpec, p *problems) {
+	if other == nil {
+		other = &schema.TargetSpec{}
+	}
+	switch {
+	case !spec.Objects() || slices.Equal(spec.Classes, other.Classes):
+	case !other.Objects():
+		p.addf("the samples have objects, and those of %s have none: give its source objects", c.from())
+	default:
+		p.addf("the objects have the classes %q, and those of %s %q: it gives objects no other numbers, so give both sources the same classes of objects, in one order", spec.Classes, c.from(), other.Classes)
+	}
+	switch {
+	case !spec.HasMask() || slices.Equal(spec.MaskClasses, other.MaskClasses):
+	case !other.HasMask():
+		p.addf("the samples have masks, and those of %s have none: give its source masks", c.from())
+	default:
+		p.addf("the masks have the classes %q, and those of %s %q: it gives pixels no other numbers, so give both sources the same classes in masks", spec.MaskClasses, c.from(), other.MaskClasses)
+	}
+}
+
+// renumberSeveral gives a task of several labels the classes of the other source's.
+func (c ClassesFrom) renumberSeveral(out *renumberedIndex, t int, other *schema.TargetSpec, p *problems) {
+	task := out.spec.Multi[t]
+	var known []schema.Task
+	if other != nil {
+		known = other.Multi
+	}
+	i := slices.IndexFunc(known, func(k schema.Task) bool { return k.Name == task.Name })
+	if i < 0 {
+		p.addf("there is no task %q of several labels in %s, only %s: give its source the same", task.Name, c.from(), taskNames(known))
+		return
+	}
+	column := schema.MultiColumn(out.Columns(), task.Name)
+	counts, example := make([]int, len(task.Classes)), make([]int, len(task.Classes))
+	for sample := range out.Len() {
+		list, _ := schema.MultiValue(out.Index.Value(column, sample))
+		for _, class := range list {
+			if class < 0 || int(class) >= len(counts) {
+				continue // of a foreign source: no class's
+			}
+			if counts[class]++; counts[class] == 1 {
+				example[class] = sample
+			}
+		}
+	}
+	to := make([]int32, len(task.Classes))
+	for class, name := range task.Classes {
+		to[class] = int32(slices.Index(known[i].Classes, name))
+		if to[class] < 0 && counts[class] > 0 {
+			p.addf("class %q of task %q (%s, such as %q) is not among the %s of %s%s: add it there, or remove the label", name, task.Name,
+				phrase.Count(counts[class], "sample"), out.Key(example[class]), phrase.Count(len(known[i].Classes), "class"), c.from(), alike(name, known[i].Classes))
+		}
+	}
+	out.spec.Multi[t].Classes, out.several[column] = slices.Clone(known[i].Classes), to
+}
+
 // renumberedIndex is an index with other class numbers.
 type renumberedIndex struct {
 	schema.Index
-	tasks  []schema.Task
-	labels [][]int32
+	tasks   []schema.Task
+	labels  [][]int32
+	spec    *schema.TargetSpec
+	several map[int][]int32 // by column of several labels, the number of each class
 }
 
 func (x *renumberedIndex) Tasks() []schema.Task         { return x.tasks }
 func (x *renumberedIndex) Label(task, sample int) int32 { return x.labels[task][sample] }
 
-// TargetSpec is the index's.
-func (x *renumberedIndex) TargetSpec() *schema.TargetSpec { return schema.TargetSpecOf(x.Index) }
+// Value has other class numbers in columns of several labels.
+func (x *renumberedIndex) Value(column, sample int) any {
+	v := x.Index.Value(column, sample)
+	to, several := x.several[column]
+	if list, known := schema.MultiValue(v); several && known {
+		out := make([]int32, 0, len(list))
+		for _, class := range list {
+			if class >= 0 && int(class) < len(to) {
+				out = append(out, to[class])
+			}
+		}
+		slices.Sort(out)
+		return out
+	}
+	return v
+}
+
+// TargetSpec is the index's, with the classes of several labels.
+func (x *renumberedIndex) TargetSpec() *schema.TargetSpec { return x.spec }
 
 // ObjectLabels are the index's.
 func (x *renumberedIndex) ObjectLabels(sample int) []int32 {

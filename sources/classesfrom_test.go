@@ -3,6 +3,7 @@ package sources_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -35,6 +36,48 @@ func TestClassesFrom(t *testing.T) {
 	if n := len(side.Index().Tasks()[0].Classes); n != 4 {
 		t.Errorf("a split of it has %d classes", n)
 	}
+}
+
+// TestClassesFromSeveral: tasks of several labels get the other source's numbers, too.
+func TestClassesFromSeveral(t *testing.T) {
+	tagged := func(cells ...string) sources.Folder {
+		dir, text := tree(t), "file_name,tags\n"
+		for i, cell := range cells {
+			name := fmt.Sprintf("%d.png", i)
+			write(t, dir, name, name)
+			text += name + "," + cell + "\n"
+		}
+		write(t, dir, "metadata.csv", text)
+		return sources.Folder{Path: dir, Multi: sources.Multi{"tags": {}}}
+	}
+	train := tagged("a;d", "c;b")
+	from := sources.ClassesFrom{Source: tagged("d;b", "", ";", "d"), From: train, File: "train.yaml"}
+	sourcetest.Run(t, func() sources.Source { return from })
+	d := open(t, from)
+	same(t, "labels", values(t, d, "label.tags"), []string{"[1 3]", "<nil>", "[]", "[3]"})
+	spec := schema.TargetSpecOf(d.Index())
+	if diff := cmp.Diff([]schema.Task{{Name: "tags", Classes: []string{"a", "b", "c", "d"}}}, spec.Multi); diff != "" {
+		t.Errorf("(-want +have)\n%s", diff)
+	}
+	if diff := cmp.Diff([]int64{0, 1, 0, 2}, schema.CountMulti(d.Index(), 0).Classes); diff != "" {
+		t.Errorf("counts (-want +have)\n%s", diff)
+	}
+	fails(t, sources.ClassesFrom{Source: tagged("D", "d", "e;D"), From: train, File: "train.yaml"},
+		`class "D" of task "tags" (2 samples, such as "0.png") is not among the 4 classes of "train.yaml" ("d" is, which differs only in letter case)`, `class "e"`)
+	other := tagged("a")
+	other.Multi = sources.Multi{"weather": {Column: "tags"}}
+	fails(t, sources.ClassesFrom{Source: train, From: other}, `no task "tags" of several labels in the other source (folder), only "weather"`)
+	fails(t, sources.ClassesFrom{Source: train, From: sources.Folder{Path: tree(t, "a/1.png")}}, `no task "tags" of several labels`, "only samples without labels")
+}
+
+// TestClassesFromMasks: masks have the same classes as the other source's, or that is an error.
+func TestClassesFromMasks(t *testing.T) {
+	masked := func(classes ...string) sources.Folder {
+		return sources.Folder{Path: tree(t, "1.png", "masks/1.png"), Tasks: []string{}, Masks: sources.Masks{Path: "masks/{stem}.png", MaskNumbers: sources.MaskNumbers{Classes: sources.ClassList{List: classes}}}}
+	}
+	open(t, sources.ClassesFrom{Source: masked("a", "b"), From: masked("a", "b")})
+	fails(t, sources.ClassesFrom{Source: masked("a", "b"), From: masked("b", "a")}, `the masks have the classes ["a" "b"], and those of the other source (folder) ["b" "a"]`)
+	fails(t, sources.ClassesFrom{Source: masked("a", "b"), From: sources.Folder{Path: tree(t, "a/1.png")}}, "the samples have masks, and those of the other source (folder) have none")
 }
 
 func TestClassesFromErrors(t *testing.T) {
