@@ -323,6 +323,9 @@ func (t *planText) schedule(p *Plan, s *Schedule) {
 	batch := "batches as large as their pictures"
 	if s.BatchBytes > 0 {
 		batch = plural(int64(s.Batches), "batch") + " of " + bytesText(s.BatchBytes)
+		if s.DonorBytes > 0 {
+			batch += " with " + bytesText(s.DonorBytes) + " of donors"
+		}
 		if s.ScalesBytes > 0 {
 			batch += " with " + bytesText(s.ScalesBytes) + " of scales"
 		}

@@ -1,10 +1,15 @@
 package flow_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
+
+	"github.com/reugn/go-streams/extension"
 
 	"github.com/sluicedata/sluice/flow"
 	"github.com/sluicedata/sluice/schema"
@@ -142,4 +147,58 @@ func TestDonorsThatFail(t *testing.T) {
 	if err != nil || report.Refilled < 30 {
 		t.Errorf("report %+v: %v", report, err)
 	}
+}
+
+// Samples of another source are mixed with each other, and with donors of the plan's own source.
+func TestMixingOfGivenSamples(t *testing.T) {
+	list, _ := album()
+	known := slices.DeleteFunc(slices.Clone(list[:20]), func(s sample) bool { return s.labels[0] == schema.Unknown })
+	pipe := flow.New(hold(known), stages.Decode{}, stages.Resize{Height: 4, Width: 4}, stages.Batch{Size: 4},
+		stages.MixUp{P: 0.5}, stages.CMO{P: 1, Task: "class"})
+	plan, err := pipe.Plan(t.Context(), flow.WithParams())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer plan.Close()
+	s, err := plan.Start(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := make(chan any, 10)
+	for i := range 10 {
+		in <- flow.Sample{Key: fmt.Sprint("given", i), Data: list[20+i%5].data, Labels: []int32{int32(i % 3), 0}}
+	}
+	close(in)
+	seen := map[string]int{}
+	to := &taken{take: func(b *schema.Batch) {
+		for row := range b.Rows() {
+			shares, known := b.Shares("class", row)
+			if !known || len(shares) == 0 || !strings.HasPrefix(b.Key(row), "given") {
+				t.Errorf("row %s has the shares %v (%v)", b.Key(row), shares, known)
+			}
+			for _, by := range []string{`"mixup":{"partner":`, `"cmo":{"donor":`} {
+				if strings.Contains(b.Params(row), by) {
+					seen[by]++
+				}
+			}
+		}
+	}}
+	extension.NewChanSource(in).Via(s.Flow()).To(s.Sink(to))
+	if _, err := s.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if len(seen) != 2 || seen[`"mixup":{"partner":`]+seen[`"cmo":{"donor":`] != 10 {
+		t.Errorf("mixed: %v", seen)
+	}
+}
+
+// taken is a sink that looks at batches.
+type taken struct {
+	sink
+	take func(*schema.Batch)
+}
+
+func (s *taken) Write(ctx context.Context, b *schema.Batch) error {
+	s.take(b)
+	return s.sink.Write(ctx, b)
 }

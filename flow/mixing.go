@@ -50,6 +50,14 @@ func (m *mixing) draw(x *mixer, epoch int, number int64) func(position int64) st
 	return func(int64) stages.Params { return shared }
 }
 
+// mostDonors is how many donors a row may want.
+func (m *mixing) mostDonors() (most int) {
+	for i := range m.mixers {
+		most = max(most, m.mixers[i].count)
+	}
+	return most
+}
+
 // place is that of a donor in the order of donors.
 func (x *mixer) place(position int64, which int) int64 { return position*int64(x.count) + int64(which) }
 

@@ -47,12 +47,13 @@ type PushedDown struct {
 type Schedule struct {
 	Workers       int   `json:"workers"`
 	Readers       int   `json:"readers"`
-	FilesAhead    int   `json:"files_ahead"`     // read and not yet decoded, at most
-	Batches       int   `json:"batches"`         // in flight, at most
-	EncodedBytes  int64 `json:"encoded_bytes"`   // of a file, on average
-	BatchBytes    int64 `json:"batch_bytes"`     // as it is made; 0: sizes vary
-	ScalesBytes   int64 `json:"scales_bytes"`    // of the scales in which a batch leaves, all that it leaves in
-	InFlightBytes int64 `json:"in_flight_bytes"` // of files and batches
+	FilesAhead    int   `json:"files_ahead"`           // read and not yet decoded, at most
+	Batches       int   `json:"batches"`               // in flight, at most
+	EncodedBytes  int64 `json:"encoded_bytes"`         // of a file, on average
+	BatchBytes    int64 `json:"batch_bytes"`           // as it is made; 0: sizes vary
+	DonorBytes    int64 `json:"donor_bytes,omitempty"` // of the pictures that its rows are mixed with, beside those of the batch, at most
+	ScalesBytes   int64 `json:"scales_bytes"`          // of the scales in which a batch leaves, all that it leaves in
+	InFlightBytes int64 `json:"in_flight_bytes"`       // of files and batches
 	BudgetBytes   int64 `json:"budget_bytes"`
 	Rank          int   `json:"rank"`
 	World         int   `json:"world"`
@@ -126,13 +127,13 @@ func schedule(p *Plan) Schedule {
 	}
 	out.EncodedBytes = meanFileBytes(p.Index(), p.sampling.selection)
 	base, reserved := p.batchBytes(p.deal.jobIn(0, 0, 0).rows, p.scaling.first())
-	out.BatchBytes = base
+	out.BatchBytes, out.DonorBytes = base, base*int64(p.mixing.mostDonors())
 	for _, n := range reserved {
 		out.ScalesBytes += n
 	}
 	batches := min(int64(out.Batches), p.info.BatchesPerEpoch*int64(p.info.Epochs))
 	files := min(int64(out.FilesAhead)*out.EncodedBytes, s.Budget/8)
-	out.InFlightBytes = batches*(out.BatchBytes+out.ScalesBytes) + files
+	out.InFlightBytes = batches*(out.BatchBytes+out.DonorBytes+out.ScalesBytes) + files
 	return out
 }
 

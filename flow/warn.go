@@ -110,6 +110,7 @@ func warnValidation(p *planner) {
 // warnBudget: batches that don't fit are made, but one row at a time.
 func warnBudget(p *planner) {
 	bytes, reserved := p.batchBytes(p.deal.jobIn(0, 0, 0).rows, p.scaling.first())
+	bytes *= int64(1 + p.mixing.mostDonors())
 	for _, n := range reserved {
 		bytes += n
 	}
