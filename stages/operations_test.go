@@ -402,23 +402,6 @@ func TestCoarseDropoutDistribution(t *testing.T) {
 	}
 }
 
-// A strength multiplies amounts; at 0 nothing is left to do.
-func TestStrengthOfOperations(t *testing.T) {
-	for _, c := range []struct{ stage, half stages.Adjustable }{
-		{stages.Sharpness{Factor: stages.Factor{0.5, 3}}, stages.Sharpness{Factor: stages.Factor{0.75, 2}}},
-		{stages.GaussianBlur{KernelSize: 9}, stages.GaussianBlur{KernelSize: 9, Sigma: stages.Range{0.05, 1}}},
-		{stages.GaussianNoise{Mean: 0.5}, stages.GaussianNoise{Mean: 0.25, Sigma: 0.05}},
-		{stages.RandomErasing{P: 0.5}, stages.RandomErasing{P: 0.5, Scale: stages.Range{0.01, 0.165}}},
-	} {
-		if got := c.stage.WithStrength(0.5); got != c.half {
-			t.Errorf("%+v at 0.5 is %+v", c.stage, got)
-		}
-		if got := c.stage.WithStrength(0); got != nil {
-			t.Errorf("%+v at 0 is %+v", c.stage, got)
-		}
-	}
-}
-
 // BenchmarkOperations edits a copy of a picture of 224 x 224, or recolours its rows.
 func BenchmarkOperations(b *testing.B) {
 	original, pic := stagetest.Pattern(224, 224), schema.NewPicture(224, 224)

@@ -27,6 +27,7 @@ var strengths = []struct{ whole, half stages.Stage }{
 	{stages.Sharpness{Factor: stages.Factor{0.5, 3}}, stages.Sharpness{Factor: stages.Factor{0.75, 2}}},
 	{stages.GaussianBlur{KernelSize: 5, Sigma: stages.Range{1, 2}}, stages.GaussianBlur{KernelSize: 5, Sigma: stages.Range{0.5, 1}}},
 	{stages.GaussianNoise{Sigma: 0.5}, stages.GaussianNoise{Sigma: 0.25}},
+	{stages.RandAugment{}, stages.RandAugment{Magnitude: 4.5}},
 	{stages.RandomErasing{Scale: stages.Range{0.1, 0.4}, P: 0.5}, stages.RandomErasing{Scale: stages.Range{0.05, 0.2}, P: 0.5}},
 	{stages.RandomResizedCrop{Size: 8, Scale: stages.Range{0.5, 1}}, stages.RandomResizedCrop{Size: 8, Scale: stages.Range{0.75, 1}}},
 	{stages.RandomZoomOut{P: 0.5}, stages.RandomZoomOut{SideRange: stages.Range{1, 2.5}, P: 0.5}},
