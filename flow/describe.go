@@ -182,7 +182,10 @@ func (t *planText) pushdown(p *Plan, o *Outline) {
 		t.several(task.Name, task.Classes, o.Several)
 	}
 	if spec := p.info.Targets; spec.Objects() {
-		counts := append(objectCounts(p), 0)
+		counts := make([]int64, len(spec.Classes)+1) // none is unknown
+		for c, name := range spec.Classes {
+			counts[c] = o.Objects[name]
+		}
 		t.line("", "objects: %s", describeCounts(schema.Task{Classes: spec.Classes}, counts, counts))
 		t.several(schema.ColumnBoxes, spec.Classes, o.Several)
 	}

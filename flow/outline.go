@@ -11,14 +11,16 @@ import (
 // Outline is the plan's four steps as figures: what Plan.String puts into words,
 // plan --json prints and preview draws.
 type Outline struct {
-	Stages     []StageOutline           `json:"stages"`             // 1: what was declared, and what leaves each stage
-	PushedDown []PushedDown             `json:"pushed_down"`        // 2: the samplers, in the order in which they act
-	Drawn      [][]int64                `json:"drawn"`              // the first epoch's draws, by task and class as Counts; nil where they are too many to count
-	Several    map[string][]ClassDraws  `json:"several,omitempty"`  // the same of tasks of several labels, and of boxes, where something is balanced
-	Weighted   map[string][]ClassWeight `json:"weighted,omitempty"` // by task, where classes are both weighted and balanced
-	Groups     []Group                  `json:"groups"`             // 3: what is done in one pass, per picture
-	Schedule   Schedule                 `json:"schedule"`           // 4
-	Leaves     []RecordOutline          `json:"leaves"`             // the records that reach the sink, by variant
+	Stages     []StageOutline              `json:"stages"`             // 1: what was declared, and what leaves each stage
+	PushedDown []PushedDown                `json:"pushed_down"`        // 2: the samplers, in the order in which they act
+	Drawn      [][]int64                   `json:"drawn"`              // the first epoch's draws, by task and class as Counts; nil where they are too many to count
+	Multi      map[string]map[string]int64 `json:"multi,omitempty"`    // samples that have each class, by task of several labels; "": their labels are unknown
+	Objects    map[string]int64            `json:"objects,omitempty"`  // of each class, of the samples that the run draws from
+	Several    map[string][]ClassDraws     `json:"several,omitempty"`  // the same of tasks of several labels, and of boxes, where something is balanced
+	Weighted   map[string][]ClassWeight    `json:"weighted,omitempty"` // by task, where classes are both weighted and balanced
+	Groups     []Group                     `json:"groups"`             // 3: what is done in one pass, per picture
+	Schedule   Schedule                    `json:"schedule"`           // 4
+	Leaves     []RecordOutline             `json:"leaves"`             // the records that reach the sink, by variant
 
 	RecordsPerEpoch int64 `json:"records_per_epoch"` // batches, each in the scales in which it leaves
 	ImageBytes      int64 `json:"image_bytes"`       // of the whole run; 0: unknown, sizes vary
@@ -96,6 +98,7 @@ func (p *Plan) Outline() *Outline {
 		}
 	}
 	o.Several, o.Weighted = classDraws(p), classWeights(p)
+	o.Multi, o.Objects = multiCounts(p), objectCounts(p)
 	for _, v := range p.info.Variants {
 		l := RecordOutline{Scale: v.Scale, Type: imageType(p.info.Form, v.Tensor)}
 		if p.info.Form == schema.FormTensor {

@@ -73,16 +73,43 @@ func (p *Plan) Selection() stages.Selection { return slices.Clone(p.sampling.sel
 // Drawn is the sample that a draw uses.
 func (p *Plan) Drawn(epoch int, position int64) int { return p.sampling.order.At(epoch, position) }
 
-// objectCounts is the number of objects of each class in the samples that the run draws from.
-func objectCounts(p *Plan) []int64 {
-	if p.info.Targets == nil {
+// objectCounts is the number of objects of each class in the samples that the run draws from;
+// nil of a source without any.
+func objectCounts(p *Plan) map[string]int64 {
+	spec := p.info.Targets
+	if !spec.Objects() {
 		return nil
 	}
-	counts := make([]int64, len(p.info.Targets.Classes))
+	byNumber := make([]int64, len(spec.Classes))
 	for _, sample := range p.sampling.selection {
 		for _, label := range schema.ObjectLabelsOf(p.Index(), sample) {
-			counts[label]++
+			byNumber[label]++
 		}
+	}
+	counts := make(map[string]int64, len(byNumber))
+	for c, n := range byNumber {
+		counts[spec.Classes[c]] = n
+	}
+	return counts
+}
+
+// multiCounts is the number of those samples that have each class of the tasks of several
+// labels, and at "" of those whose labels are unknown.
+func multiCounts(p *Plan) map[string]map[string]int64 {
+	var counts map[string]map[string]int64
+	for i, of := range p.info.Multi {
+		if counts == nil {
+			counts = map[string]map[string]int64{}
+		}
+		task := p.info.Targets.Multi[i]
+		byClass := map[string]int64{}
+		for c, name := range task.Classes {
+			byClass[name] = of.Classes[c]
+		}
+		if unknown := int64(len(p.sampling.selection)) - of.Known; unknown > 0 {
+			byClass[""] = unknown
+		}
+		counts[task.Name] = byClass
 	}
 	return counts
 }

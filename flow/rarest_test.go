@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"image"
 	"image/png"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -153,6 +154,9 @@ func TestClassDraws(t *testing.T) {
 		if have.Class != want[c].Class || have.Samples != want[c].Samples || have.Drawn != want[c].Drawn || math.Abs(have.Expected-want[c].Expected) > 1e-9 || math.Abs(have.Random-math.Sqrt(want[c].Random)) > 1e-9 {
 			t.Errorf("%+v, want %+v (variance %v)", have, want[c], want[c].Random)
 		}
+	}
+	if have, want := plan.Outline().Objects, (map[string]int64{"car": 80, "bus": 10, "tram": 3}); !maps.Equal(have, want) {
+		t.Errorf("objects %v, want %v", have, want)
 	}
 	if text := plan.String(); !strings.Contains(text, fmt.Sprintf("pictures with them: car 40→%d, bus 10→%d, tram 3→%d", list[0].Drawn, list[1].Drawn, list[2].Drawn)) ||
 		!strings.Contains(text, "rounded at random, as in detectron2: ") {

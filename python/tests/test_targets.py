@@ -15,7 +15,7 @@ import pytest
 
 from conftest import picture, png
 from handmade import Thing, batch, pixels
-from sluicedata import EngineError, Loader, UsageError, _batch, collate
+from sluicedata import EngineError, Loader, UsageError, _batch, collate, plan
 from sluicedata._targets import TargetSpec
 
 ROWS = [
@@ -273,6 +273,35 @@ def test_engine_labels(marked: dict[str, Any]) -> None:
     with Loader(staged(marked, {"resize": {"height": 8, "width": 8}})) as loader:
         hot, known = collate.multi_hot(next(iter(loader)), "weather", 3)
         assert hot.dtype == torch.float32 and known.dtype == torch.bool and hot.shape == (5, 3)
+
+
+def test_engine_counts(marked: dict[str, Any]) -> None:
+    """What the data has of each class, and what became of it."""
+    with Loader(marked, format="numpy") as loader:
+        assert loader.plan["objects"] == {"a": 9, "b": 6, "c": 3}
+        assert loader.plan["multi"] == {"weather": {"day": 3, "night": 4, "rain": 4, "": 1}}
+        with pytest.raises(UsageError, match=r"weather has any number: loader.plan\['multi'\]"):
+            loader.class_weights()
+        for _ in loader:
+            pass
+        report = loader.report()
+        assert report is not None
+        kept = {"clipped": 0, "dropped": {}}
+        assert report.objects == {
+            name: {"seen": n, "delivered": n, **kept} for name, n in {"a": 9, "b": 6, "c": 3}.items()
+        }
+        assert {name: of["delivered"] for name, of in report.images["boxes"].items()} == {"a": 9, "b": 6, "c": 3}
+        assert report.images["weather"]["rain"]["delivered"] == 4
+    found = plan(marked)
+    assert found.objects == {"a": 9, "b": 6, "c": 3} and found.multi["weather"]["night"] == 4
+    manifest = marked["source"]["manifest"]
+    lines = [json.loads(line) for line in Path(manifest["path"]).read_text().splitlines()]
+    Path(manifest["path"]).write_text(
+        "\n".join(json.dumps({"path": line["path"], "objects": line["objects"]}) for line in lines)
+    )
+    boxes = {**marked, "source": {"manifest": {**manifest, "multi": {}, "values": []}}}
+    with Loader(boxes) as loader, pytest.raises(UsageError, match=r"this data has objects: loader.plan\['objects'\]"):
+        loader.class_weights()
 
 
 def test_engine_varying(marked: dict[str, Any]) -> None:

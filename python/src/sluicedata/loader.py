@@ -575,7 +575,7 @@ class Loader:
 
     @property
     def classes(self) -> dict[str, list[str]]:
-        """Class names by task, in the order of their numbers."""
+        """Class names by task of one class for each picture, in the order of their numbers; those of objects and of several labels are in targets."""
         return {task["name"]: list(task["classes"]) for task in self.plan["tasks"] or ()}
 
     @property
@@ -586,7 +586,11 @@ class Loader:
 
     @property
     def counts(self) -> dict[str, list[int]]:
-        """Samples that the pipeline draws from, by task, in the order of class numbers; samples of unknown class aren't counted."""
+        """Samples that the pipeline draws from, by task, in the order of class numbers; samples of unknown class aren't counted.
+
+        Of the tasks that classes has. ``plan["objects"]`` counts the objects of each class, and ``plan["multi"]`` the samples that have each class
+        of a task of several labels.
+        """
         tasks, counts = self.plan["tasks"] or (), self.plan["counts"] or ()
         return {task["name"]: list(n[: len(task["classes"])]) for task, n in zip(tasks, counts, strict=True)}
 
@@ -613,6 +617,15 @@ class Loader:
             raise UsageError(f"of={of!r}: want drawn or samples")
         tasks = list(self.classes)
         if not tasks:
+            if several := self.plan.get("multi"):
+                raise UsageError(
+                    f"class_weights weighs tasks of one class for each picture, and {', '.join(several)} has any number: loader.plan['multi'] counts "
+                    "the samples of each class, of which a loss's pos_weight is made, others / samples"
+                )
+            if self.plan.get("objects"):
+                raise UsageError(
+                    "class_weights weighs tasks of one class for each picture, and this data has objects: loader.plan['objects'] counts those of each class"
+                )
             raise UsageError(
                 "the data has no tasks, thus no classes to weigh: a folder source finds them in class folders, other sources in "
                 "the columns that tasks names"

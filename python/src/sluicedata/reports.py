@@ -95,6 +95,16 @@ class PlanReport(Report):
         """The first epoch's draws by class; None where they are too many to count."""
         return None if self._data["drawn"] is None else self._by_class(self._data["drawn"])
 
+    @property
+    def multi(self) -> ByClass:
+        """Of each task of several labels, the samples that have each class; at "" those whose labels are unknown."""
+        return dict(self._data.get("multi") or {})
+
+    @property
+    def objects(self) -> dict[str, int]:
+        """Objects of each class, in all samples that the pipeline draws from; empty where there are none."""
+        return dict(self._data.get("objects") or {})
+
     def _by_class(self, counts: list[list[int]]) -> ByClass:
         return {
             task: {name: n for name, n in zip([*names, ""], of, strict=True) if name or n}
@@ -141,8 +151,12 @@ class RunReport(Report):
     weight_share, strength}}}: what each class got."""
     delivered: ByClass = field(default_factory=dict)
     """Delivered rows by class."""
+    images: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
+    """The same of tasks of several labels, and of the classes of objects under the name boxes: a picture counts for every class that it has."""
+    objects: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """{class: {seen, delivered, clipped, dropped: {why: n}}}: what became of the objects of each class; empty where there are none."""
     ledger_by_epoch: list[dict[str, Any]] = field(default_factory=list)
-    """[{epochs: [first, past the last], ledger}]: the same epoch by epoch; with many classes, several epochs are one."""
+    """[{epochs: [first, past the last], ledger, images}]: the same epoch by epoch; with many classes, several epochs are one."""
     warnings: list[str] = field(default_factory=list)
 
     def _repr_html_(self) -> str:
