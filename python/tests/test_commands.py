@@ -202,6 +202,23 @@ def test_preview(data: Path, tmp_path: Path) -> None:
         sluicedata.preview(pipeline(data), task="shape")
 
 
+def test_ledger(data: Path, tmp_path: Path) -> None:
+    report = sluicedata.ledger(pipeline(data), epochs=2)
+    assert report.file == ""
+    assert "<title>sluice ledger: pipeline" in report.html
+    assert str(report).startswith("Planned, and not run: 2 epochs of ")
+    assert len(report.ledger_by_epoch) == 2
+    assert report._repr_html_().startswith("<iframe srcdoc=")
+    made = sluicedata.materialize(pipeline(data), tmp_path / "set", epochs=2)
+    assert made.ledger == report.ledger
+    page = tmp_path / "page.html"
+    of_set = sluicedata.ledger(tmp_path / "set", page, classes=1)
+    assert page.read_text() == of_set.html
+    for name, numbers in report.ledger["class"].items():
+        assert of_set.ledger["class"][name]["delivered"] == numbers["delivered"]
+        assert of_set.ledger["class"][name]["distinct"] == numbers["distinct"]
+
+
 def test_train(data: Path, tmp_path: Path) -> None:
     content = pipeline(data)
     content["stages"][-1:] = ["to_tensor", {"batch": {"size": 4}}]

@@ -35,7 +35,7 @@ pipeline, sources, stages, sinks
     Pipelines declared in Python.
 from_torchvision
     A pipeline that does what a Compose of torchvision does.
-plan, preview, materialize, verify, inspect, index, bench, train
+plan, preview, ledger, materialize, verify, inspect, index, bench, train
     The commands of the command line; each returns its report.
 
 The same pipeline and seed give the same batches, bit for bit, on any machine, with any number of workers. All errors are an
@@ -52,7 +52,7 @@ from .errors import EngineError, Error, Mistake, PipelineError, SampleError, Sta
 if TYPE_CHECKING:
     from . import collate, sinks, sources, stages
     from ._batch import Batch
-    from .commands import bench, index, inspect, materialize, plan, preview, train, verify
+    from .commands import bench, index, inspect, ledger, materialize, plan, preview, train, verify
     from .convert import UnsupportedTransform, from_torchvision
     from .loader import Loader
     from .pipelines import Pipeline, pipeline
@@ -74,6 +74,7 @@ _LAZY: dict[str, str] = {
     "from_torchvision": ".convert",
     "index": ".commands",
     "inspect": ".commands",
+    "ledger": ".commands",
     "materialize": ".commands",
     "pipeline": ".pipelines",
     "plan": ".commands",
@@ -105,6 +106,7 @@ __all__ = [
     "from_torchvision",
     "index",
     "inspect",
+    "ledger",
     "materialize",
     "pipeline",
     "plan",

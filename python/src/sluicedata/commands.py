@@ -22,6 +22,7 @@ from .reports import (
     BenchReport,
     IndexReport,
     InspectReport,
+    LedgerReport,
     PlanReport,
     PreviewReport,
     RunReport,
@@ -30,7 +31,7 @@ from .reports import (
     VerifyReport,
 )
 
-__all__ = ["Settings", "bench", "index", "inspect", "materialize", "plan", "preview", "train", "verify"]
+__all__ = ["Settings", "bench", "index", "inspect", "ledger", "materialize", "plan", "preview", "train", "verify"]
 
 StrPath = str | os.PathLike[str]
 
@@ -69,6 +70,26 @@ def preview(
         report["file"] = ""
         report["text"] = report["text"].removeprefix(f"{file}: ").replace("; open it in a browser", "")
     return PreviewReport.from_json(report | {"html": page})
+
+
+def ledger(
+    pipeline: PipelineLike, output: StrPath | None = None, *, classes: int = 40, **settings: Unpack[Settings]
+) -> LedgerReport:
+    """Makes an HTML page of what each class gets, in all and by epoch: `sluice ledger`.
+
+    pipeline: what a run of it will show, without reading an image. Or a path: the directory of a data set, the JSON report of
+    a run, or a state. output: the file to write the page to; without it the page is only in the report, which a notebook
+    shows. classes: classes shown; if there are more, the commonest and the rarest.
+    """
+    more = _command.flags("ledger", {"classes": classes}, ("classes",))
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "ledger.html") if output is None else Path(output)
+        report = _run("ledger", pipeline, [*more, f"--out={file}"], settings)
+        page = file.read_text(encoding="utf-8")
+    if output is None:
+        report["file"] = ""
+        report["text"] = report["text"].removeprefix(f"{file}: ").replace(" Open it in a browser", "")
+    return LedgerReport.from_json(report | {"html": page})
 
 
 def materialize(

@@ -12,6 +12,7 @@ from .errors import EngineError, Error
 __all__ = [
     "BenchReport",
     "InspectReport",
+    "LedgerReport",
     "PlanReport",
     "PreviewReport",
     "Report",
@@ -199,6 +200,29 @@ class TrainReport(RunReport):
 
     def _repr_html_(self) -> str:
         return _html.pre(str(self))
+
+
+@dataclass(frozen=True, repr=False, kw_only=True)
+class LedgerReport(Report):
+    """A page of what each class gets."""
+
+    file: str
+    """Where the page was written; "" without output=."""
+    html: str = field(repr=False)
+    """The page."""
+    plan_hash: str
+    of: str
+    """What it is the ledger of, a sentence."""
+    ledger: dict[str, dict[str, dict[str, Any]]]
+    """{task: {class: numbers}}, as of a RunReport."""
+    ledger_by_epoch: list[dict[str, Any]] = field(default_factory=list)
+    """[{epochs: [first, past the last], ledger}]."""
+
+    def __repr__(self) -> str:
+        return f"LedgerReport(file={self.file!r}, of={self.of!r})"
+
+    def _repr_html_(self) -> str:
+        return _html.frame(self.html)
 
 
 @dataclass(frozen=True, repr=False, kw_only=True)
