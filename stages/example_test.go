@@ -270,3 +270,30 @@ func ExampleRandomIoUCrop() {
 	// {"x":46,"y":30,"width":264,"height":202} true false
 	// {"x":78,"y":0,"width":147,"height":235} true false
 }
+
+// Rare classes are turned, but not in the last ten epochs; and jittered more than common ones.
+func ExampleWhen() {
+	list := []stages.When{
+		{
+			Stage:      stages.Rotate{Degrees: stages.Range{-30, 30}},
+			ClassCount: stages.ClassCount{Below: 100}, Epochs: stages.EpochSpan{0, -10},
+		},
+		{
+			Stage:    stages.ColorJitter{Brightness: stages.Around(0.4)},
+			Strength: stages.Strength{By: stages.ByClassCount, From: 0.5, To: 1.5},
+		},
+	}
+	for _, w := range list {
+		fmt.Println(w.Name(), w.Text(), w.Check())
+	}
+	s := list[1].Strength
+	for _, samples := range []int64{5000, 500, 50} {
+		fmt.Printf("%d samples: %.2f\n", samples, s.OfClass(samples, 5000, 50))
+	}
+	// Output:
+	// rotate when: {class_count: {below:100}, epochs: [0, -10]} <nil>
+	// color_jitter strength: {by: class_count, from: 0.5, to: 1.5} <nil>
+	// 5000 samples: 0.50
+	// 500 samples: 1.00
+	// 50 samples: 1.50
+}
