@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"path/filepath"
 	"slices"
 	"strconv"
 
@@ -58,6 +59,7 @@ var (
 	_ Lister         = (*COCO)(nil)
 	_ summarizer     = (*COCO)(nil)
 	_ Warner         = (*COCO)(nil)
+	_ ObjectCounter  = (*COCO)(nil)
 )
 
 // cocoState is what a run needs.
@@ -147,6 +149,44 @@ func (*COCO) Members(file string) ([]Member, error) { return pictureMembers(file
 // Count reads the labels of a part's list.
 func (*COCO) Count(ctx context.Context, file string, l *Layout, add func(rows int64, labels [][]int32) error) error {
 	return countPictures(ctx, file, l, add)
+}
+
+// CountObjects reads the parts' lists.
+func (*COCO) CountObjects(ctx context.Context, dir string, m *Manifest, f func(labels []int32) error) error {
+	if !m.Targets.Objects() {
+		return nil
+	}
+	classes := map[int64]int32{}
+	for c, id := range cocoIDs(m.Targets) {
+		classes[id] = int32(c)
+	}
+	var labels []int32
+	for _, p := range m.Parts {
+		err := pictureLines(filepath.Join(dir, filepath.FromSlash(p.Name)), func(line *pictureLine) error {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			labels = labels[:0]
+			for _, object := range line.Objects {
+				var of struct {
+					Category int64 `json:"category_id"`
+				}
+				if err := json.Unmarshal(object, &of); err != nil {
+					return fmt.Errorf("damaged: %w", err)
+				}
+				label, ok := classes[of.Category]
+				if !ok {
+					return fmt.Errorf("damaged: no class has the category_id %d", of.Category)
+				}
+				labels = append(labels, label)
+			}
+			return f(labels)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // cocoCategory is what is looked at of a category.

@@ -57,6 +57,15 @@ type Reader interface {
 	Unfinished(path string) error
 }
 
+// ObjectCounter knows what objects its data sets have, as `sluice inspect` asks those that aren't
+// read back as batches.
+type ObjectCounter interface {
+	Recognizer
+	// CountObjects calls f for every row of a finished data set, with the class numbers of its
+	// objects, which are valid until f returns. An error from f stops it and is returned.
+	CountObjects(ctx context.Context, dir string, m *Manifest, f func(labels []int32) error) error
+}
+
 // Verifier checks a data set against what was noted when it was made, as `sluice verify` does.
 type Verifier interface {
 	Recognizer

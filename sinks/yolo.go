@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"sync/atomic"
 
 	"github.com/sluicedata/sluice/internal/phrase"
@@ -164,6 +166,50 @@ func (*YOLO) Members(file string) ([]Member, error) { return pictureMembers(file
 // Count reads the labels of a part's list.
 func (*YOLO) Count(ctx context.Context, file string, l *Layout, add func(rows int64, labels [][]int32) error) error {
 	return countPictures(ctx, file, l, add)
+}
+
+// CountObjects reads the labels.
+func (y *YOLO) CountObjects(ctx context.Context, dir string, m *Manifest, f func(labels []int32) error) error {
+	if !m.Targets.Objects() {
+		return nil
+	}
+	var buf []byte
+	var labels []int32
+	for _, p := range m.Parts {
+		part := filepath.Join(dir, filepath.FromSlash(p.Name))
+		list, err := membersOf(y, part)
+		if err != nil {
+			return err
+		}
+		for _, member := range list {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			if !strings.HasPrefix(member.Name, labelsFolder+"/") {
+				continue
+			}
+			size, name := int64(0), filepath.Join(filepath.Dir(part), filepath.FromSlash(member.Name))
+			if buf, size, err = readMember(name, member.Bytes, buf); err == nil && size != member.Bytes {
+				err = fmt.Errorf("%s has %d bytes instead of %d: run verify", name, size, member.Bytes)
+			}
+			if err != nil {
+				return err
+			}
+			labels = labels[:0]
+			for line := range strings.Lines(string(buf)) {
+				number, _, _ := strings.Cut(strings.TrimSpace(line), " ")
+				label, err := strconv.ParseInt(number, 10, 32)
+				if err != nil {
+					return fmt.Errorf("%s: damaged: %q is not a class number", name, shorten(number))
+				}
+				labels = append(labels, int32(label))
+			}
+			if err := f(labels); err != nil {
+				return fmt.Errorf("%s: %w", name, err)
+			}
+		}
+	}
+	return nil
 }
 
 // label adds the text of a row.

@@ -1,10 +1,13 @@
 package inspect_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"log"
 	"math"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -144,6 +147,7 @@ func TestNumber(t *testing.T) {
 func TestTargets(t *testing.T) {
 	run, dir := sinktest.Runs()["objects"], t.TempDir()
 	objects, rows := make([]int64, 3), make([]int64, 3)
+	var single, singleRows [3]int64 // without crowds
 	var pixels [256]int64
 	d := sinktest.Delivery{Run: run, Before: func(b *schema.Batch) error {
 		for row := range b.Rows() {
@@ -151,8 +155,15 @@ func TestTargets(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			seen := map[int32]bool{}
+			seen, alone := map[int32]bool{}, map[int32]bool{}
 			for _, o := range list {
+				if !o.Crowd {
+					single[o.Label]++
+					if !alone[o.Label] {
+						singleRows[o.Label]++
+					}
+					alone[o.Label] = true
+				}
 				objects[o.Label]++
 				if !seen[o.Label] {
 					rows[o.Label]++
@@ -193,5 +204,61 @@ func TestTargets(t *testing.T) {
 	}
 	if all != report.Rows*15 || report.Masks[1].Class != "thing" {
 		t.Errorf("%d pixels of %d rows, %+v", all, report.Rows, report.Masks[:2])
+	}
+	d.Before = nil
+	for _, format := range []sinks.Format{&sinks.COCO{}, &sinks.YOLO{}} {
+		dir := t.TempDir()
+		if err := format.Into(sinks.Destination{Dir: dir}); err != nil {
+			t.Fatal(err)
+		}
+		if err := d.To(t.Context(), format); err != nil {
+			t.Fatal(err)
+		}
+		if format.Name() == "yolo" { // has no crowds
+			objects, rows = single[:], singleRows[:]
+		}
+		m, err := sinks.ReadManifest(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		report, err := inspect.OfManifest(t.Context(), dir, format, m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, c := range report.Objects {
+			if c.Class != run.Targets.Classes[i] || c.Objects != objects[i] || c.Rows != rows[i] || c.Objects == 0 {
+				t.Errorf("%s: %+v, want %d objects in %d rows", format.Name(), c, objects[i], rows[i])
+			}
+		}
+		if len(report.Objects) != 3 {
+			t.Errorf("%s: objects %+v", format.Name(), report.Objects)
+		}
+		damageLists(t, dir)
+		if _, err := inspect.OfManifest(t.Context(), dir, format, m); err == nil || !strings.Contains(err.Error(), "damaged: ") && !strings.Contains(err.Error(), "instead of") {
+			t.Errorf("%s: damaged: %v", format.Name(), err)
+		}
+	}
+}
+
+// damageLists gives objects of a data set a class that there isn't.
+func damageLists(t *testing.T, dir string) {
+	t.Helper()
+	for _, pattern := range []string{"part-*.jsonl", "labels/*.txt"} {
+		files, err := filepath.Glob(filepath.Join(dir, pattern))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			data, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if strings.HasSuffix(file, ".txt") && len(data) > 0 {
+				data[0] = '7'
+			}
+			if err := os.WriteFile(file, bytes.ReplaceAll(data, []byte(`"category_id":`), []byte(`"category_id":7`)), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
 }

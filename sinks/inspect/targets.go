@@ -38,6 +38,23 @@ func (r *Report) beginTargets(spec *schema.TargetSpec) {
 	}
 }
 
+// addObjects counts the objects of a row.
+func (r *Report) addObjects(labels []int32) error {
+	there := map[int32]bool{}
+	for _, label := range labels {
+		if label < 0 || int(label) >= len(r.Objects) {
+			return fmt.Errorf("damaged: an object of class %d of %d", label, len(r.Objects))
+		}
+		c := &r.Objects[label]
+		c.Objects++
+		if !there[label] {
+			there[label] = true
+			c.Rows++
+		}
+	}
+	return nil
+}
+
 // addTargets counts the targets of a batch.
 func (r *Report) addTargets(b *schema.Batch) error {
 	for row := range b.Rows() {
@@ -48,17 +65,12 @@ func (r *Report) addTargets(b *schema.Batch) error {
 		if err != nil {
 			return fmt.Errorf("damaged: %w", err)
 		}
-		there := map[int32]bool{}
-		for _, o := range objects {
-			if o.Label < 0 || int(o.Label) >= len(r.Objects) {
-				return fmt.Errorf("damaged: an object of class %d of %d", o.Label, len(r.Objects))
-			}
-			c := &r.Objects[o.Label]
-			c.Objects++
-			if !there[o.Label] {
-				there[o.Label] = true
-				c.Rows++
-			}
+		labels := make([]int32, len(objects))
+		for i, o := range objects {
+			labels[i] = o.Label
+		}
+		if err := r.addObjects(labels); err != nil {
+			return err
 		}
 	}
 	for row := range b.Rows() {
