@@ -319,17 +319,39 @@ func (l *ledger) state() *StateLedger {
 		return nil
 	}
 	out := &StateLedger{Columns: append(slices.Clone(ledgerColumns), l.stages...), Tasks: map[string][][]float64{}}
-	s, width := l.whole(), len(out.Columns)
-	out.Weight = s.weight
+	parts := []*sums{l.closed}
+	if n := len(l.spans); n > 0 {
+		parts = append(parts, l.spans[n-1].sums)
+	}
+	if l.resumed != nil {
+		parts = append(parts, l.resumed)
+	}
+	for _, part := range parts {
+		out.Weight += part.weight
+	}
+	width := len(out.Columns)
 	for t, task := range l.tasks {
-		all, rows := make([]float64, 0, len(s.by[t])*width), make([][]float64, len(s.by[t]))
-		for c := range s.by[t] {
-			x := &s.by[t][c]
-			for _, n := range []int64{x.Quota, x.Drawn, x.Delivered, x.Failed, x.Refilled, x.Filled, x.Distinct} {
-				all = append(all, float64(n))
+		all, rows := make([]float64, len(l.samples[t])*width), make([][]float64, len(l.samples[t]))
+		for c := range rows {
+			row := all[c*width : (c+1)*width : (c+1)*width]
+			for _, part := range parts {
+				x := &part.by[t][c]
+				distinct := x.firsts
+				if part == l.resumed {
+					distinct = x.Distinct
+				}
+				for i, n := range []int64{x.Quota, x.Drawn, x.Delivered, x.Failed, x.Refilled, x.Filled, distinct} {
+					row[i] += float64(n)
+				}
+				row[7] += x.weight
+				for i, f := range x.strength {
+					row[8+i] += f
+				}
 			}
-			all = append(append(all, x.weight), x.strength...)
-			rows[c] = all[c*width : (c+1)*width : (c+1)*width]
+			if l.resumed != nil {
+				row[6] = min(row[6], float64(l.samples[t][c]))
+			}
+			rows[c] = row
 		}
 		out.Tasks[task.Name] = rows
 	}
