@@ -120,6 +120,7 @@ func (p *planner) resolve(ctx context.Context) error {
 	warnBudget(p)
 	warnOrder(p)
 	warnWeights(p)
+	warnObjects(p)
 	return nil
 }
 

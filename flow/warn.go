@@ -81,6 +81,20 @@ func warnWeights(p *planner) {
 	p.warn("%s", "the weight of every row is 0, its own or its class's: nothing can be learnt from them")
 }
 
+// warnObjects: pictures are all without objects where the classes or the files are others than
+// was meant.
+func warnObjects(p *planner) {
+	if !p.rows.spec.Objects() || len(p.sampling.selection) == 0 {
+		return
+	}
+	for _, sample := range p.sampling.selection {
+		if len(schema.ObjectLabelsOf(p.Index(), sample)) > 0 {
+			return
+		}
+	}
+	p.warn("%s", "no sample has an object: every row leaves without any")
+}
+
 // warnValidation: a validation set shows the data as they are, all of them.
 func warnValidation(p *planner) {
 	if sources.SideOf(p.source) != sources.Val {

@@ -114,3 +114,25 @@ func TestWarnsOfObjectsWithoutPictures(t *testing.T) {
 		}
 	}
 }
+
+// TestWarnsOfNoObjects: a plan in which no sample has an object says so.
+func TestWarnsOfNoObjects(t *testing.T) {
+	spec := &schema.TargetSpec{Boxes: true, Classes: []string{"a"}}
+	file := encoded(checks(8, 8), false)
+	for n := range 2 {
+		targets := make([]schema.Targets, 2)
+		if n == 1 {
+			targets[1].Objects = []schema.Object{{Box: [4]float32{1, 1, 5, 5}}}
+		}
+		plan, err := flow.New(annotate(spec, [][]byte{file, file}, targets), stages.Batch{Size: 2}).Plan(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text := strings.Join(plan.Warnings(), "\n"); strings.Contains(text, "no sample has an object") != (n == 0) {
+			t.Errorf("%d objects: %q", n, text)
+		}
+		if err := plan.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}

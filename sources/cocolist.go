@@ -228,6 +228,11 @@ func (l *cocoList) dataset(in *os.File, file coco.File) (*cocoData, error) {
 		x.Values = append(x.Values, l.images.negative, l.images.notExhaustive)
 	}
 	l.doubled()
+	if len(targets.Labels) == 0 {
+		if err := l.faults.noneLeft(l.listed, "annotation"); err != nil {
+			return nil, err
+		}
+	}
 	d.x = x
 	d.files = newFiles(newOpened("sources: coco", x, l.warnings()), l.c.Images, l.images.times, l.find.found)
 	return d, nil

@@ -1,9 +1,12 @@
 package sources
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/sluicedata/sluice/internal/phrase"
 )
@@ -58,6 +61,44 @@ func (f *faultCounts) warnings(prefix string, of map[string]int) (list []string)
 		list = append(list, sprintf("%s%s with %s, such as %s: %s", prefix, count, text.what, c.example, text.then))
 	}
 	return list
+}
+
+// noneLeft is the error of data of which every object of n is left out; nil where there are none.
+func (f *faultCounts) noneLeft(n int, noun string) error {
+	var why []string
+	for i, text := range f.texts {
+		if text.noun == noun {
+			why = append(why, sprintf("%s with %s, such as %s", phrase.Count(f.counts[i].n, noun), text.what, f.counts[i].example)+": "+text.then)
+		}
+	}
+	if n == 0 || len(why) == 0 {
+		return nil
+	}
+	return fmt.Errorf("no object is left of %s: %s", phrase.Count(n, noun), strings.Join(why, "; "))
+}
+
+// strangers are classes of objects that aren't among the given ones.
+type strangers map[string]int
+
+var strangeClass = faultText{"object", "a class that isn't among classes", "left out: add it to classes, or remove them"}
+
+// count tells the faults of them, with those of the classes that their names resemble.
+func (s strangers) count(f *faultCounts, classes []string) {
+	if len(s) == 0 {
+		return
+	}
+	const most = 5
+	names := slices.SortedFunc(maps.Keys(s), func(a, b string) int { return cmp.Or(cmp.Compare(s[b], s[a]), cmp.Compare(a, b)) })
+	n, list := 0, []string{}
+	for i, name := range names {
+		if n += s[name]; i < most {
+			list = append(list, sprintf("%q (%d)%s", name, s[name], alike(name, classes)))
+		}
+	}
+	if len(names) > most {
+		list = append(list, fmt.Sprintf("%d more", len(names)-most))
+	}
+	f.addMany(strangeClass, n, "%s", strings.Join(list, ", "))
 }
 
 // inFloat32 reports a coordinate that is finite, and so in float32.

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/text/cases"
 	"golang.org/x/text/unicode/norm"
 
+	"github.com/sluicedata/sluice/internal/options"
 	"github.com/sluicedata/sluice/internal/phrase"
 	"github.com/sluicedata/sluice/schema"
 )
@@ -169,13 +170,16 @@ func (c *labels) take(classes []string, from string, key func(sample int) string
 	c.renumber(names, classes)
 }
 
-// alike names a class that looks like a name.
+// alike names the class that was probably meant by a name.
 func alike(name string, classes []string) string {
 	folded := fold(name)
 	for _, class := range classes {
 		if fold(class) == folded {
 			return sprintf(" (%+q is, which differs only %s)", class, difference(name, class))
 		}
+	}
+	if meant := options.Nearest(name, classes); meant != "" {
+		return sprintf(" (did you mean %q?)", meant)
 	}
 	return ""
 }

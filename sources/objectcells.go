@@ -24,7 +24,8 @@ type objectReader struct {
 	// The names of numbers, where the data have them.
 	byNumber []string
 	names    labels
-	polygons bool // some object has one
+	polygons bool      // some object has one
+	strange  strangers // names that aren't among given
 	faults   faultCounts
 }
 
@@ -113,14 +114,7 @@ func (r *objectReader) add(l *objectLists, key string) ([]schema.Object, error) 
 			return nil, fmt.Errorf("object %d: %w", i+1, err)
 		}
 		if !ok {
-			what := strconv.Quote(cut(l.categories[i].name))
-			switch {
-			case l.categories[i].null:
-				what = "null"
-			case !l.categories[i].named:
-				what = strconv.FormatInt(l.categories[i].number, 10)
-			}
-			r.fault(unknownClass, key, i, what)
+			r.unknown(l.categories[i], key, i)
 			continue
 		}
 		o.Label = label
@@ -150,6 +144,21 @@ func (r *objectReader) add(l *objectLists, key string) ([]schema.Object, error) 
 		out = append(out, o)
 	}
 	return out, nil
+}
+
+// unknown counts an object of no class.
+func (r *objectReader) unknown(c category, key string, object int) {
+	switch {
+	case c.null:
+		r.fault(unknownClass, key, object, "null")
+	case !c.named:
+		r.fault(unknownClass, key, object, strconv.FormatInt(c.number, 10))
+	default:
+		if r.strange == nil {
+			r.strange = strangers{}
+		}
+		r.strange[c.name]++
+	}
 }
 
 // polygon is an object's; nil where it has none that can be used.

@@ -281,6 +281,7 @@ func (r *targetRows) finish(x *schema.Table) (*sampleTargets, []string) {
 	}
 	var warnings []string
 	if r.boxes != nil {
+		r.boxes.strange.count(&r.boxes.faults, r.boxes.given)
 		classes, to := r.boxes.names.finish(r.boxes.given)
 		for _, list := range r.objects {
 			for k := range list {

@@ -130,6 +130,17 @@ func TestObjects(t *testing.T) {
 	}
 }
 
+// Names that aren't among the classes are told, with those that were probably meant.
+func TestStrangeClasses(t *testing.T) {
+	text := `{"file_name":"1.jpg","objects":{"bbox":[[1,2,10,20],[5,5,4,9],[1,1,1,9]],"category":["red","whites","red"]}}` + "\n"
+	for name, s := range bothLists(t, ".jsonl", text, sources.Manifest{Objects: sources.Objects{Classes: sources.ClassList{List: []string{"Red", "white"}}}}) {
+		want := `3 objects with a class that isn't among classes, such as "red" (2) ("Red" is, which differs only in letter case), "whites" (1) (did you mean "white"?): left out`
+		if text := warnings(open(t, s)); !strings.Contains(text, want) {
+			t.Errorf("%s: %s lacks %s", name, text, want)
+		}
+	}
+}
+
 func TestBadObjects(t *testing.T) {
 	text := `{"file_name":"1.jpg","objects":{"bbox":[[1,2,10,20],[5,5,4,9],[1,1,1,9],[1e99,0,1,1],[0,0,9,9],[0,0,9,9],[0,0,null,9]],"category":[0,1,0,0,2,null,0]}}` + "\n"
 	m := sources.Manifest{Objects: sources.Objects{BBox: sources.XYXY, Classes: sources.ClassList{List: []string{"red", "white"}}}}

@@ -6,6 +6,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -210,7 +211,7 @@ func (v VOC) open(ctx context.Context) (*vocData, error) {
 	if err != nil {
 		return nil, errorf("images: %q: cannot read: %w", images, cause(err))
 	}
-	r := vocReader{v: v, origin: 1, byStem: byStem, classes: map[string]int32{}, boxes: map[string]vocTargets{}}
+	r := vocReader{v: v, origin: 1, byStem: byStem, classes: map[string]int32{}, boxes: map[string]vocTargets{}, unknown: strangers{}, used: map[string]bool{}}
 	r.l = annotationList{find: finder{folder: images, found: map[string]string{}}}
 	if v.Origin != nil {
 		r.origin = *v.Origin
@@ -224,11 +225,17 @@ func (v VOC) open(ctx context.Context) (*vocData, error) {
 	}
 	r.fixed = !v.Classes.isZero()
 	r.l.head = sprintf("voc %d %v", r.origin, v.Annotations.of())
+	taken := map[string]bool{}
 	for _, name := range names {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		if err := r.read(filepath.Join(xmlFolder, filepath.FromSlash(name)+".xml"), name); err != nil {
+		if taken[name] {
+			r.l.faults.add(faultText{"line", "a name that the set has before", "it counts once: remove the others"}, "%q", name)
+			continue
+		}
+		taken[name] = true
+		if err := r.read(xmlFile(xmlFolder, name), name); err != nil {
 			return nil, err
 		}
 	}
@@ -246,7 +253,11 @@ func (v VOC) names(folder string, under func(name, otherwise string) string) (na
 		for line := range strings.Lines(strings.TrimPrefix(string(text), "\ufeff")) {
 			// A second column of -1, 0 and 1 tells which images have a class.
 			if fields := strings.Fields(line); len(fields) > 0 {
-				names = append(names, strings.TrimSuffix(fields[0], ".xml"))
+				name := strings.TrimSuffix(fields[0], ".xml")
+				if stem, isImage := imageStem(path.Base(name)); isImage && !exists(xmlFile(folder, name)) {
+					name = path.Join(path.Dir(name), stem)
+				}
+				names = append(names, name)
 			}
 		}
 		if len(names) == 0 {
@@ -269,6 +280,10 @@ func (v VOC) names(folder string, under func(name, otherwise string) string) (na
 	return names, nil
 }
 
+func xmlFile(folder, name string) string {
+	return filepath.Join(folder, filepath.FromSlash(name)+".xml")
+}
+
 // vocReader reads XML files, one after the other.
 type vocReader struct {
 	v       VOC
@@ -277,13 +292,16 @@ type vocReader struct {
 	byStem  map[string]string // images
 	classes map[string]int32  // numbers, in the order in which they came unless fixed
 	fixed   bool
+	unknown strangers
 	boxes   map[string]vocTargets // by file
+	objects int                   // in all files
+	used    map[string]bool       // images of byStem
 }
 
 func (r *vocReader) read(file, stem string) error {
 	data, err := readAnnotations(file)
 	if err != nil && gone(err) || err != nil && !exists(file) {
-		r.l.faults.add(faultText{"name of the set", "no XML file", "left out: remove them from the set, or add the files"}, "%q", file)
+		r.l.faults.add(faultText{"name", "no XML file", "left out: remove them from the set, or add the files"}, "%q", file)
 		return nil
 	}
 	if err != nil {
@@ -302,11 +320,12 @@ func (r *vocReader) read(file, stem string) error {
 		r.l.faults.add(faultText{"file", "no size", "what is outside of the image can't be told, nor whether the image is another one"}, "%q", file)
 	}
 	var labels []int32
+	r.objects += len(f.Objects)
 	boxes := vocTargets{height: int32(height), width: int32(width)}
 	f.objects(r.origin, func(what, then, about string, number int) {
 		r.l.faults.add(faultText{"object", what, then}, "number %d of %q (%s)", number, file, about)
 	}, func(number int, o *vocObject, b [4]float64) {
-		label, ok := r.label(o, number, file)
+		label, ok := r.label(o)
 		if !ok {
 			return
 		}
@@ -320,12 +339,12 @@ func (r *vocReader) read(file, stem string) error {
 }
 
 // label is the number of an object's class, for now.
-func (r *vocReader) label(o *vocObject, number int, file string) (label int32, ok bool) {
+func (r *vocReader) label(o *vocObject) (label int32, ok bool) {
 	name := strings.TrimSpace(o.Name)
 	label, ok = r.classes[name]
 	switch {
 	case !ok && r.fixed:
-		r.l.faults.add(faultText{"object", "a class that isn't among classes", "left out: add it to classes, or remove them"}, "number %d of %q: %q", number, file, name)
+		r.unknown[name]++
 		return 0, false
 	case !ok:
 		label = int32(len(r.classes))
@@ -338,6 +357,7 @@ func (r *vocReader) label(o *vocObject, number int, file string) (label int32, o
 func (r *vocReader) image(f *vocFile, stem, file string) (key string, size int64, err error) {
 	named := path.Clean(strings.ReplaceAll(strings.TrimSpace(f.Filename), `\`, "/"))
 	name, there := r.byStem[path.Base(stem)]
+	defer func() { r.used[name] = true }()
 	switch {
 	case there && named != "." && path.Base(named) != name && strings.TrimSuffix(path.Base(named), path.Ext(named)) != path.Base(stem):
 		r.l.faults.add(faultText{"file", "another name than its image's as filename", "the image of the file's own name is taken"}, "%q: %q", file, named)
@@ -362,6 +382,14 @@ func (r *vocReader) image(f *vocFile, stem, file string) (key string, size int64
 	return key, size, nil
 }
 
+// countWithout counts images that no XML file is of.
+func (r *vocReader) countWithout() {
+	names := slices.DeleteFunc(slices.Sorted(maps.Values(r.byStem)), func(name string) bool { return r.used[name] })
+	if len(names) > 0 {
+		r.l.faults.addMany(faultText{"image", "no XML file", "left out: add the files, of images without objects too, or remove the images"}, len(names), "%q", names[0])
+	}
+}
+
 // dataset numbers the classes and sorts the samples.
 func (r *vocReader) dataset(images string, classes []string) (*vocData, error) {
 	n := len(r.l.rows)
@@ -370,6 +398,15 @@ func (r *vocReader) dataset(images string, classes []string) (*vocData, error) {
 		return nil, errorf("none of the set's names has an XML file")
 	case r.l.absent == n:
 		return nil, errorf("there is none of its images (%d), such as %q, in %q: give their folder as images", n, r.l.rows[0].key, images)
+	}
+	r.unknown.count(&r.l.faults, classes)
+	if kept := slices.ContainsFunc(r.l.labels, func(labels []int32) bool { return len(labels) > 0 }); !kept {
+		if err := r.l.faults.noneLeft(r.objects, "object"); err != nil {
+			return nil, err
+		}
+	}
+	if r.v.Set == "" {
+		r.countWithout()
 	}
 	if !r.fixed {
 		classes = make([]string, 0, len(r.classes))

@@ -82,7 +82,7 @@ func openTargets(t *testing.T, source sources.Source) (schema.Index, []schema.Ta
 }
 
 func TestVOC(t *testing.T) {
-	dir := vocFolder(t, []string{"a.jpg", "b.png", "unlisted.jpg"}, map[string]string{
+	dir := vocFolder(t, []string{"a.jpg", "b.png", "other.png", "unlisted.jpg"}, map[string]string{
 		"b.xml": vocXML("other.jpg", vocObject("dog", "1 1 100 80"), strings.Replace(vocObject("cat", "11 21 30.5 40"), "<difficult>0", "<difficult>1", 1)),
 		"a.xml": vocXML("a"), "gone.xml": vocXML("gone.jpg", vocObject("cat", "1 1 2 2")),
 	})
@@ -103,7 +103,7 @@ func TestVOC(t *testing.T) {
 		t.Errorf("b has %+v", o)
 	}
 	text := strings.Join(warnings, "\n")
-	for _, want := range []string{"another name than its image's", `"other.jpg"`, "1 image with no file", `"gone.jpg"`} {
+	for _, want := range []string{"another name than its image's", `"other.jpg"`, "1 image with no file", `"gone.jpg"`, `2 images with no XML file, such as "other.png": left out: add the files`} {
 		if !strings.Contains(text, want) {
 			t.Errorf("warnings lack %q:\n%s", want, text)
 		}
@@ -146,10 +146,10 @@ func TestVOCFaults(t *testing.T) {
 			t.Errorf("%s: %d objects stay", box, n)
 		}
 	}
-	dir := vocFolder(t, []string{"a.jpg"}, map[string]string{"a.xml": vocXML("a.jpg", vocObject("", "1 1 9 9"), vocObject("dog", "1 1 9 9"), "<object><name>cat</name></object>")})
+	dir := vocFolder(t, []string{"a.jpg"}, map[string]string{"a.xml": vocXML("a.jpg", vocObject("", "1 1 9 9"), vocObject("dog", "1 1 9 9"), vocObject("Cat", "1 1 9 9"), vocObject("dog", "1 1 5 9"), vocObject("cat", "1 1 9 9"), "<object><name>cat</name></object>")})
 	_, _, warnings := openTargets(t, sources.VOC{Path: dir, Classes: sources.Classes{List: []string{"cat"}}})
 	text := strings.Join(warnings, "\n")
-	for _, want := range []string{"no name", "a class that isn't among classes", `"dog"`, "no bndbox"} {
+	for _, want := range []string{"no name", `3 objects with a class that isn't among classes, such as "dog" (2), "Cat" (1) ("cat" is, which differs only in letter case)`, "no bndbox"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
 		}
@@ -161,7 +161,7 @@ func TestVOCFileFaults(t *testing.T) {
 	good := vocXML("a.jpg", vocObject("cat", "1 1 9 9"))
 	unsized := strings.Replace(strings.Replace(good, ">100<", ">0<", 1), "a.jpg", "b.jpg", 1)
 	dir := vocFolder(t, []string{"a.jpg", "b.jpg"}, map[string]string{"a.xml": good, "b.xml": unsized})
-	write(t, dir, "set.txt", "a\nb\nnone\na\n")
+	write(t, dir, "set.txt", "a.jpg\nb\nnone.png\na\n")
 	index, all, warnings := openTargets(t, sources.VOC{Path: dir, Set: "set.txt"})
 	if index.Len() != 2 || len(all[0].Objects) != 1 || len(all[1].Objects) != 1 || all[0].Width != 100 || all[1].Height != 0 || all[1].Width != 0 {
 		t.Errorf("%d samples: %+v", index.Len(), all)
@@ -171,8 +171,8 @@ func TestVOCFileFaults(t *testing.T) {
 	}
 	for _, want := range [][]string{
 		{"1 file with no size", "b.xml", "can't be told"},
-		{"1 name of the set with no XML file", "none.xml", "remove them from the set"},
-		{"1 image with annotations that were there before", "a.jpg", "a.xml", "remove the others"},
+		{"1 name with no XML file", "none.xml", "remove them from the set"},
+		{"1 line with a name that the set has before", `"a"`, "remove the others"},
 	} {
 		found := false
 		for _, text := range warnings {
@@ -205,10 +205,11 @@ func TestVOCErrors(t *testing.T) {
 		"empty":          {[]string{"a.jpg"}, map[string]string{"a.xml": ""}, "", "it is empty"},
 		"latin 1":        {[]string{"a.jpg"}, map[string]string{"a.xml": `<?xml version="1.0" encoding="ISO-8859-1"?>` + good}, "", "write it in UTF-8"},
 		"no image":       {nil, map[string]string{"a.xml": good}, "", "there is none of its images (1)"},
+		"no class":       {[]string{"a.jpg"}, map[string]string{"a.xml": strings.Replace(good, "cat", "cats", 1)}, "", `no object is left of 1 object: 1 object with a class that isn't among classes, such as "cats" (1) (did you mean "cat"?)`},
 		"set of nothing": {[]string{"a.jpg"}, map[string]string{"a.xml": good}, "set.txt", "no such file"},
 	} {
 		dir := vocFolder(t, c.images, c.xml)
-		d, err := sources.Open(context.Background(), sources.VOC{Path: dir, Set: c.set})
+		d, err := sources.Open(context.Background(), sources.VOC{Path: dir, Set: c.set, Classes: sources.Classes{List: []string{"cat", "dog"}}})
 		if err == nil {
 			d.Close()
 		}

@@ -128,6 +128,11 @@ func (y YOLO) open(ctx context.Context) (Dataset, error) {
 	case r.without == n:
 		return nil, errorf("no image (%d) has a text file, such as %q: give their folder as labels", n, r.labelsOf(r.l.find.join(r.l.rows[0].key)))
 	}
+	if kept := slices.ContainsFunc(r.l.labels, func(labels []int32) bool { return len(labels) > 0 }); !kept {
+		if err := r.l.faults.noneLeft(r.lines, "line"); err != nil {
+			return nil, err
+		}
+	}
 	if r.without > 0 {
 		r.l.faults.addMany(faultText{"image", "no text file", "taken as without objects"}, r.without, "%s", r.example)
 	}
@@ -374,6 +379,7 @@ type yoloReader struct {
 	yoloLayout
 	l        annotationList
 	polygons bool
+	lines    int // of all text files
 	without  int // images without a text file
 	example  string
 }
@@ -464,6 +470,7 @@ func (r *yoloReader) read(ctx context.Context, image string) error {
 	}
 	var labels []int32
 	yoloObjects(data, r.shape, len(r.classes), func(o *schema.Object, f yoloFault) {
+		r.lines++
 		if f.what != "" {
 			r.l.faults.add(faultText{"line", f.what, f.then}, "line %d of %q: %q", o.ID, file, cut(f.text))
 		}
@@ -543,6 +550,9 @@ func parseYOLO(text string, shape [2]int, classes int, o *schema.Object) (what, 
 		return "neither a box of four numbers nor a polygon of at least three points", "left out: write class x y width height, or class x1 y1 x2 y2 x3 y3 ...", true
 	}
 	if what, then, leftOut := mendBox([4]float64{b[0], b[1], b[2], b[3]}, 1, 1); what != "" {
+		if what == exchangedCorners { // of the middle and a size: polygons' are in order
+			return "a box of negative width or height", "left out: write class x y width height, with x and y of its middle", true
+		}
 		if b[2] > 2 || b[3] > 2 {
 			return "numbers that aren't shares of width and height", "left out: divide them by the image's width and height", true
 		}

@@ -6,13 +6,15 @@ import (
 	"strings"
 )
 
-// Count is "1 file", "3 files" or "2 batches".
+// Count is "1 file", "3 files", "2 batches" or "2 categories".
 func Count[N int | int64](n N, noun string) string {
 	switch {
 	case n == 1:
 		return "1 " + noun
 	case strings.HasSuffix(noun, "tch"), strings.HasSuffix(noun, "ss"):
 		return fmt.Sprintf("%d %ses", n, noun)
+	case strings.HasSuffix(noun, "ry"):
+		return fmt.Sprintf("%d %sies", n, strings.TrimSuffix(noun, "y"))
 	}
 	return fmt.Sprintf("%d %ss", n, noun)
 }
