@@ -13,16 +13,17 @@ import (
 
 // Operation is something done to a picture, with torchvision's magnitude for it:
 //
-//	identity, autocontrast, equalize  nothing to say: 0
-//	shear_x, shear_y                  the tangent of the angle, about the top left corner; a positive one
-//	                                  moves the bottom to the left, and the right side up
-//	translate_x, translate_y          pixels to the right or down, rounded towards 0
-//	rotate                            degrees counter-clockwise, about the centre
-//	brightness, color, contrast       what the factor of color_jitter's brightness, saturation or contrast
-//	                                  differs from 1 by
-//	sharpness                         what the factor of sharpness differs from 1 by
-//	posterize                         the bits that are kept
-//	solarize                          the least value that is inverted
+//	identity, autocontrast, equalize, invert  0
+//	shear_x, shear_y             the tangent of the angle, about the top left corner; a positive one
+//	                             moves the bottom to the left, and the right side up
+//	translate_x, translate_y     pixels to the right or down
+//	rotate                       degrees counter-clockwise, about the centre
+//	brightness, color, contrast  what the factor of color_jitter's brightness, saturation or contrast
+//	                             differs from 1 by
+//	sharpness                    what the factor of sharpness differs from 1 by
+//	posterize                    the bits that are kept
+//	solarize                     the least value that is inverted
+//	solarize_add                 what values below 128 grow by
 type Operation struct {
 	Op        string  `json:"op"`
 	Magnitude float64 `json:"magnitude"`
@@ -58,6 +59,8 @@ const (
 	opSolarize     = "solarize"
 	opAutocontrast = "autocontrast"
 	opEqualize     = "equalize"
+	opInvert       = "invert"
+	opSolarizeAdd  = "solarize_add"
 )
 
 // torchvisionOps are those of torchvision's RandAugment and TrivialAugmentWide.
@@ -72,29 +75,27 @@ type magnitudes struct {
 	pixels                      float64 // of translations; 0: 150/331 of the side
 }
 
-// at is the magnitude of an operation at a share 0..1 of its range, for a picture of height x
-// width, as torchvision rounds it; signed: it may be negative.
-func (m *magnitudes) at(op string, share float64, height, width int) (value float64, signed bool) {
-	signed = true
+// at is the magnitude of an operation in a bin of so many, for a picture of height x width;
+// signed: it may be negative.
+func (m *magnitudes) at(op string, bin float64, bins, height, width int) (value float64, signed bool) {
+	most := 0.0
 	switch op {
 	case opShearX, opShearY:
-		value = m.shear
+		most = m.shear
 	case opTranslateX:
-		value = m.translation(width)
+		return math.Trunc(linspace(m.translation(width), bin, bins)), true
 	case opTranslateY:
-		value = m.translation(height)
+		return math.Trunc(linspace(m.translation(height), bin, bins)), true
 	case opRotate:
-		value = m.rotate
+		most = m.rotate
 	case opBrightness, opColor, opContrast, opSharpness:
-		value = m.factor
+		most = m.factor
 	case opPosterize:
-		return 8 - math.RoundToEven(float64(m.bits*share)), false
+		return 8 - math.RoundToEven(m.bits*bin/float64(bins-1)), false
 	case opSolarize:
-		return float64(float32(255 - float64(255*share))), false
-	default:
-		return 0, false
+		return linspace(255, float64(bins-1)-bin, bins), false
 	}
-	return float64(float32(value * share)), signed
+	return linspace(most, bin, bins), true
 }
 
 func (m *magnitudes) translation(side int) float64 {
@@ -104,13 +105,24 @@ func (m *magnitudes) translation(side int) float64 {
 	return 150.0 / 331 * float64(side)
 }
 
-// draw draws an operation, each as likely, at a share of its range.
-func (m *magnitudes) draw(row *Row, share func() float64) Operation {
+// linspace is a number of torch.linspace(0, most, n), which counts from the nearer end, in steps
+// that are a float32: of 0 to 32 in 31 numbers, the one in the middle is less than 16.
+func linspace(most, at float64, n int) float64 {
+	last := float64(n - 1)
+	step := float64(float32(most) / float32(last))
+	if at < float64(n/2) {
+		return float64(float32(step * at))
+	}
+	return float64(float32(float64(float32(most)) - float64(step*(last-at))))
+}
+
+// draw draws an operation, each as likely, of a magnitude in so many bins.
+func (m *magnitudes) draw(row *Row, bins int, bin func() float64) Operation {
 	op := torchvisionOps[row.Rand.IntN(len(torchvisionOps))]
 	if op == opIdentity || op == opAutocontrast || op == opEqualize {
 		return Operation{op, 0}
 	}
-	value, signed := m.at(op, share(), row.Height, row.Width)
+	value, signed := m.at(op, bin(), bins, row.Height, row.Width)
 	if signed && row.Rand.IntN(2) == 1 {
 		value = 0 - value // never -0
 	}
@@ -147,6 +159,10 @@ func (op Operation) step(filter Interpolation, fill Color) Step {
 		return Step{Autocontrast{}, Nothing{}}
 	case opEqualize:
 		return Step{Equalize{}, Nothing{}}
+	case opInvert:
+		return Step{Invert{}, Nothing{}}
+	case opSolarizeAdd:
+		return Step{addedBelow{}, &op}
 	}
 	return Step{shifted{filter, fill}, &op}
 }
@@ -174,13 +190,33 @@ func (s shifted) Warp(params Params, height, width int) Transform {
 	case opShearY:
 		m[3], m[5] = op.Magnitude, op.Magnitude/2
 	case opTranslateX:
-		m[2] = 0 - math.Trunc(op.Magnitude)
+		m[2] = 0 - op.Magnitude
 	case opTranslateY:
-		m[5] = 0 - math.Trunc(op.Magnitude)
+		m[5] = 0 - op.Magnitude
 	case opRotate:
 		m = Rotation(op.Magnitude, float64(width-1)/2, float64(height-1)/2)
 	default:
 		panic(fmt.Sprintf("stages: there is no operation %q", op.Op))
 	}
 	return AffineTransform(m, height, width, s.filter, s.fill)
+}
+
+// addedBelow is the Pixelwise of solarize_add.
+type addedBelow struct{}
+
+func (addedBelow) Name() string                                   { return "added_below" }
+func (addedBelow) Version() int                                   { return 1 }
+func (addedBelow) Check() error                                   { return nil }
+func (addedBelow) Draw(*Row) (Params, error)                      { return nil, nil }
+func (addedBelow) Output(in schema.Tensor) (schema.Tensor, error) { return sameBytes(in) }
+
+// PixelFunc adds to the values in the lower half.
+func (addedBelow) PixelFunc(params Params) PixelFunc {
+	more := params.(*Operation).Magnitude
+	return byLevel(func(level uint8) uint8 {
+		if level < 128 {
+			return uint8(min(255, float64(level)+more))
+		}
+		return level
+	})
 }

@@ -1,6 +1,7 @@
 package stages_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -37,7 +38,10 @@ func policy(name string, filter stages.Interpolation, fill stages.Color) stages.
 	if name == "trivial_augment_wide" {
 		return stages.TrivialAugmentWide{Interpolation: filter, Fill: fill}
 	}
-	return stages.RandAugment{Interpolation: filter, Fill: fill}
+	if strings.HasPrefix(name, "rand-") {
+		return stages.RandAugment{Timm: name}
+	}
+	return stages.RandAugment{Interpolation: filter, Fill: &fill}
 }
 
 // composed takes a uint8 picture through the steps of a stage, as the reference executor does.
@@ -155,7 +159,7 @@ func TestPolicyMagnitudes(t *testing.T) {
 					if values == nil && o.Magnitude != 0 {
 						t.Fatalf("%+v has no magnitude", o)
 					}
-					near := func(v float64) bool { return math.Abs(math.Abs(o.Magnitude)-v) <= 1e-5*v }
+					near := func(v float64) bool { return math.Abs(math.Abs(o.Magnitude)-v) <= 1e-6*v }
 					ok := values == nil || bin >= 0 && near(values[bin])
 					for i := 0; i < len(values) && bin < 0; i++ {
 						ok = ok || near(values[i])
@@ -239,9 +243,82 @@ func TestPolicyDistribution(t *testing.T) {
 // fourDigits is "%.4g" of Python, whose exponents have two digits as Go's.
 func fourDigits(v float64) string { return fmt.Sprintf("%.4g", v) }
 
+// Given what was drawn, timm's policies have its bytes; between pixels they differ as above.
+func TestTimmPoliciesEqualTimm(t *testing.T) {
+	exact := 0
+	for _, c := range policies[[]policyCase](t, "timm_chains") {
+		got := composed(policy(c.Stage, "", stages.Color{}), &stages.Operations{Ops: c.Ops}, augmented(t, c.Kind, c.Height, c.Width))
+		mean, worst := difference(t, got, c.Height, c.Width, c.Bilinear)
+		if !c.moves() {
+			exact++
+			if worst > 0 {
+				t.Errorf("%s %+v of %s: other bytes", c.Stage, c.Ops, c.Kind)
+			}
+		}
+		if len(c.Ops) == 1 && c.Kind == "pattern" && mean > 5 {
+			t.Errorf("%s %+v of %s: mean difference %.2f", c.Stage, c.Ops, c.Kind, mean)
+		}
+	}
+	if exact < 20 {
+		t.Errorf("only %d cases move no pixels", exact)
+	}
+}
+
+func TestTimmPolicyDistribution(t *testing.T) {
+	type frequencies struct {
+		Stage         string
+		Height, Width int
+		Ops, Together map[string]float64
+	}
+	scale := map[string]float64{
+		"rotate": 30, "shear_x": 0.3, "shear_y": 0.3, "translate_x": 0.45 * 160, "translate_y": 0.45 * 224, "color": 0.9, "contrast": 0.9,
+		"brightness": 0.9, "sharpness": 0.9, "posterize": 4, "solarize": 256, "solarize_add": 110,
+	}
+	for _, c := range policies[[]frequencies](t, "timm_frequencies") {
+		ops, together := map[string]float64{}, map[string]float64{}
+		for _, row := range drawnOps(t, policy(c.Stage, "", stages.Color{}), c.Height, c.Width, 2*draws) {
+			first := ""
+			for i, o := range row {
+				ops[fmt.Sprintf("%s %g", o.Op, math.Floor(20*o.Magnitude/cmp.Or(scale[o.Op], 1)+0.37))]++
+				if i < 2 {
+					first = strings.TrimSpace(first + " " + o.Op)
+				}
+			}
+			together[fmt.Sprintf("%s %d", first, len(row))]++
+		}
+		alike(t, c.Stage, ops, c.Ops)
+		alike(t, c.Stage+": together", together, c.Together)
+	}
+}
+
+func TestTimmText(t *testing.T) {
+	for text, want := range map[string]string{
+		"randm9":         `"randm9" doesn't begin with rand`,
+		"augmix-m3":      `"augmix-m3" doesn't begin with rand`,
+		"rand-tweights":  `"rand-tweights": there is timm's usual set of operations alone`,
+		"rand-inc":       `"rand-inc": "inc" is no section with a number`,
+		"rand-m9-n0":     `"rand-m9-n0": n0: give 1 to 100 operations`,
+		"rand-n1.5":      `"rand-n1.5": n1.5: give 1 to 100`,
+		"rand-p2":        `"rand-p2": p2: a probability is at most 1`,
+		"rand-mmax0":     `"rand-mmax0": mmax0: nothing`,
+		"rand-m9x":       `"rand-m9x": "m9x" has no number`,
+		"rand-q3":        `"rand-q3": q3: timm has no section q`,
+		"rand--m3":       `"rand--m3": "" is no section`,
+		"rand-m1e999-n2": `"rand-m1e999-n2": "m1e999" has no number`,
+	} {
+		wrong(t, stages.RandAugment{Timm: text}, "timm: "+want)
+	}
+	wrong(t, stages.RandAugment{Timm: "rand-m9", NumOps: 3}, `timm: "rand-m9" says it all: leave num_ops`)
+	half := stages.RandAugment{Timm: "rand-mstd0.5-m9-inc1"}.WithStrength(0.5).(stages.RandAugment)
+	if half.Timm != "rand-m4.5-mstd0.5-inc1" || half.Check() != nil {
+		t.Errorf("at half the strength, it is %+v", half)
+	}
+}
+
 func TestPolicies(t *testing.T) {
 	for _, s := range []stages.PictureStage{
-		stages.RandAugment{}, stages.RandAugment{NumOps: 5, Magnitude: 29.5, Fill: stages.Color{1, 2, 3}, P: 0.5},
+		stages.RandAugment{}, stages.RandAugment{NumOps: 5, Magnitude: 29.5, Fill: &stages.Color{1, 2, 3}, P: 0.5},
+		stages.RandAugment{Timm: "rand-m9-mstd0.5-inc1"}, stages.RandAugment{Timm: "rand-m15-n5-p0.8-mmax20-mstd200", P: 0.5},
 		stages.RandAugment{NumMagnitudeBins: 11, Interpolation: stages.Nearest},
 		stages.TrivialAugmentWide{}, stages.TrivialAugmentWide{NumMagnitudeBins: 2, Interpolation: stages.Nearest, P: 0.5},
 	} {

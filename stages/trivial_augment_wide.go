@@ -39,8 +39,8 @@ func (a TrivialAugmentWide) Draw(row *Row) (Params, error) {
 	if bins == 0 {
 		bins = defaultBins
 	}
-	share := func() float64 { return float64(row.Rand.IntN(bins)) / float64(bins-1) }
-	return Recycle(row, Operations{Ops: append(recycledOps(row), wideMagnitudes.draw(row, share))}), nil
+	bin := func() float64 { return float64(row.Rand.IntN(bins)) }
+	return Recycle(row, Operations{Ops: append(recycledOps(row), wideMagnitudes.draw(row, bins, bin))}), nil
 }
 
 // Output is the input's type.

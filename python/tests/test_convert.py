@@ -427,13 +427,16 @@ def test_timm() -> None:
     with pytest.raises(UnsupportedTransform) as caught:
         from_torchvision(
             timm.create_transform(
-                48, is_training=True, auto_augment="rand-m9-mstd0.5", interpolation="random", re_prob=0.2
+                48, is_training=True, auto_augment="rand-m9-tweights", interpolation="random", re_prob=0.2
             )
         )
     assert [type(t).__name__ for _, t, _ in caught.value.transforms] == [
         "RandomResizedCropAndInterpolation",
         "RandAugment",
     ]
+    for text in ("rand-m9-n2-p0.5-mstd0.5-inc1", "rand-m7-n4-p0.9-mstd101-mmax15"):
+        policy = timm.create_transform(48, is_training=True, auto_augment=text, mean=(0.5, 0.5, 0.5))
+        assert {"rand_augment": {"timm": text, "fill": 128}} in stages(policy)
     erasing = timm.create_transform(48, is_training=True, re_prob=0.2, re_mode="pixel", gaussian_blur_prob=0.1)
     assert stages(erasing)[-2:] == [
         figures,

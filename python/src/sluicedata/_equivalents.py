@@ -473,6 +473,14 @@ ROWS: tuple[Row, ...] = (
     ),
     Row(
         "timm",
+        "RandAugment",
+        ({"rand_augment": {"timm": "rand-m9-n2-p0.5-mstd0.5-inc1", "fill": [124, 116, 104]}},),
+        "its text, without -t; img_mean: fill",
+        "the operations, their magnitudes and how often they are drawn are timm's; pixels are moved bilinearly, where timm draws bilinear or bicubic unless "
+        "it is given one, and edges are blended with fill",
+    ),
+    Row(
+        "timm",
         "create_transform(is_training=True)",
         (
             {"random_resized_crop": {"size": 48, "interpolation": "bicubic"}},
@@ -481,7 +489,7 @@ ROWS: tuple[Row, ...] = (
             "to_tensor",
             {"normalize": _IMAGENET},
         ),
-        "with color_jitter, color_jitter_prob, grayscale_prob, hflip, vflip; gaussian_blur_prob; re_prob with re_mode const or pixel; auto_augment has no equal",
+        "with color_jitter, color_jitter_prob, grayscale_prob, hflip, vflip; gaussian_blur_prob; re_prob with re_mode const or pixel; auto_augment as below, where it begins with rand",
         "",
         Limit(0.001, 0.0001),
     ),

@@ -783,6 +783,38 @@ def _policy(stage: str) -> Callable[[_Conversion, Any, str], None]:
     return policy
 
 
+def _timm_policy(c: _Conversion, transform: Any, index: str) -> None:
+    """timm's RandAugment, of which its text has to be put together again."""
+    _early(c, transform, index, "colors")
+    ops = list(transform.ops)
+    names = [op.name for op in ops]
+    increasing = names == [_INCREASING.get(name, name) for name in _TIMM_OPS]
+    if transform.choice_weights is not None or not (increasing or names == _TIMM_OPS):
+        raise _NoEqualError("timm's usual set of operations alone has an equal: leave -t out of its text")
+    if ops[0].hparams.get("translate_pct", 0.45) != 0.45:
+        raise _NoEqualError("its translate_pct isn't 0.45, which has an equal alone")
+    op = ops[0]
+    text = f"rand-m{op.magnitude:g}-n{transform.num_layers}-p{op.prob:g}"
+    if op.magnitude_std > 0:
+        text += f"-mstd{min(op.magnitude_std, 101):g}"
+    if op.magnitude_max:
+        text += f"-mmax{op.magnitude_max:g}"
+    text += "-inc1" if increasing else ""
+    if op.kwargs["resample"] != 2:
+        c.note(_where(transform, index), "pixels are moved bilinearly here")
+    fill = [int(v) for v in op.kwargs["fillcolor"]]
+    c.add("rand_augment", {"timm": text, "fill": fill[0] if len(set(fill)) == 1 else fill})
+
+
+_TIMM_OPS = [
+    *("AutoContrast", "Equalize", "Invert", "Rotate", "Posterize", "Solarize", "SolarizeAdd", "Color", "Contrast"),
+    *("Brightness", "Sharpness", "ShearX", "ShearY", "TranslateXRel", "TranslateYRel"),
+]
+_INCREASING = {
+    name: name + "Increasing" for name in ("Posterize", "Solarize", "Color", "Contrast", "Brightness", "Sharpness")
+}
+
+
 # Choices
 
 _TAKE_P = (
@@ -893,6 +925,7 @@ _HANDLERS: dict[tuple[str, str], Callable[[_Conversion, Any, str], None]] = {
     ("torch", "Identity"): _nothing,
     ("timm", "MaybePILToTensor"): _to_uint8_tensor,
     ("timm", "MaybeToTensor"): _to_unit_tensor,
+    ("timm", "RandAugment"): _timm_policy,
     ("timm", "RandomErasing"): _timm_erasing,
     ("timm", "RandomResizedCropAndInterpolation"): _random_resized_crop,
     ("timm", "ResizeKeepRatio"): _resize_keep_ratio,

@@ -841,6 +841,7 @@ def rand_augment(
     *,
     magnitude: float = 9,
     num_magnitude_bins: int = 31,
+    timm: str | None = None,
     interpolation: Literal["nearest", "bilinear"] = "bilinear",
     fill: int | tuple[int, int, int] | None = None,
     p: float = 1,
@@ -854,8 +855,10 @@ def rand_augment(
         num_ops: operations, one after the other.
         magnitude: how much each does, up to num_magnitude_bins - 1; fractions too.
         num_magnitude_bins: what magnitude is counted in: the most is one less.
+        timm: timm's operations and draws, in its words, such as rand-m9-mstd0.5-inc1; in place of num_ops,
+            magnitude and num_magnitude_bins (default: torchvision's).
         interpolation: how values between pixels are found; torchvision's default is nearest.
-        fill: colour outside the picture: a grey 0..255 or [r, g, b] (default 0: black).
+        fill: colour outside the picture: a grey 0..255 or [r, g, b] (default: black, with timm the grey 128).
         p: share of the draws that are changed.
         when: the rows on which the stage acts, such as {"class_count": {"below": 100}}; others pass it as they are.
         strength: how much it does to a row, such as {"by": "class_count", "from": 0.5, "to": 1.5}: a factor of its
@@ -868,6 +871,7 @@ def rand_augment(
             "num_ops": num_ops,
             "magnitude": magnitude,
             "num_magnitude_bins": num_magnitude_bins,
+            "timm": timm,
             "interpolation": interpolation,
             "fill": fill,
             "p": p,
