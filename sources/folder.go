@@ -123,6 +123,7 @@ func (f Folder) targets(l *listing, masks func(*maskFinder, *sampleTargets) ([]s
 	var warnings []string
 	if f.Masks.given() {
 		finder := f.Masks.finder()
+		finder.found = map[string]maskPlace{}
 		if l != nil {
 			finder.found = l.maskAt
 		}

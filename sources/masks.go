@@ -203,16 +203,39 @@ func belong(n int) string {
 	return " belong"
 }
 
+// list lists the masks of a folder's images that its listing didn't come by: outside of the
+// folder, or where the listing was kept. It looks into the folders that have images' masks.
+func (f *maskFinder) list(d *files, file func(name string) string) {
+	if f.found == nil || len(f.found) > 0 {
+		return
+	}
+	listed := map[string]bool{}
+	for sample := range d.index.Len() {
+		dir := path.Dir(f.of(d.index.Key(sample)))
+		if listed[dir] {
+			continue
+		}
+		listed[dir] = true
+		entries, _ := os.ReadDir(file(dir)) // of one that isn't there no mask is found
+		for _, e := range entries {
+			if name := path.Join(dir, e.Name()); !e.IsDir() && f.is.MatchString(name) {
+				f.found[name] = maskPlace{}
+			}
+		}
+	}
+}
+
 // beside finds masks on the disk, relative to the folder of files.
 func (f *maskFinder) beside(ctx context.Context, d *files, t *sampleTargets) (warnings []string, err error) {
 	places := make([]maskPlace, d.index.Len())
-	file := func(sample int) string {
-		name := filepath.FromSlash(f.of(d.index.Key(sample)))
-		if filepath.IsAbs(name) {
+	under := func(name string) string {
+		if name = filepath.FromSlash(name); filepath.IsAbs(name) {
 			return name
 		}
 		return filepath.Join(d.folder, name)
 	}
+	file := func(sample int) string { return under(f.of(d.index.Key(sample))) }
+	f.list(d, under)
 	var failed atomic.Pointer[error]
 	var all sync.WaitGroup
 	workers := 2 * runtime.GOMAXPROCS(0)

@@ -73,6 +73,29 @@ func asZip(t *testing.T, dir string) string {
 	return name
 }
 
+// Masks without an image are counted wherever masks are, and when a listing was kept.
+func TestMasksOfNoImage(t *testing.T) {
+	t.Parallel()
+	dir := tree(t, "images/1.png", "images/sub/2.png", "masks/1.png", "masks/2.png", "masks/3.png", "masks/readme.txt")
+	inside := tree(t, "1.png", "2.png", "masks/1.png", "masks/2.png", "masks/3.png")
+	settle()
+	for name, s := range map[string]sources.Folder{
+		"outside":  {Path: filepath.Join(dir, "images"), Tasks: []string{}, Masks: sources.Masks{Path: "../masks/{stem}.png"}},
+		"absolute": {Path: filepath.Join(dir, "images"), Tasks: []string{}, Masks: sources.Masks{Path: filepath.ToSlash(dir) + "/masks/{stem}.png"}},
+		"inside":   {Path: inside, Tasks: []string{}, Masks: sources.Masks{Path: "masks/{stem}.png"}},
+	} {
+		cache := t.TempDir()
+		for n := range 2 {
+			d, _ := told(t, cache, s)
+			text := warnings(d)
+			must(t, d.Close())
+			if !strings.Contains(text, "1 mask belongs to no image, such as ") || !strings.Contains(text, `masks/3.png"`) {
+				t.Errorf("%s, opened %d times before: %s", name, n, text)
+			}
+		}
+	}
+}
+
 func TestMasksBesideImages(t *testing.T) {
 	for _, c := range []struct {
 		path  string
