@@ -229,7 +229,11 @@ func (d drawn) counted(option, name string) (*counted, error) {
 	case name == "" && len(names) > 1:
 		return nil, fmt.Errorf("%s: task: missing: the samples have several, give one of %s", option, strings.Join(names, ", "))
 	case name != "" && at < 0:
-		return nil, fmt.Errorf("%s: task: unknown task %q%s (tasks: %s)", option, name, options.DidYouMean(options.Nearest(name, names)), strings.Join(names, ", "))
+		near := options.Nearest(name, names)
+		if name == "objects" && spec.Objects() {
+			near = schema.ColumnBoxes
+		}
+		return nil, fmt.Errorf("%s: task: unknown task %q%s (tasks: %s)", option, name, options.DidYouMean(near), strings.Join(names, ", "))
 	case max(at, 0) < len(tasks):
 		return d.countedLabels(max(at, 0)), nil
 	case max(at, 0)-len(tasks) < len(spec.Multi):

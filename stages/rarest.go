@@ -93,5 +93,9 @@ func noTask(name string, index schema.Index, several []schema.Several) error {
 	if name == "" {
 		return errorf("task", "missing: the samples have several, give one of %s", strings.Join(names, ", "))
 	}
-	return errorf("task", "unknown task %q%s (tasks: %s)", name, options.DidYouMean(options.Nearest(name, names)), strings.Join(names, ", "))
+	near := options.Nearest(name, names)
+	if name == "objects" && slices.Contains(names, schema.ColumnBoxes) {
+		near = schema.ColumnBoxes
+	}
+	return errorf("task", "unknown task %q%s (tasks: %s)", name, options.DidYouMean(near), strings.Join(names, ", "))
 }

@@ -195,6 +195,7 @@ func TestRarestClassErrors(t *testing.T) {
 		"by name":  {&both, stages.TaskNames{"boxes"}, ""},
 		"the task": {&both, nil, ""}, // the only one, as before there were others
 		"joint":    {&both, stages.TaskNames{"scene", "boxes"}, "task: samples have several classes of boxes, so there are no combinations with other tasks: give it alone"},
+		"objects":  {&both, stages.TaskNames{"objects"}, `task: unknown task "objects": did you mean "boxes"? (tasks: scene, boxes)`},
 		"unknown":  {&both, stages.TaskNames{"box"}, `task: unknown task "box": did you mean "boxes"? (tasks: scene, boxes)`},
 	} {
 		_, err := stages.Rebalance{Target: stages.SquareRoot, Task: c.task}.Sample(everySample(50), c.index, rebalanceKey)

@@ -117,7 +117,7 @@ func (r Rebalance) Check() error {
 	to, err := r.Target.read()
 	switch {
 	case r.Target == "":
-		errs = append(errs, errorf("target", "missing: give one of %s", strings.Join(r.Target.Values(), ", ")))
+		errs = append(errs, errorf("target", "missing: give one of %s", forms()))
 	case err != nil:
 		for _, err := range errlist.Split(err) {
 			errs = append(errs, errorf("target", "%v", err))

@@ -287,7 +287,7 @@ func TestRebalanceCheck(t *testing.T) {
 		r    stages.Rebalance
 		want string
 	}{
-		"zero":          {stages.Rebalance{}, "target: missing: give one of " + targets},
+		"zero":          {stages.Rebalance{}, "target: missing: give one of " + targets + ", {repeat_factor: {threshold: share}}, {effective_number: {beta: number}}, {shares: {class: number}}, {counts: {class: number}}"},
 		"threshold":     {stages.Rebalance{Target: "repeat_factor"}, "target: repeat_factor needs a threshold, a share of the samples: {repeat_factor: {threshold: 0.001}}"},
 		"no power":      {stages.Rebalance{Target: stages.Power}, "power: missing: give a number between 0 and 1"},
 		"power alone":   {stages.Rebalance{Target: stages.SquareRoot, Power: 0.3}, "power: only target power needs it"},

@@ -269,4 +269,11 @@ func TestSpec(t *testing.T) {
 	if _, err := (Spec{Model: fake{}}).Config(&schema.Run{}); err == nil || !strings.Contains(err.Error(), "no labels") {
 		t.Errorf("no labels: %v", err)
 	}
+	for _, spec := range []schema.TargetSpec{{Boxes: true, Classes: []string{"a"}}, {Mask: true}} {
+		for _, of := range []Spec{{Model: fake{}}, {Model: fake{}, Tasks: map[string]TaskSpec{"a": {}}}} {
+			if _, err := of.Config(&schema.Run{Targets: &spec}); err == nil || !strings.Contains(err.Error(), "learns classes of pictures only") {
+				t.Errorf("%+v: %v", spec, err)
+			}
+		}
+	}
 }

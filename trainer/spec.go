@@ -34,8 +34,8 @@ func (s Spec) Config(run *schema.Run) (Config, error) {
 	if len(names) == 0 {
 		names = taskNames(run)
 	}
-	if len(names) == 0 {
-		return c, errors.New("trainer: the data has no labels, so there is nothing to learn: put the images into folders of their classes, or use a manifest")
+	if err := CheckLabels(run); err != nil {
+		return c, err
 	}
 	all := taskNames(run)
 	rank := func(name string) int { return slices.Index(all, name) }
@@ -53,6 +53,17 @@ func (s Spec) Config(run *schema.Run) (Config, error) {
 	}
 	c = c.WithDefaults()
 	return c, c.Check()
+}
+
+// CheckLabels returns an error where pictures have no labels, thus a trainer nothing to learn.
+func CheckLabels(run *schema.Run) error {
+	switch {
+	case len(taskNames(run)) > 0:
+		return nil
+	case run.Targets.Objects() || run.Targets.HasMask():
+		return errors.New("trainer: the data has boxes or masks and no labels of pictures, and sluice train learns classes of pictures only: train detection and segmentation in Python (sluicedata.Loader and sluicedata.collate)")
+	}
+	return errors.New("trainer: the data has no labels, so there is nothing to learn: put the images into folders of their classes, or use a manifest")
 }
 
 // TaskError is a mistake in the declaration of one task.

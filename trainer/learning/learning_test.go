@@ -76,6 +76,24 @@ func (s squares) Open(context.Context) (sources.Dataset, error) {
 	return d, nil
 }
 
+// boxed is squares whose pictures have boxes of objects.
+type boxed struct{ squares }
+
+func (b boxed) Open(ctx context.Context) (sources.Dataset, error) {
+	d, err := b.squares.Open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	of := &boxedData{d.(*squaresData)}
+	of.index.Targets = &schema.TargetTable{Spec: &schema.TargetSpec{Boxes: true, Classes: places}, First: make([]int64, of.index.Len()+1), Digests: make([][16]byte, of.index.Len())}
+	return of, nil
+}
+
+type boxedData struct{ *squaresData }
+
+func (*boxedData) Targets(context.Context, int, *schema.Targets) error { return nil }
+func (*boxedData) TargetBytes(int) int64                               { return 0 }
+
 type squaresData struct {
 	index schema.Table
 	files [][]byte
@@ -438,6 +456,9 @@ func TestSetup(t *testing.T) {
 		"the data has no labels": func(l *learning.Training) { l.Pipeline = pipeline(squares{Count: []int{8}}, stages.Shuffle{}) },
 		`tasks: "hue" is not in the data`: func(l *learning.Training) {
 			l.Trainer = trainer.Spec{Model: softmax.Model{}, Tasks: map[string]trainer.TaskSpec{"hue": {}}}
+		},
+		"learns classes of pictures only": func(l *learning.Training) {
+			l.Pipeline = flow.New(boxed{squares{Count: []int{8}}}, stages.Decode{}, stages.Batch{Size: 4, Sizes: stages.KeepSizes})
 		},
 		"end the pipeline's transforms with to_tensor":           func(l *learning.Training) { l.Pipeline = flow.New(train, stages.Decode{}, size, stages.Batch{Size: 4}) },
 		"none of the 5 samples that are drawn counts":            func(l *learning.Training) { l.Pipeline = pipeline(unlabelled, stages.Shuffle{}) },

@@ -136,3 +136,26 @@ func TestSeveralLabelsRefused(t *testing.T) {
 		}
 	}
 }
+
+// TestSeveralLabelsBalancedTwice: drawn more often where they are rare, and weighted for being rare.
+func TestSeveralLabelsBalancedTwice(t *testing.T) {
+	tags := stripes{Side: "train", Number: 5, Places: places} // two of five have each class but the last, which one has
+	rarest := pipeline(tags, stages.Rebalance{Target: stages.ClassBalanced, Task: stages.TaskNames{"places"}, Draws: 100})
+	for _, c := range []struct {
+		pipeline *flow.Pipeline
+		weighted bool
+		want     bool
+	}{{rarest, true, true}, {rarest, false, false}, {pipeline(tags, stages.Shuffle{}), true, false}} {
+		l := training(t)
+		l.Evaluations, l.Pipeline = nil, c.pipeline
+		l.Trainer = trainer.Spec{Model: softmax.Model{}, Tasks: map[string]trainer.TaskSpec{"places": {PositiveWeights: trainer.PositiveWeights{Balanced: c.weighted}}}}
+		var told string
+		l.OnStart = func(warnings []string) { told = strings.Join(warnings, "\n") }
+		if _, err := l.Run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if have := strings.Contains(told, "task places is balanced twice, by the pipeline's rebalance and by the loss (positive_weights)"); have != c.want {
+			t.Errorf("weighted %v: warnings %q", c.weighted, told)
+		}
+	}
+}

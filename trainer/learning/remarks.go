@@ -25,10 +25,16 @@ func remarks(plan *flow.Plan, cfg trainer.Config, evaluations []*evaluation) (li
 		for _, w := range task.ClassWeights {
 			corrects = corrects || w != task.ClassWeights[0]
 		}
+		for _, w := range task.PositiveWeights {
+			corrects = corrects || w != task.PositiveWeights[0]
+		}
 		if corrects && rebalances(plan, task.Task) {
 			by := "class_weights"
 			if task.Loss == trainer.BalancedSoftmax {
 				by = "balanced_softmax"
+			}
+			if task.MultiLabel() {
+				by = "positive_weights"
 			}
 			say("task %s is balanced twice, by the pipeline's %s and by the loss (%s): use one of them", task.Task, drawer(plan), by)
 		}
@@ -80,11 +86,18 @@ func rebalances(p *flow.Plan, task string) bool {
 	if !redraws(p) || int64(len(p.Selection())) == p.Info().RowsPerEpoch && !repeats(p) { // a shuffle has the shares of its samples
 		return false
 	}
-	t := slices.IndexFunc(p.Info().Tasks, func(t schema.Task) bool { return t.Name == task })
-	samples, draws := p.Info().Counts[t], p.DrawnCounts(t)
+	var samples, draws []int64
 	n, m := float64(0), float64(0)
-	for c := range samples {
-		n, m = n+float64(samples[c]), m+float64(draws[c])
+	if t := slices.IndexFunc(p.Info().Tasks, func(t schema.Task) bool { return t.Name == task }); t >= 0 {
+		samples, draws = p.Info().Counts[t], p.DrawnCounts(t)
+		for c := range samples {
+			n, m = n+float64(samples[c]), m+float64(draws[c])
+		}
+	} else { // of several labels: each sample counts for all its classes
+		for _, c := range p.Outline().Several[task] {
+			samples, draws = append(samples, c.Samples), append(draws, c.Drawn)
+		}
+		n, m = float64(len(p.Selection())), float64(p.Info().RowsPerEpoch)
 	}
 	for c := range samples {
 		if before, after := float64(samples[c])/n, float64(draws[c])/m; before > 0 && (after > 1.2*before+1/m || after < before/1.2-1/m) {

@@ -145,6 +145,9 @@ func (t Training) plan(ctx context.Context, opts []flow.Option) (plan *flow.Plan
 
 // config sizes the trainer and checks that there is something to learn.
 func (t Training) config(plan *flow.Plan) (cfg trainer.Config, err error) {
+	if err := trainer.CheckLabels(plan.Info()); err != nil { // whatever the pictures are
+		return cfg, setup(err)
+	}
 	if err := checkForm(plan); err != nil {
 		return cfg, err
 	}
