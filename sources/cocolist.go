@@ -234,7 +234,7 @@ func (l *cocoList) dataset(in *os.File, file coco.File) (*cocoData, error) {
 		}
 	}
 	d.x = x
-	d.files = newFiles(newOpened("sources: coco", x, l.warnings()), l.c.Images, l.images.times, l.find.found)
+	d.files = newFiles(newOpened("sources: coco", x, append(l.warnings(), objectRemarks(x, spec.Classes, x.ObjectLabels)...)), l.c.Images, l.images.times, l.find.found)
 	return d, nil
 }
 

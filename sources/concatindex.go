@@ -295,7 +295,7 @@ func (x *joinedIndex) joinColumns(names []string, p *problems) {
 // alike warns of classes of different sources that people would take for the same; the
 // source warns of its own.
 func (x *joinedIndex) alike(t int, task schema.Task) []string {
-	return newExamples(x, t).alike(task, func(group []int) bool {
+	return newExamples(x, t).alike(task.Classes, func(group []int) bool {
 		return slices.ContainsFunc(x.classOf[t], func(of []int32) bool {
 			return !slices.ContainsFunc(group, func(class int) bool { return !slices.Contains(of, int32(class)) })
 		})

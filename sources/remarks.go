@@ -73,10 +73,13 @@ func remarks(x schema.Index, fixed []classList, from origin) (list []string) {
 			continue
 		}
 		samples := newExamples(x, t)
-		list = append(list, samples.alike(task, nil)...)
+		list = append(list, samples.alike(task.Classes, nil)...)
 		list = append(list, samples.absent(task, from)...)
 		if from != ofFolders {
 			list = append(list, samples.measure(task, from)...)
+			if mark, about := severalIn("task", task, ""); mark != "" {
+				list = append(list, about+sprintf(": if it stands between labels, read them by multi: {%s: {column: %s, separator: %q}}", task.Name, task.Name, mark))
+			}
 		}
 	}
 	return list
@@ -85,41 +88,114 @@ func remarks(x schema.Index, fixed []classList, from origin) (list []string) {
 // examples is how many samples each class of a task has, and the first of them.
 type examples struct {
 	x        schema.Index
+	noun     string // of what is counted
+	whose    string // classes they are, as " of task "kind""
 	counts   []int
 	first    []int
 	labelled int
 }
 
 func newExamples(x schema.Index, task int) *examples {
-	n := len(x.Tasks()[task].Classes)
-	e := &examples{x: x, counts: make([]int, n), first: make([]int, n)}
+	of := x.Tasks()[task]
+	e := exampleList(x, "sample", sprintf(" of task %q", of.Name), len(of.Classes))
 	for i := range x.Len() {
-		label := x.Label(task, i)
-		if label == schema.Unknown {
-			continue
+		if label := x.Label(task, i); label != schema.Unknown {
+			e.count(i, label)
 		}
-		if e.counts[label]++; e.counts[label] == 1 {
-			e.first[label] = i
-		}
-		e.labelled++
 	}
 	return e
+}
+
+func exampleList(x schema.Index, noun, whose string, classes int) *examples {
+	return &examples{x: x, noun: noun, whose: whose, counts: make([]int, classes), first: make([]int, classes)}
+}
+
+func (e *examples) count(sample int, label int32) {
+	if e.counts[label]++; e.counts[label] == 1 {
+		e.first[label] = sample
+	}
+	e.labelled++
+}
+
+// objectRemarks are about classes of objects, of which a sample has those labels.
+func objectRemarks(x schema.Index, classes []string, labels func(sample int) []int32) []string {
+	e := exampleList(x, "object", " of objects", len(classes))
+	for i := range x.Len() {
+		for _, label := range labels(i) {
+			e.count(i, label)
+		}
+	}
+	return e.alike(classes, nil)
+}
+
+// severalRemarks are about the classes of a task of several labels, of samples' cells.
+func severalRemarks(x schema.Index, task schema.Task, separator string, cells []any) []string {
+	e := exampleList(x, "sample", sprintf(" of task %q", task.Name), len(task.Classes))
+	for i, cell := range cells {
+		labels, _ := schema.MultiValue(cell)
+		for _, label := range labels {
+			e.count(i, label)
+		}
+	}
+	list := e.alike(task.Classes, nil)
+	if mark, about := severalIn("multi", task, separator); mark != "" {
+		list = append(list, about+sprintf(": if it stands between labels, say separator: %q", mark))
+	}
+	return list
+}
+
+// severalIn finds classes that are probably several labels each, and what stands between
+// these: the parts of most are parts of others, or classes themselves. "" for none.
+func severalIn(option string, task schema.Task, separator string) (mark, about string) {
+	if separator == "" && option == "multi" {
+		separator = ";"
+	}
+	for _, mark := range []string{";", "|", ","} {
+		if mark == separator {
+			continue
+		}
+		parts := map[string]int{} // in how many classes
+		with, example := 0, ""
+		for _, name := range task.Classes {
+			pieces := strings.Split(name, mark)
+			if len(pieces) > 1 {
+				if with++; with == 1 {
+					example = name
+				}
+			}
+			for i, part := range pieces {
+				if pieces[i] = strings.TrimSpace(part); pieces[i] != "" && !slices.Contains(pieces[:i], pieces[i]) {
+					parts[pieces[i]]++
+				}
+			}
+		}
+		shared := 0
+		for _, n := range parts {
+			if n > 1 {
+				shared++
+			}
+		}
+		if with > 0 && 3*shared >= 2*len(parts) {
+			return mark, sprintf("%d of the %s of task %q have %q in their names, such as %q", with, phrase.Count(len(task.Classes), "class"), task.Name, mark, cut(example))
+		}
+	}
+	return "", ""
 }
 
 // of is a class's samples in words: "3 samples, as "a/1.jpg"".
 func (e *examples) of(class int) string {
 	if e.counts[class] == 0 {
-		return "no sample"
+		return "no " + e.noun
 	}
-	return sprintf("%s, such as %+q", phrase.Count(e.counts[class], "sample"), e.x.Key(e.first[class]))
+	return sprintf("%s, such as %+q", phrase.Count(e.counts[class], e.noun), e.x.Key(e.first[class]))
 }
 
 // alike names classes that people would take for the same, but for groups of them that
 // except.
-func (e *examples) alike(task schema.Task, except func(group []int) bool) []string {
+func (e *examples) alike(classes []string, except func(group []int) bool) []string {
 	groups := map[string][]int{}
 	var order []string
-	for class, name := range task.Classes {
+	for class, name := range classes {
 		folded := fold(name)
 		if len(groups[folded]) == 1 {
 			order = append(order, folded)
@@ -133,7 +209,7 @@ func (e *examples) alike(task schema.Task, except func(group []int) bool) []stri
 	var list []string
 	for i, folded := range order {
 		if i == most {
-			list = append(list, fmt.Sprintf("and %s more of task %s differ as little", phrase.Count(len(order)-most, "group")+" of classes", cut(task.Name)))
+			list = append(list, fmt.Sprintf("and %d more groups of classes%s differ as little", len(order)-most, cut(e.whose)))
 			break
 		}
 		group := groups[folded]
@@ -142,8 +218,8 @@ func (e *examples) alike(task schema.Task, except func(group []int) bool) []stri
 		if len(group) > 2 {
 			more = fmt.Sprintf(" (and %d more)", len(group)-2)
 		}
-		list = append(list, sprintf("the classes %+q (%s) and %+q (%s)%s of task %q differ only %s: spell them alike if they are one class",
-			task.Classes[a], e.of(a), task.Classes[b], e.of(b), more, task.Name, difference(task.Classes[a], task.Classes[b])))
+		list = append(list, sprintf("the classes %+q (%s) and %+q (%s)%s%s differ only %s: spell them alike if they are one class",
+			classes[a], e.of(a), classes[b], e.of(b), more, e.whose, difference(classes[a], classes[b])))
 	}
 	return list
 }

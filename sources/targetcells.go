@@ -291,8 +291,19 @@ func (r *targetRows) finish(x *schema.Table) (*sampleTargets, []string) {
 		r.boxes.spec(spec, classes)
 		spec.Polygons = r.boxes.polygons
 		t.objects, warnings, t.frame = r.objects, r.boxes.faults.warnings("", nil), r.boxes.Annotations.of()
+		if r.boxes.given == nil {
+			warnings = append(warnings, objectRemarks(x, classes, func(sample int) (labels []int32) {
+				for _, o := range r.objects[sample] {
+					labels = append(labels, o.Label)
+				}
+				return labels
+			})...)
+		}
 	}
 	for i, task := range r.tasks {
+		if r.classes[i].names == nil {
+			warnings = append(warnings, severalRemarks(x, spec.Multi[i], r.multi[task].Separator, r.cells[i])...)
+		}
 		if !slices.ContainsFunc(r.cells[i], func(v any) bool { return v != nil }) {
 			warnings = append(warnings, sprintf("task %q has no labels in any row", task))
 		}

@@ -130,6 +130,32 @@ func TestObjects(t *testing.T) {
 	}
 }
 
+// What makes classes that nobody meant is told: other spellings, another separator.
+func TestSeveralLabelsRemarks(t *testing.T) {
+	for text, c := range map[string]struct{ option, want string }{
+		"a|b,c|a,b,c|b": {"multi", `3 of the 4 classes of task "tags" have "|" in their names, such as "a|b": if it stands between labels, say separator: "|"`},
+		"a;b,c;a,b,c;b": {"tasks", `3 of the 4 classes of task "tags" have ";" in their names, such as "a;b": if it stands between labels, read them by multi: {tags: {column: tags, separator: ";"}}`},
+		"a;b,B,c,":      {"multi", `the classes "B" (1 sample, such as "2.jpg") and "b" (1 sample, such as "1.jpg") of task "tags" differ only in letter case`},
+		"a|x,b,c,d":     {"multi", ""},
+		"a;b,c;a,b,c":   {"multi", ""},
+		"a;x,b;y,c,d":   {"tasks", ""},
+	} {
+		m := sources.Manifest{Tasks: []string{}, Multi: sources.Multi{"tags": {}}}
+		if c.option == "tasks" {
+			m = sources.Manifest{Tasks: []string{"tags"}}
+		}
+		rows := "file_name,tags\n"
+		for i, cell := range strings.Split(text, ",") {
+			rows += fmt.Sprintf("%d.jpg,%s\n", i+1, cell)
+		}
+		for name, s := range bothLists(t, ".csv", rows, m) {
+			if have := warnings(open(t, s)); c.want != "" && !strings.Contains(have, c.want) || c.want == "" && (strings.Contains(have, "in their names") || strings.Contains(have, "differ only")) {
+				t.Errorf("%s, %s: %s, want %s", name, text, have, c.want)
+			}
+		}
+	}
+}
+
 // Names that aren't among the classes are told, with those that were probably meant.
 func TestStrangeClasses(t *testing.T) {
 	text := `{"file_name":"1.jpg","objects":{"bbox":[[1,2,10,20],[5,5,4,9],[1,1,1,9]],"category":["red","whites","red"]}}` + "\n"

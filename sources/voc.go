@@ -427,6 +427,9 @@ func (r *vocReader) dataset(images string, classes []string) (*vocData, error) {
 	}
 	spec := &schema.TargetSpec{Boxes: true, Classes: classes}
 	files := r.l.dataset("voc", images, spec, r.l.faults.warnings("voc: ", nil))
+	if !r.fixed {
+		files.warnings = append(files.warnings, objectRemarks(files.x, classes, files.x.ObjectLabels)...)
+	}
 	d := &vocData{annotationFiles: files, boxes: make([]vocTargets, n), frame: r.v.Annotations.of()}
 	for sample, name := range files.names {
 		d.boxes[sample] = r.boxes[name]

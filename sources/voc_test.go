@@ -156,6 +156,20 @@ func TestVOCFaults(t *testing.T) {
 	}
 }
 
+// Classes of objects that differ in letter case alone are told.
+func TestVOCAlike(t *testing.T) {
+	dir := vocFolder(t, []string{"a.jpg", "b.jpg"}, map[string]string{
+		"a.xml": vocXML("a.jpg", vocObject("WBC", "1 1 9 9"), vocObject("WBC", "1 1 9 8")), "b.xml": vocXML("b.jpg", vocObject("wbc", "1 1 9 9"), vocObject("RBC", "1 1 9 9"))})
+	_, _, list := openTargets(t, sources.VOC{Path: dir})
+	want := `the classes "WBC" (2 objects, such as "a.jpg") and "wbc" (1 object, such as "b.jpg") of objects differ only in letter case: spell them alike if they are one class`
+	if len(list) != 1 || list[0] != want {
+		t.Errorf("%q, want %q", list, want)
+	}
+	if _, _, list = openTargets(t, sources.VOC{Path: dir, Classes: sources.Classes{List: []string{"RBC", "WBC", "wbc"}}}); len(list) != 0 {
+		t.Errorf("of classes that were listed: %q", list)
+	}
+}
+
 // What is wrong with a set's names, or a file as a whole.
 func TestVOCFileFaults(t *testing.T) {
 	good := vocXML("a.jpg", vocObject("cat", "1 1 9 9"))
