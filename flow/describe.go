@@ -231,6 +231,9 @@ func (t *planText) several(task string, classes []string, of map[string][]ClassD
 	}
 	t.line("", "  pictures with them: %s", describeCounts(schema.Task{Classes: classes}, samples, drawn))
 	ours, random := deviations(list)
+	if max(ours.most, random.most) < 0.05 { // 0.0, all of them
+		return
+	}
 	t.line("", "  off what their rarest classes ask for by %.1f draws (root mean square), at most %.1f (%s); if each picture's draws were rounded at random, as in detectron2: %.1f, %.1f (%s)",
 		ours.mean, ours.most, ours.class, random.mean, random.most, random.class)
 }

@@ -73,6 +73,7 @@ func (p *planner) resolve(ctx context.Context) error {
 	index := p.dataset.Index()
 	mistakes := p.sample()
 	warnBalances(p)
+	warnJitter(p)
 	warnValidation(p)
 	p.rows = &rows{
 		source: p.source.Name(), dataset: p.dataset, index: index, tasks: index.Tasks(), columns: index.Columns(),

@@ -162,6 +162,10 @@ func TestClassDraws(t *testing.T) {
 		!strings.Contains(text, "rounded at random, as in detectron2: ") {
 		t.Error(text)
 	}
+	even := append([]stages.Stage{stages.Rebalance{Target: stages.Instance, Task: stages.TaskNames{"boxes"}}}, balanceBoxes[1:]...)
+	if text := planOf(t, traffic(t), even).String(); !strings.Contains(text, "pictures with them: car 40") || strings.Contains(text, "off what their rarest") {
+		t.Error(text)
+	}
 	if plan := planOf(t, traffic(t), []stages.Stage{stages.Shuffle{}, stages.Decode{}, stages.Batch{Size: 7, Sizes: stages.KeepSizes}}); plan.Outline().Several != nil {
 		t.Error("a shuffle asks for nothing")
 	}

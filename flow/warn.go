@@ -68,6 +68,29 @@ func warnBalances(p *planner) {
 	}
 }
 
+// warnJitter: a window of so many pixels doesn't fit into pictures that were scaled down further.
+func warnJitter(p *planner) {
+	for i := range p.steps {
+		jitter, ok := p.steps[i].stage.(stages.Shrinker)
+		if !ok {
+			continue
+		}
+		height, width := jitter.Smallest()
+		for _, next := range p.steps[i+1:] {
+			if _, warps := next.stage.(stages.Warper); !warps {
+				continue
+			}
+			if s, ok := next.stage.(stages.Windower); ok {
+				if h, w := s.Window(); h > height || w > width {
+					p.warn("%s takes %dx%d (width x height) of pictures that %s makes as small as %dx%d, of which it fails: put pad: {size: [%d, %d]} between them, or raise the range's lower end",
+						next.name, w, h, p.steps[i].name, width, height, h, w)
+				}
+			}
+			break
+		}
+	}
+}
+
 // warnWeights: rows of weight 0 have no part in any loss.
 func warnWeights(p *planner) {
 	if len(p.sampling.selection) == 0 {

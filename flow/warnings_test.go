@@ -136,3 +136,27 @@ func TestWarnsOfNoObjects(t *testing.T) {
 		}
 	}
 }
+
+// TestWarnsOfWindowsTooLarge: a crop behind scale_jitter that small pictures can't have.
+func TestWarnsOfWindowsTooLarge(t *testing.T) {
+	jitter := stages.ScaleJitter{Target: [2]int{40, 30}, Range: stages.Range{0.5, 2}} // 20 x 15 at least
+	batch := stages.Batch{Size: 4}
+	for name, c := range map[string]struct {
+		between []stages.Stage
+		want    bool
+	}{
+		"too high":          {[]stages.Stage{stages.Crop{Height: 21, Width: 15}}, true},
+		"too wide":          {[]stages.Stage{stages.CenterCrop{Height: 20, Width: 16}}, true},
+		"other pixels":      {[]stages.Stage{stages.Invert{P: 0.5}, stages.Crop{Size: 32}}, true},
+		"small enough":      {[]stages.Stage{stages.Crop{Height: 20, Width: 15}}, false},
+		"padded":            {[]stages.Stage{stages.Pad{Size: [2]int{32, 32}}, stages.Crop{Size: 32}}, false},
+		"a share":           {[]stages.Stage{stages.Crop{Size: 0.5}, stages.Resize{Height: 32, Width: 32}}, false},
+		"resized, and crop": {[]stages.Stage{stages.Resize{Height: 40, Width: 40}, stages.Crop{Size: 32}}, false},
+	} {
+		list := append(append([]stages.Stage{stages.Shuffle{}, stages.Decode{}, jitter}, c.between...), batch)
+		told := strings.Join(planOf(t, labelled(0, 1, 0, 1), list).Warnings(), "\n")
+		if strings.Contains(told, "pad: {size: [") != c.want {
+			t.Errorf("%s: %q", name, told)
+		}
+	}
+}

@@ -48,6 +48,12 @@ func (c CenterCrop) Output(in schema.Tensor) (schema.Tensor, error) {
 	return cropped(in, h, w)
 }
 
+// Window is the height and width that it takes, in pixels; 0 where it is a share.
+func (c CenterCrop) Window() (height, width int) {
+	h, w := extents(c.Size, c.Height, c.Width)
+	return h.fixed(0), w.fixed(0)
+}
+
 // Warp cuts the window out.
 func (c CenterCrop) Warp(_ Params, height, width int) Transform {
 	eh, ew := extents(c.Size, c.Height, c.Width)

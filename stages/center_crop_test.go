@@ -12,7 +12,7 @@ func TestCenterCrop(t *testing.T) {
 	stagetest.Picture(t, stages.CenterCrop{Height: 0.875, Width: 2})
 	wrong(t, stages.CenterCrop{}, "size: missing")
 	wrong(t, stages.CenterCrop{Size: 2.5, Width: 3}, "size: give either", "size: 2.5 is neither")
-	refused(t, stages.CenterCrop{Size: 224}, 180, 200, "224x224 exceeds 200x180 (width x height): resize first, or crop a smaller window")
+	refused(t, stages.CenterCrop{Size: 224}, 180, 200, "224x224 exceeds 200x180 (width x height): resize or pad first, or crop a smaller window")
 }
 
 func TestCenterCropEqualsTorchvision(t *testing.T) {

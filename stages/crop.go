@@ -110,7 +110,7 @@ func (c Crop) places(height, width int) (win Window, places image.Rectangle, err
 	places.Min.Y, places.Max.Y = c.offsets(height, win.Height)
 	x, y := max(places.Min.X, places.Max.X-1), max(places.Min.Y, places.Max.Y-1)
 	if x+win.Width > width || y+win.Height > height {
-		err = fmt.Errorf("%dx%d at x %d, y %d exceeds %dx%d (width x height): lower offset, resize first, or crop a smaller window",
+		err = fmt.Errorf("%dx%d at x %d, y %d exceeds %dx%d (width x height): lower offset, resize or pad first, or crop a smaller window",
 			win.Width, win.Height, x, y, width, height)
 	}
 	return win, places, err
@@ -128,6 +128,12 @@ func (c Crop) offsets(side, length int) (first, last int) {
 		return int(f)
 	}
 	return at(c.Offset[0]), at(c.Offset[1])
+}
+
+// Window is the height and width that it takes, in pixels; 0 where it is a share.
+func (c Crop) Window() (height, width int) {
+	h, w := extents(c.Size, c.Height, c.Width)
+	return h.fixed(0), w.fixed(0)
 }
 
 // Warp cuts the window out.
@@ -161,7 +167,7 @@ func cropped(in schema.Tensor, height, width Extent) (schema.Tensor, error) {
 // side of either.
 func exceeds(height, width, inHeight, inWidth int) error {
 	if inHeight > 0 && height > inHeight || inWidth > 0 && width > inWidth {
-		return fmt.Errorf("%sx%s exceeds %sx%s (width x height): resize first, or crop a smaller window",
+		return fmt.Errorf("%sx%s exceeds %sx%s (width x height): resize or pad first, or crop a smaller window",
 			side(width), side(height), side(inWidth), side(inHeight))
 	}
 	return nil

@@ -39,9 +39,9 @@ func TestCrop(t *testing.T) {
 }
 
 func TestCropTooLarge(t *testing.T) {
-	refused(t, stages.Crop{Size: 224}, 180, 200, "224x224 exceeds 200x180 (width x height): resize first, or crop a smaller window")
+	refused(t, stages.Crop{Size: 224}, 180, 200, "224x224 exceeds 200x180 (width x height): resize or pad first, or crop a smaller window")
 	refused(t, stages.Crop{Size: 100, Offset: stages.Range{0, 82}}, 180, 200,
-		"100x100 at x 81, y 81 exceeds 200x180 (width x height): lower offset, resize first, or crop a smaller window")
+		"100x100 at x 81, y 81 exceeds 200x180 (width x height): lower offset, resize or pad first, or crop a smaller window")
 	fixed := schema.Tensor{DType: schema.Uint8, Layout: schema.HWC, Height: 180, Width: 200}
 	for _, stage := range []stages.PictureStage{
 		stages.Crop{Size: 224}, stages.CenterCrop{Size: 181}, stages.Crop{Size: 100, Offset: stages.Range{0, 82}},

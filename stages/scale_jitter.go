@@ -72,6 +72,12 @@ func (s ScaleJitter) Warp(params Params, height, width int) Transform {
 	return ResizeTransform(height, width, p.Height, p.Width, s.Interpolation, s.Antialias == On)
 }
 
+// Smallest is the height and width that no picture of the least scale exceeds.
+func (s ScaleJitter) Smallest() (height, width int) {
+	least := s.scales()[0]
+	return scaled(s.Target[0], least), scaled(s.Target[1], least)
+}
+
 func (s ScaleJitter) scales() Range {
 	if s.Range == (Range{}) {
 		return defaultJitter

@@ -419,6 +419,20 @@ type Warner interface {
 	Warn(in Selection, index schema.Index) []string
 }
 
+// Shrinker is a warp that knows how small it makes pictures.
+type Shrinker interface {
+	Warper
+	// Smallest is the height and width that no picture exceeds which it scales down most.
+	Smallest() (height, width int)
+}
+
+// Windower is a warp that takes a window of a picture, and fails where that is larger.
+type Windower interface {
+	Warper
+	// Window is its height and width in pixels; 0 where it is a share of the picture.
+	Window() (height, width int)
+}
+
 // errorf prefixes an option error with its option's name.
 func errorf(option, format string, args ...any) error {
 	return fmt.Errorf("%s: %s", option, fmt.Sprintf(format, args...))
