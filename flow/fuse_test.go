@@ -70,6 +70,8 @@ func randomStages(r *rand.Rand) []stages.Stage {
 		stages.Perspective{DistortionScale: 0.3, P: 0.5},
 		stages.RandAugment{NumOps: 3, Magnitude: 20, Interpolation: filter, Fill: &stages.Color{7, 9, 200}},
 		stages.RandAugment{Timm: "rand-m9-mstd0.5-inc1", Interpolation: filter},
+		stages.OneOf{Stages: stages.StageList{stages.Flip{P: 1}, stages.Rotate{Degrees: stages.Range{-20, 20}, Interpolation: filter}, stages.Equalize{}, stages.Crop{Size: 0.8}}},
+		stages.SomeOf{Stages: stages.StageList{stages.Invert{}, stages.TrivialAugmentWide{}, stages.CenterCrop{Size: 0.7}, stages.Posterize{}}, N: 3},
 		stages.TrivialAugmentWide{Interpolation: filter},
 		stages.Resize{Size: 30, MaxSize: 45, Interpolation: resizing},
 		stages.RandomShortestSize{Min: []int{20, 50}, Max: 60, Interpolation: resizing},

@@ -374,6 +374,8 @@ func randomPictureStages(r *rand.Rand) []stages.Stage {
 		stages.Perspective{DistortionScale: 0.3, Interpolation: filter, Fill: fill, P: p},
 		stages.RandAugment{NumOps: 1 + r.IntN(4), Magnitude: 30 * (0.1 + 0.9*r.Float64()), Interpolation: filter, Fill: &fill, P: p},
 		stages.RandAugment{Timm: []string{"rand-m9-mstd0.5-inc1", "rand-m7-n4-p1-mstd101"}[r.IntN(2)], Interpolation: filter},
+		stages.OneOf{Stages: stages.StageList{stages.Flip{P: 1}, stages.Rotate{Degrees: stages.Range{-20, 20}, Interpolation: filter}, stages.Equalize{}, stages.Crop{Size: 0.8}}, P: p},
+		stages.SomeOf{Stages: stages.StageList{stages.Invert{}, stages.TrivialAugmentWide{}, stages.CenterCrop{Size: 0.7}, stages.Posterize{P: 0.5}}, N: 2, P: p},
 		stages.TrivialAugmentWide{Interpolation: filter, Fill: fill, P: p},
 		stages.ColorJitter{Brightness: stages.Factor{0.5, 1.5}, P: p},
 		stages.ColorJitter{Saturation: stages.Factor{0, 2}, Hue: stages.Range{-0.2, 0.2}, P: p},

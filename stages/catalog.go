@@ -40,6 +40,8 @@ var Catalog = []Entry{
 		return &RandAugment{NumOps: defaultNumOps, Magnitude: defaultMagnitude, NumMagnitudeBins: defaultBins, P: 1}
 	}, "do a few random operations of one magnitude"},
 	{func() Stage { return &TrivialAugmentWide{NumMagnitudeBins: defaultBins, P: 1} }, "do one random operation of a random magnitude"},
+	{func() Stage { return &OneOf{P: 1} }, "do what one of some stages does"},
+	{func() Stage { return &SomeOf{N: 1, P: 1} }, "do what some of a list of stages do"},
 	{func() Stage { return &Grayscale{P: 1} }, "take the colour out, keeping three channels"},
 	{func() Stage { return &Invert{P: 1} }, "make a negative"},
 	{func() Stage { return &Solarize{Threshold: defaultThreshold, P: 1} }, "invert the bright values"},

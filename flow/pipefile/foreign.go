@@ -54,11 +54,12 @@ var foreignStages = []foreign{
 	{"GaussianBlur", "torchvision", "gaussian_blur: {kernel_size: 23, sigma: [0.1, 2]}", ""},
 	{"GaussianNoise", "torchvision", "gaussian_noise: {sigma: 0.1}", "it comes before to_tensor"},
 	{"RandomErasing", "torchvision", "random_erasing: {p: 0.5}", "behind normalize, where 0 is the mean"},
+	{"RandomChoice", "torchvision", "one_of: {stages: [rotate: {degrees: 30}, grayscale]}", ""},
 	{"RandAugment", "torchvision", "rand_augment: {num_ops: 2, magnitude: 9, interpolation: nearest}", ""},
 	{"TrivialAugmentWide", "torchvision", "trivial_augment_wide: {interpolation: nearest}", ""},
 	{"Compose Sequential", "torchvision", "", "the list of stages is one already: write its members there"},
 	{"RandomApply", "torchvision", "", "every stage that changes pixels takes p itself"},
-	{"FiveCrop TenCrop Lambda LinearTransformation RandomChoice RandomOrder ElasticTransform " +
+	{"FiveCrop TenCrop Lambda LinearTransformation RandomOrder ElasticTransform " +
 		"RandomChannelPermutation RandomPhotometricDistort " +
 		"AutoAugment AugMix JPEG", "torchvision", "", ""},
 
@@ -83,7 +84,9 @@ var foreignStages = []foreign{
 	{"GaussNoise", "albumentations", "gaussian_noise: {sigma: 0.1, p: 0.5}", "sigma is one number, a share of 255"},
 	{"ToFloat", "albumentations", "to_tensor", ""},
 	{"ToTensorV2", "albumentations", "to_tensor: {dtype: uint8}", "behind Normalize, both are to_tensor and normalize"},
-	{"OneOf SomeOf RandomOrder NoOp", "albumentations", "", "every stage that changes pixels takes p itself"},
+	{"OneOf", "albumentations", "one_of: {stages: [rotate: {degrees: 30}, grayscale], p: 0.5}", "the p of its members are weights there, and chances to act here"},
+	{"SomeOf", "albumentations", "some_of: {stages: [rotate: {degrees: 30}, grayscale, equalize], n: 2}", "each at most once, in the order of the list"},
+	{"RandomOrder NoOp", "albumentations", "", "every stage that changes pixels takes p itself"},
 	{"PadIfNeeded", "albumentations", "pad: {size: [1024, 1024]}", ""},
 	{"CropNonEmptyMaskIfExists RandomRotate90 Transpose D4 SquareSymmetry GridDropout Erasing XYMasking ISONoise " +
 		"MultiplicativeNoise Blur MotionBlur MedianBlur Defocus ZoomBlur AdvancedBlur GlassBlur CLAHE RandomToneCurve ImageCompression " +

@@ -35,7 +35,7 @@ func TestForeignStages(t *testing.T) {
 		"RandomBrightnessContrast":        `did you mean "color_jitter"?`,
 		"LongestMaxSize":                  `"LongestMaxSize": letterbox: {size: 1024} fills the rest; resize takes height and width, or size, the shorter side, and max_size, the most of the longer (`,
 		"ElasticTransform":                `"ElasticTransform": it has no equivalent here (`,
-		"OneOf":                           `"OneOf": every stage that changes pixels takes p itself (`,
+		"OneOf":                           `did you mean "one_of"? (stages:`,
 		"Compose":                         `the list of stages is one already`,
 		"WeightedRandomSampler":           `did you mean "rebalance"? PyTorch WeightedRandomSampler is here: rebalance: {target: class_balanced}`,
 		"rotat":                           `did you mean "rotate"? (stages:`,

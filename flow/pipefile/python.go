@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -76,6 +77,9 @@ func (f *pyFile) typed(name, doc string, of any) {
 func pyOption(o options.Field, schema object) string {
 	if o.Path {
 		return "str | os.PathLike[str]"
+	}
+	if o.Type == reflect.TypeFor[stages.StageList]() {
+		return "Sequence[Component | str | Mapping[str, object]]"
 	}
 	return pyType(schema)
 }

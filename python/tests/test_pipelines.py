@@ -188,6 +188,14 @@ CALLS: dict[str, tuple[Component, str]] = {
         stages.rand_augment(3, magnitude=4.5, num_magnitude_bins=11, interpolation="nearest", fill=(1, 2, 3), p=0.2),
         "{num_ops: 3, magnitude: 4.5, num_magnitude_bins: 11, interpolation: nearest, fill: [1, 2, 3], p: 0.2}",
     ),
+    "one_of": (
+        stages.one_of([stages.rotate(30, p=0.5), "grayscale", {"invert": {}}], p=0.7),
+        "{stages: [rotate: {degrees: 30, p: 0.5}, grayscale, invert], p: 0.7}",
+    ),
+    "some_of": (
+        stages.some_of([stages.rotate(30), "grayscale", stages.equalize(0.5)], n=2, p=0.7),
+        "{stages: [rotate: {degrees: 30}, grayscale, equalize: {p: 0.5}], n: 2, p: 0.7}",
+    ),
     "trivial_augment_wide": (
         stages.trivial_augment_wide(11, interpolation="nearest", fill=(1, 2, 3), p=0.2),
         "{num_magnitude_bins: 11, interpolation: nearest, fill: [1, 2, 3], p: 0.2}",

@@ -37,6 +37,7 @@ __all__ = [
     "mosaic",
     "multiscale",
     "normalize",
+    "one_of",
     "pad",
     "perspective",
     "posterize",
@@ -55,6 +56,7 @@ __all__ = [
     "sharpness",
     "shuffle",
     "solarize",
+    "some_of",
     "take",
     "to_tensor",
     "trivial_augment_wide",
@@ -910,6 +912,69 @@ def trivial_augment_wide(
             "num_magnitude_bins": num_magnitude_bins,
             "interpolation": interpolation,
             "fill": fill,
+            "p": p,
+            "when": when,
+            "strength": strength,
+            "id": id,
+        },
+    )
+
+
+def one_of(
+    stages: Sequence[Component | str | Mapping[str, object]],
+    *,
+    p: float = 1,
+    when: When | None = None,
+    strength: Strength | None = None,
+    id: str | None = None,
+) -> Component:
+    """Do what one of some stages does.
+
+    Args:
+        stages: the stages, as a pipeline has them, of which one acts.
+        p: share of the draws that are changed.
+        when: the rows on which the stage acts, such as {"class_count": {"below": 100}}; others pass it as they are.
+        strength: how much it does to a row, such as {"by": "class_count", "from": 0.5, "to": 1.5}: a factor of its
+            amounts, or of p.
+        id: keeps the stage's random numbers its own when another of its name is put before it.
+    """
+    return component(
+        one_of,
+        {
+            "stages": stages,
+            "p": p,
+            "when": when,
+            "strength": strength,
+            "id": id,
+        },
+    )
+
+
+def some_of(
+    stages: Sequence[Component | str | Mapping[str, object]],
+    *,
+    n: int = 1,
+    p: float = 1,
+    when: When | None = None,
+    strength: Strength | None = None,
+    id: str | None = None,
+) -> Component:
+    """Do what some of a list of stages do.
+
+    Args:
+        stages: the stages, as a pipeline has them, of which some act, in this order.
+        n: how many of them act.
+        p: share of the draws that are changed.
+        when: the rows on which the stage acts, such as {"class_count": {"below": 100}}; others pass it as they are.
+        strength: how much it does to a row, such as {"by": "class_count", "from": 0.5, "to": 1.5}: a factor of its
+            amounts, or of p.
+        id: keeps the stage's random numbers its own when another of its name is put before it.
+    """
+    return component(
+        some_of,
+        {
+            "stages": stages,
+            "n": n,
             "p": p,
             "when": when,
             "strength": strength,
