@@ -129,8 +129,8 @@ func (p *planner) resolve(ctx context.Context) error {
 func (p *planner) targets() error {
 	spec := schema.TargetSpecOf(p.dataset.Index())
 	targeter, ok := p.dataset.(sources.Targeter)
-	if !spec.Objects() && !spec.HasMask() {
-		p.warnTargets()
+	if !spec.Objects() {
+		p.warnTargets(spec)
 	}
 	if spec == nil {
 		return nil
@@ -145,14 +145,14 @@ func (p *planner) targets() error {
 	return errors.Join(spec.Check(), err)
 }
 
-// warnTargets warns of what has no effect without targets.
-func (p *planner) warnTargets() {
+// warnTargets warns of what has no effect without objects.
+func (p *planner) warnTargets(spec *schema.TargetSpec) {
 	for _, s := range p.steps {
 		if _, ok := s.stage.(stages.ObjectStage); ok {
 			p.warn("%s looks at objects, and the source (%s) has none", s.name, p.source.Name())
 		}
 	}
-	if !reflect.ValueOf(p.objects).IsZero() {
+	if !spec.HasMask() && !reflect.ValueOf(p.objects).IsZero() {
 		p.warn("objects: the source (%s) has none", p.source.Name())
 	}
 }

@@ -160,3 +160,20 @@ func TestWarnsOfWindowsTooLarge(t *testing.T) {
 		}
 	}
 }
+
+// TestWarnsOfObjectStages: a stage that looks at objects has none where there are masks alone.
+func TestWarnsOfObjectStages(t *testing.T) {
+	file := encoded(checks(8, 8), false)
+	for want, spec := range map[bool]*schema.TargetSpec{true: {Mask: true}, false: {Boxes: true, Classes: []string{"a"}}} {
+		plan, err := flow.New(annotate(spec, [][]byte{file}, []schema.Targets{{}}), stages.Decode{}, stages.RandomIoUCrop{}, stages.Resize{Height: 4, Width: 4}, stages.Batch{Size: 1}).Plan(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text := strings.Join(plan.Warnings(), "\n"); strings.Contains(text, "random_iou_crop looks at objects, and the source") != want {
+			t.Errorf("masks %t: %q", want, text)
+		}
+		if err := plan.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}

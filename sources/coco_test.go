@@ -156,6 +156,8 @@ func TestCocoFaults(t *testing.T) {
 		{"outside", `{"id": 2, "image_id": 1, "category_id": 3, "bbox": [41, 2, 10, 20]}`, nil, "outside of its image, such as id 2"},
 		{"partly outside", `{"id": 2, "image_id": 1, "category_id": 3, "bbox": [35, 2, 10, 20]}`, []schema.Object{{ID: 2, Label: 1, Box: [4]float32{35, 2, 45, 22}}}, "reaches out of its image"},
 		{"half a pixel outside", `{"id": 2, "image_id": 1, "category_id": 3, "bbox": [30, 2, 10.5, 20]}`, []schema.Object{{ID: 2, Label: 1, Box: [4]float32{30, 2, 40.5, 22}}}, ""},
+		{"shares", `{"id": 2, "image_id": 1, "category_id": 3, "bbox": [0.25, 0.5, 0.5, 0.25]}`, []schema.Object{{ID: 2, Label: 1, Box: [4]float32{0.25, 0.5, 0.75, 0.75}}},
+			`1 box with all of its numbers from 0 to 1, such as id 2 of "a.jpg": its box is [0.25 0.5 0.5 0.25]: taken as pixels`},
 		{"not finite", `{"id": 2, "image_id": 1, "category_id": 3, "bbox": [NaN, 2, 10, 20]}`, nil, "isn't four finite numbers, such as id 2"},
 		{"infinite", `{"id": 2, "image_id": 1, "category_id": 3, "bbox": [1, 2, 1e999, 20]}`, nil, "isn't four finite numbers"},
 		{"three numbers", `{"id": 2, "image_id": 1, "category_id": 3, "bbox": [1, 2, 10]}`, nil, "isn't four finite numbers"},
@@ -206,6 +208,16 @@ func TestCocoFaults(t *testing.T) {
 				t.Errorf("the other image has %d objects", n)
 			}
 		})
+	}
+}
+
+// Boxes that reach out of their images, and fit as corners, are told with what to do.
+func TestCocoCorners(t *testing.T) {
+	text := warnings(open(t, cocoFile(t, `{"id": 1, "image_id": 1, "category_id": 3, "bbox": [20, 12, 30, 22]}, {"id": 2, "image_id": 1, "category_id": 3, "bbox": [25, 2, 39, 30]}`)))
+	for _, want := range []string{"2 of 2 annotations with a box that reaches out", `2 boxes with a right or lower edge out of its image, such as id 1 of "a.jpg"`, "would fit as left, top, right and bottom"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in %s", want, text)
+		}
 	}
 }
 

@@ -163,6 +163,7 @@ func (l *cocoList) takeAnnotation(a *coco.Annotation, at, length int64) error {
 	digest, l.buf = a.Digest(l.buf)
 	size := l.images.sizes[number]
 	l.findings = a.Mend(int(size.height), int(size.width), -1, l.findings[:0])
+	l.otherForm(a, number)
 	leftOut := false
 	for _, f := range l.findings {
 		l.faults.add(cocoFaultTexts[f.Fault], "id %d of %q: %s", a.ID, l.images.keys[number], f.Text)
@@ -195,6 +196,18 @@ func (l *cocoList) takeAnnotation(a *coco.Annotation, at, length int64) error {
 	l.objects.at, l.objects.length = append(l.objects.at, at), append(l.objects.length, uint32(length))
 	l.digests, l.objectIDs = append(l.digests, digest), append(l.objectIDs, a.ID)
 	return nil
+}
+
+// otherForm counts boxes that are probably shares, or corners.
+func (l *cocoList) otherForm(a *coco.Annotation, image int32) {
+	size, b := l.images.sizes[image], a.Box
+	out := slices.ContainsFunc(l.findings, func(f coco.Finding) bool { return f.Fault == coco.OutsidePart })
+	switch {
+	case areShares(b):
+		l.faults.add(sharesText, "id %d of %q: its box is %v", a.ID, l.images.keys[image], b)
+	case out && b[0] >= 0 && b[1] >= 0 && b[2] > b[0] && b[3] > b[1] && b[2] <= float64(size.width) && b[3] <= float64(size.height):
+		l.faults.add(asCorners, "id %d of %q: its box is %v, and its image has %d x %d pixels (width x height)", a.ID, l.images.keys[image], b, size.width, size.height)
+	}
 }
 
 // dataset makes the index of what was read.

@@ -104,6 +104,17 @@ func (s strangers) count(f *faultCounts, classes []string) {
 // inFloat32 reports a coordinate that is finite, and so in float32.
 func inFloat32(v float64) bool { return math.Abs(v) <= math.MaxFloat32 }
 
+// Of boxes in a form that is probably another.
+var (
+	sharesText = faultText{"box", "all of its numbers from 0 to 1", "taken as pixels: multiply them by the image's width and height if they are shares of these"}
+	asCorners  = faultText{"box", "a right or lower edge out of its image", "x, y, width and height would fit as left, top, right and bottom: subtract the first two from the last two if they are these"}
+)
+
+// areShares reports four numbers from 0 to 1: a box in a picture's first pixel, hardly ever meant.
+func areShares(b []float64) bool {
+	return len(b) == 4 && !slices.ContainsFunc(b, func(v float64) bool { return v < 0 || v > 1 })
+}
+
 const exchangedCorners = "a box whose corners are exchanged"
 
 // mendBox says what is wrong with a box in a picture of that size (0: unknown), as its kind, and

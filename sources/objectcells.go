@@ -104,6 +104,9 @@ func (r *objectReader) add(l *objectLists, key string) ([]schema.Object, error) 
 		if len(b) != 4 {
 			return nil, fmt.Errorf("the box of object %d has %s: want 4", i+1, phrase.Count(len(b), "number"))
 		}
+		if areShares(b) {
+			r.fault(sharesText, key, i, fmt.Sprintf("%v", b))
+		}
 		var o schema.Object
 		if what, then := r.box(b, &o.Box); what != "" {
 			r.fault(faultText{"object", what, then}, key, i, fmt.Sprintf("%v", b))

@@ -11,7 +11,7 @@ func Count[N int | int64](n N, noun string) string {
 	switch {
 	case n == 1:
 		return "1 " + noun
-	case strings.HasSuffix(noun, "tch"), strings.HasSuffix(noun, "ss"):
+	case strings.HasSuffix(noun, "tch"), strings.HasSuffix(noun, "ss"), strings.HasSuffix(noun, "ox"):
 		return fmt.Sprintf("%d %ses", n, noun)
 	case strings.HasSuffix(noun, "ry"):
 		return fmt.Sprintf("%d %sies", n, strings.TrimSuffix(noun, "y"))
