@@ -263,7 +263,7 @@ func readStage(item any) (Stage, error) {
 		}
 		for _, option := range slices.Sorted(maps.Keys(given)) {
 			if err := options.Set(stage, option, given[option]); err != nil {
-				return nil, fmt.Errorf("%s: %s: %w", name, option, err)
+				return nil, errors.New(name + ": " + err.Error()) // not wrapped: it isn't one_of that lacks an option
 			}
 		}
 		return stage, nil

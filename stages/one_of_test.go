@@ -86,7 +86,7 @@ func TestStageList(t *testing.T) {
 		{[]any{"rotat"}, `unknown stage "rotat"`}, {[]any{3.0}, "want a stage"}, {"rotate", "want a list"},
 		{[]any{map[string]any{"rotate": int64(3)}}, "rotate: want its options as a map"},
 		{[]any{map[string]any{"rotate": nil, "flip": nil}}, "a stage has one key, here are 2"},
-		{[]any{map[string]any{"rotate": map[string]any{"degree": 3.0}}}, "rotate: degree"},
+		{[]any{map[string]any{"rotate": map[string]any{"degree": 3.0}}}, `rotate: unknown option "degree"`},
 	} {
 		if err := list.SetOption(c.v); err == nil || !strings.HasPrefix(err.Error(), c.want) {
 			t.Errorf("%v: %v, want %s", c.v, err, c.want)
