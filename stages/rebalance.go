@@ -124,7 +124,7 @@ func (r Rebalance) Check() error {
 		}
 	case len(to.each) > 0 && len(to.each) != len(r.Task):
 		errs = append(errs, errorf("target", "%d targets in a list for %s: give one for each, in the same order",
-			len(to.each), phrase.Count(len(r.Task), "name of task")))
+			len(to.each), phrase.Count(len(r.Task), "task")))
 	}
 	from, _ := r.Schedule.from().read()
 	switch power := to.uses(Power) || from.rule == Power; {

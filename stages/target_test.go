@@ -174,7 +174,7 @@ func TestTargetErrors(t *testing.T) {
 		"key":          {shares(`{"share":{"a":1}}`), `target: unknown key "share": did you mean "shares"? (keys: repeat_factor, effective_number, shares, counts)`},
 		"both":         {shares(`{"counts":{"a":1},"shares":{"a":1}}`), "target: give one of repeat_factor, effective_number, shares, counts"},
 		"no JSON":      {shares(`{a`), `target: "{a" is not JSON: make it with RepeatFactor, EffectiveNumber, Shares, Counts or PerTask`},
-		"too few":      {stages.Rebalance{Target: stages.PerTask(stages.Instance, stages.ClassBalanced), Task: stages.TaskNames{"a"}}, "target: 2 targets in a list for 1 name of task: give one for each, in the same order"},
+		"too few":      {stages.Rebalance{Target: stages.PerTask(stages.Instance, stages.ClassBalanced), Task: stages.TaskNames{"a"}}, "target: 2 targets in a list for 1 task: give one for each, in the same order"},
 		"inner counts": {stages.Rebalance{Target: stages.PerTask(stages.Instance, stages.Counts(map[string]int64{"a": 1})), Task: stages.TaskNames{"a", "b"}}, "target: item 2: counts are draws per epoch, which only the first task's target can give: give shares"},
 		"inner rule":   {stages.Rebalance{Target: stages.PerTask(stages.Instance, "sqrt"), Task: stages.TaskNames{"a", "b"}}, `target: item 2: "sqrt" is none of instance, square_root, power, class_balanced`},
 		"no power":     {stages.Rebalance{Target: stages.PerTask(stages.Instance, stages.Power), Task: stages.TaskNames{"a", "b"}}, "power: missing: give a number between 0 and 1"},

@@ -63,7 +63,7 @@ func (r *previewReport) text() string {
 	if name == "-" {
 		name = "stdout"
 	}
-	text := fmt.Sprintf("%s: %d draws of %d classes", name, r.Draws, r.Classes)
+	text := fmt.Sprintf("%s: %s of %s", name, phrase.Count(r.Draws, "draw"), phrase.Count(r.Classes, "class"))
 	for _, n := range []struct {
 		n    int
 		what string

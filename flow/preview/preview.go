@@ -168,6 +168,7 @@ func (p Page) order(counts []int64) []int {
 func (p Page) objectGroups(plan *flow.Plan) []*group {
 	classes := plan.Info().Targets.Classes
 	samples := make([]int64, len(classes)+1) // the last: without objects
+	objects, _ := countObjects(plan)         // the order of the histogram
 	each := func(sample int, do func(class int)) {
 		labels := schema.ObjectLabelsOf(plan.Index(), sample)
 		if len(labels) == 0 {
@@ -184,7 +185,7 @@ func (p Page) objectGroups(plan *flow.Plan) []*group {
 	}
 	var groups []*group
 	byClass := map[int]*group{}
-	for _, c := range p.order(samples[:len(classes)]) {
+	for _, c := range p.order(objects) {
 		byClass[c] = &group{Task: "objects", Class: classes[c], Samples: samples[c]}
 		groups = append(groups, byClass[c])
 	}

@@ -6,11 +6,14 @@ import (
 	"strings"
 )
 
-// Count is "1 file", "3 files", "2 batches" or "2 categories".
+// Count is "1 file", "3 files", "2 batches", "2 categories" or "2 names of a task".
 func Count[N int | int64](n N, noun string) string {
+	head, rest, many := strings.Cut(noun, " of ")
 	switch {
 	case n == 1:
 		return "1 " + noun
+	case many:
+		return Count(n, head) + " of " + rest
 	case strings.HasSuffix(noun, "tch"), strings.HasSuffix(noun, "ss"), strings.HasSuffix(noun, "ox"):
 		return fmt.Sprintf("%d %ses", n, noun)
 	case strings.HasSuffix(noun, "ry"):

@@ -13,6 +13,7 @@ func TestCount(t *testing.T) {
 	}{
 		{0, "file", "0 files"}, {1, "file", "1 file"}, {3, "file", "3 files"},
 		{1, "batch", "1 batch"}, {2, "batch", "2 batches"}, {2, "pass", "2 passes"}, {2, "category", "2 categories"}, {2, "survey", "2 surveys"}, {2, "epoch", "2 epochs"},
+		{1, "name of a task", "1 name of a task"}, {2, "name of a task", "2 names of a task"}, {2, "category of a batch", "2 categories of a batch"},
 	} {
 		if have := Count(c.n, c.noun); have != c.want {
 			t.Errorf("Count(%d, %q) = %q, want %q", c.n, c.noun, have, c.want)
