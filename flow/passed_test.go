@@ -216,3 +216,20 @@ func TestPassedInEachFormat(t *testing.T) {
 		}
 	}
 }
+
+// TestClippedBeyondRounding: a box that reaches out of its picture by the digits of a text file
+// isn't clipped, one that reaches out by a pixel is.
+func TestClippedBeyondRounding(t *testing.T) {
+	file := encoded(checks(64, 48), false)
+	for right, want := range map[float32]int64{64: 0, 64.0005: 0, 65: 1} {
+		spec := &schema.TargetSpec{Boxes: true, Classes: []string{"a"}}
+		source := annotate(spec, [][]byte{file}, []schema.Targets{{Objects: []schema.Object{{Box: [4]float32{10, 10, right, 40}}}}})
+		report, err := flow.New(source, stages.Decode{}, stages.Batch{Size: 1, Sizes: stages.KeepSizes}).Run(t.Context(), &sinks.Discard{}, flow.Epochs(1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if have := report.Objects["a"].Clipped; have != want {
+			t.Errorf("an edge at %v of 64: %d clipped, want %d", right, have, want)
+		}
+	}
+}

@@ -30,6 +30,7 @@ type targetColumns struct {
 	named   []string // of values, sorted
 	numbers []labels // of multi
 	classes []classList
+	doubled []faultCounts // of multi: labels that a cell has twice
 	// The names of numbers, where the data have them; by task of multi.
 	byNumber [][]string
 	boxes    *objectReader // nil: no objects
@@ -48,6 +49,7 @@ func newTargetColumns(multi Multi, values ValueColumns, objects Objects) (*targe
 			return nil, errorf("multi: %q: %w", task, err)
 		}
 		c.classes, c.numbers, c.byNumber = append(c.classes, list), append(c.numbers, labels{task: task}), append(c.byNumber, nil)
+		c.doubled = append(c.doubled, faultCounts{})
 	}
 	if objects.given() {
 		list, err := objects.Classes.read()
@@ -167,7 +169,8 @@ func (r *targetRows) several(i int, names []string) (any, error) {
 		}
 		n := r.numbers[i].number(name)
 		if slices.Contains(out, n) {
-			return nil, errorf("the label %q is there twice", name)
+			r.doubled[i].add(faultText{"label", "the same one in its cell", "it counts once: remove the others"}, "%q of task %q", name, r.tasks[i])
+			continue
 		}
 		out = append(out, n)
 	}
@@ -301,6 +304,7 @@ func (r *targetRows) finish(x *schema.Table) (*sampleTargets, []string) {
 		}
 	}
 	for i, task := range r.tasks {
+		warnings = append(warnings, r.doubled[i].warnings("", nil)...)
 		if r.classes[i].names == nil {
 			warnings = append(warnings, severalRemarks(x, spec.Multi[i], r.multi[task].Separator, r.cells[i])...)
 		}

@@ -63,7 +63,6 @@ func TestMultiAndValueErrors(t *testing.T) {
 	fixed := sources.Multi{"tags": {Classes: sources.ClassList{List: []string{"day", "night"}}}}
 	for text, want := range map[string]string{
 		`{"file_name":"1.jpg","tags":["day","Night"]}`: `line 1: column "tags": class "Night" of task "tags" is not among the 2 classes`,
-		`{"file_name":"1.jpg","tags":["day","day"]}`:   `line 1: column "tags": the label "day" is there twice`,
 		`{"file_name":"1.jpg","tags":{"a":1}}`:         `want a list of labels, have an object`,
 		`{"file_name":"1.jpg","tags":[["day"]]}`:       `item 1 is no label`,
 		`{"file_name":"1.jpg","tags":[""]}`:            `item 1 is empty`,
@@ -139,6 +138,7 @@ func TestSeveralLabelsRemarks(t *testing.T) {
 		"a|x,b,c,d":     {"multi", ""},
 		"a;b,c;a,b,c":   {"multi", ""},
 		"a;x,b;y,c,d":   {"tasks", ""},
+		"a;a,b;a;b":     {"multi", `2 labels with the same one in its cell, such as "a" of task "tags": it counts once`},
 	} {
 		m := sources.Manifest{Tasks: []string{}, Multi: sources.Multi{"tags": {}}}
 		if c.option == "tasks" {

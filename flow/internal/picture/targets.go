@@ -149,6 +149,10 @@ func (g *targets) add(s *seen, ring [][2]float64) {
 // nothing: parts that are gone around the other way are taken off it. The box's counts then.
 const crossedShare = 0.02
 
+// clippedShare is the share of an object below which what is cut off is rounding, as of the six
+// digits of a text file.
+const clippedShare = 1e-4
+
 // around is the corners of the box around a ring.
 func around(ring [][2]float64) [4][2]float64 {
 	x1, y1, x2, y2 := ring[0][0], ring[0][1], ring[0][0], ring[0][1]
@@ -251,7 +255,7 @@ func (g *targets) move(o, from *schema.Object, r *Rules, height, width int) stri
 		return "min_size"
 	case visibility < r.MinVisibility:
 		return "min_visibility"
-	case s.visible < s.before*(1-1e-9):
+	case s.visible < s.before*(1-clippedShare):
 		return Clipped
 	}
 	return Whole
