@@ -144,3 +144,19 @@ func maskColours(t *testing.T, text string) (out [3]string) {
 	}
 	return out
 }
+
+// TestGroupsOfObjects: classes are in the order of their objects, as in the histogram, whatever
+// the number of pictures that have them.
+func TestGroupsOfObjects(t *testing.T) {
+	a := newAnnotated()
+	a.index.Targets.Labels, a.index.Targets.First = []int32{0, 1, 1, 1, 1, 0, 0}, []int64{0, 5, 6, 7}
+	p := plan(t, flow.New(a, stages.Decode{}, stages.Batch{Size: 2, Sizes: stages.KeepSizes}))
+	var out bytes.Buffer
+	if _, err := (preview.Page{PerClass: 1}).Write(t.Context(), &out, p); err != nil {
+		t.Fatal(err)
+	}
+	dog, cat := strings.Index(out.String(), "<h2>objects: dog"), strings.Index(out.String(), "<h2>objects: &lt;cat&gt;")
+	if dog < 0 || cat < dog {
+		t.Errorf("dog, of which there are more, is at %d, and cat at %d", dog, cat)
+	}
+}
