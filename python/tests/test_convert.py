@@ -225,6 +225,13 @@ def test_containers_and_presets() -> None:
 def test_choices() -> None:
     flip, jitter, elastic = v1.RandomHorizontalFlip(0.5), v1.ColorJitter(0.4), v1.ElasticTransform()
     assert stages(v2.RandomChoice([v2.Identity(), v2.Grayscale(3)], p=[3, 1])) == [{"grayscale": {"p": 0.25}}]
+    assert stages(v2.RandomChoice([v2.CenterCrop(8), v2.Grayscale(3)])) == [
+        {"one_of": {"stages": [{"center_crop": {"size": 8}}, "grayscale"]}}
+    ]
+    assert (
+        stages(v2.RandomChoice([v2.Identity(), v2.CenterCrop(8), v2.Grayscale(3), v2.RandomInvert()]))[0]["one_of"]["p"]
+        == 0.75
+    )
     # A flip moves whole pixels: whether it comes before or after others makes no difference.
     assert [*map(list, stages(v1.RandomOrder([jitter, flip, v1.RandomVerticalFlip()])))] == [
         ["color_jitter"],
@@ -236,7 +243,8 @@ def test_choices() -> None:
         v1.RandomApply([v1.Resize(8)], p=0.5),
         v1.RandomApply([v1.ToTensor()], p=0.5),
         v1.RandomApply([elastic], p=0.5),
-        v1.RandomChoice([flip, jitter]),
+        v1.RandomChoice([flip, jitter], p=[1, 2]),
+        v2.RandomChoice([v2.ToImage(), v2.Grayscale(3)]),
         v1.RandomOrder([jitter, v1.RandomRotation(3)]),
     ):
         with pytest.raises(UnsupportedTransform):

@@ -168,7 +168,7 @@ def _differences(c: _Conversion, transform: Any, index: str, stage: str, options
         )
 
     for row in _equivalents.ROWS:
-        example = row.stages[0]
+        example = {row.stages[0]: {}} if isinstance(row.stages[0], str) else row.stages[0]
         if (row.library, row.transform) != (_library(transform), _name(transform)) or stage not in example:
             continue
         limit = row.tensor if tensors else row.pillow
@@ -859,11 +859,36 @@ def _random_choice(c: _Conversion, transform: Any, index: str) -> None:
     drawn = [(m, w / sum(weights), i) for i, (m, w) in enumerate(zip(members, weights, strict=True)) if w > 0]
     acting = [entry for entry in drawn if _name(entry[0]) != "Identity"]
     if len(acting) > 1:
-        raise _NoEqualError(
-            "no stage chooses between others: make a pipeline for each, or give each a p of its own; they are then drawn apart"
-        )
+        _one_of(c, acting, index)
+        return
     for member, share, _ in acting:
         _perhaps(c, [member], 1.0 if len(drawn) == 1 else share, index, _where(transform, index))
+
+
+def _one_of(c: _Conversion, acting: list[tuple[Any, float, int]], index: str) -> None:
+    """Adds a choice between transforms that are as likely, each of which is one stage."""
+    before, faults = len(c.stages), len(c.faults)
+    state, least = (c.to_tensor, c.normalize, c.values, c.gray), c.least
+    smallest = least
+    for member, _, i in acting:
+        c.least = least
+        _convert(c, member, f"{index}.{i}")
+        smallest = min(smallest, c.least)
+    c.least = smallest
+    if len(c.faults) > faults:
+        return
+    added = c.stages[before:]
+    del c.stages[before:]
+    shares = {round(share, 9) for _, share, _ in acting}
+    if len(added) != len(acting) or len(shares) > 1 or (c.to_tensor, c.normalize, c.values, c.gray) != state:
+        c.to_tensor, c.normalize, c.values, c.gray = state
+        raise _NoEqualError(
+            "one_of chooses between stages that are as likely, and keep the type: a choice of other weights, or between several at once, has no equal; "
+            "make a pipeline for each, or give each a p of its own; they are then drawn apart"
+        )
+    p = sum(share for _, share, _ in acting)
+    stages = [{stage: options} if options else stage for stage, options in added]
+    c.add("one_of", {"stages": stages, **({"p": p} if p < 1 - 1e-9 else {})})
 
 
 def _random_order(c: _Conversion, transform: Any, index: str) -> None:
