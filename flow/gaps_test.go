@@ -222,6 +222,8 @@ func change(t *testing.T, v reflect.Value) {
 	case reflect.Map:
 		v.Set(reflect.MakeMap(v.Type()))
 		v.SetMapIndex(reflect.ValueOf("a"), reflect.ValueOf("b"))
+	case reflect.Interface: // a stage of a list
+		v.Set(reflect.ValueOf(&stages.Flip{P: 0.125}))
 	default:
 		t.Fatalf("%s: teach this test to change it", v.Type())
 	}

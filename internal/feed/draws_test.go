@@ -84,7 +84,7 @@ func TestLabelsRefused(t *testing.T) {
 		body []byte
 		want string
 	}{
-		"no target": {labelsAsk{}, encode([]int32{0}), "target: missing: give one of instance, square_root, power, class_balanced"},
+		"no target": {labelsAsk{}, encode([]int32{0}), "target: missing: give one of instance, square_root, power, class_balanced, {repeat_factor: {threshold: share}}, {effective_number: {beta: number}}, {shares: {class: number}}, {counts: {class: number}}"},
 		"no labels": {labelsAsk{Target: stages.Instance}, nil, "the labels have 0 bytes: want one int32 a sample, and at least one"},
 		"5 bytes":   {labelsAsk{Target: stages.Instance}, make([]byte, 5), "the labels have 5 bytes: want one int32 a sample, and at least one"},
 		"-2":        {labelsAsk{Target: stages.Instance}, encode([]int32{3, -2}), "sample 1 has the label -2: want 0 to 16777215, or -1 where it is unknown"},
