@@ -196,17 +196,27 @@ func outputOf(stage stages.PictureStage, t schema.Tensor, decoded, batched bool)
 	return stage.Output(t)
 }
 
+// noBatchedPictures says what a stage on batches of pictures lacks: batch, or decode before it.
+func noBatchedPictures(batcher stages.Batcher) error {
+	if batcher == nil {
+		return errors.New("works on batches: put batch before it")
+	}
+	return errors.New("needs pictures: put decode before batch")
+}
+
+func sizesVary(t schema.Tensor, batcher stages.Batcher) error {
+	return fmt.Errorf("needs rows of one size, and those of %s vary (%s): add resize with height and width before it", batcher.Name(), t)
+}
+
 // checkExpander says what keeps a stage from expanding batches of rows of type t.
 func checkExpander(stage stages.Expander, t schema.Tensor, batcher stages.Batcher, decoded, grouped bool, size sizing) error {
 	switch {
 	case grouped:
 		return errors.New("there is a stage of this kind already")
-	case batcher == nil:
-		return errors.New("works on batches: put batch before it")
-	case !decoded:
-		return errors.New("needs pictures: put decode before batch")
+	case batcher == nil || !decoded:
+		return noBatchedPictures(batcher)
 	case !t.Fixed() && !size.later && varyingSizes(batcher) != "":
-		return fmt.Errorf("needs rows of one size, and those of %s vary (%s): add resize with height and width before it", batcher.Name(), t)
+		return sizesVary(t, batcher)
 	case t.Fixed():
 		_, err := stage.Variants(t)
 		return err
@@ -219,12 +229,10 @@ func checkMixer(t schema.Tensor, batcher stages.Batcher, decoded, grouped bool, 
 	switch {
 	case grouped:
 		return errors.New("mixes the rows of a batch before it gets its sizes: put it before multiscale")
-	case batcher == nil:
-		return errors.New("works on batches: put batch before it")
-	case !decoded:
-		return errors.New("needs pictures: put decode before batch")
+	case batcher == nil || !decoded:
+		return noBatchedPictures(batcher)
 	case !t.Fixed() && !size.later:
-		return fmt.Errorf("needs rows of one size, and those of %s vary (%s): add resize with height and width before it", batcher.Name(), t)
+		return sizesVary(t, batcher)
 	}
 	return nil
 }

@@ -3,10 +3,8 @@ package stages_test
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"math"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -20,19 +18,7 @@ import (
 // augment reads a part of testdata/augment.json, which testdata/augment.py writes.
 func augment[T any](t *testing.T, part string) T {
 	t.Helper()
-	text, err := os.ReadFile("testdata/augment.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var all map[string]json.RawMessage
-	var out T
-	if err := json.Unmarshal(text, &all); err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(all[part], &out); err != nil {
-		t.Fatalf("testdata/augment.json: %s: %v", part, err)
-	}
-	return out
+	return partOf[T](t, "augment", part)
 }
 
 // augmented draws the pictures of augment.py.

@@ -1,9 +1,7 @@
 package stages_test
 
 import (
-	"encoding/json"
 	"fmt"
-	"os"
 	"reflect"
 	"testing"
 
@@ -15,17 +13,9 @@ import (
 // detection reads a part of testdata/detection.json, which testdata/detection.py writes.
 func detection[T any](t *testing.T, part string) []T {
 	t.Helper()
-	text, err := os.ReadFile("testdata/detection.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var all map[string]json.RawMessage
-	var out []T
-	if err := json.Unmarshal(text, &all); err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(all[part], &out); err != nil || len(out) == 0 {
-		t.Fatalf("testdata/detection.json: %s: %d cases, %v", part, len(out), err)
+	out := partOf[[]T](t, "detection", part)
+	if len(out) == 0 {
+		t.Fatalf("testdata/detection.json: %s: no cases", part)
 	}
 	return out
 }

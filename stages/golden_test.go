@@ -19,7 +19,14 @@ import (
 // pixels are base64 there, which encoding/json reads into []byte.
 func golden[T any](t *testing.T, part string) T {
 	t.Helper()
-	text, err := os.ReadFile("testdata/golden.json")
+	return partOf[T](t, "golden", part)
+}
+
+// partOf reads a part of a file of golden values, which the script of its name writes.
+func partOf[T any](t *testing.T, file, part string) T {
+	t.Helper()
+	file = "testdata/" + file + ".json"
+	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,7 +36,7 @@ func golden[T any](t *testing.T, part string) T {
 	}
 	var out T
 	if err := json.Unmarshal(all[part], &out); err != nil {
-		t.Fatalf("testdata/golden.json: %s: %v", part, err)
+		t.Fatalf("%s: %s: %v", file, part, err)
 	}
 	return out
 }

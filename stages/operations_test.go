@@ -3,7 +3,6 @@ package stages_test
 import (
 	"encoding/json"
 	"math"
-	"os"
 	"slices"
 	"testing"
 
@@ -17,19 +16,7 @@ import (
 // operations reads a part of testdata/operations.json, which testdata/operations.py writes.
 func operations[T any](t *testing.T, part string) T {
 	t.Helper()
-	text, err := os.ReadFile("testdata/operations.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var all map[string]json.RawMessage
-	var out T
-	if err := json.Unmarshal(text, &all); err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(all[part], &out); err != nil {
-		t.Fatalf("testdata/operations.json: %s: %v", part, err)
-	}
-	return out
+	return partOf[T](t, "operations", part)
 }
 
 // written is a stage of the catalogue with options as a file has them.

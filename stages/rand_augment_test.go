@@ -2,10 +2,8 @@ package stages_test
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"math"
-	"os"
 	"strings"
 	"testing"
 
@@ -18,19 +16,7 @@ import (
 // policies reads a part of testdata/policies.json, which testdata/policies.py writes.
 func policies[T any](t *testing.T, part string) T {
 	t.Helper()
-	text, err := os.ReadFile("testdata/policies.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var all map[string]json.RawMessage
-	var out T
-	if err := json.Unmarshal(text, &all); err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(all[part], &out); err != nil {
-		t.Fatalf("testdata/policies.json: %s: %v", part, err)
-	}
-	return out
+	return partOf[T](t, "policies", part)
 }
 
 // policy is a stage by its name.

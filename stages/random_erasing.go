@@ -79,10 +79,7 @@ func (e RandomErasing) Draw(row *Row) (Params, error) {
 	area := float64(row.Height) * float64(row.Width)
 	logRatio := Range{detmath.Log(ratio[0]), detmath.Log(ratio[1])}
 	for range 10 {
-		target := float64(area * scale.draw(row.Rand))
-		aspect := detmath.Exp(logRatio.draw(row.Rand))
-		h := math.RoundToEven(math.Sqrt(float64(target * aspect)))
-		w := math.RoundToEven(math.Sqrt(target / aspect))
+		h, w := drawSides(row, area, scale, logRatio)
 		if h < float64(row.Height) && w < float64(row.Width) {
 			p := ErasingParams{Window: Window{Width: int(w), Height: int(h)}}
 			p.Y = row.Rand.IntN(row.Height - p.Height + 1)

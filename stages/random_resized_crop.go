@@ -72,10 +72,7 @@ func (c RandomResizedCrop) Draw(row *Row) (Params, error) {
 	area := float64(row.Height) * float64(row.Width)
 	logRatio := Range{detmath.Log(ratio[0]), detmath.Log(ratio[1])}
 	for range 10 {
-		target := float64(area * scale.draw(row.Rand))
-		aspect := detmath.Exp(logRatio.draw(row.Rand))
-		w := math.RoundToEven(math.Sqrt(float64(target * aspect)))
-		h := math.RoundToEven(math.Sqrt(target / aspect))
+		w, h := drawSides(row, area, scale, logRatio)
 		if w > 0 && w <= float64(row.Width) && h > 0 && h <= float64(row.Height) {
 			y := row.Rand.IntN(row.Height - int(h) + 1)
 			x := row.Rand.IntN(row.Width - int(w) + 1)
@@ -128,4 +125,12 @@ func (c RandomResizedCrop) ranges() (scale, ratio Range) {
 		ratio = defaultRatio
 	}
 	return scale, ratio
+}
+
+// drawSides draws a rectangle by its share of an area, and by the logarithm of its first side
+// over the second, as torchvision does.
+func drawSides(row *Row, area float64, scale, logRatio Range) (first, second float64) {
+	target := float64(area * scale.draw(row.Rand))
+	aspect := detmath.Exp(logRatio.draw(row.Rand))
+	return math.RoundToEven(math.Sqrt(float64(target * aspect))), math.RoundToEven(math.Sqrt(target / aspect))
 }

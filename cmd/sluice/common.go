@@ -20,6 +20,7 @@ import (
 	"github.com/sluicedata/sluice/flow"
 	"github.com/sluicedata/sluice/flow/pipefile"
 	"github.com/sluicedata/sluice/internal/options"
+	"github.com/sluicedata/sluice/internal/outfile"
 	"github.com/sluicedata/sluice/internal/phrase"
 	"github.com/sluicedata/sluice/sinks"
 	"github.com/sluicedata/sluice/sources"
@@ -180,6 +181,29 @@ func named(flag, what, name string) error {
 func atLeastOne(flag string, n *int) error {
 	if n != nil && *n < 1 {
 		return pipefile.Error{File: fmt.Sprintf("--%s %d", flag, *n), Msg: "at least 1"}
+	}
+	return nil
+}
+
+// pageFile is the HTML page that a command writes, which is known by its head.
+func pageFile(command, name string) outfile.Kind {
+	return outfile.Kind{Name: name, Is: func(data []byte) bool {
+		head := data[:min(len(data), 1000)]
+		return bytes.HasPrefix(head, []byte("<!doctype html>")) && bytes.Contains(head, []byte("<title>sluice "+command+": "))
+	}}
+}
+
+// checkPage says why a command can't write its page to out, "-" for stdout, where a report in
+// JSON goes, too.
+func checkPage(command string, file outfile.Kind, out string, asJSON bool) error {
+	if out != "-" {
+		if _, err := file.At(out); err != nil {
+			return fmt.Errorf("%s: --out: %w", command, err)
+		}
+		return nil
+	}
+	if asJSON {
+		return usageError{errors.New("--json: the report and the page of -o - cannot both go to stdout: name a file, or leave --json out")}
 	}
 	return nil
 }

@@ -12,7 +12,6 @@ import (
 
 	"github.com/sluicedata/sluice/flow"
 	"github.com/sluicedata/sluice/flow/ledgerpage"
-	"github.com/sluicedata/sluice/internal/outfile"
 	"github.com/sluicedata/sluice/internal/phrase"
 	"github.com/sluicedata/sluice/sinks"
 	"github.com/sluicedata/sluice/sinks/inspect"
@@ -42,14 +41,8 @@ func (cmd *ledgerCmd) Run(ctx context.Context, c console) error {
 	if err := errors.Join(named("<file>", "a pipeline file, a data set or a report", cmd.File), named("--out", "a file", cmd.Out), atLeastOne("classes", &cmd.Classes)); err != nil {
 		return usageError{err}
 	}
-	toStdout := cmd.Out == "-"
-	switch {
-	case toStdout && cmd.JSON:
-		return usageError{errors.New("--json: the report and the page of -o - cannot both go to stdout: name a file, or leave --json out")}
-	case !toStdout:
-		if _, err := ledgerFile.At(cmd.Out); err != nil {
-			return fmt.Errorf("ledger: --out: %w", err)
-		}
+	if err := checkPage("ledger", ledgerFile, cmd.Out, cmd.JSON); err != nil {
+		return err
 	}
 	ledger, err := cmd.read(ctx, c)
 	if err != nil {
@@ -59,7 +52,7 @@ func (cmd *ledgerCmd) Run(ctx context.Context, c console) error {
 	if err := (ledgerpage.Page{Title: cmd.called(cmd.File), Classes: cmd.Classes}).Write(&html, ledger); err != nil {
 		return err
 	}
-	if toStdout {
+	if cmd.Out == "-" {
 		_, err := c.out.Write(html.Bytes())
 		return err
 	}
@@ -175,7 +168,4 @@ func (cmd *ledgerCmd) ofDataset(ctx context.Context) (*ledgerpage.Ledger, error)
 }
 
 // ledgerFile is what ledger writes: it is known by the head of the page.
-var ledgerFile = outfile.Kind{Name: "a ledger's page", Is: func(data []byte) bool {
-	head := data[:min(len(data), 1000)]
-	return bytes.HasPrefix(head, []byte("<!doctype html>")) && bytes.Contains(head, []byte("<title>sluice ledger: "))
-}}
+var ledgerFile = pageFile("ledger", "a ledger's page")

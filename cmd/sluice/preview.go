@@ -9,7 +9,6 @@ import (
 
 	"github.com/sluicedata/sluice/flow"
 	"github.com/sluicedata/sluice/flow/preview"
-	"github.com/sluicedata/sluice/internal/outfile"
 	"github.com/sluicedata/sluice/internal/phrase"
 	"github.com/sluicedata/sluice/schema"
 )
@@ -26,14 +25,8 @@ func (cmd *previewCmd) Run(ctx context.Context, c console) (err error) {
 	if err := errors.Join(named("--out", "a file", cmd.Out), atLeastOne("per-class", &cmd.PerClass), atLeastOne("classes", &cmd.Classes)); err != nil {
 		return usageError{err}
 	}
-	toStdout := cmd.Out == "-"
-	switch {
-	case toStdout && cmd.JSON:
-		return usageError{errors.New("--json: the report and the page of -o - cannot both go to stdout: name a file, or leave --json out")}
-	case !toStdout:
-		if _, err := previewFile.At(cmd.Out); err != nil {
-			return fmt.Errorf("preview: --out: %w", err)
-		}
+	if err := checkPage("preview", previewFile, cmd.Out, cmd.JSON); err != nil {
+		return err
 	}
 	pipe, err := cmd.load()
 	if err != nil {
@@ -111,7 +104,4 @@ func taskNames(tasks []schema.Task) []string {
 }
 
 // previewFile is what preview writes: it is known by the head of preview.html.
-var previewFile = outfile.Kind{Name: "a preview", Is: func(data []byte) bool {
-	head := data[:min(len(data), 1000)]
-	return bytes.HasPrefix(head, []byte("<!doctype html>")) && bytes.Contains(head, []byte("<title>sluice preview: "))
-}}
+var previewFile = pageFile("preview", "a preview")
