@@ -48,7 +48,11 @@ type RowError struct {
 }
 
 func (e *RowError) Error() string {
-	return fmt.Sprintf("stages: %s: %s (key %q, epoch %d, position %d)", e.Stage, e.Cause(), e.Key, e.Epoch, e.Position)
+	of := "stages: " + e.Stage + ": "
+	if e.Stage == "source" && strings.HasPrefix(e.Cause(), "sources: ") {
+		of = "" // the source has named itself
+	}
+	return fmt.Sprintf("%s%s (key %q, epoch %d, position %d)", of, e.Cause(), e.Key, e.Epoch, e.Position)
 }
 
 // Cause is Err's text without the stage: decoders name themselves.

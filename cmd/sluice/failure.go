@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 
 	"github.com/sluicedata/sluice/flow"
@@ -73,11 +74,22 @@ func (c console) fail(ctx context.Context, err error, asJSON, streams bool) int 
 	if len(mistakes(err)) == 0 {
 		fmt.Fprint(c.err, "sluice: ")
 	}
-	fmt.Fprintln(c.err, f.Error)
+	fmt.Fprintln(c.err, withoutPackages(f.Error))
 	if asJSON && !errors.As(err, new(reported)) {
 		_ = printJSON(c.out, f)
 	}
 	return f.Exit
+}
+
+// What errors begin with in Go, the names of packages; "stages: " within a text may be of a pipeline file.
+var (
+	packages      = regexp.MustCompile(`(?m)(^ *|: )(?:(?:flow|learning|preview|schema|sinks|sources|trainer): )+`)
+	stagesPackage = regexp.MustCompile(`(?m)^( *)stages: `)
+)
+
+// withoutPackages is an error's text for people, who know sluice as one program.
+func withoutPackages(text string) string {
+	return packages.ReplaceAllString(stagesPackage.ReplaceAllString(text, "$1"), "$1")
 }
 
 // explained is an error's text; of mistakes in files one line each, which editors take

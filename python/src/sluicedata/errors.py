@@ -66,9 +66,12 @@ class EngineError(Error, RuntimeError):
     """The engine cannot be started, has died, or sends what this package doesn't understand."""
 
 
+_PACKAGE = re.compile("^( *)(?:flow|sinks|stages): ", re.MULTILINE)  # what messages of the engine begin with in Go
+
+
 def from_head(head: Mapping[str, Any]) -> Error:
     """The exception that an ERROR message of the engine stands for."""
-    message = str(head.get("message") or "the engine failed without saying why").removeprefix("flow: ")
+    message = _PACKAGE.sub(r"\1", str(head.get("message") or "the engine failed without saying why"))
     match head.get("kind"):
         case "pipeline":
             told = [_mistake(entry) for entry in head.get("mistakes") or []]
