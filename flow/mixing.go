@@ -17,9 +17,9 @@ import (
 // mixing is what a plan does with the rows of a batch among themselves: its Mixers, in order.
 type mixing struct {
 	mixers        []mixer
-	height, width int // of the pictures
-	tasks         int
-	params        bool // the params column is there
+	height, width int   // of the pictures
+	shares        []int // by task, the source's column of its shares; -1: none
+	params        bool  // the params column is there
 }
 
 // mixer is a Mixer in its place.
@@ -127,13 +127,13 @@ func (m *mixing) mix(b *mixable, epoch int, number int64, workers int) error {
 		return nil
 	}
 	for _, row := range rows {
-		draft.Meta(row).Shares = unmixed(draft.Meta(row), m.tasks)
+		draft.Meta(row).Shares = unmixed(draft.Meta(row), m.shares)
 	}
 	there := map[wanted]int{}
 	if donors != nil {
 		for _, k := range donors.Kept() {
 			there[b.wanted[k]] = k
-			donors.Meta(k).Shares = unmixed(donors.Meta(k), m.tasks)
+			donors.Meta(k).Shares = unmixed(donors.Meta(k), m.shares)
 		}
 	}
 	done := make(map[int]bool, len(rows)) // rows that are mixed already
@@ -169,11 +169,14 @@ func (m *mixing) mix(b *mixable, epoch int, number int64, workers int) error {
 	return nil
 }
 
-// unmixed are the shares of a row as it comes: its class, in each task.
-func unmixed(row *schema.Meta, tasks int) [][]schema.ClassShare {
-	shares := make([][]schema.ClassShare, tasks)
-	for task := range shares {
-		if class := row.Labels[task]; class != schema.Unknown {
+// unmixed are the shares of a row as it comes: its class, in each task, or what the source says
+// of a picture that was mixed before, in the column given for each task.
+func unmixed(row *schema.Meta, columns []int) [][]schema.ClassShare {
+	shares := make([][]schema.ClassShare, len(columns))
+	for task, column := range columns {
+		if column >= 0 && column < len(row.Values) {
+			shares[task], _ = schema.SharesValue(row.Values[column])
+		} else if class := row.Labels[task]; class != schema.Unknown {
 			shares[task] = []schema.ClassShare{{Class: class, Share: 1}}
 		}
 	}
@@ -273,7 +276,7 @@ func (m *mixing) describe(x *mixer, row *schema.Meta, p *pair) error {
 	}
 	row.Weight = float32(float64(share*float64(row.Weight)) + float64((1-share)*float64(p.meta.Weight)))
 	own := row.Shares
-	row.Shares = make([][]schema.ClassShare, m.tasks)
+	row.Shares = make([][]schema.ClassShare, len(m.shares))
 	for task := range row.Shares {
 		if own[task] == nil || p.meta.Shares[task] == nil {
 			continue // a part of the picture has no label

@@ -157,12 +157,14 @@ func (p *Plan) Columns() []string {
 	}
 	for _, task := range p.info.Tasks {
 		list = append(list, schema.ColumnLabel+task.Name)
-		if p.info.Mixed {
-			list = append(list, schema.ColumnLabel+task.Name+schema.ColumnShares)
+		if p.info.Mixed || schema.SharesIn(p.info.Columns, task.Name) >= 0 {
+			list = append(list, schema.SharesColumn(task.Name).Name)
 		}
 	}
 	for _, c := range p.info.Columns {
-		list = append(list, c.Name)
+		if !slices.Contains(list, c.Name) { // as those of shares are
+			list = append(list, c.Name)
+		}
 	}
 	list = append(list, schema.ColumnWeight, schema.ColumnEpoch, schema.ColumnPosition, schema.ColumnSourceIndex)
 	if p.info.Params {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 
@@ -80,6 +81,9 @@ func (p *planner) resolve(ctx context.Context) error {
 		order: p.sampling.order, params: p.settings.Params, policy: p.settings.Failures.Policy,
 	}
 	p.rows.lender, _ = p.dataset.(sources.Lender)
+	for _, task := range p.rows.tasks {
+		p.rows.shares = append(p.rows.shares, schema.SharesIn(p.rows.columns, task.Name))
+	}
 	mistakes = errors.Join(mistakes, p.targets())
 	p.selected = index
 	if len(p.sampling.selection) != index.Len() {
@@ -167,6 +171,9 @@ func (p *planner) relabelers() error {
 			continue
 		}
 		stage, err := relabeler.ForTasks(p.Index().Tasks())
+		if slices.ContainsFunc(p.rows.shares, func(column int) bool { return column >= 0 }) && err == nil {
+			err = errors.New("it gives pictures other classes, and those of the source were mixed when they were written: each has several; leave the classes out here, and give them to the pipeline that mixes")
+		}
 		if err != nil {
 			errs = append(errs, within(i, "stages: "+s.name, err)...)
 			continue
@@ -205,15 +212,28 @@ func (p *planner) conditions() error {
 	return errors.Join(errs...)
 }
 
-// weigher is a function of labels as one of rows, 1 where conditions don't hold.
-func weigher(weigh func(labels []int32) float32, rules *conditional) func(*row) float32 {
+// weigher is a function of labels as one of rows, 1 where conditions don't hold. Of a row that was
+// mixed before, shares being the column of its shares in the weighted task, it is the mean over them.
+func weigher(weigh func(labels []int32) float32, rules *conditional, task, shares int) func(*row) float32 {
 	return func(row *row) float32 {
 		if rules != nil {
 			if of := row.address(); !rules.holds(&of) {
 				return 1
 			}
 		}
-		return weigh(row.meta.Labels)
+		if shares < 0 || shares >= len(row.meta.Values) {
+			return weigh(row.meta.Labels)
+		}
+		list, known := schema.SharesValue(row.meta.Values[shares])
+		if !known {
+			return weigh(row.meta.Labels)
+		}
+		labels, sum := slices.Clone(row.meta.Labels), 0.0
+		for _, s := range list {
+			labels[task] = s.Class
+			sum += float64(float64(s.Share) * float64(weigh(labels)))
+		}
+		return float32(sum)
 	}
 }
 
@@ -264,12 +284,14 @@ func (p *planner) assign() error {
 			if err != nil {
 				errs = append(errs, within(i, "stages: "+s.name, err)...)
 			}
-			p.rows.weigh = append(p.rows.weigh, weigher(weigh, s.rules))
+			weighedTask, shares := 0, -1
 			if of, ok := s.stage.(stages.TaskWeigher); ok && err == nil {
 				if task, ok := schema.TaskNumber(p.Index().Tasks(), of.WeightedTask()); ok {
 					p.sampling.weighed = append(p.sampling.weighed, weighed{task, weigh})
+					weighedTask, shares = task, p.rows.shares[task]
 				}
 			}
+			p.rows.weigh = append(p.rows.weigh, weigher(weigh, s.rules, weighedTask, shares))
 		}
 	}
 	return errors.Join(errs...)
@@ -321,7 +343,7 @@ func (p *planner) mix(at int, stage stages.MixStage) error {
 		bad(err)
 	}
 	t := p.steps.pictureType()
-	p.mixing.height, p.mixing.width, p.mixing.tasks, p.mixing.params = t.Height, t.Width, len(p.rows.tasks), p.settings.Params
+	p.mixing.height, p.mixing.width, p.mixing.shares, p.mixing.params = t.Height, t.Width, p.rows.shares, p.settings.Params
 	p.mixing.mixers = append(p.mixing.mixers, m)
 	return errors.Join(errs...)
 }

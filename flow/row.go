@@ -25,6 +25,7 @@ type rows struct {
 	index     schema.Index
 	tasks     []schema.Task
 	columns   []schema.Column // that the source adds
+	shares    []int           // by task, which of them has its shares; -1: none
 	order     stages.Order
 	weigh     []func(*row) float32
 	pictures  *picture.Program // nil: files stay encoded

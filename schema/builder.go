@@ -35,6 +35,9 @@ func NewBuilder(run *Run, mem memory.Allocator) (*Builder, error) {
 		if slices.ContainsFunc(run.Columns[:i], func(other Column) bool { return other.Name == c.Name }) {
 			return nil, fmt.Errorf("schema: two columns have the name %q", c.Name)
 		}
+		if isShares(c.field()) && !slices.ContainsFunc(run.Tasks, func(t Task) bool { return SharesColumn(t.Name).Name == c.Name }) {
+			return nil, fmt.Errorf("schema: the column %q has shares of a task that there isn't: name it label.<task>.shares, or otherwise", c.Name)
+		}
 		if slices.Contains(run.Targets.Columns(), c.Name) {
 			return nil, fmt.Errorf("schema: a column has the name %q, which is that of the targets' own: choose another", c.Name)
 		}
@@ -43,7 +46,7 @@ func NewBuilder(run *Run, mem memory.Allocator) (*Builder, error) {
 		return nil, fmt.Errorf("schema: %w", err)
 	}
 	for _, t := range run.Tasks {
-		if run.Mixed && slices.ContainsFunc(run.Tasks, func(other Task) bool { return other.Name == t.Name+ColumnShares }) {
+		if (run.Mixed || SharesIn(run.Columns, t.Name) >= 0) && slices.ContainsFunc(run.Tasks, func(other Task) bool { return other.Name == t.Name+ColumnShares }) {
 			return nil, fmt.Errorf("schema: there are tasks %q and %q, and mixed rows have a column %s of the first: name one of them otherwise", t.Name, t.Name+ColumnShares, ColumnLabel+t.Name+ColumnShares)
 		}
 	}
@@ -305,7 +308,7 @@ func (d *Draft) Finish() (*Batch, error) {
 // column builds a column of a new batch.
 func (d *Draft) column(f arrow.Field) (arrow.Array, error) {
 	for i, c := range d.builder.run.Columns {
-		if c.Name == f.Name {
+		if c.Name == f.Name && (!d.builder.run.Mixed || !isShares(f)) {
 			return valueColumn(d, i, c)
 		}
 	}

@@ -39,7 +39,7 @@ func (c Column) Check() error {
 	switch {
 	case c.Name == "" || !utf8.ValidString(c.Name):
 		return fmt.Errorf("a column has the name %q: want UTF-8 text", short(c.Name))
-	case reserved(c.Name) && !c.ofLabels():
+	case reserved(c.Name) && !c.ofLabels() && !isShares(c.field()):
 		return fmt.Errorf("a column has the name %q, which is that of a column of sluice's own: choose another", short(c.Name))
 	case c.Type == nil:
 		return fmt.Errorf("column %q has no type", short(c.Name))

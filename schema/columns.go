@@ -77,12 +77,14 @@ func (r *Run) Schema(variant int) (*arrow.Schema, error) {
 	}
 	for _, t := range r.Tasks {
 		fields = append(fields, arrow.Field{Name: ColumnLabel + t.Name, Type: arrow.PrimitiveTypes.Int32, Nullable: true})
-		if r.Mixed {
-			fields = append(fields, arrow.Field{Name: ColumnLabel + t.Name + ColumnShares, Type: sharesType, Nullable: true})
+		if r.Mixed || SharesIn(r.Columns, t.Name) >= 0 {
+			fields = append(fields, SharesColumn(t.Name).field())
 		}
 	}
 	for _, c := range r.Columns {
-		fields = append(fields, c.field())
+		if !isShares(c.field()) { // which follow their tasks
+			fields = append(fields, c.field())
+		}
 	}
 	fields = append(fields,
 		arrow.Field{Name: ColumnWeight, Type: arrow.PrimitiveTypes.Float32},

@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/apache/arrow/go/v15/arrow"
@@ -14,6 +15,9 @@ import (
 // of a row add up to 1, none of them is 0, no class comes twice. A row that wasn't mixed has its
 // class with share 1; null is a row of which a part has no label. label.<task> itself stays the
 // row's own class.
+//
+// A source has such a column, too (SharesColumn), where its samples were mixed when they were
+// written: they are delivered with its values, and mixed again with what these say.
 
 // ColumnShares follows the name of a task's label column.
 const ColumnShares = ".shares"
@@ -31,6 +35,28 @@ var (
 	)
 	sharesType = arrow.ListOfNonNullable(classShareType)
 )
+
+// SharesColumn is the column of the shares of a task that a source adds, with values of type
+// []ClassShare, or null.
+func SharesColumn(task string) Column { return Column{ColumnLabel + task + ColumnShares, sharesType} }
+
+// SharesIn is the number of a task's column of shares among an index's or a run's; -1: there is
+// none.
+func SharesIn(columns []Column, task string) int {
+	return slices.IndexFunc(columns, func(c Column) bool { return isShares(c.field()) && c.Name == ColumnLabel+task+ColumnShares })
+}
+
+// SharesValue reads a sample's value of a column of shares; known is false of null.
+func SharesValue(value any) (shares []ClassShare, known bool) {
+	shares, known = value.([]ClassShare)
+	return shares, known
+}
+
+// HasShares reports whether the records have the shares of some task: rows are mixed, or were
+// before.
+func (r *Run) HasShares() bool {
+	return r.Mixed && len(r.Tasks) > 0 || slices.ContainsFunc(r.Tasks, func(t Task) bool { return SharesIn(r.Columns, t.Name) >= 0 })
+}
 
 // isShares reports a column of shares.
 func isShares(f arrow.Field) bool {

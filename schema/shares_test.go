@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/apache/arrow/go/v15/arrow"
 	"github.com/apache/arrow/go/v15/arrow/ipc"
 	"github.com/apache/arrow/go/v15/arrow/memory"
 )
@@ -100,6 +101,44 @@ func TestSharesOfTasksWithSuchNames(t *testing.T) {
 	}
 	run.Mixed = true
 	if _, err := NewBuilder(run, nil); err == nil || !strings.Contains(err.Error(), `tasks "shape" and "shape.shares"`) {
+		t.Errorf("error %v", err)
+	}
+}
+
+// A source's own column of shares stands behind the labels that it is of, and must be of a task.
+func TestSharesOfSamples(t *testing.T) {
+	run := testRun(FormEncoded, Tensor{})
+	run.Columns = []Column{{"meta.x", arrow.BinaryTypes.String}, SharesColumn("type")}
+	b, err := NewBuilder(run, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := b.Draft(0, 0, 2)
+	want := []ClassShare{{0, 0.25}, {1, 0.75}}
+	for row, value := range []any{want, nil} {
+		d.SetMeta(row, Meta{Key: "k", Labels: []int32{0, 1}, Weight: 1, Values: []any{"x", value}})
+		d.SetEncoded(row, []byte("x"))
+	}
+	batch, err := d.Finish()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer batch.Release()
+	if have, known := batch.Shares("type", 0); !known || !slices.Equal(have, want) {
+		t.Errorf("%v of %v", have, want)
+	}
+	if _, known := batch.Shares("type", 1); known || batch.HasShares("shape") || batch.Tasks() != 2 || !run.HasShares() {
+		t.Error("shares of a null, of another task, or as a task of their own")
+	}
+	var names []string
+	for _, f := range batch.Record.Schema().Fields() {
+		names = append(names, f.Name)
+	}
+	if at := slices.Index(names, "label.type.shares"); at < 1 || names[at-1] != "label.type" {
+		t.Errorf("columns %q", names)
+	}
+	run.Columns[1].Name = "label.other.shares"
+	if _, err := NewBuilder(run, nil); err == nil || !strings.Contains(err.Error(), "a task that there isn't") {
 		t.Errorf("error %v", err)
 	}
 }

@@ -115,7 +115,7 @@ func withoutTargets(format string, run *schema.Run) []string {
 		kinds = append(kinds, "masks")
 	}
 	var list []string
-	if run.Mixed {
+	if run.HasShares() {
 		list = append(list, fmt.Sprintf("%s: pictures are mixed with others, and this format writes each one's own class alone: choose arrow, or train on the pipeline, to keep the shares", format))
 	}
 	if len(kinds) == 0 {

@@ -17,11 +17,14 @@ func TestMixedRuns(t *testing.T) {
 	mixed := func(list []string) bool {
 		return slices.ContainsFunc(list, func(text string) bool { return strings.Contains(text, "mixed with others") })
 	}
-	for _, is := range []bool{false, true} {
-		run.Mixed = is
+	for _, of := range []string{"", "rows", "samples"} {
+		is := of != ""
+		if run.Mixed, run.Columns = of == "rows", nil; of == "samples" {
+			run.Columns = []schema.Column{schema.SharesColumn("class")}
+		}
 		for _, w := range []sinks.Warner{&sinks.WebDataset{}, &sinks.Folder{}} {
 			if mixed(w.Warnings(run)) != is {
-				t.Errorf("%T, mixed %v: %q", w, is, w.Warnings(run))
+				t.Errorf("%T, mixed %q: %q", w, of, w.Warnings(run))
 			}
 		}
 		p := &sinks.Parquet{}
@@ -33,7 +36,7 @@ func TestMixedRuns(t *testing.T) {
 			err = p.Close(nil)
 		}
 		if (err != nil && mixed([]string{err.Error()})) != is {
-			t.Errorf("parquet, mixed %v: %v", is, err)
+			t.Errorf("parquet, mixed %q: %v", of, err)
 		}
 	}
 }

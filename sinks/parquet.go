@@ -118,7 +118,7 @@ func (q *Parquet) holds(run *schema.Run) error {
 			return fmt.Errorf("the pixels are %s, and %s holds uint8: leave out to_tensor and normalize, or choose image: raw, which keeps them as bytes of a fixed length", v.Tensor, q.codec())
 		}
 	}
-	if run.Mixed {
+	if run.HasShares() {
 		return errors.New("pictures are mixed with others, and the shares of their classes have no column here: choose the format arrow, or train on the pipeline")
 	}
 	if run.Form == schema.FormVarying && q.codec() == Raw {

@@ -33,7 +33,7 @@ import (
 //
 // In files that sluice wrote, tasks and their classes, in the order of their numbers, come
 // from the metadata, labels, weights, meta.* columns, boxes, polygons, keypoints and masks from
-// their columns; what augmentation drew is
+// their columns, as are the shares of classes of mixed pictures; what augmentation drew is
 // not read. In files of others, tasks and meta name columns. Labels may be texts, also in
 // dictionaries, or whole numbers; null is an unknown label, and a null image a missing sample.
 //
@@ -155,7 +155,12 @@ func (a Arrow) Open(ctx context.Context) (_ Dataset, err error) {
 			return nil, errlist.Within(prefix, err)
 		}
 	}
-	d.remember(k)
+	if err := d.listShares(ctx, w); err != nil {
+		return nil, errlist.Within(prefix, err)
+	}
+	if !w.mixed() {
+		d.remember(k)
+	}
 	return d, nil
 }
 
@@ -326,10 +331,13 @@ func (a Arrow) wanted(p *arrowPart) (w *arrowWanted, given map[string]ClassNames
 		if !slices.Contains(have, name) {
 			return nil, nil, nil, errorf("tasks: there is no task %q: its tasks are %s", name, some(have))
 		}
-		w.tasks = append(w.tasks, arrowTask{name: name, column: schema.ColumnLabel + name, classes: given[name].Names})
-		if shares := schema.ColumnLabel + name + schema.ColumnShares; s.Find(shares) >= 0 {
-			warnings = append(warnings, sprintf("column %q, the shares of mixed pictures, is left out: each has its own class alone", shares))
+		task := arrowTask{name: name, column: schema.ColumnLabel + name, classes: given[name].Names}
+		if shares := schema.SharesColumn(name).Name; !slices.Contains(have, name+schema.ColumnShares) {
+			if i := s.Find(shares); i >= 0 && isShares(&s.Fields[i].Type) {
+				task.shares = shares
+			}
 		}
+		w.tasks = append(w.tasks, task)
 	}
 	if w.targets, err = ownLabels(s, spec, have, fmt.Sprintf("the metadata of %q", p.name)); err != nil {
 		return nil, nil, nil, err

@@ -317,6 +317,21 @@ func TestArrowRefuses(t *testing.T) {
 	fails(t, file(ours(`[{"name":"a","classes":["b","b"]}]`), nil, image, label), "damaged", `"b" repeats class 0`)
 	fails(t, file(ours(`[{"name":"other","classes":["b"]}]`), nil, image, label), `there is no column "label.other"`)
 	fails(t, file(ours(`{`), nil, image, label), "damaged: metadata sluice.tasks")
+	classes := col{"label.a", arrow.PrimitiveTypes.Int32, []any{0, 1}}
+	sharesOf := func(row ...any) col {
+		return col{"label.a.shares", schema.SharesColumn("a").Type, []any{[]any{[]any{0, 1.0}}, row}}
+	}
+	for want, row := range map[string][]any{
+		"class 2 of 2 with the share 0.5":  {[]any{0, 0.5}, []any{2, 0.5}},
+		"class -1 of 2 with the share 1":   {[]any{-1, 1.0}},
+		"class 0 of 2 with the share 0.5":  {[]any{0, 0.5}, []any{0, 0.5}},
+		"class 1 of 2 with the share 0":    {[]any{0, 1.0}, []any{1, 0.0}},
+		"class 0 of 2 with the share 1.5":  {[]any{0, 1.5}},
+		"the shares add up to 0.5":         {[]any{0, 0.25}, []any{1, 0.25}},
+		"the shares add up to 0, not to 1": {},
+	} {
+		fails(t, file(ours(`[{"name":"a","classes":["b","c"]}]`), nil, image, classes, sharesOf(row...)), `"a.arrow": row 1: column "label.a.shares": damaged`, want)
+	}
 	weights := col{"weight", arrow.PrimitiveTypes.Float32, []any{1.0, -1.0}}
 	fails(t, file(ours(`[]`), nil, image, weights), `row 1: column "weight": -1 is not a weight`)
 	fails(t, sources.Arrow{Path: filepath.Join(t.TempDir(), "none")}, "there is no such file or directory")

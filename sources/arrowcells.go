@@ -36,6 +36,7 @@ type arrowTask struct {
 	name, column string
 	classes      []string // by number; nil: the cells are the names
 	unknown      bool     // a number below 0 is an unknown label, not a mistake
+	shares       string   // the column of shares, which is read at every start; "": none
 }
 
 // arrowListing gathers rows.

@@ -30,7 +30,7 @@ func arrowKeeper(ctx context.Context, kind string, source any, w *arrowWanted, c
 // recall takes the index that was kept, if the files are the same and none has changed. Their
 // batches are then checked when they are first read.
 func (d *arrowRows) recall(k *indexfile.Keeper, source string, w *arrowWanted) (ok bool, err error) {
-	if k.Units() != len(d.parts) || w.targets != nil || w.own != nil {
+	if k.Units() != len(d.parts) || w.targets != nil || w.own != nil || w.mixed() {
 		return false, nil
 	}
 	stamps := map[string]string{}

@@ -290,7 +290,11 @@ func (d *arrowRows) listOwn(ctx context.Context, spec *schema.TargetSpec) error 
 	var buf []byte
 	for i, p := range d.parts {
 		err := arrowfile.Protect(func() error {
-			return p.eachOwn(ctx, spec, func(columns []*arrowfile.Column, at int64) error {
+			numbers, err := ownColumns(p.file.Schema, spec)
+			if err != nil {
+				return err
+			}
+			return p.eachRow(ctx, numbers, func(columns []*arrowfile.Column, at int64) error {
 				t.Reset()
 				if err := ownRow(columns, spec, at, &t); err != nil {
 					return err
@@ -344,12 +348,8 @@ func (d *arrowRows) listOwn(ctx context.Context, spec *schema.TargetSpec) error 
 	return nil
 }
 
-// eachOwn calls f with the columns of targets and the number of each row in them.
-func (p *arrowPart) eachOwn(ctx context.Context, spec *schema.TargetSpec, f func(columns []*arrowfile.Column, row int64) error) error {
-	numbers, err := ownColumns(p.file.Schema, spec)
-	if err != nil {
-		return err
-	}
+// eachRow calls f with columns and the number of each row in them.
+func (p *arrowPart) eachRow(ctx context.Context, numbers []int, f func(columns []*arrowfile.Column, row int64) error) error {
 	for b := range p.file.Batches() {
 		if err := ctx.Err(); err != nil {
 			return err

@@ -107,7 +107,7 @@ func (c ClassesFrom) Open(ctx context.Context) (_ Dataset, err error) {
 // their numbers in the source's options: others than there are an error.
 func (c ClassesFrom) renumber(x schema.Index, known []schema.Task, objects *schema.TargetSpec) (schema.Index, error) {
 	spec := schema.TargetSpecOf(x)
-	out := &renumberedIndex{Index: x, spec: spec}
+	out := &renumberedIndex{Index: x, spec: spec, shares: map[int][]int32{}}
 	var p problems
 	c.compare(spec, objects, &p)
 	if spec != nil && len(spec.Multi) > 0 {
@@ -129,6 +129,11 @@ func (c ClassesFrom) renumber(x schema.Index, known []schema.Task, objects *sche
 		l.take(known[i].Classes, c.from(), x.Key, unchanged, &p)
 		out.tasks = append(out.tasks, schema.Task{Name: task.Name, Classes: slices.Clone(known[i].Classes)})
 		out.labels = append(out.labels, l.cells)
+		if column := schema.SharesIn(x.Columns(), task.Name); column >= 0 {
+			to := numbersIn(known[i].Classes, task.Classes)
+			checkShares(x, column, task, to, known[i].Classes, c.from(), &p)
+			out.shares[column] = to
+		}
 	}
 	if len(x.Tasks()) == 0 && spec == nil {
 		p.addf("the samples have no labels, so there is nothing to number: leave classes_from out")
@@ -200,6 +205,7 @@ type renumberedIndex struct {
 	labels  [][]int32
 	spec    *schema.TargetSpec
 	several map[int][]int32 // by column of several labels, the number of each class
+	shares  map[int][]int32 // by column of shares, likewise
 }
 
 func (x *renumberedIndex) Tasks() []schema.Task         { return x.tasks }
@@ -208,6 +214,9 @@ func (x *renumberedIndex) Label(task, sample int) int32 { return x.labels[task][
 // Value has other class numbers in columns of several labels.
 func (x *renumberedIndex) Value(column, sample int) any {
 	v := x.Index.Value(column, sample)
+	if to := x.shares[column]; to != nil {
+		return renumberShares(v, to)
+	}
 	to, several := x.several[column]
 	if list, known := schema.MultiValue(v); several && known {
 		out := make([]int32, 0, len(list))

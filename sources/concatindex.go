@@ -24,6 +24,7 @@ type joinedIndex struct {
 	sourceOf   []int32     // its class by source
 	columns    []schema.Column
 	columnOf   [][]int // by column and source; -1: none
+	sharesOf   []int   // by column, the task whose shares it has; -1: it is another
 	ignored    int
 	targets    *joinedTargets // nil: none
 	renumbered bool           // a task's classes are in another order than text
@@ -98,11 +99,36 @@ func (x *joinedIndex) Columns() []schema.Column { return x.columns }
 
 func (x *joinedIndex) Value(column, sample int) any {
 	source, at := x.place(sample)
-	of := x.columnOf[column][source]
-	if of < 0 {
+	of, task := x.columnOf[column][source], x.sharesOf[column]
+	switch {
+	case of < 0 && task >= 0: // pictures that weren't mixed are among ones that were
+		if label := x.Label(task, sample); label != schema.Unknown {
+			return []schema.ClassShare{{Class: label, Share: 1}}
+		}
 		return nil
+	case of < 0:
+		return nil
+	case task >= 0:
+		return renumberShares(x.indexes[source].Value(of, at), x.classOf[task][source])
 	}
 	return x.indexes[source].Value(of, at)
+}
+
+// joinShares finds the columns of shares.
+func (x *joinedIndex) joinShares(p *problems) {
+	x.sharesOf = slices.Repeat([]int{-1}, len(x.columns))
+	for t, task := range x.tasks {
+		column := schema.SharesIn(x.columns, task.Name)
+		if column < 0 {
+			continue
+		}
+		x.sharesOf[column] = t
+		for source, index := range x.indexes {
+			if of := x.columnOf[column][source]; of >= 0 && x.taskOf[t][source] >= 0 {
+				checkShares(index, of, index.Tasks()[x.taskOf[t][source]], x.classOf[t][source], task.Classes, "classes", p)
+			}
+		}
+	}
 }
 
 func (x *joinedIndex) Ignored() int { return x.ignored }
@@ -137,6 +163,7 @@ func (c Concat) index(ctx context.Context, d *joined) (*joinedIndex, []string, e
 		warnings = append(warnings, x.join(d.names, name, lists[t], &p)...)
 	}
 	x.joinColumns(d.names, &p)
+	x.joinShares(&p)
 	targets, about := x.joinTargets(d.names, &p)
 	x.targets, warnings = targets, append(warnings, about...)
 	if p.more > 0 {

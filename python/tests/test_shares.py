@@ -10,9 +10,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from conftest import picture, png
+from conftest import MakeFolder, picture, png
 from handmade import batch, pixels
-from sluicedata import EngineError, Loader, UsageError, collate, pipeline, sources, stages
+from sluicedata import EngineError, Loader, UsageError, collate, materialize, pipeline, sources, stages
 
 SHARES = pa.list_(pa.struct([pa.field("class", pa.int32(), False), pa.field("share", pa.float32(), False)]))
 ROWS = [[(1, 0.75), (0, 0.25)], None, [(2, 1.0)], []]
@@ -93,3 +93,23 @@ def test_torch(tmp_path: Path) -> None:
             loss = torch.nn.functional.cross_entropy(logits, soft)
             assert torch.isfinite(loss)
             assert b.to("cpu").shares["class"][0][1].sum() == 1
+
+
+def test_of_a_data_set(make_folder: MakeFolder, tmp_path: Path) -> None:
+    """Soft labels of a data set of mixed pictures are those of the pipeline that made it, to the bit."""
+    before = [stages.rebalance("class_balanced", draws=40), stages.decode(), stages.resize(height=8, width=8)]
+    live = pipeline(
+        sources.folder(make_folder({"cat": 9, "dog": 4, "lynx": 2})),
+        [*before, stages.batch(8), stages.cutmix(per="row")],
+        seed=3,
+    )
+    materialize(live, tmp_path / "set")
+    read = pipeline(sources.arrow(tmp_path / "set"), [stages.decode(), stages.batch(8)])
+    with Loader(live, format="numpy") as made, Loader(read, format="numpy") as again:
+        mixed = 0
+        for a, b in zip(made, again, strict=True):
+            (x, x_known), (y, y_known) = (collate.soft_labels(of, "class", 3) for of in (a, b))
+            assert x.tobytes() == y.tobytes() and x_known.tolist() == y_known.tolist()
+            assert a.image.tobytes() == b.image.tobytes() and a.weight.tobytes() == b.weight.tobytes()
+            mixed += int((x.max(axis=1) < 1).sum())
+        assert mixed > 20
