@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/sluicedata/sluice/internal/colour"
@@ -135,15 +136,31 @@ func (c ColorJitter) Map(params Params, in *schema.Picture) *schema.Picture {
 	return edited(c, params, in)
 }
 
-// Edit is Map, in place.
+// partBytes of pixels stay in the processor's nearest cache from one adjustment to the next.
+const partBytes = 16 << 10 / 48 * 48
+
+// Edit is Map, in place. Contrast waits for the mean of what the adjustments before it made.
 func (c ColorJitter) Edit(params Params, pic *schema.Picture) {
 	p := params.(*ColorJitterParams)
-	for _, a := range p.Order {
-		mean := 0
-		if a == Contrast {
-			mean = meanGrey(pic.U8)
+	mean, pixels := 0, max(len(pic.U8)/3, 1)
+	if len(p.Order) > 0 && p.Order[0] == Contrast {
+		mean = halfUp(greys(pic.U8), pixels)
+	}
+	for todo := p.Order; len(todo) > 0; {
+		n := 1
+		for n < len(todo) && todo[n] != Contrast {
+			n++
 		}
-		p.rows(a, mean)(pic.U8)
+		sum := 0
+		for part := range slices.Chunk(pic.U8, partBytes) {
+			for _, a := range todo[:n] {
+				p.change(a, mean, part)
+			}
+			if n < len(todo) {
+				sum += greys(part)
+			}
+		}
+		mean, todo = halfUp(sum, pixels), todo[n:]
 	}
 }
 
@@ -169,14 +186,9 @@ func (c ColorJitter) MapPixels(params Params) (point PixelFunc, ok bool) {
 		return [3]float32{float32(rgb[0]), float32(rgb[1]), float32(rgb[2])}
 	}
 	if !point.Separate {
-		var steps [3]func([]uint8)
-		for i, a := range p.Order {
-			steps[i] = p.rows(a, 0)
-		}
-		list := steps[:len(p.Order)]
 		point.Row = func(pixels []uint8) {
-			for _, step := range list {
-				step(pixels)
+			for _, a := range p.Order {
+				p.change(a, 0, pixels)
 			}
 		}
 	}
@@ -234,16 +246,19 @@ func grey(rgb [3]uint8) int {
 	return (19595*int(rgb[0]) + 38470*int(rgb[1]) + 7471*int(rgb[2]) + 1<<15) >> 16
 }
 
-// meanGrey is the mean of the pixels' greys, rounded half up, as in Pillow's
-// ImageEnhance.Contrast.
-func meanGrey(pixels []uint8) int {
-	n := len(pixels) / 3
-	sum, done := colour.Greys(pixels)
-	for i := done; i+3 <= len(pixels); i += 3 {
-		sum += grey([3]uint8(pixels[i:]))
+// greys adds up the greys of pixels.
+func greys(pixels []uint8) int {
+	sum, ok := colour.Greys(pixels)
+	if !ok {
+		for ; len(pixels) >= 3; pixels = pixels[3:] {
+			sum += grey([3]uint8(pixels))
+		}
 	}
-	return (2*sum + n) / (2 * n)
+	return sum
 }
+
+// halfUp is a sum's mean, rounded half up, as in Pillow's ImageEnhance.Contrast.
+func halfUp(sum, n int) int { return (2*sum + n) / (2 * n) }
 
 // hsv is rgb2hsv_row of Pillow's Convert.c: its variables are float32, what is
 // computed between assignments is float64. A hue of 255 is the whole circle.

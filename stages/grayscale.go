@@ -35,7 +35,9 @@ func (Grayscale) PixelFunc(Params) PixelFunc {
 			return [3]float32{v, v, v}
 		},
 		Row: func(pixels []uint8) {
-			pixels = pixels[colour.Saturate(pixels, 0):] // each value blended with the grey, at no weight
+			if colour.Saturate(pixels, 0) { // each value blended with the grey, at no weight
+				return
+			}
 			for ; len(pixels) >= 3; pixels = pixels[3:] {
 				p := pixels[:3:3]
 				v := uint8(grey([3]uint8(p)))

@@ -20,6 +20,9 @@ type SharpnessParams struct {
 	Factor float64 `json:"factor"`
 }
 
+// largestFactor times 255 fits an int32 with room.
+const largestFactor = 1 << 20
+
 // Name is the stage's name in pipeline files.
 func (Sharpness) Name() string { return "sharpness" }
 

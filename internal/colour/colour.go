@@ -1,5 +1,5 @@
 // Package colour is the inner loops of stages that change colours, in assembly where the
-// processor has AVX2. They take the first pixels of a row, as many as suit them, and say
-// how many bytes that were; the rest, and all of them on another processor, is for
-// the caller, whose own loops say what is computed. Pixels are R G B bytes.
+// processor has AVX2. Each does all of what it is given, and says so; where it can't, it
+// does nothing, and the caller's own loops do, which say what is computed. Pixels are
+// R G B bytes.
 package colour

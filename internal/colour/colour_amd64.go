@@ -1,6 +1,11 @@
 package colour
 
-import "golang.org/x/sys/cpu"
+import (
+	"math"
+	"unsafe"
+
+	"golang.org/x/sys/cpu"
+)
 
 var (
 	useAssembly = cpu.X86.HasAVX2
@@ -9,33 +14,41 @@ var (
 
 // constants are what the assembly reads beside the pixels.
 type constants struct {
-	channels [3][32]uint8 // VPSHUFB: a channel of eight pixels, whose 24 bytes are loaded as the first 16 and the last 16
-	pack     [32]uint8    // VPSHUFB: three bytes of each doubleword, side by side
-	order    [8]uint32    // VPSHUFB, by the sector of the hue: where red, green and blue are in value, middle, lowest
-	lanes    [8]uint32    // what is added to it, by pixel
-	firsts   [8]float32   // of the hue, by the order of the channels, negated: bits 0-2 are r < g, g < b, r < b
-	signs    [8]uint32
-	rounds   [8]float32
-	turn     [8]uint32
-	byteMask [8]uint32
-	six      [8]uint32
-	unit     [8]uint32
-	around   [8]uint32 // 257: 2^16 / 255, nearly
-	sixShort [8]float32
-	one      [8]float32
-	full     [8]float32 // 255
-	half     [8]float32
-	above    [8]float32 // a half, and more than a rounding error
-	factor   [8]float32
-	level    [8]float32
+	words    [3][2][32]uint8 // VPSHUFB: a channel of eight pixels in words, of the first 16 of their 24 bytes and of the last 16
+	channels [3][32]uint8    // VPSHUFB: a channel of four pixels in doublewords
+	pack     [32]uint8       // VPSHUFB: three bytes of each doubleword, side by side
+	weave    [32]uint8       // VPSHUFB: four bytes of each of three channels, pixel by pixel
+	order    [8]uint32       // VPSHUFB, by the sector of the hue: where red, green and blue are in value, middle, lowest
+	lanes    [8]uint32       // what is added to it, by pixel
+	firsts   [8]float32      // of the hue, by the order of the channels, negated: bits 0-2 are r < g, g < b, r < b
+	signs    [8]float32
 	weights  [3][8]uint32 // of the grey
 	rounding [8]uint32
+	sixth    [2][8]float32 // and what it lacks
+	full     [8]float32    // 255
+	half     [8]float32
+	place    [8]float32 // 1 / (255 * 85)
+	byteMask [16]uint16
+	sector   [16]uint16 // 2^16 * 2/85, and a little more
+	unit     [16]uint16
+	circle   [16]uint16 // 85
+	round255 [16]uint16 // 128, and
+	over255  [16]uint16 // 257, by which words are divided by 255
 }
 
 var fixed = func() (c constants) {
-	for channel := range c.channels {
-		for i := range c.channels[channel] {
-			c.channels[channel][i] = 0x80
+	for channel := range 3 {
+		for i := range 32 {
+			c.words[channel][0][i], c.words[channel][1][i], c.channels[channel][i] = 0x80, 0x80, 0x80
+		}
+		for k := range 8 {
+			for lane := 0; lane < 32; lane += 16 {
+				if at := uint8(3*k + channel); at < 16 {
+					c.words[channel][0][lane+2*k] = at
+				} else {
+					c.words[channel][1][lane+2*k] = at - 8
+				}
+			}
 		}
 		for k := range 4 {
 			c.channels[channel][4*k] = uint8(3*k + channel)
@@ -43,9 +56,10 @@ var fixed = func() (c constants) {
 		}
 	}
 	for i := range c.pack {
-		c.pack[i] = 0x80
+		c.pack[i], c.weave[i] = 0x80, 0x80
 		if k := i % 16; k < 12 {
 			c.pack[i] = uint8(k/3*4 + k%3)
+			c.weave[i] = uint8(k%3*4 + k/3)
 		}
 	}
 	const value, middle, lowest = 0, 1, 2
@@ -55,101 +69,122 @@ var fixed = func() (c constants) {
 	} {
 		c.order[sector] = at[0] | at[1]<<8 | at[2]<<16 | 0x80<<24
 	}
-	const negative = 1 << 31
-	for order, of := range map[int]struct {
-		first, round float32
-		sign         uint32
-	}{0: {1, 0, negative}, 1: {1, 0, 0}, 5: {3, 0, negative}, 7: {3, 0, 0}, 6: {5, 0, negative}, 2: {-1, 255, 0}} {
-		c.firsts[-order&7], c.signs[-order&7], c.rounds[-order&7] = of.first, of.sign, of.round
+	above5 := math.Nextafter32(5, 6) // as what is less than 0 and a turn is rounded
+	for order, of := range map[int]struct{ first, sign float32 }{
+		0: {1, -1}, 1: {1, 1}, 5: {3, -1}, 7: {3, 1}, 6: {5, -1}, 2: {above5, 1},
+	} {
+		c.firsts[-order&7], c.signs[-order&7] = of.first, of.sign
 	}
 	for i := range 8 {
 		c.lanes[i] = uint32(i%4) * 0x040404
-		c.byteMask[i], c.six[i], c.unit[i], c.around[i] = 255, 6, 1, 257
-		c.sixShort[i], c.one[i], c.full[i], c.half[i], c.above[i] = 6, 1, 255, 0.5, 0.5+1.0/4096
+		c.sixth[0][i] = 1.0 / 6
+		c.sixth[1][i] = float32(1.0/6 - float64(c.sixth[0][i]))
+		c.full[i], c.half[i], c.place[i] = 255, 0.5, 1.0/(255*85)
 		for channel, weight := range [3]uint32{19595, 38470, 7471} {
 			c.weights[channel][i] = weight
 		}
 		c.rounding[i] = 1 << 15
 	}
+	for i := range 16 {
+		c.byteMask[i], c.sector[i], c.unit[i], c.circle[i] = 255, 2<<16/85+1, 1, 85
+		c.round255[i], c.over255[i] = 128, 257
+	}
 	return c
 }()
 
+// Of n values, a multiple of block, which may be 0.
+//
 //go:noescape
-func levelsAVX2(values *uint8, n int, c *constants)
+func levelsAVX2(values *uint8, n int, level, factor float32)
 
 //go:noescape
-func saturateAVX2(pixels *uint8, n int, c *constants)
+func saturateAVX2(pixels *uint8, n int, c *constants, factor float32)
 
 //go:noescape
 func greysAVX2(pixels *uint8, n int, c *constants, sums *[8]uint32)
 
 //go:noescape
-func turnHueAVX2(pixels *uint8, n int, c *constants)
+func turnHueAVX2(pixels *uint8, n int, c *constants, turn uint16)
 
-// eight is how many pixels the assembly takes at once.
-const eight = 8
+// block is how many bytes the assembly takes at once: 16 pixels.
+const block = 48
+
+// parts is values as the assembly takes them: whole blocks where they are, and what is left over in a
+// block of its own, with zeros behind.
+type parts struct {
+	whole, rest int // bytes; rest is a block or nothing
+	last        [block]uint8
+}
+
+func cut(values []uint8) (p parts) {
+	p.whole = len(values) / block * block
+	if copy(p.last[:], values[p.whole:]) > 0 {
+		p.rest = block
+	}
+	return p
+}
 
 // largestFactor times 255 fits an int32 with room.
 const largestFactor = 1 << 20
 
 // Levels blends values with a level: level + factor * (value - level) in float32, truncated
 // and clamped. A factor above 2^20 is not taken.
-func Levels(values []uint8, level, factor float32) (done int) {
-	n := len(values) &^ 15
-	if !useAssembly || n == 0 || !(factor <= largestFactor) {
-		return 0
+func Levels(values []uint8, level, factor float32) bool {
+	if !useAssembly || !(factor <= largestFactor) {
+		return false
 	}
-	c := fixed
-	for i := range 8 {
-		c.level[i], c.factor[i] = level, factor
-	}
-	levelsAVX2(&values[0], n, &c)
-	return n
+	p := cut(values)
+	levelsAVX2(unsafe.SliceData(values), p.whole, level, factor)
+	levelsAVX2(&p.last[0], p.rest, level, factor)
+	copy(values[p.whole:], p.last[:])
+	return true
 }
 
 // Saturate is Levels of each pixel with its grey.
-func Saturate(pixels []uint8, factor float32) (done int) {
-	n := len(pixels) / 3 &^ (eight - 1)
-	if !useAssembly || n == 0 || !(factor <= largestFactor) {
-		return 0
+func Saturate(pixels []uint8, factor float32) bool {
+	if !useAssembly || !(factor <= largestFactor) {
+		return false
 	}
-	c := fixed
-	for i := range 8 {
-		c.factor[i] = factor
-	}
-	saturateAVX2(&pixels[0], n, &c)
-	return 3 * n
+	p := cut(pixels)
+	saturateAVX2(unsafe.SliceData(pixels), p.whole, &fixed, factor)
+	saturateAVX2(&p.last[0], p.rest, &fixed, factor)
+	copy(pixels[p.whole:], p.last[:])
+	return true
 }
 
-// mostGreys is how many pixels eight sums of 32 bits have room for.
-const mostGreys = 1 << 24
+// mostGreys is a number of bytes for whose greys eight sums of 32 bits have room.
+const mostGreys = block << 20
 
 // Greys adds up the greys of the pixels: ITU-R 601-2 luma, to 16 bits, rounded half up.
-func Greys(pixels []uint8) (sum, done int) {
-	n := len(pixels) / 3 &^ (eight - 1)
+func Greys(pixels []uint8) (sum int, ok bool) {
 	if !useAssembly {
-		return 0, 0
+		return 0, false
 	}
 	var sums [8]uint32
-	for at := 0; at < n; at += mostGreys {
-		greysAVX2(&pixels[3*at], min(n-at, mostGreys), &fixed, &sums)
-		for _, s := range sums {
-			sum += int(s)
-		}
+	p := cut(pixels)
+	for at := 0; at < p.whole; at += mostGreys {
+		greysAVX2(&pixels[at], min(p.whole-at, mostGreys), &fixed, &sums)
+		sum += total(&sums)
 	}
-	return sum, 3 * n
+	greysAVX2(&p.last[0], p.rest, &fixed, &sums)
+	return sum + total(&sums), true
+}
+
+func total(sums *[8]uint32) (all int) {
+	for _, s := range sums {
+		all += int(s)
+	}
+	return all
 }
 
 // TurnHue turns the hue of pixels, in Pillow's HSV, by so many 255ths of the circle.
-func TurnHue(pixels []uint8, turn uint8) (done int) {
-	n := len(pixels) / 3 &^ (eight - 1)
-	if !useFMA || n == 0 {
-		return 0
+func TurnHue(pixels []uint8, turn uint8) bool {
+	if !useFMA {
+		return false
 	}
-	c := fixed
-	for i := range c.turn {
-		c.turn[i] = uint32(turn)
-	}
-	turnHueAVX2(&pixels[0], n, &c)
-	return 3 * n
+	p := cut(pixels)
+	turnHueAVX2(unsafe.SliceData(pixels), p.whole, &fixed, uint16(turn))
+	turnHueAVX2(&p.last[0], p.rest, &fixed, uint16(turn))
+	copy(pixels[p.whole:], p.last[:])
+	return true
 }

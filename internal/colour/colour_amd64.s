@@ -1,22 +1,13 @@
 #include "textflag.h"
 #include "go_asm.h"
 
-// Eight pixels at SI as doublewords, red in Y1, green in Y2, blue in Y3.
-#define LOAD \
-	VMOVDQU     (SI), X0                            \
-	VINSERTI128 $1, 8(SI), Y0, Y0                   \
+// Eight pixels at a place as doublewords, red in Y1, green in Y2, blue in Y3.
+#define LOAD(at) \
+	VMOVDQU     at(SI), X0                          \
+	VINSERTI128 $1, at+8(SI), Y0, Y0                \
 	VPSHUFB     constants_channels(AX), Y0, Y1      \
 	VPSHUFB     (constants_channels+32)(AX), Y0, Y2 \
 	VPSHUFB     (constants_channels+64)(AX), Y0, Y3
-
-// Three bytes of each doubleword of Y0 to the eight pixels at SI.
-#define STORE \
-	VPSHUFB      constants_pack(AX), Y0, Y0 \
-	VEXTRACTI128 $1, Y0, X1                 \
-	VMOVQ        X0, (SI)                   \
-	VPEXTRD      $2, X0, 8(SI)              \
-	VMOVQ        X1, 12(SI)                 \
-	VPEXTRD      $2, X1, 20(SI)
 
 // The greys of Y1, Y2, Y3 in Y4.
 #define GREY \
@@ -28,15 +19,16 @@
 	VPADDD  Y4, Y5, Y4                         \
 	VPSRLD  $16, Y4, Y4
 
-// levels of package stages, a function of each byte.
+// blendLevels of package stages, a function of each byte.
 //
-// func levelsAVX2(values *uint8, n int, c *constants)
+// func levelsAVX2(values *uint8, n int, level, factor float32)
 TEXT ·levelsAVX2(SB), NOSPLIT, $0-24
-	MOVQ    values+0(FP), SI
-	MOVQ    n+8(FP), CX
-	MOVQ    c+16(FP), AX
-	VMOVUPS constants_level(AX), Y14
-	VMOVUPS constants_factor(AX), Y15
+	MOVQ         values+0(FP), SI
+	MOVQ         n+8(FP), CX
+	VBROADCASTSS level+16(FP), Y14
+	VBROADCASTSS factor+20(FP), Y15
+	TESTQ CX, CX
+	JZ    levelsDone
 
 levels:
 	VPMOVZXBD    (SI), Y0
@@ -59,49 +51,62 @@ levels:
 	ADDQ         $16, SI
 	SUBQ         $16, CX
 	JNZ          levels
+
+levelsDone:
 	VZEROUPPER
 	RET
 
-// A channel blended with the grey, Y4 and as a float Y5.
+// A channel blended with the grey, Y4, which is a float.
 #define BLEND(channel) \
-	VPSUBD     Y4, channel, channel  \
 	VCVTDQ2PS  channel, channel      \
+	VSUBPS     Y4, channel, channel  \
 	VMULPS     Y15, channel, channel \
-	VADDPS     Y5, channel, channel  \
-	VCVTTPS2DQ channel, channel      \
-	VPMAXSD    Y13, channel, channel \
-	VPMINSD    Y14, channel, channel
+	VADDPS     Y4, channel, channel  \
+	VCVTTPS2DQ channel, channel
 
-// saturated of package stages.
+// Eight pixels at a place, 12 bytes in each lane of Y1.
+#define SATURATED(at) \
+	LOAD(at)                             \
+	GREY                                 \
+	VCVTDQ2PS Y4, Y4                     \
+	BLEND(Y1)                            \
+	BLEND(Y2)                            \
+	BLEND(Y3)                            \
+	VPACKSSDW Y2, Y1, Y1                 \
+	VPACKSSDW Y3, Y3, Y3                 \
+	VPACKUSWB Y3, Y1, Y1                 \
+	VPSHUFB   constants_weave(AX), Y1, Y1
+
+// ColorJitterParams.adjust of package stages, of the saturation.
 //
-// func saturateAVX2(pixels *uint8, n int, c *constants)
-TEXT ·saturateAVX2(SB), NOSPLIT, $0-24
-	MOVQ    pixels+0(FP), SI
-	MOVQ    n+8(FP), CX
-	MOVQ    c+16(FP), AX
-	VMOVUPS constants_factor(AX), Y15
-	VMOVDQU constants_byteMask(AX), Y14
-	VPXOR   Y13, Y13, Y13
+// func saturateAVX2(pixels *uint8, n int, c *constants, factor float32)
+TEXT ·saturateAVX2(SB), NOSPLIT, $0-28
+	MOVQ         pixels+0(FP), SI
+	MOVQ         n+8(FP), CX
+	MOVQ         c+16(FP), AX
+	VBROADCASTSS factor+24(FP), Y15
+	TESTQ CX, CX
+	JZ    saturateDone
 
 saturate:
-	LOAD
-	GREY
-	VCVTDQ2PS Y4, Y5
-	BLEND(Y1)
-	BLEND(Y2)
-	BLEND(Y3)
-	VPSLLD    $8, Y2, Y2
-	VPSLLD    $16, Y3, Y3
-	VPOR      Y1, Y2, Y0
-	VPOR      Y3, Y0, Y0
-	STORE
-	ADDQ      $24, SI
-	SUBQ      $8, CX
-	JNZ       saturate
+	SATURATED(0)
+	VMOVDQA      Y1, Y7
+	SATURATED(24)
+	VMOVDQU      X7, (SI)
+	VEXTRACTI128 $1, Y7, 12(SI)
+	VMOVDQU      X1, 24(SI)
+	VEXTRACTI128 $1, Y1, X1
+	VMOVQ        X1, 36(SI)
+	VPEXTRD      $2, X1, 44(SI)
+	ADDQ         $48, SI
+	SUBQ         $48, CX
+	JNZ          saturate
+
+saturateDone:
 	VZEROUPPER
 	RET
 
-// The sum of meanGrey of package stages.
+// greys of package stages.
 //
 // func greysAVX2(pixels *uint8, n int, c *constants, sums *[8]uint32)
 TEXT ·greysAVX2(SB), NOSPLIT, $0-32
@@ -110,128 +115,172 @@ TEXT ·greysAVX2(SB), NOSPLIT, $0-32
 	MOVQ  c+16(FP), AX
 	MOVQ  sums+24(FP), DI
 	VPXOR Y15, Y15, Y15
+	TESTQ CX, CX
+	JZ    greysDone
 
 greys:
-	LOAD
+	LOAD(0)
 	GREY
 	VPADDD  Y4, Y15, Y15
-	ADDQ    $24, SI
-	SUBQ    $8, CX
+	LOAD(24)
+	GREY
+	VPADDD  Y4, Y15, Y15
+	ADDQ    $48, SI
+	SUBQ    $48, CX
 	JNZ     greys
+
+greysDone:
 	VMOVDQU Y15, (DI)
 	VZEROUPPER
 	RET
 
-// turned of package stages, without its tables: what there is float64 is float32 here, with the
-// exact remainder of each rounding where that can matter.
+// A channel of 16 pixels in words, of Y0 and Y4.
+#define CHANNEL(number, to) \
+	VPSHUFB (constants_words+64*number)(AX), Y0, to      \
+	VPSHUFB (constants_words+64*number+32)(AX), Y4, Y5   \
+	VPOR    Y5, to, to
+
+// The words of from as doublewords and floats.
+#define FLOATS(from, low, high) \
+	VPUNPCKLWD Y15, from, low  \
+	VPUNPCKHWD Y15, from, high \
+	VCVTDQ2PS  low, low        \
+	VCVTDQ2PS  high, high
+
+// The hue in float32, of the middle's place in the span, rounded as Pillow does.
+#define HUE(order, place) \
+	VPERMPS      constants_signs(AX), order, Y11    \
+	VPERMPS      constants_firsts(AX), order, Y12   \
+	VFMADD213PS  Y12, Y11, place                    \
+	VMULPS       (constants_sixth+32)(AX), place, Y11 \
+	VFMADD132PS  constants_sixth(AX), Y11, place    \
+	VMULPS       Y14, place, place                  \
+	VCVTTPS2DQ   place, place
+
+// Four pixels in each lane, of value, middle and lowest in the bytes of doublewords, to 12
+// bytes of R G B.
+#define ORDERED(sector, pixels) \
+	VPERMD  constants_order(AX), sector, sector \
+	VPADDD  constants_lanes(AX), sector, sector \
+	VPSHUFB sector, pixels, pixels              \
+	VPSHUFB constants_pack(AX), pixels, pixels
+
+// turnHue of package stages. Hues are rounded as float32, as there; the rest is whole numbers:
+// nothing lies near a half.
 //
-// func turnHueAVX2(pixels *uint8, n int, c *constants)
-TEXT ·turnHueAVX2(SB), NOSPLIT, $0-24
-	MOVQ    pixels+0(FP), SI
-	MOVQ    n+8(FP), CX
-	MOVQ    c+16(FP), AX
-	VMOVUPS constants_one(AX), Y15
-	VMOVUPS constants_full(AX), Y14
-	VXORPS  Y12, Y12, Y12
+// func turnHueAVX2(pixels *uint8, n int, c *constants, turn uint16)
+TEXT ·turnHueAVX2(SB), NOSPLIT, $0-26
+	MOVQ         pixels+0(FP), SI
+	MOVQ         n+8(FP), CX
+	MOVQ         c+16(FP), AX
+	VPBROADCASTW turn+24(FP), Y13
+	VMOVUPS      constants_full(AX), Y14
+	VPXOR        Y15, Y15, Y15
+	TESTQ CX, CX
+	JZ    turnDone
 
 turn:
-	LOAD
-	VPMAXSD Y1, Y2, Y4
-	VPMAXSD Y3, Y4, Y4 // most
-	VPMINSD Y1, Y2, Y5
-	VPMINSD Y3, Y5, Y5
-	VPSUBD  Y5, Y4, Y6 // span
-	VPADDD  Y4, Y4, Y7
-	VPADDD  Y5, Y7, Y7
-	VPSUBD  Y1, Y7, Y7
-	VPSUBD  Y2, Y7, Y7
-	VPSUBD  Y3, Y7, Y7 // how far the middle is below
+	VMOVDQU     (SI), X0
+	VINSERTI128 $1, 24(SI), Y0, Y0
+	VMOVDQU     8(SI), X4
+	VINSERTI128 $1, 32(SI), Y4, Y4
+	CHANNEL(0, Y1)
+	CHANNEL(1, Y2)
+	CHANNEL(2, Y3)
+
+	VPMAXSW Y1, Y2, Y4
+	VPMAXSW Y3, Y4, Y4 // most
+	VPMINSW Y1, Y2, Y5
+	VPMINSW Y3, Y5, Y5
+	VPSUBW  Y5, Y4, Y6 // span
+	VPADDW  Y4, Y4, Y7
+	VPADDW  Y5, Y7, Y7
+	VPADDW  Y1, Y2, Y8
+	VPADDW  Y3, Y8, Y8
+	VPSUBW  Y8, Y7, Y7 // how far the middle is below
 
 	// The order of the channels, negated.
-	VPCMPGTD Y1, Y3, Y10
-	VPCMPGTD Y2, Y3, Y9
-	VPCMPGTD Y1, Y2, Y8
-	VPADDD   Y10, Y10, Y10
-	VPADDD   Y9, Y10, Y10
-	VPADDD   Y10, Y10, Y10
-	VPADDD   Y8, Y10, Y10
+	VPCMPGTW Y1, Y3, Y10
+	VPCMPGTW Y2, Y3, Y9
+	VPCMPGTW Y1, Y2, Y8
+	VPADDW   Y10, Y10, Y10
+	VPADDW   Y9, Y10, Y10
+	VPADDW   Y10, Y10, Y10
+	VPADDW   Y8, Y10, Y10
 
-	// The hue: first + x or first - x sixths, where x is the middle's place in the span.
-	VCVTDQ2PS Y6, Y6
-	VCVTDQ2PS Y7, Y7
-	VCVTDQ2PS Y4, Y2                       // most, as a float from here on
-	VDIVPS    Y6, Y7, Y7
-	VPERMPS   constants_signs(AX), Y10, Y8
-	VPERMPS   constants_firsts(AX), Y10, Y9
-	VPERMPS   constants_rounds(AX), Y10, Y1
-	VXORPS    Y8, Y7, Y7
-	VADDPS    Y9, Y7, Y7
-	VDIVPS    constants_sixShort(AX), Y7, Y7
-	VMULPS    Y14, Y7, Y7
-	VADDPS    Y1, Y7, Y7
-	VCVTTPS2DQ Y7, Y7                      // of grey it is no number, and counts for nothing
-	VPADDD    constants_turn(AX), Y7, Y7
-	VPAND     constants_byteMask(AX), Y7, Y7
+	// The place of the middle in the span, Y3 and Y5, and the saturation, Y1, for which black's
+	// is no number, which becomes 0.
+	FLOATS(Y6, Y1, Y2)
+	FLOATS(Y7, Y3, Y5)
+	FLOATS(Y4, Y8, Y9)
+	VDIVPS     Y1, Y3, Y3
+	VDIVPS     Y2, Y5, Y5
+	VDIVPS     Y8, Y1, Y1
+	VDIVPS     Y9, Y2, Y2
+	VMULPS     Y14, Y1, Y1
+	VMULPS     Y14, Y2, Y2
+	VCVTTPS2DQ Y1, Y1
+	VCVTTPS2DQ Y2, Y2
+	VPACKUSDW  Y2, Y1, Y1
 
-	// The saturation's share. Of black it is no number, of which the maximum makes 0.
-	VDIVPS   Y2, Y6, Y3
-	VMULPS   Y14, Y3, Y3
-	VMAXPS   Y12, Y3, Y3
-	VROUNDPS $3, Y3, Y3
-	VDIVPS   Y14, Y3, Y3
+	// The hue, turned. Of grey it is no number, and counts for nothing.
+	VPUNPCKLWD Y10, Y10, Y8
+	VPUNPCKHWD Y10, Y10, Y9
+	HUE(Y8, Y3)
+	HUE(Y9, Y5)
+	VPACKUSDW  Y5, Y3, Y3
+	VPADDW     Y13, Y3, Y3
+	VPAND      constants_byteMask(AX), Y3, Y3
 
-	// Six times the hue is 255 times the sector, Y8, and what is left is its place in it, Y5.
-	VPMULLW   constants_six(AX), Y7, Y5
-	VPADDD    constants_unit(AX), Y5, Y8
-	VPMULHUW  constants_around(AX), Y8, Y8
-	VPMULLW   constants_byteMask(AX), Y8, Y7
-	VPSUBD    Y7, Y5, Y5
-	VCVTDQ2PS Y5, Y5
-	VDIVPS    Y14, Y5, Y5
+	// Twice the hue is 85 times the sector, Y8, and what is left. How far it is from 85 times the
+	// odd sector of a pair is how much the middle lacks, in 85ths of the saturation, Y3.
+	VPMULHUW constants_sector(AX), Y3, Y8
+	VPOR     constants_unit(AX), Y8, Y9
+	VPMULLW  constants_circle(AX), Y9, Y9
+	VPADDW   Y3, Y3, Y3
+	VPSUBW   Y9, Y3, Y3
+	VPABSW   Y3, Y3
+	VPMULLW  Y1, Y3, Y3 // in 85 times 255ths
 
-	// What the middle lacks: the share times the place, as a float32, in odd sectors, else times
-	// 1 less the place, as a float64: Y7 + Y1.
-	VSUBPS      Y5, Y15, Y6
-	VSUBPS      Y6, Y15, Y9
-	VSUBPS      Y5, Y9, Y9
-	VPSLLD      $31, Y8, Y10
-	VBLENDVPS   Y10, Y5, Y6, Y6
-	VPSRAD      $31, Y10, Y10
-	VMULPS      Y3, Y6, Y7
-	VMOVAPS     Y7, Y1
-	VFMSUB231PS Y3, Y6, Y1                  // exactly, less Y7
-	VFMADD231PS Y3, Y9, Y1
-	VANDNPS     Y1, Y10, Y1
+	// The lowest is the highest less that times the saturation.
+	VPMULLW  Y1, Y4, Y1
+	VPADDW   constants_round255(AX), Y1, Y1
+	VPMULHUW constants_over255(AX), Y1, Y1
+	VPSUBW   Y1, Y4, Y1
 
-	// The middle is most * (1 - that), rounded: at most 1 too large at first, Y6, and then the
-	// remainder tells.
-	VADDPS       constants_half(AX), Y2, Y9 // most + 1/2
-	VMOVAPS      Y2, Y6
-	VFNMADD231PS Y2, Y7, Y6
-	VADDPS       constants_above(AX), Y6, Y6
-	VROUNDPS     $3, Y6, Y6
-	VSUBPS       Y6, Y9, Y10
-	VFNMADD231PS Y2, Y7, Y10
-	VFNMADD231PS Y2, Y1, Y10
-	VCVTTPS2DQ   Y6, Y6
-	VPSRAD       $31, Y10, Y10
-	VPADDD       Y10, Y6, Y6
+	// The middle is the highest less that times what it lacks.
+	VPMULLW     Y3, Y4, Y5
+	VPMULHUW    Y3, Y4, Y6
+	VPUNPCKLWD  Y6, Y5, Y7
+	VPUNPCKHWD  Y6, Y5, Y5
+	VCVTDQ2PS   Y7, Y7
+	VCVTDQ2PS   Y5, Y5
+	VMOVUPS     constants_place(AX), Y6
+	VFMADD213PS constants_half(AX), Y6, Y7
+	VFMADD213PS constants_half(AX), Y6, Y5
+	VCVTTPS2DQ  Y7, Y7
+	VCVTTPS2DQ  Y5, Y5
+	VPACKUSDW   Y5, Y7, Y5
+	VPSUBW      Y5, Y4, Y5
 
-	// The lowest is never near a half.
-	VMULPS     Y2, Y3, Y3
-	VSUBPS     Y3, Y9, Y3
-	VCVTTPS2DQ Y3, Y3
+	VPSLLW     $8, Y5, Y5
+	VPOR       Y4, Y5, Y5
+	VPUNPCKLWD Y1, Y5, Y6
+	VPUNPCKHWD Y1, Y5, Y7
+	VPUNPCKLWD Y8, Y8, Y9
+	VPUNPCKHWD Y8, Y8, Y10
+	ORDERED(Y9, Y6)
+	ORDERED(Y10, Y7)
+	VMOVDQU      X6, (SI)
+	VMOVDQU      X7, 12(SI)
+	VEXTRACTI128 $1, Y6, 24(SI)
+	VEXTRACTI128 $1, Y7, X7
+	VMOVQ        X7, 36(SI)
+	VPEXTRD      $2, X7, 44(SI)
+	ADDQ         $48, SI
+	SUBQ         $48, CX
+	JNZ          turn
 
-	VPSLLD  $8, Y6, Y6
-	VPSLLD  $16, Y3, Y3
-	VPOR    Y6, Y4, Y0
-	VPOR    Y3, Y0, Y0
-	VPERMD  constants_order(AX), Y8, Y1
-	VPADDD  constants_lanes(AX), Y1, Y1
-	VPSHUFB Y1, Y0, Y0
-	STORE
-	ADDQ    $24, SI
-	SUBQ    $8, CX
-	JNZ     turn
+turnDone:
 	VZEROUPPER
 	RET

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/sluicedata/sluice/internal/guard"
@@ -47,32 +48,32 @@ func turned(p []uint8, turn uint8) {
 // What is done is what the formulas say, and memory ends behind it. (Package stages
 // compares hues of many more colours with Pillow's.)
 func TestColour(t *testing.T) {
+	if !useFMA {
+		t.Skip("the processor has no AVX2 and FMA")
+	}
 	rnd := rand.New(rand.NewPCG(9, 9))
-	for n := range 120 {
-		pixels := make([]uint8, n)
+	for n := range 80 {
+		pixels := make([]uint8, 3*n)
 		for i := range pixels {
 			pixels[i] = uint8(rnd.Uint32())
 		}
 		level, factor := rnd.IntN(256), 3*rnd.Float32()
-		check := func(name string, run func([]uint8) int, want func(out []uint8)) {
+		check := func(name string, run func([]uint8) bool, want func(out []uint8)) {
 			t.Helper()
-			have, expect := guard.Slice[uint8](t, n), bytes.Clone(pixels)
+			have, expect := guard.Slice[uint8](t, 3*n), bytes.Clone(pixels)
 			copy(have, pixels)
-			done := run(have)
-			want(expect[:done])
-			if !bytes.Equal(have, expect) {
-				t.Errorf("%s of %d bytes: %v, want %v", name, n, have, expect)
-			}
-			if useAssembly && done <= n-24 {
-				t.Errorf("%s of %d bytes does %d", name, n, done)
+			ok := run(have)
+			want(expect)
+			if !ok || !bytes.Equal(have, expect) {
+				t.Errorf("%s of %d pixels: %v %v, want %v", name, n, ok, have, expect)
 			}
 		}
-		check("levels", func(p []uint8) int { return Levels(p, float32(level), factor) }, func(out []uint8) {
+		check("levels", func(p []uint8) bool { return Levels(p, float32(level), factor) }, func(out []uint8) {
 			for i, v := range out {
 				out[i] = blend(level, int(v), factor)
 			}
 		})
-		check("saturate", func(p []uint8) int { return Saturate(p, factor) }, func(out []uint8) {
+		check("saturate", func(p []uint8) bool { return Saturate(p, factor) }, func(out []uint8) {
 			for ; len(out) > 0; out = out[3:] {
 				l := grey(out)
 				for c, v := range out[:3] {
@@ -81,20 +82,84 @@ func TestColour(t *testing.T) {
 			}
 		})
 		turn := uint8(rnd.Uint32())
-		check("hue", func(p []uint8) int { return TurnHue(p, turn) }, func(out []uint8) {
+		check("hue", func(p []uint8) bool { return TurnHue(p, turn) }, func(out []uint8) {
 			for ; len(out) > 0; out = out[3:] {
 				turned(out, turn)
 			}
 		})
-		sum, done := Greys(pixels)
-		for p := pixels[:done]; len(p) > 0; p = p[3:] {
+		sum, ok := Greys(pixels)
+		for p := pixels; len(p) > 0; p = p[3:] {
 			sum -= grey(p)
 		}
-		if sum != 0 {
-			t.Errorf("the greys of %d bytes are off by %d", n, sum)
+		if sum != 0 || !ok {
+			t.Errorf("the greys of %d pixels are off by %d", n, sum)
 		}
 	}
-	if Levels(make([]uint8, 16), 0, 1<<21) != 0 || Saturate(make([]uint8, 24), 1<<21) != 0 {
+	if Levels(make([]uint8, 16), 0, 1<<21) || Saturate(make([]uint8, 24), 1<<21) {
 		t.Error("a factor that is too large is taken")
+	}
+}
+
+// Every hue, saturation and level of what is turned: colours with every span, place of the
+// middle and order, and every saturation of every level with every turn.
+func TestTurnHueEverywhere(t *testing.T) {
+	if !useFMA {
+		t.Skip("the processor has no AVX2 and FMA")
+	}
+	var all []uint8
+	add := func(most, middle, least int) {
+		a, b, c := uint8(most), uint8(middle), uint8(least)
+		all = append(all, a, b, c, a, c, b, b, a, c, b, c, a, c, a, b, c, b, a)
+	}
+	compare := func(turn int) {
+		t.Helper()
+		have, want := bytes.Clone(all), bytes.Clone(all)
+		TurnHue(have, uint8(turn))
+		for p := want; len(p) > 0; p = p[3:] {
+			turned(p, uint8(turn))
+		}
+		if at := slices.Compare(have, want); at != 0 {
+			for i := range have {
+				if have[i] != want[i] {
+					t.Fatalf("%v turned by %d: %v, want %v", all[i/3*3:][:3], turn, have[i/3*3:][:3], want[i/3*3:][:3])
+				}
+			}
+		}
+		all = all[:0]
+	}
+	for span := range 256 {
+		for middle := 255 - span; middle < 256; middle++ {
+			add(255, middle, 255-span)
+		}
+	}
+	compare(0)
+	for turn := range 256 {
+		for most := range 256 {
+			for span := 0; span <= most; span += 1 + turn%3 {
+				all = append(all, uint8(most), uint8(most), uint8(most-span))
+			}
+		}
+		compare(turn)
+	}
+}
+
+func BenchmarkColour(b *testing.B) {
+	pixels := make([]uint8, 3*300*300)
+	rnd := rand.New(rand.NewPCG(9, 9))
+	for i := range pixels {
+		pixels[i] = uint8(rnd.Uint32())
+	}
+	for name, run := range map[string]func(){
+		"levels":   func() { Levels(pixels, 100, 1.1) },
+		"saturate": func() { Saturate(pixels, 1.1) },
+		"greys":    func() { Greys(pixels) },
+		"hue":      func() { TurnHue(pixels, 10) },
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.SetBytes(int64(len(pixels)))
+			for range b.N {
+				run()
+			}
+		})
 	}
 }

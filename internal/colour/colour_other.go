@@ -3,13 +3,13 @@
 package colour
 
 // Levels does nothing here.
-func Levels([]uint8, float32, float32) int { return 0 }
+func Levels([]uint8, float32, float32) bool { return false }
 
 // Saturate does nothing here.
-func Saturate([]uint8, float32) int { return 0 }
+func Saturate([]uint8, float32) bool { return false }
 
 // Greys does nothing here.
-func Greys([]uint8) (sum, done int) { return 0, 0 }
+func Greys([]uint8) (sum int, ok bool) { return 0, false }
 
 // TurnHue does nothing here.
-func TurnHue([]uint8, uint8) int { return 0 }
+func TurnHue([]uint8, uint8) bool { return false }
