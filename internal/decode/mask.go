@@ -9,8 +9,8 @@ import (
 	"github.com/sluicedata/sluice/internal/png"
 )
 
-// Mask decodes a picture of class numbers to height rows of width numbers, in into's memory
-// where they fit. It must be a PNG file. Its numbers are taken as the file holds them:
+// MaskFile is a picture of class numbers. It must be a PNG file. Its numbers are taken as the
+// file holds them:
 //
 //   - grey of 8 bits as it is, and of 1, 2 and 4 bits as 0..1, 0..3 and 0..15. (Pillow gives
 //     the same for 8 bits, and booleans for 1; it and OpenCV stretch 2 and 4 bits to 0..255.)
@@ -18,31 +18,70 @@ import (
 //   - grey of 16 bits and three channels where all pixels stand for a number up to 255.
 //   - alpha only where all is opaque.
 //
-// An orientation isn't applied. More pixels than DefaultMaxPixels are refused by the header.
-func Mask(data []byte, into []uint8) (values []uint8, height, width int, err error) {
+// An orientation isn't applied.
+type MaskFile struct {
+	Height, Width int
+	png           *png.File
+}
+
+// OpenMask reads a mask's header. More pixels than DefaultMaxPixels are refused.
+func OpenMask(data []byte) (m MaskFile, err error) {
 	defer recovered("mask", &err)
 	if !png.Is(data) {
-		return nil, 0, 0, notMask(data)
+		return m, notMask(data)
 	}
 	f, err := png.Parse(data, nil)
 	if err != nil {
-		return nil, 0, 0, fmt.Errorf("decode: mask: PNG: %w", pngError(err))
+		return m, fmt.Errorf("decode: mask: PNG: %w", pngError(err))
 	}
 	h := Header{Format: "mask", Height: f.Height, Width: f.Width}
-	if err := h.CheckPixels(0); err != nil {
+	return MaskFile{f.Height, f.Width, f}, h.CheckPixels(0)
+}
+
+// Rows calls do with the first rows, one after the other, until it fails: do may not change
+// a row, nor keep it. Of what follows these rows nothing is looked at, but for the checksums of
+// the chunks. An interlaced file has no rows until it is whole, so all of it is decoded.
+func (m *MaskFile) Rows(rows int, do func(y int, row []uint8) error) (err error) {
+	defer recovered("mask", &err)
+	if m.png.Interlaced {
+		values, err := m.Values(nil)
+		for y := 0; y < rows && err == nil; y++ {
+			err = do(y, values[y*m.Width:(y+1)*m.Width])
+		}
+		return err
+	}
+	var own error
+	err = withPNG(func(d *png.Decoder) error {
+		return d.NumberRows(context.Background(), m.png, rows, func(y int, row []uint8) error {
+			own = do(y, row)
+			return own
+		})
+	})
+	if err != nil && own == nil {
+		return maskError(err)
+	}
+	return err
+}
+
+// Values decodes the whole mask, in into's memory where it fits.
+func (m *MaskFile) Values(into []uint8) (values []uint8, err error) {
+	defer recovered("mask", &err)
+	values = slices.Grow(into[:0], m.Height*m.Width)[:m.Height*m.Width]
+	err = withPNG(func(d *png.Decoder) error { return d.Numbers(context.Background(), m.png, values) })
+	if err != nil {
+		return nil, maskError(err)
+	}
+	return values, nil
+}
+
+// Mask is a mask's numbers, its height and its width.
+func Mask(data []byte, into []uint8) (values []uint8, height, width int, err error) {
+	m, err := OpenMask(data)
+	if err != nil {
 		return nil, 0, 0, err
 	}
-	n := f.Height * f.Width
-	values = slices.Grow(into[:0], n)[:n]
-	d := pngDecoders.Get().(*png.Decoder)
-	err = d.Numbers(context.Background(), f, values)
-	if d.Kept() <= pngKept {
-		pngDecoders.Put(d)
-	}
-	if err != nil {
-		return nil, 0, 0, maskError(err)
-	}
-	return values, f.Height, f.Width, nil
+	values, err = m.Values(into)
+	return values, m.Height, m.Width, err
 }
 
 // notMask is the error of a file that isn't PNG.

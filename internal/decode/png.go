@@ -29,17 +29,22 @@ func parsePNG(data []byte) (Header, pixelFunc, error) {
 	h.Width, h.Height, h.Orientation = f.Width, f.Height, about.orientation()
 	h.DecodeBytes = 3*h.Pixels() + f.Memory()
 	return h, func(ctx context.Context) (*schema.Picture, error) {
-		d := pngDecoders.Get().(*png.Decoder)
 		p := schema.NewPicture(f.Height, f.Width)
-		err := d.Decode(ctx, f, p.U8)
-		if d.Kept() <= pngKept {
-			pngDecoders.Put(d)
-		}
-		if err != nil {
+		if err := withPNG(func(d *png.Decoder) error { return d.Decode(ctx, f, p.U8) }); err != nil {
 			return nil, pngError(err)
 		}
 		return p, nil
 	}, nil
+}
+
+// withPNG lends a decoder.
+func withPNG(do func(d *png.Decoder) error) error {
+	d := pngDecoders.Get().(*png.Decoder)
+	err := do(d)
+	if d.Kept() <= pngKept {
+		pngDecoders.Put(d)
+	}
+	return err
 }
 
 // pngError makes a truncated file ErrTruncated.

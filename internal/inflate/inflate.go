@@ -32,9 +32,10 @@ type Reader struct {
 	missing uint   // bytes taken beyond the end of in: zeros
 
 	out   []byte // the window, and what is decoded behind it
-	begin int    // of what Read hasn't returned yet
+	begin int    // of what wasn't returned yet
 	end   int    // of what was decoded
 	reach int    // how far before end a match may begin
+	most  int    // how many bytes will be taken, from begin on; -1: all
 
 	kind   blockKind
 	last   bool // the current block is the last
@@ -65,7 +66,7 @@ func (r *Reader) Reset(data []byte) {
 		out = make([]byte, window+fresh+slack)
 	}
 	r.in, r.pos, r.bits, r.have, r.missing = data, 0, 0, 0, 0
-	r.out, r.begin, r.end, r.reach = out, window, window, 0
+	r.out, r.begin, r.end, r.reach, r.most = out, window, window, 0, -1
 	r.kind, r.last, r.stored, r.err, r.zlib = betweenBlocks, false, 0, nil, false
 }
 
@@ -107,14 +108,45 @@ func (r *Reader) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// more decodes about fresh bytes, or to the end of the stream.
+// Kept is how many bytes of memory the reader keeps.
+func (r *Reader) Kept() int { return len(r.out) + 40<<10 }
+
+// Only says that Next will take no more than n bytes from here on. The rest of the stream,
+// and its checksum, are not read then.
+func (r *Reader) Only(n int) { r.most, r.zlib = n, false }
+
+// Next returns the next n bytes, valid until the next call of any method. Where there are
+// fewer, it returns them and the error that Read would.
+func (r *Reader) Next(n int) ([]byte, error) {
+	if need := window + max(n, fresh) + slack; need > len(r.out) {
+		r.out = append(make([]byte, 0, need), r.out...)[:need]
+	}
+	for r.end-r.begin < n && r.err == nil {
+		r.more()
+	}
+	p := r.out[r.begin:min(r.begin+n, r.end)]
+	r.begin += len(p)
+	if r.most >= 0 {
+		r.most -= len(p)
+	}
+	if len(p) < n {
+		return p, r.err
+	}
+	return p, nil
+}
+
+// more decodes until the memory is full, or to the end of the stream.
 func (r *Reader) more() {
-	if r.end > window { // what a match may reach moves to the front
-		copy(r.out[:window], r.out[r.end-window:r.end])
-		r.begin, r.end = window, window
+	if kept := min(r.begin, r.end-window); kept > 0 { // what a match may reach, and what wasn't taken, moves to the front
+		copy(r.out, r.out[kept:r.end])
+		r.begin, r.end = r.begin-kept, r.end-kept
+	}
+	limit := len(r.out) - slack
+	if r.most >= 0 {
+		limit = min(limit, r.begin+max(r.most, 1))
 	}
 	begin := r.end
-	for r.err == nil && r.end < window+fresh {
+	for r.err == nil && r.end < limit {
 		before := r.end
 		switch r.kind {
 		case betweenBlocks:
@@ -124,9 +156,9 @@ func (r *Reader) more() {
 			}
 			r.block()
 		case storedBlock:
-			r.copyStored()
+			r.copyStored(limit)
 		case codedBlock:
-			r.coded(window + fresh)
+			r.coded(limit)
 		}
 		r.reach = min(r.reach+r.end-before, window)
 		if 8*r.missing > r.have && !errors.Is(r.err, io.EOF) { // whatever these bits were taken for
@@ -218,12 +250,12 @@ func (r *Reader) block() {
 	}
 }
 
-func (r *Reader) copyStored() {
+func (r *Reader) copyStored(limit int) {
 	if r.stored == 0 {
 		r.kind = betweenBlocks
 		return
 	}
-	n := copy(r.out[r.end:min(r.end+r.stored, window+fresh)], r.in[r.pos:])
+	n := copy(r.out[r.end:min(r.end+r.stored, limit)], r.in[r.pos:])
 	if n == 0 {
 		r.err = io.ErrUnexpectedEOF
 		return

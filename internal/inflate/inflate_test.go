@@ -79,6 +79,47 @@ func TestEqualsCompressFlate(t *testing.T) {
 	}
 }
 
+// Next gives pieces of any size, larger than the window too, and Only an end before the end.
+func TestNext(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(6, 6))
+	var r Reader
+	for name, data := range samples() {
+		for i := range 10 {
+			packed := deflate(t, data, []int{0, 1, 6, 9, -2}[i%5])
+			r.Reset(packed)
+			want := data
+			if i%3 == 0 && len(data) > 0 {
+				want = data[:rnd.IntN(len(data))]
+				r.Only(len(want))
+			}
+			for at := 0; at < len(want); {
+				n := min(1+rnd.IntN(1<<(4+rnd.IntN(15))), len(want)-at)
+				p, err := r.Next(n)
+				if err != nil || !bytes.Equal(p, want[at:at+n]) {
+					t.Fatalf("%s: %d bytes of %d at %d: %v", name, len(p), n, at, err)
+				}
+				at += n
+			}
+			if i%3 == 0 {
+				continue
+			}
+			if p, err := r.Next(1); len(p) > 0 || !errors.Is(err, io.EOF) {
+				t.Errorf("%s: %d bytes behind the end, %v", name, len(p), err)
+			}
+		}
+	}
+	for _, n := range []int{1000, 70_000} { // it is cut in a piece
+		data := samples()["noise"]
+		r.Reset(deflate(t, data, 1)[:n+n/2])
+		if _, err := r.Next(n); err != nil {
+			t.Fatal(err)
+		}
+		if p, err := r.Next(n); !errors.Is(err, io.ErrUnexpectedEOF) || len(p) == 0 || !bytes.HasPrefix(data[n:], p) {
+			t.Errorf("cut: %d bytes, %v", len(p), err)
+		}
+	}
+}
+
 func TestZlib(t *testing.T) {
 	var b bytes.Buffer
 	w := zlib.NewWriter(&b)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/sluicedata/sluice/internal/inflate"
 )
@@ -21,12 +22,12 @@ type Decoder struct {
 	inflater inflate.Reader
 	joined   []byte // the IDAT chunks, where there are several
 	rows     [2][]byte
-	narrow   []byte // pixels of a row of an interlaced pass
+	narrow   []byte // pixels of a row, before they are put in their places
 }
 
 // Kept is how many bytes of memory the decoder keeps.
 func (d *Decoder) Kept() int {
-	return 100<<10 + cap(d.joined) + cap(d.rows[0]) + cap(d.rows[1]) + cap(d.narrow)
+	return d.inflater.Kept() + cap(d.joined) + cap(d.rows[0]) + cap(d.rows[1]) + cap(d.narrow)
 }
 
 // Decode writes the picture to pix, Height rows of 3*Width bytes, R G B. It returns the
@@ -50,38 +51,61 @@ type output struct {
 type place struct{ x, y, dx int }
 
 func (d *Decoder) decode(ctx context.Context, f *File, out output) error {
-	data, err := d.join(f)
-	if err != nil {
+	if err := d.open(f); err != nil {
 		return err
 	}
-	d.inflater.ResetZlib(data)
 	defer d.inflater.Release()
+	var err error
 	if f.Interlaced {
 		err = d.interlaced(ctx, f, out)
 	} else {
-		err = d.straight(ctx, f, out)
+		size := out.each * f.Width
+		err = d.straight(ctx, f, f.Height, func(row []byte, at place) error {
+			return out.convert(out.pix[at.y*size:(at.y+1)*size], row, at)
+		})
 	}
 	if err != nil {
 		return err
 	}
-	var more [1]byte // if the data ends here it is complete, or lacks only its end
-	if _, err := d.inflater.Read(more[:]); errors.Is(err, inflate.ErrDamaged) {
+	return d.finish(f)
+}
+
+// finish checks what follows the last row: if the data ends there it is complete, or lacks
+// only its end.
+func (d *Decoder) finish(f *File) error {
+	if _, err := d.inflater.Next(1); errors.Is(err, inflate.ErrDamaged) {
 		return early(err, f.Height)
 	}
 	return nil
 }
 
-func (d *Decoder) straight(ctx context.Context, f *File, out output) error {
-	rows, size := d.begin(f, f.Width), out.each*f.Width
-	for y := range f.Height {
+// grow gives narrow that many bytes.
+func (d *Decoder) grow(n int) {
+	d.narrow = slices.Grow(d.narrow[:0], n)[:n]
+}
+
+// open begins with a file's compressed data.
+func (d *Decoder) open(f *File) error {
+	data, err := d.join(f)
+	if err != nil {
+		return err
+	}
+	d.inflater.ResetZlib(data)
+	return nil
+}
+
+// straight calls do with each of the first rows.
+func (d *Decoder) straight(ctx context.Context, f *File, rows int, do func(row []byte, at place) error) error {
+	lines := d.begin(f, f.Width)
+	for y := range rows {
 		if y%64 == 0 && ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		row, err := rows.next()
+		row, err := lines.next()
 		if err != nil {
 			return early(err, y)
 		}
-		if err := out.convert(out.pix[y*size:(y+1)*size], row, place{0, y, 1}); err != nil {
+		if err := do(row, place{0, y, 1}); err != nil {
 			return err
 		}
 	}
@@ -136,15 +160,14 @@ var errFilter = errors.New("an unknown filter")
 func (s scanlines) next() ([]byte, error) {
 	above, row := s.d.rows[0], s.d.rows[1]
 	s.d.rows[0], s.d.rows[1] = row, above
-	if n, err := s.d.inflater.Read(row[rowLead-1 : rowLead+s.bytes]); n < 1+s.bytes {
+	coded, err := s.d.inflater.Next(1 + s.bytes)
+	switch {
+	case err != nil:
 		return nil, err
+	case coded[0] > paethFilter:
+		return nil, fmt.Errorf("%w, %d", errFilter, coded[0])
 	}
-	filter := row[rowLead-1]
-	row[rowLead-1] = 0
-	if filter > paethFilter {
-		return nil, fmt.Errorf("%w, %d", errFilter, filter)
-	}
-	unfilter(filter, row, above, s.bytes, s.pixel)
+	unfilter(coded[0], row, coded[1:], above, s.pixel)
 	return row[rowLead : rowLead+s.bytes], nil
 }
 
@@ -160,10 +183,8 @@ func (d *Decoder) interlaced(ctx context.Context, f *File, out output) error {
 		if width <= 0 || height <= 0 {
 			continue
 		}
-		if cap(d.narrow) < n*width {
-			d.narrow = make([]byte, n*width)
-		}
-		rows, narrow := d.begin(f, width), d.narrow[:n*width]
+		d.grow(n * width)
+		rows, narrow := d.begin(f, width), d.narrow
 		for i := range height {
 			if i%64 == 0 && ctx.Err() != nil {
 				return context.Cause(ctx)

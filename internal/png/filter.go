@@ -11,9 +11,12 @@ const (
 	paethFilter
 )
 
-// unfilter restores n bytes of a row behind its lead, from the row above and the pixels
+// unfilter restores a row behind its lead, from its coded bytes, the row above and the pixels
 // to the left.
-func unfilter(filter byte, row, above []byte, n, pixel int) {
+func unfilter(filter byte, row, coded, above []byte, pixel int) {
+	n := len(coded)
+	row, above = row[:rowLead+n+rowSlack], above[:rowLead+n+rowSlack]
+	copy(row[rowLead:], coded)
 	switch filter {
 	case subFilter:
 		if pixel == 1 {

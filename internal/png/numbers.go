@@ -3,6 +3,7 @@ package png
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 )
 
@@ -23,6 +24,36 @@ func (e *NumberError) Error() string {
 // 255, channels that differ, alpha that isn't opaque) are a *NumberError.
 func (d *Decoder) Numbers(ctx context.Context, f *File, values []byte) error {
 	return d.decode(ctx, f, output{values, 1, f.toNumbers})
+}
+
+// NumberRows calls do with each of the first rows of a file that isn't interlaced, as Numbers
+// writes them: do may not change a row, nor keep it. Of what follows these rows nothing is
+// looked at, but for the checksums of the IDAT chunks.
+func (d *Decoder) NumberRows(ctx context.Context, f *File, rows int, do func(y int, row []byte) error) error {
+	if f.Interlaced {
+		return errors.New("an interlaced picture has no rows until it is whole")
+	}
+	if err := d.open(f); err != nil {
+		return err
+	}
+	defer d.inflater.Release()
+	if rows < f.Height {
+		d.inflater.Only(rows * (1 + f.rowBytes(f.Width)))
+	}
+	d.grow(f.Width)
+	err := d.straight(ctx, f, rows, func(row []byte, at place) error {
+		if f.bits() == 8 {
+			return do(at.y, row)
+		}
+		if err := f.toNumbers(d.narrow, row, at); err != nil {
+			return err
+		}
+		return do(at.y, d.narrow)
+	})
+	if err != nil || rows < f.Height {
+		return err
+	}
+	return d.finish(f)
 }
 
 // toNumbers takes a row's numbers; out has the row's width.

@@ -373,7 +373,11 @@ func TestFilters(t *testing.T) {
 				}
 			}
 		}
-		unfilter(filter, row, above, n, pixel)
+		coded := bytes.Clone(row[rowLead : rowLead+n])
+		for i := range row[rowLead:] {
+			row[rowLead+i] = byte(r.Uint32()) // what was there before
+		}
+		unfilter(filter, row, coded, above, pixel)
 		if !bytes.Equal(row[:rowLead+n], want[:rowLead+n]) {
 			t.Fatalf("filter %d, %d bytes of %d a pixel", filter, n, pixel)
 		}
@@ -517,5 +521,58 @@ func TestNumbers(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// The first rows are those of the whole, also of a file that is damaged behind them; all rows
+// are not.
+func TestNumberRows(t *testing.T) {
+	r := rand.New(rand.NewPCG(15, 2))
+	for i := range 200 {
+		h := Header{1 + r.IntN(400), 1 + r.IntN(300), 1 << r.IntN(4), []Colour{Grey, Palette}[i%2], false}
+		packed := pack(raw(h, r))
+		file := func(packed []byte) *File {
+			f, err := Parse(join(ihdr(h), plte(1<<h.Depth), chunk("IDAT", packed...), chunk("IEND")), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return f
+		}
+		f := file(packed)
+		want := make([]byte, h.Width*h.Height)
+		if err := new(Decoder).Numbers(context.Background(), f, want); err != nil {
+			t.Fatal(err)
+		}
+		packed[len(packed)-1]++ // of the Adler-32
+		damaged := file(packed)
+		var d Decoder
+		for _, rows := range []int{h.Height, r.IntN(h.Height), h.Height / 2} {
+			var got []byte
+			add := func(y int, row []byte) error {
+				if y*h.Width != len(got) {
+					t.Fatalf("row %d after %d numbers of %d a row", y, len(got), h.Width)
+				}
+				got = append(got, row...)
+				return nil
+			}
+			if err := d.NumberRows(context.Background(), f, rows, add); err != nil || !bytes.Equal(got, want[:rows*h.Width]) {
+				t.Fatalf("%+v, %d rows: %v, or other numbers", h, rows, err)
+			}
+			got = got[:0]
+			if err := d.NumberRows(context.Background(), damaged, rows, add); (err == nil) != (rows < h.Height) {
+				t.Fatalf("%+v, %d rows of a damaged file: %v", h, rows, err)
+			}
+		}
+		enough := errors.New("enough")
+		if err := d.NumberRows(context.Background(), f, h.Height, func(int, []byte) error { return enough }); !errors.Is(err, enough) {
+			t.Errorf("do's error: %v", err)
+		}
+	}
+	f, err := Parse(join(ihdr(Header{9, 9, 8, Grey, true}), chunk("IDAT", pack(raw(Header{9, 9, 8, Grey, true}, r))...)), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := new(Decoder).NumberRows(context.Background(), f, 9, nil); err == nil {
+		t.Error("an interlaced file has rows")
 	}
 }

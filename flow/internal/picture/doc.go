@@ -21,9 +21,10 @@
 //	pixels.go     functions of a pixel: tables, rows, plain loops
 //	passed.go     targets of files that no stage decodes
 //	shown.go      targets before every stage, for people to look at
-//	mask.go       Maker.Mask: class numbers, sampled as pixels are
+//	mask.go       Maker.Mask: class numbers, decoded and sampled
 //	objects.go    Draw.Targets: what becomes of a picture's objects
 //	maker.go      Maker: the memory in which pictures are made
+//	nearest.go    the nearest pixel of a mask, for each pixel or by rows
 //	prepare.go    Draw.Prepare: header, draws, groups, bytes
 //	cost.go       the bytes that making a picture takes
 //	file.go       the part of a JPEG file that a draw takes

@@ -18,9 +18,11 @@ type Maker struct {
 	tables map[uint64]warp.Pixel // of functions that don't depend on the draw, by their stages
 	u8     [3][256]uint8         // of those that do
 	f32    [3][256]float32
-	mask   []uint8 // of the sample at hand
-	xs     []int32
 	ring   [][2]float64
+
+	mask    []uint8 // of the sample at hand
+	row     []uint8
+	nearest nearest
 }
 
 // Clock adds up what makers do with their time.

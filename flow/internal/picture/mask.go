@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"image"
-	"math"
 	"slices"
 
 	"github.com/sluicedata/sluice/internal/decode"
@@ -19,50 +18,99 @@ import (
 // Under fuse: full each pixel takes the number at the point that its centre comes from by the
 // composed transform; else each transform is applied by itself, as the reference executor
 // does. A point between two pixels takes the right or lower one (points are rounded to 2^-32 first).
+//
+// Rows of the file below the last one that is shown aren't decoded, and class numbers above the
+// first one aren't checked: whether a damaged mask fails is a function of file and draw.
 func (m *Maker) Mask(d *Draw, spec *schema.TargetSpec, dst []uint8) error {
 	g := &d.targets
 	if g.in == nil || g.in.Mask == nil {
-		for i := range dst {
-			dst[i] = schema.MaskIgnore
-		}
+		ignore(dst)
 		return nil
 	}
-	values, h, w, err := m.readMask(g, spec)
+	f, err := openMask(g)
 	if err != nil {
 		return err
 	}
-	height, width := d.size()
-	if d.program.Full && !d.program.Reference && !d.fills() {
-		n := nearest{dst: dst, height: height, width: width, src: values, stride: w, window: [4]int{0, 0, w, h}, xs: m.xs}
-		back, ok := g.path.Forward.Invert()
-		if !ok {
-			return fmt.Errorf("its mask: the transform has no inverse")
+	if !d.program.Full || d.program.Reference || d.fills() {
+		values, err := m.maskValues(g, &f, spec, 0, f.Height)
+		if err != nil {
+			return err
 		}
-		n.run(back, m.outline(&g.path))
-		m.xs = n.xs
-		return nil
+		return m.maskByStages(d, values, dst)
 	}
-	return m.maskByStages(d, values, dst)
+	back, ok := g.path.Forward.Invert()
+	if !ok {
+		return fmt.Errorf("its mask: the transform has no inverse")
+	}
+	n := &m.nearest
+	n.height, n.width = d.size()
+	first, end := g.visibleRows(f.Height)
+	n.dst, n.stride, n.window, n.border = dst, f.Width, [4]int{0, first, f.Width, end}, warp.Constant
+	if upright(back) {
+		n.begin(back, m.outline(&g.path))
+		return m.maskRows(g, &f, spec, first, end, n.next)
+	}
+	if n.src, err = m.maskValues(g, &f, spec, first, end); err == nil {
+		n.run(back, m.outline(&g.path))
+	}
+	return err
 }
 
-// readMask decodes a sample's mask, in its own picture, into the maker's memory.
-func (m *Maker) readMask(g *targets, spec *schema.TargetSpec) (values []uint8, height, width int, err error) {
-	if head, err := decode.ReadHeader(g.in.Mask); err == nil && int64(head.Height)*int64(head.Width) > 4*int64(g.frame[0])*int64(g.frame[1])+1<<16 {
-		// Before it takes memory that nobody has counted.
-		return nil, 0, 0, fmt.Errorf("its mask%s is %dx%d, and the picture %dx%d (width x height): make it of the picture's size", quoted(g.in.MaskName), head.Width, head.Height, g.frame[1], g.frame[0])
-	}
-	values, h, w, err := decode.Mask(g.in.Mask, m.mask)
+// openMask reads the header of a sample's mask, and refuses one of another size than its picture.
+func openMask(g *targets) (decode.MaskFile, error) {
+	f, err := decode.OpenMask(g.in.Mask)
 	if err != nil {
-		return nil, 0, 0, fmt.Errorf("its mask%s: %w", quoted(g.in.MaskName), err)
+		return f, fmt.Errorf("its mask%s: %w", quoted(g.in.MaskName), err)
 	}
-	m.mask = values
-	if h != g.frame[0] || w != g.frame[1] {
-		return nil, 0, 0, fmt.Errorf("its mask%s is %dx%d, and the picture %dx%d (width x height): make it of the picture's size", quoted(g.in.MaskName), w, h, g.frame[1], g.frame[0])
+	if f.Height != g.frame[0] || f.Width != g.frame[1] {
+		return f, fmt.Errorf("its mask%s is %dx%d, and the picture %dx%d (width x height): make it of the picture's size", quoted(g.in.MaskName), f.Width, f.Height, g.frame[1], g.frame[0])
 	}
-	if err := renumber(values, w, g.in.MaskMap, spec.MaskClasses); err != nil {
-		return nil, 0, 0, fmt.Errorf("its mask%s %w", quoted(g.in.MaskName), err)
+	return f, nil
+}
+
+// visibleRows are the rows of the picture that are visible, and one more at each side.
+func (g *targets) visibleRows(height int) (first, end int) {
+	low, high := float64(height), 0.0
+	for _, q := range g.path.Visible {
+		low, high = min(low, q[1]), max(high, q[1])
 	}
-	return values, h, w, nil
+	first = max(int(low)-1, 0)
+	return first, max(min(int(high)+2, height), first)
+}
+
+// maskRows calls do with the rows from first to end of a mask, with their class numbers.
+func (m *Maker) maskRows(g *targets, f *decode.MaskFile, spec *schema.TargetSpec, first, end int, do func(y int, row []uint8)) error {
+	table, classes := g.in.MaskMap, spec.MaskClasses
+	var own error
+	err := f.Rows(end, func(y int, row []uint8) error {
+		switch {
+		case y < first:
+			return nil
+		case table != nil || len(classes) > 0:
+			m.row = append(m.row[:0], row...)
+			row = m.row
+			if own = renumber(row, y, table, classes); own != nil {
+				return own
+			}
+		}
+		do(y, row)
+		return nil
+	})
+	switch {
+	case own != nil:
+		return fmt.Errorf("its mask%s %w", quoted(g.in.MaskName), own)
+	case err != nil:
+		return fmt.Errorf("its mask%s: %w", quoted(g.in.MaskName), err)
+	}
+	return nil
+}
+
+// maskValues are all rows of a mask, in the maker's memory: those from first to end have their
+// class numbers, the others have any.
+func (m *Maker) maskValues(g *targets, f *decode.MaskFile, spec *schema.TargetSpec, first, end int) ([]uint8, error) {
+	m.mask = slices.Grow(m.mask[:0], f.Height*f.Width)[:f.Height*f.Width]
+	err := m.maskRows(g, f, spec, first, end, func(y int, row []uint8) { copy(m.mask[y*f.Width:], row) })
+	return m.mask, err
 }
 
 // quoted is a mask's name behind a space; "" where it has none.
@@ -80,13 +128,10 @@ func (g *targets) upright(d *Draw, values []uint8, height, width int, out []uint
 	n.run(inverse.Homography(), nil)
 }
 
-// renumber maps a mask's values in place, and refuses those of no class. Eight that are as
+// renumber maps the values of row y in place, and refuses those of no class. Eight that are as
 // the eight before them are what those became.
-func renumber(values []uint8, width int, table *[256]uint8, classes []string) error {
+func renumber(values []uint8, y int, table *[256]uint8, classes []string) error {
 	n := len(classes)
-	if table == nil && n == 0 {
-		return nil
-	}
 	one := func(from, to int) error {
 		for i := from; i < to; i++ {
 			v := values[i]
@@ -95,7 +140,7 @@ func renumber(values []uint8, width int, table *[256]uint8, classes []string) er
 				values[i] = v
 			}
 			if n > 0 && int(v) >= n && v != schema.MaskIgnore {
-				return fmt.Errorf("has the value %d at x %d, y %d, and there is no more than %s: name all classes, or say ignore: %d if its pixels are of none", v, i%width, i/width, phrase.Count(n, "class"), v)
+				return fmt.Errorf("has the value %d at x %d, y %d, and there is no more than %s: name all classes, or say ignore: %d if its pixels are of none", v, i, y, phrase.Count(n, "class"), v)
 			}
 		}
 		return nil
@@ -181,136 +226,6 @@ func (m *Maker) outline(p *warp.Path) [][2]float64 {
 	return m.ring
 }
 
-// nearest samples class numbers.
-type nearest struct {
-	dst           []uint8
-	height, width int
-	src           []uint8
-	stride        int
-	window        [4]int // x0 y0 x1 y1 of src that may be read
-	border        warp.Border
-	xs            []int32 // of an axis-aligned transform, -1: outside; memory
-}
-
-// tie is added to points before they are rounded down: what lies between two pixels, but for
-// rounding, belongs to the right or lower one.
-const tie = 1.0 / (1 << 32)
-
-// run fills dst. back leads from continuous output to input coordinates; pixels with centres
-// outside of the convex polygon outline, where there is one, are not visible.
-func (n *nearest) run(back warp.Homography, outline [][2]float64) {
-	if !back.Projective() && back[1] == 0 && back[3] == 0 {
-		n.axes(back, outline)
-		return
-	}
-	for y := range n.height {
-		row := n.dst[y*n.width : (y+1)*n.width]
-		first, end := n.span(outline, y)
-		ignore(row[:first])
-		ignore(row[end:])
-		cy := float64(y) + 0.5
-		bx, by, bd := float64(back[1]*cy)+back[2], float64(back[4]*cy)+back[5], float64(back[7]*cy)+back[8]
-		for x := first; x < end; x++ {
-			cx := float64(x) + 0.5
-			u, v := float64(back[0]*cx)+bx, float64(back[3]*cx)+by
-			if back.Projective() {
-				depth := float64(back[6]*cx) + bd
-				if depth <= 0 {
-					row[x] = schema.MaskIgnore
-					continue
-				}
-				u, v = u/depth, v/depth
-			}
-			row[x] = n.at(int(math.Floor(u+tie)), int(math.Floor(v+tie)))
-		}
-	}
-}
-
-// at is the number of an input pixel.
-func (n *nearest) at(x, y int) uint8 {
-	if x < n.window[0] || x >= n.window[2] || y < n.window[1] || y >= n.window[3] {
-		if n.border == warp.Constant {
-			return schema.MaskIgnore
-		}
-		x, y = n.border.Inside(x, n.window[0], n.window[2]), n.border.Inside(y, n.window[1], n.window[3])
-	}
-	return n.src[y*n.stride+x]
-}
-
-// axes is run of a transform that keeps rows and columns.
-func (n *nearest) axes(back warp.Homography, outline [][2]float64) {
-	n.xs = slices.Grow(n.xs[:0], n.width)[:n.width]
-	left, right := n.width, 0 // columns of the window
-	for x := range n.xs {
-		u := n.place(int(math.Floor(float64(back[0]*(float64(x)+0.5))+back[2]+tie)), n.window[0], n.window[2])
-		n.xs[x] = int32(u)
-		if u >= 0 {
-			left, right = min(left, x), x+1
-		}
-	}
-	lastFirst, lastEnd, last := 0, 0, -1 // of the row above
-	for y := range n.height {
-		row := n.dst[y*n.width : (y+1)*n.width]
-		first, end := n.span(outline, y)
-		first = max(first, left)
-		end = max(min(end, right), first)
-		v := n.place(int(math.Floor(float64(back[4]*(float64(y)+0.5))+back[5]+tie)), n.window[1], n.window[3])
-		switch {
-		case v < 0:
-			ignore(row)
-		case v == last && first == lastFirst && end == lastEnd:
-			copy(row, n.dst[(y-1)*n.width:])
-		default:
-			ignore(row[:first])
-			gather(row[first:end], n.src[v*n.stride:(v+1)*n.stride], n.xs[first:end])
-			ignore(row[end:])
-		}
-		lastFirst, lastEnd, last = first, end, v
-	}
-}
-
-// gather takes the numbers at places of a line.
-func gather(out, line []uint8, places []int32) {
-	out = out[:len(places)]
-	for i, u := range places {
-		out[i] = line[u]
-	}
-}
-
-// place is a coordinate in the window; -1: outside.
-func (n *nearest) place(i, first, end int) int {
-	if i >= first && i < end {
-		return i
-	}
-	if n.border == warp.Constant {
-		return -1
-	}
-	return n.border.Inside(i, first, end)
-}
-
-// span is the pixels of a row whose centres lie in a convex polygon; all of them without one.
-func (n *nearest) span(outline [][2]float64, y int) (first, end int) {
-	if outline == nil {
-		return 0, n.width
-	}
-	cy := float64(y) + 0.5
-	low, high := math.Inf(1), math.Inf(-1)
-	for i, b := range outline {
-		a := outline[(i+len(outline)-1)%len(outline)]
-		if a[1] > cy == (b[1] > cy) {
-			continue
-		}
-		x := a[0] + float64((cy-a[1])*(b[0]-a[0]))/(b[1]-a[1])
-		low, high = min(low, x), max(high, x)
-	}
-	if low > high {
-		return n.width, n.width
-	}
-	first = min(max(int(math.Ceil(low-0.5-tie)), 0), n.width)
-	end = min(max(int(math.Floor(high-0.5+tie))+1, first), n.width)
-	return first, end
-}
-
 // ignoreOutside leaves only a part of a mask.
 func ignoreOutside(mask []uint8, width int, part image.Rectangle) {
 	if part == image.Rect(0, 0, width, len(mask)/width) {
@@ -324,11 +239,5 @@ func ignoreOutside(mask []uint8, width int, part image.Rectangle) {
 		}
 		ignore(row[:part.Min.X])
 		ignore(row[part.Max.X:])
-	}
-}
-
-func ignore(row []uint8) {
-	for i := range row {
-		row[i] = schema.MaskIgnore
 	}
 }

@@ -14,7 +14,7 @@ import (
 // Masks of transforms that keep rows and columns are what each pixel by itself gives.
 func TestMaskRowsAndColumns(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(3, 5))
-	var memory []int32
+	var n nearest
 	outside := 0
 	for range 2000 {
 		h, w, stride := 1+rnd.IntN(40), 1+rnd.IntN(40), 48
@@ -22,7 +22,7 @@ func TestMaskRowsAndColumns(t *testing.T) {
 		for i := range src {
 			src[i] = uint8(rnd.IntN(200))
 		}
-		n := nearest{height: 1 + rnd.IntN(60), width: 1 + rnd.IntN(60), src: src, stride: stride, window: [4]int{rnd.IntN(w), rnd.IntN(h), w, h}, xs: memory}
+		n.height, n.width, n.src, n.stride, n.window, n.border = 1+rnd.IntN(60), 1+rnd.IntN(60), src, stride, [4]int{rnd.IntN(w), rnd.IntN(h), w, h}, warp.Constant
 		if rnd.IntN(4) == 0 {
 			n.border = warp.Edge
 		}
@@ -41,10 +41,16 @@ func TestMaskRowsAndColumns(t *testing.T) {
 			outline = [][2]float64{{x - 50*rnd.Float64(), y}, {x, y - 50*rnd.Float64()}, {x + 50*rnd.Float64(), y}, {x, y + 50*rnd.Float64()}}
 		}
 		n.dst = make([]uint8, n.height*n.width)
-		n.run(back, outline)
-		memory = n.xs
+		if n.border == warp.Constant && rnd.IntN(2) == 0 {
+			n.begin(back, outline)
+			for v := n.window[1]; v < n.window[3]; v++ {
+				n.next(v, src[v*stride:(v+1)*stride])
+			}
+		} else {
+			n.run(back, outline)
+		}
 		for y := range n.height {
-			first, end := n.span(outline, y)
+			first, end := span(outline, n.width, y)
 			for x := range n.width {
 				want := uint8(schema.MaskIgnore)
 				if x >= first && x < end {
@@ -90,7 +96,7 @@ func TestRenumber(t *testing.T) {
 						want[i] = to[v]
 					}
 					if bad == "" && named != nil && int(want[i]) >= len(named) {
-						bad = fmt.Sprintf("has the value %d at x %d, y %d,", want[i], i%7, i/7)
+						bad = fmt.Sprintf("has the value %d at x %d, y 7,", want[i], i)
 					}
 				}
 				err := renumber(values, 7, to, named)

@@ -55,7 +55,11 @@ func (m *Maker) SourceMask(d *Draw, spec *schema.TargetSpec) (*schema.Picture, e
 	if g.in == nil || g.in.Mask == nil {
 		return nil, nil
 	}
-	values, h, w, err := m.readMask(g, spec)
+	f, err := openMask(g)
+	if err != nil {
+		return nil, err
+	}
+	values, err := m.maskValues(g, &f, spec, 0, f.Height)
 	if err != nil {
 		return nil, err
 	}
@@ -65,6 +69,6 @@ func (m *Maker) SourceMask(d *Draw, spec *schema.TargetSpec) (*schema.Picture, e
 		copy(out.U8, values)
 		return out, nil
 	}
-	g.upright(d, values, h, w, out.U8)
+	g.upright(d, values, f.Height, f.Width, out.U8)
 	return out, nil
 }
