@@ -10,10 +10,10 @@ import (
 )
 
 // In its buffer a row is preceded by zeros, which are the pixel left of the first one to a
-// filter, and followed by bytes that loops of 8 may touch.
+// filter, and followed by bytes that loops over several at once may touch.
 const (
-	rowLead  = 8
-	rowSlack = 16
+	rowLead = 8
+	overrun = 32
 )
 
 // Decoder decodes one file after another, and keeps its memory from one to the next.
@@ -142,7 +142,7 @@ type scanlines struct {
 // begin prepares for the first row; the one above it is zeros.
 func (d *Decoder) begin(f *File, width int) scanlines {
 	s := scanlines{d, f.rowBytes(width), max(f.bits()/8, 1)}
-	size := rowLead + s.bytes + rowSlack
+	size := rowLead + s.bytes + overrun
 	for i := range d.rows {
 		if cap(d.rows[i]) < size {
 			d.rows[i] = make([]byte, size)

@@ -11,11 +11,16 @@ const (
 	paethFilter
 )
 
+// useAssembly chooses between two ways to the same bytes.
+var useAssembly = haveAssembly()
+
 // unfilter restores a row behind its lead, from its coded bytes, the row above and the pixels
-// to the left.
+// to the left. It is faster where there is memory for overrun bytes behind the coded ones.
 func unfilter(filter byte, row, coded, above []byte, pixel int) {
+	if unfilterFast(filter, row, coded, above, pixel) {
+		return
+	}
 	n := len(coded)
-	row, above = row[:rowLead+n+rowSlack], above[:rowLead+n+rowSlack]
 	copy(row[rowLead:], coded)
 	switch filter {
 	case subFilter:

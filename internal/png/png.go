@@ -211,7 +211,7 @@ func (f *File) check() error {
 
 // Memory is how many bytes Decode takes at most, in addition to its result and the file.
 func (f *File) Memory() int64 {
-	n := int64(3*(f.rowBytes(f.Width)+rowLead+rowSlack)) + 200<<10
+	n := int64(3*(f.rowBytes(f.Width)+rowLead+overrun)) + 200<<10
 	if len(f.pixels) > 1 {
 		n += int64(f.compressed)
 	}
