@@ -37,9 +37,11 @@ var (
 	python      = flag.String("python", "/usr/bin/python3", "Pythons, separated by commas; a peer runs in the first that has it")
 	rounds      = flag.Int("rounds", 5, "rounds that count")
 	workers     = flag.String("workers", "1,2", "numbers of workers")
-	names       = flag.String("peers", "opencv,opencv-composed,pillow,tensors,albumentations,dali,dali-composed,spdl,grain,ffcv", "peers to measure; peers.py has them")
+	own         = flag.String("own", "sluice,sluice-plain,sluice-first,sluice-exact", "variants of sluice; the first is what all others are compared with")
+	names       = flag.String("peers", "opencv,opencv-composed,pillow,tensors,albumentations,dali,dali-composed,spdl,grain,ffcv,timm", "peers to measure; peers.py has them")
 	recipes     = flag.String("recipes", "recipe,rrc,center,decode", "what to do with each picture")
 	sizes       = flag.String("sizes", "photos,large", "photos: the files as they are; large: 20 of them, enlarged")
+	batch       = flag.Int("batch", 64, "images of a batch")
 	images      = flag.Int("images", 1024, "images of a round")
 	largeImages = flag.Int("large-images", 128, "the same with large pictures")
 	out         = flag.String("o", "benchmarks/loaders", "folder for results.md and results.svg")
@@ -47,8 +49,6 @@ var (
 	wait        = flag.Duration("wait", 10*time.Second, "how long to wait, before each measurement, for other programs to leave the processors alone")
 	child       = flag.Bool("child", false, "be sluice's side; the command starts itself so")
 )
-
-const batch = 64
 
 func main() {
 	flag.Parse()
@@ -65,8 +65,8 @@ func run(ctx context.Context) error {
 	if *child {
 		return sluice(ctx, flag.Args())
 	}
-	if *data == "" || *rounds < 1 || *images < batch || *largeImages < batch {
-		return fmt.Errorf("-data DIR is needed, -rounds is at least 1, -images and -large-images at least %d", batch)
+	if *data == "" || *rounds < 1 || *batch < 1 || *images < *batch || *largeImages < *batch {
+		return fmt.Errorf("-data DIR is needed, -rounds is at least 1, -images and -large-images at least as many as -batch: %d", *batch)
 	}
 	if _, err := os.Stat(script); err != nil {
 		return fmt.Errorf("run it at the top of the repository: %w", err)
@@ -128,6 +128,7 @@ type group struct {
 type contestant struct {
 	name     string
 	versions map[string]any
+	looks    looks     // of its images, with one worker
 	speeds   []float64 // images per second, by round
 	cpu      []float64 // milliseconds of the processors per image, all its processes together
 
@@ -152,16 +153,12 @@ func (g *group) measure(ctx context.Context) error {
 		return err
 	}
 	args := func(dir string) []string {
-		return []string{g.recipe, strconv.Itoa(g.workers), strconv.Itoa(g.work.images), dir}
+		return []string{g.recipe, strconv.Itoa(g.workers), strconv.Itoa(g.work.images), dir, strconv.Itoa(*batch)}
 	}
-	ours := []string{"sluice", "sluice-plain"}
-	if g.recipe != "decode" {
-		ours = append(ours, "sluice-first")
-	}
-	if g.recipe == "recipe" {
-		ours = append(ours, "sluice-exact")
-	}
-	for _, name := range ours {
+	for _, name := range strings.Split(*own, ",") {
+		if name == "sluice-first" && g.recipe == "decode" || name == "sluice-exact" && g.recipe != "recipe" {
+			continue
+		}
 		c := &contestant{name: name}
 		env := []string{"GOMAXPROCS=" + strconv.Itoa(g.workers)}
 		if name == "sluice-plain" {
@@ -185,6 +182,9 @@ func (g *group) measure(ctx context.Context) error {
 			}
 			others := machine.WaitForQuiet(ctx, *wait, 0.2)
 			f, err := c.round()
+			if err == nil && round == 0 && g.workers == 1 && g.recipe != "decode" {
+				err = c.ask("look", &c.looks)
+			}
 			if err != nil {
 				if ctx.Err() != nil {
 					return context.Cause(ctx)
@@ -202,7 +202,7 @@ func (g *group) measure(ctx context.Context) error {
 		}
 	}
 	g.list = slices.DeleteFunc(g.list, func(c *contestant) bool { c.stop(); return len(c.speeds) < *rounds })
-	if len(g.list) == 0 || g.list[0].name != "sluice" {
+	if len(g.list) == 0 || !strings.HasPrefix(g.list[0].name, "sluice") {
 		return errors.New("sluice itself failed: " + strings.Join(g.missing, "; "))
 	}
 	return nil
@@ -280,22 +280,31 @@ const most = 3 * time.Minute
 
 // round has it make its images.
 func (c *contestant) round() (f figures, err error) {
-	before := machine.TreeSeconds(c.cmd.Process.Pid)
-	if _, err := io.WriteString(c.stdin, "go\n"); err != nil {
-		return f, c.why(err)
+	process := c.cmd.Process
+	before := machine.TreeSeconds(process.Pid)
+	var r struct{ Images, Seconds, Made float64 }
+	if err := c.ask("go", &r); err != nil {
+		return f, err
+	}
+	return figures{r.Images / r.Seconds, 1000 * (machine.TreeSeconds(process.Pid) - before) / r.Made}, nil
+}
+
+// ask sends a line and reads the answer; after an error it has stopped the process.
+func (c *contestant) ask(line string, answer any) error {
+	if _, err := io.WriteString(c.stdin, line+"\n"); err != nil {
+		return c.why(err)
 	}
 	process := c.cmd.Process
 	late := time.AfterFunc(most, func() { _ = process.Kill() })
-	var r struct{ Images, Seconds, Made float64 }
-	err = c.answer(&r)
+	err := c.answer(answer)
 	if !late.Stop() {
 		err = fmt.Errorf("no end of a round after %v", most)
 	}
 	if err != nil {
 		c.stop()
-		return f, c.why(err)
+		return c.why(err)
 	}
-	return figures{r.Images / r.Seconds, 1000 * (machine.TreeSeconds(process.Pid) - before) / r.Made}, nil
+	return nil
 }
 
 // stop ends the process.

@@ -1,12 +1,13 @@
-"""Other loaders on the work of benchmarks/loaders: peers.py PEER RECIPE WORKERS IMAGES FOLDER
+"""Other loaders on the work of benchmarks/loaders: peers.py PEER RECIPE WORKERS IMAGES FOLDER BATCH
 
 Prints a line of JSON about itself when it is ready. For each line "go" on stdin it makes IMAGES images, in batches of
-64 x 3 x 224 x 224 float32, and prints a line of JSON: {"images": .., "seconds": .., "made": ..}. Files are taken in turn.
+BATCH x 3 x 224 x 224 float32, and prints a line of JSON: {"images": .., "seconds": .., "made": ..}. Files are taken in turn.
+For a line "look" it makes as many, and says what their values are like.
 
 A peer is a class with load(), which imports and returns versions, and either draw(file, out), which fills
 out, 3 x 224 x 224, or batches(), a generator of whole batches. Peers of the first kind are run as a DataLoader does: in this
 process with 1 worker, else in processes that fill whole batches in shared memory. The memory of a batch is used
-again, which is faster than a DataLoader's.
+again, which is faster than a DataLoader's. mix(batch) makes mixed pictures of a batch, in memory of their own.
 """
 
 import itertools
@@ -24,7 +25,7 @@ os.environ.setdefault("NUMBA_NUM_THREADS", sys.argv[3])
 
 import numpy as np
 
-BATCH, SIDE, AHEAD = 64, 224, 2  # AHEAD: batches that a worker may be ahead, as a DataLoader's prefetch_factor
+BATCH, SIDE, AHEAD = int(sys.argv[6]), 224, 2  # AHEAD: batches that a worker may be ahead, as a DataLoader's prefetch_factor
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
@@ -54,6 +55,7 @@ class OpenCV:
     """Step after step with OpenCV on one thread per worker; bilinear, not antialiased."""
 
     recipes = "recipe", "rrc", "center", "decode"
+    mix = None
 
     def load(self):
         global cv2
@@ -105,10 +107,43 @@ class OpenCVComposed(OpenCV):
         return cv2.warpAffine(img, (to @ m)[:2], (SIDE, SIDE), flags=cv2.INTER_LINEAR)
 
 
+def torchvision_policy(recipe):
+    """What a recipe does to a picture in bytes behind crop and flip, and to a normalized one."""
+    if recipe == "torchvision":  # references/classification, whose interpolation is bilinear
+        return T.TrivialAugmentWide(interpolation=T.InterpolationMode.BILINEAR), T.RandomErasing(0.1, inplace=True)
+    if recipe == "timm":  # the nearest that there is: no deviation of the magnitude, no invert and solarize_add
+        once = T.RandomApply([T.RandAugment(num_ops=1, magnitude=27, interpolation=T.InterpolationMode.BILINEAR, fill=128)], 0.5)
+        return T.Compose([once, once]), T.RandomErasing(0.25, (0.02, 1 / 3), (0.3, 1 / 0.3), value="random", inplace=True)
+    if recipe == "simclr":
+        jitter, blur = T.ColorJitter(0.8, 0.8, 0.8, 0.2), T.GaussianBlur(23, (0.1, 2))
+        return T.Compose([T.RandomApply([jitter], 0.8), T.RandomGrayscale(0.2), T.RandomApply([blur], 0.5)]), lambda img: img
+    return None, lambda img: img
+
+
+def import_torchvision():
+    """For a peer that leaves the mixing of batches to it."""
+    global torch, T
+    import torch
+    import torchvision
+    import torchvision.transforms.v2 as T
+
+    torch.set_num_threads(1)
+    return {"torch": torch.__version__, "torchvision": torchvision.__version__}
+
+
+def torchvision_mix(recipe):
+    """torchvision's mixup or cutmix of a batch, and of labels of 1000 classes; None: the recipe has none."""
+    if recipe != "torchvision":
+        return None
+    choice = T.RandomChoice([T.MixUp(alpha=0.2, num_classes=1000), T.CutMix(alpha=1.0, num_classes=1000)])
+    labels = torch.arange(BATCH)
+    return lambda batch: choice(torch.from_numpy(batch), labels)[0].numpy()
+
+
 class Pillow:
     """torchvision on Pillow's pictures; resize is antialiased."""
 
-    recipes = "recipe", "rrc", "center", "decode"
+    recipes = "recipe", "rrc", "center", "decode", "torchvision", "timm", "simclr"
 
     def load(self):
         global torch, T, F, Image
@@ -129,6 +164,8 @@ class Pillow:
         self.normal = T.Normalize(MEAN, STD, inplace=True)
         self.window = T.RandomResizedCrop(SIDE)
         self.center = T.Compose([T.Resize(256), T.CenterCrop(SIDE)])
+        self.policy, self.erasing = torchvision_policy(self.recipe)
+        self.mix = torchvision_mix(self.recipe)
         return {"torch": torch.__version__, "torchvision": torchvision.__version__, "pillow": PIL.__version__}
 
     def open(self, file):
@@ -146,13 +183,15 @@ class Pillow:
             img = F.rotate(img, random.uniform(-30, 30), self.bilinear, center=[w // 2, h // 2])
             x, y, cw, ch = offsets(w, h)
             img = self.resize(F.crop(img, y, x, ch, cw))
-        elif self.recipe == "rrc":
-            img = self.window(img)
-        else:
+        elif self.recipe == "center":
             img = self.center(img)
+        else:
+            img = self.window(img)
         if self.recipe != "center" and random.random() < 0.5:
             img = F.hflip(img)
-        torch.from_numpy(out).copy_(self.normal(self.tensor(img)))
+        if self.policy:
+            img = self.policy(img)
+        torch.from_numpy(out).copy_(self.erasing(self.normal(self.tensor(img))))
 
     def resize(self, img):
         return F.resize(img, [SIDE, SIDE], self.bilinear)
@@ -181,10 +220,32 @@ class Tensors(Pillow):
         return F.resize(img, [SIDE, SIDE], self.bilinear, antialias=True)
 
 
+class Timm(Pillow):
+    """timm's create_transform, on Pillow's pictures."""
+
+    recipes = ("timm",)
+
+    def load(self):
+        versions = super().load()
+        import timm
+        import timm.data.auto_augment as auto
+
+        posterize = auto.NAME_TO_OP["PosterizeIncreasing"]  # of no bits, which is rare, Pillow 13 refuses
+        auto.NAME_TO_OP["PosterizeIncreasing"] = lambda img, bits, **more: posterize(img, max(bits, 1), **more)
+        self.mix = None
+        self.transform = timm.data.create_transform(
+            SIDE, is_training=True, auto_augment="rand-m9-mstd0.5-inc1", re_prob=0.25, re_mode="pixel", interpolation="bilinear", mean=MEAN, std=STD
+        )
+        return {"timm": timm.__version__, **versions}
+
+    def draw(self, file, out):
+        torch.from_numpy(out).copy_(self.transform(Image.open(file).convert("RGB")))
+
+
 class Albumentations(OpenCV):
     """albumentations' Compose, which calls OpenCV: its Rotate, a Lambda that crops, its Resize, and so on."""
 
-    recipes = "recipe", "rrc", "center"
+    recipes = "recipe", "rrc", "center", "torchvision", "timm", "simclr"
 
     def load(self):
         versions = super().load()
@@ -196,12 +257,21 @@ class Albumentations(OpenCV):
             x, y, cw, ch = offsets(w, h)
             return img[y : y + ch, x : x + cw]
 
+        window = [A.RandomResizedCrop(size=(SIDE, SIDE)), A.HorizontalFlip(p=0.5)]
         steps = {
             "recipe": [A.Rotate(limit=30, interpolation=cv2.INTER_LINEAR, border_mode=cv2.BORDER_CONSTANT, p=1), A.Lambda(image=crop, p=1), A.HorizontalFlip(p=0.5), A.Resize(SIDE, SIDE)],
-            "rrc": [A.RandomResizedCrop(size=(SIDE, SIDE)), A.HorizontalFlip(p=0.5)],
+            "rrc": window,
             "center": [A.SmallestMaxSize(256), A.CenterCrop(SIDE, SIDE)],
+            "torchvision": window + [A.OneOf(wide_operations(), p=1)],
+            "timm": window + [A.OneOf(timm_operations(), p=0.5) for _ in range(2)],
+            "simclr": window + [A.ColorJitter(0.8, 0.8, 0.8, 0.2, p=0.8), A.ToGray(p=0.2), A.GaussianBlur(23, (0.1, 2), p=0.5)],
         }[self.recipe]
-        self.compose = A.Compose(steps + [A.Normalize(MEAN, STD)])
+        erasing = {"torchvision": [A.Erasing(p=0.1)], "timm": [A.Erasing((0.02, 1 / 3), (0.3, 1 / 0.3), fill="random", p=0.25)]}
+        self.compose = A.Compose(steps + [A.Normalize(MEAN, STD)] + erasing.get(self.recipe, []))
+        self.mix = None
+        if self.recipe == "torchvision":  # it has none for batches
+            versions |= import_torchvision()
+            self.mix = torchvision_mix(self.recipe)
         return {"albumentations": A.__version__, **versions}
 
     def draw(self, file, out):
@@ -209,33 +279,110 @@ class Albumentations(OpenCV):
         np.copyto(out, self.compose(image=cv2.cvtColor(img, cv2.COLOR_BGR2RGB, dst=img))["image"].transpose(2, 0, 1))
 
 
+def wide_operations():
+    """TrivialAugmentWide's, each as likely. Magnitudes are of the same ranges; sharpness is A.Sharpen, which never softens, so
+    half as often, beside a blur; shears and rotations are about the middle."""
+    degrees = math.degrees(math.atan(0.99))
+    moved = [{"shear": {"x": (-degrees, degrees), "y": 0}}, {"shear": {"x": 0, "y": (-degrees, degrees)}}]
+    moved += [{"translate_px": {"x": (-32, 32), "y": 0}}, {"translate_px": {"x": 0, "y": (-32, 32)}}, {"rotate": (-135, 135)}]
+    return [
+        A.NoOp(p=1),
+        *(A.Affine(**how, interpolation=cv2.INTER_LINEAR, p=1) for how in moved),
+        A.ColorJitter((0.01, 1.99), 0, 0, 0, p=1),
+        A.ColorJitter(0, (0.01, 1.99), 0, 0, p=1),
+        A.ColorJitter(0, 0, (0.01, 1.99), 0, p=1),
+        A.OneOf([A.Sharpen(alpha=(0, 0.99), lightness=(1, 1), p=1), A.Blur(3, p=1)], p=1),
+        A.Posterize(num_bits=(2, 8), p=1),
+        A.Solarize(threshold_range=(0, 1), p=1),
+        A.AutoContrast(method="pil", p=1),
+        A.Equalize(p=1),
+    ]
+
+
+def timm_operations():
+    """timm's at magnitude 9, towards either side; what differs as in wide_operations, and magnitudes have no deviation."""
+    degrees = math.degrees(math.atan(0.27))
+    moved = [{"shear": {"x": (-s, -s), "y": 0}} for s in (degrees, -degrees)] + [{"shear": {"x": 0, "y": (-s, -s)}} for s in (degrees, -degrees)]
+    moved += [{"translate_percent": {"x": s, "y": 0}} for s in (-0.405, 0.405)] + [{"translate_percent": {"x": 0, "y": s}} for s in (-0.405, 0.405)]
+    moved += [{"rotate": (s, s)} for s in (-27, 27)]
+    sides = [A.Affine(**how, interpolation=cv2.INTER_LINEAR, fill=128, p=1) for how in moved]
+    factors = [tuple((f, f) if i == k else (0 if i == 3 else (1, 1)) for i in range(4)) for k in range(3) for f in (0.19, 1.81)]
+    jitter = [A.ColorJitter(*f, p=1) for f in factors]
+    either = [A.OneOf(pair, p=1) for pair in zip(sides[::2] + jitter[::2], sides[1::2] + jitter[1::2])]
+    return [
+        A.AutoContrast(method="pil", p=1),
+        A.Equalize(p=1),
+        A.InvertImg(p=1),
+        *either,
+        A.Posterize(num_bits=1, p=1),  # none isn't to be had
+        A.Solarize(threshold_range=(26 / 255, 26 / 255), p=1),
+        A.Lambda(image=added_below, p=1),
+        A.OneOf([A.Sharpen(alpha=(0.81, 0.81), lightness=(1, 1), p=1), A.Blur(3, p=1)], p=1),
+    ]
+
+
+def added_below(img, **_):
+    """timm's solarize_add, of 99."""
+    return cv2.LUT(img, np.array([min(v + 99, 255) if v < 128 else v for v in range(256)], np.uint8))
+
+
 class DALI:
     """DALI's pipeline on the CPU, as many threads as workers; resize is antialiased."""
 
-    recipes = "recipe", "rrc", "center"
+    recipes = "recipe", "rrc", "center", "torchvision", "timm", "simclr"
+    mix = None
 
     def load(self):
         import nvidia.dali as dali
         from nvidia.dali import fn, types
+        from nvidia.dali.auto_aug import rand_augment, trivial_augment
 
-        @dali.pipeline_def(batch_size=BATCH, num_threads=self.workers, device_id=None, prefetch_queue_depth=2)
+        def chance(p):
+            return fn.random.coin_flip(probability=p, dtype=types.BOOL)
+
+        @dali.pipeline_def(batch_size=BATCH, num_threads=self.workers, device_id=None, prefetch_queue_depth=2, enable_conditionals=True)
         def pipeline():
             encoded, _ = fn.readers.file(files=self.files)
             mirror = fn.random.coin_flip(probability=0.5) if self.recipe != "center" else 0
             if self.recipe == "recipe":
                 img = self.turned(fn, types, encoded)
-            elif self.recipe == "rrc":  # decodes the window only
+            elif self.recipe == "center":
+                img = fn.resize(fn.decoders.image(encoded, device="cpu"), resize_shorter=256, interp_type=types.INTERP_LINEAR)
+            else:  # decodes the window only
                 img = fn.decoders.image_random_crop(encoded, device="cpu", random_area=[0.08, 1.0], random_aspect_ratio=[3 / 4, 4 / 3])
                 img = fn.resize(img, size=(SIDE, SIDE), interp_type=types.INTERP_LINEAR)
-            else:
-                img = fn.resize(fn.decoders.image(encoded, device="cpu"), resize_shorter=256, interp_type=types.INTERP_LINEAR)
-            return fn.crop_mirror_normalize(
+            if self.recipe == "torchvision":
+                img = trivial_augment.trivial_augment_wide(img, fill_value=0)
+            elif self.recipe == "timm":  # the nearest that there is, as with torchvision
+                for _ in range(2):
+                    if chance(0.5):
+                        img = rand_augment.rand_augment(img, n=1, m=27, monotonic_mag=True)
+            elif self.recipe == "simclr":  # the order of adjustments is fixed, and the contrast's centre is 128
+                if chance(0.8):
+                    factor = [fn.random.uniform(range=(0.2, 1.8)) for _ in range(3)]
+                    img = fn.color_twist(img, brightness=factor[0], contrast=factor[1], saturation=factor[2], hue=fn.random.uniform(range=(-72.0, 72.0)))
+                if chance(0.2):
+                    img = fn.saturation(img, saturation=0.0)
+                if chance(0.5):
+                    img = fn.gaussian_blur(img, window_size=23, sigma=fn.random.uniform(range=(0.1, 2.0)))
+            img = fn.crop_mirror_normalize(
                 img, dtype=types.FLOAT, output_layout="CHW", crop=(SIDE, SIDE), mirror=mirror, mean=[255 * m for m in MEAN], std=[255 * s for s in STD]
             )
+            if self.recipe in ("torchvision", "timm") and chance({"torchvision": 0.1, "timm": 0.25}[self.recipe]):  # of one value: there is no noise
+                area, ratio = fn.random.uniform(range=(0.02, 0.33)), fn.random.uniform(range=(math.log(0.3), math.log(3.3)))
+                high, wide = (dali.math.sqrt(area * dali.math.exp(sign * ratio)) for sign in (1, -1))
+                high, wide = dali.math.min(high, 0.99), dali.math.min(wide, 0.99)
+                at = [fn.random.uniform(range=(0.0, 1.0)) * (1.0 - side) for side in (high, wide)]
+                img = fn.erase(img, anchor=fn.stack(*at), shape=fn.stack(high, wide), axis_names="HW", normalized=True, fill_value=0.0)
+            return img
 
         self.pipeline = pipeline()
         self.pipeline.build()
-        return {"dali": dali.__version__}
+        versions = {"dali": dali.__version__}
+        if self.recipe == "torchvision":  # as DALI's users do, on what it returns
+            versions |= import_torchvision()
+            self.mix = torchvision_mix(self.recipe)
+        return versions
 
     def turned(self, fn, types, encoded):
         img = fn.decoders.image(encoded, device="cpu")
@@ -246,7 +393,8 @@ class DALI:
 
     def batches(self):
         while True:
-            yield self.pipeline.run()
+            made = self.pipeline.run()
+            yield self.mix(np.asarray(made[0].as_tensor())) if self.mix else made
 
 
 class DALIComposed(DALI):
@@ -387,6 +535,7 @@ PEERS = {
     "spdl": SPDL,
     "grain": Grain,
     "ffcv": FFCV,
+    "timm": Timm,
 }
 
 
@@ -400,8 +549,15 @@ class Here:
 
     def round(self):
         for _ in range(self.batches):
-            for i in range(BATCH):
-                self.peer.draw(next(self.files), self.slot[i])
+            self.batch()
+
+    def batch(self):
+        for i in range(BATCH):
+            self.peer.draw(next(self.files), self.slot[i])
+        return self.peer.mix(self.slot) if self.peer.mix else self.slot
+
+    def look(self):
+        return look(self.batch() for _ in range(self.batches))
 
 
 class Processes:
@@ -432,8 +588,11 @@ class Processes:
             for _ in range(k, self.batches, self.workers):
                 take(self.free[k])
                 slot = next(slots)
+                own = np.empty_like(slot) if peer.mix else slot
                 for i in range(BATCH):
-                    peer.draw(peer.files[(at + i) % len(peer.files)], slot[i])
+                    peer.draw(peer.files[(at + i) % len(peer.files)], own[i])
+                if peer.mix:
+                    np.copyto(slot, peer.mix(own))
                 at += self.workers * BATCH
                 self.ready[k].release()
 
@@ -469,9 +628,29 @@ class Ahead:
             next(self.batches)
         self.mean = (time.perf_counter() - begin) / self.count
 
+    def look(self):
+        return look(values(next(self.batches)) for _ in range(self.count))
+
     def rest(self, n):
         """Lets it fill the queue before another contestant is measured."""
         time.sleep(self.mean * (n + 2) + 0.1)
+
+
+def values(batch):
+    """A batch as NumPy's array."""
+    batch = batch[0] if isinstance(batch, (tuple, list)) else batch
+    return batch.as_array() if hasattr(batch, "as_array") else np.asarray(batch)
+
+
+def look(batches):
+    """Of batches: their shape, mean and deviation of values, and how far neighbours in a row are apart, in the mean."""
+    shapes, sums, n = set(), np.zeros(3), 0
+    for batch in batches:
+        shapes.add(" x ".join(map(str, batch.shape)) + f" {batch.dtype}")
+        sums += batch.mean(dtype=np.float64), np.square(batch, dtype=np.float64).mean(), np.abs(np.diff(batch)).mean(dtype=np.float64)
+        n += 1
+    mean, squares, step = sums / n
+    return {"shape": ", ".join(sorted(shapes)), "mean": mean, "deviation": math.sqrt(squares - mean * mean), "step": step}
 
 
 def main():
@@ -486,7 +665,10 @@ def main():
     ahead = hasattr(peer, "batches")
     runner = (Ahead if ahead else Here if workers == 1 else Processes)(peer, images // BATCH)
     print(json.dumps({"versions": versions}), flush=True)
-    for _ in sys.stdin:
+    for line in sys.stdin:
+        if line.strip() == "look":
+            print(json.dumps(runner.look()), flush=True)
+            continue
         taken = runner.warm() if ahead else 0
         begin = time.perf_counter()
         runner.round()

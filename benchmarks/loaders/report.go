@@ -17,8 +17,11 @@ import (
 // titles say in words what is measured.
 var titles = map[string]string{
 	"recipe": "rotate, crop, flip, resize", "rrc": "RandomResizedCrop, flip", "center": "resize 256, centre crop",
-	"decode": "decoding alone, to RGB",
-	"photos": "photos as they are", "large": "enlarged to 3000 and more",
+	"decode":      "decoding alone, to RGB",
+	"torchvision": "RandomResizedCrop, flip, TrivialAugmentWide, erasing 0.1, mixup 0.2 or cutmix 1",
+	"timm":        "RandomResizedCrop, flip, rand-m9-mstd0.5-inc1, erasing 0.25 by noise",
+	"simclr":      "RandomResizedCrop, flip, colour jitter, grey, blur",
+	"photos":      "photos as they are", "large": "enlarged to 3000 and more",
 }
 
 // spread is the median, the least and the largest of some values.
@@ -90,10 +93,23 @@ func table(w io.Writer, groups []*group) {
 			fmt.Fprintf(w, "| %s | %d | %.0f (%.0f...%.0f) | %s | %s | %s |\n", c.name, g.workers, m, a, z, speed, ratioText(c.cpu), cpu)
 		}
 	}
+	tableOfLooks(w, groups)
 	if len(missing) > 0 {
 		fmt.Fprint(w, "\nNot measured:\n\n")
 		for _, m := range slices.Sorted(maps.Keys(missing)) {
 			fmt.Fprintf(w, "- %s\n", m)
+		}
+	}
+}
+
+// tableOfLooks is what the contestants' images are like.
+func tableOfLooks(w io.Writer, groups []*group) {
+	fmt.Fprint(w, "\nWhat they made, in normalized values: a step is the mean difference of neighbours in a row.\n\n| recipe | | a batch | mean | deviation | step |\n|---|---|---|---|---|---|\n")
+	for _, g := range groups {
+		for _, c := range g.list {
+			if l := c.looks; l.Shape != "" {
+				fmt.Fprintf(w, "| %s; %s | %s | %s | %.3f | %.3f | %.4f |\n", g.recipe, g.size, c.name, l.Shape, l.Mean, l.Deviation, l.Step)
+			}
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
+	"math"
 	"strings"
 	"testing"
 )
@@ -13,7 +14,8 @@ func results() []*group {
 	for i, workers := range []int{1, 2} {
 		k := float64(i + 1)
 		groups = append(groups, &group{size: "photos", recipe: "rrc", workers: workers, others: []float64{0.1}, list: []*contestant{
-			{name: "sluice", speeds: []float64{400 * k, 500 * k, 600 * k}, cpu: []float64{2, 2, 2}},
+			{name: "sluice", speeds: []float64{400 * k, 500 * k, 600 * k}, cpu: []float64{2, 2, 2},
+				looks: looks{"64 x 3 x 224 x 224 float32", -0.12, 1.01, 0.05}},
 			{name: "opencv", versions: map[string]any{"opencv": "4.6"}, speeds: []float64{200 * k, 200 * k, 200 * k}, cpu: []float64{3, 5, 4}},
 		}, missing: []string{"ffcv: not there & <nowhere>"}})
 	}
@@ -27,6 +29,7 @@ func TestTable(t *testing.T) {
 		"| sluice | 1 | 500 (400...600) |  | 2.00 (2.00...2.00) |  |",
 		"| opencv | 2 | 400 (400...400) | 2.50 (2.00...3.00) | 4.00 (3.00...5.00) | 2.00 (1.50...2.50) |",
 		"opencv 4.6", "- ffcv: not there",
+		"| rrc; photos | sluice | 64 x 3 x 224 x 224 float32 | -0.120 | 1.010 | 0.0500 |",
 	} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("no %q in\n%s", want, b.String())
@@ -50,12 +53,21 @@ func TestPlotIsXML(t *testing.T) {
 }
 
 func TestRecipes(t *testing.T) {
-	for _, name := range []string{"recipe", "rrc", "center"} {
-		if stages, err := list(name); err != nil || len(stages) < 5 {
+	for _, name := range []string{"recipe", "rrc", "center", "torchvision", "timm", "simclr"} {
+		if stages, err := list(name, 64); err != nil || len(stages) < 5 {
 			t.Errorf("%s: %d stages, %v", name, len(stages), err)
 		}
 	}
-	if _, err := list("nonsense"); err == nil {
+	if _, err := list("nonsense", 64); err == nil {
 		t.Error("nonsense is a recipe")
+	}
+}
+
+func TestLooking(t *testing.T) {
+	l := looking{shape: "1 x 2 x 4"}
+	l.add([]float32{0, 1, 2, 1, 3, 3, 5, 5}, 4)
+	want := looks{Shape: "1 x 2 x 4", Mean: 2.5, Deviation: math.Sqrt(3), Step: 5. / 6}
+	if got := l.found(); got != want {
+		t.Errorf("%v, want %v", got, want)
 	}
 }

@@ -42,7 +42,7 @@ func prepare(tmp, size string) (*work, error) {
 	default:
 		return nil, fmt.Errorf("-sizes %s: photos or large", size)
 	}
-	w.images -= w.images % batch
+	w.images -= w.images % *batch
 	for _, dir := range []string{w.files, w.repeated} {
 		if err := os.Mkdir(dir, 0o777); err != nil {
 			return nil, err

@@ -39,6 +39,11 @@ func BenchmarkPhotos(b *testing.B) {
 			stages.Crop{Size: 0.5, Offset: stages.Range{0, 0.25}}, stages.Flip{P: 0.5}, stages.Resize{Height: 224, Width: 224}}},
 		{"random_resized_crop", []stages.Stage{stages.Decode{}, stages.RandomResizedCrop{Height: 224, Width: 224}, stages.Flip{P: 0.5}}},
 		{"evaluation", []stages.Stage{stages.Decode{}, stages.Resize{Size: 256}, stages.CenterCrop{Height: 224, Width: 224}}},
+		{"trivial_augment", []stages.Stage{stages.Decode{}, stages.RandomResizedCrop{Size: 224}, stages.Flip{P: 0.5}, stages.TrivialAugmentWide{}}},
+		{"rand_augment", []stages.Stage{stages.Decode{}, stages.RandomResizedCrop{Size: 224}, stages.Flip{P: 0.5}, stages.RandAugment{Timm: "rand-m9-mstd0.5-inc1"}}},
+		{"simclr", []stages.Stage{stages.Decode{}, stages.RandomResizedCrop{Size: 224}, stages.Flip{P: 0.5},
+			stages.ColorJitter{Brightness: stages.Around(0.8), Contrast: stages.Around(0.8), Saturation: stages.Around(0.8), Hue: stages.Range{-0.2, 0.2}, P: 0.8},
+			stages.Grayscale{P: 0.2}, stages.GaussianBlur{KernelSize: 23, P: 0.5}}},
 		{"small", []stages.Stage{stages.Decode{}, stages.Rotate{Degrees: stages.Range{-30, 30}}, stages.Resize{Height: 64, Width: 64}}},
 	} {
 		for _, variant := range []string{"full", "full/again", "exact", "exact/again"} {
