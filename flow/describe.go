@@ -94,6 +94,9 @@ func (t *planText) check(p *Plan, o *Outline) {
 		}
 		t.line(right(c.number), "%s", strings.TrimRight(text, " "))
 	}
+	if given := options.Line(p.objects); given != "" {
+		t.line("", "objects: %s", given)
+	}
 	if index.Ignored() > 0 {
 		t.line("", "%s ignored: not images by their names", plural(int64(index.Ignored()), "file"))
 	}
@@ -273,6 +276,9 @@ func describeCounts(task schema.Task, counts, drawn []int64) string {
 			text += fmt.Sprintf("→%d", drawn[c])
 		}
 		list = append(list, text)
+	}
+	if len(list) == 0 {
+		return "there are no classes"
 	}
 	return head + strings.Join(list, ", ")
 }

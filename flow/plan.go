@@ -21,6 +21,7 @@ type Plan struct {
 	source   sources.Source
 	dataset  sources.Dataset
 	steps    steps
+	objects  Objects
 	sampling sampling
 	rows     *rows
 	deal     deal

@@ -26,7 +26,7 @@ func (p *Pipeline) Plan(ctx context.Context, opts ...Option) (*Plan, error) {
 		set(&settings)
 	}
 	settings.defaults()
-	made := &planner{Plan: &Plan{settings: settings, source: p.Source, steps: newSteps(p.Stages, settings.Seed)}, objects: p.Objects}
+	made := &planner{Plan: &Plan{settings: settings, source: p.Source, steps: newSteps(p.Stages, settings.Seed), objects: p.Objects}}
 	if err := errors.Join(settings.check(), p.Objects.Check(), made.steps.check(p.Source)); err != nil {
 		return nil, &PipelineError{err}
 	}

@@ -12,7 +12,6 @@ type planner struct {
 	batcher  int  // the batch stage; -1: none
 	dropLast bool // an epoch's last batch, where it is short
 	selected schema.Index
-	objects  Objects
 
 	scheduled bool // draws depend on the number of epochs
 }

@@ -214,7 +214,7 @@ func TestConditionsInPlans(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if text := p.String(); !strings.Contains(text, "when: {class_count: {below:20}}, strength: {by: class_count, from: 0.5, to: 2}") || !strings.Contains(text, "[rotate + ") {
+	if text := p.String(); !strings.Contains(text, "when: {class_count: {below: 20}}, strength: {by: class_count, from: 0.5, to: 2}") || !strings.Contains(text, "[rotate + ") {
 		t.Errorf("the plan doesn't show the conditions:\n%s", text)
 	}
 	if p, err = plan(epochs(0, -1), flow.Epochs(3)); err != nil {

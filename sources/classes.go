@@ -69,7 +69,7 @@ func (c *Classes) SetOption(v any) error {
 		*c = Classes{ByTask: byTask}
 		return nil
 	}
-	return fmt.Errorf("want a list of names, a file's name or a map from task to these, have %v", v)
+	return fmt.Errorf("want a list of names, a file's name or a map from task to these, have %s", options.Have(v))
 }
 
 // className reads a name in a list. A whole number becomes its decimal text; what
@@ -83,7 +83,7 @@ func className(v any) (string, error) {
 	case uint64:
 		return strconv.FormatUint(v, 10), nil
 	}
-	return "", fmt.Errorf("want a name, have %v: put it in quotes", v)
+	return "", fmt.Errorf("want a name, have %s: put it in quotes", options.Have(v))
 }
 
 // OptionSchema describes the file form.

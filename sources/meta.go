@@ -11,6 +11,7 @@ import (
 
 	"github.com/apache/arrow/go/v15/arrow"
 
+	"github.com/sluicedata/sluice/internal/options"
 	"github.com/sluicedata/sluice/schema"
 )
 
@@ -59,7 +60,7 @@ type Meta []MetaColumn
 func (m *Meta) SetOption(v any) error {
 	list, ok := v.([]any)
 	if !ok {
-		return fmt.Errorf("want a list of columns, such as [camera, {serial: text}], have %v", v)
+		return fmt.Errorf("want a list of columns, such as [camera, {serial: text}], have %s", options.Have(v))
 	}
 	out := make(Meta, 0, len(list))
 	for i, item := range list {
@@ -73,7 +74,7 @@ func (m *Meta) SetOption(v any) error {
 			continue
 		}
 		if len(typed) != 1 {
-			return fmt.Errorf("item %d: want one column and its type, such as {serial: text}, have %v", i+1, item)
+			return fmt.Errorf("item %d: want one column and its type, such as {serial: text}, have %s", i+1, options.Have(item))
 		}
 		for name, t := range typed {
 			text, ok := t.(string)

@@ -34,13 +34,13 @@ func (s *Shards) SetOption(v any) error {
 		for i, item := range v {
 			text, ok := item.(string)
 			if !ok {
-				return fmt.Errorf("item %d: want a file or a pattern, have %v", i+1, item)
+				return fmt.Errorf("item %d: want a file or a pattern, have %s", i+1, options.Have(item))
 			}
 			(*s)[i] = text
 		}
 		return nil
 	}
-	return fmt.Errorf("want a file, a pattern such as train-{000..099}.tar, or a list of these, have %v", v)
+	return fmt.Errorf("want a file, a pattern such as train-{000..099}.tar, or a list of these, have %s", options.Have(v))
 }
 
 // OptionSchema describes the file form.

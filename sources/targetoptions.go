@@ -220,7 +220,7 @@ func (n *Numbers) SetOption(v any) error {
 	for i, item := range list {
 		number, ok := item.(int64)
 		if !ok || number < 0 || number > 255 {
-			return fmt.Errorf("want a whole number from 0 to 255, or a list of them, have %v", v)
+			return fmt.Errorf("want a whole number from 0 to 255, or a list of them, have %s", options.Have(v))
 		}
 		out[i] = int(number)
 	}
@@ -241,7 +241,7 @@ type NumberMap map[uint8]uint8
 func (m *NumberMap) SetOption(v any) error {
 	given, ok := v.(map[string]any)
 	if !ok {
-		return fmt.Errorf("want a map from numbers to numbers, such as {7: 0, 8: 1}, have %v", v)
+		return fmt.Errorf("want a map from numbers to numbers, such as {7: 0, 8: 1}, have %s", options.Have(v))
 	}
 	out := NumberMap{}
 	for key, to := range given {
@@ -279,7 +279,7 @@ type Multi map[string]MultiTask
 func (m *Multi) SetOption(v any) error {
 	given, ok := v.(map[string]any)
 	if !ok {
-		return fmt.Errorf("want a map from tasks to columns, such as {tags: {column: tags}}, have %v", v)
+		return fmt.Errorf("want a map from tasks to columns, such as {tags: {column: tags}}, have %s", options.Have(v))
 	}
 	out := Multi{}
 	for _, name := range slices.Sorted(maps.Keys(given)) {
@@ -352,12 +352,12 @@ func (c *ValueColumns) SetOption(v any) error {
 		for name, column := range v {
 			text, ok := column.(string)
 			if !ok || text == "" {
-				return errorf("%q: want the name of a column, have %v", name, column)
+				return errorf("%q: want the name of a column, have %s", name, options.Have(column))
 			}
 			out[name] = text
 		}
 	default:
-		return fmt.Errorf("want a list of columns, or a map from names to columns such as {age: age}, have %v", v)
+		return fmt.Errorf("want a list of columns, or a map from names to columns such as {age: age}, have %s", options.Have(v))
 	}
 	*c = out
 	return nil

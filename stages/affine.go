@@ -7,6 +7,7 @@ import (
 
 	"github.com/sluicedata/sluice/internal/detmath"
 	"github.com/sluicedata/sluice/internal/errlist"
+	"github.com/sluicedata/sluice/internal/options"
 	"github.com/sluicedata/sluice/schema"
 )
 
@@ -171,7 +172,7 @@ func tan(degrees float64) float64 {
 
 // SetOption reads d, [min, max] or [x min, x max, y min, y max].
 func (s *Shear) SetOption(v any) error {
-	wrong := fmt.Errorf("want degrees: one number, [min, max], or [x min, x max, y min, y max], have %v", v)
+	wrong := fmt.Errorf("want degrees: one number, [min, max], or [x min, x max, y min, y max], have %s", options.Have(v))
 	if d, ok := number(v); ok {
 		*s = Shear{0 - d, d}
 		return nil

@@ -101,7 +101,7 @@ func TestWeightsOption(t *testing.T) {
 		{[]any{int64(1), 2.5}, stages.Weights{List: []float64{1, 2.5}}, `[1,2.5]`, ""},
 		{map[string]any{"b": int64(1), "a": 0.5}, stages.Weights{Named: map[string]float64{"a": 0.5, "b": 1}}, `{"a":0.5,"b":1}`, ""},
 		{"inverted", stages.Weights{}, `null`, `"inverted" is none of inverse, square_root, effective_number; give one of them, a list of numbers, or a map of numbers by class`},
-		{[]any{"x"}, stages.Weights{}, `null`, "want numbers, have x"},
+		{[]any{"x"}, stages.Weights{}, `null`, `want numbers, have the text "x"`},
 		{map[string]any{"a": true}, stages.Weights{}, `null`, `class "a": want a number, have true`},
 		{int64(3), stages.Weights{}, `null`, "want inverse, square_root, effective_number, a list of numbers, or a map of numbers by class, have 3"},
 	} {

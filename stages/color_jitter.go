@@ -9,6 +9,7 @@ import (
 
 	"github.com/sluicedata/sluice/internal/colour"
 	"github.com/sluicedata/sluice/internal/errlist"
+	"github.com/sluicedata/sluice/internal/options"
 	"github.com/sluicedata/sluice/schema"
 )
 
@@ -343,12 +344,12 @@ func (f *Factor) SetOption(v any) error {
 	}
 	list, ok := v.([]any)
 	if !ok || len(list) != 2 {
-		return fmt.Errorf("want one number b for [max(0, 1-b), 1+b], or two [min, max], have %v", v)
+		return fmt.Errorf("want one number b for [max(0, 1-b), 1+b], or two [min, max], have %s", options.Have(v))
 	}
 	for i, item := range list {
 		n, ok := number(item)
 		if !ok {
-			return fmt.Errorf("want one number b for [max(0, 1-b), 1+b], or two [min, max], have %v", v)
+			return fmt.Errorf("want one number b for [max(0, 1-b), 1+b], or two [min, max], have %s", options.Have(v))
 		}
 		f[i] = n + 0 // -0 is 0: equal options have equal bytes
 	}

@@ -291,7 +291,7 @@ func ExampleWhen() {
 		fmt.Printf("%d samples: %.2f\n", samples, s.OfClass(samples, 5000, 50))
 	}
 	// Output:
-	// rotate when: {class_count: {below:100}, epochs: [0, -10]} <nil>
+	// rotate when: {class_count: {below: 100}, epochs: [0, -10]} <nil>
 	// color_jitter strength: {by: class_count, from: 0.5, to: 1.5} <nil>
 	// 5000 samples: 0.50
 	// 500 samples: 1.00

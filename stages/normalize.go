@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"github.com/sluicedata/sluice/internal/errlist"
+	"github.com/sluicedata/sluice/internal/options"
 	"github.com/sluicedata/sluice/schema"
 )
 
@@ -164,7 +165,7 @@ func (s Std) MarshalJSON() ([]byte, error) {
 }
 
 func setChannels(to *[3]float64, v any, names map[string][3]float64) error {
-	wrong := fmt.Errorf("want imagenet, dataset or one or three numbers in 0..1, have %v", v)
+	wrong := fmt.Errorf("want imagenet, dataset or one or three numbers in 0..1, have %s", options.Have(v))
 	if name, ok := v.(string); ok {
 		known, ok := names[name]
 		if !ok {

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/sluicedata/sluice/internal/errlist"
+	"github.com/sluicedata/sluice/internal/options"
 	"github.com/sluicedata/sluice/internal/warp"
 	"github.com/sluicedata/sluice/schema"
 )
@@ -25,12 +26,12 @@ type Range [2]float64
 func (r *Range) SetOption(v any) error {
 	list, ok := v.([]any)
 	if !ok || len(list) != 2 {
-		return fmt.Errorf("want two numbers [min, max], have %v", v)
+		return fmt.Errorf("want two numbers [min, max], have %s", options.Have(v))
 	}
 	for i, item := range list {
 		f, ok := number(item)
 		if !ok {
-			return fmt.Errorf("want two numbers [min, max], have %v", v)
+			return fmt.Errorf("want two numbers [min, max], have %s", options.Have(v))
 		}
 		r[i] = f + 0 // -0 is 0: equal options have equal bytes
 	}
@@ -80,7 +81,7 @@ func (e *Extent) SetOption(v any) error {
 		}
 		return fmt.Errorf("%v: a share is between 0 and 1, pixels are whole: write an integer for pixels", v)
 	}
-	return fmt.Errorf("want a share such as 0.5 or whole pixels such as 224, have %v", v)
+	return fmt.Errorf("want a share such as 0.5 or whole pixels such as 224, have %s", options.Have(v))
 }
 
 // OptionSchema describes the file form.
@@ -165,7 +166,7 @@ const (
 func (o *OnOff) SetOption(v any) error {
 	on, ok := v.(bool)
 	if !ok {
-		return fmt.Errorf("want true or false, have %v", v)
+		return fmt.Errorf("want true or false, have %s", options.Have(v))
 	}
 	*o = Off
 	if on {
@@ -190,12 +191,12 @@ func (c *Color) SetOption(v any) error {
 		list = []any{v, v, v}
 	}
 	if len(list) != 3 {
-		return fmt.Errorf("want a grey value or [r, g, b], have %v", v)
+		return fmt.Errorf("want a grey value or [r, g, b], have %s", options.Have(v))
 	}
 	for i, item := range list {
 		f, ok := number(item)
 		if !ok || f != math.Floor(f) || f < 0 || f > 255 {
-			return fmt.Errorf("want whole numbers 0 to 255, one or three, have %v", v)
+			return fmt.Errorf("want whole numbers 0 to 255, one or three, have %s", options.Have(v))
 		}
 		c[i] = uint8(f)
 	}

@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"github.com/sluicedata/sluice/internal/errlist"
+	"github.com/sluicedata/sluice/internal/options"
 	"github.com/sluicedata/sluice/schema"
 )
 
@@ -40,7 +41,7 @@ func (p *Padding) SetOption(v any) error {
 	for _, item := range list {
 		f, ok := number(item)
 		if !ok || f != math.Floor(f) || f < 0 || f > maxSide {
-			return fmt.Errorf("want whole pixels, one, two or four numbers, have %v", v)
+			return fmt.Errorf("want whole pixels, one, two or four numbers, have %s", options.Have(v))
 		}
 		n = append(n, int(f))
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/sluicedata/sluice/internal/detmath"
 	"github.com/sluicedata/sluice/internal/errlist"
+	"github.com/sluicedata/sluice/internal/options"
 	"github.com/sluicedata/sluice/schema"
 )
 
@@ -208,11 +209,11 @@ func (e *Erased) SetOption(v any) error {
 	}
 	for i := range e {
 		if len(list) != len(e) {
-			return fmt.Errorf("want a number, [r, g, b] or random, have %v", v)
+			return fmt.Errorf("want a number, [r, g, b] or random, have %s", options.Have(v))
 		}
 		f, ok := number(list[i])
 		if !ok {
-			return fmt.Errorf("want a number, [r, g, b] or random, have %v", v)
+			return fmt.Errorf("want a number, [r, g, b] or random, have %s", options.Have(v))
 		}
 		e[i] = f + 0 // -0 is 0: equal options have equal bytes
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/sluicedata/sluice/internal/errlist"
 	"github.com/sluicedata/sluice/internal/longtail"
+	"github.com/sluicedata/sluice/internal/options"
 	"github.com/sluicedata/sluice/internal/perm"
 	"github.com/sluicedata/sluice/internal/phrase"
 	"github.com/sluicedata/sluice/schema"
@@ -85,7 +86,7 @@ func (n *TaskNames) SetOption(v any) error {
 	for _, item := range list {
 		name, ok := item.(string)
 		if !ok || name == "" {
-			return fmt.Errorf("want a task's name or a list of them, have %v", v)
+			return fmt.Errorf("want a task's name or a list of them, have %s", options.Have(v))
 		}
 		names = append(names, name)
 	}

@@ -339,7 +339,7 @@ func TestTaskNames(t *testing.T) {
 		{[]any{"shape", "type"}, stages.TaskNames{"shape", "type"}, ""},
 		{[]any{}, nil, "the list is empty: give a task's name, or leave it out"},
 		{int64(3), nil, "want a task's name or a list of them, have 3"},
-		{[]any{"a", ""}, nil, "want a task's name or a list of them, have [a ]"},
+		{[]any{"a", ""}, nil, `want a task's name or a list of them, have [a, ""]`},
 	} {
 		var n stages.TaskNames
 		wantError(t, fmt.Sprint(c.value), n.SetOption(c.value), c.err)

@@ -42,11 +42,11 @@ func (w *PositiveWeights) SetOption(v any) error {
 			case float64:
 				out.Named[name] = n
 			default:
-				return fmt.Errorf("class %q: want a number, have %v", name, v[name])
+				return fmt.Errorf("class %q: want a number, have %s", name, options.Have(v[name]))
 			}
 		}
 	default:
-		return fmt.Errorf("want balanced, or a map of numbers by class, have %v", v)
+		return fmt.Errorf("want balanced, or a map of numbers by class, have %s", options.Have(v))
 	}
 	*w = out
 	return nil

@@ -91,6 +91,6 @@ func (cmd *stagesCmd) Run(c console) error {
 			return usageError{err}
 		}
 	}
-	_, err := fmt.Fprint(c.out, text)
+	_, err := fmt.Fprint(c.out, wrapped(text, widthOf(c.out)))
 	return err
 }

@@ -89,7 +89,7 @@ func TestScript(t *testing.T) {
 			return false, fmt.Errorf("unknown condition %q", cond)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"status": scriptStatus, "images": scriptImages, "flipbit": scriptFlipBit, "cut": scriptCut,
+			"status": scriptStatus, "images": scriptImages, "masks": scriptMasks, "flipbit": scriptFlipBit, "cut": scriptCut,
 			"tar": scriptTar, "json": scriptJSON, "sametree": scriptSameTree, "whole": scriptWhole, "release": scriptRelease,
 		},
 	})
@@ -160,6 +160,27 @@ func writeImages(dir, name string, n int, ext string) error {
 		}
 	}
 	return nil
+}
+
+// masks DIR IMAGES writes a mask for each .png of a folder: classes 0, 1 and 2 from left to right.
+func scriptMasks(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, !neg && len(args) == 2, "masks dir images")
+	files, err := filepath.Glob(filepath.Join(ts.MkAbs(args[1]), "*.png"))
+	ts.Check(err)
+	ts.Check(os.MkdirAll(ts.MkAbs(args[0]), 0o777))
+	for _, file := range files {
+		img, err := png.Decode(strings.NewReader(ts.ReadFile(file)))
+		ts.Check(err)
+		mask := image.NewGray(img.Bounds())
+		for y := range mask.Rect.Dy() {
+			for x := range mask.Rect.Dx() {
+				mask.Pix[y*mask.Stride+x] = uint8(3 * x / mask.Rect.Dx())
+			}
+		}
+		var buf bytes.Buffer
+		ts.Check(png.Encode(&buf, mask))
+		ts.Check(os.WriteFile(filepath.Join(ts.MkAbs(args[0]), filepath.Base(file)), buf.Bytes(), 0o666))
+	}
 }
 
 // flipbit FILE turns over one bit in its middle.

@@ -112,7 +112,7 @@ p.yaml:13:9: concat: f: folder: path: missing`
 	}
 	for text, want := range map[string]string{
 		"source: concat":        "concat: it has no sources: ",
-		"source: {concat: [a]}": "concat: want its options as a map, such as {label: ...}, have a list of 1",
+		"source: {concat: [a]}": "concat: want its options as a map, such as {label: ...}, have [a]",
 	} {
 		if _, err := Parse("p.yaml", []byte("{version: 1, stages: [], "+text+"}"), "", joining()); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", text, err)

@@ -2,6 +2,7 @@ package pipefile
 
 import (
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -72,13 +73,21 @@ func describe(b *strings.Builder, name, doc string, of any) {
 	if s, ok := of.(sources.Source); ok && isComposite(s) {
 		fmt.Fprintf(w, "    NAME\tmap\t%s\n", partsDoc)
 	}
+	describeOptions(w, "    ", of)
+	w.Flush() // into a strings.Builder, which never fails
+	b.WriteString("\n")
+}
+
+// describeOptions writes a line for each option, and below it those that it has in turn.
+func describeOptions(w io.Writer, margin string, of any) {
 	for _, f := range options.Fields(of) {
 		text := f.Doc
 		if d, ok := f.Default(); ok && !strings.Contains(text, "default") {
 			text = strings.TrimSpace(fmt.Sprintf("%s (default %s)", text, flowValue(d)))
 		}
-		fmt.Fprintf(w, "    %s\t%s\t%s\n", f.Name, f.Kind(), text)
+		fmt.Fprintf(w, "%s%s\t%s\t%s\n", margin, f.Name, f.Kind(), text)
+		if within := f.Within(); within != nil {
+			describeOptions(w, margin+"  ", within)
+		}
 	}
-	w.Flush() // into a strings.Builder, which never fails
-	b.WriteString("\n")
 }

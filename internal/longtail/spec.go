@@ -53,7 +53,7 @@ func (w *Weights) SetOption(v any) error {
 		for i, item := range v {
 			f, ok := number(item)
 			if !ok {
-				return fmt.Errorf("want numbers, have %v", item)
+				return fmt.Errorf("want numbers, have %s", options.Have(item))
 			}
 			out.List[i] = f
 		}
@@ -62,12 +62,12 @@ func (w *Weights) SetOption(v any) error {
 		for _, name := range slices.Sorted(maps.Keys(v)) {
 			f, ok := number(v[name])
 			if !ok {
-				return fmt.Errorf("class %q: want a number, have %v", name, v[name])
+				return fmt.Errorf("class %q: want a number, have %s", name, options.Have(v[name]))
 			}
 			out.Named[name] = f
 		}
 	default:
-		return fmt.Errorf("want inverse, square_root, effective_number, a list of numbers, or a map of numbers by class, have %v", v)
+		return fmt.Errorf("want inverse, square_root, effective_number, a list of numbers, or a map of numbers by class, have %s", options.Have(v))
 	}
 	*w = out
 	return nil

@@ -122,7 +122,7 @@ func TestSetErrors(t *testing.T) {
 		{"turn", "x", `turn: want a number or a range [min, max], have the text "x"`},
 		{"turn", []any{}, `turn: want two numbers, have a list of 0`},
 		{"turn", math.Inf(1), `turn: want finite numbers, have +Inf`},
-		{"turn", []any{1.0, math.NaN()}, `turn: want finite numbers, have a list of 2`},
+		{"turn", []any{1.0, math.NaN()}, `turn: want finite numbers, have [1, NaN]`},
 		{"count", 1.5, `count: want a whole number, have 1.5`},
 		{"count", "3", `count: want a whole number, have the text "3"`},
 		{"count", 1e300, `count: 1e+300 is too large`},

@@ -47,6 +47,35 @@ func (f Field) Default() (value any, ok bool) {
 	return parseDefault(string(text)), true
 }
 
+// Within is a struct of options that the option takes as a map, or a map of such; nil: it takes none.
+func (f Field) Within() any {
+	t := f.Type
+	if t.Kind() == reflect.Map {
+		t = t.Elem()
+	}
+	if t.Kind() != reflect.Struct {
+		return nil
+	}
+	of := reflect.Zero(t).Interface()
+	fields := Fields(of)
+	if len(fields) == 0 || !takes(f.Schema(), fields) {
+		return nil
+	}
+	return of
+}
+
+// takes reports whether a schema has a map with the names of all these options.
+func takes(s map[string]any, fields []Field) bool {
+	if of, ok := s["properties"].(map[string]any); ok {
+		return !slices.ContainsFunc(fields, func(f Field) bool { return of[f.Name] == nil })
+	}
+	list, _ := schemas(s["anyOf"])
+	if of, ok := s["additionalProperties"].(map[string]any); ok {
+		list = append(list, of)
+	}
+	return slices.ContainsFunc(list, func(of map[string]any) bool { return takes(of, fields) })
+}
+
 // Kind describes in a few words what the option takes.
 func (f Field) Kind() string { return Describe(f.Schema()) }
 

@@ -299,19 +299,28 @@ func Have(value any) string {
 	case bool:
 		return strconv.FormatBool(v)
 	case []any:
+		if text := flowOf(reflect.Value{}, v); len(v) > 0 && len(text) <= mostShown {
+			return text
+		}
 		return fmt.Sprintf("a list of %d", len(v))
 	case map[string]any:
 		if len(v) == 0 {
 			return "an empty map"
+		}
+		if text := flowOf(reflect.Value{}, v); len(text) <= mostShown {
+			return text
 		}
 		return "a map"
 	}
 	return fmt.Sprint(value)
 }
 
+// mostShown is how long a value may be that errors show.
+const mostShown = 60
+
 func shorten(s string) string {
-	if r := []rune(s); len(r) > 60 {
-		return string(r[:57]) + "..."
+	if r := []rune(s); len(r) > mostShown {
+		return string(r[:mostShown-3]) + "..."
 	}
 	return s
 }

@@ -68,7 +68,7 @@ func (f *Files) SetOption(v any) error {
 	for i, item := range list {
 		text, ok := item.(string)
 		if !ok {
-			return fmt.Errorf("want a path, a pattern or a list of these, have %v", v)
+			return fmt.Errorf("want a path, a pattern or a list of these, have %s", options.Have(v))
 		}
 		out[i] = text
 	}
