@@ -138,7 +138,7 @@ func (c ColorJitter) Map(params Params, in *schema.Picture) *schema.Picture {
 }
 
 // partBytes of pixels stay in the processor's nearest cache from one adjustment to the next.
-const partBytes = 16 << 10 / 48 * 48
+const partBytes = 16 << 10 / 96 * 96
 
 // Edit is Map, in place. Contrast waits for the mean of what the adjustments before it made.
 func (c ColorJitter) Edit(params Params, pic *schema.Picture) {

@@ -18,6 +18,7 @@ type constants struct {
 	channels [3][32]uint8    // VPSHUFB: a channel of four pixels in doublewords
 	pack     [32]uint8       // VPSHUFB: three bytes of each doubleword, side by side
 	weave    [32]uint8       // VPSHUFB: four bytes of each of three channels, pixel by pixel
+	fours    [8]uint32       // VPERMD: four bytes of each of eight doublewords, packed, in order
 	order    [8]uint32       // VPSHUFB, by the sector of the hue: where red, green and blue are in value, middle, lowest
 	lanes    [8]uint32       // what is added to it, by pixel
 	firsts   [8]float32      // of the hue, by the order of the channels, negated: bits 0-2 are r < g, g < b, r < b
@@ -76,6 +77,7 @@ var fixed = func() (c constants) {
 		c.firsts[-order&7], c.signs[-order&7] = of.first, of.sign
 	}
 	for i := range 8 {
+		c.fours[i] = uint32(i%2*4 + i/2)
 		c.lanes[i] = uint32(i%4) * 0x040404
 		c.sixth[0][i] = 1.0 / 6
 		c.sixth[1][i] = float32(1.0/6 - float64(c.sixth[0][i]))
@@ -95,7 +97,7 @@ var fixed = func() (c constants) {
 // Of n values, a multiple of block, which may be 0.
 //
 //go:noescape
-func levelsAVX2(values *uint8, n int, level, factor float32)
+func levelsAVX2(values *uint8, n int, c *constants, level, factor float32)
 
 //go:noescape
 func saturateAVX2(pixels *uint8, n int, c *constants, factor float32)
@@ -106,8 +108,8 @@ func greysAVX2(pixels *uint8, n int, c *constants, sums *[8]uint32)
 //go:noescape
 func turnHueAVX2(pixels *uint8, n int, c *constants, turn uint16)
 
-// block is how many bytes the assembly takes at once: 16 pixels.
-const block = 48
+// block is how many bytes the assembly takes at once, or some of it twice and three times: 32 pixels.
+const block = 96
 
 // parts is values as the assembly takes them: whole blocks where they are, and what is left over in a
 // block of its own, with zeros behind.
@@ -134,8 +136,8 @@ func Levels(values []uint8, level, factor float32) bool {
 		return false
 	}
 	p := cut(values)
-	levelsAVX2(unsafe.SliceData(values), p.whole, level, factor)
-	levelsAVX2(&p.last[0], p.rest, level, factor)
+	levelsAVX2(unsafe.SliceData(values), p.whole, &fixed, level, factor)
+	levelsAVX2(&p.last[0], p.rest, &fixed, level, factor)
 	copy(values[p.whole:], p.last[:])
 	return true
 }

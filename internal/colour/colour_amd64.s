@@ -19,38 +19,76 @@
 	VPADDD  Y4, Y5, Y4                         \
 	VPSRLD  $16, Y4, Y4
 
+// Eight bytes at a place as floats.
+#define BYTES(at, to) \
+	VPMOVZXBD at(SI), to \
+	VCVTDQ2PS to, to
+
+// Four times eight whole numbers to the 32 bytes at DI.
+#define PACK(a, b, c, d, order) \
+	VCVTTPS2DQ a, a          \
+	VCVTTPS2DQ b, b          \
+	VCVTTPS2DQ c, c          \
+	VCVTTPS2DQ d, d          \
+	VPACKSSDW  b, a, a       \
+	VPACKSSDW  d, c, c       \
+	VPACKUSWB  c, a, a       \
+	VPERMD     a, order, a   \
+	VMOVDQU    a, (SI)
+
 // blendLevels of package stages, a function of each byte.
 //
-// func levelsAVX2(values *uint8, n int, level, factor float32)
-TEXT ·levelsAVX2(SB), NOSPLIT, $0-24
+// func levelsAVX2(values *uint8, n int, c *constants, level, factor float32)
+TEXT ·levelsAVX2(SB), NOSPLIT, $0-32
 	MOVQ         values+0(FP), SI
 	MOVQ         n+8(FP), CX
-	VBROADCASTSS level+16(FP), Y14
-	VBROADCASTSS factor+20(FP), Y15
-	TESTQ CX, CX
-	JZ    levelsDone
+	MOVQ         c+16(FP), AX
+	VBROADCASTSS level+24(FP), Y14
+	VBROADCASTSS factor+28(FP), Y15
+	VMOVDQU      constants_fours(AX), Y13
+	TESTQ        CX, CX
+	JZ           levelsDone
+	VXORPS       Y0, Y0, Y0
+	VUCOMISS     X0, X14
+	JEQ          fromBlack
 
 levels:
-	VPMOVZXBD    (SI), Y0
-	VPMOVZXBD    8(SI), Y1
-	VCVTDQ2PS    Y0, Y0
-	VCVTDQ2PS    Y1, Y1
-	VSUBPS       Y14, Y0, Y0
-	VSUBPS       Y14, Y1, Y1
-	VMULPS       Y15, Y0, Y0
-	VMULPS       Y15, Y1, Y1
-	VADDPS       Y14, Y0, Y0
-	VADDPS       Y14, Y1, Y1
-	VCVTTPS2DQ   Y0, Y0
-	VCVTTPS2DQ   Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VEXTRACTI128 $1, Y0, X1
-	VPACKUSWB    X1, X0, X0
-	VMOVDQU      X0, (SI)
-	ADDQ         $16, SI
-	SUBQ         $16, CX
-	JNZ          levels
+	BYTES(0, Y0)
+	BYTES(8, Y1)
+	BYTES(16, Y2)
+	BYTES(24, Y3)
+	VSUBPS Y14, Y0, Y0
+	VSUBPS Y14, Y1, Y1
+	VSUBPS Y14, Y2, Y2
+	VSUBPS Y14, Y3, Y3
+	VMULPS Y15, Y0, Y0
+	VMULPS Y15, Y1, Y1
+	VMULPS Y15, Y2, Y2
+	VMULPS Y15, Y3, Y3
+	VADDPS Y14, Y0, Y0
+	VADDPS Y14, Y1, Y1
+	VADDPS Y14, Y2, Y2
+	VADDPS Y14, Y3, Y3
+	PACK(Y0, Y1, Y2, Y3, Y13)
+	ADDQ   $32, SI
+	SUBQ   $32, CX
+	JNZ    levels
+	VZEROUPPER
+	RET
+
+fromBlack:
+	BYTES(0, Y0)
+	BYTES(8, Y1)
+	BYTES(16, Y2)
+	BYTES(24, Y3)
+	VMULPS Y15, Y0, Y0
+	VMULPS Y15, Y1, Y1
+	VMULPS Y15, Y2, Y2
+	VMULPS Y15, Y3, Y3
+	PACK(Y0, Y1, Y2, Y3, Y13)
+	ADDQ   $32, SI
+	SUBQ   $32, CX
+	JNZ    fromBlack
 
 levelsDone:
 	VZEROUPPER

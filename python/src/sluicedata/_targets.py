@@ -136,14 +136,18 @@ def _is_picture(kind: Any) -> bool:
 def unnested(column: Any) -> tuple[Offsets, Any]:
     """A column of lists as offsets from 0, one more than its rows, and the values of all of them."""
     offsets = column.offsets.to_numpy(zero_copy_only=False).astype(np.int64)
-    return offsets - offsets[0], column.flatten()
+    first, count = int(offsets[0]), int(offsets[-1] - offsets[0])
+    # A null may have values of its own; else flatten, a function that Arrow looks up by name, takes longer than all the rest.
+    values = column.flatten() if column.null_count else column.values.slice(first, count)
+    return offsets - first, values
 
 
 def numbers(values: Any, kind: Any) -> npt.NDArray[Any]:
     """The numbers of an array as a copy, which may be written to: of lists of n each, [rows, n]."""
     if pa.types.is_fixed_size_list(values.type):
-        size = values.type.list_size
-        return numbers(values.flatten(), kind).reshape(len(values), size)
+        size, count = values.type.list_size, len(values)
+        flat = values.flatten() if values.null_count else values.values.slice(values.offset * size, count * size)
+        return numbers(flat, kind).reshape(count, size)
     return np.array(values.to_numpy(zero_copy_only=False), dtype=kind)
 
 
@@ -174,13 +178,13 @@ class Objects:
 
     def values(self, name: str) -> npt.NDArray[Any]:
         """A column: boxes float32 [T, 4], keypoints float32 [T, K, 3], boxes.label int64 [T], and so on, as a copy."""
-        _, values = unnested(self._column(name))
+        values = self._unnested(name)
         out = numbers(values, _OBJECTS[name][1])
         return out.reshape(len(out), -1, 3) if name == KEYPOINTS else out
 
     def polygons(self) -> tuple[Offsets, Offsets, npt.NDArray[np.float32]]:
         """Offsets of objects in parts, and of parts in points, and these: float32 [P, 2]."""
-        objects, values = unnested(self._column(POLYGON).flatten())
+        objects, values = unnested(self._unnested(POLYGON))
         parts, values = unnested(values)
         if (parts % 2).any():
             raise EngineError("the engine sent a polygon with half a point")
@@ -190,14 +194,14 @@ class Objects:
         """The row of each object, [T]."""
         return np.repeat(np.arange(len(self.first) - 1), np.diff(self.first))
 
-    def _column(self, name: str) -> Any:
-        """A column, of as many objects as there are boxes."""
+    def _unnested(self, name: str) -> Any:
+        """The values of a column, of as many objects as there are boxes."""
         if not self.has(name):
             raise UsageError(f"the batch has no column {name!r}")
-        column = self._record.column(name)
-        if not np.array_equal(unnested(column)[0], self.first):
+        offsets, values = unnested(self._record.column(name))
+        if not np.array_equal(offsets, self.first):
             raise EngineError(f"the engine sent {name} of other objects than boxes")
-        return column
+        return values
 
 
 def pixels_of(column: Any, memory: memoryview) -> list[npt.NDArray[np.uint8]]:

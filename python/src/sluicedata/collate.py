@@ -92,6 +92,7 @@ def torchvision(
     Needs torchvision, and a loader with format="torch".
     """
     tv_tensors = _tv_tensors(batch)
+    xyxy = tv_tensors.BoundingBoxFormat.XYXY
     if labels_from is None:
         labels_from = 0
         warnings.warn(_FROM_ZERO, stacklevel=2)
@@ -102,7 +103,7 @@ def torchvision(
     columns: dict[str, Any] = {
         "labels": objects.values("boxes.label")[keep] + labels_from,
         "area": objects.values("boxes.area")[keep],
-        "iscrowd": objects.values("boxes.crowd")[keep].astype(np.int64),
+        "iscrowd": _crowds(objects, keep, crowd),
     }
     if objects.has(targets.KEYPOINTS):
         columns["keypoints"] = objects.values(targets.KEYPOINTS)[keep]
@@ -113,7 +114,7 @@ def torchvision(
     out = []
     for i, shape in enumerate(shapes):
         target: dict[str, Any] = {
-            "boxes": tv_tensors.BoundingBoxes(boxes[i], format="XYXY", canvas_size=shape),
+            "boxes": tv_tensors.BoundingBoxes(boxes[i], format=xyxy, canvas_size=shape),
             **{name: values[i] for name, values in split.items()},
             "image_id": ids[i],
         }
@@ -121,10 +122,14 @@ def torchvision(
             target["masks"] = tv_tensors.Mask(batch._move(filled[i]))
         out.append(target)
     images = batch.image
-    images = list(images) if isinstance(images, list) else list(images.unbind(0))
-    images = [
-        image[:, : shape[0], : shape[1]] for image, shape in zip(images, shapes, strict=True)
-    ]  # without what the engine padded
+    if isinstance(images, list):
+        images = list(images)
+    else:
+        size = tuple(images.shape[2:])
+        images = [  # without what the engine padded
+            image if shape == size else image[:, : shape[0], : shape[1]]
+            for image, shape in zip(images.unbind(0), shapes, strict=True)
+        ]
     if to_float:
         images = [image.float().div_(255) if not image.is_floating_point() else image for image in images]
     return images, out
@@ -168,7 +173,7 @@ def detr(
         "class_labels": objects.values("boxes.label")[keep],
         "boxes": _centred(objects.values(targets.BOXES)[keep], sides),
         "area": objects.values("boxes.area")[keep],
-        "iscrowd": objects.values("boxes.crowd")[keep].astype(np.int64),
+        "iscrowd": _crowds(objects, keep, crowd),
     }
     each = np.arange(len(shapes) + 1)
     split = {name: batch._split(values, first) for name, values in columns.items()}
@@ -330,6 +335,11 @@ def _grown(images: Any, height: int, width: int, fill: int) -> Any:
 def _kept(objects: targets.Objects, crowd: bool) -> npt.NDArray[np.bool_]:
     """Which objects stay, [T]."""
     return np.ones(len(objects), np.bool_) if crowd else ~objects.values("boxes.crowd")
+
+
+def _crowds(objects: targets.Objects, keep: npt.NDArray[np.bool_], crowd: bool) -> npt.NDArray[np.int64]:
+    """1 for those that stand for a group, of the objects that stay."""
+    return objects.values("boxes.crowd").astype(np.int64) if crowd else np.zeros(np.count_nonzero(keep), np.int64)
 
 
 def _offsets(objects: targets.Objects, keep: npt.NDArray[np.bool_]) -> targets.Offsets:
