@@ -1,9 +1,5 @@
 package inflate
 
-import "golang.org/x/sys/cpu"
-
-var adlerAssembly = cpu.X86.HasAVX2
-
 // adlerSums are the sums that the assembly makes, in lanes.
 type adlerSums struct {
 	bytes, before [4]uint64
@@ -23,7 +19,7 @@ func adlerAVX2(data *byte, n int, weights *[32]int8, sums *adlerSums)
 // addFast adds the first bytes of at most adlerMost, as many as it takes at once, without the modulus.
 func (s *adler) addFast(part []byte) (done int) {
 	n := len(part) &^ 31
-	if !adlerAssembly || n == 0 {
+	if !useAssembly || n == 0 {
 		return 0
 	}
 	var sums adlerSums

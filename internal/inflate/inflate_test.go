@@ -7,8 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/bits"
 	"math/rand/v2"
 	"testing"
+
+	"github.com/sluicedata/sluice/internal/guard"
 )
 
 // samples are data of many kinds: none, noise, runs, text, gradients.
@@ -203,6 +206,56 @@ func TestDamaged(t *testing.T) {
 		if t.Failed() {
 			t.Fatal(name)
 		}
+	}
+}
+
+// Whole, cut and damaged streams, in memory that ends with them: the same bytes and the same
+// error with assembly and without. Codes are long and short, matches near, far and overlapping.
+func TestCodedAssembly(t *testing.T) {
+	if !haveAssembly() {
+		t.Skip("no assembly for this machine")
+	}
+	defer func() { useAssembly = true }()
+	rnd := rand.New(rand.NewPCG(12, 13))
+	skewed := make([]byte, 150_000) // of codes of up to 15 bits
+	for i := range skewed {
+		skewed[i] = byte(bits.TrailingZeros64(rnd.Uint64())*9 + rnd.IntN(9)*rnd.IntN(2))
+	}
+	kinds := samples()
+	kinds["skewed"] = skewed
+	var readers [2]Reader
+	failed := 0
+	for name, data := range kinds {
+		for i := range 40 {
+			at := rnd.IntN(1 + len(data)/2)
+			whole := deflate(t, data[at:at+rnd.IntN(len(data)-at+1)], []int{1, 4, 6, 9, -2}[i%5])
+			if i%2 == 1 {
+				whole = whole[:rnd.IntN(len(whole)+1)]
+			}
+			packed := guard.Slice[uint8](t, len(whole))
+			copy(packed, whole)
+			for range i % 4 {
+				if len(packed) > 0 {
+					packed[rnd.IntN(len(packed))] ^= 1 << rnd.IntN(8)
+				}
+			}
+			var out [2][]byte
+			var errs [2]error
+			for way := range 2 {
+				useAssembly = way == 1
+				readers[way].Reset(packed)
+				out[way], errs[way] = all(&readers[way], 1<<16)
+			}
+			if !bytes.Equal(out[0], out[1]) || fmt.Sprint(errs[0]) != fmt.Sprint(errs[1]) {
+				t.Fatalf("%s, case %d: %d bytes, %v; without assembly %d, %v; equal: %v", name, i, len(out[1]), errs[1], len(out[0]), errs[0], bytes.Equal(out[0], out[1]))
+			}
+			if errs[0] != nil {
+				failed++
+			}
+		}
+	}
+	if failed < 100 {
+		t.Errorf("only %d streams failed", failed)
 	}
 }
 

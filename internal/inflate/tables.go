@@ -5,17 +5,21 @@ import "math/bits"
 // Tables are indexed by the next bits of the stream. A code that is longer than the index
 // has its entries in a second table after the first, in which an entry links to it.
 //
-//	literals   bits 0-3 how many bits they take, 4-5 how many they are, 7 set, 8-31 themselves
+//	literals   bits 0-3 how many bits they take, 6-7 how many they are, 8-31 themselves
 //	length,    bits 0-4 the bits that it takes with its extra ones, 8-11 without these,
-//	distance   12-31 its least value
-//	link       bits 5 and 6 set, 8-11 the bits of the second table's index, 12-31 where it begins
-//	end        bit 6 set, bit 4 too; 0-3 the bits that it takes
-//	no code    bit 6 set, nothing else
+//	distance   14-31 its least value
+//	link       bits 4 and 5 set, 8-11 the bits of the second table's index, 14-31 where it begins
+//	end        bits 5 and 14 set; 0-3 the bits that it takes
+//	no code    bit 5 set, nothing else
+//
+// Shifts take the low 6 bits of an entry, or of what is above its low 8, as they are.
 const (
-	isLiteral = 1 << 7
-	isOther   = 1 << 6
-	isLink    = 1 << 5 // where isOther
-	isEnd     = 1 << 4 // where isOther
+	isLiteral = 3 << 6
+	isOther   = 1 << 5
+	isLink    = 1 << 4 // where isOther
+	isEnd     = 1 << 14
+	one       = 1 << 6 // literal
+	value     = 14     // where it begins
 
 	literalBits  = 11
 	distanceBits = 9
@@ -39,7 +43,7 @@ var (
 
 func newLiteralSymbols() (list [288]uint32) {
 	for i := range 256 {
-		list[i] = isLiteral | 1<<4 | uint32(i)<<8
+		list[i] = one | uint32(i)<<8
 	}
 	list[256] = isOther | isEnd
 	least := uint32(3)
@@ -51,7 +55,7 @@ func newLiteralSymbols() (list [288]uint32) {
 		if i == 28 {
 			least = 258
 		}
-		list[257+i] = least<<12 | extra
+		list[257+i] = least<<value | extra
 		least += 1 << extra
 	}
 	list[286], list[287] = isOther, isOther
@@ -65,7 +69,7 @@ func newDistanceSymbols() (list [32]uint32) {
 		if i >= 4 {
 			extra = i/2 - 1
 		}
-		list[i] = least<<12 | extra
+		list[i] = least<<value | extra
 		least += 1 << extra
 	}
 	list[30], list[31] = isOther, isOther
@@ -116,7 +120,7 @@ func (t *tables) build(literals, distances []uint8) bool {
 				break
 			}
 			taken += next & 15
-			e = e&0xffffff00&^(0xff<<(8*n)) | next>>8&0xff<<(8*n) | isLiteral | n<<4 | taken
+			e = e&0xffffff00&^(0xff<<(8*n)) | next>>8&0xff<<(8*n) | n*one | taken
 		}
 		t.literals[i] = e
 	}
@@ -127,7 +131,7 @@ func (t *tables) build(literals, distances []uint8) bool {
 func (t *tables) buildLengths(lengths *[19]uint8) bool {
 	var symbols [19]uint32
 	for i := range symbols {
-		symbols[i] = uint32(i) << 12
+		symbols[i] = uint32(i) << value
 	}
 	var table [128]uint32
 	if !fillTable(table[:], 7, lengths[:], symbols[:]) {
@@ -137,7 +141,7 @@ func (t *tables) buildLengths(lengths *[19]uint8) bool {
 		if e&isOther != 0 { // of a code of one symbol, which zlib refuses here
 			return false
 		}
-		t.lengths[i] = uint8(e>>12<<3 | e&7)
+		t.lengths[i] = uint8(e>>value<<3 | e&7)
 	}
 	return true
 }
@@ -198,12 +202,12 @@ func fillTable(table []uint32, size uint, lengths []uint8, symbols []uint32) boo
 		link := &table[code&(1<<size-1)]
 		if *link == 0 {
 			more := uint32(most - size)
-			*link = isOther | isLink | more<<8 | end<<12
+			*link = isOther | isLink | more<<8 | end<<value
 			end += 1 << more
 		}
 		more := uint(*link >> 8 & 15)
 		for i := code >> size; i < 1<<more; i += 1 << (length - size) {
-			table[*link>>12+i] = e
+			table[*link>>value+i] = e
 		}
 	}
 	return true
