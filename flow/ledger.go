@@ -336,13 +336,20 @@ func (l *ledger) state() *StateLedger {
 			row := all[c*width : (c+1)*width : (c+1)*width]
 			for _, part := range parts {
 				x := &part.by[t][c]
+				if x.Quota|x.Drawn == 0 { // it had no draw
+					continue
+				}
 				distinct := x.firsts
 				if part == l.resumed {
 					distinct = x.Distinct
 				}
-				for i, n := range []int64{x.Quota, x.Drawn, x.Delivered, x.Failed, x.Refilled, x.Filled, distinct} {
-					row[i] += float64(n)
-				}
+				row[0] += float64(x.Quota)
+				row[1] += float64(x.Drawn)
+				row[2] += float64(x.Delivered)
+				row[3] += float64(x.Failed)
+				row[4] += float64(x.Refilled)
+				row[5] += float64(x.Filled)
+				row[6] += float64(distinct)
 				row[7] += x.weight
 				for i, f := range x.strength {
 					row[8+i] += f

@@ -28,6 +28,7 @@ const (
 	kindLabels kind = 8  // a sampler: answered by its length
 	kindDraws  kind = 9  // a range of positions: answered by sample numbers
 	kindStages kind = 10 // a pipeline whose picture stages are to be applied: answered by what they make
+	kindLedger kind = 11 // how many batches of a run were taken: answered by what each class got in them
 )
 
 // Of the engine.

@@ -35,6 +35,17 @@ type running struct {
 
 	at    [2]int64 // epoch and number of the batch before
 	times int      // that it was sent, in one scale after the other
+
+	begun  *flow.StateLedger // at its start; nil: none
+	due    []int64           // of batches that have been sent whole, how many messages that took
+	counts []counted         // the ledgers behind the first of them
+	ended  bool
+}
+
+// counted is the ledger behind so many messages.
+type counted struct {
+	sent   int64
+	ledger *flow.StateLedger
 }
 
 // held are the batches whose slots Python has; they may outlive their run.
@@ -59,6 +70,8 @@ type runAsk struct {
 	Batch  int64           `json:"batch"`
 	Epochs int             `json:"epochs"` // where it ends; 0: nowhere
 	State  json.RawMessage `json:"state"`  // to be of the same plan; null: not asked
+
+	Ledger *flow.StateLedger `json:"ledger"` // which goes on; null: none
 }
 
 // begin starts a run.
@@ -78,28 +91,30 @@ func (s *session) begin(ctx context.Context, m *message) error {
 		}
 	}
 	state.Epoch, state.Batch = ask.Epoch, ask.Batch
+	if ask.Ledger != nil {
+		state.Ledger = ask.Ledger
+	}
 	if ask.Epochs == 0 {
 		ask.Epochs = flow.Endless
 	}
 	told := &teller{session: s, id: m.id}
 	settings := o.plan.Settings()
-	options := []flow.Option{flow.Resume(state), flow.Epochs(ask.Epochs), flow.OnProgress(told.tell)}
+	r := &running{session: s, opened: o, id: m.id, at: [2]int64{-1, -1}, begun: state.Ledger}
+	r.change = sync.NewCond(&r.mu)
+	options := []flow.Option{flow.Resume(state), flow.Epochs(ask.Epochs), flow.OnProgress(told.tell), flow.OnState(r.count)}
 	if o.slots.ring != nil { // without one the run's own memory is used again, too
 		options = append(options, flow.Images(o.slots), flow.Budget(settings.Budget+int64(o.slots.n)*int64(o.slots.size)))
 	}
-	plan, err := o.plan.With(options...)
-	if err != nil {
+	if r.plan, err = o.plan.With(options...); err != nil {
 		return s.sendError(m.id, s.ofState(err))
 	}
-	r := &running{session: s, opened: o, id: m.id, plan: plan, at: [2]int64{-1, -1}}
-	r.change = sync.NewCond(&r.mu)
 	s.mu.Lock()
 	if len(s.runs) > 0 {
 		s.mu.Unlock()
 		return s.sendError(m.id, usage("feed: a run is going on: it has to be stopped first"))
 	}
 	ctx, r.cancel = context.WithCancelCause(ctx)
-	s.runs[m.id] = r
+	s.runs[m.id], s.newest = r, r
 	s.mu.Unlock()
 	s.wait.Go(func() { r.run(ctx) })
 	return nil
@@ -114,6 +129,10 @@ func (r *running) run(ctx context.Context) {
 	})
 	stopped := errors.Is(err, errStopped) || errors.Is(context.Cause(ctx), errStopped)
 	r.cancel(nil)
+	r.mu.Lock()
+	r.ended = true
+	r.change.Broadcast()
+	r.mu.Unlock()
 	s.mu.Lock()
 	delete(s.runs, r.id) // before the message: the next may come at once
 	s.mu.Unlock()
@@ -208,7 +227,11 @@ func (r *running) pack(b *schema.Batch) (head *batchHead, body [][]byte, err err
 		r.at, r.times = at, 0
 	}
 	r.times++
-	head.Last = r.opened.ask.Scale != nil || r.times >= r.opened.variants
+	if head.Last = r.opened.ask.Scale != nil || r.times >= r.opened.variants; head.Last {
+		r.mu.Lock()
+		r.due = append(r.due, r.sent)
+		r.mu.Unlock()
+	}
 	if b.Rows() == 0 {
 		return head, nil, nil
 	}
@@ -240,6 +263,56 @@ func (r *running) pack(b *schema.Batch) (head *batchHead, body [][]byte, err err
 		}
 	}
 	return head, body, nil
+}
+
+// count notes the ledger behind a batch: those of the few that the loop may not have taken.
+func (r *running) count(state flow.State) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.due) == 0 {
+		return // of batches of which Python wanted no scale
+	}
+	r.counts = append(r.counts, counted{r.due[0], state.Ledger})
+	r.due = r.due[1:]
+	for len(r.counts) > 1 && r.counts[1].sent <= r.taken {
+		r.counts = r.counts[1:]
+	}
+	r.change.Broadcast()
+}
+
+// ledger answers with what each class got in the batches that the loop has taken of the newest run.
+func (s *session) ledger(ctx context.Context, m *message) (*reply, error) {
+	var ask struct {
+		Run   uint32 `json:"run"`
+		Taken int64  `json:"taken"`
+	}
+	if err := m.into(&ask); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	r := s.newest
+	s.mu.Unlock()
+	if r == nil || r.id != ask.Run {
+		return nil, usage("feed: there is no run %d whose ledger could be asked for", ask.Run)
+	}
+	stop := context.AfterFunc(ctx, func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.change.Broadcast()
+	})
+	defer stop()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for ctx.Err() == nil && !r.ended && len(r.due) > 0 && r.due[0] <= ask.Taken { // sent, and about to be counted
+		r.change.Wait()
+	}
+	ledger := r.begun
+	for _, c := range r.counts {
+		if c.sent <= ask.Taken {
+			ledger = c.ledger
+		}
+	}
+	return &reply{head: map[string]any{"ledger": ledger}}, nil
 }
 
 // pixelsOf is the memory of a batch's pictures, which are of one size.

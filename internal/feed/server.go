@@ -78,6 +78,7 @@ var requests = map[kind]func(*session, context.Context, *message) (*reply, error
 	kindDraws:  (*session).draws,
 	kindStages: (*session).stages,
 	kindApply:  (*session).apply,
+	kindLedger: (*session).ledger,
 }
 
 // session is a connection with what was opened on it.
@@ -96,6 +97,7 @@ type session struct {
 	applying *applying           // in place of opened
 	order    stages.Order        // of a sampler; nil: none yet
 	runs     map[uint32]*running // the one that has not ended
+	newest   *running            // the one that was begun last; nil: none yet
 	held     held
 
 	blocks sync.Pool      // *[]byte: answers with draws that have been sent

@@ -170,6 +170,8 @@ class FakeEngine:
                         self.taken = head["taken"]
                 case 6:
                     self.send(RESULT, id, {"epoch": head["state"]["epoch"], "batch": head["state"]["batch"]})
+                case 11:
+                    self.raw(pack(RESULT, id, {"ledger": None}))
 
     def plan(self, id: int, head: dict[str, Any]) -> None:
         ring, files, is_to = "pipe", None, self.is_to

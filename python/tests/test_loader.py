@@ -198,10 +198,88 @@ def test_state_across_worlds(pipeline: dict[str, Any]) -> None:
         loader.load_state_dict(one.state_dict())
         rounds.append(contents([next(iter(loader))]))
     got += [r[0] for r in rounds]
-    assert two[0].state_dict() == two[1].state_dict()
+    of_rank = ("rank", "ledger")
+    first, second = ({n: v for n, v in of.state_dict().items() if n not in of_rank} for of in two)
+    assert first == second
     last = Loader(pipeline)
     last.load_state_dict(two[1].state_dict())
     assert got + contents(last) == want
+
+
+def ledger_of(loader: Loader) -> dict[str, list[float]]:
+    """Of the classes, the columns of a state's ledger."""
+    ledger = loader.state_dict()["ledger"]
+    rows = ledger["tasks"]["class"]
+    return {name: [row[i] for row in rows] for i, name in enumerate(ledger["columns"])}
+
+
+def shown(batches: Any, classes: int) -> list[int]:
+    """Rows of each class, and an unknown one."""
+    return [*np.bincount([int(n) for b in batches for n in b.label["class"]], minlength=classes).tolist(), 0]
+
+
+@pytest.mark.parametrize("transport", ["ring", "pipe"])
+def test_ledger_of_states(make_folder: Any, transport: Any) -> None:
+    """A state has what each class got in the batches that the loop got, neither more nor less, and it goes on with the state."""
+    folder = make_folder({"cat": 12, "dog": 5, "lynx": 3}, height=24, width=24)
+    (folder / "lynx" / "0000.png").write_bytes(b"\x89PNG\r\n\x1a\n broken")
+    stages = [{"rebalance": {"target": "class_balanced", "draws": 24}}, "decode", {"resize": {"height": 8, "width": 8}}]
+    p = {"version": 1, "source": {"folder": {"path": str(folder)}}, "stages": [*stages, {"batch": {"size": 4}}]}
+    more: Any = {"epochs": 3, "on_error": "refill", "max_bad": 50, "transport": transport}
+    whole = Loader(p, **more)
+    assert whole.state_dict()["ledger"] is None  # nothing has been counted yet
+    got: list[Any] = []
+    states = []
+    for _ in range(3):
+        for b in whole:
+            got.append(b)
+            ledger = ledger_of(whole)
+            assert ledger["delivered"] == shown(got, 3) and ledger["weight"] == ledger["delivered"]
+            states.append(json.loads(json.dumps(whole.state_dict())))
+    last = ledger_of(whole)
+    assert last["quota"] == last["delivered"] == [24, 24, 24, 0]
+    assert last["refilled"][:2] == [0, 0] and last["refilled"][2] == 8 and last["drawn"][2] == 24 + 8
+    assert last["distinct"] == [12, 5, 2, 0]
+    report = whole.report()
+    assert report is not None and report.ledger["class"]["lynx"]["delivered"] == 24
+    for at in (0, 3, 5, 11, 16):
+        again = Loader(p, **more)
+        again.load_state_dict(states[at])
+        assert again.state_dict()["ledger"] == states[at]["ledger"]
+        rest = list(again)
+        assert ledger_of(again)["delivered"] == shown(got[: at + 1] + rest, 3)
+        for _ in range(again.epoch, 3):
+            rest += list(again)
+        end = ledger_of(again)
+        assert end.pop("distinct")[:2] == last["distinct"][:2]  # of lynx it is a bound, as draws failed
+        assert end == {name: column for name, column in last.items() if name != "distinct"}
+
+    abandoned = Loader(p, **more)  # of a loop that is left, what it got counts, and not what was made for it
+    some = [next(iter(abandoned)) for _ in range(2)]
+    assert [b.epoch for b in some] == [0, 1]
+    assert ledger_of(abandoned)["delivered"] == shown(some, 3)
+    moved = pickle.loads(pickle.dumps(abandoned))
+    assert ledger_of(moved) == ledger_of(abandoned)
+
+    two = [Loader(p, rank=r, world_size=2, **more) for r in range(2)]
+    for loader in two:
+        for _ in range(3):
+            list(loader)
+    for name, column in last.items():
+        both = [a + b for a, b in zip(*(ledger_of(loader)[name] for loader in two), strict=True)]
+        assert both == column or name in (
+            "distinct",
+            "refilled",
+            "drawn",
+        )  # which sample refills depends on nothing of the other rank
+    two[1].load_state_dict(two[0].state_dict())
+    assert two[1].state_dict()["ledger"] is None  # it is of rank 0
+
+    bad = {**states[0]["ledger"], "weight": -1}
+    with pytest.raises(sluicedata.StateError, match="the weight in its ledger is -1"):
+        whole.load_state_dict({**states[0], "ledger": bad})
+    with pytest.raises(sluicedata.StateError, match="its ledger is 3"):
+        whole.load_state_dict({**states[0], "ledger": 3})
 
 
 def test_state_of_another_plan(pipeline: dict[str, Any]) -> None:

@@ -86,6 +86,7 @@ class Engine:
         self._files: list[int] = []
         self._run = self._taken = self._told = 0
         self._freed: deque[int] = deque()
+        self._kept: deque[Message] = deque()  # of a run, which came before an answer
         self._end = weakref.finalize(self, _end, ours, process, os.getpid())
         _engines.add(self)
         try:
@@ -162,12 +163,15 @@ class Engine:
         head: Mapping[str, Any],
         body: bytes | bytearray | memoryview = b"",
         timeout: float | None = None,
+        keep: bool = False,
     ) -> Message:
         """Asks for something that is answered once, and waits for the answer.
 
-        Raises what the engine answers with, and EngineError where it is gone. timeout is in seconds.
+        Raises what the engine answers with, and EngineError where it is gone. timeout is in seconds. What comes of a run meanwhile is
+        dropped, or with keep, read afterwards.
         """
         with self.using:
+            kept, self._kept = self._kept, deque()
             id = self.post(kind, head, body)
             end = None if timeout is None else time.monotonic() + timeout
             while True:
@@ -176,9 +180,13 @@ class Engine:
                 if message.id == id or (message.kind is Kind.ERROR and message.id == 0):
                     if message.kind is Kind.ERROR:
                         raise errors.from_head(message.head)
-                    return message
-                if message.kind is Kind.BATCH:
+                    break
+                if keep and message.kind in (Kind.BATCH, Kind.END, Kind.ERROR):
+                    kept.append(message)
+                elif message.kind is Kind.BATCH:
                     self.drop(message)
+            self._kept = kept
+            return message
 
     def post(self, kind: Kind, head: Mapping[str, Any], body: bytes | bytearray | memoryview = b"") -> int:
         """Sends a message, and returns the new id that it has."""
@@ -221,6 +229,11 @@ class Engine:
     def took(self) -> None:
         """Counts a batch as taken, of which the engine is told by tell()."""
         self._taken += 1
+
+    @property
+    def taken(self) -> int:
+        """How many batches of the run, or scales of them, were taken."""
+        return self._taken
 
     def tell(self) -> None:
         """Tells the engine of batches that were taken, and gives it the slots back that are free."""
@@ -269,7 +282,7 @@ class Engine:
 
     def wait(self, end: float | None = None) -> None:
         """Waits until the engine says something; an exception in here, such as KeyboardInterrupt, leaves all as it was."""
-        if self._low < self._high:
+        if self._kept or self._low < self._high:
             return
         while not self._ready(1.0):
             if end is not None and time.monotonic() > end:
@@ -298,6 +311,8 @@ class Engine:
 
         Whatever goes wrong in here ends the engine: nobody would know where the next message begins.
         """
+        if self._kept:
+            return self._kept.popleft()
         try:
             self._need(_wire.HEADER.size)
             header = _wire.unpack_header(self._view[self._low : self._low + _wire.HEADER.size])

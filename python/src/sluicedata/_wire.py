@@ -36,6 +36,7 @@ class Kind(IntEnum):
     LABELS = 8
     DRAWS = 9
     STAGES = 10
+    LEDGER = 11
 
     ENGINE_HELLO = 33
     PLAN = 34

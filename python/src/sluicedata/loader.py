@@ -23,7 +23,7 @@ from . import pipelines
 from ._batch import Batch, Format, check_head, wrapper
 from ._command import edits
 from ._device import Mover
-from ._engine import Engine
+from ._engine import STALL_SECONDS, Engine
 from ._ranks import fair_workers, rank_and_world
 from ._ring import Blocks, Ring
 from ._targets import TargetSpec
@@ -189,6 +189,8 @@ class Loader:
         self._stash: Message | None = None  # of the next epoch
         self._failures = 0  # draws of the run that failed, as far as a warning has said so
         self._run_end = 0  # the epoch before which it ends; 0: nowhere
+        self._ledger: dict[str, Any] | None = None  # what each class got before the run; None: not known
+        self._counted = 0  # the run that has counted on since; 0: none
         self._seen = 0  # scales of the run's batch at hand that have come
         self._skip = 0  # of these, how many an earlier run's loop got
         self._torn = False  # in the middle of a message, or between one and the place behind it
@@ -407,19 +409,44 @@ class Loader:
             ended = self._run_end != 0 and self._place.epoch >= self._run_end
             if not ended:
                 return engine
+        ledger = self._count()
         engine, plan = self._opened()
         self._torn = True  # an engine that is interrupted in here isn't used again
         self._halt(engine)
+        self._counted, self._ledger = 0, ledger
         epoch, batch, variant = self._place
         epochs = self._epochs or plan["plan"].get("epochs") or 0
         end = epochs if epochs == 0 or epochs > epoch else epoch + 1
-        run = engine.post(Kind.RUN, {"epoch": epoch, "batch": batch, "epochs": end, "state": None})
+        start = {"epoch": epoch, "batch": batch, "epochs": end, "state": None, "ledger": ledger}
+        run = engine.post(Kind.RUN, start)
         engine.begin(run)
+        self._counted = run
         self._run, self._run_at, self._run_end = run, self._place, end
         self._failures, engine.progress = 0, {}
         self._seen, self._skip = 0, variant
         self._torn = False
         return engine
+
+    def _count(self) -> dict[str, Any] | None:
+        """What each class got in the batches that loops got, as states have it; None where that isn't known."""
+        engine = self._engine
+        if not self._counted:
+            return self._ledger
+        ledger: dict[str, Any] | None = None
+        if engine is None or self._torn or not engine.usable:
+            self._counted, self._ledger = 0, None  # it went with its engine
+            return None
+        self._torn = True
+        ask = {"run": self._counted, "taken": engine.taken}
+        try:
+            ledger = engine.request(Kind.LEDGER, ask, timeout=STALL_SECONDS, keep=True).head.get("ledger")
+        except EngineError as error:
+            logger.warning("%s: what each class got so far isn't known any more", error)
+            engine.kill()
+        self._torn = False
+        if not self._run or not engine.usable:
+            self._counted, self._ledger = 0, ledger
+        return ledger
 
     def _halt(self, engine: Engine) -> None:
         """Ends the run, if one is going on; what it had made is dropped. Whoever calls it has set torn."""
@@ -510,17 +537,26 @@ class Loader:
     def state_dict(self) -> dict[str, Any]:
         """The place of the next batch, the one after the last that the loop got: small, plain data for JSON.
 
-        It is the same in all processes that have got equally many batches, so one state serves all of them, and another
-        world size too.
+        The place is the same in all processes that have got equally many batches, so one state serves all of them, and another
+        world size too. "ledger" is what each class got in this process so far; None with more than 10,000 classes, and after an engine
+        that ended before its time.
         """
         with self._lock:
             place = self._place if self._asked is None else _Place(self._asked, 0, 0)
             template = _template(self._planned())
-            return {"version": _STATE_VERSION, **place._asdict(), "world_size": self.world_size, "engine": template}
+            return {
+                "version": _STATE_VERSION,
+                **place._asdict(),
+                "rank": self.rank,
+                "world_size": self.world_size,
+                "engine": template,
+                "ledger": self._count(),
+            }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Makes the next loop begin where the state was made, at once: no earlier batch is made again.
 
+        The ledger goes on, too, in the process of the rank that made the state; in others it begins anew.
         Raises StateError, which says what differs, if the state is of other data or another pipeline.
         """
         names = ("version", "epoch", "batch", "variant", "engine")
@@ -544,6 +580,9 @@ class Loader:
                 raise StateError(f"the state is damaged: its {name} is {value!r}")
         if not isinstance(template, Mapping):
             raise StateError(f"the state is damaged: its engine is {template!r:.100}")
+        ledger = state.get("ledger")
+        if not isinstance(ledger, Mapping | None):
+            raise StateError(f"the state is damaged: its ledger is {ledger!r:.100}")
         with self._lock:
             engine, plan = self._opened()
             if variant > 0 and state.get("world_size") != self.world_size:
@@ -554,7 +593,8 @@ class Loader:
             self._torn = True
             try:
                 self._halt(engine)
-                place = engine.request(Kind.CHECK, {"state": {**template, "epoch": epoch, "batch": batch}}).head
+                asked = {**template, "epoch": epoch, "batch": batch, **({} if ledger is None else {"ledger": ledger})}
+                place = engine.request(Kind.CHECK, {"state": asked}).head
             except StateError:
                 self._torn = False
                 raise
@@ -563,6 +603,9 @@ class Loader:
             self._token += 1
             self._loop = self._asked = None
             self._place = _Place(place["epoch"], place["batch"], variant)
+            self._counted, self._ledger = 0, None
+            if ledger is not None and state.get("rank", self.rank) == self.rank:
+                self._ledger = dict(ledger)
             self._torn = False
 
     # What is known of the data
@@ -694,13 +737,15 @@ class Loader:
             "_collate",
             "_progress",
         )
-        return {**{name: self.__dict__[name] for name in kept}, "_place": tuple(self._place)}
+        with self._lock:
+            ledger = self._count()
+        return {**{name: self.__dict__[name] for name in kept}, "_place": tuple(self._place), "_ledger": ledger}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        place = state.pop("_place")
+        place, ledger = state.pop("_place"), state.pop("_ledger")
         self.__dict__.update(state)
         self._begin()
-        self._place = _Place(*place)
+        self._place, self._ledger = _Place(*place), ledger
 
     def _repr_html_(self) -> str:
         """Its plan, for notebooks."""
