@@ -11,7 +11,7 @@ import (
 
 // Slice is n zero elements with an unreadable page right after them, until the test ends. On
 // systems other than Linux it is an ordinary slice.
-func Slice[T uint8 | int16 | float32](t testing.TB, n int) []T {
+func Slice[T uint8 | int16 | uint32 | float32](t testing.TB, n int) []T {
 	t.Helper()
 	page := syscall.Getpagesize()
 	bytes := n * int(unsafe.Sizeof(T(0)))

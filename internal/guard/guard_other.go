@@ -5,4 +5,4 @@ package guard
 import "testing"
 
 // Slice is n zero elements. On Linux an unreadable page follows them.
-func Slice[T uint8 | int16 | float32](_ testing.TB, n int) []T { return make([]T, n) }
+func Slice[T uint8 | int16 | uint32 | float32](_ testing.TB, n int) []T { return make([]T, n) }

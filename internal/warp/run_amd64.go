@@ -11,6 +11,11 @@ func addYCCAVX2(first *uint32, n int, luma, chroma *walk, pairs *uint16, alike i
 //go:noescape
 func interleaveBytesAVX2(dst *uint16, a, b *uint8, n int)
 
+// meansAVX2 is means of width >= 8 pixels; inverse is 2^32/n, rounded up, of n = 2 to 256.
+//
+//go:noescape
+func meansAVX2(red, green, blue *uint8, luma, cb, cr *uint32, width, columns, n int, inverse uint32)
+
 // The functions below check the lengths that the assembly relies on.
 
 // pairChroma interleaves Cb and Cr, which have the same layout, for sampleYCC.
@@ -55,6 +60,19 @@ func addYCC(sums *[3][]uint32, luma, chroma walk, pairs chromaPairs) {
 	_, _, _ = sums[0][:n+7], sums[1][:n+7], sums[2][:n+7]
 	checkRun(n, &luma, &chroma, pairs.halves)
 	addYCCAVX2(&sums[0][0], n, &luma, &chroma, &pairs.halves[0], alike(&luma, &chroma), &sums[1][0], &sums[2][0])
+}
+
+// means is meansGo. The quotients are exact: the inverse is too large by less than 1, and so a product by
+// less than its sum, which is below 2^16*n, no more than 2^32/n.
+func means(row *[3][]uint8, sums *[3][]uint32, columns, n int) {
+	width := len(row[0])
+	if !useAssembly || width < 8 || n < 2 || n > 256 {
+		meansGo(row, sums, columns, n)
+		return
+	}
+	_, _, _, _ = row[1][:width], row[2][:width], sums[1][:width*columns], sums[2][:width*columns]
+	meansAVX2(&row[0][0], &row[1][0], &row[2][0], &sums[0][:width*columns][0], &sums[1][0], &sums[2][0],
+		width, columns, n, uint32((1<<32+uint64(n)-1)/uint64(n)))
 }
 
 // alike is 1 if the points are the same in luma and chroma, else 0.

@@ -299,3 +299,121 @@ sixteen:
 
 interleaved:
 	RET
+
+CONST32(half21, 2097152)
+CONST32(grey8, 32768)
+CONST32(crRed, 22970)
+CONST32(cbGreen, 5638)
+CONST32(crGreen, 11700)
+CONST32(cbBlue, 29032)
+
+// The sums of eight pairs.
+#define PAIRS(from, sum) \
+	VMOVDQU (from)(R12*4), sum     \
+	VPHADDD 32(from)(R12*4), sum, sum \
+	VPERMQ  $0xd8, sum, sum
+
+#define GATHER(from, sum) \
+	VPCMPEQD   Y8, Y8, Y8          \
+	VPGATHERDD Y8, (from)(Y11*4), Y9 \
+	VPADDD     Y9, sum, sum        \
+	ADDQ       $4, from
+
+// (sum + n/2) / n, by the upper halves of products with 2^32/n, of even and odd lanes apart.
+#define MEAN(sum) \
+	VPADDD   Y13, sum, sum   \
+	VPSRLQ   $32, sum, Y8    \
+	VPMULUDQ Y12, sum, sum   \
+	VPMULUDQ Y12, Y8, Y8     \
+	VPSRLQ   $32, sum, sum   \
+	VPBLENDD $0xaa, Y8, sum, sum
+
+// func meansAVX2(red, green, blue *uint8, luma, cb, cr *uint32, width, columns, n int, inverse uint32)
+TEXT ·meansAVX2(SB), NOSPLIT, $0-76
+	MOVQ red+0(FP), DI
+	MOVQ green+8(FP), SI
+	MOVQ blue+16(FP), BX
+	MOVQ luma+24(FP), R9
+	MOVQ cb+32(FP), R10
+	MOVQ cr+40(FP), R11
+	MOVQ width+48(FP), CX
+	MOVQ columns+56(FP), R13
+	MOVQ n+64(FP), AX
+	SHRQ $1, AX
+	VMOVD AX, X13
+	VPBROADCASTD X13, Y13
+	MOVL inverse+72(FP), AX
+	VMOVD AX, X12
+	VPBROADCASTD X12, Y12
+	VMOVD R13, X11
+	VPBROADCASTD X11, Y11
+	VPMULLD iota<>(SB), Y11, Y11
+	SUBQ $8, CX
+	XORQ DX, DX
+
+eight:
+	MOVQ  DX, R12
+	IMULQ R13, R12
+	CMPQ  R13, $2
+	JNE   gather
+	PAIRS(R9, Y0)
+	PAIRS(R10, Y1)
+	PAIRS(R11, Y2)
+	JMP   summed
+
+gather:
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	LEAQ  (R9)(R12*4), AX
+	LEAQ  (R10)(R12*4), R8
+	LEAQ  (R11)(R12*4), R14
+	MOVQ  R13, R12
+
+column:
+	GATHER(AX, Y0)
+	GATHER(R8, Y1)
+	GATHER(R14, Y2)
+	DECQ  R12
+	JNE   column
+
+summed:
+	MEAN(Y0)
+	MEAN(Y1)
+	MEAN(Y2)
+	VPSLLD   $14, Y0, Y0
+	VPADDD   half21<>(SB), Y0, Y0
+	VPSUBD   grey8<>(SB), Y1, Y1
+	VPSUBD   grey8<>(SB), Y2, Y2
+	VPMULLD  crRed<>(SB), Y2, Y3
+	VPMULLD  crGreen<>(SB), Y2, Y4
+	VPMULLD  cbGreen<>(SB), Y1, Y5
+	VPMULLD  cbBlue<>(SB), Y1, Y6
+	VPADDD   Y0, Y3, Y3
+	VPSUBD   Y4, Y0, Y4
+	VPSUBD   Y5, Y4, Y4
+	VPADDD   Y0, Y6, Y6
+	VPSRAD   $22, Y3, Y3
+	VPSRAD   $22, Y4, Y4
+	VPSRAD   $22, Y6, Y6
+	VPXOR    Y8, Y8, Y8
+	VPACKSSDW Y4, Y3, Y3
+	VPACKSSDW Y8, Y6, Y6
+	VPACKUSWB Y6, Y3, Y3
+	VMOVDQU  eights<>(SB), Y8
+	VPERMD   Y3, Y8, Y3
+	VMOVQ    X3, (DI)(DX*1)
+	VMOVHPS  X3, (SI)(DX*1)
+	VEXTRACTI128 $1, Y3, X3
+	VMOVQ    X3, (BX)(DX*1)
+	CMPQ     DX, CX
+	JEQ      meant
+	ADDQ     $8, DX
+	CMPQ     DX, CX
+	JLE      eight
+	MOVQ     CX, DX
+	JMP      eight
+
+meant:
+	VZEROUPPER
+	RET

@@ -15,3 +15,5 @@ func sampleYCC(dst *[3][]uint8, luma, chroma walk, pairs chromaPairs) {
 func addYCC(sums *[3][]uint32, luma, chroma walk, pairs chromaPairs) {
 	addYCCGo(sums, luma, chroma, pairs.words)
 }
+
+func means(row *[3][]uint8, sums *[3][]uint32, columns, n int) { meansGo(row, sums, columns, n) }

@@ -4,6 +4,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"github.com/sluicedata/sluice/internal/guard"
 )
 
 // eitherWay runs do with assembly and without.
@@ -75,6 +77,37 @@ func TestSampledRuns(t *testing.T) {
 			}
 			addYCC(&s, luma, chroma, pairs)
 			same(t, &sums, all) // nothing behind the run has changed
+		})
+	}
+}
+
+// Means of random sums, the largest among them, by assembly and in Go, for any width and number of samples.
+func TestMeansEitherWay(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 1))
+	for range 500 {
+		width, columns, rows := 1+r.IntN(50), 1+r.IntN(6), 1+r.IntN(60)
+		n := columns * rows
+		levels := guard.Slice[uint8](t, 3*width)
+		sums := [3][]uint32{guard.Slice[uint32](t, width*columns), guard.Slice[uint32](t, width*columns), guard.Slice[uint32](t, width*columns)}
+		for c := range sums {
+			for i := range sums[c] {
+				most := uint32(rows * 255 << 8)
+				switch r.IntN(4) {
+				case 0:
+					sums[c][i] = most
+				case 1:
+					sums[c][i] = 0
+				default:
+					sums[c][i] = r.Uint32N(most + 1)
+				}
+			}
+		}
+		var want [][]uint8
+		eitherWay(t, func() {
+			clear(levels)
+			row := [3][]uint8{levels[:width], levels[width:][:width], levels[2*width:]}
+			means(&row, &sums, columns, n)
+			same(t, &want, levels)
 		})
 	}
 }

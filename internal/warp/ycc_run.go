@@ -90,8 +90,8 @@ func addGreyRun(sums *[3][]uint32, luma walk) {
 	}
 }
 
-// means computes a row of each channel from sums of columns, of n samples each.
-func means(row *[3][]uint8, sums *[3][]uint32, columns, n int) {
+// meansGo computes a row of each channel from sums of columns, of n samples each.
+func meansGo(row *[3][]uint8, sums *[3][]uint32, columns, n int) {
 	const bits = 40
 	inverse := (1<<bits + uint64(n) - 1) / uint64(n) // exact for sums below 2^bits/n
 	for x := range row[0] {

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -34,22 +35,25 @@ func BenchmarkPhotos(b *testing.B) {
 	for _, c := range []struct {
 		name string
 		list []stages.Stage
+		last []stages.Stage // of floats
 	}{
 		{"recipe", []stages.Stage{stages.Decode{}, stages.Rotate{Degrees: stages.Range{-30, 30}},
-			stages.Crop{Size: 0.5, Offset: stages.Range{0, 0.25}}, stages.Flip{P: 0.5}, stages.Resize{Height: 224, Width: 224}}},
-		{"random_resized_crop", []stages.Stage{stages.Decode{}, stages.RandomResizedCrop{Height: 224, Width: 224}, stages.Flip{P: 0.5}}},
-		{"evaluation", []stages.Stage{stages.Decode{}, stages.Resize{Size: 256}, stages.CenterCrop{Height: 224, Width: 224}}},
-		{"trivial_augment", []stages.Stage{stages.Decode{}, stages.RandomResizedCrop{Size: 224}, stages.Flip{P: 0.5}, stages.TrivialAugmentWide{}}},
-		{"rand_augment", []stages.Stage{stages.Decode{}, stages.RandomResizedCrop{Size: 224}, stages.Flip{P: 0.5}, stages.RandAugment{Timm: "rand-m9-mstd0.5-inc1"}}},
+			stages.Crop{Size: 0.5, Offset: stages.Range{0, 0.25}}, stages.Flip{P: 0.5}, stages.Resize{Height: 224, Width: 224}}, nil},
+		{"random_resized_crop", []stages.Stage{stages.Decode{}, stages.RandomResizedCrop{Height: 224, Width: 224}, stages.Flip{P: 0.5}}, nil},
+		{"evaluation", []stages.Stage{stages.Decode{}, stages.Resize{Size: 256}, stages.CenterCrop{Height: 224, Width: 224}}, nil},
+		{"trivial_augment", []stages.Stage{stages.Decode{}, stages.RandomResizedCrop{Size: 224}, stages.Flip{P: 0.5}, stages.TrivialAugmentWide{}},
+			[]stages.Stage{stages.RandomErasing{P: 0.1}}},
+		{"rand_augment", []stages.Stage{stages.Decode{}, stages.RandomResizedCrop{Size: 224}, stages.Flip{P: 0.5}, stages.RandAugment{Timm: "rand-m9-mstd0.5-inc1"}},
+			[]stages.Stage{stages.RandomErasing{P: 0.25, Value: stages.ErasedByNoise}}},
 		{"simclr", []stages.Stage{stages.Decode{}, stages.RandomResizedCrop{Size: 224}, stages.Flip{P: 0.5},
 			stages.ColorJitter{Brightness: stages.Around(0.8), Contrast: stages.Around(0.8), Saturation: stages.Around(0.8), Hue: stages.Range{-0.2, 0.2}, P: 0.8},
-			stages.Grayscale{P: 0.2}, stages.GaussianBlur{KernelSize: 23, P: 0.5}}},
-		{"small", []stages.Stage{stages.Decode{}, stages.Rotate{Degrees: stages.Range{-30, 30}}, stages.Resize{Height: 64, Width: 64}}},
+			stages.Grayscale{P: 0.2}, stages.GaussianBlur{KernelSize: 23, P: 0.5}}, nil},
+		{"small", []stages.Stage{stages.Decode{}, stages.Rotate{Degrees: stages.Range{-30, 30}}, stages.Resize{Height: 64, Width: 64}}, nil},
 	} {
 		for _, variant := range []string{"full", "full/again", "exact", "exact/again"} {
 			b.Run(c.name+"/"+variant, func(b *testing.B) {
 				fuse, again := strings.CutSuffix(variant, "/again")
-				p := program(fuse == "full", false, append(c.list, tail...))
+				p := program(fuse == "full", false, slices.Concat(c.list, tail, c.last))
 				if again {
 					p.Seek = NewSeekPoints(len(photos))
 				}
