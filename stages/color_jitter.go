@@ -186,11 +186,9 @@ func (c ColorJitter) MapPixels(params Params) (point PixelFunc, ok bool) {
 		}
 		return [3]float32{float32(rgb[0]), float32(rgb[1]), float32(rgb[2])}
 	}
-	if !point.Separate {
-		point.Row = func(pixels []uint8) {
-			for _, a := range p.Order {
-				p.change(a, 0, pixels)
-			}
+	point.Row = func(pixels []uint8) {
+		for _, a := range p.Order {
+			p.change(a, 0, pixels)
 		}
 	}
 	return point, true

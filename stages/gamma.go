@@ -53,7 +53,7 @@ func (Gamma) Output(in schema.Tensor) (schema.Tensor, error) { return sameBytes(
 // PixelFunc raises to the power.
 func (Gamma) PixelFunc(params Params) PixelFunc {
 	power := params.(*GammaParams).Gamma
-	return byTable(func(level uint8) uint8 {
+	return byLevel(func(level uint8) uint8 {
 		return uint8(float64(255.999 * detmath.Pow(float64(level)/255, power)))
 	})
 }

@@ -35,7 +35,7 @@ func (Grayscale) PixelFunc(Params) PixelFunc {
 			return [3]float32{v, v, v}
 		},
 		Row: func(pixels []uint8) {
-			if colour.Saturate(pixels, 0) { // each value blended with the grey, at no weight
+			if colour.Grey(pixels) {
 				return
 			}
 			for ; len(pixels) >= 3; pixels = pixels[3:] {

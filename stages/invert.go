@@ -23,6 +23,4 @@ func (i Invert) Draw(row *Row) (Params, error) { return i.P.acts(row), nil }
 func (Invert) Output(in schema.Tensor) (schema.Tensor, error) { return sameBytes(in) }
 
 // PixelFunc inverts.
-func (Invert) PixelFunc(Params) PixelFunc {
-	return byLevel(func(level uint8) uint8 { return 255 - level })
-}
+func (Invert) PixelFunc(Params) PixelFunc { return folded(255, 0, 255) }

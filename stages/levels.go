@@ -1,6 +1,9 @@
 package stages
 
-import "github.com/sluicedata/sluice/schema"
+import (
+	"github.com/sluicedata/sluice/internal/colour"
+	"github.com/sluicedata/sluice/schema"
+)
 
 // This file is what stages share that replace levels of uint8 pictures by others.
 
@@ -32,21 +35,48 @@ func edited(e Editor, params Params, in *schema.Picture) *schema.Picture {
 
 // byLevel replaces each level of each channel.
 func byLevel(to func(level uint8) uint8) PixelFunc {
-	return PixelFunc{Separate: true, Map: func(rgb [3]float32) [3]float32 {
-		for c, v := range rgb {
-			rgb[c] = float32(to(uint8(v)))
-		}
-		return rgb
-	}}
-}
-
-// byTable is byLevel for levels that take long to compute.
-func byTable(to func(level uint8) uint8) PixelFunc {
 	var table [256]uint8
 	for v := range table {
 		table[v] = to(uint8(v))
 	}
-	return byLevel(func(level uint8) uint8 { return table[level] })
+	return PixelFunc{
+		Separate: true,
+		Map: func(rgb [3]float32) [3]float32 {
+			for c, v := range rgb {
+				rgb[c] = float32(table[uint8(v)])
+			}
+			return rgb
+		},
+		Row: func(pixels []uint8) { lookUp(pixels, &table) },
+	}
+}
+
+// lookUp replaces each value by a table's.
+func lookUp(values []uint8, table *[256]uint8) {
+	if colour.LookUp(values, table) {
+		return
+	}
+	for i, v := range values {
+		values[i] = table[v]
+	}
+}
+
+// folded leaves the bits of a mask of each level, and flips others in those that are then at
+// least from.
+func folded(mask, from, flip uint8) PixelFunc {
+	f := byLevel(func(level uint8) uint8 {
+		if level &= mask; level >= from {
+			level ^= flip
+		}
+		return level
+	})
+	slow := f.Row
+	f.Row = func(pixels []uint8) {
+		if !colour.Fold(pixels, mask, from, flip) {
+			slow(pixels)
+		}
+	}
+	return f
 }
 
 // sameBytes is the output of a stage that changes the values of uint8 pictures only.

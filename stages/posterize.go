@@ -50,6 +50,5 @@ func (Posterize) Output(in schema.Tensor) (schema.Tensor, error) { return sameBy
 
 // PixelFunc clears low bits.
 func (Posterize) PixelFunc(params Params) PixelFunc {
-	mask := uint8(0xff) << (8 - params.(*PosterizeParams).Bits)
-	return byLevel(func(level uint8) uint8 { return level & mask })
+	return folded(uint8(0xff)<<(8-params.(*PosterizeParams).Bits), 0, 0)
 }

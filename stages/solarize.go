@@ -1,6 +1,8 @@
 package stages
 
 import (
+	"math"
+
 	"github.com/sluicedata/sluice/internal/errlist"
 	"github.com/sluicedata/sluice/schema"
 )
@@ -51,11 +53,9 @@ func (Solarize) Output(in schema.Tensor) (schema.Tensor, error) { return sameByt
 
 // PixelFunc inverts high values.
 func (Solarize) PixelFunc(params Params) PixelFunc {
-	threshold := params.(*SolarizeParams).Threshold
-	return byLevel(func(level uint8) uint8 {
-		if float64(level) < threshold {
-			return level
-		}
-		return 255 - level
-	})
+	from := math.Ceil(max(params.(*SolarizeParams).Threshold, 0))
+	if from > 255 {
+		return folded(255, 0, 0)
+	}
+	return folded(255, uint8(from), 255)
 }

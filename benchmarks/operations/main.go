@@ -88,22 +88,11 @@ func run(args []string) error {
 	return json.NewEncoder(os.Stdout).Encode(out)
 }
 
-// do does it in place, a function of a channel alone by a table.
+// do does it in place.
 func (o operation) do(pic *schema.Picture) {
 	if e, ok := o.stage.(stages.Editor); ok {
 		e.Edit(o.params, pic)
 		return
 	}
-	f := o.stage.(stages.Pixelwise).PixelFunc(o.params)
-	if f.Row != nil {
-		f.Row(pic.U8)
-		return
-	}
-	var table [256]uint8
-	for v := range table {
-		table[v] = uint8(f.Map([3]float32{float32(v), float32(v), float32(v)})[0])
-	}
-	for i, v := range pic.U8 {
-		pic.U8[i] = table[v]
-	}
+	o.stage.(stages.Pixelwise).PixelFunc(o.params).Row(pic.U8)
 }

@@ -17,13 +17,15 @@ type constants struct {
 	words    [3][2][32]uint8 // VPSHUFB: a channel of eight pixels in words, of the first 16 of their 24 bytes and of the last 16
 	channels [3][32]uint8    // VPSHUFB: a channel of four pixels in doublewords
 	pack     [32]uint8       // VPSHUFB: three bytes of each doubleword, side by side
+	triple   [32]uint8       // VPSHUFB: the lowest byte of each doubleword, three times
 	weave    [32]uint8       // VPSHUFB: four bytes of each of three channels, pixel by pixel
 	fours    [8]uint32       // VPERMD: four bytes of each of eight doublewords, packed, in order
 	order    [8]uint32       // VPSHUFB, by the sector of the hue: where red, green and blue are in value, middle, lowest
 	lanes    [8]uint32       // what is added to it, by pixel
 	firsts   [8]float32      // of the hue, by the order of the channels, negated: bits 0-2 are r < g, g < b, r < b
 	signs    [8]float32
-	weights  [3][8]uint32 // of the grey
+	pairs    [2][32]uint8  // VPSHUFB: red and green of four pixels as words side by side; blue and green
+	weights  [2][16]uint16 // of the grey, by pairs
 	rounding [8]uint32
 	sixth    [2][8]float32 // and what it lacks
 	full     [8]float32    // 255
@@ -56,11 +58,18 @@ var fixed = func() (c constants) {
 			c.channels[channel][16+4*k] = uint8(3*(k+4) + channel - 8)
 		}
 	}
+	for k, beside := range [2]int{0, 2} {
+		c.pairs[k] = c.channels[beside]
+		for i := 0; i < 32; i += 4 {
+			c.pairs[k][i+2] = c.channels[1][i]
+		}
+	}
 	for i := range c.pack {
-		c.pack[i], c.weave[i] = 0x80, 0x80
+		c.pack[i], c.weave[i], c.triple[i] = 0x80, 0x80, 0x80
 		if k := i % 16; k < 12 {
 			c.pack[i] = uint8(k/3*4 + k%3)
 			c.weave[i] = uint8(k%3*4 + k/3)
+			c.triple[i] = uint8(k / 3 * 4)
 		}
 	}
 	const value, middle, lowest = 0, 1, 2
@@ -82,9 +91,8 @@ var fixed = func() (c constants) {
 		c.sixth[0][i] = 1.0 / 6
 		c.sixth[1][i] = float32(1.0/6 - float64(c.sixth[0][i]))
 		c.full[i], c.half[i], c.place[i] = 255, 0.5, 1.0/(255*85)
-		for channel, weight := range [3]uint32{19595, 38470, 7471} {
-			c.weights[channel][i] = weight
-		}
+		c.weights[0][2*i], c.weights[0][2*i+1] = 19595, 38470/2
+		c.weights[1][2*i], c.weights[1][2*i+1] = 7471, 38470/2
 		c.rounding[i] = 1 << 15
 	}
 	for i := range 16 {
@@ -104,6 +112,17 @@ func saturateAVX2(pixels *uint8, n int, c *constants, factor float32)
 
 //go:noescape
 func greysAVX2(pixels *uint8, n int, c *constants, sums *[8]uint32)
+
+//go:noescape
+func greyAVX2(pixels *uint8, n int, c *constants)
+
+//go:noescape
+func foldAVX2(values *uint8, n int, mask, from, flip uint8)
+
+// Steps are the table's parts of 16, each but the first of either half XOR the one before.
+//
+//go:noescape
+func lookUpAVX2(values *uint8, n int, steps *[256]uint8)
 
 //go:noescape
 func turnHueAVX2(pixels *uint8, n int, c *constants, turn uint16)
@@ -188,5 +207,48 @@ func TurnHue(pixels []uint8, turn uint8) bool {
 	turnHueAVX2(unsafe.SliceData(pixels), p.whole, &fixed, uint16(turn))
 	turnHueAVX2(&p.last[0], p.rest, &fixed, uint16(turn))
 	copy(pixels[p.whole:], p.last[:])
+	return true
+}
+
+// Grey makes each channel of a pixel its grey.
+func Grey(pixels []uint8) bool {
+	if !useAssembly {
+		return false
+	}
+	p := cut(pixels)
+	greyAVX2(unsafe.SliceData(pixels), p.whole, &fixed)
+	greyAVX2(&p.last[0], p.rest, &fixed)
+	copy(pixels[p.whole:], p.last[:])
+	return true
+}
+
+// Fold leaves the bits of a mask of each value, and flips others in those that are then at least
+// from.
+func Fold(values []uint8, mask, from, flip uint8) bool {
+	if !useAssembly {
+		return false
+	}
+	p := cut(values)
+	foldAVX2(unsafe.SliceData(values), p.whole, mask, from, flip)
+	foldAVX2(&p.last[0], p.rest, mask, from, flip)
+	copy(values[p.whole:], p.last[:])
+	return true
+}
+
+// LookUp replaces each value by a table's.
+func LookUp(values []uint8, table *[256]uint8) bool {
+	if !useAssembly {
+		return false
+	}
+	steps := *table
+	for i := 16; i < len(steps); i++ {
+		if i>>4 != 8 {
+			steps[i] ^= table[i-16]
+		}
+	}
+	p := cut(values)
+	lookUpAVX2(unsafe.SliceData(values), p.whole, &steps)
+	lookUpAVX2(&p.last[0], p.rest, &steps)
+	copy(values[p.whole:], p.last[:])
 	return true
 }

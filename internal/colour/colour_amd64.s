@@ -1,23 +1,20 @@
 #include "textflag.h"
 #include "go_asm.h"
 
-// Eight pixels at a place as doublewords, red in Y1, green in Y2, blue in Y3.
+// The 24 bytes of eight pixels at a place, 16 of them in each lane of Y0.
 #define LOAD(at) \
-	VMOVDQU     at(SI), X0                          \
-	VINSERTI128 $1, at+8(SI), Y0, Y0                \
-	VPSHUFB     constants_channels(AX), Y0, Y1      \
-	VPSHUFB     (constants_channels+32)(AX), Y0, Y2 \
-	VPSHUFB     (constants_channels+64)(AX), Y0, Y3
+	VMOVDQU     at(SI), X0                  \
+	VINSERTI128 $1, at+8(SI), Y0, Y0
 
-// The greys of Y1, Y2, Y3 in Y4.
+// Their greys in Y4: green has more than half of the weight, and is taken twice.
 #define GREY \
-	VPMULLD constants_weights(AX), Y1, Y4      \
-	VPMULLD (constants_weights+32)(AX), Y2, Y5 \
-	VPMULLD (constants_weights+64)(AX), Y3, Y6 \
-	VPADDD  constants_rounding(AX), Y4, Y4     \
-	VPADDD  Y5, Y6, Y5                         \
-	VPADDD  Y4, Y5, Y4                         \
-	VPSRLD  $16, Y4, Y4
+	VPSHUFB  constants_pairs(AX), Y0, Y4        \
+	VPSHUFB  (constants_pairs+32)(AX), Y0, Y5   \
+	VPMADDWD constants_weights(AX), Y4, Y4      \
+	VPMADDWD (constants_weights+32)(AX), Y5, Y5 \
+	VPADDD   constants_rounding(AX), Y4, Y4     \
+	VPADDD   Y4, Y5, Y4                         \
+	VPSRLD   $16, Y4, Y4
 
 // Eight bytes at a place as floats.
 #define BYTES(at, to) \
@@ -95,7 +92,8 @@ levelsDone:
 	RET
 
 // A channel blended with the grey, Y4, which is a float.
-#define BLEND(channel) \
+#define BLEND(number, channel) \
+	VPSHUFB    (constants_channels+32*number)(AX), Y0, channel \
 	VCVTDQ2PS  channel, channel      \
 	VSUBPS     Y4, channel, channel  \
 	VMULPS     Y15, channel, channel \
@@ -107,9 +105,9 @@ levelsDone:
 	LOAD(at)                             \
 	GREY                                 \
 	VCVTDQ2PS Y4, Y4                     \
-	BLEND(Y1)                            \
-	BLEND(Y2)                            \
-	BLEND(Y3)                            \
+	BLEND(0, Y1)                           \
+	BLEND(1, Y2)                           \
+	BLEND(2, Y3)                           \
 	VPACKSSDW Y2, Y1, Y1                 \
 	VPACKSSDW Y3, Y3, Y3                 \
 	VPACKUSWB Y3, Y1, Y1                 \
@@ -320,5 +318,125 @@ turn:
 	JNZ          turn
 
 turnDone:
+	VZEROUPPER
+	RET
+
+// Grayscale of package stages.
+//
+// func greyAVX2(pixels *uint8, n int, c *constants)
+TEXT ·greyAVX2(SB), NOSPLIT, $0-24
+	MOVQ  pixels+0(FP), SI
+	MOVQ  n+8(FP), CX
+	MOVQ  c+16(FP), AX
+	TESTQ CX, CX
+	JZ    greyDone
+
+grey:
+	LOAD(0)
+	GREY
+	VPSHUFB      constants_triple(AX), Y4, Y7
+	LOAD(24)
+	GREY
+	VPSHUFB      constants_triple(AX), Y4, Y1
+	VMOVDQU      X7, (SI)
+	VEXTRACTI128 $1, Y7, 12(SI)
+	VMOVDQU      X1, 24(SI)
+	VEXTRACTI128 $1, Y1, X1
+	VMOVQ        X1, 36(SI)
+	VPEXTRD      $2, X1, 44(SI)
+	ADDQ         $48, SI
+	SUBQ         $48, CX
+	JNZ          grey
+
+greyDone:
+	VZEROUPPER
+	RET
+
+// func foldAVX2(values *uint8, n int, mask, from, flip uint8)
+TEXT ·foldAVX2(SB), NOSPLIT, $0-19
+	MOVQ         values+0(FP), SI
+	MOVQ         n+8(FP), CX
+	VPBROADCASTB mask+16(FP), Y15
+	VPBROADCASTB from+17(FP), Y14
+	VPBROADCASTB flip+18(FP), Y13
+	TESTQ        CX, CX
+	JZ           foldDone
+
+fold:
+	VPAND    (SI), Y15, Y0
+	VPMAXUB  Y14, Y0, Y1
+	VPCMPEQB Y0, Y1, Y1 // all ones where it is at least from
+	VPAND    Y13, Y1, Y1
+	VPXOR    Y1, Y0, Y0
+	VMOVDQU  Y0, (SI)
+	ADDQ     $32, SI
+	SUBQ     $32, CX
+	JNZ      fold
+
+foldDone:
+	VZEROUPPER
+	RET
+
+// A part of a table looked up: where an index, less 16 for each part before, isn't negative.
+#define PART(i) \
+	VBROADCASTI128 (16*i)(AX), Y9 \
+	VPSHUFB        Y0, Y9, Y6     \
+	VPSHUFB        Y1, Y9, Y7     \
+	VPSHUFB        Y2, Y9, Y8     \
+	VPXOR          Y6, Y3, Y3     \
+	VPXOR          Y7, Y4, Y4     \
+	VPXOR          Y8, Y5, Y5     \
+	VPSUBSB        Y15, Y0, Y0    \
+	VPSUBSB        Y15, Y1, Y1    \
+	VPSUBSB        Y15, Y2, Y2
+
+// func lookUpAVX2(values *uint8, n int, steps *[256]uint8)
+TEXT ·lookUpAVX2(SB), NOSPLIT, $0-24
+	MOVQ         values+0(FP), SI
+	MOVQ         n+8(FP), CX
+	MOVQ         steps+16(FP), AX
+	MOVL         $0x10, DX
+	MOVQ         DX, X15
+	VPBROADCASTB X15, Y15
+	MOVL         $0x80, DX
+	MOVQ         DX, X14
+	VPBROADCASTB X14, Y14
+	TESTQ        CX, CX
+	JZ           lookUpDone
+
+lookUp:
+	VMOVDQU (SI), Y0
+	VMOVDQU 32(SI), Y1
+	VMOVDQU 64(SI), Y2
+	VPXOR   Y3, Y3, Y3
+	VPXOR   Y4, Y4, Y4
+	VPXOR   Y5, Y5, Y5
+	PART(0)
+	PART(1)
+	PART(2)
+	PART(3)
+	PART(4)
+	PART(5)
+	PART(6)
+	PART(7)
+	VPXOR   (SI), Y14, Y0
+	VPXOR   32(SI), Y14, Y1
+	VPXOR   64(SI), Y14, Y2
+	PART(8)
+	PART(9)
+	PART(10)
+	PART(11)
+	PART(12)
+	PART(13)
+	PART(14)
+	PART(15)
+	VMOVDQU Y3, (SI)
+	VMOVDQU Y4, 32(SI)
+	VMOVDQU Y5, 64(SI)
+	ADDQ    $96, SI
+	SUBQ    $96, CX
+	JNZ     lookUp
+
+lookUpDone:
 	VZEROUPPER
 	RET

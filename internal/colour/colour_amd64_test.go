@@ -87,6 +87,30 @@ func TestColour(t *testing.T) {
 				turned(out, turn)
 			}
 		})
+		check("grey", Grey, func(out []uint8) {
+			for ; len(out) > 0; out = out[3:] {
+				l := uint8(grey(out))
+				out[0], out[1], out[2] = l, l, l
+			}
+		})
+		mask, from, flip := uint8(rnd.Uint32()), uint8(rnd.Uint32()), uint8(rnd.Uint32())
+		check("fold", func(p []uint8) bool { return Fold(p, mask, from, flip) }, func(out []uint8) {
+			for i, v := range out {
+				if v &= mask; v >= from {
+					v ^= flip
+				}
+				out[i] = v
+			}
+		})
+		var table [256]uint8
+		for i := range table {
+			table[i] = uint8(rnd.Uint32())
+		}
+		check("look up", func(p []uint8) bool { return LookUp(p, &table) }, func(out []uint8) {
+			for i, v := range out {
+				out[i] = table[v]
+			}
+		})
 		sum, ok := Greys(pixels)
 		for p := pixels; len(p) > 0; p = p[3:] {
 			sum -= grey(p)
@@ -154,6 +178,9 @@ func BenchmarkColour(b *testing.B) {
 		"saturate": func() { Saturate(pixels, 1.1) },
 		"greys":    func() { Greys(pixels) },
 		"hue":      func() { TurnHue(pixels, 10) },
+		"grey":     func() { Grey(pixels) },
+		"fold":     func() { Fold(pixels, 255, 100, 255) },
+		"look up":  func() { LookUp(pixels, &[256]uint8{}) },
 	} {
 		b.Run(name, func(b *testing.B) {
 			b.SetBytes(int64(len(pixels)))

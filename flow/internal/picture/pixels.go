@@ -1,6 +1,7 @@
 package picture
 
 import (
+	"github.com/sluicedata/sluice/internal/colour"
 	"github.com/sluicedata/sluice/internal/warp"
 	"github.com/sluicedata/sluice/schema"
 	"github.com/sluicedata/sluice/stages"
@@ -69,6 +70,9 @@ func (m *Maker) pixel(ops []op) warp.Pixel {
 	if !separate {
 		return warp.Pixel{Map: func(rgb [3]float32) [3]float32 { return applyToPixel(ops, rgb) }}
 	}
+	if isRGB(ops[len(ops)-1].out) {
+		return warp.Pixel{Row: m.rows(ops)}
+	}
 	float := ops[len(ops)-1].out.DType == schema.Float32
 	if !constant && float {
 		return tabulate(ops, warp.Pixel{F32: &m.f32})
@@ -91,30 +95,31 @@ func (m *Maker) pixel(ops []op) warp.Pixel {
 }
 
 // inRows is how many functions, the first ones, are done row by row: up to the last that
-// has one for that.
+// mixes channels and has one for that. Those of a channel alone that follow are better merged
+// with what makes a tensor.
 func inRows(ops []op) (n int) {
 	for i, o := range ops {
 		if o.out.DType != schema.Uint8 {
 			break
 		}
-		if o.pixel.Row != nil {
+		if o.pixel.Row != nil && !o.pixel.Separate {
 			n = i + 1
 		}
 	}
 	return n
 }
 
-// rows is functions of a pixel of uint8 pictures, the last of which has one for rows, as one
-// for rows. Those of a channel alone, side by side, are tabulated.
+// rows is functions of a pixel of uint8 pictures, which are for rows or of a channel alone, as
+// one for rows. Several of a channel alone, side by side, are tabulated.
 func (m *Maker) rows(ops []op) func(rgb []uint8) {
 	var list []func(rgb []uint8)
 	for len(ops) > 0 {
 		n := 0
-		for n < len(ops) && ops[n].pixel.Row == nil && ops[n].pixel.Separate {
+		for n < len(ops) && ops[n].pixel.Separate {
 			n++
 		}
 		switch row := ops[0].pixel.Row; {
-		case n > 0:
+		case n > 1 || n == 1 && row == nil:
 			list = append(list, lookUp(tabulate(ops[:n], warp.Pixel{U8: new([3][256]uint8)}).U8))
 		case row != nil:
 			n, list = 1, append(list, row)
@@ -134,7 +139,11 @@ func (m *Maker) rows(ops []op) func(rgb []uint8) {
 }
 
 func lookUp(table *[3][256]uint8) func(rgb []uint8) {
+	same := table[0] == table[1] && table[1] == table[2]
 	return func(rgb []uint8) {
+		if same && colour.LookUp(rgb, &table[0]) {
+			return
+		}
 		for ; len(rgb) >= 3; rgb = rgb[3:] {
 			p := rgb[:3:3]
 			p[0], p[1], p[2] = table[0][p[0]], table[1][p[1]], table[2][p[2]]
