@@ -3,6 +3,8 @@ package flow
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 
 	"github.com/sluicedata/sluice/flow/internal/picture"
 	"github.com/sluicedata/sluice/schema"
@@ -37,24 +39,120 @@ type Row struct {
 	Repairs       int             // places of a file that were repaired: damage (decode's truncated: fill), or scans that it lacks
 }
 
-// Row makes a single draw, outside of any run, as a run would deliver it; a Mixer's, as it is before it is mixed.
+// Row makes a single draw, outside of any run, as a run would deliver it; with a Composer's donors, and a
+// Mixer's as it is before it is mixed.
 func (p *Plan) Row(ctx context.Context, epoch int, position int64) (*Row, error) {
-	first := p.rows.locate(epoch, position, nil)
+	own, err := makeAside(ctx, p, p.rows.locate(epoch, position, nil))
+	if err != nil {
+		return nil, err
+	}
+	return own.row, composeRow(ctx, p, own, epoch)
+}
+
+// aside is a row outside of a run, and what became of its objects.
+type aside struct {
+	row   *Row
+	fates []picture.Fate
+}
+
+// makeAside makes a located row.
+func makeAside(ctx context.Context, p *Plan, first row) (a aside, err error) {
 	if first.fault != nil {
-		return nil, first.failed("source", first.fault)
+		return a, first.failed("source", first.fault)
 	}
 	at := &desk{rows: p.rows, views: new(picture.Views)}
-	err := at.read(ctx, &first)
 	maker := new(picture.Maker)
-	row, failed := p.rows.complete(ctx, maker, &first, err, at)
+	row, failed := p.rows.complete(ctx, maker, &first, at.read(ctx, &first), at)
 	switch {
 	case row != nil:
-		return at.row(maker, row)
+		a.fates = row.fates
+		a.row, err = at.row(maker, row)
+		return a, err
 	case len(failed) > 0:
-		return nil, failed[len(failed)-1]
+		return a, failed[len(failed)-1]
 	}
-	return nil, context.Cause(ctx)
+	return a, context.Cause(ctx)
 }
+
+// composeRow lets the first Composer that acts on a row act on it: on its picture, and on that which people look
+// at. Where one of its donors fails, and that doesn't end runs, the row stays as it is.
+func composeRow(ctx context.Context, p *Plan, own aside, epoch int) error {
+	position := own.row.Meta.Position
+	for i := range p.mixing.mixers {
+		x := &p.mixing.mixers[i]
+		if x.composer == nil {
+			continue
+		}
+		var params stages.Params
+		err := guard(x.name, func() error {
+			params = p.mixing.draw(x, epoch, position/int64(p.info.BatchSize))(position)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		if params == nil {
+			continue
+		}
+		donors := make([]aside, x.count)
+		for which := range donors {
+			donors[which], err = makeAside(ctx, p, x.donor(p.rows, which, epoch, position, nil))
+			if failed := new(RowError); errors.As(err, &failed) && !failed.EndsRun() && p.rows.policy != Fail {
+				return nil
+			} else if err != nil {
+				return err
+			}
+		}
+		return guard(x.name, func() error { return p.mixing.composeAside(x, params, own, donors) })
+	}
+	return nil
+}
+
+// composeAside lets a Composer act on a row outside of a run.
+func (m *mixing) composeAside(x *mixer, params stages.Params, own aside, donors []aside) error {
+	var finished, shown []made
+	var from madeFrom
+	for i := range donors {
+		shown, finished = append(shown, donors[i].shown()), append(finished, donors[i].finished())
+		from.Donors = append(from.Donors, donors[i].row.Meta.Key)
+	}
+	if err := m.composed(x, params, own.shown(), shown); err != nil {
+		return err
+	}
+	own.row.Drawn = append(own.row.Drawn, Drawn{Stage: x.name, Params: from, Strength: 1})
+	return m.composed(x, params, own.finished(), finished)
+}
+
+// shown is a row as people look at it, with the same targets.
+func (a aside) shown() made {
+	a.row.Display = copyOf(a.row.Display)
+	meta := a.row.Meta
+	return made{meta: &meta, picture: a.row.Display, fates: &a.fates}
+}
+
+// finished is a row as it leaves. Its picture and mask may be changed.
+func (a aside) finished() made {
+	a.row.Picture = copyOf(a.row.Picture)
+	m := made{meta: &a.row.Meta, picture: a.row.Picture, fates: &a.fates}
+	if a.row.Mask != nil {
+		a.row.Mask = copyOf(a.row.Mask)
+		m.mask = a.row.Mask.U8
+	}
+	return m
+}
+
+func copyOf(p *schema.Picture) *schema.Picture {
+	c := *p
+	c.U8, c.F32 = slices.Clone(p.U8), slices.Clone(p.F32)
+	return &c
+}
+
+// madeFrom is what a row's Drawn says of a Composer.
+type madeFrom struct {
+	Donors []string `json:"donors"` // their keys
+}
+
+func (m madeFrom) String() string { return "with " + strings.Join(m.Donors, ", ") }
 
 // desk is the place of a row outside of runs, where its pictures are looked at.
 type desk struct {

@@ -90,7 +90,7 @@ func (r *rows) substitute(first *row, attempt int) (other row, ok bool) {
 	if !ok {
 		return other, false
 	}
-	other.offset = first.offset
+	other.offset, other.program = first.offset, first.program
 	other.draw = first.draw
 	if other.draw == nil && r.pictures != nil {
 		other.draw = new(picture.Draw)

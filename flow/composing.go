@@ -11,13 +11,9 @@ import (
 	"github.com/sluicedata/sluice/stages"
 )
 
-// composer is a Composer's part of a mixer.
-type composer struct {
-	stage     stages.Composer
-	spec      *schema.TargetSpec
-	rules     *picture.Rules
-	keepEmpty bool // rows without objects stay
-}
+// composer makes a picture of itself and of its donors, and returns what its params say of them, beside
+// who they are.
+type composer func(params stages.Params, own made, donors []made) (text string, err error)
 
 // made is a picture that is there, with all that belongs to it.
 type made struct {
@@ -36,13 +32,21 @@ func madeIn(draft *schema.Draft, row int, spec *schema.TargetSpec, fates *[]pict
 	return m
 }
 
+// tiling is a Tiler in its place.
+type tiling struct {
+	stage     stages.Tiler
+	spec      *schema.TargetSpec
+	rules     *picture.Rules
+	keepEmpty bool // rows without objects stay
+}
+
 // compose makes a picture of parts of itself and of others. Where no object would be left and
 // such rows aren't kept, it stays as it is.
-func (c *composer) compose(params stages.Params, own made, donors []made) error {
+func (c *tiling) compose(params stages.Params, own made, donors []made) (text string, err error) {
 	height, width := own.picture.Height, own.picture.Width
 	tiles := c.stage.Tiles(params, height, width)
 	if len(tiles) != 1+len(donors) {
-		return fmt.Errorf("it has %d tiles of %d pictures", len(tiles), 1+len(donors))
+		return "", fmt.Errorf("it has %d tiles of %d pictures", len(tiles), 1+len(donors))
 	}
 	all := append([]made{own}, donors...)
 	if c.spec.Objects() {
@@ -54,7 +58,7 @@ func (c *composer) compose(params stages.Params, own made, donors []made) error 
 			fates = append(fates, picture.Then(*all[i].fates, later)...)
 		}
 		if len(targets.Objects) == 0 && !c.keepEmpty {
-			return nil
+			return "", nil
 		}
 		own.meta.Targets, *own.fates = targets, fates
 	}
@@ -67,7 +71,7 @@ func (c *composer) compose(params stages.Params, own made, donors []made) error 
 		copyTile(own.picture.F32, from.picture.F32, own.picture, t)
 		copyTile(own.mask, from.mask, &schema.Picture{Height: height, Width: width, Layout: schema.HWC}, t)
 	}
-	return nil
+	return "", nil
 }
 
 // shown is a tile as a transform of its picture.

@@ -59,6 +59,7 @@
 //	plan.go         Plan: a value, and what it tells
 //	applier.go      Applier: single images, without a run or a source
 //	mixing.go       the rows of a batch mixed with each other
+//	pasting.go      objects of one picture pasted into another
 //	composing.go    a row made of parts of several pictures
 //	scaling.go      the scales that a batch gets
 //	attempts.go     a draw with all its attempts

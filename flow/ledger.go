@@ -400,6 +400,9 @@ func (l objectLedger) add(fates []picture.Fate) {
 	for _, f := range fates {
 		x := &l[f.Label]
 		x.Seen++
+		if f.Pasted {
+			x.Pasted++
+		}
 		switch f.What {
 		case picture.Clipped:
 			x.Clipped++

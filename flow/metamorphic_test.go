@@ -72,6 +72,11 @@ func metamorphic(t *testing.T, seed uint64, kills bool, used map[string]int) {
 		return
 	}
 	used["cases that "+whole.kind()]++
+	for _, s := range c.pipe.Stages {
+		if name := s.Name(); name == "mosaic" || name == "copy_paste" {
+			used["cases with "+name]++
+		}
+	}
 	ways := map[string]way{"run": runWay, "loop": loopWay, "stream": streamWay, "declared": declaredWay}
 	if whole.failure == "" {
 		for name, w := range map[string]way{"ranks": ranksWay, "parts": partsWay, "interrupted": interruptedWay, "interrupted again": interruptedWay, "chosen": chosenWay} {

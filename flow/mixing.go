@@ -19,16 +19,19 @@ type mixing struct {
 	mixers        []mixer
 	height, width int   // of the pictures
 	shares        []int // by task, the source's column of its shares; -1: none
-	params        bool  // the params column is there
+	spec          *schema.TargetSpec
+	params        bool // the params column is there
 }
 
 // mixer is a Mixer in its place.
 type mixer struct {
 	stage    stages.MixStage
-	mixes    stages.Mixer // the same; nil of a Composer
-	composer *composer    // of a Composer; else nil
-	count    int          // donors that a row needs
-	before   int          // donors that a row may have of the mixers before
+	mixes    stages.Mixer     // the same; nil of a Composer
+	composer composer         // of a Composer; else nil
+	count    int              // donors that a row needs
+	before   int              // donors that a row may have of the mixers before
+	more     *picture.Stage   // that donors go through in addition; nil: none
+	program  *picture.Program // of donors then; nil: the plan's
 	name     string
 	epochs   stages.EpochSpan                                          // in which it acts
 	draws    rng.Key                                                   // of what it draws for rows and batches
@@ -58,8 +61,12 @@ func (m *mixing) mostDonors() (most int) {
 	return most
 }
 
-// place is that of a donor in the order of donors.
-func (x *mixer) place(position int64, which int) int64 { return position*int64(x.count) + int64(which) }
+// donor is one of those of the row at a position, from 0.
+func (x *mixer) donor(r *rows, which, epoch int, position int64, labels []int32) row {
+	located := r.donor(x.donors, position*int64(x.count)+int64(which), x.before+which+1, epoch, position, labels)
+	located.program = x.program
+	return located
+}
 
 // wanted is a donor that a row of a batch is to be mixed with: the picture of a sample that isn't
 // one of the batch's draws.
@@ -243,29 +250,37 @@ func (m *mixing) compose(x *mixer, b *mixable, pairs []pair, done map[int]bool, 
 	for _, p := range pairs {
 		done[p.row] = true
 	}
-	c := x.composer
 	workers = min(workers, len(pairs))
 	return inParallel(x, workers, func(w int) error {
 		for i := w; i < len(pairs); i += workers {
 			p := &pairs[i]
 			var donors []made
 			for k := p.partner; k < p.partner+x.count; k++ {
-				donors = append(donors, madeIn(b.donors, k, c.spec, b.donated(k)))
+				donors = append(donors, madeIn(b.donors, k, m.spec, b.donated(k)))
 			}
-			own := madeIn(b.draft, p.row, c.spec, b.fates(p.row))
-			err := c.compose(p.params, own, donors)
-			if err == nil && m.params {
-				var with string
-				if with, err = donorsText(donors); err == nil {
-					own.meta.Params, err = withMix(own.meta.Params, x.name, p.params, with)
-				}
-			}
-			if err != nil {
+			own := madeIn(b.draft, p.row, m.spec, b.fates(p.row))
+			if err := m.composed(x, p.params, own, donors); err != nil {
 				return fmt.Errorf("stages: %s: %w", x.name, err)
 			}
 		}
 		return nil
 	})
+}
+
+// composed lets a Composer act on a row, and its params say so where there are any.
+func (m *mixing) composed(x *mixer, params stages.Params, own made, donors []made) error {
+	text, err := x.composer(params, own, donors)
+	if err != nil || !m.params {
+		return err
+	}
+	with, err := donorsText(donors)
+	if text != "" {
+		with += "," + text
+	}
+	if err == nil {
+		own.meta.Params, err = withMix(own.meta.Params, x.name, params, with)
+	}
+	return err
 }
 
 // describe changes all of a row but its picture.

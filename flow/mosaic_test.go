@@ -119,6 +119,7 @@ func TestMosaic(t *testing.T) {
 	if len(donors) != len(files) || whole < 4 || whole > 30 || seen < 300 {
 		t.Errorf("donors %v, %d rows that are no mosaics, %d objects", donors, whole, seen)
 	}
+	checkRows(t, flow.New(source, append(slices.Clone(before), stages.Mosaic{P: 0.8})...), flow.WithParams())
 	report, err := flow.New(source, append(slices.Clone(before), stages.Mosaic{})...).Run(t.Context(), &sink{})
 	if err != nil {
 		t.Fatal(err)

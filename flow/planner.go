@@ -11,6 +11,7 @@ import (
 
 	"github.com/apache/arrow/go/v15/arrow"
 
+	"github.com/sluicedata/sluice/flow/internal/picture"
 	"github.com/sluicedata/sluice/internal/rng"
 	"github.com/sluicedata/sluice/schema"
 	"github.com/sluicedata/sluice/sources"
@@ -102,6 +103,11 @@ func (p *planner) resolve(ctx context.Context) error {
 		return &PipelineError{err}
 	}
 	p.rows.pictures = p.steps.program(&p.settings, index.Len())
+	for i := range p.mixing.mixers {
+		if x := &p.mixing.mixers[i]; x.more != nil {
+			x.program = behindMovers(p.steps, p.rows.pictures, *x.more)
+		}
+	}
 	if p.rows.pictures == nil && p.rows.spec.Objects() && !reflect.ValueOf(p.objects).IsZero() {
 		p.warn("%s", "objects: without decode files stay as they are, and so do their objects, whatever it says, keep_empty too: add decode, or leave objects out")
 	}
@@ -313,11 +319,21 @@ func (p *planner) mix(at int, stage stages.MixStage) error {
 	var err error
 	switch stage := stage.(type) {
 	case stages.Composer:
-		m.composer, m.count = &composer{stage, p.rows.spec, p.rows.rules, p.rows.keepEmpty}, stage.DonorCount()
-		for _, err := range checkComposed(p) {
+		for _, err := range checkComposed(p, stage) {
 			bad(err)
 		}
-		m.donors, err = stage.DonorOrder(p.sampling.selection, p.dataset.Index(), draws*int64(m.count), m.partners)
+		if len(errs) > 0 {
+			break
+		}
+		m.count = stage.DonorCount()
+		if m.composer, err = newComposer(stage, p.rows, p.sampling.selection); err == nil {
+			m.donors, err = stage.DonorOrder(p.sampling.selection, p.dataset.Index(), draws*int64(m.count), m.partners)
+		}
+		if paster, ok := stage.(stages.Paster); ok && err == nil {
+			if more := paster.DonorStage(); more != nil {
+				m.more = &picture.Stage{Stage: more, Name: s.name, Key: rng.NewKey(p.settings.Seed, stage.Name()+" donors", s.id)}
+			}
+		}
 	case stages.Mixer:
 		m.mixes = stage
 		for _, err := range checkMixed(p) {
@@ -344,6 +360,7 @@ func (p *planner) mix(at int, stage stages.MixStage) error {
 	}
 	t := p.steps.pictureType()
 	p.mixing.height, p.mixing.width, p.mixing.shares, p.mixing.params = t.Height, t.Width, p.rows.shares, p.settings.Params
+	p.mixing.spec = p.rows.spec
 	p.mixing.mixers = append(p.mixing.mixers, m)
 	return errors.Join(errs...)
 }
@@ -365,7 +382,7 @@ func checkMixed(p *planner) (errs []error) {
 }
 
 // checkComposed is checkMixed of pictures made of several: objects and masks can be.
-func checkComposed(p *planner) (errs []error) {
+func checkComposed(p *planner, stage stages.Composer) (errs []error) {
 	names := make([]string, 0, 1)
 	for _, t := range p.rows.tasks {
 		names = append(names, t.Name)
@@ -376,7 +393,11 @@ func checkComposed(p *planner) (errs []error) {
 			return append(errs, fmt.Errorf("it makes one picture of several, and task %s has a label for each of them: leave the task out of the source, or the stage out", name))
 		}
 	}
-	if spec := p.rows.spec; !spec.Objects() && !spec.HasMask() {
+	_, pastes := stage.(stages.Paster)
+	switch spec := p.rows.spec; {
+	case pastes && !spec.Objects():
+		errs = append(errs, fmt.Errorf("it pastes objects, and the source (%s) has none: read their polygons, by coco or another source of objects, or take mosaic", p.source.Name()))
+	case !spec.Objects() && !spec.HasMask():
 		errs = append(errs, fmt.Errorf("it makes one picture of several, with their objects and masks, and the source (%s) has none", p.source.Name()))
 	}
 	return errs

@@ -90,8 +90,7 @@ func (f *read) split(j job, reads, order chan<- *ticket) {
 				memory := labels[at*tasks : at*tasks : (at+1)*tasks]
 				if t.donor {
 					w := donors[t.at]
-					x, position := &r.plan.mixing.mixers[w.mixer], b.job.first+int64(w.row)
-					t.row = rows.donor(x.donors, x.place(position, w.which), x.before+w.which+1, b.job.epoch, position, memory)
+					t.row = r.plan.mixing.mixers[w.mixer].donor(rows, w.which, b.job.epoch, b.job.first+int64(w.row), memory)
 				} else {
 					t.row = rows.of(&b.job, at, memory)
 				}

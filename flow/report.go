@@ -122,10 +122,11 @@ type EpochExposure struct {
 
 // ObjectExposure is what a run showed of the objects of one class.
 type ObjectExposure struct {
-	Seen      int64            `json:"seen"`      // in the pictures that were made
-	Delivered int64            `json:"delivered"` // that left
-	Clipped   int64            `json:"clipped"`   // of those, that were cut at an edge
-	Dropped   map[string]int64 `json:"dropped"`   // that didn't leave, by why: outside, min_area, min_size, min_visibility, a stage's name
+	Seen      int64            `json:"seen"`             // in the pictures that were made, and those that were pasted
+	Delivered int64            `json:"delivered"`        // that left
+	Pasted    int64            `json:"pasted,omitempty"` // of those, that were pasted from another picture
+	Clipped   int64            `json:"clipped"`          // of those, that were cut at an edge, or are covered in part
+	Dropped   map[string]int64 `json:"dropped"`          // that didn't leave, by why: outside, covered, min_area, min_size, min_visibility, a stage's name
 }
 
 const progressEvery = 100 * time.Millisecond

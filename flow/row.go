@@ -55,6 +55,7 @@ type row struct {
 	mask    *schema.Picture   // U8 with a class number a pixel; nil: none, or where its place is
 	fates   []picture.Fate    // of the objects, once it is made
 	turn    picture.Turn      // of its targets, with the file
+	program *picture.Program  // of a donor that goes through more than other rows; nil: the plan's
 	draw    *picture.Draw     // nil until it is prepared
 	picture *schema.Picture   // nil where files stay encoded
 	repairs int               // see Row
@@ -260,10 +261,14 @@ func (r *rows) prepare(row *row) int64 {
 	if r.pictures == nil {
 		return picture.PassedBytes(row.targets, row.encoded)
 	}
+	program := r.pictures
+	if row.program != nil {
+		program = row.program
+	}
 	if row.lent.U8 != nil {
-		row.draw.PrepareStored(r.pictures, row.address(), row.lent)
+		row.draw.PrepareStored(program, row.address(), row.lent)
 	} else {
-		row.draw.Prepare(r.pictures, row.address(), row.encoded)
+		row.draw.Prepare(program, row.address(), row.encoded)
 	}
 	return row.draw.Bytes
 }

@@ -155,6 +155,8 @@ type trial struct {
 	scaled bool // there is a multiscale stage
 	each   bool // every batch leaves in every scale
 	quiet  bool // no quarantine file
+
+	composed bool // the samples have objects, and no classes: rows may be made of several pictures
 }
 
 // newTrial draws pipelines until one is legal for its samples.
@@ -200,11 +202,14 @@ func randomTrial(r *rand.Rand) *trial {
 	if len(list)%3 == 0 {
 		c.source.addColumns()
 	}
-	steps := c.randomStages(r)
 	var source sources.Source = c.source
 	if len(list)%3 != 0 && r.IntN(2) == 0 { // a column of those is called boxes, too
 		source = withObjects(c.source, r)
+		if c.composed = r.IntN(3) > 0; c.composed {
+			c.source.index.TaskList, c.source.index.Labels = nil, nil
+		}
 	}
+	steps := c.randomStages(r)
 	c.pipe = flow.New(source, steps...)
 	c.pipe.Settings = s
 	return c
@@ -280,6 +285,11 @@ func (c *trial) randomStages(r *rand.Rand) []stages.Stage {
 			stages.ClassWeights{Task: "class", Weights: stages.Weights{List: []float64{1, 2, 3}}}),
 		pick(15, stages.ClassWeights{Task: "colour", Weights: stages.Weights{Rule: stages.EffectiveNumberWeights}, Beta: 0.9}),
 	)
+	mixers, chance := randomMixers(r), 40
+	if c.composed {
+		chance = 90
+		early, mixers = pick(70, stages.Shuffle{}, stages.Rebalance{Target: stages.RepeatFactor(0.5, 1), Task: stages.TaskNames{"boxes"}}), randomComposers(r)
+	}
 	var list []stages.Stage
 	form := r.IntN(10) // 0: encoded, 1: each row of its own size
 	if form > 0 {
@@ -310,8 +320,8 @@ func (c *trial) randomStages(r *rand.Rand) []stages.Stage {
 	}
 	list = append(list, stages.Batch{Size: 1 + r.IntN(9), DropLast: r.IntN(4) == 0})
 	if form > 1 {
-		list = append(list, pick(40, randomMixers(r)...)...)
-		list = append(list, pick(20, randomMixers(r)...)...)
+		list = append(list, pick(chance, mixers...)...)
+		list = append(list, pick(20, mixers...)...)
 	}
 	if form > 1 && r.IntN(2) == 0 {
 		list = append(list, c.scales(r, float)...)
@@ -392,6 +402,19 @@ func randomMixers(r *rand.Rand) []stages.Stage {
 		stages.Remix{Kappa: 2, Per: per, P: p},
 		stages.CMO{Per: per, P: 0.5, Task: "class", Exponent: 0.5 + r.Float64()},
 		stages.When{Stage: stages.CMO{Per: per, P: 1, Task: "colour"}, Epochs: stages.EpochSpan{1, 0}},
+	}
+}
+
+// randomComposers make rows of several pictures, with their objects.
+func randomComposers(r *rand.Rand) []stages.Stage {
+	p := stages.Probability([]float64{0, 0.5}[r.IntN(2)])
+	return []stages.Stage{
+		stages.Mosaic{P: p, Center: stages.Range{0, 1}},
+		stages.Mosaic{P: p, Donors: stages.ClassBalanced},
+		stages.CopyPaste{P: p, Number: r.IntN(3), Below: []int64{0, 0, 7}[r.IntN(3)]},
+		stages.CopyPaste{P: p, ObjectP: 0.8, Scale: stages.Range{0.3, 2}, Sigma: float64(r.IntN(2)), Donors: stages.RepeatFactor(0.9, 1)},
+		stages.When{Stage: stages.CopyPaste{P: p}, Epochs: stages.EpochSpan{0, -1}},
+		stages.When{Stage: stages.Mosaic{P: p}, Epochs: stages.EpochSpan{1, 0}},
 	}
 }
 

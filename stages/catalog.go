@@ -64,5 +64,6 @@ var Catalog = []Entry{
 	{func() Stage { return &Remix{Alpha: defaultAlpha, Kappa: defaultKappa, Tau: defaultTau, P: 1} }, "mixup whose label is the rarer class's where the other is much commoner"},
 	{func() Stage { return &CMO{P: 0.5, Alpha: defaultAlpha, Exponent: 1} }, "paste a box of a sample of a rarer class into each picture, and mix their labels"},
 	{func() Stage { return &Mosaic{P: 1, Center: defaultCenter} }, "show parts of four pictures around a random point, with their objects and masks"},
+	{func() Stage { return &CopyPaste{P: 1, ObjectP: defaultObjectP, Scale: defaultPasteScale} }, "paste objects of another picture into each, with their masks"},
 	{func() Stage { return &MultiScale{} }, "deliver each batch in several sizes"},
 }

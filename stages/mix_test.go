@@ -20,6 +20,7 @@ func TestMixers(t *testing.T) {
 		stages.MixUp{}, stages.MixUp{Alpha: 0.2, P: 0.5, Per: stages.PerRow}, stages.MixUp{Alpha: 1e-3}, stages.MixUp{Alpha: 1e6},
 		stages.CutMix{}, stages.CutMix{Alpha: 0.3, P: 0.5, Per: stages.PerRow},
 		stages.Mosaic{}, stages.Mosaic{P: 0.5, Center: stages.Range{0, 1}, Donors: stages.RepeatFactor(0.1, 0.5)}, stages.Mosaic{Center: stages.Range{0, 0}, Task: "class"},
+		stages.CopyPaste{}, stages.CopyPaste{P: 0.5, ObjectP: 0.9, Scale: stages.Range{0.1, 2}, Sigma: 2}, stages.CopyPaste{Number: 3, Below: 20, Scale: stages.Range{2, 2}}, stages.CopyPaste{ObjectP: 1, Sigma: 0.01},
 		stages.CMO{P: 0.5}, stages.CMO{P: 1, Alpha: 0.5, Exponent: 2, Per: stages.PerRow},
 		stages.Remix{}, stages.Remix{Kappa: 10, Tau: 1, P: 0.9},
 	} {
@@ -28,8 +29,51 @@ func TestMixers(t *testing.T) {
 	wrong(t, stages.MixUp{Alpha: -1, P: 2, Per: "epoch"}, "alpha: -1 is not", "p: 2 is not", "per: ")
 	wrong(t, stages.CutMix{Alpha: math.Inf(1)}, "alpha: +Inf is not")
 	wrong(t, stages.Mosaic{P: 2, Center: stages.Range{0.5, 1.5}, Donors: "all"}, "p: 2 is not", "center: [0.5, 1.5] is not", "donors: target: ")
+	wrong(t, stages.CopyPaste{P: 2, ObjectP: -1, Below: 1, Scale: stages.Range{0, 2}, Sigma: 50, Donors: "all"}, "p: 2 is not", "object_p: -1 is not", "below: no class has", "scale: [0, 2]: give", "sigma: 50 pixels", "donors: target: ")
+	wrong(t, stages.CopyPaste{ObjectP: 0.7, Number: 3, Scale: stages.Range{2, 1}}, "scale: the range [2, 1]", "number: so many")
+	wrong(t, stages.CopyPaste{Number: -1, Below: -3, Sigma: math.NaN()}, "number: -1 objects", "below: -3 pictures", "sigma: NaN")
 	wrong(t, stages.CMO{Exponent: -1}, "p is 0", "exponent: -1 is not")
 	wrong(t, stages.Remix{Kappa: 0.5, Tau: 2}, "kappa: 0.5 is not", "tau: 2 is not")
+}
+
+// Each object is chosen with the same probability, whatever the others are; of a number, all sets are as likely.
+func TestCopyPasteChooses(t *testing.T) {
+	index := stagetest.Samples(1)
+	index.Targets = &schema.TargetTable{Spec: &schema.TargetSpec{Boxes: true, Classes: []string{"a"}}, First: []int64{0, 1}, Labels: []int32{0}}
+	objects := make([]stages.Object, 5)
+	objects[1].Crowd = true
+	key := rng.NewKey(1, "copy_paste", "0")
+	const draws = 40_000
+	count := func(s stages.CopyPaste) map[string]float64 {
+		choose, err := s.Chooser(stages.Selection{0}, index)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sets := map[string]float64{}
+		for i := range int64(draws) {
+			sets[fmt.Sprint(choose(s.DrawMix(9, 9, key.Stream(0, i, 0)), objects))] += 1. / draws
+		}
+		return sets
+	}
+	near := func(what string, have, want float64) {
+		if d := math.Abs(have - want); d > 5*math.Sqrt(want*(1-want)/draws) {
+			t.Errorf("%s: share %.4f, want %.4f", what, have, want)
+		}
+	}
+	all := count(stages.CopyPaste{ObjectP: 0.3})
+	near("none", all["[]"], math.Pow(0.7, 4))
+	near("two", all["[0 3]"], 0.3*0.3*0.7*0.7)
+	near("all", all["[0 2 3 4]"], math.Pow(0.3, 4))
+	pairs := count(stages.CopyPaste{Number: 2})
+	if len(pairs) != 6 {
+		t.Errorf("%v", pairs)
+	}
+	for pair, share := range pairs {
+		near(pair, share, 1./6)
+	}
+	if every := count(stages.CopyPaste{Number: 9}); len(every) != 1 || every["[0 2 3 4]"] < 0.99 {
+		t.Errorf("%v", every)
+	}
 }
 
 // mixGolden is testdata/mix.json, which mix.py writes.

@@ -42,12 +42,23 @@ func (m Mosaic) Check() error {
 	if m.Center[0] < 0 || m.Center[1] > 1 {
 		errs = append(errs, errorf("center", "[%g, %g] is not within 0 to 1, the whole side", m.Center[0], m.Center[1]))
 	}
-	if m.Donors != "" {
-		if err := (Rebalance{Target: m.Donors, Task: TaskNames{"task"}}).Check(); err != nil {
-			errs = append(errs, errlist.Within("donors", err))
-		}
+	return errlist.Join(append(errs, checkDonors(m.Donors))...)
+}
+
+// checkDonors reports an impossible target of donors.
+func checkDonors(donors Target) error {
+	if err := (Rebalance{Target: donorTarget(donors), Task: TaskNames{"task"}}).Check(); err != nil {
+		return errlist.Within("donors", err)
 	}
-	return errlist.Join(errs...)
+	return nil
+}
+
+// donorTarget has the default in place of "".
+func donorTarget(donors Target) Target {
+	if donors == "" {
+		return Instance
+	}
+	return donors
 }
 
 // PerRow is true: each row has a point of its own.
@@ -81,11 +92,7 @@ func (m Mosaic) DonorOrder(in Selection, index schema.Index, draws int64, key Ra
 		}
 		return &rounds{order, draws}, nil
 	}
-	r := Rebalance{Target: m.Donors, Task: TaskNames{task}, Draws: draws}
-	if m.Donors == "" {
-		r.Target = Instance
-	}
-	order, err := r.Sample(in, index, key)
+	order, err := Rebalance{Target: donorTarget(m.Donors), Task: TaskNames{task}, Draws: draws}.Sample(in, index, key)
 	if err != nil {
 		return nil, fmt.Errorf("donors: %w", err)
 	}

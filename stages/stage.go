@@ -274,8 +274,8 @@ type DonorMixer interface {
 	Donors(in Selection, index schema.Index, draws int64, key RandKey) (Order, error)
 }
 
-// Composer makes each row's picture of parts of itself and of donors, with their objects and
-// masks: mosaic. Donors are as those of a DonorMixer.
+// Composer makes each row's picture of itself and of donors, with their objects and masks. It is a
+// Tiler or a Paster. Donors are as those of a DonorMixer.
 type Composer interface {
 	MixStage
 	// DonorCount is how many donors a row needs.
@@ -283,8 +283,29 @@ type Composer interface {
 	// DonorOrder is the order in which they are drawn, those of a row one after the other; draws is
 	// their number in an epoch.
 	DonorOrder(in Selection, index schema.Index, draws int64, key RandKey) (Order, error)
+}
+
+// Tiler is a Composer whose pictures are rectangles of others: mosaic.
+type Tiler interface {
+	Composer
 	// Tiles are the parts: first the picture's own, then its donors'.
 	Tiles(params Params, height, width int) []Tile
+}
+
+// Paster is a Composer with one donor, whose objects it pastes into the picture, where they lie in
+// the donor: copy_paste.
+type Paster interface {
+	Composer
+	// Chooser prepares for the samples that filter and take leave. The result lists which of the
+	// objects of a donor are pasted, in ascending order.
+	Chooser(in Selection, index schema.Index) (func(params Params, objects []Object) []int, error)
+	// Blend is the weights of a symmetric kernel that blends edges in both directions: that of the
+	// pixel itself, and of those at each distance. Their sum, all but the first twice, is 1 << 15.
+	// Nil: edges are sharp.
+	Blend() []int16
+	// DonorStage is what donors go through in addition, behind the last stage that may move pixels:
+	// a Warper that keeps the size. Nil: nothing.
+	DonorStage() PictureStage
 }
 
 // Tile is a part of a picture, and the pixel of another one of the same size that its top left

@@ -396,10 +396,17 @@ func (c console) objects(r *flow.Report) {
 		return cmp.Or(cmp.Compare(lost(r.Objects[b]), lost(r.Objects[a])), cmp.Compare(a, b))
 	})
 	w := tabwriter.NewWriter(c.err, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "objects\tseen\tdelivered\tclipped\tdropped\t\t")
+	pasted := slices.ContainsFunc(names, func(name string) bool { return r.Objects[name].Pasted > 0 })
+	column := func(text string) string { // that of what was pasted, where there is any
+		if !pasted {
+			return ""
+		}
+		return text + "\t"
+	}
+	fmt.Fprintf(w, "objects\tseen\tdelivered\t%sclipped\tdropped\t\t\n", column("pasted"))
 	for i, name := range names {
 		if i == mostClasses {
-			fmt.Fprintf(w, "(%d more)\t\t\t\t\t\t\n", len(names)-i)
+			fmt.Fprintf(w, "(%d more)\t\t\t%s\t\t\t\n", len(names)-i, column(""))
 			break
 		}
 		x := r.Objects[name]
@@ -407,7 +414,7 @@ func (c console) objects(r *flow.Report) {
 		for _, reason := range slices.Sorted(maps.Keys(x.Dropped)) {
 			why = append(why, fmt.Sprintf("%d %s", x.Dropped[reason], reason))
 		}
-		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%.0f %%\t%s\t\n", name, x.Seen, x.Delivered, x.Clipped, 100*lost(x), strings.Join(why, ", "))
+		fmt.Fprintf(w, "%s\t%d\t%d\t%s%d\t%.0f %%\t%s\t\n", name, x.Seen, x.Delivered, column(fmt.Sprint(x.Pasted)), x.Clipped, 100*lost(x), strings.Join(why, ", "))
 	}
 	w.Flush()
 }

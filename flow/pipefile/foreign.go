@@ -94,6 +94,8 @@ var foreignStages = []foreign{
 		"Sharpen Emboss Superpixels FancyPCA Spatter RandomFog RandomRain RandomShadow RandomSnow RandomSunFlare PixelDropout", "albumentations", "", ""},
 	{"Mosaic", "albumentations", "mosaic: {p: 0.5}", "behind batch; its donors are samples of the source"},
 
+	{"SimpleCopyPaste CopyPaste CopyAndPaste", "", "copy_paste: {scale: [0.1, 2]}", "behind batch; its donors are samples of the source"},
+
 	{"RandomFlip", "Keras", "flip: {p: 0.5}", ""},
 	{"RandomTranslation", "Keras", "affine: {translate: [0.1, 0.1]}", ""},
 	{"RandomZoom", "Keras", "affine: {scale: [0.9, 1.1]}", ""},

@@ -238,6 +238,10 @@ CALLS: dict[str, tuple[Component, str]] = {
         stages.mosaic(0.4, center=(0.2, 0.8), donors="square_root", task="kind"),
         "{p: 0.4, center: [0.2, 0.8], donors: square_root, task: kind}",
     ),
+    "copy_paste": (
+        stages.copy_paste(0.4, object_p=0.3, below=100, scale=(0.1, 2), sigma=1.5, donors="square_root"),
+        "{p: 0.4, object_p: 0.3, below: 100, scale: [0.1, 2], sigma: 1.5, donors: square_root}",
+    ),
     "multiscale": (
         stages.multiscale([0.5, 1], mode="bilinear", pick="cycle"),
         "{scales: [0.5, 1], mode: bilinear, pick: cycle}",
@@ -281,7 +285,7 @@ def hashes(folder: Path, name: str, stage: Component, options: str) -> tuple[str
     return sluicedata.plan(declared).plan_hash, sluicedata.plan(file).plan_hash
 
 
-@pytest.mark.parametrize("name", [name for name in CALLS if name != "mosaic"])  # which needs objects
+@pytest.mark.parametrize("name", [name for name in CALLS if name not in ("mosaic", "copy_paste")])  # which need objects
 def test_every_stage_is_that_of_a_file(name: str, make_folder: Folder) -> None:
     stage, options = CALLS[name]
     assert stage.name == name
@@ -293,6 +297,11 @@ def test_mosaic() -> None:
     stage, _ = CALLS["mosaic"]
     assert stage.to_dict() == {"mosaic": {"p": 0.4, "center": [0.2, 0.8], "donors": "square_root", "task": "kind"}}
 
+
+def test_copy_paste() -> None:
+    assert stages.copy_paste(0.4, number=2, scale=(0.1, 2)).to_dict() == {
+        "copy_paste": {"p": 0.4, "number": 2, "scale": [0.1, 2]}
+    }
 
 @pytest.mark.parametrize(
     ("stage", "options"),
@@ -327,7 +336,7 @@ def test_several_targets(tmp_path: Path, make_folder: Folder) -> None:
     assert plan["drawn"] == [[4, 8, 0], [6, 6, 0]]  # the last: of unknown class
 
 
-@pytest.mark.parametrize("name", [name for name in CALLS if name != "mosaic"])
+@pytest.mark.parametrize("name", [name for name in CALLS if name not in ("mosaic", "copy_paste")])
 def test_defaults_are_the_engines(name: str, make_folder: Folder) -> None:
     """What a signature shows as a default is left out of the pipeline, and is what the engine takes then."""
     made: Callable[..., Component] = getattr(stages, name)

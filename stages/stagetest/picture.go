@@ -658,10 +658,15 @@ func closeTo(a, b *schema.Picture) bool {
 	return slices.Equal(a.U8, b.U8) && slices.EqualFunc(a.F32, b.F32, func(x, y float32) bool { return x-y < 1e-6 && y-x < 1e-6 })
 }
 
-// composer wants parts that cover every pixel once, of pixels that there are.
+// composer wants parts that cover every pixel once, of pixels that there are; or choices among any objects.
 func composer(t *testing.T, stage stages.Composer) {
 	t.Helper()
 	name, key := stage.Name(), rng.NewKey(3, stage.Name(), "0")
+	tiler, tiles := stage.(stages.Tiler)
+	paster, pastes := stage.(stages.Paster)
+	if tiles == pastes {
+		t.Fatalf("%s: a Composer is either a Tiler or a Paster", name)
+	}
 	for position := range int64(200) {
 		size := Sizes[2:][position%int64(len(Sizes)-2)]
 		height, width := size[0], size[1]
@@ -678,23 +683,85 @@ func composer(t *testing.T, stage stages.Composer) {
 		if text, err := json.Marshal(params); err != nil || !strings.HasPrefix(string(text), "{") {
 			t.Errorf("%s: the params %+v marshal to %s (%v)", name, params, text, err)
 		}
-		tiles := stage.Tiles(params, height, width)
-		if len(tiles) != 1+stage.DonorCount() {
-			t.Fatalf("%s: %d parts of %d pictures", name, len(tiles), 1+stage.DonorCount())
+		if tiles {
+			tiled(t, tiler, params, height, width)
+		} else {
+			chosen(t, paster, params, int(position%12))
 		}
-		times := make([]int, height*width)
-		for _, tile := range tiles {
-			for y := tile.Part.Min.Y; y < tile.Part.Max.Y; y++ {
-				for x := tile.Part.Min.X; x < tile.Part.Max.X; x++ {
-					times[y*width+x]++
-				}
-			}
-			if from := tile.Part.Sub(tile.Part.Min).Add(tile.From); !tile.Part.Empty() && !from.In(image.Rect(0, 0, width, height)) {
-				t.Fatalf("%s: of %dx%d: %+v shows %v", name, width, height, tile, from)
+	}
+	if !pastes {
+		return
+	}
+	if more := paster.DonorStage(); more != nil {
+		warper, ok := more.(stages.Warper)
+		if !ok {
+			t.Fatalf("%s: what donors go through, %T, is no Warper", name, more)
+		}
+		Picture(t, warper)
+		if out, err := more.Output(schema.Tensor{DType: schema.Uint8, Layout: schema.HWC, Height: 5, Width: 7}); err != nil || out.Height != 5 || out.Width != 7 {
+			t.Errorf("%s: what donors go through gives %v (%v): it must keep the size", name, out, err)
+		}
+	}
+	if weights := paster.Blend(); weights != nil {
+		sum := -int(weights[0])
+		for _, w := range weights {
+			sum += 2 * int(w)
+		}
+		if sum != 1<<15 {
+			t.Errorf("%s: the weights of the blend have the sum %d, want %d", name, sum, 1<<15)
+		}
+	}
+}
+
+// tiled checks the parts of a Tiler.
+func tiled(t *testing.T, stage stages.Tiler, params stages.Params, height, width int) {
+	t.Helper()
+	name, tiles := stage.Name(), stage.Tiles(params, height, width)
+	if len(tiles) != 1+stage.DonorCount() {
+		t.Fatalf("%s: %d parts of %d pictures", name, len(tiles), 1+stage.DonorCount())
+	}
+	times := make([]int, height*width)
+	for _, tile := range tiles {
+		for y := tile.Part.Min.Y; y < tile.Part.Max.Y; y++ {
+			for x := tile.Part.Min.X; x < tile.Part.Max.X; x++ {
+				times[y*width+x]++
 			}
 		}
-		if slices.ContainsFunc(times, func(n int) bool { return n != 1 }) {
-			t.Fatalf("%s: of %dx%d: %+v: not every pixel is in one part", name, width, height, tiles)
+		if from := tile.Part.Sub(tile.Part.Min).Add(tile.From); !tile.Part.Empty() && !from.In(image.Rect(0, 0, width, height)) {
+			t.Fatalf("%s: of %dx%d: %+v shows %v", name, width, height, tile, from)
+		}
+	}
+	if slices.ContainsFunc(times, func(n int) bool { return n != 1 }) {
+		t.Fatalf("%s: of %dx%d: %+v: not every pixel is in one part", name, width, height, tiles)
+	}
+}
+
+// chosen checks the choice of a Paster among n objects: the same each time, ascending, no crowds.
+func chosen(t *testing.T, stage stages.Paster, params stages.Params, n int) {
+	t.Helper()
+	index := Samples(48)
+	index.Targets = &schema.TargetTable{Spec: &schema.TargetSpec{Boxes: true, Classes: []string{"a", "b"}}, First: []int64{0}}
+	var in stages.Selection
+	for sample := range index.Len() {
+		in = append(in, sample)
+		index.Targets.Labels = append(index.Targets.Labels, int32(1-min(sample%8, 1)))
+		index.Targets.First = append(index.Targets.First, int64(sample+1))
+	}
+	choose, err := stage.Chooser(in, index)
+	if err != nil {
+		t.Fatalf("%s: %v", stage.Name(), err)
+	}
+	objects := make([]stages.Object, n)
+	for i := range objects {
+		objects[i] = stages.Object{Box: [4]float64{0, 0, 9, 9}, Label: int32(i % 2), Crowd: i%5 == 4, Area: 81}
+	}
+	list := choose(params, slices.Clone(objects))
+	if again := choose(params, objects); !slices.Equal(list, again) {
+		t.Errorf("%s: of %d objects it chooses %v, and then %v", stage.Name(), n, list, again)
+	}
+	for i, k := range list {
+		if k < 0 || k >= n || i > 0 && k <= list[i-1] || objects[k].Crowd {
+			t.Errorf("%s: of %d objects it chooses %v", stage.Name(), n, list)
 		}
 	}
 }

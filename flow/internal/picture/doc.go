@@ -31,6 +31,7 @@
 //	canvas.go     pictures between passes, used again; copies
 //	group.go      operations that run together
 //	draw.go       Draw: what each stage drew
+//	covered.go    objects of finished pictures, where others are pasted over them
 //	moved.go      objects of finished pictures, where parts of these are put together
 //	targets.go    boxes, polygons and keypoints on their way through the transforms
 //	program.go    Program: the stages as a plan has them

@@ -18,8 +18,8 @@ func (r *Rules) Moved(t *schema.Targets, transform *warp.Transform, height, widt
 	for i := range t.Objects {
 		from := &t.Objects[i]
 		o := schema.Object{Label: from.Label, ID: from.ID, Crowd: from.Crowd}
-		fate := Fate{from.Label, g.move(&o, from, r, height, width)}
-		if fates = append(fates, fate); fate.What != Whole && fate.What != Clipped {
+		fate := g.move(&o, from, r, height, width)
+		if fates = append(fates, fate); !fate.stays() {
 			continue
 		}
 		o.Keypoints = g.keypoints(from.Keypoints, nil, false)
@@ -33,7 +33,7 @@ func Then(fates, later []Fate) []Fate {
 	out := append([]Fate{}, fates...)
 	next := 0
 	for i := range out {
-		if out[i].What != Whole && out[i].What != Clipped || next == len(later) {
+		if !out[i].stays() || next == len(later) {
 			continue
 		}
 		if what := later[next].What; what != Whole {

@@ -28,12 +28,11 @@ func (d *Draw) Targets(r *Rules) (out *schema.Targets, fates []Fate) {
 	mirrored := g.path.Mirrors()
 	for i := range g.in.Objects {
 		from := &g.in.Objects[i]
-		fates[i] = Fate{from.Label, g.dropped[i]}
-		if g.dropped[i] != "" {
+		if fates[i] = (Fate{Label: from.Label, What: g.dropped[i]}); g.dropped[i] != "" {
 			continue
 		}
 		o := schema.Object{Label: from.Label, ID: from.ID, Crowd: from.Crowd}
-		if fates[i].What = g.move(&o, from, r, height, width); fates[i].What != Whole && fates[i].What != Clipped {
+		if fates[i] = g.move(&o, from, r, height, width); !fates[i].stays() {
 			continue
 		}
 		if mirrored && r.Mirror != nil {

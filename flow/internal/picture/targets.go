@@ -23,15 +23,21 @@ const TargetsStage = "objects"
 
 // Fate is what became of one object.
 type Fate struct {
-	Label int32
-	What  string // Whole, Clipped, or why it was dropped: Outside, an option of objects, a stage's name
+	Label   int32
+	What    string  // Whole, Clipped, or why it was dropped: Outside, Hidden, an option of objects, a stage's name
+	Visible float64 // share of it that is visible, of one that stays
+	Pasted  bool    // it came from another picture
 }
+
+// stays reports an object that wasn't dropped.
+func (f Fate) stays() bool { return f.What == Whole || f.What == Clipped }
 
 // What becomes of objects, beside the names of options and stages.
 const (
 	Whole   = ""
 	Clipped = "clipped"
 	Outside = "outside"
+	Hidden  = "covered" // by what was pasted
 )
 
 // targets is the way of a draw's targets, made with its transforms.
@@ -208,7 +214,7 @@ func within(b [4]float64, height, width int) [4]float64 {
 }
 
 // move sets box, area and polygon of o, and says what became of it.
-func (g *targets) move(o, from *schema.Object, r *Rules, height, width int) string {
+func (g *targets) move(o, from *schema.Object, r *Rules, height, width int) Fate {
 	var s seen
 	polygons := r.Spec.Polygons && len(from.Polygon) > 0
 	g.rings(from, func(ring [][2]float64) {
@@ -224,8 +230,9 @@ func (g *targets) move(o, from *schema.Object, r *Rules, height, width int) stri
 			}
 		}
 	})
+	fate := Fate{Label: from.Label, What: Outside}
 	if !s.any {
-		return Outside
+		return fate
 	}
 	shown := within(s.box, height, width)
 	box := shown
@@ -241,22 +248,27 @@ func (g *targets) move(o, from *schema.Object, r *Rules, height, width int) stri
 		area *= a / s.before // what the file says, of a shape that it may know better
 	}
 	o.Area = float32(area)
-	visibility := 0.0 // of what reaches the horizon
-	switch {
+	switch { // else it reaches the horizon
 	case s.whole == 0:
-		visibility = 1
+		fate.Visible = 1
 	case !math.IsInf(s.whole, 1):
-		visibility = min(s.area/s.whole, 1)
+		fate.Visible = min(s.area/s.whole, 1)
 	}
+	if fate.What = r.tooSmall(s.area, shown, fate.Visible); fate.What == Whole && s.visible < s.before*(1-clippedShare) {
+		fate.What = Clipped
+	}
+	return fate
+}
+
+// tooSmall is the option by which an object of which so much is seen, in that box, is dropped; "": it stays.
+func (r *Rules) tooSmall(area float64, box [4]float64, visibility float64) string {
 	switch {
-	case s.area < r.MinArea:
+	case area < r.MinArea:
 		return "min_area"
-	case shown[2]-shown[0] < r.MinSize || shown[3]-shown[1] < r.MinSize:
+	case box[2]-box[0] < r.MinSize || box[3]-box[1] < r.MinSize:
 		return "min_size"
 	case visibility < r.MinVisibility:
 		return "min_visibility"
-	case s.visible < s.before*(1-clippedShare):
-		return Clipped
 	}
 	return Whole
 }

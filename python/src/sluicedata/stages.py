@@ -20,6 +20,7 @@ __all__ = [
     "cmo",
     "coarse_dropout",
     "color_jitter",
+    "copy_paste",
     "crop",
     "custom",
     "cutmix",
@@ -1590,6 +1591,51 @@ def mosaic(
             "center": center,
             "donors": donors,
             "task": task,
+            "when": when,
+            "id": id,
+        },
+    )
+
+
+def copy_paste(
+    p: float = 1,
+    *,
+    object_p: float = 0.5,
+    number: int | None = None,
+    below: int | None = None,
+    scale: tuple[float, float] = (1, 1),
+    sigma: float | None = None,
+    donors: Literal["instance", "square_root", "power", "class_balanced"]
+    | Mapping[str, object]
+    | Sequence[Literal["instance", "square_root", "power", "class_balanced"] | Mapping[str, object]] = "instance",
+    when: When | None = None,
+    id: str | None = None,
+) -> Component:
+    """Paste objects of another picture into each, with their masks.
+
+    Args:
+        p: share of the rows that get a donor.
+        object_p: probability with which each of the donor's objects is pasted.
+        number: paste so many of the donor's objects, chosen at random, or all where it has fewer; without object_p.
+        below: paste only objects of classes that fewer pictures have.
+        scale: range of the factor by which the donor is scaled and moved: [0.1, 2] is the paper's large scale
+            jitter; [1, 1]: neither.
+        sigma: standard deviation, in pixels, of the gaussian that blends the edges of what is pasted (default: they
+            are sharp).
+        donors: proportions in which the classes of objects donate: what rebalance takes as its target.
+        when: the rows on which the stage acts, such as {"class_count": {"below": 100}}; others pass it as they are.
+        id: keeps the stage's random numbers its own when another of its name is put before it.
+    """
+    return component(
+        copy_paste,
+        {
+            "p": p,
+            "object_p": object_p,
+            "number": number,
+            "below": below,
+            "scale": scale,
+            "sigma": sigma,
+            "donors": donors,
             "when": when,
             "id": id,
         },
