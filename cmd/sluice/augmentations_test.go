@@ -8,6 +8,7 @@ import (
 	"image/color"
 	"image/draw"
 	"image/png"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -88,6 +89,7 @@ var gallery = []struct {
 		{stage: "remix", draws: [3]uint64{3, 8, 18}, equals: "`mixup`, whose label leans to the rarer class", page: "mixing.md"},
 		{stage: "cmo", options: "{p: 1}", draws: [3]uint64{42, 47, 21}, equals: "the authors' CMO", page: "mixing.md#foregrounds-of-rare-classes"},
 		{stage: "mosaic", seed: 4, options: "{center: [$, $]}", values: [3]string{"0.3", "0.5", "0.7"}, equals: "ultralytics `Mosaic`, without its scaling", page: "mixing.md#mosaics-with-objects-and-masks", data: "objects"},
+		{stage: "copy_paste", seed: 3, scene: 1, options: "{object_p: 1, scale: [$, $]}", values: [3]string{"0.4", "0.8", "1.4"}, equals: "Ghiasi et al.'s Simple Copy-Paste", page: "mixing.md#objects-pasted-into-other-pictures", data: "polygons"},
 	}},
 }
 
@@ -106,9 +108,10 @@ type exhibit struct {
 	seed    uint64    // 0: 1
 	draws   [3]uint64 // in place of values: seeds; what was drawn is told
 	scenes  bool      // no strength: three pictures instead
+	scene   int       // by number, without these
 	equals  string    // whose function it is, given the draws
 	page    string    // of docs, that has more on it; none: the stage's file
-	data    string    // objects: pictures with boxes, and no classes
+	data    string    // objects or polygons: pictures with boxes, or these, and no classes
 }
 
 func (e *exhibit) picture() string {
@@ -253,7 +256,7 @@ func (e *exhibit) show(t *testing.T, dir string) (pictures []*image.NRGBA, capti
 	case e.values[0] != "":
 		values := slices.DeleteFunc(e.values[:], func(v string) bool { return v == "" })
 		for _, value := range values {
-			add(value, max(1, e.seed), 0)
+			add(value, max(1, e.seed), e.scene)
 		}
 		return pictures, []string{"v: " + strings.Join(values, ", ")}
 	}
@@ -267,8 +270,8 @@ func (e *exhibit) show(t *testing.T, dir string) (pictures []*image.NRGBA, capti
 func (e *exhibit) run(t *testing.T, dir, value string, seed uint64, row int) (*image.NRGBA, string) {
 	t.Helper()
 	source := "folder: {path: scenes}"
-	if e.data == "objects" {
-		source = "coco: {file: objects.json, images: scenes}"
+	if e.data != "" {
+		source = "coco: {file: " + e.data + ".json, images: scenes}"
 	}
 	list := []string{"decode", e.text(value), "batch: {size: 4, sizes: keep}"}
 	if group := e.page; strings.HasPrefix(group, "mixing.md") {
@@ -339,6 +342,7 @@ func writeScenes(t *testing.T, dir string) (pictures []*image.NRGBA) {
 		Annotations []map[string]any `json:"annotations"`
 		Categories  []map[string]any `json:"categories"`
 	}{Categories: []map[string]any{{"id": 1, "name": "balloon"}}}
+	var shapes [][]float64
 	for i, name := range demodata.Scenes {
 		img := demodata.Scene(name, sceneWidth, sceneHeight)
 		file := fmt.Sprintf("%d-%s/%s.png", i, name, name)
@@ -360,17 +364,36 @@ func writeScenes(t *testing.T, dir string) (pictures []*image.NRGBA) {
 					b[k] *= sceneHeight
 				}
 				list.Annotations = append(list.Annotations, map[string]any{"id": len(list.Annotations) + 1, "image_id": i, "category_id": 1, "bbox": b, "area": b[2] * b[3], "iscrowd": 0})
+				shapes = append(shapes, balloonIn(b))
 			}
 		}
 	}
-	data, err := json.Marshal(list)
-	if err == nil {
-		err = os.WriteFile(filepath.Join(dir, "objects.json"), data, 0o644)
+	write := func(name string) {
+		data, err := json.Marshal(list)
+		if err == nil {
+			err = os.WriteFile(filepath.Join(dir, name), data, 0o644)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
-	if err != nil {
-		t.Fatal(err)
+	write("objects.json")
+	for i, shape := range shapes {
+		list.Annotations[i]["segmentation"] = [][]float64{shape}
 	}
+	write("polygons.json")
 	return pictures
+}
+
+// balloonIn is the outline of a balloon with its basket in a box.
+func balloonIn(b [4]float64) (ring []float64) {
+	radius := b[2] / 2
+	x, y := b[0]+radius, b[1]+radius
+	for k := range 25 {
+		sin, cos := math.Sincos(math.Pi * (0.7 + 1.6*float64(k)/24))
+		ring = append(ring, math.Round(4*(x+radius*cos))/4, math.Round(4*(y+radius*sin))/4)
+	}
+	return append(ring, x+radius/5, b[1]+b[3], x-radius/5, b[1]+b[3])
 }
 
 func nrgba(p *schema.Picture) *image.NRGBA {

@@ -303,6 +303,7 @@ def test_copy_paste() -> None:
         "copy_paste": {"p": 0.4, "number": 2, "scale": [0.1, 2]}
     }
 
+
 @pytest.mark.parametrize(
     ("stage", "options"),
     [
