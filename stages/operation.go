@@ -32,6 +32,8 @@ type Operation struct {
 // Operations are params: what was drawn, in its order.
 type Operations struct {
 	Ops []Operation `json:"ops"`
+
+	timm *timmPolicy // by which they were drawn, for the next draw; or nil
 }
 
 // String says what is done, in its order: "shear_x 0.09, then equalize 0".

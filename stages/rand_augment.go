@@ -92,11 +92,15 @@ func (r RandAugment) Draw(row *Row) (Params, error) {
 		return nil, nil
 	}
 	if r.Timm != "" {
-		timm, err := parseTimm(r.Timm)
-		if err != nil {
-			return nil, err
+		used, ok := row.Recycled.(*Operations)
+		if !ok || used.timm == nil || used.timm.text != r.Timm {
+			timm, err := parseTimm(r.Timm)
+			if err != nil {
+				return nil, err
+			}
+			used = &Operations{timm: &timm}
 		}
-		return Recycle(row, Operations{Ops: timm.draw(row, recycledOps(row))}), nil
+		return Recycle(row, Operations{Ops: used.timm.draw(row, recycledOps(row)), timm: used.timm}), nil
 	}
 	r = r.withDefaults()
 	bin := func() float64 { return r.Magnitude }

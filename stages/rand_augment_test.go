@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sluicedata/sluice/internal/rng"
 	"github.com/sluicedata/sluice/internal/warp"
 	"github.com/sluicedata/sluice/schema"
 	"github.com/sluicedata/sluice/stages"
@@ -324,5 +325,25 @@ func TestPolicies(t *testing.T) {
 	p := &stages.Operations{Ops: []stages.Operation{{Op: "shear_x", Magnitude: -0.09}, {Op: "equalize"}}}
 	if text := p.String(); text != "shear_x -0.09, then equalize 0" {
 		t.Errorf("in words: %q", text)
+	}
+}
+
+// Draws in memory that others have used are those of new memory.
+func TestPolicyInUsedMemory(t *testing.T) {
+	var used stages.Params
+	for i, policy := range []string{"rand-m9-mstd0.5-inc1", "rand-m4-n5", "rand-m9-mstd0.5-inc1", "", "rand-m4-n5"} {
+		s := stages.RandAugment{Timm: policy}
+		draw := func(recycled stages.Params) stages.Params {
+			p, err := s.Draw(&stages.Row{Height: 60, Width: 80, Rand: rng.NewKey(7, "rand_augment", "0").Stream(0, int64(i), 0), Recycled: recycled})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return p
+		}
+		fresh := draw(nil)
+		used = draw(used)
+		if a, b := fmt.Sprint(fresh), fmt.Sprint(used); a != b {
+			t.Errorf("%q: %s in used memory, %s in new", policy, b, a)
+		}
 	}
 }

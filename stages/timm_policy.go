@@ -18,6 +18,7 @@ import (
 //	mmaxX   largest magnitude (10)
 //	incX    1: all operations do more at larger magnitudes (0)
 type timmPolicy struct {
+	text                          string
 	magnitude, p, deviation, most float64
 	ops                           int
 	increasing                    bool
@@ -32,7 +33,7 @@ var timmOps = []string{
 var timmSection = regexp.MustCompile(`^([a-z]+)(\d.*)$`)
 
 func parseTimm(text string) (timmPolicy, error) {
-	t := timmPolicy{magnitude: 10, p: 0.5, most: 10, ops: 2}
+	t := timmPolicy{text: text, magnitude: 10, p: 0.5, most: 10, ops: 2}
 	sections := strings.Split(text, "-")
 	if sections[0] != "rand" {
 		return t, fmt.Errorf("%q doesn't begin with rand: write timm's text, such as rand-m9-mstd0.5-inc1", text)
