@@ -54,7 +54,7 @@ type tables struct {
 type component struct {
 	Component
 	blocksW, blocksH int             // of the plane
-	rows             int             // progressive: rows of blocks whose coefficients are kept
+	rows             int             // progressive: rows of blocks that are decoded
 	wanted           image.Rectangle // blocks to be transformed to samples
 	size             int             // samples of a block along each axis: 8, 4, 2 or 1
 	at               int             // where block (0, 0) would begin in pix
@@ -64,9 +64,13 @@ type component struct {
 	scanned          bool       // a scan had its DC coefficients
 	pred             int32      // DC predictor
 
-	// Progressive only: coefficients in zigzag order, not dequantized, of whole MCUs; and how
-	// many low bits of each coefficient no scan has had yet (-1: all).
+	// Progressive only: coefficients, not dequantized, of the blocks that are kept; for all blocks, in
+	// rows of across, which AC coefficients (in zigzag order, from the lowest bit on) aren't zero; and
+	// how many low bits of each coefficient no scan has had yet (-1: all).
+	kept        image.Rectangle
 	coefs       []int16
+	across      int
+	nonzero     []uint64
 	missingBits [64]int8
 	previous    [smoothedCoefs]int8 // missingBits before the component's last scan
 }
@@ -91,7 +95,7 @@ var zigzag = [64]uint8{
 
 // Decode decodes a whole picture, whose size the caller has checked with ReadHeader. A
 // file too short for its size is refused before planes are allocated: these take at most
-// 576 bytes for each byte of data (64 samples a bit, and a frame), and 1,600 in a
+// 576 bytes for each byte of data (64 samples a bit, and a frame), and 1,664 in a
 // progressive file, whose coefficients are kept.
 func (d *Decoder) Decode(ctx context.Context, data []byte) (*Image, error) {
 	return d.DecodeRegion(ctx, data, image.Rect(0, 0, 1<<16, 1<<16), 1, nil)
@@ -146,7 +150,7 @@ var errCanceled = errors.New("canceled")
 // KeptBytes is the memory that the decoder keeps for the next file.
 func (d *Decoder) KeptBytes() (n int) {
 	for i := range d.comps {
-		n += cap(d.comps[i].pix) + 2*cap(d.comps[i].coefs)
+		n += cap(d.comps[i].pix) + 2*cap(d.comps[i].coefs) + 8*cap(d.comps[i].nonzero)
 	}
 	return n
 }

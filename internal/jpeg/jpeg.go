@@ -15,7 +15,8 @@
 //	seek.go                   where in the data decoding can begin, for the next time
 //	bits.go, huffman.go       the bit reader and its tables
 //	standard.go               tables of files that have none
-//	block.go, progressive.go  entropy-coded data -> coefficients of a block
+//	block.go                  entropy-coded data -> coefficients of a block
+//	progressive.go, bands.go  the same in progressive files, scan after scan
 //	smooth.go                 coefficients that a progressive file lacks, estimated
 //	idct.go, reduced.go       coefficients -> samples, 8x8 or fewer of a block
 //	ycc.go                    the planes as a sampler takes them

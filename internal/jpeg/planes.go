@@ -18,7 +18,7 @@ func (d *Decoder) layOut(denominator int) (blocks int) {
 		w, height := h.PlaneSize(i, 1)
 		d.comps[i] = component{
 			Component: c, blocksW: ceilDiv(w, 8), blocksH: ceilDiv(height, 8), size: h.blockSize(i, denominator),
-			pix: d.comps[i].pix, coefs: d.comps[i].coefs,
+			pix: d.comps[i].pix, coefs: d.comps[i].coefs, nonzero: d.comps[i].nonzero,
 		}
 		blocks += d.comps[i].blocksW * d.comps[i].blocksH
 	}
@@ -52,11 +52,12 @@ func (d *Decoder) allocate(sos segment, rest int, region image.Rectangle, denomi
 		c.pix = c.pix[:n]
 		c.at = c.stride + frame - (c.wanted.Min.Y*c.stride+c.wanted.Min.X)*c.size
 		if h.Progressive {
-			if all := 64 * c.paddedW() * c.paddedH(); cap(c.coefs) < all { // as if d.allBlocks
-				c.coefs = make([]int16, all)
+			c.across, c.kept = c.paddedW(), c.wanted
+			if d.lenient { // smoothing looks at neighbours
+				c.kept = image.Rect(0, 0, c.across, c.rows)
 			}
-			c.coefs = c.coefs[:64*c.paddedW()*c.rows]
-			clear(c.coefs)
+			c.coefs = cleared(c.coefs, 64*c.kept.Dx()*c.kept.Dy())
+			c.nonzero = cleared(c.nonzero, c.across*c.rows)
 			for k := range c.missingBits {
 				c.missingBits[k] = -1
 			}
@@ -69,6 +70,16 @@ func (d *Decoder) allocate(sos segment, rest int, region image.Rectangle, denomi
 	return nil
 }
 
+// cleared is n zeros, in s where they fit.
+func cleared[T int16 | uint64](s []T, n int) []T {
+	if cap(s) < n {
+		return make([]T, n)
+	}
+	s = s[:n]
+	clear(s)
+	return s
+}
+
 // RegionBytes is the memory that DecodeRegion takes: for the region's samples, and for
 // all coefficients of a progressive file.
 func (h *Header) RegionBytes(region image.Rectangle, denominator int) (n int64) {
@@ -78,7 +89,7 @@ func (h *Header) RegionBytes(region image.Rectangle, denominator int) (n int64) 
 		wanted := blocksOf(h.planeRegion(i, region, denominator), size)
 		n += int64(wanted.Dx()*size+2*frame) * int64(wanted.Dy()*size+2)
 		if h.Progressive {
-			n += 128 * int64(ceilDiv(h.Width, 8*maxH)*c.H) * int64(ceilDiv(h.Height, 8*maxV)*c.V)
+			n += (128 + 8) * int64(ceilDiv(h.Width, 8*maxH)*c.H) * int64(ceilDiv(h.Height, 8*maxV)*c.V)
 		}
 	}
 	return n

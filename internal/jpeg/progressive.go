@@ -1,6 +1,9 @@
 package jpeg
 
-import "fmt"
+import (
+	"fmt"
+	mathbits "math/bits"
+)
 
 // progressive checks that a progressive scan continues earlier ones, and sets its kind. A
 // lenient decoder takes any scan, as libjpeg does with a warning; the result is arbitrary.
@@ -42,131 +45,75 @@ func (p *scan) progressiveKind() (scanKind, error) {
 	return acRefine, nil
 }
 
-// progressiveBlock decodes a scan's contribution to a block's coefficients.
-func (p *scan) progressiveBlock(b *bits, c *scanComponent, coefs *[64]int16) bool {
-	switch p.kind {
-	case dcFirst:
-		e, diff := c.dc.symbol(b)
-		if e == 0 && !b.badCode() {
-			return false
+// progressiveInterval is interval for a progressive scan: row by row of blocks, or one by one
+// where data may end before the scan does.
+func (d *Decoder) progressiveInterval(b *bits, w *walk, at, end int) (next int, err error) {
+	for at < end {
+		my, mx := at/w.columns, at%w.columns
+		stop := min(end-at+mx, w.columns)
+		if d.lenient {
+			stop = mx + 1
 		}
-		c.pred += diff
-		coefs[0] = int16(c.pred << p.bitsLo)
-	case dcRefine:
-		coefs[0] |= int16(b.take(1) << p.bitsLo)
-	case acFirst:
-		return p.acFirst(b, c.ac, coefs)
-	default:
-		return p.acRefine(b, c.ac, coefs)
+		if !w.progressiveRow(b, my, mx, stop) {
+			return at, errData
+		}
+		if at += stop - mx; b.overrun() {
+			if !d.lenient {
+				return at, errData
+			}
+			b.ended = true
+			b.warnings++
+			return at, nil
+		}
+		if stop == w.columns && d.canceled() {
+			return at, errCanceled
+		}
+	}
+	return at, nil
+}
+
+// progressiveRow decodes the scan's contribution to the MCUs mx <= i < end of row my.
+func (p *scan) progressiveRow(b *bits, my, mx, end int) bool {
+	if p.kind == acFirst || p.kind == acRefine {
+		return p.bands(b, &p.comps[0], my, mx, end)
+	}
+	for ; mx < end; mx++ {
+		for i := range p.n {
+			c := &p.comps[i]
+			for by := my * c.v; by < (my+1)*c.v; by++ {
+				for bx := mx * c.h; bx < (mx+1)*c.h; bx++ {
+					if !p.progressiveDC(b, c, c.block(bx, by, &p.padding)) {
+						return false
+					}
+				}
+			}
+		}
 	}
 	return true
 }
 
-// coefs is the coefficients of a block, which may be one that only fills up an MCU.
-func (p *scan) coefs(c *component, bx, by int) *[64]int16 {
-	if by >= c.rows {
-		return &p.padding
-	}
-	return c.block(bx, by)
-}
-
-// block is coefs of a block that is kept.
-func (c *component) block(bx, by int) *[64]int16 {
-	return (*[64]int16)(c.coefs[64*(by*c.paddedW()+bx):])
-}
-
-// endOfBand reads for how many blocks, this one included, the band has ended: EOBn
-// (T.81, table G.1).
-func endOfBand(b *bits, n int) int {
-	return 1<<n + int(b.take(uint(n)))
-}
-
-// acFirst decodes the first scan of a band (T.81, G.1.2.2).
-func (p *scan) acFirst(b *bits, ac *huffman, coefs *[64]int16) bool {
-	first, last, lo := p.first, p.last, p.bitsLo
-	if p.eobRun > 0 {
-		p.eobRun--
+// progressiveDC decodes the scan's contribution to a block's DC coefficient.
+func (p *scan) progressiveDC(b *bits, c *scanComponent, coefs *[64]int16) bool {
+	if p.kind == dcRefine {
+		coefs[0] |= int16(b.take(1) << p.bitsLo)
 		return true
 	}
-	for k := first; k <= last; k++ {
-		e, value := ac.symbol(b)
-		switch {
-		case e == 0:
-			return b.badCode()
-		case value != 0:
-			if k += e.run(); k > last && !b.lenient {
-				return false
-			}
-			coefs[min(k, 63)] = int16(value << lo)
-		case e.run() == 15:
-			k += 15
-		default:
-			p.eobRun = endOfBand(b, e.run()) - 1
-			return true
-		}
+	e, diff := c.dc.symbol(b)
+	if e == 0 && !b.badCode() {
+		return false
 	}
+	c.pred += diff
+	coefs[0] = int16(c.pred << p.bitsLo)
 	return true
 }
 
-// acRefine decodes one more bit of a band (T.81, G.1.2.3): a bit of correction for
-// each coefficient that isn't zero any more, in between those that become 1 or -1.
-func (p *scan) acRefine(b *bits, ac *huffman, coefs *[64]int16) bool {
-	first, last, lo := p.first, p.last, p.bitsLo
-	one := int16(1) << lo
-	k := first
-	if p.eobRun == 0 {
-		for ; k <= last; k++ {
-			e, value := ac.symbol(b)
-			if e == 0 && !b.badCode() {
-				return false
-			}
-			if value > 1 || value < -1 {
-				if !b.lenient {
-					return false
-				}
-				value = b.signOf(value)
-			}
-			if value == 0 && e.run() != 15 {
-				p.eobRun = endOfBand(b, e.run())
-				break
-			}
-			// A run counts coefficients that are zero still; ZRL is 16 of them,
-			// of which the last one takes the place of a new coefficient.
-			k = refine(b, coefs, k, last, e.run(), one)
-			if value != 0 {
-				if k > last && !b.lenient {
-					return false
-				}
-				coefs[min(k, 63)] = int16(value) << lo
-			}
-		}
+// block is the coefficients of a block, or other if they aren't kept.
+func (c *component) block(bx, by int, other *[64]int16) *[64]int16 {
+	k := &c.kept
+	if bx < k.Min.X || bx >= k.Max.X || by < k.Min.Y || by >= k.Max.Y {
+		return other
 	}
-	if p.eobRun > 0 {
-		refine(b, coefs, k, last, -1, one)
-		p.eobRun--
-	}
-	return true
-}
-
-// refine corrects coefficients from k on, up to the zero that follows run other zeros, and
-// returns its place. A negative run never ends. A bit that is set already isn't set again;
-// only damaged files have such bits.
-func refine(b *bits, coefs *[64]int16, k, last, run int, one int16) int {
-	for ; k <= last; k++ {
-		switch v := coefs[k]; {
-		case v == 0:
-			if run == 0 {
-				return k
-			}
-			run--
-		case b.take(1) == 0 || v&one != 0:
-		case v > 0:
-			coefs[k] = v + one
-		default:
-			coefs[k] = v - one
-		}
-	}
-	return k
+	return (*[64]int16)(c.coefs[64*((by-k.Min.Y)*k.Dx()+bx-k.Min.X):])
 }
 
 // reconstruct turns the coefficients of a component into samples. A lenient decoder
@@ -183,24 +130,27 @@ func (d *Decoder) reconstruct(c *component) {
 		}
 		rows := c.neighbours(by)
 		for bx := c.wanted.Min.X; bx < c.wanted.Max.X; bx++ {
-			coefs := c.block(bx, by)
+			coefs, nonzero := c.block(bx, by, nil), c.nonzero[by*c.across+bx]
 			if smooth {
 				estimated := *coefs
-				c.smooth(&estimated, &rows, bx, missing)
+				nonzero |= c.smooth(&estimated, &rows, bx, missing)
 				coefs = &estimated
 			}
-			c.transform(&d.idct, bx, by, coefs)
+			c.transform(&d.idct, bx, by, coefs, nonzero)
 		}
 	}
 }
 
-// transform turns a block's coefficients, in zigzag order, into samples.
-func (c *component) transform(t *idct, bx, by int, coefs *[64]int16) {
-	block := t.next()
-	for k, v := range coefs {
-		if v != 0 {
+// transform turns a block's coefficients into samples; nonzero is which of them, in zigzag
+// order, may not be zero. That of the DC coefficient doesn't count.
+func (c *component) transform(t *idct, bx, by int, coefs *[64]int16, nonzero uint64) {
+	dst, block := c.pix[c.at+(by*c.stride+bx)*c.size:], t.next()
+	block.set(0, int(coefs[0]), int(c.quant.q[0]))
+	for nonzero &^= 1; nonzero != 0; nonzero &= nonzero - 1 {
+		k := mathbits.TrailingZeros64(nonzero) & 63
+		if v := coefs[zigzag[k]]; v != 0 {
 			block.set(k, int(v), int(c.quant.q[k]))
 		}
 	}
-	t.put(c.pix[c.at+(by*c.stride+bx)*c.size:], c.stride, c.size)
+	t.put(dst, c.stride, c.size)
 }

@@ -232,6 +232,9 @@ func (d *Decoder) interval(b *bits, w *walk, at, end int) (next int, err error) 
 	if b.ended {
 		return at, nil
 	}
+	if w.kind != sequential {
+		return d.progressiveInterval(b, w, at, end)
+	}
 	for mx, my := at%w.columns, at/w.columns; at < end; at++ {
 		if w.skips && nextWanted(w.wanted, w.columns, mx, my) >= end && end < w.end {
 			b.skipToMarker()
@@ -242,7 +245,7 @@ func (d *Decoder) interval(b *bits, w *walk, at, end int) (next int, err error) 
 			if !w.innerMCU(b, &d.idct, mx, my) {
 				return at, errData
 			}
-		case d.lenient && w.kind == sequential:
+		case d.lenient:
 			w.lenientMCU(b, &d.idct, mx, my)
 		case !isIn(mx, my, &w.wanted):
 			if to := w.seeker.seek(b, w.scan, at, nextWanted(w.wanted, w.columns, mx, my)); to > at {
@@ -327,18 +330,12 @@ func nextWanted(wanted image.Rectangle, columns, mx, my int) int {
 	return my*columns + max(mx, wanted.Min.X)
 }
 
-// mcu decodes the blocks of an MCU. Those that only fill it up lie outside of their plane.
+// mcu decodes the blocks of an MCU of a sequential scan. Those that only fill it up lie outside of their plane.
 func (p *scan) mcu(b *bits, t *idct, mx, my int) bool {
 	for i := range p.n {
 		c := &p.comps[i]
 		for by := my * c.v; by < (my+1)*c.v; by++ {
 			for bx := mx * c.h; bx < (mx+1)*c.h; bx++ {
-				if p.kind != sequential {
-					if !p.progressiveBlock(b, c, p.coefs(c.component, bx, by)) {
-						return false
-					}
-					continue
-				}
 				w := &c.wanted
 				if bx < w.Min.X || bx >= w.Max.X || by < w.Min.Y || by >= w.Max.Y {
 					if !b.skipBlock(c) {

@@ -94,8 +94,8 @@ func (c *component) neighbours(by int) (rows [5]int) {
 }
 
 // smooth estimates the coefficients of a block that are still zero; missing is how many bits
-// of each have not been read (-1: all).
-func (c *component) smooth(coefs *[64]int16, rows *[5]int, bx int, missing *[smoothedCoefs]int8) {
+// of each have not been read (-1: all). It returns which it has set, as bits.
+func (c *component) smooth(coefs *[64]int16, rows *[5]int, bx int, missing *[smoothedCoefs]int8) (set uint64) {
 	windows := &estimates
 	if slices.Equal(missing[1:], allMissing[1:]) {
 		windows = &estimatesOfDC
@@ -103,12 +103,12 @@ func (c *component) smooth(coefs *[64]int16, rows *[5]int, bx int, missing *[smo
 	var dc [5][5]int64
 	for y, by := range rows {
 		for x := range 5 {
-			dc[y][x] = int64(c.block(min(max(bx+x-2, 0), c.blocksW-1), by)[0])
+			dc[y][x] = int64(c.block(min(max(bx+x-2, 0), c.blocksW-1), by, nil)[0])
 		}
 	}
 	for k := range windows {
 		w := &windows[k]
-		if *w == (window{}) || k > 0 && (missing[k] == 0 || coefs[k] != 0) {
+		if *w == (window{}) || k > 0 && (missing[k] == 0 || coefs[zigzag[k]] != 0) {
 			continue
 		}
 		sum := int64(0)
@@ -126,6 +126,8 @@ func (c *component) smooth(coefs *[64]int16, rows *[5]int, bx int, missing *[smo
 		if sum < 0 {
 			v = -v
 		}
-		coefs[k] = int16(v)
+		coefs[zigzag[k]] = int16(v)
+		set |= 1 << k
 	}
+	return set
 }
