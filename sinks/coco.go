@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"path/filepath"
 	"slices"
 	"strconv"
 
@@ -59,7 +58,6 @@ var (
 	_ Lister         = (*COCO)(nil)
 	_ summarizer     = (*COCO)(nil)
 	_ Warner         = (*COCO)(nil)
-	_ ObjectCounter  = (*COCO)(nil)
 )
 
 // cocoState is what a run needs.
@@ -94,7 +92,7 @@ func (c *COCO) Open(ctx context.Context, run *schema.Run) error {
 		err = holdsPictures(run)
 	}
 	if err == nil && !run.Targets.Objects() {
-		err = errors.New("the samples have no boxes, of which its annotations are made: use a source that has them, or choose the format folder, webdataset or masks")
+		err = errors.New("the samples have no boxes, of which its annotations are made: use a source that has them, or choose the format " + fitting(run.Targets))
 	}
 	if err != nil {
 		return fmt.Errorf("sinks: coco: %w", err)
@@ -151,43 +149,8 @@ func (*COCO) Count(ctx context.Context, file string, l *Layout, add func(rows in
 	return countPictures(ctx, file, l, add)
 }
 
-// CountObjects reads the parts' lists.
-func (*COCO) CountObjects(ctx context.Context, dir string, m *Manifest, f func(labels []int32) error) error {
-	if !m.Targets.Objects() {
-		return nil
-	}
-	classes := map[int64]int32{}
-	for c, id := range cocoIDs(m.Targets) {
-		classes[id] = int32(c)
-	}
-	var labels []int32
-	for _, p := range m.Parts {
-		err := pictureLines(filepath.Join(dir, filepath.FromSlash(p.Name)), func(line *pictureLine) error {
-			if ctx.Err() != nil {
-				return context.Cause(ctx)
-			}
-			labels = labels[:0]
-			for _, object := range line.Objects {
-				var of struct {
-					Category int64 `json:"category_id"`
-				}
-				if err := json.Unmarshal(object, &of); err != nil {
-					return fmt.Errorf("damaged: %w", err)
-				}
-				label, ok := classes[of.Category]
-				if !ok {
-					return fmt.Errorf("damaged: no class has the category_id %d", of.Category)
-				}
-				labels = append(labels, label)
-			}
-			return f(labels)
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
+// writesTargets is about objects.
+func (*COCO) writesTargets() (objects, crowds, masks bool) { return true, true, false }
 
 // cocoCategory is what is looked at of a category.
 type cocoCategory struct {

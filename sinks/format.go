@@ -57,15 +57,6 @@ type Reader interface {
 	Unfinished(path string) error
 }
 
-// ObjectCounter knows what objects its data sets have, as `sluice inspect` asks those that aren't
-// read back as batches.
-type ObjectCounter interface {
-	Recognizer
-	// CountObjects calls f for every row of a finished data set, with the class numbers of its
-	// objects, which are valid until f returns. An error from f stops it and is returned.
-	CountObjects(ctx context.Context, dir string, m *Manifest, f func(labels []int32) error) error
-}
-
 // Verifier checks a data set against what was noted when it was made, as `sluice verify` does.
 type Verifier interface {
 	Recognizer
@@ -105,6 +96,17 @@ type Remarker interface {
 	Remarks() []string
 }
 
+// fitting names the formats of pictures that write what samples have.
+func fitting(spec *schema.TargetSpec) string {
+	switch {
+	case spec.Objects():
+		return "coco or yolo"
+	case spec.HasMask():
+		return "masks"
+	}
+	return "folder or webdataset"
+}
+
 // withoutTargets warns of what a format leaves out that writes pictures and labels alone.
 func withoutTargets(format string, run *schema.Run) []string {
 	var kinds []string
@@ -118,10 +120,17 @@ func withoutTargets(format string, run *schema.Run) []string {
 	if run.HasShares() {
 		list = append(list, fmt.Sprintf("%s: pictures are mixed with others, and this format writes each one's own class alone: choose arrow, or train on the pipeline, to keep the shares", format))
 	}
-	if len(kinds) == 0 {
+	keepers := "arrow or parquet"
+	switch {
+	case len(kinds) == 0:
 		return list
+	case len(kinds) == 2:
+	case run.Targets.Objects():
+		keepers = "arrow, parquet, coco or yolo"
+	default:
+		keepers = "arrow, parquet or masks"
 	}
-	return append(list, fmt.Sprintf("%s: the samples have %s, which this format doesn't write: choose arrow, parquet, coco, yolo or masks to keep them", format, strings.Join(kinds, " and ")))
+	return append(list, fmt.Sprintf("%s: the samples have %s, which this format doesn't write: choose %s to keep them", format, strings.Join(kinds, " and "), keepers))
 }
 
 // Recognize returns the first format of a catalogue that recognizes a path, or nil.

@@ -275,6 +275,9 @@ func (l *Layout) manifestBytes() int64 {
 	for _, t := range l.Tasks {
 		line += int64(len(t.Name)) + cell*int64(len(t.Classes)+1)
 	}
+	if l.Targets.Objects() {
+		line += (2*cell + 8) * int64(len(l.Targets.Classes)) // at most
+	}
 	return int64(l.PartCount) * int64(len(l.Variants)) * line
 }
 

@@ -138,7 +138,7 @@ func isLedger(name string) bool {
 
 // fits reports whether a run of this layout can have written the record.
 func fits(p PartFile, l *Layout) bool {
-	if len(p.Classes) != len(l.Tasks) {
+	if len(p.Classes) != len(l.Tasks) || !p.Targets.fits(p.Rows, l.Targets) {
 		return false
 	}
 	for _, t := range l.Tasks {

@@ -32,6 +32,9 @@ type PartFile struct {
 	// Classes counts rows per task and class, in the order of the task's classes; the
 	// last number is that of rows with unknown label.
 	Classes map[string][]int64 `json:"classes"`
+	// Targets counts objects and pixels of masks; nil where the format writes neither, or its
+	// parts are read back.
+	Targets *TargetCounts `json:"targets,omitempty"`
 	// Sources lists the samples that the part was made of; only in the line of its first
 	// variant.
 	Sources *SourceList `json:"sources,omitempty"`

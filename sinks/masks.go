@@ -55,7 +55,7 @@ func (m *Masks) Open(ctx context.Context, run *schema.Run) error {
 		err = holdsPictures(run)
 	}
 	if err == nil && !run.Targets.HasMask() {
-		err = errors.New("the samples have no masks: use a source that has them, or choose the format coco, yolo, folder or webdataset")
+		err = errors.New("the samples have no masks: use a source that has them, or choose the format " + fitting(run.Targets))
 	}
 	if err != nil {
 		return fmt.Errorf("sinks: masks: %w", err)
@@ -104,6 +104,9 @@ func (*Masks) Members(file string) ([]Member, error) { return pictureMembers(fil
 func (*Masks) Count(ctx context.Context, file string, l *Layout, add func(rows int64, labels [][]int32) error) error {
 	return countPictures(ctx, file, l, add)
 }
+
+// writesTargets is about masks.
+func (*Masks) writesTargets() (objects, crowds, masks bool) { return false, false, true }
 
 // summaryName is classes.json, where the names of the numbers are known.
 func (*Masks) summaryName(l *Layout) string {

@@ -220,6 +220,9 @@ func (*Parquet) Count(ctx context.Context, name string, l *Layout, add func(rows
 	return nil
 }
 
+// writesTargets is about all of them.
+func (*Parquet) writesTargets() (objects, crowds, masks bool) { return true, true, true }
+
 // Begin starts a file.
 func (q *Parquet) Begin(p *Part) (Encoder, error) {
 	e := &parquetEncoder{groupRows: q.groupRows(), groupSize: q.groupSize(), run: p.Run, classes: q.ClassNames}

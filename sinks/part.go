@@ -43,6 +43,7 @@ type Part struct {
 	buffer  *bufio.Writer
 	hash    hash.Hash
 	encoder Encoder
+	targets targetTally
 	members []string // names of the files that Create made
 }
 
@@ -51,7 +52,7 @@ func (p *Part) begin(e Encoding) (err error) {
 	if p.file, err = p.disk.create(p.disk.temp(p.record.Name)); err != nil {
 		return err
 	}
-	p.hash = sha256.New()
+	p.hash, p.targets = sha256.New(), newTargetTally(e, p.Run)
 	// Small writes (message headers) are buffered, large ones (pixels) pass through.
 	p.out = &stickyWriter{w: &stepWriter{p.disk, p.disk.temp(p.record.Name), &partFile{file: p.file, hash: p.hash}}}
 	p.buffer = bufio.NewWriterSize(p.out, 1<<18)
@@ -77,6 +78,9 @@ func (p *Part) add(b *schema.Batch, tasks []schema.Task) error {
 	if err := countLabels(labelsOf(b), tasks, p.record.Classes); err != nil {
 		return err
 	}
+	if err := p.targets.add(b); err != nil {
+		return err
+	}
 	return p.plain(p.encoder.Add(b))
 }
 
@@ -97,6 +101,7 @@ func (p *Part) finish() error {
 	if err := p.buffer.Flush(); err != nil {
 		return err
 	}
+	p.record.Targets = p.targets.record()
 	p.record.SHA256 = hex.EncodeToString(p.hash.Sum(nil))
 	f := p.file
 	p.file = nil

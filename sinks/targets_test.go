@@ -391,7 +391,7 @@ func TestTargetFormatsRefuse(t *testing.T) {
 	plain, boxes := sinktest.Runs()["uint8"], sinktest.Runs()["float32"]
 	wantError(t, open(&sinks.COCO{}, plain), "coco: the samples have no boxes", "folder")
 	wantError(t, open(&sinks.YOLO{}, plain), "yolo: the samples have no boxes", "folder")
-	wantError(t, open(&sinks.Masks{}, plain), "masks: the samples have no masks", "coco")
+	wantError(t, open(&sinks.Masks{}, plain), "masks: the samples have no masks", "folder or webdataset")
 	boxes.Targets = &schema.TargetSpec{Boxes: true, Classes: []string{"thing"}}
 	wantError(t, open(&sinks.COCO{}, boxes), "float32", "leave out to_tensor and normalize")
 	wantError(t, (&sinks.YOLO{Objects: "circles", Pictures: sinks.Pictures{Image: "raw", PartRows: -1}}).Check(), `objects: unknown "circles"`, "image: raw", "part_rows: -1")

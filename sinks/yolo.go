@@ -6,10 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 	"sync/atomic"
 
 	"github.com/sluicedata/sluice/internal/phrase"
@@ -83,7 +81,7 @@ func (y *YOLO) Check() error {
 func (y *YOLO) kind(spec *schema.TargetSpec) (YOLOKind, error) {
 	switch {
 	case !spec.Objects():
-		return "", errors.New("the samples have no boxes, of which its labels are made: use a source that has them, or choose the format folder, webdataset or masks")
+		return "", errors.New("the samples have no boxes, of which its labels are made: use a source that has them, or choose the format " + fitting(spec))
 	case y.Objects == "polygons" && !spec.Polygons:
 		return "", errors.New("objects: polygons: the source has none: leave objects out, or say boxes")
 	case y.Objects == "keypoints" && len(spec.Keypoints) == 0:
@@ -168,49 +166,8 @@ func (*YOLO) Count(ctx context.Context, file string, l *Layout, add func(rows in
 	return countPictures(ctx, file, l, add)
 }
 
-// CountObjects reads the labels.
-func (y *YOLO) CountObjects(ctx context.Context, dir string, m *Manifest, f func(labels []int32) error) error {
-	if !m.Targets.Objects() {
-		return nil
-	}
-	var buf []byte
-	var labels []int32
-	for _, p := range m.Parts {
-		part := filepath.Join(dir, filepath.FromSlash(p.Name))
-		list, err := membersOf(y, part)
-		if err != nil {
-			return err
-		}
-		for _, member := range list {
-			if ctx.Err() != nil {
-				return context.Cause(ctx)
-			}
-			if !strings.HasPrefix(member.Name, labelsFolder+"/") {
-				continue
-			}
-			size, name := int64(0), filepath.Join(filepath.Dir(part), filepath.FromSlash(member.Name))
-			if buf, size, err = readMember(name, member.Bytes, buf); err == nil && size != member.Bytes {
-				err = fmt.Errorf("%s has %d bytes instead of %d: run verify", name, size, member.Bytes)
-			}
-			if err != nil {
-				return err
-			}
-			labels = labels[:0]
-			for line := range strings.Lines(string(buf)) {
-				number, _, _ := strings.Cut(strings.TrimSpace(line), " ")
-				label, err := strconv.ParseInt(number, 10, 32)
-				if err != nil {
-					return fmt.Errorf("%s: damaged: %q is not a class number", name, shorten(number))
-				}
-				labels = append(labels, int32(label))
-			}
-			if err := f(labels); err != nil {
-				return fmt.Errorf("%s: %w", name, err)
-			}
-		}
-	}
-	return nil
-}
+// writesTargets is about objects that stand for one.
+func (*YOLO) writesTargets() (objects, crowds, masks bool) { return true, false, false }
 
 // label adds the text of a row.
 func (s *yoloState) label(l *labelled) error {

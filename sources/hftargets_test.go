@@ -107,3 +107,17 @@ func TestHuggingFacePolygons(t *testing.T) {
 		t.Errorf("%d objects of none", n)
 	}
 }
+
+func TestHuggingFaceMasks(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "set")
+	shape := arrow.StructOf(nullable("size", arrow.ListOf(arrow.PrimitiveTypes.Int32)), nullable("counts", arrow.BinaryTypes.String))
+	lists := arrow.StructOf(nullable("bbox", arrow.ListOf(box)), nullable("category", arrow.ListOf(arrow.PrimitiveTypes.Int64)), nullable("segmentation", arrow.ListOf(shape)))
+	saved(t, dir, `"img": {"_type": "Image"}, "objects": {"bbox": {}, "category": {}, "segmentation": {}}`, []col{
+		{"img", hfImage, []any{[]any{"first", nil}}},
+		{"objects", lists, []any{[]any{[]any{[]any{1.0, 1.0, 2.0, 2.0}, []any{1.0, 1.0, 2.0, 2.0}}, []any{0, 1}, []any{[]any{[]any{4, 6}, "5220;"}, nil}}}},
+	})
+	d := open(t, sources.HuggingFace{Saved: dir, Objects: sources.Objects{Column: "objects"}})
+	if o := targets(t, d, 0).Objects; len(o) != 2 || len(o[0].Polygon) != 1 || !slices.Equal(o[0].Polygon[0], []float32{3, 1, 3, 3, 1, 3, 1, 1}) || o[1].Polygon != nil {
+		t.Errorf("%+v", o)
+	}
+}

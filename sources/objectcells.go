@@ -11,6 +11,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/sluicedata/sluice/internal/coco"
 	"github.com/sluicedata/sluice/internal/phrase"
 	"github.com/sluicedata/sluice/schema"
 )
@@ -32,7 +33,9 @@ type objectReader struct {
 // The faults of objects beside those of boxes, and of rows.
 var (
 	unknownClass = faultText{"object", "an unknown category", "left out: add it to classes, or remove them"}
-	noPolygon    = faultText{"object", "a segmentation that is no polygon", "they have boxes alone: write x y x y ... of each part, or read run-length encoded masks from a file of COCO's form"}
+	noPolygon    = faultText{"object", "a segmentation that is neither a polygon nor an RLE", "they have boxes alone: write x y x y ... of each part, or {size: [height, width], counts: ...}"}
+	badRLE       = faultText{"object", "an RLE that can't be read", "they have boxes alone: make it again, as pycocotools encodes masks"}
+	otherShape   = faultText{"object", "an RLE that lies elsewhere than the box", "they have boxes alone: see whether the RLE is of another size than the image, or the box of another form than bbox says"}
 	badPart      = faultText{"polygon", "an odd number of numbers, or one that isn't finite", "left out; where it was the only one its object has a box alone"}
 	shortPart    = faultText{"polygon", "fewer than three points", "left out; where it was the only one its object has a box alone"}
 	badKeypoints = faultText{"object", "keypoints that aren't finite, or of a visibility other than 0, 1 and 2", "left out: correct them"}
@@ -79,9 +82,11 @@ type objectLists struct {
 	segmentations []segmentation
 }
 
-// segmentation is what an object's segmentation says: the parts of a polygon, or something else.
+// segmentation is what an object's segmentation says: the parts of a polygon, a mask, or something else.
 type segmentation struct {
 	parts [][]float64
+	rle   *coco.RLE
+	bad   error // of an RLE
 	other bool
 }
 
@@ -141,7 +146,7 @@ func (r *objectReader) add(l *objectLists, key string) ([]schema.Object, error) 
 			}
 		}
 		if l.segmentations != nil {
-			o.Polygon = r.polygon(l.segmentations[i], key, i)
+			o.Polygon = r.polygon(l.segmentations[i], o.Box, key, i)
 			r.polygons = r.polygons || o.Polygon != nil
 		}
 		out = append(out, o)
@@ -165,9 +170,16 @@ func (r *objectReader) unknown(c category, key string, object int) {
 }
 
 // polygon is an object's; nil where it has none that can be used.
-func (r *objectReader) polygon(s segmentation, key string, object int) (parts [][]float32) {
-	if s.other {
+func (r *objectReader) polygon(s segmentation, box [4]float32, key string, object int) (parts [][]float32) {
+	switch {
+	case s.other:
 		r.fault(noPolygon, key, object, "it is no list of numbers")
+	case s.bad != nil:
+		r.fault(badRLE, key, object, s.bad.Error())
+	case s.rle != nil && !overlap(s.rle.Box(), box):
+		r.fault(otherShape, key, object, fmt.Sprintf("corners %v and %v", s.rle.Box(), box))
+	case s.rle != nil:
+		return s.rle.Rings()
 	}
 	for i, part := range s.parts {
 		ring := make([]float32, len(part))
@@ -187,6 +199,16 @@ func (r *objectReader) polygon(s segmentation, key string, object int) (parts []
 		}
 	}
 	return parts
+}
+
+// overlap reports a mask of which, with its box, more than half is common. A sloppy box's is; a mask's of another
+// picture, or of another size, isn't.
+func overlap(mask [4]int, box [4]float32) bool {
+	area := func(x1, y1, x2, y2 float64) float64 { return max(0, x2-x1) * max(0, y2-y1) }
+	a := [4]float64{float64(mask[0]), float64(mask[1]), float64(mask[2]), float64(mask[3])}
+	b := [4]float64{float64(box[0]), float64(box[1]), float64(box[2]), float64(box[3])}
+	both := area(max(a[0], b[0]), max(a[1], b[1]), min(a[2], b[2]), min(a[3], b[3]))
+	return 2*both > area(a[0], a[1], a[2], a[3])+area(b[0], b[1], b[2], b[3])-both
 }
 
 // box makes x1 y1 x2 y2, or says what is wrong, and what to do.
@@ -355,6 +377,9 @@ func listsOf(fields map[string]any) (*objectLists, error) {
 
 // others reads the lists that need not be there.
 func (l *objectLists) others(fields map[string]any) error {
+	if of, ok := fields["segmentation"].(map[string]any); ok { // a structure of lists
+		fields["segmentation"] = eachRLE(of)
+	}
 	for _, name := range []string{"id", "area", "iscrowd", "keypoints", "segmentation"} {
 		list, ok := fields[name].([]any)
 		if !ok {
@@ -423,6 +448,10 @@ func (l *objectLists) empty(name string) {
 
 // segmentationOf reads a segmentation: parts, each x y x y ..., or the numbers of the only one.
 func segmentationOf(v any) (s segmentation) {
+	if of, ok := v.(map[string]any); ok {
+		r, err := rleOf(of)
+		return segmentation{rle: r, bad: err}
+	}
 	list, ok := v.([]any)
 	if !ok {
 		return segmentation{other: v != nil}
@@ -440,6 +469,58 @@ func segmentationOf(v any) (s segmentation) {
 		s.parts = append(s.parts, part)
 	}
 	return s
+}
+
+// eachRLE makes structures of a structure of lists.
+func eachRLE(of map[string]any) (out []any) {
+	sizes, _ := of["size"].([]any)
+	counts, _ := of["counts"].([]any)
+	for i := range max(len(sizes), len(counts)) {
+		one := map[string]any{}
+		if i < len(sizes) {
+			one["size"] = sizes[i]
+		}
+		if i < len(counts) {
+			one["counts"] = counts[i]
+		}
+		if one["size"] == nil && one["counts"] == nil {
+			out = append(out, nil)
+			continue
+		}
+		out = append(out, one)
+	}
+	return out
+}
+
+// rleOf reads a run-length encoded mask: its size, height and width, and its counts, compressed or not; nil where
+// both are null.
+func rleOf(of map[string]any) (*coco.RLE, error) {
+	if of["size"] == nil && of["counts"] == nil {
+		return nil, nil
+	}
+	size, err := floats(of["size"])
+	if err != nil || len(size) != 2 || !(size[0] >= 1 && size[0] <= math.MaxInt32 && size[1] >= 1 && size[1] <= math.MaxInt32) {
+		return nil, fmt.Errorf("its size is %v, not height and width", of["size"])
+	}
+	height, width := int(size[0]), int(size[1])
+	var mask coco.RLE
+	if text, ok := of["counts"].(string); ok {
+		mask, err = coco.DecodeRLE([]byte(text), height, width)
+		return &mask, err
+	}
+	lengths, err := floats(of["counts"])
+	if err != nil {
+		return nil, errors.New("its counts are neither a text nor a list of numbers")
+	}
+	counts := make([]uint32, len(lengths))
+	for i, n := range lengths {
+		if !(n >= 0 && n <= math.MaxInt32) || n != math.Trunc(n) {
+			return nil, fmt.Errorf("count %d is %v, no length", i, n)
+		}
+		counts[i] = uint32(n)
+	}
+	mask, err = coco.NewRLE(counts, height, width)
+	return &mask, err
 }
 
 // floats are the numbers of a list, also of lists in it.

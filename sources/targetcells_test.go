@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sluicedata/sluice/internal/coco"
 	"github.com/sluicedata/sluice/schema"
 	"github.com/sluicedata/sluice/sources"
 )
@@ -236,7 +237,7 @@ func FuzzTargetCells(f *testing.F) {
 func TestPolygonsInColumns(t *testing.T) {
 	text := `{"file_name":"1.jpg","objects":{"bbox":[[0,0,9,9],[0,0,9,9],[1,1,2,2]],"category":["a","a","b"],"segmentation":[[[0,0,9,0,9,9],[1,1,2,1,2,2,1,2]],[1,1,5,1,5.5,5],null]}}
 {"file_name":"2.jpg","objects":[{"bbox":[0,0,5,5],"category":"a","segmentation":[[0,0,5,0,5,5]]},{"bbox":[1,1,2,2],"category":"b"}]}
-{"file_name":"3.jpg","objects":{"bbox":[[0,0,9,9],[0,0,9,9],[0,0,9,9],[0,0,9,9]],"category":["a","a","a","a"],"segmentation":[[[0,0,9,9]],{"size":[9,9],"counts":[3,78]},[[1,1,2,2,3,3,4]],[[0,0,1,1,1e60,2],[0,0,1,0,1,1]]]}}
+{"file_name":"3.jpg","objects":{"bbox":[[0,0,9,9],[0,0,9,9],[0,0,9,9],[0,0,9,9]],"category":["a","a","a","a"],"segmentation":[[[0,0,9,9]],"x",[[1,1,2,2,3,3,4]],[[0,0,1,1,1e60,2],[0,0,1,0,1,1]]]}}
 {"file_name":"4.jpg","objects":{"bbox":[],"category":[],"segmentation":[]}}
 `
 	want := map[string][][][]float32{
@@ -265,7 +266,7 @@ func TestPolygonsInColumns(t *testing.T) {
 		}
 		for _, want := range []string{
 			`1 polygon with fewer than three points, such as object 1 of "3.jpg": part 0 has 2 points`,
-			`1 object with a segmentation that is no polygon, such as object 2 of "3.jpg"`,
+			`1 object with a segmentation that is neither a polygon nor an RLE, such as object 2 of "3.jpg"`,
 			`2 polygons with an odd number of numbers, or one that isn't finite, such as object 3 of "3.jpg": part 0 has 7 numbers`,
 		} {
 			if !strings.Contains(warnings(d), want) {
@@ -279,5 +280,51 @@ func TestPolygonsInColumns(t *testing.T) {
 	}
 	for _, s := range bothLists(t, ".jsonl", `{"file_name":"1.jpg","objects":{"bbox":[[1,2,3,4]],"category":["a"],"segmentation":[]}}`+"\n", m) {
 		fails(t, s, "bbox has 1 item and segmentation 0")
+	}
+}
+
+// Run-length encoded masks become the outlines of their pixels, as those of the source coco do.
+func TestMasksInObjects(t *testing.T) {
+	const counts = "[5,2,2,2,13]" // of 4 x 6: rows and columns 1 and 2
+	text, err := coco.Encode([]byte{
+		0, 0, 0, 0, 0, 0,
+		0, 1, 1, 0, 0, 0,
+		0, 1, 1, 0, 0, 0,
+		0, 0, 0, 0, 0, 0}, 4, 6)
+	must(t, err)
+	m := sources.Manifest{Objects: sources.Objects{Column: "objects"}}
+	box, square := `[1,1,2,2]`, [][]float32{{3, 1, 3, 3, 1, 3, 1, 1}}
+	for _, c := range []struct {
+		name, object string
+		want         [][]float32
+		warning      string
+	}{
+		{"lengths", `{"size":[4,6],"counts":` + counts + `}`, square, ""},
+		{"compressed", `{"size":[4,6],"counts":"` + string(text.AppendEncoded(nil)) + `"}`, square, ""},
+		{"too short", `{"size":[4,6],"counts":[5,2]}`, nil, "an RLE that can't be read, such as object 1"},
+		{"nonsense", `{"size":[4,6],"counts":"~~"}`, nil, "an RLE that can't be read"},
+		{"negative", `{"size":[4,6],"counts":[-5,29]}`, nil, "count 0 is -5"},
+		{"no size", `{"counts":` + counts + `}`, nil, "its size is <nil>"},
+		{"huge", `{"size":[1e9,1e9],"counts":` + counts + `}`, nil, "an RLE that can't be read"},
+		{"of another size", `{"size":[6,4],"counts":` + counts + `}`, nil, "an RLE that lies elsewhere than the box"},
+		{"null", `{"size":null,"counts":null}`, nil, ""},
+		{"something else", `"x"`, nil, "neither a polygon nor an RLE"},
+	} {
+		for name, s := range bothLists(t, ".jsonl", `{"file_name":"1.jpg","objects":[{"bbox":`+box+`,"category":"a","segmentation":`+c.object+`}]}`+"\n", m) {
+			d := open(t, s)
+			o := targets(t, d, 0).Objects
+			if len(o) != 1 || !reflect.DeepEqual(o[0].Polygon, c.want) {
+				t.Errorf("%s, %s: %+v, want %v", c.name, name, o, c.want)
+			}
+			if have := warnings(d); !strings.Contains(have, c.warning) || c.warning == "" && strings.Contains(have, "RLE") {
+				t.Errorf("%s, %s: %s", c.name, name, have)
+			}
+		}
+	}
+	of := `{"size":[[4,6],null],"counts":[` + counts + `,null]}` // a structure of lists, as datasets keeps structures in a list
+	for name, s := range bothLists(t, ".jsonl", `{"file_name":"1.jpg","objects":{"bbox":[`+box+`,`+box+`],"category":["a","a"],"segmentation":`+of+`}}`+"\n", m) {
+		if o := targets(t, open(t, s), 0).Objects; len(o) != 2 || !reflect.DeepEqual(o[0].Polygon, square) || o[1].Polygon != nil {
+			t.Errorf("%s: %+v", name, o)
+		}
 	}
 }

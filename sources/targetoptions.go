@@ -389,7 +389,7 @@ func (BoxForm) Values() []string { return []string{string(XYWH), string(XYXY)} }
 //
 //	objects: {column: objects, bbox: xywh, classes: [red, white]}
 type Objects struct {
-	Column string `sluice:"column" default:"objects" doc:"the column: a structure with the lists bbox (four continuous coordinates each), category or categories (names, or numbers of classes), and where there are any id, area, iscrowd, segmentation (polygons) and keypoints; or a list of such structures"`
+	Column string `sluice:"column" default:"objects" doc:"the column: a structure with the lists bbox (four continuous coordinates each), category or categories (names, or numbers of classes), and where there are any id, area, iscrowd, segmentation (polygons, or run-length encoded masks) and keypoints; or a list of such structures"`
 	// An empty BBox stands for xywh.
 	BBox      BoxForm   `sluice:"bbox" default:"xywh" doc:"what the numbers of a box are: xywh, left, top, width and height as COCO has them, or xyxy, left, top, right and bottom"`
 	Classes   ClassList `sluice:"classes" doc:"fixes the classes and their order: a list, or a file with one name per line (.json: a list); categories that are numbers are numbers in it (default: those that the data name, or that occur, sorted)"`

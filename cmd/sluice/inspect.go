@@ -33,7 +33,7 @@ func (cmd *inspectCmd) Run(ctx context.Context, c console) error {
 		format := formatOf(cmd.Path)
 		reader, ok := format.(sinks.Reader)
 		if verifier, known := format.(sinks.Verifier); !ok && known && verifier.Recognizes(cmd.Path) {
-			return cmd.manifest(ctx, c, format)
+			return cmd.manifest(c)
 		}
 		if !ok {
 			return fmt.Errorf("inspect: %s is of the format %s, which sluice writes and doesn't read", cmd.Path, format.Name())
@@ -58,7 +58,7 @@ func (cmd *inspectCmd) Run(ctx context.Context, c console) error {
 }
 
 // manifest reports what a data set's manifest says.
-func (cmd *inspectCmd) manifest(ctx context.Context, c console, format sinks.Format) error {
+func (cmd *inspectCmd) manifest(c console) error {
 	m, err := sinks.ReadManifest(cmd.Path)
 	if err != nil {
 		return err
@@ -66,9 +66,9 @@ func (cmd *inspectCmd) manifest(ctx context.Context, c console, format sinks.For
 	if cmd.Stats {
 		c.warn([]string{fmt.Sprintf("--stats: sluice writes the format %s and doesn't read its pixels back", m.Format)})
 	}
-	report, err := inspect.OfManifest(ctx, cmd.Path, format, m)
+	report, err := inspect.OfManifest(cmd.Path, m)
 	if err != nil {
-		return err
+		return fmt.Errorf("%s: %w", cmd.Path, err)
 	}
 	if cmd.JSON {
 		return c.report(report, inspectText(report, false))

@@ -9,7 +9,6 @@
 package inspect
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -104,9 +103,8 @@ type Report struct {
 }
 
 // OfManifest is the report of a data set whose format isn't read back as batches: what its
-// manifest says of rows and classes, and the objects that a format which is an ObjectCounter finds
-// in its files. It has no columns, and no samples.
-func OfManifest(ctx context.Context, path string, format sinks.Format, m *sinks.Manifest) (*Report, error) {
+// manifest says of rows, classes, objects and masks. It has no columns, and no samples.
+func OfManifest(path string, m *sinks.Manifest) (*Report, error) {
 	r := &Report{Path: path, Format: m.Format, PlanHash: m.PlanHash, Rows: m.Rows, Batches: int64(len(m.Parts)), Columns: []Column{},
 		Tasks: map[string]map[string]int64{}, TaskList: m.Tasks}
 	var plan struct{ Seed uint64 }
@@ -136,13 +134,7 @@ func OfManifest(ctx context.Context, path string, format sinks.Format, m *sinks.
 		}
 		r.Tasks[t.Name] = counts
 	}
-	if counter, ok := format.(sinks.ObjectCounter); ok && m.Targets.Objects() {
-		r.beginTargets(&schema.TargetSpec{Boxes: true, Classes: m.Targets.Classes})
-		if err := counter.CountObjects(ctx, path, m, r.addObjects); err != nil {
-			return nil, fmt.Errorf("sinks: %s: %w", m.Format, err)
-		}
-	}
-	return r, nil
+	return r, r.countTargets(m)
 }
 
 // Column is a column of the batches, and its Arrow type.

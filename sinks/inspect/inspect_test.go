@@ -1,13 +1,11 @@
 package inspect_test
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"log"
 	"math"
-	"os"
-	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -206,7 +204,7 @@ func TestTargets(t *testing.T) {
 		t.Errorf("%d pixels of %d rows, %+v", all, report.Rows, report.Masks[:2])
 	}
 	d.Before = nil
-	for _, format := range []sinks.Format{&sinks.COCO{}, &sinks.YOLO{}} {
+	for _, format := range []sinks.Format{&sinks.COCO{}, &sinks.YOLO{}, &sinks.Masks{}, &sinks.Parquet{}} {
 		dir := t.TempDir()
 		if err := format.Into(sinks.Destination{Dir: dir}); err != nil {
 			t.Fatal(err)
@@ -214,6 +212,7 @@ func TestTargets(t *testing.T) {
 		if err := d.To(t.Context(), format); err != nil {
 			t.Fatal(err)
 		}
+		objects, rows := objects, rows
 		if format.Name() == "yolo" { // has no crowds
 			objects, rows = single[:], singleRows[:]
 		}
@@ -221,43 +220,33 @@ func TestTargets(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		report, err := inspect.OfManifest(t.Context(), dir, format, m)
+		ofManifest, err := inspect.OfManifest(dir, m)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for i, c := range report.Objects {
+		for i, c := range ofManifest.Objects {
 			if c.Class != run.Targets.Classes[i] || c.Objects != objects[i] || c.Rows != rows[i] || c.Objects == 0 {
 				t.Errorf("%s: %+v, want %d objects in %d rows", format.Name(), c, objects[i], rows[i])
 			}
 		}
-		if len(report.Objects) != 3 {
-			t.Errorf("%s: objects %+v", format.Name(), report.Objects)
+		want := map[string][2]int{"coco": {3, 0}, "yolo": {3, 0}, "masks": {0, len(report.Masks)}, "parquet": {3, len(report.Masks)}}[format.Name()]
+		if have := [2]int{len(ofManifest.Objects), len(ofManifest.Masks)}; have != want {
+			t.Errorf("%s: %d classes of objects and of masks, want %d", format.Name(), have, want)
 		}
-		damageLists(t, dir)
-		if _, err := inspect.OfManifest(t.Context(), dir, format, m); err == nil || !strings.Contains(err.Error(), "damaged: ") && !strings.Contains(err.Error(), "instead of") {
-			t.Errorf("%s: damaged: %v", format.Name(), err)
+		if want[1] > 0 && !slices.Equal(ofManifest.Masks, report.Masks) {
+			t.Errorf("%s: masks %+v, want %+v", format.Name(), ofManifest.Masks, report.Masks)
 		}
-	}
-}
-
-// damageLists gives objects of a data set a class that there isn't.
-func damageLists(t *testing.T, dir string) {
-	t.Helper()
-	for _, pattern := range []string{"part-*.jsonl", "labels/*.txt"} {
-		files, err := filepath.Glob(filepath.Join(dir, pattern))
-		if err != nil {
-			t.Fatal(err)
+		v, ok := format.(sinks.Verifier)
+		if r, err := v.Verify(t.Context(), dir, nil); !ok || err != nil || len(r.Problems) > 0 {
+			t.Errorf("%s: %v %v", format.Name(), r.Problems, err)
 		}
-		for _, file := range files {
-			data, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
+		for _, c := range []sinks.ClassCount{{256, 1, 1}, {-1, 1, 1}} {
+			m.Parts[0].Targets = &sinks.TargetCounts{Objects: []sinks.ClassCount{c}}
+			if want[0] == 0 {
+				m.Parts[0].Targets = &sinks.TargetCounts{Masks: []sinks.ClassCount{c}}
 			}
-			if strings.HasSuffix(file, ".txt") && len(data) > 0 {
-				data[0] = '7'
-			}
-			if err := os.WriteFile(file, bytes.ReplaceAll(data, []byte(`"category_id":`), []byte(`"category_id":7`)), 0o600); err != nil {
-				t.Fatal(err)
+			if _, err := inspect.OfManifest(dir, m); err == nil || !strings.Contains(err.Error(), "damaged: ") {
+				t.Errorf("%s: damaged: %v", format.Name(), err)
 			}
 		}
 	}

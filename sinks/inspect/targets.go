@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/sluicedata/sluice/schema"
+	"github.com/sluicedata/sluice/sinks"
 )
 
 // ObjectCount is how often a class of objects occurs.
@@ -89,6 +90,41 @@ func (r *Report) addTargets(b *schema.Batch) error {
 			}
 		}
 	}
+	return nil
+}
+
+// countTargets takes the counts of a manifest's parts, which need not be trusted.
+func (r *Report) countTargets(m *sinks.Manifest) error {
+	spec := schema.TargetSpec{}
+	for _, p := range m.Parts {
+		if p.Targets == nil {
+			return nil // none are written, or an earlier sluice wrote them
+		}
+		if p.Targets.Objects != nil && m.Targets.Objects() {
+			spec.Boxes, spec.Classes = true, m.Targets.Classes
+		}
+		if p.Targets.Masks != nil && m.Targets.HasMask() {
+			spec.Mask, spec.MaskClasses = true, m.Targets.MaskClasses
+		}
+	}
+	r.beginTargets(&spec)
+	for _, p := range m.Parts {
+		for _, c := range p.Targets.Objects {
+			if c[0] < 0 || c[0] >= int64(len(r.Objects)) {
+				return fmt.Errorf("damaged: %s has objects of class %d of %d", p.Name, c[0], len(r.Objects))
+			}
+			r.Objects[c[0]].Objects += c[1]
+			r.Objects[c[0]].Rows += c[2]
+		}
+		for _, c := range p.Targets.Masks {
+			if c[0] < 0 || c[0] > 255 || r.masks == nil {
+				return fmt.Errorf("damaged: %s has pixels of class %d", p.Name, c[0])
+			}
+			r.masks.pixels[c[0]] += c[1]
+			r.masks.rows[c[0]] += c[2]
+		}
+	}
+	r.finishTargets()
 	return nil
 }
 

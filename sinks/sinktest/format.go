@@ -130,6 +130,9 @@ func dataSet(t *testing.T, newFormat func() sinks.Format, s Subject) {
 	}
 	largest := ""
 	for name, data := range Files(t, dir) {
+		if name == "manifest.json" { // which has numbers that nothing else tells
+			continue
+		}
 		if largest == "" || len(data) > len(Files(t, dir)[largest]) {
 			largest = name
 		}

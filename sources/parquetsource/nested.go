@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/sluicedata/sluice/internal/parquet"
@@ -51,24 +52,26 @@ func (p Parquet) targetColumns(f *file) error {
 	return nil
 }
 
-// isField reports a leaf that is read of objects. Of segmentation these are polygons: text and
-// structures in it are run-length encoded masks.
+// isField reports a leaf that is read of objects. Of segmentation these are the numbers of polygons, and the
+// parts of run-length encoded masks.
 func isField(l *parquet.Leaf, field string) bool {
-	if field != "segmentation" {
-		return slices.Contains(sources.ObjectFields(), field)
+	switch field {
+	case "segmentation":
+		return l.Type != parquet.ByteArray
+	case rleSize:
+		return true
+	case rleCounts:
+		return l.Type != parquet.ByteArray || l.Meaning == parquet.Text
 	}
-	end := slices.Index(l.Path, field) + 1
-	return l.Type != parquet.ByteArray && !slices.ContainsFunc(l.Path[end:], func(name string) bool { return !slices.Contains(wrappers, name) })
+	return slices.Contains(sources.ObjectFields(), field)
 }
 
-// fieldOf is the name of what a leaf holds in a structure; "" where it is in none.
+// The parts of run-length encoded masks.
+const rleSize, rleCounts = "segmentation.size", "segmentation.counts"
+
+// fieldOf is the name of what a leaf holds in a structure, that of a structure in it behind a dot; "" where it is in none.
 func fieldOf(l *parquet.Leaf) string {
-	for _, name := range l.Path[1:] {
-		if !slices.Contains(wrappers, name) {
-			return name
-		}
-	}
-	return ""
+	return strings.Join(slices.DeleteFunc(slices.Clone(l.Path[1:]), func(name string) bool { return slices.Contains(wrappers, name) }), ".")
 }
 
 // fits reports a column that cannot be that of its option.
@@ -117,9 +120,19 @@ func (f *file) cells(from io.ReaderAt, group int, c *targetColumn) ([]json.RawMe
 		} else {
 			object := map[string]any{}
 			for i, field := range c.fields {
-				if columns[i][row] != nil {
-					object[field] = columns[i][row]
+				if columns[i][row] == nil {
+					continue
 				}
+				if name, part, within := strings.Cut(field, "."); within {
+					of, _ := object[name].(map[string]any)
+					if of == nil {
+						of = map[string]any{}
+						object[name] = of
+					}
+					of[part] = columns[i][row]
+					continue
+				}
+				object[field] = columns[i][row]
 			}
 			if len(object) > 0 {
 				v = object

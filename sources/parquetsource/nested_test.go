@@ -157,3 +157,23 @@ func TestNestedDamage(t *testing.T) {
 		}
 	}
 }
+
+// Run-length encoded masks of objects become outlines.
+func TestNestedMasks(t *testing.T) {
+	for _, kind := range []string{"text", "lengths"} {
+		d := open(t, Parquet{Files: data("targets/masks-" + kind + ".parquet"), Tasks: []string{}, Objects: sources.Objects{Column: "objects"}})
+		var got schema.Targets
+		if err := d.(sources.Targeter).Targets(t.Context(), 0, &got); err != nil {
+			t.Fatal(err)
+		}
+		want := [][]float32{{3, 1, 3, 3, 1, 3, 1, 1}}
+		if o := got.Objects; len(o) != 2 || !reflect.DeepEqual(o[0].Polygon, want) || o[1].Polygon != nil || !schema.TargetSpecOf(d.Index()).Polygons {
+			t.Errorf("%s: %+v", kind, o)
+		}
+		for _, w := range d.(sources.Warner).Warnings() {
+			if strings.Contains(w, "RLE") {
+				t.Errorf("%s: %s", kind, w)
+			}
+		}
+	}
+}

@@ -71,3 +71,19 @@ for name, lists in ("lists", True), ("structs", False):
     with open(f"{name}.json", "w") as f:
         json.dump([{k: v for k, v in row.items() if k != "image"} for row in table.to_pylist()], f)
         f.write("\n")
+
+
+def masks(kind):
+    """Objects whose segmentation is a run-length encoded mask of 4 x 6: a list of structures, or a structure of lists."""
+    rle = {"size": [4, 6], "counts": "5220;" if kind == "text" else [5, 2, 2, 2, 13]}
+    counts = pa.string() if kind == "text" else pa.list_(pa.int32())
+    shape = pa.struct([("size", pa.list_(pa.int32())), ("counts", counts)])
+    one = {"bbox": [1.0, 1.0, 2.0, 2.0], "category": "a"}
+    structs = pa.list_(pa.struct([("bbox", pa.list_(pa.float64())), ("category", pa.string()), ("segmentation", shape)]))
+    rows = [[{**one, "segmentation": rle}, {**one, "segmentation": None}], [], None]
+    table = pa.table({"image": pa.array([b"P6 1 1 255\n...", b"x", b"y"], pa.binary()), "objects": pa.array(rows, structs)})
+    pq.write_table(table, f"masks-{kind}.parquet")
+
+
+for kind in ("text", "lengths"):
+    masks(kind)
