@@ -10,16 +10,18 @@ import (
 
 	"github.com/sluicedata/sluice/internal/errlist"
 	"github.com/sluicedata/sluice/internal/options"
+	"github.com/sluicedata/sluice/internal/phrase"
 	"github.com/sluicedata/sluice/schema"
 )
 
-// OneOf does to each picture what one of some stages does, each as likely. The stages keep the type
-// of pictures; a stage that looks at objects, or exchanges classes, can't be among them.
+// OneOf does to each picture what one of some stages does, each as likely, or by Weights. The stages keep
+// the type of pictures; a stage that looks at objects, or exchanges classes, can't be among them.
 //
 // Draws, after p: the stage, and what that draws.
 type OneOf struct {
-	Stages StageList   `sluice:"stages" doc:"the stages, as a pipeline has them, of which one acts"`
-	P      Probability `sluice:"p,positive" default:"1" doc:"share of the draws that are changed"`
+	Stages  StageList   `sluice:"stages" doc:"the stages, as a pipeline has them, of which one acts"`
+	P       Probability `sluice:"p,positive" default:"1" doc:"share of the draws that are changed"`
+	Weights []float64   `sluice:"weights,later" doc:"how often each acts, in proportion to its number: [3, 1, 1] (default: each as often)"`
 }
 
 // SomeOf does to each picture what N of some stages do, drawn without repetition and done in the
@@ -58,7 +60,21 @@ func (o OneOf) Version() int { return 1 + o.Stages.versions() }
 func (s SomeOf) Version() int { return 1 + s.Stages.versions() }
 
 // Check reports impossible options, also of the stages.
-func (o OneOf) Check() error { return errlist.Join(o.Stages.check(), o.P.check("p")) }
+func (o OneOf) Check() error {
+	errs := []error{o.Stages.check(), o.P.check("p")}
+	if len(o.Weights) > 0 && len(o.Weights) != len(o.Stages) {
+		errs = append(errs, errorf("weights", "%s for %s: give one for each, in their order", phrase.Count(len(o.Weights), "number"), phrase.Count(len(o.Stages), "stage")))
+		return errlist.Join(errs...)
+	}
+	for i, w := range o.Weights {
+		if !(w > 0 && w <= mostWeight) {
+			errs = append(errs, errorf("weights", "%v, of stage %d: give a number above 0, up to %g; a stage that is never to act is left out", w, i+1, float64(mostWeight)))
+		}
+	}
+	return errlist.Join(errs...)
+}
+
+const mostWeight = 1e9
 
 // Check reports impossible options, also of the stages.
 func (s SomeOf) Check() error {
@@ -74,8 +90,27 @@ func (o OneOf) Draw(row *Row) (Params, error) {
 	if o.P.skips(row.Rand) {
 		return nil, nil
 	}
-	i := row.Rand.IntN(len(o.Stages))
+	i := o.draw(row.Rand)
 	return o.Stages[i : i+1].draw(row)
+}
+
+// draw is the number of the stage that acts.
+func (o OneOf) draw(rand *Rand) int {
+	if len(o.Weights) == 0 {
+		return rand.IntN(len(o.Stages))
+	}
+	sum := 0.0
+	for _, w := range o.Weights {
+		sum += w
+	}
+	at := float64(sum * rand.Float64())
+	for i, w := range o.Weights[:len(o.Weights)-1] {
+		if at < w {
+			return i
+		}
+		at -= w
+	}
+	return len(o.Weights) - 1
 }
 
 // Draw draws the stages and what they do.
@@ -122,6 +157,10 @@ func (list StageList) check() error {
 	}
 	var errs []error
 	for i, stage := range list {
+		if w, ok := stage.(interface{ CheckConditions() error }); ok {
+			errs = append(errs, errorf("stages", "%s", noConditions(w.(Stage).Name())))
+			continue
+		}
 		_, picture := stage.(PictureStage)
 		_, looks := stage.(ObjectStage)
 		switch {
@@ -144,6 +183,11 @@ func (list StageList) check() error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// noConditions is why a stage of a list has none of its own.
+func noConditions(name string) string {
+	return name + " has when or strength, which depend on the row, and the list is the same for all rows: put them beside stages, on one_of or some_of itself, or the stage into the pipeline, with a p"
 }
 
 // draw draws the stages one after the other, each for the picture that those before it leave.
@@ -262,6 +306,9 @@ func readStage(item any) (Stage, error) {
 			continue
 		}
 		for _, option := range slices.Sorted(maps.Keys(given)) {
+			if option == "when" || option == "strength" {
+				return nil, errors.New(noConditions(name))
+			}
 			if err := options.Set(stage, option, given[option]); err != nil {
 				return nil, errors.New(name + ": " + err.Error()) // not wrapped: it isn't one_of that lacks an option
 			}

@@ -2,6 +2,7 @@ package stages_test
 
 import (
 	"encoding/json"
+	"math"
 	"strings"
 	"testing"
 
@@ -17,7 +18,7 @@ func TestOneOfAndSomeOf(t *testing.T) {
 		stages.RandAugment{}, stages.OneOf{Stages: stages.StageList{stages.Invert{}, stages.Equalize{}}},
 	}
 	for _, s := range []stages.PictureStage{
-		stages.OneOf{Stages: list}, stages.OneOf{Stages: list[:2], P: 0.3}, stages.OneOf{Stages: list[3:4]},
+		stages.OneOf{Stages: list}, stages.OneOf{Stages: list[:2], P: 0.3}, stages.OneOf{Stages: list[3:4]}, stages.OneOf{Stages: list[:3], Weights: []float64{3, 1, 0.5}},
 		stages.SomeOf{Stages: list}, stages.SomeOf{Stages: list, N: 4}, stages.SomeOf{Stages: list, N: 6, P: 0.5},
 	} {
 		stagetest.Picture(t, s)
@@ -27,6 +28,11 @@ func TestOneOfAndSomeOf(t *testing.T) {
 		"stages: rotate: degrees: the range", "stages: number 2 is nil", "stages: batch isn't about a picture alone", "p: 2 is not")
 	wrong(t, stages.OneOf{Stages: stages.StageList{stages.RandomIoUCrop{}}}, "stages: random_iou_crop looks at objects")
 	wrong(t, stages.OneOf{Stages: stages.StageList{stages.Normalize{Mean: stages.DatasetMean, Std: stages.DatasetStd}}}, "stages: normalize asks for figures of the data")
+	wrong(t, stages.OneOf{Stages: list[:2], Weights: []float64{1}}, "weights: 1 number for 2 stages")
+	wrong(t, stages.OneOf{Stages: list[:3], Weights: []float64{0, 1, math.NaN()}}, "weights: 0, of stage 1", "weights: NaN, of stage 3")
+	for _, s := range []stages.Stage{stages.When{Stage: stages.Grayscale{}, Epochs: stages.EpochSpan{1, 0}}, &stages.When{Stage: stages.Grayscale{}}} {
+		wrong(t, stages.OneOf{Stages: stages.StageList{s}}, "stages: grayscale has when or strength, which depend on the row")
+	}
 	wrong(t, stages.SomeOf{Stages: list, N: 7}, "n: 7 of 6 stages: give 1 to 6")
 	in := schema.Tensor{DType: schema.Uint8, Layout: schema.HWC, Height: 20, Width: 30}
 	if out, err := (stages.SomeOf{Stages: list}).Output(in); err != nil || out.Height != 0 || out.Width != 0 {
@@ -60,6 +66,22 @@ func TestOneOfDistribution(t *testing.T) {
 			t.Errorf("%s: %v: want %d sets", s.Name(), count, want)
 		}
 		uniform(t, s.Name(), counts)
+	}
+}
+
+// By weights, each acts in proportion to its own.
+func TestOneOfWeights(t *testing.T) {
+	s := stages.OneOf{Stages: stages.StageList{stages.Grayscale{}, stages.Invert{}, stages.Equalize{}}, Weights: []float64{3, 0.5, 1}}
+	count := map[string]float64{}
+	const n = 40_000
+	for position := range int64(n) {
+		count[draw(t, s, 8, 8, position).(*stages.Acting).Stages[0].Stage]++
+	}
+	for i, name := range []string{"grayscale", "invert", "equalize"} {
+		p := s.Weights[i] / 4.5
+		if d := count[name] - n*p; math.Abs(d) > 5*math.Sqrt(n*p*(1-p)) {
+			t.Errorf("%s acts %v times of %d, want a share of %.4f", name, count[name], n, p)
+		}
 	}
 }
 

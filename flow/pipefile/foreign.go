@@ -84,7 +84,7 @@ var foreignStages = []foreign{
 	{"GaussNoise", "albumentations", "gaussian_noise: {sigma: 0.1, p: 0.5}", "sigma is one number, a share of 255"},
 	{"ToFloat", "albumentations", "to_tensor", ""},
 	{"ToTensorV2", "albumentations", "to_tensor: {dtype: uint8}", "behind Normalize, both are to_tensor and normalize"},
-	{"OneOf", "albumentations", "one_of: {stages: [rotate: {degrees: 30}, grayscale], p: 0.5}", "the p of its members are weights there, and chances to act here"},
+	{"OneOf", "albumentations", "one_of: {stages: [rotate: {degrees: 30}, grayscale], weights: [2, 1], p: 0.5}", "the p of its members are weights there, and chances to act here"},
 	{"SomeOf", "albumentations", "some_of: {stages: [rotate: {degrees: 30}, grayscale, equalize], n: 2}", "each at most once, in the order of the list"},
 	{"RandomOrder NoOp", "albumentations", "", "every stage that changes pixels takes p itself"},
 	{"PadIfNeeded", "albumentations", "pad: {size: [1024, 1024]}", ""},

@@ -232,6 +232,9 @@ def test_choices() -> None:
         stages(v2.RandomChoice([v2.Identity(), v2.CenterCrop(8), v2.Grayscale(3), v2.RandomInvert()]))[0]["one_of"]["p"]
         == 0.75
     )
+    assert stages(v1.RandomChoice([flip, v1.Grayscale(3)], p=[1, 2])) == [
+        {"one_of": {"stages": [{"flip": {"p": 0.5}}, "grayscale"], "weights": [1.0, 2.0]}}
+    ]
     # A flip moves whole pixels: whether it comes before or after others makes no difference.
     assert [*map(list, stages(v1.RandomOrder([jitter, flip, v1.RandomVerticalFlip()])))] == [
         ["color_jitter"],
@@ -243,7 +246,6 @@ def test_choices() -> None:
         v1.RandomApply([v1.Resize(8)], p=0.5),
         v1.RandomApply([v1.ToTensor()], p=0.5),
         v1.RandomApply([elastic], p=0.5),
-        v1.RandomChoice([flip, jitter], p=[1, 2]),
         v2.RandomChoice([v2.ToImage(), v2.Grayscale(3)]),
         v1.RandomOrder([jitter, v1.RandomRotation(3)]),
     ):

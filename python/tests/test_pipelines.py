@@ -189,8 +189,8 @@ CALLS: dict[str, tuple[Component, str]] = {
         "{num_ops: 3, magnitude: 4.5, num_magnitude_bins: 11, interpolation: nearest, fill: [1, 2, 3], p: 0.2}",
     ),
     "one_of": (
-        stages.one_of([stages.rotate(30, p=0.5), "grayscale", {"invert": {}}], p=0.7),
-        "{stages: [rotate: {degrees: 30, p: 0.5}, grayscale, invert], p: 0.7}",
+        stages.one_of([stages.rotate(30, p=0.5), "grayscale", {"invert": {}}], p=0.7, weights=[2, 1, 0.5]),
+        "{stages: [rotate: {degrees: 30, p: 0.5}, grayscale, invert], p: 0.7, weights: [2, 1, 0.5]}",
     ),
     "some_of": (
         stages.some_of([stages.rotate(30), "grayscale", stages.equalize(0.5)], n=2, p=0.7),

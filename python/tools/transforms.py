@@ -569,7 +569,7 @@ _INTRODUCTION = {
 }
 
 _REST = (
-    "`RandomApply` of one transform multiplies its p. `RandomChoice` between transforms that are as likely is `one_of`; one between one transform and `Identity`, and `RandomOrder` of flips and one "
+    "`RandomApply` of one transform multiplies its p. `RandomChoice` between transforms of one stage each is `one_of`, with `weights` where it has p; one between one transform and `Identity`, and `RandomOrder` of flips and one "
     "`ColorJitter`, have an equal; otherwise these have none. `Compose`, `Sequential`, `Identity`, `RGB`, `ToPureTensor` and `ToPILImage` need no stage. "
     "All transforms that aren't on this page change pixels as no stage does: take them out of the Compose, and apply them in the training loop."
 )

@@ -859,14 +859,14 @@ def _random_choice(c: _Conversion, transform: Any, index: str) -> None:
     drawn = [(m, w / sum(weights), i) for i, (m, w) in enumerate(zip(members, weights, strict=True)) if w > 0]
     acting = [entry for entry in drawn if _name(entry[0]) != "Identity"]
     if len(acting) > 1:
-        _one_of(c, acting, index)
+        _one_of(c, [(member, weights[i], i) for member, _, i in acting], index, sum(share for _, share, _ in acting))
         return
     for member, share, _ in acting:
         _perhaps(c, [member], 1.0 if len(drawn) == 1 else share, index, _where(transform, index))
 
 
-def _one_of(c: _Conversion, acting: list[tuple[Any, float, int]], index: str) -> None:
-    """Adds a choice between transforms that are as likely, each of which is one stage."""
+def _one_of(c: _Conversion, acting: list[tuple[Any, float, int]], index: str, p: float) -> None:
+    """Adds a choice between transforms with weights, each of which is one stage, that acts with a probability."""
     before, faults = len(c.stages), len(c.faults)
     state, least = (c.to_tensor, c.normalize, c.values, c.gray), c.least
     smallest = least
@@ -879,16 +879,19 @@ def _one_of(c: _Conversion, acting: list[tuple[Any, float, int]], index: str) ->
         return
     added = c.stages[before:]
     del c.stages[before:]
-    shares = {round(share, 9) for _, share, _ in acting}
-    if len(added) != len(acting) or len(shares) > 1 or (c.to_tensor, c.normalize, c.values, c.gray) != state:
+    if len(added) != len(acting) or (c.to_tensor, c.normalize, c.values, c.gray) != state:
         c.to_tensor, c.normalize, c.values, c.gray = state
         raise _NoEqualError(
-            "one_of chooses between stages that are as likely, and keep the type: a choice of other weights, or between several at once, has no equal; "
+            "one_of chooses between stages that keep the type: a choice between several at once has no equal; "
             "make a pipeline for each, or give each a p of its own; they are then drawn apart"
         )
-    p = sum(share for _, share, _ in acting)
-    stages = [{stage: options} if options else stage for stage, options in added]
-    c.add("one_of", {"stages": stages, **({"p": p} if p < 1 - 1e-9 else {})})
+    options: dict[str, Any] = {"stages": [{stage: options} if options else stage for stage, options in added]}
+    if p < 1 - 1e-9:
+        options["p"] = p
+    weights = [weight for _, weight, _ in acting]
+    if len({round(weight / weights[0], 9) for weight in weights}) > 1:
+        options["weights"] = weights
+    c.add("one_of", options)
 
 
 def _random_order(c: _Conversion, transform: Any, index: str) -> None:

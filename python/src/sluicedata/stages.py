@@ -925,6 +925,7 @@ def one_of(
     stages: Sequence[Component | str | Mapping[str, object]],
     *,
     p: float = 1,
+    weights: Sequence[float] | None = None,
     when: When | None = None,
     strength: Strength | None = None,
     id: str | None = None,
@@ -934,6 +935,7 @@ def one_of(
     Args:
         stages: the stages, as a pipeline has them, of which one acts.
         p: share of the draws that are changed.
+        weights: how often each acts, in proportion to its number: [3, 1, 1] (default: each as often).
         when: the rows on which the stage acts, such as {"class_count": {"below": 100}}; others pass it as they are.
         strength: how much it does to a row, such as {"by": "class_count", "from": 0.5, "to": 1.5}: a factor of its
             amounts, or of p.
@@ -944,6 +946,7 @@ def one_of(
         {
             "stages": stages,
             "p": p,
+            "weights": weights,
             "when": when,
             "strength": strength,
             "id": id,
