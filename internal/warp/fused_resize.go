@@ -71,15 +71,26 @@ func (a axis) kernel(f Filter, n int, after, before line, places, weights *[]int
 	all := sized(places, 2*n)
 	k.starts, k.ends = all[:n], all[n:]
 	k.weights = sized(weights, n*k.most)
-	values := sized(reals, k.most)
+	values := sized(reals, 4*k.most)
+	var four fourTriangles
+	inFours := 0
+	if f == Bilinear && useAssembly {
+		inFours = n &^ 3
+	}
 	for i := range n {
 		centre := a.centre(a.place(after.of(i)))
 		from, to := a.around(centre, support)
 		row := k.weights[i*k.most:][:k.most]
 		fixed := row[:to-from]
-		if f == Bilinear {
+		switch {
+		case i < inFours:
+			four.centres[i&3], four.froms[i&3], four.counts[i&3] = centre, int32(from), int32(to-from)
+			if i&3 == 3 {
+				four.weigh(step, values, k.weights[(i-3)*k.most:], k.most, k.usual)
+			}
+		case f == Bilinear:
 			weighTriangle(centre, step, from, len(fixed), values[:k.usual], row[:k.usual])
-		} else {
+		default:
 			weigh(f, centre, step, from, values[:len(fixed)], fixed)
 			k.wide = k.wide || overflows(fixed)
 			clear(row[len(fixed):k.usual])
@@ -87,11 +98,21 @@ func (a axis) kernel(f Filter, n int, after, before line, places, weights *[]int
 		from, to = before.of(a.first+from), before.of(a.first+to-1)
 		if before.step < 0 {
 			from, to = to, from
-			slices.Reverse(fixed)
 		}
 		k.starts[i], k.ends[i] = int32(from), int32(to+1)
 	}
+	if before.step < 0 {
+		for i := range n {
+			slices.Reverse(k.of(i))
+		}
+	}
 	return k
+}
+
+// fourTriangles is what the bilinear weights of four output pixels come from.
+type fourTriangles struct {
+	centres       [4]float64
+	froms, counts [4]int32
 }
 
 // overflows reports whether the sum of some bytes with these weights, partial or complete,

@@ -66,6 +66,18 @@ func valuesAVX2(dst *float32, levels *uint8, line *line255, n int)
 //go:noescape
 func interleaveAVX2(rgb, red, green, blue *uint8, places *[3][3][16]uint8, n int)
 
+// weighTrianglesAVX2 is weighTriangle of four pixels, whose weights are most apart; values has room
+// for 4 * usual.
+//
+//go:noescape
+func weighTrianglesAVX2(fixed *int32, most, usual int, four *fourTriangles, step float64, values *float64)
+
+// weigh is weighTriangle of each, where there is assembly.
+func (f *fourTriangles) weigh(step float64, values []float64, fixed []int32, most, usual int) {
+	_, _ = values[4*usual-1], fixed[3*most+usual-1]
+	weighTrianglesAVX2(&fixed[0], most, usual, f, step, &values[0])
+}
+
 // interleaved is, by 16 bytes of 48 and by channel, the pixel that each byte is of; 0x80
 // where it is of another channel (VPSHUFB).
 var interleaved = func() (places [3][3][16]uint8) {

@@ -23,3 +23,5 @@ func convertPlanesFast(_, _, _ []uint8, _, _, _ []int16) bool { return false }
 func interleaveFast(_, _, _, _ []uint8) bool { return false }
 
 func (l *line255) valuesFast([]float32, []uint8) bool { return false }
+
+func (*fourTriangles) weigh(float64, []float64, []int32, int, int) { panic("warp: no assembly") }
