@@ -2,7 +2,9 @@ package jpeg
 
 import "golang.org/x/sys/cpu"
 
-func haveAssembly() bool { return cpu.X86.HasAVX2 && cpu.X86.HasBMI2 }
+func haveAssembly() bool {
+	return cpu.X86.HasAVX2 && cpu.X86.HasBMI1 && cpu.X86.HasBMI2 && cpu.X86.HasPOPCNT
+}
 
 //go:noescape
 func full2AVX2(a *uint8, strideA int, b *uint8, strideB int, coefsA, coefsB *uint64) (largest int)
@@ -27,6 +29,22 @@ func decodeBlockAVX2(b *bits, words *[16]uint64, c *component, dc, ac *huffman) 
 //
 //go:noescape
 func skipBlockAVX2(b *bits, c *component, dc, ac *huffman) int
+
+// acFirstAVX2 decodes blocks of an AC scan's row. Where plain Go has to decode one, at its data's
+// end or at rare codes, s.blocks isn't 0 yet.
+//
+//go:noescape
+func acFirstAVX2(b *bits, s *band, ac *huffman)
+
+// acRefineAVX2 is acFirstAVX2 for a scan that refines.
+//
+//go:noescape
+func acRefineAVX2(b *bits, s *band, ac *huffman)
+
+// dequantizeAVX2 multiplies coefficients, modulo 2^16.
+//
+//go:noescape
+func dequantizeAVX2(words *[16]uint64, coefs *[64]int16, factors *[64]uint16)
 
 //go:noescape
 func fourAVX2(dst *uint8, stride int, words *uint64)

@@ -17,3 +17,9 @@ func skipBlockAVX2(*bits, *component, *huffman, *huffman) int { panic("jpeg: no 
 func reducedFast([]uint8, int, int, *[16]uint64) { panic("jpeg: no assembly") }
 
 func transform2(*[2]encBlock, []uint8, int, *divisors) { panic("jpeg: no assembly") }
+
+func acFirstAVX2(*bits, *band, *huffman) { panic("jpeg: no assembly") }
+
+func acRefineAVX2(*bits, *band, *huffman) { panic("jpeg: no assembly") }
+
+func dequantizeAVX2(*[16]uint64, *[64]int16, *[64]uint16) { panic("jpeg: no assembly") }

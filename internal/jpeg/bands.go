@@ -38,9 +38,52 @@ func endOfBand(b *bits, n int) int {
 	return 1<<n + int(b.take(uint(n)))
 }
 
+// band is a row of blocks of an AC scan, for assembly.
+type band struct {
+	coefs       *[64]int16 // of the first block that is left
+	step        int        // bytes from a block's to the next; 0: nobody wants their values
+	nonzero     *uint64
+	blocks      int // how many are left
+	ended       int // in how many of them the band has ended
+	first, last int
+	low         uint
+	one         uint64 // 1 << low
+	mask        uint64 // of the band
+}
+
+// fast decodes blocks in assembly from the i-th on, and returns where plain Go has to go on.
+func (p *scan) fast(b *bits, ac *huffman, nonzero []uint64, coefs []int16, i int) int {
+	if !useAssembly || b.lenient || p.bitsLo > 5 { // a value of 10 bits stays within 16
+		return i
+	}
+	s := band{
+		coefs: &p.padding, nonzero: &nonzero[i], blocks: len(nonzero) - i, ended: p.eobRun,
+		first: p.first, last: p.last, low: p.bitsLo, one: 1 << p.bitsLo, mask: p.mask(),
+	}
+	if coefs != nil {
+		s.coefs, s.step = (*[64]int16)(coefs[64*i:]), 128
+		_ = coefs[64*len(nonzero)-1]
+	}
+	if p.kind == acFirst {
+		acFirstAVX2(b, &s, ac)
+	} else {
+		acRefineAVX2(b, &s, ac)
+	}
+	p.eobRun = s.ended
+	return len(nonzero) - s.blocks
+}
+
+// mask is the band as bits.
+func (p *scan) mask() uint64 {
+	return uint64(1)<<(p.last+1) - 1<<p.first // shifted by 64 it is 0: all ones from first on
+}
+
 // acFirst decodes the first scan of a band (T.81, G.1.2.2). coefs is nil where they aren't kept.
 func (p *scan) acFirst(b *bits, ac *huffman, nonzero []uint64, coefs []int16) bool {
 	for i := 0; i < len(nonzero); i++ {
+		if i = p.fast(b, ac, nonzero, coefs, i); i == len(nonzero) {
+			break
+		}
 		if p.eobRun > 0 {
 			n := min(p.eobRun, len(nonzero)-i)
 			p.eobRun -= n
@@ -92,8 +135,11 @@ func (p *scan) acFirstBlock(b *bits, ac *huffman, nonzero *uint64, coefs *[64]in
 // acRefine decodes one more bit of a band (T.81, G.1.2.3): a bit of correction for
 // each coefficient that isn't zero any more, in between those that become 1 or -1.
 func (p *scan) acRefine(b *bits, ac *huffman, nonzero []uint64, coefs []int16) bool {
-	band := uint64(1)<<(p.last+1) - 1<<p.first // shifted by 64 it is 0: all ones above first
-	for i := range nonzero {
+	band := p.mask()
+	for i := 0; i < len(nonzero); i++ {
+		if i = p.fast(b, ac, nonzero, coefs, i); i == len(nonzero) {
+			break
+		}
 		if p.eobRun > 0 && nonzero[i]&band == 0 {
 			p.eobRun--
 			continue

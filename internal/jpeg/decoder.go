@@ -71,6 +71,7 @@ type component struct {
 	coefs       []int16
 	across      int
 	nonzero     []uint64
+	factors     [64]uint16 // quant in natural order
 	missingBits [64]int8
 	previous    [smoothedCoefs]int8 // missingBits before the component's last scan
 }

@@ -121,6 +121,9 @@ func (c *component) block(bx, by int, other *[64]int16) *[64]int16 {
 // by what was known before that scan.
 func (d *Decoder) reconstruct(c *component) {
 	smooth := d.lenient && d.smooths()
+	for k, q := range c.quant.q {
+		c.factors[zigzag[k]] = q
+	}
 	for by := c.wanted.Min.Y; by < c.wanted.Max.Y && !d.canceled(); by++ {
 		missing := (*[smoothedCoefs]int8)(c.missingBits[:])
 		if by/c.V > d.lastGood {
@@ -145,6 +148,12 @@ func (d *Decoder) reconstruct(c *component) {
 // order, may not be zero. That of the DC coefficient doesn't count.
 func (c *component) transform(t *idct, bx, by int, coefs *[64]int16, nonzero uint64) {
 	dst, block := c.pix[c.at+(by*c.stride+bx)*c.size:], t.next()
+	if useAssembly {
+		dequantizeAVX2(&block.words, coefs, &c.factors)
+		block.last = mathbits.Len64(nonzero|1) - 1
+		t.put(dst, c.stride, c.size)
+		return
+	}
 	block.set(0, int(coefs[0]), int(c.quant.q[0]))
 	for nonzero &^= 1; nonzero != 0; nonzero &= nonzero - 1 {
 		k := mathbits.TrailingZeros64(nonzero) & 63

@@ -3,6 +3,7 @@ package jpeg
 import (
 	"image"
 	"math/rand/v2"
+	"os"
 	"testing"
 
 	"github.com/sluicedata/sluice/internal/guard"
@@ -21,6 +22,15 @@ func TestScanAssemblyEqualsGo(t *testing.T) {
 	}
 	for i := range uint64(4) {
 		files = append(files, noisy(t, 50+i, i == 3))
+	}
+	for range 12 { // large enough for assembly, and so drawn more often than the others
+		for _, name := range []string{"testdata/progressive-420.jpg", "testdata/progressive-444.jpg"} {
+			data, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			files = append(files, data)
+		}
 	}
 	r := rand.New(rand.NewPCG(11, 12))
 	var d Decoder
