@@ -108,8 +108,9 @@ func (d *Decoder) Decode(ctx context.Context, data []byte) (*Image, error) {
 // (djpeg -scale). region is in pixels of the full picture and is clipped to it; at least
 // one pixel is decoded.
 //
-// Damage outside what is needed goes unnoticed: in blocks below the region, and in restart
-// intervals without a block of the region. All markers are read, so a truncated file is
+// Damage outside what is needed goes unnoticed: in blocks below the region, in restart
+// intervals without a block of the region, and in AC scans of components whose blocks give one
+// sample. All markers are read, so a truncated file is
 // always noticed. With Fill the samples equal those of the whole picture, whatever the
 // damage.
 //

@@ -52,6 +52,9 @@ func (d *Decoder) decodeScan(body, data []byte) (end int, err error) {
 	if err != nil {
 		return 0, fmt.Errorf("scan %d: %w", d.scans, err)
 	}
+	if p.first > 0 && d.image.Progressive && p.comps[0].size == 1 && !d.lenient && !d.Fill {
+		return 0, nil // only DC coefficients count
+	}
 	b := &d.bits
 	b.data, b.ended, b.filled = data, false, false
 	b.jump(0)
