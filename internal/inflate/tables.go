@@ -108,12 +108,21 @@ func (t *tables) build(literals, distances []uint8) bool {
 		return false
 	}
 	copy(t.single[:], t.literals[:])
+	least := uint32(longest) // bits of a literal
+	for _, n := range literals[:256] {
+		if n > 0 {
+			least = min(least, uint32(n))
+		}
+	}
+	if 2*least > literalBits {
+		return true
+	}
 	for i := range uint32(1 << literalBits) {
 		e := t.single[i]
-		if e&isLiteral == 0 {
+		taken := e & 15
+		if e&isLiteral == 0 || taken+least > literalBits {
 			continue
 		}
-		taken := e & 15
 		for n := uint32(2); n <= 3; n++ {
 			next := t.single[i>>taken]
 			if next&isLiteral == 0 || taken+next&15 > literalBits {
@@ -160,55 +169,68 @@ func fillTable(table []uint32, size uint, lengths []uint8, symbols []uint32) boo
 		}
 	}
 	used := len(lengths) - counts[0]
+	table[0] = 0
 	if left > 0 {
 		if used > 1 || used == 1 && counts[1] == 0 {
 			return false
 		}
-		for i := range table[:1<<size] {
-			table[i] = isOther
+		table[0] = isOther
+	}
+	// The symbols in the order of their codes.
+	var order [288]uint16
+	var next [longest + 2]int
+	for n := 1; n <= longest; n++ {
+		next[n+1] = next[n] + counts[n]
+	}
+	for symbol, n := range lengths {
+		if n > 0 {
+			order[next[n]] = uint16(symbol)
+			next[n]++
 		}
 	}
-	var next [longest + 2]uint32
-	for n := 1; n <= longest; n++ {
-		next[n+1] = (next[n] + uint32(counts[n])) << 1
+	code, rest := uint32(0), order[:used]
+	for n := uint(1); n <= size; n++ { // what shorter codes begin stands there for each further bit
+		copy(table[1<<(n-1):1<<n], table[:1<<(n-1)])
+		code <<= 1
+		for _, symbol := range rest[:counts[n]] {
+			table[reverse(code, n)] = entry(symbols[symbol], n)
+			code++
+		}
+		rest = rest[counts[n]:]
 	}
 	most := uint(longest) // bits of a code that occurs
-	for most > 1 && counts[most] == 0 {
+	for most > size && counts[most] == 0 {
 		most--
 	}
 	end := uint32(1) << size // of the second tables
-	if most > size {
-		clear(table[:1<<size])
-	}
-	for symbol, n := range lengths {
-		if n == 0 {
-			continue
-		}
-		length := uint(n)
-		code := uint32(bits.Reverse16(uint16(next[length]))) >> (16 - length)
-		next[length]++
-		e := symbols[symbol]
-		if e&(isLiteral|isOther) != 0 {
-			e |= uint32(length)
-		} else { // its extra bits are there
-			e += uint32(length) | uint32(length)<<8
-		}
-		if length <= size {
-			for i := code; i < 1<<size; i += 1 << length {
-				table[i] = e
+	for n := size + 1; n <= most; n++ {
+		code <<= 1
+		for _, symbol := range rest[:counts[n]] {
+			reversed := reverse(code, n)
+			code++
+			link := &table[reversed&(1<<size-1)]
+			if *link == 0 {
+				more := uint32(most - size)
+				*link = isOther | isLink | more<<8 | end<<value
+				end += 1 << more
 			}
-			continue
+			e := entry(symbols[symbol], n)
+			for i := reversed >> size; i < 1<<(most-size); i += 1 << (n - size) {
+				table[*link>>value+i] = e
+			}
 		}
-		link := &table[code&(1<<size-1)]
-		if *link == 0 {
-			more := uint32(most - size)
-			*link = isOther | isLink | more<<8 | end<<value
-			end += 1 << more
-		}
-		more := uint(*link >> 8 & 15)
-		for i := code >> size; i < 1<<more; i += 1 << (length - size) {
-			table[*link>>value+i] = e
-		}
+		rest = rest[counts[n]:]
 	}
 	return true
+}
+
+// reverse is a code of n bits, of which the first comes lowest.
+func reverse(code uint32, n uint) uint32 { return uint32(bits.Reverse16(uint16(code))) >> (16 - n) }
+
+// entry is a symbol's entry with its code's bits.
+func entry(symbol uint32, n uint) uint32 {
+	if symbol&(isLiteral|isOther) != 0 {
+		return symbol | uint32(n)
+	}
+	return symbol + uint32(n) | uint32(n)<<8 // its extra bits are there
 }

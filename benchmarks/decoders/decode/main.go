@@ -1,0 +1,67 @@
+// Command decode decodes files of folders to RGB, for decoders.py: for each line of its input, a
+// folder and seconds, it prints milliseconds of a processor an image; for 0 seconds, the SHA-256 of
+// all pixels.
+package main
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/sluicedata/sluice/benchmarks/internal/machine"
+	"github.com/sluicedata/sluice/internal/decode"
+)
+
+func main() {
+	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
+		if err := measure(lines.Text()); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+	}
+}
+
+func measure(line string) error {
+	var folder string
+	var seconds float64
+	if _, err := fmt.Sscan(line, &folder, &seconds); err != nil {
+		return err
+	}
+	names, err := filepath.Glob(filepath.Join(folder, "*"))
+	if err != nil {
+		return err
+	}
+	var files [][]byte
+	for _, name := range names {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		files = append(files, data)
+	}
+	if seconds == 0 {
+		sum := sha256.New()
+		for i, data := range files {
+			p, err := decode.Decode(context.Background(), data, 0)
+			if err != nil {
+				return fmt.Errorf("%s: %w", names[i], err)
+			}
+			sum.Write(p.U8)
+		}
+		fmt.Printf("%x\n", sum.Sum(nil))
+		return nil
+	}
+	count, began, before := 0, time.Now(), machine.UsedSeconds()
+	for time.Since(began).Seconds() < seconds {
+		if _, err := decode.Decode(context.Background(), files[count%len(files)], 0); err != nil {
+			return fmt.Errorf("%s: %w", names[count%len(files)], err)
+		}
+		count++
+	}
+	fmt.Printf("%.6f\n", 1000*(machine.UsedSeconds()-before)/float64(count))
+	return nil
+}
