@@ -73,7 +73,8 @@ type Header struct {
 	// included.
 	DecodeBytes int64
 
-	rgbAt int // where the picture's RGB begins in data; 0: it isn't stored as such
+	rgbAt int       // where the picture's RGB begins in data; 0: it isn't stored as such
+	png   *png.File // one of which parts can be decoded; or nil
 }
 
 // Pixels is the number of pixels of the picture.

@@ -40,7 +40,7 @@ func OpenMask(data []byte) (m MaskFile, err error) {
 
 // Rows calls do with the first rows, one after the other, until it fails: do may not change
 // a row, nor keep it. Of what follows these rows nothing is looked at, but for the checksums of
-// the chunks. An interlaced file has no rows until it is whole, so all of it is decoded.
+// the chunks, unless the file is cut. An interlaced file has no rows until it is whole, so all of it is decoded.
 func (m *MaskFile) Rows(rows int, do func(y int, row []uint8) error) (err error) {
 	defer recovered("mask", &err)
 	if m.png.Interlaced {

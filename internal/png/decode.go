@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"image"
 	"slices"
 
 	"github.com/sluicedata/sluice/internal/inflate"
@@ -39,6 +40,34 @@ func (d *Decoder) Decode(ctx context.Context, f *File, pix []byte) error {
 	}})
 }
 
+// Region writes a part of a picture that isn't interlaced to pix, row by row. Of the rows below
+// it nothing is looked at, but for the checksums of the IDAT chunks, unless the file is cut
+// behind them.
+func (d *Decoder) Region(ctx context.Context, f *File, part image.Rectangle, pix []byte) error {
+	if f.Interlaced {
+		return errors.New("an interlaced picture has no regions until it is whole")
+	}
+	if err := d.open(f); err != nil {
+		return err
+	}
+	defer d.inflater.Release()
+	size, bits := 3*part.Dx(), f.bits()
+	d.grow(3 * f.Width)
+	return d.firstRows(ctx, f, part.Max.Y, func(row []byte, at place) error {
+		if at.y < part.Min.Y {
+			return nil
+		}
+		out := pix[(at.y-part.Min.Y)*size:][:size]
+		if bits >= 8 {
+			f.toRGB(out, row[part.Min.X*bits/8:part.Max.X*bits/8])
+			return nil
+		}
+		f.toRGB(d.narrow, row)
+		copy(out, d.narrow[3*part.Min.X:])
+		return nil
+	})
+}
+
 // output is where the pixels go: each bytes of one, as convert makes them of a stored row.
 type output struct {
 	pix     []byte
@@ -55,19 +84,16 @@ func (d *Decoder) decode(ctx context.Context, f *File, out output) error {
 		return err
 	}
 	defer d.inflater.Release()
-	var err error
 	if f.Interlaced {
-		err = d.interlaced(ctx, f, out)
-	} else {
-		size := out.each * f.Width
-		err = d.straight(ctx, f, f.Height, func(row []byte, at place) error {
-			return out.convert(out.pix[at.y*size:(at.y+1)*size], row, at)
-		})
+		if err := d.interlaced(ctx, f, out); err != nil {
+			return err
+		}
+		return d.finish(f)
 	}
-	if err != nil {
-		return err
-	}
-	return d.finish(f)
+	size := out.each * f.Width
+	return d.firstRows(ctx, f, f.Height, func(row []byte, at place) error {
+		return out.convert(out.pix[at.y*size:(at.y+1)*size], row, at)
+	})
 }
 
 // finish checks what follows the last row: if the data ends there it is complete, or lacks
@@ -92,6 +118,25 @@ func (d *Decoder) open(f *File) error {
 	}
 	d.inflater.ResetZlib(data)
 	return nil
+}
+
+// firstRows calls do with each of the first rows, and leaves it at that if others follow them.
+// Where the file may be cut it decodes these, too.
+func (d *Decoder) firstRows(ctx context.Context, f *File, rows int, do func(row []byte, at place) error) error {
+	if rows < f.Height && f.followed {
+		d.inflater.Only(rows * (1 + f.rowBytes(f.Width)))
+		return d.straight(ctx, f, rows, do)
+	}
+	err := d.straight(ctx, f, f.Height, func(row []byte, at place) error {
+		if at.y >= rows {
+			return nil
+		}
+		return do(row, at)
+	})
+	if err != nil {
+		return err
+	}
+	return d.finish(f)
 }
 
 // straight calls do with each of the first rows.

@@ -28,7 +28,7 @@ func (d *Decoder) Numbers(ctx context.Context, f *File, values []byte) error {
 
 // NumberRows calls do with each of the first rows of a file that isn't interlaced, as Numbers
 // writes them: do may not change a row, nor keep it. Of what follows these rows nothing is
-// looked at, but for the checksums of the IDAT chunks.
+// looked at, but for the checksums of the IDAT chunks, unless the file is cut behind them.
 func (d *Decoder) NumberRows(ctx context.Context, f *File, rows int, do func(y int, row []byte) error) error {
 	if f.Interlaced {
 		return errors.New("an interlaced picture has no rows until it is whole")
@@ -37,11 +37,8 @@ func (d *Decoder) NumberRows(ctx context.Context, f *File, rows int, do func(y i
 		return err
 	}
 	defer d.inflater.Release()
-	if rows < f.Height {
-		d.inflater.Only(rows * (1 + f.rowBytes(f.Width)))
-	}
 	d.grow(f.Width)
-	err := d.straight(ctx, f, rows, func(row []byte, at place) error {
+	return d.firstRows(ctx, f, rows, func(row []byte, at place) error {
 		if f.bits() == 8 {
 			return do(at.y, row)
 		}
@@ -50,10 +47,6 @@ func (d *Decoder) NumberRows(ctx context.Context, f *File, rows int, do func(y i
 		}
 		return do(at.y, d.narrow)
 	})
-	if err != nil || rows < f.Height {
-		return err
-	}
-	return d.finish(f)
 }
 
 // toNumbers takes a row's numbers; out has the row's width.

@@ -73,6 +73,7 @@ type File struct {
 	hasPalette bool
 	pixels     []span // the bodies of the IDAT chunks
 	compressed int    // their bytes
+	followed   bool   // by another chunk: none of them is missing
 }
 
 // span is a chunk's body; sum is nil where the file ends before its checksum.
@@ -108,7 +109,7 @@ func Parse(data []byte, ancillary func(kind string, body []byte)) (*File, error)
 			rest = nil
 		}
 		behind = behind || kind != "IDAT" && len(f.pixels) > 0
-		if behind && (s.sum == nil || !isKind(kind) || kind == "IEND") {
+		if behind && f.follow(kind, s) {
 			break
 		}
 		switch {
@@ -137,6 +138,13 @@ func Parse(data []byte, ancillary func(kind string, body []byte)) (*File, error)
 		}
 	}
 	return f, f.check()
+}
+
+// follow takes note of a chunk behind the pixels; done: nothing after it counts.
+func (f *File) follow(kind string, s span) (done bool) {
+	whole := s.sum != nil && isKind(kind)
+	f.followed = f.followed || whole
+	return !whole || kind == "IEND"
 }
 
 // critical reads a critical chunk before the pixels.

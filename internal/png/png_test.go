@@ -571,6 +571,13 @@ func TestNumberRows(t *testing.T) {
 				t.Fatalf("%+v, %d rows of a damaged file: %v", h, rows, err)
 			}
 		}
+		cut, err := Parse(join(ihdr(h), plte(1<<h.Depth), chunk("IDAT", packed[:len(packed)/2]...)), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := d.NumberRows(context.Background(), cut, 0, nil); !errors.Is(err, ErrTruncated) {
+			t.Fatalf("%+v, cut: %v", h, err)
+		}
 		enough := errors.New("enough")
 		if err := d.NumberRows(context.Background(), f, h.Height, func(int, []byte) error { return enough }); !errors.Is(err, enough) {
 			t.Errorf("do's error: %v", err)

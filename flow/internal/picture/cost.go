@@ -30,6 +30,9 @@ func DecodeBytes(d stages.Decoder, data []byte) int64 {
 // its first group needs.
 func (d *Draw) fileBytes() int64 {
 	f, v, chroma := &d.file, &d.view, int64(0)
+	if !d.isJPEG {
+		return d.parsed.RegionBytes(v.region) + d.fusedBytes(0)
+	}
 	if v.ycc {
 		chroma = f.ChromaSamples(v.region, v.scale)
 	}

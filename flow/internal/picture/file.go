@@ -1,6 +1,8 @@
 package picture
 
 import (
+	"image"
+
 	"github.com/sluicedata/sluice/internal/warp"
 )
 
@@ -8,13 +10,21 @@ import (
 // three colours, so of the whole picture's RGB.
 func (d *Draw) partial() bool {
 	p := d.program
-	return d.isJPEG && !p.Reference && !p.Decoder.Gray() && len(d.groups) > 0 && len(d.groups[0].chain) > 0
+	return (d.isJPEG || d.parsed.HasRegions()) && !p.Reference && !p.Decoder.Gray() && len(d.groups) > 0 && len(d.groups[0].chain) > 0
 }
 
 // setView finds out what is taken of the file. What is left of its orientation comes
 // before the chain: sides are exchanged as it is decoded.
 func (d *Draw) setView() {
 	f, chain := &d.file, d.groups[0].chain
+	if !d.isJPEG {
+		h, w := d.parsed.Height, d.parsed.Width
+		d.view = view{passes: d.fuser.Fuse(h, w, chain, d.program.Full), scale: 1}
+		if d.view.region = d.view.passes[0].Region().Intersect(image.Rect(0, 0, w, h)); d.view.region.Empty() {
+			d.view.region = image.Rect(0, 0, 1, 1)
+		}
+		return
+	}
 	h, w := f.Height, f.Width
 	if leftRight, topBottom := f.Mirrored(); leftRight || topBottom {
 		mirror := warp.Transform{Matrix: warp.Identity(), Height: h, Width: w, Filter: warp.Nearest}

@@ -18,6 +18,9 @@ func (m *Maker) Make(ctx context.Context, d *Draw, slot *schema.Picture, views *
 		panicked := recover()
 		d.Drop()
 		m.planes = planar.YCC{}
+		if cap(m.part) > keptPart {
+			m.part = nil
+		}
 		if _, fault := panicked.(interface{ Addr() uintptr }); fault {
 			panic(panicked)
 		}
@@ -68,8 +71,8 @@ func (m *Maker) makeOfWhole(ctx context.Context, d *Draw, slot *schema.Picture, 
 	return pic, repairs, err
 }
 
-// makeOfFile decodes the part of a JPEG file that the first group reads. Damage in the
-// rest isn't noticed (jpeg.DecodeRegion): whether a damaged file fails, or is repaired, is
+// makeOfFile decodes the part of a JPEG or PNG file that the first group reads. Damage in the
+// rest isn't noticed (jpeg.DecodeRegion, png.Decoder.Region): whether a damaged file fails, or is repaired, is
 // a function of file and draw, as all else is. A truncated file always is.
 func (m *Maker) makeOfFile(ctx context.Context, d *Draw, slot *schema.Picture, views *Views) (*schema.Picture, int, error) {
 	begin, last := time.Now(), d.stage
@@ -102,7 +105,12 @@ func (m *Maker) open(ctx context.Context, d *Draw) (in input, err error) {
 		in.planes = &m.planes
 		return in, err
 	}
-	in.rgb.Pix, in.rgb.Rect, err = d.file.RGB(ctx, v.region)
+	if d.isJPEG {
+		in.rgb.Pix, in.rgb.Rect, err = d.file.RGB(ctx, v.region)
+	} else {
+		m.part, err = d.parsed.Region(ctx, v.region, m.part)
+		in.rgb.Pix, in.rgb.Rect = m.part, v.region
+	}
 	in.rgb.Stride = 3 * in.rgb.Rect.Dx()
 	return in, err
 }

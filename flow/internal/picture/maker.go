@@ -18,12 +18,16 @@ type Maker struct {
 	tables map[uint64]warp.Pixel // of functions that don't depend on the draw, by their stages
 	u8     [3][256]uint8         // of those that do
 	f32    [3][256]float32
+	part   []uint8 // of a PNG file
 	ring   [][2]float64
 
 	mask    []uint8 // of the sample at hand
 	row     []uint8
 	nearest nearest
 }
+
+// keptPart is how much memory of a part is kept for the next.
+const keptPart = 32 << 20
 
 // Clock adds up what makers do with their time.
 type Clock struct{ Decode, Transform atomic.Int64 } // nanoseconds
