@@ -102,6 +102,9 @@ func (p *planner) resolve(ctx context.Context) error {
 	if err := p.lengths(); err != nil {
 		return &PipelineError{err}
 	}
+	if err := p.info.Check(); err != nil {
+		return &PipelineError{err}
+	}
 	p.rows.pictures = p.steps.program(&p.settings, index.Len())
 	for i := range p.mixing.mixers {
 		if x := &p.mixing.mixers[i]; x.more != nil {

@@ -3,6 +3,7 @@ package flow_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"image"
 	"image/jpeg"
@@ -10,6 +11,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/apache/arrow/go/v15/arrow/array"
@@ -658,5 +660,19 @@ func TestBatchesOfDifferentSizes(t *testing.T) {
 			}
 		}
 		mem.AssertSize(t, 0)
+	}
+}
+
+// A column of the source's own that has the name of one of the targets' is a mistake in the plan.
+func TestColumnNamedAsTargets(t *testing.T) {
+	var file bytes.Buffer
+	if err := png.Encode(&file, image.NewGray(image.Rect(0, 0, 4, 4))); err != nil {
+		t.Fatal(err)
+	}
+	a := annotate(&schema.TargetSpec{Boxes: true, Classes: []string{"a"}}, [][]byte{file.Bytes()}, make([]schema.Targets, 1))
+	a.addColumns()
+	_, err := flow.New(a, stages.Decode{}, stages.Batch{Size: 1, Sizes: stages.KeepSizes}).Plan(t.Context())
+	if mistake := new(flow.PipelineError); !errors.As(err, &mistake) || !strings.Contains(err.Error(), `a column has the name "boxes", which is that of the targets' own`) {
+		t.Error(err)
 	}
 }

@@ -20,6 +20,33 @@ type Builder struct {
 	schemas []*arrow.Schema
 }
 
+// Check refuses columns and targets that no batch can have: names that are there twice, or those of its own columns.
+func (run *Run) Check() error {
+	for i, c := range run.Columns {
+		if err := c.Check(); err != nil {
+			return fmt.Errorf("schema: %w", err)
+		}
+		if slices.ContainsFunc(run.Columns[:i], func(other Column) bool { return other.Name == c.Name }) {
+			return fmt.Errorf("schema: two columns have the name %q", c.Name)
+		}
+		if isShares(c.field()) && !slices.ContainsFunc(run.Tasks, func(t Task) bool { return SharesColumn(t.Name).Name == c.Name }) {
+			return fmt.Errorf("schema: the column %q has shares of a task that there isn't: name it label.<task>.shares, or otherwise", c.Name)
+		}
+		if slices.Contains(run.Targets.Columns(), c.Name) {
+			return fmt.Errorf("schema: a column has the name %q, which is that of the targets' own: choose another", c.Name)
+		}
+	}
+	if err := run.Targets.Check(); err != nil {
+		return fmt.Errorf("schema: %w", err)
+	}
+	for _, t := range run.Tasks {
+		if (run.Mixed || SharesIn(run.Columns, t.Name) >= 0) && slices.ContainsFunc(run.Tasks, func(other Task) bool { return other.Name == t.Name+ColumnShares }) {
+			return fmt.Errorf("schema: there are tasks %q and %q, and mixed rows have a column %s of the first: name one of them otherwise", t.Name, t.Name+ColumnShares, ColumnLabel+t.Name+ColumnShares)
+		}
+	}
+	return nil
+}
+
 // NewBuilder prepares the schemas of all variants. A nil mem is Arrow's default.
 func NewBuilder(run *Run, mem memory.Allocator) (*Builder, error) {
 	if err := Register(); err != nil {
@@ -28,27 +55,8 @@ func NewBuilder(run *Run, mem memory.Allocator) (*Builder, error) {
 	if mem == nil {
 		mem = memory.DefaultAllocator
 	}
-	for i, c := range run.Columns {
-		if err := c.Check(); err != nil {
-			return nil, fmt.Errorf("schema: %w", err)
-		}
-		if slices.ContainsFunc(run.Columns[:i], func(other Column) bool { return other.Name == c.Name }) {
-			return nil, fmt.Errorf("schema: two columns have the name %q", c.Name)
-		}
-		if isShares(c.field()) && !slices.ContainsFunc(run.Tasks, func(t Task) bool { return SharesColumn(t.Name).Name == c.Name }) {
-			return nil, fmt.Errorf("schema: the column %q has shares of a task that there isn't: name it label.<task>.shares, or otherwise", c.Name)
-		}
-		if slices.Contains(run.Targets.Columns(), c.Name) {
-			return nil, fmt.Errorf("schema: a column has the name %q, which is that of the targets' own: choose another", c.Name)
-		}
-	}
-	if err := run.Targets.Check(); err != nil {
-		return nil, fmt.Errorf("schema: %w", err)
-	}
-	for _, t := range run.Tasks {
-		if (run.Mixed || SharesIn(run.Columns, t.Name) >= 0) && slices.ContainsFunc(run.Tasks, func(other Task) bool { return other.Name == t.Name+ColumnShares }) {
-			return nil, fmt.Errorf("schema: there are tasks %q and %q, and mixed rows have a column %s of the first: name one of them otherwise", t.Name, t.Name+ColumnShares, ColumnLabel+t.Name+ColumnShares)
-		}
+	if err := run.Check(); err != nil {
+		return nil, err
 	}
 	b := &Builder{run: run, mem: mem, images: mem}
 	for v := range run.Variants {

@@ -395,7 +395,8 @@ func (c console) objects(r *flow.Report) {
 	slices.SortFunc(names, func(a, b string) int {
 		return cmp.Or(cmp.Compare(lost(r.Objects[b]), lost(r.Objects[a])), cmp.Compare(a, b))
 	})
-	w := tabwriter.NewWriter(c.err, 0, 0, 2, ' ', tabwriter.AlignRight)
+	var table strings.Builder
+	w := tabwriter.NewWriter(&table, 0, 0, 2, ' ', tabwriter.AlignRight)
 	pasted := slices.ContainsFunc(names, func(name string) bool { return r.Objects[name].Pasted > 0 })
 	column := func(text string) string { // that of what was pasted, where there is any
 		if !pasted {
@@ -416,5 +417,8 @@ func (c console) objects(r *flow.Report) {
 		}
 		fmt.Fprintf(w, "%s\t%d\t%d\t%s%d\t%.0f %%\t%s\t\n", name, x.Seen, x.Delivered, column(fmt.Sprint(x.Pasted)), x.Clipped, 100*lost(x), strings.Join(why, ", "))
 	}
-	w.Flush()
+	w.Flush() // into a strings.Builder, which never fails
+	for line := range strings.Lines(table.String()) {
+		fmt.Fprintln(c.err, strings.TrimRight(line, " \n"))
+	}
 }

@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import json
 import pickle
+import struct
+import zlib
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -365,3 +367,26 @@ def test_engine_scales(marked: dict[str, Any]) -> None:
             assert b["mask"].shape[1:] == b.image.shape[2:] == (20, 20)
             for boxes in b["boxes"]:
                 assert (boxes >= 0).all() and (boxes <= 20).all()
+
+
+def test_turned_and_untold(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Annotations of a picture that EXIF turns upside down may be of either: a warning says so once a run."""
+    tiff = struct.pack("<2sHIHHHIHHI", b"II", 42, 8, 1, 0x112, 3, 1, 3, 0, 0)  # orientation 3
+    body = b"eXIf" + tiff
+    chunk = struct.pack(">I", len(tiff)) + body + struct.pack(">I", zlib.crc32(body))
+    file = png(picture(1))
+    (tmp_path / "a.png").write_bytes(file[:33] + chunk + file[33:])  # behind the header
+    annotations = {
+        "images": [{"id": 1, "file_name": "a.png", "height": 48, "width": 64}],
+        "categories": [{"id": 1, "name": "cell"}],
+        "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [4, 6, 20, 12]}],
+    }
+    (tmp_path / "coco.json").write_text(json.dumps(annotations))
+    pipeline = {
+        "source": {"coco": {"file": str(tmp_path / "coco.json")}},
+        "stages": ["decode", {"batch": {"size": 1, "sizes": "keep"}}],
+    }
+    with Loader(pipeline) as loader:
+        for batch in loader:
+            assert batch["boxes"][0].tolist() == [[4, 6, 24, 18]]
+    assert sum("such as a.png (1 so far)" in r.getMessage() for r in caplog.records) == 1

@@ -187,6 +187,7 @@ class Loader:
         self._run = 0  # 0: none
         self._run_at = _Place(0, 0, 0)  # what the run brings next
         self._stash: Message | None = None  # of the next epoch
+        self._untold = False  # whether a warning has said that annotations may belong to the pictures as stored
         self._failures = 0  # draws of the run that failed, as far as a warning has said so
         self._run_end = 0  # the epoch before which it ends; 0: nowhere
         self._ledger: dict[str, Any] | None = None  # what each class got before the run; None: not known
@@ -467,7 +468,16 @@ class Loader:
                 self._run = 0
 
     def _warn(self, so_far: Mapping[str, Any] | None) -> None:
-        """Says how many draws of the run have failed, if more have than when it was said last."""
+        """Says how many draws of the run have failed, if more have than when it was said last, and once which annotations are in doubt."""
+        if not self._untold and (rows := int((so_far or {}).get("untold") or 0)):
+            self._untold = True
+            logger.warning(
+                "no size tells whether the annotations of pictures such as %s (%d so far) are of the picture as the file stores it, which is"
+                " shown turned (EXIF): they were taken as of the picture as it is shown; say annotations: stored, an option of the source,"
+                " or annotations: displayed",
+                (so_far or {}).get("first_untold"),
+                rows,
+            )
         left_out, refilled = (int((so_far or {}).get(name) or 0) for name in ("failed", "refilled"))
         if left_out + refilled <= self._failures:
             return
