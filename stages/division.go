@@ -300,6 +300,7 @@ func (t target) perSample(power float64, n, all int64) float64 {
 type level struct {
 	counts  []int64 // samples of each tuple
 	having  []int64 // samples that have the class, where counts are those of which it is the rarest; nil: counts
+	first   []int64 // where each tuple begins, if its samples follow each other, as those of folders do; nil: they don't
 	parents []int   // the tuple of the level before
 	labels  []int32 // in the level's task
 }
@@ -315,18 +316,22 @@ func (l *level) samples() []int64 {
 // groupBy numbers the label tuples that occur, level by level. class is the tuple of a
 // sample.
 func groupBy(in Order, index schema.Index, tasks []int) (class func(sample int) int, levels []level) {
-	class, groups := func(int) int { return 0 }, 1
-	for _, task := range tasks { // refines the groups of the tasks before
-		classes, group := len(index.Tasks()[task].Classes), class
+	var group func(sample int) int // of the tasks before; nil: all are one
+	groups := 1
+	for _, task := range tasks { // refines them
+		classes, before := len(index.Tasks()[task].Classes), group
 		refined := func(sample int) int {
 			label := int(index.Label(task, sample))
 			if label == int(schema.Unknown) {
 				label = classes
 			}
-			return group(sample)*(classes+1) + label
+			if before == nil {
+				return label
+			}
+			return before(sample)*(classes+1) + label
 		}
-		number, tuples, counts := numberTuples(int(in.Len()), groups*(classes+1), func(i int) int { return refined(in.At(0, int64(i))) })
-		l := level{counts: counts, parents: make([]int, len(tuples)), labels: make([]int32, len(tuples))}
+		number, tuples, l := numberTuples(in.Len(), groups*(classes+1), func(i int64) int { return refined(in.At(0, i)) })
+		l.parents, l.labels = make([]int, len(tuples)), make([]int32, len(tuples))
 		for g, t := range tuples {
 			l.parents[g], l.labels[g] = t/(classes+1), int32(t%(classes+1))
 			if int(l.labels[g]) == classes {
@@ -334,36 +339,70 @@ func groupBy(in Order, index schema.Index, tasks []int) (class func(sample int) 
 			}
 		}
 		levels, groups = append(levels, l), len(tuples)
-		class = func(sample int) int { return number(refined(sample)) }
+		group = func(sample int) int { return number(refined(sample)) }
 	}
-	return class, levels
+	return group, levels
 }
 
-// numberTuples numbers those of the tuples 0..size-1 that n samples have, in rising
-// order, lists them, and counts the samples of each.
-func numberTuples(n, size int, tuple func(i int) int) (number func(tuple int) int, tuples []int, counts []int64) {
-	if size > max(n, 1<<20) { // several tasks of many classes: few of the tuples occur
-		occur := map[int]int64{}
-		for i := range n {
-			occur[tuple(i)]++
+// numberTuples numbers those of the tuples 0..size-1 that n samples have, in rising order, and
+// lists them. It asks for every sample's tuple once, in their order.
+func numberTuples(n int64, size int, tuple func(i int64) int) (number func(tuple int) int, tuples []int, l level) {
+	dense := size <= max(int(n), 1<<20) // else several tasks of many classes: few of the tuples occur
+	var occur, begin []int64
+	sparse := map[int][2]int64{}
+	if dense {
+		occur, begin = make([]int64, size), make([]int64, size)
+	}
+	inARow := true // no tuple comes again after another
+	count := func(t int, from, past int64) {
+		if dense {
+			if occur[t] == 0 {
+				begin[t] = from
+			} else {
+				inARow = false
+			}
+			occur[t] += past - from
+			return
 		}
-		numbers := make(map[int]int, len(occur))
-		tuples = slices.Sorted(maps.Keys(occur))
+		had, again := sparse[t]
+		if !again {
+			had[1] = from
+		}
+		inARow = inARow && !again
+		sparse[t] = [2]int64{had[0] + past - from, had[1]}
+	}
+	last, from := -1, int64(0)
+	for i := range n {
+		if t := tuple(i); t != last {
+			if last >= 0 {
+				count(last, from, i)
+			}
+			last, from = t, i
+		}
+	}
+	if last >= 0 {
+		count(last, from, n)
+	}
+	if !dense {
+		numbers := make(map[int]int, len(sparse))
+		tuples = slices.Sorted(maps.Keys(sparse))
 		for i, t := range tuples {
 			numbers[t] = i
-			counts = append(counts, occur[t])
+			l.counts, l.first = append(l.counts, sparse[t][0]), append(l.first, sparse[t][1])
 		}
-		return func(t int) int { return numbers[t] }, tuples, counts
-	}
-	occur, numbers := make([]int64, size), make([]int, size)
-	for i := range n {
-		occur[tuple(i)]++
-	}
-	for t, n := range occur {
-		if n > 0 {
-			numbers[t] = len(counts)
-			tuples, counts = append(tuples, t), append(counts, n)
+		number = func(t int) int { return numbers[t] }
+	} else {
+		numbers := make([]int32, size)
+		for t, n := range occur {
+			if n > 0 {
+				numbers[t] = int32(len(tuples))
+				tuples, l.counts, l.first = append(tuples, t), append(l.counts, n), append(l.first, begin[t])
+			}
 		}
+		number = func(t int) int { return int(numbers[t]) }
 	}
-	return func(t int) int { return numbers[t] }, tuples, counts
+	if !inARow {
+		l.first = nil
+	}
+	return number, tuples, l
 }

@@ -239,7 +239,7 @@ func (r Rebalance) order(in Order, index schema.Index, key RandKey) (Order, erro
 		o.starts[c+1] = o.starts[c] + int(n)
 		o.keys[c] = perm.Derive(key, keyMembers, uint64(c))
 	}
-	if o.first = firsts(in, d.group, len(counts)); o.first != nil {
+	if o.first = d.groups().first; o.first != nil {
 		return o, nil
 	}
 	o.members = make([]uint32, in.Len())
@@ -251,23 +251,6 @@ func (r Rebalance) order(in Order, index schema.Index, key RandKey) (Order, erro
 		next[c]++
 	}
 	return o, nil
-}
-
-// firsts is where each group begins, if its samples follow each other, as those of folders do;
-// nil: they don't.
-func firsts(in Order, group func(sample int) int, groups int) []int64 {
-	first, last := slices.Repeat([]int64{-1}, groups), -1
-	for i := range in.Len() {
-		g := group(in.At(0, i))
-		if g == last {
-			continue
-		}
-		if first[g] >= 0 {
-			return nil
-		}
-		first[g], last = i, g
-	}
-	return first
 }
 
 // progress is that of the schedule; in a run of unknown length that of one epoch.
