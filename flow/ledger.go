@@ -318,7 +318,7 @@ func (l *ledger) state() *StateLedger {
 	if classes == 0 || classes > mostStateClasses {
 		return nil
 	}
-	out := &StateLedger{Columns: append(slices.Clone(ledgerColumns), l.stages...), Tasks: map[string][][]float64{}}
+	out := &StateLedger{Columns: append(slices.Clone(ledgerColumns), l.stages...), Tasks: map[string][][]float64{}, Samples: map[string][]int64{}}
 	parts := []*sums{l.closed}
 	if n := len(l.spans); n > 0 {
 		parts = append(parts, l.spans[n-1].sums)
@@ -360,7 +360,7 @@ func (l *ledger) state() *StateLedger {
 			}
 			rows[c] = row
 		}
-		out.Tasks[task.Name] = rows
+		out.Tasks[task.Name], out.Samples[task.Name] = rows, l.samples[t]
 	}
 	return out
 }

@@ -43,6 +43,7 @@ type StateLedger struct {
 	Columns []string               `json:"columns"`
 	Weight  float64                `json:"weight"` // the sum of all rows' weights
 	Tasks   map[string][][]float64 `json:"tasks"`
+	Samples map[string][]int64     `json:"samples,omitempty"` // by task and class, that the plan draws from
 }
 
 // mostStateClasses is the number of classes beyond which a state doesn't name them, nor has a

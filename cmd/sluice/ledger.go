@@ -19,14 +19,15 @@ import (
 
 type ledgerCmd struct {
 	runFlags
-	Out     string `short:"o" default:"ledger.html" help:"HTML file to write; - is stdout."`
-	Classes int    `default:"40" help:"Classes shown of each task; if there are more, the commonest and the rarest."`
+	More    []string `arg:"" optional:"" help:"More reports or states: of the other ranks of the run, to be added up."`
+	Out     string   `short:"o" default:"ledger.html" help:"HTML file to write; - is stdout."`
+	Classes int      `default:"40" help:"Classes shown of each task; if there are more, the commonest and the rarest."`
 }
 
 // Help is what ledger takes.
 func (ledgerCmd) Help() string {
 	return "A pipeline file: what its run will show of each class, planned and not run. A data set that materialize wrote: what its rows show. " +
-		"A JSON report of a run (--json) or of inspect, or a state: what that run showed."
+		"A JSON report of a run (--json) or of inspect, or a state: what that run showed. Several reports or states, one of each rank: what the run showed in all."
 }
 
 // ledgerReport is what ledger --json prints.
@@ -70,22 +71,55 @@ func (cmd *ledgerCmd) Run(ctx context.Context, c console) error {
 // read finds out what the argument is.
 func (cmd *ledgerCmd) read(ctx context.Context, c console) (*ledgerpage.Ledger, error) {
 	info, err := os.Stat(cmd.File)
+	if len(cmd.More) > 0 {
+		return cmd.merged()
+	}
 	if err == nil && info.IsDir() {
 		return cmd.ofDataset(ctx)
 	}
 	if err == nil && info.Mode().IsRegular() {
-		if data, isReport := reportIn(cmd.File); isReport {
-			ledger, err := ledgerpage.Read(data)
-			if err != nil {
-				return nil, fmt.Errorf("ledger: %s: %w", cmd.File, err)
-			}
-			if ledger.About == "" {
-				ledger.About = "What a run showed."
-			}
-			return ledger, nil
+		if ledger, err := ofReport(cmd.File); ledger != nil || err != nil {
+			return ledger, err
 		}
 	}
 	return cmd.planned(ctx, c)
+}
+
+// ofReport is the ledger in a report or a state; nil: it is neither.
+func ofReport(file string) (*ledgerpage.Ledger, error) {
+	data, isReport := reportIn(file)
+	if !isReport {
+		return nil, nil
+	}
+	ledger, err := ledgerpage.Read(data)
+	if err != nil {
+		return nil, fmt.Errorf("ledger: %s: %w", file, err)
+	}
+	if ledger.About == "" {
+		ledger.About = "What a run showed."
+	}
+	return ledger, nil
+}
+
+// merged adds up the ledgers of several ranks.
+func (cmd *ledgerCmd) merged() (*ledgerpage.Ledger, error) {
+	names := append([]string{cmd.File}, cmd.More...)
+	var list []*ledgerpage.Ledger
+	for _, name := range names {
+		ledger, err := ofReport(name)
+		if err != nil {
+			return nil, err
+		}
+		if ledger == nil {
+			return nil, fmt.Errorf("ledger: %s is no report and no state: of several files each is one of a rank (--json, --state)", name)
+		}
+		list = append(list, ledger)
+	}
+	ledger, err := ledgerpage.Merge(names, list)
+	if err != nil {
+		return nil, fmt.Errorf("ledger: %w", err)
+	}
+	return ledger, nil
 }
 
 // mostReport is the size of the largest report that is read, in bytes.

@@ -5,5 +5,6 @@
 //
 //	page.go    Page.Write: the page
 //	plots.go   curves and bars as they are drawn
+//	merge.go   Merge: the ledgers of several ranks as one
 //	ledger.go  Ledger: what a page shows, and where it can be read from
 package ledgerpage

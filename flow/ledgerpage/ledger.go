@@ -12,24 +12,40 @@ import (
 // Ledger is what a page shows.
 type Ledger struct {
 	PlanHash string `json:"plan_hash"`
-	About    string `json:"-"` // what it is of, a sentence
+	About    string `json:"-"`    // what it is of, a sentence
+	Rank     *int   `json:"rank"` // whose; nil: not known
 	flow.Exposures
 }
 
-// Read takes the JSON of a flow.Report, an inspect.Report or a flow.State.
+// Read takes the JSON of a flow.Report, an inspect.Report or a flow.State, or of the state of a Loader
+// of the Python package.
 func Read(data []byte) (*Ledger, error) {
 	var found struct {
 		Ledger json.RawMessage `json:"ledger"`
 		Epoch  *int            `json:"epoch"`
+		Batch  int64           `json:"batch"`
+		Rank   *int            `json:"rank"`
+		Engine *flow.State     `json:"engine"` // of a Loader
 	}
 	if err := json.Unmarshal(data, &found); err != nil {
 		return nil, fmt.Errorf("it isn't JSON: %w", err)
 	}
-	if len(found.Ledger) == 0 {
+	if len(found.Ledger) == 0 || string(found.Ledger) == "null" {
 		return nil, errors.New("it has no ledger: give the report of a run (--json), of inspect --json, or a state")
 	}
 	if found.Epoch != nil {
-		return ofState(data)
+		s := found.Engine
+		if s == nil {
+			s = new(flow.State)
+			if err := json.Unmarshal(data, s); err != nil {
+				return nil, err
+			}
+		} else if err := json.Unmarshal(found.Ledger, &s.Ledger); err != nil {
+			return nil, fmt.Errorf("its ledger cannot be read: %w", err)
+		} else {
+			s.Epoch, s.Batch = *found.Epoch, found.Batch
+		}
+		return ofState(s, found.Rank), nil
 	}
 	l := new(Ledger)
 	if err := json.Unmarshal(data, l); err != nil {
@@ -39,12 +55,8 @@ func Read(data []byte) (*Ledger, error) {
 }
 
 // ofState is the ledger of a state, which has sums.
-func ofState(data []byte) (*Ledger, error) {
-	var s flow.State
-	if err := json.Unmarshal(data, &s); err != nil {
-		return nil, err
-	}
-	l := &Ledger{PlanHash: s.PlanHash, About: fmt.Sprintf("A run up to epoch %d, batch %d.", s.Epoch, s.Batch)}
+func ofState(s *flow.State, rank *int) *Ledger {
+	l := &Ledger{PlanHash: s.PlanHash, Rank: rank, About: fmt.Sprintf("A run up to epoch %d, batch %d.", s.Epoch, s.Batch)}
 	l.Ledger = map[string]map[string]flow.Exposure{}
 	for _, task := range s.Tasks {
 		classes := map[string]flow.Exposure{}
@@ -58,6 +70,9 @@ func ofState(data []byte) (*Ledger, error) {
 			x := flow.Exposure{
 				Quota: int64(at("quota")), Drawn: int64(at("drawn")), Delivered: int64(at("delivered")), Failed: int64(at("failed")),
 				Refilled: int64(at("refilled")), Filled: int64(at("filled")), Distinct: int64(at("distinct")),
+			}
+			if samples := s.Ledger.Samples[task.Name]; c < len(samples) {
+				x.Samples = samples[c]
 			}
 			x.Repeats = x.Delivered - x.Distinct
 			if x.Delivered > 0 {
@@ -81,5 +96,5 @@ func ofState(data []byte) (*Ledger, error) {
 		}
 		l.Ledger[task.Name] = classes
 	}
-	return l, nil
+	return l
 }

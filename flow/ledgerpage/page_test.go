@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"regexp"
 	"strconv"
 	"strings"
@@ -124,5 +125,62 @@ func TestRead(t *testing.T) {
 		if _, err := ledgerpage.Read([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", text, err, want)
 		}
+	}
+}
+
+// The ledgers of ranks add up to that of one process: counts exactly, means by rows; what cannot be
+// added up is refused.
+func TestMerge(t *testing.T) {
+	of := func(rank int, x ...flow.Exposure) *ledgerpage.Ledger {
+		l := &ledgerpage.Ledger{PlanHash: "abc", Rank: &rank}
+		l.Ledger = map[string]map[string]flow.Exposure{"class": {"a": x[0], "b": x[1]}}
+		l.ByEpoch = []flow.EpochExposure{{Epochs: [2]int{0, 1}, Ledger: l.Ledger}}
+		return l
+	}
+	a := of(0, flow.Exposure{Quota: 5, Drawn: 6, Delivered: 4, Failed: 1, Refilled: 1, Distinct: 3, Repeats: 1, Samples: 4, Weight: 0.5, WeightShare: 0.25, Strength: map[string]float64{"rotate": 1}},
+		flow.Exposure{Quota: 6, Drawn: 6, Delivered: 6, Distinct: 6, Samples: 20, Weight: 1, WeightShare: 0.75})
+	b := of(1, flow.Exposure{Quota: 12, Drawn: 12, Delivered: 12, Filled: 2, Distinct: 4, Repeats: 8, Samples: 4, Weight: 0.25, WeightShare: 0.75, Strength: map[string]float64{"rotate": 0.5}},
+		flow.Exposure{Quota: 1, Drawn: 1, Delivered: 1, Distinct: 1, Samples: 20, Weight: 1, WeightShare: 0.25})
+	sum, err := ledgerpage.Merge([]string{"0.json", "1.json"}, []*ledgerpage.Ledger{a, b})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]flow.Exposure{
+		"a": {Quota: 17, Drawn: 18, Delivered: 16, Failed: 1, Refilled: 1, Filled: 2, Distinct: 4, Repeats: 12, Samples: 4, Weight: 5.0 / 16, WeightShare: 5.0 / 12, Strength: map[string]float64{"rotate": 10.0 / 16}},
+		"b": {Quota: 7, Drawn: 7, Delivered: 7, Distinct: 7, Samples: 20, Weight: 1, WeightShare: 7.0 / 12},
+	}
+	for _, have := range []map[string]flow.Exposure{sum.Ledger["class"], sum.ByEpoch[0].Ledger["class"]} {
+		if !reflect.DeepEqual(have, want) {
+			t.Errorf("%+v\nwant %+v", have, want)
+		}
+	}
+	b.ByEpoch[0].Epochs = [2]int{0, 2}
+	if sum, err := ledgerpage.Merge([]string{"0.json", "1.json"}, []*ledgerpage.Ledger{a, b}); err != nil || sum.ByEpoch != nil || sum.Ledger["class"]["a"].Quota != 17 {
+		t.Errorf("of other epochs: %v, %+v", err, sum)
+	}
+	other, none := of(2, a.Ledger["class"]["a"], a.Ledger["class"]["b"]), of(3, a.Ledger["class"]["a"], a.Ledger["class"]["b"])
+	other.PlanHash, none.PlanHash = "abd", ""
+	for want, list := range map[string][]*ledgerpage.Ledger{
+		"x and y are both of rank 0": {a, a}, "x and y are of different plans": {a, other}, "y doesn't say of which plan": {a, none},
+	} {
+		if _, err := ledgerpage.Merge([]string{"x", "y"}, list); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
+	}
+}
+
+// The state of a Loader of the Python package has a place, the engine's state, and a ledger.
+func TestReadOfLoader(t *testing.T) {
+	text := `{"version": 1, "epoch": 1, "batch": 2, "variant": 0, "rank": 3, "world_size": 4, "engine": {"plan_hash": "` + strings.Repeat("ab", 32) + `", "tasks": [{"name": "class", "classes": ["a"]}]},
+		"ledger": {"columns": ["quota", "drawn", "delivered", "failed", "refilled", "filled", "distinct", "weight"], "weight": 9, "samples": {"class": [7, 0]}, "tasks": {"class": [[9, 9, 9, 0, 0, 0, 7, 9], [0, 0, 0, 0, 0, 0, 0, 0]]}}}`
+	l, err := ledgerpage.Read([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if x := l.Ledger["class"]["a"]; *l.Rank != 3 || l.PlanHash == "" || l.About != "A run up to epoch 1, batch 2." || x.Delivered != 9 || x.Samples != 7 || x.Repeats != 2 {
+		t.Errorf("%+v", l)
+	}
+	if _, err := ledgerpage.Read([]byte(strings.Replace(text, `"ledger": {`, `"ledger": null, "was": {`, 1))); err == nil || !strings.Contains(err.Error(), "has no ledger") {
+		t.Errorf("error %v", err)
 	}
 }
