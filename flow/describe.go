@@ -205,11 +205,11 @@ func (t *planText) weighted(classes []ClassWeight, counts []int64) {
 	head, skip := "", 0
 	if len(classes) > mostClasses {
 		slices.SortStableFunc(classes, func(a, b ClassWeight) int { return int(order[b.Class] - order[a.Class]) })
-		head, skip = fmt.Sprintf("%d classes: ", len(classes)), len(classes)-mostClasses
+		head, skip = fmt.Sprintf("%d classes: ", len(classes)), len(classes)-fewClasses
 	}
 	var list []string
 	for i, c := range classes {
-		switch at := i - mostClasses/2; {
+		switch at := i - fewClasses/2; {
 		case skip > 0 && at == 0:
 			list = append(list, "...")
 		case skip > 0 && at > 0 && at < skip:
@@ -241,13 +241,14 @@ func (t *planText) several(task string, classes []string, of map[string][]ClassD
 		ours.mean, ours.most, ours.class, random.mean, random.most, random.class)
 }
 
-// mostClasses is the number of classes of which all are listed.
-const mostClasses = 8
+const (
+	mostClasses = 20 // of so many all are listed
+	fewClasses  = 8  // are listed of more
+)
 
 // describeCounts lists the classes with their samples, and their draws in the
 // first epoch where these differ; of many classes the commonest and the rarest.
 func describeCounts(task schema.Task, counts, drawn []int64) string {
-	const most = mostClasses
 	order := make([]int, 0, len(counts))
 	for c, n := range counts {
 		if c < len(task.Classes) || n > 0 {
@@ -255,14 +256,14 @@ func describeCounts(task schema.Task, counts, drawn []int64) string {
 		}
 	}
 	head := ""
-	if len(order) > most {
+	if len(order) > mostClasses {
 		slices.SortStableFunc(order, func(a, b int) int { return int(counts[b] - counts[a]) })
 		head = fmt.Sprintf("%d classes: ", len(task.Classes))
 	}
 	var list []string
 	for i, c := range order {
-		if len(order) > most && i >= most/2 && i < len(order)-most/2 {
-			if i == most/2 {
+		if len(order) > mostClasses && i >= fewClasses/2 && i < len(order)-fewClasses/2 {
+			if i == fewClasses/2 {
 				list = append(list, "...")
 			}
 			continue

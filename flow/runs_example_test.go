@@ -115,7 +115,7 @@ func ExamplePlan() {
 	// 40 rows and 3 batches an epoch, of float32[3,32,32]
 	// 2 push down samplers act on the index, before any image is read
 	//             rebalance: 40 draws an epoch from 38 samples; the first epoch uses 22 of them
-	//             shape: 10 classes: circle 14→4, square 9→4, triangle 5→4, cross 3→4, ..., crescent 1→4, heart 1→4, hourglass 1→4, star 1→4
+	//             shape: arrow 1→4, circle 14→4, crescent 1→4, cross 3→4, heart 1→4, hourglass 1→4, ring 2→4, square 9→4, star 1→4, triangle 5→4
 	//             color: blue 18→28, green 5→4, purple 3→0, red 9→6, yellow 3→2
 }
 
