@@ -63,7 +63,7 @@ func (c ClassWeights) Check() error {
 		errs = append(errs, errorf("beta", "only effective_number needs it"))
 	}
 	if math.IsNaN(c.Beta) || c.Beta < 0 || c.Beta >= 1 {
-		errs = append(errs, errorf("beta", "%v is not between 0 and 1", c.Beta))
+		errs = append(errs, errorf("beta", "%v is not above 0 and below 1: to weigh all classes alike leave the stage out; by 1/n_c, as near 1, take weights: inverse", c.Beta))
 	}
 	return errors.Join(errs...)
 }

@@ -67,7 +67,7 @@ func TestClassWeightsErrors(t *testing.T) {
 		"NaN":      {stages.ClassWeights{Weights: stages.Weights{Named: map[string]float64{"a": math.NaN()}}}, "weights: NaN is not a weight: give numbers >= 0"},
 		"sum":      {stages.ClassWeights{Weights: stages.Weights{List: []float64{}}}, "weights: their sum is 0: they cannot be scaled to 1"},
 		"beta":     {stages.ClassWeights{Weights: rule, Beta: 0.5}, "beta: only effective_number needs it"},
-		"beta 1":   {stages.ClassWeights{Weights: stages.Weights{Rule: stages.EffectiveNumberWeights}, Beta: 1}, "beta: 1 is not between 0 and 1"},
+		"beta 1":   {stages.ClassWeights{Weights: stages.Weights{Rule: stages.EffectiveNumberWeights}, Beta: 1}, "beta: 1 is not above 0 and below 1: to weigh all classes alike leave the stage out; by 1/n_c, as near 1, take weights: inverse"},
 	} {
 		wantError(t, what, c.stage.Check(), c.want)
 	}

@@ -333,19 +333,19 @@ func readMap(v map[string]any) (target, error) {
 	switch key := keys[0]; Target(key) {
 	case repeatFactor:
 		t := target{rule: repeatFactor}
-		numbers, err := readNumbers(key, v[key], []string{"threshold", "power"}, func(x float64) bool { return x > 0 && x <= 1 })
+		numbers, err := readNumbers(key, v[key], []string{"threshold", "power"}, "above 0 and at most 1", func(x float64) bool { return x > 0 && x <= 1 })
 		t.threshold, t.power = numbers["threshold"], numbers["power"]
 		return t, err
 	case effectiveNumber:
-		numbers, err := readNumbers(key, v[key], []string{"beta"}, func(x float64) bool { return x > 0 && x < 1 })
+		numbers, err := readNumbers(key, v[key], []string{"beta"}, "above 0 and below 1: for 0 take instance, for 1 class_balanced", func(x float64) bool { return x > 0 && x < 1 })
 		return target{rule: effectiveNumber, beta: numbers["beta"]}, err
 	default:
 		return readExplicit(key, v[key])
 	}
 }
 
-// readNumbers reads the numbers of a rule, between 0 and 1; all are needed.
-func readNumbers(rule string, v any, names []string, allowed func(x float64) bool) (map[string]float64, error) {
+// readNumbers reads the numbers of a rule, which must be in a range; all are needed.
+func readNumbers(rule string, v any, names []string, within string, allowed func(x float64) bool) (map[string]float64, error) {
 	given, ok := v.(map[string]any)
 	if !ok {
 		return nil, fmt.Errorf("%s: want {%s: number}, have %s", rule, names[0], options.Have(v))
@@ -361,7 +361,7 @@ func readNumbers(rule string, v any, names []string, allowed func(x float64) boo
 		case !isNumber:
 			errs = append(errs, fmt.Errorf("%s: %s: want a number, have %s", rule, name, options.Have(given[name])))
 		case err != nil || !allowed(x):
-			errs = append(errs, fmt.Errorf("%s: %s: %s is not between 0 and 1", rule, name, have))
+			errs = append(errs, fmt.Errorf("%s: %s: %s is not %s", rule, name, have, within))
 		}
 		numbers[name] = x
 	}

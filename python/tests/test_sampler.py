@@ -325,7 +325,7 @@ def test_arguments_refused() -> None:
     for arguments, what in (
         ({"target": "balanced"}, "instance, square_root, power, class_balanced"),
         ({"target": "power"}, "power: missing"),
-        ({"target": {"repeat_factor": {"threshold": 2}}}, "threshold: 2 is not between 0 and 1"),
+        ({"target": {"repeat_factor": {"threshold": 2}}}, "threshold: 2 is not above 0 and at most 1"),
         ({"power": 0.5}, "only target power needs it"),
         ({"target": "power", "power": 2}, "not between 0"),
         ({"samples": 0}, "samples=0"),
