@@ -310,3 +310,29 @@ func BenchmarkRecipe(b *testing.B) {
 		})
 	}
 }
+
+// What changes channels alone, behind what mixes them, isn't left out, nor does it replace it.
+func TestLevelsBehindMixedChannels(t *testing.T) {
+	dir := oddPictures(t)
+	list := []stages.Stage{
+		stages.Decode{}, stages.Resize{Height: 9, Width: 7},
+		stages.ColorJitter{Saturation: stages.Factor{0.3, 0.4}}, stages.Posterize{Bits: 3}, stages.Invert{},
+		stages.Batch{Size: 4},
+	}
+	for n := 4; n <= 5; n++ {
+		pipe := flow.New(sources.Folder{Path: dir}, append(slices.Clone(list[:n]), list[5])...)
+		want, _, err := contents(t, pipe, flow.Exec(flow.Reference))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, _, err := contents(t, pipe, flow.WithFuse(flow.FuseExact))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range want {
+			if !bytes.Equal(got[i], want[i]) {
+				t.Errorf("%d stages, row %d: other bytes than the reference's", n, i)
+			}
+		}
+	}
+}

@@ -57,6 +57,9 @@ func (m *Maker) pixel(ops []op) warp.Pixel {
 	}
 	if n := inRows(ops); n > 0 {
 		pixel := m.pixel(ops[n:])
+		if pixel.Row != nil { // the rest is for rows, too
+			n = len(ops)
+		}
 		pixel.Row = m.rows(ops[:n])
 		return pixel
 	}
