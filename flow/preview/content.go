@@ -17,6 +17,7 @@ import (
 	"github.com/sluicedata/sluice/flow"
 	"github.com/sluicedata/sluice/schema"
 	"github.com/sluicedata/sluice/sources"
+	"github.com/sluicedata/sluice/stages"
 )
 
 // content is what the template shows.
@@ -133,10 +134,21 @@ func leftOut(plan *flow.Plan, failure *flow.RowError) bool {
 }
 
 // readable writes drawn parameters for people: as they write themselves, or
-// "x 12, y 7", numbers to four digits.
+// "x 12, y 7", numbers to four digits; of stages within a stage "rotate degrees 30, then flip".
 func readable(params any) (string, error) {
-	if p, ok := params.(fmt.Stringer); ok {
+	switch p := params.(type) {
+	case fmt.Stringer:
 		return p.String(), nil
+	case *stages.Acting:
+		var list []string
+		for _, s := range p.Stages {
+			text, err := readable(s.Params)
+			if err != nil {
+				return "", err
+			}
+			list = append(list, strings.TrimSuffix(s.Stage+" "+text, " "))
+		}
+		return strings.Join(list, ", then "), nil
 	}
 	b, err := json.Marshal(params)
 	if err != nil {

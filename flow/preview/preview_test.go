@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -83,6 +84,36 @@ func TestPage(t *testing.T) {
 	report, err = preview.Page{PerClass: 1, Classes: 2, Task: "color"}.Write(t.Context(), &few, p)
 	if err != nil || report.Classes != 2 || report.Draws != 2 {
 		t.Errorf("one draw of two colours: %+v, %v", report, err)
+	}
+}
+
+// TestStagesWithin are named with what they drew, without the keys of their JSON.
+func TestStagesWithin(t *testing.T) {
+	turn := stages.Rotate{Degrees: stages.Range{-30, 30}}
+	p := plan(t, flow.New(sources.Folder{Path: shapes(t), Tasks: []string{"shape", "color"}}, stages.Decode{},
+		stages.OneOf{Stages: stages.StageList{turn}},
+		stages.SomeOf{Stages: stages.StageList{stages.Invert{P: 1}, turn}, N: 2},
+		stages.OneOf{Stages: stages.StageList{stages.RandAugment{}}}, stages.RandAugment{}, stages.TrivialAugmentWide{},
+		stages.Resize{Height: 16, Width: 16}, stages.Batch{Size: 8}))
+	var page bytes.Buffer
+	report, err := preview.Page{}.Write(t.Context(), &page, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const op = `[a-z_]+ -?[0-9.]+`
+	for _, want := range []string{
+		`<dt>one_of</dt><dd>rotate degrees -?[0-9.]+[^<]*</dd>`,
+		`<dt>some_of</dt><dd>invert, then rotate degrees -?[0-9.]+[^<]*</dd>`,
+		`<dt>one_of_2</dt><dd>rand_augment ` + op + `, then ` + op + `</dd>`,
+		`<dt>rand_augment</dt><dd>` + op + `, then ` + op + `</dd>`,
+		`<dt>trivial_augment_wide</dt><dd>` + op + `</dd>`,
+	} {
+		if n := len(regexp.MustCompile(want).FindAllString(page.String(), -1)); n != report.Draws {
+			t.Errorf("%s: %d of %d draws", want, n, report.Draws)
+		}
+	}
+	if t.Failed() {
+		t.Log(regexp.MustCompile(`<dl>.*</dl>`).FindString(page.String()))
 	}
 }
 
