@@ -183,6 +183,17 @@ func TestOptions(t *testing.T) {
 	wantError(t, arrowParts(t.TempDir()).Open(t.Context(), run), "two variants of scale 0.5")
 }
 
+// That the params column is there no longer is said once, although the plan and the layout both have it.
+func TestRefusesWithoutParams(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "out")
+	run := sinktest.Runs()["params"]
+	run.Pipeline = `{"seed":42,"params":true,"params_revision":2,"stages":[]}`
+	deliver(t, run, arrowParts(dir))
+	run.Params, run.PlanHash, run.Pipeline = false, "bead", `{"seed":42,"params":false,"stages":[]}`
+	wantError(t, arrowParts(dir).Open(t.Context(), run),
+		"there -> here:\n  plan_hash 5eed -> bead\n  params true -> false: give --params\nChoose another directory")
+}
+
 // A run with another plan, or laid out otherwise, is refused, and told why.
 func TestRefusesAnotherRun(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "out")

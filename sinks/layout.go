@@ -311,6 +311,7 @@ func differences(there, here *Layout) []plandiff.Change {
 		case c.Of == "plan_hash":
 			first = append(first, c)
 		case classes && strings.HasPrefix(c.Of, "tasks"): // the class changes say it better
+		case c.Of == "params" && slices.ContainsFunc(list, func(p plandiff.Change) bool { return p.Of == c.Of }): // so does the plan
 		default:
 			list = append(list, c)
 		}

@@ -71,12 +71,21 @@ func setting(key string, a, b any) []Change {
 	}
 	values := strings.TrimPrefix(list[0].Text, key+" ")
 	switch key {
+	case "params":
+		if a == true {
+			return []Change{{key, list[0].Text + ": give --params"}}
+		}
 	case "source":
 		return []Change{{key, "source: keys, sizes, labels or other columns of its samples, or the numbers of their classes"}}
 	case "version":
 		return []Change{{key, "version of the plan's canonical form " + values + ": another version of sluice"}}
-	case "decoder", "exec_revision", "params_revision":
-		what := map[string]string{"decoder": "the decoder", "exec_revision": "the executor", "params_revision": "the params column"}[key]
+	case "params_revision":
+		if a == nil || b == nil {
+			return nil // the column isn't there in both: "params" says it
+		}
+		return []Change{{key, "revision of the params column " + values + ": another version of sluice"}}
+	case "decoder", "exec_revision":
+		what := map[string]string{"decoder": "the decoder", "exec_revision": "the executor"}[key]
 		return []Change{{key, "revision of " + what + " " + values + ": another version of sluice"}}
 	}
 	return list
