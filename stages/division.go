@@ -186,7 +186,11 @@ func (d *division) split(power float64) (total float64, err error) {
 					have[label] += levels[i].counts[g]
 				}
 			}
-			byLabel[i], err = perTask[i].byLabel(index.Tasks()[task], have)
+			having := have
+			if d.rarest != nil {
+				having = d.rarest.having
+			}
+			byLabel[i], err = perTask[i].byLabel(index.Tasks()[task], have, having)
 			errs = append(errs, err)
 		}
 	}

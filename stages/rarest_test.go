@@ -201,6 +201,18 @@ func TestRarestClassErrors(t *testing.T) {
 		_, err := stages.Rebalance{Target: stages.SquareRoot, Task: c.task}.Sample(everySample(50), c.index, rebalanceKey)
 		wantError(t, what, err, c.want)
 	}
+	// Of two classes in the same samples, the first is the rarest of all of them.
+	same := &schema.Table{Keys: []string{"a", "b"}, Targets: &schema.TargetTable{
+		Spec:  &schema.TargetSpec{Boxes: true, Classes: []string{"c0", "c1", "c2"}},
+		First: []int64{0, 3, 5}, Labels: []int32{0, 1, 1, 1, 0},
+	}}
+	_, err := stages.Rebalance{Target: stages.Shares(map[string]float64{"c0": 1, "c1": 2, "c2": 3})}.Sample(everySample(2), same, rebalanceKey)
+	wantError(t, "shares", err, `target: shares: no sample counts as one of class "c1" of task boxes: those that have it (2) have another, too, that is rarer or as rare: give it 0, or leave it out
+target: shares: class "c2" of task boxes has no samples to draw: give it 0, or leave it out`)
+	for _, shares := range []map[string]float64{{"c0": 1}, {"c0": 1, "c1": 0, "c2": 0}} {
+		_, err = stages.Rebalance{Target: stages.Shares(shares)}.Sample(everySample(2), same, rebalanceKey)
+		wantError(t, fmt.Sprint(shares), err, "")
+	}
 	empty, _ := severalClasses(rand.New(rand.NewPCG(5, 58)), 50, 4, true)
 	empty.Targets.First = slices.Repeat([]int64{0}, 51)
 	wantWarnings(t, "no objects", stages.Rebalance{Target: stages.SquareRoot}.Warn(everySample(50), empty),

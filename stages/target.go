@@ -465,9 +465,10 @@ func (t target) numbers() (byClass map[string]*big.Rat, what string) {
 	return t.shares, "shares"
 }
 
-// byLabel is the explicit shares in class order, as integers. have are the samples of
-// each class. Every mistake about names is in the error.
-func (t target) byLabel(task schema.Task, have []int64) ([]int64, error) {
+// byLabel is the explicit shares in class order, as integers. having are the samples of
+// each class, and have those that count as of it: where samples have several, it is the rarest.
+// Every mistake about names is in the error.
+func (t target) byLabel(task schema.Task, have, having []int64) ([]int64, error) {
 	named, what := t.numbers()
 	var errs []error
 	for _, name := range slices.Sorted(maps.Keys(named)) {
@@ -475,6 +476,9 @@ func (t target) byLabel(task schema.Task, have []int64) ([]int64, error) {
 		switch {
 		case class < 0:
 			errs = append(errs, unknownClass("target: "+what, name, task))
+		case have[class] == 0 && having[class] > 0 && named[name].Sign() > 0:
+			errs = append(errs, errorf("target", "%s: no sample counts as one of class %q of task %s: those that have it (%d) have another, too, that is rarer or as rare: give it 0, or leave it out",
+				what, name, task.Name, having[class]))
 		case have[class] == 0 && named[name].Sign() > 0:
 			errs = append(errs, errorf("target", "%s: class %q of task %s has no samples to draw: give it 0, or leave it out", what, name, task.Name))
 		}
