@@ -26,11 +26,16 @@ func Read(data []byte) (*Ledger, error) {
 		Batch  int64           `json:"batch"`
 		Rank   *int            `json:"rank"`
 		Engine *flow.State     `json:"engine"` // of a Loader
+
+		Objects json.RawMessage `json:"objects"` // of an inspect.Report
 	}
 	if err := json.Unmarshal(data, &found); err != nil {
 		return nil, fmt.Errorf("it isn't JSON: %w", err)
 	}
 	if len(found.Ledger) == 0 || string(found.Ledger) == "null" {
+		if len(found.Objects) > 0 {
+			return nil, errors.New("it has objects, and no labels: a ledger counts the rows of each class of a label; sluice inspect counts the objects of each class")
+		}
 		return nil, errors.New("it has no ledger: give the report of a run (--json), of inspect --json, or a state")
 	}
 	if found.Epoch != nil {

@@ -120,7 +120,8 @@ func TestRead(t *testing.T) {
 		t.Errorf("%+v", x)
 	}
 	for text, want := range map[string]string{
-		"[": "isn't JSON", `{"rows": 3}`: "has no ledger", `{"ledger": 3}`: "cannot be read", `{"ledger": {}, "epoch": -1}`: "damaged",
+		`{"objects": [{"class": "cat"}]}`: "sluice inspect counts the objects",
+		"[":                               "isn't JSON", `{"rows": 3}`: "has no ledger", `{"ledger": 3}`: "cannot be read", `{"ledger": {}, "epoch": -1}`: "damaged",
 	} {
 		if _, err := ledgerpage.Read([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", text, err, want)
