@@ -251,13 +251,12 @@ func TestMosaicRefuses(t *testing.T) {
 	labelled := annotate(sceneSpec, [][]byte{f}, []schema.Targets{tg})
 	list, _ := album()
 	bare := hold(list)
-	bare.index.TaskList, bare.index.Labels = nil, nil
 	for want, pipe := range map[string]*flow.Pipeline{
-		"task class has a label":       flow.New(labelled, stages.Decode{}, stages.Resize{Height: 8, Width: 8}, stages.Batch{Size: 2}, stages.Mosaic{}),
-		"put batch before it":          flow.New(labelled, stages.Decode{}, stages.Resize{Height: 8, Width: 8}, stages.Mosaic{}),
-		"with their objects and masks": flow.New(bare, stages.Decode{}, stages.Resize{Height: 8, Width: 8}, stages.Batch{Size: 2}, stages.Mosaic{}),
-		"center: ":                     flow.New(labelled, stages.Decode{}, stages.Resize{Height: 8, Width: 8}, stages.Batch{Size: 2}, stages.Mosaic{Center: stages.Range{0.5, 2}}),
-		"donors: target: ":             flow.New(labelled, stages.Decode{}, stages.Resize{Height: 8, Width: 8}, stages.Batch{Size: 2}, stages.Mosaic{Donors: "rare"}),
+		"leave the task out of the source (tasks: [] there": flow.New(labelled, stages.Decode{}, stages.Resize{Height: 8, Width: 8}, stages.Batch{Size: 2}, stages.Mosaic{}),
+		"put batch before it":                               flow.New(labelled, stages.Decode{}, stages.Resize{Height: 8, Width: 8}, stages.Mosaic{}),
+		"it makes one picture of several, with their objects and masks, and the source (held) has none: read them": flow.New(bare, stages.Decode{}, stages.Resize{Height: 8, Width: 8}, stages.Batch{Size: 2}, stages.Mosaic{}),
+		"center: ":         flow.New(labelled, stages.Decode{}, stages.Resize{Height: 8, Width: 8}, stages.Batch{Size: 2}, stages.Mosaic{Center: stages.Range{0.5, 2}}),
+		"donors: target: ": flow.New(labelled, stages.Decode{}, stages.Resize{Height: 8, Width: 8}, stages.Batch{Size: 2}, stages.Mosaic{Donors: "rare"}),
 	} {
 		plan, err := pipe.Plan(t.Context())
 		if err == nil {

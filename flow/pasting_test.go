@@ -16,6 +16,7 @@ import (
 
 	"github.com/sluicedata/sluice/flow"
 	"github.com/sluicedata/sluice/schema"
+	"github.com/sluicedata/sluice/sources"
 	"github.com/sluicedata/sluice/stages"
 )
 
@@ -598,17 +599,24 @@ func TestCopyPasteRefuses(t *testing.T) {
 			tg.Objects[i].Polygon = nil
 		}
 	})
+	list, _ := album()
+	classes := hold(list)
+	masked := objects(func(tg *schema.Targets, spec *schema.TargetSpec) {
+		*tg, *spec = schema.Targets{Mask: tg.Mask}, schema.TargetSpec{Mask: true}
+	})
 	sized := []stages.Stage{stages.Decode{}, stages.Resize{Height: 80, Width: 100}, stages.Batch{Size: 2}}
-	with := func(s *annotated, stage stages.Stage) *flow.Pipeline {
+	with := func(s sources.Source, stage stages.Stage) *flow.Pipeline {
 		return flow.New(s, append(slices.Clone(sized), stage)...)
 	}
 	for want, pipe := range map[string]*flow.Pipeline{
-		"task class has a label":                      with(labelled, stages.CopyPaste{}),
-		"no sample has an object":                     with(empty, stages.CopyPaste{}),
-		"below: no class has objects in fewer than 2": with(whole, stages.CopyPaste{Below: 2}),
-		"donors: target: ":                            with(whole, stages.CopyPaste{Donors: "rare"}),
-		"when: copy_paste mixes rows":                 with(whole, stages.When{Stage: stages.CopyPaste{}, ClassCount: stages.ClassCount{Below: 3}}),
-		"put batch before it":                         flow.New(whole, stages.Decode{}, stages.Resize{Height: 8, Width: 8}, stages.CopyPaste{}),
+		"task class has a label": with(labelled, stages.CopyPaste{}),
+		"has none: read their polygons, by coco or another source of objects, or mix pictures and their classes by cutmix or cmo": with(classes, stages.CopyPaste{}),
+		"or another source of objects, or take mosaic": with(masked, stages.CopyPaste{}),
+		"no sample has an object":                      with(empty, stages.CopyPaste{}),
+		"below: no class has objects in fewer than 2":  with(whole, stages.CopyPaste{Below: 2}),
+		"donors: target: ":                             with(whole, stages.CopyPaste{Donors: "rare"}),
+		"when: copy_paste mixes rows":                  with(whole, stages.When{Stage: stages.CopyPaste{}, ClassCount: stages.ClassCount{Below: 3}}),
+		"put batch before it":                          flow.New(whole, stages.Decode{}, stages.Resize{Height: 8, Width: 8}, stages.CopyPaste{}),
 	} {
 		plan, err := pipe.Plan(t.Context())
 		if err == nil {

@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -322,7 +323,7 @@ func (p *planner) mix(at int, stage stages.MixStage) error {
 	var err error
 	switch stage := stage.(type) {
 	case stages.Composer:
-		for _, err := range checkComposed(p, stage) {
+		if err := checkComposed(p, stage); err != nil {
 			bad(err)
 		}
 		if len(errs) > 0 {
@@ -384,26 +385,29 @@ func checkMixed(p *planner) (errs []error) {
 	return errs
 }
 
-// checkComposed is checkMixed of pictures made of several: objects and masks can be.
-func checkComposed(p *planner, stage stages.Composer) (errs []error) {
-	names := make([]string, 0, 1)
-	for _, t := range p.rows.tasks {
-		names = append(names, t.Name)
-	}
-	several, value := labelsBeside(p)
-	for _, name := range append(names, several, value) {
-		if name != "" {
-			return append(errs, fmt.Errorf("it makes one picture of several, and task %s has a label for each of them: leave the task out of the source, or the stage out", name))
-		}
-	}
+// checkComposed is checkMixed of pictures made of several: objects and masks can be. What the
+// source lacks comes first: where there is nothing to show, its tasks don't matter.
+func checkComposed(p *planner, stage stages.Composer) error {
 	_, pastes := stage.(stages.Paster)
 	switch spec := p.rows.spec; {
 	case pastes && !spec.Objects():
-		errs = append(errs, fmt.Errorf("it pastes objects, and the source (%s) has none: read their polygons, by coco or another source of objects, or take mosaic", p.source.Name()))
+		instead := "mix pictures and their classes by cutmix or cmo"
+		if spec.HasMask() {
+			instead = "take mosaic"
+		}
+		return fmt.Errorf("it pastes objects, and the source (%s) has none: read their polygons, by coco or another source of objects, or %s", p.source.Name(), instead)
 	case !spec.Objects() && !spec.HasMask():
-		errs = append(errs, fmt.Errorf("it makes one picture of several, with their objects and masks, and the source (%s) has none", p.source.Name()))
+		return fmt.Errorf("it makes one picture of several, with their objects and masks, and the source (%s) has none: read them, by coco or another source of objects, or mix pictures and their classes by cutmix or cmo", p.source.Name())
 	}
-	return errs
+	const composes = "it makes one picture of several, and task %s has a label for each of them: leave the task out of the source%s, or the stage out"
+	if tasks := p.rows.tasks; len(tasks) > 0 {
+		return fmt.Errorf(composes, tasks[0].Name, " (tasks: [] there, if it has that option)")
+	}
+	several, value := labelsBeside(p)
+	if name := cmp.Or(several, value); name != "" {
+		return fmt.Errorf(composes, name, "")
+	}
+	return nil
 }
 
 // labelsBeside are a task of several labels, and one of a value; "": there is none.
