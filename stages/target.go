@@ -351,12 +351,14 @@ func readNumbers(rule string, v any, names []string, within string, allowed func
 		return nil, fmt.Errorf("%s: want {%s: number}, have %s", rule, names[0], options.Have(v))
 	}
 	numbers := map[string]float64{}
+	misnamed := false // one that is missing may be there under another name
 	var errs []error
 	for _, name := range slices.Sorted(maps.Keys(given)) {
 		have, isNumber := given[name].(json.Number)
 		x, err := have.Float64()
 		switch {
 		case !slices.Contains(names, name):
+			misnamed = true
 			errs = append(errs, fmt.Errorf("%s: unknown key %q%s (keys: %s)", rule, name, options.DidYouMean(options.Nearest(name, names)), strings.Join(names, ", ")))
 		case !isNumber:
 			errs = append(errs, fmt.Errorf("%s: %s: want a number, have %s", rule, name, options.Have(given[name])))
@@ -366,7 +368,7 @@ func readNumbers(rule string, v any, names []string, within string, allowed func
 		numbers[name] = x
 	}
 	for _, name := range names {
-		if _, ok := given[name]; !ok {
+		if _, ok := given[name]; !ok && !misnamed {
 			errs = append(errs, fmt.Errorf("%s: %s is missing", rule, name))
 		}
 	}
