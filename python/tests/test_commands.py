@@ -202,6 +202,16 @@ def test_preview(data: Path, tmp_path: Path) -> None:
         sluicedata.preview(pipeline(data), task="shape")
 
 
+def test_ledger_before_the_end(data: Path) -> None:
+    loader = sluicedata.Loader(pipeline(data) | {"epochs": 2})
+    list(loader)
+    assert loader.report() is None
+    with pytest.raises(UsageError, match="None until the run is over"):
+        sluicedata.ledger(loader.report())  # type: ignore[arg-type]
+    list(loader)
+    assert loader.report() is not None
+
+
 def test_ledger(data: Path, tmp_path: Path) -> None:
     report = sluicedata.ledger(pipeline(data), epochs=2)
     assert report.file == ""

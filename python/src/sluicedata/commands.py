@@ -81,6 +81,11 @@ def ledger(
     a run, or a state. output: the file to write the page to; without it the page is only in the report, which a notebook
     shows. classes: classes shown; if there are more, the commonest and the rarest.
     """
+    if pipeline is None:  # what Loader.report() is at first
+        raise errors.UsageError(
+            "ledger: there is no report yet: loader.report() is None until the run is over, which is after as many epochs as the "
+            "pipeline says, or Loader(epochs=): take all of them. loader.state_dict() has the ledger so far: give its file, as JSON"
+        )
     more = _command.flags("ledger", {"classes": classes}, ("classes",))
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "ledger.html") if output is None else Path(output)

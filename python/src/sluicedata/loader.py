@@ -719,8 +719,8 @@ class Loader:
     def report(self) -> RunReport | None:
         """What the last run that has ended did; None while the first is going on.
 
-        A run is all epochs that follow each other, up to the last one of the pipeline or of epochs=; a loop that was left ends it too,
-        once the next one begins.
+        A run is all epochs that follow each other, up to the last one of the pipeline or of epochs=: of `epochs: 4` there is a report
+        after the fourth loop. A loop that was left ends it too, once the next one begins.
         """
         return None if self._report is None else RunReport.from_json(self._report)
 
