@@ -593,6 +593,7 @@ func TestCopyPasteRefuses(t *testing.T) {
 	}
 	empty := objects(func(tg *schema.Targets, _ *schema.TargetSpec) { tg.Objects = nil })
 	whole := objects(func(*schema.Targets, *schema.TargetSpec) {})
+	crowds := objects(func(_ *schema.Targets, spec *schema.TargetSpec) { spec.CrowdsAlone = true })
 	boxes := objects(func(tg *schema.Targets, spec *schema.TargetSpec) {
 		spec.Polygons = false
 		for i := range tg.Objects {
@@ -613,6 +614,7 @@ func TestCopyPasteRefuses(t *testing.T) {
 		"has none: read their polygons, by coco or another source of objects, or mix pictures and their classes by cutmix or cmo": with(classes, stages.CopyPaste{}),
 		"or another source of objects, or take mosaic": with(masked, stages.CopyPaste{}),
 		"no sample has an object":                      with(empty, stages.CopyPaste{}),
+		"all objects are crowds":                       with(crowds, stages.CopyPaste{}),
 		"below: no class has objects in fewer than 2":  with(whole, stages.CopyPaste{Below: 2}),
 		"donors: target: ":                             with(whole, stages.CopyPaste{Donors: "rare"}),
 		"when: copy_paste mixes rows":                  with(whole, stages.When{Stage: stages.CopyPaste{}, ClassCount: stages.ClassCount{Below: 3}}),

@@ -41,6 +41,8 @@ type TargetSpec struct {
 	MaskClasses []string `json:"mask_classes,omitempty"` // names of the mask's numbers, where they are known
 	Multi       []Task   `json:"multi,omitempty"`        // tasks of several labels: their column, label.<task>, is list<int32>
 
+	CrowdsAlone bool `json:"-"` // all objects of the source are crowds; what a plan warns of, no part of a schema
+
 	CategoryIDs []int64         `json:"category_ids,omitempty"` // of Classes, in the files that they come from; nil: their numbers
 	Categories  json.RawMessage `json:"categories,omitempty"`   // COCO's list, untouched
 }

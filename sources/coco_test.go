@@ -211,6 +211,26 @@ func TestCocoFaults(t *testing.T) {
 	}
 }
 
+// That all objects are crowds is told of the source, and of a concat if all of its sources say so.
+func TestCrowdsAlone(t *testing.T) {
+	const object = `{"id": %d, "image_id": 1, "category_id": 3, "bbox": [1, 2, 10, 20], "iscrowd": %d}`
+	crowd, plain := fmt.Sprintf(object, 1, 1), fmt.Sprintf(object, 2, 0)
+	concat := func(a, b string) sources.Source {
+		return sources.Concat{Sources: map[string]sources.Source{"a": cocoFile(t, a), "b": cocoFile(t, b)}}
+	}
+	for name, c := range map[string]struct {
+		source sources.Source
+		want   bool
+	}{
+		"crowds": {cocoFile(t, crowd), true}, "both": {cocoFile(t, crowd+","+plain), false}, "none": {cocoFile(t, plain), false}, "empty": {cocoFile(t, ""), false},
+		"two of crowds": {concat(crowd, crowd), true}, "one of two": {concat(crowd, plain), false},
+	} {
+		if have := schema.TargetSpecOf(open(t, c.source).Index()).CrowdsAlone; have != c.want {
+			t.Errorf("%s: %t", name, have)
+		}
+	}
+}
+
 // Boxes that reach out of their images, and fit as corners, are told with what to do.
 func TestCocoCorners(t *testing.T) {
 	text := warnings(open(t, cocoFile(t, `{"id": 1, "image_id": 1, "category_id": 3, "bbox": [20, 12, 30, 22]}, {"id": 2, "image_id": 1, "category_id": 3, "bbox": [25, 2, 39, 30]}`)))

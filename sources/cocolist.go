@@ -37,7 +37,8 @@ type cocoList struct {
 	digests    [][16]byte
 	objectIDs  []int64
 	polygons   bool
-	listed     int // annotations, with those that are left out
+	plain      bool // some object is no crowd
+	listed     int  // annotations, with those that are left out
 	categories []int64
 	numbers    map[int64]int32       // of categories
 	counts     []map[int]*faultCount // by category: how many numbers of keypoints its objects have
@@ -192,6 +193,7 @@ func (l *cocoList) takeAnnotation(a *coco.Annotation, at, length int64) error {
 		}
 	}
 	l.polygons = l.polygons || a.HasRLE || len(a.Ends) > 0
+	l.plain = l.plain || !a.Crowd
 	l.image, l.category = append(l.image, number), append(l.category, category)
 	l.objects.at, l.objects.length = append(l.objects.at, at), append(l.objects.length, uint32(length))
 	l.digests, l.objectIDs = append(l.digests, digest), append(l.objectIDs, a.ID)
@@ -265,7 +267,7 @@ func (l *cocoList) warnings() []string {
 func (l *cocoList) classes(file coco.File) (*schema.TargetSpec, map[int64]int32, error) {
 	list := slices.Clone(file.Categories)
 	slices.SortStableFunc(list, func(a, b coco.Category) int { return cmp.Compare(a.ID, b.ID) })
-	spec := &schema.TargetSpec{Boxes: true, Polygons: l.polygons}
+	spec := &schema.TargetSpec{Boxes: true, Polygons: l.polygons, CrowdsAlone: len(l.image) > 0 && !l.plain}
 	numbers, taken := map[int64]int32{}, map[string]int64{}
 	for i, c := range list {
 		if i > 0 && list[i-1].ID == c.ID {

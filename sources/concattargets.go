@@ -38,6 +38,7 @@ func (x *joinedIndex) joinTargets(names []string, p *problems) (out *joinedTarge
 	if !some {
 		return nil, nil
 	}
+	s.CrowdsAlone = s.Boxes && !slices.ContainsFunc(specs, func(t *schema.TargetSpec) bool { return t.Objects() && !t.CrowdsAlone })
 	equal := func(what string, of func(*schema.TargetSpec) []string, remedy string) (list []string) {
 		from := -1
 		for i := range specs {

@@ -78,12 +78,17 @@ func (t *sampleTargets) table(x schema.Index) *schema.TargetTable {
 	out := &schema.TargetTable{Spec: t.spec, Digests: make([][16]byte, x.Len())}
 	if t.objects != nil {
 		out.First = append(make([]int64, 0, x.Len()+1), 0)
+		crowds := 0
 		for _, list := range t.objects {
 			for i := range list {
 				out.Labels = append(out.Labels, list[i].Label)
+				if list[i].Crowd {
+					crowds++
+				}
 			}
 			out.First = append(out.First, int64(len(out.Labels)))
 		}
+		t.spec.CrowdsAlone = crowds > 0 && crowds == len(out.Labels)
 	}
 	var buf []byte
 	for sample := range out.Digests {

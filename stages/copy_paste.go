@@ -123,6 +123,9 @@ func (c CopyPaste) allowed(in Selection, index schema.Index) ([]bool, error) {
 	if !spec.Objects() {
 		return nil, fmt.Errorf("the samples have no objects: there is nothing to paste")
 	}
+	if spec.CrowdsAlone {
+		return nil, fmt.Errorf("all objects are crowds (COCO's iscrowd, VOC's difficult), which are never pasted: there is nothing to paste")
+	}
 	if c.Below == 0 {
 		return nil, nil
 	}
