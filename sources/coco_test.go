@@ -218,10 +218,18 @@ func TestCrowdsAlone(t *testing.T) {
 	concat := func(a, b string) sources.Source {
 		return sources.Concat{Sources: map[string]sources.Source{"a": cocoFile(t, a), "b": cocoFile(t, b)}}
 	}
+	voc := func(difficult ...string) sources.Source {
+		var objects []string
+		for i, d := range difficult {
+			objects = append(objects, strings.Replace(vocObject("dog", fmt.Sprintf("1 1 %d 80", 90+i)), "<difficult>0", "<difficult>"+d, 1))
+		}
+		return sources.VOC{Path: vocFolder(t, []string{"a.jpg"}, map[string]string{"a.xml": vocXML("a.jpg", objects...)})}
+	}
 	for name, c := range map[string]struct {
 		source sources.Source
 		want   bool
 	}{
+		"difficult": {voc("1", "1"), true}, "some difficult": {voc("1", "0"), false}, "no objects": {voc(), false},
 		"crowds": {cocoFile(t, crowd), true}, "both": {cocoFile(t, crowd+","+plain), false}, "none": {cocoFile(t, plain), false}, "empty": {cocoFile(t, ""), false},
 		"two of crowds": {concat(crowd, crowd), true}, "one of two": {concat(crowd, plain), false},
 	} {

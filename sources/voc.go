@@ -295,6 +295,7 @@ type vocReader struct {
 	unknown strangers
 	boxes   map[string]vocTargets // by file
 	objects int                   // in all files
+	plain   bool                  // some object is no crowd
 	used    map[string]bool       // images of byStem
 }
 
@@ -331,7 +332,9 @@ func (r *vocReader) read(file, stem string) error {
 		}
 		labels = append(labels, label)
 		corners := [4]float32{float32(b[0]), float32(b[1]), float32(b[2]), float32(b[3])}
-		boxes.boxes = append(boxes.boxes, vocBox{corners, int32(number), strings.TrimSpace(o.Difficult) == "1"})
+		crowd := strings.TrimSpace(o.Difficult) == "1"
+		r.plain = r.plain || !crowd
+		boxes.boxes = append(boxes.boxes, vocBox{corners, int32(number), crowd})
 	})
 	r.boxes[file] = boxes
 	r.l.add(key, size, file, data, labels)
@@ -400,7 +403,8 @@ func (r *vocReader) dataset(images string, classes []string) (*vocData, error) {
 		return nil, errorf("there is none of its images (%d), such as %q, in %q: give their folder as images", n, r.l.rows[0].key, images)
 	}
 	r.unknown.count(&r.l.faults, classes)
-	if kept := slices.ContainsFunc(r.l.labels, func(labels []int32) bool { return len(labels) > 0 }); !kept {
+	kept := slices.ContainsFunc(r.l.labels, func(labels []int32) bool { return len(labels) > 0 })
+	if !kept {
 		if err := r.l.faults.noneLeft(r.objects, "object"); err != nil {
 			return nil, err
 		}
@@ -425,7 +429,7 @@ func (r *vocReader) dataset(images string, classes []string) (*vocData, error) {
 			}
 		}
 	}
-	spec := &schema.TargetSpec{Boxes: true, Classes: classes}
+	spec := &schema.TargetSpec{Boxes: true, Classes: classes, CrowdsAlone: kept && !r.plain}
 	files := r.l.dataset("voc", images, spec, r.l.faults.warnings("voc: ", nil))
 	if !r.fixed {
 		files.warnings = append(files.warnings, objectRemarks(files.x, classes, files.x.ObjectLabels)...)
