@@ -38,7 +38,7 @@ func (x *joinedIndex) joinTargets(names []string, p *problems) (out *joinedTarge
 	if !some {
 		return nil, nil
 	}
-	s.CrowdsAlone = s.Boxes && !slices.ContainsFunc(specs, func(t *schema.TargetSpec) bool { return t.Objects() && !t.CrowdsAlone })
+	s.CrowdsAlone = s.Boxes && crowdsAlone(specs)
 	equal := func(what string, of func(*schema.TargetSpec) []string, remedy string) (list []string) {
 		from := -1
 		for i := range specs {
@@ -73,6 +73,11 @@ func (x *joinedIndex) joinTargets(names []string, p *problems) (out *joinedTarge
 	x.joinMulti(names, specs, s, p)
 	out.joinClasses(specs, classes, p)
 	return out, warnings
+}
+
+// crowdsAlone is whether no source has an object that isn't a crowd.
+func crowdsAlone(specs []*schema.TargetSpec) bool {
+	return !slices.ContainsFunc(specs, func(t *schema.TargetSpec) bool { return t.Objects() && !t.CrowdsAlone })
 }
 
 // joinMulti takes the tasks of several labels, whose columns are joined as they are.
