@@ -121,15 +121,6 @@ func sharesOfRow(c *arrowfile.Column, row int64, classes int) ([]schema.ClassSha
 	return list, nil
 }
 
-// numbersIn are the numbers of classes among others; schema.Unknown of those that aren't there.
-func numbersIn(others, classes []string) []int32 {
-	to := make([]int32, len(classes))
-	for i, name := range classes {
-		to[i] = int32(slices.Index(others, name))
-	}
-	return to
-}
-
 // renumberShares gives the shares of a sample other class numbers.
 func renumberShares(value any, to []int32) any {
 	list, known := schema.SharesValue(value)

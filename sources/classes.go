@@ -300,3 +300,12 @@ func cause(err error) error {
 	}
 	return err
 }
+
+// numbersIn are the numbers of classes among others; schema.Unknown of those that aren't there.
+func numbersIn(others, classes []string) []int32 {
+	to := make([]int32, len(classes))
+	for i, name := range classes {
+		to[i] = int32(slices.Index(others, name))
+	}
+	return to
+}

@@ -187,9 +187,8 @@ func (c ClassesFrom) renumberSeveral(out *renumberedIndex, t int, other *schema.
 			}
 		}
 	}
-	to := make([]int32, len(task.Classes))
+	to := numbersIn(known[i].Classes, task.Classes)
 	for class, name := range task.Classes {
-		to[class] = int32(slices.Index(known[i].Classes, name))
 		if to[class] < 0 && counts[class] > 0 {
 			p.addf("class %q of task %q (%s, such as %q) is not among the %s of %s%s: add it there, or remove the label", name, task.Name,
 				phrase.Count(counts[class], "sample"), out.Key(example[class]), phrase.Count(len(known[i].Classes), "class"), c.from(), alike(name, known[i].Classes))

@@ -323,13 +323,10 @@ func (r *targetRows) finish(x *schema.Table) (*sampleTargets, []string) {
 // finish is the classes and, for each name by its number, the number of its class; given are
 // fixed classes, nil for those that occur.
 func (c *labels) finish(given []string) (classes []string, to []int32) {
-	to = make([]int32, len(c.names))
 	if given != nil {
-		for i, name := range c.names {
-			to[i] = int32(slices.Index(given, name))
-		}
-		return slices.Clone(given), to
+		return slices.Clone(given), numbersIn(given, c.names)
 	}
+	to = make([]int32, len(c.names))
 	for i := range to {
 		to[i] = int32(i)
 	}

@@ -36,9 +36,7 @@ func blendLevels(values []uint8, level int, factor float32) {
 	for v := range table {
 		table[v] = blend(level, v, factor)
 	}
-	for i, v := range values {
-		values[i] = table[v]
-	}
+	lookUp(values, &table)
 }
 
 // hues are those of hsv, by the highest channel less the lowest (the span), how far the middle

@@ -195,19 +195,24 @@ func (r *running) Write(ctx context.Context, b *schema.Batch) error {
 	return s.send(kindBatch, r.id, head, body...)
 }
 
-// room waits until few enough batches are on their way to the loop.
-func (r *running) room(ctx context.Context) error {
+// wait waits, with the lock, as long as something is so and the context isn't over.
+func (r *running) wait(ctx context.Context, so func() bool) {
 	stop := context.AfterFunc(ctx, func() {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		r.change.Broadcast()
 	})
 	defer stop()
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for ctx.Err() == nil && r.sent-r.taken >= ready {
+	for ctx.Err() == nil && so() {
 		r.change.Wait()
 	}
+}
+
+// room waits until few enough batches are on their way to the loop.
+func (r *running) room(ctx context.Context) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.wait(ctx, func() bool { return r.sent-r.taken >= ready })
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -295,17 +300,9 @@ func (s *session) ledger(ctx context.Context, m *message) (*reply, error) {
 	if r == nil || r.id != ask.Run {
 		return nil, usage("feed: there is no run %d whose ledger could be asked for", ask.Run)
 	}
-	stop := context.AfterFunc(ctx, func() {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		r.change.Broadcast()
-	})
-	defer stop()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for ctx.Err() == nil && !r.ended && len(r.due) > 0 && r.due[0] <= ask.Taken { // sent, and about to be counted
-		r.change.Wait()
-	}
+	r.wait(ctx, func() bool { return !r.ended && len(r.due) > 0 && r.due[0] <= ask.Taken }) // sent, and about to be counted
 	ledger := r.begun
 	for _, c := range r.counts {
 		if c.sent <= ask.Taken {
