@@ -8,6 +8,7 @@
 //	jpeg.go                        JPEG files, of which parts can be decoded: File
 //	upsample.go, ycc.go, rows_*    their planes to RGB, as libjpeg-turbo does
 //	png.go, webp*.go, bmp.go, ...  a file for each other format
+//	regions.go                     parts of a PNG or WebP file
 //	exif.go, notes.go, orient.go   which way up a picture is, and turning it
 //	gray.go                        RGB to grey
 //
@@ -73,8 +74,8 @@ type Header struct {
 	// included.
 	DecodeBytes int64
 
-	rgbAt int       // where the picture's RGB begins in data; 0: it isn't stored as such
-	png   *png.File // one of which parts can be decoded; or nil
+	rgbAt   int     // where the picture's RGB begins in data; 0: it isn't stored as such
+	regions regions // of the picture as stored; nil: it is decoded as a whole
 }
 
 // Pixels is the number of pixels of the picture.

@@ -3,7 +3,6 @@ package decode
 import (
 	"context"
 	"errors"
-	"fmt"
 	"image"
 	"sync"
 
@@ -30,42 +29,24 @@ func parsePNG(data []byte) (Header, pixelFunc, error) {
 	}
 	h.Width, h.Height, h.Orientation = f.Width, f.Height, about.orientation()
 	h.DecodeBytes = 3*h.Pixels() + f.Memory()
-	if !f.Interlaced && h.Orientation == 1 {
-		h.png = f
-	}
-	return h, func(ctx context.Context) (*schema.Picture, error) {
+	whole := func(ctx context.Context) (*schema.Picture, error) {
 		p := schema.NewPicture(f.Height, f.Width)
 		if err := withPNG(func(d *png.Decoder) error { return d.Decode(ctx, f, p.U8) }); err != nil {
 			return nil, pngError(err)
 		}
 		return p, nil
-	}, nil
+	}
+	if !f.Interlaced {
+		h.regions = pngRegions{f}
+	}
+	return h, whole, nil
 }
 
-// HasRegions reports whether parts of the picture can be decoded by themselves.
-func (h *Parsed) HasRegions() bool { return h.png != nil }
+// pngRegions decodes parts of a file that isn't interlaced.
+type pngRegions struct{ *png.File }
 
-// RegionBytes is the memory that Region takes.
-func (h *Parsed) RegionBytes(part image.Rectangle) int64 {
-	return 3*int64(part.Dx())*int64(part.Dy()) + h.png.Memory()
-}
-
-// Region decodes a part of the picture to RGB, row by row, in into's memory where it fits.
-// Damage below it isn't noticed, but for wrong checksums of chunks; a file that is cut always is.
-func (h *Parsed) Region(ctx context.Context, part image.Rectangle, into []uint8) (rgb []uint8, err error) {
-	defer recovered(h.Format, &err)
-	n := 3 * part.Dx() * part.Dy()
-	if cap(into) < n {
-		into = make([]uint8, n)
-	}
-	err = withPNG(func(d *png.Decoder) error { return d.Region(ctx, h.png, part, into[:n]) })
-	if ctx.Err() != nil {
-		return nil, context.Cause(ctx)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("decode: %s: %w", h.Format, pngError(err))
-	}
-	return into[:n], nil
+func (f pngRegions) Region(ctx context.Context, part image.Rectangle, rgb []uint8) error {
+	return pngError(withPNG(func(d *png.Decoder) error { return d.Region(ctx, f.File, part, rgb) }))
 }
 
 // withPNG lends a decoder.

@@ -1,0 +1,45 @@
+package decode
+
+import (
+	"context"
+	"fmt"
+	"image"
+)
+
+// regions is a file of a format other than JPEG of which parts can be decoded by themselves:
+// PNG and WebP. (Of JPEG there is File, whose parts have scales and planes, too.)
+type regions interface {
+	// Region decodes a part of the stored picture to RGB, row by row without gaps, into
+	// 3*part.Dx()*part.Dy() bytes. Damage below it need not be noticed. It returns soon
+	// after ctx ends, with any error.
+	Region(ctx context.Context, part image.Rectangle, rgb []uint8) error
+	// Memory is how many bytes Region takes at most, in addition to rgb and the file.
+	Memory() int64
+}
+
+// HasRegions reports whether parts of the picture can be decoded by themselves. A picture that
+// must be turned upright has none.
+func (h *Parsed) HasRegions() bool { return h.regions != nil && h.Orientation == 1 }
+
+// RegionBytes is the memory that Region takes.
+func (h *Parsed) RegionBytes(part image.Rectangle) int64 {
+	return 3*int64(part.Dx())*int64(part.Dy()) + h.regions.Memory()
+}
+
+// Region decodes a part of the picture to RGB, row by row, in into's memory where it fits.
+// Damage below it isn't noticed, but for wrong checksums of PNG's chunks; a file that is cut always is.
+func (h *Parsed) Region(ctx context.Context, part image.Rectangle, into []uint8) (rgb []uint8, err error) {
+	defer recovered(h.Format, &err)
+	n := 3 * part.Dx() * part.Dy()
+	if cap(into) < n {
+		into = make([]uint8, n)
+	}
+	err = h.regions.Region(ctx, part, into[:n])
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("decode: %s: %w", h.Format, err)
+	}
+	return into[:n], nil
+}
