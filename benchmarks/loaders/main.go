@@ -2,13 +2,15 @@
 // the same work, the same processors, in turn.
 //
 //	go run ./benchmarks/loaders -data DIR [-python /usr/bin/python3,VENV/bin/python]
+//	go run ./benchmarks/loaders -data DIR [-python ...] -formats all
 //
 // Run it at the top of the repository. DIR holds JPEG files and nothing else. For
 // each recipe, size of picture and number of workers every contestant is started
 // once, as a process that waits; in each round each makes the same number of
 // images, one after the other, and another one begins each round. A first round
 // warms up. README.md says what the contestants are; results go to results.md and
-// results.svg in the folder -o.
+// results.svg in the folder -o. With -formats the files are first written anew in other
+// formats (formats.go), and results go to formats.md.
 package main
 
 import (
@@ -20,6 +22,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -47,6 +50,7 @@ var (
 	out         = flag.String("o", "benchmarks/loaders", "folder for results.md and results.svg")
 	outName     = flag.String("name", "results", "their names")
 	wait        = flag.Duration("wait", 10*time.Second, "how long to wait, before each measurement, for other programs to leave the processors alone")
+	formats     = flag.String("formats", "", "other formats in which the files are written anew, or all; they take the place of -sizes")
 	child       = flag.Bool("child", false, "be sluice's side; the command starts itself so")
 )
 
@@ -76,6 +80,9 @@ func run(ctx context.Context) error {
 		return err
 	}
 	defer os.RemoveAll(tmp)
+	if *formats != "" {
+		return contest(ctx, tmp)
+	}
 	var groups []*group
 	for _, size := range strings.Split(*sizes, ",") {
 		work, err := prepare(tmp, size)
@@ -124,15 +131,19 @@ type group struct {
 	others       []float64     // processors that other programs used before each measurement
 }
 
-// contestant is a process that makes images when told to.
+// contestant is who takes part in a group.
 type contestant struct {
+	*process
 	name     string
 	versions map[string]any
 	looks    looks     // of its images, with one worker
 	speeds   []float64 // images per second, by round
 	cpu      []float64 // milliseconds of the processors per image, all its processes together
+}
 
-	cmd    *exec.Cmd
+// process makes images when told to.
+type process struct {
+	cmd    *exec.Cmd // nil: it has ended
 	stdin  io.WriteCloser
 	lines  *bufio.Scanner
 	stderr strings.Builder
@@ -159,12 +170,13 @@ func (g *group) measure(ctx context.Context) error {
 		if name == "sluice-first" && g.recipe == "decode" || name == "sluice-exact" && g.recipe != "recipe" {
 			continue
 		}
-		c := &contestant{name: name}
+		c := &contestant{name: name, process: new(process)}
 		env := []string{"GOMAXPROCS=" + strconv.Itoa(g.workers)}
 		if name == "sluice-plain" {
 			env = append(env, "GODEBUG=cpu.avx2=off") // no assembly
 		}
-		if err := c.start(ctx, append([]string{self, "-child", name}, args(g.work.repeated)...), env...); err != nil {
+		var err error
+		if c.versions, err = c.start(ctx, append([]string{self, "-child", name}, args(g.work.repeated)...), env...); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 		g.list = append(g.list, c)
@@ -174,15 +186,24 @@ func (g *group) measure(ctx context.Context) error {
 			g.missing = append(g.missing, fmt.Sprintf("%s: %v", name, err))
 		}
 	}
+	return g.play(ctx)
+}
+
+// play has the contestants work in turn, and leaves those in the list that did so in all rounds.
+func (g *group) play(ctx context.Context) error {
 	for round := range *rounds + 1 {
 		for i := range g.list {
 			c := g.list[(i+round)%len(g.list)]
 			if c.cmd == nil { // it failed
 				continue
 			}
-			others := machine.WaitForQuiet(ctx, *wait, 0.2)
+			others, busy := math.NaN(), ""
+			if *wait > 0 {
+				others = machine.WaitForQuiet(ctx, *wait, 0.2)
+				busy = fmt.Sprintf(" (others used %.2f processors before)", others)
+			}
 			f, err := c.round()
-			if err == nil && round == 0 && g.workers == 1 && g.recipe != "decode" {
+			if err == nil && round == 0 && g.workers == 1 && g.recipe != "decode" && *formats == "" {
 				err = c.ask("look", &c.looks)
 			}
 			if err != nil {
@@ -195,13 +216,15 @@ func (g *group) measure(ctx context.Context) error {
 			}
 			if round > 0 {
 				c.speeds, c.cpu = append(c.speeds, f.speed), append(c.cpu, f.cpu)
-				g.others = append(g.others, others)
+				if !math.IsNaN(others) {
+					g.others = append(g.others, others)
+				}
 			}
-			fmt.Fprintf(os.Stderr, "%s, %s, %d workers, round %d of %d: %s %.0f images/s, %.2f ms of the processors each (others used %.2f processors before)\n",
-				g.size, g.recipe, g.workers, round, *rounds, c.name, f.speed, f.cpu, others)
+			fmt.Fprintf(os.Stderr, "%s, %s, %d workers, round %d of %d: %s %.0f images/s, %.2f ms of the processors each%s\n",
+				g.size, g.recipe, g.workers, round, *rounds, c.name, f.speed, f.cpu, busy)
 		}
 	}
-	g.list = slices.DeleteFunc(g.list, func(c *contestant) bool { c.stop(); return len(c.speeds) < *rounds })
+	g.list = slices.DeleteFunc(g.list, func(c *contestant) bool { return len(c.speeds) < *rounds })
 	if len(g.list) == 0 || !strings.HasPrefix(g.list[0].name, "sluice") {
 		return errors.New("sluice itself failed: " + strings.Join(g.missing, "; "))
 	}
@@ -216,8 +239,8 @@ func (g *group) startPeer(ctx context.Context, name string, args []string) error
 	}
 	var err error
 	for _, interpreter := range list {
-		c := &contestant{name: name}
-		if err = c.start(ctx, append([]string{interpreter, script, name}, args...)); err == nil {
+		c := &contestant{name: name, process: new(process)}
+		if c.versions, err = c.start(ctx, append([]string{interpreter, script, name}, args...)); err == nil {
 			python3[name] = interpreter
 			g.list = append(g.list, c)
 			return nil
@@ -226,37 +249,36 @@ func (g *group) startPeer(ctx context.Context, name string, args []string) error
 	return err
 }
 
-// start runs the program and waits until it is ready.
-func (c *contestant) start(ctx context.Context, program []string, env ...string) (err error) {
+// start runs the program and waits until it is ready; versions are those of its libraries.
+func (c *process) start(ctx context.Context, program []string, env ...string) (versions map[string]any, err error) {
 	c.cmd = exec.CommandContext(ctx, program[0], program[1:]...)
 	c.cmd.Env = append(os.Environ(), env...)
 	c.cmd.Stderr = &c.stderr
 	c.cmd.WaitDelay = 5 * time.Second
 	if c.stdin, err = c.cmd.StdinPipe(); err != nil {
-		return err
+		return nil, err
 	}
 	stdout, err := c.cmd.StdoutPipe()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	c.lines = bufio.NewScanner(stdout)
 	if err := c.cmd.Start(); err != nil {
 		c.cmd = nil
-		return err
+		return nil, err
 	}
 	var ready struct {
 		Versions map[string]any `json:"versions"`
 	}
 	if err := c.answer(&ready); err != nil {
 		c.stop()
-		return c.why(err)
+		return nil, c.why(err)
 	}
-	c.versions = ready.Versions
-	return nil
+	return ready.Versions, nil
 }
 
 // answer reads one line of JSON.
-func (c *contestant) answer(v any) error {
+func (c *process) answer(v any) error {
 	if !c.lines.Scan() {
 		return cmp.Or(c.lines.Err(), io.ErrUnexpectedEOF)
 	}
@@ -264,7 +286,7 @@ func (c *contestant) answer(v any) error {
 }
 
 // why is the last line that the program has written to stderr.
-func (c *contestant) why(err error) error {
+func (c *process) why(err error) error {
 	lines := strings.Split(strings.TrimSpace(c.stderr.String()), "\n")
 	if last := lines[len(lines)-1]; last != "" {
 		return errors.New(last)
@@ -279,7 +301,7 @@ type figures struct{ speed, cpu float64 }
 const most = 3 * time.Minute
 
 // round has it make its images.
-func (c *contestant) round() (f figures, err error) {
+func (c *process) round() (f figures, err error) {
 	process := c.cmd.Process
 	before := machine.TreeSeconds(process.Pid)
 	var r struct{ Images, Seconds, Made float64 }
@@ -290,7 +312,7 @@ func (c *contestant) round() (f figures, err error) {
 }
 
 // ask sends a line and reads the answer; after an error it has stopped the process.
-func (c *contestant) ask(line string, answer any) error {
+func (c *process) ask(line string, answer any) error {
 	if _, err := io.WriteString(c.stdin, line+"\n"); err != nil {
 		return c.why(err)
 	}
@@ -308,7 +330,7 @@ func (c *contestant) ask(line string, answer any) error {
 }
 
 // stop ends the process.
-func (c *contestant) stop() {
+func (c *process) stop() {
 	if c.cmd == nil {
 		return
 	}

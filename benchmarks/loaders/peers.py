@@ -2,7 +2,8 @@
 
 Prints a line of JSON about itself when it is ready. For each line "go" on stdin it makes IMAGES images, in batches of
 BATCH x 3 x 224 x 224 float32, and prints a line of JSON: {"images": .., "seconds": .., "made": ..}. Files are taken in turn.
-For a line "look" it makes as many, and says what their values are like.
+For a line "look" it makes as many, and says what their values are like. A line "use RECIPE FORMAT FOLDER" changes what it makes, and
+FORMAT is one of encode.py's; the answer says which versions it uses, or that it has none. RECIPE may be empty until then.
 
 A peer is a class with load(), which imports and returns versions, and either draw(file, out), which fills
 out, 3 x 224 x 224, or batches(), a generator of whole batches. Peers of the first kind are run as a DataLoader does: in this
@@ -10,6 +11,7 @@ process with 1 worker, else in processes that fill whole batches in shared memor
 again, which is faster than a DataLoader's. mix(batch) makes mixed pictures of a batch, in memory of their own.
 """
 
+import importlib
 import itertools
 import json
 import math
@@ -55,6 +57,8 @@ class OpenCV:
     """Step after step with OpenCV on one thread per worker; bilinear, not antialiased."""
 
     recipes = "recipe", "rrc", "center", "decode"
+    needs = ("cv2",)
+    formats = "jpeg", "png", "webp", "gif", "bmp", "ppm", "tiff"
     mix = None
 
     def load(self):
@@ -82,11 +86,14 @@ class OpenCV:
             return img[y : y + SIDE, x : x + SIDE]
         return cv2.flip(img, 1) if random.random() < 0.5 else img
 
+    def read(self, file):
+        return cv2.imread(file)
+
     def draw(self, file, out):
+        img = self.read(file)
         if self.recipe == "decode":
-            cv2.imread(file)
             return
-        planes = cv2.split(self.picture(cv2.imread(file)))  # blue, green, red
+        planes = cv2.split(self.picture(img))  # blue, green, red
         for c in range(3):
             cv2.LUT(planes[2 - c], self.tables[c], dst=out[c])
 
@@ -144,6 +151,8 @@ class Pillow:
     """torchvision on Pillow's pictures; resize is antialiased."""
 
     recipes = "recipe", "rrc", "center", "decode", "torchvision", "timm", "simclr"
+    needs = "PIL", "torchvision"
+    formats = OpenCV.formats
 
     def load(self):
         global torch, T, F, Image
@@ -198,7 +207,9 @@ class Pillow:
 
 
 class Tensors(Pillow):
-    """torchvision's own decoder (libjpeg-turbo) and its operations on tensors; resize is antialiased."""
+    """torchvision's own decoders and its operations on tensors; resize is antialiased."""
+
+    formats = "jpeg", "png", "webp", "gif"
 
     def load(self):
         versions = super().load()
@@ -207,10 +218,12 @@ class Tensors(Pillow):
 
         self.window = T.RandomResizedCrop(SIDE, antialias=True)
         self.center = T.Compose([T.Resize(256, antialias=True), T.CenterCrop(SIDE)])
+        self.decoder = {"jpeg": io.decode_jpeg, "png": io.decode_png, "webp": io.decode_webp}.get(self.kind)
         return versions
 
     def open(self, file):
-        img = io.decode_jpeg(io.read_file(file), mode=io.ImageReadMode.RGB)
+        data = io.read_file(file)
+        img = self.decoder(data, mode=io.ImageReadMode.RGB) if self.decoder else io.decode_gif(data)
         return img, img.shape[2], img.shape[1]
 
     def tensor(self, img):
@@ -223,7 +236,8 @@ class Tensors(Pillow):
 class Timm(Pillow):
     """timm's create_transform, on Pillow's pictures."""
 
-    recipes = ("timm",)
+    recipes, formats = ("timm",), ("jpeg",)
+    needs = ("timm",)
 
     def load(self):
         versions = super().load()
@@ -246,6 +260,7 @@ class Albumentations(OpenCV):
     """albumentations' Compose, which calls OpenCV: its Rotate, a Lambda that crops, its Resize, and so on."""
 
     recipes = "recipe", "rrc", "center", "torchvision", "timm", "simclr"
+    needs = ("albumentations",)
 
     def load(self):
         versions = super().load()
@@ -329,7 +344,9 @@ def added_below(img, **_):
 class DALI:
     """DALI's pipeline on the CPU, as many threads as workers; resize is antialiased."""
 
-    recipes = "recipe", "rrc", "center", "torchvision", "timm", "simclr"
+    recipes = "recipe", "rrc", "center", "decode", "torchvision", "timm", "simclr"
+    needs = ("nvidia.dali",)
+    formats = "jpeg", "png", "webp", "bmp", "ppm", "tiff"
     mix = None
 
     def load(self):
@@ -344,6 +361,8 @@ class DALI:
         def pipeline():
             encoded, _ = fn.readers.file(files=self.files)
             mirror = fn.random.coin_flip(probability=0.5) if self.recipe != "center" else 0
+            if self.recipe == "decode":
+                return fn.decoders.image(encoded, device="cpu")
             if self.recipe == "recipe":
                 img = self.turned(fn, types, encoded)
             elif self.recipe == "center":
@@ -416,6 +435,7 @@ class SPDL(OpenCV):
     """SPDL's pipeline of threads around OpenCV's functions; a thread fills a whole batch."""
 
     recipes = "recipe", "rrc", "center"
+    needs = ("spdl.pipeline",)
 
     def load(self):
         versions = super().load()
@@ -449,6 +469,7 @@ class Grain(OpenCV):
     """grain's MapDataset around OpenCV's functions: its processes with 2 workers, in this process with 1."""
 
     recipes = "recipe", "rrc", "center"
+    needs = ("grain.python",)
 
     def load(self):
         versions = super().load()
@@ -480,6 +501,7 @@ class FFCV:
     """FFCV's loader on a .beton file with the JPEG files as they are; its decoders resize by OpenCV's area filter."""
 
     recipes = "rrc", "center"
+    needs = ("ffcv",)
     def load(self):
         import tempfile
         from importlib.metadata import version
@@ -524,6 +546,132 @@ class FFCV:
             yield from self.loader
 
 
+def rgb8(img):
+    """What a decoder returns, as RGB in bytes: without alpha, the high bytes of 16 bits, grey three times."""
+    if img.dtype == np.uint16:
+        img = (img >> 8).astype(np.uint8)
+    if img.ndim == 2:
+        return np.repeat(img[:, :, None], 3, 2)
+    return np.ascontiguousarray(img[:, :, :3]) if img.shape[2] > 3 else img
+
+
+class ImageCodecs(OpenCV):
+    """imagecodecs' decoders, then as OpenCV. Of PNG files it has three: libspng's, which is the fastest where it reads a file."""
+
+    recipes = "rrc", "center", "decode"
+    needs = ("imagecodecs",)
+    formats = "jpeg", "png", "webp", "gif", "bmp", "tiff"
+
+    def load(self):
+        versions = super().load()
+        import imagecodecs
+
+        names = {"jpeg": "jpeg8", "png": "png" if self.format in ("png-mask", "png-16") else "spng"}
+        self.decoder = getattr(imagecodecs, names.get(self.kind, self.kind) + "_decode")
+        return {"imagecodecs": imagecodecs.__version__, **versions}
+
+    def read(self, file):
+        with open(file, "rb") as f:
+            img = self.decoder(f.read())
+        return rgb8(img[0] if img.ndim == 4 else img)
+
+
+class SimpleJPEG(OpenCV):
+    """simplejpeg's decoder (libjpeg-turbo), then as OpenCV."""
+
+    recipes, formats = ImageCodecs.recipes, ("jpeg",)
+    needs = ("simplejpeg",)
+
+    def load(self):
+        versions = super().load()
+        import simplejpeg
+        from importlib.metadata import version
+
+        self.decoder = simplejpeg.decode_jpeg
+        return {"simplejpeg": version("simplejpeg"), **versions}
+
+    def read(self, file):
+        with open(file, "rb") as f:
+            return self.decoder(f.read(), "RGB")
+
+
+class TurboJPEG(SimpleJPEG):
+    """PyTurboJPEG's decoder, with the system's libjpeg-turbo."""
+
+    needs = ("turbojpeg",)
+
+    def load(self):
+        versions = OpenCV.load(self)
+        from importlib.metadata import version
+
+        import turbojpeg
+
+        self.decoder = turbojpeg.TurboJPEG().decode
+        return {"PyTurboJPEG": version("PyTurboJPEG"), **versions}
+
+    def read(self, file):
+        with open(file, "rb") as f:
+            return self.decoder(f.read())
+
+
+class LibWebP(OpenCV):
+    """libwebp's own bindings (the package webp), then as OpenCV."""
+
+    recipes, formats = ImageCodecs.recipes, ("webp",)
+    needs = ("webp",)
+
+    def load(self):
+        versions = super().load()
+        import webp
+        from importlib.metadata import version
+
+        self.decoder, self.mode = webp.WebPData, webp.WebPColorMode.RGB
+        return {"webp": version("webp"), **versions}
+
+    def read(self, file):
+        with open(file, "rb") as f:
+            return self.decoder.from_buffer(f.read()).decode(color_mode=self.mode)
+
+
+class Spng(OpenCV):
+    """pyspng's decoder (libspng), then as OpenCV."""
+
+    recipes, formats = ImageCodecs.recipes, ("png",)
+    needs = ("pyspng",)
+
+    def load(self):
+        versions = super().load()
+        import pyspng
+
+        self.decoder = pyspng.load
+        return {"pyspng": pyspng.__version__, **versions}
+
+    def read(self, file):
+        with open(file, "rb") as f:
+            return rgb8(self.decoder(f.read(), "RGB" if self.format != "png-16" else None))
+
+
+class Vips(OpenCV):
+    """libvips' decoders, on one thread a worker, then as OpenCV."""
+
+    recipes, formats = ImageCodecs.recipes, OpenCV.formats
+    needs = ("pyvips",)
+
+    def load(self):
+        os.environ["VIPS_CONCURRENCY"] = "1"
+        versions = super().load()
+        from importlib.metadata import version
+
+        import pyvips
+
+        pyvips.cache_set_max(0)  # it would keep what it has read
+        self.decoder = pyvips.Image.new_from_file
+        return {"libvips": ".".join(str(pyvips.version(i)) for i in range(3)), "pyvips": version("pyvips"), **versions}
+
+    def read(self, file):
+        return rgb8(self.decoder(file, access="sequential").numpy())
+
+
 PEERS = {
     "opencv": OpenCV,
     "opencv-composed": OpenCVComposed,
@@ -536,6 +684,12 @@ PEERS = {
     "grain": Grain,
     "ffcv": FFCV,
     "timm": Timm,
+    "imagecodecs": ImageCodecs,
+    "simplejpeg": SimpleJPEG,
+    "turbojpeg": TurboJPEG,
+    "libwebp": LibWebP,
+    "pyspng": Spng,
+    "vips": Vips,
 }
 
 
@@ -559,6 +713,9 @@ class Here:
     def look(self):
         return look(self.batch() for _ in range(self.batches))
 
+    def close(self):
+        pass
+
 
 class Processes:
     """Runs draw in processes, which make every so manieth batch, in shared memory."""
@@ -567,9 +724,11 @@ class Processes:
         self.workers, self.batches = peer.workers, batches
         context = multiprocessing.get_context("fork")
         self.start, self.free, self.ready = ([context.Semaphore(n) for _ in range(peer.workers)] for n in (0, AHEAD, 0))
+        self.processes = []
         for k in range(peer.workers):
             slots = [np.frombuffer(mmap.mmap(-1, BATCH * 3 * SIDE * SIDE * 4), np.float32).reshape(BATCH, 3, SIDE, SIDE) for _ in range(AHEAD)]
-            context.Process(target=self.work, args=(peer, k, slots), daemon=True).start()
+            self.processes.append(context.Process(target=self.work, args=(peer, k, slots), daemon=True))
+            self.processes[-1].start()
 
     def work(self, peer, k, slots):
         random.seed(k)
@@ -603,6 +762,11 @@ class Processes:
             self.ready[b % self.workers].acquire()
             self.free[b % self.workers].release()
 
+    def close(self):
+        for process in self.processes:
+            process.terminate()
+            process.join()
+
 
 class Ahead:
     """Runs a loader that makes batches ahead of what is asked for. Those that it has are not counted: they are taken
@@ -635,6 +799,9 @@ class Ahead:
         """Lets it fill the queue before another contestant is measured."""
         time.sleep(self.mean * (n + 2) + 0.1)
 
+    def close(self):
+        self.batches = None
+
 
 def values(batch):
     """A batch as NumPy's array."""
@@ -653,30 +820,62 @@ def look(batches):
     return {"shape": ", ".join(sorted(shapes)), "mean": mean, "deviation": math.sqrt(squares - mean * mean), "step": step}
 
 
-def main():
-    name, recipe, workers, images = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]) // BATCH * BATCH
+def begin(name, recipe, format, folder):
+    """A peer that is ready to make what is asked for, its runner and its libraries' versions; or why there is none."""
     peer = PEERS[name]()
-    peer.recipe, peer.workers, peer.images = recipe, workers, images
-    peer.files = sorted(entry.path for entry in os.scandir(sys.argv[5]))
+    peer.recipe, peer.workers, peer.images = recipe, int(sys.argv[3]), int(sys.argv[4]) // BATCH * BATCH
+    peer.format, peer.kind = format, format.split("-")[0]
     if recipe not in peer.recipes:
-        sys.exit(f"{name} has no {recipe}")
+        return f"{name} has no {recipe}"
+    if peer.kind not in getattr(peer, "formats", ("jpeg",)):
+        return f"{name} has no {format}"
+    peer.files = sorted(entry.path for entry in os.scandir(folder))
     versions = peer.load()
-    random.seed(workers)
-    ahead = hasattr(peer, "batches")
-    runner = (Ahead if ahead else Here if workers == 1 else Processes)(peer, images // BATCH)
+    random.seed(peer.workers)
+    runner = Ahead if hasattr(peer, "batches") else Here if peer.workers == 1 else Processes
+    return peer, runner(peer, peer.images // BATCH), versions
+
+
+def main():
+    name, recipe, folder = sys.argv[1], sys.argv[2], sys.argv[5]
+    runner, versions = None, {}
+    if recipe:
+        begun = begin(name, recipe, "jpeg", folder)
+        if isinstance(begun, str):
+            sys.exit(begun)
+        peer, runner, versions = begun
+    else:
+        for module in PEERS[name].needs:
+            importlib.import_module(module)
     print(json.dumps({"versions": versions}), flush=True)
     for line in sys.stdin:
-        if line.strip() == "look":
+        line = line.split()
+        if line[0] == "use":
+            if runner:
+                runner.close()
+            runner = None
+            try:
+                begun = begin(name, *line[1:])
+            except Exception as e:
+                begun = f"{type(e).__name__}: {e}"
+            if isinstance(begun, str):
+                print(json.dumps({"missing": begun}), flush=True)
+                continue
+            peer, runner, versions = begun
+            print(json.dumps({"versions": versions}), flush=True)
+            continue
+        if line[0] == "look":
             print(json.dumps(runner.look()), flush=True)
             continue
+        ahead = hasattr(peer, "batches")
         taken = runner.warm() if ahead else 0
-        begin = time.perf_counter()
+        start = time.perf_counter()
         runner.round()
-        seconds = time.perf_counter() - begin
+        seconds = time.perf_counter() - start
         if ahead:
             runner.rest(taken)
         # made: what the processors have worked on since "go"
-        print(json.dumps({"images": images, "seconds": seconds, "made": images + taken * BATCH}), flush=True)
+        print(json.dumps({"images": peer.images, "seconds": seconds, "made": peer.images + taken * BATCH}), flush=True)
 
 
 if __name__ == "__main__":

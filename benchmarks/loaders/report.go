@@ -24,8 +24,11 @@ var titles = map[string]string{
 	"photos":      "photos as they are", "large": "enlarged to 3000 and more",
 }
 
-// spread is the median, the least and the largest of some values.
+// spread is the median, the least and the largest of some values; NaN of none.
 func spread(values []float64) (median, least, most float64) {
+	if len(values) == 0 {
+		return math.NaN(), math.NaN(), math.NaN()
+	}
 	s := slices.Sorted(slices.Values(values))
 	n := len(s)
 	return (s[(n-1)/2] + s[n/2]) / 2, s[0], s[n-1]

@@ -3,8 +3,10 @@ package main
 import (
 	"encoding/xml"
 	"errors"
+	"fmt"
 	"io"
 	"math"
+	"os"
 	"strings"
 	"testing"
 )
@@ -48,6 +50,44 @@ func TestPlotIsXML(t *testing.T) {
 			return
 		} else if err != nil {
 			t.Fatal(err)
+		}
+	}
+}
+
+func TestPageOfFormats(t *testing.T) {
+	var b strings.Builder
+	r := record{wanted: encodings[:1], about: encoded{Sizes: map[string]float64{encodings[0].name: 30_000}}, absent: map[string]string{"dali": "not there"}}
+	for _, recipe := range []string{"decode", "rrc"} {
+		g := results()[0]
+		g.size, g.recipe = encodings[0].name, recipe
+		g.list = append(g.list, &contestant{name: "simplejpeg", cpu: []float64{8, 6, 4}})
+		for _, c := range g.list {
+			c.speeds = []float64{1, 1, 1}
+		}
+		r.groups = append(r.groups, g)
+	}
+	r.page(&b)
+	for _, want := range []string{
+		"| progressive JPEG, 4:2:0, quality 75 | 30 | 500 (500...500) | 250 [2.00 (1.50...2.50)] |  |  |  | simplejpeg 167 [3.00 (2.00...4.00)] |",
+		"| decode | 1.3 x opencv | 2.00 (1.50...2.50) | reached |",
+		"| rrc | 2.0 x opencv | 2.00 (1.50...2.50) | reached |",
+		"opencv 4.6", "- dali: not there",
+	} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("no %q in\n%s", want, b.String())
+		}
+	}
+}
+
+// TestEncodings holds encode.py to the formats that there are.
+func TestEncodings(t *testing.T) {
+	text, err := os.ReadFile("encode.py")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range encodings {
+		if !strings.Contains(string(text), fmt.Sprintf("    %q: ", e.name)) {
+			t.Errorf("encode.py has no %s", e.name)
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -55,97 +56,132 @@ func list(recipe string, size int) ([]stages.Stage, error) {
 // sluice is a contestant's process, as peers.py's main: NAME RECIPE WORKERS IMAGES
 // FOLDER BATCH. A round is a whole run, its start and its end included.
 func sluice(ctx context.Context, args []string) error {
-	name, recipe, dir := args[0], args[1], args[4]
 	workers, err := strconv.Atoi(args[2])
 	if err != nil {
 		return err
-	}
-	if recipe == "decode" {
-		return decodeOnly(workers, dir)
 	}
 	size, err := strconv.Atoi(args[5])
 	if err != nil {
 		return err
 	}
-	stages, err := list(recipe, size)
-	if err != nil {
-		return err
+	c := &side{name: args[0], workers: workers, batch: size}
+	defer func() { _ = c.close() }()
+	if args[1] != "" {
+		if err := c.use(ctx, args[1], args[4]); err != nil {
+			return err
+		}
 	}
-	options := []flow.Option{flow.Workers(workers)}
-	if name == "sluice-exact" {
-		options = append(options, flow.WithFuse(flow.FuseExact))
-	}
-	pipe := flow.New(sources.Folder{Path: dir}, stages...)
-	plan, err := pipe.Plan(ctx, options...)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = plan.Close() }()
 	tell := json.NewEncoder(os.Stdout)
 	if err := tell.Encode(map[string]any{"versions": map[string]string{}}); err != nil {
 		return err
 	}
 	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
-		if name == "sluice-first" { // a plan remembers where decoding can begin in files that it has read
-			if err := plan.Close(); err != nil {
-				return err
-			}
-			if plan, err = pipe.Plan(ctx, options...); err != nil {
-				return err
-			}
+		var answer any = map[string]any{}
+		switch line := strings.Fields(lines.Text()); line[0] {
+		case "use": // RECIPE FORMAT FOLDER
+			err = c.use(ctx, line[1], line[3])
+		case "look":
+			answer, err = c.look(ctx)
+		default:
+			answer, err = c.round(ctx)
 		}
-		if lines.Text() == "look" {
-			var s looking
-			_, err := plan.Deliver(ctx, &s)
-			if err := errors.Join(err, tell.Encode(s.found())); err != nil {
-				return err
-			}
-			continue
-		}
-		begin := time.Now()
-		report, err := plan.Deliver(ctx, &sinks.Discard{})
-		if err != nil {
-			return err
-		}
-		if err := tell.Encode(map[string]any{"images": report.Rows, "made": report.Rows, "seconds": time.Since(begin).Seconds()}); err != nil {
+		if err := errors.Join(err, tell.Encode(answer)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// decodeOnly is sluice for the recipe decode: files to RGB, a new picture each.
-func decodeOnly(workers int, dir string) error {
-	files, err := filepath.Glob(filepath.Join(dir, "*"))
+// side is sluice's side.
+type side struct {
+	name           string
+	workers, batch int
+	recipe         string
+	pipe           *flow.Pipeline
+	options        []flow.Option
+	plan           *flow.Plan
+	files          []string // of decode, which has no plan
+}
+
+func (s *side) close() error {
+	if s.plan == nil {
+		return nil
+	}
+	err := s.plan.Close()
+	s.plan = nil
+	return err
+}
+
+// use prepares a recipe on the files of a folder.
+func (s *side) use(ctx context.Context, recipe, dir string) (err error) {
+	if err := s.close(); err != nil {
+		return err
+	}
+	if s.recipe = recipe; recipe == "decode" {
+		s.files, err = filepath.Glob(filepath.Join(dir, "*"))
+		return err
+	}
+	stages, err := list(recipe, s.batch)
 	if err != nil {
 		return err
 	}
-	tell := json.NewEncoder(os.Stdout)
-	if err := tell.Encode(map[string]any{"versions": map[string]string{}}); err != nil {
-		return err
+	s.options = []flow.Option{flow.Workers(s.workers)}
+	if s.name == "sluice-exact" {
+		s.options = append(s.options, flow.WithFuse(flow.FuseExact))
 	}
-	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
-		begin := time.Now()
-		failed := make([]error, workers)
-		var all sync.WaitGroup
-		for k := range workers {
-			all.Go(func() {
-				for i := k; i < len(files) && failed[k] == nil; i += workers {
-					data, err := os.ReadFile(files[i])
-					if err == nil {
-						_, err = decode.Decode(context.Background(), data, 0)
-					}
-					failed[k] = err
+	s.pipe = flow.New(sources.Folder{Path: dir}, stages...)
+	s.plan, err = s.pipe.Plan(ctx, s.options...)
+	return err
+}
+
+// look is a run whose images are looked at.
+func (s *side) look(ctx context.Context) (looks, error) {
+	var sink looking
+	_, err := s.plan.Deliver(ctx, &sink)
+	return sink.found(), err
+}
+
+// round is a run; what it made, and how long that took.
+func (s *side) round(ctx context.Context) (map[string]any, error) {
+	if s.name == "sluice-first" && s.recipe != "decode" { // a plan remembers where decoding can begin in files that it has read
+		if err := s.close(); err != nil {
+			return nil, err
+		}
+		var err error
+		if s.plan, err = s.pipe.Plan(ctx, s.options...); err != nil {
+			return nil, err
+		}
+	}
+	begin, made := time.Now(), int64(len(s.files))
+	if s.recipe == "decode" {
+		if err := s.decode(ctx); err != nil {
+			return nil, err
+		}
+	} else {
+		report, err := s.plan.Deliver(ctx, &sinks.Discard{})
+		if err != nil {
+			return nil, err
+		}
+		made = report.Rows
+	}
+	return map[string]any{"images": made, "made": made, "seconds": time.Since(begin).Seconds()}, nil
+}
+
+// decode makes RGB of the files, a new picture each.
+func (s *side) decode(ctx context.Context) error {
+	failed := make([]error, s.workers)
+	var all sync.WaitGroup
+	for k := range s.workers {
+		all.Go(func() {
+			for i := k; i < len(s.files) && failed[k] == nil; i += s.workers {
+				data, err := os.ReadFile(s.files[i])
+				if err == nil {
+					_, err = decode.Decode(ctx, data, 0)
 				}
-			})
-		}
-		all.Wait()
-		if err := errors.Join(failed...); err != nil {
-			return err
-		}
-		if err := tell.Encode(map[string]any{"images": len(files), "made": len(files), "seconds": time.Since(begin).Seconds()}); err != nil {
-			return err
-		}
+				failed[k] = err
+			}
+		})
 	}
-	return nil
+	all.Wait()
+	return errors.Join(failed...)
 }

@@ -32,7 +32,7 @@ func prepare(tmp, size string) (*work, error) {
 	if len(entries) == 0 {
 		return nil, fmt.Errorf("%s is empty", *data)
 	}
-	w := &work{files: filepath.Join(tmp, size), repeated: filepath.Join(tmp, size+"-repeated"), images: *images}
+	w := &work{files: filepath.Join(tmp, size), images: *images}
 	make1 := copyFile
 	switch size {
 	case "photos":
@@ -43,24 +43,34 @@ func prepare(tmp, size string) (*work, error) {
 		return nil, fmt.Errorf("-sizes %s: photos or large", size)
 	}
 	w.images -= w.images % *batch
-	for _, dir := range []string{w.files, w.repeated} {
-		if err := os.Mkdir(dir, 0o777); err != nil {
-			return nil, err
-		}
+	if err := os.Mkdir(w.files, 0o777); err != nil {
+		return nil, err
 	}
-	var names []string
 	for i, e := range entries {
-		names = append(names, filepath.Join(w.files, fmt.Sprintf("%05d.jpg", i)))
-		if err := make1(names[i], filepath.Join(*data, e.Name())); err != nil {
+		if err := make1(filepath.Join(w.files, fmt.Sprintf("%05d.jpg", i)), filepath.Join(*data, e.Name())); err != nil {
 			return nil, fmt.Errorf("%s: %w", e.Name(), err)
 		}
 	}
-	for i := range w.images {
-		if err := os.Link(names[i%len(names)], filepath.Join(w.repeated, fmt.Sprintf("%05d.jpg", i))); err != nil {
-			return nil, err
+	w.repeated, err = repeat(w.files, w.files+"-repeated", w.images)
+	return w, err
+}
+
+// repeat makes a folder of so many files, those of another one several times, linked, and returns its name.
+func repeat(files, folder string, count int) (string, error) {
+	entries, err := os.ReadDir(files)
+	if err != nil {
+		return "", err
+	}
+	if err := os.Mkdir(folder, 0o777); err != nil {
+		return "", err
+	}
+	for i := range count {
+		name := entries[i%len(entries)].Name()
+		if err := os.Link(filepath.Join(files, name), filepath.Join(folder, fmt.Sprintf("%05d%s", i, filepath.Ext(name)))); err != nil {
+			return "", err
 		}
 	}
-	return w, nil
+	return folder, nil
 }
 
 func copyFile(to, from string) error {

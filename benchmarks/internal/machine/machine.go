@@ -52,7 +52,11 @@ func TreeSeconds(pid int) float64 {
 		}
 		id, _ := strconv.Atoi(filepath.Base(filepath.Dir(name)))
 		children[n[1]] = append(children[n[1]], id)
-		used[id] = float64(n[11]+n[12]+n[13]+n[14]) / 100 // user, system, and those of ended children
+		own, ok := clock(id)
+		if !ok {
+			own = float64(n[11]+n[12]) / 100 // user and system
+		}
+		used[id] = own + float64(n[13]+n[14])/100 // and those of ended children
 	}
 	if len(used) == 0 {
 		return math.NaN()
