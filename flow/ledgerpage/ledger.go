@@ -32,6 +32,9 @@ func Read(data []byte) (*Ledger, error) {
 	if err := json.Unmarshal(data, &found); err != nil {
 		return nil, fmt.Errorf("it isn't JSON: %w", err)
 	}
+	if text := ""; found.Engine != nil && json.Unmarshal(found.Ledger, &text) == nil {
+		found.Ledger = json.RawMessage(text) // a Loader's state has it as text
+	}
 	if len(found.Ledger) == 0 || string(found.Ledger) == "null" {
 		if len(found.Objects) > 0 {
 			return nil, errors.New("it has objects, and no labels: a ledger counts the rows of each class of a label; sluice inspect counts the objects of each class")

@@ -170,18 +170,29 @@ func TestMerge(t *testing.T) {
 	}
 }
 
-// The state of a Loader of the Python package has a place, the engine's state, and a ledger.
+// The state of a Loader of the Python package has a place, the engine's state, and a ledger as text.
 func TestReadOfLoader(t *testing.T) {
-	text := `{"version": 1, "epoch": 1, "batch": 2, "variant": 0, "rank": 3, "world_size": 4, "engine": {"plan_hash": "` + strings.Repeat("ab", 32) + `", "tasks": [{"name": "class", "classes": ["a"]}]},
-		"ledger": {"columns": ["quota", "drawn", "delivered", "failed", "refilled", "filled", "distinct", "weight"], "weight": 9, "samples": {"class": [7, 0]}, "tasks": {"class": [[9, 9, 9, 0, 0, 0, 7, 9], [0, 0, 0, 0, 0, 0, 0, 0]]}}}`
-	l, err := ledgerpage.Read([]byte(text))
+	of := func(ledger any) []byte {
+		text, err := json.Marshal(map[string]any{
+			"version": 1, "epoch": 1, "batch": 2, "variant": 0, "rank": 3, "world_size": 4, "ledger": ledger,
+			"engine": map[string]any{"plan_hash": strings.Repeat("ab", 32), "tasks": []any{map[string]any{"name": "class", "classes": []string{"a"}}}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+	l, err := ledgerpage.Read(of(`{"columns": ["quota", "drawn", "delivered", "failed", "refilled", "filled", "distinct", "weight"],
+		"weight": 9, "samples": {"class": [7, 0]}, "tasks": {"class": [[9, 9, 9, 0, 0, 0, 7, 9], [0, 0, 0, 0, 0, 0, 0, 0]]}}`))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if x := l.Ledger["class"]["a"]; *l.Rank != 3 || l.PlanHash == "" || l.About != "A run up to epoch 1, batch 2." || x.Delivered != 9 || x.Samples != 7 || x.Repeats != 2 {
 		t.Errorf("%+v", l)
 	}
-	if _, err := ledgerpage.Read([]byte(strings.Replace(text, `"ledger": {`, `"ledger": null, "was": {`, 1))); err == nil || !strings.Contains(err.Error(), "has no ledger") {
-		t.Errorf("error %v", err)
+	for want, ledger := range map[string]any{"has no ledger": nil, "cannot be read": "{", "it has no ledger": "null", "cannot be read: ": 3} {
+		if _, err := ledgerpage.Read(of(ledger)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("ledger %v: error %v, want %q", ledger, err, want)
+		}
 	}
 }

@@ -208,7 +208,7 @@ def test_state_across_worlds(pipeline: dict[str, Any]) -> None:
 
 def ledger_of(loader: Loader) -> dict[str, list[float]]:
     """Of the classes, the columns of a state's ledger."""
-    ledger = loader.state_dict()["ledger"]
+    ledger = json.loads(loader.state_dict()["ledger"])
     rows = ledger["tasks"]["class"]
     return {name: [row[i] for row in rows] for i, name in enumerate(ledger["columns"])}
 
@@ -275,11 +275,12 @@ def test_ledger_of_states(make_folder: Any, transport: Any) -> None:
     two[1].load_state_dict(two[0].state_dict())
     assert two[1].state_dict()["ledger"] is None  # it is of rank 0
 
-    bad = {**states[0]["ledger"], "weight": -1}
+    bad = json.dumps({**json.loads(states[0]["ledger"]), "weight": -1})
     with pytest.raises(sluicedata.StateError, match="the weight in its ledger is -1"):
         whole.load_state_dict({**states[0], "ledger": bad})
-    with pytest.raises(sluicedata.StateError, match="its ledger is 3"):
-        whole.load_state_dict({**states[0], "ledger": 3})
+    for damaged in (3, "3", "{", {}):
+        with pytest.raises(sluicedata.StateError, match="the state is damaged: its ledger is"):
+            whole.load_state_dict({**states[0], "ledger": damaged})
 
 
 def test_state_of_another_plan(pipeline: dict[str, Any]) -> None:

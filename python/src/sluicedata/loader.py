@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import json
 import logging
 import math
 import os
@@ -548,8 +549,9 @@ class Loader:
         """The place of the next batch, the one after the last that the loop got: small, plain data for JSON.
 
         The place is the same in all processes that have got equally many batches, so one state serves all of them, and another
-        world size too. "ledger" is what each class got in this process so far; None with more than 10,000 classes, and after an engine
-        that ended before its time.
+        world size too. "ledger" is what each class got in this process so far, as JSON text, so that all states have the same keys, as
+        torch.distributed.checkpoint wants them; None before the first batch, with more than 10,000 classes, and after an engine that
+        ended before its time.
         """
         with self._lock:
             place = self._place if self._asked is None else _Place(self._asked, 0, 0)
@@ -560,7 +562,7 @@ class Loader:
                 "rank": self.rank,
                 "world_size": self.world_size,
                 "engine": template,
-                "ledger": self._count(),
+                "ledger": None if (ledger := self._count()) is None else json.dumps(ledger),
             }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -590,9 +592,7 @@ class Loader:
                 raise StateError(f"the state is damaged: its {name} is {value!r}")
         if not isinstance(template, Mapping):
             raise StateError(f"the state is damaged: its engine is {template!r:.100}")
-        ledger = state.get("ledger")
-        if not isinstance(ledger, Mapping | None):
-            raise StateError(f"the state is damaged: its ledger is {ledger!r:.100}")
+        ledger = _ledger_of(state)
         with self._lock:
             engine, plan = self._opened()
             if variant > 0 and state.get("world_size") != self.world_size:
@@ -615,7 +615,7 @@ class Loader:
             self._place = _Place(place["epoch"], place["batch"], variant)
             self._counted, self._ledger = 0, None
             if ledger is not None and state.get("rank", self.rank) == self.rank:
-                self._ledger = dict(ledger)
+                self._ledger = ledger
             self._torn = False
 
     # What is known of the data
@@ -911,6 +911,20 @@ def _check_keys(keys: Mapping[str, str], columns: Sequence[str]) -> None:
     for name, column in keys.items():
         if column not in known:
             raise UsageError(f"keys: {name!r}: there is no column {column!r}: want one of {', '.join(known)}")
+
+
+def _ledger_of(state: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The ledger of a state, which has it as text."""
+    text = state.get("ledger")
+    if text is None:
+        return None
+    try:
+        ledger = json.loads(text)
+        if isinstance(ledger, dict):
+            return ledger
+    except (TypeError, ValueError):
+        pass
+    raise StateError(f"the state is damaged: its ledger is {text!r:.100}")
 
 
 def _template(plan: Mapping[str, Any]) -> dict[str, Any]:
