@@ -4,9 +4,8 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"image"
 	"math/bits"
-
-	"github.com/sluicedata/sluice/schema"
 )
 
 // bmpFile is the header of a Windows bitmap. x/image/bmp is not used: it supports no
@@ -14,8 +13,8 @@ import (
 type bmpFile struct {
 	height, width int
 	topDown       bool
-	bits          int // per pixel
-	palette       [256][3]uint8
+	bits          int       // per pixel
+	palette       rgbTable  // black beyond its end
 	colours       int       // in the palette
 	masks         [3]uint32 // of R, G, B, for 16 and 32 bits
 	runs          int       // run-length coded with so many bits a pixel, else 0
@@ -31,8 +30,9 @@ func parseBMP(data []byte) (Header, pixelFunc, error) {
 		return Header{}, nil, err
 	}
 	h := Header{Height: f.height, Width: f.width, Orientation: 1}
-	h.DecodeBytes = 6 * h.Pixels()
-	return h, f.decode, nil
+	h.DecodeBytes = 3*h.Pixels() + f.Memory()
+	h.regions = f
+	return h, entire(f, f.height, f.width), nil
 }
 
 // read reads the header: BITMAPCOREHEADER (12 bytes) or BITMAPINFOHEADER and
@@ -143,7 +143,7 @@ func (f *bmpFile) readPalette(data []byte, entry int) error {
 	}
 	for i := range f.colours {
 		c := data[i*entry:]
-		f.palette[i] = [3]uint8{c[2], c[1], c[0]}
+		f.palette.set(i, c[2], c[1], c[0])
 	}
 	return nil
 }
@@ -165,126 +165,208 @@ func (f *bmpFile) findRows(data []byte, offset int64) error {
 	return nil
 }
 
-func (f *bmpFile) decode(ctx context.Context) (*schema.Picture, error) {
+// Memory is a row of numbers.
+func (f *bmpFile) Memory() int64 { return int64(f.width) + 1<<12 }
+
+// Region reads no other rows than the part's, except in run-length codes, of which it reads all.
+func (f *bmpFile) Region(ctx context.Context, part image.Rectangle, rgb []uint8) error {
+	s := borrow()
+	defer s.giveBack()
 	if f.runs != 0 {
-		indices, err := f.unpackRuns(ctx)
-		if err != nil {
-			return nil, err
-		}
-		f.rows, f.stride = indices, f.width
+		return f.unpackRuns(ctx, part, rgb, s)
 	}
-	p := schema.NewPicture(f.height, f.width)
-	for y := range f.height {
-		if ctx.Err() != nil {
-			return nil, context.Cause(ctx)
+	convert := f.converter(part, s)
+	for y := part.Min.Y; y < part.Max.Y; y++ {
+		if y%16 == 0 && ctx.Err() != nil {
+			return context.Cause(ctx)
 		}
-		stored := f.height - 1 - y
-		if f.topDown {
-			stored = y
-		}
-		out, row := p.U8[3*y*f.width:3*(y+1)*f.width], f.rows[stored*f.stride:]
-		switch {
-		case f.bits <= 8:
-			f.paletteRow(out, row)
-		case f.bits == 24:
-			for i := 0; i < len(out); i += 3 {
-				out[i], out[i+1], out[i+2] = row[i+2], row[i+1], row[i]
-			}
-		default:
-			f.maskedRow(out, row)
-		}
+		convert(rgb[3*(y-part.Min.Y)*part.Dx():][:3*part.Dx()], f.rows[f.stored(y)*f.stride:])
 	}
-	return p, nil
+	return nil
 }
 
-// unpackRuns decodes RLE4 and RLE8 into a byte per pixel. What is skipped has colour 0.
+// stored is the row of the file that is row y of the picture, and the other way round.
+func (f *bmpFile) stored(y int) int {
+	if f.topDown {
+		return y
+	}
+	return f.height - 1 - y
+}
+
+// converter converts the part's columns of a stored row.
+func (f *bmpFile) converter(part image.Rectangle, s *scratch) func(rgb, row []byte) {
+	left, right := part.Min.X, part.Max.X
+	switch {
+	case f.bits == 8:
+		return func(rgb, row []byte) { f.palette.row(rgb, row[left:right]) }
+	case f.bits < 8:
+		numbers := s.row(part.Dx())
+		return func(rgb, row []byte) {
+			unpackBits(numbers, row, f.bits, left)
+			f.palette.row(rgb, numbers)
+		}
+	}
+	size := f.bits / 8
+	if p, ok := f.bytes(); ok {
+		return func(rgb, row []byte) { p.row(rgb, row[size*left:size*right]) }
+	}
+	fields := f.fields()
+	return func(rgb, row []byte) {
+		row = row[size*left : size*right]
+		for ; len(row) >= size; row, rgb = row[size:], rgb[3:] {
+			v := uint32(binary.LittleEndian.Uint16(row))
+			if size == 4 {
+				v |= uint32(binary.LittleEndian.Uint16(row[2:])) << 16
+			}
+			for c := range fields {
+				rgb[c] = fields[c].levels[uint8(v&fields[c].mask>>fields[c].shift)]
+			}
+		}
+	}
+}
+
+// bytes is the place of each colour in a pixel, where each is a byte.
+func (f *bmpFile) bytes() (p pick, ok bool) {
+	var at [3]int
+	for c, mask := range f.masks {
+		if at[c] = bits.TrailingZeros32(mask) / 8; mask != 0xff<<(8*at[c]) {
+			return p, false
+		}
+	}
+	return pick{f.bits / 8, at[0], at[1], at[2]}, true
+}
+
+// field is where a colour is in a pixel, and what its values mean.
+type field struct {
+	mask   uint32
+	shift  int
+	levels [256]uint8
+}
+
+// fields are those of pixels of 16 or 32 bits. Fewer than eight bits are
+// stretched to 0..255, rounded down as in Pillow; of more the high eight are kept.
+func (f *bmpFile) fields() *[3]field {
+	all := new([3]field)
+	for c, mask := range f.masks {
+		if mask == 0 {
+			continue
+		}
+		to := &all[c]
+		to.mask, to.shift = mask, bits.TrailingZeros32(mask)
+		top := mask >> to.shift
+		if width := bits.Len32(top); width > 8 {
+			to.shift, top = to.shift+width-8, 255
+		}
+		for v := uint32(0); v <= top; v++ {
+			to.levels[v] = uint8(v * 255 / top)
+		}
+	}
+	return all
+}
+
+// unpackRuns decodes RLE4 and RLE8. What is skipped has colour 0.
 // As in Pillow a run ends with its row, single pixels may continue in the next, and missing
 // rows are an error.
-func (f *bmpFile) unpackRuns(ctx context.Context) ([]uint8, error) {
-	indices := make([]uint8, f.height*f.width)
-	n, x := 0, 0 // the next pixel, and its column as runs see it
+func (f *bmpFile) unpackRuns(ctx context.Context, part image.Rectangle, rgb []uint8, s *scratch) error {
+	w := bmpRows{f: f, part: part, rgb: rgb, row: s.row(f.width)}
+	clear(w.row)
+	x := 0 // the next pixel's column as runs see it
 	codes := &byteReader{data: f.rows}
-	for steps := 0; n < len(indices); steps++ {
+	for steps := 0; w.y < f.height; steps++ {
 		if steps%4096 == 0 && ctx.Err() != nil {
-			return nil, context.Cause(ctx)
+			return context.Cause(ctx)
 		}
-		if len(codes.data) < 2 {
-			return nil, fmt.Errorf("%w: its codes end in row %d of %d", ErrTruncated, n/f.width, f.height)
-		}
-		pair := codes.take(2)
+		pair, last := codes.take(2), w.y
 		switch count, value := int(pair[0]), pair[1]; {
+		case codes.short:
 		case count > 0:
-			count = min(count, max(0, f.width-x), len(indices)-n)
-			f.run(indices[n:n+count], []byte{value}, 0)
-			n, x = n+count, x+count
+			count = min(count, max(0, f.width-x))
+			w.repeat(value, count)
+			x += count
 		case value == 0: // end of the line
-			n, x = (n+f.width-1)/f.width*f.width, 0
+			if w.x > 0 {
+				w.skip(f.width - w.x)
+			}
+			x = 0
 		case value == 1: // end of the bitmap
-			return nil, fmt.Errorf("%w: its codes end in row %d of %d", ErrTruncated, n/f.width, f.height)
+			codes.short = true
 		case value == 2:
 			step := codes.take(2)
-			n = min(n+int(step[0])+int(step[1])*f.width, len(indices))
-			x = n % f.width
+			w.skip(int(step[0]) + int(step[1])*f.width)
+			x = w.x
 		default:
-			count = min(int(value), len(indices)-n)
+			count = min(int(value), (f.height-w.y)*f.width-w.x)
 			size := (count*f.runs + 7) / 8
-			f.run(indices[n:n+count], codes.take(size), 1)
-			n, x = n+count, x+int(value)
-			if size%2 != 0 && n < len(indices) {
+			w.pixels(codes.take(size), count)
+			x += int(value)
+			if size%2 != 0 && w.y < f.height {
 				codes.take(1)
 			}
 		}
 		if codes.short {
-			return nil, fmt.Errorf("%w: its codes end in row %d of %d", ErrTruncated, n/f.width, f.height)
+			return fmt.Errorf("%w: its codes end in row %d of %d", ErrTruncated, last, f.height)
 		}
 	}
-	return indices, nil
+	return nil
 }
 
-// run fills pixels from bytes of one pixel or two; step is 0 where the first byte is
-// repeated.
-func (f *bmpFile) run(pixels []uint8, from []byte, step int) {
+// bmpRows takes the pixels of a bitmap of run-length codes as they come.
+type bmpRows struct {
+	f    *bmpFile
+	part image.Rectangle
+	rgb  []uint8
+	row  []byte // the numbers of the row being made, 0 where there are none yet
+	x, y int    // the next pixel; y counts stored rows
+}
+
+// move goes on to a pixel to the right in the row, or behind its end.
+func (w *bmpRows) move(n int) {
+	if w.x += n; w.x < len(w.row) {
+		return
+	}
+	if y := w.f.stored(w.y); y >= w.part.Min.Y && y < w.part.Max.Y {
+		size := 3 * w.part.Dx()
+		w.f.palette.row(w.rgb[(y-w.part.Min.Y)*size:][:size], w.row[w.part.Min.X:w.part.Max.X])
+	}
+	clear(w.row)
+	w.x = 0
+	w.y++
+}
+
+// skip leaves out pixels.
+func (w *bmpRows) skip(n int) {
+	for n > 0 && w.y < w.f.height {
+		k := min(n, len(w.row)-w.x)
+		w.move(k)
+		n -= k
+	}
+}
+
+// repeat makes pixels of a row of one number or, with four bits, of two in turn.
+func (w *bmpRows) repeat(value byte, n int) {
+	even, odd := value, value
+	if w.f.runs == 4 {
+		even, odd = value>>4, value&15
+	}
+	pixels := w.row[w.x : w.x+n]
 	for i := range pixels {
-		switch {
-		case f.runs == 8:
-			pixels[i] = from[i*step]
-		case i%2 == 0:
-			pixels[i] = from[i/2*step] >> 4
-		default:
-			pixels[i] = from[i/2*step] & 15
+		if pixels[i] = even; i%2 != 0 {
+			pixels[i] = odd
 		}
 	}
+	w.move(n)
 }
 
-// paletteRow looks colours up. Those beyond the palette are black, as in Pillow.
-func (f *bmpFile) paletteRow(out, row []byte) {
-	for x := range f.width {
-		bit := x * f.bits
-		index := int(row[bit/8]>>(8-f.bits-bit%8)) & (1<<f.bits - 1)
-		copy(out[3*x:3*x+3], f.palette[index][:])
-	}
-}
-
-// maskedRow takes 16 or 32-bit pixels apart. Fewer than eight bits are
-// stretched to 0..255, rounded down as in Pillow; of more the high eight are kept.
-func (f *bmpFile) maskedRow(out, row []byte) {
-	for x := range f.width {
-		var v uint32
-		if f.bits == 16 {
-			v = uint32(binary.LittleEndian.Uint16(row[2*x:]))
+// pixels makes pixels, which may go on in the next row.
+func (w *bmpRows) pixels(from []byte, n int) {
+	for done := 0; done < n; {
+		to := w.row[w.x:min(len(w.row), w.x+n-done)]
+		if w.f.runs == 8 {
+			copy(to, from[done:])
 		} else {
-			v = binary.LittleEndian.Uint32(row[4*x:])
+			unpackBits(to, from, 4, done)
 		}
-		for c, mask := range f.masks {
-			if mask == 0 {
-				continue
-			}
-			shift := bits.TrailingZeros32(mask)
-			value, top := v&mask>>shift, mask>>shift
-			if width := bits.Len32(top); width > 8 {
-				value, top = value>>(width-8), 255
-			}
-			out[3*x+c] = uint8(uint64(value) * 255 / uint64(top))
-		}
+		done += len(to)
+		w.move(len(to))
 	}
 }

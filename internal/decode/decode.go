@@ -8,7 +8,8 @@
 //	jpeg.go                        JPEG files, of which parts can be decoded: File
 //	upsample.go, ycc.go, rows_*    their planes to RGB, as libjpeg-turbo does
 //	png.go, webp*.go, bmp.go, ...  a file for each other format
-//	regions.go                     parts of a PNG or WebP file
+//	regions.go, scratch.go         parts of their pictures; the memory that they are decoded with
+//	samples*.go                    stored pixels to RGB, a row at a time
 //	exif.go, notes.go, orient.go   which way up a picture is, and turning it
 //	gray.go                        RGB to grey
 //

@@ -6,8 +6,11 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"image"
+	"io"
+	"slices"
 
-	"github.com/sluicedata/sluice/schema"
+	"github.com/sluicedata/sluice/internal/lzw"
 )
 
 // gifFile is a GIF's canvas and first frame. image/gif is not used: it drops the colour of a
@@ -22,7 +25,9 @@ type gifFile struct {
 	palette       []byte // RGB triples; nil: the index is a level of grey
 	transparent   int    // index, or 0
 	literalBits   int
-	codes         []byte // LZW codes, without the blocks around them
+	blocks        []byte // LZW codes, in blocks
+	codes         int    // bytes of them without the blocks around them
+	complete      bool   // the last block is followed by the empty one
 }
 
 // Blocks of a GIF (GIF89a, 20 and on).
@@ -43,8 +48,9 @@ func parseGIF(data []byte) (Header, pixelFunc, error) {
 		return Header{}, nil, err
 	}
 	h := Header{Height: f.height, Width: f.width, Orientation: 1}
-	h.DecodeBytes = 3*h.Pixels() + int64(f.frameH)*int64(f.frameW) + int64(len(f.codes)) + 1<<16
-	return h, f.decode, nil
+	h.DecodeBytes = 3*h.Pixels() + f.Memory()
+	h.regions = f
+	return h, entire(f, f.height, f.width), nil
 }
 
 // byteReader reads bytes from the front; short is set when there were too few.
@@ -61,19 +67,6 @@ func (r *byteReader) take(n int) []byte {
 	b := r.data[:n]
 	r.data = r.data[n:]
 	return b
-}
-
-// blocks joins complete data sub-blocks up to the empty one, or to the end.
-func (r *byteReader) blocks() []byte {
-	var all []byte
-	for {
-		n := int(r.take(1)[0])
-		block := r.take(n)
-		if n == 0 || r.short {
-			return all
-		}
-		all = append(all, block...)
-	}
 }
 
 // skipBlocks skips data sub-blocks.
@@ -111,17 +104,13 @@ func (f *gifFile) read(r *byteReader) error {
 			}
 			r.skipBlocks()
 		case gifImage:
-			f.readFrame(r)
-			if f.codes == nil && r.short {
-				return fmt.Errorf("%w: it ends before the first frame's pixels", ErrTruncated)
-			}
-			return nil
+			return f.readFrame(r)
 		}
 	}
 	return fmt.Errorf("%w: it has no frame", ErrTruncated)
 }
 
-func (f *gifFile) readFrame(r *byteReader) {
+func (f *gifFile) readFrame(r *byteReader) error {
 	b := r.take(9)
 	u16 := func(i int) int { return int(binary.LittleEndian.Uint16(b[i:])) }
 	f.left, f.top, f.frameW, f.frameH = u16(0), u16(2), u16(4), u16(6)
@@ -131,133 +120,108 @@ func (f *gifFile) readFrame(r *byteReader) {
 		f.palette = local
 	}
 	f.literalBits = int(r.take(1)[0])
-	f.codes = r.blocks()
+	f.blocks = r.data
+	for at := 0; at < len(f.blocks); {
+		n := int(f.blocks[at])
+		if f.complete = n == 0; f.complete || at+1+n > len(f.blocks) {
+			break
+		}
+		at += 1 + n
+		f.codes += n
+	}
+	if f.codes == 0 && !f.complete {
+		return fmt.Errorf("%w: it ends before the first frame's pixels", ErrTruncated)
+	}
+	return nil
 }
 
-func (f *gifFile) decode(ctx context.Context) (*schema.Picture, error) {
-	if f.frameH == 0 || f.frameW == 0 {
-		return nil, fmt.Errorf("damaged file: a frame of %dx%d", f.frameH, f.frameW)
+// join gives the codes of complete blocks as a whole.
+func (f *gifFile) join(into []byte) []byte {
+	into = slices.Grow(into[:0], f.codes)
+	for b := f.blocks; len(into) < f.codes; {
+		n := int(b[0])
+		into = append(into, b[1:1+n]...)
+		b = b[1+n:]
 	}
-	// LZW makes at most 4096 pixels of a code.
-	if f.frameH*f.frameW > len(f.codes)*8*gifStrings {
-		return nil, fmt.Errorf("%w: %d bytes cannot hold %dx%d pixels", ErrTruncated, len(f.codes), f.frameH, f.frameW)
-	}
-	frame := make([]uint8, f.frameH*f.frameW)
-	if n, err := f.unpack(ctx, frame); err != nil {
-		return nil, err
-	} else if n < len(frame) {
-		return nil, fmt.Errorf("%w: the frame ends in row %d of %d", ErrTruncated, n/f.frameW, f.frameH)
-	}
-	var table [256][3]uint8 // black beyond the palette
-	for i := range table {
-		if f.palette == nil {
-			table[i] = [3]uint8{uint8(i), uint8(i), uint8(i)}
-		} else if 3*i < len(f.palette) {
-			copy(table[i][:], f.palette[3*i:])
-		}
-	}
-	p := schema.NewPicture(f.height, f.width)
-	if fill := table[f.transparent]; fill != [3]uint8{} && len(frame) < f.height*f.width {
-		for i := 0; i < len(p.U8); i += 3 {
-			copy(p.U8[i:i+3], fill[:])
-		}
-	}
-	for stored := range f.frameH {
-		if ctx.Err() != nil {
-			return nil, context.Cause(ctx)
-		}
-		y := stored
-		if f.interlaced {
-			y = interlacedRow(stored, f.frameH)
-		}
-		out := p.U8[3*((f.top+y)*f.width+f.left):]
-		for x, index := range frame[stored*f.frameW:][:f.frameW] {
-			copy(out[3*x:3*x+3], table[index][:])
-		}
-	}
-	return p, nil
+	return into
 }
 
-// gifStrings is the size of the table of strings: codes have at most twelve bits.
+// Memory is the codes', the table of strings, and a row of numbers.
+func (f *gifFile) Memory() int64 { return int64(f.codes) + int64(f.frameW) + lzw.Memory }
+
+// gifStrings is how many pixels a code stands for at most.
 const gifStrings = 1 << 12
 
-// unpack decodes LZW codes (GIF89a, appendix F) into a frame and returns the number of
-// pixels. compress/lzw is not used: it refuses frames of fewer than two or more than
-// eight bits a literal, which Pillow takes.
-func (f *gifFile) unpack(ctx context.Context, frame []uint8) (n int, err error) {
-	if f.literalBits > 12 {
-		return 0, fmt.Errorf("damaged file: LZW codes of %d bits", f.literalBits)
+// Region decodes the frame down to the last row that it shows of part, and to its end if it may
+// be cut.
+func (f *gifFile) Region(ctx context.Context, part image.Rectangle, rgb []uint8) error {
+	if f.frameH == 0 || f.frameW == 0 {
+		return fmt.Errorf("damaged file: a frame of %dx%d", f.frameH, f.frameW)
 	}
-	damaged := errors.New("damaged file: an LZW code that stands for nothing")
-	var prefix [gifStrings]uint16 // a string is another one plus a pixel
-	var last [gifStrings]uint8
-	var reversed [gifStrings]uint8
-	clearCode := 1 << f.literalBits
-	width, next, previous := f.literalBits+1, clearCode+2, -1
-	first := uint8(0) // pixel of the previous string
-	var bits uint32
-	var have int
-	for i := 0; n < len(frame); {
-		for have < width {
-			if i == len(f.codes) {
-				return n, nil
-			}
-			if i%(1<<16) == 0 && ctx.Err() != nil {
-				return n, context.Cause(ctx)
-			}
-			bits |= uint32(f.codes[i]) << have
-			i++
-			have += 8
-		}
-		code := int(bits & (1<<width - 1))
-		bits >>= width
-		have -= width
-		switch {
-		case code == clearCode:
-			width, next, previous = f.literalBits+1, clearCode+2, -1
-			continue
-		case code == clearCode+1:
-			return n, nil
-		case previous < 0:
-			if code > clearCode {
-				return n, damaged
-			}
-			frame[n], first, previous = uint8(code), uint8(code), code
-			n++
-			continue
-		case code > next:
-			return n, damaged
-		}
-		at, s := len(reversed), code
-		if code == next {
-			at--
-			reversed[at] = first
-			s = previous
-		}
-		for s >= clearCode {
-			if at == 0 || s >= gifStrings {
-				return n, damaged
-			}
-			at--
-			reversed[at] = last[s]
-			s = int(prefix[s])
-		}
-		first = uint8(s)
-		if n < len(frame) {
-			frame[n] = first
-			n++
-		}
-		n += copy(frame[n:], reversed[at:])
-		if next < gifStrings {
-			last[next], prefix[next] = first, uint16(previous)
-			if next == 1<<width-1 && width < 12 {
-				width++
-			}
-			next++
-		}
-		previous = code
+	if f.frameH*f.frameW > f.codes*8*gifStrings {
+		return fmt.Errorf("%w: %d bytes cannot hold %dx%d pixels", ErrTruncated, f.codes, f.frameH, f.frameW)
 	}
-	return n, nil
+	s := borrow()
+	defer s.giveBack()
+	s.joined = f.join(s.joined)
+	s.lzw.ResetGIF(s.joined, f.literalBits)
+	f.setColours(&s.table)
+	frame := image.Rect(f.left, f.top, f.left+f.frameW, f.top+f.frameH)
+	shown := frame.Intersect(part)
+	if shown != part {
+		s.table.fill(rgb, f.transparent)
+	}
+	rows := f.frameH
+	if f.complete {
+		rows = f.storedRows(shown)
+	}
+	for stored := range rows {
+		if stored%16 == 0 && ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		row, err := s.lzw.Next(f.frameW)
+		if errors.Is(err, io.ErrUnexpectedEOF) {
+			return fmt.Errorf("%w: the frame ends in row %d of %d", ErrTruncated, stored, f.frameH)
+		} else if err != nil {
+			return err
+		}
+		if y := f.row(stored); y >= shown.Min.Y && y < shown.Max.Y {
+			at := 3 * ((y-part.Min.Y)*part.Dx() + shown.Min.X - part.Min.X)
+			s.table.row(rgb[at:at+3*shown.Dx()], row[shown.Min.X-f.left:shown.Max.X-f.left])
+		}
+	}
+	return nil
+}
+
+// setColours sets the colours of all numbers: black beyond the palette.
+func (f *gifFile) setColours(c *rgbTable) {
+	clear(c[:])
+	if f.palette == nil {
+		for i := range c {
+			c.set(i, uint8(i), uint8(i), uint8(i))
+		}
+	}
+	for i := 0; 3*i < len(f.palette); i++ {
+		c.set(i, f.palette[3*i], f.palette[3*i+1], f.palette[3*i+2])
+	}
+}
+
+// storedRows is how many rows of the frame must be decoded to show a part of it.
+func (f *gifFile) storedRows(shown image.Rectangle) int {
+	for n := f.frameH; n > 0; n-- {
+		if y := f.row(n - 1); y >= shown.Min.Y && y < shown.Max.Y {
+			return n
+		}
+	}
+	return 0
+}
+
+// row is the picture's row of a stored one.
+func (f *gifFile) row(stored int) int {
+	if f.interlaced {
+		stored = interlacedRow(stored, f.frameH)
+	}
+	return f.top + stored
 }
 
 // interlacedRow is the picture row of the stored row: every eighth row from 0,

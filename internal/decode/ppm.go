@@ -5,9 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"image"
 	"math"
-
-	"github.com/sluicedata/sluice/schema"
 )
 
 // pnmFile is a file of the Netpbm family, P1 to P6: bit maps, grey and colour,
@@ -49,11 +48,13 @@ func parsePNM(data []byte) (Header, pixelFunc, error) {
 		return Header{}, nil, fmt.Errorf("%w: %d of %d bytes of pixels", ErrTruncated, len(f.samples), need)
 	}
 	h := Header{Height: f.height, Width: f.width, Orientation: 1}
-	h.DecodeBytes = 3 * h.Pixels()
+	h.DecodeBytes = 3*h.Pixels() + f.Memory()
 	if f.kind == '6' && f.maxval == 255 {
 		h.rgbAt = len(data) - len(f.samples)
+	} else {
+		h.regions = f
 	}
-	return h, f.decode, nil
+	return h, entire(f, f.height, f.width), nil
 }
 
 func (f *pnmFile) bitmap() bool { return f.kind == '1' || f.kind == '4' }
@@ -82,43 +83,102 @@ func (f *pnmFile) leastBytes() int64 {
 	return rows * columns
 }
 
-func (f *pnmFile) decode(ctx context.Context) (*schema.Picture, error) {
-	p := schema.NewPicture(f.height, f.width)
-	switch {
-	case f.kind == '6' && f.maxval == 255:
-		copy(p.U8, f.samples)
-		return p, nil
-	case f.kind == '5' && f.maxval == 255:
-		for i, grey := range f.samples[:f.height*f.width] {
-			rgb := p.U8[3*i : 3*i+3 : 3*i+3]
-			rgb[0], rgb[1], rgb[2] = grey, grey, grey
-		}
-		return p, nil
-	}
-	next := f.binarySample()
+// Memory is a row of samples.
+func (f *pnmFile) Memory() int64 { return 3*int64(f.width) + 1<<12 }
+
+// Region reads no other rows than the part's, except in text, of which it reads all.
+func (f *pnmFile) Region(ctx context.Context, part image.Rectangle, rgb []uint8) error {
+	s := borrow()
+	defer s.giveBack()
 	if f.kind < '4' {
-		next = f.textSample()
+		return f.text(ctx, part, rgb, s.row(f.width*f.channels()))
 	}
-	spread := 3 / f.channels()
-	for i := 0; i < len(p.U8); {
-		v, err := next()
-		if err != nil {
-			return nil, err
+	convert, bits := f.converter(s, s.row(part.Dx()*f.channels())), 8*f.channels()
+	if f.maxval > 255 {
+		bits *= 2
+	} else if f.kind == '4' {
+		bits = 1
+	}
+	stride := (f.width*bits + 7) / 8
+	for y := part.Min.Y; y < part.Max.Y; y++ {
+		if y%16 == 0 && ctx.Err() != nil {
+			return context.Cause(ctx)
 		}
-		if v > f.maxval && f.kind < '4' {
-			return nil, fmt.Errorf("damaged file: a sample %d above the maximum %d", v, f.maxval)
+		row := f.samples[y*stride : (y+1)*stride]
+		convert(rgb[3*(y-part.Min.Y)*part.Dx():][:3*part.Dx()], row[part.Min.X*bits/8:], part.Min.X*bits%8)
+	}
+	return nil
+}
+
+// converter converts pixels of a row whose first one begins at a bit of the row's first byte.
+func (f *pnmFile) converter(s *scratch, samples []byte) func(rgb, row []byte, bit int) {
+	chosen := pick{1, 0, 0, 0}
+	if f.kind == '6' {
+		chosen = pick{3, 0, 1, 2}
+	}
+	switch {
+	case f.kind == '4':
+		s.table.set(0, 255, 255, 255)
+		s.table.set(1, 0, 0, 0)
+		return func(rgb, row []byte, bit int) {
+			unpackBits(samples, row, 1, bit)
+			s.table.row(rgb, samples)
 		}
-		v = min(v, f.maxval) // as Pillow: an error in text, clipped in binary
-		if i%(1<<20) == 0 && ctx.Err() != nil {
-			return nil, context.Cause(ctx)
+	case f.maxval == 255:
+		return func(rgb, row []byte, _ int) { chosen.row(rgb, row) }
+	case f.maxval == 65535: // the high bytes
+		chosen = pick{2 * chosen.size, 0, 2 * chosen.green, 2 * chosen.blue}
+		return func(rgb, row []byte, _ int) { chosen.row(rgb, row) }
+	case f.maxval < 255:
+		for v := range s.table {
+			level := f.scale(min(v, f.maxval)) // clipped, as in Pillow
+			s.table.set(v, level, level, level)
 		}
-		grey := f.scale(v)
-		for range spread {
-			p.U8[i] = grey
-			i++
+		return func(rgb, row []byte, _ int) {
+			if f.kind == '5' {
+				s.table.row(rgb, row)
+				return
+			}
+			for i := range rgb {
+				rgb[i] = uint8(s.table[row[i]])
+			}
 		}
 	}
-	return p, nil
+	return func(rgb, row []byte, _ int) {
+		for i := range samples {
+			samples[i] = f.scale(min(int(row[2*i])<<8|int(row[2*i+1]), f.maxval))
+		}
+		chosen.row(rgb, samples)
+	}
+}
+
+// text reads text to its end; a sample above the maximum is an error, as in Pillow.
+func (f *pnmFile) text(ctx context.Context, part image.Rectangle, rgb []uint8, samples []byte) error {
+	n, chosen := f.channels(), pick{1, 0, 0, 0}
+	if n == 3 {
+		chosen = pick{3, 0, 1, 2}
+	}
+	rest := f.samples
+	for y := range f.height {
+		if y%16 == 0 && ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		for i := range samples {
+			var v int
+			var err error
+			if v, rest, err = f.number(rest); err != nil {
+				return err
+			}
+			if v > f.maxval {
+				return fmt.Errorf("damaged file: a sample %d above the maximum %d", v, f.maxval)
+			}
+			samples[i] = f.scale(v)
+		}
+		if y >= part.Min.Y && y < part.Max.Y {
+			chosen.row(rgb[3*(y-part.Min.Y)*part.Dx():][:3*part.Dx()], samples[n*part.Min.X:n*part.Max.X])
+		}
+	}
+	return nil
 }
 
 // scale converts a sample to 0..255. A 16-bit sample keeps its high byte; other
@@ -136,44 +196,15 @@ func (f *pnmFile) scale(v int) uint8 {
 	return uint8(math.RoundToEven(float64(v) / float64(f.maxval) * 255))
 }
 
-// binarySample returns a function that returns one sample after another. leastBytes has
-// ensured that there are enough.
-func (f *pnmFile) binarySample() func() (int, error) {
-	i := 0
-	switch {
-	case f.kind == '4': // rows of bits begin at whole bytes
-		stride := (f.width + 7) / 8
-		return func() (int, error) {
-			y, x := i/f.width, i%f.width
-			i++
-			return int(f.samples[y*stride+x/8]>>(7-x%8)) & 1, nil
-		}
-	case f.maxval > 255:
-		return func() (int, error) {
-			i += 2
-			return int(f.samples[i-2])<<8 | int(f.samples[i-1]), nil
+// number reads a number of text; in P1 digits need no blanks between.
+func (f *pnmFile) number(data []byte) (v int, rest []byte, err error) {
+	if f.kind == '1' {
+		data = skipBlanks(data)
+		if len(data) > 0 && (data[0] == '0' || data[0] == '1') {
+			return int(data[0] - '0'), data[1:], nil
 		}
 	}
-	return func() (int, error) {
-		i++
-		return int(f.samples[i-1]), nil
-	}
-}
-
-// textSample is the same for the text kinds; in P1 digits need no blanks between.
-func (f *pnmFile) textSample() func() (int, error) {
-	rest := f.samples
-	return func() (v int, err error) {
-		if f.kind == '1' {
-			rest = skipBlanks(rest)
-			if len(rest) > 0 && (rest[0] == '0' || rest[0] == '1') {
-				v, rest = int(rest[0]-'0'), rest[1:]
-				return v, nil
-			}
-		}
-		v, rest, err = pnmNumber(rest)
-		return v, err
-	}
+	return pnmNumber(data)
 }
 
 // skipBlanks skips white space and comments, which extend to the line's end.

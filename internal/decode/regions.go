@@ -7,7 +7,7 @@ import (
 )
 
 // regions is a file of a format other than JPEG of which parts can be decoded by themselves:
-// PNG and WebP. (Of JPEG there is File, whose parts have scales and planes, too.)
+// all but JPEG. (Of that there is File, whose parts have scales and planes, too.)
 type regions interface {
 	// Region decodes a part of the stored picture to RGB, row by row without gaps, into
 	// 3*part.Dx()*part.Dy() bytes. Damage below it need not be noticed. It returns soon
@@ -27,7 +27,8 @@ func (h *Parsed) RegionBytes(part image.Rectangle) int64 {
 }
 
 // Region decodes a part of the picture to RGB, row by row, in into's memory where it fits.
-// Damage below it isn't noticed, but for wrong checksums of PNG's chunks; a file that is cut always is.
+// Damage below it (of BMP, PPM and TIFF that aren't
+// compressed: outside of it) isn't noticed, but for wrong checksums of PNG's chunks; a file that is cut always is.
 func (h *Parsed) Region(ctx context.Context, part image.Rectangle, into []uint8) (rgb []uint8, err error) {
 	defer recovered(h.Format, &err)
 	n := 3 * part.Dx() * part.Dy()

@@ -1,23 +1,14 @@
 package decode
 
 import (
-	"bytes"
-	"compress/zlib"
-	"context"
 	"errors"
 	"fmt"
-	"io"
-	"math/bits"
-
-	"github.com/sluicedata/sluice/schema"
-	"golang.org/x/image/ccitt"
-	"golang.org/x/image/tiff/lzw"
 )
 
 // tiffFile is the first page of a TIFF file (or BigTIFF): strips or tiles of rows of
-// samples. x/image/tiff is not used, but for its LZW and CCITT codes: it has no CMYK,
+// samples. x/image/tiff is not used: it has no CMYK,
 // planes, 2 or 4 bits, extra samples or BigTIFF, and holds a whole file's worth of
-// 64-bit pixels. Here blocks are read row by row, in memory of a row.
+// 64-bit pixels. Here blocks are read row by row, in memory of a row (tiffrows.go).
 type tiffFile struct {
 	ifd
 	height, width   int
@@ -34,7 +25,7 @@ type tiffFile struct {
 	blockH, blockW  int
 	across, down    int
 	offsets, counts ifdEntry
-	palette         [256][3]uint8
+	palette         rgbTable
 }
 
 // Tags of TIFF 6.0.
@@ -113,11 +104,9 @@ func parseTIFF(data []byte) (Header, pixelFunc, error) {
 		}
 		h.Orientation = max(h.Orientation, 1)
 	}
-	h.DecodeBytes = 3*h.Pixels() + 3*f.rowBytes() + int64(f.blockW*f.samples) + 1<<17
-	if f.planar {
-		h.DecodeBytes += h.Pixels() * int64(f.channels())
-	}
-	return h, f.decode, nil
+	h.DecodeBytes = 3*h.Pixels() + f.Memory()
+	h.regions = f
+	return h, entire(f, f.height, f.width), nil
 }
 
 // value is the first number of a tag; otherwise, if there is no such tag.
@@ -234,7 +223,7 @@ func (f *tiffFile) readColours() error {
 		return fmt.Errorf("damaged file: a colour map of %d values for %d bits", len(all), f.bits)
 	}
 	for i := range n {
-		f.palette[i] = [3]uint8{uint8(all[i] >> 8), uint8(all[n+i] >> 8), uint8(all[2*n+i] >> 8)}
+		f.palette.set(i, uint8(all[i]>>8), uint8(all[n+i]>>8), uint8(all[2*n+i]>>8))
 	}
 	return nil
 }
@@ -357,231 +346,4 @@ func (f *tiffFile) channels() int {
 		return f.colours + 1
 	}
 	return f.colours
-}
-
-func (f *tiffFile) decode(ctx context.Context) (*schema.Picture, error) {
-	p := schema.NewPicture(f.height, f.width)
-	if !f.planar {
-		return p, f.eachRow(ctx, 0, f.samples, func(y, x int, pixels []uint8) {
-			f.toRGB(p.U8[3*(y*f.width+x):3*(y+1)*f.width], pixels, f.samples)
-		})
-	}
-	n := f.channels()
-	planes := make([]uint8, f.height*f.width*n)
-	for c := range n {
-		err := f.eachRow(ctx, c, 1, func(y, x int, samples []uint8) {
-			at := (y*f.width+x)*n + c
-			for _, v := range samples[:min(len(samples), f.width-x)] {
-				planes[at] = v
-				at += n
-			}
-		})
-		if err != nil {
-			return nil, err
-		}
-	}
-	f.toRGB(p.U8, planes, n)
-	return p, nil
-}
-
-// eachRow decodes the blocks of the picture, or of one plane of it, and calls back with
-// their rows: the place of the first pixel, and 8-bit samples, which extend beyond the
-// picture if a tile does.
-func (f *tiffFile) eachRow(ctx context.Context, plane, step int, row func(y, x int, samples []uint8)) error {
-	raw, samples := make([]byte, f.rowBytes()), make([]uint8, f.blockW*step)
-	for i := range f.across * f.down {
-		top, left := i/f.across*f.blockH, i%f.across*f.blockW
-		rows := min(f.blockH, f.height-top)
-		r, err := f.block(plane*f.across*f.down+i, rows)
-		if err != nil {
-			return err
-		}
-		for y := range rows {
-			if ctx.Err() != nil {
-				return context.Cause(ctx)
-			}
-			if _, err := io.ReadFull(r, raw); errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-				return fmt.Errorf("%w: its data end in row %d of %d", ErrTruncated, top+y, f.height)
-			} else if err != nil {
-				return fmt.Errorf("damaged file: %w", err)
-			}
-			f.unpack(samples, raw, step)
-			row(top+y, left, samples)
-		}
-	}
-	return nil
-}
-
-// block opens a strip or tile. The size of uncompressed ones is known without their
-// count, which some programs get wrong.
-func (f *tiffFile) block(i, rows int) (io.Reader, error) {
-	offset, ok := f.number(f.offsets, int64(i))
-	if !ok || offset < 0 || offset > int64(len(f.data)) {
-		return nil, fmt.Errorf("%w: strip or tile %d begins at byte %d of %d", ErrTruncated, i, offset, len(f.data))
-	}
-	data := f.data[offset:]
-	if f.compression != tiffNone && int64(i) < f.counts.count {
-		if n, ok := f.number(f.counts, int64(i)); ok && n > 0 && n < int64(len(data)) {
-			data = data[:n]
-		}
-	}
-	var from io.Reader = bytes.NewReader(data)
-	if f.reversed && f.compression != tiffGroup3 && f.compression != tiffGroup4 {
-		from = &bitReverser{data}
-	}
-	switch f.compression {
-	case tiffLZW:
-		return lzw.NewReader(from, lzw.MSB, 8), nil
-	case tiffDeflate, tiffOldDeflate:
-		r, err := zlib.NewReader(from)
-		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-			return nil, fmt.Errorf("%w: strip or tile %d has no data", ErrTruncated, i)
-		} else if err != nil {
-			return nil, fmt.Errorf("damaged file: %w", err)
-		}
-		return r, nil
-	case tiffPackBits:
-		return &packBits{from: from}, nil
-	case tiffGroup3, tiffGroup4:
-		kind, order := ccitt.Group4, ccitt.MSB
-		if f.compression == tiffGroup3 {
-			kind = ccitt.Group3
-		}
-		if f.reversed {
-			order = ccitt.LSB
-		}
-		return ccitt.NewReader(from, order, kind, f.blockW, rows, &ccitt.Options{Invert: true, Align: kind == ccitt.Group3 && f.t4Options&4 != 0}), nil
-	}
-	return from, nil
-}
-
-// unpack converts a row's samples to 8 bits: 16-bit ones keep their high byte, those of
-// fewer bits are stretched, palette indices stay as they are.
-func (f *tiffFile) unpack(samples []uint8, raw []byte, step int) {
-	switch f.bits {
-	case 16:
-		if f.predictor {
-			for i := 2 * step; i+1 < len(raw); i += 2 {
-				f.order.PutUint16(raw[i:], f.order.Uint16(raw[i:])+f.order.Uint16(raw[i-2*step:]))
-			}
-		}
-		high := raw
-		if f.data[0] == 'I' {
-			high = raw[1:]
-		}
-		for i := range samples {
-			samples[i] = high[2*i]
-		}
-	case 8:
-		if f.predictor {
-			for i := step; i < len(raw); i++ {
-				raw[i] += raw[i-step]
-			}
-		}
-		copy(samples, raw)
-	default:
-		scale := uint8(255 / (1<<f.bits - 1))
-		if f.kind == tiffPalette {
-			scale = 1
-		}
-		for i := range samples {
-			bit := i * f.bits
-			samples[i] = raw[bit/8] >> (8 - f.bits - bit%8) & (1<<f.bits - 1) * scale
-		}
-	}
-}
-
-// toRGB fills a part of the picture from pixels of that many samples.
-func (f *tiffFile) toRGB(rgb, pixels []uint8, samples int) {
-	for ; len(rgb) > 0 && len(pixels) >= samples; rgb, pixels = rgb[3:], pixels[samples:] {
-		c := pixels
-		if f.premultiplied {
-			c = unpremultiplied(pixels[:f.colours+1])
-		}
-		switch f.kind {
-		case tiffRGB:
-			rgb[0], rgb[1], rgb[2] = c[0], c[1], c[2]
-		case tiffCMYK:
-			nk := 255 - c[3]
-			rgb[0], rgb[1], rgb[2] = inkToLight(c[0], nk), inkToLight(c[1], nk), inkToLight(c[2], nk)
-		case tiffPalette:
-			copy(rgb[:3], f.palette[c[0]][:])
-		case tiffWhiteIsZero:
-			rgb[0], rgb[1], rgb[2] = 255-c[0], 255-c[0], 255-c[0]
-		default:
-			rgb[0], rgb[1], rgb[2] = c[0], c[0], c[0]
-		}
-	}
-}
-
-// unpremultiplied divides colours by the alpha behind them, in their place, as Pillow's
-// unpackRGBa and la2lA do.
-func unpremultiplied(c []uint8) []uint8 {
-	last := len(c) - 1
-	alpha := int(c[last])
-	if alpha == 255 || alpha == 0 && last == 1 {
-		return c
-	}
-	for i := range last {
-		if alpha == 0 {
-			c[i] = 0
-		} else {
-			c[i] = uint8(min(255, int(c[i])*255/alpha))
-		}
-	}
-	return c
-}
-
-// bitReverser reverses the bits of each byte.
-type bitReverser struct{ data []byte }
-
-func (r *bitReverser) Read(p []byte) (int, error) {
-	if len(r.data) == 0 {
-		return 0, io.EOF
-	}
-	n := copy(p, r.data)
-	for i := range n {
-		p[i] = bits.Reverse8(p[i])
-	}
-	r.data = r.data[n:]
-	return n, nil
-}
-
-// packBits decodes runs of bytes (TIFF 6.0, 9).
-type packBits struct {
-	from   io.Reader
-	code   [1]byte
-	value  [1]byte
-	left   int // of the run
-	repeat bool
-}
-
-func (r *packBits) Read(p []byte) (n int, err error) {
-	for n < len(p) {
-		for r.left == 0 {
-			if _, err := io.ReadFull(r.from, r.code[:]); err != nil {
-				return n, err
-			}
-			switch c := int8(r.code[0]); {
-			case c >= 0:
-				r.left, r.repeat = int(c)+1, false
-			case c > -128:
-				r.left, r.repeat = 1-int(c), true
-				if _, err := io.ReadFull(r.from, r.value[:]); err != nil {
-					return n, err
-				}
-			}
-		}
-		part := p[n:min(len(p), n+r.left)]
-		if r.repeat {
-			for i := range part {
-				part[i] = r.value[0]
-			}
-		} else if _, err := io.ReadFull(r.from, part); err != nil {
-			return n, err
-		}
-		n += len(part)
-		r.left -= len(part)
-	}
-	return n, nil
 }

@@ -43,9 +43,10 @@ var mayImport = map[string][]string{
 // internal/ that it may import. Decoders and the resampler don't know each other: what
 // they share is in planar.
 var imageImports = map[string][]string{
-	"decode":  {"jpeg", "planar", "png"},
+	"decode":  {"inflate", "jpeg", "lzw", "planar", "png"},
 	"inflate": {},
 	"jpeg":    {"planar"},
+	"lzw":     {},
 	"planar":  {},
 	"png":     {"inflate"},
 	"warp":    {"detmath", "planar"},

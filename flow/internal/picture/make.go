@@ -71,8 +71,8 @@ func (m *Maker) makeOfWhole(ctx context.Context, d *Draw, slot *schema.Picture, 
 	return pic, repairs, err
 }
 
-// makeOfFile decodes the part of a JPEG or PNG file that the first group reads. Damage in the
-// rest isn't noticed (jpeg.DecodeRegion, png.Decoder.Region): whether a damaged file fails, or is repaired, is
+// makeOfFile decodes the part of a file that the first group reads. Damage in the
+// rest isn't noticed (jpeg.DecodeRegion, decode.Parsed.Region): whether a damaged file fails, or is repaired, is
 // a function of file and draw, as all else is. A truncated file always is.
 func (m *Maker) makeOfFile(ctx context.Context, d *Draw, slot *schema.Picture, views *Views) (*schema.Picture, int, error) {
 	begin, last := time.Now(), d.stage

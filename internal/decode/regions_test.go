@@ -1,0 +1,50 @@
+package decode
+
+import (
+	"bytes"
+	"image"
+	"math/rand/v2"
+	"testing"
+)
+
+// crop is a part of a picture's RGB.
+func crop(rgb []uint8, width int, part image.Rectangle) (out []uint8) {
+	for y := part.Min.Y; y < part.Max.Y; y++ {
+		out = append(out, rgb[3*(y*width+part.Min.X):3*(y*width+part.Max.X)]...)
+	}
+	return out
+}
+
+// A part of any golden file, in memory that held something else, is that part of the whole.
+func TestRegionsAreCrops(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	with := map[string]int{}
+	for _, g := range goldens(t) {
+		p, err := Parse(g.Encoded)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !p.HasRegions() {
+			continue
+		}
+		with[p.Format]++
+		for range 20 {
+			x, y := r.IntN(g.Width), r.IntN(g.Height)
+			part := image.Rect(x, y, x+1+r.IntN(g.Width-x), y+1+r.IntN(g.Height-y))
+			n := 3 * part.Dx() * part.Dy()
+			into := bytes.Repeat([]byte{0xa5}, n+1)
+			rgb, err := p.Region(t.Context(), part, into[:n:n])
+			if err != nil || !bytes.Equal(rgb, crop(g.RGB, g.Width, part)) {
+				t.Errorf("%s: %v: %v, or not the picture's pixels", g.Name, part, err)
+			}
+			if into[n] != 0xa5 {
+				t.Fatalf("%s: %v: written behind its end", g.Name, part)
+			}
+		}
+	}
+	for _, format := range []string{"PNG", "GIF", "BMP", "PPM", "TIFF"} {
+		if with[format] < 5 {
+			t.Errorf("only %d %s files have regions", with[format], format)
+		}
+	}
+}

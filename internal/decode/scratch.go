@@ -1,0 +1,47 @@
+package decode
+
+import (
+	"context"
+	"image"
+	"slices"
+	"sync"
+
+	"github.com/sluicedata/sluice/internal/lzw"
+	"github.com/sluicedata/sluice/schema"
+)
+
+// scratch is what GIF, BMP and PPM files are decoded with, row by row.
+type scratch struct {
+	lzw     lzw.Decoder
+	table   rgbTable
+	joined  []byte
+	numbers []byte
+}
+
+// scratches keep their memory for other pictures, up to scratchKept bytes of it.
+var scratches = sync.Pool{New: func() any { return new(scratch) }}
+
+const scratchKept = 4 << 20
+
+func borrow() *scratch { return scratches.Get().(*scratch) }
+
+func (s *scratch) giveBack() {
+	s.lzw.Release()
+	if s.lzw.Kept()+cap(s.joined)+cap(s.numbers) <= scratchKept {
+		scratches.Put(s)
+	}
+}
+
+// row is memory for so many numbers or samples.
+func (s *scratch) row(n int) []byte {
+	s.numbers = slices.Grow(s.numbers[:0], n)[:n]
+	return s.numbers
+}
+
+// entire is the function that decodes all of a file that has regions.
+func entire(f regions, height, width int) pixelFunc {
+	return func(ctx context.Context) (*schema.Picture, error) {
+		p := schema.NewPicture(height, width)
+		return p, f.Region(ctx, image.Rect(0, 0, width, height), p.U8)
+	}
+}
