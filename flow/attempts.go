@@ -6,6 +6,7 @@ import (
 	"runtime/debug"
 
 	"github.com/sluicedata/sluice/flow/internal/picture"
+	"github.com/sluicedata/sluice/internal/rng"
 	"github.com/sluicedata/sluice/schema"
 )
 
@@ -76,10 +77,12 @@ func (r *rows) substitute(first *row, attempt int) (other row, ok bool) {
 	if r.policy != Refill || attempt > mostRefills || first.sample < 0 || first.fault != nil {
 		return other, false
 	}
-	rand := r.refills.key.Stream(first.epoch, first.meta.Position, first.offset+attempt)
+	rand := func(attempt int) *rng.Stream {
+		return r.refills.key.Stream(first.epoch, first.meta.Position, first.offset+attempt)
+	}
 	err := guard("source", func() error { // its index may be user code
 		var sample int
-		if sample, ok = r.refills.other(first.sample, rand); ok {
+		if sample, ok = r.refills.other(first.sample, attempt, rand); ok {
 			other = r.ofSample(sample, first.epoch, first.meta.Position, attempt, nil)
 		}
 		return nil

@@ -24,7 +24,8 @@ type canonical struct {
 	Revision  int               `json:"exec_revision"` // of the fused executor; 0: the reference, which stages' versions cover
 	Decoder   any               `json:"decoder"`
 	OnError   Policy            `json:"on_error"`
-	Epochs    int               `json:"epochs,omitempty"` // only where a stage's schedule uses their number
+	Refills   int               `json:"refill_revision,omitempty"` // of how substitutes are chosen; only where they are
+	Epochs    int               `json:"epochs,omitempty"`          // only where a stage's schedule uses their number
 	EpochRows int64             `json:"epoch_rows"`
 	BatchSize int               `json:"batch_size"`
 	Params    bool              `json:"params"`
@@ -48,6 +49,9 @@ func (p *planner) hash() error {
 		Fuse: p.settings.Fuse, Exec: p.settings.Exec, Decoder: decode.Revision, OnError: p.settings.Failures.Policy,
 		EpochRows: p.info.RowsPerEpoch, BatchSize: p.info.BatchSize, Params: p.settings.Params,
 		Stages: []canonicalStage{},
+	}
+	if c.OnError == Refill {
+		c.Refills = refillRevision
 	}
 	if c.Params {
 		c.ParamsAre = picture.ParamsRevision

@@ -13,6 +13,9 @@ import (
 // mostRefills is the number of other samples that are tried for a draw.
 const mostRefills = 16
 
+// refillRevision is that of how they are chosen.
+const refillRevision = 1
+
 // refills finds substitutes for samples that fail: others of their class, which
 // is their label in the tasks that are balanced, or in all tasks; others of their group,
 // where the balancing stage has groups of its own.
@@ -40,8 +43,10 @@ func (f *refills) class(sample int) string {
 	return string(b)
 }
 
-// other draws a sample of the same class, but not the sample itself.
-func (f *refills) other(sample int, rand *rng.Stream) (int, bool) {
+// other draws a sample of the same class for an attempt, 1 and up: neither the sample itself nor
+// one that was drawn for an attempt before it. rand has the random numbers of each attempt. So a
+// draw fails only if each of the class's samples does, or mostRefills of them.
+func (f *refills) other(sample, attempt int, rand func(attempt int) *rng.Stream) (int, bool) {
 	f.once.Do(func() {
 		f.members = map[string][]int{}
 		for _, s := range f.selection {
@@ -50,12 +55,18 @@ func (f *refills) other(sample int, rand *rng.Stream) (int, bool) {
 		}
 	})
 	members := f.members[f.class(sample)]
-	if len(members) < 2 {
+	if attempt >= len(members) {
 		return 0, false
 	}
-	i := rand.IntN(len(members) - 1)
-	if i >= slices.Index(members, sample) {
-		i++
+	tried := append(make([]int, 0, mostRefills), slices.Index(members, sample)) // in rising order
+	for k := 1; ; k++ {
+		i, at := rand(k).IntN(len(members)-len(tried)), 0
+		for ; at < len(tried) && tried[at] <= i; at++ {
+			i++
+		}
+		if k == attempt {
+			return members[i], true
+		}
+		tried = slices.Insert(tried, at, i)
 	}
-	return members[i], true
 }
