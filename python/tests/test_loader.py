@@ -278,7 +278,8 @@ def test_ledger_of_states(make_folder: Any, transport: Any) -> None:
     bad = json.dumps({**json.loads(states[0]["ledger"]), "weight": -1})
     with pytest.raises(sluicedata.StateError, match="the weight in its ledger is -1"):
         whole.load_state_dict({**states[0], "ledger": bad})
-    for damaged in (3, "3", "{", {}):
+    wrong: tuple[Any, ...] = (3, "3", "{", {})
+    for damaged in wrong:
         with pytest.raises(sluicedata.StateError, match="the state is damaged: its ledger is"):
             whole.load_state_dict({**states[0], "ledger": damaged})
 
