@@ -9,8 +9,8 @@ import (
 	"image"
 	"io"
 
+	"github.com/sluicedata/sluice/internal/webp"
 	"github.com/sluicedata/sluice/schema"
-	"golang.org/x/image/vp8"
 	"golang.org/x/image/vp8l"
 )
 
@@ -29,6 +29,7 @@ func isWebP(data []byte) bool {
 type webpFrame struct {
 	height, width int
 	lossless      bool
+	lossy         lossyWebP
 	chunk         []byte
 }
 
@@ -79,6 +80,9 @@ func parseWebP(data []byte) (Header, pixelFunc, error) {
 	h.Orientation = about.orientation()
 	h.DecodeBytes = frame.bytes()
 	if whole {
+		if !frame.lossless {
+			h.regions = &frame.lossy
+		}
 		return h, frame.decode, nil
 	}
 	h.DecodeBytes += 3 * h.Pixels()
@@ -137,7 +141,8 @@ func (f *webpFrame) take(kind string, body []byte) (err error) {
 	}
 	switch kind {
 	case "VP8 ":
-		f.height, f.width, err = vp8Size(body)
+		f.lossy.VP8, err = webp.ParseVP8(body)
+		f.height, f.width, err = f.lossy.Height, f.lossy.Width, webpError(err)
 	case "VP8L":
 		f.height, f.width, err = vp8lSize(body)
 		f.lossless = true
@@ -156,15 +161,13 @@ func (f *webpFrame) take(kind string, body []byte) (err error) {
 // for each byte of data and a quarter of a MiB is more than encoders make of them, but a
 // file made for the purpose can have larger ones.
 //
-// Lossy: planes in whole blocks of 16x16, beside the result. A large frame's data is
-// copied once more (see decode).
+// Lossy: planes in whole blocks of 16x16, beside the result.
 func (f *webpFrame) bytes() int64 {
 	pixels := int64(f.height) * int64(f.width)
 	if f.lossless {
 		return 7*pixels + 4*int64(len(f.chunk)) + 1<<18
 	}
-	blocks := int64(f.height+15) / 16 * (int64(f.width+15) / 16)
-	return 3*pixels + blocks*(384+16) + 2*int64(len(f.chunk)) + 1<<16
+	return 3*pixels + f.lossy.Memory() + 1<<13
 }
 
 // waitedFor is the number of pixels of a frame up to which decoding is completed even if
@@ -172,14 +175,17 @@ func (f *webpFrame) bytes() int64 {
 const waitedFor = 1 << 22
 
 // decode returns when the context ends, although x/image can't be interrupted: it decodes a
-// lossy frame after reading all of it, and a lossless one of few codes without reading a
-// byte. So a large frame is decoded in a goroutine that is abandoned then. It has a copy
-// of the data, since the caller gets his back, and ends by itself within seconds.
+// lossless frame of few codes without reading a byte. So a large one is decoded in a goroutine
+// that is abandoned then. It has a copy of the data, since the caller gets his back, and ends by
+// itself within seconds.
 func (f *webpFrame) decode(ctx context.Context) (*schema.Picture, error) {
+	if !f.lossless {
+		return f.lossy.picture(ctx)
+	}
 	if int64(f.height)*int64(f.width) <= waitedFor {
 		return f.pixels(ctx)
 	}
-	own := webpFrame{f.height, f.width, f.lossless, bytes.Clone(f.chunk)}
+	own := webpFrame{height: f.height, width: f.width, lossless: true, chunk: bytes.Clone(f.chunk)}
 	return abandonable(ctx, own.pixels)
 }
 
@@ -209,11 +215,7 @@ func abandonable(ctx context.Context, decode pixelFunc) (*schema.Picture, error)
 }
 
 func (f *webpFrame) pixels(ctx context.Context) (*schema.Picture, error) {
-	data := untilDone{ctx, bytes.NewReader(f.chunk)}
-	if f.lossless {
-		return decodeVP8L(data)
-	}
-	return decodeVP8(data, len(f.chunk))
+	return decodeVP8L(untilDone{ctx, bytes.NewReader(f.chunk)})
 }
 
 // untilDone is a reader whose error is the context's cause once that has ended.
@@ -230,17 +232,6 @@ func (u untilDone) Read(b []byte) (int, error) {
 }
 
 func uint24(b []byte) int { return int(b[0]) | int(b[1])<<8 | int(b[2])<<16 }
-
-// vp8Size reads the frame header of a lossy picture (RFC 6386, 9.1).
-func vp8Size(b []byte) (height, width int, err error) {
-	if len(b) < 10 {
-		return 0, 0, fmt.Errorf("%w: a VP8 chunk of %d bytes", ErrTruncated, len(b))
-	}
-	if b[0]&1 != 0 || b[3] != 0x9d || b[4] != 0x01 || b[5] != 0x2a {
-		return 0, 0, errors.New("damaged file: the VP8 chunk doesn't begin with a key frame")
-	}
-	return int(b[8]) | int(b[9]&0x3f)<<8, int(b[6]) | int(b[7]&0x3f)<<8, nil
-}
 
 // vp8lSize reads the header of a lossless picture: two times 14 bits.
 func vp8lSize(b []byte) (height, width int, err error) {
@@ -274,22 +265,6 @@ func decodeVP8L(data untilDone) (*schema.Picture, error) {
 	}
 	p.U8 = m.Pix[:n:n]
 	return p, nil
-}
-
-func decodeVP8(data untilDone, length int) (*schema.Picture, error) {
-	d := vp8.NewDecoder()
-	d.Init(data, length)
-	if _, err := d.DecodeFrameHeader(); err != nil {
-		return nil, explainWebP(err)
-	}
-	m, err := d.DecodeFrame()
-	if err != nil {
-		return nil, explainWebP(err)
-	}
-	if m.SubsampleRatio != image.YCbCrSubsampleRatio420 {
-		return nil, fmt.Errorf("VP8 with chroma %s", m.SubsampleRatio)
-	}
-	return vp8ToRGB(data, m)
 }
 
 func explainWebP(err error) error {

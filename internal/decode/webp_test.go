@@ -40,7 +40,7 @@ func blankVP8L(height, width int) []byte {
 	return append(b, make([]byte, 64)...)
 }
 
-func webp(kind string, chunk []byte) []byte {
+func webpFile(kind string, chunk []byte) []byte {
 	b := binary.LittleEndian.AppendUint32([]byte("RIFF"), uint32(12+len(chunk)))
 	b = binary.LittleEndian.AppendUint32(append(b, "WEBP"+kind...), uint32(len(chunk)))
 	return append(b, chunk...)
@@ -70,15 +70,23 @@ func lookedAt(t *testing.T, n int) *looks {
 	return l
 }
 
+func lossyFrame(t *testing.T, height, width int) *webpFrame {
+	f := new(webpFrame)
+	if err := f.take("VP8 ", blankVP8(height, width)); err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
 // Whenever the context ends, decoding does: while data are read, and between rows.
 func TestWebPEndsWithTheContext(t *testing.T) {
 	for name, frame := range map[string]*webpFrame{
-		"lossy":    {height: 200, width: 70, chunk: blankVP8(200, 70)},
+		"lossy":    lossyFrame(t, 200, 70),
 		"lossless": {height: 700, width: 900, lossless: true, chunk: blankVP8L(700, 900)},
 	} {
 		n := 1
 		for ; ; n++ {
-			p, err := frame.pixels(lookedAt(t, n))
+			p, err := frame.decode(lookedAt(t, n))
 			if err == nil {
 				if p.Height != frame.height || p.Width != frame.width {
 					t.Errorf("%s: %dx%d", name, p.Height, p.Width)
@@ -100,7 +108,7 @@ func TestLargeWebP(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	const height, width = 2000, waitedFor/2000 + 1
 	for kind, chunk := range map[string][]byte{"VP8 ": blankVP8(height, width), "VP8L": blankVP8L(height, width)} { //nolint:gocritic // a four-character code
-		data := webp(kind, chunk)
+		data := webpFile(kind, chunk)
 		p, err := Decode(t.Context(), data, 0)
 		if err != nil || p.Height != height || p.Width != width {
 			t.Fatalf("%s: %v", kind, err)
@@ -138,8 +146,8 @@ func TestAbandonedDecoder(t *testing.T) {
 // DecodeBytes is what decoding takes, but not much more.
 func TestWebPBytes(t *testing.T) {
 	files := map[string][]byte{
-		"lossy":    webp("VP8 ", blankVP8(1000, 1500)),
-		"lossless": webp("VP8L", blankVP8L(1000, 1500)),
+		"lossy":    webpFile("VP8 ", blankVP8(1000, 1500)),
+		"lossless": webpFile("VP8L", blankVP8L(1000, 1500)),
 	}
 	for _, g := range goldens(t) {
 		if isWebP(g.Encoded) {

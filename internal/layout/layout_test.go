@@ -43,13 +43,14 @@ var mayImport = map[string][]string{
 // internal/ that it may import. Decoders and the resampler don't know each other: what
 // they share is in planar.
 var imageImports = map[string][]string{
-	"decode":  {"inflate", "jpeg", "lzw", "planar", "png"},
+	"decode":  {"inflate", "jpeg", "lzw", "planar", "png", "webp"},
 	"inflate": {},
 	"jpeg":    {"planar"},
 	"lzw":     {},
 	"planar":  {},
 	"png":     {"inflate"},
 	"warp":    {"detmath", "planar"},
+	"webp":    {"planar"},
 }
 
 // onlyIn keeps heavy dependencies where they belong, so that importing flow and

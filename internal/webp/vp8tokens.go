@@ -1,0 +1,149 @@
+package webp
+
+const (
+	planes   = 4 // kinds of blocks: luma without its first coefficient, second luma, chroma, luma
+	bands    = 8 // of coefficients with the same probabilities
+	contexts = 3 // how many neighbours have coefficients, or how large the last coefficient was
+
+	lumaRest, luma2Plane, chromaPlane, lumaPlane = 0, 1, 2, 3
+)
+
+// tokenNode is the probabilities of a coefficient's tokens; of 16, 11 are used.
+type tokenNode [contexts][16]uint8
+
+// bandOf is the band of a coefficient; behind the last one there is another, for no use.
+var bandOf = [17]uint8{0, 1, 2, 3, 6, 4, 5, 6, 6, 6, 6, 6, 6, 6, 6, 7, 0}
+
+// zigzag is where the coefficients belong, in rows of 4.
+var zigzag = [16]uint8{0, 1, 4, 8, 5, 2, 3, 6, 9, 12, 13, 10, 7, 11, 14, 15}
+
+// largeBits are the probabilities of the bits of large values, of categories 3 to 6 (13.2).
+var largeBits = [4][]uint8{
+	{173, 148, 140},
+	{176, 155, 140, 135},
+	{180, 157, 141, 134, 130},
+	{254, 254, 243, 230, 196, 177, 153, 140, 133, 130, 129},
+}
+
+// residue is the coefficients of a macroblock.
+type residue struct {
+	blocks [24 * 16]int16 // 16 blocks of luma, 4 of each chroma, by rows
+	// kinds is two bits a block, how many of its coefficients may be other than 0: none, the first,
+	// the first three in zigzag order, all.
+	kinds uint64
+}
+
+const (
+	noneKind = iota
+	firstKind
+	threeKind
+	allKind
+)
+
+func kindOf(end int, first int16) uint64 {
+	switch {
+	case end > 3:
+		return allKind
+	case end > 1:
+		return threeKind
+	case first != 0:
+		return firstKind
+	}
+	return noneKind
+}
+
+// readResidue reads the coefficients of a macroblock.
+func (d *VP8Decoder) readResidue(b *boolDecoder, m *macroblock, up, left *above) {
+	r, s := &d.residue, &d.frame.segments[m.segment]
+	clear(r.blocks[:])
+	first, plane := 0, lumaPlane
+	if !m.fine {
+		var second [16]int16
+		end := d.coefficients(b, luma2Plane, int(up.luma2+left.luma2), &s.luma2, 0, &second)
+		some := uint8(min(end, 1))
+		up.luma2, left.luma2 = some, some
+		walsh(&r.blocks, &second, end)
+		first, plane = 1, lumaRest
+	}
+	var kinds uint64
+	at := 0
+	read := func(plane, first, wide, shift int, q *quantizer) {
+		for y := range wide {
+			l := left.nonZero >> (shift + y) & 1
+			for x := range wide {
+				u := up.nonZero >> (shift + x) & 1
+				block := (*[16]int16)(r.blocks[16*at:])
+				end := d.coefficients(b, plane, int(u+l), q, first, block)
+				l = 0
+				if end > first {
+					l = 1
+				}
+				up.nonZero = up.nonZero&^(1<<(shift+x)) | l<<(shift+x)
+				kinds |= kindOf(end, block[0]) << (2 * at)
+				at++
+			}
+			left.nonZero = left.nonZero&^(1<<(shift+y)) | l<<(shift+y)
+		}
+	}
+	read(plane, first, 4, 0, &s.luma)
+	read(chromaPlane, 0, 2, 4, &s.chroma)
+	read(chromaPlane, 0, 2, 6, &s.chroma)
+	r.kinds = kinds
+}
+
+// coefficients reads a block's from number n on, and returns the number behind the last one that
+// isn't 0, or n.
+func (d *VP8Decoder) coefficients(b *boolDecoder, plane, context int, q *quantizer, n int, out *[16]int16) int {
+	nodes := &d.frame.tokens[plane]
+	p := &nodes[n][context]
+	for n < 16 {
+		if b.bit(p[0]) == 0 {
+			return n
+		}
+		for b.bit(p[1]) == 0 {
+			n++
+			if n == 16 {
+				return 16
+			}
+			p = &nodes[n][0]
+		}
+		next := &nodes[n+1]
+		v := 1
+		if b.bit(p[2]) == 0 {
+			p = &next[1]
+		} else {
+			v = b.large(p)
+			p = &next[2]
+		}
+		if b.flag() {
+			v = -v
+		}
+		out[zigzag[n]] = int16(int32(v) * q[min(n, 1)])
+		n++
+	}
+	return 16
+}
+
+// large is a value of at least 2.
+func (b *boolDecoder) large(p *[16]uint8) int {
+	if b.bit(p[3]) == 0 {
+		if b.bit(p[4]) == 0 {
+			return 2
+		}
+		return 3 + b.bit(p[5])
+	}
+	if b.bit(p[6]) == 0 {
+		if b.bit(p[7]) == 0 {
+			return 5 + b.bit(159)
+		}
+		v := 7 + 2*b.bit(165)
+		return v + b.bit(145)
+	}
+	category := b.bit(p[8])
+	category = 2*category + b.bit(p[9+category])
+	v := 0
+	for _, p := range largeBits[category] {
+		v = 2*v + b.bit(p)
+	}
+	return v + 3 + 8<<category
+}
