@@ -96,20 +96,26 @@ next:
 	LOOKUP
 	TESTL $0xc0, AX
 	JZ    other
+	TAKE
+	LITERALS
+	LOOKUP
+	TESTL $0xc0, AX
+	JZ    other
 
-third:
+fourth:
+	// At least 12 bits are left, so that the look-up doesn't wait for more.
 	TAKE
 	LITERALS
 	CMPQ DI, R9
 	JAE  done
 	CMPQ SI, R8
 	JA   done
-	REFILL
 	LOOKUP
+	REFILL
 	JMP  next
 
 other:
-	// There may be as few as 34 bits, and so much data that 8 bytes can be read.
+	// There may be as few as 23 bits, and so much data that 8 bytes can be read.
 	REFILL
 	TESTL $0x20, AX
 	JNZ   special
@@ -216,7 +222,7 @@ special:
 	JZ    done
 	LINKED(R10, 11)
 	TESTL $0xc0, AX
-	JNZ   third
+	JNZ   fourth
 	TESTL $0x20, AX
 	JZ    match
 	JMP   done

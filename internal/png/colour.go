@@ -1,10 +1,10 @@
 package png
 
-// toRGB converts a row as stored to R G B bytes; out has the row's width.
+// toRGB converts a row as stored, of 16 bits its high bytes, to R G B bytes; out has the row's width.
 func (f *File) toRGB(out, row []byte) {
 	width := len(out) / 3
 	switch {
-	case f.Colour == RGB && f.Depth == 8:
+	case f.Colour == RGB:
 		copy(out, row)
 	case f.Colour == Palette && f.Depth == 8:
 		for x, index := range row[:width] {
@@ -26,7 +26,7 @@ func (f *File) toRGB(out, row []byte) {
 			o[0], o[1], o[2] = v, v, v
 		}
 	default:
-		pick(out, row, f.bits()/8, f.Depth/8, f.Colour == Grey || f.Colour == GreyAlpha)
+		pick(out, row, f.Colour.channels(), f.Colour != RGBA)
 	}
 }
 
@@ -36,9 +36,9 @@ func (f *File) sample(row []byte, x int) uint8 {
 	return row[at>>3] >> (8 - f.Depth - at&7) & (1<<f.Depth - 1)
 }
 
-// pick copies the first byte of each channel of pixels of pixel bytes.
-func pick(out, row []byte, pixel, channel int, grey bool) {
-	green, blue := channel, 2*channel
+// pick copies the channels of pixels of that many bytes, or the first one thrice.
+func pick(out, row []byte, pixel int, grey bool) {
+	green, blue := 1, 2
 	if grey {
 		green, blue = 0, 0
 	}

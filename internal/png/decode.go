@@ -24,17 +24,18 @@ type Decoder struct {
 	joined   []byte // the IDAT chunks, where there are several
 	rows     [2][]byte
 	narrow   []byte // pixels of a row, before they are put in their places
+	high     []byte // the high bytes of a coded row of 16 bits
 }
 
 // Kept is how many bytes of memory the decoder keeps.
 func (d *Decoder) Kept() int {
-	return d.inflater.Kept() + cap(d.joined) + cap(d.rows[0]) + cap(d.rows[1]) + cap(d.narrow)
+	return d.inflater.Kept() + cap(d.joined) + cap(d.rows[0]) + cap(d.rows[1]) + cap(d.narrow) + cap(d.high)
 }
 
 // Decode writes the picture to pix, Height rows of 3*Width bytes, R G B. It returns the
 // cause of ctx within a row or so after ctx ends.
 func (d *Decoder) Decode(ctx context.Context, f *File, pix []byte) error {
-	return d.decode(ctx, f, output{pix, 3, func(out, row []byte, _ place) error {
+	return d.decode(ctx, f, output{pix, 3, true, func(out, row []byte, _ place) error {
 		f.toRGB(out, row)
 		return nil
 	}})
@@ -51,9 +52,9 @@ func (d *Decoder) Region(ctx context.Context, f *File, part image.Rectangle, pix
 		return err
 	}
 	defer d.inflater.Release()
-	size, bits := 3*part.Dx(), f.bits()
+	size, bits := 3*part.Dx(), min(f.Depth, 8)*f.Colour.channels()
 	d.grow(3 * f.Width)
-	return d.firstRows(ctx, f, part.Max.Y, func(row []byte, at place) error {
+	return d.firstRows(ctx, f, part.Max.Y, true, func(row []byte, at place) error {
 		if at.y < part.Min.Y {
 			return nil
 		}
@@ -68,10 +69,12 @@ func (d *Decoder) Region(ctx context.Context, f *File, part image.Rectangle, pix
 	})
 }
 
-// output is where the pixels go: each bytes of one, as convert makes them of a stored row.
+// output is where the pixels go: each bytes of one, as convert makes them of a stored row; of
+// one of 16 bits the high bytes alone, if it is high.
 type output struct {
 	pix     []byte
 	each    int
+	high    bool
 	convert func(out, row []byte, at place) error
 }
 
@@ -91,7 +94,7 @@ func (d *Decoder) decode(ctx context.Context, f *File, out output) error {
 		return d.finish(f)
 	}
 	size := out.each * f.Width
-	return d.firstRows(ctx, f, f.Height, func(row []byte, at place) error {
+	return d.firstRows(ctx, f, f.Height, out.high, func(row []byte, at place) error {
 		return out.convert(out.pix[at.y*size:(at.y+1)*size], row, at)
 	})
 }
@@ -121,13 +124,13 @@ func (d *Decoder) open(f *File) error {
 }
 
 // firstRows calls do with each of the first rows, and leaves it at that if others follow them.
-// Where the file may be cut it decodes these, too.
-func (d *Decoder) firstRows(ctx context.Context, f *File, rows int, do func(row []byte, at place) error) error {
+// Where the file may be cut it decodes these, too. high is output's.
+func (d *Decoder) firstRows(ctx context.Context, f *File, rows int, high bool, do func(row []byte, at place) error) error {
 	if rows < f.Height && f.followed {
 		d.inflater.Only(rows * (1 + f.rowBytes(f.Width)))
-		return d.straight(ctx, f, rows, do)
+		return d.straight(ctx, f, rows, high, do)
 	}
-	err := d.straight(ctx, f, f.Height, func(row []byte, at place) error {
+	err := d.straight(ctx, f, f.Height, high, func(row []byte, at place) error {
 		if at.y >= rows {
 			return nil
 		}
@@ -140,8 +143,8 @@ func (d *Decoder) firstRows(ctx context.Context, f *File, rows int, do func(row 
 }
 
 // straight calls do with each of the first rows.
-func (d *Decoder) straight(ctx context.Context, f *File, rows int, do func(row []byte, at place) error) error {
-	lines := d.begin(f, f.Width)
+func (d *Decoder) straight(ctx context.Context, f *File, rows int, high bool, do func(row []byte, at place) error) error {
+	lines := d.begin(f, f.Width, high)
 	for y := range rows {
 		if y%64 == 0 && ctx.Err() != nil {
 			return context.Cause(ctx)
@@ -180,13 +183,20 @@ func (d *Decoder) join(f *File) ([]byte, error) {
 // scanlines are the rows of a picture, or of a pass of one.
 type scanlines struct {
 	d     *Decoder
-	bytes int // of a row
-	pixel int // bytes of a pixel, at least 1: how far left a filter looks
+	coded int  // bytes of a row in the file
+	bytes int  // of a row
+	pixel int  // bytes of a pixel, at least 1: how far left a filter looks
+	high  bool // of two bytes the first is taken
 }
 
-// begin prepares for the first row; the one above it is zeros.
-func (d *Decoder) begin(f *File, width int) scanlines {
-	s := scanlines{d, f.rowBytes(width), max(f.bits()/8, 1)}
+// begin prepares for the first row; the one above it is zeros. Of samples of 16 bits rows have
+// the high bytes alone, if it is high: no filter mixes them with low ones.
+func (d *Decoder) begin(f *File, width int, high bool) scanlines {
+	s := scanlines{d, f.rowBytes(width), f.rowBytes(width), max(f.bits()/8, 1), high && f.Depth == 16}
+	if s.high {
+		s.bytes, s.pixel = s.bytes/2, s.pixel/2
+		d.high = slices.Grow(d.high[:0], s.bytes+overrun)[:s.bytes+overrun]
+	}
 	size := rowLead + s.bytes + overrun
 	for i := range d.rows {
 		if cap(d.rows[i]) < size {
@@ -202,17 +212,22 @@ func (d *Decoder) begin(f *File, width int) scanlines {
 var errFilter = errors.New("an unknown filter")
 
 // next is the next row, unfiltered; valid until the one after the next.
-func (s scanlines) next() ([]byte, error) {
+func (s *scanlines) next() ([]byte, error) {
 	above, row := s.d.rows[0], s.d.rows[1]
 	s.d.rows[0], s.d.rows[1] = row, above
-	coded, err := s.d.inflater.Next(1 + s.bytes)
+	coded, err := s.d.inflater.Next(1 + s.coded)
 	switch {
 	case err != nil:
 		return nil, err
 	case coded[0] > paethFilter:
 		return nil, fmt.Errorf("%w, %d", errFilter, coded[0])
 	}
-	unfilter(coded[0], row, coded[1:], above, s.pixel)
+	filter, coded := coded[0], coded[1:]
+	if s.high {
+		takeHigh(s.d.high[:s.bytes], coded)
+		coded = s.d.high[:s.bytes]
+	}
+	unfilter(filter, row, coded, above, s.pixel)
 	return row[rowLead : rowLead+s.bytes], nil
 }
 
@@ -229,7 +244,7 @@ func (d *Decoder) interlaced(ctx context.Context, f *File, out output) error {
 			continue
 		}
 		d.grow(n * width)
-		rows, narrow := d.begin(f, width), d.narrow
+		rows, narrow := d.begin(f, width, out.high), d.narrow
 		for i := range height {
 			if i%64 == 0 && ctx.Err() != nil {
 				return context.Cause(ctx)

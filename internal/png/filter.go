@@ -167,3 +167,12 @@ func abs(v int32) int32 {
 	sign := v >> 31
 	return (v ^ sign) - sign
 }
+
+// takeHigh takes the first of each two bytes of a row.
+func takeHigh(high, row []byte) {
+	n := takeHighFast(high, row)
+	row = row[:2*len(high)]
+	for i := n; i < len(high); i++ {
+		high[i] = row[2*i]
+	}
+}

@@ -53,3 +53,18 @@ func unfilterFast(filter byte, row, coded, above []byte, pixel int) bool {
 	}
 	return true
 }
+
+// highAVX2 takes the first of each two of the first 64*n bytes of row.
+//
+//go:noescape
+func highAVX2(high, row *byte, n int)
+
+// takeHighFast is takeHigh of as many bytes as it returns.
+func takeHighFast(high, row []byte) int {
+	n := len(high) / 32
+	if !useAssembly || n == 0 || len(row) < 64*n {
+		return 0
+	}
+	highAVX2(&high[0], &row[0], n)
+	return 32 * n
+}

@@ -227,3 +227,24 @@ changed:
 done:
 	VZEROUPPER
 	RET
+
+// func highAVX2(high, row *byte, n int)
+TEXT ·highAVX2(SB), NOSPLIT, $0-24
+	MOVQ     high+0(FP), DI
+	MOVQ     row+8(FP), SI
+	MOVQ     n+16(FP), CX
+	VPCMPEQW Y2, Y2, Y2
+	VPSRLW   $8, Y2, Y2 // the first of two bytes, the low one of a word
+
+high:
+	VPAND     (SI), Y2, Y0
+	VPAND     32(SI), Y2, Y1
+	VPACKUSWB Y1, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVDQU   Y0, (DI)
+	ADDQ      $64, SI
+	ADDQ      $32, DI
+	DECQ      CX
+	JNZ       high
+	VZEROUPPER
+	RET

@@ -23,7 +23,7 @@ func (e *NumberError) Error() string {
 // than their colours, and one of three channels that are equal. Other pixels (16 bits above
 // 255, channels that differ, alpha that isn't opaque) are a *NumberError.
 func (d *Decoder) Numbers(ctx context.Context, f *File, values []byte) error {
-	return d.decode(ctx, f, output{values, 1, f.toNumbers})
+	return d.decode(ctx, f, output{values, 1, false, f.toNumbers})
 }
 
 // NumberRows calls do with each of the first rows of a file that isn't interlaced, as Numbers
@@ -38,7 +38,7 @@ func (d *Decoder) NumberRows(ctx context.Context, f *File, rows int, do func(y i
 	}
 	defer d.inflater.Release()
 	d.grow(f.Width)
-	return d.firstRows(ctx, f, rows, func(row []byte, at place) error {
+	return d.firstRows(ctx, f, rows, false, func(row []byte, at place) error {
 		if f.bits() == 8 {
 			return do(at.y, row)
 		}

@@ -2,11 +2,31 @@
 // them: alpha is dropped, palettes are looked up, grey is replicated, fewer than 8 bits
 // are stretched to 0..255 and 16 bits keep the high byte (package decode's rules).
 //
-// Harmless errors are ignored, as by libpng: more pixel data than pixels, a missing
-// Adler-32, a palette in a grey file, ancillary chunks out of order or with a wrong
-// checksum, anything after the pixel data, a file that ends there. These must be right:
-// IHDR and PLTE and their checksums, those of complete IDAT chunks and of the pixel data
-// (its Adler-32, unless there is more data than pixels), every bit of the rows.
+// A damaged file is read where libpng or Pillow, which has a reader of its own, ignores the damage, unless a
+// checksum or a rule of the format says that pixels are wrong. By damage (.ci/python/fuzz_png.py; reads: the
+// picture as it was, or as far as it is determined):
+//
+//	damage                                      libpng  Pillow 13  here
+//	checksum of IHDR or PLTE                    refuses refuses    refuses
+//	checksum of an IDAT chunk                   refuses reads      refuses
+//	checksum of IEND, or no IEND, or garbage    reads   reads      reads (libpng: IEND must be there)
+//	checksum of an ancillary chunk              reads   refuses    reads
+//	Adler-32 wrong                              refuses refuses    refuses (both read it in an IDAT chunk behind the rows)
+//	Adler-32 wrong, but rows follow the last    reads   reads      reads
+//	Adler-32 missing                            refuses reads      reads
+//	zlib header, deflate data, filter above 4   refuses refuses    refuses
+//	pixel data too short                        refuses refuses    refuses
+//	pixel data, stream or IDAT chunks too long  reads   reads      reads
+//	a chunk between IDAT chunks                 what follows it isn't pixel data, for all
+//	tRNS, gAMA, sBIT: order, length, repeated   reads   some       reads (they don't count)
+//	indices beyond the palette                  reads   reads      reads, as black
+//	palette missing, empty, cut, or repeated    refuses reads      refuses
+//	palette longer than the depth's indices     reads   reads      reads
+//	palette in a file of grey or RGB            reads   reads      reads (a hint)
+//	palette or unknown critical chunk behind    refuses reads      reads
+//	unknown critical chunk, IHDR repeated       refuses reads      refuses
+//	compression above 0, interlacing above 1    refuses reads      refuses
+//	IEND before the pixels, a kind not letters  refuses refuses    refuses
 //
 // Of an APNG the default picture is decoded.
 package png
@@ -174,6 +194,7 @@ func (f *File) critical(kind string, s span) error {
 			}
 		}
 	case "IEND":
+		return fmt.Errorf("%w: it ends before the pixel data", ErrTruncated)
 	default:
 		return fmt.Errorf("a chunk %q that is critical and unknown", kind)
 	}
@@ -219,7 +240,7 @@ func (f *File) check() error {
 
 // Memory is how many bytes Decode takes at most, in addition to its result and the file.
 func (f *File) Memory() int64 {
-	n := int64(3*(f.rowBytes(f.Width)+rowLead+overrun)) + 200<<10
+	n := int64(4*(f.rowBytes(f.Width)+rowLead+overrun)) + 200<<10
 	if len(f.pixels) > 1 {
 		n += int64(f.compressed)
 	}

@@ -252,6 +252,8 @@ func TestDamaged(t *testing.T) {
 	}{
 		"no chunk":              {join(), true},
 		"no IDAT":               {join(ihdr(small), chunk("IEND")), true},
+		"IEND before IDAT":      {join(ihdr(small), chunk("IEND"), chunk("IDAT", packed...)), true},
+		"IEND before the IDAT":  {join(ihdr(small), chunk("IEND"), chunk("IDAT", packed...)), true},
 		"no IHDR":               {join(chunk("IDAT", packed...), chunk("IEND")), false},
 		"Apple's":               {join(chunk("CgBI", 0, 0, 0, 0), ihdr(small), chunk("IDAT", packed...)), false},
 		"IHDR twice":            {join(ihdr(small), ihdr(small), chunk("IDAT", packed...)), false},
@@ -392,6 +394,26 @@ func TestFilters(t *testing.T) {
 	}
 }
 
+func TestHighBytes(t *testing.T) {
+	defer func() { useAssembly = haveAssembly() }()
+	r := rand.New(rand.NewPCG(7, 8))
+	for n := range 200 {
+		row, high := guard.Slice[uint8](t, 2*n), guard.Slice[uint8](t, n)
+		var want []byte
+		for i := range row {
+			if row[i] = byte(r.Uint32()); i%2 == 0 {
+				want = append(want, row[i])
+			}
+		}
+		for _, useAssembly = range []bool{false, haveAssembly()} {
+			clear(high)
+			if takeHigh(high, row); !bytes.Equal(high, want) {
+				t.Fatalf("%d bytes of % d: % d", n, row, high)
+			}
+		}
+	}
+}
+
 func distance(a, b int) int { return max(a-b, b-a) }
 
 // FuzzPNG: no panic, and where image/png reads, the same bytes.
@@ -416,48 +438,108 @@ func FuzzPNG(f *testing.F) {
 	})
 }
 
-// picture is like a photo's rows: slopes with a little noise, filtered as encoders do.
-func picture(b *testing.B, level stdpng.CompressionLevel) []byte {
-	r := rand.New(rand.NewPCG(9, 9))
-	m := image.NewRGBA(image.Rect(0, 0, 500, 375))
-	for y := range 375 {
-		for x := range 500 {
-			n := r.IntN(9)
-			m.SetRGBA(x, y, color.RGBA{uint8(x/2 + n), uint8(y/2 + x/4 + n), uint8((x+y)/4 + r.IntN(9)), 255})
-		}
-	}
-	var out bytes.Buffer
-	if err := (&stdpng.Encoder{CompressionLevel: level}).Encode(&out, m); err != nil {
-		b.Fatal(err)
-	}
-	return out.Bytes()
+// kinds are pictures like photos for benchmarks, 500 x 375: slopes with a little noise, of 16 bits with low bytes that are
+// noise, each row with the filter that encoders take for such pixels; coarse: as cv2.imwrite packs them, literals only.
+var kinds = []struct {
+	name   string
+	h      Header
+	filter byte
+	coarse bool
+}{
+	{"rgb", Header{500, 375, 8, RGB, false}, paethFilter, false},
+	{"rgb-coarse", Header{500, 375, 8, RGB, false}, subFilter, true},
+	{"rgba", Header{500, 375, 8, RGBA, false}, averageFilter, false},
+	{"grey", Header{500, 375, 8, Grey, false}, upFilter, false},
+	{"palette", Header{500, 375, 8, Palette, false}, noFilter, false},
+	{"grey-2bits", Header{500, 375, 2, Grey, false}, noFilter, false},
+	{"rgb-16bits", Header{500, 375, 16, RGB, false}, subFilter, true},
+	{"rgba-16bits", Header{500, 375, 16, RGBA, false}, paethFilter, true},
+	{"interlaced", Header{500, 375, 8, RGB, true}, paethFilter, false},
 }
 
+// photo is a file of such a picture.
+func photo(b *testing.B, h Header, filter byte, coarse bool) []byte {
+	r := rand.New(rand.NewPCG(9, 9))
+	var rows []byte
+	pass := func(x0, y0, dx, dy int) {
+		width, pixel := (h.Width-x0+dx-1)/dx, max(h.bits()/8, 1)
+		above := make([]byte, h.rowBytes(width))
+		for y := y0; y < h.Height; y += dy {
+			row := make([]byte, len(above))
+			for i := range row {
+				x, c := x0+i/pixel*dx, i%pixel*8/max(h.Depth, 8)
+				row[i] = byte(x/2 + c*y/3 + y/2 + r.IntN(9))
+				if h.Depth == 16 && i%2 == 1 {
+					row[i] = byte(r.Uint32())
+				}
+			}
+			rows = append(rows, filter)
+			for i := range row {
+				var left, corner byte
+				if i >= pixel {
+					left, corner = row[i-pixel], above[i-pixel]
+				}
+				guess := [...]byte{0, left, above[i], byte((int(left) + int(above[i])) / 2), paeth(int32(left), int32(above[i]), int32(corner))}
+				rows = append(rows, row[i]-guess[filter])
+			}
+			above = row
+		}
+	}
+	if h.Interlaced {
+		for _, p := range passes {
+			pass(p.x, p.y, p.dx, p.dy)
+		}
+	} else {
+		pass(0, 0, 1, 1)
+	}
+	level := zlib.DefaultCompression
+	if coarse {
+		level = zlib.HuffmanOnly
+	}
+	var packed bytes.Buffer
+	w, err := zlib.NewWriterLevel(&packed, level)
+	if err != nil {
+		b.Fatal(err)
+	}
+	_, _ = w.Write(rows)
+	_ = w.Close()
+	parts := [][]byte{ihdr(h)}
+	if h.Colour == Palette {
+		parts = append(parts, plte(256))
+	}
+	return join(append(parts, chunk("IDAT", packed.Bytes()...), chunk("IEND"))...)
+}
+
+// BenchmarkDecode: bytes are those of the RGB.
+//
+//	go test ./internal/png -run - -bench Decode
 func BenchmarkDecode(b *testing.B) {
-	data := picture(b, stdpng.DefaultCompression)
-	b.Run("own", func(b *testing.B) {
-		var d Decoder
-		pix := make([]byte, 3*500*375)
-		b.SetBytes(int64(len(pix)))
-		b.ReportAllocs()
-		for b.Loop() {
-			f, err := Parse(data, nil)
-			if err != nil {
-				b.Fatal(err)
+	for _, k := range kinds {
+		data := photo(b, k.h, k.filter, k.coarse)
+		b.Run(k.name, func(b *testing.B) {
+			var d Decoder
+			pix := make([]byte, 3*k.h.Width*k.h.Height)
+			b.SetBytes(int64(len(pix)))
+			b.ReportAllocs()
+			for b.Loop() {
+				f, err := Parse(data, nil)
+				if err != nil {
+					b.Fatal(err)
+				}
+				if err := d.Decode(context.Background(), f, pix); err != nil {
+					b.Fatal(err)
+				}
 			}
-			if err := d.Decode(context.Background(), f, pix); err != nil {
-				b.Fatal(err)
+		})
+		b.Run(k.name+"-image-png", func(b *testing.B) {
+			b.SetBytes(int64(3 * k.h.Width * k.h.Height))
+			for b.Loop() {
+				if _, err := stdpng.Decode(bytes.NewReader(data)); err != nil {
+					b.Fatal(err)
+				}
 			}
-		}
-	})
-	b.Run("image-png", func(b *testing.B) {
-		b.SetBytes(3 * 500 * 375)
-		for b.Loop() {
-			if _, err := stdpng.Decode(bytes.NewReader(data)); err != nil {
-				b.Fatal(err)
-			}
-		}
-	})
+		})
+	}
 }
 
 // standardNumbers are the samples of each pixel of what image/png reads; grey of few bits isn't stretched.
