@@ -480,6 +480,31 @@ func TestArrowTargetsComeBack(t *testing.T) {
 	}
 }
 
+// A set of crowds alone says so, as the source did that it was made from.
+func TestArrowCrowdsComeBack(t *testing.T) {
+	spec := &schema.TargetSpec{Boxes: true, Classes: []string{"cat"}}
+	for name, crowds := range map[string][]bool{"crowds": {true, true}, "both": {true, false}, "none": {}} {
+		row := &schema.Targets{Frame: schema.Displayed}
+		for i, crowd := range crowds {
+			row.Objects = append(row.Objects, schema.Object{ID: int64(i), Box: [4]float32{1, 1, 5, 5}, Area: 16, Crowd: crowd})
+		}
+		dir := t.TempDir()
+		if err := tryTargets(t, targetRun(spec, 1), &sinks.ArrowParts{}, dir, 8, 8, row); err != nil {
+			t.Fatal(err)
+		}
+		data, err := sources.Arrow{Path: dir}.Open(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if have := schema.TargetSpecOf(data.Index()).CrowdsAlone; have != (name == "crowds") {
+			t.Errorf("%s: %t", name, have)
+		}
+		if err := data.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // maskValues are the pixels of a mask's file; the file itself of rows that no stage decoded.
 func maskValues(t *testing.T, data []byte, name string) []byte {
 	t.Helper()

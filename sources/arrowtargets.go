@@ -284,6 +284,7 @@ func (d *arrowRows) listOwn(ctx context.Context, spec *schema.TargetSpec) error 
 		bytes      int32
 	}
 	var labels []int32
+	plain := false // there is an object that is no crowd
 	rows := make([][]row, len(d.parts))
 	one := sampleTargets{objects: make([][]schema.Object, 1)}
 	var t schema.Targets
@@ -305,6 +306,7 @@ func (d *arrowRows) listOwn(ctx context.Context, spec *schema.TargetSpec) error 
 				size := int64(96*len(t.Objects) + 64)
 				for o := range t.Objects {
 					labels = append(labels, t.Objects[o].Label)
+					plain = plain || !t.Objects[o].Crowd
 					size += 4 * int64(len(t.Objects[o].Keypoints))
 					for _, ring := range t.Objects[o].Polygon {
 						size += 24 + 4*int64(len(ring))
@@ -331,6 +333,7 @@ func (d *arrowRows) listOwn(ctx context.Context, spec *schema.TargetSpec) error 
 	if !ok {
 		return errors.New("its index holds no targets") // it was listed just now
 	}
+	spec.CrowdsAlone = spec.Boxes && len(labels) > 0 && !plain
 	out := &schema.TargetTable{Spec: spec, Digests: make([][16]byte, x.Len())}
 	d.own = &arrowOwn{spec, make([]int32, x.Len())}
 	if spec.Boxes {

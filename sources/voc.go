@@ -17,6 +17,7 @@ import (
 	"github.com/sluicedata/sluice/internal/errlist"
 	"github.com/sluicedata/sluice/internal/options"
 	"github.com/sluicedata/sluice/schema"
+	"golang.org/x/text/encoding/charmap"
 )
 
 // VOC is images with boxes in XML files, one for each image, as PASCAL VOC and many tools
@@ -93,6 +94,10 @@ func parseVOC(data []byte) (*vocFile, error) {
 		switch strings.ToLower(charset) {
 		case "utf-8", "utf8", "us-ascii", "ascii":
 			return in, nil
+		case "iso-8859-1", "latin1":
+			return charmap.ISO8859_1.NewDecoder().Reader(in), nil
+		case "windows-1252", "cp1252":
+			return charmap.Windows1252.NewDecoder().Reader(in), nil
 		}
 		return nil, errorf("its encoding is %q: write it in UTF-8", charset)
 	}

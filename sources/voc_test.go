@@ -217,7 +217,7 @@ func TestVOCErrors(t *testing.T) {
 		"not xml":        {[]string{"a.jpg"}, map[string]string{"a.xml": "{}"}, "", "isn't XML"},
 		"cut":            {[]string{"a.jpg"}, map[string]string{"a.xml": good[:len(good)-5]}, "", "isn't XML"},
 		"empty":          {[]string{"a.jpg"}, map[string]string{"a.xml": ""}, "", "it is empty"},
-		"latin 1":        {[]string{"a.jpg"}, map[string]string{"a.xml": `<?xml version="1.0" encoding="ISO-8859-1"?>` + good}, "", "write it in UTF-8"},
+		"encoding":       {[]string{"a.jpg"}, map[string]string{"a.xml": `<?xml version="1.0" encoding="EBCDIC"?>` + good}, "", `its encoding is "EBCDIC": write it in UTF-8`},
 		"no image":       {nil, map[string]string{"a.xml": good}, "", "there is none of its images (1)"},
 		"no class":       {[]string{"a.jpg"}, map[string]string{"a.xml": strings.Replace(good, "cat", "cats", 1)}, "", `no object is left of 1 object: 1 object with a class that isn't among classes, such as "cats" (1) (did you mean "cat"?)`},
 		"set of nothing": {[]string{"a.jpg"}, map[string]string{"a.xml": good}, "set.txt", "no such file"},
@@ -229,6 +229,17 @@ func TestVOCErrors(t *testing.T) {
 		}
 		if err == nil || !strings.Contains(err.Error(), c.want) || !strings.HasPrefix(err.Error(), "sources: voc: ") {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
+		}
+	}
+}
+
+// Files of Western editors name their encoding.
+func TestVOCEncodings(t *testing.T) {
+	for encoding, name := range map[string]string{"utf-8": "gelée", "ISO-8859-1": "gel\xe9e", "latin1": "gel\xe9e", "Windows-1252": "gel\xe9e"} {
+		xml := `<?xml version="1.0" encoding="` + encoding + `"?>` + vocXML("a.jpg", vocObject(name, "1 1 9 9"))
+		d := open(t, sources.VOC{Path: vocFolder(t, []string{"a.jpg"}, map[string]string{"a.xml": xml})})
+		if classes := schema.TargetSpecOf(d.Index()).Classes; len(classes) != 1 || classes[0] != "gelée" {
+			t.Errorf("%s: %q", encoding, classes)
 		}
 	}
 }
