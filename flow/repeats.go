@@ -127,10 +127,15 @@ func newRepeater(p *Plan, declared Repeats) (*Repeater, error) {
 	for _, n := range counts {
 		samples += n
 	}
+	classes := len(task.Classes)
 	if declared.Samples > 0 {
 		samples = declared.Samples
+		for c, n := range counts {
+			if n > samples {
+				bad("samples: %d in all, and class %q has %d of them", samples, task.Classes[c], n)
+			}
+		}
 	}
-	classes := len(task.Classes)
 	state := RepeatState{Counts: make([]int64, classes), Owed: make([]int64, classes), Paid: make([]int64, classes)}
 	if declared.State != nil {
 		state = *declared.State
@@ -217,15 +222,32 @@ func (f *Repeater) add(element any, sample *Sample) {
 	if class < 0 {
 		return
 	}
-	const overhead = 100 // of a key
 	f.given++
-	k := keptSample{element: element, bytes: int64(len(sample.Data)) + overhead, number: f.given}
+	k := keptSample{element: element, bytes: keptBytes(sample), number: f.given}
 	heap.Push(&f.kept[class], k)
 	f.held[class] += k.bytes
 	f.bytes += k.bytes
 	for f.bytes > f.limit {
 		f.forget()
 	}
+}
+
+// keptBytes is about what a sample takes: its picture, its mask and its objects.
+func keptBytes(s *Sample) int64 {
+	const key, object, part = 100, 120, 24
+	n := int64(len(s.Data)) + key
+	if s.Targets == nil {
+		return n
+	}
+	n += int64(len(s.Targets.Mask))
+	for i := range s.Targets.Objects {
+		o := &s.Targets.Objects[i]
+		n += object + 4*int64(len(o.Keypoints))
+		for _, ring := range o.Polygon {
+			n += part + 4*int64(len(ring))
+		}
+	}
+	return n
 }
 
 // classes are those of a sample, each once, in the working space.

@@ -213,6 +213,7 @@ func TestRepeatsCheck(t *testing.T) {
 		"negative numbers: KeepBytes -1":                {Task: "class", Threshold: 0.1, KeepBytes: -1},
 		`unknown class "rar" of task class: did you`:    {Task: "class", Threshold: 0.1, Counts: map[string]int64{"rar": 1}},
 		`class "rare" has 0 samples: want at least 1`:   {Task: "class", Threshold: 0.1, Counts: map[string]int64{"rare": 0}},
+		`samples: 10 in all, and class "rare" has 11`:   {Task: "class", Threshold: 0.1, Counts: map[string]int64{"rare": 11}, Samples: 10},
 		`task: want one of class, colour, have ""`:      {Threshold: 0.1},
 		"and there are 3: it is of another stream":      {Task: "class", Threshold: 0.1, State: &flow.RepeatState{}},
 		`task: want one of class, colour, have "boxes"`: {Task: "boxes", Threshold: 0.1},

@@ -7,7 +7,7 @@ import "github.com/sluicedata/sluice/schema"
 // which everything else comes.
 type Sample struct {
 	Key     string
-	Data    []byte          // the encoded image; not changed, and kept until its row is made
+	Data    []byte          // the encoded image; not changed, and kept until its row is made, by a Repeater until the stream ends
 	Labels  []int32         // class numbers, per task; nil: unknown
 	Weight  float32         // 0: 1
 	Targets *schema.Targets // nil: none; not changed

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/sluicedata/sluice/flow"
+	"github.com/sluicedata/sluice/flow/pipefile"
 	"github.com/sluicedata/sluice/schema"
 	"github.com/sluicedata/sluice/sources"
 	"github.com/sluicedata/sluice/stages"
@@ -96,6 +97,114 @@ func TestWhenActsOnItsRows(t *testing.T) {
 		if acted == 0 || acted == len(with) {
 			t.Errorf("%s: it acted on %d of %d rows", c.name, acted, len(with))
 		}
+	}
+}
+
+// Whatever the stage: where the conditions hold a row is that of a pipeline without them, and
+// elsewhere that of one without the stage.
+func TestWhenOfEveryStage(t *testing.T) {
+	needed := map[string]string{
+		"rotate": "degrees: 30", "affine": "shear: 20", "crop": "size: 0.6", "center_crop": "size: 0.6", "random_resized_crop": "size: 20",
+		"resize": "size: 12", "random_shortest_size": "min: [9, 12]", "scale_jitter": "target: [20, 30]", "pad": "padding: 3", "letterbox": "height: 9, width: 20",
+		"random_zoom_out": "p: 1", "random_iou_crop": "sampler_options: [0.1]", "sanitize_boxes": "min_size: 5", "color_jitter": "hue: 0.3", "solarize": "threshold: 90", "sharpness": "factor: 3",
+		"random_erasing": "p: 1", "one_of": "stages: [invert, rotate: {degrees: 30}]", "some_of": "n: 2, stages: [invert, grayscale, flip]", "gaussian_blur": "kernel_size: 5",
+		"cmo": "p: 1, task: class", "mosaic": "p: 1", "copy_paste": "object_p: 1",
+	}
+	type row struct {
+		key, shown   string
+		epoch, class int
+	}
+	photos, _ := album()
+	source := func(objects bool) sources.Source {
+		var files [][]byte
+		var targets []schema.Targets
+		for i := range 24 {
+			files = append(files, photos[i%18].data)
+			targets = append(targets, schema.Targets{Objects: []schema.Object{{Box: [4]float32{1, 1, 7, 7}, Label: int32(i % 2)}, {Box: [4]float32{2, 2, 4, 4}, ID: 1}}})
+		}
+		a := annotate(&schema.TargetSpec{Boxes: true, Classes: []string{"a", "b"}}, files, targets)
+		for i := range files {
+			a.index.Labels[0][i] = int32(i % 7 / 3) // the rare class is that of every seventh
+		}
+		if objects {
+			a.index.TaskList, a.index.Labels = a.index.TaskList[:1], a.index.Labels[:1]
+			return a
+		}
+		a.index.Targets = nil
+		return a.held
+	}
+	tried := 0
+	for _, entry := range stages.Catalog {
+		stage := entry.New()
+		name := stage.Name()
+		_, mixes := stage.(stages.MixStage)
+		composes := name == "mosaic" || name == "copy_paste"
+		if _, picture := stage.(stages.PictureStage); !picture && !mixes || name == "decode" || name == "to_tensor" || name == "normalize" {
+			continue
+		}
+		tried++
+		rows := func(conditions string) (list []row) {
+			file := "version: 1\nsource: {folder: {path: x}}\nstages:\n- shuffle\n- decode\n- random_resized_crop: {height: 24, width: 32}\n"
+			with := "- " + name + ": {" + strings.Trim(needed[name]+", "+conditions, " ,") + "}\n"
+			if conditions == "without" {
+				with = ""
+			}
+			if mixes {
+				file += "- batch: {size: 4}\n" + with
+			} else {
+				file += with + "- resize: {height: 8, width: 8}\n- batch: {size: 4}\n"
+			}
+			pipe, err := pipefile.Parse("p.yaml", []byte(file), "", pipefile.Catalogs{Stages: stages.Catalog, Sources: sources.Catalog})
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			pipe.Source = source(composes || strings.HasSuffix(name, "boxes") || strings.HasSuffix(name, "iou_crop"))
+			if composes {
+				pipe.Source.(*annotated).index.TaskList, pipe.Source.(*annotated).index.Labels = nil, nil
+			}
+			for b, err := range pipe.Batches(t.Context(), flow.Epochs(3), flow.Seed(4), flow.WithParams()) {
+				if err != nil {
+					t.Fatalf("%s: %v", name, err)
+				}
+				for i := range b.Rows() {
+					made := row{key: b.Key(i), epoch: b.Epoch, shown: string(b.Picture(i).U8) + fmt.Sprint(b.Objects(i))}
+					if !composes {
+						made.class = int(b.Labels(0)[i])
+					}
+					list = append(list, made)
+				}
+			}
+			return list
+		}
+		always, never := rows(""), rows("without")
+		conditions := map[string]func(r row) bool{
+			"when: {epochs: [1, -1]}": func(r row) bool { return r.epoch == 1 },
+		}
+		if !mixes {
+			conditions["when: {class_count: {below: 6, task: class}, epochs: [1, null]}"] = func(r row) bool { return r.class == 2 && r.epoch > 0 }
+		}
+		for text, holds := range conditions {
+			acted := 0
+			for i, have := range rows(text) {
+				want := never[i]
+				if holds(have) {
+					want = always[i]
+					if want != never[i] {
+						acted++
+					}
+				}
+				if have != want {
+					t.Errorf("%s, %s: epoch %d, row %d, class %d is neither what it should be", name, text, have.epoch, i, have.class)
+					break
+				}
+			}
+			if acted == 0 {
+				t.Errorf("%s, %s: it changed nothing", name, text)
+			}
+		}
+	}
+	if tried < 36 {
+		t.Errorf("%d stages", tried)
 	}
 }
 

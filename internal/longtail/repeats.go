@@ -43,6 +43,12 @@ type RepeatState struct {
 // Unit is a repeat in a RepeatState.
 const Unit = 1 << 32
 
+// mostOwed keeps sums within an int64, also of streams that aren't what was declared of them.
+const mostOwed = 1 << 62
+
+// mostCredit is what may be paid at once, after samples of which nothing was kept.
+const mostCredit = 64 * Unit
+
 // Clone is a copy.
 func (s RepeatState) Clone() RepeatState {
 	s.Counts, s.Owed, s.Paid = slices.Clone(s.Counts), slices.Clone(s.Owed), slices.Clone(s.Paid)
@@ -54,8 +60,11 @@ func (s RepeatState) Check(classes int) error {
 	if len(s.Counts) != classes || len(s.Owed) != classes || len(s.Paid) != classes || s.Seen < 0 {
 		return fmt.Errorf("the state has counts of %d, %d and %d classes, and there are %d: it is of another stream", len(s.Counts), len(s.Owed), len(s.Paid), classes)
 	}
+	if s.Due < 0 || s.Due > mostOwed || s.Credit < 0 || s.Credit > mostCredit {
+		return fmt.Errorf("the state's sums are impossible: due %d, credit %d", s.Due, s.Credit)
+	}
 	for c := range s.Counts {
-		if s.Counts[c] < 0 || s.Counts[c] > s.Seen || s.Owed[c] < 0 || s.Paid[c] < 0 {
+		if s.Counts[c] < 0 || s.Counts[c] > s.Seen || s.Owed[c] < 0 || s.Owed[c] > mostOwed || s.Paid[c] < 0 {
 			return fmt.Errorf("the state's counts of class %d are impossible", c)
 		}
 	}
@@ -88,13 +97,13 @@ func (r *Repeats) Add(classes []int32) (class int32) {
 			if r.Owed[class] < Unit && r.Owed[class]+owed >= Unit {
 				r.payable = append(r.payable, class)
 			}
-			r.Owed[class] += owed
-			r.Due += owed >> 16
+			r.Owed[class] = min(mostOwed, r.Owed[class]+owed)
+			r.Due = min(mostOwed, r.Due+owed>>16)
 		} else {
 			class = -1
 		}
 	}
-	r.Credit = min(64*Unit, r.Credit+r.Due/r.Seen*(5<<14)) // 5/4 of the mean
+	r.Credit = min(mostCredit, r.Credit+r.Due/r.Seen*(5<<14)) // 5/4 of the mean
 	return class
 }
 

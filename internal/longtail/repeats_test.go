@@ -114,14 +114,33 @@ func TestRepeatStateCheck(t *testing.T) {
 	if err := good.Check(2); err != nil {
 		t.Error(err)
 	}
-	short, many, negative := good.Clone(), good.Clone(), good.Clone()
-	short.Paid, many.Counts[0], negative.Owed[1] = nil, 4, -1
-	for what, s := range map[string]RepeatState{"short": short, "more than seen": many, "negative": negative} {
+	short, many, negative, due, credit := good.Clone(), good.Clone(), good.Clone(), good.Clone(), good.Clone()
+	short.Paid, many.Counts[0], negative.Owed[1], due.Due, credit.Credit = nil, 4, -1, -1, 65*Unit
+	for what, s := range map[string]RepeatState{"short": short, "more than seen": many, "negative": negative, "due": due, "credit": credit} {
 		if s.Check(2) == nil {
 			t.Errorf("%s: passes", what)
 		}
 	}
 	if good.Check(3) == nil {
 		t.Error("a state of two classes passes for three")
+	}
+}
+
+// TestRepeatsOfWrongCounts: a class that comes much more often than was declared is owed much, and
+// never less than nothing.
+func TestRepeatsOfWrongCounts(t *testing.T) {
+	r := NewRepeats(1, 1, []int64{1 << 40, 1}, 1<<40, RepeatState{Counts: make([]int64, 2), Owed: make([]int64, 2), Paid: make([]int64, 2)})
+	for i := range 10_000 {
+		if r.Add([]int32{1}) != 1 || r.Owed[1] <= 0 || r.Due <= 0 || r.Credit < 0 {
+			t.Fatalf("after %d samples %d are owed, %d due, credit %d", i+1, r.Owed[1], r.Due, r.Credit)
+		}
+		for range 3 { // of the stream's end, whatever the pace
+			if _, ok := r.Pay(true, func(int) bool { return true }); !ok {
+				t.Fatal("nothing is paid")
+			}
+		}
+	}
+	if err := r.Check(2); err != nil {
+		t.Error(err)
 	}
 }
