@@ -4,47 +4,23 @@
     python internal/decode/testdata/formats.py --mutate COUNT SEED KEEP
 
 from the project's root, with the python of .ci/python/requirements.txt. It decodes every file of the directories with
-`go test ./internal/decode -run TestDump`, compares with Pillow's exif_transpose and convert("RGB"), and replaces what is
+`go test ./internal/decode -run TestDump`, compares with Pillow's exif_transpose and convert("RGB") (.ci/python/judge.py), and replaces what is
 between the marks in docs/formats.md. --list writes a line for each file.
 
 --mutate changes bytes of the files of golden.json, COUNT times each, and says what differs where both read the result;
 such files are kept in the directory KEEP.
 
-16 bits per channel are judged by the rule of package decode, which keeps the high byte.
+.ci/python/check_formats.py, which .ci/run python runs, asserts the same, and more.
 """
-import base64, collections, io, json, os, random, re, shutil, subprocess, sys, tempfile, warnings
+import base64, collections, json, os, random, re, shutil, subprocess, sys, tempfile, warnings
 
 import cv2
 import numpy as np
-from PIL import Image, ImageOps
 
-Image.MAX_IMAGE_PIXELS = 1 << 28
-IMAGES = "BMP DIB GIF JPEG MPO PNG PPM TIFF WEBP".split()
+sys.path.insert(0, ".ci/python")
+import judge
 
-
-def pillow(data):
-    """Format and pixels; pixels are None where Pillow refuses."""
-    try:
-        image = Image.open(io.BytesIO(data))
-    except Exception:
-        return None, None
-    try:
-        kind, mode = image.format, image.mode
-        white_is_zero = kind == "TIFF" and image.tag_v2.get(262) == 0
-        image = ImageOps.exif_transpose(image)
-        if mode.startswith("I;16") and white_is_zero:
-            return kind, np.repeat(255 - (np.asarray(image).astype(np.int64) >> 8).astype(np.uint8)[:, :, None], 3, 2)
-        if mode.startswith("I;16") or mode == "I" and kind in ("PPM", "PNG"):
-            # convert("RGB") cuts off at 255; the high byte is what is asked for
-            high = np.asarray(image).astype(np.int64) >> 8
-            return kind, np.repeat(high.astype(np.uint8)[:, :, None], 3, 2)
-        head = re.match(rb"P6\s+\d+\s+\d+\s+65535\s", data)
-        if kind == "PPM" and head:  # Pillow rounds
-            pixels = np.frombuffer(data, np.uint8, 6 * image.width * image.height, head.end())
-            return kind, pixels.reshape(image.height, image.width, 6)[:, :, ::2]
-        return kind, np.asarray(image.convert("RGB"))
-    except Exception:
-        return kind, None
+IMAGES = judge.FORMATS
 
 
 def sluice(directory, into):
@@ -82,7 +58,7 @@ def compare(name, directory):
                     error = open(flat + ".error").read()
                 else:
                     continue
-                kind, theirs = pillow(data)
+                kind, theirs = judge.pillow(data)
                 rows.append((name, os.path.relpath(path, directory), kind, verdict(kind, theirs, ours, error), error))
     return rows
 
