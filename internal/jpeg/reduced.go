@@ -21,7 +21,7 @@ func (t *idct) reduced(dst []uint8, stride int, c *coefBlock, size int) {
 	case useAssembly && !extreme:
 		reducedFast(dst, stride, size, &c.words)
 	case c.last == 0 && !extreme:
-		v := single(int16(c.words[0]))
+		v := clamp((int32(int16(c.words[0]))+4)>>3 + 128)
 		for y := range size {
 			row := dst[y*stride:][:size]
 			for x := range row {
