@@ -19,16 +19,22 @@ func full2(a []uint8, strideA int, b []uint8, strideB int, blocks *[2]coefBlock)
 //go:noescape
 func magnitudesAVX2(words *[16]uint64) int
 
-// decodeBlockAVX2 returns the place of the block's last coefficient; if it has to stop before,
-// minus the place of the next one, or noBlock if it has read nothing.
+// decodeBlocksAVX2 decodes n blocks of a sequential scan, planned and kept one after the other,
+// which it empties first. If it has to stop within a block, left is how many are left with this
+// one, and at the place of its next coefficient, or noBlock if nothing of it is read yet.
 //
 //go:noescape
-func decodeBlockAVX2(b *bits, words *[16]uint64, c *component, dc, ac *huffman) int
+func decodeBlocksAVX2(b *bits, coefs *[64]int16, last *uint8, plan *planned, n int) (left, at int)
 
-// skipBlockAVX2 is decodeBlockAVX2 without the coefficients.
+// skipBlocksAVX2 is decodeBlocksAVX2 without the coefficients.
 //
 //go:noescape
-func skipBlockAVX2(b *bits, c *component, dc, ac *huffman) int
+func skipBlocksAVX2(b *bits, plan *planned, n int) (left, at int)
+
+// codedPairAVX2 is full2AVX2 for coefficients as coded, of one component.
+//
+//go:noescape
+func codedPairAVX2(a, b *uint8, stride int, coefsA, coefsB *[64]int16, factors *[64]uint16) (largest int)
 
 // acFirstAVX2 decodes blocks of an AC scan's row. Where plain Go has to decode one, at its data's
 // end or at rare codes, s.blocks isn't 0 yet.

@@ -8,11 +8,15 @@ func full2([]uint8, int, []uint8, int, *[2]coefBlock) int { panic("jpeg: no asse
 
 func magnitudesAVX2(*[16]uint64) int { panic("jpeg: no assembly") }
 
-func decodeBlockAVX2(*bits, *[16]uint64, *component, *huffman, *huffman) int {
+func decodeBlocksAVX2(*bits, *[64]int16, *uint8, *planned, int) (left, at int) {
 	panic("jpeg: no assembly")
 }
 
-func skipBlockAVX2(*bits, *component, *huffman, *huffman) int { panic("jpeg: no assembly") }
+func skipBlocksAVX2(*bits, *planned, int) (left, at int) { panic("jpeg: no assembly") }
+
+func codedPairAVX2(_, _ *uint8, _ int, _, _ *[64]int16, _ *[64]uint16) int {
+	panic("jpeg: no assembly")
+}
 
 func reducedFast([]uint8, int, int, *[16]uint64) { panic("jpeg: no assembly") }
 

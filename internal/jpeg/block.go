@@ -76,31 +76,40 @@ func (b *bits) decodeBlock(block *coefBlock, c *scanComponent) bool {
 	return true
 }
 
-// decodeBlockFast is decodeBlock in assembly, which stops near the end of the data and at
-// codes longer than lutBits; plain Go does the rest.
+// decodeBlockFast is decodeBlock in assembly.
 func (b *bits) decodeBlockFast(block *coefBlock, c *scanComponent) bool {
-	last := decodeBlockAVX2(b, &block.words, c.component, c.dc, c.ac)
-	if last >= 0 {
-		block.last = last
-		return true
+	var coefs [64]int16
+	var last [1]uint8
+	p := [1]planned{{c.component, c.dc, c.ac}}
+	if left, at := decodeBlocksAVX2(b, &coefs, &last[0], &p[0], 1); left > 0 {
+		if !b.finishBlock(&coefs, &last[0], &p[0], at) {
+			return false
+		}
 	}
-	block.last = -last - 1
-	if last == noBlock {
-		e, diff := c.dc.symbol(b)
+	block.last = int(last[0])
+	dequantizeAVX2(&block.words, &coefs, &c.factors)
+	return true
+}
+
+// finishBlock decodes the rest of a block in which assembly has stopped: near the end of the data,
+// and at what no table has. coefs is nil for a block that is skipped.
+func (b *bits) finishBlock(coefs *[64]int16, last *uint8, p *planned, at int) bool {
+	if at == noBlock {
+		e, diff := p.dc.symbol(b)
 		if e == 0 && !b.badCode() {
 			return false
 		}
-		c.pred += diff
-		block.set(0, int(int16(c.pred)), int(c.quant.q[0]))
+		p.pred += diff
+		if coefs != nil {
+			coefs[0] = int16(p.pred)
+		}
+		at = 1
 	}
-	return b.decodeRest(block, c, block.last+1)
-}
-
-// decodeRest decodes the coefficients from k on, one by one; block may be nil.
-func (b *bits) decodeRest(block *coefBlock, c *scanComponent, k int) bool {
-	for ; k < 64; k++ {
-		e, value := c.ac.symbol(b)
+	end := uint8(at - 1)
+	for k := at; k < 64; k++ {
+		e, value := p.ac.symbol(b)
 		if e == 0 {
+			*last = end
 			return b.badCode()
 		}
 		if value == 0 {
@@ -111,30 +120,31 @@ func (b *bits) decodeRest(block *coefBlock, c *scanComponent, k int) bool {
 			continue
 		}
 		if k += e.run(); k > 63 {
-			return b.pastEnd(block, int(value), int(c.quant.q[63]))
+			if !b.lenient {
+				return false
+			}
+			k = 63
 		}
-		if block != nil {
-			block.set(k, int(value), int(c.quant.q[k&63]))
+		if coefs != nil {
+			coefs[zigzag[k&63]] = int16(value)
 		}
+		end = uint8(k)
 	}
+	*last = end
 	return true
 }
 
 // skipBlock decodes only a block's DC difference.
 func (b *bits) skipBlock(c *scanComponent) bool {
 	if useAssembly {
-		if last := skipBlockAVX2(b, c.component, c.dc, c.ac); last != noBlock {
-			return last >= 0 || b.decodeRest(nil, c, -last)
-		}
+		p := [1]planned{{c.component, c.dc, c.ac}}
+		return b.skipBlocks(p[:])
 	}
 	e, diff := c.dc.symbol(b)
 	if e == 0 && !b.badCode() {
 		return false
 	}
 	c.pred += diff
-	if useAssembly {
-		return b.decodeRest(nil, c, 1)
-	}
 
 	if !c.ac.skipping {
 		c.ac.tabulateSkips()

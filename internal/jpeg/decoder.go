@@ -39,6 +39,7 @@ type Decoder struct {
 	lenient   bool // damage is repaired (lenient.go)
 	lastGood  int  // row of interleaved MCUs up to which the last scan has data
 	idct      idct
+	stretch   stretch
 	file      []byte      // being decoded
 	known     *SeekPoints // its seek points, or nil
 	ctx       context.Context
@@ -63,6 +64,7 @@ type component struct {
 	quant            quantTable // as of the component's first scan (T.81, B.2.4.1)
 	scanned          bool       // a scan had its DC coefficients
 	pred             int32      // DC predictor
+	factors          [64]uint16 // quant in natural order, where coefficients are kept as coded
 
 	// Progressive only: coefficients, not dequantized, of the blocks that are kept; for all blocks, in
 	// rows of across, which AC coefficients (in zigzag order, from the lowest bit on) aren't zero; and
@@ -71,7 +73,6 @@ type component struct {
 	coefs       []int16
 	across      int
 	nonzero     []uint64
-	factors     [64]uint16 // quant in natural order
 	missingBits [64]int8
 	previous    [smoothedCoefs]int8 // missingBits before the component's last scan
 }

@@ -82,16 +82,17 @@ func (h *huffman) tabulateSkips() {
 // codePair is one or two coefficients whose codes and values are among the bits looked up:
 //
 //	bits  0-5   how many bits they take, with the end of the block
-//	bit  6      the end of the block follows
-//	bits 7-10   run of the first
-//	bits 11-15  how far from the coefficient before them the last is
+//	bits  6-9   run of the first
+//	bits 10-15  how far from the coefficient before them the last is; with the end of the block
+//	            one more
 //	bits 16-23  the signed value of the first, not 0
-//	bits 24-31  the signed value of the last
+//	bits 24-31  the signed value of the last, 0: the end of the block follows the first
 //
-// If there is only one, it is also the last. 0 stands for anything else: see lut.
+// If there is only one, it is also the last. Anything else is noPair: see lut.
 type codePair uint32
 
-const pairEnd = 1 << 6
+// noPair is farther than any coefficient.
+const noPair codePair = 63 << 10
 
 // tabulatePairs fills pairs from lut.
 func (h *huffman) tabulatePairs() {
@@ -105,11 +106,13 @@ func (h *huffman) tabulatePairs() {
 		part := h.pairs[i:][:1<<(lutBits-n)]
 		i += len(part)
 		if e.size() != 0 || v == 0 || v != int32(int8(v)) {
-			clear(part)
+			for k := range part {
+				part[k] = noPair
+			}
 			continue
 		}
-		first := codePair(n) | codePair(e.run())<<7 | codePair(uint8(v))<<16
-		single := first | codePair(e.run()+1)<<11 | codePair(uint8(v))<<24
+		first := codePair(n) | codePair(e.run())<<6 | codePair(uint8(v))<<16
+		single := first | codePair(e.run()+1)<<10 | codePair(uint8(v))<<24
 		for k := range part {
 			next := h.lut[k<<n&(1<<lutBits-1)]
 			free, far, v := lutBits-n, e.run()+next.run()+2, next.value()
@@ -117,11 +120,11 @@ func (h *huffman) tabulatePairs() {
 			case next == 0 || next.length() > free || next.size() != 0:
 				part[k] = single
 			case v == 0 && next.run() != 15:
-				part[k] = single + codePair(next.length()) | pairEnd
-			case v == 0 || v != int32(int8(v)) || far > 31:
+				part[k] = first + codePair(next.length()) | codePair(e.run()+2)<<10
+			case v == 0 || v != int32(int8(v)):
 				part[k] = single
 			default:
-				part[k] = first + codePair(next.length()) | codePair(far)<<11 | codePair(uint8(v))<<24
+				part[k] = first + codePair(next.length()) | codePair(far)<<10 | codePair(uint8(v))<<24
 			}
 		}
 	}

@@ -121,9 +121,7 @@ func (c *component) block(bx, by int, other *[64]int16) *[64]int16 {
 // by what was known before that scan.
 func (d *Decoder) reconstruct(c *component) {
 	smooth := d.lenient && d.smooths()
-	for k, q := range c.quant.q {
-		c.factors[zigzag[k]] = q
-	}
+	c.tabulateFactors()
 	for by := c.wanted.Min.Y; by < c.wanted.Max.Y && !d.canceled(); by++ {
 		missing := (*[smoothedCoefs]int8)(c.missingBits[:])
 		if by/c.V > d.lastGood {
@@ -141,6 +139,12 @@ func (d *Decoder) reconstruct(c *component) {
 			}
 			c.transform(&d.idct, bx, by, coefs, nonzero)
 		}
+	}
+}
+
+func (c *component) tabulateFactors() {
+	for k, q := range c.quant.q {
+		c.factors[zigzag[k]] = q
 	}
 }
 

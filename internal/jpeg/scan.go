@@ -197,6 +197,7 @@ func (d *Decoder) mcus(b *bits, p *scan) (err error) {
 	}
 	w.seeker = d.seeker(p, w.columns, rows)
 	defer func(known int) { w.seeker.done(known, err) }(w.seeker.known())
+	d.stretch.begin(p)
 	p.reset()
 	for at, restarts := 0, byte(0); at < w.end; {
 		first, end := at, w.end
@@ -245,14 +246,29 @@ func (d *Decoder) interval(b *bits, w *walk, at, end int) (next int, err error) 
 		}
 		switch w.seeker.found(b, w.scan, at); {
 		case isIn(mx, my, &w.inner):
-			if !w.innerMCU(b, &d.idct, mx, my) {
+			n := min(w.inner.Max.X-mx, end-at, d.stretch.mcus, w.seeker.ahead(at))
+			if n > 1 {
+				if !d.stretch.decode(b, n) {
+					return at, errData
+				}
+				d.stretch.put(w.scan, &d.idct, mx, my, n)
+				at, mx = at+n-1, mx+n-1
+			} else if !w.innerMCU(b, &d.idct, mx, my) {
 				return at, errData
 			}
 		case d.lenient:
 			w.lenientMCU(b, &d.idct, mx, my)
 		case !isIn(mx, my, &w.wanted):
-			if to := w.seeker.seek(b, w.scan, at, nextWanted(w.wanted, w.columns, mx, my)); to > at {
+			wanted := nextWanted(w.wanted, w.columns, mx, my)
+			if to := w.seeker.seek(b, w.scan, at, wanted); to > at {
 				at, mx, my = to-1, to%w.columns-1, to/w.columns
+				break
+			}
+			if n := min(wanted-at, w.columns-mx, end-at, d.stretch.mcus, w.seeker.ahead(at)); n > 1 {
+				if !d.stretch.skip(b, n) {
+					return at, errData
+				}
+				at, mx = at+n-1, mx+n-1
 				break
 			}
 			fallthrough

@@ -16,33 +16,36 @@ GLOBL low<>(SB), RODATA|NOPTR, $8
 DATA high<>+0(SB)/8, $0x8080808080808080
 GLOBL high<>(SB), RODATA|NOPTR, $8
 
-// The reader: SI the next byte, R14 the last place to read eight from, R9 acc, R10 n.
-// As bits.fill; where that is not possible, to elsewhere.
+// The reader: SI the next byte, R14 the last place to read eight from, R9 acc, R10 n, at most
+// 63, of which FILL and PASS_PAIR look at the lowest six bits only.
+// As bits.fill; where that is not possible, to elsewhere. A byte of 0xff is one whose highest
+// bit is lost when 1 is added to it.
 #define FILL(elsewhere) \
 	CMPQ   SI, R14        \
 	JHI    elsewhere      \
 	MOVQ   (SI), CX       \
 	BSWAPQ CX             \
 	MOVQ   CX, DX         \
-	NOTQ   DX             \
-	SUBQ   low<>(SB), DX  \
-	ANDQ   CX, DX         \
-	ANDQ   high<>(SB), DX \
+	ADDQ   low<>(SB), DX  \
+	ANDNQ  CX, DX, DX     \
+	TESTQ  high<>(SB), DX \
 	JNE    elsewhere      \
 	SHRXQ  R10, CX, CX    \
 	ORQ    CX, R9         \
-	MOVL   $63, CX        \
-	SUBQ   R10, CX        \
-	SHRQ   $3, CX         \
+	MOVL   R10, CX        \
+	NOTL   CX             \
+	ANDL   $63, CX        \
+	SHRL   $3, CX         \
 	ADDQ   CX, SI         \
 	ORQ    $56, R10
 
 // As bits.fillSlow, but that it goes elsewhere at a marker, and near the end.
 #define FILL_BYTES(next, plain, end, elsewhere) \
 	LEAQ  6(R14), R8       \
+	ANDL  $63, R10         \
 next:                      \
 	CMPQ  R10, $56         \
-	JHI   end              \
+	JHS   end              \
 	CMPQ  SI, R8           \
 	JHI   elsewhere        \
 	MOVBLZX (SI), CX       \
@@ -67,27 +70,27 @@ end:
 	MOVBLZX BX, CX     \
 	SUBQ    CX, R10
 
+// A value whose first bit is 0 is minus what its bits inverted say.
 #define TAKE_VALUE \
 	MOVL  BX, CX       \
 	SHRL  $8, CX       \
 	ANDL  $15, CX      \
-	MOVL  $64, R8      \
-	SUBL  CX, R8       \
-	SHRXQ R8, R9, DX   \
-	MOVQ  R9, R15      \
-	SARQ  $63, R15     \
-	NOTQ  R15          \
-	MOVL  $-1, R8      \
-	SHLXL CX, R8, R8   \
-	INCL  R8           \
-	ANDL  R15, R8      \
-	ADDL  R8, DX       \
+	MOVQ  R9, R8       \
+	SARQ  $63, R8      \
+	NOTQ  R8           \
+	MOVQ  R9, DX       \
+	XORQ  R8, DX       \
+	NEGL  CX           \
+	SHRXQ CX, DX, DX   \
+	NEGL  CX           \
+	XORL  R8, DX       \
+	SUBL  R8, DX       \
 	SHLXQ CX, R9, R9   \
 	SUBQ  CX, R10
 
 #define LOOKUP \
-	MOVQ R9, BX            \
-	SHRQ $(64-const_lutBits), BX           \
+	MOVQ R9, BX                     \
+	SHRQ $(64-const_lutBits), BX    \
 	MOVL huffman_lut(R11)(BX*4), BX
 
 // Without size and value an entry is the end of the block, 16 zeros, or no code.

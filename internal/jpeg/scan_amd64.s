@@ -2,103 +2,164 @@
 #include "textflag.h"
 #include "scan_amd64.h"
 
-// The coefficient AX, DX times its factor, to its place.
+// Blocks after each other, whose coefficients are stored or not: AX is the place of the last one
+// of the block at DI, R12 what the block is, R15 how far a lookup shifts.
+
+// The coefficient DX to place AX.
 #define STORE \
-	MOVWLZX (R12)(AX*2), CX \
-	IMULL   CX, DX          \
 	MOVBLZX (R13)(AX*1), CX \
 	MOVW    DX, (DI)(CX*2)
 
-// The place of an entry's coefficient.
-#define PLACE(most) \
-	MOVL BX, CX             \
-	SHRL $12, CX            \
-	ANDL $15, CX            \
-	LEAQ 1(AX)(CX*1), R8    \
-	CMPQ R8, $most          \
-	JHI  rest               \
-	MOVQ R8, AX
+#define NO_STORE
 
-// One or two coefficients of R11's pairs: R8 is the place of the last.
+#define ZERO_BLOCK \
+	VMOVDQU Y0, (DI)   \
+	VMOVDQU Y0, 32(DI) \
+	VMOVDQU Y0, 64(DI) \
+	VMOVDQU Y0, 96(DI)
+
+// One or two coefficients of R11's pairs: R8 is the place of the last, or too large.
 #define PAIR \
-	MOVQ  R9, BX                        \
-	SHRQ  $(64-const_lutBits), BX       \
-	MOVL  huffman_pairs(R11)(BX*4), BX  \
-	TESTL $0xff0000, BX                 \
-	JEQ   special                       \
-	MOVL  BX, R8                        \
-	SHRL  $11, R8                       \
-	ANDL  $31, R8                       \
-	ADDQ  AX, R8                        \
-	CMPQ  R8, $62                       \
-	JHI   last                          \
-	PASS_PAIR
+	SHRXQ   R15, R9, BX                \
+	MOVL    huffman_pairs(R11)(BX*4), BX \
+	MOVWLZX BX, R8                     \
+	SHRL    $10, R8                    \
+	ADDL    AX, R8                     \
+	CMPL    R8, $62                    \
+	JHI     special                    \
+	SHLXQ   BX, R9, R9                 \
+	SUBL    BX, R10
 
-#define PASS_PAIR \
-	SHLXQ BX, R9, R9 \
-	MOVL  BX, CX     \
-	ANDL  $63, CX    \
-	SUBQ  CX, R10
-
-#define STORE_PAIR \
-	MOVL    BX, CX           \
-	SHRL    $7, CX           \
-	ANDL    $15, CX          \
-	LEAQ    1(AX)(CX*1), AX  \
-	MOVL    BX, DX           \
-	SHRL    $16, DX          \
-	MOVBLSX DX, DX           \
-	STORE                    \
-	MOVQ    R8, AX           \
-	MOVL    BX, DX           \
-	SARL    $24, DX          \
-	STORE
-
+// Behind the last coefficient of a block a 0 is stored.
 #define DECODE_PAIR \
-	PAIR                     \
-	STORE_PAIR               \
-	TESTL   $const_pairEnd, BX \
-	JNE     done
+	PAIR                          \
+	RORXL   $6, BX, CX            \
+	ANDL    $15, CX               \
+	ADDL    AX, CX                \
+	MOVBLZX 1(R13)(CX*1), CX      \
+	RORXL   $16, BX, DX           \
+	MOVBLSX DX, DX                \
+	MOVW    DX, (DI)(CX*2)        \
+	MOVBLZX (R13)(R8*1), CX       \
+	MOVL    R8, AX                \
+	SARL    $24, BX               \
+	MOVW    BX, (DI)(CX*2)        \
+	JEQ     ended
 
 #define SKIP_PAIR \
 	PAIR                     \
-	MOVQ    R8, AX           \
-	TESTL   $const_pairEnd, BX \
-	JNE     done
+	MOVL  R8, AX             \
+	TESTL $0xff000000, BX    \
+	JEQ   ended
 
-// The DC coefficient's difference is added to the predictor of component R12; DX.
-#define DC(nothing, sized, added) \
+// The DC coefficient's difference is added to its component's predictor: DX.
+#define DC \
 	LOOKUP                       \
 	TESTL BX, BX                 \
 	JEQ   nothing                \
 	MOVL  BX, DX                 \
 	SARL  $16, DX                \
 	TESTL $0xf00, BX             \
-	JNE   sized                  \
+	JNE   sizedDC                \
 	PASS_CODE                    \
-	JMP   added                  \
-sized:                           \
+	JMP   addedDC                \
+sizedDC:                         \
 	PASS_CODE                    \
 	TAKE_VALUE                   \
-added:                           \
-	ADDL component_pred(R12), DX \
-	MOVL DX, component_pred(R12)
+addedDC:                         \
+	MOVQ planned_component(R12), CX \
+	ADDL component_pred(CX), DX  \
+	MOVL DX, component_pred(CX)
 
-// func decodeBlockAVX2(b *bits, words *[16]uint64, c *component, dc, ac *huffman) int
-TEXT ·decodeBlockAVX2(SB), NOSPLIT, $0-48
+// The place of an entry's coefficient.
+#define PLACE \
+	MOVL BX, CX                  \
+	SHRL $12, CX                 \
+	ANDL $15, CX                 \
+	LEAL 1(AX)(CX*1), R8         \
+	CMPL R8, $63                 \
+	JHI  rest                    \
+	MOVL R8, AX
+
+// What isn't in pairs, or near a block's end: a coefficient by its code. A long code is found as
+// by huffman.long.
+#define SPECIAL(store) \
+special:                         \
+	LOOKUP                       \
+	MOVL BX, DX                  \
+	SARL $16, DX                 \
+	JEQ  novalue                 \
+	PLACE                        \
+	PASS_CODE                    \
+stored:                          \
+	store                        \
+	CMPL AX, $63                 \
+	JEQ  done                    \
+	JMP  fill                    \
+novalue:                         \
+	TESTL $0xf00, BX             \
+	JNE  sized                   \
+	TESTL BX, BX                 \
+	JEQ  long                    \
+	CMPL BX, $0xf000             \
+	JHS  zeros                   \
+	PASS_CODE                    \
+	JMP  done                    \
+zeros:                           \
+	CMPL AX, $46                 \
+	JHI  rest                    \
+	ADDL $16, AX                 \
+	PASS_CODE                    \
+	JMP  fill                    \
+sized:                           \
+	ANDL $63, R10                \
+	CMPL R10, $31                \
+	JLT  fill                    \
+	PLACE                        \
+	PASS_CODE                    \
+	TAKE_VALUE                   \
+	JMP  stored                  \
+long:                            \
+	MOVQ R9, CX                  \
+	SHRQ $48, CX                 \
+	MOVL $(const_lutBits+1), DX  \
+longer:                          \
+	CMPL CX, huffman_limit(R11)(DX*4) \
+	JLO  found                   \
+	INCL DX                      \
+	CMPL DX, $16                 \
+	JLS  longer                  \
+	JMP  rest                    \
+found:                           \
+	MOVL $16, BX                 \
+	SUBL DX, BX                  \
+	SHRXL BX, CX, CX             \
+	ADDQ huffman_offset(R11)(DX*8), CX \
+	MOVBLZX CX, CX               \
+	MOVBLZX huffman_values(R11)(CX*1), BX \
+	SHLL $8, BX                  \
+	ORL  DX, BX                  \
+	JMP  novalue
+
+// func decodeBlocksAVX2(b *bits, coefs *[64]int16, last *uint8, plan *planned, n int) (left, at int)
+TEXT ·decodeBlocksAVX2(SB), NOSPLIT, $0-56
 	LOAD_READER
-	MOVQ words+8(FP), DI
-	MOVQ c+16(FP), R12
-	MOVQ dc+24(FP), R11
+	MOVQ  coefs+8(FP), DI
+	MOVQ  plan+24(FP), R12
+	LEAQ  places<>(SB), R13
+	MOVL  $(64-const_lutBits), R15
+	VPXOR Y0, Y0, Y0
+
+block:
+	ZERO_BLOCK
+	MOVQ planned_dc(R12), R11
 	FILL(bytesDC)
 
 start:
-	DC(nothing, sizedDC, addedDC)
-	ADDQ $(component_quant+quantTable_q), R12
-	LEAQ places<>(SB), R13
+	DC
+	MOVW DX, (DI)
+	MOVQ planned_ac(R12), R11
 	XORL AX, AX
-	STORE
-	MOVQ ac+32(FP), R11
 
 fill:
 	FILL(bytes)
@@ -111,43 +172,20 @@ filled:
 	DECODE_PAIR
 	JMP fill
 
-last: // a pair's second may be the next block's
-	LOOKUP
-	MOVL BX, DX
-	SARL $16, DX
-	JEQ  rest
-	PLACE(63)
-	PASS_CODE
-	STORE
-	CMPQ AX, $63
-	JEQ  done
-	JMP  fill
+	SPECIAL(STORE)
 
-special:
-	LOOKUP
-	MOVL BX, DX
-	SARL $16, DX
-	JNE  large
-	TESTL $0xf00, BX
-	JNE  sized
-	NO_END(rest)
-	PASS_CODE
-	JMP  done
+ended:
+	DECL AX
 
-large: // for a pair
-	PLACE(62)
-	PASS_CODE
-	STORE
-	JMP  fill
-
-sized:
-	CMPQ R10, $26 // a code and its value
-	JLT  fill
-	PLACE(62)
-	PASS_CODE
-	TAKE_VALUE
-	STORE
-	JMP  fill
+done:
+	MOVQ last+16(FP), CX
+	MOVB AX, (CX)
+	INCQ last+16(FP)
+	ADDQ $128, DI
+	ADDQ $planned__size, R12
+	DECQ n+32(FP)
+	JNE  block
+	JMP  out
 
 bytesDC:
 	FILL_BYTES(nextDC, plainDC, endDC, nothing)
@@ -158,29 +196,35 @@ bytes:
 	JMP filled
 
 nothing:
-	MOVQ $const_noBlock, ret+40(FP)
-	RET
+	MOVQ $const_noBlock, AX
+	JMP  out
 
 rest:
-	INCQ AX
-	NEGQ AX
+	INCL AX
 
-done:
+out:
+	VZEROUPPER
+	ANDL $63, R10
 	STORE_READER
-	MOVQ AX, ret+40(FP)
+	MOVQ n+32(FP), CX
+	MOVQ CX, left+40(FP)
+	MOVQ AX, at+48(FP)
 	RET
 
-// func skipBlockAVX2(b *bits, c *component, dc, ac *huffman) int
-TEXT ·skipBlockAVX2(SB), NOSPLIT, $0-40
+// func skipBlocksAVX2(b *bits, plan *planned, n int) (left, at int)
+TEXT ·skipBlocksAVX2(SB), NOSPLIT, $0-40
 	LOAD_READER
-	MOVQ c+8(FP), R12
-	MOVQ dc+16(FP), R11
+	MOVQ plan+8(FP), R12
+	MOVL $(64-const_lutBits), R15
+
+block:
+	MOVQ planned_dc(R12), R11
 	FILL(bytesDC)
 
 start:
-	DC(nothing, sizedDC, addedDC)
+	DC
+	MOVQ planned_ac(R12), R11
 	XORL AX, AX
-	MOVQ ac+24(FP), R11
 
 fill:
 	FILL(bytes)
@@ -193,44 +237,14 @@ filled:
 	SKIP_PAIR
 	JMP fill
 
-last:
-	LOOKUP
-	MOVL BX, DX
-	SARL $16, DX
-	JEQ  rest
-	PLACE(63)
-	PASS_CODE
-	CMPQ AX, $63
-	JEQ  done
-	JMP  fill
+	SPECIAL(NO_STORE)
 
-special:
-	LOOKUP
-	MOVL BX, DX
-	SARL $16, DX
-	JNE  large
-	TESTL $0xf00, BX
-	JNE  sized
-	NO_END(rest)
-	PASS_CODE
-	JMP  done
-
-large:
-	PLACE(62)
-	PASS_CODE
-	JMP  fill
-
-sized:
-	CMPQ R10, $26
-	JLT  fill
-	PLACE(62)
-	PASS_CODE
-	MOVL  BX, CX
-	SHRL  $8, CX
-	ANDL  $15, CX
-	SHLXQ CX, R9, R9
-	SUBQ  CX, R10
-	JMP   fill
+ended:
+done:
+	ADDQ $planned__size, R12
+	DECQ n+16(FP)
+	JNE  block
+	JMP  out
 
 bytesDC:
 	FILL_BYTES(nextDC, plainDC, endDC, nothing)
@@ -241,14 +255,16 @@ bytes:
 	JMP filled
 
 nothing:
-	MOVQ $const_noBlock, ret+32(FP)
-	RET
+	MOVQ $const_noBlock, AX
+	JMP  out
 
 rest:
-	INCQ AX
-	NEGQ AX
+	INCL AX
 
-done:
+out:
+	ANDL $63, R10
 	STORE_READER
-	MOVQ AX, ret+32(FP)
+	MOVQ n+16(FP), CX
+	MOVQ CX, left+24(FP)
+	MOVQ AX, at+32(FP)
 	RET

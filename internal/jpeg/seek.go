@@ -129,6 +129,14 @@ func (s *seeker) found(b *bits, p *scan, at int) {
 	s.next = s.mcu(len(s.list))
 }
 
+// ahead is how many MCUs from at on can be decoded before a seek point is to be found.
+func (s *seeker) ahead(at int) int {
+	if s.SeekPoints == nil {
+		return noMCU
+	}
+	return s.next - at
+}
+
 // seek goes to the last known seek point up to the wanted MCU, if that is ahead of MCU
 // at, and returns the number of the MCU that comes next.
 func (s *seeker) seek(b *bits, p *scan, at, wanted int) int {
