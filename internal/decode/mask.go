@@ -40,11 +40,15 @@ func OpenMask(data []byte) (m MaskFile, err error) {
 
 // Rows calls do with the first rows, one after the other, until it fails: do may not change
 // a row, nor keep it. Of what follows these rows nothing is looked at, but for the checksums of
-// the chunks, unless the file is cut. An interlaced file has no rows until it is whole, so all of it is decoded.
+// the chunks, unless the file is cut. Of an interlaced file they are decoded before do is called.
 func (m *MaskFile) Rows(rows int, do func(y int, row []uint8) error) (err error) {
 	defer recovered("mask", &err)
 	if m.png.Interlaced {
-		values, err := m.Values(nil)
+		values := make([]uint8, rows*m.Width)
+		err = withPNG(func(d *png.Decoder) error { return d.FirstNumbers(context.Background(), m.png, rows, values) })
+		if err != nil {
+			return maskError(err)
+		}
 		for y := 0; y < rows && err == nil; y++ {
 			err = do(y, values[y*m.Width:(y+1)*m.Width])
 		}

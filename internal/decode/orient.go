@@ -2,6 +2,7 @@ package decode
 
 import (
 	"context"
+	"image"
 
 	"github.com/sluicedata/sluice/schema"
 )
@@ -27,37 +28,61 @@ func orient(ctx context.Context, p *schema.Picture, orientation int) (*schema.Pi
 	if orientation < 2 || orientation > 8 {
 		return p, nil
 	}
+	height, width := p.Height, p.Width
+	if swapsSides(orientation) {
+		height, width = width, height
+	}
+	out := schema.NewPicture(height, width)
+	return out, turn(ctx, out.U8, p.U8, p.Height, p.Width, orientation)
+}
+
+// turn turns the RGB of stored rows upright, from one memory to another. It returns the
+// context's cause soon after the context ends.
+func turn(ctx context.Context, to, from []uint8, height, width, orientation int) error {
 	// Walk the output row by row; the source offset moves by right per output
 	// column and by down per output row.
 	t := turns[orientation]
-	start, right, down := 0, 3, 3*p.Width
-	height, width := p.Height, p.Width
+	start, right, down := 0, 3, 3*width
 	if t.transpose {
 		height, width = width, height
 		right, down = down, right
 	}
-	out := schema.NewPicture(height, width)
 	if t.mirror {
-		start += (out.Width - 1) * right
+		start += (width - 1) * right
 		right = -right
 	}
 	if t.flip {
-		start += (out.Height - 1) * down
+		start += (height - 1) * down
 		down = -down
 	}
 	i := 0
-	for y := range out.Height {
+	for y := range height {
 		if y%64 == 0 && ctx.Err() != nil {
-			return nil, context.Cause(ctx)
+			return context.Cause(ctx)
 		}
 		s := start + y*down
-		for range out.Width {
-			copy(out.U8[i:i+3], p.U8[s:s+3])
+		for range width {
+			copy(to[i:i+3], from[s:s+3])
 			i += 3
 			s += right
 		}
 	}
-	return out, nil
+	return nil
+}
+
+// storedPart is where a part of an upright picture of that height and width is stored.
+func storedPart(orientation, height, width int, part image.Rectangle) image.Rectangle {
+	t := turns[orientation]
+	if t.mirror {
+		part.Min.X, part.Max.X = width-part.Max.X, width-part.Min.X
+	}
+	if t.flip {
+		part.Min.Y, part.Max.Y = height-part.Max.Y, height-part.Min.Y
+	}
+	if t.transpose {
+		part.Min.X, part.Min.Y, part.Max.X, part.Max.Y = part.Min.Y, part.Min.X, part.Max.Y, part.Max.X
+	}
+	return part
 }
 
 // Upright is how points of a stored picture move when it is turned upright, in continuous

@@ -7,7 +7,6 @@ import (
 	"sync"
 
 	"github.com/sluicedata/sluice/internal/png"
-	"github.com/sluicedata/sluice/schema"
 )
 
 // pngDecoders keep their memory for other small pictures; a large picture's is dropped.
@@ -29,20 +28,11 @@ func parsePNG(data []byte) (Header, pixelFunc, error) {
 	}
 	h.Width, h.Height, h.Orientation = f.Width, f.Height, about.orientation()
 	h.DecodeBytes = 3*h.Pixels() + f.Memory()
-	whole := func(ctx context.Context) (*schema.Picture, error) {
-		p := schema.NewPicture(f.Height, f.Width)
-		if err := withPNG(func(d *png.Decoder) error { return d.Decode(ctx, f, p.U8) }); err != nil {
-			return nil, pngError(err)
-		}
-		return p, nil
-	}
-	if !f.Interlaced {
-		h.regions = pngRegions{f}
-	}
-	return h, whole, nil
+	h.regions = pngRegions{f}
+	return h, entire(h.regions, f.Height, f.Width), nil
 }
 
-// pngRegions decodes parts of a file that isn't interlaced.
+// pngRegions decodes parts of a file.
 type pngRegions struct{ *png.File }
 
 func (f pngRegions) Region(ctx context.Context, part image.Rectangle, rgb []uint8) error {

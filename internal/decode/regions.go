@@ -17,16 +17,19 @@ type regions interface {
 	Memory() int64
 }
 
-// HasRegions reports whether parts of the picture can be decoded by themselves. A picture that
-// must be turned upright has none.
-func (h *Parsed) HasRegions() bool { return h.regions != nil && h.Orientation == 1 }
+// HasRegions reports whether parts of the picture can be decoded by themselves.
+func (h *Parsed) HasRegions() bool { return h.regions != nil }
 
 // RegionBytes is the memory that Region takes.
 func (h *Parsed) RegionBytes(part image.Rectangle) int64 {
-	return 3*int64(part.Dx())*int64(part.Dy()) + h.regions.Memory()
+	n := 3 * int64(part.Dx()) * int64(part.Dy())
+	if h.Orientation > 1 {
+		n *= 2
+	}
+	return n + h.regions.Memory()
 }
 
-// Region decodes a part of the picture to RGB, row by row, in into's memory where it fits.
+// Region decodes a part of the upright picture to RGB, row by row, in into's memory where it fits.
 // Damage below it (of BMP, PPM and TIFF that aren't
 // compressed: outside of it) isn't noticed, but for wrong checksums of PNG's chunks; a file that is cut always is.
 func (h *Parsed) Region(ctx context.Context, part image.Rectangle, into []uint8) (rgb []uint8, err error) {
@@ -35,7 +38,11 @@ func (h *Parsed) Region(ctx context.Context, part image.Rectangle, into []uint8)
 	if cap(into) < n {
 		into = make([]uint8, n)
 	}
-	err = h.regions.Region(ctx, part, into[:n])
+	if h.Orientation > 1 {
+		err = h.turned(ctx, part, into[:n])
+	} else {
+		err = h.regions.Region(ctx, part, into[:n])
+	}
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
@@ -43,4 +50,15 @@ func (h *Parsed) Region(ctx context.Context, part image.Rectangle, into []uint8)
 		return nil, fmt.Errorf("decode: %s: %w", h.Format, err)
 	}
 	return into[:n], nil
+}
+
+// turned is Region of a picture that isn't stored upright.
+func (h *Parsed) turned(ctx context.Context, part image.Rectangle, rgb []uint8) error {
+	s := borrow()
+	defer s.giveBack()
+	from, stored := s.row(len(rgb)), storedPart(h.Orientation, h.Height, h.Width, part)
+	if err := h.regions.Region(ctx, stored, from); err != nil {
+		return err
+	}
+	return turn(ctx, rgb, from, stored.Dy(), stored.Dx(), h.Orientation)
 }

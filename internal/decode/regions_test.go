@@ -18,7 +18,7 @@ func crop(rgb []uint8, width int, part image.Rectangle) (out []uint8) {
 // A part of any golden file, in memory that held something else, is that part of the whole.
 func TestRegionsAreCrops(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
-	with := map[string]int{}
+	with, turned := map[string]int{}, map[int]int{}
 	for _, g := range goldens(t) {
 		p, err := Parse(g.Encoded)
 		if err != nil {
@@ -28,6 +28,9 @@ func TestRegionsAreCrops(t *testing.T) {
 			continue
 		}
 		with[p.Format]++
+		if turned[p.Orientation]++; p.Orientation > 1 {
+			with["turned "+p.Format]++
+		}
 		for range 20 {
 			x, y := r.IntN(g.Width), r.IntN(g.Height)
 			part := image.Rect(x, y, x+1+r.IntN(g.Width-x), y+1+r.IntN(g.Height-y))
@@ -41,6 +44,9 @@ func TestRegionsAreCrops(t *testing.T) {
 				t.Fatalf("%s: %v: written behind its end", g.Name, part)
 			}
 		}
+	}
+	if len(turned) != 8 || with["turned PNG"] < 5 {
+		t.Errorf("orientations %v", turned)
 	}
 	for _, format := range []string{"PNG", "GIF", "BMP", "PPM", "TIFF"} {
 		if with[format] < 5 {

@@ -24,54 +24,38 @@ type Decoder struct {
 	joined   []byte // the IDAT chunks, where there are several
 	rows     [2][]byte
 	narrow   []byte // pixels of a row, before they are put in their places
+	shared   []byte // pixels of a row that begins within a byte
 	high     []byte // the high bytes of a coded row of 16 bits
 }
 
 // Kept is how many bytes of memory the decoder keeps.
 func (d *Decoder) Kept() int {
-	return d.inflater.Kept() + cap(d.joined) + cap(d.rows[0]) + cap(d.rows[1]) + cap(d.narrow) + cap(d.high)
+	return d.inflater.Kept() + cap(d.joined) + cap(d.rows[0]) + cap(d.rows[1]) + cap(d.narrow) + cap(d.shared) + cap(d.high)
 }
 
 // Decode writes the picture to pix, Height rows of 3*Width bytes, R G B. It returns the
 // cause of ctx within a row or so after ctx ends.
 func (d *Decoder) Decode(ctx context.Context, f *File, pix []byte) error {
-	return d.decode(ctx, f, output{pix, 3, true, func(out, row []byte, _ place) error {
+	return d.Region(ctx, f, f.all(), pix)
+}
+
+// all is the whole picture.
+func (f *File) all() image.Rectangle { return image.Rect(0, 0, f.Width, f.Height) }
+
+// Region writes a part of the picture to pix, row by row. Of the rows that are stored behind its
+// last one nothing is looked at, but for the checksums of the IDAT chunks, unless the file is cut
+// behind them.
+func (d *Decoder) Region(ctx context.Context, f *File, part image.Rectangle, pix []byte) error {
+	return d.decode(ctx, f, output{part, pix, 3, true, func(out, row []byte, _ place) error {
 		f.toRGB(out, row)
 		return nil
 	}})
 }
 
-// Region writes a part of a picture that isn't interlaced to pix, row by row. Of the rows below
-// it nothing is looked at, but for the checksums of the IDAT chunks, unless the file is cut
-// behind them.
-func (d *Decoder) Region(ctx context.Context, f *File, part image.Rectangle, pix []byte) error {
-	if f.Interlaced {
-		return errors.New("an interlaced picture has no regions until it is whole")
-	}
-	if err := d.open(f); err != nil {
-		return err
-	}
-	defer d.inflater.Release()
-	size, bits := 3*part.Dx(), min(f.Depth, 8)*f.Colour.channels()
-	d.grow(3 * f.Width)
-	return d.firstRows(ctx, f, part.Max.Y, true, func(row []byte, at place) error {
-		if at.y < part.Min.Y {
-			return nil
-		}
-		out := pix[(at.y-part.Min.Y)*size:][:size]
-		if bits >= 8 {
-			f.toRGB(out, row[part.Min.X*bits/8:part.Max.X*bits/8])
-			return nil
-		}
-		f.toRGB(d.narrow, row)
-		copy(out, d.narrow[3*part.Min.X:])
-		return nil
-	})
-}
-
-// output is where the pixels go: each bytes of one, as convert makes them of a stored row; of
+// output is where a part of the pixels goes: each bytes of one, as convert makes them of a stored row; of
 // one of 16 bits the high bytes alone, if it is high.
 type output struct {
+	part    image.Rectangle
 	pix     []byte
 	each    int
 	high    bool
@@ -88,15 +72,32 @@ func (d *Decoder) decode(ctx context.Context, f *File, out output) error {
 	}
 	defer d.inflater.Release()
 	if f.Interlaced {
-		if err := d.interlaced(ctx, f, out); err != nil {
-			return err
-		}
-		return d.finish(f)
+		return d.interlaced(ctx, f, out)
 	}
-	size := out.each * f.Width
-	return d.firstRows(ctx, f, f.Height, out.high, func(row []byte, at place) error {
-		return out.convert(out.pix[at.y*size:(at.y+1)*size], row, at)
+	part, size := out.part, out.each*out.part.Dx()
+	return d.firstRows(ctx, f, part.Max.Y, out.high, func(row []byte, at place) error {
+		if at.y < part.Min.Y {
+			return nil
+		}
+		at.x = part.Min.X
+		return d.convert(f, out, out.pix[(at.y-part.Min.Y)*size:][:size], row, at, part.Min.X)
 	})
+}
+
+// convert converts the pixels of a row from the one numbered first on, as many as to takes.
+func (d *Decoder) convert(f *File, out output, to, row []byte, at place, first int) error {
+	bits := f.bits()
+	if out.high {
+		bits = min(f.Depth, 8) * f.Colour.channels()
+	}
+	if first*bits%8 == 0 {
+		return out.convert(to, row[first*bits/8:], at)
+	}
+	n := out.each * first // the pixels before share its byte
+	d.shared = slices.Grow(d.shared[:0], n+len(to))[:n+len(to)]
+	err := out.convert(d.shared, row, at)
+	copy(to, d.shared[n:])
+	return err
 }
 
 // finish checks what follows the last row: if the data ends there it is complete, or lacks
@@ -109,8 +110,9 @@ func (d *Decoder) finish(f *File) error {
 }
 
 // grow gives narrow that many bytes.
-func (d *Decoder) grow(n int) {
+func (d *Decoder) grow(n int) []byte {
 	d.narrow = slices.Grow(d.narrow[:0], n)[:n]
+	return d.narrow
 }
 
 // open begins with a file's compressed data.
@@ -231,36 +233,117 @@ func (s *scanlines) next() ([]byte, error) {
 	return row[rowLead : rowLead+s.bytes], nil
 }
 
+// skip leaves out a row, and all after it.
+func (s *scanlines) skip() error {
+	coded, err := s.d.inflater.Next(1 + s.coded)
+	if err == nil && coded[0] > paethFilter {
+		err = fmt.Errorf("%w, %d", errFilter, coded[0])
+	}
+	return err
+}
+
 // passes are Adam7's: the first column and row of each, and the steps.
 var passes = [7]struct{ x, y, dx, dy int }{
 	{0, 0, 8, 8}, {4, 0, 8, 8}, {0, 4, 4, 8}, {2, 0, 4, 4}, {0, 2, 2, 4}, {1, 0, 2, 2}, {0, 1, 1, 2},
 }
 
-func (d *Decoder) interlaced(ctx context.Context, f *File, out output) error {
-	n := out.each
+// pass is what a part takes of a pass: the pixels of rows from first to end, end not included.
+type pass struct {
+	x, y, dx, dy  int
+	width, height int // of all of it
+	first, end    image.Point
+}
+
+// passesOf are those n of a picture's that have pixels, and how many there are up to the last one
+// with pixels of part.
+func (f *File) passesOf(part image.Rectangle) (list [7]pass, n, used int) {
 	for _, p := range passes {
-		width, height := (f.Width-p.x+p.dx-1)/p.dx, (f.Height-p.y+p.dy-1)/p.dy
-		if width <= 0 || height <= 0 {
+		q := pass{
+			x: p.x, y: p.y, dx: p.dx, dy: p.dy, width: steps(f.Width, p.x, p.dx), height: steps(f.Height, p.y, p.dy),
+			first: image.Pt(steps(part.Min.X, p.x, p.dx), steps(part.Min.Y, p.y, p.dy)),
+			end:   image.Pt(steps(part.Max.X, p.x, p.dx), steps(part.Max.Y, p.y, p.dy)),
+		}
+		if q.width == 0 || q.height == 0 {
 			continue
 		}
-		d.grow(n * width)
-		rows, narrow := d.begin(f, width, out.high), d.narrow
-		for i := range height {
-			if i%64 == 0 && ctx.Err() != nil {
-				return context.Cause(ctx)
-			}
-			y := p.y + i*p.dy
-			row, err := rows.next()
-			if err != nil {
+		if q.first.X == q.end.X || q.first.Y == q.end.Y {
+			q.first, q.end = image.Point{}, image.Point{}
+		}
+		list[n] = q
+		if n++; q.end.Y > 0 {
+			used = n
+		}
+	}
+	return list, n, used
+}
+
+// steps is how many of first, first+each, first+2*each, ... are less than end.
+func steps(end, first, each int) int { return max(end-first+each-1, 0) / each }
+
+// interlaced writes a part of an interlaced picture.
+func (d *Decoder) interlaced(ctx context.Context, f *File, out output) error {
+	list, n, used := f.passesOf(out.part)
+	all := !f.followed || used == n && list[n-1].end.Y == list[n-1].height
+	if !all {
+		n = used
+		d.inflater.Only(f.bytesOf(list[:n]))
+	}
+	for i, p := range list[:n] {
+		if err := d.pass(ctx, f, out, p, all || i < n-1); err != nil {
+			return err
+		}
+	}
+	if all {
+		return d.finish(f)
+	}
+	return nil
+}
+
+// bytesOf is how many bytes passes take, the last one down to the last row that counts.
+func (f *File) bytesOf(list []pass) (n int) {
+	for i, p := range list {
+		rows := p.height
+		if i == len(list)-1 {
+			rows = p.end.Y
+		}
+		n += rows * (1 + f.rowBytes(p.width))
+	}
+	return n
+}
+
+// pass writes the pixels of a pass to their places, and reads its other rows if there are more passes.
+func (d *Decoder) pass(ctx context.Context, f *File, out output, p pass, more bool) error {
+	n, part := out.each, out.part
+	rows, narrow := d.begin(f, p.width, out.high), d.grow(n*(p.end.X-p.first.X))
+	for i := range p.height {
+		if i%64 == 0 && ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		y := p.y + i*p.dy
+		switch {
+		case i < p.end.Y:
+		case !more:
+			return nil
+		default:
+			if err := rows.skip(); err != nil {
 				return early(err, y)
 			}
-			if err := out.convert(narrow, row, place{p.x, y, p.dx}); err != nil {
-				return err
-			}
-			to := out.pix[n*(y*f.Width+p.x) : n*(y+1)*f.Width]
-			for x := range width {
-				copy(to[n*p.dx*x:][:n], narrow[n*x:][:n])
-			}
+			continue
+		}
+		row, err := rows.next()
+		if err != nil {
+			return early(err, y)
+		}
+		if i < p.first.Y {
+			continue
+		}
+		x := p.x + p.first.X*p.dx
+		if err := d.convert(f, out, narrow, row, place{x, y, p.dx}, p.first.X); err != nil {
+			return err
+		}
+		to := out.pix[n*((y-part.Min.Y)*part.Dx()+x-part.Min.X) : n*(y-part.Min.Y+1)*part.Dx()]
+		for from, at := 0, 0; from < len(narrow); from, at = from+n, at+n*p.dx {
+			copy(to[at:][:n], narrow[from:])
 		}
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"image"
 )
 
 // NumberError is a pixel that isn't a number of a byte.
@@ -23,7 +24,12 @@ func (e *NumberError) Error() string {
 // than their colours, and one of three channels that are equal. Other pixels (16 bits above
 // 255, channels that differ, alpha that isn't opaque) are a *NumberError.
 func (d *Decoder) Numbers(ctx context.Context, f *File, values []byte) error {
-	return d.decode(ctx, f, output{values, 1, false, f.toNumbers})
+	return d.decode(ctx, f, output{f.all(), values, 1, false, f.toNumbers})
+}
+
+// FirstNumbers is Numbers of the first rows, as Region is of a part.
+func (d *Decoder) FirstNumbers(ctx context.Context, f *File, rows int, values []byte) error {
+	return d.decode(ctx, f, output{image.Rect(0, 0, f.Width, rows), values, 1, false, f.toNumbers})
 }
 
 // NumberRows calls do with each of the first rows of a file that isn't interlaced, as Numbers
@@ -37,15 +43,15 @@ func (d *Decoder) NumberRows(ctx context.Context, f *File, rows int, do func(y i
 		return err
 	}
 	defer d.inflater.Release()
-	d.grow(f.Width)
+	numbers := d.grow(f.Width)
 	return d.firstRows(ctx, f, rows, false, func(row []byte, at place) error {
 		if f.bits() == 8 {
 			return do(at.y, row)
 		}
-		if err := f.toNumbers(d.narrow, row, at); err != nil {
+		if err := f.toNumbers(numbers, row, at); err != nil {
 			return err
 		}
-		return do(at.y, d.narrow)
+		return do(at.y, numbers)
 	})
 }
 

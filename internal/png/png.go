@@ -238,13 +238,16 @@ func (f *File) check() error {
 	return nil
 }
 
-// Memory is how many bytes Decode takes at most, in addition to its result and the file.
+// Memory is how many bytes Decode and Region take at most, in addition to their result and the file.
 func (f *File) Memory() int64 {
 	n := int64(4*(f.rowBytes(f.Width)+rowLead+overrun)) + 200<<10
 	if len(f.pixels) > 1 {
 		n += int64(f.compressed)
 	}
 	if f.Interlaced {
+		n += int64(3 * f.Width)
+	}
+	if f.bits() < 8 {
 		n += int64(3 * f.Width)
 	}
 	return n

@@ -600,6 +600,12 @@ func TestNumbers(t *testing.T) {
 				values := make([]byte, h.Width*h.Height)
 				err = new(Decoder).Numbers(context.Background(), f, values)
 				want, ok := standardNumbers(h, data)
+				if rows := r.IntN(h.Height + 1); err == nil {
+					first := make([]byte, rows*h.Width)
+					if err := new(Decoder).FirstNumbers(context.Background(), f, rows, first); err != nil || !bytes.Equal(first, values[:len(first)]) {
+						t.Fatalf("%+v: %d rows: %v, or other numbers", h, rows, err)
+					}
+				}
 				var e *NumberError
 				switch {
 				case ok && (err != nil || !bytes.Equal(values, want)):
@@ -614,15 +620,85 @@ func TestNumbers(t *testing.T) {
 	}
 }
 
+// A part of any picture is that part of the whole, in one IDAT chunk or in several, also of a file that is damaged
+// behind the part's last row; of one that is cut there is none.
+func TestRegions(t *testing.T) {
+	r := rand.New(rand.NewPCG(15, 3))
+	var d Decoder
+	for colour, set := range depths {
+		for i := range 120 {
+			h := Header{1 + r.IntN(60), 1 + r.IntN(40), 1 << r.IntN(5), colour, i%2 == 1}
+			if set&(1<<h.Depth) == 0 {
+				continue
+			}
+			packed := pack(raw(h, r))
+			file := join(ihdr(h), plte(256), chunk("IDAT", packed[:len(packed)/2]...), chunk("IDAT", packed[len(packed)/2:]...), chunk("IEND"))
+			f, whole, err := decode(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			packed[len(packed)-1]++ // of the Adler-32
+			damaged, err := Parse(join(ihdr(h), plte(256), chunk("IDAT", packed...), chunk("IEND")), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			cut, err := Parse(join(ihdr(h), plte(256), chunk("IDAT", packed[:4]...)), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range 10 {
+				x, y := r.IntN(h.Width), r.IntN(h.Height)
+				part := image.Rect(x, y, x+1+r.IntN(h.Width-x), y+1+r.IntN(h.Height-y))
+				var want []byte
+				for y := part.Min.Y; y < part.Max.Y; y++ {
+					want = append(want, whole[3*(y*h.Width+part.Min.X):3*(y*h.Width+part.Max.X)]...)
+				}
+				got := bytes.Repeat([]byte{0xa5}, len(want))
+				if err := d.Region(context.Background(), f, part, got); err != nil || !bytes.Equal(got, want) {
+					t.Fatalf("%+v, %v: %v, or not the whole's pixels", h, part, err)
+				}
+				clear(got)
+				err := d.Region(context.Background(), damaged, part, got)
+				if below := part.Max.Y < h.Height && !h.Interlaced || part.Max.Y < h.Height-1; below && (err != nil || !bytes.Equal(got, want)) {
+					t.Fatalf("%+v, %v, damaged below it: %v, or not the whole's pixels", h, part, err)
+				}
+				if part.Max.Y == h.Height && !h.Interlaced && err == nil {
+					t.Fatalf("%+v, %v: a wrong Adler-32 isn't noticed", h, part)
+				}
+				if err := d.Region(context.Background(), cut, part, got); !errors.Is(err, ErrTruncated) {
+					t.Fatalf("%+v, %v, cut: %v", h, part, err)
+				}
+			}
+		}
+	}
+}
+
+// numbers is rows of grey of 16 bits up to 255, without a filter.
+func numbers(h Header, r *rand.Rand) []byte {
+	var out []byte
+	for range h.Height {
+		out = append(out, noFilter)
+		for range h.Width {
+			out = append(out, 0, byte(r.Uint32()))
+		}
+	}
+	return out
+}
+
 // The first rows are those of the whole, also of a file that is damaged behind them; all rows
 // are not.
 func TestNumberRows(t *testing.T) {
 	r := rand.New(rand.NewPCG(15, 2))
 	for i := range 200 {
 		h := Header{1 + r.IntN(400), 1 + r.IntN(300), 1 << r.IntN(4), []Colour{Grey, Palette}[i%2], false}
-		packed := pack(raw(h, r))
+		rows := raw(h, r)
+		if i%10 == 0 { // numbers of 16 bits, up to 255
+			h.Depth = 16
+			rows = numbers(h, r)
+		}
+		packed := pack(rows)
 		file := func(packed []byte) *File {
-			f, err := Parse(join(ihdr(h), plte(1<<h.Depth), chunk("IDAT", packed...), chunk("IEND")), nil)
+			f, err := Parse(join(ihdr(h), plte(1<<min(h.Depth, 8)), chunk("IDAT", packed...), chunk("IEND")), nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -653,7 +729,7 @@ func TestNumberRows(t *testing.T) {
 				t.Fatalf("%+v, %d rows of a damaged file: %v", h, rows, err)
 			}
 		}
-		cut, err := Parse(join(ihdr(h), plte(1<<h.Depth), chunk("IDAT", packed[:len(packed)/2]...)), nil)
+		cut, err := Parse(join(ihdr(h), plte(1<<min(h.Depth, 8)), chunk("IDAT", packed[:len(packed)/2]...)), nil)
 		if err != nil {
 			t.Fatal(err)
 		}

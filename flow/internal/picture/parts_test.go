@@ -2,11 +2,14 @@ package picture
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
+	"hash/crc32"
 	"image"
 	"image/color"
 	"image/png"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/sluicedata/sluice/internal/decode"
@@ -39,6 +42,13 @@ func TestPartsOfPNG(t *testing.T) {
 			t.Fatal(err)
 		}
 		files[name] = b.Bytes()
+	}
+	turn := binary.BigEndian.AppendUint32(nil, 26) // orientation 6
+	turn = append(turn, "eXIfMM\x00*\x00\x00\x00\x08\x00\x01\x01\x12\x00\x03\x00\x00\x00\x01\x00\x06\x00\x00\x00\x00\x00\x00"...)
+	turn = binary.BigEndian.AppendUint32(turn, crc32.ChecksumIEEE(turn[4:]))
+	files["turned"] = slices.Concat(files["8 bits"][:33], turn, files["8 bits"][33:])
+	if header, err := decode.ReadHeader(files["turned"]); err != nil || header.Orientation != 6 {
+		t.Fatalf("orientation %d: %v", header.Orientation, err)
 	}
 	for name, list := range map[string][]stages.Stage{
 		"crop":    {stages.Crop{Size: 16, Offset: stages.Range{0, 0.4}}},
