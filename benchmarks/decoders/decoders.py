@@ -1,9 +1,9 @@
 """Decoding to RGB bytes, milliseconds of a processor an image: the same files in memory, in turn.
 
-    python benchmarks/decoders/decoders.py PHOTOS [--images 40] [--rounds 5] [--seconds 1] [-o FILE]
+    python benchmarks/decoders/decoders.py PHOTOS [--formats PNG,GIF] [--images 40] [--rounds 5] [--seconds 1] [-o FILE]
 
 PHOTOS has JPEG files, which are encoded anew: as PNG by Pillow with its defaults, RGB, RGBA and 256 colours, and by OpenCV with its
-defaults, RGB of 8 and of 16 bits. A decoder is a process on one processor; a round has each decode for some seconds,
+defaults, RGB of 8 and of 16 bits; as GIF, BMP, PPM and TIFF by Pillow. A decoder is a process on one processor; a round has each decode for some seconds,
 another one first each time. All give height x width x 3 bytes; OpenCV's are in the order B G R. sluice's pixels must be Pillow's.
 """
 
@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -26,27 +27,70 @@ ROOT = Path(__file__).resolve().parents[2]
 NAMES = "sluice", "Pillow", "OpenCV"
 
 
-def prepare(photos: Path, to: Path, images: int) -> list[str]:
+def encoders() -> dict[str, Callable[[Any], bytes]]:
+    """What makes a file of a picture, by its name, which begins with the format's."""
     import cv2
     import numpy as np
+
+    noise = np.random.default_rng(1)
+
+    def pillow(form: str, mode: str = "RGB", **options: Any) -> Callable[[Any], bytes]:
+        def encode(picture: Any) -> bytes:
+            if mode == "RGBA":
+                alpha = picture.convert("L")
+                picture = picture.copy()
+                picture.putalpha(alpha)
+            elif mode == "P":
+                picture = picture.quantize(256)
+            elif mode != "RGB":
+                picture = picture.convert(mode)
+            out = io.BytesIO()
+            picture.save(out, form, **options)
+            return out.getvalue()
+
+        return encode
+
+    def opencv(picture: Any) -> bytes:
+        return bytes(cv2.imencode(".png", np.asarray(picture)[:, :, ::-1])[1])
+
+    def deep(picture: Any) -> bytes:
+        pixels = np.asarray(picture)[:, :, ::-1].astype(np.uint16) << 8
+        return bytes(cv2.imencode(".png", pixels | noise.integers(0, 256, pixels.shape, dtype=np.uint16))[1])
+
+    return {
+        "PNG, RGB": pillow("PNG"),
+        "PNG, RGBA": pillow("PNG", "RGBA"),
+        "PNG, 256 colours": pillow("PNG", "P"),
+        "PNG, RGB, by OpenCV": opencv,
+        "PNG, RGB, 16 bits": deep,
+        "GIF": pillow("GIF", "P", interlace=0),
+        "GIF, interlaced": pillow("GIF", "P", interlace=1),
+        "BMP": pillow("BMP"),
+        "BMP, 32 bits": pillow("BMP", "RGBA"),
+        "BMP, 256 colours": pillow("BMP", "P"),
+        "PPM, P6": pillow("PPM"),
+        "PPM, P5": pillow("PPM", "L"),
+        "TIFF": pillow("TIFF"),
+        "TIFF, grey": pillow("TIFF", "L"),
+        "TIFF, LZW": pillow("TIFF", compression="tiff_lzw"),
+        "TIFF, LZW, predictor": pillow("TIFF", compression="tiff_lzw", tiffinfo={317: 2}),
+        "TIFF, deflate": pillow("TIFF", compression="tiff_adobe_deflate"),
+        "TIFF, deflate, predictor": pillow("TIFF", compression="tiff_adobe_deflate", tiffinfo={317: 2}),
+        "TIFF, PackBits": pillow("TIFF", compression="packbits"),
+    }
+
+
+def prepare(photos: Path, to: Path, images: int, formats: list[str]) -> list[str]:
     from PIL import Image
 
-    kinds = ["RGB", "RGBA", "256 colours", "RGB, by OpenCV", "RGB, 16 bits"]
-    for number in range(len(kinds)):
+    chosen = {name: encode for name, encode in encoders().items() if name.partition(",")[0] in formats}
+    for number in range(len(chosen)):
         (to / str(number)).mkdir()
-    noise = np.random.default_rng(1)
     for path in sorted(photos.iterdir())[:images]:
         picture = Image.open(path).convert("RGB")
-        pixels = np.asarray(picture)[:, :, ::-1]
-        alpha = picture.copy()
-        alpha.putalpha(picture.convert("L"))
-        picture.save(to / "0" / f"{path.stem}.png")
-        alpha.save(to / "1" / f"{path.stem}.png")
-        picture.quantize(256).save(to / "2" / f"{path.stem}.png")
-        deep = pixels.astype(np.uint16) << 8 | noise.integers(0, 256, pixels.shape, dtype=np.uint16)
-        assert cv2.imwrite(str(to / "3" / f"{path.stem}.png"), pixels)
-        assert cv2.imwrite(str(to / "4" / f"{path.stem}.png"), deep)
-    return kinds
+        for number, encode in enumerate(chosen.values()):
+            (to / str(number) / path.stem).write_bytes(encode(picture))
+    return list(chosen)
 
 
 def child(name: str) -> None:
@@ -106,17 +150,18 @@ def main() -> None:
     about, _, usage = (__doc__ or "").partition("\n\n")
     parser = argparse.ArgumentParser(description=about, epilog=usage, formatter_class=form)
     parser.add_argument("photos", type=Path)
+    parser.add_argument("--formats", default="PNG,GIF,BMP,PPM,TIFF")
     parser.add_argument("--images", type=int, default=40)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=1)
     parser.add_argument("--processor", type=int, default=1, help="the one that all are kept on")
     parser.add_argument("-o", "--output", type=Path)
     ask = parser.parse_args()
-    lines = ["| PNG | " + " | ".join(f"{name}, ms" for name in NAMES) + " | Pillow / sluice | OpenCV / sluice |"]
+    lines = ["| file | " + " | ".join(f"{name}, ms" for name in NAMES) + " | Pillow / sluice | OpenCV / sluice |"]
     lines.append("|---|" + "---|" * (len(NAMES) + 2))
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        kinds = prepare(ask.photos, folder, ask.images)
+        kinds = prepare(ask.photos, folder, ask.images, ask.formats.split(","))
         subprocess.run(["go", "build", "-o", folder / "decode", "./benchmarks/decoders/decode"], cwd=ROOT, check=True)
         os.sched_setaffinity(0, {ask.processor})
         own = [sys.executable, str(Path(__file__).resolve()), "--child"]
