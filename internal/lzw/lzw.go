@@ -19,17 +19,22 @@ import (
 
 const (
 	maxWidth = 12
-	full     = 1 << maxWidth    // strings in a full table
-	longest  = full             // bytes of a string, at most
-	fresh    = 8 << 10          // bytes decoded at a time
-	slack    = longest + 8      // the last string, and stores that write beyond its end
-	batch    = 512              // codes
-	none     = -1               // no string before: a clear code was the last
-	Memory   = 16*full + 16<<10 // bytes of a Decoder, in addition to the longest Next
+	full     = 1 << maxWidth // strings in a full table
+	longest  = full          // bytes of a string, at most
+	fresh    = 8 << 10       // bytes decoded at a time
+	slack    = longest + 8   // the last string, and stores that write beyond its end
+	batch    = 512           // codes
+	none     = -1            // no string before: a clear code was the last
 )
+
+// Memory is how many bytes a Decoder takes, in addition to the longest Next.
+const Memory = 16*full + 16<<10
 
 // ErrDamaged is wrapped by every error that isn't io.ErrUnexpectedEOF.
 var ErrDamaged = errors.New("damaged LZW data")
+
+// useAssembly chooses between two ways to the same bytes.
+var useAssembly = haveAssembly()
 
 // Decoder decodes one stream after another, and keeps its memory from one to the next. Its zero
 // value is an empty stream.
@@ -57,13 +62,10 @@ type Decoder struct {
 	strings [full + 3]piece
 }
 
-// piece is the end of a string: its last 1 to 8 bytes, and the code of those before, a multiple
-// of eight.
+// piece is the end of a string.
 type piece struct {
-	bytes uint64 // the first one lowest, zeros behind the last
-	link  uint16
-	size  uint16 // of the string
-	first uint8  // of the string
+	bytes uint64 // its last 1 to 8 bytes, the first one lowest, zeros behind the last
+	about uint64 // size of the string | its first byte<<16 | code of what is before the last bytes<<24
 }
 
 // ResetGIF begins with a GIF's codes; literalBits is what GIF calls the minimum code size. data
@@ -88,7 +90,7 @@ func (d *Decoder) reset(data []byte, literalBits int, tiff bool) {
 	if d.literals = 1 << literalBits; d.made != d.literals {
 		d.made = d.literals
 		for i := range d.literals {
-			d.strings[i] = piece{bytes: uint64(uint8(i)), size: 1, first: uint8(i)}
+			d.strings[i] = piece{uint64(uint8(i)), 1 | uint64(uint8(i))<<16}
 		}
 	}
 	if d.out == nil {
@@ -190,17 +192,16 @@ func (d *Decoder) readGIF(n int) (k int) {
 		bits |= binary.LittleEndian.Uint64(in[pos:]) << (have & 63)
 		pos += int((63 - have) >> 3)
 		have |= 56
-		for range 4 {
-			code := bits & mask
-			bits >>= width
-			have -= width
-			codes[k] = uint16(code)
-			k++
-			if code-literals < 2 {
-				more = false
-				break
-			}
+		four := codes[k : k+4]
+		a, b, c, e := bits&mask, bits>>width&mask, bits>>(2*width&63)&mask, bits>>(3*width&63)&mask
+		four[0], four[1], four[2], four[3] = uint16(a), uint16(b), uint16(c), uint16(e)
+		n := uint(4)
+		if a-literals < 2 || b-literals < 2 || c-literals < 2 || e-literals < 2 {
+			n, more = special(four, literals), false
 		}
+		bits >>= n * width & 63
+		have -= n * width
+		k += int(n)
 	}
 	for more && k < len(codes) {
 		for have < width && pos < len(in) {
@@ -222,26 +223,33 @@ func (d *Decoder) readGIF(n int) (k int) {
 	return k
 }
 
+// special is how many codes there are up to the first clear or end.
+func special(codes []uint16, literals uint64) (n uint) {
+	for uint64(codes[n])-literals >= 2 {
+		n++
+	}
+	return n + 1
+}
+
 // readTIFF is the same for TIFF's order.
 func (d *Decoder) readTIFF(n int) (k int) {
 	in, pos, bits, have, width := d.in, d.pos, d.bits, d.have, d.width&15
-	literals, codes := uint64(d.literals), d.codes[:n]
+	mask, literals, codes := uint64(1)<<width-1, uint64(d.literals), d.codes[:n]
 	more := true
 	for more && k+4 <= len(codes) && pos+8 <= len(in) {
 		bits |= binary.BigEndian.Uint64(in[pos:]) >> (have & 63)
 		pos += int((63 - have) >> 3)
 		have |= 56
-		for range 4 {
-			code := bits >> (64 - width)
-			bits <<= width
-			have -= width
-			codes[k] = uint16(code)
-			k++
-			if code-literals < 2 {
-				more = false
-				break
-			}
+		four := codes[k : k+4]
+		a, b, c, e := bits>>((64-width)&63), bits>>((64-2*width)&63)&mask, bits>>((64-3*width)&63)&mask, bits>>((64-4*width)&63)&mask
+		four[0], four[1], four[2], four[3] = uint16(a), uint16(b), uint16(c), uint16(e)
+		n := uint(4)
+		if a-literals < 2 || b-literals < 2 || c-literals < 2 || e-literals < 2 {
+			n, more = special(four, literals), false
 		}
+		bits <<= n * width & 63
+		have -= n * width
+		k += int(n)
 	}
 	for more && k < len(codes) {
 		for have < width && pos < len(in) {
@@ -269,7 +277,17 @@ func (d *Decoder) expand(limit int) {
 		d.begins()
 		return
 	}
-	out, n, next, previous := d.out, d.end, d.next, d.previous
+	before := d.next
+	d.expandFast(limit)
+	d.expandGo(limit)
+	if last := d.last(); before <= last && d.next > last && d.width < maxWidth {
+		d.width++
+	}
+}
+
+// expandGo is expand behind the first code, but for the width of those that follow.
+func (d *Decoder) expandGo(limit int) {
+	out, n, next, previous := d.out, d.end, d.next, uint64(d.previous)
 	p := d.strings[previous]
 	codes := d.codes[d.at:d.size]
 	for i, c := range codes {
@@ -281,34 +299,39 @@ func (d *Decoder) expand(limit int) {
 			}
 			break
 		}
-		// The string before and the first byte of this one, which may be the same string: its
-		// first byte is known.
-		keep, link := p.bytes, p.link
-		if p.size&7 == 0 {
-			keep, link = 0, uint16(previous)
+		// A string more: the one before and the first byte of this one, which may be the same
+		// string, whose first byte is known.
+		made, at := &d.strings[next], 8*(p.about&7)
+		if at == 0 {
+			p.bytes, p.about = 0, p.about&(1<<24-1)|previous<<24
 		}
-		e := &d.strings[next]
-		e.bytes = keep | uint64(d.strings[code].first)<<(8*(p.size&7))
-		e.link, e.size = link, p.size+1
-		p = d.strings[code]
-		at := n + int(p.size-1)&^7
-		binary.LittleEndian.PutUint64(out[at:], p.bytes)
-		for s := p.link; at > n; s = d.strings[s].link {
-			at -= 8
-			binary.LittleEndian.PutUint64(out[at:], d.strings[s].bytes)
+		made.about = p.about + 1
+		about := d.strings[code].about
+		made.bytes = p.bytes | (about>>16&255)<<at
+		p.bytes, p.about = d.strings[code].bytes, about
+		size := int(about & (1<<16 - 1))
+		if size <= 8 {
+			binary.LittleEndian.PutUint64(out[n:], p.bytes)
+		} else {
+			d.long(out[n:], code, size)
 		}
-		n += int(p.size)
-		previous = code
+		n += size
+		previous = uint64(code)
 		if next < full {
 			next++
 		}
-		d.strings[next].first = p.first
 	}
 	d.at += len(codes)
-	if last := d.last(); d.next <= last && next > last && d.width < maxWidth {
-		d.width++
+	d.end, d.next, d.previous = n, next, int(previous)
+}
+
+// long writes a string of more than eight bytes, from its end.
+func (d *Decoder) long(out []byte, code, size int) {
+	for at := (size - 1) &^ 7; at >= 0; at -= 8 {
+		s := d.strings[code]
+		binary.LittleEndian.PutUint64(out[at:], s.bytes)
+		code = int(s.about >> 24)
 	}
-	d.end, d.next, d.previous = n, next, previous
 }
 
 // begins writes the first byte behind a clear code.
@@ -320,7 +343,6 @@ func (d *Decoder) begins() {
 	}
 	d.at++
 	d.previous = code
-	d.strings[d.next].first = uint8(code)
 	d.out[d.end] = uint8(code)
 	d.end++
 }

@@ -82,7 +82,7 @@ func slow(data []byte, literalBits, n int, tiff bool) (out []byte, damaged bool)
 	return out[:n], false
 }
 
-// texts are bytes below a limit, of different kinds.
+// text is bytes below a limit, of different kinds.
 func text(r *rand.Rand, n, limit int) []byte {
 	p := make([]byte, n)
 	kind, v := r.IntN(4), 0
@@ -102,11 +102,11 @@ func text(r *rand.Rand, n, limit int) []byte {
 
 func pack(t testing.TB, data []byte, literalBits int, tiff bool) []byte {
 	t.Helper()
-	var b bytes.Buffer
-	var w io.WriteCloser = stdlzw.NewWriter(&b, stdlzw.LSB, literalBits)
 	if tiff {
 		return packTIFF(data)
 	}
+	var b bytes.Buffer
+	w := stdlzw.NewWriter(&b, stdlzw.LSB, literalBits)
 	if _, err := w.Write(data); err != nil {
 		t.Fatal(err)
 	}
@@ -174,9 +174,19 @@ func all(r *rand.Rand, d *Decoder, n int) (out []byte, err error) {
 	return out, err
 }
 
+// compare compares with slow, with assembly and without.
 func compare(t *testing.T, r *rand.Rand, d *Decoder, data []byte, literalBits, n int, tiff bool) {
 	t.Helper()
 	want, damaged := slow(data, literalBits, n, tiff)
+	defer func(was bool) { useAssembly = was }(useAssembly)
+	for range 2 {
+		useAssembly = haveAssembly() && !useAssembly
+		same(t, r, d, data, literalBits, n, tiff, want, damaged)
+	}
+}
+
+func same(t *testing.T, r *rand.Rand, d *Decoder, data []byte, literalBits, n int, tiff bool, want []byte, damaged bool) {
+	t.Helper()
 	if tiff {
 		d.ResetTIFF(data)
 	} else {
@@ -241,7 +251,7 @@ func TestFullTable(t *testing.T) {
 	// The longest strings: a code for each string as it is made, until the table is full.
 	var out []byte
 	var bits uint64
-	have, width, next := 0, 2, 3
+	have, width, next := 0, 3, 6
 	put := func(code int) {
 		bits, have = bits|uint64(code)<<have, have+width
 		for ; have >= 8; have -= 8 {
@@ -249,7 +259,6 @@ func TestFullTable(t *testing.T) {
 			bits >>= 8
 		}
 	}
-	width, next = 3, 6
 	put(1)
 	for range 6000 {
 		put(min(next, 4095))

@@ -1,0 +1,7 @@
+//go:build !amd64
+
+package lzw
+
+func haveAssembly() bool { return false }
+
+func (d *Decoder) expandFast(int) {}
