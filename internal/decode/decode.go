@@ -48,6 +48,7 @@ import (
 
 	"github.com/sluicedata/sluice/internal/jpeg"
 	"github.com/sluicedata/sluice/internal/png"
+	"github.com/sluicedata/sluice/internal/webp"
 	"github.com/sluicedata/sluice/schema"
 )
 
@@ -119,7 +120,7 @@ type pixelFunc func(context.Context) (*schema.Picture, error)
 var formats = []format{
 	{"JPEG", []string{".jpg", ".jpeg", ".jpe", ".jfif"}, jpeg.Is, parseJPEG},
 	{"PNG", []string{".png"}, png.Is, parsePNG},
-	{"WebP", []string{".webp"}, isWebP, parseWebP},
+	{"WebP", []string{".webp"}, webp.Is, parseWebP},
 	{"BMP", []string{".bmp", ".dib"}, isBMP, parseBMP},
 	{"GIF", []string{".gif"}, isGIF, parseGIF},
 	{"PPM", []string{".ppm", ".pgm", ".pbm", ".pnm"}, isPNM, parsePNM},

@@ -7,13 +7,11 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
-	"go.uber.org/goleak"
-
-	"github.com/sluicedata/sluice/schema"
+	"github.com/sluicedata/sluice/internal/webp"
 )
 
 // blankVP8 is a lossy picture of zeros, a chunk of VP8.
@@ -40,7 +38,7 @@ func blankVP8L(height, width int) []byte {
 	return append(b, make([]byte, 64)...)
 }
 
-func webpFile(kind string, chunk []byte) []byte {
+func webpData(kind string, chunk []byte) []byte {
 	b := binary.LittleEndian.AppendUint32([]byte("RIFF"), uint32(12+len(chunk)))
 	b = binary.LittleEndian.AppendUint32(append(b, "WEBP"+kind...), uint32(len(chunk)))
 	return append(b, chunk...)
@@ -70,87 +68,36 @@ func lookedAt(t *testing.T, n int) *looks {
 	return l
 }
 
-func lossyFrame(t *testing.T, height, width int) *webpFrame {
-	f := new(webpFrame)
-	if err := f.take("VP8 ", blankVP8(height, width)); err != nil {
-		t.Fatal(err)
-	}
-	return f
-}
-
-// Whenever the context ends, decoding does: while data are read, and between rows.
+// Whenever the context ends, decoding does: between rows.
 func TestWebPEndsWithTheContext(t *testing.T) {
-	for name, frame := range map[string]*webpFrame{
-		"lossy":    lossyFrame(t, 200, 70),
-		"lossless": {height: 700, width: 900, lossless: true, chunk: blankVP8L(700, 900)},
+	for name, data := range map[string][]byte{
+		"lossy":    webpData("VP8 ", blankVP8(200, 70)),
+		"lossless": webpData("VP8L", blankVP8L(700, 900)),
 	} {
 		n := 1
 		for ; ; n++ {
-			p, err := frame.decode(lookedAt(t, n))
+			_, err := Decode(lookedAt(t, n), data, 0)
 			if err == nil {
-				if p.Height != frame.height || p.Width != frame.width {
-					t.Errorf("%s: %dx%d", name, p.Height, p.Width)
-				}
 				break
 			}
 			if !errors.Is(err, errLooked) {
 				t.Fatalf("%s, at look %d: %v", name, n, err)
 			}
 		}
-		if n < 4 {
+		if n < 8 {
 			t.Errorf("%s: the context is looked at %d times only", name, n-1)
 		}
-	}
-}
-
-// A large frame is decoded, and abandoned when the context ends, on data of its own.
-func TestLargeWebP(t *testing.T) {
-	defer goleak.VerifyNone(t)
-	const height, width = 2000, waitedFor/2000 + 1
-	for kind, chunk := range map[string][]byte{"VP8 ": blankVP8(height, width), "VP8L": blankVP8L(height, width)} { //nolint:gocritic // a four-character code
-		data := webpFile(kind, chunk)
-		p, err := Decode(t.Context(), data, 0)
-		if err != nil || p.Height != height || p.Width != width {
-			t.Fatalf("%s: %v", kind, err)
-		}
-		for n := range 3 {
-			if _, err := Decode(lookedAt(t, n+1), data, 0); !errors.Is(err, errLooked) {
-				t.Errorf("%s, at look %d: %v", kind, n+1, err)
-			}
-			clear(data[20:]) // the caller's again
-			copy(data[20:], chunk)
-		}
-	}
-}
-
-// A decoder that can't be interrupted is abandoned; its panic is an error.
-func TestAbandonedDecoder(t *testing.T) {
-	defer goleak.VerifyNone(t)
-	ctx, cancel := context.WithCancelCause(t.Context())
-	release := make(chan struct{})
-	defer close(release)
-	_, err := abandonable(ctx, func(context.Context) (*schema.Picture, error) {
-		cancel(errLooked)
-		<-release
-		return nil, nil
-	})
-	if !errors.Is(err, errLooked) {
-		t.Error(err)
-	}
-	_, err = abandonable(t.Context(), func(context.Context) (*schema.Picture, error) { panic("index out of range") })
-	if err == nil || !strings.Contains(err.Error(), "damaged file: the decoder panicked: index out of range") {
-		t.Error(err)
 	}
 }
 
 // DecodeBytes is what decoding takes, but not much more.
 func TestWebPBytes(t *testing.T) {
 	files := map[string][]byte{
-		"lossy":    webpFile("VP8 ", blankVP8(1000, 1500)),
-		"lossless": webpFile("VP8L", blankVP8L(1000, 1500)),
+		"lossy":    webpData("VP8 ", blankVP8(1000, 1500)),
+		"lossless": webpData("VP8L", blankVP8L(1000, 1500)),
 	}
 	for _, g := range goldens(t) {
-		if isWebP(g.Encoded) {
+		if webp.Is(g.Encoded) {
 			files[g.Name] = g.Encoded
 		}
 	}
@@ -170,6 +117,7 @@ func TestWebPBytes(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
+		webpDecoders = sync.Pool{New: webpDecoders.New} // without memory of earlier ones
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
 		mustDecode(t, data)

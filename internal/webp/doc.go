@@ -1,4 +1,6 @@
-// Package webp decodes the pictures of WebP files.
+// Package webp decodes the pictures of WebP files: Parse and Decoder.
+//
+//	container.go     the RIFF container: stills and the first frame of animations; File, Decoder
 //
 // Lossy ones are key frames of VP8 (RFC 6386), vp8*.go and yuv*.go: ParseVP8 and VP8Decoder. The
 // bytes are those of libwebp: its arithmetic of 16 bits, its "fancy" chroma upsampling, and its
@@ -16,6 +18,15 @@
 //	vp8bool.go       the arithmetic decoder
 //	vp8tables.go     the RFC's tables
 //	yuv.go           planes to RGB
+//
+// Lossless ones are VP8L (RFC 9649): ParseVP8L and VP8LDecoder. Their alpha is dropped.
+//
+//	vp8l.go           a parsed picture: VP8L
+//	vp8ldecoder.go    VP8LDecoder: what comes before the pixels, and rows decoded and transformed some at a time
+//	vp8lcodes.go      prefix codes and their tables
+//	vp8lpixels.go     pixels of prefix codes, of a cache and of copies
+//	vp8ltransform.go  the inverse transforms
+//	vp8lbits.go       bits
 package webp
 
 import "errors"

@@ -1,0 +1,362 @@
+package webp
+
+import (
+	"errors"
+	"fmt"
+	"math/bits"
+	"unsafe"
+)
+
+// A group has five prefix codes: for green, lengths of copies and colours of the cache; for the
+// other channels; for distances.
+const (
+	greenCode = iota
+	redCode
+	blueCode
+	alphaCode
+	distanceCode
+	codesOfGroup
+)
+
+const (
+	literals    = 256
+	lengthCodes = 24
+	// cached is the symbol of the cache's first colour.
+	cached        = literals + lengthCodes
+	distanceCodes = 40
+	maxCacheBits  = 11
+	maxAlphabet   = cached + 1<<maxCacheBits
+)
+
+func alphabet(code int, cacheBits uint) int {
+	switch {
+	case code == distanceCode:
+		return distanceCodes
+	case code != greenCode:
+		return literals
+	case cacheBits > 0:
+		return cached + 1<<cacheBits
+	}
+	return cached
+}
+
+const (
+	rootBits  = 8  // that a table's first lookup takes at most
+	maxLength = 15 // of a code word
+	// groupEntries is more than the tables of a group ever have: 630 for each code of 256 words, 410
+	// for distances, 2704 for green with the largest cache.
+	groupEntries = 3*630 + 410 + 2704
+)
+
+// maxEntries is how many entries of tables are kept for a file of that many bytes. A byte makes 40 entries at
+// most: 256 words of 8 bits take less than 7 bytes. Encoders make far fewer; a file with more than are kept
+// has its tables built again whenever they are needed.
+func maxEntries(bytes int) int { return groupEntries + min(40*bytes, 1<<16+bytes/2) }
+
+// prefixCode is a table in the memory of its decoder: entries of (value << 8 | bits), found by the next
+// bits. One of more bits than the root leads to another entry, value behind it and the following bits.
+type prefixCode struct {
+	at   uint32
+	mask uint32 // of the root's bits
+}
+
+// group is the codes of some tiles of the picture.
+type group struct {
+	codes [codesOfGroup]prefixCode
+	// literal is alpha, red and blue where their codes have one symbol each, so that they take no bits;
+	// with green, where its code has one, too.
+	literal  uint32
+	trivial  bool // literal has alpha, red and blue
+	constant bool // literal is a whole pixel: there is nothing else
+	kept     uint32
+	from     bitPosition
+}
+
+const groupBytes = int64(unsafe.Sizeof(group{}))
+
+// bitPosition is where in the data a group's codes are.
+type bitPosition struct{ at, bit int }
+
+func (r *bitReader) position() bitPosition {
+	at := 8*r.at - int(r.count)
+	return bitPosition{at / 8, at % 8}
+}
+
+func (r *bitReader) seek(p bitPosition) {
+	r.at, r.bits, r.count = p.at, 0, 0
+	r.fill()
+	r.next(uint(p.bit))
+}
+
+// codeReader reads prefix codes, and keeps their tables.
+type codeReader struct {
+	tables []uint32
+	most   int // entries that tables may have
+	// generation counts how often the tables were dropped because there were too many.
+	generation uint32
+	lengths    [maxAlphabet]uint8
+	sorted     [maxAlphabet]uint16
+	counts     [maxLength + 1]uint16
+	lengthCode [1 << 7]uint32
+}
+
+func (c *codeReader) reset(bytes int) {
+	c.tables, c.most, c.generation = c.tables[:0], maxEntries(bytes), 1
+}
+
+var errCode = errors.New("damaged file: a prefix code that is incomplete or has too many words")
+
+// lengthOrder is in which order the lengths of the code of lengths are stored.
+var lengthOrder = [19]uint8{17, 18, 0, 1, 2, 3, 4, 5, 16, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}
+
+// readGroup reads a group's codes. Where there is no room for their tables, or no use, it only
+// checks them.
+func (c *codeReader) readGroup(r *bitReader, g *group, cacheBits uint, build bool) error {
+	if g != nil {
+		*g = group{from: r.position(), trivial: true}
+	}
+	build = build && len(c.tables)+groupEntries <= c.most
+	var single [codesOfGroup]bool
+	for i := range codesOfGroup {
+		n := alphabet(i, cacheBits)
+		if err := c.readLengths(r, n); err != nil {
+			return err
+		}
+		longest, err := c.sort(n)
+		if err != nil {
+			return err
+		}
+		single[i] = longest == 0
+		if build {
+			g.codes[i] = c.build(longest)
+		}
+	}
+	if !build {
+		return nil
+	}
+	g.kept = c.generation
+	g.trivial = single[redCode] && single[blueCode] && single[alphaCode]
+	if g.trivial {
+		value := func(code int) uint32 { return c.tables[g.codes[code].at] >> 8 }
+		g.literal = value(alphaCode)<<24 | value(redCode)<<16 | value(blueCode)
+		if single[greenCode] && value(greenCode) < literals {
+			g.literal |= value(greenCode) << 8
+			g.constant = true
+		}
+	}
+	return nil
+}
+
+// rebuild makes the tables of a group that has none any more.
+func (c *codeReader) rebuild(r *bitReader, g *group, cacheBits uint) error {
+	if len(c.tables)+groupEntries > c.most {
+		c.tables = c.tables[:0]
+		c.generation++
+	}
+	here := *r
+	r.seek(g.from)
+	err := c.readGroup(r, g, cacheBits, true)
+	*r = here
+	return err
+}
+
+// readLengths reads the lengths of a code's n words.
+func (c *codeReader) readLengths(r *bitReader, n int) error {
+	lengths := c.lengths[:max(n, literals)]
+	clear(lengths)
+	r.fill()
+	if r.next(1) != 0 { // one or two symbols
+		two, wide := r.next(1), r.next(1)
+		lengths[r.next(1+7*uint(wide))] = 1
+		if two != 0 {
+			lengths[r.next(8)] = 1
+		}
+		return nil
+	}
+	var ofLengths [19]uint8
+	count := int(r.next(4)) + 4
+	if count > len(lengthOrder) {
+		return fmt.Errorf("damaged file: a code of %d lengths", count)
+	}
+	for _, symbol := range lengthOrder[:count] {
+		ofLengths[symbol] = uint8(r.read(3))
+	}
+	copy(c.lengths[:], ofLengths[:])
+	longest, err := c.sort(len(ofLengths))
+	if err != nil {
+		return err
+	}
+	table := c.lengthCode[:1<<longest]
+	c.fillRoot(table, longest)
+	clear(c.lengths[:len(ofLengths)])
+	most := n
+	if r.flag() {
+		if most = 2 + int(r.read(2+2*uint(r.read(3)))); most > n {
+			return fmt.Errorf("damaged file: %d lengths of a code of %d words", most, n)
+		}
+	}
+	return readRepeated(r, lengths[:n], most, table)
+}
+
+// readRepeated reads at most that many lengths and repetitions.
+func readRepeated(r *bitReader, lengths []uint8, most int, table []uint32) error {
+	last := uint8(8)
+	for i := 0; i < len(lengths) && most > 0; most-- {
+		r.fill()
+		e := table[int(r.bits)&(len(table)-1)]
+		r.next(uint(e & 0xff))
+		length := uint8(e >> 8)
+		if length < 16 {
+			lengths[i] = length
+			i++
+			if length != 0 {
+				last = length
+			}
+			continue
+		}
+		repeated, times := uint8(0), 0
+		switch length {
+		case 16:
+			repeated, times = last, 3+int(r.next(2))
+		case 17:
+			times = 3 + int(r.next(3))
+		default:
+			times = 11 + int(r.next(7))
+		}
+		if i+times > len(lengths) {
+			return errors.New("damaged file: the lengths of a code's words go beyond its end")
+		}
+		if repeated != 0 {
+			for j := range times {
+				lengths[i+j] = repeated
+			}
+		}
+		i += times
+	}
+	return nil
+}
+
+// sort lists the symbols of the code of n lengths by length, and returns the longest: 0 where there
+// is one symbol only. It refuses codes that aren't complete.
+func (c *codeReader) sort(n int) (longest uint, err error) {
+	c.counts = [maxLength + 1]uint16{}
+	for _, length := range c.lengths[:n] {
+		c.counts[length&maxLength]++
+	}
+	var at [maxLength + 2]uint16
+	open := 1
+	for length := 1; length <= maxLength; length++ {
+		count := int(c.counts[length])
+		open = 2*open - count
+		if open < 0 {
+			return 0, errCode
+		}
+		at[length+1] = at[length] + uint16(count)
+		if count > 0 {
+			longest = uint(length)
+		}
+	}
+	total := at[maxLength+1]
+	if total == 0 || open > 0 && total > 1 {
+		return 0, errCode
+	}
+	for symbol, length := range c.lengths[:n] {
+		if length != 0 {
+			c.sorted[at[length&maxLength]] = uint16(symbol)
+			at[length&maxLength]++
+		}
+	}
+	if total == 1 {
+		return 0, nil
+	}
+	return longest, nil
+}
+
+// build makes the table of the sorted code.
+func (c *codeReader) build(longest uint) prefixCode {
+	root, at := min(longest, rootBits), len(c.tables)
+	c.grow(1 << root)
+	symbols, word := c.fillRoot(c.tables[at:], root)
+	if longest > root {
+		c.fillBehind(at, symbols, word)
+	}
+	return prefixCode{uint32(at), 1<<root - 1}
+}
+
+// grow adds entries.
+func (c *codeReader) grow(n int) {
+	if need := len(c.tables) + n; need > cap(c.tables) {
+		bigger := make([]uint32, len(c.tables), max(need, min(2*cap(c.tables), c.most), groupEntries))
+		copy(bigger, c.tables)
+		c.tables = bigger
+	}
+	c.tables = c.tables[:len(c.tables)+n]
+}
+
+// fillRoot fills a table with the words of up to root bits. It returns how many there are, and the
+// next word, its first bit lowest.
+func (c *codeReader) fillRoot(table []uint32, root uint) (symbols int, word uint32) {
+	if root == 0 {
+		table[0] = uint32(c.sorted[0]) << 8
+		return 1, 0
+	}
+	for length := uint(1); length <= root; length++ {
+		size := 1 << length
+		copy(table[size/2:size], table) // what is there already, whatever the next bit
+		for range c.counts[length] {
+			table[word] = uint32(c.sorted[symbols])<<8 | uint32(length)
+			symbols++
+			word = nextWord(word, length)
+		}
+	}
+	return symbols, word
+}
+
+// nextWord is the word behind another one of that length.
+func nextWord(word uint32, length uint) uint32 {
+	free := ^word & (1<<length - 1)
+	if free == 0 {
+		return 0
+	}
+	top := uint32(1) << (bits.Len32(free) - 1)
+	return word&(top-1) | top
+}
+
+// fillBehind adds the tables of words that are longer than the root.
+func (c *codeReader) fillBehind(at, symbols int, word uint32) {
+	const mask = 1<<rootBits - 1
+	var left [maxLength + 1]int
+	for length := rootBits + 1; length <= maxLength; length++ {
+		left[length] = int(c.counts[length])
+	}
+	first, size, start := uint32(mask+1), 0, 0
+	for length := uint(rootBits + 1); length <= maxLength; length++ {
+		for ; left[length] > 0; left[length]-- {
+			if word&mask != first {
+				first, start = word&mask, len(c.tables)
+				behind := secondBits(&left, length)
+				size = 1 << behind
+				c.grow(size)
+				c.tables[at+int(first)] = uint32(start-at-int(first))<<8 | uint32(rootBits+behind)
+			}
+			e := uint32(c.sorted[symbols])<<8 | uint32(length-rootBits)
+			symbols++
+			for i := int(word >> rootBits); i < size; i += 1 << (length - rootBits) {
+				c.tables[start+i] = e
+			}
+			word = nextWord(word, length)
+		}
+	}
+}
+
+// secondBits is how many bits the table of the words needs that begin like the next one, of that length.
+func secondBits(left *[maxLength + 1]int, length uint) uint {
+	open := 1 << (length - rootBits)
+	for ; length < maxLength; length++ {
+		if open -= left[length]; open <= 0 {
+			break
+		}
+		open *= 2
+	}
+	return length - rootBits
+}
