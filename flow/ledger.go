@@ -319,6 +319,9 @@ func (l *ledger) state() *StateLedger {
 		return nil
 	}
 	out := &StateLedger{Columns: append(slices.Clone(ledgerColumns), l.stages...), Tasks: map[string][][]float64{}, Samples: map[string][]int64{}}
+	if len(l.tasks) > l.single {
+		out.Several = l.tasks[l.single:]
+	}
 	parts := []*sums{l.closed}
 	if n := len(l.spans); n > 0 {
 		parts = append(parts, l.spans[n-1].sums)

@@ -92,6 +92,9 @@ func TestRefillsOfTheRarestClass(t *testing.T) {
 		if got := x["tram"]; got.Quota != int64(want) || got.Delivered != got.Quota || got.Refilled == 0 || got.Distinct != 2 || got.Repeats != got.Delivered-2 {
 			t.Errorf("trams: %+v, want %d", got, want)
 		}
+		if s := report.State.Ledger; len(s.Several) != 1 || s.Several[0].Name != "boxes" || s.Several[0].Classes[2] != "tram" || s.Tasks["boxes"][2][0] != float64(want) {
+			t.Errorf("the state's ledger is %+v", s)
+		}
 		if got := x["car"]; got.Quota != report.Drawn || got.Delivered != report.Rows {
 			t.Errorf("cars are in all pictures: %+v of %d", got, report.Rows)
 		}

@@ -36,14 +36,16 @@ type State struct {
 	Ledger *StateLedger `json:"ledger,omitempty"` // what each class got; left out where they are many
 }
 
-// StateLedger is the Report's ledger as far as it has come, to be continued: for each task, a
-// list by class, in their order and the unknown one last, of numbers that Columns names. Behind
-// "weight", the sum of the weights, come the sums of strengths of stages that have one.
+// StateLedger is the Report's ledger as far as it has come, to be continued: for each task, those of
+// State.Tasks and of Several, a list by class, in their order and the unknown one last, of numbers
+// that Columns names. Behind "weight", the sum of the weights, come the sums of strengths of stages
+// that have one.
 type StateLedger struct {
 	Columns []string               `json:"columns"`
 	Weight  float64                `json:"weight"` // the sum of all rows' weights
 	Tasks   map[string][][]float64 `json:"tasks"`
 	Samples map[string][]int64     `json:"samples,omitempty"` // by task and class, that the plan draws from
+	Several []schema.Task          `json:"several,omitempty"` // of several labels, and boxes, with their classes
 }
 
 // mostStateClasses is the number of classes beyond which a state doesn't name them, nor has a

@@ -27,7 +27,8 @@ func Read(data []byte) (*Ledger, error) {
 		Rank   *int            `json:"rank"`
 		Engine *flow.State     `json:"engine"` // of a Loader
 
-		Objects json.RawMessage `json:"objects"` // of an inspect.Report
+		Images json.RawMessage `json:"images"`
+		Masks  json.RawMessage `json:"masks"` // of an inspect.Report
 	}
 	if err := json.Unmarshal(data, &found); err != nil {
 		return nil, fmt.Errorf("it isn't JSON: %w", err)
@@ -35,11 +36,16 @@ func Read(data []byte) (*Ledger, error) {
 	if text := ""; found.Engine != nil && json.Unmarshal(found.Ledger, &text) == nil {
 		found.Ledger = json.RawMessage(text) // a Loader's state has it as text
 	}
-	if len(found.Ledger) == 0 || string(found.Ledger) == "null" {
-		if len(found.Objects) > 0 {
-			return nil, errors.New("it has objects, and no labels: a ledger counts the rows of each class of a label; sluice inspect counts the objects of each class")
-		}
-		return nil, errors.New("it has no ledger: give the report of a run (--json), of inspect --json, or a state")
+	none := func(text json.RawMessage) bool { return len(text) == 0 || string(text) == "null" }
+	switch {
+	case !none(found.Ledger):
+	case found.Epoch != nil:
+		return nil, errors.New("it has no ledger: it is a state of samples without classes, of more than 10,000 classes, or of an earlier sluice; where there are classes, the report of the run (--json) has one")
+	case !none(found.Images): // an inspect.Report of samples without tasks of one label
+	case !none(found.Masks):
+		return nil, errors.New("it has masks, and neither labels nor objects: there is no class of which rows could be counted; sluice inspect counts the pixels of each class")
+	default:
+		return nil, errors.New("it has no ledger: give the report of a run (--json), of inspect --json, or a state; of samples without labels and objects there is none")
 	}
 	if found.Epoch != nil {
 		s := found.Engine
@@ -66,7 +72,7 @@ func Read(data []byte) (*Ledger, error) {
 func ofState(s *flow.State, rank *int) *Ledger {
 	l := &Ledger{PlanHash: s.PlanHash, Rank: rank, About: fmt.Sprintf("A run up to epoch %d, batch %d.", s.Epoch, s.Batch)}
 	l.Ledger = map[string]map[string]flow.Exposure{}
-	for _, task := range s.Tasks {
+	for i, task := range slices.Concat(s.Tasks, s.Ledger.Several) {
 		classes := map[string]flow.Exposure{}
 		for c, row := range s.Ledger.Tasks[task.Name] {
 			at := func(column string) float64 {
@@ -102,7 +108,14 @@ func ofState(s *flow.State, rank *int) *Ledger {
 				classes[""] = x
 			}
 		}
-		l.Ledger[task.Name] = classes
+		switch {
+		case i < len(s.Tasks):
+			l.Ledger[task.Name] = classes
+			continue
+		case l.Images == nil:
+			l.Images = map[string]map[string]flow.Exposure{}
+		}
+		l.Images[task.Name] = classes
 	}
 	return l
 }

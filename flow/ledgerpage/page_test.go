@@ -107,7 +107,11 @@ func TestRead(t *testing.T) {
 	}
 	state := flow.State{Epoch: 2, Batch: 3, Tasks: []schema.Task{{Name: "class", Classes: []string{"a", "b"}}}, Ledger: &flow.StateLedger{
 		Columns: []string{"quota", "drawn", "delivered", "failed", "refilled", "filled", "distinct", "weight", "rotate"}, Weight: 40,
-		Tasks: map[string][][]float64{"class": {{21, 21, 20, 1, 0, 0, 5, 10, 30}, {0, 0, 0, 0, 0, 0, 0, 0, 0}, {0, 0, 0, 0, 0, 0, 0, 0, 0}}},
+		Tasks: map[string][][]float64{
+			"class": {{21, 21, 20, 1, 0, 0, 5, 10, 30}, {0, 0, 0, 0, 0, 0, 0, 0, 0}, {0, 0, 0, 0, 0, 0, 0, 0, 0}},
+			"boxes": {{7, 7, 7, 0, 0, 0, 6, 7, 7}, {0, 0, 0, 0, 0, 0, 0, 0, 0}},
+		},
+		Samples: map[string][]int64{"boxes": {8, 0}}, Several: []schema.Task{{Name: "boxes", Classes: []string{"car"}}},
 	}}
 	if text, err = json.Marshal(state); err != nil {
 		t.Fatal(err)
@@ -119,9 +123,15 @@ func TestRead(t *testing.T) {
 	if x := l.Ledger["class"]["a"]; x.Quota != 21 || x.Failed != 1 || x.Repeats != 15 || x.Weight != 0.5 || x.WeightShare != 0.25 || x.Strength["rotate"] != 1.5 {
 		t.Errorf("%+v", x)
 	}
+	if x := l.Images["boxes"]["car"]; len(l.Images) != 1 || x.Delivered != 7 || x.Samples != 8 || x.Repeats != 1 {
+		t.Errorf("objects: %+v", l.Images)
+	}
+	if l, err := ledgerpage.Read([]byte(`{"images": {"boxes": {"car": {"delivered": 3}}}}`)); err != nil || l.Images["boxes"]["car"].Delivered != 3 {
+		t.Errorf("%v: %+v", err, l)
+	}
 	for text, want := range map[string]string{
-		`{"objects": [{"class": "cat"}]}`: "sluice inspect counts the objects",
-		"[":                               "isn't JSON", `{"rows": 3}`: "has no ledger", `{"ledger": 3}`: "cannot be read", `{"ledger": {}, "epoch": -1}`: "damaged",
+		`{"masks": [{"class": "cat"}]}`: "sluice inspect counts the pixels", `{"epoch": 1}`: "it is a state of samples without classes",
+		"[": "isn't JSON", `{"rows": 3}`: "has no ledger", `{"ledger": 3}`: "cannot be read", `{"ledger": {}, "epoch": -1}`: "damaged",
 	} {
 		if _, err := ledgerpage.Read([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", text, err, want)

@@ -93,7 +93,10 @@ type Report struct {
 
 	// Ledger is what the rows show of each class, by task, and ByEpoch the same epoch by epoch; nil
 	// of OfManifest, and ByEpoch with more than 16,384 classes times epochs.
-	Ledger  map[string]map[string]Exposure `json:"ledger,omitempty"`
+	Ledger map[string]map[string]Exposure `json:"ledger,omitempty"`
+	// Images is the same for tasks of several labels, and for the classes of objects, by the name boxes: a
+	// row counts for every class that it has, or of which it shows an object.
+	Images  map[string]map[string]Exposure `json:"images,omitempty"`
 	ByEpoch []EpochExposure                `json:"ledger_by_epoch,omitempty"`
 
 	ledger    ledger
@@ -193,7 +196,7 @@ func (r *Report) begin(s *arrow.Schema, b *schema.Batch) error {
 	r.Tasks, r.Samples = map[string]map[string]int64{}, map[string]map[string]int64{}
 	r.PlanHash, r.Seed, r.TaskList, r.pipeline = run.PlanHash, run.Seed, run.Tasks, run.Pipeline
 	r.beginTargets(run.Targets)
-	r.ledger.begin(run.Tasks)
+	r.ledger.begin(run)
 	for _, f := range s.Fields() {
 		r.Columns = append(r.Columns, Column{f.Name, f.Type.String()})
 	}
@@ -250,7 +253,9 @@ func (r *Report) add(b *schema.Batch, shape *Shape, stats bool) error {
 	if err := r.addTargets(b); err != nil {
 		return err
 	}
-	r.ledger.add(r.TaskList, b)
+	if err := r.ledger.add(b); err != nil {
+		return err
+	}
 	if stats && b.Form != schema.FormEncoded {
 		for row := range b.Rows() {
 			shape.sums.add(b.Picture(row))

@@ -190,6 +190,9 @@ func TestTargets(t *testing.T) {
 		t.Fatalf("objects %+v", report.Objects)
 	}
 	for i, c := range report.Objects {
+		if x := report.Images["boxes"][c.Class]; x.Delivered != rows[i] || x.Distinct+x.Repeats != rows[i] || report.ByEpoch[0].Images["boxes"][c.Class].Delivered == 0 {
+			t.Errorf("class %s: %d rows, and the ledger has %+v", c.Class, rows[i], x)
+		}
 		if c.Objects != objects[i] || c.Rows != rows[i] || c.Objects == 0 {
 			t.Errorf("%+v, want %d objects in %d rows", c, objects[i], rows[i])
 		}

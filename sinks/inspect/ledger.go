@@ -2,6 +2,7 @@ package inspect
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -24,6 +25,7 @@ type Exposure struct {
 type EpochExposure struct {
 	Epochs [2]int                         `json:"epochs"` // it, and the one after
 	Ledger map[string]map[string]Exposure `json:"ledger"`
+	Images map[string]map[string]Exposure `json:"images,omitempty"`
 }
 
 // mostCells is the number of classes times epochs beyond which epochs aren't told apart.
@@ -31,6 +33,8 @@ const mostCells = 1 << 14
 
 // ledger counts rows by epoch, task and class.
 type ledger struct {
+	tasks  []schema.Task // of one label, then those of several, and boxes
+	single int           // how many there are of one label
 	epochs map[int]*exposures
 	whole  exposures
 	cells  int
@@ -69,29 +73,33 @@ func (b *bits) mark(n int64) bool {
 	return fresh
 }
 
-func (l *ledger) begin(tasks []schema.Task) {
+func (l *ledger) begin(run *schema.Run) {
 	l.epochs, l.stages = map[int]*exposures{}, map[string]bool{}
-	for _, t := range tasks {
+	l.tasks, l.single = slices.Clone(run.Tasks), len(run.Tasks)
+	if spec := run.Targets; spec != nil {
+		if spec.Objects() {
+			l.tasks = append(l.tasks, schema.Task{Name: schema.ColumnBoxes, Classes: spec.Classes})
+		}
+		l.tasks = append(l.tasks, spec.Multi...)
+	}
+	for _, t := range l.tasks {
 		l.cells += len(t.Classes) + 1
 	}
-	l.whole = newExposures(tasks)
+	l.whole = l.none()
 }
 
-func newExposures(tasks []schema.Task) exposures {
+// none is exposures without a row.
+func (l *ledger) none() exposures {
 	var x exposures
-	for _, t := range tasks {
+	for _, t := range l.tasks {
 		x.by = append(x.by, make([]sums, len(t.Classes)+1))
 	}
 	return x
 }
 
-// add counts the rows of a batch, whose labels are sound.
-func (l *ledger) add(tasks []schema.Task, b *schema.Batch) {
-	epoch := l.of(tasks, b.Epoch)
-	labels := make([][]int32, len(tasks))
-	for t := range tasks {
-		labels[t] = b.Labels(t)
-	}
+// add counts the rows of a batch, whose labels and objects are sound.
+func (l *ledger) add(b *schema.Batch) error {
+	epoch := l.of(b.Epoch)
 	params := b.Column(schema.ColumnParams) != nil
 	positions, samples, weights := b.Positions(), b.SourceIndexes(), b.Weights()
 	for row := range b.Rows() {
@@ -102,18 +110,57 @@ func (l *ledger) add(tasks []schema.Task, b *schema.Batch) {
 		if !epoch.drawn.mark(positions[row]) { // in another scale
 			continue
 		}
+		classes, err := l.classes(b, row)
+		if err != nil {
+			return err
+		}
 		for _, x := range []*exposures{&l.whole, epoch} {
 			fresh := x.seen.mark(samples[row])
 			x.weight += float64(weights[row])
 			for t := range x.by {
-				c := int(labels[t][row])
-				if c < 0 {
-					c = len(tasks[t].Classes)
+				for _, c := range classes[t] {
+					x.by[t][c].add(float64(weights[row]), strength, fresh)
 				}
-				x.by[t][c].add(float64(weights[row]), strength, fresh)
 			}
 		}
 	}
+	return nil
+}
+
+// classes are those of a row in each task, each once. An unknown label is the number behind the
+// classes.
+func (l *ledger) classes(b *schema.Batch, row int) ([][]int32, error) {
+	list := make([][]int32, len(l.tasks))
+	for t, task := range l.tasks {
+		switch {
+		case t < l.single:
+			c := b.Labels(t)[row]
+			if c == schema.Unknown {
+				c = int32(len(task.Classes))
+			}
+			list[t] = []int32{c}
+			continue
+		case task.Name == schema.ColumnBoxes && b.Column(schema.ColumnBoxes) != nil:
+			objects, err := b.Objects(row)
+			if err != nil {
+				return nil, fmt.Errorf("damaged: %w", err)
+			}
+			for _, o := range objects {
+				list[t] = append(list[t], o.Label)
+			}
+		default:
+			several, _ := b.Multi(task.Name, row)
+			list[t] = slices.Clone(several)
+		}
+		slices.Sort(list[t])
+		list[t] = slices.Compact(list[t])
+		for _, c := range list[t] {
+			if c < 0 || int(c) >= len(task.Classes) {
+				return nil, fmt.Errorf("damaged: class %d of %s, which has %d", c, task.Name, len(task.Classes))
+			}
+		}
+	}
+	return list, nil
 }
 
 func (s *sums) add(weight float64, strength map[string]float64, fresh bool) {
@@ -131,10 +178,10 @@ func (s *sums) add(weight float64, strength map[string]float64, fresh bool) {
 }
 
 // of is the exposures of an epoch.
-func (l *ledger) of(tasks []schema.Task, epoch int) *exposures {
+func (l *ledger) of(epoch int) *exposures {
 	x, ok := l.epochs[epoch]
 	if !ok {
-		made := newExposures(tasks)
+		made := l.none()
 		x = &made
 		l.epochs[epoch] = x
 		if l.cells*len(l.epochs) > mostCells {
@@ -163,10 +210,18 @@ func (l *ledger) strengths(params string) map[string]float64 {
 	return have.Strength
 }
 
-// named is exposures by the names of tasks and classes.
-func (l *ledger) named(r *Report, x *exposures) map[string]map[string]Exposure {
-	out := map[string]map[string]Exposure{}
-	for t, task := range r.TaskList {
+// named is exposures by the names of tasks and classes: of the tasks of one label, and of those of
+// several, nil without any.
+func (l *ledger) named(r *Report, x *exposures) (one, several map[string]map[string]Exposure) {
+	one = map[string]map[string]Exposure{}
+	for t, task := range l.tasks {
+		out := one
+		if t >= l.single {
+			if several == nil {
+				several = map[string]map[string]Exposure{}
+			}
+			out = several
+		}
 		out[task.Name] = map[string]Exposure{}
 		for c := range x.by[t] {
 			name, s := "", &x.by[t][c]
@@ -191,16 +246,17 @@ func (l *ledger) named(r *Report, x *exposures) map[string]map[string]Exposure {
 			out[task.Name][name] = e
 		}
 	}
-	return out
+	return one, several
 }
 
 // finish puts the ledger into a report.
 func (l *ledger) finish(r *Report) {
-	r.Ledger = l.named(r, &l.whole)
+	r.Ledger, r.Images = l.named(r, &l.whole)
 	if l.cells*len(l.epochs) > mostCells {
 		return
 	}
 	for _, epoch := range slices.Sorted(maps.Keys(l.epochs)) {
-		r.ByEpoch = append(r.ByEpoch, EpochExposure{[2]int{epoch, epoch + 1}, l.named(r, l.epochs[epoch])})
+		one, several := l.named(r, l.epochs[epoch])
+		r.ByEpoch = append(r.ByEpoch, EpochExposure{[2]int{epoch, epoch + 1}, one, several})
 	}
 }

@@ -302,4 +302,6 @@ class InspectReport(Report):
     """{task: {class: {samples, delivered, distinct, repeats, weight, weight_share, strength}}}: what the rows show of each
     class; a row in several scales counts once."""
     ledger_by_epoch: list[dict[str, Any]] = field(default_factory=list)
-    """[{epochs: [first, past the last], ledger}]: the same epoch by epoch."""
+    """[{epochs: [first, past the last], ledger, images}]: the same epoch by epoch."""
+    images: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
+    """The same of tasks of several labels, and of the classes of objects ("boxes"): a row counts for each that it shows."""
