@@ -1,0 +1,149 @@
+package jpeg
+
+import (
+	"bytes"
+	"context"
+	"image"
+	"os"
+	"runtime"
+	"testing"
+)
+
+// progressiveFiles are photos in color, of ten scans each.
+func progressiveFiles(t testing.TB) map[string][]byte {
+	t.Helper()
+	files := map[string][]byte{}
+	for _, name := range []string{"progressive-420.jpg", "progressive-444.jpg"} {
+		data, err := os.ReadFile("testdata/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[name] = data
+	}
+	return files
+}
+
+// scanOf is where a scan's data lies, whether it is of AC coefficients, and of which component.
+type scanOf struct {
+	begin, end int
+	ac         bool
+	component  byte
+}
+
+func scansOf(t testing.TB, data []byte) (list []scanOf) {
+	t.Helper()
+	for at := 2; ; {
+		s, err := nextSegment(data, at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s.marker == mEOI {
+			return list
+		}
+		if at = s.end; s.marker != mSOS {
+			continue
+		}
+		for at+1 < len(data) && (data[at] != 0xff || data[at+1] == 0) {
+			at++
+		}
+		list = append(list, scanOf{s.end, at, s.body[1+2*s.body[0]] > 0, s.body[1]})
+	}
+}
+
+// At a scale at which a component's blocks give a sample each, its AC scans aren't decoded: no
+// damage to them is noticed, and that to any other is.
+func TestScansThatAScaleNeeds(t *testing.T) {
+	for name, data := range progressiveFiles(t) {
+		h, err := ReadHeader(data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all := image.Rect(0, 0, h.Width, h.Height)
+		want := make([]string, 9)
+		for _, denominator := range []int{1, 2, 4, 8} {
+			want[denominator] = described(new(Decoder), data, all, denominator, nil)
+		}
+		skipped := map[int]int{}
+		for _, s := range scansOf(t, data) {
+			damaged := bytes.Clone(data)
+			for i := s.begin; i < s.end-1; i += 2 {
+				damaged[i], damaged[i+1] = 0xff, 0 // ones: no code
+			}
+			for _, denominator := range []int{1, 2, 4, 8} {
+				lone := false
+				for i, c := range h.Components() {
+					lone = lone || c.ID == s.component && h.blockSize(i, denominator) == 1
+				}
+				_, err := new(Decoder).DecodeRegion(context.Background(), damaged, all, denominator, nil)
+				switch got := described(new(Decoder), damaged, all, denominator, nil); {
+				case s.ac && lone && (err != nil || got != want[denominator]):
+					t.Errorf("%s at 1/%d: a scan that isn't needed is decoded: %v", name, denominator, err)
+				case s.ac && lone:
+					skipped[denominator]++
+				case err == nil && got == want[denominator]:
+					t.Errorf("%s at 1/%d: a scan that is needed isn't decoded", name, denominator)
+				}
+			}
+		}
+		if skipped[1]+skipped[2]+skipped[4] > 0 || skipped[8] < 4 {
+			t.Errorf("%s: scans skipped by denominator: %v", name, skipped)
+		}
+	}
+}
+
+// A progressive file takes what RegionBytes says for samples and coefficients, at every scale, and nothing
+// when it is decoded again.
+func TestProgressiveMemory(t *testing.T) {
+	for name, data := range progressiveFiles(t) {
+		h, err := ReadHeader(data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w, height := h.Width, h.Height
+		for _, region := range []image.Rectangle{image.Rect(0, 0, w, height), image.Rect(w/4, height/4, w/2, height/2)} {
+			for _, denominator := range []int{1, 2, 8} {
+				d := new(Decoder)
+				var before, after runtime.MemStats
+				runtime.ReadMemStats(&before)
+				if _, err := d.DecodeRegion(context.Background(), data, region, denominator, nil); err != nil {
+					t.Fatal(err)
+				}
+				runtime.ReadMemStats(&after)
+				said := h.RegionBytes(region, denominator)
+				if kept := int64(d.KeptBytes()); kept > said {
+					t.Errorf("%s, %v at 1/%d: %d bytes are kept, %d were said", name, region, denominator, kept, said)
+				}
+				if n := int64(after.TotalAlloc - before.TotalAlloc); n > said+said/8+64<<10 { // sizes of allocations are rounded
+					t.Errorf("%s, %v at 1/%d: %d bytes were allocated, %d were said", name, region, denominator, n, said)
+				}
+				if n := testing.AllocsPerRun(5, func() { _, _ = d.DecodeRegion(context.Background(), data, region, denominator, nil) }); n != 0 {
+					t.Errorf("%s, %v at 1/%d: %v allocations", name, region, denominator, n)
+				}
+			}
+		}
+	}
+}
+
+// A decoder looks at its context in each row of blocks of each scan.
+func TestScansEndWithTheContext(t *testing.T) {
+	for name, data := range progressiveFiles(t) {
+		h, err := ReadHeader(data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var d Decoder
+		all := &ending{Context: t.Context(), end: 1 << 30}
+		if _, err := d.Decode(all, data); err != nil {
+			t.Fatal(err)
+		}
+		if rows := h.Height / 16 * len(scansOf(t, data)); all.looks < rows {
+			t.Errorf("%s: %d looks at the context, of at least %d rows", name, all.looks, rows)
+		}
+		for end := 0; end < all.looks; end += 1 + all.looks/40 {
+			e := &ending{Context: t.Context(), end: end}
+			if _, err := d.Decode(e, data); err == nil || e.looks > end+8 {
+				t.Errorf("%s, at look %d: %v, after %d looks more", name, end, err, e.looks-end)
+			}
+		}
+	}
+}
