@@ -654,7 +654,7 @@ class Spng(OpenCV):
 class Vips(OpenCV):
     """libvips' decoders, on one thread a worker, then as OpenCV."""
 
-    recipes, formats = ImageCodecs.recipes, OpenCV.formats
+    recipes, formats = ImageCodecs.recipes, ("jpeg", "png", "webp", "gif", "tiff")
     needs = ("pyvips",)
 
     def load(self):
@@ -857,7 +857,7 @@ def main():
             try:
                 begun = begin(name, *line[1:])
             except Exception as e:
-                begun = f"{type(e).__name__}: {e}"
+                begun = f"{type(e).__name__}: {e}".splitlines()[0]
             if isinstance(begun, str):
                 print(json.dumps({"missing": begun}), flush=True)
                 continue
