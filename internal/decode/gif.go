@@ -163,6 +163,9 @@ func (f *gifFile) Region(ctx context.Context, part image.Rectangle, rgb []uint8)
 	}
 	s := borrow()
 	defer s.giveBack()
+	if s.lzw == nil {
+		s.lzw = new(lzw.Decoder)
+	}
 	s.joined = f.join(s.joined)
 	s.lzw.ResetGIF(s.joined, f.literalBits)
 	f.setColours(&s.table)

@@ -12,7 +12,7 @@ import (
 
 // scratch is what GIF, BMP and PPM files are decoded with, row by row.
 type scratch struct {
-	lzw     lzw.Decoder
+	lzw     *lzw.Decoder // of GIF
 	table   rgbTable
 	joined  []byte
 	numbers []byte
@@ -26,8 +26,12 @@ const scratchKept = 4 << 20
 func borrow() *scratch { return scratches.Get().(*scratch) }
 
 func (s *scratch) giveBack() {
-	s.lzw.Release()
-	if s.lzw.Kept()+cap(s.joined)+cap(s.numbers) <= scratchKept {
+	n := cap(s.joined) + cap(s.numbers)
+	if s.lzw != nil {
+		s.lzw.Release()
+		n += s.lzw.Kept()
+	}
+	if n <= scratchKept {
 		scratches.Put(s)
 	}
 }

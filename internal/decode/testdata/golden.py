@@ -410,6 +410,8 @@ def packbits(data):
     return out
 
 
+CODERS = {1: lambda data: data, 8: zlib.compress, 32946: zlib.compress, 32773: packbits}
+
 REVERSED = bytes(int(f"{i:08b}"[::-1], 2) for i in range(256))
 
 
@@ -448,7 +450,7 @@ def tiff(p, photometric, order="<", bits=8, compression=1, predictor=1, planar=1
             data = b"".join(int(t.ljust((len(t) + 7) // 8 * 8, "0"), 2).to_bytes((len(t) + 7) // 8, "big") for t in text)
         else:
             data = b.astype(np.dtype("u1" if bits == 8 else "u2").newbyteorder(order)).tobytes()
-        data = {1: lambda d: d, 8: zlib.compress, 32946: zlib.compress, 32773: packbits}[compression](data)
+        data = CODERS[compression](data)
         coded.append(data.translate(REVERSED) if fill == 2 else data)
     long, at = ("Q", 16) if big else ("I", 8)
     offsets = [at + sum(len(c) for c in coded[:i]) for i in range(len(coded))]
