@@ -7,10 +7,12 @@ import (
 
 // boolDecoder is the arithmetic decoder of a partition (RFC 6386, 7).
 type boolDecoder struct {
-	data  []byte // not yet in value
-	value uint64 // the next 8+bits bits
-	span  uint32 // the range less 1: 127 to 254 before a decision
+	data []byte // not yet in value
+	// value begins, in its highest byte, with what the next decision looks at. Of its first 8+bits
+	// bits it is certain; those behind them are 0, or what will be put there again.
+	value uint64
 	bits  int    // negative: bits must be loaded before the next decision
+	span  uint32 // the range less 1: 127 to 254 before a decision
 	// ended is set by a decision that looks beyond the end. As in libwebp that is an error, whatever
 	// becomes of the bits.
 	ended bool
@@ -20,43 +22,47 @@ func (b *boolDecoder) init(data []byte) { *b = boolDecoder{data: data, span: 254
 
 // load adds bits to value. Beyond the end they are zeros.
 func (b *boolDecoder) load() {
+	have := uint(b.bits+8) & 63
 	switch {
 	case len(b.data) >= 8:
-		b.value = b.value<<56 | binary.BigEndian.Uint64(b.data)>>8
-		b.data = b.data[7:]
-		b.bits += 56
+		b.value |= binary.BigEndian.Uint64(b.data) >> have
+		n := (63 - have) >> 3
+		b.data = b.data[n:]
+		b.bits += int(8 * n)
 	case len(b.data) > 0:
-		b.value = b.value<<8 | uint64(b.data[0])
+		b.value |= uint64(b.data[0]) << (56 - have)
 		b.data = b.data[1:]
 		b.bits += 8
 	default:
-		b.value <<= 8
 		b.bits += 8
 		b.ended = true
 	}
 }
 
+// shifts is how often a range must be doubled to be at least 128.
+var shifts = func() (s [256]uint8) {
+	for i := range s {
+		s[i] = uint8(bits.LeadingZeros8(uint8(i)))
+	}
+	return s
+}()
+
 // bit decides; p is the probability of 0, in units of 1/256.
-func (b *boolDecoder) bit(p uint8) int {
+func (b *boolDecoder) bit(p uint8) (v int) {
 	if b.bits < 0 {
 		b.load()
 	}
 	split := b.span * uint32(p) >> 8
-	at := uint(b.bits) & 63
-	if uint32(b.value>>at) > split {
-		b.value -= uint64(split+1) << at
-		b.narrow(b.span - split)
-		return 1
+	to, at := split+1, uint64(split+1)<<56
+	if b.value >= at {
+		b.value -= at
+		to, v = b.span-split, 1
 	}
-	b.narrow(split + 1)
-	return 0
-}
-
-// narrow sets the range, 1 to 254, and doubles it until it is at least 128.
-func (b *boolDecoder) narrow(to uint32) {
-	shift := bits.LeadingZeros8(uint8(to))
+	shift := shifts[uint8(to)]
 	b.span = to<<shift - 1
-	b.bits -= shift
+	b.value <<= shift
+	b.bits -= int(shift)
+	return v
 }
 
 func (b *boolDecoder) flag() bool { return b.bit(128) != 0 }

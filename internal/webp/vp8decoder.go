@@ -17,7 +17,7 @@ type VP8Decoder struct {
 	frame      frame
 	above      []above
 	row        []macroblock
-	filters    []edgeFilter // of the row's macroblocks
+	filters    []blockFilter // of the row's macroblocks
 	residue    residue
 	planes     [3]plane
 	upsampled  [2][]uint8 // a row of chroma at full resolution
@@ -38,7 +38,7 @@ const (
 	planeRows = 1  // rows before the first, and behind the last
 	aboveLead = 16
 
-	blockBytes = int64(unsafe.Sizeof(above{}) + unsafe.Sizeof(macroblock{}) + unsafe.Sizeof(edgeFilter{}))
+	blockBytes = int64(unsafe.Sizeof(above{}) + unsafe.Sizeof(macroblock{}) + unsafe.Sizeof(blockFilter{}))
 )
 
 // at is where a sample lies in pix.
@@ -111,19 +111,19 @@ func (d *VP8Decoder) decodeRow(f *VP8, part image.Rectangle, y, rows int) error 
 	var left above
 	for x := range d.row {
 		m, up := &d.row[x], &d.above[x]
-		e := d.frame.segments[m.segment].filter[0]
+		filter := blockFilter{2 * m.segment, m.fine}
 		if m.fine {
-			e = d.frame.segments[m.segment].filter[1]
+			filter.edges++
 		}
 		if m.skip {
 			d.residue.kinds = 0
-			left.nonZero, up.nonZero = 0, 0
+			left.nonZero, up.nonZero = [8]uint8{}, [8]uint8{}
 			if !m.fine {
 				left.luma2, up.luma2 = 0, 0
 			}
 		} else {
 			d.readResidue(tokens, m, up, &left)
-			e.inner = e.inner || d.residue.kinds != 0
+			filter.inner = m.fine || d.residue.kinds != 0
 			if tokens.ended {
 				return fmt.Errorf("%w: the coefficients end in row %d", ErrTruncated, 16*y)
 			}
@@ -131,7 +131,7 @@ func (d *VP8Decoder) decodeRow(f *VP8, part image.Rectangle, y, rows int) error 
 		if x < rebuilt {
 			d.rebuild(x, y, m)
 		}
-		d.filters[x] = e
+		d.filters[x] = filter
 	}
 	for i := range d.planes {
 		d.planes[i].end(y, 16>>min(i, 1))

@@ -3,27 +3,69 @@ package webp
 // The loop filters (RFC 6386, 15), of each macroblock after those to its left and above: its left
 // edge, the vertical edges within it, its upper edge, the horizontal edges within it.
 
+// edges are the thresholds of a macroblock's edges; none is filtered if limit is 0.
+type edges struct {
+	limit, interior, variance uint8
+	wide                      wideEdges
+}
+
+// wideEdges are the same for assembly: limits of the outer edges and of those within.
+type wideEdges struct{ outer, inner, interior, variance [32]uint8 }
+
+// set finds the thresholds of a filter level, 0 to 63.
+func (e *edges) set(level, sharpness int) {
+	interior := level
+	if sharpness > 0 {
+		interior >>= 1
+		if sharpness > 4 {
+			interior >>= 1
+		}
+		interior = min(interior, 9-sharpness)
+	}
+	interior = max(interior, 1)
+	e.limit, e.interior, e.variance = uint8(2*level+interior), uint8(interior), 0
+	switch {
+	case level >= 40:
+		e.variance = 2
+	case level >= 15:
+		e.variance = 1
+	case level == 0:
+		e.limit = 0
+	}
+	w := &e.wide
+	for i := range w.outer {
+		w.outer[i], w.inner[i], w.interior[i], w.variance[i] = e.limit+4, e.limit, e.interior, e.variance
+	}
+}
+
+// blockFilter is how a macroblock is filtered: the number of its edges in the frame's, and whether
+// those within it are filtered, too.
+type blockFilter struct {
+	edges uint8
+	inner bool
+}
+
 // filterRow filters the first n macroblocks of a row.
 func (d *VP8Decoder) filterRow(y, n int) {
-	for x := range n {
-		e := &d.filters[x]
+	for x, f := range d.filters[:n] {
+		e := &d.frame.edges[f.edges]
 		switch {
 		case e.limit == 0:
 		case d.frame.simple:
-			d.filterSimply(x, y, e)
+			d.filterSimply(x, y, e, f.inner)
 		default:
-			d.filterBlock(x, y, e)
+			d.filter(x, y, e, f.inner)
 		}
 	}
 }
 
-func (d *VP8Decoder) filterSimply(x, y int, e *edgeFilter) {
+func (d *VP8Decoder) filterSimplyGo(x, y int, e *edges, inner bool) {
 	p := &d.planes[0]
 	at, limit := p.at(16*x, 16*y), int32(e.limit)
 	if x > 0 {
 		simpleEdge(p.pix, at, 1, p.stride, limit+4)
 	}
-	if e.inner {
+	if inner {
 		for i := 4; i < 16; i += 4 {
 			simpleEdge(p.pix, at+i, 1, p.stride, limit)
 		}
@@ -31,14 +73,14 @@ func (d *VP8Decoder) filterSimply(x, y int, e *edgeFilter) {
 	if y > 0 {
 		simpleEdge(p.pix, at, p.stride, 1, limit+4)
 	}
-	if e.inner {
+	if inner {
 		for i := 4; i < 16; i += 4 {
 			simpleEdge(p.pix, at+i*p.stride, p.stride, 1, limit)
 		}
 	}
 }
 
-func (d *VP8Decoder) filterBlock(x, y int, e *edgeFilter) {
+func (d *VP8Decoder) filterGo(x, y int, e *edges, inner bool) {
 	for i := range d.planes {
 		p := &d.planes[i]
 		size := 16
@@ -49,7 +91,7 @@ func (d *VP8Decoder) filterBlock(x, y int, e *edgeFilter) {
 		if x > 0 {
 			outerEdge(p.pix, at, 1, p.stride, size, e)
 		}
-		if e.inner {
+		if inner {
 			for i := 4; i < size; i += 4 {
 				innerEdge(p.pix, at+i, 1, p.stride, size, e)
 			}
@@ -57,7 +99,7 @@ func (d *VP8Decoder) filterBlock(x, y int, e *edgeFilter) {
 		if y > 0 {
 			outerEdge(p.pix, at, p.stride, 1, size, e)
 		}
-		if e.inner {
+		if inner {
 			for i := 4; i < size; i += 4 {
 				innerEdge(p.pix, at+i*p.stride, p.stride, 1, size, e)
 			}
@@ -78,7 +120,7 @@ func simpleEdge(pix []uint8, at, across, along int, limit int32) {
 }
 
 // outerEdge filters n samples of an edge between macroblocks.
-func outerEdge(pix []uint8, at, across, along, n int, e *edgeFilter) {
+func outerEdge(pix []uint8, at, across, along, n int, e *edges) {
 	limit := int32(e.limit) + 4
 	for range n {
 		if filtered, varied := e.at(pix, at, across, limit); filtered {
@@ -98,7 +140,7 @@ func outerEdge(pix []uint8, at, across, along, n int, e *edgeFilter) {
 }
 
 // innerEdge filters n samples of an edge within a macroblock.
-func innerEdge(pix []uint8, at, across, along, n int, e *edgeFilter) {
+func innerEdge(pix []uint8, at, across, along, n int, e *edges) {
 	for range n {
 		if filtered, varied := e.at(pix, at, across, int32(e.limit)); filtered {
 			p1, p0 := int32(pix[at-2*across]), int32(pix[at-across])
@@ -119,7 +161,7 @@ func innerEdge(pix []uint8, at, across, along, n int, e *edgeFilter) {
 
 // at looks at an edge in one place: whether it is flat enough to be filtered, and whether it isn't as
 // flat as that on one of its sides.
-func (e *edgeFilter) at(pix []uint8, at, across int, limit int32) (filtered, varied bool) {
+func (e *edges) at(pix []uint8, at, across int, limit int32) (filtered, varied bool) {
 	p3, p2, p1, p0 := int32(pix[at-4*across]), int32(pix[at-3*across]), int32(pix[at-2*across]), int32(pix[at-across])
 	q0, q1, q2, q3 := int32(pix[at]), int32(pix[at+across]), int32(pix[at+2*across]), int32(pix[at+3*across])
 	if 2*distance(p0, q0)+distance(p1, q1)>>1 > limit {

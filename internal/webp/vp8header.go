@@ -4,19 +4,21 @@ import "fmt"
 
 const segments = 4
 
-// quantizer is what the coefficients of a kind of block are multiplied by: the first, and the others.
-type quantizer [2]int32
+// quantizer is what the coefficients of a kind of block are multiplied by.
+type quantizer [16]int32
+
+// quantizerOf has one step for the first coefficient, and one for the others.
+func quantizerOf(first, others int32) (q quantizer) {
+	for i := range q {
+		q[i] = others
+	}
+	q[0] = first
+	return q
+}
 
 // segment is what macroblocks of one have in common.
 type segment struct {
 	luma, luma2, chroma quantizer
-	filter              [2]edgeFilter // of macroblocks predicted as a whole, and in blocks of 4x4
-}
-
-// edgeFilter is the loop filter's thresholds in a macroblock; none if limit is 0.
-type edgeFilter struct {
-	limit, interior, variance uint8
-	inner                     bool // edges within the macroblock are filtered, too
 }
 
 // frame is what the first partition says of all macroblocks.
@@ -24,8 +26,9 @@ type frame struct {
 	updateSegments bool
 	segmentTree    [3]uint8
 	segments       [segments]segment
-	filtered       bool // some macroblock may be
-	simple         bool // the simple filter: luma only
+	filtered       bool                // some macroblock may be
+	simple         bool                // the simple filter: luma only
+	edges          [2 * segments]edges // thresholds by segment, of macroblocks predicted as a whole, and in blocks of 4x4
 	tokens         [planes][17]tokenNode
 	skips          bool // macroblocks without coefficients are marked
 	skip           uint8
@@ -115,35 +118,10 @@ func (h *frame) readFilter(b *boolDecoder, changes *segmentChanges) {
 				own += level
 			}
 		}
-		for j := range h.segments[i].filter {
-			own := own + reference + j*blocks
-			h.segments[i].filter[j] = thresholds(min(max(own, 0), 63), sharpness)
-			h.segments[i].filter[j].inner = j == 1
+		for j := range 2 {
+			h.edges[2*i+j].set(min(max(own+reference+j*blocks, 0), 63), sharpness)
 		}
 	}
-}
-
-func thresholds(level, sharpness int) (e edgeFilter) {
-	if level == 0 {
-		return e
-	}
-	interior := level
-	if sharpness > 0 {
-		interior >>= 1
-		if sharpness > 4 {
-			interior >>= 1
-		}
-		interior = min(interior, 9-sharpness)
-	}
-	interior = max(interior, 1)
-	e.limit, e.interior = uint8(2*level+interior), uint8(interior)
-	switch {
-	case level >= 40:
-		e.variance = 2
-	case level >= 15:
-		e.variance = 1
-	}
-	return e
 }
 
 // open finds the partitions of coefficients (9.5). As libwebp does, it takes what there is of one
@@ -184,9 +162,9 @@ func (h *frame) readQuantizers(b *boolDecoder, changes *segmentChanges) {
 		step := func(table *[128]int16, change, last int) int32 {
 			return int32(table[min(max(q+change, 0), last)])
 		}
-		s.luma = quantizer{step(&dcSteps, lumaDC, 127), step(&acSteps, 0, 127)}
-		s.luma2 = quantizer{2 * step(&dcSteps, luma2DC, 127), max(8, step(&acSteps, luma2AC, 127)*155/100)}
-		s.chroma = quantizer{step(&dcSteps, chromaDC, 117), step(&acSteps, chromaAC, 127)}
+		s.luma = quantizerOf(step(&dcSteps, lumaDC, 127), step(&acSteps, 0, 127))
+		s.luma2 = quantizerOf(2*step(&dcSteps, luma2DC, 127), max(8, step(&acSteps, luma2AC, 127)*155/100))
+		s.chroma = quantizerOf(step(&dcSteps, chromaDC, 117), step(&acSteps, chromaAC, 127))
 	}
 }
 

@@ -29,9 +29,9 @@ type macroblock struct {
 
 // above is what the macroblocks of the row above leave to those below.
 type above struct {
-	modes   [4]mode // of its last row of blocks of 4x4
-	nonZero uint8   // whether its last blocks have coefficients: 4 of luma, 2 and 2 of chroma
-	luma2   uint8   // the same of its luma's second transform
+	modes   [4]mode  // of its last row of blocks of 4x4
+	nonZero [8]uint8 // whether its last blocks have coefficients, 0 or 1: 4 of luma, 2 and 2 of chroma
+	luma2   uint8    // the same of its luma's second transform
 }
 
 // readModes reads the modes of a row of macroblocks (RFC 6386, 11 and 19.3).
@@ -50,14 +50,7 @@ func (d *VP8Decoder) readModes() {
 		}
 		m.skip = h.skips && b.bit(h.skip) != 0
 		if m.fine = b.bit(145) == 0; m.fine {
-			for y := range left {
-				last := left[y]
-				for x := range up {
-					last = b.mode4(&modeProbabilities[up[x]][last])
-					m.luma[4*y+x], up[x] = last, last
-				}
-				left[y] = last
-			}
+			b.fineModes(up, &left, &m.luma)
 		} else {
 			luma := b.lumaMode()
 			m.luma[0] = luma
@@ -93,28 +86,46 @@ func (b *boolDecoder) chromaMode() mode {
 	return gradientMode
 }
 
-func (b *boolDecoder) mode4(p *[9]uint8) mode {
-	switch {
-	case b.bit(p[0]) == 0:
-		return meanMode
-	case b.bit(p[1]) == 0:
-		return gradientMode
-	case b.bit(p[2]) == 0:
-		return verticalMode
-	case b.bit(p[3]) == 0:
-		switch {
-		case b.bit(p[4]) == 0:
-			return horizontalMode
-		case b.bit(p[5]) == 0:
-			return downRightMode
+// modeTree has the decisions for a block's mode: of each, what follows 0 and 1, the number of
+// another or 16 and the mode.
+var modeTree = [9][2]uint8{
+	{16 + uint8(meanMode), 1},
+	{16 + uint8(gradientMode), 2},
+	{16 + uint8(verticalMode), 3},
+	{4, 6},
+	{16 + uint8(horizontalMode), 5},
+	{16 + uint8(downRightMode), 16 + uint8(verticalRightMode)},
+	{16 + uint8(downLeftMode), 7},
+	{16 + uint8(verticalLeftMode), 8},
+	{16 + uint8(horizontalDownMode), 16 + uint8(horizontalUpMode)},
+}
+
+// fineModes reads the modes of 16 blocks.
+func (b *boolDecoder) fineModes(up, left *[4]mode, modes *[16]mode) {
+	value, bits, span := b.value, b.bits, b.span
+	for i := range modes {
+		p := &modeProbabilities[up[i%4]][left[i/4]]
+		at := uint8(0)
+		for at < 9 {
+			if bits < 0 {
+				b.value, b.bits = value, bits
+				b.load()
+				value, bits = b.value, b.bits
+			}
+			split := span * uint32(p[at]) >> 8
+			to, from, v := split+1, uint64(split+1)<<56, 0
+			if value >= from {
+				value -= from
+				to, v = span-split, 1
+			}
+			shift := shifts[uint8(to)]
+			span = to<<(shift&7) - 1
+			value <<= shift & 7
+			bits -= int(shift)
+			at = modeTree[at][v]
 		}
-		return verticalRightMode
-	case b.bit(p[6]) == 0:
-		return downLeftMode
-	case b.bit(p[7]) == 0:
-		return verticalLeftMode
-	case b.bit(p[8]) == 0:
-		return horizontalDownMode
+		m := mode(at - 16)
+		modes[i], up[i%4], left[i/4] = m, m, m
 	}
-	return horizontalUpMode
+	b.value, b.bits, b.span = value, bits, span
 }

@@ -2,8 +2,8 @@ package webp
 
 import "encoding/binary"
 
-// edges are the samples beside a 4x4 block.
-type edges struct {
+// beside is the samples beside a 4x4 block.
+type beside struct {
 	above  uint64 // eight of the row above, from the left
 	corner uint8
 	left   [4]uint8 // from the top
@@ -30,7 +30,7 @@ func spread(x uint64) uint64 {
 
 // predict4 is the prediction of a 4x4 block (RFC 6386, 12.3), row by row, the first sample of
 // each in the lowest byte.
-func (e *edges) predict4(how mode) (row0, row1, row2, row3 uint32) {
+func (e *beside) predict4(how mode) (row0, row1, row2, row3 uint32) {
 	a := e.above
 	l0, l1, l2, l3 := uint64(e.left[0]), uint64(e.left[1]), uint64(e.left[2]), uint64(e.left[3])
 	// From the lower left corner to the upper right one, and the same from the second and the third on.
@@ -76,7 +76,7 @@ func (e *edges) predict4(how mode) (row0, row1, row2, row3 uint32) {
 }
 
 // gradient is a row of left + above - corner.
-func (e *edges) gradient(y int) (row uint32) {
+func (e *beside) gradient(y int) (row uint32) {
 	add := int32(e.left[y]) - int32(e.corner)
 	for x := range 4 {
 		row |= uint32(clip(add+int32(uint8(e.above>>(8*x))))) << (8 * x)
@@ -110,6 +110,9 @@ func predict(how mode, size int, pix []uint8, at, stride int, above []uint8, has
 			}
 		}
 	default:
+		if gradientFast(size, pix, at, stride, above) {
+			return
+		}
 		for y := range size {
 			add := int32(pix[at+y*stride-1]) - int32(above[0])
 			row := pix[at+y*stride:][:size]

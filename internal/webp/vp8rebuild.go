@@ -10,30 +10,35 @@ func (d *VP8Decoder) rebuild(x, y int, m *macroblock) {
 		d.rebuildFine(at, 16*x, m)
 	} else {
 		predict(m.luma[0], 16, luma.pix, at, luma.stride, luma.above[aboveLead+16*x-1:], y > 0, x > 0)
-		d.addBlocks(luma, at, 4, 0)
+		for i := 0; i < 16; i += 4 {
+			if d.residue.kinds>>(2*i)&0xff != 0 {
+				d.addRow(at+i*luma.stride, i)
+			}
+		}
 	}
 	for i := range 2 {
 		p := &d.planes[1+i]
 		at := p.at(8*x, 8*y)
 		predict(m.chroma, 8, p.pix, at, p.stride, p.above[aboveLead+8*x-1:], y > 0, x > 0)
-		d.addBlocks(p, at, 2, 16+4*i)
-	}
-}
-
-// addBlocks adds the residue of wide x wide blocks, from number first on.
-func (d *VP8Decoder) addBlocks(p *plane, at, wide, first int) {
-	kinds := d.residue.kinds >> (2 * first)
-	for i := first; i < first+wide*wide; i++ {
-		if kinds&3 != noneKind {
-			block := (i - first)
-			d.add(p, at+4*(block%wide)+4*(block/wide)*p.stride, i, int(kinds&3))
+		if d.residue.kinds>>(32+8*i)&0xff != 0 {
+			d.addSquare(p, at, 16+4*i)
 		}
-		kinds >>= 2
 	}
 }
 
-// add adds the residue of a block.
-func (d *VP8Decoder) add(p *plane, at, i, kind int) {
+// addBlocks adds the residue of wide x high blocks, from number first on.
+func (d *VP8Decoder) addBlocks(p *plane, at, wide, high, first int) {
+	kinds := d.residue.kinds >> (2 * first)
+	for y := range high {
+		for x := range wide {
+			d.addGo(p, at+4*x+4*y*p.stride, first+wide*y+x, int(kinds&3))
+			kinds >>= 2
+		}
+	}
+}
+
+// addGo adds the residue of a block.
+func (d *VP8Decoder) addGo(p *plane, at, i, kind int) {
 	in := (*[16]int16)(d.residue.blocks[16*i:])
 	switch kind {
 	case firstKind:
@@ -57,7 +62,7 @@ func (d *VP8Decoder) rebuildFine(at, x int, m *macroblock) {
 	kinds := d.residue.kinds
 	for i := range 16 {
 		at := at + 4*(i%4) + 4*(i/4)*p.stride
-		var e edges
+		var e beside
 		if i < 4 {
 			e.corner, e.above = top[4*i], binary.LittleEndian.Uint64(top[4*i+1:])
 		} else {

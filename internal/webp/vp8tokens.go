@@ -40,61 +40,54 @@ const (
 	allKind
 )
 
-func kindOf(end int, first int16) uint64 {
-	switch {
-	case end > 3:
-		return allKind
-	case end > 1:
-		return threeKind
-	case first != 0:
-		return firstKind
-	}
-	return noneKind
-}
-
 // readResidue reads the coefficients of a macroblock.
 func (d *VP8Decoder) readResidue(b *boolDecoder, m *macroblock, up, left *above) {
 	r, s := &d.residue, &d.frame.segments[m.segment]
+	tokens := &d.frame.tokens
 	clear(r.blocks[:])
-	first, plane := 0, lumaPlane
+	first, kind := 0, lumaPlane
 	if !m.fine {
 		var second [16]int16
-		end := d.coefficients(b, luma2Plane, int(up.luma2+left.luma2), &s.luma2, 0, &second)
+		end := b.coefficients(&tokens[luma2Plane], int(up.luma2+left.luma2), &s.luma2, 0, &second)
 		some := uint8(min(end, 1))
 		up.luma2, left.luma2 = some, some
 		walsh(&r.blocks, &second, end)
-		first, plane = 1, lumaRest
+		first, kind = 1, lumaRest
 	}
-	var kinds uint64
-	at := 0
-	read := func(plane, first, wide, shift int, q *quantizer) {
-		for y := range wide {
-			l := left.nonZero >> (shift + y) & 1
-			for x := range wide {
-				u := up.nonZero >> (shift + x) & 1
-				block := (*[16]int16)(r.blocks[16*at:])
-				end := d.coefficients(b, plane, int(u+l), q, first, block)
-				l = 0
-				if end > first {
-					l = 1
-				}
-				up.nonZero = up.nonZero&^(1<<(shift+x)) | l<<(shift+x)
-				kinds |= kindOf(end, block[0]) << (2 * at)
-				at++
-			}
-			left.nonZero = left.nonZero&^(1<<(shift+y)) | l<<(shift+y)
-		}
-	}
-	read(plane, first, 4, 0, &s.luma)
-	read(chromaPlane, 0, 2, 4, &s.chroma)
-	read(chromaPlane, 0, 2, 6, &s.chroma)
-	r.kinds = kinds
+	u, l := &up.nonZero, &left.nonZero
+	r.kinds = b.square(&tokens[kind], &s.luma, first, 4, u[:4], l[:4], r.blocks[:16*16])
+	r.kinds |= b.square(&tokens[chromaPlane], &s.chroma, 0, 2, u[4:6], l[4:6], r.blocks[16*16:20*16]) << 32
+	r.kinds |= b.square(&tokens[chromaPlane], &s.chroma, 0, 2, u[6:], l[6:], r.blocks[20*16:]) << 40
 }
 
-// coefficients reads a block's from number n on, and returns the number behind the last one that
-// isn't 0, or n.
-func (d *VP8Decoder) coefficients(b *boolDecoder, plane, context int, q *quantizer, n int, out *[16]int16) int {
-	nodes := &d.frame.tokens[plane]
+// squareGo reads the coefficients of wide x wide blocks from number first on. It returns their kinds.
+func (b *boolDecoder) squareGo(nodes *[17]tokenNode, q *quantizer, first, wide int, up, left []uint8, out []int16) (kinds uint64) {
+	for y := range wide {
+		for x := range wide {
+			block := (*[16]int16)(out[16*(wide*y+x):])
+			end := b.coefficients(nodes, int(up[x]+left[y]), q, first, block)
+			up[x], left[y] = 0, 0
+			if end > first {
+				up[x], left[y] = 1, 1
+			}
+			kind := uint64(noneKind)
+			switch {
+			case end > 3:
+				kind = allKind
+			case end > 1:
+				kind = threeKind
+			case block[0] != 0:
+				kind = firstKind
+			}
+			kinds |= kind << (2 * (wide*y + x))
+		}
+	}
+	return kinds
+}
+
+// coefficientsGo reads a block's coefficients from number n on, and returns the number behind the last
+// one that isn't 0, or n.
+func (b *boolDecoder) coefficientsGo(nodes *[17]tokenNode, context int, q *quantizer, n int, out *[16]int16) int {
 	p := &nodes[n][context]
 	for n < 16 {
 		if b.bit(p[0]) == 0 {
@@ -118,7 +111,7 @@ func (d *VP8Decoder) coefficients(b *boolDecoder, plane, context int, q *quantiz
 		if b.flag() {
 			v = -v
 		}
-		out[zigzag[n]] = int16(int32(v) * q[min(n, 1)])
+		out[zigzag[n]] = int16(int32(v) * q[n])
 		n++
 	}
 	return 16

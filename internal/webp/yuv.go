@@ -26,11 +26,11 @@ func (d *VP8Decoder) writeRow(f *VP8, part image.Rectangle, y int, rgb []uint8) 
 // upsampledMore is how many samples more than there are pixels upsample may write, by twos.
 const upsampledMore = 2
 
-// upsample is libwebp's "fancy" upsampling of chroma: two output columns between each pair of columns.
+// upsampleGo is libwebp's "fancy" upsampling of chroma: two output columns between each pair of columns.
 // near and far have one more sample on each side, so that the first output column is the one before the
 // first column's own two. The weights are 9, 3, 3 and 1 sixteenths, but the rounding is libwebp's: the
 // diagonal means are rounded down first, then the mean with the nearest sample is.
-func upsample(dst, near, far []uint8) {
+func upsampleGo(dst, near, far []uint8) {
 	n0, f0 := int(near[0]), int(far[0])
 	far = far[1:]
 	for x, n := range near[1:] {
@@ -42,9 +42,9 @@ func upsample(dst, near, far []uint8) {
 	}
 }
 
-// convert is libwebp's conversion of limited range (BT.601, 16 to 235) to RGB: 14-bit constants,
+// convertGo is libwebp's conversion of limited range (BT.601, 16 to 235) to RGB: 14-bit constants,
 // results with 6 fractional bits, truncated.
-func convert(rgb, luma, cb, cr []uint8) {
+func convertGo(rgb, luma, cb, cr []uint8) {
 	cb, cr = cb[:len(luma)], cr[:len(luma)]
 	for x, y := range luma {
 		u, v := int32(cb[x]), int32(cr[x])
