@@ -16,10 +16,11 @@ def grey(values):
     return np.repeat(values.astype(np.uint8)[:, :, None], 3, 2)
 
 
-def maximum(data):
-    """That of a PPM file's samples."""
-    fields = re.sub(rb"#[^\n\r]*", b"", data[:200]).split()
-    return int(fields[3]) if fields[0] in (b"P2", b"P3", b"P5", b"P6") else 1
+def header(data):
+    """A PPM file's largest sample, and where its samples begin."""
+    blank = rb"(?:\s|#[^\n\r]*[\n\r])+"
+    fields = re.match(rb"P[2356]" + 3 * (blank + rb"(\d+)") + rb"\s?", data)
+    return (int(fields[3]), fields.end()) if fields else (1, 0)
 
 
 def pillow(data):
@@ -32,7 +33,7 @@ def pillow(data):
         kind, mode = image.format, image.mode
         white_is_zero = kind == "TIFF" and image.tag_v2.get(262) == 0
         image = ImageOps.exif_transpose(image)
-        most = maximum(data) if kind == "PPM" else 65535
+        most, at = header(data) if kind == "PPM" else (65535, 0)
         if mode == "I" and 255 < most < 65535:  # Pillow stretches grey to 65535, and colour to 255
             values = np.rint(np.asarray(image) * (most / 65535))
             return kind, grey(np.rint(values / most * 255))
@@ -41,9 +42,10 @@ def pillow(data):
             return kind, grey(255 - high if white_is_zero else high)
         if kind == "PPM" and most == 65535:  # Pillow rounds
             if data[:2] == b"P3":
-                text = re.sub(rb"#[^\n\r]*", b"", data).split()[4:]
+                text = re.sub(rb"#[^\n\r]*", b"", data[at:]).split()[: 3 * image.width * image.height]
                 return kind, (np.array([int(v) for v in text]) >> 8).astype(np.uint8).reshape(image.height, image.width, 3)
-            return kind, np.frombuffer(data[-6 * image.width * image.height :: 2], np.uint8).reshape(image.height, image.width, 3)
+            pixels = np.frombuffer(data, np.uint8, 6 * image.width * image.height, at)
+            return kind, pixels.reshape(image.height, image.width, 6)[:, :, ::2]
         return kind, np.asarray(image.convert("RGB"))
     except Exception:
         return kind, None
