@@ -176,11 +176,12 @@ func (f *bmpFile) Region(ctx context.Context, part image.Rectangle, rgb []uint8)
 		return f.unpackRuns(ctx, part, rgb, s)
 	}
 	convert := f.converter(part, s)
-	for y := part.Min.Y; y < part.Max.Y; y++ {
-		if y%16 == 0 && ctx.Err() != nil {
+	first, last := f.stored(part.Min.Y), f.stored(part.Max.Y-1)
+	for row := min(first, last); row <= max(first, last); row++ { // in the file's order, which caches are made for
+		if row%16 == 0 && ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		convert(rgb[3*(y-part.Min.Y)*part.Dx():][:3*part.Dx()], f.rows[f.stored(y)*f.stride:])
+		convert(rgb[3*(f.stored(row)-part.Min.Y)*part.Dx():][:3*part.Dx()], f.rows[row*f.stride:])
 	}
 	return nil
 }

@@ -29,6 +29,11 @@ func (c *rgbTable) set(i int, red, green, blue uint8) {
 
 // row looks len(rgb)/3 numbers up.
 func (c *rgbTable) row(rgb, numbers []byte) {
+	n := c.fast(rgb, numbers)
+	c.plain(rgb[3*n:], numbers[n:])
+}
+
+func (c *rgbTable) plain(rgb, numbers []byte) {
 	for len(rgb) >= 24 && len(numbers) >= 8 {
 		d, n := rgb[:24], numbers[:8]
 		c2, c5 := uint64(c[n[2]]), uint64(c[n[5]])

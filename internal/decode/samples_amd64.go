@@ -23,3 +23,18 @@ func (p pick) fast(rgb, stored []byte) (n int) {
 	pickAVX2(&rgb[0], &stored[0], steps, 3*each, p.size*each, &mask)
 	return steps * each
 }
+
+// lookUpAVX2 looks 4*n numbers up, and stores a byte behind them. n > 0.
+//
+//go:noescape
+func lookUpAVX2(dst, numbers *byte, n int, table *rgbTable)
+
+// fast looks the first n numbers up.
+func (c *rgbTable) fast(rgb, numbers []byte) (n int) {
+	steps := min((len(rgb)-1)/12, len(numbers)/4)
+	if !useAssembly || steps == 0 {
+		return 0
+	}
+	lookUpAVX2(&rgb[0], &numbers[0], steps, c)
+	return 4 * steps
+}

@@ -19,3 +19,29 @@ step:
 	DECQ CX
 	JNZ step
 	RET
+
+// func lookUpAVX2(dst, numbers *byte, n int, table *rgbTable)
+TEXT ·lookUpAVX2(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), DI
+	MOVQ numbers+8(FP), SI
+	MOVQ n+16(FP), CX
+	MOVQ table+24(FP), BX
+
+four:
+	MOVBLZX (SI), AX
+	MOVBLZX 1(SI), DX
+	MOVBLZX 2(SI), R8
+	MOVBLZX 3(SI), R9
+	MOVL (BX)(AX*4), AX
+	MOVL (BX)(DX*4), DX
+	MOVL (BX)(R8*4), R8
+	MOVL (BX)(R9*4), R9
+	MOVL AX, (DI) // the next one's red is stored over the byte behind it
+	MOVL DX, 3(DI)
+	MOVL R8, 6(DI)
+	MOVL R9, 9(DI)
+	ADDQ $4, SI
+	ADDQ $12, DI
+	DECQ CX
+	JNZ four
+	RET

@@ -54,6 +54,9 @@ func TestColours(t *testing.T) {
 		if c.row(got, numbers); !bytes.Equal(got, want) {
 			t.Fatalf("%d: %v, want %v", n, got, want)
 		}
+		if c.plain(got, numbers); !bytes.Equal(got, want) {
+			t.Fatalf("%d without assembly: %v, want %v", n, got, want)
+		}
 		if c.fill(got, 7); !bytes.Equal(got, bytes.Repeat(levels[7][:], n)) {
 			t.Fatalf("%d: filled with %v", n, got)
 		}
