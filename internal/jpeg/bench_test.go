@@ -3,6 +3,8 @@ package jpeg
 import (
 	"bytes"
 	"context"
+	"fmt"
+	"image"
 	"image/jpeg"
 	"os"
 	"path/filepath"
@@ -81,6 +83,40 @@ func BenchmarkDecodePhotos(b *testing.B) {
 	for i := 0; b.Loop(); i++ {
 		if _, err := d.Decode(context.Background(), files[i%len(files)]); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkKinds decodes a photo as baseline and progressive files hold it, whole and at 1/8; bytes are those of the samples.
+//
+//	go test ./internal/jpeg -run - -bench Kinds
+func BenchmarkKinds(b *testing.B) {
+	files := map[string][]byte{"baseline": photos(b)[0]}
+	for name, data := range progressiveFiles(b) {
+		files[name] = data
+	}
+	for _, name := range []string{"baseline", "progressive-420.jpg", "progressive-444.jpg"} {
+		h, err := ReadHeader(files[name])
+		if err != nil {
+			b.Fatal(err)
+		}
+		all := image.Rect(0, 0, h.Width, h.Height)
+		for _, denominator := range []int{1, 8} {
+			b.Run(fmt.Sprintf("%s/1-%d", name, denominator), func(b *testing.B) {
+				n := int64(0)
+				for i := range h.Components() {
+					width, height := h.PlaneSize(i, denominator)
+					n += int64(width) * int64(height)
+				}
+				b.SetBytes(n)
+				b.ReportAllocs()
+				var d Decoder
+				for b.Loop() {
+					if _, err := d.DecodeRegion(context.Background(), files[name], all, denominator, nil); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
 		}
 	}
 }

@@ -46,20 +46,26 @@ func (f *File) all() image.Rectangle { return image.Rect(0, 0, f.Width, f.Height
 // last one nothing is looked at, but for the checksums of the IDAT chunks, unless the file is cut
 // behind them.
 func (d *Decoder) Region(ctx context.Context, f *File, part image.Rectangle, pix []byte) error {
-	return d.decode(ctx, f, output{part, pix, 3, true, func(out, row []byte, _ place) error {
-		f.toRGB(out, row)
-		return nil
-	}})
+	return d.decode(ctx, f, output{part, pix, 3})
 }
 
-// output is where a part of the pixels goes: each bytes of one, as convert makes them of a stored row; of
-// one of 16 bits the high bytes alone, if it is high.
+// output is where a part of the pixels goes, and how many bytes each takes: 3 of RGB, or 1 of numbers.
 type output struct {
-	part    image.Rectangle
-	pix     []byte
-	each    int
-	high    bool
-	convert func(out, row []byte, at place) error
+	part image.Rectangle
+	pix  []byte
+	each int
+}
+
+// high reports that of 16 bits the high bytes count alone.
+func (o *output) high() bool { return o.each == 3 }
+
+// convert converts a stored row.
+func (o *output) convert(f *File, to, row []byte, at place) error {
+	if o.each == 1 {
+		return f.toNumbers(to, row, at)
+	}
+	f.toRGB(to, row)
+	return nil
 }
 
 // place says where a row's pixels belong: the first one's column and row, and the step to
@@ -75,7 +81,7 @@ func (d *Decoder) decode(ctx context.Context, f *File, out output) error {
 		return d.interlaced(ctx, f, out)
 	}
 	part, size := out.part, out.each*out.part.Dx()
-	return d.firstRows(ctx, f, part.Max.Y, out.high, func(row []byte, at place) error {
+	return d.firstRows(ctx, f, part.Max.Y, out.high(), func(row []byte, at place) error {
 		if at.y < part.Min.Y {
 			return nil
 		}
@@ -87,15 +93,15 @@ func (d *Decoder) decode(ctx context.Context, f *File, out output) error {
 // convert converts the pixels of a row from the one numbered first on, as many as to takes.
 func (d *Decoder) convert(f *File, out output, to, row []byte, at place, first int) error {
 	bits := f.bits()
-	if out.high {
+	if out.high() {
 		bits = min(f.Depth, 8) * f.Colour.channels()
 	}
 	if first*bits%8 == 0 {
-		return out.convert(to, row[first*bits/8:], at)
+		return out.convert(f, to, row[first*bits/8:], at)
 	}
 	n := out.each * first // the pixels before share its byte
 	d.shared = slices.Grow(d.shared[:0], n+len(to))[:n+len(to)]
-	err := out.convert(d.shared, row, at)
+	err := out.convert(f, d.shared, row, at)
 	copy(to, d.shared[n:])
 	return err
 }
@@ -126,7 +132,7 @@ func (d *Decoder) open(f *File) error {
 }
 
 // firstRows calls do with each of the first rows, and leaves it at that if others follow them.
-// Where the file may be cut it decodes these, too. high is output's.
+// Where the file may be cut it decodes these, too. high is begin's.
 func (d *Decoder) firstRows(ctx context.Context, f *File, rows int, high bool, do func(row []byte, at place) error) error {
 	if rows < f.Height && f.followed {
 		d.inflater.Only(rows * (1 + f.rowBytes(f.Width)))
@@ -314,7 +320,7 @@ func (f *File) bytesOf(list []pass) (n int) {
 // pass writes the pixels of a pass to their places, and reads its other rows if there are more passes.
 func (d *Decoder) pass(ctx context.Context, f *File, out output, p pass, more bool) error {
 	n, part := out.each, out.part
-	rows, narrow := d.begin(f, p.width, out.high), d.grow(n*(p.end.X-p.first.X))
+	rows, narrow := d.begin(f, p.width, out.high()), d.grow(n*(p.end.X-p.first.X))
 	for i := range p.height {
 		if i%64 == 0 && ctx.Err() != nil {
 			return context.Cause(ctx)

@@ -24,12 +24,12 @@ func (e *NumberError) Error() string {
 // than their colours, and one of three channels that are equal. Other pixels (16 bits above
 // 255, channels that differ, alpha that isn't opaque) are a *NumberError.
 func (d *Decoder) Numbers(ctx context.Context, f *File, values []byte) error {
-	return d.decode(ctx, f, output{f.all(), values, 1, false, f.toNumbers})
+	return d.decode(ctx, f, output{f.all(), values, 1})
 }
 
 // FirstNumbers is Numbers of the first rows, as Region is of a part.
 func (d *Decoder) FirstNumbers(ctx context.Context, f *File, rows int, values []byte) error {
-	return d.decode(ctx, f, output{image.Rect(0, 0, f.Width, rows), values, 1, false, f.toNumbers})
+	return d.decode(ctx, f, output{image.Rect(0, 0, f.Width, rows), values, 1})
 }
 
 // NumberRows calls do with each of the first rows of a file that isn't interlaced, as Numbers

@@ -119,7 +119,7 @@ func Parse(data []byte, ancillary func(kind string, body []byte)) (*File, error)
 			}
 			return nil, fmt.Errorf("%w: it ends before the pixel data", ErrTruncated)
 		}
-		length, kind := int64(binary.BigEndian.Uint32(rest)), string(rest[4:8])
+		length, kind := int64(binary.BigEndian.Uint32(rest)), rest[4:8]
 		s := span{chunk: rest[4:], body: rest[8:]}
 		if whole := length <= int64(len(rest)-12); whole {
 			s.chunk, s.body, s.sum = rest[4:8+length], rest[8:8+length], rest[8+length:12+length]
@@ -128,18 +128,21 @@ func Parse(data []byte, ancillary func(kind string, body []byte)) (*File, error)
 			s.body = s.body[:min(int64(len(s.body)), length)]
 			rest = nil
 		}
-		behind = behind || kind != "IDAT" && len(f.pixels) > 0
+		behind = behind || string(kind) != "IDAT" && len(f.pixels) > 0
 		if behind && f.follow(kind, s) {
 			break
 		}
 		switch {
 		case !isKind(kind):
 			return nil, fmt.Errorf("damaged file: a chunk of kind %q", kind)
-		case f.Width == 0 && kind == "CgBI":
+		case f.Width == 0 && string(kind) == "CgBI":
 			return nil, errors.New("it is Apple's own variant of PNG (CgBI), made for apps: export the picture as PNG again")
-		case f.Width == 0 && kind != "IHDR":
+		case f.Width == 0 && string(kind) != "IHDR":
 			return nil, fmt.Errorf("damaged file: it begins with the chunk %q instead of IHDR", kind)
-		case kind == "IDAT" && !behind:
+		case string(kind) == "IDAT" && !behind:
+			if f.pixels == nil { // chunks are of one size, as encoders write them
+				f.pixels = make([]span, 0, 1+min(len(rest)/(len(s.chunk)+8), 1<<12))
+			}
 			f.pixels = append(f.pixels, s)
 			f.compressed += len(s.body)
 			continue
@@ -147,7 +150,7 @@ func Parse(data []byte, ancillary func(kind string, body []byte)) (*File, error)
 			return nil, fmt.Errorf("%w: it ends within a chunk %q", ErrTruncated, kind)
 		case kind[0]&0x20 != 0: // ancillary
 			if ancillary != nil && s.sound() {
-				ancillary(kind, s.body)
+				ancillary(string(kind), s.body)
 			}
 			continue
 		case behind:
@@ -161,15 +164,15 @@ func Parse(data []byte, ancillary func(kind string, body []byte)) (*File, error)
 }
 
 // follow takes note of a chunk behind the pixels; done: nothing after it counts.
-func (f *File) follow(kind string, s span) (done bool) {
+func (f *File) follow(kind []byte, s span) (done bool) {
 	whole := s.sum != nil && isKind(kind)
 	f.followed = f.followed || whole
-	return !whole || kind == "IEND"
+	return !whole || string(kind) == "IEND"
 }
 
 // critical reads a critical chunk before the pixels.
-func (f *File) critical(kind string, s span) error {
-	switch kind {
+func (f *File) critical(kind []byte, s span) error {
+	switch string(kind) {
 	case "IHDR":
 		if f.Width != 0 {
 			return errors.New("damaged file: a second IHDR")
@@ -254,9 +257,9 @@ func (f *File) Memory() int64 {
 }
 
 // isKind reports whether a chunk's kind is four letters.
-func isKind(kind string) bool {
-	for i := range len(kind) {
-		if c := kind[i] | 0x20; c < 'a' || c > 'z' {
+func isKind(kind []byte) bool {
+	for _, c := range kind {
+		if c |= 0x20; c < 'a' || c > 'z' {
 			return false
 		}
 	}

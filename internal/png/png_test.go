@@ -458,7 +458,7 @@ var kinds = []struct {
 }
 
 // photo is a file of such a picture.
-func photo(b *testing.B, h Header, filter byte, coarse bool) []byte {
+func photo(b testing.TB, h Header, filter byte, coarse bool) []byte {
 	r := rand.New(rand.NewPCG(9, 9))
 	var rows []byte
 	pass := func(x0, y0, dx, dy int) {
@@ -539,6 +539,44 @@ func BenchmarkDecode(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// A decoder that has decoded a picture allocates nothing for another, or a part of one, and its memory is
+// within what File.Memory says; parsing takes the File and a list of its chunks.
+func TestAllocations(t *testing.T) {
+	for _, k := range kinds {
+		data := photo(t, k.h, k.filter, k.coarse)
+		body := data[8+25+8 : len(data)-16] // split into two IDAT chunks
+		if k.h.Colour == Palette {
+			body = data[8+25+12+3*256+8 : len(data)-16]
+		}
+		data = join(ihdr(k.h), plte(256), chunk("IDAT", body[:len(body)/2]...), chunk("IDAT", body[len(body)/2:]...), chunk("IEND"))
+		f, err := Parse(data, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var d Decoder
+		pix := make([]byte, 3*k.h.Width*k.h.Height)
+		part := image.Rect(33, 44, 301, 202)
+		both := func() {
+			if err := d.Decode(context.Background(), f, pix); err != nil {
+				t.Fatal(err)
+			}
+			if err := d.Region(context.Background(), f, part, pix[:3*part.Dx()*part.Dy()]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		both()
+		if n := testing.AllocsPerRun(3, both); n > 0 {
+			t.Errorf("%s: %v allocations", k.name, n)
+		}
+		if int64(d.Kept()) > f.Memory() {
+			t.Errorf("%s: %d bytes are kept, %d were said", k.name, d.Kept(), f.Memory())
+		}
+		if n := testing.AllocsPerRun(3, func() { _, _ = Parse(data, nil) }); n > 2 {
+			t.Errorf("%s: %v allocations for parsing", k.name, n)
+		}
 	}
 }
 
