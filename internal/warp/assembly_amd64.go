@@ -3,3 +3,5 @@ package warp
 import "golang.org/x/sys/cpu"
 
 func haveAssembly() bool { return cpu.X86.HasAVX2 }
+
+const withAssembly = true

@@ -3,3 +3,5 @@
 package warp
 
 func haveAssembly() bool { return false }
+
+const withAssembly = false

@@ -73,27 +73,23 @@ func (p *Pass) checkOutput(dst *schema.Picture, px Pixel) error {
 
 // scratch is a worker's memory, kept from picture to picture.
 type scratch struct {
-	writer      writer
-	row         []uint8  // an output row, RGB
-	fine        []uint16 // a row of subsamples
-	sums        []uint32
-	blended     []int32
-	across      []int32    // columns, or taps
-	down        [2][]int32 // of luma and chroma
-	weights     []int32
-	weightsDown [2][]int32
-	packed      []int32
-	reals       []float64
-	rows        []uint8 // rows resized, or columns
-	narrow      []uint8 // both
-	columns     []int16
-	resized     []uint8 // columns of rows resized
-	wide        [3][]int16
-	planes      []int16
-	levels      []uint8
-	halves      []uint16 // Cb and Cr
-	pairs       []uint64
-	scaled      affine // a sampler for planes at a scale
+	writer  writer
+	row     []uint8  // an output row, RGB
+	fine    []uint16 // a row of subsamples
+	sums    []uint32
+	blended []int32
+	tables  tables
+	reals   []float64
+	rows    []uint8 // rows resized, or columns
+	narrow  []uint8 // both
+	columns []int16
+	resized []uint8 // columns of rows resized
+	wide    [3][]int16
+	planes  []int16
+	levels  []uint8
+	halves  []uint16 // Cb and Cr
+	pairs   []uint64
+	scaled  affine // a sampler for planes at a scale
 }
 
 var scratches = sync.Pool{New: func() any { return new(scratch) }}
@@ -247,17 +243,25 @@ func (w *writer) planar() bool {
 	return w.dst.Layout == schema.CHW && w.px.Map == nil && w.px.Row == nil
 }
 
-// putPlanes is put for a row given channel by channel.
+// putPlanes is put for rows from y on, given channel by channel.
 func (w *writer) putPlanes(y int, r, g, b []uint8) {
+	width := w.dst.Width
 	if !w.planar() {
-		rgb := w.begin(y)
-		interleave(rgb, r, g, b)
-		w.put(y, rgb)
+		if w.plain() && w.px.Row == nil {
+			interleave(w.dst.U8[3*y*width:][:3*len(r)], r, g, b)
+			return
+		}
+		for at := 0; at < len(r); at += width {
+			rgb := w.begin(y)
+			interleave(rgb, r[at:at+width], g[at:at+width], b[at:at+width])
+			w.put(y, rgb)
+			y++
+		}
 		return
 	}
-	size := len(r) * w.dst.Height
+	size := width * w.dst.Height
 	for c, levels := range [3][]uint8{r, g, b} {
-		at := c*size + y*len(r)
+		at := c*size + y*width
 		switch {
 		case w.px.lines != nil && w.px.lines[c].valuesFast(w.dst.F32[at:], levels):
 		case w.px.F32 != nil:

@@ -61,6 +61,9 @@ type kernel struct {
 	wide         bool // sums may need more than 32 bits: sharp filters at an edge
 	starts, ends []int32
 	weights      []int32
+
+	packed  []int32 // the weights as assembly takes them, packing words for each pixel; nil: it takes none
+	packing int
 }
 
 // kernel tabulates taps, mirrored where the input is.
@@ -159,12 +162,8 @@ func (k *kernel) of(i int) []int32 { return k.weights[i*k.most:][:k.ends[i]-k.st
 
 func (s *separable) run(out *writer, src Source, mem *scratch) {
 	region := s.Region()
-	across := s.horizontal.kernel(s.filter, s.width, s.afterX, s.beforeX, &mem.across, &mem.weights, &mem.reals)
-	down := s.vertical.kernel(s.filter, s.height, s.afterY, s.beforeY, &mem.down[0], &mem.weightsDown[0], &mem.reals)
-	for i := range across.starts {
-		across.starts[i] = 3 * (across.starts[i] - int32(region.Min.X))
-		across.ends[i] = 3 * (across.ends[i] - int32(region.Min.X))
-	}
+	across := &mem.table(tableKey{s.horizontal, s.filter, s.width, s.afterX, s.beforeX, ofPixels, region.Min.X}).kernel
+	down := &mem.table(tableKey{s.vertical, s.filter, s.height, s.afterY, s.beforeY, ofRows, 0}).kernel
 	n := 3 * s.width
 	planar := out.planar() // by channel instead of by pixel
 	if columnsFirst(s.horizontal, s.vertical) {
@@ -172,20 +171,20 @@ func (s *separable) run(out *writer, src Source, mem *scratch) {
 		mid := Source{Pix: sized(&mem.rows, s.height*wide), Stride: wide, Rect: image.Rect(region.Min.X, 0, region.Max.X, s.height)}
 		for y := range s.height {
 			below := src.Pix[src.offset(region.Min.X, int(down.starts[y])):]
-			blendRows(mid.Pix[y*wide:][:wide], below, src.Stride, &down, y, mem)
+			blendRows(mid.Pix[y*wide:][:wide], below, src.Stride, down, y, mem)
 		}
 		rows := sized(&mem.narrow, s.height*n)
-		planar = resizeRows(rows, &mid, mid.Rect, &across, mem, planar)
+		planar = resizeRows(rows, &mid, mid.Rect, across, mem, planar)
 		for y := range s.height {
 			out.putResized(y, rows[y*n:][:n], planar)
 		}
 		return
 	}
 	rows := sized(&mem.rows, (region.Dy()+1)*n) // and one more, undefined
-	planar = resizeRows(rows, &src, region, &across, mem, planar)
+	planar = resizeRows(rows, &src, region, across, mem, planar)
 	for y := range s.height {
 		row := out.begin(y) // scratch if the output is planar
-		blendRows(row, rows[(int(down.starts[y])-region.Min.Y)*n:], n, &down, y, mem)
+		blendRows(row, rows[(int(down.starts[y])-region.Min.Y)*n:], n, down, y, mem)
 		out.putResized(y, row, planar)
 	}
 }
@@ -264,7 +263,7 @@ func blendRows(dst, rows []uint8, stride int, k *kernel, y int, mem *scratch) {
 	switch {
 	case k.wide:
 		blendRowsWide(dst, rows, stride, weights)
-	case !blendRowsFast(dst, rows, stride, weights, mem):
+	case !blendRowsFast(dst, rows, stride, k, y):
 		blendRowsNarrow(dst, rows, stride, weights, mem)
 	}
 }

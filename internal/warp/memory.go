@@ -1,7 +1,8 @@
 package warp
 
 // ScratchBytes is the memory that a pass takes in addition to its input and output, except a
-// few rows. chroma is how many samples each chroma plane has; 0 if it reads RGB.
+// few rows, and the small tables of pictures before (keptTable). chroma is how many samples each chroma
+// plane has; 0 if it reads RGB.
 func (p *Pass) ScratchBytes(chroma int64) int64 {
 	switch s := p.sampler.(type) {
 	case *separable:

@@ -2,6 +2,7 @@ package warp
 
 import (
 	"image"
+	"slices"
 
 	"golang.org/x/sys/cpu"
 
@@ -90,46 +91,13 @@ var interleaved = func() (places [3][3][16]uint8) {
 	return places
 }()
 
-// halves is pairs of weights in the halves of words.
-func halves(dst, weights []int32) {
-	for i := range dst {
-		dst[i] = weights[2*i]&0xffff | weights[2*i+1]<<16
-	}
-}
-
-// splitHalves is halves of two parts of each weight: its 15 lower bits, and the others.
-func splitHalves(dst, weights []int32) {
-	const low = 1<<15 - 1
-	for i := 0; i+2 <= len(dst); i += 2 {
-		a, b := weights[i], weights[i+1]
-		dst[i], dst[i+1] = a&low|b&low<<16, a>>15&0xffff|b>>15<<16
-	}
-}
-
-// pack is all weights of a kernel of n columns, where taps lie step columns apart: as
-// many pairs for each output pixel, of size words.
-func (k *kernel) pack(mem *scratch, n, step, size int, halves func(dst, weights []int32)) (weights []int32, pairs int) {
-	most := 0
-	for i, start := range k.starts {
-		if start < 0 || start >= k.ends[i] || int(k.ends[i]) > n {
-			panic("warp: a tap outside its row")
-		}
-		most = max(most, int(k.ends[i]-start))
-	}
-	pairs = (most/step + 1) / 2
-	weights = sized(&mem.packed, len(k.starts)*pairs*size)
-	for i := range k.starts {
-		halves(weights[i*pairs*size:][:pairs*size], k.weights[i*k.most:][:k.usual])
-	}
-	return weights, pairs
-}
-
 func resizePlaneFast(dst []int16, p *planar.Plane, area image.Rectangle, k *kernel, mem *scratch) bool {
 	w, h, n := area.Dx(), area.Dy(), len(k.starts)
-	if !useAssembly || min(w, h, n) < block {
+	if !useAssembly || k.packed == nil || min(w, h, n) < block {
 		return false
 	}
-	weights, pairs := k.pack(mem, w, 1, 1, halves)
+	k.within(w)
+	pairs := k.packing
 	columns := sized(&mem.columns, block*(w+2*pairs+n))
 	columns, resized := columns[:block*(w+2*pairs)], columns[block*(w+2*pairs):]
 	for y := 0; ; y += block {
@@ -137,7 +105,7 @@ func resizePlaneFast(dst []int16, p *planar.Plane, area image.Rectangle, k *kern
 		at := (area.Min.Y+y-p.Rect.Min.Y)*p.Stride + area.Min.X - p.Rect.Min.X
 		in, out := p.Pix[at:at+(block-1)*p.Stride+w], dst[y*n:(y+block)*n]
 		columnsAVX2(&columns[0], &in[0], p.Stride, w)
-		resizeWordsAVX2(&resized[0], &columns[0], &k.starts[0], &weights[0], pairs, n)
+		resizeWordsAVX2(&resized[0], &columns[0], &k.starts[0], &k.packed[0], pairs, n)
 		rowsOfWordsAVX2(&out[0], n, &resized[0], n)
 		if y == h-block {
 			return true
@@ -148,21 +116,22 @@ func resizePlaneFast(dst []int16, p *planar.Plane, area image.Rectangle, k *kern
 // resizeRowsFast makes rows of RGB, or of three planes each.
 func resizeRowsFast(dst []uint8, src *Source, region image.Rectangle, k *kernel, mem *scratch, planar bool) bool {
 	w, h, n := 3*region.Dx(), region.Dy(), 3*len(k.starts)
-	if !useAssembly || k.wide || min(w, h, n) < block {
+	if !useAssembly || k.packed == nil || min(w, h, n) < block {
 		return false
 	}
+	k.within(w)
 	pixelStep, channelStep := 3*block, block
 	if planar {
 		pixelStep, channelStep = block, block*n/3
 	}
-	weights, pairs := k.pack(mem, w, 3, 2, splitHalves)
+	pairs := k.packing / 2
 	columns, resized := sized(&mem.columns, block*(w+6*pairs)), sized(&mem.resized, block*n)
 	for y := 0; ; y += block {
 		y = min(y, h-block)
 		at := src.offset(region.Min.X, region.Min.Y+y)
 		in, out := src.Pix[at:at+(block-1)*src.Stride+w], dst[y*n:(y+block)*n]
 		columnsAVX2(&columns[0], &in[0], src.Stride, w)
-		resizeRGBAVX2(&resized[0], &columns[0], &k.starts[0], &weights[0], pairs, n/3, pixelStep, channelStep)
+		resizeRGBAVX2(&resized[0], &columns[0], &k.starts[0], &k.packed[0], pairs, n/3, pixelStep, channelStep)
 		rowsOfBytesAVX2(&out[0], n, &resized[0], n)
 		if y == h-block {
 			return true
@@ -170,28 +139,64 @@ func resizeRowsFast(dst []uint8, src *Source, region image.Rectangle, k *kernel,
 	}
 }
 
-func blendPlaneRowsFast(dst, rows []int16, weights []int32, mem *scratch) bool {
-	n, pairs := len(dst), (len(weights)+1)/2
-	if !useAssembly || n < block || pairs == 0 {
+func blendPlaneRowsFast(dst, rows []int16, k *kernel, y int) bool {
+	n, pairs := len(dst), (int(k.ends[y]-k.starts[y])+1)/2
+	if !useAssembly || k.packed == nil || n < block {
 		return false
 	}
-	packed := sized(&mem.packed, pairs)
-	halves(packed, weights[:2*pairs])
-	rows = rows[:2*pairs*n]
-	blendWordsAVX2(&dst[0], &rows[0], &packed[0], pairs, n)
+	rows, weights := rows[:2*pairs*n], k.packed[y*k.packing:][:pairs]
+	blendWordsAVX2(&dst[0], &rows[0], &weights[0], pairs, n)
 	return true
 }
 
 // blendRowsFast reads a row more than there are weights where their number is odd: that
 // one must be there.
-func blendRowsFast(dst, rows []uint8, stride int, weights []int32, mem *scratch) bool {
-	n, pairs := len(dst), (len(weights)+1)/2
-	if !useAssembly || n < block || pairs == 0 || len(rows) < (2*pairs-1)*stride+n {
+func blendRowsFast(dst, rows []uint8, stride int, k *kernel, y int) bool {
+	n, pairs := len(dst), (int(k.ends[y]-k.starts[y])+1)/2
+	if !useAssembly || k.packed == nil || n < block || len(rows) < (2*pairs-1)*stride+n {
 		return false
 	}
-	packed := sized(&mem.packed, 2*pairs)
-	splitHalves(packed, weights[:2*pairs])
-	blendBytesAVX2(&dst[0], &rows[0], stride, &packed[0], pairs, n)
+	weights := k.packed[y*k.packing:][:2*pairs]
+	blendBytesAVX2(&dst[0], &rows[0], stride, &weights[0], pairs, n)
+	return true
+}
+
+// twoTaps is what blendTwoAVX2 does: rows of three planes, each of two rows of width >= 16 words.
+type twoTaps struct {
+	red, green, blue           *uint8 // the first row to be made; others follow
+	luma, cb, cr               *int16
+	lumaStarts, chromaStarts   *int32 // by row
+	lumaWeights, chromaWeights *int32 // likewise, pairs
+	width, rows                int
+}
+
+// blendTwoAVX2 is planeRows.blend where each row comes from two.
+//
+//go:noescape
+func blendTwoAVX2(t *twoTaps)
+
+func (p *planeRows) blendFast(r, g, b []uint8, y int) bool {
+	if !useAssembly || p.count != 3 || p.width < block || p.down[0].packing != 1 || p.down[1].packing != 1 {
+		return false
+	}
+	n := len(r) / p.width
+	g, b = g[:len(r)], b[:len(r)]
+	t := twoTaps{
+		&r[0], &g[0], &b[0], &p.of[0][0], &p.of[1][0], &p.of[2][0], nil, nil, nil, nil, p.width, n,
+	}
+	for i, k := range p.down {
+		starts, weights := k.starts[y:y+n], k.packed[y:y+n]
+		rows := int32(min(len(p.of[i]), len(p.of[2*i])) / p.width)
+		if slices.Min(starts) < 0 || slices.Max(starts)+2 > rows {
+			panic("warp: a tap outside its column")
+		}
+		if i == 0 {
+			t.lumaStarts, t.lumaWeights = &starts[0], &weights[0]
+		} else {
+			t.chromaStarts, t.chromaWeights = &starts[0], &weights[0]
+		}
+	}
+	blendTwoAVX2(&t)
 	return true
 }
 

@@ -30,7 +30,7 @@ func TestResizeLoopsStayInside(t *testing.T) {
 	columns := 0
 	for range 200 {
 		n, taps := 1+r.IntN(70), 1+r.IntN(7)
-		mem := new(scratch)
+		var memory [2]scratch
 		// Weights of a sharp filter, and of planes: these aren't negative and their sum is 1.
 		sharp, planeWeights := make([]int32, taps+1), make([]int32, taps+1)
 		rest := int32(1 << planeBits)
@@ -57,19 +57,22 @@ func TestResizeLoopsStayInside(t *testing.T) {
 		}
 		for i := range got {
 			useAssembly = i == 1
-			g := &got[i]
+			g, mem := &got[i], &memory[i]
 			g.blended, g.planes = guard.Slice[uint8](t, n), guard.Slice[int16](t, n)
-			blendRows(g.blended, rows, n, &kernel{most: taps + 1, starts: []int32{0}, ends: []int32{int32(taps)}, weights: sharp}, 0, mem)
-			blendPlaneRows(g.planes, wide, planeWeights[:taps], mem)
+			k := kernel{most: taps + 1, usual: (taps + 1) &^ 1, starts: []int32{0}, ends: []int32{int32(taps)}, weights: sharp}
+			k.pack(new([]int32), 1, 2, splitHalves)
+			blendRows(g.blended, rows, n, &k, 0, mem)
+			k.weights = planeWeights
+			k.pack(new([]int32), 1, 1, halves)
+			blendPlaneRows(g.planes, wide, &k, 0, mem)
 			g.levels, g.rgb = guard.Slice[uint8](t, 3*n), guard.Slice[uint8](t, 3*n)
 			convertPlanes(g.levels[:n], g.levels[n:2*n], g.levels[2*n:], values[0], values[1], values[2])
 			interleave(g.rgb, g.levels[:n], g.levels[n:2*n], g.levels[2*n:])
 
-			k := a.kernel(Bilinear, n, line{0, 1}, line{0, 1}, &mem.across, &mem.weights, &mem.reals)
-			k.narrow()
+			across := mem.table(tableKey{a, Bilinear, n, line{0, 1}, line{0, 1}, ofPlanes, 0})
 			height := p.Height + p.Height%2 // plain Go takes two rows at a time
 			g.resizedPlane = guard.Slice[int16](t, n*height)
-			resizePlane(g.resizedPlane, p, p.Rect, &k, mem)
+			resizePlane(g.resizedPlane, p, p.Rect, &across.kernel, mem)
 			g.resizedPlane = g.resizedPlane[:n*p.Height]
 
 			s := &separable{height: p.Height, width: n, horizontal: a, vertical: newAxis(1, 0, p.Height, 0, p.Height), filter: Lanczos,

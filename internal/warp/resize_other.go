@@ -14,9 +14,11 @@ func resizeRowsFast([]uint8, *Source, image.Rectangle, *kernel, *scratch, bool) 
 	return false
 }
 
-func blendPlaneRowsFast(_, _ []int16, _ []int32, _ *scratch) bool { return false }
+func blendPlaneRowsFast(_, _ []int16, _ *kernel, _ int) bool { return false }
 
-func blendRowsFast(_, _ []uint8, _ int, _ []int32, _ *scratch) bool { return false }
+func blendRowsFast(_, _ []uint8, _ int, _ *kernel, _ int) bool { return false }
+
+func (*planeRows) blendFast(_, _, _ []uint8, _ int) bool { return false }
 
 func convertPlanesFast(_, _, _ []uint8, _, _, _ []int16) bool { return false }
 

@@ -1,3 +1,4 @@
+#include "go_asm.h"
 #include "textflag.h"
 #include "resize_amd64.h"
 
@@ -8,6 +9,7 @@ DWORDS(yccRed, $0x59ba4000)     // crToR, 1<<14
 DWORDS(yccBlue, $0x71684000)    // cbToB, 1<<14
 DWORDS(yccGreen, $0xd24c4000)   // -crToG, 1<<14
 DWORDS(yccGreenB, $0xe9fa0000)  // -cbToG, 0
+DWORDS(blendHalf, $0x00002000)  // 1<<(planeBits-1)
 
 // 16 words to bytes; shifts take off the fraction.
 #define LEVELS(lo, hi) \
@@ -63,6 +65,92 @@ convert:
 	NEXT(16, convert, convertDone)
 
 convertDone:
+	VZEROUPPER
+	RET
+
+// Two taps of 16 words of a plane, at i bytes, weighed by w, to words in out; Y3 and Y4 are spoilt.
+#define BLEND2(rows, w, out) \
+	VMOVDQU    (rows)(DX*2), Y3      \
+	VMOVDQU    (rows)(AX*1), Y4      \
+	VPUNPCKLWD Y4, Y3, out           \
+	VPUNPCKHWD Y4, Y3, Y4            \
+	VPMADDWD   w, out, out           \
+	VPMADDWD   w, Y4, Y4             \
+	VPADDD     Y10, out, out         \
+	VPADDD     Y10, Y4, Y4           \
+	VPSRAD     $14, out, out         \
+	VPSRAD     $14, Y4, Y4           \
+	VPACKSSDW  Y4, out, out
+
+// func blendTwoAVX2(t *twoTaps)
+TEXT ·blendTwoAVX2(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), BX
+	MOVQ twoTaps_red(BX), DI
+	MOVQ twoTaps_green(BX), SI
+	MOVQ twoTaps_blue(BX), R15
+	VPBROADCASTD yccBias<>(SB), Y15
+	VPBROADCASTD yccRed<>(SB), Y14
+	VPBROADCASTD yccBlue<>(SB), Y13
+	VPBROADCASTD yccGreen<>(SB), Y12
+	VPBROADCASTD yccGreenB<>(SB), Y11
+	VPBROADCASTD blendHalf<>(SB), Y10
+	XORQ R12, R12 // the row
+
+two:
+	MOVQ twoTaps_width(BX), CX
+	LEAQ (CX)(CX*1), R13 // bytes of a row
+	SUBQ $16, CX
+	MOVQ twoTaps_lumaStarts(BX), AX
+	MOVLQSX (AX)(R12*4), R9
+	IMULQ R13, R9
+	ADDQ twoTaps_luma(BX), R9
+	MOVQ twoTaps_chromaStarts(BX), AX
+	MOVLQSX (AX)(R12*4), R10
+	IMULQ R13, R10
+	MOVQ R10, R11
+	ADDQ twoTaps_cb(BX), R10
+	ADDQ twoTaps_cr(BX), R11
+	MOVQ twoTaps_lumaWeights(BX), AX
+	VPBROADCASTD (AX)(R12*4), Y9
+	MOVQ twoTaps_chromaWeights(BX), AX
+	VPBROADCASTD (AX)(R12*4), Y8
+	XORQ DX, DX
+
+twoColumns:
+	LEAQ (R13)(DX*2), AX // bytes to the row below
+	BLEND2(R9, Y9, Y0)
+	BLEND2(R10, Y8, Y1)
+	BLEND2(R11, Y8, Y2)
+	VPUNPCKLWD Y2, Y0, Y3
+	VPUNPCKHWD Y2, Y0, Y4
+	VPUNPCKLWD Y1, Y0, Y5
+	VPUNPCKHWD Y1, Y0, Y6
+	VPMADDWD   Y12, Y3, Y7
+	VPMADDWD   Y11, Y5, Y0
+	VPADDD     Y0, Y7, Y7
+	VPMADDWD   Y12, Y4, Y1
+	VPMADDWD   Y11, Y6, Y2
+	VPADDD     Y2, Y1, Y1
+	VPMADDWD   Y14, Y3, Y3
+	VPMADDWD   Y14, Y4, Y4
+	VPMADDWD   Y13, Y5, Y5
+	VPMADDWD   Y13, Y6, Y6
+	LEVELS(Y3, Y4)
+	LEVELS(Y7, Y1)
+	LEVELS(Y5, Y6)
+	VMOVDQU    X3, (DI)(DX*1)
+	VMOVDQU    X7, (SI)(DX*1)
+	VMOVDQU    X5, (R15)(DX*1)
+	NEXT(16, twoColumns, twoRow)
+
+twoRow:
+	MOVQ twoTaps_width(BX), AX
+	ADDQ AX, DI
+	ADDQ AX, SI
+	ADDQ AX, R15
+	INCQ R12
+	CMPQ R12, twoTaps_rows(BX)
+	JLT  two
 	VZEROUPPER
 	RET
 

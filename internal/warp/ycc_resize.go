@@ -77,49 +77,73 @@ func (k *kernel) narrow() {
 // runYCC resizes each plane horizontally, to 16 bits, and then row after row of all of them
 // vertically. Values in between are in units of 1/256, minus 128 levels to fit an int16.
 func (s *separable) runYCC(out *writer, src *planar.YCC, mem *scratch) {
-	var down [2]kernel
-	var rows [3][]int16 // resized horizontally, and one more row, undefined
+	rows := planeRows{width: s.width, count: src.Count}
 	for i := range min(src.Count, 2) {
 		p := &src.Planes[i]
 		horizontal := s.horizontal.plane(s.beforeX, src.ShiftX[i], p.Width)
 		vertical := s.vertical.plane(s.beforeY, src.ShiftY[i], p.Height)
-		across := horizontal.kernel(s.filter, s.width, s.afterX, line{0, 1}, &mem.across, &mem.weights, &mem.reals)
-		down[i] = vertical.kernel(s.filter, s.height, s.afterY, line{0, 1}, &mem.down[i], &mem.weightsDown[i], &mem.reals)
-		across.narrow()
-		down[i].narrow()
-		left, right := across.fromFirst()
-		y0, y1 := down[i].fromFirst()
-		area := image.Rect(left, y0, right, y1)
+		across := mem.table(tableKey{horizontal, s.filter, s.width, s.afterX, line{0, 1}, ofPlanes, 0})
+		down := mem.table(tableKey{vertical, s.filter, s.height, s.afterY, line{0, 1}, ofPlanes, 0})
+		rows.down[i] = &down.kernel
+		area := image.Rect(across.first, down.first, across.first+across.last, down.first+down.last)
 		n := (area.Dy() + 1) * s.width
 		if i == 0 {
-			rows[0] = sized(&mem.wide[0], n)
-			resizePlane(rows[0], p, area, &across, mem)
+			rows.of[0] = sized(&mem.wide[0], n)
+			resizePlane(rows.of[0], p, area, &across.kernel, mem)
 		} else {
-			rows[1], rows[2] = sized(&mem.wide[1], n), sized(&mem.wide[2], n)
-			resizePlanes(rows[1], rows[2], p, &src.Planes[2], area, &across, mem)
+			rows.of[1], rows.of[2] = sized(&mem.wide[1], n), sized(&mem.wide[2], n)
+			resizePlanes(rows.of[1], rows.of[2], p, &src.Planes[2], area, &across.kernel, mem)
 		}
+	}
+	at := max(1, rowsAtOnce/s.width)
+	levels := sized(&mem.levels, 3*at*s.width)
+	for y := 0; y < s.height; y += at {
+		n := min(at, s.height-y) * s.width
+		r, g, b := levels[:n], levels[n:2*n], levels[2*n:3*n]
+		rows.blend(r, g, b, y, mem)
+		out.putPlanes(y, r, g, b)
+	}
+}
+
+// rowsAtOnce is how many pixels are blended before they are put into the output: they stay in the
+// cache, and there are many rows of a small picture.
+const rowsAtOnce = 2048
+
+// planeRows is planes that are resized horizontally.
+type planeRows struct {
+	width, count int
+	of           [3][]int16 // and one more row, undefined
+	down         [2]*kernel // of luma and chroma
+}
+
+// blend makes rows of the output from y on, as many as r, g and b have.
+func (p *planeRows) blend(r, g, b []uint8, y int, mem *scratch) {
+	if p.blendFast(r, g, b, y) {
+		return
 	}
 	var row [3][]int16
-	all := sized(&mem.planes, 3*s.width)
+	w := p.width
+	all := sized(&mem.planes, 3*w)
 	for i := range row {
-		row[i] = all[i*s.width:][:s.width]
+		row[i] = all[i*w:][:w]
 	}
-	levels := sized(&mem.levels, 3*s.width)
-	for y := range s.height {
-		for i := range src.Count {
-			k := &down[min(i, 1)]
-			blendPlaneRows(row[i], rows[i][int(k.starts[y])*s.width:], k.of(y), mem)
+	for at := 0; at < len(r); at += w {
+		for i := range p.count {
+			k := p.down[min(i, 1)]
+			blendPlaneRows(row[i], p.of[i][int(k.starts[y])*w:], k, y, mem)
 		}
-		r, g, b := levels[:s.width], levels[s.width:2*s.width], levels[2*s.width:]
-		if src.Count == 1 {
-			for x, l := range row[0] {
-				r[x] = uint8((int(l) + yccGrey + 128) >> 8)
-			}
-			g, b = r, r
+		if p.count > 1 {
+			convertPlanes(r[at:at+w], g[at:at+w], b[at:at+w], row[0], row[1], row[2])
 		} else {
-			convertPlanes(r, g, b, row[0], row[1], row[2])
+			for x, l := range row[0] {
+				r[at+x] = uint8((int(l) + yccGrey + 128) >> 8)
+			}
 		}
-		out.putPlanes(y, r, g, b)
+		y++
+	}
+	if p.count == 1 {
+		copy(g, r)
+		copy(b, r)
 	}
 }
 
@@ -190,13 +214,13 @@ func resizeWords(a, b []int16, words []uint64, k *kernel) {
 	}
 }
 
-// blendPlaneRows is the weighted sum of rows. There must be one more row than weights, and
-// a 0 after an odd number of weights.
-func blendPlaneRows(dst, rows []int16, weights []int32, mem *scratch) {
-	if blendPlaneRowsFast(dst, rows, weights, mem) {
+// blendPlaneRows is the weighted sum of rows, for row y of a kernel whose first is rows'. There
+// must be one more row than weights, and a 0 after an odd number of weights.
+func blendPlaneRows(dst, rows []int16, k *kernel, y int, mem *scratch) {
+	if blendPlaneRowsFast(dst, rows, k, y) {
 		return
 	}
-	n := len(dst)
+	n, weights := len(dst), k.of(y)
 	if len(weights) == 2 {
 		a, b := rows[:n], rows[n:2*n]
 		w0, w1 := weights[0], weights[1]
