@@ -111,21 +111,26 @@ func (h *huffman) tabulatePairs() {
 			}
 			continue
 		}
-		first := codePair(n) | codePair(e.run())<<6 | codePair(uint8(v))<<16
-		single := first | codePair(e.run()+1)<<10 | codePair(uint8(v))<<24
+		// The next code: its place in lut is the rest of the bits, its length is at most most, so
+		// that its value has at most 7 bits. Conditions are rarely mispredicted, since codes are in order.
+		base := codePair(n) | codePair(e.run())<<6 | codePair(e.run()+1)<<10 | codePair(uint8(v))<<16
+		single := base + codePair(uint8(v))<<24
+		most := entry(min(lutBits-n, 8))
+		at, step := 0, 1<<(n&15)
 		for k := range part {
-			next := h.lut[k<<n&(1<<lutBits-1)]
-			free, far, v := lutBits-n, e.run()+next.run()+2, next.value()
-			switch {
-			case next == 0 || next.length() > free || next.size() != 0:
-				part[k] = single
-			case v == 0 && next.run() != 15:
-				part[k] = first + codePair(next.length()) | codePair(e.run()+2)<<10
-			case v == 0 || v != int32(int8(v)):
-				part[k] = single
-			default:
-				part[k] = first + codePair(next.length()) | codePair(far)<<10 | codePair(uint8(v))<<24
+			next := h.lut[at&(1<<lutBits-1)]
+			at += step
+			pair := single
+			if next&0xfff <= most { // without bits of value to come
+				pair = base + codePair(next&0xff) + codePair(next>>12&15+1)<<10 + codePair(next<<8&(0xff<<24))
+				if next>>16 == 0 {
+					pair = single
+					if next != 0 && next.run() != 15 {
+						pair = base + codePair(next&0xff) + 1<<10
+					}
+				}
 			}
+			part[k] = pair
 		}
 	}
 }
@@ -137,7 +142,8 @@ func (h *huffman) define(raw []byte, dc bool) error {
 		return nil
 	}
 	counts, values := raw[:16], raw[16:]
-	*h = huffman{defined: true, raw: h.raw[:0]}
+	h.defined, h.broken, h.skipping, h.pairing, h.raw = true, false, false, false, h.raw[:0]
+	h.lut, h.limit, h.offset, h.values = [1 << lutBits]entry{}, [17]uint32{}, [17]int{}, [256]uint8{}
 	copy(h.values[:], values)
 	if dc {
 		for _, v := range values {

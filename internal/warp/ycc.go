@@ -1,6 +1,7 @@
 package warp
 
 import (
+	"encoding/binary"
 	"image"
 
 	"github.com/sluicedata/sluice/internal/planar"
@@ -223,6 +224,11 @@ func (a *affine) yccRow(row *[3][]uint8, run [3][]uint8, src *planar.YCC, pairs 
 }
 
 func fill8(row []uint8, v uint8) {
+	word := 0x0101010101010101 * uint64(v)
+	for len(row) >= 8 {
+		binary.LittleEndian.PutUint64(row, word)
+		row = row[8:]
+	}
 	for i := range row {
 		row[i] = v
 	}
@@ -246,11 +252,9 @@ func (a *affine) addYCCRow(src *planar.YCC, sums *[3][]uint32, pairs chromaPairs
 	for i := len(a.layers) - 1; i >= 0; i-- {
 		l := &a.layers[i]
 		from, to := a.touched(l, y, first, end)
-		for x := first; x < from; x++ {
-			add(x, l.fillYCC)
-		}
-		for x := to; x < end; x++ {
-			add(x, l.fillYCC)
+		for c, v := range l.fillYCC {
+			addFill(sums[c][first:from], uint32(v))
+			addFill(sums[c][to:end], uint32(v))
 		}
 		first, end = a.inside(i, y, from, to)
 		for x := from; x < first; x++ {
@@ -268,6 +272,12 @@ func (a *affine) addYCCRow(src *planar.YCC, sums *[3][]uint32, pairs chromaPairs
 	}
 	chroma.stride = src.Planes[1].Rect.Dx() // of pairs
 	addYCC(&run, luma, chroma, pairs)
+}
+
+func addFill(sums []uint32, v uint32) {
+	for i := range sums {
+		sums[i] += v
+	}
 }
 
 func (s *stack) yccStart(src *planar.YCC, x, y int) (luma, chroma walk) {
