@@ -8,6 +8,7 @@ import zlib
 
 import cv2
 import numpy as np
+import webp as webp_bindings
 from PIL import Image, ImageFile
 
 ImageFile.MAXBLOCK = 1 << 22  # a JPEG file of several passes must fit
@@ -183,6 +184,29 @@ def webp(rng, pixels):
     if rng.random() < 0.15:  # of an animation the first frame
         options |= {"save_all": True, "append_images": [image.rotate(180)], "kmax": rng.choice([0, 3])}
     return f"{mode} {told(options)}", saved(image, "WEBP", **options)
+
+
+def webp_by_libwebp(rng, pixels):
+    """What Pillow leaves alone: the simple filter, its strength and sharpness, segments, passes, how alpha is stored."""
+    mode = rng.choice(["RGB", "RGB", "RGBA"])
+    config = webp_bindings.WebPConfig.new(lossless=rng.random() < 0.3, quality=rng.randrange(101))
+    wanted = {
+        "method": rng.randrange(7),
+        "filter_type": rng.randrange(2),
+        "filter_strength": rng.choice([0, 20, 60, 100]),
+        "filter_sharpness": rng.randrange(8),
+        "autofilter": rng.randrange(2),
+        "segments": rng.randrange(1, 5),
+        "sns_strength": rng.choice([0, 50, 100]),
+        "pass": rng.randrange(1, 4),
+        "alpha_compression": rng.randrange(2),
+        "alpha_filtering": rng.randrange(3),
+        "alpha_quality": rng.choice([0, 50, 100]),
+    }
+    for name, value in wanted.items():
+        setattr(config.ptr, name, value)
+    data = webp_bindings.WebPPicture.from_pil(of_mode(rng, pixels, mode)).encode(config).buffer()
+    return f"{mode} lossless={config.lossless} quality={config.quality:g} {told(wanted)}", bytes(data)
 
 
 # --- GIF
@@ -439,7 +463,7 @@ def tiff(rng, pixels):
 WRITERS = {
     "JPEG": ([jpeg], 5),
     "PNG": ([png, png, png_by_pillow], 6),
-    "WEBP": ([webp], 4),
+    "WEBP": ([webp, webp_by_libwebp], 4),
     "GIF": ([gif, gif_by_pillow], 4),
     "BMP": ([bmp, bmp, bmp_by_pillow], 4),
     "PPM": ([ppm], 2),
