@@ -26,6 +26,8 @@ type outcome struct {
 	failures  []*RowError
 	print     fingerprint.Print // of that sample, where the sink tracks reads
 	held      int64             // bytes charged until the batch is finished
+
+	first, fresh bool // the ledger has found that its sample left for the first time in the run, in the span of epochs
 }
 
 // reads lists the samples that draws read.

@@ -39,6 +39,7 @@
 //	stats.go        the figures of a run, and the Report
 //	meter.go        what each operator does with its time; the bottleneck in words
 //	foresee.go      Foresee: what each class will get
+//	lateledger.go   the same behind fewer batches, for a sink whose reader takes them later
 //	ledger.go       what each class got, in all and by epochs
 //	leaving.go      batches on their way to the sink
 //	accounts.go     failed draws: fail, skip, refill; the limit

@@ -186,7 +186,9 @@ func (l *ledger) add(epoch int, draws []outcome) {
 		}
 		l.objects.add(d.fates)
 		s.weight += float64(d.weight)
-		first, fresh := mark(l.seen, d.sample), mark(l.inSpan, d.sample)
+		if l.seen != nil { // else the ledger is late, and another has found that
+			d.first, d.fresh = mark(l.seen, d.sample), mark(l.inSpan, d.sample)
+		}
 		l.each(s, d.labels, d.sample, func(x *sum) {
 			x.Drawn++
 			x.Delivered++
@@ -197,10 +199,10 @@ func (l *ledger) add(epoch int, draws []outcome) {
 			if d.filled != "" {
 				x.Filled++
 			}
-			if fresh {
+			if d.fresh {
 				x.Distinct++
 			}
-			if first {
+			if d.first {
 				x.firsts++
 			}
 		})

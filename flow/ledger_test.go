@@ -1,11 +1,13 @@
 package flow_test
 
 import (
+	"context"
 	"math"
 	"reflect"
 	"testing"
 
 	"github.com/sluicedata/sluice/flow"
+	"github.com/sluicedata/sluice/schema"
 	"github.com/sluicedata/sluice/stages"
 )
 
@@ -163,6 +165,79 @@ func TestLedgerOfManyEpochs(t *testing.T) {
 		}
 		if past < 40 || delivered != 40*9 || width < 2 || len(report.ByEpoch) > 16 {
 			t.Errorf("%s: %d spans, the last of %d epochs, up to %d, %d rows", name, len(report.ByEpoch), width, past, delivered)
+		}
+	}
+}
+
+// follower is a sink that asks for the ledger of the batches that its reader has taken, which is up to
+// some behind.
+type follower struct {
+	sink
+	late  *flow.LateLedger
+	ahead int
+	sent  [][2]int64
+	have  []*flow.StateLedger
+}
+
+func (f *follower) Follow(l *flow.LateLedger) { f.late = l }
+
+func (f *follower) Write(ctx context.Context, b *schema.Batch) error {
+	if n := len(f.sent) - f.ahead; n >= 0 && (len(f.sent) == 0 || f.sent[len(f.sent)-1] != [2]int64{int64(b.Epoch), b.Number}) {
+		if n > 0 && n%3 == 1 { // another way to go on
+			f.late.Pass(int(f.sent[n-1][0]), f.sent[n-1][1])
+		}
+		if n > 0 {
+			f.have = append(f.have, f.late.State(ctx, int(f.sent[n-1][0]), f.sent[n-1][1]))
+		}
+	}
+	if len(f.sent) == 0 || f.sent[len(f.sent)-1] != [2]int64{int64(b.Epoch), b.Number} {
+		f.sent = append(f.sent, [2]int64{int64(b.Epoch), b.Number})
+	}
+	return f.sink.Write(ctx, b)
+}
+
+// TestLateLedger: a ledger that is behind is that of the state after its batch, also in a run that
+// was resumed, with objects, several scales and failures.
+func TestLateLedger(t *testing.T) {
+	pipes := map[string]*flow.Pipeline{
+		"objects": flow.New(traffic(t, 4, 6, 7), append([]stages.Stage{
+			balanceBoxes[0], stages.Decode{}, stages.When{Stage: stages.Rotate{Degrees: stages.Range{-9, 9}}, Strength: stages.Strength{By: stages.ByRepeat, From: 0.1, To: 0.9, Over: 3}},
+		}, stages.Batch{Size: 7, Sizes: stages.KeepSizes})...),
+		"scales": turning(brokenPictures(t), stages.Rebalance{Target: stages.SquareRoot, Draws: 31}, nil),
+	}
+	pipes["scales"].Stages = append(pipes["scales"].Stages, stages.MultiScale{Scales: []float64{0.5, 1}})
+	for name, pipe := range pipes {
+		for _, ahead := range []int{0, 1, 3} {
+			opts := []flow.Option{flow.Epochs(4), flow.OnError(flow.Failures{Policy: flow.Refill, Max: flow.Limit{Share: 1}})}
+			for _, from := range []int{-1, 3} {
+				var states []flow.State
+				note := flow.OnState(func(s flow.State) { states = append(states, s) })
+				if _, err := pipe.Run(t.Context(), &sink{}, append(opts, note)...); err != nil {
+					t.Fatal(err)
+				}
+				if from >= 0 {
+					opts, states = append(opts, flow.Resume(states[from])), nil
+					if _, err := pipe.Run(t.Context(), &sink{}, append(opts, note)...); err != nil {
+						t.Fatal(err)
+					}
+				}
+				f := &follower{ahead: ahead}
+				if _, err := pipe.Run(t.Context(), f, opts...); err != nil {
+					t.Fatal(err)
+				}
+				if len(f.have) < 8 {
+					t.Fatalf("%s: %d ledgers", name, len(f.have))
+				}
+				for i, have := range f.have {
+					if want := states[i].Ledger; !reflect.DeepEqual(have, want) {
+						t.Fatalf("%s: %d behind, from %d, after batch %d: %+v\nwant %+v", name, ahead, from, i, have, want)
+					}
+				}
+				end := f.sent[len(f.sent)-1]
+				if have, want := f.late.State(t.Context(), int(end[0]), end[1]), states[len(states)-1].Ledger; !reflect.DeepEqual(have, want) {
+					t.Fatalf("%s: at the end %+v\nwant %+v", name, have, want)
+				}
+			}
 		}
 	}
 }

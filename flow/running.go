@@ -117,6 +117,10 @@ func (r *run) asks(sink sinks.Sink) {
 	if s, ok := sink.(sinks.ReadTracker); ok {
 		r.sink.tracksReads = s.TracksReads()
 	}
+	if s, ok := sink.(LedgerFollower); ok {
+		r.stats.late = newLateLedger(r.stats.ledger)
+		r.guard("sink", func() { s.Follow(r.stats.late) })
+	}
 	if s, ok := sink.(sinks.Skipper); ok {
 		r.sink.skipper = func(epoch int, batch int64) (has bool) {
 			has = true // in a run that ends
@@ -263,6 +267,9 @@ func (r *run) checkDelivered() {
 // end sums up once all operators have ended. err is the run's.
 func (r *run) end(err error) (*Report, error) {
 	r.wait.Wait()
+	if r.stats.late != nil {
+		r.stats.late.end()
+	}
 	report := r.stats.end()
 	report.Memory.Buffers = r.pool.Fresh()
 	if r.origin != givenSamples {

@@ -33,6 +33,7 @@ type stats struct {
 	untold  int64
 	example string // key of the first row untold
 	ledger  *ledger
+	late    *LateLedger // that the sink follows; nil: none
 
 	stop chan struct{}
 	wait sync.WaitGroup
@@ -91,6 +92,9 @@ func (s *stats) count(b *departure) (rows, failed, refilled int64) {
 		s.empty++
 	}
 	s.ledger.add(b.job.epoch, b.outcomes)
+	if s.late != nil {
+		s.late.delivered(b)
+	}
 	return rows, failed, refilled
 }
 

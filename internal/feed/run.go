@@ -37,15 +37,16 @@ type running struct {
 	times int      // that it was sent, in one scale after the other
 
 	begun  *flow.StateLedger // at its start; nil: none
-	due    []int64           // of batches that have been sent whole, how many messages that took
-	counts []counted         // the ledgers behind the first of them
-	ended  bool
+	late   *flow.LateLedger  // nil: the run hasn't begun
+	due    []place           // batches that have been sent whole, and were not taken yet
+	behind *place            // the last that was taken; nil: none
 }
 
-// counted is the ledger behind so many messages.
-type counted struct {
+// place is a batch, and how many messages were sent with it.
+type place struct {
+	epoch  int
+	number int64
 	sent   int64
-	ledger *flow.StateLedger
 }
 
 // held are the batches whose slots Python has; they may outlive their run.
@@ -101,7 +102,7 @@ func (s *session) begin(ctx context.Context, m *message) error {
 	settings := o.plan.Settings()
 	r := &running{session: s, opened: o, id: m.id, at: [2]int64{-1, -1}, begun: state.Ledger}
 	r.change = sync.NewCond(&r.mu)
-	options := []flow.Option{flow.Resume(state), flow.Epochs(ask.Epochs), flow.OnProgress(told.tell), flow.OnState(r.count)}
+	options := []flow.Option{flow.Resume(state), flow.Epochs(ask.Epochs), flow.OnProgress(told.tell)}
 	if o.slots.ring != nil { // without one the run's own memory is used again, too
 		options = append(options, flow.Images(o.slots), flow.Budget(settings.Budget+int64(o.slots.n)*int64(o.slots.size)))
 	}
@@ -129,10 +130,6 @@ func (r *running) run(ctx context.Context) {
 	})
 	stopped := errors.Is(err, errStopped) || errors.Is(context.Cause(ctx), errStopped)
 	r.cancel(nil)
-	r.mu.Lock()
-	r.ended = true
-	r.change.Broadcast()
-	r.mu.Unlock()
 	s.mu.Lock()
 	delete(s.runs, r.id) // before the message: the next may come at once
 	s.mu.Unlock()
@@ -234,7 +231,7 @@ func (r *running) pack(b *schema.Batch) (head *batchHead, body [][]byte, err err
 	r.times++
 	if head.Last = r.opened.ask.Scale != nil || r.times >= r.opened.variants; head.Last {
 		r.mu.Lock()
-		r.due = append(r.due, r.sent)
+		r.due = append(r.due, place{b.Epoch, b.Number, r.sent})
 		r.mu.Unlock()
 	}
 	if b.Rows() == 0 {
@@ -270,19 +267,21 @@ func (r *running) pack(b *schema.Batch) (head *batchHead, body [][]byte, err err
 	return head, body, nil
 }
 
-// count notes the ledger behind a batch: those of the few that the loop may not have taken.
-func (r *running) count(state flow.State) {
+// Follow is called before the first batch, with the ledger of the run.
+func (r *running) Follow(l *flow.LateLedger) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.due) == 0 {
-		return // of batches of which Python wanted no scale
+	r.late = l
+}
+
+// pass goes to the last batch that is whole in so many messages.
+func (r *running) pass(taken int64) {
+	n := 0
+	for n < len(r.due) && r.due[n].sent <= taken {
+		r.behind = &place{r.due[n].epoch, r.due[n].number, r.due[n].sent}
+		n++
 	}
-	r.counts = append(r.counts, counted{r.due[0], state.Ledger})
-	r.due = r.due[1:]
-	for len(r.counts) > 1 && r.counts[1].sent <= r.taken {
-		r.counts = r.counts[1:]
-	}
-	r.change.Broadcast()
+	r.due = r.due[n:]
 }
 
 // ledger answers with what each class got in the batches that the loop has taken of the newest run.
@@ -301,13 +300,12 @@ func (s *session) ledger(ctx context.Context, m *message) (*reply, error) {
 		return nil, usage("feed: there is no run %d whose ledger could be asked for", ask.Run)
 	}
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.wait(ctx, func() bool { return !r.ended && len(r.due) > 0 && r.due[0] <= ask.Taken }) // sent, and about to be counted
+	r.pass(ask.Taken)
+	late, behind := r.late, r.behind
+	r.mu.Unlock()
 	ledger := r.begun
-	for _, c := range r.counts {
-		if c.sent <= ask.Taken {
-			ledger = c.ledger
-		}
+	if behind != nil {
+		ledger = late.State(ctx, behind.epoch, behind.number)
 	}
 	return &reply{head: map[string]any{"ledger": ledger}}, nil
 }
@@ -384,6 +382,9 @@ func (s *session) give(m *message) error {
 		return broken("it has taken %d batches of %d that were sent, and %d before", g.Taken, r.sent, r.taken)
 	}
 	r.taken = g.Taken
+	if r.pass(r.taken); r.behind != nil {
+		r.late.Pass(r.behind.epoch, r.behind.number)
+	}
 	r.change.Broadcast()
 	return nil
 }
