@@ -372,3 +372,27 @@ func TestCancelLossless(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func BenchmarkLossless(b *testing.B) {
+	for _, name := range []string{"blue-purple-pink-large", "yellow_rose", "gopher-doc.8bpp", "gopher-doc.1bpp", "tux"} {
+		data, err := os.ReadFile("../../../shared/data/images/formats/" + name + ".lossless.webp")
+		if err != nil {
+			b.Skip("the shared images aren't there")
+		}
+		f, err := Parse(data)
+		if err != nil {
+			b.Fatal(err)
+		}
+		rgb := make([]byte, 3*f.Width*f.Height)
+		b.Run(name, func(b *testing.B) {
+			var d Decoder
+			b.ReportAllocs()
+			b.SetBytes(int64(len(rgb)))
+			for b.Loop() {
+				if err := d.Decode(b.Context(), f, f.Frame, rgb); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

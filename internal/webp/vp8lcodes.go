@@ -48,26 +48,24 @@ const (
 	groupEntries = 3*630 + 410 + 2704
 )
 
-// maxEntries is how many entries of tables are kept for a file of that many bytes. A byte makes 40 entries at
-// most: 256 words of 8 bits take less than 7 bytes. Encoders make far fewer; a file with more than are kept
-// has its tables built again whenever they are needed.
-func maxEntries(bytes int) int { return groupEntries + min(40*bytes, 1<<16+bytes/2) }
+// maxEntries is how many entries of tables are kept for a file of that many bytes. Encoders make far fewer; a
+// file with more has its tables built again whenever they are needed.
+func maxEntries(bytes int) int { return groupEntries + min(1<<rootBits*2*bytes, 1<<16+bytes/2) }
 
-// prefixCode is a table in the memory of its decoder: entries of (value << 8 | bits), found by the next
-// bits. One of more bits than the root leads to another entry, value behind it and the following bits.
-type prefixCode struct {
-	at   uint32
-	mask uint32 // of the root's bits
-}
+// A code has a table of 2^rootBits entries, (value << 8 | bits), which the next bits find. Where a word is longer
+// that is (second | distance << 8 | bits), the bits of all of these words at most: the word's entry has
+// the distance from the first one and the following bits.
+const second = 1 << 31
 
 // group is the codes of some tiles of the picture.
 type group struct {
-	codes [codesOfGroup]prefixCode
+	tables [codesOfGroup]uint32 // the first entry of each
 	// literal is alpha, red and blue where their codes have one symbol each, so that they take no bits;
-	// with green, where its code has one, too.
+	// with green, where its code has one, too; else alpha, if its code has one.
 	literal  uint32
 	trivial  bool // literal has alpha, red and blue
 	constant bool // literal is a whole pixel: there is nothing else
+	opaque   bool // literal has alpha
 	kept     uint32
 	from     bitPosition
 }
@@ -113,7 +111,7 @@ var lengthOrder = [19]uint8{17, 18, 0, 1, 2, 3, 4, 5, 16, 6, 7, 8, 9, 10, 11, 12
 // checks them.
 func (c *codeReader) readGroup(r *bitReader, g *group, cacheBits uint, build bool) error {
 	if g != nil {
-		*g = group{from: r.position(), trivial: true}
+		*g = group{from: r.position()}
 	}
 	build = build && len(c.tables)+groupEntries <= c.most
 	var single [codesOfGroup]bool
@@ -128,17 +126,21 @@ func (c *codeReader) readGroup(r *bitReader, g *group, cacheBits uint, build boo
 		}
 		single[i] = longest == 0
 		if build {
-			g.codes[i] = c.build(longest)
+			g.tables[i] = c.build(longest)
 		}
 	}
 	if !build {
 		return nil
 	}
 	g.kept = c.generation
-	g.trivial = single[redCode] && single[blueCode] && single[alphaCode]
+	g.opaque = single[alphaCode]
+	g.trivial = single[redCode] && single[blueCode] && g.opaque
+	value := func(code int) uint32 { return c.tables[g.tables[code]] >> 8 }
+	if g.opaque {
+		g.literal = value(alphaCode) << 24
+	}
 	if g.trivial {
-		value := func(code int) uint32 { return c.tables[g.codes[code].at] >> 8 }
-		g.literal = value(alphaCode)<<24 | value(redCode)<<16 | value(blueCode)
+		g.literal |= value(redCode)<<16 | value(blueCode)
 		if single[greenCode] && value(greenCode) < literals {
 			g.literal |= value(greenCode) << 8
 			g.constant = true
@@ -273,14 +275,17 @@ func (c *codeReader) sort(n int) (longest uint, err error) {
 }
 
 // build makes the table of the sorted code.
-func (c *codeReader) build(longest uint) prefixCode {
-	root, at := min(longest, rootBits), len(c.tables)
-	c.grow(1 << root)
-	symbols, word := c.fillRoot(c.tables[at:], root)
-	if longest > root {
-		c.fillBehind(at, symbols, word)
+func (c *codeReader) build(longest uint) (at uint32) {
+	root, first := min(longest, rootBits), len(c.tables)
+	c.grow(1 << rootBits)
+	symbols, word := c.fillRoot(c.tables[first:], root)
+	for size := 1 << root; size < 1<<rootBits; size *= 2 {
+		copy(c.tables[first+size:], c.tables[first:first+size])
 	}
-	return prefixCode{uint32(at), 1<<root - 1}
+	if longest > root {
+		c.fillBehind(first, symbols, word)
+	}
+	return uint32(first)
 }
 
 // grow adds entries.
@@ -337,7 +342,7 @@ func (c *codeReader) fillBehind(at, symbols int, word uint32) {
 				behind := secondBits(&left, length)
 				size = 1 << behind
 				c.grow(size)
-				c.tables[at+int(first)] = uint32(start-at-int(first))<<8 | uint32(rootBits+behind)
+				c.tables[at+int(first)] = second | uint32(start-at)<<8 | uint32(rootBits+behind)
 			}
 			e := uint32(c.sorted[symbols])<<8 | uint32(length-rootBits)
 			symbols++

@@ -38,14 +38,13 @@ func extended(r *bitReader, symbol uint32) int {
 // hash is where a colour is in a cache of 2^(32-shift) entries.
 func hash(colour uint32, shift uint) uint32 { return 0x1e35a7bd * colour >> shift }
 
-// symbol reads a symbol of a code; up to 15 bits must be loaded.
-func (d *VP8LDecoder) symbol(code prefixCode) uint32 {
+// symbol reads a symbol of a code whose table begins there; up to 15 bits must be loaded.
+func (d *VP8LDecoder) symbol(table uint32) uint32 {
 	r := &d.bits
-	at := code.at + uint32(r.bits)&code.mask
-	e := d.codes.tables[at]
-	if n := uint(e & 0xff); n > rootBits {
+	e := d.codes.tables[table+uint32(r.bits)&(1<<rootBits-1)]
+	if e&second != 0 {
 		r.next(rootBits)
-		e = d.codes.tables[at+e>>8+uint32(r.bits)&(1<<(n-rootBits)-1)]
+		e = d.codes.tables[table+e&^second>>8+uint32(r.bits)&(1<<(e&0xff-rootBits)-1)]
 	}
 	r.next(uint(e & 0xff))
 	return e >> 8
@@ -98,7 +97,7 @@ func (d *VP8LDecoder) decodePixels(p *position, pix []uint32, base, stop int) er
 		at += n
 		length := extended(r, symbol-literals)
 		r.fill()
-		coded := d.symbol(g.codes[distanceCode])
+		coded := d.symbol(g.tables[distanceCode])
 		back := copyDistance(extended(r, coded), l.width)
 		switch {
 		case back > p.at:
@@ -129,7 +128,6 @@ func (p *position) advance(n, width int) {
 // literals decodes pixels that all have the group's codes, up to a copy: then it returns its symbol and
 // how many pixels are before it, and at least 10 bits are loaded.
 func (d *VP8LDecoder) literals(g *group, pix []uint32) (n int, symbol uint32) {
-	r := &d.bits
 	shift := 32 - d.level.cacheBits
 	if g.constant {
 		for i := range pix {
@@ -140,9 +138,19 @@ func (d *VP8LDecoder) literals(g *group, pix []uint32) (n int, symbol uint32) {
 		}
 		return len(pix), 0
 	}
-	for i := range pix {
+	n, symbol, ended := literalsFast(d, g, pix, shift)
+	if ended {
+		return n, symbol
+	}
+	return d.literalsSlowly(g, pix, n, shift)
+}
+
+// literalsSlowly decodes those from pixel i on.
+func (d *VP8LDecoder) literalsSlowly(g *group, pix []uint32, i int, shift uint) (n int, symbol uint32) {
+	r := &d.bits
+	for ; i < len(pix); i++ {
 		r.fill()
-		symbol := d.symbol(g.codes[greenCode])
+		symbol := d.symbol(g.tables[greenCode])
 		var colour uint32
 		switch {
 		case symbol >= cached:
@@ -153,10 +161,10 @@ func (d *VP8LDecoder) literals(g *group, pix []uint32) (n int, symbol uint32) {
 			colour = g.literal | symbol<<8
 		default:
 			colour = symbol << 8
-			colour |= d.symbol(g.codes[redCode]) << 16
-			colour |= d.symbol(g.codes[blueCode])
+			colour |= d.symbol(g.tables[redCode]) << 16
+			colour |= d.symbol(g.tables[blueCode])
 			r.fill()
-			colour |= d.symbol(g.codes[alphaCode]) << 24
+			colour |= d.symbol(g.tables[alphaCode]) << 24
 		}
 		pix[i] = colour
 		if shift < 32 {

@@ -24,8 +24,12 @@ type transform struct {
 func (d *VP8LDecoder) transform(coded []uint32, y, end, width int, part image.Rectangle, pix []byte) {
 	rows := d.band[width+1:][:(end-y)*width]
 	from, step := coded, d.level.width
+	plus := len(d.transforms) > 0 && d.transforms[0].kind == subtractGreen // undone as RGB is written
 	for i := len(d.transforms) - 1; i >= 0; i-- {
 		t := &d.transforms[i]
+		if i == 0 && plus {
+			break
+		}
 		for row := range end - y {
 			in, out := from[row*step:], rows[row*width:]
 			switch t.kind {
@@ -47,14 +51,17 @@ func (d *VP8LDecoder) transform(coded []uint32, y, end, width int, part image.Re
 	}
 	size := part.Dx()
 	for row := max(y, part.Min.Y); row < end; row++ {
-		toRGB(pix[3*size*(row-part.Min.Y):][:3*size], from[(row-y)*step+part.Min.X:][:size])
+		toRGB(pix[3*size*(row-part.Min.Y):][:3*size], from[(row-y)*step+part.Min.X:][:size], plus)
 	}
 }
 
-// toRGB writes pixels as R G B.
-func toRGB(pix []byte, pixels []uint32) {
-	for i, p := range pixels {
-		to := pix[3*i:][:3]
+// toRGB writes pixels as R G B; plus says that green is to be added to red and blue.
+func toRGB(pix []byte, pixels []uint32, plus bool) {
+	for i := toRGBFast(pix, pixels, plus); i < len(pixels); i++ {
+		p, to := pixels[i], pix[3*i:][:3]
+		if plus {
+			p = addGreen(p)
+		}
 		to[0], to[1], to[2] = byte(p>>16), byte(p>>8), byte(p)
 	}
 }
@@ -80,23 +87,33 @@ func (d *VP8LDecoder) paletteRow(out, in []uint32, bits uint) {
 
 func addGreenRow(out, in []uint32) {
 	for i, p := range in {
-		green := p >> 8 & 0xff
-		out[i] = p&0xff00ff00 | (p&0x00ff00ff+green<<16+green)&0x00ff00ff
+		out[i] = addGreen(p)
 	}
+}
+
+// addGreen adds green to red and blue.
+func addGreen(p uint32) uint32 {
+	green := p >> 8 & 0xff
+	return p&0xff00ff00 | (p&0x00ff00ff+green<<16+green)&0x00ff00ff
 }
 
 func crossColourRow(out, in []uint32, t *transform, y int) {
 	tiles := t.numbers[y>>t.bits*shrunk(t.width, t.bits):]
 	for x := 0; x < t.width; x += 1 << t.bits {
-		end := min(x+1<<t.bits, t.width)
-		m := tiles[x>>t.bits]
-		toRed, greenToBlue, redToBlue := int32(int8(m)), int32(int8(m>>8)), int32(int8(m>>16))
-		for i, p := range in[x:end] {
-			green := int32(int8(p >> 8))
-			red := int32(p>>16) + toRed*green>>5
-			blue := int32(p) + greenToBlue*green>>5 + redToBlue*int32(int8(red))>>5
-			out[x+i] = p&0xff00ff00 | uint32(red)&0xff<<16 | uint32(blue)&0xff
-		}
+		end, m := min(x+1<<t.bits, t.width), tiles[x>>t.bits]
+		n := x + crossColourFast(out[x:end], in[x:end], m)
+		crossColourRun(out[n:end], in[n:end], m)
+	}
+}
+
+// crossColourRun undoes the colour transform of a tile's multipliers: of green for red and blue, of red for blue.
+func crossColourRun(out, in []uint32, m uint32) {
+	toRed, greenToBlue, redToBlue := int32(int8(m)), int32(int8(m>>8)), int32(int8(m>>16))
+	for i, p := range in {
+		green := int32(int8(p >> 8))
+		red := int32(p>>16) + toRed*green>>5
+		blue := int32(p) + greenToBlue*green>>5 + redToBlue*int32(int8(red))>>5
+		out[i] = p&0xff00ff00 | uint32(red)&0xff<<16 | uint32(blue)&0xff
 	}
 }
 
@@ -114,6 +131,9 @@ func predictRow(out, in, above []uint32, t *transform, y int) {
 	out[0] = addPixels(in[0], above[0])
 	above[len(in)] = out[0]
 	tiles := t.numbers[y>>t.bits*shrunk(t.width, t.bits):]
+	if predictFast(out, in, above, tiles, 1<<t.bits) {
+		return
+	}
 	for x := 1; x < len(in); {
 		end := min((x>>t.bits+1)<<t.bits, len(in))
 		predictRun(tiles[x>>t.bits]>>8&15, out[x-1:end], in[x:end], above[x-1:end+1])
