@@ -179,3 +179,28 @@ func BenchmarkRows(b *testing.B) {
 		}
 	}
 }
+
+// A wrong checksum of deflate is an error where the strip is read to its end, as in Pillow.
+func TestTIFFChecksum(t *testing.T) {
+	rgb := bytes.Repeat([]byte{1, 2, 3, 4, 5, 6, 7, 8, 9}, 700)
+	data := writeTIFF(t, 70, 30, rgb, tiffDeflate)
+	f := &tiffFile{}
+	var err error
+	if f.ifd, err = readIFD(data); err == nil {
+		err = f.read()
+	}
+	first, followed, blockErr := f.blockData(0)
+	if err != nil || blockErr != nil || !followed {
+		t.Fatal(err, blockErr)
+	}
+	first[len(first)-1] ^= 1
+	p, err := Parse(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for bottom, fails := range map[int]bool{49: false, 50: true, 60: true} {
+		if _, err := p.Region(t.Context(), image.Rect(3, 2, 9, bottom), nil); (err != nil) != fails || err != nil && !bytes.Contains([]byte(err.Error()), []byte("Adler-32")) {
+			t.Errorf("down to row %d: %v", bottom, err)
+		}
+	}
+}

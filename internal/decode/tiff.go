@@ -22,6 +22,7 @@ type tiffFile struct {
 	predictor       bool
 	reversed        bool // bits of a byte, before anything else
 	t4Options       int64
+	tiled           bool
 	blockH, blockW  int
 	across, down    int
 	offsets, counts ifdEntry
@@ -276,7 +277,7 @@ func (f *tiffFile) readBlocks() error {
 	offsets, counts := uint16(tiffStripOffsets), uint16(tiffStripByteCounts)
 	w, h := int64(f.width), min(f.value(tiffRowsPerStrip, int64(f.height)), int64(f.height))
 	if _, ok := f.find(tiffStripOffsets); !ok {
-		offsets, counts = tiffTileOffsets, tiffTileByteCounts
+		f.tiled, offsets, counts = true, tiffTileOffsets, tiffTileByteCounts
 		w, h = f.value(tiffTileWidth, 0), f.value(tiffTileLength, 0)
 		if _, ok := f.find(tiffTileOffsets); !ok {
 			return errors.New("damaged file: neither strips nor tiles in it")

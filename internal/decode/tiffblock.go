@@ -2,6 +2,7 @@ package decode
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"math/bits"
@@ -51,9 +52,9 @@ func (b *tiffBlock) release() {
 	}
 }
 
-// open begins with strip or tile i, of which so many rows will be read. The size of
-// uncompressed ones is known without their count, which some programs get wrong.
-func (b *tiffBlock) open(f *tiffFile, i, rows int) error {
+// open begins with strip or tile i, of which so many rows will be read, perhaps its last ones too.
+// The size of uncompressed ones is known without their count, which some programs get wrong.
+func (b *tiffBlock) open(f *tiffFile, i, rows int, whole bool) error {
 	data, _, err := f.blockData(i)
 	if err != nil {
 		return err
@@ -81,7 +82,9 @@ func (b *tiffBlock) open(f *tiffFile, i, rows int) error {
 			b.inflate = new(inflate.Reader)
 		}
 		b.inflate.ResetZlib(data)
-		b.inflate.Only(rows * int(f.rowBytes()))
+		if !whole {
+			b.inflate.Only(rows * int(f.rowBytes()))
+		}
 	case tiffGroup3, tiffGroup4:
 		kind, order := ccitt.Group4, ccitt.MSB
 		if f.compression == tiffGroup3 {
@@ -134,6 +137,27 @@ func (b *tiffBlock) next(n int) (row []byte, err error) {
 	}
 	row, b.data = b.data[:n], b.data[n:]
 	return row, nil
+}
+
+// finish checks what follows the last row that is in the picture: zlib, and so libtiff, goes on to
+// the checksum where the data end there.
+func (b *tiffBlock) finish(f *tiffFile, rows int) error {
+	if b.compression != tiffDeflate && b.compression != tiffOldDeflate {
+		return nil
+	}
+	var err error
+	if f.tiled { // rows below the picture
+		for ; rows < f.blockH && err == nil; rows++ {
+			_, err = b.inflate.Next(int(f.rowBytes()))
+		}
+	}
+	if err == nil {
+		_, err = b.inflate.Next(1)
+	}
+	if errors.Is(err, inflate.ErrDamaged) {
+		return err
+	}
+	return nil
 }
 
 // packBits decodes runs of bytes (TIFF 6.0, 9).

@@ -9,6 +9,9 @@ import (
 	"io"
 	"slices"
 	"sync"
+
+	"github.com/sluicedata/sluice/internal/inflate"
+	"github.com/sluicedata/sluice/internal/lzw"
 )
 
 // tiffScratch is what a TIFF file is decoded with.
@@ -90,9 +93,9 @@ func (f *tiffFile) followed(i, rows int) bool {
 
 // showBlock decodes a block down to the row last, which is excluded, and converts what is shown of it.
 func (f *tiffFile) showBlock(ctx context.Context, s *tiffScratch, i int, block, shown image.Rectangle, last int, part image.Rectangle, rgb []uint8) error {
-	n, size := f.planes(), int(f.rowBytes())
+	n, size, whole := f.planes(), int(f.rowBytes()), last == block.Max.Y
 	for c := range n {
-		if err := s.blocks[c].open(f, c*f.across*f.down+i, last-block.Min.Y); err != nil {
+		if err := s.blocks[c].open(f, c*f.across*f.down+i, last-block.Min.Y, whole); err != nil {
 			return err
 		}
 	}
@@ -115,6 +118,8 @@ func (f *tiffFile) showBlock(ctx context.Context, s *tiffScratch, i int, block, 
 			s.rows[c], err = s.blocks[c].next(size)
 			if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 				return fmt.Errorf("%w: its data end in row %d of %d", ErrTruncated, y, f.height)
+			} else if errors.Is(err, lzw.ErrDamaged) || errors.Is(err, inflate.ErrDamaged) {
+				return err
 			} else if err != nil {
 				return fmt.Errorf("damaged file: %w", err)
 			}
@@ -122,6 +127,11 @@ func (f *tiffFile) showBlock(ctx context.Context, s *tiffScratch, i int, block, 
 		if y >= shown.Min.Y && y < shown.Max.Y {
 			at := 3 * ((y-part.Min.Y)*part.Dx() + shown.Min.X - part.Min.X)
 			f.convert(s, rgb[at:at+3*shown.Dx()], shown.Min.X-block.Min.X, shown.Max.X-block.Min.X)
+		}
+	}
+	for c := 0; c < n && whole; c++ {
+		if err := s.blocks[c].finish(f, block.Dy()); err != nil {
+			return err
 		}
 	}
 	return nil
