@@ -42,6 +42,7 @@ type Decoder struct {
 	stretch   stretch
 	file      []byte      // being decoded
 	known     *SeekPoints // its seek points, or nil
+	rowSeeker rowSeeker   // and where they are used in a progressive file
 	ctx       context.Context
 }
 
@@ -129,6 +130,7 @@ func (d *Decoder) DecodeRegion(ctx context.Context, data []byte, region image.Re
 	}
 	m, err := d.decode(data, region, denominator, false)
 	damaged := err != nil
+	d.rowSeeker.done(!damaged)
 	if ctx.Err() == nil && (damaged && d.Fill || !damaged && m.Progressive && d.smooths()) {
 		m, err = d.decode(data, region, denominator, true)
 	}
@@ -163,7 +165,7 @@ func (d *Decoder) reset() {
 	d.image = Image{}
 	d.tables.reset()
 	d.scans, d.allBlocks, d.lenient, d.lastGood = 0, false, false, 0
-	d.bits = bits{}
+	d.bits, d.rowSeeker = bits{}, rowSeeker{}
 	d.idct.reset()
 }
 
@@ -191,6 +193,7 @@ func (d *Decoder) decode(data []byte, region image.Rectangle, denominator int, l
 	if err := d.allocate(s, len(data)-pos, region, denominator); err != nil {
 		return nil, err
 	}
+	d.rowSeeker = d.beginRows()
 	for s.marker != mEOI {
 		if pos, err = d.segment(s, data); d.canceled() {
 			return nil, errCanceled

@@ -103,11 +103,11 @@ func regionsAgree(t *testing.T, data []byte, fill bool) {
 	all := wholes(t, data, fill)
 	w, h := all[0].Width, all[0].Height
 	r := rand.New(rand.NewPCG(uint64(len(data)), uint64(w)))
-	d := Decoder{Fill: fill}
+	d, known := Decoder{Fill: fill}, new(SeekPoints)
 	for range 6 {
 		x, y, s := r.IntN(w), r.IntN(h), r.IntN(4)
 		region := image.Rect(x, y, x+1+r.IntN(w-x), y+1+r.IntN(h-y))
-		m, err := d.DecodeRegion(context.Background(), data, region, 1<<s, nil)
+		m, err := d.DecodeRegion(context.Background(), data, region, 1<<s, known)
 		if err != nil {
 			t.Fatalf("%v at 1/%d: %v", region, 1<<s, err)
 		}

@@ -50,6 +50,9 @@ func (p *scan) progressiveKind() (scanKind, error) {
 func (d *Decoder) progressiveInterval(b *bits, w *walk, at, end int) (next int, err error) {
 	for at < end {
 		my, mx := at/w.columns, at%w.columns
+		if mx == 0 && my%w.perRow == 0 {
+			d.rowSeeker.found(b, w.scan, d.scans-1, my/w.perRow)
+		}
 		stop := min(end-at+mx, w.columns)
 		if d.lenient {
 			stop = mx + 1

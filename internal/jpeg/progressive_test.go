@@ -4,16 +4,17 @@ import (
 	"bytes"
 	"context"
 	"image"
+	"math/rand/v2"
 	"os"
 	"runtime"
 	"testing"
 )
 
-// progressiveFiles are photos in color, of ten scans each.
+// progressiveFiles are pictures of ten scans each in color, six in grey.
 func progressiveFiles(t testing.TB) map[string][]byte {
 	t.Helper()
 	files := map[string][]byte{}
-	for _, name := range []string{"progressive-420.jpg", "progressive-444.jpg"} {
+	for _, name := range []string{"progressive-420.jpg", "progressive-444.jpg", "progressive-grey.jpg"} {
 		data, err := os.ReadFile("testdata/" + name)
 		if err != nil {
 			t.Fatal(err)
@@ -143,6 +144,49 @@ func TestScansEndWithTheContext(t *testing.T) {
 			e := &ending{Context: t.Context(), end: end}
 			if _, err := d.Decode(e, data); err == nil || e.looks > end+8 {
 				t.Errorf("%s, at look %d: %v, after %d looks more", name, end, err, e.looks-end)
+			}
+		}
+	}
+}
+
+// Known seek points of a progressive file change nothing, whether it is sound or damaged anywhere; once a decoding
+// has seen the last row, scans begin where a region does.
+func TestRowPointsChangeNothing(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 7))
+	var a, b Decoder
+	for name, sound := range progressiveFiles(t) {
+		for i := range 40 {
+			data := bytes.Clone(sound)
+			if i > 3 {
+				data[len(data)/6+r.IntN(len(data)*5/6)] ^= 1 << r.IntN(8)
+			}
+			known := new(SeekPoints)
+			for range 25 {
+				region, denominator := randomRegion(r, data)
+				if r.IntN(3) > 0 {
+					denominator = 1
+				}
+				if with, without := described(&a, data, region, denominator, known), described(&b, data, region, denominator, nil); with != without {
+					t.Fatalf("%s, file %d, %v at 1/%d: %.80q with seek points, %.80q without", name, i, region, denominator, with, without)
+				}
+			}
+			if i > 3 {
+				continue
+			}
+			h, err := ReadHeader(data)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n := int64(12 * cap(known.list)); n != h.SeekPointsBytes() {
+				t.Errorf("%s: seek points take %d bytes, %d were said", name, n, h.SeekPointsBytes())
+			}
+			bottom := image.Rect(0, h.Height-1, 1, h.Height)
+			described(&a, data, bottom, 1, known)
+			if known.ready != h.mcuRows()-1 {
+				t.Errorf("%s: %d of %d rows are known", name, known.ready, h.mcuRows())
+			}
+			if described(&a, data, bottom, 1, known); a.rowSeeker.begin != h.mcuRows()-1 {
+				t.Errorf("%s: scans begin at row %d of %d", name, a.rowSeeker.begin, h.mcuRows())
 			}
 		}
 	}

@@ -53,6 +53,7 @@ func (d *Decoder) decodeScan(body, data []byte) (end int, err error) {
 		return 0, fmt.Errorf("scan %d: %w", d.scans, err)
 	}
 	if p.first > 0 && d.image.Progressive && p.comps[0].size == 1 && !d.lenient && !d.Fill {
+		d.rowSeeker.skip()
 		return 0, nil // only DC coefficients count
 	}
 	b := &d.bits
@@ -167,6 +168,7 @@ func (d *Decoder) scanComponent(p *scan, id, tables byte) (scanComponent, error)
 type walk struct {
 	*scan
 	columns       int             // MCUs in a row
+	perRow        int             // rows of them in a row of interleaved ones
 	end           int             // MCU after the last one to decode
 	wanted, inner image.Rectangle // in MCUs: see wantedMCUs and innerMCUs
 	seeker        seeker
@@ -199,7 +201,15 @@ func (d *Decoder) mcus(b *bits, p *scan) (err error) {
 	defer func(known int) { w.seeker.done(known, err) }(w.seeker.known())
 	d.stretch.begin(p)
 	p.reset()
-	for at, restarts := 0, byte(0); at < w.end; {
+	at := 0
+	if w.perRow = perRow; h.Progressive {
+		if interval > 0 {
+			d.rowSeeker.skip()
+		}
+		at = d.rowSeeker.seek(b, p, d.scans-1) * perRow * w.columns
+		defer d.rowSeeker.end()
+	}
+	for restarts := byte(0); at < w.end; {
 		first, end := at, w.end
 		if !b.ended {
 			d.lastGood = at / w.columns / perRow

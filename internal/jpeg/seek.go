@@ -13,7 +13,8 @@ const noMCU = math.MaxInt
 // SeekPoints are places in a file's entropy-coded data at which decoding can begin, about
 // every 128 pixels along each row of MCUs: what restart markers would give. Decoding
 // finds them on its way, so that the next decoding of the same file goes straight to its
-// region. Only sequential files of one scan without restart markers have them. Those found
+// region. Sequential files of one scan without restart markers have them, and, at the first MCU
+// of each row of each scan, progressive ones (rows.go). Those found
 // before an error are dropped, so a result never depends on which are known.
 //
 // The zero value has none. Decoders of several goroutines may share one value: one of
@@ -24,7 +25,8 @@ type SeekPoints struct {
 	sum   uint64      // hash of the file that they belong to
 	every int         // MCUs from one to the next
 	list  []seekPoint // those known: row after row, without gaps
-	full  int         // how many the file has
+	full  int         // how many the file has; of a progressive one, how many are kept at most
+	ready int         // progressive: row of MCUs up to which all scans have theirs
 }
 
 // seekPoint is the decoder's state before an MCU.
@@ -41,7 +43,12 @@ func (h *Header) SeekPointsBytes() int64 {
 		maxH, maxV = 1, 1 // an MCU is a block
 	}
 	columns, rows := ceilDiv(h.Width, 8*maxH), ceilDiv(h.Height, 8*maxV)
-	if h.Progressive || h.RestartInterval > 0 || h.n > 3 || rows < 8 {
+	switch {
+	case h.RestartInterval > 0 || h.n > 3:
+		return 0
+	case h.Progressive:
+		return 12 * int64(h.rowPoints())
+	case rows < 8:
 		return 0
 	}
 	return 12 * int64(rows) * int64(ceilDiv(columns, h.seekPointEvery()))
@@ -70,16 +77,21 @@ func (d *Decoder) seeker(p *scan, columns, rows int) (s seeker) {
 		d.lenient || len(d.file) > 1<<28 || !known.mu.TryLock() {
 		return s
 	}
-	if known.full == 0 {
-		known.seed = maphash.MakeSeed()
-	}
 	every := h.seekPointEvery()
 	s = seeker{SeekPoints: known, columns: columns, inRow: ceilDiv(columns, every)}
-	if sum := maphash.Bytes(known.seed, d.file); sum != known.sum || s.inRow*rows != known.full || every != known.every {
-		known.sum, known.every, known.full, known.list = sum, every, s.inRow*rows, known.list[:0]
-	}
+	known.belong(d.file, every, s.inRow*rows)
 	s.next = s.mcu(len(known.list))
 	return s
+}
+
+// belong forgets all if they are of another file.
+func (s *SeekPoints) belong(file []byte, every, full int) {
+	if s.full == 0 {
+		s.seed = maphash.MakeSeed()
+	}
+	if sum := maphash.Bytes(s.seed, file); sum != s.sum || full != s.full || every != s.every {
+		s.sum, s.every, s.full, s.list, s.ready = sum, every, full, s.list[:0], 0
+	}
 }
 
 func (s *seeker) known() int {
