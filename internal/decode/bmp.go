@@ -230,7 +230,7 @@ func (f *bmpFile) converter(part image.Rectangle, s *scratch) func(rgb, row []by
 func (f *bmpFile) bytes() (p pick, ok bool) {
 	var at [3]int
 	for c, mask := range f.masks {
-		if at[c] = bits.TrailingZeros32(mask) / 8; mask != 0xff<<(8*at[c]) {
+		if at[c] = bits.TrailingZeros32(mask) / 8; mask == 0 || mask != 0xff<<(8*at[c]) || at[c] >= f.bits/8 {
 			return p, false
 		}
 	}
