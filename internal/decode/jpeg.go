@@ -1,6 +1,7 @@
 package decode
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"image"
@@ -94,8 +95,20 @@ type File struct {
 
 	data  []byte
 	coded jpeg.Header
+	last  beginning
 	*memory
 }
+
+// beginning is that of the last file, up to its first scan, and what it says: the next one's often
+// is the same.
+type beginning struct {
+	data   []byte // none: it isn't known
+	coded  jpeg.Header
+	header Header
+}
+
+// mostBeginning is how long a beginning is that is kept.
+const mostBeginning = 2048
 
 // memory is a decoder's.
 type memory struct {
@@ -130,11 +143,10 @@ func (f *File) Open(data []byte, maxPixels int64) (is bool, err error) {
 		}
 	}()
 	defer recovered("JPEG", &err)
-	if f.coded, err = jpeg.ReadHeader(data); err != nil {
+	if err = f.readHeader(data); err != nil {
 		return true, fmt.Errorf("decode: JPEG: %w", err)
 	}
-	f.data, f.Header = data, headerOf(&f.coded)
-	f.Format = "JPEG"
+	f.data, f.Format = data, "JPEG"
 	if f.Orientation > 1 {
 		f.DecodeBytes += 3 * f.Pixels() // turned upright, beside the stored one
 	}
@@ -142,6 +154,24 @@ func (f *File) Open(data []byte, maxPixels int64) (is bool, err error) {
 		f.Height, f.Width = f.Width, f.Height
 	}
 	return true, f.CheckPixels(maxPixels)
+}
+
+// readHeader reads coded and Header, as far as the file itself says it.
+func (f *File) readHeader(data []byte) error {
+	b := &f.last
+	if len(b.data) > 0 && bytes.HasPrefix(data, b.data) {
+		f.coded, f.Header = b.coded, b.header
+		return nil
+	}
+	coded, end, err := jpeg.ReadHeaderTo(data)
+	if err != nil {
+		return err
+	}
+	f.coded, f.Header = coded, headerOf(&coded)
+	if b.data = b.data[:0]; end <= mostBeginning && coded.Exif == nil && coded.XMP == nil { // these are parts of data
+		b.data, b.coded, b.header = append(b.data, data[:end]...), f.coded, f.Header
+	}
+	return nil
 }
 
 // keptBytes is how much memory a closed file's decoder may keep for the next.
@@ -155,7 +185,7 @@ func (f *File) Close() {
 		}
 		memories.Put(m)
 	}
-	*f = File{}
+	*f = File{last: f.last}
 }
 
 // HasYCC reports whether the planes are YCbCr or grey, in a layout that planar.YCC has.

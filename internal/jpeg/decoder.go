@@ -1,6 +1,7 @@
 package jpeg
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -30,6 +31,7 @@ type Decoder struct {
 	image  Image
 	planes [4]planar.Plane
 	tables tables
+	last   beginning
 	comps  [4]component
 	scans  int
 	scan   scan // the last one
@@ -160,10 +162,50 @@ func (d *Decoder) KeptBytes() (n int) {
 	return n
 }
 
+// beginning is that of the last file, which the next one's often equals: all of it up to the first
+// scan. The decoder's tables are still those that it defines.
+type beginning struct {
+	data   []byte // none: it isn't known
+	header Header
+	sos    segment // without its body
+	body   int     // where that begins
+}
+
+// mostBeginning is how long a beginning is that is kept.
+const mostBeginning = 2048
+
+// keep notes the beginning of data, of a header that has been read.
+func (b *beginning) keep(data []byte, end int, h *Header, sos segment) {
+	if b.data = b.data[:0]; end > mostBeginning || h.Exif != nil || h.XMP != nil { // these are parts of data
+		return
+	}
+	b.data, b.header, b.sos = append(b.data, data[:end]...), *h, sos
+	b.body, b.sos.body = sos.end-len(sos.body), nil
+}
+
+// is reports whether data begins so.
+func (b *beginning) is(data []byte) bool { return len(b.data) > 0 && bytes.HasPrefix(data, b.data) }
+
+// begin reads what comes before the first scan, sos, which ends at pos.
+func (d *Decoder) begin(data []byte, lenient bool) (sos segment, pos int, err error) {
+	d.reset()
+	if b := &d.last; !lenient && b.is(data) {
+		d.image.Header, sos = b.header, b.sos
+		sos.body = data[b.body:sos.end]
+		return sos, sos.end, nil
+	}
+	d.last.data = d.last.data[:0]
+	d.tables.reset()
+	sos, pos, err = d.image.read(data, d)
+	if err == nil && !lenient && sos.marker == mSOS {
+		d.last.keep(data, pos, &d.image.Header, sos)
+	}
+	return sos, pos, err
+}
+
 // reset prepares for the next file.
 func (d *Decoder) reset() {
 	d.image = Image{}
-	d.tables.reset()
 	d.scans, d.allBlocks, d.lenient, d.lastGood = 0, false, false, 0
 	d.bits, d.rowSeeker = bits{}, rowSeeker{}
 	d.idct.reset()
@@ -181,9 +223,8 @@ func (t *tables) reset() {
 // default error handling; where libjpeg gives up after the first scan's header, the picture
 // is what was decoded so far.
 func (d *Decoder) decode(data []byte, region image.Rectangle, denominator int, lenient bool) (*Image, error) {
-	d.reset()
 	m := &d.image
-	s, pos, err := m.read(data, d)
+	s, pos, err := d.begin(data, lenient)
 	if err != nil {
 		return nil, err
 	}
@@ -249,6 +290,7 @@ func (d *Decoder) segment(s segment, data []byte) (end int, err error) {
 		err = d.image.segment(s)
 	}
 	if err == nil {
+		d.last.data = d.last.data[:0]
 		err = d.tables.read(s, d.lenient)
 	}
 	return s.end, err

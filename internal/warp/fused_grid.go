@@ -68,8 +68,9 @@ func (g *grid) Method() string { return "whole pixels, copied" }
 
 func (g *grid) run(out *writer, src Source, _ *scratch) {
 	// Whether the run is to stop is asked now and then: a row is copied as fast as that.
-	step := progression(g.xs)
-	if step == 1 && progression(g.ys) == 1 && out.plain() && out.px.Row == nil && src.Stride == 3*len(g.xs) {
+	step, first, end := g.middle()
+	n := len(g.xs)
+	if step == 1 && end-first == n && progression(g.ys) == 1 && out.plain() && out.px.Row == nil && src.Stride == 3*n {
 		copy(out.dst.U8, src.Pix[src.offset(g.xs[0], g.ys[0]):])
 		return
 	}
@@ -77,17 +78,48 @@ func (g *grid) run(out *writer, src Source, _ *scratch) {
 		if y%16 == 0 && out.stopped() {
 			return
 		}
-		switch n := len(g.xs); {
-		case from >= 0 && step > 0:
+		switch {
+		case from >= 0 && step > 0 && end-first == n:
 			out.put(y, src.Pix[src.offset(g.xs[0], from):][:3*n])
-		case from >= 0 && step < 0:
+		case from >= 0 && step < 0 && end-first == n:
 			out.putMirrored(y, src.Pix[src.offset(g.xs[n-1], from):][:3*n])
+		case from >= 0 && step != 0:
+			rgb := out.begin(y)
+			g.paint(rgb[:3*first])
+			inside := rgb[3*first : 3*end]
+			if step > 0 {
+				copy(inside, src.Pix[src.offset(g.xs[first], from):])
+			} else {
+				mirror(inside, src.Pix[src.offset(g.xs[end-1], from):][:len(inside)])
+			}
+			g.paint(rgb[3*end:])
+			out.put(y, rgb)
+		case from < 0:
+			rgb := out.begin(y)
+			g.paint(rgb)
+			out.put(y, rgb)
 		default:
 			rgb := out.begin(y)
 			g.pick(rgb, &src, from)
 			out.put(y, rgb)
 		}
 	}
+}
+
+// middle is the columns first <= x < end that are a progression, of that step, where all others
+// are the fill; else step is 0.
+func (g *grid) middle() (step, first, end int) {
+	end = len(g.xs)
+	for first < end && g.xs[first] < 0 {
+		first++
+	}
+	for end > first && g.xs[end-1] < 0 {
+		end--
+	}
+	if first == end {
+		return 0, first, end
+	}
+	return progression(g.xs[first:end]), first, end
 }
 
 // progression is 1 where places follow each other, -1 where they do from the last to the
@@ -105,11 +137,22 @@ func progression(places []int) int {
 	return 0
 }
 
+// paint fills pixels.
+func (g *grid) paint(rgb []uint8) {
+	if g.fill == [3]uint8{} {
+		clear(rgb)
+		return
+	}
+	for ; len(rgb) >= 3; rgb = rgb[3:] {
+		rgb[0], rgb[1], rgb[2] = g.fill[0], g.fill[1], g.fill[2]
+	}
+}
+
 // pick fills a row of RGB pixel by pixel, from a row of the input.
 func (g *grid) pick(rgb []uint8, src *Source, from int) {
 	for x, column := range g.xs {
 		pixel := rgb[3*x : 3*x+3 : 3*x+3]
-		if from < 0 || column < 0 {
+		if column < 0 {
 			copy(pixel, g.fill[:])
 			continue
 		}
