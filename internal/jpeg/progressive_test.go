@@ -3,9 +3,12 @@ package jpeg
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"image"
+	"math"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"runtime"
 	"testing"
 )
@@ -189,5 +192,57 @@ func TestRowPointsChangeNothing(t *testing.T) {
 				t.Errorf("%s: scans begin at row %d of %d", name, a.rowSeeker.begin, h.mcuRows())
 			}
 		}
+	}
+}
+
+// BenchmarkRowPoints decodes random parts, 5 to 40 % of the picture, of the files of the folder PROGRESSIVE, or else of testdata's,
+// with seek points and without; those of the first 20 parts of each file aren't measured.
+//
+//	PROGRESSIVE=DIR go test ./internal/jpeg -run - -bench RowPoints -benchtime 1000x
+func BenchmarkRowPoints(b *testing.B) {
+	dir := os.Getenv("PROGRESSIVE")
+	if dir == "" {
+		dir = "testdata"
+	}
+	names, _ := filepath.Glob(filepath.Join(dir, "*.jpg"))
+	more, _ := filepath.Glob(filepath.Join(dir, "*.JPEG"))
+	var files [][]byte
+	for _, name := range append(names, more...) {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if h, err := ReadHeader(data); err != nil || !h.Progressive {
+			b.Fatalf("%s: not progressive, or %v", name, err)
+		}
+		files = append(files, data)
+	}
+	for _, with := range []bool{false, true} {
+		b.Run(fmt.Sprintf("known=%v", with), func(b *testing.B) {
+			var d Decoder
+			known, r, i := make([]SeekPoints, len(files)), rand.New(rand.NewPCG(1, 2)), 0
+			one := func() {
+				k := i % len(files)
+				h, _ := ReadHeader(files[k])
+				side := math.Sqrt(0.05 + 0.35*r.Float64())
+				width, height := 1+int(side*float64(h.Width-1)), 1+int(side*float64(h.Height-1))
+				x, y := r.IntN(h.Width-width+1), r.IntN(h.Height-height+1)
+				var points *SeekPoints
+				if with {
+					points = &known[k]
+				}
+				if _, err := d.DecodeRegion(context.Background(), files[k], image.Rect(x, y, x+width, y+height), 1, points); err != nil {
+					b.Fatal(err)
+				}
+				i++
+			}
+			for range 20 * len(files) {
+				one()
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				one()
+			}
+		})
 	}
 }
