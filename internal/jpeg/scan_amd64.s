@@ -161,6 +161,10 @@ start:
 	MOVQ planned_ac(R12), R11
 	XORL AX, AX
 
+	// The DC coefficient took 26 bits at most, so there are enough for two lookups.
+	DECODE_PAIR
+	DECODE_PAIR
+
 fill:
 	FILL(bytes)
 
@@ -225,6 +229,8 @@ start:
 	DC
 	MOVQ planned_ac(R12), R11
 	XORL AX, AX
+	SKIP_PAIR
+	SKIP_PAIR
 
 fill:
 	FILL(bytes)
