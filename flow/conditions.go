@@ -14,9 +14,9 @@ import (
 // conditional is a stage's conditions and strength, for the data of a plan.
 type conditional struct {
 	when     stages.When // its epochs don't count from the end
-	fromEnd  bool        // as they were declared, they did
-	counted  *counted    // of class_count; nil: none
-	class    *counted    // of a strength by class; nil: none
+	declared stages.EpochSpan
+	counted  *counted // of class_count; nil: none
+	class    *counted // of a strength by class; nil: none
 	repeats  stages.Repeater
 	versions []version // by class, the last of rows without one; by repeat; or the only one
 }
@@ -95,8 +95,8 @@ func varying(when *stages.When, in, out schema.Tensor) (schema.Tensor, error) {
 
 // newConditional is conditions of a run of so many epochs. Counts are still to be resolved.
 func newConditional(when stages.When, epochs int) (*conditional, error) {
-	c := &conditional{when: when, fromEnd: when.Epochs.FromEnd()}
-	if !c.fromEnd {
+	c := &conditional{when: when, declared: when.Epochs}
+	if !when.Epochs.FromEnd() {
 		return c, nil
 	}
 	if epochs == Endless {
@@ -104,6 +104,21 @@ func newConditional(when stages.When, epochs int) (*conditional, error) {
 	}
 	c.when.Epochs = when.Epochs.Of(epochs)
 	return c, nil
+}
+
+// never reports whether the conditions are of epochs that the run doesn't have, counted from its end.
+func (c *conditional) never() bool {
+	return c.declared.FromEnd() && c.when.Epochs == stages.EpochSpan{1, 1}
+}
+
+// text is the conditions as pipeline files have them, of a run of so many epochs.
+func (c *conditional) text() string {
+	if !c.never() {
+		return c.when.Text()
+	}
+	when := c.when
+	when.Epochs = c.declared
+	return when.Text() + ", which is no epoch of this run"
 }
 
 // replace gives it another stage, which differs in what the data say alone.

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/sluicedata/sluice/internal/options"
+	"github.com/sluicedata/sluice/internal/phrase"
 	"github.com/sluicedata/sluice/schema"
 	"github.com/sluicedata/sluice/sources"
 )
@@ -242,8 +243,8 @@ func (t *planText) several(task string, classes []string, of map[string][]ClassD
 }
 
 const (
-	mostClasses = 20 // of so many all are listed
-	fewClasses  = 8  // are listed of more
+	mostClasses = phrase.Most // of so many all are listed
+	fewClasses  = 8           // are listed of more
 )
 
 // describeCounts lists the classes with their samples, and their draws in the

@@ -75,8 +75,8 @@ func (p *Plan) Outline() *Outline {
 	before := ""
 	for _, s := range p.steps {
 		e := StageOutline{Name: s.name, Kind: kindOf(s.stage), Options: options.Line(s.stage)}
-		if s.when != nil {
-			e.Options = strings.TrimPrefix(e.Options+", "+s.when.Text(), ", ")
+		if s.rules != nil {
+			e.Options = strings.TrimPrefix(e.Options+", "+s.rules.text(), ", ")
 		}
 		switch s.stage.(type) {
 		case stages.Sampler:

@@ -202,7 +202,6 @@ func (p *planner) conditions() error {
 		if s.when == nil {
 			continue
 		}
-		declared := s.when.Epochs
 		err := s.resolve(p.settings.Epochs)
 		var warnings []string
 		if err == nil {
@@ -212,7 +211,7 @@ func (p *planner) conditions() error {
 			errs = append(errs, within(i, "stages: "+s.name, err)...)
 			continue
 		}
-		if s.rules.fromEnd && s.when.Epochs == (stages.EpochSpan{1, 1}) {
+		if declared := s.rules.declared; s.rules.never() {
 			p.warn("%s: when: epochs: [%d, %d] is none of the run's %s: the stage never acts; give the run its number of epochs", s.name, declared[0], declared[1], plural(int64(p.settings.Epochs), "epoch"))
 		}
 		for _, text := range warnings {

@@ -384,6 +384,9 @@ func TestConditionsInPlans(t *testing.T) {
 			t.Errorf("%s: warnings %q, want %q", name, text, c.want)
 		}
 	}
+	if p, err := plan(epochs(0, -10), flow.Epochs(1)); err != nil || !strings.Contains(p.String(), "when: {epochs: [0, -10]}, which is no epoch of this run") {
+		t.Errorf("a plan (%v) of no epoch doesn't show what was declared:\n%s", err, p)
+	}
 	// Without a source there are no counts.
 	alone := flow.New(nil, stages.Decode{}, stages.When{Stage: rotate, ClassCount: stages.ClassCount{Below: 5}})
 	if _, err := alone.Applier(); err == nil || !strings.Contains(err.Error(), "no source is open") || !alone.NeedsData() {

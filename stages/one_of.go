@@ -269,14 +269,16 @@ func (list *StageList) SetOption(v any) error {
 		return fmt.Errorf("want a list such as [rotate: {degrees: 30}, grayscale], have %s", options.Have(v))
 	}
 	*list = nil
+	var errs []error
 	for _, item := range items {
 		stage, err := readStage(item)
 		if err != nil {
-			return err
+			errs = append(errs, err)
+			continue
 		}
 		*list = append(*list, stage)
 	}
-	return nil
+	return errlist.Join(errs...)
 }
 
 // readStage reads an item of such a list.
@@ -305,15 +307,16 @@ func readStage(item any) (Stage, error) {
 		if names = append(names, stage.Name()); stage.Name() != name {
 			continue
 		}
+		var errs []error
 		for _, option := range slices.Sorted(maps.Keys(given)) {
 			if option == "when" || option == "strength" {
 				return nil, errors.New(noConditions(name))
 			}
-			if err := options.Set(stage, option, given[option]); err != nil {
-				return nil, errors.New(name + ": " + err.Error()) // not wrapped: it isn't one_of that lacks an option
+			for _, err := range errlist.Split(options.Set(stage, option, given[option])) {
+				errs = append(errs, errors.New(name+": "+err.Error())) // not wrapped: it isn't one_of that lacks an option
 			}
 		}
-		return stage, nil
+		return stage, errors.Join(errs...)
 	}
 	return nil, fmt.Errorf("unknown stage %q%s", name, options.DidYouMean(options.Nearest(name, names)))
 }

@@ -319,8 +319,9 @@ func TestRebalanceWarns(t *testing.T) {
 	tail, even := longTail(0, 20, 0, 5), longTail(5, 5, 5)
 	empty := "classes of task class without samples, which get no draws: c1"
 	wantWarnings(t, "tail", warn(stages.Rebalance{Target: stages.SquareRoot}, tail), empty)
-	wantWarnings(t, "instance", warn(stages.Rebalance{Target: stages.Instance}, tail), empty,
-		"target instance draws the classes in the proportions that they have: it changes nothing that shuffle doesn't do")
+	wantWarnings(t, "instance", warn(stages.Rebalance{Target: stages.Instance}, tail), empty)
+	wantWarnings(t, "as instance", warn(stages.Rebalance{Target: stages.Power, Power: 1}, tail), empty,
+		"target power with power 1 draws the classes in the proportions that they have: it changes nothing that shuffle doesn't do")
 	wantWarnings(t, "instance, fewer draws", warn(stages.Rebalance{Target: stages.Instance, Draws: 3}, tail), empty)
 	wantWarnings(t, "even", warn(stages.Rebalance{Target: stages.SquareRoot}, even),
 		"5 samples have no label of task class: they count as a class of their own, with its share of the draws; leave them out with filter if that isn't intended",

@@ -86,10 +86,12 @@ func (d *division) pointless(r Rebalance, samples int64, tasks string) string {
 	switch {
 	case d.draws != samples || d.tree.Parts != nil || !longtail.Proportional(d.tree.Shares, counts):
 		return ""
+	case r.Target == Instance: // as others pass it on: what it does is in its name
+		return ""
 	case len(counts) == 1:
 		return fmt.Sprintf("all samples are of one class of task %s", tasks)
-	case r.Target == Instance || r.Target == Power && r.Power == 1:
-		return fmt.Sprintf("target %s draws the classes in the proportions that they have", r.Target)
+	case r.Target == Power && r.Power == 1:
+		return fmt.Sprintf("target %s with power 1 draws the classes in the proportions that they have", r.Target)
 	case d.target.rule == repeatFactor:
 		return fmt.Sprintf("the threshold %v is at most the share of every class of task %s, the smallest of which is %.2g, so none is repeated", d.target.threshold, tasks, float64(slices.Min(d.groups().samples()))/float64(samples))
 	case d.target.rule == "":

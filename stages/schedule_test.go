@@ -114,7 +114,7 @@ func TestScheduleFileForm(t *testing.T) {
 		{inner("deferred", inner("after", 0.8)), stages.Schedule{After: 0.8}, `{"deferred":{"after":0.8,"from":"instance"}}`, ""},
 		{"late", stages.Schedule{}, "", "schedule: want {progressive: {over: share of the epochs}} or {deferred: {after: share of the epochs}}, have the text \"late\""},
 		{inner("defered", inner()), stages.Schedule{}, "", `schedule: unknown key "defered": did you mean "deferred"? (keys: progressive, deferred)`},
-		{inner("deferred", inner("over", 0.8)), stages.Schedule{}, "", "schedule: deferred: unknown key \"over\" (keys: from, to, after)\ndeferred: after is missing: a share of the epochs, such as 0.8"},
+		{inner("deferred", inner("over", 0.8)), stages.Schedule{}, "", "schedule: deferred: unknown key \"over\" (keys: from, to, after)\nschedule: deferred: after is missing: a share of the epochs, such as 0.8"},
 		{inner("deferred", inner("after", int64(3))), stages.Schedule{}, "", "schedule: deferred: after: 3 is not a share of the epochs, above 0 and at most 1"},
 		{inner("progressive", inner("over", 0.5, "from", "sqrt")), stages.Schedule{}, "", ""},
 	} {

@@ -233,7 +233,7 @@ func TestTargetFileForm(t *testing.T) {
 		{map[string]any{"effective_number": map[string]any{}}, stages.EffectiveNumber(0), `{"effective_number":{"beta":0.9999}}`, ""},
 		{[]any{"instance", map[string]any{"effective_number": map[string]any{}}}, stages.PerTask(stages.Instance, stages.EffectiveNumber(0)), `["instance",{"effective_number":{"beta":0.9999}}]`, ""},
 		{"effective_number", "", "", "target: effective_number is written with its number: {effective_number: {beta: 0.9999}}"},
-		{map[string]any{"repeat_factor": map[string]any{"thresh": 0.1, "power": 2.5}}, "", "", "target: repeat_factor: power: 2.5 is not above 0 and at most 1\nrepeat_factor: unknown key \"thresh\": did you mean \"threshold\"? (keys: threshold, power)"},
+		{map[string]any{"repeat_factor": map[string]any{"thresh": 0.1, "power": 2.5}}, "", "", "target: repeat_factor: power: 2.5 is not above 0 and at most 1\ntarget: repeat_factor: unknown key \"thresh\": did you mean \"threshold\"? (keys: threshold, power)"},
 		{map[string]any{"repeat_factor": map[string]any{"power": 1.0}}, "", "", "target: repeat_factor: threshold is missing"},
 		{map[string]any{"repeat_factor": 0.1}, "", "", "target: repeat_factor: want {threshold: number}, have 0.1"},
 		{map[string]any{"effective_number": map[string]any{"beta": "x"}}, "", "", `target: effective_number: beta: want a number, have the text "x"`},

@@ -360,10 +360,6 @@ func (c console) failures(r *flow.Report) {
 	}
 }
 
-// mostClasses is the number of classes of objects that a report lists: of more, those that
-// lost the largest share.
-const mostClasses = 12
-
 // turns tells of annotations of pictures that their files have turned.
 func (c console) turns(r *flow.Report) {
 	if r.Turned > 0 {
@@ -406,7 +402,7 @@ func (c console) objects(r *flow.Report) {
 	}
 	fmt.Fprintf(w, "objects\tseen\tdelivered\t%sclipped\tdropped\t\t\n", column("pasted"))
 	for i, name := range names {
-		if i == mostClasses {
+		if i == phrase.Most { // those that lost the largest share are shown
 			fmt.Fprintf(w, "(%d more)\t\t\t%s\t\t\t\n", len(names)-i, column(""))
 			break
 		}

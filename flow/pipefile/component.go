@@ -2,6 +2,7 @@ package pipefile
 
 import (
 	"errors"
+	"fmt"
 	"reflect"
 	"slices"
 	"strings"
@@ -43,8 +44,12 @@ func (r *reader) component(what string, n *node, names []string) (component, boo
 	}
 	c.number = slices.Index(names, c.name)
 	if c.number < 0 {
-		r.add(c.place, "unknown %s %q%s (%ss: %s)", what, c.name,
-			meantComponent(c.name, names, foreignNames[what]), what, strings.Join(names, ", "))
+		all := ""
+		if !r.listed[what] { // once is enough
+			all = fmt.Sprintf(" (%ss: %s)", what, strings.Join(names, ", "))
+			r.listed = map[string]bool{what: true}
+		}
+		r.add(c.place, "unknown %s %q%s%s", what, c.name, meantComponent(c.name, names, foreignNames[what]), all)
 		return c, false
 	}
 	return c, true
@@ -114,7 +119,9 @@ func (r *reader) options(who string, ptr any, n *node) given {
 			r.add(e.place, "%s: %v", who, err)
 			g.failed[unknown.Meant] = true
 		default:
-			r.add(e.value.place, "%s: %v", who, err)
+			for _, one := range errlist.Split(err) {
+				r.add(e.value.place, "%s: %v", who, one)
+			}
 			g.failed[e.key] = true
 		}
 	}

@@ -167,6 +167,8 @@ type reader struct {
 	sourceless bool // leave out all that is about the source, and the sink
 
 	stagesAt []placed // of the pipeline
+
+	listed map[string]bool // what an error has listed the names of: stage, source
 }
 
 // placed is a stage's place in the file, and those of its options.

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/sluicedata/sluice/internal/errlist"
 )
 
 // What an option's type may implement, on its pointer.
@@ -39,7 +41,7 @@ func Set(ptr any, name string, value any) error {
 	}
 	fresh := reflect.New(f.Type)
 	if err := f.read(fresh, value); err != nil {
-		return fmt.Errorf("%s: %w", name, err)
+		return errlist.Within(name, err)
 	}
 	if f.Positive && isZero(fresh.Elem()) {
 		switch have := Have(value); {

@@ -22,11 +22,13 @@ func Count[N int | int64](n N, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
-// List is "a, b, c"; of many names the first and how many more there are.
+// Most is the number of names, of classes and others, that lists show whole.
+const Most = 20
+
+// List is "a, b, c"; of more than Most names the first and how many more there are.
 func List(names []string) string {
-	const most = 20
-	if len(names) > most {
-		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
+	if len(names) > Most {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:Most], ", "), len(names)-Most)
 	}
 	return strings.Join(names, ", ")
 }

@@ -221,6 +221,10 @@ def test_ledger(data: Path, tmp_path: Path) -> None:
     assert report._repr_html_().startswith("<iframe srcdoc=")
     made = sluicedata.materialize(pipeline(data), tmp_path / "set", epochs=2)
     assert made.ledger == report.ledger
+    for other in (made, sluicedata.inspect(tmp_path / "set")):
+        again = sluicedata.ledger(other)
+        assert again.ledger["class"].keys() == made.ledger["class"].keys()
+        assert "aria-label" in again.html
     page = tmp_path / "page.html"
     of_set = sluicedata.ledger(tmp_path / "set", page, classes=1)
     assert page.read_text() == of_set.html
@@ -277,7 +281,11 @@ def test_an_engine_that_dies(data: Path, tmp_path: Path, monkeypatch: pytest.Mon
         ("#!/bin/sh\necho '{}'", "isn't one of this version"),
         (
             """#!/bin/sh\necho '{"error": "unknown flag --as-child", "exit": 2, "errors": []}'; exit 2""",
-            "is older than",
+            "of another version .*most likely older: unknown flag --as-child",
+        ),
+        (
+            """#!/bin/sh\necho '{"error": "unexpected argument plan", "exit": 2, "errors": []}'; exit 2""",
+            "of another version .*unexpected argument plan",
         ),
         ("#!/nowhere/interpreter", "cannot be started"),
     ],

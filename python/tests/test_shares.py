@@ -54,6 +54,8 @@ def test_soft_labels() -> None:
         collate.soft_labels(mixed(), "kind", 2)
     with pytest.raises(UsageError, match="no task 'other'"):
         collate.soft_labels(mixed(), "other", 2)
+    with pytest.raises(UsageError, match="did you mean 'kind'"):
+        collate.soft_labels(mixed(), "kin", 2)
     several = batch([pixels(2, 3)], more={"label.tags": pa.array([[1]], pa.list_(pa.int32()))})
     with pytest.raises(UsageError, match="no task 'tags' of one class"):
         collate.soft_labels(several, "tags", 2)

@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypedDict
 
-from . import errors, pipelines
+from . import __version__, errors, pipelines
 from ._binary import engine_path
 
 log = logging.getLogger("sluicedata")
@@ -165,9 +165,11 @@ def run(
         raise _lost(command, process.returncode, said) from None
     if not isinstance(report, dict):
         raise _lost(command, process.returncode, said)
-    if process.returncode != 0 and "unknown flag --as-child" in str(report.get("error")):
+    said_no = str(report.get("error"))
+    if process.returncode != 0 and said_no.startswith(("unknown flag", "unexpected argument")):  # and these are ours
         raise errors.EngineError(
-            f"the engine {path} is older than this package: install a sluice and a sluicedata that belong together"
+            f"the engine {path} is of another version than this package ({__version__}), most likely older: {said_no}; "
+            "install a sluice and a sluicedata that belong together"
         )
     if process.returncode != 0:
         raise failed(report)

@@ -12,6 +12,7 @@ import atexit
 import contextlib
 import logging
 import os
+import re
 import select
 import signal
 import socket
@@ -35,6 +36,7 @@ logger = logging.getLogger("sluicedata")
 STALL_SECONDS = 60.0
 """How long an engine may be silent in the middle of a message, or before it greets."""
 
+_RELEASE = re.compile(r"v?\d+\.\d+\.\d+")  # a version of a release, not one that was built from sources
 _GRACE_SECONDS = 1.5  # for an engine to end by itself once its socket is closed
 _READ = 1 << 16
 
@@ -87,6 +89,7 @@ class Engine:
         self._run = self._taken = self._told = 0
         self._freed: deque[int] = deque()
         self._kept: deque[Message] = deque()  # of a run, which came before an answer
+        self.version = ""  # the engine's, once it has told it
         self._end = weakref.finalize(self, _end, ours, process, os.getpid())
         _engines.add(self)
         try:
@@ -155,6 +158,19 @@ class Engine:
             return errors.EngineError(f"the engine was ended by {name}{why}")
         return errors.EngineError(f"{what}: it ended with status {status}; its message is on the standard error")
 
+    def _told_apart(self, error: errors.Error) -> errors.Error:
+        """The error, with the versions where an engine of another release may not have understood what it was asked."""
+        if (
+            isinstance(error, errors.EngineError)
+            and _RELEASE.fullmatch(self.version)
+            and self.version.lstrip("v") != __version__
+        ):
+            error.add_note(
+                f"the engine {self.path} is of version {self.version}, and this package of {__version__}: "
+                "install a sluice and a sluicedata that belong together"
+            )
+        return error
+
     # Sending
 
     def request(
@@ -179,7 +195,7 @@ class Engine:
                 message = self.read()
                 if message.id == id or (message.kind is Kind.ERROR and message.id == 0):
                     if message.kind is Kind.ERROR:
-                        raise errors.from_head(message.head)
+                        raise self._told_apart(errors.from_head(message.head))
                     break
                 if keep and message.kind in (Kind.BATCH, Kind.END, Kind.ERROR):
                     kept.append(message)

@@ -19,6 +19,7 @@ as they are.
 
 from __future__ import annotations
 
+import difflib
 import itertools
 import warnings
 from collections.abc import Sequence
@@ -292,7 +293,15 @@ def _shared(batch: Batch, task: str) -> tuple[Any, Any, Any, Any]:
         shares = targets.numbers(values.field(1), np.float32)
         return np.array(column.is_valid().to_numpy(zero_copy_only=False)), rows, classes, shares
     if name not in record.schema.names or not pa.types.is_integer(record.column(name).type):
-        raise UsageError(f"the batch has no task {task!r} of one class for each picture")
+        begins = "label."
+        tasks = [
+            f.name.removeprefix(begins)
+            for f in record.schema
+            if f.name.startswith(begins) and pa.types.is_integer(f.type)
+        ]
+        near = difflib.get_close_matches(task, tasks, 1)
+        hint = f": did you mean {near[0]!r}?" if near else f" (tasks: {', '.join(tasks)})" if tasks else ""
+        raise UsageError(f"the batch has no task {task!r} of one class for each picture{hint}")
     labels = record.column(name)
     known = np.array(labels.is_valid().to_numpy(zero_copy_only=False))
     rows = np.flatnonzero(known)

@@ -9,6 +9,7 @@ EngineError, in the command line's words.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -73,12 +74,16 @@ def preview(
 
 
 def ledger(
-    pipeline: PipelineLike, output: StrPath | None = None, *, classes: int = 40, **settings: Unpack[Settings]
+    pipeline: PipelineLike | RunReport | InspectReport,
+    output: StrPath | None = None,
+    *,
+    classes: int = 40,
+    **settings: Unpack[Settings],
 ) -> LedgerReport:
     """Makes an HTML page of what each class gets, in all and by epoch: `sluice ledger`.
 
-    pipeline: what a run of it will show, without reading an image. Or a path: the directory of a data set, the JSON report of
-    a run, or a state. output: the file to write the page to; without it the page is only in the report, which a notebook
+    pipeline: what a run of it will show, without reading an image. Or what a run showed: its report, as loader.report() and
+    materialize() give it, or that of inspect(). Or a path: the directory of a data set, the JSON report of a run, or a state. output: the file to write the page to; without it the page is only in the report, which a notebook
     shows. classes: classes shown; if there are more, the commonest and the rarest.
     """
     if pipeline is None:  # what Loader.report() is at first
@@ -89,6 +94,10 @@ def ledger(
     more = _command.flags("ledger", {"classes": classes}, ("classes",))
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "ledger.html") if output is None else Path(output)
+        if isinstance(pipeline, RunReport | InspectReport):
+            report_file = Path(folder, "report.json")
+            report_file.write_text(json.dumps(pipeline.to_dict()), encoding="utf-8")
+            pipeline = report_file
         report = _run("ledger", pipeline, [*more, f"--out={file}"], settings)
         page = file.read_text(encoding="utf-8")
     if output is None:
