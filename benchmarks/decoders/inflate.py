@@ -88,7 +88,10 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path)
     ask = parser.parse_args()
     names = [*GO, *PYTHON]
-    lines = ["| PNG | sluice, ms | " + " | ".join(f"{name} / sluice" for name in names[1:]) + " |", "|---|" + "---|" * len(names)]
+    lines = [
+        "| PNG | sluice, ms | " + " | ".join(f"{name} / sluice" for name in names[1:]) + " |",
+        "|---|" + "---|" * len(names),
+    ]
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         kinds = prepare(ask.photos, folder, ask.images, ["PNG"])
@@ -106,7 +109,9 @@ def main() -> None:
                 for i in range(len(inflaters)):
                     one = inflaters[(i + turn) % len(inflaters)]
                     times[one.name].append(float(one.answer(where, ask.seconds)))
-            ratios = [statistics.median(a / b for a, b in zip(times[n], times["sluice"], strict=True)) for n in names[1:]]
+            ratios = [
+                statistics.median(a / b for a, b in zip(times[n], times["sluice"], strict=True)) for n in names[1:]
+            ]
             lines.append(f"| {kind} | {spread(times['sluice'], 2)} | {' | '.join(f'{r:.2f}' for r in ratios)} |")
             print(lines[-1], flush=True)
         for one in inflaters:

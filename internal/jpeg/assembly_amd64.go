@@ -6,6 +6,12 @@ func haveAssembly() bool {
 	return cpu.X86.HasAVX2 && cpu.X86.HasBMI1 && cpu.X86.HasBMI2 && cpu.X86.HasPOPCNT
 }
 
+// fastDeposits chooses between two ways of assembly to the same bytes.
+var fastDeposits = deposits()
+
+// deposits reports whether PDEP is fast: AMD's processors before Zen 3 do it bit by bit.
+func deposits() bool
+
 //go:noescape
 func full2AVX2(a *uint8, strideA int, b *uint8, strideB int, coefsA, coefsB *uint64) (largest int)
 

@@ -4,6 +4,8 @@ package jpeg
 
 func haveAssembly() bool { return false }
 
+var fastDeposits = false
+
 func full2([]uint8, int, []uint8, int, *[2]coefBlock) int { panic("jpeg: no assembly") }
 
 func magnitudesAVX2(*[16]uint64) int { panic("jpeg: no assembly") }

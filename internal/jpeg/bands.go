@@ -49,6 +49,7 @@ type band struct {
 	low         uint
 	one         uint64 // 1 << low
 	mask        uint64 // of the band
+	deposits    bool
 }
 
 // fast decodes blocks in assembly from the i-th on, and returns where plain Go has to go on.
@@ -59,6 +60,7 @@ func (p *scan) fast(b *bits, ac *huffman, nonzero []uint64, coefs []int16, i int
 	s := band{
 		coefs: &p.padding, nonzero: &nonzero[i], blocks: len(nonzero) - i, ended: p.eobRun,
 		first: p.first, last: p.last, low: p.bitsLo, one: 1 << p.bitsLo, mask: p.mask(),
+		deposits: fastDeposits,
 	}
 	if coefs != nil {
 		s.coefs, s.step = (*[64]int16)(coefs[64*i:]), 128

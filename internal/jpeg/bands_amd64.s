@@ -183,6 +183,14 @@ run:
 	ANDL $15, BX
 	MOVQ old-40(SP), R15
 	ANDNQ AX, R15, R8
+	CMPB band_deposits(R12), $0
+	JEQ  zero
+	MOVL $1, CX
+	SHLXQ BX, CX, CX
+	PDEPQ R8, CX, R8 // of those that are zero, the one with that number
+	TESTQ R8, R8
+	JEQ  none
+	JMP  found
 
 zero:
 	TESTQ R8, R8
@@ -323,4 +331,27 @@ TEXT ·dequantizeAVX2(SB), NOSPLIT, $0-24
 	VMOVDQU Y2, 64(DI)
 	VMOVDQU Y3, 96(DI)
 	VZEROUPPER
+	RET
+
+// func deposits() bool
+TEXT ·deposits(SB), NOSPLIT, $0-1
+	XORL AX, AX
+	CPUID
+	MOVB $0, ret+0(FP)
+	CMPL BX, $0x6f677948 // Hygon
+	JEQ  done
+	CMPL BX, $0x68747541 // AuthenticAMD
+	JNE  fast
+	MOVL $1, AX
+	XORL CX, CX
+	CPUID
+	SHRL $20, AX
+	ANDL $255, AX
+	CMPL AX, $10 // beyond family 15: Zen 3 is 25
+	JLT  done
+
+fast:
+	MOVB $1, ret+0(FP)
+
+done:
 	RET

@@ -15,7 +15,7 @@ func TestScanAssemblyEqualsGo(t *testing.T) {
 	if !haveAssembly() {
 		t.Skip("no assembly for this machine")
 	}
-	defer func(was bool) { useAssembly = was }(useAssembly)
+	defer func(was, deposits bool) { useAssembly, fastDeposits = was, deposits }(useAssembly, fastDeposits)
 	var files [][]byte
 	for _, g := range goldens(t) {
 		files = append(files, g.Encoded)
@@ -51,7 +51,7 @@ func TestScanAssemblyEqualsGo(t *testing.T) {
 			}
 		}
 		d.Fill = r.IntN(3) == 0
-		useAssembly = false
+		useAssembly, fastDeposits = false, r.IntN(2) == 0
 		want := described(&d, data, region, denominator, nil)
 		if useAssembly = true; described(&d, data, region, denominator, nil) != want {
 			t.Fatalf("round %d, %v at 1/%d, fill %v: assembly gives something else than %.80q", round, region, denominator, d.Fill, want)

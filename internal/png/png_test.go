@@ -416,7 +416,7 @@ func TestHighBytes(t *testing.T) {
 
 func distance(a, b int) int { return max(a-b, b-a) }
 
-// FuzzPNG: no panic, and where image/png reads, the same bytes.
+// FuzzPNG: no panic, where image/png reads, the same bytes, and parts are those of the whole.
 //
 //	go test ./internal/png -fuzz FuzzPNG -fuzztime 3m
 func FuzzPNG(f *testing.F) {
@@ -434,6 +434,19 @@ func FuzzPNG(f *testing.F) {
 		want, wantErr := standard(data)
 		if wantErr == nil && (err != nil || !bytes.Equal(got, want)) {
 			t.Errorf("%v; image/png reads it; equal: %v", err, bytes.Equal(got, want))
+		}
+		r := rand.New(rand.NewPCG(uint64(len(data)), uint64(p.Width)))
+		for range 3 {
+			x, y := r.IntN(p.Width), r.IntN(p.Height)
+			part := image.Rect(x, y, x+1+r.IntN(p.Width-x), y+1+r.IntN(p.Height-y))
+			rgb := make([]byte, 3*part.Dx()*part.Dy())
+			partErr := new(Decoder).Region(context.Background(), p, part, rgb)
+			for y := range part.Dy() {
+				row, whole := 3*y*part.Dx(), 3*((part.Min.Y+y)*p.Width+part.Min.X)
+				if err == nil && (partErr != nil || !bytes.Equal(rgb[row:row+3*part.Dx()], got[whole:whole+3*part.Dx()])) {
+					t.Fatalf("%v: %v, or not the whole's", part, partErr)
+				}
+			}
 		}
 	})
 }
