@@ -40,15 +40,17 @@ func TestCoefficientsWithAssembly(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	for range 60 {
 		data := randomBytes(t, r, 16*coefficientsAheadInTests+r.IntN(2000))
-		var nodes [17]tokenNode
+		var tokens tokens
+		var all [bands][contexts][16]uint8
 		low := r.IntN(200)
-		for n := range nodes {
-			for c := range nodes[n] {
-				for i := range nodes[n][c] {
-					nodes[n][c][i] = uint8(low + r.IntN(256-low))
+		for n := range all {
+			for c := range all[n] {
+				for i := range all[n][c] {
+					all[n][c][i] = uint8(low + r.IntN(256-low))
 				}
 			}
 		}
+		tokens.set(&all)
 		q := quantizerOf(4+r.Int32N(300), 4+r.Int32N(400))
 		first, wide := r.IntN(2), 2+2*r.IntN(2)
 		var edges [8]uint8
@@ -63,11 +65,11 @@ func TestCoefficientsWithAssembly(t *testing.T) {
 			b.init(data)
 			around := edges
 			for i := range kinds[way] { // until less data is left than assembly wants
-				kinds[way][i] = b.square(&nodes, &q, first, wide, around[:4], around[4:], outs[way][256*i:256*(i+1)])
+				kinds[way][i] = b.square(&tokens, &q, first, wide, around[:4], around[4:], outs[way][256*i:256*(i+1)])
 			}
 			for i := range 6 {
 				var one [16]int16
-				ends[way] = append(ends[way], b.coefficients(&nodes, i%3, &q, first, &one))
+				ends[way] = append(ends[way], b.coefficients(&tokens, i%3, &q, first, &one))
 				for _, v := range one {
 					ends[way] = append(ends[way], int(v))
 				}
@@ -84,6 +86,28 @@ func TestCoefficientsWithAssembly(t *testing.T) {
 
 // coefficientsAheadInTests is enough for any processor's assembly.
 const coefficientsAheadInTests = 300
+
+// The modes of rows of macroblocks, until there are no more.
+func TestModesWithAssembly(t *testing.T) {
+	r := rand.New(rand.NewPCG(13, 14))
+	for range 100 {
+		data := randomBytes(t, r, 200+r.IntN(3000))
+		var all [2][]mode
+		bothWays(t, func(way int) {
+			var b boolDecoder
+			b.init(data)
+			var up, left [4]mode
+			for !b.ended {
+				var modes [16]mode
+				b.fineModes(&up, &left, &modes)
+				all[way] = append(all[way], modes[:]...)
+			}
+		})
+		if !slices.Equal(all[0], all[1]) {
+			t.Fatalf("%v, want %v", all[1], all[0])
+		}
+	}
+}
 
 // A picture of random samples, filtered in any way, is the same.
 func TestFiltersWithAssembly(t *testing.T) {

@@ -13,14 +13,14 @@ func leadingZeros(x uint32) uint32
 // squareBMI2 is squareGo where there is enough data for all of its blocks.
 //
 //go:noescape
-func squareBMI2(b *boolDecoder, nodes *[17]tokenNode, q *quantizer, first, wide int, up, left *uint8, out *int16) uint64
+func squareBMI2(b *boolDecoder, tokens *wideTokens, q *quantizer, first, wide int, up, left *uint8, out *int16) uint64
 
-func (b *boolDecoder) square(nodes *[17]tokenNode, q *quantizer, first, wide int, up, left []uint8, out []int16) uint64 {
+func (b *boolDecoder) square(tokens *tokens, q *quantizer, first, wide int, up, left []uint8, out []int16) uint64 {
 	if useAssembly && len(b.data) >= wide*wide*coefficientsAhead {
 		_, _, _ = up[wide-1], left[wide-1], out[16*wide*wide-1]
-		return squareBMI2(b, nodes, q, first, wide, &up[0], &left[0], &out[0])
+		return squareBMI2(b, &tokens.wide, q, first, wide, &up[0], &left[0], &out[0])
 	}
-	return b.squareGo(nodes, q, first, wide, up, left, out)
+	return b.squareGo(tokens, q, first, wide, up, left, out)
 }
 
 // coefficientsAhead is more bytes than a block's coefficients can take, and those that a load of
@@ -30,13 +30,27 @@ const coefficientsAhead = 16*19*7/8 + 16
 // coefficientsBMI2 is coefficientsGo where there is that much data.
 //
 //go:noescape
-func coefficientsBMI2(b *boolDecoder, nodes *[17]tokenNode, context int, q *quantizer, n int, out *[16]int16) int
+func coefficientsBMI2(b *boolDecoder, tokens *wideTokens, context int, q *quantizer, n int, out *[16]int16) int
 
-func (b *boolDecoder) coefficients(nodes *[17]tokenNode, context int, q *quantizer, n int, out *[16]int16) int {
+func (b *boolDecoder) coefficients(tokens *tokens, context int, q *quantizer, n int, out *[16]int16) int {
 	if useAssembly && len(b.data) >= coefficientsAhead {
-		return coefficientsBMI2(b, nodes, context, q, n, out)
+		return coefficientsBMI2(b, &tokens.wide, context, q, n, out)
 	}
-	return b.coefficientsGo(nodes, context, q, n, out)
+	return b.coefficientsGo(tokens, context, q, n, out)
+}
+
+// modesAhead is more bytes than the modes of 16 blocks can take, of at most 9 decisions, and a load.
+const modesAhead = 16*9*7/8 + 16
+
+//go:noescape
+func fineModesBMI2(b *boolDecoder, up, left *[4]mode, modes *[16]mode, tree *[9][2]uint8, probabilities *[modes4][modes4][9]uint8)
+
+func (b *boolDecoder) fineModes(up, left *[4]mode, modes *[16]mode) {
+	if useAssembly && len(b.data) >= modesAhead {
+		fineModesBMI2(b, up, left, modes, &modeTree, &modeProbabilities)
+		return
+	}
+	b.fineModesGo(up, left, modes)
 }
 
 //go:noescape

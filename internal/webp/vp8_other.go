@@ -4,13 +4,15 @@ package webp
 
 func haveAssembly() bool { return false }
 
-func (b *boolDecoder) coefficients(nodes *[17]tokenNode, context int, q *quantizer, n int, out *[16]int16) int {
-	return b.coefficientsGo(nodes, context, q, n, out)
+func (b *boolDecoder) coefficients(tokens *tokens, context int, q *quantizer, n int, out *[16]int16) int {
+	return b.coefficientsGo(tokens, context, q, n, out)
 }
 
-func (b *boolDecoder) square(nodes *[17]tokenNode, q *quantizer, first, wide int, up, left []uint8, out []int16) uint64 {
-	return b.squareGo(nodes, q, first, wide, up, left, out)
+func (b *boolDecoder) square(tokens *tokens, q *quantizer, first, wide int, up, left []uint8, out []int16) uint64 {
+	return b.squareGo(tokens, q, first, wide, up, left, out)
 }
+
+func (b *boolDecoder) fineModes(up, left *[4]mode, modes *[16]mode) { b.fineModesGo(up, left, modes) }
 
 func (d *VP8Decoder) filter(x, y int, e *edges, inner bool) { d.filterGo(x, y, e, inner) }
 

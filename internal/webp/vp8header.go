@@ -29,7 +29,7 @@ type frame struct {
 	filtered       bool                // some macroblock may be
 	simple         bool                // the simple filter: luma only
 	edges          [2 * segments]edges // thresholds by segment, of macroblocks predicted as a whole, and in blocks of 4x4
-	tokens         [planes][17]tokenNode
+	tokens         [planes]tokens
 	skips          bool // macroblocks without coefficients are marked
 	skip           uint8
 }
@@ -182,8 +182,6 @@ func (h *frame) readTokens(b *boolDecoder) {
 				}
 			}
 		}
-		for n := range h.tokens[i] {
-			h.tokens[i][n] = all[bandOf[n]]
-		}
+		h.tokens[i].set(&all)
 	}
 }

@@ -100,8 +100,8 @@ var modeTree = [9][2]uint8{
 	{16 + uint8(horizontalDownMode), 16 + uint8(horizontalUpMode)},
 }
 
-// fineModes reads the modes of 16 blocks.
-func (b *boolDecoder) fineModes(up, left *[4]mode, modes *[16]mode) {
+// fineModesGo reads the modes of 16 blocks.
+func (b *boolDecoder) fineModesGo(up, left *[4]mode, modes *[16]mode) {
 	value, bits, span := b.value, b.bits, b.span
 	for i := range modes {
 		p := &modeProbabilities[up[i%4]][left[i/4]]

@@ -11,6 +11,31 @@ const (
 // tokenNode is the probabilities of a coefficient's tokens; of 16, 11 are used.
 type tokenNode [contexts][16]uint8
 
+// tokens are the probabilities of a kind of block.
+type tokens struct {
+	nodes [17]tokenNode // by coefficient; behind the last one there is another, for no use
+	wide  wideTokens    // the same for assembly
+}
+
+// wideTokens are probabilities by band. Of each, p, there are p*2^16 and 2^24 less that: with the first times a
+// range, the share of 0 in it is the highest byte of their sum.
+type wideTokens [bands][contexts][12][2]uint32
+
+// set takes the probabilities of bands.
+func (t *tokens) set(all *[bands][contexts][16]uint8) {
+	for n := range t.nodes {
+		t.nodes[n] = all[bandOf[n]]
+	}
+	for i := range t.wide {
+		for j := range t.wide[i] {
+			for k := range t.wide[i][j] {
+				p := uint32(all[i][j][k]) << 16
+				t.wide[i][j][k] = [2]uint32{p, 1<<24 - p}
+			}
+		}
+	}
+}
+
 // bandOf is the band of a coefficient; behind the last one there is another, for no use.
 var bandOf = [17]uint8{0, 1, 2, 3, 6, 4, 5, 6, 6, 6, 6, 6, 6, 6, 6, 7, 0}
 
@@ -61,11 +86,11 @@ func (d *VP8Decoder) readResidue(b *boolDecoder, m *macroblock, up, left *above)
 }
 
 // squareGo reads the coefficients of wide x wide blocks from number first on. It returns their kinds.
-func (b *boolDecoder) squareGo(nodes *[17]tokenNode, q *quantizer, first, wide int, up, left []uint8, out []int16) (kinds uint64) {
+func (b *boolDecoder) squareGo(tokens *tokens, q *quantizer, first, wide int, up, left []uint8, out []int16) (kinds uint64) {
 	for y := range wide {
 		for x := range wide {
 			block := (*[16]int16)(out[16*(wide*y+x):])
-			end := b.coefficients(nodes, int(up[x]+left[y]), q, first, block)
+			end := b.coefficients(tokens, int(up[x]+left[y]), q, first, block)
 			up[x], left[y] = 0, 0
 			if end > first {
 				up[x], left[y] = 1, 1
@@ -87,8 +112,8 @@ func (b *boolDecoder) squareGo(nodes *[17]tokenNode, q *quantizer, first, wide i
 
 // coefficientsGo reads a block's coefficients from number n on, and returns the number behind the last
 // one that isn't 0, or n.
-func (b *boolDecoder) coefficientsGo(nodes *[17]tokenNode, context int, q *quantizer, n int, out *[16]int16) int {
-	p := &nodes[n][context]
+func (b *boolDecoder) coefficientsGo(tokens *tokens, context int, q *quantizer, n int, out *[16]int16) int {
+	p := &tokens.nodes[n][context]
 	for n < 16 {
 		if b.bit(p[0]) == 0 {
 			return n
@@ -98,9 +123,9 @@ func (b *boolDecoder) coefficientsGo(nodes *[17]tokenNode, context int, q *quant
 			if n == 16 {
 				return 16
 			}
-			p = &nodes[n][0]
+			p = &tokens.nodes[n][0]
 		}
-		next := &nodes[n+1]
+		next := &tokens.nodes[n+1]
 		v := 1
 		if b.bit(p[2]) == 0 {
 			p = &next[1]
