@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"image"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -167,21 +169,49 @@ func (s *side) round(ctx context.Context) (map[string]any, error) {
 	return map[string]any{"images": made, "made": made, "seconds": time.Since(begin).Seconds()}, nil
 }
 
-// decode makes RGB of the files, a new picture each.
+// decode makes RGB of the files as a pipeline does: file and picture are in memory that is kept from one to the next.
 func (s *side) decode(ctx context.Context) error {
 	failed := make([]error, s.workers)
 	var all sync.WaitGroup
 	for k := range s.workers {
 		all.Go(func() {
+			var m memory
 			for i := k; i < len(s.files) && failed[k] == nil; i += s.workers {
-				data, err := os.ReadFile(s.files[i])
-				if err == nil {
-					_, err = decode.Decode(ctx, data, 0)
-				}
-				failed[k] = err
+				failed[k] = m.decode(ctx, s.files[i])
 			}
 		})
 	}
 	all.Wait()
 	return errors.Join(failed...)
+}
+
+// memory is a worker's.
+type memory struct{ file, rgb []byte }
+
+func (m *memory) decode(ctx context.Context, name string) error {
+	f, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	about, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	m.file = slices.Grow(m.file[:0], int(about.Size()))[:about.Size()]
+	if _, err := io.ReadFull(f, m.file); err != nil {
+		return err
+	}
+	p, err := decode.Parse(m.file)
+	switch {
+	case err != nil:
+		return err
+	case p.Stored(m.file) != nil:
+		m.rgb = append(m.rgb[:0], p.Stored(m.file)...)
+	case p.HasRegions():
+		m.rgb, err = p.Region(ctx, image.Rect(0, 0, p.Width, p.Height), m.rgb)
+	default: // JPEG
+		_, err = p.Decode(ctx, 0)
+	}
+	return err
 }

@@ -9,6 +9,32 @@ TEXT ·pickAVX2(SB), NOSPLIT, $0-48
 	MOVQ srcStep+32(FP), BX
 	MOVQ mask+40(FP), DX
 	VMOVDQU (DX), X0
+	SUBQ $4, CX
+	JLT rest
+	LEAQ (BX)(BX*2), R8 // three steps
+	LEAQ (AX)(AX*2), R9
+
+four:
+	VMOVDQU (SI), X1
+	VMOVDQU (SI)(BX*1), X2
+	VMOVDQU (SI)(BX*2), X3
+	VMOVDQU (SI)(R8*1), X4
+	VPSHUFB X0, X1, X1
+	VPSHUFB X0, X2, X2
+	VPSHUFB X0, X3, X3
+	VPSHUFB X0, X4, X4
+	VMOVDQU X1, (DI)
+	VMOVDQU X2, (DI)(AX*1)
+	VMOVDQU X3, (DI)(AX*2)
+	VMOVDQU X4, (DI)(R9*1)
+	LEAQ (SI)(BX*4), SI
+	LEAQ (DI)(AX*4), DI
+	SUBQ $4, CX
+	JGE four
+
+rest:
+	ADDQ $4, CX
+	JZ done
 
 step:
 	VMOVDQU (SI), X1
@@ -18,6 +44,8 @@ step:
 	ADDQ AX, DI
 	DECQ CX
 	JNZ step
+
+done:
 	RET
 
 // func lookUpAVX2(dst, numbers *byte, n int, table *rgbTable)

@@ -116,11 +116,13 @@ func (f *tiffFile) showBlock(ctx context.Context, s *tiffScratch, i int, block, 
 		for c := range n {
 			var err error
 			s.rows[c], err = s.blocks[c].next(size)
-			if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+			switch {
+			case err == nil:
+			case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 				return fmt.Errorf("%w: its data end in row %d of %d", ErrTruncated, y, f.height)
-			} else if errors.Is(err, lzw.ErrDamaged) || errors.Is(err, inflate.ErrDamaged) {
+			case errors.Is(err, lzw.ErrDamaged), errors.Is(err, inflate.ErrDamaged):
 				return err
-			} else if err != nil {
+			default:
 				return fmt.Errorf("damaged file: %w", err)
 			}
 		}
