@@ -3,7 +3,7 @@
     python benchmarks/decoders/decoders.py PHOTOS [--formats PNG,GIF] [--images 40] [--rounds 5] [--seconds 1] [-o FILE]
 
 PHOTOS has JPEG files, which are encoded anew: as PNG by Pillow with its defaults, RGB, RGBA and 256 colours, and by OpenCV with its
-defaults, RGB of 8 and of 16 bits; as GIF, BMP, PPM and TIFF by Pillow. A decoder is a process on one processor; a round has each decode for some seconds,
+defaults, RGB of 8 and of 16 bits; as GIF, BMP, PPM, TIFF and lossless WebP by Pillow. A decoder is a process on one processor; a round has each decode for some seconds,
 another one first each time. All give height x width x 3 bytes; OpenCV's are in the order B G R. sluice's pixels must be Pillow's.
 """
 
@@ -42,6 +42,9 @@ def encoders() -> dict[str, Callable[[Any], bytes]]:
                 picture.putalpha(alpha)
             elif mode == "P":
                 picture = picture.quantize(256)
+            elif mode == "drawn":  # 16 colours in squares of 4x4 pixels
+                small = picture.resize((picture.width // 4, picture.height // 4)).quantize(16, dither=0)
+                picture = small.convert("RGB").resize(picture.size, 0)
             elif mode != "RGB":
                 picture = picture.convert(mode)
             out = io.BytesIO()
@@ -77,6 +80,11 @@ def encoders() -> dict[str, Callable[[Any], bytes]]:
         "TIFF, deflate": pillow("TIFF", compression="tiff_adobe_deflate"),
         "TIFF, deflate, predictor": pillow("TIFF", compression="tiff_adobe_deflate", tiffinfo={317: 2}),
         "TIFF, PackBits": pillow("TIFF", compression="packbits"),
+        "WebP lossless": pillow("WEBP", lossless=True),
+        "WebP lossless, method 6": pillow("WEBP", lossless=True, method=6, quality=100),
+        "WebP lossless, alpha": pillow("WEBP", "RGBA", lossless=True),
+        "WebP lossless, 256 colours": pillow("WEBP", "P", lossless=True),
+        "WebP lossless, 16 colours in squares": pillow("WEBP", "drawn", lossless=True),
     }
 
 
@@ -150,7 +158,7 @@ def main() -> None:
     about, _, usage = (__doc__ or "").partition("\n\n")
     parser = argparse.ArgumentParser(description=about, epilog=usage, formatter_class=form)
     parser.add_argument("photos", type=Path)
-    parser.add_argument("--formats", default="PNG,GIF,BMP,PPM,TIFF")
+    parser.add_argument("--formats", default="PNG,GIF,BMP,PPM,TIFF,WebP lossless")
     parser.add_argument("--images", type=int, default=40)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=1)

@@ -246,7 +246,8 @@ func (p *parser) frame(c chunk, canvas image.Point) error {
 	return nil
 }
 
-// picture takes the chunks of a picture: one with colours, and one with alpha.
+// picture takes the chunks of a picture: one with colours, and one with alpha. Of later frames that aren't
+// decoded the first partition may be cut.
 func (p *parser) picture() (f picture, err error) {
 	for len(p.rest) > 0 {
 		c, err := p.next()
@@ -259,7 +260,8 @@ func (p *parser) picture() (f picture, err error) {
 			f.alpha, f.after = true, colours
 		case c.kind == "VP8 " && !colours:
 			var lossy VP8
-			if lossy, err = ParseVP8(c.body); err != nil {
+			lossy, err = ParseVP8(c.body)
+			if err != nil && (p.file.Width == 0 || lossy.Width == 0 || firstPartition(c.body) >= len(c.body)) {
 				return f, err
 			}
 			f.lossy = &lossy
@@ -279,6 +281,9 @@ func (p *parser) picture() (f picture, err error) {
 	}
 	return f, nil
 }
+
+// firstPartition is the length that a chunk "VP8 " gives for it.
+func firstPartition(chunk []byte) int { return uint24(chunk) >> 5 }
 
 func (p *parser) set(f picture, place image.Rectangle, canvas image.Point) {
 	p.file.Width, p.file.Height, p.file.Frame = canvas.X, canvas.Y, place

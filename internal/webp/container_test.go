@@ -55,6 +55,9 @@ func TestContainer(t *testing.T) {
 	tall := func(flags byte) []byte { return vp8x(lossy.Width, lossy.Height, flags) }
 	alpha, anim, strange := part("ALPH", 0, 1, 2), part("ANIM", 0, 0, 0, 0, 0, 0), part("ABCD", 1, 2, 3)
 	frame := anmf(0, 0, 5, 3, l)
+	cut := bytes.Clone(y) // its first partition, by as many bytes as the frame's header has
+	rest := len(y) - 8 - len(y)%2
+	cut[8], cut[9], cut[10] = cut[8]&31|byte(rest-5)<<5, byte((rest-5)>>3), byte((rest-5)>>11)
 	odd := part("VP8L", append(l[8:len(l):len(l)], 0)...)
 	resized := func(data []byte, by int) []byte {
 		data = bytes.Clone(data)
@@ -121,6 +124,8 @@ func TestContainer(t *testing.T) {
 		"a frame outside":                   {joined(canvas(2), anim, anmf(2, 0, 5, 3, l)), ""},
 		"the second frame outside":          {joined(canvas(2), anim, frame, anmf(2, 0, 5, 3, l)), ""},
 		"the second frame of other sides":   {joined(canvas(2), anim, frame, anmf(0, 0, 4, 3, other)), "5x3 (0,0)-(5,3)"},
+		"the first frame's partition cut":   {joined(vp8x(9, 9, 2), anim, anmf(0, 0, 1, 9, cut)), "cut"},
+		"the second frame's partition cut":  {joined(vp8x(9, 9, 2), anim, frame, anmf(0, 0, 1, 9, cut)), "9x9 (0,0)-(5,3)"},
 		"the second frame too short":        {joined(canvas(2), anim, frame, part("ANMF", 1, 2, 3)), ""},
 		"the first frame empty":             {joined(canvas(2), anim, anmf(0, 0, 5, 3), frame), "5x3 (0,0)-(5,3)"},
 		"the first frame unknown":           {joined(canvas(2), anim, anmf(0, 0, 5, 3, strange), frame), "5x3 (0,0)-(5,3)"},

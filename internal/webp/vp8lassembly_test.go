@@ -3,6 +3,7 @@ package webp
 import (
 	"bytes"
 	"fmt"
+	"image"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -137,4 +138,52 @@ func TestDecodeAssembly(t *testing.T) {
 			}
 		}
 	}
+}
+
+// FuzzWebP: whatever the bytes, no panic, the same with assembly and without, parts are those of the whole, and a used
+// decoder decodes like a new one. Pillow's judgement is .ci/python/fuzz_webp.py's.
+//
+//	go test ./internal/webp -fuzz FuzzWebP -fuzztime 3m
+func FuzzWebP(f *testing.F) {
+	for _, data := range losslessFiles(f) {
+		if len(data) < 1<<12 {
+			f.Add(data)
+		}
+	}
+	for _, c := range lossies(f, "testdata/lossy.json")[:30] {
+		f.Add(c.Encoded)
+	}
+	l := plain(5, 3, 1, 2, 3)
+	f.Add(joined(vp8x(9, 9, 2), part("ANIM", 0, 0, 0, 0, 0, 0), anmf(2, 4, 5, 3, l), anmf(0, 0, 5, 3, l)))
+	f.Add(joined(vp8x(5, 3, 12), part("EXIF", 1), l, part("XMP ", 2)))
+	var used Decoder
+	f.Fuzz(func(t *testing.T, data []byte) {
+		file, err := Parse(data)
+		if err != nil || file.Width*file.Height > 1<<20 {
+			return
+		}
+		var results []string
+		var rgb []byte
+		withoutAssembly(func() {
+			d := new(Decoder)
+			if _, rgb, err = decodeFile(d, data); err != nil {
+				rgb = nil
+			}
+			if n, most := int64(d.Kept()), file.Memory(image.Rect(0, 0, file.Width, file.Height)); n > most {
+				t.Errorf("%d bytes are kept, Memory says %d", n, most)
+			}
+			results = append(results, fmt.Sprintf("%v %x", err, rgb))
+		})
+		_, again, err := decodeFile(&used, data)
+		if err != nil {
+			again = nil
+		}
+		if results = append(results, fmt.Sprintf("%v %x", err, again)); results[0] != results[1] || results[0] != results[2] {
+			t.Errorf("with assembly %.200s, without %.200s, again %.200s", results[0], results[1], results[2])
+		}
+		if rgb != nil {
+			r := rand.New(rand.NewPCG(uint64(len(data)), 1))
+			checkPart(t, &used, file, rgb, randomPart(r, file), 0)
+		}
+	})
 }

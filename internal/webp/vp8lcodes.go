@@ -67,23 +67,17 @@ type group struct {
 	constant bool // literal is a whole pixel: there is nothing else
 	opaque   bool // literal has alpha
 	kept     uint32
-	from     bitPosition
+	from     int64 // where its codes are in the data, in bits
 }
 
 const groupBytes = int64(unsafe.Sizeof(group{}))
 
-// bitPosition is where in the data a group's codes are.
-type bitPosition struct{ at, bit int }
+func (r *bitReader) position() int64 { return 8*int64(r.at) - int64(r.count) }
 
-func (r *bitReader) position() bitPosition {
-	at := 8*r.at - int(r.count)
-	return bitPosition{at / 8, at % 8}
-}
-
-func (r *bitReader) seek(p bitPosition) {
-	r.at, r.bits, r.count = p.at, 0, 0
+func (r *bitReader) seek(bit int64) {
+	r.at, r.bits, r.count = int(bit/8), 0, 0
 	r.fill()
-	r.next(uint(p.bit))
+	r.next(uint(bit % 8))
 }
 
 // codeReader reads prefix codes, and keeps their tables.

@@ -20,7 +20,8 @@ type VP8LDecoder struct {
 	pixels     []uint32 // coded pixels, at least those that later ones may refer to
 	band       []uint32 // rows that are transformed, behind the one above them
 	palette    [256]uint32
-	indices    []uint32 // of the groups that are used, by their numbers
+	pairs      [256]uint64 // of pixels of the palette, as RGB: see paletteRGB
+	indices    []uint32    // of the groups that are used, by their numbers
 }
 
 // level is a picture of prefix codes: the one that is shown, or one of numbers that belong to it.
@@ -120,6 +121,7 @@ func (d *VP8LDecoder) readTransform(ctx context.Context, kind transformKind, wid
 		for i := 1; i < colours; i++ {
 			d.palette[i] = addPixels(d.palette[i], d.palette[i-1])
 		}
+		d.pair(t.bits)
 	}
 	d.transforms = append(d.transforms, t)
 	return err

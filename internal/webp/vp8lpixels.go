@@ -36,7 +36,7 @@ func extended(r *bitReader, symbol uint32) int {
 }
 
 // hash is where a colour is in a cache of 2^(32-shift) entries.
-func hash(colour uint32, shift uint) uint32 { return 0x1e35a7bd * colour >> shift }
+func hash(colour uint32, shift uint) uint32 { return 0x1e35a7bd * colour >> (shift & 31) }
 
 // symbol reads a symbol of a code whose table begins there; up to 15 bits must be loaded.
 func (d *VP8LDecoder) symbol(table uint32) uint32 {
@@ -107,14 +107,22 @@ func (d *VP8LDecoder) decodePixels(p *position, pix []uint32, base, stop int) er
 		}
 		copyPixels(pix, at, back, length)
 		if l.cacheBits > 0 {
-			shift := 32 - l.cacheBits
-			for _, colour := range pix[at : at+length] {
-				d.cache[hash(colour, shift)] = colour
-			}
+			d.remember(pix[at+max(0, length-back):at+length], 32-l.cacheBits) // the last period's colours are those of all
 		}
 		p.advance(length, l.width)
 	}
 	return nil
+}
+
+// remember puts pixels into the cache.
+func (d *VP8LDecoder) remember(pix []uint32, shift uint) {
+	last := ^pix[0]
+	for _, colour := range pix {
+		if colour != last {
+			d.cache[hash(colour, shift)&(1<<maxCacheBits-1)] = colour
+			last = colour
+		}
+	}
 }
 
 func (p *position) advance(n, width int) {

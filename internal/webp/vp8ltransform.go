@@ -1,6 +1,9 @@
 package webp
 
-import "image"
+import (
+	"encoding/binary"
+	"image"
+)
 
 // transformKind is how pixels were changed before they were coded.
 type transformKind uint
@@ -29,6 +32,12 @@ func (d *VP8LDecoder) transform(coded []uint32, y, end, width int, part image.Re
 		t := &d.transforms[i]
 		if i == 0 && plus {
 			break
+		}
+		if i == 0 && t.kind == usePalette && t.bits > 0 && part.Dx() == width {
+			for row := max(y, part.Min.Y); row < end; row++ {
+				d.paletteRGB(pix[3*width*(row-part.Min.Y):][:3*width], from[(row-y)*step:], t.bits)
+			}
+			return
 		}
 		for row := range end - y {
 			in, out := from[row*step:], rows[row*width:]
@@ -81,6 +90,44 @@ func (d *VP8LDecoder) paletteRow(out, in []uint32, bits uint) {
 		for x := i << bits; x < min((i+1)<<bits, len(out)); x++ {
 			out[x] = d.palette[packed&mask]
 			packed >>= each
+		}
+	}
+}
+
+// pair makes the table of paletteRGB.
+func (d *VP8LDecoder) pair(bits uint) {
+	rgb := func(i int) uint64 {
+		c := d.palette[i]
+		return uint64(c>>16&0xff | c&0xff00 | c&0xff<<16)
+	}
+	if bits == 0 {
+		return
+	}
+	each := 8 >> bits
+	for i := range d.pairs[:1<<(2*each)] {
+		d.pairs[i] = rgb(i&(1<<each-1)) | rgb(i>>each)<<24
+	}
+}
+
+// paletteRGB is paletteRow and toRGB where several pixels are in one: two at a time, with bytes behind them that are
+// written again.
+func (d *VP8LDecoder) paletteRGB(pix []byte, in []uint32, bits uint) {
+	each := uint(8 >> bits)
+	mask := uint32(1)<<(2*each) - 1
+	for i := 0; len(pix) > 0; i++ {
+		packed := in[i] >> 8 & 0xff
+		for range 1 << (bits - 1) {
+			c := d.pairs[packed&mask]
+			packed >>= 2 * each & 31
+			if len(pix) < 8 { // one pixel or two
+				for j := range pix[:min(6, len(pix))] {
+					pix[j] = byte(c >> (8 * j))
+				}
+				pix = pix[min(6, len(pix)):]
+				continue
+			}
+			binary.LittleEndian.PutUint64(pix, c)
+			pix = pix[6:]
 		}
 	}
 }
