@@ -186,7 +186,7 @@ func (d *desk) row(m *picture.Maker, made *row) (*Row, error) {
 		Targets: made.targets, Mask: made.mask,
 	}
 	if draw := made.draw; draw != nil {
-		out.Matrix = draw.Matrix
+		out.Matrix = picture.Matrix(draw)
 		for _, drawn := range draw.Drawn {
 			out.Drawn = append(out.Drawn, Drawn(drawn))
 		}

@@ -28,12 +28,11 @@ type Chosen struct {
 
 // Draw is one picture under way, from Prepare to the end of Make.
 type Draw struct {
-	Drawn  []Drawn         // of the stages that act
-	Chosen []Chosen        // the stages that have conditions or a strength
-	Labels []int32         // as stages leave them; those of the draw where none has changed any
-	Matrix warp.Homography // the composed warps, from source to output pixels
-	Source [2]int          // height and width as decoded
-	Bytes  int64           // that making the picture takes, beside its file; 0 where it can't be made
+	Drawn  []Drawn  // of the stages that act
+	Chosen []Chosen // the stages that have conditions or a strength
+	Labels []int32  // as stages leave them; those of the draw where none has changed any
+	Source [2]int   // height and width as decoded
+	Bytes  int64    // that making the picture takes, beside its file; 0 where it can't be made
 
 	program *Program
 	of      Of
@@ -107,7 +106,7 @@ type view struct {
 func (d *Draw) draw(height, width int) error {
 	p := d.program
 	d.ops, d.Drawn, d.Chosen, d.Labels = d.ops[:0], d.Drawn[:0], d.Chosen[:0], d.of.Labels
-	d.Matrix, d.Source = warp.Identity().Homography(), [2]int{height, width}
+	d.Source = [2]int{height, width}
 	if len(d.memory) != len(p.Stages) {
 		d.memory = make([]stageMemory, len(p.Stages))
 	}
@@ -253,10 +252,20 @@ func (d *Draw) warp(o *op, transform warp.Transform, t schema.Tensor) error {
 	}
 	o.transform = w
 	o.out.Height, o.out.Width = w.Height, w.Width
-	if forward, ok := w.Homography().Invert(); ok {
-		d.Matrix = d.Matrix.Then(forward)
-	}
 	return nil
+}
+
+// Matrix is the composed warps of a draw, from source to output pixels.
+func Matrix(d *Draw) warp.Homography {
+	m := warp.Identity().Homography()
+	for i := range d.ops {
+		if w := d.ops[i].transform; w != nil {
+			if forward, ok := w.Homography().Invert(); ok {
+				m = m.Then(forward)
+			}
+		}
+	}
+	return m
 }
 
 // ParamsRevision changes with the form of the params column. 2: source and output.
@@ -268,9 +277,10 @@ const ParamsRevision = 2
 // are left out. With conditions or strengths, strength has those of their stages, 0 where one
 // left the row alone.
 func (d *Draw) JSON(pic *schema.Picture) (string, error) {
-	out := map[string]any{"matrix": d.Matrix.Affine(), "source": d.Source, "output": [2]int{pic.Height, pic.Width}}
-	if d.Matrix.Projective() {
-		out["matrix"] = d.Matrix.Unit()
+	matrix := Matrix(d)
+	out := map[string]any{"matrix": matrix.Affine(), "source": d.Source, "output": [2]int{pic.Height, pic.Width}}
+	if matrix.Projective() {
+		out["matrix"] = matrix.Unit()
 	}
 	if len(d.Chosen) > 0 {
 		strengths := map[string]float64{}
