@@ -169,6 +169,8 @@ func kindOf(s stages.Stage) string {
 		return "composite"
 	case stages.Batcher:
 		return "batcher"
+	case stages.Composer:
+		return "composer"
 	case stages.MixStage:
 		return "mixer"
 	case stages.Expander:

@@ -12,6 +12,7 @@ import (
 	"slices"
 
 	"github.com/sluicedata/sluice/flow"
+	"github.com/sluicedata/sluice/internal/phrase"
 )
 
 // Page says how a ledger is shown.
@@ -38,7 +39,7 @@ type content struct {
 
 type task struct {
 	Name    string
-	Classes int
+	Classes string // how many
 	Bars    []bar
 	Height  int
 	More    int // classes not shown
@@ -76,7 +77,7 @@ func (p Page) Write(w io.Writer, l *Ledger) error {
 
 // task shows one task: its classes by samples, the commonest first.
 func (p Page) task(name string, classes map[string]flow.Exposure, spans []flow.EpochExposure, in func(*flow.EpochExposure) map[string]flow.Exposure) task {
-	t := task{Name: name, Classes: len(classes)}
+	t := task{Name: name, Classes: phrase.Count(len(classes), "class")}
 	order := slices.SortedFunc(maps.Keys(classes), func(a, b string) int {
 		x, y := classes[a], classes[b]
 		return cmp.Or(cmp.Compare(max(y.Samples, y.Distinct), max(x.Samples, x.Distinct)), cmp.Compare(y.Delivered, x.Delivered), cmp.Compare(a, b))
@@ -93,7 +94,7 @@ func (p Page) task(name string, classes map[string]flow.Exposure, spans []flow.E
 	for i, class := range shown {
 		x := classes[class]
 		b := bar{
-			Class: called(class), Y: i * barHeight, Samples: x.Samples, Quota: x.Quota, Delivered: x.Delivered,
+			Class: called(class), Short: short(called(class)), Y: i * barHeight, Samples: x.Samples, Quota: x.Quota, Delivered: x.Delivered,
 			Before: width(x.Samples), Planned: width(x.Quota), After: width(x.Delivered), New: width(x.Distinct),
 		}
 		if x.Samples > 0 {
@@ -112,6 +113,15 @@ func ends(order []string, most int) []string {
 		return order
 	}
 	return slices.Concat(order[:most-most/2], order[len(order)-most/2:])
+}
+
+// short is a name that fits beside a bar.
+func short(name string) string {
+	const most = 22
+	if runes := []rune(name); len(runes) > most {
+		return string(runes[:most-1]) + "…"
+	}
+	return name
 }
 
 func called(class string) string {

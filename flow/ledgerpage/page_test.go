@@ -35,7 +35,7 @@ func written(t *testing.T, p ledgerpage.Page, l *ledgerpage.Ledger) string {
 // elsewhere.
 func TestPage(t *testing.T) {
 	l := &ledgerpage.Ledger{PlanHash: "abc", About: "A run."}
-	l.Ledger = map[string]map[string]flow.Exposure{"class": {"rare <b>": exposure(3, 40, 3, 1.5), "common": exposure(400, 200, 180, 0.25), "": exposure(0, 2, 2, 1)}}
+	l.Ledger = map[string]map[string]flow.Exposure{"class": {"rare <b>": exposure(3, 40, 3, 1.5), "common": exposure(400, 200, 180, 0.25), "a name that is longer than the room": exposure(9, 9, 9, 1), "": exposure(0, 2, 2, 1)}}
 	for e := range 3 {
 		l.ByEpoch = append(l.ByEpoch, flow.EpochExposure{Epochs: [2]int{2 * e, 2*e + 2}, Ledger: map[string]map[string]flow.Exposure{
 			"class": {"rare <b>": exposure(3, int64(10+2*e), 3, 0.5*float64(e)), "common": exposure(400, 66, 66, 0.25)},
@@ -43,9 +43,9 @@ func TestPage(t *testing.T) {
 	}
 	html := written(t, ledgerpage.Page{Title: "p.yaml"}, l)
 	for _, want := range []string{
-		"<title>sluice ledger: p.yaml</title>", "A run. Plan <code>abc</code>", "3 classes", `data-class="rare &lt;b&gt;"`,
+		"<title>sluice ledger: p.yaml</title>", "A run. Plan <code>abc</code>", "4 classes", `data-class="rare &lt;b&gt;"`,
 		"400 → 200 ×0.5", "3 → 40 ×13.3", "<th>rotate strength</th>", "<td>41</td>", "<td>1.5</td>", "(unknown)",
-		`aria-label="mean strength of rotate"`, `aria-label="rows an epoch"`, ">0-1</text>", ">4-5</text>",
+		`aria-label="mean strength of rotate"`, `aria-label="rows an epoch"`, ">epoch 0-1</text>", ">4-5</text>", ">a name that is longer…</text>", `data-class="a name that is longer than the room"`,
 	} {
 		if !strings.Contains(html, want) {
 			t.Errorf("%q isn't in the page", want)

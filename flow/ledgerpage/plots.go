@@ -8,7 +8,7 @@ import (
 
 // bar is a class in the plot of bars.
 type bar struct {
-	Class                       string
+	Class, Short                string // the name, and as much of it as there is room for
 	Y                           int
 	Samples, Quota, Delivered   int64
 	Before, Planned, After, New float64 // widths: samples, quota, delivered, distinct

@@ -25,6 +25,7 @@ type content struct {
 	Name, PlanHash, Plan string
 	Seed                 uint64
 	Warnings             []string
+	Unmixed              string // the stages that mix the pictures which are shown before that; "": none
 	Drawing              *drawing
 	Histograms           []histogram
 	Groups               []*group

@@ -59,7 +59,7 @@ func (p Page) Write(ctx context.Context, w io.Writer, plan *flow.Plan) (*Report,
 		return nil, &flow.PipelineError{Err: errors.New("preview: the pipeline has no decode stage, so there is nothing to see: add decode")}
 	}
 	c := &content{Name: p.Title, PlanHash: plan.Info().PlanHash, Plan: plan.String(), Seed: plan.Info().Seed, Warnings: plan.Warnings(), Drawing: drawPlan(plan),
-		Targets: plan.Info().Targets.Objects() || plan.Info().Targets.HasMask()}
+		Unmixed: unmixed(plan), Targets: plan.Info().Targets.Objects() || plan.Info().Targets.HasMask()}
 	for t := range plan.Info().Tasks {
 		c.Histograms = append(c.Histograms, newHistogram(plan.Info().Tasks[t], plan.Info().Counts[t], plan.DrawnCounts(t)))
 	}
@@ -96,6 +96,18 @@ func (p Page) Write(ctx context.Context, w io.Writer, plan *flow.Plan) (*Report,
 	}
 	_, err = w.Write(out.Bytes())
 	return report, err
+}
+
+// unmixed are the stages that mix rows of a batch, which a draw by itself doesn't show. Pictures that
+// are composed of others, by mosaic and copy_paste, are shown.
+func unmixed(plan *flow.Plan) string {
+	var names []string
+	for _, s := range plan.Outline().Stages {
+		if s.Kind == "mixer" {
+			names = append(names, s.Name)
+		}
+	}
+	return strings.Join(names, ", ")
 }
 
 // groups chooses the classes and the positions of the draws to show.

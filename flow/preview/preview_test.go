@@ -87,6 +87,25 @@ func TestPage(t *testing.T) {
 	}
 }
 
+// TestUnmixed: the page says that mixing isn't shown, where there is some.
+func TestUnmixed(t *testing.T) {
+	dir := shapes(t)
+	page := func(more ...stages.Stage) string {
+		var b bytes.Buffer
+		pipe := flow.New(sources.Folder{Path: dir, Tasks: []string{"shape", "color"}}, append([]stages.Stage{stages.Shuffle{}, stages.Decode{}, stages.Resize{Height: 16, Width: 16}, stages.Batch{Size: 8}}, more...)...)
+		if _, err := (preview.Page{PerClass: 1}).Write(t.Context(), &b, plan(t, pipe)); err != nil {
+			t.Fatal(err)
+		}
+		return b.String()
+	}
+	if text := page(stages.MixUp{Alpha: 1, P: 0.5}, stages.When{Stage: stages.CutMix{Alpha: 1, P: 1}, Epochs: stages.EpochSpan{1, 0}}); !strings.Contains(text, "these are its pictures before mixup, cutmix.") {
+		t.Error("the page doesn't say that the pictures aren't mixed")
+	}
+	if text := page(); strings.Contains(text, "isn't shown") {
+		t.Error("the page tells of mixing, and there is none")
+	}
+}
+
 // TestStagesWithin are named with what they drew, without the keys of their JSON.
 func TestStagesWithin(t *testing.T) {
 	turn := stages.Rotate{Degrees: stages.Range{-30, 30}}
