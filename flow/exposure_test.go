@@ -383,7 +383,7 @@ func (m *motley) deliver(t *testing.T, r *rand.Rand) {
 
 func sameLedger(a, b *flow.Report) bool {
 	same := func(x, y map[string]map[string]flow.Exposure) bool {
-		return maps.EqualFunc(x, y, func(x, y map[string]flow.Exposure) bool { return nearly(x, y) })
+		return maps.EqualFunc(x, y, nearly)
 	}
 	return same(a.Ledger, b.Ledger) && same(a.Images, b.Images)
 }
