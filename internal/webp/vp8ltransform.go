@@ -113,21 +113,32 @@ func (d *VP8LDecoder) pair(bits uint) {
 // written again.
 func (d *VP8LDecoder) paletteRGB(pix []byte, in []uint32, bits uint) {
 	each := uint(8 >> bits)
-	mask := uint32(1)<<(2*each) - 1
-	for i := 0; len(pix) > 0; i++ {
-		packed := in[i] >> 8 & 0xff
-		for range 1 << (bits - 1) {
-			c := d.pairs[packed&mask]
-			packed >>= 2 * each & 31
-			if len(pix) < 8 { // one pixel or two
-				for j := range pix[:min(6, len(pix))] {
-					pix[j] = byte(c >> (8 * j))
-				}
-				pix = pix[min(6, len(pix)):]
-				continue
+	mask, size := uint32(1)<<(2*each)-1, 3<<bits // bytes of a packed pixel
+	in = in[:(len(pix)+size-1)/size]
+	whole := (max(len(pix), 2) - 2) / size
+	if bits == 1 {
+		for i, p := range in[:whole] {
+			binary.LittleEndian.PutUint64(pix[6*i:], d.pairs[p>>8&0xff])
+		}
+	} else {
+		for i, p := range in[:whole] {
+			packed, to := p>>8&0xff, pix[size*i:][:size+2]
+			for at := 0; at < size; at += 6 {
+				binary.LittleEndian.PutUint64(to[at:], d.pairs[packed&mask])
+				packed >>= 2 * each & 31
 			}
-			binary.LittleEndian.PutUint64(pix, c)
-			pix = pix[6:]
+		}
+	}
+	pix = pix[size*whole:]
+	for _, p := range in[whole:] {
+		packed := p >> 8 & 0xff
+		for range size / 6 {
+			c, n := d.pairs[packed&mask], min(6, len(pix))
+			for i := range pix[:n] {
+				pix[i] = byte(c >> (8 * i))
+			}
+			pix = pix[n:]
+			packed >>= 2 * each & 31
 		}
 	}
 }

@@ -43,7 +43,7 @@ class Stream:
     def words(self, lengths: dict[int, int]) -> dict[int, tuple[int, int]]:
         """The canonical words, and how long they are; the first bit of a word is its highest."""
         if len(lengths) == 1:
-            return {symbol: (0, 0) for symbol in lengths}
+            return dict.fromkeys(lengths, (0, 0))
         word, last, words = 0, 0, {}
         for symbol, length in sorted(lengths.items(), key=lambda item: (item[1], item[0])):
             word <<= length - last
