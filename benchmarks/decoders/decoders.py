@@ -3,7 +3,7 @@
     python benchmarks/decoders/decoders.py PHOTOS [--formats PNG,GIF] [--images 40] [--rounds 5] [--seconds 1] [-o FILE]
 
 PHOTOS has JPEG files, which are encoded anew: as PNG by Pillow with its defaults, RGB, RGBA and 256 colours, and by OpenCV with its
-defaults, RGB of 8 and of 16 bits; as GIF, BMP, PPM, TIFF and lossless WebP by Pillow. A decoder is a process on one processor; a round has each decode for some seconds,
+defaults, RGB of 8 and of 16 bits; as GIF, BMP, PPM, TIFF and WebP by Pillow. A decoder is a process on one processor; a round has each decode for some seconds,
 another one first each time. All give height x width x 3 bytes; OpenCV's are in the order B G R. sluice's pixels must be Pillow's.
 """
 
@@ -68,6 +68,10 @@ def encoders() -> dict[str, Callable[[Any], bytes]]:
         "PNG, RGB, 16 bits": deep,
         "GIF": pillow("GIF", "P", interlace=0),
         "GIF, interlaced": pillow("GIF", "P", interlace=1),
+        "WebP, quality 50": pillow("WEBP", quality=50),
+        "WebP, quality 80": pillow("WEBP"),
+        "WebP, quality 95": pillow("WEBP", quality=95),
+        "WebP, quality 80, alpha": pillow("WEBP", "RGBA"),
         "BMP": pillow("BMP"),
         "BMP, 32 bits": pillow("BMP", "RGBA"),
         "BMP, 256 colours": pillow("BMP", "P"),
@@ -158,7 +162,7 @@ def main() -> None:
     about, _, usage = (__doc__ or "").partition("\n\n")
     parser = argparse.ArgumentParser(description=about, epilog=usage, formatter_class=form)
     parser.add_argument("photos", type=Path)
-    parser.add_argument("--formats", default="PNG,GIF,BMP,PPM,TIFF,WebP lossless")
+    parser.add_argument("--formats", default="PNG,GIF,BMP,PPM,TIFF,WebP,WebP lossless")
     parser.add_argument("--images", type=int, default=40)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=1)

@@ -18,6 +18,7 @@
 //	vp8bool.go       the arithmetic decoder
 //	vp8tables.go     the RFC's tables
 //	yuv.go           planes to RGB
+//	vp8*_amd64.*     the inner loops of these in assembly, with the same bytes (docs/assembly.md)
 //
 // Lossless ones are VP8L (RFC 9649): ParseVP8L and VP8LDecoder. Their alpha is dropped.
 //
