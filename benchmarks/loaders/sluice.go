@@ -103,6 +103,7 @@ type side struct {
 	options        []flow.Option
 	plan           *flow.Plan
 	files          []string // of decode, which has no plan
+	memory         []memory // of each worker, for decode
 }
 
 func (s *side) close() error {
@@ -172,12 +173,12 @@ func (s *side) round(ctx context.Context) (map[string]any, error) {
 // decode makes RGB of the files as a pipeline does: file and picture are in memory that is kept from one to the next.
 func (s *side) decode(ctx context.Context) error {
 	failed := make([]error, s.workers)
+	s.memory = append(s.memory, make([]memory, max(s.workers-len(s.memory), 0))...)
 	var all sync.WaitGroup
 	for k := range s.workers {
 		all.Go(func() {
-			var m memory
 			for i := k; i < len(s.files) && failed[k] == nil; i += s.workers {
-				failed[k] = m.decode(ctx, s.files[i])
+				failed[k] = s.memory[k].decode(ctx, s.files[i])
 			}
 		})
 	}
@@ -186,7 +187,10 @@ func (s *side) decode(ctx context.Context) error {
 }
 
 // memory is a worker's.
-type memory struct{ file, rgb []byte }
+type memory struct {
+	file, rgb []byte
+	jpeg      decode.File
+}
 
 func (m *memory) decode(ctx context.Context, name string) error {
 	f, err := os.Open(name)
@@ -202,16 +206,21 @@ func (m *memory) decode(ctx context.Context, name string) error {
 	if _, err := io.ReadFull(f, m.file); err != nil {
 		return err
 	}
+	if is, err := m.jpeg.Open(m.file, 0); is || err != nil {
+		if err == nil {
+			_, _, err = m.jpeg.RGB(ctx, image.Rect(0, 0, m.jpeg.Width, m.jpeg.Height)) // photos are stored upright
+			m.jpeg.Close()
+		}
+		return err
+	}
 	p, err := decode.Parse(m.file)
 	switch {
 	case err != nil:
 		return err
 	case p.Stored(m.file) != nil:
 		m.rgb = append(m.rgb[:0], p.Stored(m.file)...)
-	case p.HasRegions():
+	default:
 		m.rgb, err = p.Region(ctx, image.Rect(0, 0, p.Width, p.Height), m.rgb)
-	default: // JPEG
-		_, err = p.Decode(ctx, 0)
 	}
 	return err
 }
