@@ -294,7 +294,7 @@ func uint24(b []byte) int { return int(b[0]) | int(b[1])<<8 | int(b[2])<<16 }
 
 // Memory is how many bytes decoding a part takes at most, in addition to its result and the file.
 func (f *File) Memory(part image.Rectangle) int64 {
-	n := int64(unsafe.Sizeof(Decoder{}))
+	n := int64(unsafe.Sizeof(Decoder{})) + 1<<13 // the sizes of allocations are rounded up
 	part = part.Intersect(f.Frame).Sub(f.Frame.Min)
 	switch {
 	case part.Empty():
