@@ -158,7 +158,7 @@ func (f *gifFile) Region(ctx context.Context, part image.Rectangle, rgb []uint8)
 	if f.frameH == 0 || f.frameW == 0 {
 		return fmt.Errorf("damaged file: a frame of %dx%d", f.frameH, f.frameW)
 	}
-	if f.frameH*f.frameW > f.codes*8*gifStrings {
+	if int64(f.frameH)*int64(f.frameW) > int64(f.codes)*8*gifStrings {
 		return fmt.Errorf("%w: %d bytes cannot hold %dx%d pixels", ErrTruncated, f.codes, f.frameH, f.frameW)
 	}
 	s := borrow()
