@@ -59,11 +59,12 @@ func (b *tiffBlock) open(f *tiffFile, i, rows int, whole bool) error {
 	if err != nil {
 		return err
 	}
-	isCCITT := f.compression == tiffGroup3 || f.compression == tiffGroup4
-	if f.reversed && !isCCITT {
-		if f.compression == tiffNone {
-			data = data[:min(len(data), rows*int(f.rowBytes()))]
-		}
+	if f.compression == tiffNone {
+		data = data[:min(len(data), rows*int(f.rowBytes()))]
+	} else {
+		data = data[:min(int64(len(data)), f.mostCodes())]
+	}
+	if f.reversed && !f.ccitt() {
 		b.turned = append(b.turned[:0], data...)
 		for i, v := range b.turned {
 			b.turned[i] = bits.Reverse8(v)
@@ -115,6 +116,12 @@ func (f *tiffFile) blockData(i int) (data []byte, followed bool, err error) {
 	}
 	return data, false, nil
 }
+
+// mostCodes is how many bytes of a strip or tile are looked at, so that many that share their
+// bytes, or have no counts, cost no more than their pixels do. libtiff reads that many of larger ones.
+func (f *tiffFile) mostCodes() int64 { return 10*min(int64(f.blockH)*f.rowBytes(), 1<<50) + 1<<12 }
+
+func (f *tiffFile) ccitt() bool { return f.compression == tiffGroup3 || f.compression == tiffGroup4 }
 
 // next is the next row, valid until the one after it; fewer bytes with io.EOF or
 // io.ErrUnexpectedEOF.

@@ -48,8 +48,8 @@ func (f *tiffFile) planes() int {
 // Memory is that of a block's decoder and a few rows.
 func (f *tiffFile) Memory() int64 {
 	n := int64(f.planes())*(blockMemory+2*f.rowBytes()) + 2*int64(f.blockW)*int64(f.samples)
-	if f.reversed {
-		n += int64(f.planes()) * int64(len(f.data))
+	if f.reversed && !f.ccitt() {
+		n += int64(f.planes()) * min(int64(len(f.data)), f.mostCodes())
 	}
 	return n
 }
