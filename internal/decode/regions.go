@@ -6,8 +6,8 @@ import (
 	"image"
 )
 
-// regions is a file of a format other than JPEG of which parts can be decoded by themselves:
-// all but JPEG. (Of that there is File, whose parts have scales and planes, too.)
+// regions is a file of which parts can be decoded by themselves: one of any format but JPEG, of
+// which there is File, whose parts have scales and planes, too.
 type regions interface {
 	// Region decodes a part of the stored picture to RGB, row by row without gaps, into
 	// 3*part.Dx()*part.Dy() bytes. Damage below it need not be noticed. It returns soon
@@ -29,10 +29,14 @@ func (h *Parsed) RegionBytes(part image.Rectangle) int64 {
 	return n + h.regions.Memory()
 }
 
-// Region decodes a part of the upright picture to RGB, row by row, in into's memory where it fits.
-// Damage below it (of BMP, PPM and TIFF that aren't
-// compressed: outside of it) isn't noticed, but for wrong checksums of PNG's chunks; a file that is cut always is.
+// Region decodes a part of the upright picture, which isn't empty and lies within it, to RGB, row
+// by row, in into's memory where it fits. Damage below it (of BMP, PPM and TIFF that aren't
+// compressed: outside of it) isn't noticed, but for wrong checksums of PNG's chunks; a file that
+// is cut always is.
 func (h *Parsed) Region(ctx context.Context, part image.Rectangle, into []uint8) (rgb []uint8, err error) {
+	if part.Empty() || !part.In(image.Rect(0, 0, h.Width, h.Height)) {
+		return nil, fmt.Errorf("decode: %s: the part %v of a picture of %dx%d was asked for", h.Format, part, h.Height, h.Width)
+	}
 	defer recovered(h.Format, &err)
 	n := 3 * part.Dx() * part.Dy()
 	if cap(into) < n {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"image"
 	"math/rand/v2"
+	"strings"
 	"testing"
 )
 
@@ -52,5 +53,32 @@ func TestRegionsAreCrops(t *testing.T) {
 		if with[format] < 5 {
 			t.Errorf("only %d %s files have regions", with[format], format)
 		}
+	}
+}
+
+// A part that isn't within the picture, or empty, is refused as such, in every format.
+func TestRegionsOutside(t *testing.T) {
+	seen := map[string]bool{}
+	for _, g := range goldens(t) {
+		p, err := Parse(g.Encoded)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !p.HasRegions() || seen[p.Format] {
+			continue
+		}
+		seen[p.Format] = true
+		h, w := p.Height, p.Width
+		for _, part := range []image.Rectangle{
+			{}, image.Rect(0, 0, w, 0), image.Rect(w, h, w+3, h+2), image.Rect(0, 0, w+1, h), image.Rect(0, h-1, w, h+1), image.Rect(-1, 0, 1, 1), image.Rect(0, -2, 1, 1),
+			{image.Pt(w, h), image.Pt(0, 0)},
+		} {
+			if _, err := p.Region(t.Context(), part, nil); err == nil || !strings.Contains(err.Error(), "was asked for") {
+				t.Errorf("%s: %v of %dx%d: %v", p.Format, part, h, w, err)
+			}
+		}
+	}
+	if len(seen) != len(formats)-1 {
+		t.Errorf("only of %v", seen)
 	}
 }

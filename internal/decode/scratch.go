@@ -10,7 +10,8 @@ import (
 	"github.com/sluicedata/sluice/schema"
 )
 
-// scratch is what GIF, BMP and PPM files are decoded with, row by row.
+// scratch is what GIF, BMP and PPM files are decoded with, row by row, and where parts of any format are
+// kept that are yet to be turned upright.
 type scratch struct {
 	lzw     *lzw.Decoder // of GIF
 	table   rgbTable
@@ -18,7 +19,8 @@ type scratch struct {
 	numbers []byte
 }
 
-// scratches keep their memory for other pictures, up to scratchKept bytes of it.
+// scratches keep their memory for other pictures, up to scratchKept bytes of it each: rows, the codes of
+// a GIF, parts of up to 1.4 megapixels to be turned.
 var scratches = sync.Pool{New: func() any { return new(scratch) }}
 
 const scratchKept = 4 << 20
