@@ -227,10 +227,14 @@ func parse(data []byte) (h Header, pixels pixelFunc, err error) {
 		name, ErrUnsupported, remedy)
 }
 
-// recovered turns a panic into an error: a decoder's bug, met by one bad file,
-// must not end a run.
+// recovered turns a panic into an error: a decoder's bug, met by one file, must not end a run. A
+// fault of memory goes on to the caller, who knows whether the file was mapped.
 func recovered(format string, err *error) {
-	if r := recover(); r != nil {
-		*err = fmt.Errorf("decode: %s: damaged file: the decoder panicked: %v", format, r)
+	r := recover()
+	if _, fault := r.(interface{ Addr() uintptr }); fault {
+		panic(r)
+	}
+	if r != nil {
+		*err = fmt.Errorf("decode: %s: the decoder panicked, which is a bug in sluice even if the file is damaged; please report it, with the file: %v", format, r)
 	}
 }

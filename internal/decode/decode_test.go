@@ -17,6 +17,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sluicedata/sluice/schema"
 	"golang.org/x/image/bmp"
 )
 
@@ -148,6 +149,30 @@ func TestErrors(t *testing.T) {
 			t.Errorf("%s: %v doesn't say %q", c.name, err, c.says)
 		}
 	}
+}
+
+// fault is what the runtime panics with where memory can't be read.
+type fault struct{}
+
+func (fault) Addr() uintptr { return 0 }
+
+// A panic is called what it is, a bug of the decoder and not a damaged file; a fault is left to the caller.
+func TestPanicIsABug(t *testing.T) {
+	decode := func(with any) error {
+		p := Parsed{Header: Header{Format: "GIF", Height: 1, Width: 1}, pixels: func(context.Context) (*schema.Picture, error) { panic(with) }}
+		_, err := p.Decode(t.Context(), 0)
+		return err
+	}
+	err := decode("at the disco")
+	if err == nil || !strings.Contains(err.Error(), "decode: GIF: the decoder panicked, which is a bug in sluice") || !strings.Contains(err.Error(), "at the disco") {
+		t.Error(err)
+	}
+	defer func() {
+		if r := recover(); r != (fault{}) {
+			t.Errorf("panicked with %v", r)
+		}
+	}()
+	t.Error(decode(fault{}))
 }
 
 // A JPEG that was truncated, and its end replaced by an end-of-image marker, as some
