@@ -44,5 +44,5 @@ func (f *VP8L) Memory(image.Rectangle) int64 {
 	pixels := int64(f.Width) * int64(f.Height)
 	tiles := int64((f.Width+3)/4) * int64((f.Height+3)/4)
 	return 4*min(pixels, int64(maxPixels(f.Width))) + 4*int64(1+bandRows)*int64(f.Width+1) +
-		3*4*tiles + groupBytes*min(tiles, 1<<16) + 4*int64(maxEntries(len(f.data))) + 1<<16
+		3*4*tiles + groupBytes*min(tiles, 1<<16) + 4*int64(maxEntries(len(f.data), f.Width*f.Height)) + 1<<16
 }

@@ -236,7 +236,7 @@ func TestTablesAreRebuilt(t *testing.T) {
 		}
 		rgb := make([]byte, len(want))
 		d.bits.reset(f.Lossless)
-		d.codes.reset(0)
+		d.codes.reset(groupEntries)
 		if err := d.readHeader(t.Context(), f.Lossless); err != nil {
 			t.Fatal(err)
 		}

@@ -48,9 +48,15 @@ const (
 	groupEntries = 3*630 + 410 + 2704
 )
 
-// maxEntries is how many entries of tables are kept for a file of that many bytes. Encoders make far fewer; a
-// file with more has its tables built again whenever they are needed.
-func maxEntries(bytes int) int { return groupEntries + min(1<<rootBits*2*bytes, 1<<16+bytes/2) }
+// maxEntries is how many entries of tables are kept for a file of that many bytes and pixels. Encoders make far
+// fewer; a file with more has its tables built again whenever they are needed.
+func maxEntries(bytes, pixels int) int {
+	return groupEntries + min(1<<rootBits*2*bytes, max(1<<16, min(pixels/4, 1<<17))+bytes/2)
+}
+
+// maxRebuilt is how many words and entries building tables again may take for a picture of that many pixels: about as
+// long as decoding them, and some tenths of a second.
+func maxRebuilt(pixels int) int { return 1<<25 + pixels }
 
 // A code has a table of 2^rootBits entries, (value << 8 | bits), which the next bits find. Where a word is longer
 // that is (second | distance << 8 | bits), the bits of all of these words at most: the word's entry has
@@ -64,7 +70,7 @@ type group struct {
 	// with green, where its code has one, too; else alpha, if its code has one.
 	literal  uint32
 	trivial  bool // literal has alpha, red and blue
-	constant bool // literal is a whole pixel: there is nothing else
+	constant bool // literal is a whole pixel: there is nothing else, and no tables
 	opaque   bool // literal has alpha
 	kept     uint32
 	from     int64 // where its codes are in the data, in bits
@@ -86,14 +92,25 @@ type codeReader struct {
 	most   int // entries that tables may have
 	// generation counts how often the tables were dropped because there were too many.
 	generation uint32
+	// rebuilt counts the words and entries of tables that were built again.
+	rebuilt int
+	// singles are the tables of codes of one symbol, by that: their first entry and 1, or 0.
+	singles    [maxAlphabet]uint32
 	lengths    [maxAlphabet]uint8
 	sorted     [maxAlphabet]uint16
 	counts     [maxLength + 1]uint16
 	lengthCode [1 << 7]uint32
 }
 
-func (c *codeReader) reset(bytes int) {
-	c.tables, c.most, c.generation = c.tables[:0], maxEntries(bytes), 1
+func (c *codeReader) reset(most int) {
+	c.most, c.generation, c.rebuilt = most, 1, 0
+	c.drop()
+}
+
+// drop drops all tables.
+func (c *codeReader) drop() {
+	c.tables = c.tables[:0]
+	clear(c.singles[:])
 }
 
 var errCode = errors.New("damaged file: a prefix code that is incomplete or has too many words")
@@ -108,7 +125,7 @@ func (c *codeReader) readGroup(r *bitReader, g *group, cacheBits uint, build boo
 		*g = group{from: r.position()}
 	}
 	build = build && len(c.tables)+groupEntries <= c.most
-	var single [codesOfGroup]bool
+	var single [codesOfGroup]int // the symbol of a code that has no other; else -1
 	for i := range codesOfGroup {
 		n := alphabet(i, cacheBits)
 		if err := c.readLengths(r, n); err != nil {
@@ -118,42 +135,75 @@ func (c *codeReader) readGroup(r *bitReader, g *group, cacheBits uint, build boo
 		if err != nil {
 			return err
 		}
-		single[i] = longest == 0
-		if build {
+		single[i] = -1
+		if longest == 0 {
+			single[i] = int(c.sorted[0])
+		} else if build {
 			g.tables[i] = c.build(longest)
 		}
 	}
-	if !build {
+	if g == nil {
 		return nil
 	}
-	g.kept = c.generation
-	g.opaque = single[alphaCode]
-	g.trivial = single[redCode] && single[blueCode] && g.opaque
-	value := func(code int) uint32 { return c.tables[g.tables[code]] >> 8 }
-	if g.opaque {
-		g.literal = value(alphaCode) << 24
+	g.set(&single)
+	if g.constant || !build {
+		return nil
 	}
-	if g.trivial {
-		g.literal |= value(redCode)<<16 | value(blueCode)
-		if single[greenCode] && value(greenCode) < literals {
-			g.literal |= value(greenCode) << 8
-			g.constant = true
+	for i, symbol := range single {
+		unused := g.trivial && redCode <= i && i <= alphaCode
+		if symbol >= 0 && !unused {
+			g.tables[i] = c.single(symbol)
 		}
 	}
+	g.kept = c.generation
 	return nil
+}
+
+// set finds the literal of codes of which some have a single symbol, or -1.
+func (g *group) set(single *[codesOfGroup]int) {
+	green, red, blue, alpha := single[greenCode], single[redCode], single[blueCode], single[alphaCode]
+	g.opaque = alpha >= 0
+	g.trivial = red >= 0 && blue >= 0 && g.opaque
+	g.constant = g.trivial && green >= 0 && green < literals
+	if g.opaque {
+		g.literal = uint32(alpha) << 24
+	}
+	if g.trivial {
+		g.literal |= uint32(red)<<16 | uint32(blue)
+	}
+	if g.constant {
+		g.literal |= uint32(green) << 8
+	}
 }
 
 // rebuild makes the tables of a group that has none any more.
 func (c *codeReader) rebuild(r *bitReader, g *group, cacheBits uint) error {
 	if len(c.tables)+groupEntries > c.most {
-		c.tables = c.tables[:0]
+		c.drop()
 		c.generation++
 	}
-	here := *r
+	here, before := *r, len(c.tables)
 	r.seek(g.from)
 	err := c.readGroup(r, g, cacheBits, true)
 	*r = here
+	c.rebuilt += len(c.tables) - before
+	for i := range codesOfGroup {
+		c.rebuilt += alphabet(i, cacheBits)
+	}
 	return err
+}
+
+// single is the table of a code of one symbol, which all of them share.
+func (c *codeReader) single(symbol int) (at uint32) {
+	if c.singles[symbol] == 0 {
+		first := len(c.tables)
+		c.grow(1 << rootBits)
+		for i := range c.tables[first:] {
+			c.tables[first+i] = uint32(symbol) << 8
+		}
+		c.singles[symbol] = uint32(first) + 1
+	}
+	return c.singles[symbol] - 1
 }
 
 // readLengths reads the lengths of a code's n words.
@@ -268,7 +318,7 @@ func (c *codeReader) sort(n int) (longest uint, err error) {
 	return longest, nil
 }
 
-// build makes the table of the sorted code.
+// build makes the table of the sorted code, which has several symbols.
 func (c *codeReader) build(longest uint) (at uint32) {
 	root, first := min(longest, rootBits), len(c.tables)
 	c.grow(1 << rootBits)

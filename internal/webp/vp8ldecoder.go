@@ -56,14 +56,14 @@ func (d *VP8LDecoder) Kept() int {
 // errEnded is the error of data that end early, until it is known where.
 var errEnded = errors.New("the data end")
 
-// Decode writes a part of the picture to pix, row by row, R G B. It returns the cause of ctx within some
-// rows after ctx ends. Nothing below the part is looked at.
+// Decode writes a part of the picture to pix, row by row, R G B. It returns the cause of ctx soon
+// after ctx ends. Nothing below the part is looked at.
 func (d *VP8LDecoder) Decode(ctx context.Context, f *VP8L, part image.Rectangle, pix []byte) error {
 	if part.Empty() || !part.In(image.Rect(0, 0, f.Width, f.Height)) {
 		return fmt.Errorf("a part %v of a picture of %dx%d", part, f.Height, f.Width)
 	}
 	d.bits.reset(f)
-	d.codes.reset(len(f.data))
+	d.codes.reset(maxEntries(len(f.data), f.Width*f.Height))
 	if err := d.readHeader(ctx, f); err != nil {
 		return d.explain(err, "the codes")
 	}
@@ -151,7 +151,7 @@ func (d *VP8LDecoder) decodeNumbers(ctx context.Context, to []uint32) error {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		if err := d.decodePixels(&p, to, 0, y*d.level.width); err != nil {
+		if err := d.decodePixels(ctx, &p, to, 0, y*d.level.width); err != nil {
 			return err
 		}
 	}
@@ -181,7 +181,7 @@ func (d *VP8LDecoder) readLevel(ctx context.Context, width, height int, shown bo
 	}
 	l := &d.level
 	*l = level{width, height, cacheBits, l.groups[:0], tiles, tileBits}
-	d.codes.tables = d.codes.tables[:0]
+	d.codes.drop()
 	if cacheBits > 0 {
 		clear(d.cache[:1<<cacheBits])
 	}
@@ -255,7 +255,7 @@ func (d *VP8LDecoder) rows(ctx context.Context, f *VP8L, part image.Rectangle, p
 			base = from
 		}
 		kept := pixels[:min(len(pixels), width*f.Height-base)]
-		if err := d.decodePixels(&p, kept, base, end*width); err != nil {
+		if err := d.decodePixels(ctx, &p, kept, base, end*width); err != nil {
 			return d.explain(err, fmt.Sprintf("the pixels of row %d or the next", y))
 		}
 		if d.bits.ended() {

@@ -1,7 +1,9 @@
 package webp
 
 import (
+	"context"
 	"errors"
+	"fmt"
 )
 
 // position is where decoding is: the number of the next pixel, and its place.
@@ -50,20 +52,25 @@ func (d *VP8LDecoder) symbol(table uint32) uint32 {
 	return e >> 8
 }
 
-// group is the codes at a place, with tables.
-func (d *VP8LDecoder) group(x, y int) (*group, error) {
+// group is the codes at a place, with tables unless they are constant.
+func (d *VP8LDecoder) group(ctx context.Context, x, y int) (*group, error) {
 	l := &d.level
 	i := uint32(0)
 	if l.tiles != nil {
 		i = l.tiles[y>>l.tileBits*shrunk(l.width, l.tileBits)+x>>l.tileBits]
 	}
 	g := &l.groups[i]
-	if g.kept != d.codes.generation {
-		if err := d.codes.rebuild(&d.bits, g, l.cacheBits); err != nil {
-			return nil, err
-		}
+	if g.kept == d.codes.generation || g.constant {
+		return g, nil
 	}
-	return g, nil
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	if d.codes.rebuilt > maxRebuilt(l.width*l.height) {
+		return nil, fmt.Errorf("the tables of the picture's %d groups of prefix codes take more than the %d KB that it may have, "+
+			"and it changes between them too often to build them again each time; encode it again with fewer groups", len(l.groups), d.codes.most>>8)
+	}
+	return g, d.codes.rebuild(&d.bits, g, l.cacheBits)
 }
 
 var (
@@ -71,19 +78,29 @@ var (
 	errLength   = errors.New("damaged file: a copy beyond the last pixel")
 )
 
+// askAfter is after how many pixels the context is asked; it is at each group whose tables are built again, too.
+const askAfter = 1 << 14
+
 // decodePixels decodes pixels of the level until at least that number of them is there: a copy may
 // make some more. pix begins with the pixel number base, and ends with the last one, or after room for a copy.
-func (d *VP8LDecoder) decodePixels(p *position, pix []uint32, base, stop int) error {
+func (d *VP8LDecoder) decodePixels(ctx context.Context, p *position, pix []uint32, base, stop int) error {
 	l, r := &d.level, &d.bits
 	tile := l.width
 	if l.tiles != nil {
 		tile = 1 << l.tileBits
 	}
+	ask := p.at + askAfter
 	for p.at < stop {
 		if r.ended() {
 			return errEnded
 		}
-		g, err := d.group(p.x, p.y)
+		if p.at >= ask {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			ask = p.at + askAfter
+		}
+		g, err := d.group(ctx, p.x, p.y)
 		if err != nil {
 			return err
 		}
