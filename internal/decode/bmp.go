@@ -166,7 +166,7 @@ func (f *bmpFile) findRows(data []byte, offset int64) error {
 }
 
 // Memory is a row of numbers.
-func (f *bmpFile) Memory() int64 { return int64(f.width) + 1<<12 }
+func (f *bmpFile) Memory() int64 { return scratchMemory + int64(f.width) + pageMemory }
 
 // Region reads no other rows than the part's, except in run-length codes, of which it reads all.
 func (f *bmpFile) Region(ctx context.Context, part image.Rectangle, rgb []uint8) error {

@@ -106,7 +106,7 @@ func (h Header) stored() (height, width int) {
 // format is one file format. parse reads the header, at a cost that does not
 // depend on the number of pixels; the function it returns decodes the pixels as
 // stored, and finds any damage after the header. DecodeBytes is what that function takes,
-// without turning the picture upright.
+// 3 bytes a pixel of the picture included, without turning it upright.
 type format struct {
 	name       string
 	extensions []string
@@ -214,8 +214,9 @@ func parse(data []byte) (h Header, pixels pixelFunc, err error) {
 			return Header{}, nil, fmt.Errorf("decode: %s: the picture is %dx%d", f.name, h.Height, h.Width)
 		}
 		h.Format = f.name
+		h.DecodeBytes += pageMemory
 		if h.Orientation > 1 {
-			h.DecodeBytes += 3 * h.Pixels()
+			h.DecodeBytes += 3*h.Pixels() + pageMemory
 		}
 		if swapsSides(h.Orientation) {
 			h.Height, h.Width = h.Width, h.Height

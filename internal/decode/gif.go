@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"image"
 	"io"
-	"slices"
 
 	"github.com/sluicedata/sluice/internal/lzw"
 )
@@ -137,7 +136,7 @@ func (f *gifFile) readFrame(r *byteReader) error {
 
 // join gives the codes of complete blocks as a whole.
 func (f *gifFile) join(into []byte) []byte {
-	into = slices.Grow(into[:0], f.codes)
+	into = sized(into, f.codes)[:0]
 	for b := f.blocks; len(into) < f.codes; {
 		n := int(b[0])
 		into = append(into, b[1:1+n]...)
@@ -147,7 +146,9 @@ func (f *gifFile) join(into []byte) []byte {
 }
 
 // Memory is the codes', the table of strings, and a row of numbers.
-func (f *gifFile) Memory() int64 { return int64(f.codes) + int64(f.frameW) + lzw.Memory }
+func (f *gifFile) Memory() int64 {
+	return scratchMemory + int64(f.codes) + pageMemory + lzw.Memory + int64(f.frameW)
+}
 
 // gifStrings is how many pixels a code stands for at most.
 const gifStrings = 1 << 12

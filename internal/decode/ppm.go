@@ -84,7 +84,7 @@ func (f *pnmFile) leastBytes() int64 {
 }
 
 // Memory is a row of samples.
-func (f *pnmFile) Memory() int64 { return 3*int64(f.width) + 1<<12 }
+func (f *pnmFile) Memory() int64 { return scratchMemory + 3*int64(f.width) + pageMemory }
 
 // Region reads no other rows than the part's, except in text, of which it reads all.
 func (f *pnmFile) Region(ctx context.Context, part image.Rectangle, rgb []uint8) error {

@@ -22,9 +22,9 @@ func (h *Parsed) HasRegions() bool { return h.regions != nil }
 
 // RegionBytes is the memory that Region takes.
 func (h *Parsed) RegionBytes(part image.Rectangle) int64 {
-	n := 3 * int64(part.Dx()) * int64(part.Dy())
+	n := 3*int64(part.Dx())*int64(part.Dy()) + pageMemory
 	if h.Orientation > 1 {
-		n *= 2
+		n = 2*n + scratchMemory
 	}
 	return n + h.regions.Memory()
 }

@@ -37,9 +37,11 @@ func large(t testing.TB, height, width int) map[string][]byte {
 		rgb = append(rgb, v, v/2, 255-v)
 	}
 	files := map[string][]byte{
-		"GIF": g.Bytes(),
-		"BMP": bitmap(height, width, 24, rgb),
-		"P5":  append(fmt.Appendf(nil, "P5 %d %d 255\n", width, height), m.Pix...),
+		"GIF":        g.Bytes(),
+		"BMP":        bitmap(height, width, 24, rgb),
+		"BMP fields": fields(height, width),
+		"P5":         append(fmt.Appendf(nil, "P5 %d %d 255\n", width, height), m.Pix...),
+		"P5 deep":    append(fmt.Appendf(nil, "P5 %d %d 999\n", width, height), bytes.Repeat([]byte{2, 7}, len(m.Pix))...),
 	}
 	for name, compression := range map[string]int{"TIFF": tiffNone, "TIFF LZW": tiffLZW, "TIFF deflate": tiffDeflate, "TIFF PackBits": tiffPackBits} {
 		files[name] = writeTIFF(t, height, width, rgb, compression)
@@ -49,30 +51,39 @@ func large(t testing.TB, height, width int) map[string][]byte {
 
 // The memory that Decode and Region allocate is no more than what the header says of it.
 func TestRowsMemory(t *testing.T) {
-	for name, data := range large(t, 700, 900) {
-		p, err := Parse(data)
-		if err != nil {
-			t.Fatal(err)
-		}
-		part := image.Rect(100, 200, 800, 600)
-		for what, do := range map[string]func() (int64, error){
-			"Decode": func() (int64, error) {
-				_, err := p.Decode(t.Context(), 0)
-				return p.DecodeBytes, err
-			},
-			"Region": func() (int64, error) {
-				_, err := p.Region(t.Context(), part, nil)
-				return p.RegionBytes(part), err
-			},
-		} {
-			runtime.GC() // twice, to empty pools
-			runtime.GC()
-			var before, after runtime.MemStats
-			runtime.ReadMemStats(&before)
-			most, err := do()
-			runtime.ReadMemStats(&after)
-			if n := int64(after.TotalAlloc - before.TotalAlloc); err != nil || n > most+16<<10 {
-				t.Errorf("%s: %s: %v, %d bytes were allocated, %d foreseen", name, what, err, n, most)
+	for _, size := range [][2]int{{700, 900}, {6, 20000}, {40, 30}} {
+		files := large(t, size[0], size[1])
+		for name, data := range files {
+			p, err := Parse(data)
+			if err != nil {
+				t.Fatal(err)
+			}
+			part := image.Rect(size[1]/9, size[0]/7, size[1]-1, size[0]-1)
+			for what, do := range map[string]func() (int64, error){
+				"Decode": func() (int64, error) {
+					_, err := p.Decode(t.Context(), 0)
+					return p.DecodeBytes, err
+				},
+				"Region": func() (int64, error) {
+					_, err := p.Region(t.Context(), part, nil)
+					return p.RegionBytes(part), err
+				},
+				"turned": func() (int64, error) {
+					turned := p
+					turned.Orientation = 3
+					_, err := turned.Region(t.Context(), part, nil)
+					return turned.RegionBytes(part), err
+				},
+			} {
+				runtime.GC() // twice, to empty pools
+				runtime.GC()
+				var before, after runtime.MemStats
+				runtime.ReadMemStats(&before)
+				most, err := do()
+				runtime.ReadMemStats(&after)
+				if n := int64(after.TotalAlloc - before.TotalAlloc); err != nil || n > most {
+					t.Errorf("%s of %v: %s: %v, %d bytes were allocated, %d foreseen", name, size, what, err, n, most)
+				}
 			}
 		}
 	}

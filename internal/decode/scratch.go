@@ -3,7 +3,6 @@ package decode
 import (
 	"context"
 	"image"
-	"slices"
 	"sync"
 
 	"github.com/sluicedata/sluice/internal/lzw"
@@ -23,7 +22,22 @@ type scratch struct {
 // a GIF, parts of up to 1.4 megapixels to be turned.
 var scratches = sync.Pool{New: func() any { return new(scratch) }}
 
-const scratchKept = 4 << 20
+const (
+	scratchKept = 4 << 20
+
+	// scratchMemory is what a scratch takes without what its slices hold, with the functions that use it.
+	scratchMemory = 4 << 10
+	// pageMemory is how much more an allocation takes than was asked for, at most: large ones are whole pages.
+	pageMemory = 8 << 10
+)
+
+// sized is memory of that size: b's where it is enough, else new. (slices.Grow may take a quarter more.)
+func sized(b []byte, n int) []byte {
+	if cap(b) < n {
+		return make([]byte, n)
+	}
+	return b[:n]
+}
 
 func borrow() *scratch { return scratches.Get().(*scratch) }
 
@@ -40,7 +54,7 @@ func (s *scratch) giveBack() {
 
 // row is memory for so many numbers or samples.
 func (s *scratch) row(n int) []byte {
-	s.numbers = slices.Grow(s.numbers[:0], n)[:n]
+	s.numbers = sized(s.numbers, n)
 	return s.numbers
 }
 

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"math/bits"
-	"slices"
 
 	"github.com/sluicedata/sluice/internal/inflate"
 	"github.com/sluicedata/sluice/internal/lzw"
@@ -65,8 +64,8 @@ func (b *tiffBlock) open(f *tiffFile, i, rows int, whole bool) error {
 		data = data[:min(int64(len(data)), f.mostCodes())]
 	}
 	if f.reversed && !f.ccitt() {
-		b.turned = append(b.turned[:0], data...)
-		for i, v := range b.turned {
+		b.turned = sized(b.turned, len(data))
+		for i, v := range data {
 			b.turned[i] = bits.Reverse8(v)
 		}
 		data = b.turned
@@ -132,11 +131,11 @@ func (b *tiffBlock) next(n int) (row []byte, err error) {
 	case tiffDeflate, tiffOldDeflate:
 		return b.inflate.Next(n)
 	case tiffGroup3, tiffGroup4:
-		b.row = slices.Grow(b.row[:0], n)[:n]
+		b.row = sized(b.row, n)
 		_, err = io.ReadFull(b.ccitt, b.row)
 		return b.row, err
 	case tiffPackBits:
-		b.row = slices.Grow(b.row[:0], n)[:n]
+		b.row = sized(b.row, n)
 		return b.row, b.packBits(b.row)
 	}
 	if n > len(b.data) {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"image"
 	"io"
-	"slices"
 	"sync"
 
 	"github.com/sluicedata/sluice/internal/inflate"
@@ -143,7 +142,7 @@ func (f *tiffFile) showBlock(ctx context.Context, s *tiffScratch, i int, block, 
 func (f *tiffFile) convert(s *tiffScratch, rgb []uint8, from, to int) {
 	if f.planar {
 		n := f.channels()
-		s.pixels = slices.Grow(s.pixels[:0], n*(to-from))[:n*(to-from)]
+		s.pixels = sized(s.pixels, n*(to-from))
 		for c := range n {
 			at := c
 			for _, v := range f.samples8(s, s.rows[c], 1, from, to) {
@@ -186,7 +185,7 @@ func (f *tiffFile) samples8(s *tiffScratch, raw []byte, n, from, to int) []byte 
 	if f.bits == 8 && !f.predictor {
 		return raw[n*from : n*to]
 	}
-	s.samples = slices.Grow(s.samples[:0], n*to)[:n*to]
+	s.samples = sized(s.samples, n*to)
 	out := s.samples
 	switch {
 	case f.bits < 8:
@@ -253,7 +252,7 @@ func (f *tiffFile) toRGB(s *tiffScratch, rgb, pixels []uint8, n int) {
 		}
 	case tiffPalette:
 		if n > 1 {
-			s.pixels = slices.Grow(s.pixels[:0], len(pixels))[:len(pixels)/n]
+			s.pixels = sized(s.pixels, len(pixels)/n)
 			for i := range s.pixels {
 				s.pixels[i] = pixels[n*i]
 			}

@@ -29,6 +29,18 @@ func bitmap(height, width, bits int, rgb []byte) []byte {
 	return out
 }
 
+// fields is a bitmap of 16 bits a pixel, 5 for each colour.
+func fields(height, width int) []byte {
+	out := bitmap(height, width, 24, make([]byte, 3*height*width))
+	out[28] = 16
+	stride := (width*2 + 3) &^ 3
+	out = out[:54]
+	for i := range height * stride {
+		out = append(out, uint8(i*i>>3))
+	}
+	return out
+}
+
 // writeTIFF is a TIFF file of RGB rows in strips of 50.
 func writeTIFF(t testing.TB, height, width int, rgb []byte, compression int) []byte {
 	t.Helper()

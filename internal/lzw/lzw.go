@@ -27,8 +27,9 @@ const (
 	none     = -1            // no string before: a clear code was the last
 )
 
-// Memory is how many bytes a Decoder takes, in addition to the longest Next.
-const Memory = 16*full + 16<<10
+// Memory is how many bytes a Decoder takes, in addition to the longest Next: its table of strings and
+// codes in whole pages, and the string behind what was asked for.
+const Memory = 20*full + 8<<10
 
 // ErrDamaged is wrapped by every error that isn't io.ErrUnexpectedEOF.
 var ErrDamaged = errors.New("damaged LZW data")
@@ -92,9 +93,6 @@ func (d *Decoder) reset(data []byte, literalBits int, tiff bool) {
 		for i := range d.literals {
 			d.strings[i] = piece{uint64(uint8(i)), 1 | uint64(uint8(i))<<16}
 		}
-	}
-	if d.out == nil {
-		d.out = make([]byte, fresh+slack)
 	}
 	d.clear()
 }
