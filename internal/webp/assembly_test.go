@@ -5,6 +5,7 @@ import (
 	"context"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/sluicedata/sluice/internal/guard"
@@ -272,12 +273,70 @@ func TestFilesWithAssembly(t *testing.T) {
 	}
 }
 
+// firsts are what bytes a chunk's partitions begin with, by place.
+func firsts(chunk []byte) (at []int) {
+	var d VP8Decoder
+	f, err := ParseVP8(chunk)
+	if err != nil || d.header(&f) != nil {
+		return nil
+	}
+	at = append(at, frameHeader)
+	for i, last := 0, frameHeader+len(f.first)+3*(d.count-1); i < d.count; i++ {
+		n := len(d.partitions[i].data)
+		if n > 0 {
+			at = append(at, last)
+		}
+		last += n
+	}
+	return at
+}
+
+// A partition that begins with 0xff is damage, unless no row has it.
+func TestImpossiblePartitions(t *testing.T) {
+	refused, unused := 0, 0
+	for i, chunk := range samples(t) {
+		var d VP8Decoder
+		f, whole, err := decodeLossy(&d, chunk)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, high := f.blocks()
+		count := d.count
+		for j, at := range firsts(chunk) {
+			damaged := bytes.Clone(chunk)
+			damaged[at] = 0xfe
+			if _, _, err := decodeLossy(&d, damaged); err != nil && strings.Contains(err.Error(), "0xff") {
+				t.Errorf("file %d: partition %d with 0xfe: %v", i, j, err)
+			}
+			damaged[at] = 0xff
+			_, rgb, err := decodeLossy(&d, damaged)
+			switch {
+			case err != nil && strings.Contains(err.Error(), "0xff"):
+				refused++
+			case err == nil && j > high && count > high && bytes.Equal(rgb, whole):
+				unused++
+			default:
+				t.Errorf("file %d: partition %d of %d for %d rows: %v", i, j, count, high, err)
+			}
+		}
+	}
+	if refused < 200 || unused < 10 {
+		t.Errorf("%d refused, %d unused", refused, unused)
+	}
+}
+
 // FuzzLossy: whatever the bytes, no panic, no more memory than Memory says, and the same with assembly and without.
 //
 //	go test ./internal/webp -run - -fuzz FuzzLossy -fuzztime 3m
 func FuzzLossy(f *testing.F) {
 	for _, c := range lossies(f, "testdata/lossy.json") {
-		f.Add(lossyChunk(c.Encoded))
+		chunk := lossyChunk(c.Encoded)
+		f.Add(chunk)
+		for _, at := range firsts(chunk) {
+			damaged := bytes.Clone(chunk)
+			damaged[at] = 0xff
+			f.Add(damaged)
+		}
 	}
 	f.Fuzz(func(t *testing.T, chunk []byte) {
 		v, err := ParseVP8(chunk)

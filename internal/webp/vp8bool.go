@@ -18,6 +18,10 @@ type boolDecoder struct {
 	ended bool
 }
 
+// impossible reports whether a partition begins with a byte that no encoder of these writes: the code is below the
+// range, which begins with 255. What libwebp makes of it depends on how many bits it loads at once.
+func impossible(data []byte) bool { return len(data) > 0 && data[0] == 0xff }
+
 func (b *boolDecoder) init(data []byte) { *b = boolDecoder{data: data, span: 254, bits: -8} }
 
 // load adds bits to value. Beyond the end they are zeros.

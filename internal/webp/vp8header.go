@@ -1,6 +1,9 @@
 package webp
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 const segments = 4
 
@@ -44,6 +47,9 @@ type segmentChanges struct {
 // header reads the first partition's headers (RFC 6386, 9.2 to 9.11), and finds the others.
 func (d *VP8Decoder) header(f *VP8) error {
 	b, h := &d.modes, &d.frame
+	if impossible(f.first) {
+		return errors.New("damaged file: the first partition begins with the byte 0xff, which arithmetic coding can't")
+	}
 	b.init(f.first)
 	b.number(2) // colour space and clamping, which libwebp ignores, too
 	changes := segmentChanges{absolute: true}
@@ -59,7 +65,7 @@ func (d *VP8Decoder) header(f *VP8) error {
 	if b.ended {
 		return early("filter")
 	}
-	if err := d.open(f.rest); err != nil {
+	if err := d.open(f); err != nil {
 		return err
 	}
 	h.readQuantizers(b, &changes)
@@ -126,7 +132,8 @@ func (h *frame) readFilter(b *boolDecoder, changes *segmentChanges) {
 
 // open finds the partitions of coefficients (9.5). As libwebp does, it takes what there is of one
 // that is cut, but for the last, of which there must be a byte.
-func (d *VP8Decoder) open(rest []byte) error {
+func (d *VP8Decoder) open(f *VP8) error {
+	rest := f.rest
 	d.count = 1 << d.modes.number(2)
 	sizes := 3 * (d.count - 1)
 	if len(rest) <= sizes {
@@ -142,6 +149,12 @@ func (d *VP8Decoder) open(rest []byte) error {
 		return fmt.Errorf("%w: it ends before the last partition", ErrTruncated)
 	}
 	d.partitions[d.count-1].init(data[:len(data):len(data)])
+	_, high := f.blocks()
+	for i := range min(d.count, high) { // no row has the others
+		if impossible(d.partitions[i].data) {
+			return fmt.Errorf("damaged file: partition %d of the coefficients begins with the byte 0xff, which arithmetic coding can't", i)
+		}
+	}
 	return nil
 }
 
