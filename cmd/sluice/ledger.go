@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -105,7 +106,15 @@ func ofReport(file string) (*ledgerpage.Ledger, error) {
 func (cmd *ledgerCmd) merged() (*ledgerpage.Ledger, error) {
 	names := append([]string{cmd.File}, cmd.More...)
 	var list []*ledgerpage.Ledger
+	contents := map[[sha256.Size]byte]string{} // whose
 	for _, name := range names {
+		if data, isReport := reportIn(name); isReport {
+			sum := sha256.Sum256(data)
+			if first, ok := contents[sum]; ok {
+				return nil, fmt.Errorf("ledger: %s and %s are the same report, which would be counted twice: give one of each rank", first, name)
+			}
+			contents[sum] = name
+		}
 		ledger, err := ofReport(name)
 		if err != nil {
 			return nil, err

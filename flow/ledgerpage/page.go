@@ -40,6 +40,7 @@ type content struct {
 type task struct {
 	Name    string
 	Classes string // how many
+	Quotas  bool   // a plan gave some; a data set has none
 	Bars    []bar
 	Height  int
 	More    int // classes not shown
@@ -89,6 +90,7 @@ func (p Page) task(name string, classes map[string]flow.Exposure, spans []flow.E
 	most := int64(1)
 	for _, x := range classes {
 		most = max(most, x.Samples, x.Quota, x.Delivered)
+		t.Quotas = t.Quotas || x.Quota > 0
 	}
 	width := func(n int64) float64 { return barWidth * float64(n) / float64(most) }
 	for i, class := range shown {
