@@ -46,6 +46,7 @@ func large(t testing.TB, height, width int) map[string][]byte {
 	for name, compression := range map[string]int{"TIFF": tiffNone, "TIFF LZW": tiffLZW, "TIFF deflate": tiffDeflate, "TIFF PackBits": tiffPackBits} {
 		files[name] = writeTIFF(t, height, width, rgb, compression)
 	}
+	files["TIFF Group 4"] = sharedStrip(height, width, 0, tiffGroup4, false, true)
 	return files
 }
 
@@ -104,7 +105,11 @@ func TestRowsDontAllocate(t *testing.T) {
 		}
 		region()
 		// The parsed file, its functions and lists of its header.
-		if n := testing.AllocsPerRun(20, region); n > 8 {
+		most := 8
+		if name == "TIFF Group 4" { // x/image/ccitt can't begin anew: a reader and a row for each strip of a row
+			most += 2 * part.Dy()
+		}
+		if n := testing.AllocsPerRun(20, region); n > float64(most) {
 			t.Errorf("%s: %v allocations", name, n)
 		}
 	}

@@ -18,7 +18,8 @@ type tiffBlock struct {
 	data        []byte // what is left of it where it isn't compressed, or with PackBits
 	lzw         *lzw.Decoder
 	inflate     *inflate.Reader
-	ccitt       io.Reader
+	ccitt       io.Reader // reads codes
+	codes       bytes.Reader
 	left        int  // of a run of PackBits
 	repeat      bool // the run is one byte
 	value       byte
@@ -28,6 +29,12 @@ type tiffBlock struct {
 
 // blockMemory is what a tiffBlock takes, in addition to two rows.
 const blockMemory = 160 << 10
+
+// ccittMemory is what a strip or tile takes in addition where it has CCITT codes: x/image/ccitt can't begin
+// anew, and so takes a reader and up to two rows, of a byte a pixel, for each.
+func (f *tiffFile) ccittMemory() int64 {
+	return 3<<9 + int64(min(f.blockH, 2))*(int64(f.blockW)+int64(f.blockW)/4)
+}
 
 func (b *tiffBlock) kept() int {
 	n := cap(b.row) + cap(b.turned)
@@ -43,6 +50,7 @@ func (b *tiffBlock) kept() int {
 // release drops the file's data.
 func (b *tiffBlock) release() {
 	b.data, b.ccitt = nil, nil
+	b.codes.Reset(nil)
 	if b.lzw != nil {
 		b.lzw.Release()
 	}
@@ -93,7 +101,8 @@ func (b *tiffBlock) open(f *tiffFile, i, rows int, whole bool) error {
 		if f.reversed {
 			order = ccitt.LSB
 		}
-		b.ccitt = ccitt.NewReader(bytes.NewReader(data), order, kind, f.blockW, rows, &ccitt.Options{Invert: true, Align: kind == ccitt.Group3 && f.t4Options&4 != 0})
+		b.codes.Reset(data)
+		b.ccitt = ccitt.NewReader(&b.codes, order, kind, f.blockW, rows, &ccitt.Options{Invert: true, Align: kind == ccitt.Group3 && f.t4Options&4 != 0})
 	default:
 		b.data = data
 	}

@@ -7,15 +7,19 @@ import (
 	"testing"
 )
 
-// sharedStrip is a grey TIFF file of rows of 64 zeros, each a strip, all of which are the same bytes, followed by
-// so many others. Where counted is false, the strips' byte counts are 0.
-func sharedStrip(rows, padding, compression int, reversed, counted bool) []byte {
-	le := binary.LittleEndian
+// sharedStrip is a grey TIFF file of rows of zeros (up to 128, or with CCITT codes any number), each a strip, all of
+// which are the same bytes, followed by so many others. Where counted is false, the strips' byte counts are 0.
+func sharedStrip(rows, width, padding, compression int, reversed, counted bool) []byte {
+	le, depth, white := binary.LittleEndian, uint32(8), uint32(tiffBlackIsZero)
 	strip := map[int][]byte{
-		tiffNone:     make([]byte, 64),
-		tiffLZW:      literals(make([]byte, 64)),
-		tiffPackBits: append(bytes.Repeat([]byte{0x80}, 3000), 193, 0), // codes that do nothing, 64 zeros
+		tiffNone:     make([]byte, width),
+		tiffLZW:      literals(make([]byte, width)),
+		tiffPackBits: append(bytes.Repeat([]byte{0x80}, 3000), uint8(1-width), 0), // codes that do nothing before the row
+		tiffGroup4:   {0x80, 0x08, 0x00, 0x80},                                    // as the row above, which is white; the end
 	}[compression]
+	if compression == tiffGroup4 {
+		depth, white = 1, tiffWhiteIsZero
+	}
 	if reversed {
 		for i, v := range strip {
 			strip[i] = bits.Reverse8(v)
@@ -40,8 +44,8 @@ func sharedStrip(rows, padding, compression int, reversed, counted bool) []byte 
 		fill = 2
 	}
 	entries := [][4]uint32{
-		{tiffWidth, 4, 1, 64}, {tiffLength, 4, 1, uint32(rows)}, {tiffBits, 3, 1, 8}, {tiffCompression, 3, 1, uint32(compression)},
-		{tiffPhotometric, 3, 1, tiffBlackIsZero}, {tiffFillOrder, 3, 1, fill}, {tiffStripOffsets, 4, uint32(rows), uint32(offsetsAt)},
+		{tiffWidth, 4, 1, uint32(width)}, {tiffLength, 4, 1, uint32(rows)}, {tiffBits, 3, 1, depth}, {tiffCompression, 3, 1, uint32(compression)},
+		{tiffPhotometric, 3, 1, white}, {tiffFillOrder, 3, 1, fill}, {tiffStripOffsets, 4, uint32(rows), uint32(offsetsAt)},
 		{tiffSamples, 3, 1, 1}, {tiffRowsPerStrip, 4, 1, 1}, {tiffStripByteCounts, 4, uint32(rows), uint32(countsAt)},
 	}
 	out = le.AppendUint16(out, uint16(len(entries)))
@@ -58,7 +62,7 @@ func TestTIFFStripsThatShareBytes(t *testing.T) {
 	for _, compression := range []int{tiffNone, tiffLZW, tiffPackBits} {
 		for _, reversed := range []bool{false, true} {
 			for _, counted := range []bool{false, true} {
-				data := sharedStrip(20, 1<<16, compression, reversed, counted)
+				data := sharedStrip(20, 64, 1<<16, compression, reversed, counted)
 				p, err := Parse(data)
 				if err != nil {
 					t.Fatal(err)

@@ -44,10 +44,12 @@ func (f *tiffFile) planes() int {
 	return 1
 }
 
-// Memory is that of a block's decoder and a few rows.
+// Memory is that of a block's decoder and a few rows, with CCITT codes of a decoder for each block.
 func (f *tiffFile) Memory() int64 {
 	n := int64(f.planes())*(blockMemory+2*f.rowBytes()) + 2*int64(f.blockW)*int64(f.samples)
-	if f.reversed && !f.ccitt() {
+	if f.ccitt() {
+		n += int64(f.across) * int64(f.down) * f.ccittMemory()
+	} else if f.reversed {
 		n += int64(f.planes()) * min(int64(len(f.data)), f.mostCodes())
 	}
 	return n
