@@ -2,6 +2,7 @@ package flow
 
 import (
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -64,7 +65,7 @@ type accounts struct {
 	limit      func(came int64) (draws int64, of string) // that may fail, and what max is a share of
 	came       int64                                     // draws
 	failed     int64                                     // draws, with those before a resume
-	last       []*RowError
+	failing    failing
 	quarantine *quarantine // nil: none
 }
 
@@ -136,10 +137,7 @@ func (a *accounts) note(draws []outcome) error {
 		}
 		a.failed++
 		for _, cause := range d.failures {
-			a.last = append(a.last, cause)
-			if len(a.last) > lastFailures {
-				a.last = a.last[1:]
-			}
+			a.failing.add(cause)
 			lines = append(lines, lineOf(cause))
 		}
 	}
@@ -150,9 +148,53 @@ func (a *accounts) note(draws []outcome) error {
 		return err
 	}
 	if limit, of := a.limit(a.came); a.failed > limit {
-		return &TooManyFailures{Failed: a.failed, Limit: limit, Max: a.max, Last: a.last, of: of}
+		return &TooManyFailures{Failed: a.failed, Limit: limit, Max: a.max, Last: slices.Clone(a.failing.last), times: a.failing.timesOf(a.failing.last), of: of}
 	}
 	return nil
+}
+
+// failing counts failures by sample, and keeps the first of a few samples and the newest of a few.
+type failing struct {
+	times       map[string]int64 // by key; of those that came when it was full nothing is counted
+	first, last []*RowError      // of different samples; last has the newest last
+}
+
+// mostFailing bounds the memory of failing, for samples of another source may have no end.
+const mostFailing = 1 << 16
+
+func (t *failing) add(e *RowError) {
+	if t.times == nil {
+		t.times = map[string]int64{}
+	}
+	n, known := t.times[e.Key]
+	if known || len(t.times) < mostFailing {
+		t.times[e.Key] = n + 1
+	}
+	if !known && len(t.first) < firstFailures {
+		t.first = append(t.first, e)
+	}
+	t.last = append(slices.DeleteFunc(t.last, func(old *RowError) bool { return old.Key == e.Key }), e)
+	if len(t.last) > lastFailures {
+		t.last = slices.Delete(t.last, 0, 1)
+	}
+}
+
+// timesOf is how often the samples of some failures failed, 0 where that isn't counted.
+func (t *failing) timesOf(list []*RowError) []int64 {
+	times := make([]int64, len(list))
+	for i, e := range list {
+		times[i] = t.times[e.Key]
+	}
+	return times
+}
+
+// report is what a report has of it.
+func (t *failing) report() (first []FailedSample, samples int) {
+	for _, e := range t.first {
+		line := lineOf(e)
+		first = append(first, FailedSample{Key: line.Key, Stage: line.Stage, Cause: line.Cause, Times: t.times[e.Key]})
+	}
+	return first, len(t.times)
 }
 
 // close ends the quarantine file.

@@ -86,17 +86,28 @@ func ended(policy Policy, row *RowError) error {
 // Unwrap is the row's error.
 func (e *AccessError) Unwrap() error { return e.Row }
 
-// lastFailures is the number of failures that errors show.
+// lastFailures is the number of samples that errors show.
 const lastFailures = 5
+
+// writeFailures adds a line for each of some failures, and how often its sample failed.
+func writeFailures(b *strings.Builder, list []*RowError, times []int64) {
+	for i, f := range list {
+		fmt.Fprintf(b, "\n  %v", f)
+		if i < len(times) && times[i] > 1 {
+			fmt.Fprintf(b, ", %d times", times[i])
+		}
+	}
+}
 
 // TooManyFailures is the error of a run in which more draws failed than
 // Failures.Max allows.
 type TooManyFailures struct {
 	Failed, Limit int64 // draws
 	Max           Limit
-	Last          []*RowError // some of them, the newest last
+	Last          []*RowError // the newest failures of a few samples, the newest last
 
-	of string // what the share is of; "": the run
+	times []int64 // that each of these samples failed
+	of    string  // what the share is of; "": the run
 }
 
 func (e *TooManyFailures) Error() string {
@@ -106,9 +117,7 @@ func (e *TooManyFailures) Error() string {
 		of = fmt.Sprintf(" (%s of %s)", e.Max, cmp.Or(e.of, "the run"))
 	}
 	fmt.Fprintf(&b, "flow: %d draws have failed, and on_error allows %d%s: fix or remove these files, or raise max. The last of them:", e.Failed, e.Limit, of)
-	for _, f := range e.Last {
-		fmt.Fprintf(&b, "\n  %v", f)
-	}
+	writeFailures(&b, e.Last, e.times)
 	return b.String()
 }
 
@@ -120,15 +129,15 @@ func (e *TooManyFailures) Unwrap() []error { return unwrapped(e.Last) }
 // as the sink has the others or they were before a resume, may have none.
 type NothingDelivered struct {
 	Draws int64
-	Last  []*RowError // some of the failures, the newest last
+	Last  []*RowError // the newest failures of a few samples, the newest last
+
+	times []int64 // that each of these samples failed
 }
 
 func (e *NothingDelivered) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "flow: no row was delivered: each of %s failed, and on_error leaves such rows out: fix or replace the files. The last of them:", plural(e.Draws, "draw"))
-	for _, f := range e.Last {
-		fmt.Fprintf(&b, "\n  %v", f)
-	}
+	writeFailures(&b, e.Last, e.times)
 	return b.String()
 }
 

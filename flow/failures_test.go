@@ -204,6 +204,9 @@ func TestTooManyFailures(t *testing.T) {
 			t.Errorf("%d workers: %v\nwant %s", workers, err, text)
 		}
 	}
+	if lines := strings.Split(text, "\n")[1:]; len(lines) > 4 {
+		t.Errorf("more lines than files: %s", text)
+	}
 	for _, want := range []string{"on_error allows 2", ": decode: ", "(key \""} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in %s", want, text)

@@ -63,7 +63,22 @@ type Report struct {
 	FirstUntold string   `json:"first_untold,omitempty"` // key of the first of them
 	State       State    `json:"state"`                  // where the next run would go on
 	Warnings    []string `json:"warnings,omitempty"`
+	// FirstFailed are the first few samples that failed in the run, which may have gone on; a
+	// quarantine file lists all.
+	FirstFailed   []FailedSample `json:"-"`
+	FailedSamples int            `json:"-"` // how many different ones did, counted up to 65536
 }
+
+// FailedSample is a sample that could not be made into a row.
+type FailedSample struct {
+	Key   string
+	Stage string // "source" where reading failed
+	Cause string // of its first failure, one line, without the stage
+	Times int64  // that it failed, as a draw or as a refill
+}
+
+// firstFailures is the number of samples that a report shows.
+const firstFailures = 3
 
 // Memory is what a run had in flight, as its budget counts.
 type Memory struct {

@@ -260,7 +260,7 @@ func (r *run) departed(written bool) {
 func (r *run) checkDelivered() {
 	rows, drawn := r.stats.counted()
 	if rows == 0 && drawn > 0 && !r.partial.Load() && !r.stopped() {
-		r.fail(&NothingDelivered{Draws: drawn, Last: r.accounts.last})
+		r.fail(&NothingDelivered{Draws: drawn, Last: r.accounts.failing.last, times: r.accounts.failing.timesOf(r.accounts.failing.last)})
 	}
 }
 
@@ -272,6 +272,9 @@ func (r *run) end(err error) (*Report, error) {
 	}
 	report := r.stats.end()
 	report.Memory.Buffers = r.pool.Fresh()
+	if r.accounts != nil {
+		report.FirstFailed, report.FailedSamples = r.accounts.failing.report()
+	}
 	if r.origin != givenSamples {
 		r.state.Lock()
 		r.state.Ledger = r.stats.ledgerState()
