@@ -87,7 +87,7 @@ func (cmd *benchCmd) Run(ctx context.Context, c console) error {
 	if cmd.JSON {
 		return c.report(report, report.text(cmd.called(cmd.File)))
 	}
-	c.failures(report.Report)
+	c.failures(report.Report, "")
 	_, err = fmt.Fprint(c.out, report.text(cmd.called(cmd.File)))
 	return err
 }

@@ -343,8 +343,8 @@ func (c console) warn(list []string) {
 }
 
 // failures tells of rows that failed in a run that went on, or whose damaged files
-// were filled.
-func (c console) failures(r *flow.Report) {
+// were filled. lists says what lists them all, "" if nothing does.
+func (c console) failures(r *flow.Report, lists string) {
 	if r.Filled > 0 {
 		c.warn([]string{fmt.Sprintf("%d of %s are of files that are truncated or damaged, the first of %s: what is missing is filled",
 			r.Filled, phrase.Count(r.Rows, "row"), r.FirstFilled)})
@@ -357,7 +357,42 @@ func (c console) failures(r *flow.Report) {
 	if r.Failed+r.Refilled > 0 {
 		fmt.Fprintf(c.err, "%d of %d draws failed: %d refilled by another sample of the class, %d left out\n",
 			r.Failed+r.Refilled, r.Drawn, r.Refilled, r.Failed)
+		fmt.Fprint(c.err, failedSamples(r, lists))
 	}
+}
+
+// lists says what lists the samples that fail.
+func lists(f flow.Failures) string {
+	if f.Quarantine == "" {
+		return "--quarantine FILE lists all"
+	}
+	return f.Quarantine + " lists all"
+}
+
+// failedSamples are the first samples that failed, a line each.
+func failedSamples(r *flow.Report, lists string) string {
+	var b strings.Builder
+	for _, s := range r.FirstFailed {
+		cause := s.Cause
+		if s.Stage != "source" || !strings.HasPrefix(cause, "sources: ") { // a source names itself
+			cause = s.Stage + ": " + cause
+		}
+		fmt.Fprintf(&b, "  %s: %s", s.Key, withoutPackages(cause))
+		if s.Times > 1 {
+			fmt.Fprintf(&b, " (%d times)", s.Times)
+		}
+		b.WriteString("\n")
+	}
+	if more := r.FailedSamples - len(r.FirstFailed); more > 0 {
+		fmt.Fprintf(&b, "  and %s", phrase.Count(more, "more sample"))
+		if lists != "" {
+			b.WriteString(": " + lists)
+		}
+		b.WriteString("\n")
+	} else if lists != "" && len(r.FirstFailed) > 0 {
+		fmt.Fprintf(&b, "  %s\n", lists)
+	}
+	return b.String()
 }
 
 // turns tells of annotations of pictures that their files have turned.

@@ -78,7 +78,7 @@ func (cmd *materializeCmd) Run(ctx context.Context, c console) error {
 		return c.report(report, text)
 	}
 	if report.Drawn > 0 {
-		c.failures(report)
+		c.failures(report, lists(file.Pipeline.Settings.Failures))
 		if r, ok := format.(sinks.Remarker); ok {
 			c.warn(r.Remarks())
 		}

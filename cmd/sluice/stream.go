@@ -107,7 +107,7 @@ func (cmd *streamCmd) Run(ctx context.Context, c console) error {
 	if cmd.JSON {
 		return printJSON(c.err, report)
 	}
-	c.failures(report)
+	c.failures(report, lists(s.Failures))
 	return nil
 }
 

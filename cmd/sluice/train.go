@@ -85,7 +85,7 @@ func (cmd *trainCmd) Run(ctx context.Context, c console) error {
 	if cmd.JSON {
 		return c.report(report, trainText(report, cmd.Out))
 	}
-	c.failures(report.Report)
+	c.failures(report.Report, lists(pipe.Settings.Failures))
 	_, err = fmt.Fprint(c.err, trainText(report, cmd.Out))
 	return err
 }
