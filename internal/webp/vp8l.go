@@ -39,10 +39,12 @@ func ParseVP8L(chunk []byte) (f VP8L, err error) {
 
 // Memory is how many bytes decoding a part takes at most, in addition to its result and the file:
 // the pixels that later ones may refer to, the rows that are being transformed, at their finest the
-// numbers of the transforms and of the groups of codes, and the tables of these codes.
+// numbers of the transforms and of the groups of codes, and the tables of these codes, old and new where they grow.
 func (f *VP8L) Memory(image.Rectangle) int64 {
 	pixels := int64(f.Width) * int64(f.Height)
 	tiles := int64((f.Width+3)/4) * int64((f.Height+3)/4)
+	numbers := min(1<<16, 8*(len(f.data)+f.spare)/leastGroup) // of groups
+	entries := growing(maxEntries(len(f.data), f.Width*f.Height))
 	return 4*min(pixels, int64(maxPixels(f.Width))) + 4*int64(1+bandRows)*int64(f.Width+1) +
-		3*4*tiles + groupBytes*min(tiles, 1<<16) + 4*int64(maxEntries(len(f.data), f.Width*f.Height)) + 1<<16
+		3*4*tiles + groupBytes*min(tiles, 1<<16) + 4*int64(entries+numbers) + 1<<16
 }

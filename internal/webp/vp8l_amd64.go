@@ -25,7 +25,7 @@ func literalsFast(d *VP8LDecoder, g *group, pix []uint32, shift uint) (n int, sy
 //go:noescape
 func predictRowAVX2(out, in, above, tiles *uint32, n, tile int)
 
-// crossColourAVX2 is crossColour; n is a multiple of 4.
+// crossColourAVX2 is crossColourRun; n is a multiple of 4.
 //
 //go:noescape
 func crossColourAVX2(out, in *uint32, n int, multipliers uint32)
@@ -47,7 +47,7 @@ func predictFast(out, in, above, tiles []uint32, tile int) bool {
 	return true
 }
 
-// crossColourFast is crossColour for the first n pixels.
+// crossColourFast is crossColourRun for the first n pixels.
 func crossColourFast(out, in []uint32, multipliers uint32) (n int) {
 	if n = len(in) &^ 3; !useAssembly || n == 0 {
 		return 0

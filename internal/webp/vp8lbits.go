@@ -15,8 +15,11 @@ func (r *bitReader) reset(f *VP8L) {
 	*r = bitReader{data: f.data, limit: 8 * (len(f.data) + f.spare)}
 }
 
+// left is how many bits there are, less than 0 if more were read.
+func (r *bitReader) left() int { return r.limit - 8*r.at + int(r.count) }
+
 // ended reports whether more bits were read than there are.
-func (r *bitReader) ended() bool { return 8*r.at-int(r.count) > r.limit }
+func (r *bitReader) ended() bool { return r.left() < 0 }
 
 // fill loads at least 56 bits.
 func (r *bitReader) fill() {

@@ -76,6 +76,9 @@ type group struct {
 	from     int64 // where its codes are in the data, in bits
 }
 
+// leastGroup is how many bits a group takes at least.
+const leastGroup = 4 * codesOfGroup
+
 const groupBytes = int64(unsafe.Sizeof(group{}))
 
 func (r *bitReader) position() int64 { return 8*int64(r.at) - int64(r.count) }
@@ -332,10 +335,17 @@ func (c *codeReader) build(longest uint) (at uint32) {
 	return uint32(first)
 }
 
+// growing is how many entries there are at once, those that grow copies included, where most is the limit.
+func growing(most int) int { return most + most/2 }
+
 // grow adds entries.
 func (c *codeReader) grow(n int) {
 	if need := len(c.tables) + n; need > cap(c.tables) {
-		bigger := make([]uint32, len(c.tables), max(need, min(2*cap(c.tables), c.most), groupEntries))
+		size := max(2*cap(c.tables), groupEntries)
+		if size > c.most/2 {
+			size = c.most
+		}
+		bigger := make([]uint32, len(c.tables), max(need, size))
 		copy(bigger, c.tables)
 		c.tables = bigger
 	}

@@ -174,7 +174,9 @@ func (d *VP8LDecoder) readLevel(ctx context.Context, width, height int, shown bo
 		if tiles, err = d.readNumbers(ctx, len(d.numbers)-1, shrunk(width, tileBits), shrunk(height, tileBits)); err != nil {
 			return err
 		}
-		total, used = d.renumber(tiles)
+		if total, used = d.renumber(tiles); used == nil {
+			return errEnded
+		}
 	}
 	if d.bits.ended() {
 		return errEnded
@@ -205,11 +207,14 @@ func (d *VP8LDecoder) readLevel(ctx context.Context, width, height int, shown bo
 }
 
 // renumber numbers the groups that are used from 0 on. It returns how many the file has, and for each
-// its new number and 1, or 0.
+// its new number and 1, or 0; nil if there can't be that many.
 func (d *VP8LDecoder) renumber(tiles []uint32) (total int, used []uint32) {
 	for i, t := range tiles {
 		tiles[i] = t >> 8 & 0xffff // red and green
 		total = max(total, int(tiles[i])+1)
+	}
+	if total > d.bits.left()/leastGroup {
+		return total, nil
 	}
 	if cap(d.indices) < total {
 		d.indices = make([]uint32, total)

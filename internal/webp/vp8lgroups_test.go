@@ -120,6 +120,47 @@ func TestRebuildingIsBounded(t *testing.T) {
 	}
 }
 
+// Group numbers are kept for as many groups as the file can have; Memory counts them.
+func TestGroupNumbers(t *testing.T) {
+	for _, count := range []int{300, 60000} {
+		var w bitWriter
+		w.put(0x2f, 8)
+		w.put(7, 14)
+		w.put(7, 14)
+		w.put(0, 4+1+1)
+		w.put(1, 1)   // tiles
+		w.put(0, 3+1) // of 4x4, without cache: all have the last group
+		for _, number := range []int{(count - 1) % 256, (count - 1) / 256, 0, 0, 0} {
+			w.single(number, 0, false)
+		}
+		for range 5 * count {
+			w.put(1, 4) // one symbol: 0
+		}
+		w.put(0, 64)
+		data := losslessFile(w.bytes)
+		f, err := Parse(data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var d VP8LDecoder
+		rgb := make([]byte, 3*8*8)
+		if err := d.Decode(t.Context(), f.Lossless, f.Frame, rgb); err != nil || !bytes.Equal(rgb, make([]byte, len(rgb))) {
+			t.Errorf("%d groups: %v, or other pixels", count, err)
+		}
+		if n, most := int64(d.Kept()), f.Lossless.Memory(f.Frame); cap(d.indices) < count || n > most {
+			t.Errorf("%d groups: %d numbers, %d bytes are kept, Memory says %d", count, cap(d.indices), n, most)
+		}
+		w.bytes = w.bytes[:len(w.bytes)-10-count/2] // no room for so many
+		if f, err = Parse(losslessFile(w.bytes)); err != nil {
+			t.Fatal(err)
+		}
+		d = VP8LDecoder{}
+		if err := d.Decode(t.Context(), f.Lossless, f.Frame, rgb); !errors.Is(err, ErrTruncated) || cap(d.indices) > 0 {
+			t.Errorf("%d groups that aren't there: %v, %d numbers", count, err, cap(d.indices))
+		}
+	}
+}
+
 // ending is a context that ends when it has been asked so often.
 type ending struct {
 	context.Context
