@@ -31,7 +31,7 @@ def pillow(data):
         return None, None
     try:
         kind, mode = image.format, image.mode
-        white_is_zero = kind == "TIFF" and image.tag_v2.get(262) == 0
+        white_is_zero = kind == "TIFF" and image.tag_v2.get(262, 0) == 0  # as Pillow takes a missing tag, or one of several values
         image = ImageOps.exif_transpose(image)
         most, at = header(data) if kind == "PPM" else (65535, 0)
         if mode == "I" and 255 < most < 65535:  # Pillow stretches grey to 65535, and colour to 255

@@ -186,6 +186,9 @@ func (f *tiffFile) readSamples() error {
 
 func (f *tiffFile) readColours() error {
 	kind := f.value(tiffPhotometric, tiffWhiteIsZero)
+	if e, ok := f.find(tiffPhotometric); ok && e.count != 1 { // Pillow takes 0 then
+		return fmt.Errorf("damaged file: %d photometric interpretations", e.count)
+	}
 	f.kind, f.colours = int(kind), 1
 	deep := f.bits == 8 || f.bits == 16
 	switch kind {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"math/bits"
+	"strings"
 	"testing"
 )
 
@@ -54,6 +55,16 @@ func sharedStrip(rows, width, padding, compression int, reversed, counted bool) 
 		out = le.AppendUint32(le.AppendUint32(out, e[2]), e[3])
 	}
 	return append(out, 0, 0, 0, 0)
+}
+
+// A file that says twice what its samples mean is damaged.
+func TestTIFFOfTwoInterpretations(t *testing.T) {
+	data := sharedStrip(3, 64, 0, tiffNone, false, true)
+	entry := []byte{tiffPhotometric & 255, tiffPhotometric >> 8, 3, 0, 1, 0, 0, 0}
+	data[bytes.Index(data, entry)+4] = 2
+	if _, err := Decode(t.Context(), data, 0); err == nil || !strings.Contains(err.Error(), "2 photometric interpretations") {
+		t.Error(err)
+	}
 }
 
 // What is looked at of a strip has to do with its pixels, whatever follows it in the file: many strips of one row
