@@ -35,6 +35,7 @@ func (f webpFile) Memory() int64 { return f.File.Memory(image.Rect(0, 0, f.Width
 func (f webpFile) Region(ctx context.Context, part image.Rectangle, rgb []uint8) error {
 	d := webpDecoders.Get().(*webp.Decoder)
 	err := d.Decode(ctx, f.File, part, rgb)
+	d.Release()
 	if d.Kept() <= webpKept {
 		webpDecoders.Put(d)
 	}

@@ -315,6 +315,12 @@ type Decoder struct {
 // Kept is how many bytes of memory the decoder keeps.
 func (d *Decoder) Kept() int { return d.lossy.Kept() + d.lossless.Kept() }
 
+// Release lets go of the file that was decoded last; its memory is kept.
+func (d *Decoder) Release() {
+	d.lossy.release()
+	d.lossless.release()
+}
+
 // Decode writes a part of the canvas to pix, row by row, R G B. It returns the cause of ctx within some
 // rows after ctx ends. Damage below the part need not be noticed.
 func (d *Decoder) Decode(ctx context.Context, f *File, part image.Rectangle, pix []byte) (err error) {

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"image"
 	"math/rand/v2"
+	"runtime"
 	"testing"
+	"weak"
 )
 
 // part is a chunk of a file with its padding.
@@ -193,6 +195,27 @@ func TestFrames(t *testing.T) {
 		}
 		for range 10 {
 			checkPart(t, &d, f, rgb, randomPart(r, f), 0)
+		}
+	}
+}
+
+// A released decoder doesn't keep the file alive, decoded or refused.
+func TestRelease(t *testing.T) {
+	for i, c := range append(lossies(t, "testdata/lossy.json")[:8], lossies(t, "testdata/lossless.json")[:8]...) {
+		for _, lost := range []int{0, len(c.Encoded) / 3} {
+			var d Decoder
+			file := func() weak.Pointer[byte] {
+				data := bytes.Clone(c.Encoded)
+				clear(data[len(data)-lost:])
+				_, _, _ = decodeFile(&d, data)
+				return weak.Make(&data[0])
+			}()
+			d.Release()
+			runtime.GC()
+			if file.Value() != nil {
+				t.Errorf("file %d, without %d bytes: it is still there", i, lost)
+			}
+			runtime.KeepAlive(&d)
 		}
 	}
 }

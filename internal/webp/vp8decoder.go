@@ -49,6 +49,13 @@ func (d *VP8Decoder) Kept() int {
 	return cap(d.memory) + int(blockBytes)*cap(d.row) + cap(d.upsampled[0]) + cap(d.upsampled[1])
 }
 
+func (d *VP8Decoder) release() {
+	d.modes.data = nil
+	for i := range d.partitions {
+		d.partitions[i].data = nil
+	}
+}
+
 // Decode writes a part of the picture to pix, row by row, R G B. It returns the cause of ctx within a
 // row of macroblocks after ctx ends. Damage in rows of macroblocks that the part doesn't need isn't noticed.
 func (d *VP8Decoder) Decode(ctx context.Context, f *VP8, part image.Rectangle, pix []byte) error {

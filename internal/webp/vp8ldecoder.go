@@ -53,6 +53,8 @@ func (d *VP8LDecoder) Kept() int {
 	return 4*n + int(groupBytes)*cap(d.level.groups)
 }
 
+func (d *VP8LDecoder) release() { d.bits.data = nil }
+
 // errEnded is the error of data that end early, until it is known where.
 var errEnded = errors.New("the data end")
 
