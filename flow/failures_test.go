@@ -181,6 +181,42 @@ func TestRefill(t *testing.T) {
 	}
 }
 
+// A class of which every draw failed is a warning at the end of the run, and the samples
+// are in the report; one that a refill saved isn't.
+func TestClassVanishes(t *testing.T) {
+	dir := pictures(t)
+	rare, err := filepath.Glob(filepath.Join(dir, "rare", "*"))
+	if err != nil || len(rare) < 2 {
+		t.Fatalf("%q, %v", rare, err)
+	}
+	for i, name := range rare {
+		for _, policy := range []flow.Policy{flow.Skip, flow.Refill} {
+			write(t, name, []byte("no picture"))
+			_, report := rowsOf(t, recipe(dir), flow.OnError(flow.Failures{Policy: policy, Max: flow.Limit{Share: 1}}))
+			x := report.Ledger["class"]["rare"]
+			want := []string(nil)
+			if last := i == len(rare)-1; last {
+				want = []string{fmt.Sprintf("task class, class rare: 0 of %d draws delivered: each of them failed (the class has %d samples)", x.Quota, len(rare))}
+			} else if x.Delivered == 0 && x.Quota > 0 {
+				continue // those that are whole weren't drawn
+			}
+			if got := report.Remarks(); !slices.Equal(got, want) || len(want) > 0 && !slices.Contains(report.Warnings, want[0]) {
+				t.Errorf("%s, %d of %d files broken: %q, want %q; warnings %q", policy, i+1, len(rare), got, want, report.Warnings)
+			}
+			times := int64(0)
+			for _, s := range report.FirstFailed {
+				times += s.Times
+				if !strings.HasPrefix(s.Key, "rare/") || s.Stage != "decode" || s.Cause == "" {
+					t.Errorf("%+v", s)
+				}
+			}
+			if report.FailedSamples > i+1 || report.FailedSamples <= len(report.FirstFailed) && times < report.Failed+report.Refilled {
+				t.Errorf("%d broken: %d samples, %+v", i+1, report.FailedSamples, report.FirstFailed)
+			}
+		}
+	}
+}
+
 func TestTooManyFailures(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	file := filepath.Join(t.TempDir(), "bad.jsonl")

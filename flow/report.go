@@ -1,6 +1,9 @@
 package flow
 
 import (
+	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 )
@@ -79,6 +82,30 @@ type FailedSample struct {
 
 // firstFailures is the number of samples that a report shows.
 const firstFailures = 3
+
+// Remarks tell of classes that a run had draws of and delivered nothing of; they are among the
+// report's warnings.
+func (r *Report) Remarks() (list []string) {
+	const shown = 5
+	missing := 0
+	for _, tasks := range []map[string]map[string]Exposure{r.Ledger, r.Images} {
+		for _, task := range slices.Sorted(maps.Keys(tasks)) {
+			for _, class := range slices.Sorted(maps.Keys(tasks[task])) {
+				x := tasks[task][class]
+				if class == "" || x.Quota == 0 || x.Delivered > 0 || x.Failed+x.Refilled < x.Quota {
+					continue
+				}
+				if missing++; missing <= shown {
+					list = append(list, fmt.Sprintf("task %s, class %s: 0 of %s delivered: each of them failed (the class has %s)", task, class, plural(x.Quota, "draw"), plural(x.Samples, "sample")))
+				}
+			}
+		}
+	}
+	if missing > shown {
+		list = append(list, fmt.Sprintf("%s of which each draw failed", plural(int64(missing-shown), "more class")))
+	}
+	return list
+}
 
 // Memory is what a run had in flight, as its budget counts.
 type Memory struct {

@@ -2,6 +2,7 @@ package flow
 
 import (
 	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -180,6 +181,7 @@ func (s *stats) end() *Report {
 	}
 	r.Ledger, r.Images = s.ledger.named(s.ledger.whole())
 	r.ByEpoch = s.ledger.byEpochs()
+	r.Warnings = slices.Concat(r.Warnings, r.Remarks())
 	r.ImagesPerSecond = float64(r.Rows) / max(r.Seconds, 1e-9)
 	r.Bottleneck = bottleneck(r.Operators, r.Memory.Waited)
 	r.Busy = map[string]float64{}

@@ -354,6 +354,7 @@ func (c console) failures(r *flow.Report, lists string) {
 			m.RowBytes>>20, m.BudgetBytes>>20)})
 	}
 	c.objects(r)
+	c.warn(r.Remarks())
 	if r.Failed+r.Refilled > 0 {
 		fmt.Fprintf(c.err, "%d of %d draws failed: %d refilled by another sample of the class, %d left out\n",
 			r.Failed+r.Refilled, r.Drawn, r.Refilled, r.Failed)
