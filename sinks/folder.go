@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/sluicedata/sluice/internal/fingerprint"
+	"github.com/sluicedata/sluice/internal/phrase"
 	"github.com/sluicedata/sluice/schema"
 )
 
@@ -51,13 +52,15 @@ var (
 	_ Lister         = (*Folder)(nil)
 	_ summarizer     = (*Folder)(nil)
 	_ Warner         = (*Folder)(nil)
+	_ Remarker       = (*Folder)(nil)
 )
 
 // folderState is what a run needs.
 type folderState struct {
-	form  schema.Form
-	task  int // -1: no folders of classes
-	names *rowNames
+	form   schema.Form
+	task   int     // -1: no folders of classes
+	counts []int64 // samples of each of its classes, unknown last
+	names  *rowNames
 }
 
 // Name is folder.
@@ -87,6 +90,9 @@ func (f *Folder) Open(ctx context.Context, run *schema.Run) error {
 	}
 	if err != nil {
 		return fmt.Errorf("sinks: folder: %w", err)
+	}
+	if s.task >= 0 {
+		s.counts = run.Counts[s.task]
 	}
 	s.names = newRowNames(run, s.task, true, f.naming(run, s.task))
 	f.state = s
@@ -178,27 +184,15 @@ func (f *Folder) Warnings(run *schema.Run) (list []string) {
 	}
 	classes := run.Tasks[task].Classes
 	folders := classFolders(classes)
-	var sorted, renamed, moved []string
+	var renamed []string
 	counts := run.Counts[task]
 	for i, class := range classes {
-		if counts[i] == 0 {
-			continue
-		}
-		sorted = append(sorted, folders[i])
-		if folders[i] != class {
+		if counts[i] > 0 && folders[i] != class {
 			renamed = append(renamed, fmt.Sprintf("%q is %s", shorten(class), folders[i]))
 		}
 	}
 	unknown := counts[len(classes)]
-	if unknown > 0 {
-		sorted = append(sorted, unknownFolder)
-	}
-	slices.Sort(sorted)
-	for i, folder := range folders {
-		if there, found := slices.BinarySearch(sorted, folder); found && there != i {
-			moved = append(moved, fmt.Sprintf("%s %d -> %d", folder, i, there))
-		}
-	}
+	sorted, moved := renumbered(folders, counts)
 	if len(moved) > 0 {
 		list = append(list, fmt.Sprintf("folder: torchvision's ImageFolder numbers the folders that are there by name, which gives %d of %d classes other numbers than sluice, here -> there: %s. Take the numbers of the columns label.%s of part-*.csv, or set flat: true, which writes a list of files and classes instead",
 			len(moved), len(classes), firstOf(moved), run.Tasks[task].Name))
@@ -213,6 +207,50 @@ func (f *Folder) Warnings(run *schema.Run) (list []string) {
 			len(renamed), len(classes), firstOf(renamed), metadataName))
 	}
 	return list
+}
+
+// renumbered are the folders that are there, given the rows of each class, unknown last, in
+// the order of their names, and those to which ImageFolder gives other numbers.
+func renumbered(folders []string, counts []int64) (sorted, moved []string) {
+	for i, folder := range append(slices.Clone(folders), unknownFolder) {
+		if counts[i] > 0 {
+			sorted = append(sorted, folder)
+		}
+	}
+	slices.Sort(sorted)
+	for i, folder := range folders {
+		if there, found := slices.BinarySearch(sorted, folder); found && there != i {
+			moved = append(moved, fmt.Sprintf("%s %d -> %d", folder, i, there))
+		}
+	}
+	return sorted, moved
+}
+
+// Remarks tell of classes that had samples and got no file, where that changes ImageFolder's
+// numbers. An empty folder for such a class wouldn't help: ImageFolder refuses these. As long as
+// other shards are missing there are none.
+func (f *Folder) Remarks() []string {
+	if f.state == nil || f.state.task < 0 {
+		return nil
+	}
+	m, err := ReadManifest(f.to.Dir)
+	if err != nil || f.state.task >= len(m.Tasks) {
+		return nil
+	}
+	task := m.Tasks[f.state.task]
+	folders, counts := classFolders(task.Classes), m.Classes[task.Name]
+	var missing []string
+	for i, folder := range folders {
+		if f.state.counts[i] > 0 && counts[i] == 0 {
+			missing = append(missing, folder)
+		}
+	}
+	_, moved := renumbered(folders, counts)
+	if len(missing) == 0 || len(moved) == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("folder: no row of %s was delivered (%s), so there is no folder of that name: torchvision's ImageFolder gives %d of %d classes other numbers than sluice, here -> there: %s. Take the numbers of the columns label.%s of part-*.csv, or set flat: true, which writes a list of files and classes instead",
+		phrase.Count(len(missing), "class"), firstOf(missing), len(moved), len(task.Classes), firstOf(moved), task.Name)}
 }
 
 // firstOf are the first few of a list, and how many more there are.
