@@ -45,6 +45,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/sluicedata/sluice/internal/jpeg"
 	"github.com/sluicedata/sluice/internal/png"
@@ -189,13 +190,21 @@ func (h Parsed) Decode(ctx context.Context, maxPixels int64) (p *schema.Picture,
 		return nil, context.Cause(ctx)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("decode: %s: %w", h.Format, err)
+		return nil, ofFormat(h.Format, err)
 	}
 	if height, width := h.stored(); p.Height != height || p.Width != width {
 		return nil, fmt.Errorf("decode: %s: decoded %dx%d where the header says %dx%d",
 			h.Format, p.Height, p.Width, height, width)
 	}
 	return orient(ctx, p, h.Orientation)
+}
+
+// ofFormat says of which format an error is, where it doesn't begin with that.
+func ofFormat(format string, err error) error {
+	if strings.HasPrefix(err.Error(), format+" ") {
+		return fmt.Errorf("decode: %w", err)
+	}
+	return fmt.Errorf("decode: %s: %w", format, err)
 }
 
 // parse recognizes the format by content, reads the header and returns the function
@@ -208,7 +217,7 @@ func parse(data []byte) (h Header, pixels pixelFunc, err error) {
 		defer recovered(f.name, &err)
 		h, pixels, err = f.parse(data)
 		if err != nil {
-			return Header{}, nil, fmt.Errorf("decode: %s: %w", f.name, err)
+			return Header{}, nil, ofFormat(f.name, err)
 		}
 		if h.Height <= 0 || h.Width <= 0 {
 			return Header{}, nil, fmt.Errorf("decode: %s: the picture is %dx%d", f.name, h.Height, h.Width)

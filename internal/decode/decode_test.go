@@ -294,3 +294,24 @@ func TestNotes(t *testing.T) {
 		}
 	}
 }
+
+// An error names the format once, also where what isn't supported is called by it.
+func TestErrorsNameTheFormatOnce(t *testing.T) {
+	tiff := []byte("II*\x00\x08\x00\x00\x00\x05\x00")
+	for _, e := range [][2]uint16{{256, 4}, {257, 4}, {258, 32}, {277, 1}, {339, 3}} { // width, height, bits, samples, their format
+		tiff = binary.LittleEndian.AppendUint16(tiff, e[0])
+		tiff = append(tiff, 3, 0, 1, 0, 0, 0) // one short
+		tiff = binary.LittleEndian.AppendUint16(tiff, e[1])
+		tiff = append(tiff, 0, 0)
+	}
+	tiff = append(tiff, 0, 0, 0, 0)
+	png := encodePNG(t, formula(9, 13))
+	for want, data := range map[string][]byte{
+		"decode: TIFF with floating-point samples is not supported: scale them to 8 or 16 bits": tiff,
+		"decode: PNG: truncated: it ends before the pixel data":                                 png[:40],
+	} {
+		if _, err := Decode(t.Context(), data, 0); err == nil || err.Error() != want {
+			t.Errorf("error %v, want %q", err, want)
+		}
+	}
+}

@@ -78,7 +78,7 @@ func Counted(ctx context.Context, data []byte, maxPixels int64, fill bool) (p *s
 func (f *File) Whole(ctx context.Context) (p *schema.Picture, err error) {
 	defer recovered(f.Format, &err)
 	if p, err = f.picture(ctx); err != nil {
-		return nil, fmt.Errorf("decode: %s: %w", f.Format, err)
+		return nil, ofFormat(f.Format, err)
 	}
 	return orient(ctx, p, f.Orientation)
 }

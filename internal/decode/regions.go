@@ -51,7 +51,7 @@ func (h *Parsed) Region(ctx context.Context, part image.Rectangle, into []uint8)
 		return nil, context.Cause(ctx)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("decode: %s: %w", h.Format, err)
+		return nil, ofFormat(h.Format, err)
 	}
 	return into[:n], nil
 }
