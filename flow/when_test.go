@@ -357,7 +357,7 @@ func TestConditionsInPlans(t *testing.T) {
 		"sampler":        {stages.When{Stage: stages.Take{Count: 9}, Epochs: stages.EpochSpan{1, 0}}, nil, "take takes no conditions"},
 		"nested":         {stages.When{Stage: stages.When{Stage: rotate, Epochs: stages.EpochSpan{1, 0}}, Epochs: stages.EpochSpan{2, 0}}, nil, "conditions within conditions"},
 		"never":          {stages.When{Stage: rotate, ClassCount: stages.ClassCount{Below: 5, AtLeast: 5}}, nil, "no class has fewer than 5 samples and at least 5"},
-		"no epoch":       {epochs(4, 4), nil, "[4, 4] is no epoch"},
+		"no epoch":       {epochs(4, 4), nil, "[4, 4] is empty: the second number is the epoch after the last"},
 		"nothing inside": {stages.When{}, nil, "is nil"},
 	} {
 		if _, err := plan(c.stage, c.opts...); err == nil || !strings.Contains(err.Error(), c.want) {

@@ -150,7 +150,7 @@ func (e EpochSpan) MarshalJSON() ([]byte, error) {
 func (e EpochSpan) check() error {
 	first, past := e[0], e[1]
 	if sameSide := (first < 0) == (past < 0); past != 0 && sameSide && first >= past {
-		return errorf("when", "epochs: [%d, %d] is no epoch: the second number is past the last one", first, past)
+		return errorf("when", "epochs: [%d, %d] is empty: the second number is the epoch after the last", first, past)
 	}
 	return nil
 }

@@ -57,7 +57,7 @@ stages:
 		"rotate: {degrees: 3, when: {class_count: {task: a}}}":                          "4:46: rotate: when: class_count: give below, at_least or both",
 		"rotate: {degrees: 3, when: {epochs: [3, 0]}}":                                  "rotate: when: epochs: no epoch is before 0",
 		"rotate: {degrees: 3, when: {epochs: 3}}":                                       "rotate: when: epochs: want [first, past the last]",
-		"rotate: {degrees: 3, when: {epochs: [5, 5]}}":                                  "4:32: rotate: when: epochs: [5, 5] is no epoch",
+		"rotate: {degrees: 3, when: {epochs: [5, 5]}}":                                  "4:32: rotate: when: epochs: [5, 5] is empty: the second number is the epoch after the last",
 		"rotate: {degrees: 3, when: {epoch: [5, 6]}}":                                   `rotate: when: unknown option "epoch": did you mean "epochs"?`,
 		"rotate: {degrees: 3, when: }":                                                  "rotate: when: it has no value",
 		"rotate: {degrees: 3, strength: {from: 1}}":                                     "4:36: rotate: strength: by: missing",
