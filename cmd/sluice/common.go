@@ -346,8 +346,11 @@ func (c console) warn(list []string) {
 // were filled. lists says what lists them all, "" if nothing does.
 func (c console) failures(r *flow.Report, lists string) {
 	if r.Filled > 0 {
-		c.warn([]string{fmt.Sprintf("%d of %s are of files that are truncated or damaged, the first of %s: what is missing is filled",
-			r.Filled, phrase.Count(r.Rows, "row"), r.FirstFilled)})
+		of := "are of files that are truncated or damaged, the first of "
+		if r.Filled == 1 {
+			of = "is of a file that is truncated or damaged, "
+		}
+		c.warn([]string{fmt.Sprintf("%d of %d rows %s%s: what is missing is filled", r.Filled, r.Rows, of, r.FirstFilled)})
 	}
 	if m := r.Memory; m.RowBytes > max(m.BudgetBytes, 64<<20) {
 		c.warn([]string{fmt.Sprintf("the largest row took %d MiB, and the budget is %d MiB: such rows were made alone, one after the other; a larger budget makes several at a time, decode: {max_pixels: N} refuses such pictures",

@@ -31,3 +31,16 @@ func TestTurns(t *testing.T) {
 		}
 	}
 }
+
+// TestFilledRows: one row and several are told of as what they are.
+func TestFilledRows(t *testing.T) {
+	for want, r := range map[string]flow.Report{
+		"warning: 1 of 1 rows is of a file that is truncated or damaged, c.jpg: what is missing is filled\n":               {Filled: 1, Rows: 1, FirstFilled: "c.jpg"},
+		"warning: 2 of 9 rows are of files that are truncated or damaged, the first of c.jpg: what is missing is filled\n": {Filled: 2, Rows: 9, FirstFilled: "c.jpg"},
+	} {
+		var text strings.Builder
+		if (console{err: &text}).failures(&r); text.String() != want {
+			t.Errorf("%q, want %q", text.String(), want)
+		}
+	}
+}
