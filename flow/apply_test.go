@@ -240,7 +240,7 @@ func TestApplyRefusesLargeImages(t *testing.T) {
 	defer plan.Close()
 	img := image.NewGray(image.Rect(0, 0, 100, 60))
 	for name, of := range map[string]any{"image": img, "PNG": encoded(img, false)} {
-		if _, err := plan.Apply(t.Context(), of, flow.Draw{}); err == nil || !strings.Contains(err.Error(), name+": too many pixels: 60x100 is 6000, the limit is 5000") {
+		if _, err := plan.Apply(t.Context(), of, flow.Draw{}); err == nil || !strings.Contains(err.Error(), name+": too many pixels: 60x100 is 6000, the limit is 5000, which decode: {max_pixels: N} sets") {
 			t.Errorf("%s: error %v", name, err)
 		}
 	}

@@ -86,12 +86,13 @@ func (h Header) Pixels() int64 { return int64(h.Height) * int64(h.Width) }
 
 // CheckPixels refuses a picture of more pixels than that; 0 means DefaultMaxPixels.
 func (h Header) CheckPixels(most int64) error {
-	if most <= 0 {
-		most = DefaultMaxPixels
+	set := ", which decode: {max_pixels: N} sets"
+	if most <= 0 { // as that of masks, which no option sets
+		most, set = DefaultMaxPixels, ""
 	}
 	if h.Pixels() > most {
-		return fmt.Errorf("decode: %s: %w: %dx%d is %d, the limit is %d",
-			h.Format, ErrTooLarge, h.Height, h.Width, h.Pixels(), most)
+		return fmt.Errorf("decode: %s: %w: %dx%d is %d, the limit is %d%s",
+			h.Format, ErrTooLarge, h.Height, h.Width, h.Pixels(), most, set)
 	}
 	return nil
 }
