@@ -75,6 +75,9 @@ func run(ctx context.Context) error {
 	if _, err := os.Stat(script); err != nil {
 		return fmt.Errorf("run it at the top of the repository: %w", err)
 	}
+	if err := os.MkdirAll(*out, 0o777); err != nil { // before anything is measured
+		return fmt.Errorf("-o: %w", err)
+	}
 	tmp, err := os.MkdirTemp("", "sluice-loaders-")
 	if err != nil {
 		return err
