@@ -39,7 +39,7 @@ func TestFilledRows(t *testing.T) {
 		"warning: 2 of 9 rows are of files that are truncated or damaged, the first of c.jpg: what is missing is filled\n": {Filled: 2, Rows: 9, FirstFilled: "c.jpg"},
 	} {
 		var text strings.Builder
-		if (console{err: &text}).failures(&r); text.String() != want {
+		if (console{err: &text}).failures(&r, ""); text.String() != want {
 			t.Errorf("%q, want %q", text.String(), want)
 		}
 	}
