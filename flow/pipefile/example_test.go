@@ -183,5 +183,5 @@ eval: {use: val, without: [rebalance]}
 	// eval: without: rebalance
 	// eval: use: val
 	// trainer.yaml:1:8: unknown model "softmx": did you mean "softmax"? (models: softmax)
-	// trainer.yaml:2:9: epochs is 0: give a number above 0, or leave epochs out
+	// trainer.yaml:2:9: epochs is 0: give a number above 0
 }

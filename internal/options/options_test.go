@@ -172,7 +172,7 @@ func TestPositive(t *testing.T) {
 	}
 	for _, c := range []struct{ name, want string }{
 		{"p", "p is 0: the stage would do nothing"},
-		{"size", "size is 0: give a number above 0, or leave size out"},
+		{"size", "size is 0: give a number above 0"},
 	} {
 		if err := Set(&s{}, c.name, int64(0)); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: have %v, want %s", c.name, err, c.want)

@@ -48,7 +48,7 @@ func Set(ptr any, name string, value any) error {
 		case name == "p":
 			return fmt.Errorf("p is 0: the stage would do nothing; leave the stage out, or give p a value above 0")
 		case have == "0":
-			return fmt.Errorf("%s is 0: give a number above 0, or leave %s out", name, name)
+			return fmt.Errorf("%s is 0: give a number above 0", name)
 		default:
 			return fmt.Errorf("%s: %s has the same effect as no %s: give other values, or leave it out", name, have, name)
 		}
