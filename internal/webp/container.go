@@ -264,6 +264,9 @@ func (p *parser) picture() (f picture, err error) {
 			if err != nil && (p.file.Width == 0 || lossy.Width == 0 || firstPartition(c.body) >= len(c.body)) {
 				return f, err
 			}
+			if err == nil { // as libwebp's does, the last partition goes on into the padding
+				lossy.rest = c.padded[len(c.body)-len(lossy.rest):]
+			}
 			f.lossy = &lossy
 		case c.kind == "VP8L" && !colours:
 			if f.alpha {

@@ -219,3 +219,24 @@ func TestRelease(t *testing.T) {
 		}
 	}
 }
+
+// The byte that makes a chunk's length even is data of the last partition, as libwebp takes it: by it alone this picture isn't cut.
+func TestPaddingIsData(t *testing.T) {
+	data := []byte("RIFF\x24\x00\x00\x00WEBPVP8 \x17\x00\x00\x00\x54\x01\x00\x9d\x01\x2a\x01\x00\x01\x00\x10\x28\x00\x25\xa4\x00\x04\x74\x00\x00\xfe\xdf\x56\x00")
+	f, err := Parse(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var d Decoder
+	have := make([]byte, 3)
+	if err := d.Decode(t.Context(), f, image.Rect(0, 0, 1, 1), have); err != nil || [3]byte(have) != ([3]byte{127, 127, 127}) {
+		t.Errorf("%v: % x", err, have)
+	}
+	data[4]-- // and without it
+	if f, err = Parse(data[:len(data)-1]); err == nil {
+		err = d.Decode(t.Context(), f, image.Rect(0, 0, 1, 1), have)
+	}
+	if !errors.Is(err, ErrTruncated) {
+		t.Errorf("without padding: %v", err)
+	}
+}
