@@ -60,7 +60,7 @@ func TestCoefficientsWithAssembly(t *testing.T) {
 		}
 		var outs [2][1024]int16
 		var kinds [2][4]uint64
-		var ends, after [2][]int
+		var ones, after [2][]int
 		bothWays(t, func(way int) {
 			var b boolDecoder
 			b.init(data)
@@ -70,16 +70,18 @@ func TestCoefficientsWithAssembly(t *testing.T) {
 			}
 			for i := range 6 {
 				var one [16]int16
-				ends[way] = append(ends[way], b.coefficients(&tokens, i%3, &q, first, &one))
+				up, left := []uint8{uint8(min(i%3, 1))}, []uint8{uint8(i % 3 / 2)}
+				kind := b.square(&tokens, &q, first, 1, up, left, one[:])
+				ones[way] = append(ones[way], int(kind), int(up[0]), int(left[0]))
 				for _, v := range one {
-					ends[way] = append(ends[way], int(v))
+					ones[way] = append(ones[way], int(v))
 				}
 			}
 			for range 200 {
 				after[way] = append(after[way], b.bit(100))
 			}
 		})
-		if outs[0] != outs[1] || kinds[0] != kinds[1] || !slices.Equal(ends[0], ends[1]) || !slices.Equal(after[0], after[1]) {
+		if outs[0] != outs[1] || kinds[0] != kinds[1] || !slices.Equal(ones[0], ones[1]) || !slices.Equal(after[0], after[1]) {
 			t.Fatalf("kinds %x, want %x", kinds[1], kinds[0])
 		}
 	}

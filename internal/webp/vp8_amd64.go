@@ -27,18 +27,6 @@ func (b *boolDecoder) square(tokens *tokens, q *quantizer, first, wide int, up, 
 // eight may touch behind them: in each of 16 places 19 decisions of at most 7 bits.
 const coefficientsAhead = 16*19*7/8 + 16
 
-// coefficientsBMI2 is coefficientsGo where there is that much data.
-//
-//go:noescape
-func coefficientsBMI2(b *boolDecoder, tokens *wideTokens, context int, q *quantizer, n int, out *[16]int16) int
-
-func (b *boolDecoder) coefficients(tokens *tokens, context int, q *quantizer, n int, out *[16]int16) int {
-	if useAssembly && len(b.data) >= coefficientsAhead {
-		return coefficientsBMI2(b, &tokens.wide, context, q, n, out)
-	}
-	return b.coefficientsGo(tokens, context, q, n, out)
-}
-
 // modesAhead is more bytes than the modes of 16 blocks can take, of at most 9 decisions, and a load.
 const modesAhead = 16*9*7/8 + 16
 

@@ -4,10 +4,6 @@ package webp
 
 func haveAssembly() bool { return false }
 
-func (b *boolDecoder) coefficients(tokens *tokens, context int, q *quantizer, n int, out *[16]int16) int {
-	return b.coefficientsGo(tokens, context, q, n, out)
-}
-
 func (b *boolDecoder) square(tokens *tokens, q *quantizer, first, wide int, up, left []uint8, out []int16) uint64 {
 	return b.squareGo(tokens, q, first, wide, up, left, out)
 }

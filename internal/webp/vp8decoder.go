@@ -126,7 +126,7 @@ func (d *VP8Decoder) decodeRow(f *VP8, part image.Rectangle, y, rows int) error 
 			d.residue.kinds = 0
 			left.nonZero, up.nonZero = [8]uint8{}, [8]uint8{}
 			if !m.fine {
-				left.luma2, up.luma2 = 0, 0
+				left.luma2, up.luma2 = [1]uint8{}, [1]uint8{}
 			}
 		} else {
 			d.readResidue(tokens, m, up, &left)

@@ -31,7 +31,7 @@ type macroblock struct {
 type above struct {
 	modes   [4]mode  // of its last row of blocks of 4x4
 	nonZero [8]uint8 // whether its last blocks have coefficients, 0 or 1: 4 of luma, 2 and 2 of chroma
-	luma2   uint8    // the same of its luma's second transform
+	luma2   [1]uint8 // the same of its luma's second transform
 }
 
 // readModes reads the modes of a row of macroblocks (RFC 6386, 11 and 19.3).

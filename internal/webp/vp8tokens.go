@@ -73,10 +73,8 @@ func (d *VP8Decoder) readResidue(b *boolDecoder, m *macroblock, up, left *above)
 	first, kind := 0, lumaPlane
 	if !m.fine {
 		var second [16]int16
-		end := b.coefficients(&tokens[luma2Plane], int(up.luma2+left.luma2), &s.luma2, 0, &second)
-		some := uint8(min(end, 1))
-		up.luma2, left.luma2 = some, some
-		walsh(&r.blocks, &second, end)
+		have := b.square(&tokens[luma2Plane], &s.luma2, 0, 1, up.luma2[:], left.luma2[:], second[:])
+		walsh(&r.blocks, &second, have <= firstKind)
 		first, kind = 1, lumaRest
 	}
 	u, l := &up.nonZero, &left.nonZero
@@ -87,32 +85,39 @@ func (d *VP8Decoder) readResidue(b *boolDecoder, m *macroblock, up, left *above)
 
 // squareGo reads the coefficients of wide x wide blocks from number first on. It returns their kinds.
 func (b *boolDecoder) squareGo(tokens *tokens, q *quantizer, first, wide int, up, left []uint8, out []int16) (kinds uint64) {
+	if wide == 1 {
+		return b.block(tokens, q, first, &up[0], &left[0], (*[16]int16)(out))
+	}
 	for y := range wide {
-		for x := range wide {
-			block := (*[16]int16)(out[16*(wide*y+x):])
-			end := b.coefficients(tokens, int(up[x]+left[y]), q, first, block)
-			up[x], left[y] = 0, 0
-			if end > first {
-				up[x], left[y] = 1, 1
-			}
-			kind := uint64(noneKind)
-			switch {
-			case end > 3:
-				kind = allKind
-			case end > 1:
-				kind = threeKind
-			case block[0] != 0:
-				kind = firstKind
-			}
-			kinds |= kind << (2 * (wide*y + x))
+		for x := range wide { // assembly may still read one by one what it can't together
+			at := wide*y + x
+			kinds |= b.square(tokens, q, first, 1, up[x:], left[y:], out[16*at:]) << (2 * at)
 		}
 	}
 	return kinds
 }
 
-// coefficientsGo reads a block's coefficients from number n on, and returns the number behind the last
+// block reads the coefficients of a block, and returns its kind.
+func (b *boolDecoder) block(tokens *tokens, q *quantizer, first int, up, left *uint8, out *[16]int16) uint64 {
+	end := b.coefficients(tokens, int(*up+*left), q, first, out)
+	*up, *left = 0, 0
+	if end > first {
+		*up, *left = 1, 1
+	}
+	switch {
+	case end > 3:
+		return allKind
+	case end > 1:
+		return threeKind
+	case out[0] != 0:
+		return firstKind
+	}
+	return noneKind
+}
+
+// coefficients reads a block's coefficients from number n on, and returns the number behind the last
 // one that isn't 0, or n.
-func (b *boolDecoder) coefficientsGo(tokens *tokens, context int, q *quantizer, n int, out *[16]int16) int {
+func (b *boolDecoder) coefficients(tokens *tokens, context int, q *quantizer, n int, out *[16]int16) int {
 	p := &tokens.nodes[n][context]
 	for n < 16 {
 		if b.bit(p[0]) == 0 {

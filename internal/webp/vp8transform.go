@@ -72,9 +72,9 @@ func clip(v int32) uint8 {
 }
 
 // walsh is the second inverse transform (14.3): it gives the 16 blocks of luma their first
-// coefficients. end is the number behind the last that isn't 0.
-func walsh(blocks *[24 * 16]int16, in *[16]int16, end int) {
-	if end <= 1 {
+// coefficients. alone: but for the first, all of in are 0.
+func walsh(blocks *[24 * 16]int16, in *[16]int16, alone bool) {
+	if alone {
 		v := int16((int32(in[0]) + 3) >> 3)
 		for i := range 16 {
 			blocks[16*i] = v
