@@ -6,32 +6,18 @@ Photos and files made here are cut, flipped, lose markers or segments. Where Pil
 a file's pixels, `truncated: fill` gives these; and what the default reads, both read to the same pixels. Where the two disagree
 nothing is asked. Files that differ are kept in DIR.
 """
-import argparse
 import io
-import os
-import pathlib
 import random
-import sys
-import tempfile
-import time
-import warnings
 
-import cv2
 import numpy as np
 from PIL import Image, ImageFile, ImageOps
 
 import common
+import damaged
+from damaged import opencv, same
 
-parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-parser.add_argument("sluice", type=lambda p: pathlib.Path(p).resolve())
-parser.add_argument("data", type=lambda p: pathlib.Path(p).resolve())
-parser.add_argument("--seconds", type=float, default=60)
-parser.add_argument("--seed", type=int, default=1)
-parser.add_argument("--keep", type=pathlib.Path)
-args = parser.parse_args()
-warnings.filterwarnings("ignore")
+args = damaged.arguments(__doc__, "sluice", "data")
 draw = random.Random(args.seed)
-nowhere = os.open(os.devnull, os.O_WRONLY)
 
 
 def synthetic():
@@ -123,62 +109,29 @@ def pillow(data, fill):
         return None
 
 
-def opencv(data):
-    """Without libjpeg's warnings, of which there are thousands."""
-    sys.stderr.flush()
-    own = os.dup(2)
-    os.dup2(nowhere, 2)
-    try:
-        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-    except cv2.error:
-        return None
-    finally:
-        os.dup2(own, 2)
-        os.close(own)
-    return None if pixels is None else pixels[:, :, ::-1]
-
-
-def same(a, b):
-    return a is not None and b is not None and a.shape == b.shape and np.array_equal(a, b)
-
-
-def sluice(folder, options, limit):
-    file = common.pipeline(f"{{folder: {{path: '{folder}', tasks: []}}}}", f"decode: {options}")
-    try:
-        return common.by_key(common.stream(args.sluice, file, "--on-error", "skip", "--max-bad", limit))
-    finally:
-        os.unlink(file)
-
-
 files = list(synthetic())
 if args.data.is_dir():
     files += [p.read_bytes() for p in sorted((args.data / "photos").rglob("*.JPEG"))[:12]]
     files += [p.read_bytes() for p in sorted((args.data / "images").rglob("*.jp*g")) if p.stat().st_size < 200_000]
 files = [data for data in files if not any(marker == 0xC9 for marker, _, _ in segments(data))]  # arithmetic coding is refused by name
-tally, stop, round_number = {}, time.monotonic() + args.seconds, 0
-while time.monotonic() < stop:
-    with tempfile.TemporaryDirectory() as folder:
-        content = {f"{i:04d}.jpg": damage(draw.choice(files)) for i in range(300)}
-        for name, data in content.items():
-            (pathlib.Path(folder) / name).write_bytes(data)
-        filled, strict = (sluice(folder, options, len(content)) for options in ("{truncated: fill}", "{}"))
-        for name, data in content.items():
-            by_pillow, by_opencv = pillow(data, True), opencv(data)
-            if same(by_pillow, by_opencv):
-                what = "both agree, we: " + ("the same" if same(filled.get(name), by_pillow) else "OTHER PIXELS" if name in filled else "REFUSED")
-            elif by_pillow is None and by_opencv is None:
-                what = "neither reads it, we: " + ("a picture" if name in filled else "refused")
-            else:
-                what = "they disagree, we: " + ("as Pillow" if same(filled.get(name), by_pillow) else "as OpenCV" if same(filled.get(name), by_opencv) else "something else" if name in filled else "refused")
-            found = [what]
-            if name in strict:
-                found.append("read by default, Pillow: " + ("the same" if same(strict[name], pillow(data, False)) else "refused" if pillow(data, False) is None else "OTHER PIXELS"))
-            for what in found:
-                tally[what] = tally.get(what, 0) + 1
-                if args.keep and (what.split(": ")[1].isupper()):
-                    args.keep.mkdir(parents=True, exist_ok=True)
-                    (args.keep / f"{args.seed}-{round_number}-{name}").write_bytes(data)
-    round_number += 1
+tally = {}
+for start, folder, content in damaged.rounds(args, ".jpg", 300, lambda: ("", damage(draw.choice(files)))):
+    filled, strict = (damaged.sluice(args, folder, len(content), options) for options in ("{truncated: fill}", "{}"))
+    for name, (_, data) in content.items():
+        by_pillow, by_opencv = pillow(data, True), opencv(data)
+        if same(by_pillow, by_opencv):
+            what = "both agree, we: " + ("the same" if same(filled.get(name), by_pillow) else "OTHER PIXELS" if name in filled else "REFUSED")
+        elif by_pillow is None and by_opencv is None:
+            what = "neither reads it, we: " + ("a picture" if name in filled else "refused")
+        else:
+            what = "they disagree, we: " + ("as Pillow" if same(filled.get(name), by_pillow) else "as OpenCV" if same(filled.get(name), by_opencv) else "something else" if name in filled else "refused")
+        found = [what]
+        if name in strict:
+            found.append("read by default, Pillow: " + ("the same" if same(strict[name], pillow(data, False)) else "refused" if pillow(data, False) is None else "OTHER PIXELS"))
+        for what in found:
+            tally[what] = tally.get(what, 0) + 1
+            if what.split(": ")[1].isupper():
+                damaged.keep(args, start + name, data)
 for what, count in sorted(tally.items()):
     print(f"     {what}: {count}")
 wrong = sum(count for what, count in tally.items() if what.split(": ")[1].isupper())

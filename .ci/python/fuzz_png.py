@@ -6,34 +6,21 @@ Files of random pixels, colour types, depths, filters, chunks and interlacing lo
 read the same pixels of a file, sluice has to (but for a wrong Adler-32, which they miss in an IDAT chunk behind the last row), and where neither reads it sluice has to
 refuse it. By damage it prints who reads: P Pillow, O OpenCV, S sluice; those that give other pixels than sluice in small letters. Files that not all three read, or refuse, alike are kept in DIR.
 """
-import argparse
 import collections
 import io
-import os
-import pathlib
 import random
 import struct
-import sys
-import tempfile
-import time
-import warnings
 import zlib
 
-import cv2
 import numpy as np
 from PIL import Image
 
 import common
+import damaged
+from damaged import opencv, same
 
-parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-parser.add_argument("sluice", type=lambda p: pathlib.Path(p).resolve())
-parser.add_argument("--seconds", type=float, default=60)
-parser.add_argument("--seed", type=int, default=1)
-parser.add_argument("--keep", type=pathlib.Path)
-args = parser.parse_args()
-warnings.filterwarnings("ignore")
+args = damaged.arguments(__doc__, "sluice")
 draw = random.Random(args.seed)
-nowhere = os.open(os.devnull, os.O_WRONLY)
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 KINDS = [(colour, depth) for colour, depths in ((0, (1, 2, 4, 8, 16)), (2, (8, 16)), (3, (1, 2, 4, 8)), (4, (8, 16)), (6, (8, 16))) for depth in depths]
@@ -295,33 +282,6 @@ def pillow(data):
         return None
 
 
-def opencv(data):
-    """Without libpng's warnings, of which there are thousands."""
-    sys.stderr.flush()
-    own = os.dup(2)
-    os.dup2(nowhere, 2)
-    try:
-        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-    except cv2.error:
-        return None
-    finally:
-        os.dup2(own, 2)
-        os.close(own)
-    return None if pixels is None else pixels[:, :, ::-1]
-
-
-def same(a, b):
-    return a is not None and b is not None and a.shape == b.shape and np.array_equal(a, b)
-
-
-def sluice(folder, limit):
-    file = common.pipeline(f"{{folder: {{path: '{folder}', tasks: []}}}}", "decode: {max_pixels: 100000000}")
-    try:
-        return common.by_key(common.stream(args.sluice, file, "--on-error", "skip", "--max-bad", limit))
-    finally:
-        os.unlink(file)
-
-
 def mismatched(data):
     """Whether the pixel data is complete and doesn't match its Adler-32."""
     at, packed = 8, b""
@@ -346,31 +306,25 @@ def readers(data, own):
     return by_pillow, by_opencv, letters or "nobody"
 
 
-tally = collections.defaultdict(collections.Counter)
-wrong, round_number, stop = 0, 0, time.monotonic() + args.seconds
-while time.monotonic() < stop:
-    with tempfile.TemporaryDirectory() as folder:
-        content = {}
-        for i in range(400):
-            kind = draw.choice(list(DAMAGE))
-            content[f"{i:04d}.png"] = kind, DAMAGE[kind](file_for(kind))
-        for name, (_, data) in content.items():
-            (pathlib.Path(folder) / name).write_bytes(data)
-        ours = sluice(folder, len(content))
-        for name, (kind, data) in content.items():
-            own = ours.get(name)
-            by_pillow, by_opencv, letters = readers(data, own)
-            tally[kind][letters] += 1
-            missed = same(by_pillow, by_opencv) and not same(own, by_pillow) and not (own is None and mismatched(data))
-            # sluice reads a file that ends within its last chunk, whatever that chunk's length.
-            if missed or letters == "S" and kind != "a chunk's length" or kind == "none" and letters != "POS":
-                wrong += 1
-                print(f"     {kind}: {letters}, {args.seed}-{round_number}-{name}")
-            if args.keep and letters not in ("POS", "nobody"):
-                args.keep.mkdir(parents=True, exist_ok=True)
-                (args.keep / f"{kind} {letters} {args.seed}-{round_number}-{name}").write_bytes(data)
-    round_number += 1
-for kind in DAMAGE:
-    print(f"     {kind}: " + ", ".join(f"{letters} {count}" for letters, count in tally[kind].most_common()))
+def damaged_file():
+    kind = draw.choice(list(DAMAGE))
+    return kind, DAMAGE[kind](file_for(kind))
+
+
+tally, wrong = collections.defaultdict(collections.Counter), 0
+for start, folder, content in damaged.rounds(args, ".png", 400, damaged_file):
+    ours = damaged.sluice(args, folder, len(content))
+    for name, (kind, data) in content.items():
+        own = ours.get(name)
+        by_pillow, by_opencv, letters = readers(data, own)
+        tally[kind][letters] += 1
+        missed = same(by_pillow, by_opencv) and not same(own, by_pillow) and not (own is None and mismatched(data))
+        # sluice reads a file that ends within its last chunk, whatever that chunk's length.
+        if missed or letters == "S" and kind != "a chunk's length" or kind == "none" and letters != "POS":
+            wrong += 1
+            print(f"     {kind}: {letters}, {start}{name}")
+        if letters not in ("POS", "nobody"):
+            damaged.keep(args, f"{kind} {letters} {start}{name}", data)
+damaged.show(DAMAGE, tally)
 common.equal(f"files that both others read alike and sluice doesn't, or that only sluice reads (seed {args.seed})", wrong, 0)
 common.finish()

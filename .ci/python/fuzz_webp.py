@@ -6,34 +6,25 @@ Lossless and lossy files, with alpha and animated, lose bits, bytes or chunks. W
 refuses the other has to, but for these, which only sluice reads: files whose alpha (ALPH) is damaged, which it doesn't look at, and those that
 lack only the padding of the last chunk. Only Pillow reads a lossy file with a partition that begins with the byte 0xff. By damage it prints who reads: P Pillow, S sluice. Files that differ are kept in DIR.
 """
-import argparse
 import collections
 import io
-import os
 import pathlib
 import random
 import struct
 import sys
-import tempfile
-import time
-import warnings
 
 import numpy as np
 from PIL import Image
 
 import common
+import damaged
+from damaged import same
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "internal/webp/testdata"))
 import lossless
 import lossy
 
-parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-parser.add_argument("sluice", type=lambda p: pathlib.Path(p).resolve())
-parser.add_argument("--seconds", type=float, default=60)
-parser.add_argument("--seed", type=int, default=1)
-parser.add_argument("--keep", type=pathlib.Path)
-args = parser.parse_args()
-warnings.filterwarnings("ignore")
+args = damaged.arguments(__doc__, "sluice")
 draw = random.Random(args.seed)
 np.random.seed(args.seed)
 
@@ -192,14 +183,6 @@ def pillow(data):
         return None
 
 
-def sluice(folder, limit):
-    file = common.pipeline(f"{{folder: {{path: '{folder}', tasks: []}}}}", "decode: {max_pixels: 100000000}")
-    try:
-        return common.by_key(common.stream(args.sluice, file, "--on-error", "skip", "--max-bad", limit))
-    finally:
-        os.unlink(file)
-
-
 def tolerated(data):
     """Whether only sluice may read it: alpha, or a last chunk that lacks its padding."""
     end = 8 + struct.unpack("<I", data[4:8])[0]
@@ -211,31 +194,24 @@ def refused(data):
     return any(data[place] == 0xFF for place in partitions(data))
 
 
-tally = collections.defaultdict(collections.Counter)
-wrong, round_number, stop = 0, 0, time.monotonic() + args.seconds
-while time.monotonic() < stop:
-    with tempfile.TemporaryDirectory() as folder:
-        content = {}
-        for i in range(300):
-            kind = draw.choice(list(DAMAGE))
-            content[f"{i:04d}.webp"] = kind, DAMAGE[kind](draw.choice(MAKE)())
-        for name, (_, data) in content.items():
-            (pathlib.Path(folder) / name).write_bytes(data)
-        ours = sluice(folder, len(content))
-        for name, (kind, data) in content.items():
-            own, theirs = ours.get(name), pillow(data)
-            letters = ("P" if theirs is not None else "") + ("S" if own is not None else "") or "nobody"
-            if letters == "PS" and not (own.shape == theirs.shape and np.array_equal(own, theirs)):
-                letters = "other pixels"
-            tally[kind][letters] += 1
-            if letters == "other pixels" or letters == "P" and not refused(data) or letters == "S" and not tolerated(data) or kind == "none" and letters != "PS":
-                wrong += 1
-                print(f"     {kind}: {letters}, {args.seed}-{round_number}-{name}")
-                if args.keep:
-                    args.keep.mkdir(parents=True, exist_ok=True)
-                    (args.keep / f"{kind} {letters} {args.seed}-{round_number}-{name}").write_bytes(data)
-    round_number += 1
-for kind in DAMAGE:
-    print(f"     {kind}: " + ", ".join(f"{letters} {count}" for letters, count in tally[kind].most_common()))
+def damaged_file():
+    kind = draw.choice(list(DAMAGE))
+    return kind, DAMAGE[kind](draw.choice(MAKE)())
+
+
+tally, wrong = collections.defaultdict(collections.Counter), 0
+for start, folder, content in damaged.rounds(args, ".webp", 300, damaged_file):
+    ours = damaged.sluice(args, folder, len(content))
+    for name, (kind, data) in content.items():
+        own, theirs = ours.get(name), pillow(data)
+        letters = ("P" if theirs is not None else "") + ("S" if own is not None else "") or "nobody"
+        if letters == "PS" and not same(own, theirs):
+            letters = "other pixels"
+        tally[kind][letters] += 1
+        if letters == "other pixels" or letters == "P" and not refused(data) or letters == "S" and not tolerated(data) or kind == "none" and letters != "PS":
+            wrong += 1
+            print(f"     {kind}: {letters}, {start}{name}")
+            damaged.keep(args, f"{kind} {letters} {start}{name}", data)
+damaged.show(DAMAGE, tally)
 common.equal(f"files that Pillow and sluice don't read alike (seed {args.seed})", wrong, 0)
 common.finish()
