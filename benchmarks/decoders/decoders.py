@@ -120,15 +120,20 @@ def child(name: str) -> None:
         return Image.open(io.BytesIO(data)).convert("RGB")
 
     decode = {"OpenCV": opencv, "Pillow": pillow}[name]
+    serve(decode, lambda data: decode(data).tobytes())
+
+
+def serve(do: Callable[[Any], Any], shown: Callable[[Any], bytes], read: Callable[[bytes], Any] = bytes) -> None:
+    """Answers for folders and seconds that its input names, as machine.Answer does in Go; do and shown get what read made of a file."""
     for line in sys.stdin:
         folder, seconds = line.split()
-        files = [path.read_bytes() for path in sorted(Path(folder).iterdir())]
+        files = [read(path.read_bytes()) for path in sorted(Path(folder).iterdir())]
         if float(seconds) == 0:
-            print(hashlib.sha256(b"".join(decode(data).tobytes() for data in files)).hexdigest(), flush=True)
+            print(hashlib.sha256(b"".join(map(shown, files))).hexdigest(), flush=True)
             continue
         count, began, before = 0, time.monotonic(), time.process_time()
         while time.monotonic() < began + float(seconds):
-            decode(files[count % len(files)])
+            do(files[count % len(files)])
             count += 1
         print(1000 * (time.process_time() - before) / count, flush=True)
 
@@ -154,20 +159,43 @@ def spread(values: list[float], digits: int) -> str:
     return f"{statistics.median(values):.{digits}f} ({min(values):.{digits}f}...{max(values):.{digits}f})"
 
 
-def main() -> None:
-    if sys.argv[1:2] == ["--child"]:
-        child(sys.argv[2])
-        return
+def arguments(doc: str | None) -> argparse.ArgumentParser:
+    """The options that inflate.py has, too."""
     form = argparse.RawDescriptionHelpFormatter
-    about, _, usage = (__doc__ or "").partition("\n\n")
+    about, _, usage = (doc or "").partition("\n\n")
     parser = argparse.ArgumentParser(description=about, epilog=usage, formatter_class=form)
     parser.add_argument("photos", type=Path)
-    parser.add_argument("--formats", default="PNG,GIF,BMP,PPM,TIFF,WebP,WebP lossless")
     parser.add_argument("--images", type=int, default=40)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=1)
     parser.add_argument("--processor", type=int, default=1, help="the one that all are kept on")
     parser.add_argument("-o", "--output", type=Path)
+    return parser
+
+
+def measure(decoders: list[Decoder], where: Path, ask: argparse.Namespace) -> dict[str, list[float]]:
+    """Milliseconds by name and round, in each of which another one is first."""
+    times: dict[str, list[float]] = {decoder.name: [] for decoder in decoders}
+    for turn in range(ask.rounds):
+        for i in range(len(decoders)):
+            decoder = decoders[(i + turn) % len(decoders)]
+            times[decoder.name].append(float(decoder.answer(where, ask.seconds)))
+    return times
+
+
+def tell(packages: tuple[str, ...], lines: list[str], output: Path | None) -> None:
+    told = ", ".join(f"{n} {version(n)}" for n in packages)
+    print("\n".join([told, *lines]))
+    if output:
+        output.write_text("\n".join([told, "", *lines]) + "\n")
+
+
+def main() -> None:
+    if sys.argv[1:2] == ["--child"]:
+        child(sys.argv[2])
+        return
+    parser = arguments(__doc__)
+    parser.add_argument("--formats", default="PNG,GIF,BMP,PPM,TIFF,WebP,WebP lossless")
     ask = parser.parse_args()
     lines = ["| file | " + " | ".join(f"{name}, ms" for name in NAMES) + " | Pillow / sluice | OpenCV / sluice |"]
     lines.append("|---|" + "---|" * (len(NAMES) + 2))
@@ -183,11 +211,7 @@ def main() -> None:
             sums = {decoder.answer(where, 0) for decoder in decoders if decoder.name != "OpenCV"}
             if len(sums) > 1:
                 sys.exit(f"{kind}: pixels that aren't Pillow's")
-            times: dict[str, list[float]] = {name: [] for name in NAMES}
-            for turn in range(ask.rounds):
-                for i in range(len(decoders)):
-                    decoder = decoders[(i + turn) % len(decoders)]
-                    times[decoder.name].append(float(decoder.answer(where, ask.seconds)))
+            times = measure(decoders, where, ask)
             ours = times["sluice"]
             ratios = [[a / b for a, b in zip(times[n], ours, strict=True)] for n in NAMES[1:]]
             cells = [kind, *(spread(times[n], 2) for n in NAMES), *(spread(r, 2) for r in ratios)]
@@ -195,10 +219,7 @@ def main() -> None:
             print(lines[-1], flush=True)
         for decoder in decoders:
             decoder.close()
-    told = ", ".join(f"{n} {version(n)}" for n in ("Pillow", "opencv-python-headless"))
-    print("\n".join([told, *lines]))
-    if ask.output:
-        ask.output.write_text("\n".join([told, "", *lines]) + "\n")
+    tell(("Pillow", "opencv-python-headless"), lines, ask.output)
 
 
 if __name__ == "__main__":

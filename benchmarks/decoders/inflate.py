@@ -9,20 +9,16 @@ take it: packages zlib-ng, isal and deflate. All have to give the same bytes.
 
 from __future__ import annotations
 
-import argparse
-import hashlib
 import os
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
 import zlib
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
 
-from decoders import ROOT, Decoder, prepare, spread
+from decoders import ROOT, Decoder, arguments, measure, prepare, serve, spread, tell
 
 GO = {"sluice": "own", "klauspost": "klauspost", "Go": "go"}
 PYTHON = "zlib", "zlib-ng", "ISA-L", "libdeflate"
@@ -47,18 +43,7 @@ def inflater(name: str) -> Callable[[bytes, int], bytes]:
 def child(name: str) -> None:
     """Measures folders that its input names, as the command inflate does."""
     inflate = inflater(name)
-    for line in sys.stdin:
-        folder, seconds = line.split()
-        files = [path.read_bytes() for path in sorted(Path(folder).iterdir())]
-        sizes = [len(zlib.decompress(data)) for data in files]
-        if float(seconds) == 0:
-            print(hashlib.sha256(b"".join(inflate(*f) for f in zip(files, sizes, strict=True))).hexdigest(), flush=True)
-            continue
-        count, began, before = 0, time.monotonic(), time.process_time()
-        while time.monotonic() < began + float(seconds):
-            inflate(files[count % len(files)], sizes[count % len(files)])
-            count += 1
-        print(1000 * (time.process_time() - before) / count, flush=True)
+    serve(lambda f: inflate(*f), lambda f: inflate(*f), lambda data: (data, len(zlib.decompress(data))))
 
 
 def streams(folder: Path) -> None:
@@ -77,16 +62,7 @@ def main() -> None:
     if sys.argv[1:2] == ["--child"]:
         child(sys.argv[2])
         return
-    form = argparse.RawDescriptionHelpFormatter
-    about, _, usage = (__doc__ or "").partition("\n\n")
-    parser = argparse.ArgumentParser(description=about, epilog=usage, formatter_class=form)
-    parser.add_argument("photos", type=Path)
-    parser.add_argument("--images", type=int, default=40)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=1)
-    parser.add_argument("--processor", type=int, default=1, help="the one that all are kept on")
-    parser.add_argument("-o", "--output", type=Path)
-    ask = parser.parse_args()
+    ask = arguments(__doc__).parse_args()
     names = [*GO, *PYTHON]
     lines = [
         "| PNG | sluice, ms | " + " | ".join(f"{name} / sluice" for name in names[1:]) + " |",
@@ -104,11 +80,7 @@ def main() -> None:
             streams(where)
             if len({i.answer(where, 0) for i in inflaters}) > 1:
                 sys.exit(f"{kind}: bytes that differ")
-            times: dict[str, list[float]] = {name: [] for name in names}
-            for turn in range(ask.rounds):
-                for i in range(len(inflaters)):
-                    one = inflaters[(i + turn) % len(inflaters)]
-                    times[one.name].append(float(one.answer(where, ask.seconds)))
+            times = measure(inflaters, where, ask)
             ratios = [
                 statistics.median(a / b for a, b in zip(times[n], times["sluice"], strict=True)) for n in names[1:]
             ]
@@ -116,10 +88,7 @@ def main() -> None:
             print(lines[-1], flush=True)
         for one in inflaters:
             one.close()
-    told = ", ".join(f"{n} {version(n)}" for n in ("zlib-ng", "isal", "deflate"))
-    print("\n".join([told, *lines]))
-    if ask.output:
-        ask.output.write_text("\n".join([told, "", *lines]) + "\n")
+    tell(("zlib-ng", "isal", "deflate"), lines, ask.output)
 
 
 if __name__ == "__main__":

@@ -4,69 +4,27 @@
 package main
 
 import (
-	"bufio"
 	"context"
-	"crypto/sha256"
-	"fmt"
 	"image"
-	"os"
-	"path/filepath"
-	"time"
+	"io"
 
 	"github.com/sluicedata/sluice/benchmarks/internal/machine"
 	"github.com/sluicedata/sluice/internal/decode"
 )
 
 func main() {
-	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
-		if err := measure(lines.Text()); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-	}
-}
-
-func measure(line string) error {
-	var folder string
-	var seconds float64
-	if _, err := fmt.Sscan(line, &folder, &seconds); err != nil {
-		return err
-	}
-	names, err := filepath.Glob(filepath.Join(folder, "*"))
-	if err != nil {
-		return err
-	}
-	var files [][]byte
-	for _, name := range names {
-		data, err := os.ReadFile(name)
-		if err != nil {
-			return err
-		}
-		files = append(files, data)
-	}
-	if seconds == 0 {
-		sum := sha256.New()
-		for i, data := range files {
-			p, err := decode.Decode(context.Background(), data, 0)
-			if err != nil {
-				return fmt.Errorf("%s: %w", names[i], err)
-			}
-			sum.Write(p.U8)
-		}
-		fmt.Printf("%x\n", sum.Sum(nil))
-		return nil
-	}
-	count, began, before := 0, time.Now(), machine.UsedSeconds()
 	var memory []uint8
-	for time.Since(began).Seconds() < seconds {
+	machine.Answer(func(data []byte) error {
 		var err error
-		if memory, err = pixels(files[count%len(files)], memory); err != nil {
-			return fmt.Errorf("%s: %w", names[count%len(files)], err)
+		memory, err = pixels(data, memory)
+		return err
+	}, func(data []byte, sum io.Writer) error {
+		p, err := decode.Decode(context.Background(), data, 0)
+		if err == nil {
+			_, err = sum.Write(p.U8)
 		}
-		count++
-	}
-	fmt.Printf("%.6f\n", 1000*(machine.UsedSeconds()-before)/float64(count))
-	return nil
+		return err
+	})
 }
 
 // pixels decodes a file as a pipeline does, into memory that is kept from one picture to the next

@@ -1,4 +1,4 @@
-// Package machine measures what a benchmark runs on, and what else runs there.
+// Package machine measures what a benchmark runs on, and what else runs there, and times what is done to files (Answer).
 package machine
 
 import (
