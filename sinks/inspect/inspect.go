@@ -250,10 +250,11 @@ func (r *Report) add(b *schema.Batch, shape *Shape, stats bool) error {
 			r.Tasks[task.Name][name]++
 		}
 	}
-	if err := r.addTargets(b); err != nil {
+	objects, err := r.addTargets(b)
+	if err != nil {
 		return err
 	}
-	if err := r.ledger.add(b); err != nil {
+	if err := r.ledger.add(b, objects); err != nil {
 		return err
 	}
 	if stats && b.Form != schema.FormEncoded {

@@ -35,6 +35,8 @@ const mostCells = 1 << 14
 type ledger struct {
 	tasks  []schema.Task // of one label, then those of several, and boxes
 	single int           // how many there are of one label
+	boxes  bool          // the one behind these is boxes
+	row    [][]int32     // the classes of a row in each task; kept from row to row
 	epochs map[int]*exposures
 	whole  exposures
 	cells  int
@@ -77,7 +79,7 @@ func (l *ledger) begin(run *schema.Run) {
 	l.epochs, l.stages = map[int]*exposures{}, map[string]bool{}
 	l.tasks, l.single = slices.Clone(run.Tasks), len(run.Tasks)
 	if spec := run.Targets; spec != nil {
-		if spec.Objects() {
+		if l.boxes = spec.Objects(); l.boxes {
 			l.tasks = append(l.tasks, schema.Task{Name: schema.ColumnBoxes, Classes: spec.Classes})
 		}
 		l.tasks = append(l.tasks, spec.Multi...)
@@ -86,6 +88,7 @@ func (l *ledger) begin(run *schema.Run) {
 		l.cells += len(t.Classes) + 1
 	}
 	l.whole = l.none()
+	l.row = make([][]int32, len(l.tasks))
 }
 
 // none is exposures without a row.
@@ -97,9 +100,13 @@ func (l *ledger) none() exposures {
 	return x
 }
 
-// add counts the rows of a batch, whose labels and objects are sound.
-func (l *ledger) add(b *schema.Batch) error {
+// add counts the rows of a batch, whose labels are sound. objects are the labels of each row's objects.
+func (l *ledger) add(b *schema.Batch, objects [][]int32) error {
 	epoch := l.of(b.Epoch)
+	labels := make([][]int32, l.single)
+	for t := range labels {
+		labels[t] = b.Labels(t)
+	}
 	params := b.Column(schema.ColumnParams) != nil
 	positions, samples, weights := b.Positions(), b.SourceIndexes(), b.Weights()
 	for row := range b.Rows() {
@@ -110,15 +117,21 @@ func (l *ledger) add(b *schema.Batch) error {
 		if !epoch.drawn.mark(positions[row]) { // in another scale
 			continue
 		}
-		classes, err := l.classes(b, row)
-		if err != nil {
+		for t := range labels {
+			c := labels[t][row]
+			if c == schema.Unknown {
+				c = int32(len(l.tasks[t].Classes))
+			}
+			l.row[t] = append(l.row[t][:0], c)
+		}
+		if err := l.several(b, row, objects); err != nil {
 			return err
 		}
 		for _, x := range []*exposures{&l.whole, epoch} {
 			fresh := x.seen.mark(samples[row])
 			x.weight += float64(weights[row])
 			for t := range x.by {
-				for _, c := range classes[t] {
+				for _, c := range l.row[t] {
 					x.by[t][c].add(float64(weights[row]), strength, fresh)
 				}
 			}
@@ -127,40 +140,26 @@ func (l *ledger) add(b *schema.Batch) error {
 	return nil
 }
 
-// classes are those of a row in each task, each once. An unknown label is the number behind the
-// classes.
-func (l *ledger) classes(b *schema.Batch, row int) ([][]int32, error) {
-	list := make([][]int32, len(l.tasks))
-	for t, task := range l.tasks {
-		switch {
-		case t < l.single:
-			c := b.Labels(t)[row]
-			if c == schema.Unknown {
-				c = int32(len(task.Classes))
-			}
-			list[t] = []int32{c}
-			continue
-		case task.Name == schema.ColumnBoxes && b.Column(schema.ColumnBoxes) != nil:
-			objects, err := b.Objects(row)
-			if err != nil {
-				return nil, fmt.Errorf("damaged: %w", err)
-			}
-			for _, o := range objects {
-				list[t] = append(list[t], o.Label)
-			}
-		default:
-			several, _ := b.Multi(task.Name, row)
-			list[t] = slices.Clone(several)
+// several finds the classes of a row in the tasks of several labels, and of its objects, each once.
+func (l *ledger) several(b *schema.Batch, row int, objects [][]int32) error {
+	for t := l.single; t < len(l.tasks); t++ {
+		task := &l.tasks[t]
+		var have []int32
+		if t == l.single && l.boxes {
+			have = objects[row]
+		} else {
+			have, _ = b.Multi(task.Name, row)
 		}
-		slices.Sort(list[t])
-		list[t] = slices.Compact(list[t])
-		for _, c := range list[t] {
+		list := append(l.row[t][:0], have...)
+		slices.Sort(list)
+		l.row[t] = slices.Compact(list)
+		for _, c := range l.row[t] {
 			if c < 0 || int(c) >= len(task.Classes) {
-				return nil, fmt.Errorf("damaged: class %d of %s, which has %d", c, task.Name, len(task.Classes))
+				return fmt.Errorf("damaged: class %d of %s, which has %d", c, task.Name, len(task.Classes))
 			}
 		}
 	}
-	return list, nil
+	return nil
 }
 
 func (s *sums) add(weight float64, strength map[string]float64, fresh bool) {

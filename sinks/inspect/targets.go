@@ -56,22 +56,23 @@ func (r *Report) addObjects(labels []int32) error {
 	return nil
 }
 
-// addTargets counts the targets of a batch.
-func (r *Report) addTargets(b *schema.Batch) error {
-	for row := range b.Rows() {
+// addTargets counts the targets of a batch, and returns the labels of each row's objects.
+func (r *Report) addTargets(b *schema.Batch) ([][]int32, error) {
+	labels := make([][]int32, b.Rows())
+	for row := range labels {
 		if r.Objects == nil {
 			break
 		}
 		objects, err := b.Objects(row)
 		if err != nil {
-			return fmt.Errorf("damaged: %w", err)
+			return nil, fmt.Errorf("damaged: %w", err)
 		}
-		labels := make([]int32, len(objects))
+		labels[row] = make([]int32, len(objects))
 		for i, o := range objects {
-			labels[i] = o.Label
+			labels[row][i] = o.Label
 		}
-		if err := r.addObjects(labels); err != nil {
-			return err
+		if err := r.addObjects(labels[row]); err != nil {
+			return nil, err
 		}
 	}
 	for row := range b.Rows() {
@@ -90,7 +91,7 @@ func (r *Report) addTargets(b *schema.Batch) error {
 			}
 		}
 	}
-	return nil
+	return labels, nil
 }
 
 // countTargets takes the counts of a manifest's parts, which need not be trusted.
