@@ -88,10 +88,14 @@ func (cmd *ledgerCmd) read(ctx context.Context, c console) (*ledgerpage.Ledger, 
 
 // ofReport is the ledger in a report or a state; nil: it is neither.
 func ofReport(file string) (*ledgerpage.Ledger, error) {
-	data, isReport := reportIn(file)
-	if !isReport {
-		return nil, nil
+	if data, isReport := reportIn(file); isReport {
+		return ledgerOf(file, data)
 	}
+	return nil, nil
+}
+
+// ledgerOf is the ledger in a report or a state.
+func ledgerOf(file string, data []byte) (*ledgerpage.Ledger, error) {
 	ledger, err := ledgerpage.Read(data)
 	if err != nil {
 		return nil, fmt.Errorf("ledger: %s: %w", file, err)
@@ -108,19 +112,18 @@ func (cmd *ledgerCmd) merged() (*ledgerpage.Ledger, error) {
 	var list []*ledgerpage.Ledger
 	contents := map[[sha256.Size]byte]string{} // whose
 	for _, name := range names {
-		if data, isReport := reportIn(name); isReport {
-			sum := sha256.Sum256(data)
-			if first, ok := contents[sum]; ok {
-				return nil, fmt.Errorf("ledger: %s and %s are the same report, which would be counted twice: give one of each rank", first, name)
-			}
-			contents[sum] = name
+		data, isReport := reportIn(name)
+		if !isReport {
+			return nil, fmt.Errorf("ledger: %s is no report and no state: of several files each is one of a rank (--json, --state)", name)
 		}
-		ledger, err := ofReport(name)
+		sum := sha256.Sum256(data)
+		if first, ok := contents[sum]; ok {
+			return nil, fmt.Errorf("ledger: %s and %s are the same report, which would be counted twice: give one of each rank", first, name)
+		}
+		contents[sum] = name
+		ledger, err := ledgerOf(name, data)
 		if err != nil {
 			return nil, err
-		}
-		if ledger == nil {
-			return nil, fmt.Errorf("ledger: %s is no report and no state: of several files each is one of a rank (--json, --state)", name)
 		}
 		list = append(list, ledger)
 	}
