@@ -234,18 +234,14 @@ func (f *Repeater) add(element any, sample *Sample) {
 
 // keptBytes is about what a sample takes: its picture, its mask and its objects.
 func keptBytes(s *Sample) int64 {
-	const key, object, part = 100, 120, 24
+	const key = 100
 	n := int64(len(s.Data)) + key
 	if s.Targets == nil {
 		return n
 	}
 	n += int64(len(s.Targets.Mask))
 	for i := range s.Targets.Objects {
-		o := &s.Targets.Objects[i]
-		n += object + 4*int64(len(o.Keypoints))
-		for _, ring := range o.Polygon {
-			n += part + 4*int64(len(ring))
-		}
+		n += s.Targets.Objects[i].Bytes()
 	}
 	return n
 }

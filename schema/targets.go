@@ -84,6 +84,16 @@ type Object struct {
 	Keypoints []float32   // x y v for each of TargetSpec.Keypoints; v 0: not there, 1: hidden, 2: visible; nil: none of them are there
 }
 
+// Bytes is about how much memory it takes.
+func (o *Object) Bytes() int64 {
+	const object, part, number = 96, 24, 4
+	n := object + number*int64(len(o.Keypoints))
+	for _, ring := range o.Polygon {
+		n += part + number*int64(len(ring))
+	}
+	return n
+}
+
 // Targets are those of one sample or row.
 type Targets struct {
 	Objects []Object

@@ -303,14 +303,11 @@ func (d *arrowRows) listOwn(ctx context.Context, spec *schema.TargetSpec) error 
 				r := row{first: int64(len(labels))}
 				one.objects[0] = t.Objects
 				buf = one.appendDigest(buf[:0], 0)
-				size := int64(96*len(t.Objects) + 64)
+				size := int64(64)
 				for o := range t.Objects {
 					labels = append(labels, t.Objects[o].Label)
 					plain = plain || !t.Objects[o].Crowd
-					size += 4 * int64(len(t.Objects[o].Keypoints))
-					for _, ring := range t.Objects[o].Polygon {
-						size += 24 + 4*int64(len(ring))
-					}
+					size += t.Objects[o].Bytes()
 				}
 				if spec.Mask {
 					n, err := ownMaskBytes(columns[len(columns)-1], at)

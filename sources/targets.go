@@ -176,16 +176,12 @@ func (d *opened) Targets(ctx context.Context, sample int, t *schema.Targets) err
 func (d *opened) TargetBytes(sample int) int64 { return d.targets.bytes(sample) }
 
 func (t *sampleTargets) bytes(sample int) (n int64) {
-	const perObject, perRing, perNumber = 96, 24, 4
 	if t == nil {
 		return 0
 	}
 	if t.objects != nil {
 		for i := range t.objects[sample] {
-			n += perObject + perNumber*int64(len(t.objects[sample][i].Keypoints))
-			for _, ring := range t.objects[sample][i].Polygon {
-				n += perRing + perNumber*int64(len(ring))
-			}
+			n += t.objects[sample][i].Bytes()
 		}
 	}
 	if m := t.masks; m != nil {
