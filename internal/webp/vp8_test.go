@@ -103,18 +103,8 @@ func TestPartsOfLossy(t *testing.T) {
 			t.Fatal(err)
 		}
 		for range 20 {
-			x, y := r.IntN(f.Width), r.IntN(f.Height)
-			part := image.Rect(x, y, x+1+r.IntN(f.Width-x), y+1+r.IntN(f.Height-y))
-			n := 3 * part.Dx()
-			rgb := make([]byte, n*part.Dy())
-			if err := other.Decode(t.Context(), &f, part, rgb); err != nil {
-				t.Fatal(err)
-			}
-			for y := range part.Dy() {
-				if !bytes.Equal(rgb[y*n:][:n], whole[3*((part.Min.Y+y)*f.Width+part.Min.X):][:n]) {
-					t.Fatalf("file %d, %dx%d: row %d of %v isn't the whole's", i, f.Height, f.Width, y, part)
-				}
-			}
+			part := partOf(r, f.Width, f.Height)
+			equalsPart(t, whole, f.whole().Max, part, i, func(rgb []byte) error { return other.Decode(t.Context(), &f, part, rgb) })
 		}
 	}
 }

@@ -115,21 +115,29 @@ func TestPartsOfLossless(t *testing.T) {
 	}
 }
 
-func randomPart(r *rand.Rand, f *File) image.Rectangle {
-	x, y := r.IntN(f.Width), r.IntN(f.Height)
-	return image.Rect(x, y, x+1+r.IntN(f.Width-x), y+1+r.IntN(f.Height-y))
+func randomPart(r *rand.Rand, f *File) image.Rectangle { return partOf(r, f.Width, f.Height) }
+
+func partOf(r *rand.Rand, width, height int) image.Rectangle {
+	x, y := r.IntN(width), r.IntN(height)
+	return image.Rect(x, y, x+1+r.IntN(width-x), y+1+r.IntN(height-y))
 }
 
 func checkPart(t *testing.T, d *Decoder, f *File, whole []byte, part image.Rectangle, file int) {
 	t.Helper()
+	equalsPart(t, whole, image.Pt(f.Width, f.Height), part, file, func(rgb []byte) error { return d.Decode(t.Context(), f, part, rgb) })
+}
+
+// equalsPart checks that decode gives a part of the whole picture of that size.
+func equalsPart(t *testing.T, whole []byte, size image.Point, part image.Rectangle, file int, decode func(rgb []byte) error) {
+	t.Helper()
 	n := 3 * part.Dx()
 	rgb := bytes.Repeat([]byte{77}, n*part.Dy())
-	if err := d.Decode(t.Context(), f, part, rgb); err != nil {
+	if err := decode(rgb); err != nil {
 		t.Fatal(err)
 	}
 	for y := range part.Dy() {
-		if !bytes.Equal(rgb[y*n:][:n], whole[3*((part.Min.Y+y)*f.Width+part.Min.X):][:n]) {
-			t.Fatalf("file %d, %dx%d: row %d of %v isn't the whole's", file, f.Height, f.Width, y, part)
+		if !bytes.Equal(rgb[y*n:][:n], whole[3*((part.Min.Y+y)*size.X+part.Min.X):][:n]) {
+			t.Fatalf("file %d, %dx%d: row %d of %v isn't the whole's", file, size.Y, size.X, y, part)
 		}
 	}
 }
