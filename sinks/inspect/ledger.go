@@ -150,9 +150,9 @@ func (l *ledger) several(b *schema.Batch, row int, objects [][]int32) error {
 		} else {
 			have, _ = b.Multi(task.Name, row)
 		}
-		list := append(l.row[t][:0], have...)
-		slices.Sort(list)
-		l.row[t] = slices.Compact(list)
+		l.row[t] = append(l.row[t][:0], have...)
+		slices.Sort(l.row[t])
+		l.row[t] = slices.Compact(l.row[t])
 		for _, c := range l.row[t] {
 			if c < 0 || int(c) >= len(task.Classes) {
 				return fmt.Errorf("damaged: class %d of %s, which has %d", c, task.Name, len(task.Classes))
