@@ -1,7 +1,6 @@
 package decode
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"image"
@@ -93,22 +92,12 @@ type File struct {
 	Fill     bool
 	Warnings int
 
-	data  []byte
-	coded jpeg.Header
-	last  beginning
+	data   []byte
+	coded  jpeg.Header
+	reader jpeg.HeaderReader
+	header Header // of the file that it read last, as that says it
 	*memory
 }
-
-// beginning is that of the last file, up to its first scan, and what it says: the next one's often
-// is the same.
-type beginning struct {
-	data   []byte // none: it isn't known
-	coded  jpeg.Header
-	header Header
-}
-
-// mostBeginning is how long a beginning is that is kept.
-const mostBeginning = 2048
 
 // memory is a decoder's.
 type memory struct {
@@ -143,9 +132,14 @@ func (f *File) Open(data []byte, maxPixels int64) (is bool, err error) {
 		}
 	}()
 	defer recovered("JPEG", &err)
-	if err = f.readHeader(data); err != nil {
+	known := f.reader.Knows(data)
+	if f.coded, err = f.reader.Read(data); err != nil {
 		return true, fmt.Errorf("decode: JPEG: %w", err)
 	}
+	if !known {
+		f.header = headerOf(&f.coded)
+	}
+	f.Header = f.header
 	f.data, f.Format = data, "JPEG"
 	if f.Orientation > 1 {
 		f.DecodeBytes += 3 * f.Pixels() // turned upright, beside the stored one
@@ -154,24 +148,6 @@ func (f *File) Open(data []byte, maxPixels int64) (is bool, err error) {
 		f.Height, f.Width = f.Width, f.Height
 	}
 	return true, f.CheckPixels(maxPixels)
-}
-
-// readHeader reads coded and Header, as far as the file itself says it.
-func (f *File) readHeader(data []byte) error {
-	b := &f.last
-	if len(b.data) > 0 && bytes.HasPrefix(data, b.data) {
-		f.coded, f.Header = b.coded, b.header
-		return nil
-	}
-	coded, end, err := jpeg.ReadHeaderTo(data)
-	if err != nil {
-		return err
-	}
-	f.coded, f.Header = coded, headerOf(&coded)
-	if b.data = b.data[:0]; end <= mostBeginning && coded.Exif == nil && coded.XMP == nil { // these are parts of data
-		b.data, b.coded, b.header = append(b.data, data[:end]...), f.coded, f.Header
-	}
-	return nil
 }
 
 // keptBytes is how much memory a closed file's decoder may keep for the next.
@@ -185,7 +161,7 @@ func (f *File) Close() {
 		}
 		memories.Put(m)
 	}
-	*f = File{last: f.last}
+	*f = File{reader: f.reader, header: f.header}
 }
 
 // HasYCC reports whether the planes are YCbCr or grey, in a layout that planar.YCC has.

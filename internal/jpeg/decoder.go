@@ -186,6 +186,26 @@ func (b *beginning) keep(data []byte, end int, h *Header, sos segment) {
 // is reports whether data begins so.
 func (b *beginning) is(data []byte) bool { return len(b.data) > 0 && bytes.HasPrefix(data, b.data) }
 
+// HeaderReader reads the headers of one file after another, and of a file that begins as the last only
+// its beginning. Its zero value is ready.
+type HeaderReader struct{ last beginning }
+
+// Knows reports whether a file begins as the last.
+func (r *HeaderReader) Knows(data []byte) bool { return r.last.is(data) }
+
+// Read is ReadHeader.
+func (r *HeaderReader) Read(data []byte) (h Header, err error) {
+	if r.Knows(data) {
+		return r.last.header, nil
+	}
+	r.last.data = r.last.data[:0]
+	sos, end, err := h.read(data, nil)
+	if err == nil && sos.marker == mSOS {
+		r.last.keep(data, end, &h, sos)
+	}
+	return h, err
+}
+
 // begin reads what comes before the first scan, sos, which ends at pos.
 func (d *Decoder) begin(data []byte, lenient bool) (sos segment, pos int, err error) {
 	d.reset()

@@ -79,13 +79,6 @@ func ReadHeader(data []byte) (Header, error) {
 	return h, err
 }
 
-// ReadHeaderTo is ReadHeader, and says where the first scan's header ends: files that are alike up to
-// there have the same header.
-func ReadHeaderTo(data []byte) (h Header, end int, err error) {
-	_, end, err = h.read(data, nil)
-	return h, end, err
-}
-
 // read reads the segments up to the first scan's, sos, which ends at scan. Tables go to d,
 // which may be nil.
 func (h *Header) read(data []byte, d *Decoder) (sos segment, scan int, err error) {
